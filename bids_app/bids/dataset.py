@@ -1,0 +1,213 @@
+"""A BIDS data set: which derivative holds its BOLD, who took part, which runs of a participant can be analysed."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bids_app.bids.derivatives import bids_uri
+from bids_app.bids.entities import is_asked, strip_prefix
+from bids_app.bids.errors import DatasetError
+from bids_app.bids.exclusions import OWN_LIST, is_excluded, read_exclusions
+from bids_app.bids.index import index_participant
+from bids_app.bids.metadata import applicable, repetition_time
+from bids_app.bids.runs import (
+    CLEANED,
+    Candidate,
+    ExcludedRun,
+    Run,
+    RunSelection,
+    best_version,
+    candidates,
+    check_hemispheres,
+    companion,
+    first_space,
+    run_label,
+)
+from bids_app.bids.sources import choose_derivatives, participant_labels
+from bids_app.bids.stimuli import StimulusUse, find_stimuli
+
+__all__ = ["Dataset", "DatasetError", "Run", "RunSelection", "StimulusUse", "open_dataset"]
+
+Filters = Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A raw data set and the derivatives that are read: their names (for BIDS URIs) and folders, in order."""
+
+    bids_dir: Path
+    derivatives: dict[str, Path]
+    excluded_scans: tuple[str, ...] = ()
+    database_dir: Path | None = None
+    _files: dict[str, dict[str, list[Path]]] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def links(self) -> dict[str, Path]:
+        """Names and folders of all data sets read, for `bids_uri` and `write_dataset_description`."""
+        return {"raw": self.bids_dir} | self.derivatives
+
+    def uri(self, path: Path) -> str:
+        """BIDS URI of a file of one of these data sets."""
+        return bids_uri(path, self.links)
+
+    def participants(self) -> list[str]:
+        """Labels of those who have a folder in one of the derivatives, sorted; nothing is indexed for it."""
+        labels = {label for folder in self.derivatives.values() for label in participant_labels(folder)}
+        return sorted(labels)
+
+    def spaces(self, participant: str, filters: Filters | None = None) -> list[str]:
+        """Spaces (segmentations for parcels) in which a participant's BOLD is there."""
+        return sorted({candidate.place for candidate in self._candidates(participant, filters)})
+
+    def runs(
+        self,
+        participant: str,
+        *,
+        tasks: Sequence[str] | None = None,
+        sessions: Sequence[str] | None = None,
+        run_ids: Sequence[str] | None = None,
+        space: str | None = None,
+        filters: Filters | None = None,
+    ) -> RunSelection:
+        """Runs of one participant, all in one space, and those left out; only this participant's files are indexed.
+
+        Labels may come with or without their keys (`sub-001`, `task-pieman`). `space` may be a segmentation; by
+        default the first present of `runs.SPACES`, then any other. Of several derivatives the first that has the run
+        counts; of several versions in it see `runs.best_version`. A run without events.tsv is an error when its task
+        was asked for, and is left out otherwise. Raises DatasetError when nothing can be analysed.
+        """
+        chosen = [
+            candidate
+            for candidate in self._candidates(participant, filters)
+            if _is_asked(candidate, "task", tasks)
+            and _is_asked(candidate, "ses", sessions)
+            and _is_asked(candidate, "run", run_ids)
+        ]
+        if not chosen:
+            raise self._nothing_left(participant, tasks, sessions, run_ids)
+        default = first_space(candidate.place for candidate in chosen)
+        place = default if space is None else strip_prefix(strip_prefix(space, "space"), "seg")
+        by_run: dict[str, list[Candidate]] = {}
+        for candidate in chosen:
+            by_run.setdefault(run_label(candidate.run), []).append(candidate)
+        runs, excluded = [], []
+        for label, versions in by_run.items():
+            outcome = self._run(versions, place, must_have_events=tasks is not None)
+            if isinstance(outcome, Run):
+                runs.append(outcome)
+            else:
+                excluded.append(ExcludedRun(label, outcome))
+        if not runs:
+            reasons = "; ".join(f"{run.label}: {run.reason}" for run in excluded)
+            raise DatasetError(f"No run of sub-{strip_prefix(participant, 'sub')} can be analysed ({reasons}).")
+        return RunSelection(tuple(runs), tuple(excluded))
+
+    def tasks_stimuli(self, tasks: Sequence[str] | None = None) -> dict[str, StimulusUse]:
+        """Every stimulus with a story in the raw data set, see `stimuli.find_stimuli`."""
+        return find_stimuli(self.bids_dir, self.excluded_scans, tasks)
+
+    def _participant_files(self, participant: str, filters: Filters | None = None) -> dict[str, list[Path]]:
+        label = strip_prefix(participant, "sub")
+        if label not in self.participants():
+            present = self.participants()
+            listed = ", ".join(present[:10]) + (f", … ({len(present)} in all)" if len(present) > 10 else "")
+            folders = ", ".join(str(folder) for folder in self.derivatives.values())
+            raise DatasetError(f"There is no participant {label} in {folders}; there are {listed or 'none'}.")
+        key = f"{label} {filters!r}"
+        if key not in self._files:
+            self._files[key] = {
+                name: index_participant(folder, name, label, self.database_dir, (filters or {}).get("bold"))
+                for name, folder in self.derivatives.items()
+                if label in participant_labels(folder)
+            }
+        return self._files[key]
+
+    def _candidates(self, participant: str, filters: Filters | None) -> list[Candidate]:
+        _check_filters(filters)
+        files = self._participant_files(participant, filters)
+        return [found for name, paths in files.items() for found in candidates(paths, self.derivatives[name])]
+
+    def _run(self, versions: Sequence[Candidate], place: str, must_have_events: bool) -> Run | str:
+        """Make the run, or say why it is left out."""
+        entities = versions[0].run
+        if is_excluded(entities, self.excluded_scans):
+            return "on the list of scans to leave out"
+        here = [version for version in versions if version.place == place]
+        if not here:
+            spaces = ", ".join(sorted({version.place or "its own space" for version in versions}))
+            return f"not there in the space {place}, only in {spaces}"
+        events = next(iter(applicable(self.bids_dir, entities, "events", ".tsv")), None)
+        if events is None and must_have_events:
+            expected = self.bids_dir / f"sub-{entities['sub']}" / "func" / f"{run_label(entities)}_events.tsv"
+            raise DatasetError(f"{run_label(entities)} has no events: {expected} (or one that it inherits) is missing.")
+        if events is None:
+            return "it has no events.tsv, which says when which story was heard"
+        chosen = best_version([version for version in here if version.derivative == here[0].derivative])
+        check_hemispheres(chosen)
+        return self._complete(chosen, events)
+
+    def _complete(self, chosen: Candidate, events: Path) -> Run:
+        entities, run = chosen.name.entities, chosen.run
+        every = [path for paths in self._participant_files(run["sub"]).values() for path in paths]
+        grid = {key: entities[key] for key in ("space", "res") if key in entities}
+        is_volume = chosen.kind == "volume"
+        return Run(
+            subject=run["sub"],
+            session=run.get("ses"),
+            task=run["task"],
+            run=run.get("run"),
+            space=entities.get("space"),
+            seg=entities.get("seg") if chosen.kind == "parcels" else None,
+            kind=chosen.kind,
+            files=chosen.files,
+            events=events,
+            confounds=companion(every, chosen, ("timeseries", "regressors"), desc="confounds"),
+            mask=companion(every, chosen, ("mask",), desc="brain", **grid) if is_volume else None,
+            is_clean=entities.get("desc", "").startswith(CLEANED),
+            repetition_time=repetition_time(
+                chosen.files, chosen.derivative, self.bids_dir, entities, chosen.name.suffix
+            ),
+            entities=entities,
+            derivative=chosen.derivative,
+        )
+
+    def _nothing_left(self, participant: str, *asked: Sequence[str] | None) -> DatasetError:
+        found = sorted({run_label(candidate.run) for candidate in self._candidates(participant, None)})
+        wanted = ", ".join(label for labels in asked for label in labels or ())
+        folders = ", ".join(str(folder) for folder in self.derivatives.values())
+        return DatasetError(
+            f"No BOLD of sub-{strip_prefix(participant, 'sub')} in {folders} matches "
+            f"{wanted or 'the filters'}; there is {', '.join(found) or 'none'}."
+        )
+
+
+def open_dataset(
+    bids_dir: Path,
+    derivatives: Sequence[str | Path] = (),
+    database_dir: Path | None = None,
+    exclude_scans: Path | None = None,
+) -> Dataset:
+    """Open a data set without indexing it.
+
+    `derivatives` are folders, as PATH or NAME=PATH (the name stands in BIDS URIs, by default that of the folder). None
+    given: the one folder of BIDS_DIR/derivatives that holds BOLD. Scans to leave out are read from `exclude_scans`, or
+    from the data set's own code/scan_exclude.json. `database_dir` keeps the index between runs. Raises DatasetError
+    when there is no BOLD or the choice is open.
+    """
+    if not bids_dir.is_dir():
+        raise DatasetError(f"BIDS_DIR {bids_dir} is no folder: check the path.")
+    own_list = bids_dir / OWN_LIST
+    chosen_list = own_list if exclude_scans is None and own_list.is_file() else exclude_scans
+    scans = () if chosen_list is None else read_exclusions(chosen_list)
+    return Dataset(bids_dir, choose_derivatives(bids_dir, derivatives), scans, database_dir)
+
+
+def _is_asked(candidate: Candidate, key: str, asked: Sequence[str] | None) -> bool:
+    return asked is None or (key in candidate.run and is_asked(key, candidate.run[key], asked))
+
+
+def _check_filters(filters: Filters | None) -> None:
+    unknown = sorted(set(filters or {}) - {"bold"})
+    if unknown:
+        raise DatasetError(f"The BIDS filter file has the keys {', '.join(unknown)}; only 'bold' is used here.")

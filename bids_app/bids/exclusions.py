@@ -1,0 +1,43 @@
+"""Scans that the authors of a data set, or its user, advise to leave out."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from bids_app.bids.entities import is_within, parse_name
+from bids_app.bids.errors import DatasetError
+from bids_app.bids.runs import run_entities
+
+OWN_LIST = Path("code") / "scan_exclude.json"
+
+
+def read_exclusions(path: Path) -> tuple[str, ...]:
+    """Names of the scans in a list such as Narratives' `{"pieman": {"sub-001": ["sub-001_task-pieman_run-1"]}}`.
+
+    Lists and objects may be nested in any way. Raises DatasetError when the file is no JSON or holds anything else.
+    """
+    try:
+        return tuple(_names(json.loads(path.read_text(encoding="utf-8-sig"))))
+    except (OSError, ValueError) as error:
+        raise DatasetError(f"{path} could not be read as a list of scans to leave out: {error}") from error
+
+
+def _names(content: object) -> Iterator[str]:
+    if isinstance(content, str):
+        if "sub" not in parse_name(content).entities:
+            raise ValueError(f"{content!r} is no name of a scan, such as sub-001_task-pieman_run-1")
+        yield content
+    elif isinstance(content, list | dict):
+        for item in content.values() if isinstance(content, dict) else content:
+            yield from _names(item)
+    else:
+        raise ValueError(f"{content!r} is no name of a scan")
+
+
+def is_excluded(entities: Mapping[str, str], names: Iterable[str]) -> bool:
+    """Whether a run is on the list; a name without a run number stands for all runs of its task.
+
+    >>> is_excluded({"sub": "001", "task": "piemanpni"}, ["sub-001_task-pieman"])
+    False
+    """
+    return any(is_within(run_entities(parse_name(name).entities), entities) for name in names)

@@ -1,0 +1,226 @@
+"""Which target (vertex, voxel, parcel) is where, and how maps of them are written and read again.
+
+Maps are arrays of shape (n_maps, n_targets). A target without a value is NaN: in surfaces and volumes it is stored as
+NaN (volumes are NaN outside the mask too), in tables of parcels as `n/a`.
+"""
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import nibabel
+import numpy as np
+import numpy.typing as npt
+
+from bids_app.bids.atomic import atomic_path, write_text
+from bids_app.bids.entities import build_name, parse_name
+from bids_app.bids.errors import DatasetError
+
+FloatArray = npt.NDArray[np.float32]
+STRUCTURES = {"L": "CortexLeft", "R": "CortexRight"}
+
+
+def _checked(maps: npt.ArrayLike, n_targets: int, map_names: Sequence[str] | None) -> tuple[FloatArray, list[str]]:
+    values = np.atleast_2d(np.asarray(maps, dtype=np.float32))
+    if values.ndim != 2 or values.shape[1] != n_targets:
+        raise ValueError(f"Maps have the shape {np.shape(maps)}; this geometry needs (n_maps, {n_targets}).")
+    names = [f"map{i + 1}" for i in range(len(values))] if map_names is None else [str(name) for name in map_names]
+    if len(names) != len(values) or len(set(names)) != len(names):
+        raise ValueError(f"{len(values)} maps need as many different names; these came: {', '.join(names)}.")
+    return values, names
+
+
+@dataclass(frozen=True)
+class SurfaceGeometry:
+    """Vertices of both hemispheres, left before right."""
+
+    space: str
+    n_vertices_left: int
+    n_vertices_right: int
+    kind: ClassVar[str] = "surface"
+
+    @property
+    def n_targets(self) -> int:
+        """Number of vertices of both hemispheres."""
+        return self.n_vertices_left + self.n_vertices_right
+
+    def space_entities(self) -> dict[str, str]:
+        """Entities that say where the targets are."""
+        return {"space": self.space}
+
+    def same_targets(self, other: object) -> bool:
+        """Whether maps of both may be compared target by target."""
+        return self == other
+
+    def paths(self, target: Path) -> list[Path]:
+        """Files that `save` writes: [left, right]."""
+        name = parse_name(target)
+        names = [build_name(name.entities | {"hemi": hemi}, name.suffix, ".func.gii") for hemi in STRUCTURES]
+        return [target.with_name(name) for name in names]
+
+    def save(self, maps: npt.ArrayLike, target: Path, map_names: Sequence[str] | None = None) -> list[Path]:
+        """Write hemi-L and hemi-R `.func.gii`, one data array per map; returns `paths`.
+
+        `target` is a folder and a name without hemisphere and ending (`…/sub-001_space-fsaverage5_…_statmap`).
+        """
+        values, names = _checked(maps, self.n_targets, map_names)
+        paths = self.paths(target)
+        halves = np.split(values, [self.n_vertices_left], axis=1)
+        for path, half, structure in zip(paths, halves, STRUCTURES.values(), strict=True):
+            with atomic_path(path) as partial:
+                _gifti(half, names, structure).to_filename(partial)
+        return paths
+
+
+@dataclass(frozen=True, eq=False)
+class VolumeGeometry:
+    """Voxels inside a mask (x, y, z), in the order of `mask.nonzero()`; affine (4, 4) from voxels to millimetres."""
+
+    space: str | None
+    affine: npt.NDArray[np.float64]
+    mask: npt.NDArray[np.bool_]
+    kind: ClassVar[str] = "volume"
+
+    @property
+    def n_targets(self) -> int:
+        """Number of voxels inside the mask."""
+        return int(self.mask.sum())
+
+    def space_entities(self) -> dict[str, str]:
+        """Entities that say where the targets are; empty for the participant's own BOLD space."""
+        return {"space": self.space} if self.space else {}
+
+    def same_grid(self, other: object) -> bool:
+        """Whether both lie on one grid of voxels, whatever their masks."""
+        return (
+            isinstance(other, VolumeGeometry)
+            and self.space == other.space
+            and self.mask.shape == other.mask.shape
+            and np.allclose(self.affine, other.affine, atol=1e-3)
+        )
+
+    def same_targets(self, other: object) -> bool:
+        """Whether maps of both may be compared target by target."""
+        return isinstance(other, VolumeGeometry) and self.same_grid(other) and np.array_equal(self.mask, other.mask)
+
+    def paths(self, target: Path) -> list[Path]:
+        """Files that `save` writes: one."""
+        return [target.with_name(target.name + ".nii.gz")]
+
+    def save(self, maps: npt.ArrayLike, target: Path, map_names: Sequence[str] | None = None) -> list[Path]:
+        """Write `target` + `.nii.gz`, 3-D for one map and 4-D for several, NaN outside the mask."""
+        values, _ = _checked(maps, self.n_targets, map_names)
+        grid = np.full((*self.mask.shape, len(values)), np.nan, dtype=np.float32)
+        grid[self.mask] = values.T
+        image = nibabel.Nifti1Image(grid[..., 0] if len(values) == 1 else grid, self.affine)
+        image.header.set_xyzt_units("mm", "sec")
+        code = "mni" if (self.space or "").startswith("MNI") else "aligned"
+        image.set_sform(self.affine, code=code)
+        image.set_qform(self.affine, code=code)
+        (path,) = self.paths(target)
+        with atomic_path(path) as partial:
+            image.to_filename(partial)
+        return [path]
+
+
+@dataclass(frozen=True)
+class ParcelGeometry:
+    """Named regions of a segmentation, with the network of each where the data set tells it ("" = none)."""
+
+    seg: str
+    names: tuple[str, ...]
+    networks: tuple[str, ...] | None = None
+    kind: ClassVar[str] = "parcels"
+
+    @property
+    def n_targets(self) -> int:
+        """Number of parcels."""
+        return len(self.names)
+
+    def space_entities(self) -> dict[str, str]:
+        """Entities that say where the targets are."""
+        return {"seg": self.seg}
+
+    def same_targets(self, other: object) -> bool:
+        """Whether maps of both may be compared target by target."""
+        return isinstance(other, ParcelGeometry) and (self.seg, self.names) == (other.seg, other.names)
+
+    def paths(self, target: Path) -> list[Path]:
+        """Files that `save` writes: one."""
+        return [target.with_name(target.name + ".tsv")]
+
+    def save(self, maps: npt.ArrayLike, target: Path, map_names: Sequence[str] | None = None) -> list[Path]:
+        """Write `target` + `.tsv`: one row per parcel, columns `name`, `network` (where known), one per map."""
+        values, names = _checked(maps, self.n_targets, map_names)
+        if {"name", "network"} & set(names):
+            raise ValueError("A map of parcels cannot be called 'name' or 'network'; these columns are taken.")
+        labels = [self.names] if self.networks is None else [self.names, self.networks]
+        header = ["name", "network"][: len(labels)] + names
+        cells = [["n/a" if np.isnan(value) else str(value) for value in row] for row in values]
+        columns = [[label or "n/a" for label in column] for column in labels] + cells
+        rows = [header, *(list(row) for row in zip(*columns, strict=True))]
+        (path,) = self.paths(target)
+        return [write_text(path, "".join("\t".join(row) + "\n" for row in rows))]
+
+
+Geometry = SurfaceGeometry | VolumeGeometry | ParcelGeometry
+
+
+def _gifti(maps: FloatArray, names: Sequence[str], structure: str) -> nibabel.gifti.GiftiImage:
+    arrays = [
+        nibabel.gifti.GiftiDataArray(
+            row, intent="NIFTI_INTENT_NONE", datatype="NIFTI_TYPE_FLOAT32", meta=nibabel.gifti.GiftiMetaData(Name=name)
+        )
+        for row, name in zip(maps, names, strict=True)
+    ]
+    meta = nibabel.gifti.GiftiMetaData(AnatomicalStructurePrimary=structure)
+    return nibabel.gifti.GiftiImage(meta=meta, darrays=arrays)
+
+
+def load_map(paths: Sequence[Path] | Path) -> tuple[FloatArray, Geometry]:
+    """Read maps written by `save`: (n_maps, n_targets) and the geometry.
+
+    `paths` is what `save` gave back: left and right hemisphere, one NIfTI file, or one table. The mask of a volume is
+    where at least one map has a value. Raises DatasetError for anything else.
+    """
+    files = sorted([paths] if isinstance(paths, Path) else paths)
+    names = [parse_name(path) for path in files]
+    extensions = [name.extension for name in names]
+    if extensions == [".func.gii"] * 2 and [name.entities.get("hemi") for name in names] == ["L", "R"]:
+        return _load_surface(files, names[0].entities.get("space", ""))
+    if extensions in ([".nii.gz"], [".nii"]):
+        return _load_volume(files[0], names[0].entities.get("space"))
+    if extensions == [".tsv"]:
+        return _load_parcels(files[0], names[0].entities.get("seg", ""))
+    listed = ", ".join(path.name for path in files) or "none"
+    raise DatasetError(f"A map is hemi-L and hemi-R .func.gii, one .nii.gz or one .tsv; these files came: {listed}.")
+
+
+def _load_surface(files: Sequence[Path], space: str) -> tuple[FloatArray, Geometry]:
+    left, right = (np.stack([array.data for array in nibabel.load(path).darrays]) for path in files)
+    if len(left) != len(right):
+        raise DatasetError(
+            f"{files[0].name} holds {len(left)} maps and {files[1].name} {len(right)}: write both again."
+        )
+    maps = np.concatenate([left, right], axis=1, dtype=np.float32)
+    return maps, SurfaceGeometry(space, left.shape[1], right.shape[1])
+
+
+def _load_volume(path: Path, space: str | None) -> tuple[FloatArray, Geometry]:
+    image = nibabel.load(path)
+    grid = image.get_fdata(dtype=np.float32)
+    grid = grid[..., np.newaxis] if grid.ndim == 3 else grid
+    mask = np.isfinite(grid).any(axis=3)
+    return np.ascontiguousarray(grid[mask].T), VolumeGeometry(space, image.affine, mask)
+
+
+def _load_parcels(path: Path, seg: str) -> tuple[FloatArray, Geometry]:
+    with path.open(newline="", encoding="utf-8") as stream:
+        header, *rows = csv.reader(stream, delimiter="\t", quoting=csv.QUOTE_NONE)
+    n_labels = 2 if header[1:2] == ["network"] else 1
+    values = [[np.nan if cell == "n/a" else float(cell) for cell in row[n_labels:]] for row in rows]
+    networks = tuple(row[1].replace("n/a", "") for row in rows) if n_labels == 2 else None
+    maps = np.array(values, dtype=np.float32).reshape(len(rows), len(header) - n_labels)
+    return np.ascontiguousarray(maps.T), ParcelGeometry(seg, tuple(row[0] for row in rows), networks)

@@ -1,0 +1,61 @@
+"""The files of one participant in one derivative, through pybids."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from bids.layout import BIDSLayout, BIDSLayoutIndexer, Query
+
+from bids_app.bids.entities import parse_name
+from bids_app.bids.errors import DatasetError
+from bids_app.bids.runs import is_bold
+
+# Names of entities in a filter file that pybids spells in full.
+_SPELLED = {
+    "sub": "subject",
+    "ses": "session",
+    "acq": "acquisition",
+    "rec": "reconstruction",
+    "dir": "direction",
+    "seg": "segmentation",
+}
+_QUERIES = {None: Query.NONE, "Query.NONE": Query.NONE, "Query.ANY": Query.ANY, "*": Query.ANY}
+
+
+def index_participant(
+    folder: Path,
+    name: str,
+    participant: str,
+    database_dir: Path | None = None,
+    bold_filter: Mapping[str, Any] | None = None,
+) -> list[Path]:
+    """Files in a participant's `func` folders, BOLD only as far as it passes the filter.
+
+    Everything else is never looked at: all other participants, anatomy, figures, FreeSurfer's folders. With
+    `database_dir` the index is kept there, one for each derivative and participant, and used again.
+    """
+    # pybids matches paths from the root of the data set, which begin with a slash.
+    own = re.escape(f"/sub-{participant}")
+    others = re.compile(rf"^(?!{own}(/ses-[^/]+)?(/func(/.*)?)?$)")
+    indexer = BIDSLayoutIndexer(validate=False, ignore=[others], index_metadata=False)
+    database = None if database_dir is None else database_dir / f"{name}_sub-{participant}"
+    if database is not None:
+        database.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        layout = BIDSLayout(folder, validate=False, is_derivative=True, indexer=indexer, database_path=database)
+    except ValueError as error:
+        raise DatasetError(f"pybids cannot read {folder}: {error}") from error
+    every = [Path(path) for path in layout.get(subject=participant, return_type="filename")]
+    if not bold_filter:
+        return every
+    wanted = {_SPELLED.get(key, key): _value(value) for key, value in bold_filter.items()}
+    try:
+        passing = {Path(path) for path in layout.get(**{"subject": participant} | wanted, return_type="filename")}
+    except ValueError as error:
+        raise DatasetError(f"The BIDS filter {dict(bold_filter)} is not understood by pybids: {error}") from error
+    return [path for path in every if path in passing or not is_bold(parse_name(path))]
+
+
+def _value(value: Any) -> Any:
+    return _QUERIES.get(value, value) if value is None or isinstance(value, str) else value

@@ -1,0 +1,95 @@
+"""The maps and tables of OUT_DIR: written with their sidecars, and found again by their names."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy.typing as npt
+
+from bids_app.bids.derivatives import output_path, read_sidecar, write_sidecar
+from bids_app.bids.entities import Name, is_within, parse_name
+from bids_app.bids.geometry import FloatArray, Geometry, ParcelGeometry, load_map
+
+EXTENSIONS = {".func.gii", ".nii.gz", ".nii", ".tsv", ".tsv.gz", ".parquet"}
+
+
+@dataclass(frozen=True)
+class OutputMap:
+    """One output: its entities (`sub` is missing at the group level), its files, the content of its sidecar.
+
+    `paths` holds both hemispheres of a surface (left first), otherwise one file.
+    """
+
+    entities: dict[str, str]
+    suffix: str
+    paths: tuple[Path, ...]
+    sidecar: dict[str, object] = field(repr=False)
+
+    @property
+    def participant(self) -> str | None:
+        """Label of the participant, None at the group level."""
+        return self.entities.get("sub")
+
+    def load(self) -> tuple[FloatArray, Geometry]:
+        """Maps (n_maps, n_targets) and geometry, see `load_map`."""
+        return load_map(self.paths)
+
+
+def write_maps(
+    out_dir: Path,
+    entities: Mapping[str, str],
+    geometry: Geometry,
+    maps: npt.ArrayLike,
+    map_names: Sequence[str],
+    *,
+    sources: Sequence[str],
+    settings: Mapping[str, object],
+    description: str,
+    units: str | None = None,
+    extra: Mapping[str, object] | None = None,
+) -> list[Path]:
+    """Save maps (n_maps, n_targets) under their BIDS name, with a sidecar for every file; returns the data files.
+
+    `entities` need not say where the targets are; a missing `sub` means the group level. Sidecars come first, so that
+    a map that is there always has its own. They list the names of the maps as `Maps`.
+    """
+    target = output_path(out_dir, {**entities, **geometry.space_entities()})
+    columns = None
+    if isinstance(geometry, ParcelGeometry):
+        networks = {} if geometry.networks is None else {"network": "Functional network of the parcel"}
+        columns = {"name": "Name of the parcel"} | networks | dict.fromkeys(map_names, description)
+    for path in geometry.paths(target):
+        more = {"Maps": list(map_names)} | dict(extra or {})
+        write_sidecar(path, sources, settings, description=description, units=units, columns=columns, extra=more)
+    return geometry.save(maps, target, map_names)
+
+
+def _files(out_dir: Path, level: str) -> Iterator[Path]:
+    folders = {"participant": ("sub-*/func", "sub-*/ses-*/func"), "group": ("group",)}[level]
+    for folder in folders:
+        yield from out_dir.glob(f"{folder}/[!.]*")
+
+
+def find_outputs(out_dir: Path, suffix: str, level: str = "participant", **entities: str | None) -> list[OutputMap]:
+    """Outputs with a suffix (`statmap`, `networks`) at a level (`participant` or `group`), sorted by name.
+
+    Of `entities` those that are None are left open: `find_outputs(out, "networks", desc="atoms", task="pieman")`.
+    """
+    wanted = {key: value for key, value in entities.items() if value is not None}
+    groups: dict[tuple[tuple[str, str], ...], list[tuple[Path, Name]]] = {}
+    for path in sorted(_files(out_dir, level)):
+        name = parse_name(path)
+        if name.suffix == suffix and name.extension in EXTENSIONS and is_within(wanted, name.entities):
+            key = tuple((key, value) for key, value in name.entities.items() if key != "hemi")
+            groups.setdefault(key, []).append((path, name))
+    return [
+        OutputMap(dict(key), suffix, tuple(path for path, _ in files), read_sidecar(files[0][0]))
+        for key, files in groups.items()
+    ]
+
+
+def find_maps(
+    out_dir: Path, what: str | None = None, stat: str | None = None, level: str = "participant", **entities: str | None
+) -> list[OutputMap]:
+    """Maps in OUT_DIR: `what` is the entity `desc` (`atoms`, `brainscore`, …), `stat` is `r`, `beta`, `p`, …"""
+    return find_outputs(out_dir, "statmap", level, desc=what, stat=stat, **entities)

@@ -1,0 +1,72 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bids_app.bids.derivatives import output_path
+from bids_app.bids.geometry import ParcelGeometry, SurfaceGeometry
+from bids_app.bids.outputs import find_maps, find_outputs, write_maps
+
+SURFACE = SurfaceGeometry("fsaverage5", 4, 3)
+
+
+@pytest.fixture
+def out_dir(tmp_path: Path) -> Path:
+    for sub in ("002", "001"):
+        for task in ("pieman", "piemanpni"):
+            for stat in ("r", "p"):
+                entities = {"sub": sub, "task": task, "stat": stat, "desc": "atoms"}
+                about = {"sources": ["bids:raw:x"], "settings": {"atoms": 2}, "description": "Held-out r"}
+                write_maps(tmp_path, entities, SURFACE, np.full((2, 7), float(sub)), ["a", "b"], **about)
+    parcels = {"sub": "003", "ses": "x", "seg": "Tiny", "stat": "r", "desc": "brainscore"}
+    ParcelGeometry("Tiny", ("a", "b")).save([1, 2], output_path(tmp_path, parcels))
+    SURFACE.save(np.zeros(7), output_path(tmp_path, {"task": "pieman", "space": "fsaverage5", "stat": "r"}))
+    output_path(tmp_path, {"sub": "001", "desc": "atoms"}, "networks", ".tsv").write_text("atom\n1\n")
+    return tmp_path
+
+
+def test_maps_of_participants(out_dir: Path) -> None:
+    found = find_maps(out_dir, "atoms", "r", task="pieman")
+    assert [output.participant for output in found] == ["001", "002"]
+    assert [path.name.split("hemi-")[1][0] for path in found[0].paths] == ["L", "R"]
+    assert found[0].sidecar["Maps"] == ["a", "b"]
+    assert found[0].entities == {
+        "sub": "001",
+        "task": "pieman",
+        "space": "fsaverage5",
+        "stat": "r",
+        "desc": "atoms",
+    }
+    maps, geometry = found[1].load()
+    assert geometry == SURFACE
+    np.testing.assert_array_equal(maps, np.full((2, 7), 2.0))
+
+
+def test_sessions_groups_and_tables(out_dir: Path) -> None:
+    (parcels,) = find_maps(out_dir, "brainscore")
+    assert (parcels.entities["ses"], parcels.sidecar) == ("x", {})
+    assert len(find_maps(out_dir)) == 9
+    assert len(find_maps(out_dir, sub="001")) == 4
+    (group,) = find_maps(out_dir, level="group")
+    assert group.participant is None
+    (table,) = find_outputs(out_dir, "networks")
+    assert table.paths[0].suffix == ".tsv"
+
+
+def test_every_file_has_a_sidecar_and_every_column_a_description(tmp_path: Path) -> None:
+    geometry = ParcelGeometry("Tiny", ("a", "b"), ("Vis", ""))
+    about = {"sources": [], "settings": {}, "description": "Held-out r", "extra": {"RepetitionTime": 1.5}}
+    write_maps(tmp_path, {"sub": "1", "ses": "x", "desc": "atoms"}, geometry, np.eye(2), ["atom1", "atom2"], **about)
+    write_maps(tmp_path, {"sub": "1", "desc": "atoms"}, SURFACE, np.zeros(7), ["atom1"], **about)
+    assert sorted(path.name for path in tmp_path.rglob("sub-1_*")) == [
+        "sub-1_hemi-L_space-fsaverage5_desc-atoms_statmap.func.gii",
+        "sub-1_hemi-L_space-fsaverage5_desc-atoms_statmap.json",
+        "sub-1_hemi-R_space-fsaverage5_desc-atoms_statmap.func.gii",
+        "sub-1_hemi-R_space-fsaverage5_desc-atoms_statmap.json",
+        "sub-1_ses-x_seg-Tiny_desc-atoms_statmap.json",
+        "sub-1_ses-x_seg-Tiny_desc-atoms_statmap.tsv",
+    ]
+    (parcels,) = find_maps(tmp_path, ses="x")
+    assert {"name", "network", "atom1", "atom2"} <= set(parcels.sidecar)
+    assert parcels.sidecar["Maps"] == ["atom1", "atom2"]
+    assert parcels.sidecar["RepetitionTime"] == 1.5

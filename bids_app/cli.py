@@ -1,0 +1,96 @@
+"""The command line of the BIDS-App: argv to Settings, nothing else."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bids_app import __version__
+from bids_app.settings import GROUPS, LEVELS, OPTIONS, SettingsError, element_type, is_list, make_settings, presets
+
+DESCRIPTION = (
+    "Find which groups of a language model's neurons behave like which functional brain networks, "
+    "from a BIDS data set of people listening to stories."
+)
+EXIT_BAD_SETTINGS = 2
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The parser; options that were not given leave no trace in its result."""
+    parser = argparse.ArgumentParser(
+        prog="neurons2networks", description=DESCRIPTION, argument_default=argparse.SUPPRESS, allow_abbrev=False
+    )
+    parser.add_argument("bids_dir", metavar="BIDS_DIR", help="The data set.")
+    parser.add_argument("out_dir", metavar="OUT_DIR", help="Where the results go.")
+    parser.add_argument(
+        "level",
+        metavar="{stimulus,participant,group}",
+        choices=LEVELS,
+        help="stimulus: activations and dictionary; participant: maps of each participant (does the former where "
+        "missing); group: statistics over participants, from OUT_DIR alone.",
+    )
+    groups = {key: parser.add_argument_group(title) for key, title in GROUPS.items()}
+    for option in OPTIONS:
+        _add_option(groups[option.metadata["group"]], option.name, option.default, option.metadata)
+    parser.add_argument("--version", action="version", version=f"neurons2networks {__version__}")
+    return parser
+
+
+def _add_option(group: argparse._ArgumentGroup, name: str, default: object, metadata: Mapping[str, Any]) -> None:
+    flags = [metadata["short"]] if metadata["short"] else []
+    flags.append("--" + name.replace("_", "-"))
+    help_text = str(metadata["help"])
+    if name == "verbose":
+        group.add_argument(*flags, dest=name, action="count", help=help_text)
+        return
+    if element_type(name) is bool:
+        group.add_argument(*flags, dest=name, action="store_true", help=help_text)
+        return
+    if name == "preset":
+        help_text += f" One of: {', '.join(presets())}."
+    if metadata["choices"]:
+        help_text += f" One of: {', '.join(metadata['choices'])}."
+    if default not in (None, ()) and "default" not in help_text:
+        shown = " ".join(f"{d:g}" if isinstance(d, float) else str(d) for d in _as_tuple(default))
+        help_text += f" Default: {shown}."
+    group.add_argument(
+        *flags,
+        dest=name,
+        metavar=metadata["metavar"] or name.upper(),
+        nargs="+" if is_list(name) else None,
+        help=help_text.replace("%", "%%"),
+    )
+
+
+def _as_tuple(value: object) -> tuple[object, ...]:
+    return value if isinstance(value, tuple) else (value,)
+
+
+def normalise(argv: Sequence[str]) -> list[str]:
+    """Accept underscores in option names: `--participant_label` is `--participant-label`.
+
+    >>> normalise(["--task_id", "my_task", "--model=a_b"])
+    ['--task-id', 'my_task', '--model=a_b']
+    """
+    return [re.sub(r"^--[\w-]+", lambda m: m[0].replace("_", "-"), word) for word in argv]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the app; returns the exit status."""
+    parser = make_parser()
+    arguments = vars(parser.parse_intermixed_args(normalise(sys.argv[1:] if argv is None else argv)))
+    try:
+        settings = make_settings(arguments)
+    except SettingsError as error:
+        print(f"neurons2networks: {error}", file=sys.stderr)
+        return EXIT_BAD_SETTINGS
+    from bids_app.workflow.run import run  # heavy: only when something is to be computed
+
+    return run(settings)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,1 @@
+"""The synthetic data set with known truth."""

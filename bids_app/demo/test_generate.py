@@ -1,0 +1,244 @@
+import json
+import tomllib
+
+import nibabel
+import numpy as np
+import pandas as pd
+import pytest
+
+from bids_app.bids.words import read_words
+from bids_app.demo.cortex import N_VERTICES
+from bids_app.demo.evaluate import evaluate
+from bids_app.demo.generate import generate
+from bids_app.demo.truth import read_truth
+
+FUNC = "derivatives/fmriprep/sub-01/func/sub-01_task-lighthouse"
+SMALL = {"participants": 1, "stories": 1, "n_volumes": 160, "seed": 4}
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data") / "demo"
+    return folder, generate(folder, snr=1.0, **SMALL)
+
+
+def surface(folder):
+    sides = [nibabel.load(folder / f"{FUNC}_hemi-{side}_space-fsaverage5_bold.func.gii") for side in "LR"]
+    return np.concatenate([np.stack([array.data for array in image.darrays]) for image in sides], axis=1)
+
+
+def atlas_labels(folder):
+    files = [folder / f"derivatives/atlas/tpl-fsaverage5_hemi-{side}_atlas-Demo_dseg.label.gii" for side in "LR"]
+    return np.concatenate([nibabel.load(file).darrays[0].data for file in files])
+
+
+def explained(data, courses, table):
+    """In-sample R² of each column by the planted courses, after cosines, motion and components are regressed out."""
+    nuisance = np.c_[np.ones(len(table)), table.filter(regex="trans|rot|cosine|a_comp")]
+    data, courses = (x - nuisance @ np.linalg.lstsq(nuisance, x, rcond=None)[0] for x in (data, courses))
+    residual = data - courses @ np.linalg.lstsq(courses, data, rcond=None)[0]
+    return 1 - residual.var(axis=0) / data.var(axis=0)
+
+
+def kept_rows(folder):
+    truth = read_truth(folder)
+    kept = truth.courses["kept"].astype(str).eq("True").to_numpy()
+    table = pd.read_csv(folder / f"{FUNC}_desc-confounds_timeseries.tsv", sep="\t", na_values="n/a")
+    return kept, truth.courses.filter(like="atom-").to_numpy()[kept], table[kept]
+
+
+def test_the_set_of_files_is_complete(demo):
+    models = [f"sourcedata/models/{name}/{file}" for name in ("gpt2", "bert", "llama") for file in
+              ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json")]  # fmt: skip
+    volume = f"{FUNC}_space-MNI152NLin6Asym_res-4_desc"
+    expected = {
+        ".bidsignore", "README.md", "dataset_description.json", "participants.tsv", "code/demo.toml",
+        "sub-01/func/sub-01_task-lighthouse_events.tsv", "sub-01/func/sub-01_task-lighthouse_bold.json",
+        "stimuli/lighthouse_audio.wav", "stimuli/gentle/lighthouse/align.csv",
+        "derivatives/fmriprep/dataset_description.json", "derivatives/atlas/dataset_description.json",
+        *(f"{FUNC}_hemi-{side}_space-fsaverage5_bold.{ending}" for side in "LR" for ending in ("func.gii", "json")),
+        *(f"{volume}-{what}" for what in ("preproc_bold.nii.gz", "preproc_bold.json", "brain_mask.nii.gz",
+                                          "brain_mask.json")),
+        *(f"{FUNC}_desc-confounds_timeseries.{ending}" for ending in ("tsv", "json")),
+        *(f"derivatives/atlas/tpl-fsaverage5_hemi-{side}_atlas-Demo_dseg.label.gii" for side in "LR"),
+        *(f"derivatives/atlas/tpl-MNI152NLin6Asym_res-4_atlas-Demo_dseg.{ending}" for ending in ("nii.gz", "tsv")),
+        *(f"sourcedata/truth/{name}" for name in ("truth.tsv", "truth_atoms.tsv", "truth_subgroups.tsv", "truth.json")),
+        *models,
+    }  # fmt: skip
+    folder = demo[0]
+    assert {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()} == expected
+
+
+def test_same_seed_same_bytes_whatever_the_spaces(demo, tmp_path):
+    generate(tmp_path / "again", snr=1.0, **SMALL, spaces=("fsaverage5",))
+    told_otherwise = {"demo.toml", "truth.json"}  # hold the data set's own path
+    compared = [path for path in (tmp_path / "again").rglob("*") if path.is_file() and path.name not in told_otherwise]
+    assert len(compared) > 25
+    for path in compared:
+        assert path.read_bytes() == (demo[0] / path.relative_to(tmp_path / "again")).read_bytes(), path
+
+
+def test_surfaces_have_a_medial_wall_and_plausible_intensities(demo):
+    data = surface(demo[0])
+    assert data.shape == (SMALL["n_volumes"], 2 * N_VERTICES)
+    missing = np.isnan(data)
+    assert (missing == missing[0]).all()
+    assert 0.06 < missing[0].mean() < 0.1
+    assert (atlas_labels(demo[0])[missing[0]] == 0).all()
+    assert np.nanmean(data) == pytest.approx(10_000, rel=0.02)
+    assert 0.005 < np.median(np.std(data[:, ~missing[0]], axis=0)) / 10_000 < 0.03
+
+
+def test_response_is_explained_by_the_planted_atoms_in_their_networks_alone(demo):
+    folder, truth = demo
+    data, (kept, courses, table) = surface(folder), kept_rows(folder)
+    labels = atlas_labels(folder)
+    names = nibabel.load(folder / "derivatives/atlas/tpl-fsaverage5_hemi-L_atlas-Demo_dseg.label.gii").labeltable
+    key = {name: number for number, name in names.get_labels_as_dict().items()}
+    columns = [int(name.removeprefix("atom-")) for name in truth.courses.filter(like="atom-")]
+    for network, links in truth.links.groupby("network"):
+        mine = [columns.index(atom) for atom in links["atom"]]
+        inside = labels == key[network]
+        own = explained(data[kept][:, inside], courses[:, mine], table)
+        others = explained(data[kept][:, inside], np.delete(courses, mine, axis=1)[:, : len(mine)], table)
+        assert own.mean() > others.mean() + 0.15
+
+
+def test_sign_of_the_links_is_the_sign_of_the_response(demo):
+    folder, truth = demo
+    data, (kept, courses, _) = surface(folder), kept_rows(folder)
+    labels, names = atlas_labels(folder), sorted(truth.links["network"].unique())
+    columns = [int(name.removeprefix("atom-")) for name in truth.courses.filter(like="atom-")]
+    for link in truth.links.itertuples():
+        inside = labels == names.index(link.network) + 1
+        mates = truth.links.loc[truth.links["network"] == link.network, "atom"]
+        design = courses[:, [columns.index(atom) for atom in mates]]
+        beta = np.linalg.lstsq(np.c_[np.ones(len(design)), design], data[kept][:, inside], rcond=None)[0][1:]
+        assert np.sign(beta.mean(axis=1)[list(mates).index(link.atom)]) == np.sign(link.gain)
+
+
+def test_both_spaces_show_the_same_brain(demo):
+    folder = demo[0]
+    volume = nibabel.load(folder / f"{FUNC}_space-MNI152NLin6Asym_res-4_desc-preproc_bold.nii.gz")
+    assert volume.header.get_zooms() == pytest.approx((4, 4, 4, 1.5))
+    brain = nibabel.load(folder / f"{FUNC}_space-MNI152NLin6Asym_res-4_desc-brain_mask.nii.gz").get_fdata() > 0
+    data = volume.get_fdata()
+    assert (data[~brain] == 0).all()
+    assert 1.0e6 < brain.sum() * 64 < 2.5e6  # mm³
+    dseg = nibabel.load(folder / "derivatives/atlas/tpl-MNI152NLin6Asym_res-4_atlas-Demo_dseg.nii.gz").get_fdata()
+    on_surface, labels = surface(folder), atlas_labels(folder)
+    for network in range(1, 8):
+        first, second = data[dseg == network].mean(axis=0), on_surface[:, labels == network].mean(axis=1)
+        assert np.corrcoef(first, second)[0, 1] > 0.8
+
+
+def test_events_and_words_share_a_time_line(demo):
+    folder = demo[0]
+    events = pd.read_csv(folder / "sub-01/func/sub-01_task-lighthouse_events.tsv", sep="\t")
+    assert events["trial_type"].tolist() == ["music", "story"]
+    music, story = events.to_dict("records")
+    words = read_words(folder / "stimuli/gentle/lighthouse/align.csv")
+    scan_time = words.onset + music["onset"]
+    assert np.nanmin(scan_time) >= story["onset"]
+    assert np.nanmax(scan_time + words.duration) <= story["onset"] + story["duration"]
+    assert 0 < np.isnan(words.onset).sum() < 0.1 * len(words)
+
+
+def test_confounds_can_be_told_apart(demo):
+    table = pd.read_csv(demo[0] / f"{FUNC}_desc-confounds_timeseries.tsv", sep="\t", na_values="n/a")
+    metadata = json.loads((demo[0] / f"{FUNC}_desc-confounds_timeseries.json").read_text())
+    masks = [metadata[name]["Mask"] for name in table.filter(like="a_comp_cor_")]
+    assert masks == ["CSF"] * 5 + ["WM"] * 5
+    assert {"trans_x", "rot_z", "cosine00", "framewise_displacement"} <= set(table)
+    assert len(table) == SMALL["n_volumes"]
+
+
+def test_settings_name_files_that_exist(demo):
+    settings = tomllib.loads((demo[0] / "code/demo.toml").read_text())
+    assert settings["model"] == [str((demo[0] / "sourcedata/models/gpt2").resolve())]
+    assert settings["atlas"] == str(
+        (demo[0] / "derivatives/atlas").resolve() / "tpl-fsaverage5_hemi-L_atlas-Demo_dseg.label.gii"
+    )
+
+
+def test_evaluation_of_the_truth_itself_is_perfect(demo, tmp_path, capsys):
+    folder, truth = demo
+    stem = f"lighthouse_audio_model-{truth.options['model_label']}_desc-atoms_timeseries"
+    kept, courses, _ = kept_rows(folder)
+    columns = list(truth.courses.filter(like="atom-"))
+    (tmp_path / "stimuli").mkdir()
+    pd.DataFrame(-courses).to_csv(tmp_path / f"stimuli/{stem}.tsv.gz", sep="\t", header=False, index=False)
+    start = float(np.flatnonzero(kept)[0] * 1.5 - 3.0)
+    (tmp_path / f"stimuli/{stem}.json").write_text(json.dumps({"Columns": columns, "StartTime": start}))
+    links = truth.links.assign(
+        atom=[columns.index(f"atom-{atom:02d}") + 1 for atom in truth.links["atom"]],
+        part=truth.links["part"].map({"active": "deactive", "deactive": "active"}),
+        linked=True,
+    )
+    label = truth.options["model_label"]
+    for where in ("sub-01/func/sub-01_task-lighthouse", "group/task-lighthouse"):
+        path = tmp_path / f"{where}_space-fsaverage5_model-{label}_desc-atoms_networks.tsv"
+        path.parent.mkdir(parents=True)
+        links.to_csv(path, sep="\t", index=False)
+    result = evaluate(folder, tmp_path)
+    assert result["participant"].tolist() == ["01", "group"]
+    assert result[["precision", "recall"]].to_numpy().tolist() == [[1, 1], [1, 1]]
+    assert result["atom_correlation"].tolist() == pytest.approx([1, 1])
+    assert "precision" in capsys.readouterr().out
+
+
+def test_snr_of_zero_plants_nothing(demo, tmp_path):
+    truth = generate(tmp_path / "nothing", snr=0, **SMALL, spaces=("fsaverage5",))
+    assert truth.links.empty
+    kept, courses, table = kept_rows(demo[0])
+    data = surface(tmp_path / "nothing")[kept][:, atlas_labels(demo[0]) > 0]
+    chance = courses.shape[1] / (len(courses) - table.filter(regex="trans|rot|cosine|a_comp").shape[1] - 1)
+    assert explained(data, courses, table).mean() < 3 * chance  # autocorrelation makes chance larger
+
+
+def test_given_words_and_atlas_are_used(tmp_path):
+    words = ["The", "fox", "", "wept", "near", "the", "harbour"] * 60
+    rows = [
+        f"        intervals [{i + 1}]:\n            xmin = {i * 0.4}\n            xmax = {(i + 1) * 0.4}\n"
+        f'            text = "{word}"\n'
+        for i, word in enumerate(words)
+    ]
+    end = len(words) * 0.4
+    grid = (
+        f'File type = "ooTextFile"\nObject class = "TextGrid"\n\nxmin = 0\nxmax = {end}\ntiers? <exists>\nsize = 1\n'
+        f'item []:\n    item [1]:\n        class = "IntervalTier"\n        name = "words"\n        xmin = 0\n'
+        f"        xmax = {end}\n        intervals: size = {len(words)}\n" + "".join(rows)
+    )
+    (tmp_path / "alice.TextGrid").write_text(grid)
+    for side, hemisphere in (("lh", np.arange(N_VERTICES) % 3), ("rh", np.arange(N_VERTICES) % 3)):
+        colours = np.array([[0, 0, 0, 0, 0], [200, 0, 0, 0, 200], [0, 200, 0, 0, 51200]])
+        names = ["unknown", "7Networks_1", "7Networks_2"]
+        nibabel.freesurfer.write_annot(tmp_path / f"{side}.Two.annot", hemisphere, colours, names, fill_ctab=True)
+    folder = tmp_path / "demo"
+    truth = generate(
+        folder, participants=1, annotations=tmp_path / "alice.TextGrid", atlas=tmp_path / "lh.Two.annot",
+        spaces=("fsaverage5",), snr=0.5,
+    )  # fmt: skip
+    assert (folder / "stimuli/alice_audio.TextGrid").read_text() == grid
+    assert truth.options["stories"] == ["alice"]
+    assert set(truth.links["network"]) <= set(np.unique(["7Networks_1", "7Networks_2", "Visual", "Somatomotor"]))
+    assert (folder / "derivatives/atlas/tpl-fsaverage5_hemi-R_atlas-Two_dseg.label.gii").exists()
+    image = nibabel.load(
+        folder / "derivatives/fmriprep/sub-01/func/sub-01_task-alice_hemi-L_space-fsaverage5_bold.func.gii"
+    )
+    assert len(image.darrays) * 1.5 > end
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [({"snr": -1}, "snr"), ({"spaces": ("fsaverage6",)}, "fsaverage6"), ({"participants": 0}, "participants")],
+)
+def test_impossible_options_are_named(tmp_path, options, message):
+    with pytest.raises(ValueError, match=message):
+        generate(tmp_path / "demo", **options)
+
+
+def test_a_folder_with_files_is_refused(tmp_path):
+    (tmp_path / "mine.txt").write_text("precious")
+    with pytest.raises(FileExistsError, match="not empty"):
+        generate(tmp_path)

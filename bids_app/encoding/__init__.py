@@ -1,0 +1,1 @@
+"""Arrays in, arrays out: delays, folds, dictionary, lasso, ridge, scores, permutations."""

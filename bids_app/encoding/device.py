@@ -1,0 +1,51 @@
+"""Where the numbers are crunched, and in batches of which size."""
+
+import numpy.typing as npt
+import torch
+
+_DEFAULT_MEM_MB = 2000.0
+# Two float32 blocks of this size stay in the second-level cache of a current core.
+_CACHE_BYTES = 2**20
+
+
+def resolve_device(device: str) -> torch.device:
+    """The torch device of a name: "auto" is the GPU when there is one, else the CPU.
+
+    Raises ValueError for an unknown name, or for a GPU that is not there.
+    """
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        resolved = torch.device(device)
+    except RuntimeError:
+        raise ValueError(f"Unknown device={device!r}; use 'auto', 'cpu', 'cuda' or 'cuda:N'.") from None
+    if resolved.type == "cuda" and not torch.cuda.is_available():
+        raise ValueError(f"device={device!r}, but torch finds no GPU here; use 'auto' or 'cpu'.")
+    return resolved
+
+
+def targets_per_batch(
+    bytes_per_target: int, n_targets: int, mem_mb: float | None, cache_bytes_per_target: int | None = None
+) -> int:
+    """How many targets are worked on at a time.
+
+    `bytes_per_target` is what one target needs in all buffers together; the batch stays within `mem_mb` megabytes
+    (2,000 when None). `cache_bytes_per_target`, given for work on the CPU that goes over the same block many times,
+    also keeps that block within the processor's cache.
+    """
+    if mem_mb is not None and mem_mb <= 0:
+        raise ValueError(f"mem_mb={mem_mb}; the memory limit in megabytes must be positive.")
+    limit = (_DEFAULT_MEM_MB if mem_mb is None else mem_mb) * 1e6 / bytes_per_target
+    if cache_bytes_per_target is not None:
+        limit = min(limit, max(256, _CACHE_BYTES / cache_bytes_per_target))
+    return max(1, min(n_targets, int(limit)))
+
+
+def column_batches(n_columns: int, size: int) -> list[slice]:
+    """Consecutive slices of at most `size` that cover `n_columns`."""
+    return [slice(start, min(start + size, n_columns)) for start in range(0, n_columns, size)]
+
+
+def to_device(array: npt.NDArray, device: torch.device, dtype: torch.dtype = torch.float32) -> torch.Tensor:  # type: ignore[type-arg]
+    """A copy (or, where nothing has to change, a view) of a numpy array on the device."""
+    return torch.as_tensor(array).to(device=device, dtype=dtype)

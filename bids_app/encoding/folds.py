@@ -1,0 +1,64 @@
+"""Contiguous folds: autocorrelated volumes must not be split at random."""
+
+import numpy as np
+
+from bids_app.encoding.arrays import Ints
+
+Fold = tuple[Ints, Ints]
+
+_FEWEST_TEST_VOLUMES = 3
+_FEWEST_TRAINING_VOLUMES = 4
+
+
+def contiguous_folds(n_samples: int, n_folds: int, purge: int = 0) -> list[Fold]:
+    """Split volumes 0 ... n_samples - 1 into `n_folds` stretches; each is the test part of one fold.
+
+    Returns (train, test) index arrays. The tests cover every volume once. Training leaves out the test part and
+    `purge` volumes on each side of it, so that no haemodynamic response reaches from one into the other.
+
+    >>> [(len(train), test.tolist()) for train, test in contiguous_folds(6, 2, purge=1)][0]
+    Traceback (most recent call last):
+    ...
+    ValueError: 6 volumes are too few for 2 folds with purge=1: fold 1 keeps 2 for training and 3 to test (at least \
+4 and 3 are needed); use fewer folds, a smaller purge, or longer or pooled runs.
+    """
+    if n_folds < 2 or purge < 0:
+        raise ValueError(f"n_folds={n_folds}, purge={purge}; at least 2 folds and a purge of 0 or more are needed.")
+    folds: list[Fold] = []
+    everything = np.arange(n_samples, dtype=np.int64)
+    for test in np.array_split(everything, n_folds):
+        if test.size:
+            train = everything[(everything < test[0] - purge) | (everything > test[-1] + purge)]
+        else:
+            train = everything
+        if train.size < _FEWEST_TRAINING_VOLUMES or test.size < _FEWEST_TEST_VOLUMES:
+            raise ValueError(
+                f"{n_samples} volumes are too few for {n_folds} folds with purge={purge}: fold {len(folds) + 1} keeps "
+                f"{train.size} for training and {test.size} to test (at least {_FEWEST_TRAINING_VOLUMES} and "
+                f"{_FEWEST_TEST_VOLUMES} are needed); use fewer folds, a smaller purge, or longer or pooled runs."
+            )
+        folds.append((train, test))
+    return folds
+
+
+def inner_folds(fold: Fold, folds: list[Fold]) -> list[Fold]:
+    """Folds of the training part of one outer fold: the other outer folds' borders, nothing of its test part.
+
+    Indices are those of all volumes. What the outer fold purged is neither trained nor tested on.
+
+    >>> outer = contiguous_folds(12, 3)
+    >>> [test.tolist() for _, test in inner_folds(outer[0], outer)]
+    [[4, 5, 6, 7], [8, 9, 10, 11]]
+    """
+    outer_train = fold[0]
+    pairs = [
+        (np.intersect1d(outer_train, train, assume_unique=True), np.intersect1d(outer_train, test, assume_unique=True))
+        for train, test in folds
+        if test[0] != fold[1][0]
+    ]
+    if len(pairs) < 2 or any(train.size < _FEWEST_TRAINING_VOLUMES or test.size == 0 for train, test in pairs):
+        raise ValueError(
+            f"The training part of a fold ({outer_train.size} volumes) cannot be split again to choose a penalty; "
+            "use at least 3 folds, longer runs, or a fixed penalty."
+        )
+    return pairs

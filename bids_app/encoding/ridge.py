@@ -1,0 +1,123 @@
+"""Ridge regression with a penalty per target."""
+
+from collections.abc import Sequence
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from bids_app.encoding.arrays import AnyArray, Floats, require_finite, require_matrix
+from bids_app.encoding.device import resolve_device, to_device
+from bids_app.encoding.folds import Fold
+from bids_app.encoding.ridge_solver import (
+    Design,
+    Factors,
+    choose,
+    filtered_projections,
+    held_out_errors,
+    leave_one_out_errors,
+    ridge_batches,
+)
+from bids_app.encoding.scores import pearson_r
+
+DEFAULT_ALPHAS = tuple(float(alpha) for alpha in np.logspace(-1, 8, 10))
+
+
+class RidgeCV:
+    """min over b of |y − Xb|² + α|b|² for every target y, with an intercept and the target's own α.
+
+    Parameters
+    ----------
+    alphas : positive penalties to choose from
+    folds : (train, test) pairs; the α with the smallest mean squared error on the test parts is taken. Leave-one-out
+        when None
+    device : "auto", "cpu" or "cuda"
+    mem_mb : memory for a batch of targets, in megabytes
+
+    Attributes
+    ----------
+    alpha_ : array of shape (n_targets,)
+    coef_ : array of shape (n_features, n_targets)
+    intercept_ : array of shape (n_targets,)
+
+    >>> X = np.random.default_rng(0).standard_normal((60, 4))
+    >>> model = RidgeCV([0.1, 10], device="cpu").fit(X, X[:, :1] + X[:, 1:2])
+    >>> model.coef_.round(1).ravel().tolist()[:2], model.score(X, X[:, :1] + X[:, 1:2]).round(2).tolist()
+    ([1.0, 1.0], [1.0])
+    """
+
+    alpha_: Floats
+    coef_: Floats
+    intercept_: Floats
+
+    def __init__(
+        self,
+        alphas: Sequence[float] = DEFAULT_ALPHAS,
+        folds: Sequence[Fold] | None = None,
+        device: str = "auto",
+        mem_mb: float | None = None,
+    ):
+        """Keep the settings; nothing is computed before `fit`."""
+        self.alphas, self.folds, self.device, self.mem_mb = alphas, folds, device, mem_mb
+
+    def fit(self, X: npt.ArrayLike, Y: npt.ArrayLike) -> Self:
+        """Fit X (n_volumes, n_features) to Y (n_volumes, n_targets); ValueError where a value is not finite."""
+        X, Y = checked(X, Y)
+        device = resolve_device(self.device)
+        alphas = penalties(self.alphas, device)
+        design = Design(X, device)
+        everything = np.arange(X.shape[0])
+        whole = design.factorise(everything, everything)
+        held_out = None if self.folds is None else [design.factorise(train, test) for train, test in self.folds]
+        n_targets = Y.shape[1]
+        self.alpha_ = np.empty(n_targets, dtype=np.float32)
+        self.coef_ = np.empty((design.n_features, n_targets), dtype=np.float32)
+        self.intercept_ = np.empty(n_targets, dtype=np.float32)
+        back = design.coefficient_map(whole)
+        for batch in ridge_batches(design.n_volumes, len(whole.eigenvalues), n_targets, device, self.mem_mb):
+            centred, mean = centred_responses(Y[:, batch], device)
+            alpha = best_alpha(whole if held_out is None else held_out, alphas, centred)
+            coef = (back @ filtered_projections(whole, alpha, centred)[:-1]).cpu().numpy()
+            self.alpha_[batch], self.coef_[:, batch] = alpha.cpu().numpy(), coef
+            self.intercept_[batch] = mean - design.mean @ coef
+        return self
+
+    def predict(self, X: npt.ArrayLike) -> Floats:
+        """Predictions (n_volumes', n_targets), float32."""
+        return np.asarray(np.asarray(X, dtype=np.float32) @ self.coef_ + self.intercept_, dtype=np.float32)
+
+    def score(self, X: npt.ArrayLike, Y: npt.ArrayLike) -> Floats:
+        """Pearson correlation of prediction and response per target, (n_targets,)."""
+        # without the intercept: a weak prediction beside a large mean would be rounded
+        return pearson_r(np.asarray(X, dtype=np.float32) @ self.coef_, Y)
+
+
+def best_alpha(factors: Factors | list[Factors], alphas: torch.Tensor, Y: torch.Tensor) -> torch.Tensor:
+    """Each target's penalty by the folds in `factors`, or by leave-one-out when these are of all volumes, (V,)."""
+    if len(alphas) == 1:
+        return alphas.expand(Y.shape[1])
+    errors = leave_one_out_errors if isinstance(factors, Factors) else held_out_errors
+    return choose(errors(factors, alphas, Y), alphas)  # type: ignore[arg-type]
+
+
+def checked(X: npt.ArrayLike, Y: npt.ArrayLike) -> tuple[AnyArray, AnyArray]:
+    """Both as arrays with as many rows; ValueError where a value is not finite."""
+    X = require_matrix("X", X)
+    Y = require_matrix("Y", Y, X.shape[0])
+    require_finite("X", X)
+    require_finite("Y", Y)
+    return X, Y
+
+
+def penalties(alphas: Sequence[float], device: torch.device) -> torch.Tensor:
+    """The penalties on the device; ValueError unless all are positive."""
+    if not len(alphas) or not all(np.isfinite(alpha) and alpha > 0 for alpha in alphas):
+        raise ValueError(f"alphas={list(alphas)}; at least one penalty is needed, and all must be positive.")
+    return torch.as_tensor(np.asarray(alphas, dtype=np.float32), device=device)
+
+
+def centred_responses(Y: AnyArray, device: torch.device) -> tuple[torch.Tensor, AnyArray]:
+    """Responses (n, V) less their means, on the device, and the means (V,), float64."""
+    mean: AnyArray = Y.mean(axis=0, dtype=np.float64)
+    return to_device(Y - mean, device), mean

@@ -1,0 +1,146 @@
+"""Ridge for many targets and penalties from one eigendecomposition per training set."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from bids_app.encoding.arrays import AnyArray, Ints
+from bids_app.encoding.device import column_batches, targets_per_batch, to_device
+
+
+@dataclass(frozen=True)
+class Factors:
+    """What one training set gives to all targets and penalties: predictions are basis · filter(α) · project · Y.
+
+    The last row of `project` takes the mean of the training rows and the last column of `basis` adds it again, so the
+    intercept needs no pass of its own. Everything but `test` lies on the device, in float32.
+    """
+
+    eigenvalues: torch.Tensor  # (rank,), of XᵀX or XXᵀ of the centred training rows
+    project: torch.Tensor  # (rank + 1, n_volumes), zero for rows that are not trained on
+    basis: torch.Tensor  # (n_test, rank + 1)
+    test: torch.Tensor  # (n_test,), row numbers
+    vectors: torch.Tensor  # (rank, rank) float64, eigenvectors
+    train: torch.Tensor  # (n_train,), row numbers
+
+    def filters(self, alpha: torch.Tensor) -> torch.Tensor:
+        """1 / (eigenvalue + α), (rank + 1, n_alphas), and 1 for the mean."""
+        shrunk = torch.reciprocal(self.eigenvalues[:, None] + alpha[None])
+        return torch.cat([shrunk, torch.ones_like(alpha)[None]])
+
+
+class Design:
+    """Regressors of all volumes, (n_volumes, n_features), factorised for one training set after the other.
+
+    Works on features × features where there are no more features than volumes, else on volumes × volumes; there, the
+    products of all volumes are made once and every training set's are cut out of them. Sums in float64.
+    """
+
+    def __init__(self, X: AnyArray, device: torch.device):
+        """Centre X over all volumes."""
+        self.mean = X.mean(axis=0, dtype=np.float64)
+        self.X = to_device(X - self.mean, device, torch.float64)
+        self.n_volumes, self.n_features = int(X.shape[0]), int(X.shape[1])
+        self.is_dual = self.n_features > self.n_volumes
+        self._kernel = self.X @ self.X.T if self.is_dual else None
+
+    def factorise(self, train: Ints, test: Ints) -> Factors:
+        """Factors of one fold; row numbers into all volumes."""
+        rows, tested = (torch.as_tensor(part, device=self.X.device) for part in (train, test))
+        return self._dual(rows, tested) if self.is_dual else self._primal(rows, tested)
+
+    def coefficient_map(self, factors: Factors) -> torch.Tensor:
+        """What turns the filtered projections (rank, V) of a training set into coefficients, (n_features, rank)."""
+        if not self.is_dual:
+            return factors.vectors.float()
+        X = self.X[factors.train]
+        return ((X - X.mean(dim=0)).T @ factors.vectors).float()
+
+    def _primal(self, rows: torch.Tensor, tested: torch.Tensor) -> Factors:
+        mean = self.X[rows].mean(dim=0)
+        X = self.X[rows] - mean
+        eigenvalues, vectors = torch.linalg.eigh(X.T @ X)
+        project, basis = (X @ vectors).T, (self.X[tested] - mean) @ vectors
+        return self._factors(eigenvalues, vectors, project=project, basis=basis, rows=rows, tested=tested)
+
+    def _dual(self, rows: torch.Tensor, tested: torch.Tensor) -> Factors:
+        assert self._kernel is not None
+        eigenvalues, vectors = torch.linalg.eigh(_centred(self._kernel, rows, rows))
+        project = (vectors - vectors.mean(dim=0)).T
+        basis = _centred(self._kernel, tested, rows) @ vectors
+        return self._factors(eigenvalues, vectors, project=project, basis=basis, rows=rows, tested=tested)
+
+    def _factors(
+        self,
+        eigenvalues: torch.Tensor,
+        vectors: torch.Tensor,
+        *,
+        project: torch.Tensor,
+        basis: torch.Tensor,
+        rows: torch.Tensor,
+        tested: torch.Tensor,
+    ) -> Factors:
+        full = torch.zeros(len(eigenvalues) + 1, self.n_volumes, dtype=torch.float64, device=self.X.device)
+        full[:-1, rows] = project
+        full[-1, rows] = 1 / len(rows)
+        with_mean = torch.cat([basis, torch.ones(len(basis), 1, dtype=basis.dtype, device=basis.device)], dim=1)
+        return Factors(eigenvalues.clamp(min=0).float(), full.float(), with_mean.float(), tested, vectors, rows)
+
+
+def _centred(kernel: torch.Tensor, rows: torch.Tensor, train: torch.Tensor) -> torch.Tensor:
+    """Products of `rows` and `train`, (n_rows, n_train), both centred by the means of `train`."""
+    within = kernel[train][:, train]
+    between = kernel[rows][:, train]
+    return between.sub(between.mean(dim=1, keepdim=True)).sub(within.mean(dim=0)).add(within.mean())
+
+
+def held_out_errors(factors: Sequence[Factors], alphas: torch.Tensor, Y: torch.Tensor) -> torch.Tensor:
+    """Mean squared error of each penalty, averaged over folds, (n_alphas, V) float64, for Y of shape (n, V)."""
+    errors = torch.zeros(len(alphas), Y.shape[1], dtype=torch.float64, device=Y.device)
+    for fold in factors:
+        projected, target = fold.project @ Y, _rows(Y, fold.test)
+        residual = torch.empty_like(target)
+        for row, weight in enumerate(fold.filters(alphas).T):
+            torch.addmm(target, fold.basis * weight, projected, alpha=-1, out=residual)
+            errors[row] += residual.square_().mean(dim=0)
+    return errors / len(factors)
+
+
+def leave_one_out_errors(factors: Factors, alphas: torch.Tensor, Y: torch.Tensor) -> torch.Tensor:
+    """Mean squared leave-one-out error, (n_alphas, V) float64; `factors` are tested on what they are trained on.
+
+    The residual of a volume that was not fitted is its residual divided by one minus its leverage.
+    """
+    errors = torch.empty(len(alphas), Y.shape[1], dtype=torch.float64, device=Y.device)
+    projected, target = factors.project @ Y, _rows(Y, factors.test)
+    for row, weight in enumerate(factors.filters(alphas).T):
+        weighted = factors.basis * weight
+        leverage = (weighted * factors.project[:, factors.test].T).sum(dim=1, keepdim=True)
+        residual = torch.addmm(target, weighted, projected, alpha=-1) / (1 - leverage)
+        errors[row] = residual.square_().mean(dim=0)
+    return errors
+
+
+def choose(errors: torch.Tensor, alphas: torch.Tensor) -> torch.Tensor:
+    """The penalty with the smallest error per target, the first of equals: (n_alphas, V) to (V,)."""
+    return alphas[errors.argmin(dim=0)]
+
+
+def filtered_projections(factors: Factors, alpha: torch.Tensor, Y: torch.Tensor) -> torch.Tensor:
+    """Projections of Y shrunk by each target's own penalty (V,), (rank + 1, V); `basis` @ this are predictions."""
+    return (factors.project @ Y).mul_(factors.filters(alpha))
+
+
+def ridge_batches(n_volumes: int, rank: int, n_targets: int, device: torch.device, mem_mb: float | None) -> list[slice]:
+    """Batches of targets: on the CPU such that a fold's projections stay in the cache over all penalties."""
+    bytes_per_target = 4 * (2 * n_volumes + 2 * rank) + 8 * 64
+    in_cache = 4 * rank if device.type == "cpu" else None
+    return column_batches(n_targets, targets_per_batch(bytes_per_target, n_targets, mem_mb, in_cache))
+
+
+def _rows(Y: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
+    """Y[rows]; without a copy where the rows are consecutive."""
+    first, last = int(rows[0]), int(rows[-1])
+    return Y[first : last + 1] if last - first + 1 == len(rows) else Y[rows]

@@ -1,0 +1,56 @@
+"""How well predictions match responses, per target."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from bids_app.encoding.arrays import AnyArray, Doubles, Floats, require_matrix
+from bids_app.encoding.device import column_batches
+from bids_app.encoding.folds import Fold
+from bids_app.encoding.haemodynamics import moments
+
+_BATCH = 4096
+
+
+def pearson_r(A: npt.ArrayLike, B: npt.ArrayLike) -> Floats:
+    """Pearson correlation of the columns of two (n, V) arrays, (V,); 0 where either is constant, NaN stays NaN."""
+    A, B = _pair(A, B)
+    result = np.empty(A.shape[1], dtype=np.float32)
+    for batch in column_batches(A.shape[1], _BATCH):
+        result[batch] = np.einsum("nv,nv->v", _standardised(A[:, batch]), _standardised(B[:, batch])) / A.shape[0]
+    return result
+
+
+def fold_mean_r(predictions: npt.ArrayLike, Y: npt.ArrayLike, folds: Sequence[Fold]) -> Floats:
+    """Pearson correlation within each test part, averaged over the folds, (V,); a constant part counts as 0."""
+    predictions, Y = _pair(predictions, Y)
+    total = np.zeros(Y.shape[1])
+    for _, test in folds:
+        total += pearson_r(predictions[test], Y[test])
+    return (total / len(folds)).astype(np.float32)
+
+
+def r2(predictions: npt.ArrayLike, Y: npt.ArrayLike) -> Floats:
+    """Coefficient of determination 1 - |y - prediction|² / |y - mean(y)|² per target, (V,); 0 where y is constant."""
+    predictions, Y = _pair(predictions, Y)
+    result = np.zeros(Y.shape[1], dtype=np.float32)
+    for batch in column_batches(Y.shape[1], _BATCH):
+        y = Y[:, batch].astype(np.float64)
+        residual = np.square(y - predictions[:, batch]).sum(axis=0)
+        _, inverse = moments(y)
+        with np.errstate(invalid="ignore"):
+            result[batch] = np.where(inverse == 0, 0.0, 1 - residual * inverse**2 / len(y))
+    return result
+
+
+def _standardised(block: AnyArray) -> Doubles:
+    mean, inverse = moments(block)
+    return (block - mean) * inverse
+
+
+def _pair(A: npt.ArrayLike, B: npt.ArrayLike) -> tuple[AnyArray, AnyArray]:
+    A, B = require_matrix("predictions", A), require_matrix("Y", B)
+    if A.shape != B.shape:
+        raise ValueError(f"Predictions have shape {A.shape} and responses {B.shape}; they must be the same.")
+    return A, B

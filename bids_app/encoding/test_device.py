@@ -1,0 +1,26 @@
+import pytest
+import torch
+
+from bids_app.encoding.device import column_batches, resolve_device, targets_per_batch
+
+
+def test_resolve_device():
+    assert resolve_device("cpu").type == "cpu"
+    assert resolve_device("auto").type == ("cuda" if torch.cuda.is_available() else "cpu")
+    with pytest.raises(ValueError, match="Unknown device='gpu0'"):
+        resolve_device("gpu0")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a GPU")
+def test_missing_gpu_is_a_clear_error():
+    with pytest.raises(ValueError, match="no GPU"):
+        resolve_device("cuda")
+
+
+def test_batches():
+    assert targets_per_batch(1000, 10_000, mem_mb=1) == 1000
+    assert targets_per_batch(1000, 10_000, mem_mb=1, cache_bytes_per_target=4096) == 256
+    assert targets_per_batch(1000, 10, mem_mb=None) == 10
+    assert column_batches(5, 2) == [slice(0, 2), slice(2, 4), slice(4, 5)]
+    with pytest.raises(ValueError, match="mem_mb=0"):
+        targets_per_batch(1000, 10, mem_mb=0)

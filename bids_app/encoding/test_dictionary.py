@@ -1,0 +1,132 @@
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter1d
+from scipy.optimize import linear_sum_assignment
+from scipy.stats import skew
+from sklearn.decomposition import DictionaryLearning as Reference
+from sklearn.decomposition import sparse_encode
+
+from bids_app.encoding.dictionary import DictionaryLearning, reconstruction_r2, time_courses
+from bids_app.encoding.haemodynamics import zscore
+
+
+def planted(n_volumes=120, n_atoms=8, n_neurons=600, noise=0.5, seed=0):
+    rng = np.random.default_rng(seed)
+    atoms = gaussian_filter1d(rng.standard_normal((n_volumes, n_atoms)), 2, axis=0)
+    atoms /= np.linalg.norm(atoms, axis=0)
+    loadings = rng.gamma(2, 1, (n_atoms, n_neurons)) * (rng.random((n_atoms, n_neurons)) < 0.15)
+    X = atoms @ loadings
+    noise *= X.std() / gaussian_filter1d(rng.standard_normal(X.shape), 1, axis=0).std()
+    return zscore(X + noise * gaussian_filter1d(rng.standard_normal(X.shape), 1, axis=0)), atoms
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    X, atoms = planted()
+    return X, atoms, DictionaryLearning(n_atoms=8, device="cpu").fit(X)
+
+
+def objective(X, atoms, loadings, penalty):
+    return (0.5 * np.square(X - atoms @ loadings).sum() + penalty * np.abs(loadings).sum()) / X.shape[1]
+
+
+def test_planted_atoms_come_back(fitted):
+    _, truth, model = fitted
+    r = np.corrcoef(truth.T, model.atoms_.T)[:8, 8:]
+    rows, columns = linear_sum_assignment(-np.abs(r))
+    assert (r[rows, columns] > 0.95).all()  # not |r|: loadings are positive, and so fix the sign
+
+
+def test_objective_not_above_scikit_learn(fitted):
+    X, _, model = fitted
+    penalty = 0.15 * np.sqrt(len(X))
+    assert model.penalty_ == pytest.approx(penalty)
+    assert model.objective_ == pytest.approx(objective(X, model.atoms_, model.loadings_, penalty), rel=1e-5)
+    # samples are neurons there, with the norm of the components, not of the codes, bounded: the same problem
+    peer = Reference(8, alpha=penalty, max_iter=100, fit_algorithm="cd", transform_algorithm="lasso_cd",
+                     transform_alpha=penalty, random_state=0).fit(X.T.astype(float))  # fmt: skip
+    codes = sparse_encode(X.T.astype(float), peer.components_, algorithm="lasso_cd", alpha=penalty, max_iter=5000)
+    assert model.objective_ <= 1.005 * objective(X, peer.components_.T, codes.T, penalty)
+
+
+def test_loadings_are_optimal_for_the_atoms(fitted):
+    X, _, model = fitted
+    codes = sparse_encode(X.T.astype(float), model.atoms_.T.astype(float), algorithm="lasso_cd",
+                          alpha=model.penalty_, max_iter=5000)  # fmt: skip
+    np.testing.assert_allclose(model.loadings_, codes.T, atol=1e-3)
+
+
+def test_order_sign_and_norm(fitted):
+    _, _, model = fitted
+    variance = np.square(model.loadings_).sum(axis=1) * np.square(model.atoms_).sum(axis=0)
+    assert (np.diff(variance) <= 1e-4 * variance[0]).all()
+    assert (skew(model.loadings_, axis=1) >= 0).all()
+    assert (np.linalg.norm(model.atoms_, axis=0) <= 1 + 1e-6).all()
+
+
+def test_signs_are_turned_in_atoms_and_loadings_alike():
+    """Most loadings are small and negative, a few large and positive: the first guess has the wrong sign."""
+    rng = np.random.default_rng(0)
+    atoms = np.linalg.qr(rng.standard_normal((100, 4)))[0]
+    loadings = rng.choice([0, -10, 40], p=[0.7, 0.27, 0.03], size=(4, 500))
+    X = (atoms @ loadings + 0.1 * rng.standard_normal((100, 500))).astype(np.float32)
+    model = DictionaryLearning(4, device="cpu").fit(X)
+    r = np.corrcoef(atoms.T, model.atoms_.T)[:4, 4:]
+    assert (r[linear_sum_assignment(-np.abs(r))] > 0.95).all()
+    assert model.objective_ == pytest.approx(objective(X, model.atoms_, model.loadings_, model.penalty_), rel=1e-5)
+
+
+def test_unused_atoms_come_last_and_are_harmless():
+    X, _ = planted(n_volumes=30, n_atoms=1, n_neurons=20, noise=0)
+    X[:, :5] = 0
+    model = DictionaryLearning(n_atoms=6, device="cpu").fit(X)
+    used = np.abs(model.loadings_).sum(axis=1) > 0
+    assert used[0]
+    assert (np.diff(used.astype(int)) <= 0).all()
+    nothing = DictionaryLearning(n_atoms=3, penalty=1.001, device="cpu").fit(planted()[0])
+    assert not nothing.loadings_.any()
+    assert nothing.objective_ == pytest.approx(60, rel=1e-5)  # ½ n_volumes
+
+
+def test_unused_atoms_are_reseeded():
+    from bids_app.encoding.device import resolve_device
+    from bids_app.encoding.dictionary_solver import Learner, Neurons
+
+    X, truth = planted()
+    atoms = truth.T.copy()
+    atoms[3:] = 0
+    learner = Learner(Neurons(X, resolve_device("cpu"), 8, None), atoms, 0.15 * np.sqrt(120))
+    learner.run(60, 1e-5)
+    assert learner.unused().size == 0
+    assert learner.objective() < 1.02 * DictionaryLearning(8, device="cpu").fit(X).objective_
+
+
+def test_memory_map_in_small_batches_and_same_bits(tmp_path, fitted):
+    X, _, model = fitted
+    stored = np.memmap(tmp_path / "x", dtype=np.float32, mode="w+", shape=X.shape)
+    stored[:] = X
+    again = DictionaryLearning(n_atoms=8, device="cpu").fit(stored)
+    assert (again.loadings_ == model.loadings_).all()
+    small = DictionaryLearning(n_atoms=8, device="cpu", mem_mb=0.2, tolerance=1e-7).fit(stored)
+    assert small.objective_ == pytest.approx(model.objective_, rel=1e-3)
+
+
+def test_time_courses_and_r2(fitted):
+    X, _, model = fitted
+    expected = np.linalg.lstsq(model.loadings_.T, X.T)[0].T
+    np.testing.assert_allclose(time_courses(X, model.loadings_), expected, atol=1e-4)
+    dead = np.vstack([model.loadings_, np.zeros((1, X.shape[1]))])
+    assert not time_courses(X, dead)[:, -1].any()
+    error = np.square(X - model.atoms_ @ model.loadings_).sum(axis=0) / len(X)
+    np.testing.assert_allclose(reconstruction_r2(X, model.atoms_, model.loadings_), 1 - error, atol=1e-5)
+
+
+@pytest.mark.parametrize(("options", "message"), [({"penalty": 0}, "penalty"), ({"n_atoms": 0}, "n_atoms")])
+def test_errors(options, message):
+    with pytest.raises(ValueError, match=message):
+        DictionaryLearning(device="cpu", **options).fit(np.ones((9, 4)))
+
+
+def test_nan_is_an_error():
+    with pytest.raises(ValueError, match="NaN"):
+        DictionaryLearning(2, device="cpu").fit(np.full((9, 4), np.nan))

@@ -1,0 +1,79 @@
+"""The second command line, `n2n`: what surrounds a run. Each sub-command parses and calls, nothing else."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from bids_app import __version__
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The parser of `n2n`."""
+    parser = argparse.ArgumentParser(prog="n2n", description="Tools around neurons2networks.")
+    parser.add_argument("--version", action="version", version=f"neurons2networks {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add_demo(commands)
+    _add_evaluate(commands)
+    return parser
+
+
+def _add_demo(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    demo = commands.add_parser("demo", help="write a small data set with known truth, and tiny models")
+    demo.add_argument("target", metavar="DIR", type=Path, help="Where the data set goes; must not exist.")
+    demo.add_argument("--participants", type=int, default=3, metavar="N", help="Default: 3.")
+    demo.add_argument("--stories", type=int, default=2, metavar="N", help="Default: 2.")
+    demo.add_argument("--snr", type=float, metavar="RATIO", help="Planted signal over noise; 0 plants nothing.")
+    demo.add_argument("--model", type=Path, metavar="PATH", help="A real model instead of the tiny one.")
+    demo.add_argument("--annotations", type=Path, metavar="FILE", help="Real word timings instead of made-up stories.")
+    demo.add_argument("--atlas", type=Path, metavar="FILE", help="A real atlas on fsaverage5 instead of a made-up one.")
+    demo.add_argument("--space", nargs="+", metavar="SPACE", help="Spaces of the BOLD data. Default: both.")
+    demo.add_argument("--seed", type=int, default=0, metavar="N", help="Default: 0.")
+
+
+def _add_evaluate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    evaluate = commands.add_parser("evaluate", help="compare the results on a demo data set with its truth")
+    evaluate.add_argument("target", metavar="DIR", type=Path, help="The demo data set.")
+    evaluate.add_argument("out_dir", metavar="OUT_DIR", type=Path, help="The results.")
+
+
+def _demo(arguments: argparse.Namespace) -> None:
+    from bids_app.demo.generate import generate
+
+    options = vars(arguments)
+    given = {k: options[k] for k in ("snr", "model", "annotations", "atlas") if options[k] is not None}
+    if arguments.space:
+        given["spaces"] = tuple(arguments.space)
+    generate(
+        arguments.target,
+        participants=arguments.participants,
+        stories=arguments.stories,
+        seed=arguments.seed,
+        **given,
+    )
+
+
+def _evaluate(arguments: argparse.Namespace) -> None:
+    from bids_app.demo.evaluate import evaluate
+
+    print(evaluate(arguments.target, arguments.out_dir))
+
+
+COMMANDS = {"demo": _demo, "evaluate": _evaluate}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one sub-command; returns the exit status."""
+    arguments = make_parser().parse_args(argv)
+    try:
+        COMMANDS[arguments.command](arguments)
+    except (ValueError, OSError, RuntimeError) as error:
+        print(f"n2n {arguments.command}: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

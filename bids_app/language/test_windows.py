@@ -1,0 +1,116 @@
+import numpy as np
+import pytest
+
+from bids_app.language.tokens import Tokens
+from bids_app.language.windows import batch_windows, plan_windows
+
+LENGTHS = [1, 2, 7, 20, 61, 62, 63, 200, 3000]
+
+
+def _tokens(n_tokens, tokens_per_word=3, prefix=(1,), suffix=()):
+    word = np.arange(n_tokens) // tokens_per_word
+    return Tokens(np.arange(n_tokens), word, int(word[-1]) + 1 if n_tokens else 0, prefix, suffix)
+
+
+def _taken(windows):
+    return [token for window in windows for token in range(window.first, window.stop_taking)]
+
+
+def _source(windows, n_tokens):
+    return [next(w for w in windows if w.first <= token < w.stop_taking) for token in range(n_tokens)]
+
+
+@pytest.mark.parametrize("context", ["auto", "left", "exact", 0, 5, 29])
+@pytest.mark.parametrize("is_causal", [True, False])
+@pytest.mark.parametrize("n_tokens", LENGTHS)
+def test_every_token_is_taken_once_from_a_window_that_fits(n_tokens, is_causal, context):
+    windows = plan_windows(_tokens(n_tokens), 64, is_causal, context)
+    assert _taken(windows) == list(range(n_tokens))
+    for window in windows:
+        assert 0 <= window.start <= window.first < window.stop_taking <= window.stop <= n_tokens
+        assert len(window) <= 63
+
+
+@pytest.mark.parametrize(("max_tokens", "context", "minimum"), [(64, "auto", 32), (64, 40, 40), (2048, "left", 512)])
+@pytest.mark.parametrize("n_tokens", LENGTHS)
+def test_causal_windows_keep_the_minimum_of_left_context(n_tokens, max_tokens, context, minimum):
+    windows = plan_windows(_tokens(n_tokens), max_tokens, True, context)
+    for token, window in enumerate(_source(windows, n_tokens)):
+        assert token - window.start >= min(token, minimum)
+
+
+@pytest.mark.parametrize(("context", "minimum"), [("auto", 16), (20, 20)])
+@pytest.mark.parametrize("n_tokens", LENGTHS)
+def test_masked_windows_keep_the_minimum_on_both_sides(n_tokens, context, minimum):
+    windows = plan_windows(_tokens(n_tokens), 64, False, context)
+    for token, window in enumerate(_source(windows, n_tokens)):
+        assert token - window.start >= min(token, minimum)
+        assert window.stop - 1 - token >= min(n_tokens - 1 - token, minimum)
+
+
+@pytest.mark.parametrize("n_tokens", [70, 100, 3000])
+def test_masked_windows_are_all_full(n_tokens):
+    assert {len(window) for window in plan_windows(_tokens(n_tokens), 64, False)} == {63}
+
+
+@pytest.mark.parametrize("context", ["auto", "exact", 8])
+def test_causal_windows_do_not_depend_on_what_follows(context):
+    longer = _source(plan_windows(_tokens(900), 64, True, context), 900)
+    for n_tokens in (3, 60, 63, 66, 150, 300):
+        shorter = _source(plan_windows(_tokens(n_tokens), 64, True, context), n_tokens)
+        assert [w.start for w in shorter] == [w.start for w in longer[:n_tokens]]
+
+
+@pytest.mark.parametrize(("is_causal", "context"), [(True, "exact"), (False, "exact"), (False, "left")])
+def test_exact_windows_end_at_the_word_with_all_the_context_there_is(is_causal, context):
+    tokens = _tokens(200, tokens_per_word=4)
+    for token, window in enumerate(_source(plan_windows(tokens, 64, is_causal, context), 200)):
+        end_of_word = (token // 4 + 1) * 4
+        assert window.start == max(0, end_of_word - 63)
+        assert window.stop == end_of_word or (is_causal and window.start == 0)
+
+
+def test_a_strided_plan_needs_far_fewer_passes_than_words():
+    tokens = _tokens(20_000, tokens_per_word=1)
+    assert len(plan_windows(tokens, 8192, True)) * 50 < tokens.n_words
+
+
+@pytest.mark.parametrize("is_causal", [True, False])
+def test_a_word_longer_than_the_model_is_cut(is_causal):
+    tokens = Tokens(np.arange(150), np.repeat([0, 1, 2], [2, 145, 3]), 3, (1,), (2,))
+    windows = plan_windows(tokens, 64, is_causal, "exact")
+    assert _taken(windows) == list(range(150))
+    assert max(len(window) for window in windows) == 62
+
+
+def test_no_tokens_no_windows():
+    assert plan_windows(_tokens(0), 64, True) == []
+
+
+@pytest.mark.parametrize(
+    ("is_causal", "context", "message"),
+    [
+        (True, 63, "at most 62"),
+        (False, 32, "either side.*at most 31"),
+        (True, -1, "0 or more"),
+        (True, "right", "auto, left, exact"),
+        (True, True, "Unknown context True"),
+    ],
+)
+def test_unusable_contexts_are_refused(is_causal, context, message):
+    with pytest.raises(ValueError, match=message):
+        plan_windows(_tokens(10), 64, is_causal, context)
+
+
+def test_a_model_without_room_is_refused():
+    with pytest.raises(ValueError, match="no room"):
+        plan_windows(_tokens(10, suffix=(2,)), 2, True)
+
+
+@pytest.mark.parametrize("chunk_tokens", [1, 64, 100, 1000])
+def test_batches_hold_the_windows_in_order_within_the_chunk(chunk_tokens):
+    windows = plan_windows(_tokens(300), 64, False, "left")
+    batches = list(batch_windows(windows, 1, chunk_tokens))
+    assert [window for batch in batches for window in batch] == windows
+    sizes = [(len(batch), max(len(window) for window in batch) + 1) for batch in batches]
+    assert all(n == 1 or n * longest <= chunk_tokens for n, longest in sizes)

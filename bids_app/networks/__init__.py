@@ -1,0 +1,1 @@
+"""Atlases, correspondence, sub-groups and the organisation of a model."""

@@ -1,0 +1,132 @@
+"""Atlases of functional networks, as one label per target of the data."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bids_app.networks.atlas_surfaces import surface_labels
+from bids_app.networks.atlas_volumes import volume_labels
+from bids_app.networks.label_tables import Region
+from bids_app.networks.schemes import networks_of, scheme_of
+
+
+@dataclass(frozen=True)
+class Atlas:
+    """Which network each target belongs to.
+
+    Attributes
+    ----------
+    name : the atlas's name, or the name of its file
+    network_names : n names
+    labels : array of shape (n_targets,), 0 for no network, 1 … n in the order of `network_names`
+    colours : array of shape (n, 3), red, green, blue from 0 to 1; None where the atlas has none
+    """
+
+    name: str
+    network_names: tuple[str, ...]
+    labels: NDArray[np.int32]
+    colours: NDArray[np.float64] | None = None
+
+
+def load_atlas(
+    name_or_file: str | Path,
+    kind: str,
+    space: str = "",
+    *,
+    n_vertices: tuple[int, int] | None = None,
+    affine: NDArray[np.floating] | None = None,
+    mask: NDArray[np.bool_] | None = None,
+    parcel_networks: Sequence[str | None] | None = None,
+    resources: Path | None = None,
+    allow_space_mismatch: bool = False,
+) -> Atlas:
+    """The atlas at the targets of the data.
+
+    Parameters
+    ----------
+    name_or_file : one of `schemes.TEMPLATE_ATLASES` (yeo7, schaefer400, …), a label file (.annot, .gii, .nii, .nii.gz;
+        of a surface, either hemisphere), or a folder that holds one atlas for the data's space
+    kind : "surface", "volume" or "parcels"
+    space : the data's space
+    n_vertices : vertices of the left and right hemisphere; by default those of `space`. Surfaces only
+    affine, mask : array of shape (4, 4) and of shape (x, y, z); the targets are the mask's voxels in C order. Volumes
+        only; the atlas's voxel nearest to each is taken
+    parcel_networks : the network of each region, or its name in Schaefer 2018. Parcels only, which need no file
+    resources : folder that is searched for named atlases before TemplateFlow's own
+    allow_space_mismatch : take an atlas in another MNI152 space than the data's
+
+    Raises
+    ------
+    FileNotFoundError for files that are missing and cannot be downloaded
+    ValueError for unknown names and formats, and for an atlas that does not fit the data
+    """
+    name = str(name_or_file)
+    if kind == "parcels":
+        return _on_parcels(parcel_networks)
+    if kind == "surface":
+        values, regions = surface_labels(name, space, n_vertices, resources)
+    elif kind == "volume":
+        if affine is None or mask is None:
+            raise ValueError("An atlas for volumes needs the affine and the mask of the data.")
+        values, regions = volume_labels(
+            name, space, affine, mask, resources=resources, allow_space_mismatch=allow_space_mismatch
+        )
+    else:
+        raise ValueError(f"Unknown kind of data {kind!r}; allowed are surface, volume and parcels.")
+    return _atlas(_short_name(name), values, regions)
+
+
+def _atlas(name: str, values: NDArray[np.int64], regions: dict[int, Region]) -> Atlas:
+    """Regions to networks: values (n_targets,) and the region of each value."""
+    networks = dict(zip(regions, networks_of([region.name for region in regions.values()]), strict=True))
+    names = _ordered(list(networks.values()))
+    if not names:
+        raise ValueError(f"The atlas {name!r} names no network; give one with labels and a table of their names.")
+    number = {network: position for position, network in enumerate(names, start=1)}
+    known = np.array(sorted(networks), dtype=np.int64)
+    targets = np.array([number.get(networks[value], 0) for value in known.tolist()], dtype=np.int32)
+    position = np.clip(np.searchsorted(known, values), 0, len(known) - 1)
+    labels = np.where(known[position] == values, targets[position], 0).astype(np.int32)
+    return Atlas(name, names, labels, _colours(names, networks, regions))
+
+
+def _ordered(networks: list[str]) -> tuple[str, ...]:
+    """Each network once: in the order of the field's table, or else as they come."""
+    names = tuple(name for name in dict.fromkeys(networks) if name)
+    scheme = scheme_of(names)
+    return tuple(name for name in scheme.names if name in names) if scheme else names
+
+
+def _colours(
+    names: tuple[str, ...], networks: dict[int, str], regions: dict[int, Region]
+) -> NDArray[np.float64] | None:
+    scheme = scheme_of(names)
+    if scheme:
+        colour_of: dict[str, str | None] = dict(zip(scheme.names, scheme.colours, strict=True))
+    else:  # the colour of a network's first region
+        colour_of = {networks[label]: regions[label].colour for label in reversed(regions)}
+    colours = [colour_of[name] for name in names]
+    return np.array([[int(c[i : i + 2], 16) / 255 for i in (1, 3, 5)] for c in colours if c]) if all(colours) else None
+
+
+def _short_name(name: str) -> str:
+    if not Path(name).exists():
+        return name
+    return re.sub(r"^[lr]h\.|_?hemi-[LR](?![A-Za-z])|(\.label)?\.(annot|gii|nii|nii\.gz)$", "", Path(name).name)
+
+
+def _on_parcels(parcel_networks: Sequence[str | None] | None) -> Atlas:
+    if parcel_networks is None:
+        raise ValueError(
+            "Regions have a network only where a table names one for each; "
+            "add a column `network` to the table of regions, or leave the networks out with --atlas none."
+        )
+    # a missing entry of a table is None or NaN
+    names = [network if isinstance(network, str) else "" for network in parcel_networks]
+    distinct = list(dict.fromkeys(names))
+    values = np.array([distinct.index(name) for name in names], dtype=np.int64)
+    return _atlas("parcels", values, {number: Region(name) for number, name in enumerate(distinct)})

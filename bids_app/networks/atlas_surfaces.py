@@ -1,0 +1,72 @@
+"""Labels of a surface atlas at the data's vertices."""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bids_app.networks.label_files import Labels, check_exists, hemisphere_pair, only_one, read_labels, surface_pairs
+from bids_app.networks.label_tables import Region
+from bids_app.networks.surfaces import FSAVERAGE_VERTICES
+from bids_app.networks.template_files import locate, template_files
+
+
+def surface_labels(
+    name: str, space: str, n_vertices: tuple[int, int] | None, resources: Path | None
+) -> tuple[NDArray[np.int64], dict[int, Region]]:
+    """Label per vertex, left then right, and the region of each label; parameters as in `atlas.load_atlas`."""
+    wanted = n_vertices or _vertices_of(space)
+    left, right = (read_labels(*files) for files in _surface_files(name, space, wanted, resources))
+    return _first_vertices(left, right, wanted)
+
+
+def _vertices_of(space: str) -> tuple[int, int]:
+    if space not in FSAVERAGE_VERTICES:
+        raise ValueError(f"The number of vertices of {space!r} is not known; give n_vertices (left, right).")
+    return FSAVERAGE_VERTICES[space], FSAVERAGE_VERTICES[space]
+
+
+def _surface_files(
+    name: str, space: str, n_vertices: tuple[int, int], resources: Path | None
+) -> list[tuple[Path, Path | None]]:
+    """Left and right label file, each with its table of names."""
+    path = Path(name)
+    if path.is_dir():
+        return [(file, None) for file in _only_pair(path, n_vertices)]
+    if path.is_file() or path.suffix:
+        check_exists(path)
+        return [(file, None) for file in hemisphere_pair(path)]
+    left, right, names = locate(template_files(name, "surface", space), resources)
+    return [(left, names), (right, names)]
+
+
+def _only_pair(folder: Path, n_vertices: tuple[int, int]) -> tuple[Path, Path]:
+    """The one atlas of a folder that has enough vertices; of several, the one with just as many as the data."""
+    sizes = {pair: tuple(read_labels(file).values.size for file in pair) for pair in surface_pairs(folder)}
+    exact = [pair for pair, size in sizes.items() if size == n_vertices]
+    fitting = exact or [pair for pair, size in sizes.items() if all(np.array(size) >= n_vertices)] or list(sizes)
+    return only_one(fitting, folder, "surface atlas (lh.… and rh.…, or hemi-L and hemi-R)")
+
+
+def _first_vertices(
+    left: Labels, right: Labels, n_vertices: tuple[int, int]
+) -> tuple[NDArray[np.int64], dict[int, Region]]:
+    """Both hemispheres at the data's vertices, the right one's labels numbered on from the left one's."""
+    for labels, wanted in zip((left, right), n_vertices, strict=True):
+        _check_density(labels, wanted)
+    beyond = int(left.values.max()) + 2  # a right label may be -1
+    regions = left.present() | {label + beyond: region for label, region in right.present().items()}
+    values = np.concatenate([left.values[: n_vertices[0]], right.values[: n_vertices[1]] + beyond])
+    return values, regions
+
+
+def _check_density(labels: Labels, wanted: int) -> None:
+    size, nested = labels.values.size, set(FSAVERAGE_VERTICES.values())
+    if size == wanted or (size > wanted and {size, wanted} <= nested):
+        return
+    finer = [f"{name} ({n:,} vertices)" for name, n in FSAVERAGE_VERTICES.items() if n >= wanted and wanted in nested]
+    needed = " or ".join(finer) or f"the same surface ({wanted:,} vertices)"
+    raise ValueError(
+        f"{labels.path} has {size:,} vertices and the data have {wanted:,} per hemisphere: "
+        f"an atlas on {needed} is needed."
+    )

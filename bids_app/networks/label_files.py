@@ -1,0 +1,160 @@
+"""Files that label vertices or voxels: FreeSurfer annotations, GIFTI, NIfTI with a table of names beside."""
+
+import logging
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+import nibabel
+import numpy as np
+from numpy.typing import NDArray
+
+from bids_app.networks.label_tables import Region, read_table, table_beside
+
+_File = TypeVar("_File", Path, tuple[Path, Path])
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Labels:
+    """What a file says: a label per vertex (n,) or voxel (x, y, z), and the region of each label."""
+
+    path: Path
+    values: NDArray[np.int64]
+    regions: dict[int, Region]
+    affine: NDArray[np.float64] | None = field(default=None)
+
+    def present(self) -> dict[int, Region]:
+        """The regions that occur in the file, by label; a label without a name gets one from its number."""
+        labels = [int(label) for label in np.unique(self.values)]
+        unnamed = [label for label in labels if label > 0 and label not in self.regions]
+        if unnamed:
+            _log.warning("No name for label(s) %s of %s: named after their numbers.", unnamed, self.path)
+        known = self.regions | {label: Region(f"label-{label}") for label in unnamed}
+        return {label: known[label] for label in labels if label in known}
+
+
+def read_labels(path: Path, names: Path | None = None) -> Labels:
+    """Read one label file; `names` is its table of names where that does not stand beside it.
+
+    Raises FileNotFoundError, and ValueError for a format that is not read here.
+    """
+    check_exists(path)
+    reader = next((read for ending, read in _READERS.items() if path.name.endswith(ending)), None)
+    if reader is None:
+        raise ValueError(f"{path} is no atlas that can be read; allowed are files that end in {', '.join(_READERS)}.")
+    return reader(path, names or table_beside(path))
+
+
+def _read_annot(path: Path, _: Path | None) -> Labels:
+    indices, colours, names = nibabel.freesurfer.read_annot(path)
+    regions = {
+        index: Region(name.decode(), _hexadecimal(colour[:3] / 255))
+        for index, (name, colour) in enumerate(zip(names, colours, strict=True))
+    }
+    # -1: a vertex without a region
+    return Labels(path, indices.astype(np.int64), regions)
+
+
+def _read_gifti(path: Path, names: Path | None) -> Labels:
+    image = nibabel.load(path)
+    values = np.rint(image.darrays[0].data).astype(np.int64)
+    regions = {
+        int(label.key): Region(label.label, _hexadecimal(np.array(label.rgba[:3])) if label.red is not None else None)
+        for label in image.labeltable.labels
+        if label.label
+    }
+    listed = read_table(names, _hemisphere(path)) if names else {}
+    # A table beside the file says more, but only where its numbers are those of the file.
+    numbers = {int(value) for value in np.unique(values) if value > 0}
+    return Labels(path, values, listed if listed and numbers <= set(listed) else regions)
+
+
+def _read_nifti(path: Path, names: Path | None) -> Labels:
+    image = nibabel.load(path)
+    if len(image.shape) != 3:
+        raise ValueError(f"{path} has the shape {image.shape}; an atlas volume has three dimensions.")
+    regions = read_table(names) if names else {}
+    if not regions:
+        _log.warning("No table of names stands beside %s (same name, .tsv, .csv, .txt or .lut).", path)
+    values = np.rint(np.nan_to_num(np.asarray(image.dataobj))).astype(np.int64)
+    return Labels(path, values, regions, image.affine)
+
+
+_READERS: dict[str, Callable[[Path, Path | None], Labels]] = {
+    ".annot": _read_annot,
+    ".gii": _read_gifti,
+    ".nii.gz": _read_nifti,
+    ".nii": _read_nifti,
+}
+_SURFACE_ENDINGS = (".annot", ".gii")
+_VOLUME_ENDINGS = (".nii.gz", ".nii")
+
+
+def _hexadecimal(colour: NDArray[np.floating]) -> str:
+    return "#" + "".join(f"{round(float(part) * 255):02x}" for part in colour)
+
+
+# Marks of a hemisphere in a file's name, with those of the other one.
+_LEFT_MARKS = ((r"(?<![A-Za-z])lh\.", "rh."), (r"hemi-L(?![A-Za-z])", "hemi-R"), (r"(?<![A-Za-z])L\.", "R."))
+_RIGHT_MARKS = ((r"(?<![A-Za-z])rh\.", "lh."), (r"hemi-R(?![A-Za-z])", "hemi-L"), (r"(?<![A-Za-z])R\.", "L."))
+
+
+def _swapped(path: Path, marks: tuple[tuple[str, str], ...]) -> Path | None:
+    """The file of the other hemisphere, by its name, where the name has one of the marks."""
+    names = (re.subn(mark, other, path.name) for mark, other in marks)
+    return next((path.with_name(name) for name, count in names if count), None)
+
+
+def _hemisphere(path: Path) -> str:
+    if _swapped(path, _LEFT_MARKS):
+        return "L"
+    return "R" if _swapped(path, _RIGHT_MARKS) else ""
+
+
+def hemisphere_pair(path: Path) -> tuple[Path, Path]:
+    """The files of the left and the right hemisphere, given either.
+
+    Raises ValueError where the name says no hemisphere, FileNotFoundError where the other file is missing.
+    """
+    right, left = _swapped(path, _LEFT_MARKS), _swapped(path, _RIGHT_MARKS)
+    if (right is None) == (left is None):
+        raise ValueError(
+            f"The name of {path} does not say which hemisphere it is; name the two files lh.… and rh.…, "
+            "or with hemi-L and hemi-R."
+        )
+    pair = (path, right) if right is not None else (left or path, path)
+    for file in pair:
+        check_exists(file)
+    return pair
+
+
+def only_one(found: list[_File], folder: Path, what: str) -> _File:
+    """The one entry of a list of files of a folder; ValueError where it has none or several."""
+    if len(found) != 1:
+        listed = "; ".join(str(item if isinstance(item, Path) else item[0]) for item in found) or "none"
+        raise ValueError(
+            f"{folder} should hold one {what} that fits the data, but has: {listed}; give one file with --atlas FILE."
+        )
+    return found[0]
+
+
+def check_exists(path: Path) -> None:
+    """FileNotFoundError for a path that is no file."""
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no atlas file {path}; check the path given with --atlas.")
+
+
+def surface_pairs(folder: Path) -> list[tuple[Path, Path]]:
+    """Every pair of hemispheres in a folder."""
+    files = [file for file in sorted(folder.iterdir()) if file.name.endswith(_SURFACE_ENDINGS)]
+    others = ((file, _swapped(file, _LEFT_MARKS)) for file in files)
+    return [(left, right) for left, right in others if right is not None and right.is_file()]
+
+
+def volumes(folder: Path) -> list[Path]:
+    """Every volume in a folder."""
+    return [file for file in sorted(folder.iterdir()) if file.name.endswith(_VOLUME_ENDINGS)]

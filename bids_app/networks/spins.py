@@ -1,0 +1,205 @@
+"""Is an overlap with a network larger than by chance? Networks are rotated on the cortex, or regions relabelled."""
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bids_app.networks.overlap import dice_of_counts
+from bids_app.networks.sphere import NearestVertex, unit_sphere
+from bids_app.networks.surfaces import N_VERTICES
+
+_MIRROR = np.diag([-1.0, 1.0, 1.0])
+
+
+def random_rotations(n_rotations: int, seed: int) -> NDArray[np.float64]:
+    """Rotation matrices (n_rotations, 3, 3), uniform on SO(3); the first are the same for any number of them.
+
+    QR of Gaussian matrices with the signs of R's diagonal moved into Q is uniform on O(3) (Mezzadri 2007, Notices of
+    the AMS 54, 592–604); those with determinant −1 are negated, which in three dimensions makes them rotations.
+    """
+    q, r = np.linalg.qr(np.random.default_rng(seed).standard_normal((n_rotations, 3, 3)))
+    q = q * np.sign(np.diagonal(r, axis1=1, axis2=2))[:, None, :]
+    return np.asarray(q * np.linalg.det(q).round()[:, None, None])
+
+
+@dataclass(frozen=True)
+class Spins:
+    """Where each vertex of fsaverage5 takes its label from in each rotation.
+
+    Attributes
+    ----------
+    left, right : int16 arrays of shape (n_spins, 10242), possibly memory-mapped; the right hemisphere turns as the
+        mirror image of the left
+    """
+
+    left: NDArray[np.int16]
+    right: NDArray[np.int16]
+
+    @property
+    def n_spins(self) -> int:
+        """Number of rotations."""
+        return len(self.left)
+
+    @staticmethod
+    @lru_cache(maxsize=2)
+    def make(n_spins: int = 1000, seed: int = 0) -> "Spins":
+        """Draw rotations; the same request is answered from memory. 41 MB for 1,000.
+
+        Raises ValueError for less than one rotation.
+        """
+        drawn = np.empty((2, _checked(n_spins), N_VERTICES), dtype=np.int16)
+        _draw(drawn, seed)
+        return Spins(drawn[0], drawn[1])
+
+    @staticmethod
+    def cached(n_spins: int, seed: int, folder: Path) -> "Spins":
+        """Rotations from a file that participants share, drawn and written there if it is missing.
+
+        The file is memory-mapped, so many processes use the same memory; it appears complete or not at all.
+        """
+        path = folder / f"spins-{_checked(n_spins)}_seed-{seed}.npy"
+        if not path.is_file():
+            folder.mkdir(parents=True, exist_ok=True)
+            unfinished = path.with_name(f".{path.stem}.{os.getpid()}.npy")
+            stored = np.lib.format.open_memmap(unfinished, "w+", np.int16, (2, n_spins, N_VERTICES))
+            _draw(stored, seed)
+            stored.flush()
+            unfinished.replace(path)
+        return Spins.load(path)
+
+    def save(self, path: Path) -> None:
+        """Write an .npy file of shape (2, n_spins, 10242); it appears complete or not at all."""
+        unfinished = path.with_name(f".{path.stem}.{os.getpid()}.npy")
+        np.save(unfinished, np.stack([self.left, self.right]))
+        unfinished.replace(path)
+
+    @staticmethod
+    def load(path: Path) -> "Spins":
+        """Memory-map what `save` or `cached` wrote; ValueError where it is of another mesh."""
+        stored = np.load(path, mmap_mode="r", allow_pickle=False)
+        if stored.ndim != 3 or stored.shape[::2] != (2, N_VERTICES):
+            raise ValueError(f"{path} does not hold rotations of fsaverage5; remove the file to draw them again.")
+        return Spins(stored[0], stored[1])
+
+    def sources(self) -> Iterator[NDArray[np.int64]]:
+        """For each rotation, the vertex from which each vertex takes its label: (20484,), left then right."""
+        for left, right in zip(self.left, self.right, strict=True):
+            yield np.concatenate([left.astype(np.int64), right.astype(np.int64) + N_VERTICES])
+
+
+def _checked(n_spins: int) -> int:
+    if n_spins < 1:
+        raise ValueError(f"The number of spins is {n_spins}; it must be at least 1.")
+    return n_spins
+
+
+def _draw(sources: NDArray[np.int16], seed: int) -> None:
+    """Fill sources (2, n_spins, 10242), left and right hemisphere, with the vertices that random rotations bring."""
+    sphere, nearest = unit_sphere().T.astype(np.float32), NearestVertex(unit_sphere())
+    rotations = random_rotations(sources.shape[1], seed)
+    for hemisphere, of_side in zip(sources, (rotations, _MIRROR @ rotations @ _MIRROR), strict=True):
+        for spin, rotation in enumerate(of_side.astype(np.float32)):
+            hemisphere[spin] = nearest(rotation @ sphere)
+
+
+def spin_test(
+    parts: NDArray[np.bool_],
+    labels: NDArray[np.integer],
+    n_networks: int,
+    n_spins: int = 1000,
+    seed: int = 0,
+    *,
+    valid: NDArray[np.bool_] | None = None,
+    spins: Spins | None = None,
+) -> NDArray[np.float64]:
+    """p of the Dice overlap of each part with each network, against the networks rotated on the cortical sphere.
+
+    p = (b + 1) / (n + 1), where b rotations overlap at least as much (Alexander-Bloch et al. 2018, NeuroImage 178,
+    540–551, here with Dice). Vertices without data are in no part and no network; a vertex whose label comes from one
+    of them is left out of that rotation, from the part as from the networks. So the medial wall neither counts
+    as a network nor makes the rotated networks smaller than the part that they are compared with. Vertices with data
+    but without a network turn with the networks.
+
+    Parameters
+    ----------
+    parts : boolean array of shape (n_parts, 20484), both hemispheres of fsaverage5
+    labels : array of shape (20484,), 1 … n_networks, 0 for no network
+    valid : boolean array of shape (20484,), where there are data; by default everywhere
+    spins : rotations to use instead of drawing `n_spins` with `seed`
+
+    Returns
+    -------
+    array of shape (n_parts, n_networks); 1 for an empty part
+
+    Raises
+    ------
+    ValueError for arrays that are not on fsaverage5
+    """
+    if parts.shape[1:] != (2 * N_VERTICES,) or labels.shape != (2 * N_VERTICES,):
+        raise ValueError(
+            f"The spin test needs {2 * N_VERTICES} vertices (fsaverage5), but got parts of shape {parts.shape} and "
+            f"labels of shape {labels.shape}; project the maps with to_fsaverage5."
+        )
+    spins = spins or Spins.make(n_spins, seed)
+    return _p_values(parts, labels, n_networks, valid=valid, sources=spins.sources(), n_draws=spins.n_spins)
+
+
+def relabelling_test(
+    parts: NDArray[np.bool_],
+    labels: NDArray[np.integer],
+    n_networks: int,
+    n_permutations: int = 1000,
+    seed: int = 0,
+    *,
+    valid: NDArray[np.bool_] | None = None,
+) -> NDArray[np.float64]:
+    """p of the Dice overlap of parts with networks of regions, against the networks dealt out to the regions at random.
+
+    The same as `spin_test` for data without a place on the cortical sphere: parts (n_parts, n_regions), labels
+    (n_regions,). Only regions with data (`valid`) take part. Neighbouring regions are taken as exchangeable.
+    """
+    usable = np.arange(labels.size) if valid is None else np.flatnonzero(valid)
+    sources = _shuffled(labels.size, usable, n_permutations, seed)
+    return _p_values(parts, labels, n_networks, valid=valid, sources=sources, n_draws=n_permutations)
+
+
+def _shuffled(n_regions: int, usable: NDArray[np.int64], n_permutations: int, seed: int) -> Iterator[NDArray[np.int64]]:
+    rng, sources = np.random.default_rng(seed), np.arange(n_regions)
+    for _ in range(n_permutations):
+        sources[usable] = rng.permutation(usable)
+        yield sources
+
+
+def _p_values(
+    parts: NDArray[np.bool_],
+    labels: NDArray[np.integer],
+    n_networks: int,
+    *,
+    valid: NDArray[np.bool_] | None,
+    sources: Iterable[NDArray[np.int64]],
+    n_draws: int,
+) -> NDArray[np.float64]:
+    """(b + 1) / (n + 1) over draws; `sources` gives, for each draw, where each target takes its label from."""
+    valid = np.ones(labels.size, dtype=bool) if valid is None else valid
+    nowhere = n_networks + 1  # the label of targets without data
+    labels = np.where(valid, labels, nowhere)
+    part, target = np.nonzero(parts & valid)  # each vertex of each part
+    where = np.flatnonzero(valid)
+    offset = part * (nowhere + 1)
+
+    def overlap(drawn: NDArray[np.integer]) -> NDArray[np.float64]:
+        counts = np.bincount(offset + drawn[target], minlength=len(parts) * (nowhere + 1))
+        counts = counts.reshape(len(parts), nowhere + 1)[:, :nowhere]  # no network, network 1 … n
+        sizes = np.bincount(drawn[where], minlength=nowhere + 1)[1:nowhere]
+        return dice_of_counts(counts[:, 1:], counts.sum(axis=1), sizes)
+
+    observed = overlap(labels)
+    exceeded = np.zeros(observed.shape, dtype=np.int64)
+    for source in sources:
+        exceeded += overlap(labels[source]) >= observed
+    return (exceeded + 1) / (n_draws + 1)

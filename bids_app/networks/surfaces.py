@@ -1,0 +1,142 @@
+"""From any space to fsaverage5, where spin tests are made."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from nibabel.nifti1 import Nifti1Image
+from nilearn.datasets import load_fsaverage
+from nilearn.surface import InMemoryMesh, vol_to_surf
+from numpy.typing import NDArray
+
+# Vertices per hemisphere. The meshes are nested: the first vertices of a finer one are the coarser one.
+FSAVERAGE_VERTICES = {"fsaverage5": 10_242, "fsaverage6": 40_962, "fsaverage": 163_842}
+N_VERTICES = FSAVERAGE_VERTICES["fsaverage5"]
+
+# fsaverage's coordinates are MNI305; this is FreeSurfer's affine from MNI305 to MNI152 (its wiki, CoordinateSystems).
+_MNI305_TO_MNI152 = np.array(
+    [
+        [0.9975, -0.0073, 0.0176, -0.0429],
+        [0.0146, 1.0009, -0.0024, 1.5496],
+        [-0.0130, -0.0093, 0.9971, 1.1840],
+    ]
+)
+_MAPS_AT_ONCE = 16
+
+
+def to_fsaverage5(
+    maps: NDArray[np.floating],
+    kind: str,
+    space: str,
+    *,
+    n_vertices: tuple[int, int] | None = None,
+    affine: NDArray[np.floating] | None = None,
+    mask: NDArray[np.bool_] | None = None,
+) -> NDArray[np.float32]:
+    """Maps on both hemispheres of fsaverage5, left then right.
+
+    Surfaces: the first 10,242 vertices of each hemisphere. Volumes: the mean along ten points between the white and
+    the pial surface, trilinear, of what lies inside `mask` and is finite.
+
+    Parameters
+    ----------
+    maps : array of shape (n_maps, n_targets)
+        For volumes, one column per voxel of `mask`, in its C order.
+    kind : "surface" or "volume"
+    space : name of the data's space, such as fsaverage6 or MNI152NLin6Asym
+    n_vertices : vertices of the left and right hemisphere, for surfaces
+    affine, mask : array of shape (4, 4) and of shape (x, y, z), for volumes
+
+    Returns
+    -------
+    array of shape (n_maps, 20484), NaN where there are no data: for volumes, vertices with less than half of their
+    points in the mask
+
+    Raises
+    ------
+    ValueError for parcels, for surfaces that are no fsaverage, and for volumes that are not in an MNI152 space
+    """
+    if kind == "surface":
+        return np.asarray(maps[:, _nested_vertices(space, n_vertices)], dtype=np.float32)
+    grid_affine, inside = _grid(kind, space, affine, mask)
+    return np.vstack(
+        [_project(chunk, grid_affine, inside) for chunk in _chunks(np.asarray(maps, dtype=np.float32))]
+    )  # (n_maps, 20484)
+
+
+def labels_to_fsaverage5(
+    labels: NDArray[np.integer],
+    kind: str,
+    space: str,
+    *,
+    n_vertices: tuple[int, int] | None = None,
+    affine: NDArray[np.floating] | None = None,
+    mask: NDArray[np.bool_] | None = None,
+) -> NDArray[np.int32]:
+    """Labels (n_targets,) on fsaverage5, (20484,), 0 for none: the most frequent label between white and pial surface.
+
+    Parameters and errors as in `to_fsaverage5`.
+    """
+    if kind == "surface":
+        return np.asarray(labels[_nested_vertices(space, n_vertices)], dtype=np.int32)
+    grid_affine, inside = _grid(kind, space, affine, mask)
+    volume = np.zeros(inside.shape, dtype=np.float32)
+    volume[inside] = labels
+    image = Nifti1Image(volume, grid_affine)
+    sides = [
+        vol_to_surf(image, pial, inner_mesh=white, interpolation="nearest_most_frequent") for pial, white in _meshes()
+    ]
+    return np.asarray(np.nan_to_num(np.concatenate(sides)), dtype=np.int32)  # NaN: outside the grid
+
+
+def _nested_vertices(space: str, n_vertices: tuple[int, int] | None) -> NDArray[np.int64]:
+    if n_vertices is None or any(n not in FSAVERAGE_VERTICES.values() for n in n_vertices):
+        raise ValueError(
+            f"Surface {space!r} with {n_vertices} vertices is not one of {', '.join(FSAVERAGE_VERTICES)} "
+            f"({', '.join(map(str, FSAVERAGE_VERTICES.values()))} per hemisphere); choose another with --space."
+        )
+    first = np.arange(N_VERTICES)
+    return np.concatenate([first, n_vertices[0] + first])
+
+
+def _grid(
+    kind: str, space: str, affine: NDArray[np.floating] | None, mask: NDArray[np.bool_] | None
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    if kind != "volume" or affine is None or mask is None:
+        raise ValueError(
+            f"Only surfaces and volumes (with affine and mask) have a place on fsaverage5, not {kind!r}; "
+            "regions are tested by relabelling instead."
+        )
+    if not space.startswith("MNI152"):
+        raise ValueError(
+            f"Volumes in {space!r} cannot be projected to fsaverage5: only MNI152 spaces can; choose one with --space."
+        )
+    return np.asarray(affine, dtype=np.float64), np.asarray(mask, dtype=bool)
+
+
+def _chunks(maps: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
+    return (maps[start : start + _MAPS_AT_ONCE] for start in range(0, len(maps), _MAPS_AT_ONCE))
+
+
+def _project(maps: NDArray[np.float32], affine: NDArray[np.float64], mask: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Weighted means over the finite voxels of the mask: projection of the values over projection of the weights."""
+    finite = np.isfinite(maps).all(axis=0)  # (n_voxels,)
+    volumes = np.zeros((*mask.shape, len(maps) + 1), dtype=np.float32)
+    volumes[mask] = np.vstack([np.where(finite, maps, 0), finite]).T
+    image = Nifti1Image(volumes, affine)
+    sides = [vol_to_surf(image, pial, inner_mesh=white, interpolation="linear") for pial, white in _meshes()]
+    projected = np.vstack(sides).T  # (n_maps + 1, 20484)
+    weights = np.nan_to_num(projected[-1])
+    seen = weights >= 0.5
+    return np.where(seen, projected[:-1] / np.where(seen, weights, 1), np.nan).astype(np.float32)
+
+
+def _meshes() -> Iterator[tuple[InMemoryMesh, InMemoryMesh]]:
+    """Pial and white surface of the left, then of the right hemisphere, in MNI152 coordinates."""
+    fsaverage5 = load_fsaverage("fsaverage5")
+    for side in ("left", "right"):
+        yield _in_mni152(fsaverage5["pial"].parts[side]), _in_mni152(fsaverage5["white_matter"].parts[side])
+
+
+def _in_mni152(mesh: InMemoryMesh) -> InMemoryMesh:
+    moved = mesh.coordinates @ _MNI305_TO_MNI152[:, :3].T + _MNI305_TO_MNI152[:, 3]
+    return InMemoryMesh(moved, mesh.faces)

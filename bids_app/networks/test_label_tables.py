@@ -1,0 +1,47 @@
+import pytest
+
+from bids_app.networks.label_tables import Region, read_table, table_beside
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        ("a.tsv", "index\themi\tname\tcolor\n7\tL\tA b\t#00ff00ff\n", {7: Region("A b", "#00ff00")}),
+        ("a.csv", "ROI Label,ROI Name,R,A,S\n1,Vis,-24,-54,-10\n", {1: Region("Vis")}),
+        (
+            "a.csv",
+            "Network Order, Network Name\n4, Salience / Ventral Attention\n",
+            {4: Region("Salience / Ventral Attention")},
+        ),
+        ("a.csv", "0,empty\n1,1_Visual_A\n", {0: Region("empty"), 1: Region("1_Visual_A")}),
+        ("a.txt", "# comment\n12  L-Area  255 0 16 0\n", {12: Region("L-Area", "#ff0010")}),
+        ("a.txt", "3\tVis_1\t120\t18\t131\t0\n", {3: Region("Vis_1", "#781283")}),
+        ("a.lut", "1 1.0 0.0 0.5 Left part\n", {1: Region("Left part", "#ff0080")}),
+        ("a.txt", "no numbers here\n", {}),
+        ("a.txt", "", {}),
+    ],
+)
+def test_kinds_of_tables(tmp_path, name, text, expected):
+    (tmp_path / name).write_text(text)
+    assert read_table(tmp_path / name) == expected
+
+
+def test_rows_of_one_hemisphere(tmp_path):
+    (tmp_path / "a.tsv").write_text("index\themi\tname\n1\tL\tLeft\n1\tR\tRight\n2\t\tBoth\n")
+    assert read_table(tmp_path / "a.tsv", "R") == {1: Region("Right"), 2: Region("Both")}
+    assert read_table(tmp_path / "a.tsv", "L") == {1: Region("Left"), 2: Region("Both")}
+
+
+@pytest.mark.parametrize(
+    ("image", "table"),
+    [
+        ("tpl-X_res-02_atlas-A_desc-1_dseg.nii.gz", "tpl-X_atlas-A_desc-1_dseg.tsv"),
+        ("Yeo-7_space-X_res-2.nii.gz", "Yeo-7.csv"),
+        ("A_order_FSLMNI152_2mm.nii.gz", "A_order.txt"),
+    ],
+)
+def test_table_is_found_beside_its_image(tmp_path, image, table):
+    for name in (image, table, "tpl-X_atlas-A_desc-2_dseg.tsv", "other.txt", "A_order_FSLMNI152_2mm.Centroid.csv"):
+        (tmp_path / name).touch()
+    assert table_beside(tmp_path / image) == tmp_path / table
+    assert table_beside(tmp_path / "nothing.nii.gz") is None

@@ -1,0 +1,19 @@
+import numpy as np
+from scipy.spatial import cKDTree
+
+from bids_app.networks.sphere import NearestVertex, unit_sphere
+
+
+def test_nearest_vertex_is_that_of_a_tree():
+    points = np.random.default_rng(0).standard_normal((20_000, 3))
+    points = (points / np.linalg.norm(points, axis=1, keepdims=True)).astype(np.float32)
+    found = NearestVertex(unit_sphere())(points.T)
+    distances, expected = cKDTree(unit_sphere()).query(points)
+    assert (found == expected).mean() > 0.999  # float32 decides ties by chance
+    np.testing.assert_allclose(np.linalg.norm(unit_sphere()[found] - points, axis=1), distances, atol=2e-5)
+
+
+def test_every_vertex_is_nearest_to_itself():
+    sphere = unit_sphere()
+    assert sphere.shape == (10_242, 3)
+    np.testing.assert_array_equal(NearestVertex(sphere)(sphere.T.astype(np.float32)), np.arange(10_242))

@@ -1,0 +1,80 @@
+import nibabel
+import numpy as np
+import pytest
+
+from bids_app.networks.atlas import load_atlas
+from bids_app.networks.surfaces import labels_to_fsaverage5, to_fsaverage5
+
+NLIN6 = "MNI152NLin6Asym"
+AFFINE = np.array([[-5.0, 0, 0, 90], [0, 5, 0, -126], [0, 0, 5, -72], [0, 0, 0, 1]])
+SHAPE = (37, 44, 37)
+
+
+def grid_coordinates(mask):
+    return nibabel.affines.apply_affine(AFFINE, np.argwhere(mask)).T  # (3, n_targets) in mm
+
+
+def test_linear_maps_keep_their_values_and_hemispheres():
+    mask = np.ones(SHAPE, dtype=bool)
+    left, right = np.split(to_fsaverage5(grid_coordinates(mask), "volume", NLIN6, affine=AFFINE, mask=mask), 2, axis=1)
+    assert np.isfinite(left).all()
+    assert left[0].max() < 5  # x: left is negative
+    assert right[0].min() > -5
+    assert left[1].min() < -95  # occipital pole
+    assert left[1].max() > 65
+
+
+def test_values_outside_the_mask_do_not_leak_in():
+    inside = grid_coordinates(np.ones(SHAPE, dtype=bool))[0].reshape(SHAPE) < -10  # most of the left hemisphere
+    ones = np.ones((2, inside.sum()))
+    ones[:, grid_coordinates(inside)[2] > 40] = np.nan  # and no data at its top
+    projected = to_fsaverage5(ones, "volume", NLIN6, affine=AFFINE, mask=inside)
+    assert np.isnan(projected[:, 10_242:]).all()
+    some = np.isfinite(projected[0])
+    np.testing.assert_allclose(projected[0][some], 1, rtol=1e-5)
+    everywhere = np.zeros((1, inside.size))
+    everywhere[0, inside.ravel()] = np.isfinite(ones[0])
+    full = {"affine": AFFINE, "mask": np.ones(SHAPE, dtype=bool)}
+    share = to_fsaverage5(everywhere, "volume", NLIN6, **full)[0]  # of a vertex's points, with data
+    assert ((share > 0) & (share < 0.5)).any()
+    np.testing.assert_array_equal(some, share >= 0.5)
+
+
+def test_many_maps_at_once_are_what_each_is_alone():
+    mask = np.random.default_rng(0).random(SHAPE) < 0.9
+    maps = np.random.default_rng(1).standard_normal((18, mask.sum())).astype(np.float32)
+    together = to_fsaverage5(maps, "volume", NLIN6, affine=AFFINE, mask=mask)
+    alone = to_fsaverage5(maps[17:], "volume", NLIN6, affine=AFFINE, mask=mask)
+    np.testing.assert_allclose(together[17:], alone, rtol=1e-6)
+
+
+def test_finer_surface_gives_its_first_vertices():
+    maps = np.arange(2 * 81_924.0).reshape(2, 81_924)
+    projected = to_fsaverage5(maps, "surface", "fsaverage6", n_vertices=(40_962, 40_962))
+    np.testing.assert_array_equal(projected[1, [0, 10_241, 10_242]], maps[1, [0, 10_241, 40_962]])
+    labels = labels_to_fsaverage5(np.arange(81_924), "surface", "fsaverage6", n_vertices=(40_962, 40_962))
+    np.testing.assert_array_equal(labels, projected[0])
+
+
+def test_yeo_volume_lands_on_yeo_surface(atlases):
+    file = atlases / "yeo2011" / "Yeo-7-liberal_space-MNI152NLin6_res-2x2x2.nii.gz"
+    image = nibabel.load(file)
+    grid = {"affine": image.affine, "mask": np.asarray(image.dataobj) > 0}
+    surface = load_atlas(atlases / "yeo2011/fsaverage5/lh.Yeo2011_7Networks_N1000.annot", "surface", "fsaverage5")
+    volume = load_atlas(file, "volume", NLIN6, **grid)
+    projected = labels_to_fsaverage5(volume.labels, "volume", NLIN6, **grid)
+    for found, expected in zip(np.split(projected, 2), np.split(surface.labels, 2), strict=True):
+        assert (found == expected)[expected > 0].mean() > 0.86  # 0.85 and 0.82 without the affine to MNI152
+
+
+@pytest.mark.parametrize(
+    ("kind", "space", "arguments", "message"),
+    [
+        ("parcels", "", {}, "relabelling"),
+        ("surface", "fsLR", {"n_vertices": (32_492, 32_492)}, "'fsLR' with"),
+        ("volume", "T1w", {"affine": AFFINE, "mask": np.ones(SHAPE, dtype=bool)}, "only MNI152"),
+    ],
+)
+def test_data_without_a_place_on_fsaverage5_are_refused(kind, space, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        to_fsaverage5(np.zeros((1, 5)), kind, space, **arguments)

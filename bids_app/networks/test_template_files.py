@@ -1,0 +1,105 @@
+import shutil
+
+import numpy as np
+import pytest
+from templateflow import TemplateFlowClient, api, conf
+
+from bids_app.networks.atlas import load_atlas
+from bids_app.networks.schemes import SCHEMES
+from bids_app.networks.template_files import fetch_atlas, locate, template_files
+from bids_app.networks.test_atlas import NLIN6, write_gifti
+
+VOLUME = "tpl-MNI152NLin6Asym_res-02_atlas-Schaefer2018_desc-100Parcels7Networks_dseg.nii.gz"
+VOLUME_NAMES = "tpl-MNI152NLin6Asym_atlas-Schaefer2018_desc-100Parcels7Networks_dseg.tsv"
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    """TemplateFlow's folder, empty, and a client of it that answers its own queries but cannot download."""
+    folder = tmp_path / "templateflow"
+    for name in ("tpl-fsaverage", "tpl-MNI152NLin6Asym"):
+        (folder / name).mkdir(parents=True)
+
+    def no_network(*_):
+        raise ConnectionError("no network")
+
+    monkeypatch.setattr("templateflow.client._s3_get", no_network)
+    monkeypatch.setattr(api, "_client", TemplateFlowClient(root=folder, autoupdate=False))
+    monkeypatch.setattr(conf._cache.config, "root", folder)
+    return folder
+
+
+def put_yeo(folder, table):
+    """Yeo's networks as TemplateFlow has them: numbers that are colours, names in a table beside."""
+    codes = [65793, 8786552, 11829830, 947712, 16399044, 10811612, 2266342, 5127885]
+    labels = np.array(codes)[np.arange(10_242) % 8]
+    for hemi in "LR":
+        name = f"tpl-fsaverage_hemi-{hemi}_den-10k_atlas-Yeo2011_seg-7n_dseg.label.gii"
+        write_gifti(folder / "tpl-fsaverage" / name, labels, {})
+    shutil.copy(table, folder / "tpl-fsaverage")
+
+
+def test_yeo_from_templateflow(home, atlases):
+    put_yeo(home, atlases / "yeo2011" / "tpl-fsaverage_atlas-Yeo2011_seg-7n_dseg.tsv")
+    atlas = load_atlas("yeo7", "surface", "fsaverage5")
+    assert atlas.name == "yeo7"
+    assert atlas.network_names == SCHEMES[7].names
+    np.testing.assert_array_equal(atlas.labels, np.tile(np.arange(10_242) % 8, 2))
+
+
+def test_schaefer_volume_from_a_folder_of_fetched_files(home, atlases, tmp_path):
+    source = atlases / "schaefer2018" / "MNI"
+    folder = tmp_path / "resources" / "tpl-MNI152NLin6Asym"
+    folder.mkdir(parents=True)
+    shutil.copy(source / "Schaefer2018_100Parcels_7Networks_order_FSLMNI152_2mm.nii.gz", folder / VOLUME)
+    rows = (source / "Schaefer2018_100Parcels_7Networks_order.txt").read_text().splitlines()
+    table = "\n".join(["index\tname", *("\t".join(row.split("\t")[:2]) for row in rows)])
+    (folder / VOLUME_NAMES).write_text(table)
+    grid = {"affine": np.diag([4.0, 4, 4, 1]), "mask": np.ones((20, 20, 18), dtype=bool)}
+    atlas = load_atlas("schaefer100", "volume", NLIN6, **grid, resources=folder.parent)
+    assert atlas.network_names == SCHEMES[7].names
+    assert (atlas.labels > 0).mean() > 0.1
+
+
+def test_missing_files_are_asked_of_templateflow_with_their_entities(home, monkeypatch, tmp_path):
+    (home / "tpl-MNI152NLin6Asym" / VOLUME).touch()  # known to TemplateFlow, not downloaded
+    (home / "tpl-MNI152NLin6Asym" / VOLUME_NAMES).write_text("index\tname\n1\t7Networks_LH_Vis_1\n")
+    downloaded = []
+
+    def download(_, path):
+        downloaded.append(path.name)
+        path.write_bytes(b"content")
+
+    monkeypatch.setattr("templateflow.client._s3_get", download)
+    fetched = fetch_atlas("schaefer100", "volume", NLIN6, tmp_path / "resources")
+    assert downloaded == [VOLUME]
+    assert [path.relative_to(tmp_path / "resources").as_posix() for path in fetched] == [
+        f"tpl-MNI152NLin6Asym/{VOLUME}",
+        f"tpl-MNI152NLin6Asym/{VOLUME_NAMES}",
+    ]
+    assert fetched[0].read_bytes() == b"content"
+
+
+def test_without_network_the_error_names_files_and_cure(home):
+    names = template_files("yeo7", "surface", "fsaverage6")
+    for name in names:
+        (home / "tpl-fsaverage" / name).touch()
+    with pytest.raises(
+        FileNotFoundError, match=r"hemi-L_den-41k.*hemi-R_den-41k.*--atlas FILE.*n2n fetch --atlas"
+    ) as error:
+        locate(names)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "space", "message"),
+    [
+        ("yeo8", "surface", "fsaverage5", "Unknown atlas 'yeo8'"),
+        ("yeo7", "volume", NLIN6, "on surfaces only"),
+        ("yeo7", "surface", "fsLR", "not on 'fsLR'"),
+        ("schaefer400", "volume", "T1w", "not in 'T1w'"),
+    ],
+)
+def test_names_that_do_not_fit_the_data(name, kind, space, message):
+    with pytest.raises(ValueError, match=message):
+        template_files(name, kind, space)

@@ -1,0 +1,1 @@
+"""Figures and HTML, from the files in OUT_DIR alone."""

@@ -1,0 +1,142 @@
+"""Figures of maps, whatever the geometry, and how any figure is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+import numpy.typing as npt
+from matplotlib.figure import Figure
+
+from bids_app.bids.atomic import atomic_path
+from bids_app.bids.geometry import Geometry, ParcelGeometry, SurfaceGeometry, VolumeGeometry
+from bids_app.report import parcels, surfaces, volumes
+from bids_app.report.panels import Panel, Picture
+from bids_app.report.scales import Categories, Colouring, Scale
+
+Array = npt.NDArray[Any]
+
+WIDTH_INCHES = 10.0
+_DOTS_PER_INCH = 165  # a page of 1,000 pixels on a screen of higher density
+_TITLE_INCHES = 0.28
+_KEY_INCHES = 1.4
+
+STYLE = {
+    "font.family": "DejaVu Sans",
+    "font.size": 9,
+    "axes.titlesize": 10,
+    "axes.titleweight": "bold",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": "0.4",
+    "xtick.color": "0.3",
+    "ytick.color": "0.3",
+    "text.color": "0.15",
+    "axes.labelcolor": "0.15",
+    "svg.fonttype": "path",
+    "svg.hashsalt": "neurons2networks",  # the same figure gives the same file
+}
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """Draw in the look of the report; matplotlib's own settings are as before afterwards."""
+    with matplotlib.rc_context(STYLE):
+        yield
+
+
+def why_not_drawn(geometry: Geometry, colouring: Colouring) -> str | None:
+    """Say why maps cannot be drawn, or None when they can."""
+    if isinstance(geometry, SurfaceGeometry) and not surfaces.can_draw(geometry.space):
+        return f"Maps in the space {geometry.space} are not drawn: only {', '.join(surfaces.SPACES)} are at hand."
+    if isinstance(geometry, ParcelGeometry) and isinstance(colouring, Categories):
+        return "Networks of parcels are not drawn."
+    return None
+
+
+def draw_maps(panels: Sequence[Panel], geometry: Geometry, colouring: Colouring) -> Figure:
+    """Maps of one geometry with one key. Raises ValueError where `why_not_drawn` gives a reason."""
+    reason = why_not_drawn(geometry, colouring)
+    if reason:
+        raise ValueError(reason)
+    if isinstance(geometry, ParcelGeometry):
+        assert isinstance(colouring, Scale)
+        return parcels.draw(panels, geometry.names, colouring)
+    return _draw_rows(panels, [_views(panel, geometry, colouring) for panel in panels], colouring)
+
+
+def _views(panel: Panel, geometry: Geometry, colouring: Colouring) -> list[Picture]:
+    """Pictures of one map."""
+    if isinstance(geometry, SurfaceGeometry):
+        n_left = geometry.n_vertices_left
+        pictures = surfaces.paint(panel.values, n_left, colouring, panel.passing)
+        names = [f"{hemisphere} {side}" for hemisphere, side in surfaces.VIEWS]
+        regions = None if panel.outline is None else surfaces.cover(panel.outline, n_left)
+    else:
+        assert isinstance(geometry, VolumeGeometry)
+        slices = volumes.paint(panel.values, geometry, colouring, panel.passing)
+        names = [f"L  {height} mm  R" for height, _ in slices]
+        pictures = [picture for _, picture in slices]
+        regions = None if panel.outline is None else volumes.cover(panel.outline, geometry)
+    filled: Sequence[Array | None] = regions or [None] * len(names)
+    return [Picture(*one) for one in zip(names, pictures, filled, strict=True)]
+
+
+def _draw_rows(panels: Sequence[Panel], rows: Sequence[Sequence[Picture]], colouring: Colouring) -> Figure:
+    """Rows of pictures, one row per map, the key to their right."""
+    span = WIDTH_INCHES - _KEY_INCHES
+    inch = span / sum(picture.pixels.shape[1] for picture in rows[0])  # inches per pixel
+    tall = max(picture.pixels.shape[0] for picture in rows[0]) * inch
+    height = len(rows) * (tall + _TITLE_INCHES) + _TITLE_INCHES * 0.7
+    figure = Figure(figsize=(WIDTH_INCHES, height))
+    for number, (panel, pictures) in enumerate(zip(panels, rows, strict=True)):
+        top = height - number * (tall + _TITLE_INCHES) - _TITLE_INCHES
+        figure.text(0.004, (top + 0.07) / height, panel.title, weight="bold", size=10)
+        left = 0.0
+        for picture in pictures:
+            wide = picture.pixels.shape[1] * inch
+            axes = figure.add_axes((left / WIDTH_INCHES, (top - tall) / height, wide / WIDTH_INCHES, tall / height))
+            _draw_picture(axes, picture)
+            if number == len(rows) - 1:
+                middle = (left + wide / 2) / WIDTH_INCHES
+                figure.text(middle, 0.05 / height, picture.label, ha="center", size=8, color="0.4")
+            left += wide
+    _add_key(figure, colouring, span, tall, height)
+    return figure
+
+
+def _draw_picture(axes: Any, picture: Picture) -> None:
+    axes.imshow((picture.pixels * 255).round().astype(np.uint8), interpolation="antialiased")
+    if picture.region is not None and picture.region.max() > 0.5 > picture.region.min():
+        axes.contour(picture.region, levels=[0.5], colors=["0.1"], linewidths=1.0)
+    axes.set_axis_off()
+
+
+def _add_key(figure: Figure, colouring: Colouring, left: float, tall: float, height: float) -> None:
+    """The key at the right, in the middle of the rows and no taller than one and a half of them (inches)."""
+    extent = min(1.5 * tall, height - 2 * _TITLE_INCHES, 2.2)
+    extent = max(extent, 0.9)
+    bottom = (height - extent) / 2
+    wide = 0.13
+    axes = figure.add_axes(((left + 0.15) / WIDTH_INCHES, bottom / height, wide / WIDTH_INCHES, extent / height))
+    colouring.draw_key(axes)
+
+
+def save(figure: Figure, path: Path) -> Path:
+    """Write a figure, as PNG or SVG by its ending; without dates, so that the same figure is the same file."""
+    options: dict[str, Any] = {"metadata": {"Date": None}}
+    if path.suffix == ".png":
+        options = {"metadata": {"Software": None}, "pil_kwargs": {"compress_level": 3}, "dpi": _DOTS_PER_INCH}
+    with style(), atomic_path(path) as partial:
+        figure.savefig(partial, facecolor="white", **options)
+    return path
+
+
+def spread(values: Array) -> float:
+    """Standard deviation over the targets that have a value, 0 when none has."""
+    finite = values[np.isfinite(values)]
+    return float(finite.std()) if finite.size else 0.0

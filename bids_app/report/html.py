@@ -1,0 +1,147 @@
+"""HTML from plain values: every text is escaped here and nowhere else."""
+
+from __future__ import annotations
+
+import html
+import math
+import re
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from string import Template
+
+import numpy as np
+import pandas as pd
+
+escape = html.escape
+MOST_ROWS = 40
+
+
+def page(title: str, lead: str, sections: Sequence[tuple[str, str, str]]) -> str:
+    """A whole page. `sections` are (anchor, heading, HTML); `lead` is HTML under the title."""
+    folder = resources.files("bids_app.report") / "templates"
+    links = " ".join(f'<a href="#{escape(anchor)}">{escape(heading)}</a>' for anchor, heading, _ in sections)
+    bodies = (
+        f'<section id="{escape(anchor)}">\n<h2>{escape(heading)}</h2>\n{body}\n</section>'
+        for anchor, heading, body in sections
+    )
+    return Template((folder / "page.html").read_text(encoding="utf-8")).substitute(
+        title=escape(title),
+        style=(folder / "style.css").read_text(encoding="utf-8"),
+        lead=lead,
+        links=links,
+        sections="\n".join(bodies),
+    )
+
+
+def paragraph(text: str, kind: str = "") -> str:
+    """A paragraph of plain text."""
+    return f'<p class="{kind}">{escape(text)}</p>' if kind else f"<p>{escape(text)}</p>"
+
+
+def missing(text: str) -> str:
+    """A sentence that says why something is not shown."""
+    return paragraph(text, "missing")
+
+
+def heading(text: str) -> str:
+    """A heading inside a section."""
+    return f"<h3>{escape(text)}</h3>"
+
+
+def image(source: str, alt: str, caption: str) -> str:
+    """A figure: `source` is relative to the page, `alt` says what it shows to who cannot see it."""
+    return (
+        f'<figure><a href="{escape(source)}"><img src="{escape(source)}" alt="{escape(alt)}"></a>'
+        f"<figcaption>{escape(caption)}</figcaption></figure>"
+    )
+
+
+def link(target: str, text: str) -> str:
+    """A link relative to the page."""
+    return f'<a href="{escape(target)}">{escape(text)}</a>'
+
+
+def details(summary: str, body: str) -> str:
+    """A part that the reader opens; `body` is HTML."""
+    return f"<details><summary>{escape(summary)}</summary>\n{body}\n</details>"
+
+
+def preformatted(text: str) -> str:
+    """Text with its line breaks."""
+    return f"<pre>{escape(text)}</pre>"
+
+
+def box(title: str, items: Sequence[str]) -> str:
+    """A visible warning with a list of plain texts."""
+    listed = "".join(f"<li>{escape(item)}</li>" for item in items)
+    return f'<aside class="problems"><h2>{escape(title)}</h2><ul>{listed}</ul></aside>'
+
+
+def table(rows: pd.DataFrame, colours: Mapping[str, str] | None = None, most_rows: int = MOST_ROWS) -> str:
+    """A table of plain values; a cell whose text is a key of `colours` gets a swatch of that colour."""
+    head = "".join(f'<th scope="col">{escape(str(name).replace("_", " "))}</th>' for name in rows.columns)
+    body = "\n".join(
+        "<tr>" + "".join(_cell(value, colours or {}) for value in row) + "</tr>"
+        for row in rows.head(most_rows).itertuples(index=False)
+    )
+    more = len(rows) - most_rows
+    note = paragraph(f"{more} more rows are in the file.", "missing") if more > 0 else ""
+    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody></table></div>{note}'
+
+
+def _cell(value: object, colours: Mapping[str, str]) -> str:
+    value = _plain(value)
+    text = number(value)
+    if text in colours:
+        return f'<td><i style="background:{escape(colours[text])}"></i>{escape(text)}</td>'
+    kind = ' class="number"' if isinstance(value, int | float) and not isinstance(value, bool) else ""
+    return f"<td{kind}>{escape(text)}</td>"
+
+
+def _plain(value: object) -> object:
+    """A numpy scalar as Python's own."""
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def number(value: object) -> str:
+    """A value as a reader wants it: three digits, no digits that say nothing, a dash for none.
+
+    >>> number(0.12345), number(1200), number(2.0), number(0.00002), number(float("nan")), number(True)
+    ('0.123', '1,200', '2', '2e-05', '–', 'yes')
+    """
+    value = _plain(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if not isinstance(value, int | float):
+        return str(value)
+    if math.isnan(value):
+        return "–"
+    if math.isinf(value):
+        return str(value)
+    if float(value).is_integer():
+        return f"{int(value):,}"
+    return f"{value:.3f}" if abs(value) >= 0.001 else f"{value:.1g}"
+
+
+def markdown(text: str) -> str:
+    """The little Markdown of the methods text: headings, paragraphs, lists, emphasis; all else stays as it is."""
+    blocks = [block.strip() for block in re.split(r"\n\s*\n", text.strip()) if block.strip()]
+    return "\n".join(_block(block) for block in blocks)
+
+
+def _block(block: str) -> str:
+    lines = block.splitlines()
+    if match := re.fullmatch(r"#{1,6}\s+(.+)", lines[0]):
+        rest = "\n".join(lines[1:]).strip()
+        return f"<h4>{_inline(match[1])}</h4>" + (f"\n{_block(rest)}" if rest else "")
+    if re.match(r"[-*]\s", lines[0]):
+        items = re.split(r"^[-*]\s+", block, flags=re.MULTILINE)[1:]
+        return "<ul>" + "".join(f"<li>{_inline(item.strip())}</li>" for item in items) + "</ul>"
+    return f"<p>{_inline(block)}</p>"
+
+
+def _inline(text: str) -> str:
+    safe = escape(text)
+    safe = re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", safe)
+    safe = re.sub(r"(?<![\w*])\*([^*\n]+?)\*(?![\w*])", r"<em>\1</em>", safe)
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", safe)

@@ -1,0 +1,83 @@
+"""Sections of the group about means with intervals: scores per network, models side by side."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from bids_app.bids.derivatives import read_table
+from bids_app.report import bars, html
+from bids_app.report.results import Analysis
+from bids_app.report.scales import network_colours
+from bids_app.report.scores_section import HELD_OUT, layer_of
+from bids_app.report.sheet import Sheet
+
+_WHOLE = "all"
+_GREY = "#5c6773"
+_TITLES = {"brainscore": "Brain score", "atomsfit": "Atoms"}
+
+
+def region_scores(sheet: Sheet, analysis: Analysis) -> str:
+    """Brain score and score of the atoms for each network or parcel, with confidence intervals."""
+    found = {"brainscore": "brainscore", "atomsfit": analysis.variant("atomsfit")}
+    parts = [_one_score(sheet, analysis, what, _TITLES[kind]) for kind, what in found.items()]
+    return "\n".join(part for part in parts if part) or html.missing("No scores per network or parcel.")
+
+
+def _one_score(sheet: Sheet, analysis: Analysis, what: str, title: str) -> str:
+    table, path = analysis.table(what), analysis.table_path(what)
+    if table is None or path is None or table.empty:
+        return ""
+    rows = best_map_rows(table)
+    regions = rows["region"].astype(str).tolist()
+    colours = region_colours(regions)
+    middle, low, high = (rows[name].to_numpy(dtype=float) for name in ("mean", "low", "high"))
+    names = ["everywhere" if region == _WHOLE else region for region in regions]
+    figure = bars.draw_intervals(
+        names, middle, low, high, f"{title}, {HELD_OUT}", [colours[region] for region in regions]
+    )
+    name = str(rows["map"].iloc[0])
+    layer = f" of layer {layer_of(name) or name}, the best on average" if table["map"].nunique() > 1 else ""
+    caption = (
+        f"{title}{layer}: mean over {rows['participants'].max()} participants with its 95 % bootstrap interval, "
+        "not corrected for the number of regions."
+    )
+    told = ", ".join(f"{name} {value:.3f}" for name, value in zip(names, middle, strict=True))
+    shown = what.replace("brainscore", "regions")
+    image = sheet.add(figure, analysis, shown, alt=f"{title}: {told}.", caption=caption, ending="svg")
+    body = html.table(rows, colours) + f"<p>{sheet.link(path, path.name)}</p>"
+    return image + html.details(f"Table: {title.lower()}", body)
+
+
+def best_map_rows(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows of the map (layer) with the highest mean over everything."""
+    whole = table[table["region"] == _WHOLE].set_index("map")["mean"].dropna()
+    return table[table["map"] == whole.idxmax()] if len(whole) else table.drop_duplicates("region")
+
+
+def region_colours(regions: list[str]) -> dict[str, str]:
+    """Grey for the whole, a colour for each other region."""
+    others = [region for region in dict.fromkeys(regions) if region != _WHOLE]
+    return {_WHOLE: _GREY, **dict(zip(others, network_colours(others), strict=True))}
+
+
+def models(sheet: Sheet) -> str:
+    """The comparison of models: scores as a figure where there are several, and the whole table."""
+    path = sheet.out_dir / "group" / "model-comparison.tsv"
+    if not path.is_file():
+        return html.missing("No comparison of models: group/model-comparison.tsv is missing.")
+    table = read_table(path)
+    body = html.table(table, most_rows=120) + f"<p>{sheet.link(path, path.name)}</p>"
+    return _model_chart(sheet, table) + html.details("Table: all measures", body)
+
+
+def _model_chart(sheet: Sheet, table: pd.DataFrame) -> str:
+    rows = table[table["measure"].astype(str).str.match(r"r( |$)")]
+    if rows["model"].nunique() < 2:
+        return html.missing("One model was run; the table has its measures.")
+    names = (rows["model"] + ": " + rows["analysis"].replace(_TITLES) + ", " + rows["data"]).tolist()
+    colours = dict(zip(rows["model"].unique(), network_colours(["" for _ in rows["model"].unique()]), strict=True))
+    middle, low, high = (rows[name].to_numpy(dtype=float) for name in ("mean", "low", "high"))
+    figure = bars.draw_intervals(names, middle, low, high, HELD_OUT, [colours[model] for model in rows["model"]])
+    caption = "Mean score of each model over participants and all targets, with its 95 % bootstrap interval."
+    alt = f"{caption} " + ", ".join(f"{name}: {value:.3f}" for name, value in zip(names, middle, strict=True))
+    return sheet.add(figure, Analysis({}, ()), "models", alt=alt, caption=caption, ending="svg")

@@ -1,0 +1,53 @@
+"""Parcels: one dot per parcel, highest on top."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.figure import Figure
+
+from bids_app.report.panels import Panel
+from bids_app.report.scales import Scale
+
+Array = npt.NDArray[Any]
+
+MOST_ROWS = 60
+_ROW_INCHES = 0.2
+
+
+def order_of(values: Array) -> Array:
+    """The parcels to draw, by their position: highest first, at most `MOST_ROWS`, those without a value left out."""
+    ranked = np.argsort(-np.where(np.isfinite(values), values, -np.inf), kind="stable")
+    return ranked[np.isfinite(values[ranked])][:MOST_ROWS]
+
+
+def draw(panels: Sequence[Panel], names: Sequence[str], scale: Scale) -> Figure:
+    """Columns of dots, one column per panel; parcels in the order of the first panel. Hollow: not passing."""
+    rows = order_of(panels[0].values)
+    figure = Figure(figsize=(10, 1.1 + _ROW_INCHES * max(len(rows), 4)), layout="constrained")
+    columns = np.atleast_1d(figure.subplots(1, len(panels), sharex=True, sharey=True))
+    for axes, panel in zip(columns, panels, strict=True):
+        _dots(axes, panel, rows, scale)
+        axes.set_xlabel(scale.label)
+    columns[0].set_yticks(range(len(rows)), [names[row] for row in rows])
+    columns[0].invert_yaxis()
+    return figure
+
+
+def _dots(axes: Any, panel: Panel, rows: Array, scale: Scale) -> None:
+    values = panel.values[rows]
+    passing = np.ones(len(rows), bool) if panel.passing is None else panel.passing[rows].astype(bool)
+    position = np.arange(len(rows))
+    colours = scale.colour_map((np.clip(values, scale.low, scale.high) - scale.low) / (scale.high - scale.low))
+    axes.axvline(0, color="0.6", linewidth=0.8)
+    axes.hlines(position, 0, values, color="0.85", linewidth=1.2)
+    axes.scatter(
+        values[passing], position[passing], c=colours[passing], s=36, zorder=3, edgecolor="0.35", linewidth=0.6
+    )
+    axes.scatter(values[~passing], position[~passing], s=26, zorder=3, facecolor="white", edgecolor="0.5")
+    axes.set_title(panel.title.replace(" (", "\n("), loc="left")
+    axes.tick_params(axis="y", length=0)
+    axes.margins(y=0.6 / max(len(rows), 1))

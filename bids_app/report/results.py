@@ -1,0 +1,171 @@
+"""What a report is about: the outputs of OUT_DIR, sorted into analyses (one recording, one model)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from bids_app.bids.derivatives import read_table
+from bids_app.bids.geometry import Geometry, VolumeGeometry
+from bids_app.bids.outputs import OutputMap, find_outputs
+
+Array = npt.NDArray[Any]
+
+SIGNIFICANT = 0.05
+_NOT_OF_AN_ANALYSIS = ("sub", "hemi", "stat", "desc")
+
+
+@dataclass(frozen=True)
+class Maps:
+    """Maps of one statistic: values (n_maps, n_targets), a name for each map, where the targets are."""
+
+    stat: str
+    values: Array
+    names: tuple[str, ...]
+    geometry: Geometry
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """The outputs that share recording, space and model; what does not depend on the model is among them too.
+
+    `atoms` is the variant of the dictionary that is meant: `atoms`, `atoms32` in a sweep, `atomsShifted` as a control.
+    """
+
+    entities: dict[str, str]
+    outputs: tuple[OutputMap, ...]
+    atoms: str = "atoms"
+
+    @property
+    def description(self) -> dict[str, str]:
+        """What tells this analysis from others."""
+        number, shifted = re.fullmatch(r"atoms(\d*)(Shifted)?", self.atoms).groups()  # type: ignore[union-attr]
+        words = [f"{number} atoms"] * bool(number) + ["shifted atoms (control)"] * bool(shifted)
+        return {**self.entities, **({"atoms": ", ".join(words)} if words else {})}
+
+    def variant(self, what: str) -> str:
+        """The name of something that depends on the dictionary: `subgroups` is `subgroups32` in a sweep."""
+        return self.atoms.replace("atoms", what)
+
+    def variants(self) -> list[Analysis]:
+        """This analysis once for each variant of the dictionary."""
+        found = {o.entities.get("desc", "") for o in self.outputs}
+        names = sorted((n for n in found if re.fullmatch(r"atoms\d*(Shifted)?", n)), key=lambda n: (len(n), n))
+        return [replace(self, atoms=name) for name in names] or [self]
+
+    def maps(self, what: str, stats: Sequence[str], several: bool | None = None) -> Maps | None:
+        """The first of the statistics that is there; `several` asks for more than one map, or for exactly one."""
+        for stat in stats:
+            for output in self._find("statmap", what, stat):
+                values, geometry = output.load()
+                if several is None or several == (len(values) > 1):
+                    return Maps(stat, values, _names(output, len(values)), geometry)
+        return None
+
+    def like(self, maps: Maps, what: str, stat: str) -> Array | None:
+        """Values (n_maps, n_targets) of another statistic at the targets of `maps`, None when it is not there."""
+        other = self.maps(what, [stat])
+        if other is None:
+            return None
+        return values_at(other, maps.geometry)
+
+    def table(self, what: str) -> pd.DataFrame | None:
+        """A table of networks, None when it is not there."""
+        path = self.table_path(what)
+        return None if path is None else read_table(path)
+
+    def table_path(self, what: str) -> Path | None:
+        """Where a table of networks lies."""
+        found = self._find("networks", what, None)
+        return found[0].paths[0] if found else None
+
+    def _find(self, suffix: str, what: str, stat: str | None) -> list[OutputMap]:
+        wanted = (suffix, what, stat)
+        found = [o for o in self.outputs if (o.suffix, o.entities.get("desc"), o.entities.get("stat")) == wanted]
+        return sorted(found, key=lambda output: -len(output.entities))
+
+
+def _names(output: OutputMap, n_maps: int) -> tuple[str, ...]:
+    """Names of the maps, from the sidecar or else counted from 1."""
+    names = output.sidecar.get("Maps")
+    if isinstance(names, list) and len(names) == n_maps:
+        return tuple(str(name) for name in names)
+    return tuple(str(number + 1) for number in range(n_maps))
+
+
+def values_at(maps: Maps, geometry: Geometry) -> Array | None:
+    """Values (n_maps, n_targets) at the targets of another geometry; None when the two cannot be compared.
+
+    The mask of a volume is where a file has values, so two files of one volume may differ in it.
+    """
+    if maps.geometry.same_targets(geometry):
+        return maps.values
+    if not (isinstance(geometry, VolumeGeometry) and geometry.same_grid(maps.geometry)):
+        return None
+    assert isinstance(maps.geometry, VolumeGeometry)
+    grid = np.full((len(maps.values), *geometry.mask.shape), np.nan, dtype=maps.values.dtype)
+    grid[:, maps.geometry.mask] = maps.values
+    return grid[:, geometry.mask]
+
+
+def find_analyses(out_dir: Path, participant: str | None) -> list[Analysis]:
+    """Analyses of a participant, or of the group when `participant` is None.
+
+    Outputs that say less (a noise ceiling has no model) belong to every analysis that says the same and more.
+    """
+    level = "group" if participant is None else "participant"
+    outputs = [o for suffix in ("statmap", "networks") for o in find_outputs(out_dir, suffix, level, sub=participant)]
+    keys = dict.fromkeys(_key(output) for output in outputs)  # a dict keeps the order
+    widest = [key for key in keys if not any(set(key) < set(other) for other in keys)]
+    return [Analysis(dict(key), tuple(output for output in outputs if set(_key(output)) <= set(key))) for key in widest]
+
+
+def _key(output: OutputMap) -> tuple[tuple[str, str], ...]:
+    return tuple((name, value) for name, value in output.entities.items() if name not in _NOT_OF_AN_ANALYSIS)
+
+
+def titles(analyses: Sequence[Analysis]) -> list[str]:
+    """A short title per analysis: what is the same in all of them is left out.
+
+    >>> titles([Analysis({"task": "a", "space": "S"}, ()), Analysis({"task": "b", "space": "S"}, ())])
+    ['task a', 'task b']
+    """
+    shared = dict(common(analyses))
+    return [
+        ", ".join(_say(k, v) for k, v in analysis.description.items() if k not in shared) or "all data"
+        for analysis in analyses
+    ]
+
+
+def common(analyses: Sequence[Analysis]) -> list[tuple[str, str]]:
+    """The entities that all analyses share."""
+    first = analyses[0].description if analyses else {}
+    return [(k, v) for k, v in first.items() if all(a.description.get(k) == v for a in analyses)]
+
+
+def describe(entities: Sequence[tuple[str, str]]) -> str:
+    """Entities in words.
+
+    >>> describe([("task", "pieman"), ("space", "fsaverage5")])
+    'task pieman, space fsaverage5'
+    """
+    return ", ".join(_say(key, value) for key, value in entities)
+
+
+def _say(key: str, value: str) -> str:
+    if key == "atoms":
+        return value
+    return f"{ {'ses': 'session', 'seg': 'parcels'}.get(key, key) } {value}"
+
+
+def mean_of(values: Array) -> float:
+    """Mean over the targets that have a value, NaN when none has."""
+    finite = np.asarray(values, dtype=float)[np.isfinite(values)]
+    return float(finite.mean()) if finite.size else float("nan")

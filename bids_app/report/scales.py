@@ -1,0 +1,165 @@
+"""From values to colours: continuous scales and named categories, and the keys that explain them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import matplotlib
+import numpy as np
+import numpy.typing as npt
+from matplotlib.colors import LinearSegmentedColormap, to_rgb
+
+Array = npt.NDArray[Any]
+
+FADED = 0.5  # greatest opacity of values that do not pass: they are kept in the background, not hidden
+QUANTILE = 0.995  # a few extreme targets do not decide how all others look
+
+# Colours in which Yeo et al. (2011) published their networks, by the spellings met in atlases.
+_YEO = {
+    "#781286": ("visual", "vis"),
+    "#4682b4": ("somatomotor", "sommot"),
+    "#00760e": ("dorsalattention", "dorsattn"),
+    "#c43afa": ("ventralattention", "salventattn", "salience", "salienceventralattention", "ventattn"),
+    "#b9b36a": ("limbic",),
+    "#e69422": ("control", "frontoparietal", "cont", "frontoparietalcontrol", "controlfrontoparietal"),
+    "#cd3e4e": ("default", "defaultmode"),
+}
+_YEO_COLOUR = {name: colour for colour, names in _YEO.items() for name in names}
+# fmt: off
+_OTHER_COLOURS = (
+    "#4e79a7", "#f28e2b", "#59a14f", "#e15759", "#76b7b2", "#b07aa1", "#edc948", "#9c755f",
+    "#ff9da7", "#7f7f7f", "#1f6f6f", "#8c564b", "#6b8e23", "#d37295", "#3b3b98", "#a0522d",
+    "#17becf",
+)
+# fmt: on
+
+
+class Colouring(Protocol):
+    """What a map needs to be drawn: a colour per target, and a key."""
+
+    def colours(self, values: Array, passing: Array | None = None) -> Array:
+        """RGBA (n_targets, 4) in 0–1 for values (n_targets,); targets without a value are transparent."""
+
+    def draw_key(self, axes: Any) -> None:
+        """Draw the colour bar or legend into `axes`."""
+
+
+def _sequential() -> LinearSegmentedColormap:
+    """Inferno without its black and white ends, which would vanish on grey cortex and white paper."""
+    return LinearSegmentedColormap.from_list("score", matplotlib.colormaps["inferno"](np.linspace(0.18, 0.97, 256)))
+
+
+SEQUENTIAL = _sequential()
+DIVERGING = matplotlib.colormaps["RdBu_r"]
+
+
+@dataclass(frozen=True)
+class Scale:
+    """A continuous scale. Values in (-hidden_below, hidden_below), or below `low` if not diverging, are not drawn."""
+
+    label: str
+    low: float
+    high: float
+    hidden_below: float = 0.0
+
+    @property
+    def diverging(self) -> bool:
+        """Whether the scale has two sides."""
+        return self.low < 0
+
+    @property
+    def colour_map(self) -> Any:
+        """The matplotlib colour map: perceptually ordered, light middle when diverging."""
+        return DIVERGING if self.diverging else SEQUENTIAL
+
+    def colours(self, values: Array, passing: Array | None = None) -> Array:
+        """RGBA (n_targets, 4): transparent where NaN or hidden, faded where `passing` (n_targets,) bool is false.
+
+        Faded values are the clearer the smaller they are, so that noise does not clutter the picture.
+        """
+        values = np.asarray(values, dtype=float)
+        finite = np.isfinite(values)
+        filled = np.where(finite, values, self.low)
+        rgba = np.array(self.colour_map((filled - self.low) / (self.high - self.low)), dtype=float)
+        shown = finite & (np.abs(filled) > self.hidden_below if self.diverging else filled > self.low)
+        faded = 1.0 if passing is None else np.where(passing, 1.0, FADED * np.clip(np.abs(filled) / self.high, 0, 1))
+        rgba[:, 3] = shown * faded
+        return rgba
+
+    def draw_key(self, axes: Any) -> None:
+        """A vertical colour bar with the unit; hidden values are left white."""
+        steps = np.linspace(self.low, self.high, 256)
+        image = self.colours(steps)[:, None]
+        axes.imshow(image, origin="lower", aspect="auto", extent=(0, 1, self.low, self.high))
+        axes.set_xticks([])
+        axes.yaxis.tick_right()
+        axes.yaxis.set_label_position("right")
+        axes.set_ylabel(self.label)
+
+
+@dataclass(frozen=True)
+class Categories:
+    """Named categories; values are positions in `names`, NaN or negative for none."""
+
+    label: str
+    names: tuple[str, ...]
+    palette: tuple[str, ...]
+
+    def colours(self, values: Array, passing: Array | None = None) -> Array:
+        """RGBA (n_targets, 4): the category's colour, transparent for none."""
+        table = np.array([(*to_rgb(colour), 1.0) for colour in self.palette] + [(0.0, 0.0, 0.0, 0.0)])
+        none = ~np.isfinite(values) | (values < 0)
+        rgba: Array = table[np.where(none, len(self.palette), values).astype(int)]
+        if passing is not None:
+            rgba[:, 3] *= np.where(passing, 1.0, FADED)
+        return rgba
+
+    def draw_key(self, axes: Any) -> None:
+        """A list of swatches and names."""
+        axes.set_axis_off()
+        for row, (name, colour) in enumerate(zip(self.names, self.palette, strict=True)):
+            height = 0.5 + (len(self.names) / 2 - row - 0.5) * 0.11
+            axes.plot([0.0], [height], "s", color=colour, markersize=8, transform=axes.transAxes, clip_on=False)
+            axes.text(0.6, height, name, va="center", transform=axes.transAxes)
+
+
+def round_up(value: float) -> float:
+    """Round up to two digits so that a colour bar ends at a readable number.
+
+    >>> round_up(0.1234), round_up(4.7), round_up(0.0)
+    (0.13, 4.7, 0.0)
+    """
+    if not np.isfinite(value) or value <= 0:
+        return 0.0
+    step = 10.0 ** (np.floor(np.log10(value)) - 1)
+    return float(np.round(np.ceil(np.round(value / step, 6)) * step, 12))
+
+
+def score_scale(maps: Sequence[Array], label: str) -> Scale:
+    """Scale from 0 to the highest values of all maps (each (n_targets,)), so that they can be compared."""
+    values = np.concatenate([np.ravel(one) for one in maps])
+    values = values[np.isfinite(values) & (values > 0)]
+    high = round_up(float(np.quantile(values, QUANTILE))) if values.size else 0.0
+    return Scale(label, 0.0, high or 1.0)
+
+
+def signed_scale(maps: Sequence[Array], label: str, hidden_below: float) -> Scale:
+    """Symmetric scale over all maps (each (n_targets,)) that hides values below a threshold."""
+    values = np.abs(np.concatenate([np.ravel(one) for one in maps]))
+    values = values[np.isfinite(values)]
+    high = round_up(float(np.quantile(values, QUANTILE))) if values.size else 0.0
+    high = max(high, hidden_below * 1.5) or 1.0
+    return Scale(label, -high, high, hidden_below)
+
+
+def network_colours(names: Sequence[str]) -> tuple[str, ...]:
+    """A colour per network: the published one for Yeo's seven, a distinct one for any other.
+
+    >>> network_colours(["Default", "Dorsal Attention", "Mine"])
+    ('#cd3e4e', '#00760e', '#4e79a7')
+    """
+    others = iter(_OTHER_COLOURS * (1 + len(names) // len(_OTHER_COLOURS)))
+    plain = ["".join(letter for letter in name.lower() if letter.isalpha()) for name in names]
+    return tuple(_YEO_COLOUR.get(name) or next(others) for name in plain)

@@ -1,0 +1,183 @@
+"""Sections about scores: the brain score with its noise ceiling, the atoms' encoding, scores per network."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from bids_app.bids.geometry import Geometry
+from bids_app.report import bars, html
+from bids_app.report.figures import draw_maps, why_not_drawn
+from bids_app.report.panels import Panel
+from bids_app.report.results import SIGNIFICANT, Analysis, Maps, mean_of, values_at
+from bids_app.report.scales import Colouring, Scale, score_scale
+from bids_app.report.sheet import Sheet
+
+Array = npt.NDArray[Any]
+
+SCORE_STATS = ("r", "mean")
+UNITS = {"surface": "vertices", "volume": "voxels", "parcels": "parcels"}
+HELD_OUT = "held-out Pearson r"
+
+
+def best_map(maps: Maps) -> int:
+    """The map with the highest mean over targets: the best layer where a score was made for each."""
+    means = [mean_of(values) for values in maps.values]
+    return int(np.nanargmax(means)) if np.isfinite(means).any() else 0
+
+
+def passing(analysis: Analysis, maps: Maps, what: str, row: int) -> Array | None:
+    """Which targets (n_targets,) of one map have q < 0.05; None without a test."""
+    q = analysis.like(maps, what, "q")
+    if q is None:
+        return None
+    significant: Array = q[row if len(q) == len(maps.values) else 0] < SIGNIFICANT
+    return significant
+
+
+def brain_score(sheet: Sheet, analysis: Analysis) -> str:
+    """Map of the brain score, with the noise ceiling on the same scale; the layers where there are several."""
+    maps = analysis.maps("brainscore", SCORE_STATS)
+    if maps is None:
+        return html.missing("No brain score: this recording has no map of it (analysis brainscore).")
+    row = best_map(maps)
+    significant = passing(analysis, maps, "brainscore", row)
+    layer = layer_of(maps.names[row])
+    title = f"Brain score of layer {layer}" if layer else "Brain score"
+    panels = [Panel(title, maps.values[row], significant)]
+    ceiling = _ceiling(analysis, maps.geometry)
+    if ceiling is not None:
+        panels.append(Panel("Noise ceiling", ceiling))
+    scale = score_scale([panel.values for panel in panels], HELD_OUT)
+    caption = f"How well the model's hidden states predict held-out brain responses. {_say_passing(panels[0], maps)}"
+    if ceiling is not None:
+        caption += f" Noise ceiling, same scale: predicted from the other participants, mean r {mean_of(ceiling):.3f}."
+    parts = [_draw(sheet, analysis, "brainscore", panels, maps.geometry, scale, caption)]
+    if ceiling is None:
+        parts.append(html.missing("No noise ceiling: it needs other participants who heard the same story."))
+    return "\n".join([*parts, *_layers(sheet, analysis, maps)])
+
+
+def atom_encoding(sheet: Sheet, analysis: Analysis) -> str:
+    """Map of the held-out score of all atoms together."""
+    found = fit_of_atoms(analysis)
+    if found is None:
+        return html.missing("No held-out score of the atoms: this recording has no map of it (analysis networks).")
+    what, maps = found
+    panel = Panel("Held-out score of the atoms", maps.values[0], passing(analysis, maps, what, 0))
+    caption = f"How well all atoms together predict held-out brain responses. {_say_passing(panel, maps)}"
+    scale = score_scale([panel.values], HELD_OUT)
+    return _draw(sheet, analysis, analysis.variant("fit"), [panel], maps.geometry, scale, caption)
+
+
+def fit_of_atoms(analysis: Analysis) -> tuple[str, Maps] | None:
+    """The held-out score of the atoms, and what it is called: the group keeps it apart from the atoms' own maps."""
+    for what, stat in ((analysis.variant("atomsfit"), "mean"), (analysis.atoms, "r")):
+        maps = analysis.maps(what, [stat], several=False)
+        if maps is not None:
+            return what, maps
+    return None
+
+
+def _ceiling(analysis: Analysis, geometry: Geometry) -> Array | None:
+    ceiling = analysis.maps("noiseceiling", SCORE_STATS)
+    values = None if ceiling is None else values_at(ceiling, geometry)
+    return None if values is None else values[0]
+
+
+def _layers(sheet: Sheet, analysis: Analysis, maps: Maps) -> list[str]:
+    """Where more than one layer was scored: the mean score of each, and the best layer of every target."""
+    parts = []
+    if len(maps.values) > 1:
+        means = np.array([mean_of(values) for values in maps.values])
+        names = [layer_of(name) or name for name in maps.names]
+        interval = layer_intervals(analysis.table("brainscore"), maps.names)
+        figure = bars.draw_scores_by_layer(means, names, "mean " + HELD_OUT, interval)
+        caption = (
+            f"Mean brain score of each layer over all {UNITS[maps.geometry.kind]}: "
+            f"layer {names[best_map(maps)]} is the highest."
+            + (" Band: 95 % bootstrap interval over participants." if interval else "")
+        )
+        parts.append(sheet.add(figure, analysis, "layers", alt=caption, caption=caption, ending="svg"))
+    layer = analysis.maps("brainscore", ("layer",))
+    if layer is not None and np.isfinite(layer.values).any():
+        parts.append(_best_layers(sheet, analysis, layer))
+    return parts
+
+
+def layer_intervals(table: pd.DataFrame | None, names: Sequence[str]) -> tuple[Array, Array] | None:
+    """Interval (low, high), each (n_layers,), of the mean over all targets; None without a table of the group."""
+    if table is None or not {"region", "map", "low", "high"} <= set(table):
+        return None
+    whole = table[table["region"] == "all"].set_index("map")
+    if not set(names) <= set(whole.index):
+        return None
+    return whole.loc[list(names), "low"].to_numpy(dtype=float), whole.loc[list(names), "high"].to_numpy(dtype=float)
+
+
+def _best_layers(sheet: Sheet, analysis: Analysis, layer: Maps) -> str:
+    """Map of the best layer, in full colour where the score of any layer is significant."""
+    panel = Panel("Best layer", layer.values[0], passing_in_any_layer(analysis, layer))
+    scale = Scale("layer", 0.5, float(np.nanmax(layer.values)))
+    caption = (
+        "The layer that predicts each place best"
+        + ("; paler where no layer is significant." if panel.passing is not None else ".")
+        + f" Median: {np.nanmedian(layer.values):.0f}."
+    )
+    return _draw(sheet, analysis, "bestlayer", [panel], layer.geometry, scale, caption)
+
+
+def passing_in_any_layer(analysis: Analysis, layer: Maps) -> Array | None:
+    """Which targets (n_targets,) of the map of best layers have q < 0.05 in at least one; None without a test."""
+    q = analysis.like(layer, "brainscore", "q")
+    if q is None:
+        return None
+    significant: Array = np.asarray((q < SIGNIFICANT).max(axis=0))
+    return significant
+
+
+def layer_of(name: str) -> str | None:
+    """The layer in the name of a map, None when it names none.
+
+    >>> layer_of("layer-08"), layer_of("score")
+    ('8', None)
+    """
+    match = re.fullmatch(r"(?i)layer[\s_-]*0*(\d+)", name)
+    return match[1] if match else None
+
+
+def _say_passing(panel: Panel, maps: Maps) -> str:
+    """What the colours mean, with the number of targets that pass."""
+    unit = UNITS[maps.geometry.kind]
+    valid = int(np.isfinite(panel.values).sum())
+    weak = "hollow" if maps.geometry.kind == "parcels" else "paler"
+    below = "" if maps.geometry.kind == "parcels" else "; r ≤ 0 is not coloured"
+    if panel.passing is None:
+        return f"Mean r {mean_of(panel.values):.3f} over {valid:,} {unit}{below}; without a test of significance."
+    n_passing = int(np.count_nonzero(panel.passing))
+    return (
+        f"Mean r {mean_of(panel.values):.3f}; {n_passing:,} of {valid:,} {unit} have q < {SIGNIFICANT:g} "
+        f"(full colour; others {weak}{below})."
+    )
+
+
+def _draw(
+    sheet: Sheet,
+    analysis: Analysis,
+    what: str,
+    panels: Sequence[Panel],
+    geometry: Geometry,
+    colouring: Colouring,
+    caption: str,
+) -> str:
+    """The figure of some maps, or the sentence that says why there is none."""
+    reason = why_not_drawn(geometry, colouring)
+    if reason:
+        return html.missing(f"{reason} {caption}")
+    alt = f"{UNITS[geometry.kind].capitalize()} coloured by value: " + " and ".join(panel.title for panel in panels)
+    return sheet.add(draw_maps(panels, geometry, colouring), analysis, what, alt=f"{alt}. {caption}", caption=caption)

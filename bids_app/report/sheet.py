@@ -1,0 +1,68 @@
+"""The page being written: where it and its figures lie, and what is known about the run."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from bids_app.bids.entities import build_name
+from bids_app.report import html
+from bids_app.report.figures import save
+from bids_app.report.results import Analysis
+
+DEFAULT_THRESHOLD = 2.3  # |z| across the brain from which a map counts as active
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """One report: OUT_DIR, the folder of its figures, the participant (None for the group), the settings of the run."""
+
+    out_dir: Path
+    figures: Path
+    participant: str | None
+    settings: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def threshold(self) -> float:
+        """|z| from which maps are coloured: the one of the analysis."""
+        return float(self.settings.get("threshold", DEFAULT_THRESHOLD))
+
+    @property
+    def top_percent(self) -> float | None:
+        """The strongest percent of the brain that the analysis took instead of a threshold, or None."""
+        value = self.settings.get("top_percent")
+        return None if value is None else float(value)
+
+    def add(self, figure: Figure, analysis: Analysis, what: str, *, alt: str, caption: str, ending: str = "png") -> str:
+        """Write a figure and give its HTML."""
+        subject = {} if self.participant is None else {"sub": self.participant}
+        name = build_name({**subject, **analysis.entities, "desc": what}, "figure", f".{ending}")
+        path = save(figure, self.figures / name)
+        return html.image(path.relative_to(self.out_dir).as_posix(), alt, caption)
+
+    def link(self, path: Path, text: str) -> str:
+        """A link to a file in OUT_DIR."""
+        return html.link(path.relative_to(self.out_dir).as_posix(), text)
+
+
+def newest_settings(out_dir: Path, level: str) -> Path | None:
+    """The settings file of the last run of a level, or of any level when that one left none."""
+    files = sorted((out_dir / "logs").glob("*.toml"))
+    of_level = [path for path in files if path.stem.endswith(f"_{level}")]
+    found = of_level or files
+    return found[-1] if found else None
+
+
+def open_sheet(out_dir: Path, participant: str | None) -> Sheet:
+    """Prepare the report of a participant, or of the group when `participant` is None.
+
+    The settings are those of the participant level: the group level summarises what they made.
+    """
+    folder = out_dir / ("group" if participant is None else f"sub-{participant}") / "figures"
+    path = newest_settings(out_dir, "participant")
+    settings = {} if path is None else tomllib.loads(path.read_text(encoding="utf-8"))
+    return Sheet(out_dir, folder, participant, settings)

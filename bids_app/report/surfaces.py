@@ -1,0 +1,187 @@
+"""Cortical surfaces: a picture of the inflated fsaverage5 from any values per vertex, in milliseconds.
+
+Which vertices each pixel shows never changes, so it is worked out once per view; drawing a map is then
+one sparse product. nilearn's mesh comes with the package, so nothing is downloaded.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from nilearn import datasets, surface
+from scipy import sparse
+
+from bids_app.report.scales import Colouring
+
+Array = npt.NDArray[Any]
+
+N_VERTICES = 10_242  # of one hemisphere of fsaverage5; the first ones of fsaverage6 and fsaverage
+SPACES = ("fsaverage5", "fsaverage6", "fsaverage")
+VIEWS = (("left", "lateral"), ("left", "medial"), ("right", "medial"), ("right", "lateral"))
+_SUPERSAMPLING = 2
+_MM_PER_PIXEL = 0.6
+_MARGIN_MM = 2.0
+
+
+@dataclass(frozen=True)
+class View:
+    """One side of one hemisphere, as products that turn values per vertex into values per pixel.
+
+    `lit` (h · w, n_vertices) gives a map's colour in the light that falls there, `hidden` (h · w, n_vertices) the grey
+    that an opaque map takes away; `grey` (h, w) is the shaded cortex, `opaque` (h, w) how much of a pixel it fills.
+    """
+
+    lit: Any
+    hidden: Any
+    grey: Array
+    opaque: Array
+
+
+def can_draw(space: str) -> bool:
+    """Whether the mesh of a space is at hand."""
+    return space in SPACES
+
+
+def hemispheres(values: Array, n_left: int) -> tuple[Array, Array]:
+    """Split values (n_targets, …), left hemisphere first, and keep the vertices that fsaverage5 has of each.
+
+    fsaverage5, 6 and 7 are nested: the first 10,242 vertices of each hemisphere are the same places.
+    """
+    return values[:n_left][:N_VERTICES], values[n_left:][:N_VERTICES]
+
+
+def paint(values: Array, n_left: int, colouring: Colouring, passing: Array | None = None) -> list[Array]:
+    """RGBA pictures (h, w, 4) of values (n_targets,), one for each of `VIEWS`."""
+    sides = dict(zip(("left", "right"), hemispheres(colouring.colours(values, passing), n_left), strict=True))
+    return [_paint_view(sides[hemisphere], view_of(hemisphere, side)) for hemisphere, side in VIEWS]
+
+
+def cover(region: Array, n_left: int) -> list[Array]:
+    """How much of each pixel (h, w) a region (n_targets,) bool fills, one picture for each of `VIEWS`."""
+    sides = dict(zip(("left", "right"), hemispheres(region.astype(np.float32), n_left), strict=True))
+    pictures = []
+    for hemisphere, side in VIEWS:
+        view = view_of(hemisphere, side)
+        light = view.lit @ np.ones_like(sides[hemisphere])
+        filled = (view.lit @ sides[hemisphere]) / np.maximum(light, 1e-6)
+        pictures.append(filled.reshape(view.grey.shape))
+    return pictures
+
+
+def _paint_view(rgba: Array, view: View) -> Array:
+    """Lay colours (n_vertices, 4) over the cortex; they are mixed by opacity, so that clear ones leave no tint."""
+    colour = view.lit @ (rgba[:, :3] * rgba[:, 3:]).astype(np.float32)
+    cortex = view.grey.ravel() - view.hidden @ rgba[:, 3].astype(np.float32)
+    picture = np.empty((*view.grey.shape, 4), dtype=np.float32)
+    picture[..., :3] = (colour + cortex[:, None]).reshape(*view.grey.shape, 3)
+    picture[..., 3] = view.opaque
+    return np.clip(picture, 0, 1)
+
+
+@functools.cache
+def view_of(hemisphere: str, side: str) -> View:
+    """The view of one hemisphere from one side, on nilearn's inflated fsaverage5."""
+    files = datasets.fetch_surf_fsaverage("fsaverage5")
+    mesh = surface.load_surf_mesh(files[f"infl_{hemisphere}"])
+    depth_of_sulci = np.asarray(surface.load_surf_data(files[f"sulc_{hemisphere}"]), dtype=np.float32)
+    seen = _turn(np.asarray(mesh.coordinates, dtype=np.float32), hemisphere, side)
+    faces = np.asarray(mesh.faces)
+    brightness = _brightness(seen, faces)
+    corners, weights, inside = _rasterise(seen, faces)
+    pixel, count, shape = _blocks(inside)
+    corners, weights = corners[inside], weights[inside]
+    light = (brightness[corners] * weights).sum(axis=1)
+    grey = light * (0.80 - 0.11 * np.tanh(2.5 * (depth_of_sulci[corners] * weights).sum(axis=1)))
+    share = 1 / np.maximum(count, 1)[pixel]
+
+    def product(strength: Array) -> Any:
+        entries = (weights * (strength * share)[:, None]).ravel()
+        places = (np.repeat(pixel, 3), corners.ravel())
+        return sparse.coo_array((entries, places), shape=(count.size, len(seen)), dtype=np.float32).tocsr()
+
+    shaded = np.bincount(pixel, grey * share, minlength=count.size).reshape(shape)
+    return View(product(light), product(grey), shaded, (count / _SUPERSAMPLING**2).reshape(shape))
+
+
+def _blocks(inside: Array) -> tuple[Array, Array, tuple[int, int]]:
+    """Gather fine pixels into blocks, for smooth outlines: the block of each pixel inside, their count, the shape."""
+    height, width = inside.shape[0] // _SUPERSAMPLING, inside.shape[1] // _SUPERSAMPLING
+    row, column = np.nonzero(inside)
+    pixel = (row // _SUPERSAMPLING) * width + column // _SUPERSAMPLING
+    return pixel, np.bincount(pixel, minlength=height * width), (height, width)
+
+
+def _turn(coordinates: Array, hemisphere: str, side: str) -> Array:
+    """Coordinates (n, 3) as the viewer sees them: to the right, up, towards the viewer (mm)."""
+    x, y, z = coordinates.T
+    from_left = (hemisphere == "left") == (side == "lateral")
+    return np.stack([-y, z, -x] if from_left else [y, z, x], axis=1)
+
+
+def _brightness(seen: Array, faces: Array) -> Array:
+    """Brightness per vertex: light from the viewer, a little from above."""
+    corner = seen[faces]
+    normals = np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0])
+    sums = np.zeros_like(seen)
+    for which in range(3):
+        np.add.at(sums, faces[:, which], normals)
+    unit = sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-9)
+    lamp = np.array([0.0, 0.35, 1.0]) / np.hypot(0.35, 1.0)
+    brightness: Array = 0.55 + 0.47 * np.clip(unit @ lamp, 0, 1) ** 0.8
+    return brightness
+
+
+def _rasterise(seen: Array, faces: Array) -> tuple[Array, Array, Array]:
+    """Per pixel the triangle in front: its corners (h, w, 3), their weights (h, w, 3), and whether there is one (h, w).
+
+    Triangles are put down from back to front; of repeated indices numpy keeps the last, which is the nearest.
+    """
+    pixel = _MM_PER_PIXEL / _SUPERSAMPLING
+    low = seen[:, :2].min(axis=0) - _MARGIN_MM
+    size = np.ceil((seen[:, :2].max(axis=0) + _MARGIN_MM - low) / (pixel * _SUPERSAMPLING)).astype(int) * _SUPERSAMPLING
+    width, height = (int(n) for n in size)
+    flat = (seen[:, :2] - low) / pixel
+    front = _facing(flat, faces)
+    front = front[np.argsort(seen[front, 2].mean(axis=1), kind="stable")]
+    owner, column, row = _boxes(flat[front])
+    weight = _barycentric(flat[front][owner], np.stack([column + 0.5, row + 0.5], axis=1))
+    hit = (weight >= -1e-4).all(axis=1)
+    owner, column, row, weight = owner[hit], column[hit], row[hit], weight[hit]
+    corners = np.zeros((height, width, 3), dtype=np.int32)
+    weights = np.zeros((height, width, 3), dtype=np.float32)
+    inside = np.zeros((height, width), dtype=bool)
+    place = (height - 1 - row, column)
+    corners[place], weights[place], inside[place] = front[owner], weight, True
+    return corners, weights, inside
+
+
+def _facing(flat: Array, faces: Array) -> Array:
+    """The faces (n, 3) that are turned to the viewer: counter-clockwise on the picture (n_vertices, 2)."""
+    a, b, c = (flat[faces[:, which]] for which in range(3))
+    area = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0])
+    front: Array = faces[area > 0]
+    return front
+
+
+def _boxes(triangles: Array) -> tuple[Array, Array, Array]:
+    """All pixels of the bounding boxes of triangles (n, 3, 2): owner, column, row of each, owners ascending."""
+    low = np.floor(triangles.min(axis=1)).astype(int)
+    widths, heights = (np.ceil(triangles.max(axis=1)).astype(int) - low).T
+    counts = widths * heights
+    owner = np.repeat(np.arange(len(triangles)), counts)
+    position = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+    return owner, low[owner, 0] + position % widths[owner], low[owner, 1] + position // widths[owner]
+
+
+def _barycentric(triangles: Array, points: Array) -> Array:
+    """Weights (n, 3) of the corners of triangles (n, 3, 2) at points (n, 2)."""
+    a, b, c = triangles[:, 0], triangles[:, 1], triangles[:, 2]
+    ab, ac, ap = b - a, c - a, points - a
+    area = ab[:, 0] * ac[:, 1] - ab[:, 1] * ac[:, 0]
+    second = (ap[:, 0] * ac[:, 1] - ap[:, 1] * ac[:, 0]) / area
+    third = (ab[:, 0] * ap[:, 1] - ab[:, 1] * ap[:, 0]) / area
+    return np.stack([1 - second - third, second, third], axis=1).astype(np.float32)

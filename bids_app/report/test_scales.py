@@ -1,0 +1,43 @@
+import numpy as np
+import pytest
+
+from bids_app.report.scales import FADED, Categories, Scale, network_colours, score_scale, signed_scale
+
+
+def test_limits_come_from_the_data():
+    values = np.linspace(-0.5, 0.2, 10_001)
+    scale = score_scale([values, values / 2], "r")
+    assert (scale.low, scale.high) == (0, 0.2)
+    signed = signed_scale([values], "z", hidden_below=0.1)
+    assert (signed.low, signed.high) == (-0.5, 0.5)
+
+
+@pytest.mark.parametrize("values", [np.full(3, np.nan), np.zeros(3), np.array([-1.0])])
+def test_limits_without_a_positive_value(values):
+    assert score_scale([values], "r").high == 1
+
+
+def test_missing_negative_and_weak_values():
+    scale = Scale("r", 0, 1)
+    rgba = scale.colours(np.array([np.nan, -0.2, 0.0, 0.5, 0.5, 1.0]), np.array([1, 1, 1, 1, 0, 0], bool))
+    np.testing.assert_allclose(rgba[:, 3], [0, 0, 0, 1, FADED / 2, FADED])
+    np.testing.assert_allclose(rgba[3, :3], scale.colour_map(0.5)[:3])
+
+
+def test_signed_values_below_the_threshold_are_hidden():
+    rgba = Scale("z", -4, 4, hidden_below=2).colours(np.array([-3.0, -1.0, 1.0, 3.0]))
+    np.testing.assert_array_equal(rgba[:, 3], [1, 0, 0, 1])
+    assert rgba[0, 2] > rgba[0, 0]  # blue
+    assert rgba[3, 0] > rgba[3, 2]  # red
+
+
+def test_categories():
+    rgba = Categories("network", ("a", "b"), ("#ff0000", "#0000ff")).colours(np.array([1, 0, np.nan, -1]))
+    np.testing.assert_array_equal(rgba, [[0, 0, 1, 1], [1, 0, 0, 1], [0, 0, 0, 0], [0, 0, 0, 0]])
+
+
+def test_networks_have_distinct_colours():
+    names = ["Visual", "VentAttn", "SalVentAttn", *map(str, range(17))]
+    colours = network_colours(names)
+    assert colours[0] == "#781286"
+    assert len(set(colours[3:])) == 17

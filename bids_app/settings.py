@@ -1,0 +1,406 @@
+"""The settings of a run: one frozen object, made once, passed on, and kept beside the outputs.
+
+Every setting is a field of `Settings`; its metadata says how the command line and the help text show it.
+Precedence: command line over settings file over preset over default.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
+
+LEVELS = ("stimulus", "participant", "group")
+ANALYSES = ("networks", "brainscore")
+NEURON_KINDS = ("ffn-out", "ffn-in", "residual")
+
+GROUPS = {
+    "analyse": "what to analyse",
+    "data": "which data",
+    "model": "the model",
+    "mapping": "the mapping",
+    "run": "how to run",
+}
+
+
+class SettingsError(ValueError):
+    """A setting that cannot be: says which, what came, what is allowed."""
+
+
+def _option(
+    default: Any,
+    group: str,
+    help: str,
+    *,
+    choices: tuple[str, ...] = (),
+    metavar: str | None = None,
+    short: str | None = None,
+) -> Any:
+    """Declare one setting with what the command line shows of it."""
+    metadata = {"group": group, "help": help, "choices": choices, "metavar": metavar, "short": short}
+    return field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that determines a run. Paths are absolute; labels have no `sub-`, `ses-`, `task-`, `run-` prefix."""
+
+    bids_dir: Path
+    out_dir: Path
+    level: str
+
+    analysis: tuple[str, ...] = _option(
+        ("networks", "brainscore"), "analyse", "What to compute.", choices=ANALYSES, metavar="NAME"
+    )
+    preset: str | None = _option(None, "analyse", "Settings of a published analysis.", metavar="NAME")
+    config_file: Path | None = _option(None, "analyse", "Settings as TOML; the command line wins.", metavar="TOML")
+    controls: tuple[str, ...] = _option(
+        (),
+        "analyse",
+        "Controls to run beside the analysis: the same architecture with random weights, circularly shifted atoms.",
+        choices=("untrained", "shifted"),
+        metavar="NAME",
+    )
+
+    participant_label: tuple[str, ...] = _option((), "data", "Participants to analyse (default: all).", metavar="LABEL")
+    exclude_participant_label: tuple[str, ...] = _option((), "data", "Participants to leave out.", metavar="LABEL")
+    session_label: tuple[str, ...] = _option((), "data", "Sessions to analyse (default: all).", metavar="LABEL")
+    task_id: tuple[str, ...] = _option((), "data", "Tasks to analyse (default: all with word timings).", metavar="TASK")
+    run_id: tuple[str, ...] = _option((), "data", "Runs to analyse (default: all).", metavar="RUN")
+    space: str | None = _option(
+        None,
+        "data",
+        "Space of the BOLD data (default: the first present of fsaverage6, fsaverage5, MNI152NLin6Asym, "
+        "MNI152NLin2009cAsym, any other).",
+        metavar="SPACE",
+    )
+    bids_filter_file: Path | None = _option(
+        None, "data", 'JSON with entities that the BOLD files must have: {"bold": {"desc": "clean"}}.', metavar="JSON"
+    )
+    derivatives: tuple[str, ...] = _option(
+        (),
+        "data",
+        "Preprocessed data (default: the one folder of BIDS_DIR/derivatives that holds BOLD).",
+        metavar="[NAME=]PATH",
+        short="-d",
+    )
+    annotations: Path | None = _option(
+        None, "data", "Folder with word timings, looked in before BIDS_DIR.", metavar="DIR"
+    )
+    exclude_scans: Path | None = _option(
+        None, "data", "JSON list of runs to leave out (default: BIDS_DIR/code/scan_exclude.json).", metavar="JSON"
+    )
+    bids_database_dir: Path | None = _option(
+        None, "data", "Folder where pybids keeps its index between runs.", metavar="DIR"
+    )
+    skip_bids_validation: bool = _option(False, "data", "Do not ask for a valid dataset_description.json.")
+
+    model: tuple[str, ...] = _option(
+        ("gpt2",), "model", "Language models: names on the Hugging Face hub, or folders.", metavar="NAME-or-PATH"
+    )
+    model_revision: str | None = _option(None, "model", "Revision of the model on the hub.", metavar="REV")
+    neurons: str = _option(
+        "ffn-out",
+        "model",
+        "What counts as a neuron: output or input of the second feed-forward matrix, or the block's output.",
+        choices=NEURON_KINDS,
+    )
+    layer: str = _option(
+        "auto",
+        "model",
+        "Layer of the brain score, counted from 1: a number, 'all', or 'auto' (at two thirds of the depth).",
+        metavar="N|all|auto",
+    )
+    context: str = _option(
+        "auto",
+        "model",
+        "Context of a word: 'auto' (causal models: windows with at least 512 tokens to the left; masked models: "
+        "overlapping windows), 'left' (never later words), 'exact' (a window per word), or a least number of tokens.",
+        metavar="auto|left|exact|N",
+    )
+    dtype: str = _option("float32", "model", "Number format of the model.", choices=("float32", "bfloat16", "float16"))
+    device: str = _option("auto", "model", "Where to compute: auto, cpu, cuda, cuda:1.", metavar="DEVICE")
+
+    atoms: tuple[int, ...] = _option((64,), "mapping", "Atoms of the dictionary; several for a sweep.", metavar="K")
+    penalty: float = _option(
+        0.15, "mapping", "Sparsity of the dictionary: 0 none, 1 every loading zero.", metavar="FLOAT"
+    )
+    dictionary_scope: str = _option(
+        "all", "mapping", "One dictionary for all stories, or one for each.", choices=("all", "story")
+    )
+    encoding_penalty: str = _option(
+        "cv",
+        "mapping",
+        "Sparsity of the fit of the atoms to a voxel: 'cv', or a fixed fraction of the penalty at which every "
+        "coefficient is zero.",
+        metavar="cv|FLOAT",
+    )
+    atlas: str | None = _option(
+        None,
+        "mapping",
+        "Atlas of functional networks: a name (yeo7, yeo17, schaefer400), a file, or 'none' (default: yeo7 on "
+        "surfaces, schaefer400 in volumes).",
+        metavar="NAME-or-FILE",
+    )
+    allow_space_mismatch: bool = _option(
+        False, "mapping", "Take an atlas in another MNI152 space than the data's (1 to 2 mm off)."
+    )
+    threshold: float = _option(2.3, "mapping", "|z| across the brain from which a map is active.", metavar="Z")
+    top_percent: float | None = _option(
+        None, "mapping", "Instead of --threshold: the strongest percent of the brain, of each sign.", metavar="PERCENT"
+    )
+    n_spins: int = _option(1000, "mapping", "Rotations of the sphere in the spin test.", metavar="N")
+    delays: int = _option(6, "mapping", "Delays of the finite impulse response, in volumes.", metavar="N")
+    pca: int = _option(20, "mapping", "Principal components of a layer; 0 for none.", metavar="N")
+    alphas: tuple[float, ...] = _option(
+        tuple(10.0**exponent for exponent in range(-1, 9)), "mapping", "Ridge penalties to choose from.", metavar="A"
+    )
+    inner_folds: str = _option(
+        "contiguous",
+        "mapping",
+        "How the ridge penalty is chosen inside the training folds.",
+        choices=("contiguous", "leave-one-out"),
+    )
+    folds: int = _option(5, "mapping", "Contiguous folds of the cross-validation.", metavar="N")
+    purge: int = _option(0, "mapping", "Volumes dropped from training at each side of a fold's border.", metavar="N")
+    confounds: str = _option(
+        "auto",
+        "mapping",
+        "Confounds to regress out: none, those of the Narratives data paper, or auto (narratives where the data are "
+        "not cleaned and have a table of confounds).",
+        choices=("auto", "none", "narratives"),
+    )
+    high_pass: float = _option(
+        0.008, "mapping", "High-pass in Hz for data that were not cleaned; 0 for none.", metavar="HZ"
+    )
+    smoothing_fwhm: float = _option(0.0, "mapping", "Smoothing of volumes in mm; 0 for none.", metavar="MM")
+    pool_tasks: bool = _option(False, "mapping", "Fit all tasks of a participant together.")
+    noise_ceiling: str = _option(
+        "all",
+        "mapping",
+        "Predict each participant from the mean of all others who heard the story, or leave the ceiling out.",
+        choices=("all", "none"),
+    )
+    n_permutations: int = _option(1000, "mapping", "Circular shifts behind each p-value.", metavar="N")
+
+    work_dir: Path | None = _option(
+        None, "run", "Folder for what is computed once and shared (default: OUT_DIR/.work).", metavar="DIR", short="-w"
+    )
+    nprocs: int = _option(1, "run", "Participants computed at the same time.", metavar="N")
+    omp_nthreads: int = _option(0, "run", "Threads of one process; 0: the processors divided by --nprocs.", metavar="N")
+    mem_mb: int = _option(0, "run", "Memory for the whole run in MB; 0: what the machine has.", metavar="MB")
+    engine: str = _option("local", "run", "Where the jobs run.", choices=("local",))
+    random_seed: int = _option(0, "run", "Seed of everything random.", metavar="N")
+    dry_run: bool = _option(False, "run", "Say what would be computed, and stop.")
+    reports_only: bool = _option(False, "run", "Only write the reports again.")
+    stop_on_first_crash: bool = _option(False, "run", "Stop when a participant fails.")
+    resource_monitor: bool = _option(False, "run", "Log time and peak memory of each step.")
+    verbose: int = _option(0, "run", "Say more; -vv for everything.", short="-v")
+
+    @property
+    def work(self) -> Path:
+        """Folder for shared intermediate results."""
+        return self.work_dir or self.out_dir / ".work"
+
+
+ARGUMENTS = ("bids_dir", "out_dir", "level")
+OPTIONS = tuple(f for f in dataclasses.fields(Settings) if f.name not in ARGUMENTS)
+_TYPES = get_type_hints(Settings)
+_LABELS = {
+    "participant_label": "sub-",
+    "exclude_participant_label": "sub-",
+    "session_label": "ses-",
+    "task_id": "task-",
+    "run_id": "run-",
+}
+
+
+def element_type(name: str) -> type:
+    """Type of one value of a setting: `int` for `tuple[int, ...]` and for `int | None`.
+
+    >>> element_type("atoms"), element_type("space"), element_type("penalty")
+    (<class 'int'>, <class 'str'>, <class 'float'>)
+    """
+    hint = _TYPES[name]
+    arguments = [a for a in get_args(hint) if a not in (type(None), Ellipsis)]
+    kind = arguments[0] if arguments else hint
+    assert isinstance(kind, type)
+    return kind
+
+
+def is_list(name: str) -> bool:
+    """Whether a setting holds several values."""
+    return str(_TYPES[name]).startswith("tuple")
+
+
+def _convert(name: str, value: Any, folder: Path) -> Any:
+    """Turn a value from TOML or the command line into the field's type; relative paths count from `folder`."""
+    if value is None:
+        return None
+    if is_list(name):
+        values = value if isinstance(value, list | tuple) else [value]
+        return tuple(_convert_one(name, v, folder) for v in values)
+    return _convert_one(name, value, folder)
+
+
+def _convert_one(name: str, value: Any, folder: Path) -> Any:
+    kind = element_type(name)
+    if kind is Path:
+        return (folder / Path(value).expanduser()).resolve()
+    if kind is bool and not isinstance(value, bool):
+        raise SettingsError(f"{name} = {value!r}: must be true or false")
+    try:
+        converted = kind(value)
+    except (TypeError, ValueError):
+        raise SettingsError(f"{name} = {value!r}: must be a value of type {kind.__name__}") from None
+    if name in _LABELS:
+        return str(converted).removeprefix(_LABELS[name])
+    return converted
+
+
+def presets() -> tuple[str, ...]:
+    """Names of the presets that come with the package."""
+    folder = resources.files("bids_app") / "presets"
+    return tuple(sorted(Path(p.name).stem for p in folder.iterdir() if p.name.endswith(".toml")))
+
+
+def read_preset(name: str) -> dict[str, Any]:
+    """Settings of a published analysis, by its name."""
+    if name not in presets():
+        raise SettingsError(f"preset = {name!r}: is not one of {', '.join(presets())}")
+    return tomllib.loads((resources.files("bids_app") / "presets" / f"{name}.toml").read_text())
+
+
+def read_settings_file(path: Path) -> dict[str, Any]:
+    """Settings from a TOML file, keys with hyphens or underscores."""
+    try:
+        content = tomllib.loads(path.read_text())
+    except FileNotFoundError:
+        raise SettingsError(f"config_file = {path}: there is no such file") from None
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"config_file = {path}: is not valid TOML ({error})") from None
+    return {key.replace("-", "_"): value for key, value in content.items()}
+
+
+def make_settings(arguments: Mapping[str, Any]) -> Settings:
+    """Settings from what the command line gave (only what was given), its settings file and preset.
+
+    Raises SettingsError that lists all bad values at once.
+    """
+    here = Path.cwd()
+    given = {name: _convert(name, value, here) for name, value in arguments.items()}
+    from_file: dict[str, Any] = {}
+    if given.get("config_file"):
+        content = read_settings_file(given["config_file"])
+        _refuse_unknown(content, str(given["config_file"]))
+        from_file = {name: _convert(name, value, given["config_file"].parent) for name, value in content.items()}
+    preset = given.get("preset", from_file.get("preset"))
+    from_preset = {n: _convert(n, v, here) for n, v in read_preset(preset).items()} if preset else {}
+    settings = Settings(**{**from_preset, **from_file, **given})
+    problems = find_problems(settings)
+    if problems:
+        raise SettingsError("; ".join(problems))
+    return settings
+
+
+def _refuse_unknown(content: Mapping[str, Any], source: str) -> None:
+    unknown = sorted(set(content) - {option.name for option in OPTIONS})
+    if unknown:
+        raise SettingsError(f"{source}: unknown settings {', '.join(unknown)}; see --help for those that exist")
+
+
+def find_problems(settings: Settings) -> list[str]:
+    """Every value that cannot be, one sentence each."""
+    problems = []
+    for option in OPTIONS:
+        allowed = option.metadata["choices"]
+        value = getattr(settings, option.name)
+        wrong = [v for v in (value if isinstance(value, tuple) else (value,)) if allowed and v not in allowed]
+        problems += [f"{option.name} = {v!r}: is not one of {', '.join(allowed)}" for v in wrong]
+    for name, least in _LEAST.items():
+        value = getattr(settings, name)
+        values = value if isinstance(value, tuple) else (value,)
+        problems += [f"{name} = {v}: must be at least {least}" for v in values if v is not None and v < least]
+    if not 0 < settings.penalty < 1:
+        problems.append(f"penalty = {settings.penalty}: must lie between 0 and 1 (at 1 every loading is zero)")
+    problems += _problems_of_texts(settings)
+    if settings.dictionary_scope == "story" and settings.pool_tasks:
+        problems.append(
+            "dictionary_scope = 'story' cannot go with pool_tasks: atoms of one story mean nothing in another"
+        )
+    if settings.level not in LEVELS:
+        problems.append(f"analysis level {settings.level!r}: is not one of {', '.join(LEVELS)}")
+    return problems
+
+
+_LEAST = {
+    "atoms": 2,
+    "n_spins": 1,
+    "delays": 1,
+    "pca": 0,
+    "folds": 2,
+    "purge": 0,
+    "high_pass": 0,
+    "smoothing_fwhm": 0,
+    "n_permutations": 1,
+    "nprocs": 1,
+    "omp_nthreads": 0,
+    "mem_mb": 0,
+    "alphas": 0,
+    "threshold": 0,
+}
+
+
+def _problems_of_texts(settings: Settings) -> list[str]:
+    """Problems of settings that are a word or a number."""
+    problems = []
+    if settings.layer not in ("auto", "all") and not (settings.layer.isdigit() and int(settings.layer) >= 1):
+        problems.append(f"layer = {settings.layer!r}: must be a number from 1, 'all' or 'auto'")
+    if settings.context not in ("auto", "left", "exact") and not settings.context.isdigit():
+        problems.append(f"context = {settings.context!r}: must be 'auto', 'left', 'exact' or a number of tokens")
+    if settings.encoding_penalty != "cv":
+        try:
+            fixed = float(settings.encoding_penalty)
+        except ValueError:
+            fixed = -1.0
+        if not 0 < fixed < 1:
+            problems.append(f"encoding_penalty = {settings.encoding_penalty!r}: must be 'cv' or lie between 0 and 1")
+    return problems
+
+
+# What a result depends on; the rest says where things are or how they are run.
+_NUMBERS = {
+    "common": (
+        "space session_label run_id confounds high_pass smoothing_fwhm pool_tasks folds purge n_permutations "
+        "model_revision context dtype random_seed"
+    ),
+    "networks": (
+        "neurons penalty dictionary_scope encoding_penalty atlas allow_space_mismatch threshold top_percent n_spins"
+    ),
+    "brainscore": "layer delays pca alphas inner_folds noise_ceiling",
+}
+
+
+def numbers_of(settings: Settings, analysis: str) -> dict[str, Any]:
+    """The settings that determine the numbers of an analysis, ready for JSON; kept in every sidecar."""
+    names = (_NUMBERS["common"] + " " + _NUMBERS[analysis]).split()
+    return {name: getattr(settings, name) for name in names}
+
+
+def to_toml(settings: Settings) -> str:
+    """All settings as TOML, for the record beside the outputs."""
+    lines = []
+    for item in dataclasses.fields(settings):
+        value = getattr(settings, item.name)
+        if value is None:
+            continue
+        if isinstance(value, Path):
+            value = str(value)
+        # A JSON string, number, boolean or list of those is valid TOML.
+        lines.append(f"{item.name} = {json.dumps(value, ensure_ascii=False)}")
+    return "\n".join(lines) + "\n"

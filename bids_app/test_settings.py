@@ -1,0 +1,72 @@
+import subprocess
+import sys
+import tomllib
+
+import pytest
+
+from bids_app import __version__
+from bids_app.cli import make_parser, normalise
+from bids_app.settings import Settings, SettingsError, make_settings, presets, to_toml
+
+
+def given(*argv):
+    return make_settings(vars(make_parser().parse_intermixed_args(normalise(argv))))
+
+
+def test_command_line_wins_over_file_over_preset_over_default(tmp_path):
+    file = tmp_path / "settings.toml"
+    file.write_text('preset = "caucheteux2023"\npca = 10\nfolds = 4\nwork-dir = "scratch"\n')
+    settings = given("in", "out", "participant", "--config-file", str(file), "--folds", "3")
+    assert (settings.folds, settings.pca, settings.layer, settings.penalty) == (3, 10, "8", 0.15)
+    assert settings.work == tmp_path / "scratch"
+
+
+def test_labels_lose_their_prefix_and_underscores_are_accepted():
+    settings = given("in", "out", "participant", "--participant_label", "sub-001", "002", "--task-id", "task-a_b")
+    assert settings.participant_label == ("001", "002")
+    assert settings.task_id == ("a_b",)
+
+
+def test_all_bad_values_are_reported_at_once():
+    with pytest.raises(SettingsError) as error:
+        given("in", "out", "participant", "--folds", "1", "--penalty", "1.5", "--neurons", "soma", "--layer", "-2")
+    for part in ("folds = 1", "penalty = 1.5", "neurons = 'soma'", "layer = '-2'"):
+        assert part in str(error.value)
+
+
+@pytest.mark.parametrize("content", ["no_such = 1", "folds = [", "dry_run = 3"])
+def test_bad_settings_file_is_one_sentence(tmp_path, content):
+    file = tmp_path / "bad.toml"
+    file.write_text(content)
+    with pytest.raises(SettingsError):
+        given("in", "out", "participant", "--config-file", str(file))
+
+
+def test_toml_record_gives_the_same_settings_again(tmp_path):
+    settings = given("in", "out", "participant", "--atoms", "32", "64", "--alphas", "1", "10", "--pool-tasks")
+    record = tomllib.loads(to_toml(settings))
+    file = tmp_path / "record.toml"
+    places = {"bids_dir": record.pop("bids_dir"), "out_dir": record.pop("out_dir"), "level": record.pop("level")}
+    file.write_text("\n".join(line for line in to_toml(settings).splitlines() if line.split(" =")[0] in record))
+    again = make_settings({**places, "config_file": file})
+    assert {**vars(again), "config_file": None} == vars(settings)
+
+
+@pytest.mark.parametrize("preset", presets())
+def test_presets_are_valid(preset):
+    assert isinstance(given("in", "out", "participant", "--preset", preset), Settings)
+
+
+def test_help_and_version_import_nothing_heavy():
+    code = (
+        "import sys; from bids_app.cli import make_parser; make_parser().format_help();"
+        "heavy = {'torch', 'numpy', 'transformers', 'nibabel', 'pandas', 'bids'} & set(sys.modules);"
+        "assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("module", ["bids_app", "bids_app.kit"])
+def test_version_is_the_same_everywhere(module):
+    shown = subprocess.run([sys.executable, "-m", module, "--version"], check=True, capture_output=True, text=True)
+    assert shown.stdout.split()[-1] == __version__

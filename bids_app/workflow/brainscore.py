@@ -1,0 +1,100 @@
+"""Brain scores of one unit: how well a layer's hidden states predict held-out responses, beside the noise ceiling."""
+
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+import numpy.typing as npt
+
+from bids_app.encoding.brainscore import noise_ceiling, ridge_held_out
+from bids_app.encoding.permutation import fdr
+from bids_app.settings import Settings
+from bids_app.workflow.ceiling import StoryMeans
+from bids_app.workflow.engine import memory_mb, step
+from bids_app.workflow.models import ModelRun, layer_sums
+from bids_app.workflow.outputs import Writer
+from bids_app.workflow.responses import Responses
+from bids_app.workflow.scoring import score_and_test
+from bids_app.workflow.stories import Story
+from bids_app.workflow.targets import fill
+
+log = logging.getLogger("neurons2networks")
+Floats = npt.NDArray[np.float32]
+WHAT = "brainscore"
+
+
+def chosen_layers(settings: Settings, n_layers: int) -> list[int]:
+    """Layers to score, counted from 1; 'auto' is the one at two thirds of the depth (8 of 12).
+
+    Raises ValueError for a layer that the model does not have.
+    """
+    if settings.layer == "all":
+        return list(range(1, n_layers + 1))
+    layer = round(n_layers * 2 / 3) if settings.layer == "auto" else int(settings.layer)
+    if layer > n_layers:
+        raise ValueError(f"--layer {layer}: the model has {n_layers} layers; give 1 to {n_layers}, 'all' or 'auto'")
+    return [max(1, layer)]
+
+
+def brainscore(
+    responses: Responses, model: ModelRun, stories: dict[str, Story], settings: Settings, writer: Writer
+) -> None:
+    """Score the chosen layers and write r, p, q, the penalty, and the best layer where there are several."""
+    stem = responses.listenings[0].stimuli[0].stem
+    layers = chosen_layers(settings, model.activations(stories[stem], "residual", "last").n_layers)
+    scores = []
+    for layer in layers:
+        with step(f"{model.label}: brain score of layer {layer}", settings):
+            X = layer_sums(model, layer - 1, responses.listenings, stories)
+            scores.append(_score(X, responses, settings))
+    names = [f"layer-{layer:02d}" for layer in layers]
+    r, p, q, alpha = (fill(np.stack(values), responses.valid) for values in zip(*scores, strict=True))
+    extra = {"Layers": layers}
+    writer.maps(WHAT, "p", p, names, "Chance of a score this high when the prediction is shifted in time.", **extra)
+    writer.maps(WHAT, "q", q, names, "p corrected for the number of targets (Benjamini-Hochberg).", **extra)
+    writer.maps(WHAT, "alpha", alpha, names, "Ridge penalty, geometric mean over folds.", **extra)
+    if len(layers) > 1:
+        best = np.asarray(layers, dtype=np.float32)[np.argmax(np.nan_to_num(r, nan=-np.inf), axis=0)]
+        best[~responses.valid] = np.nan
+        writer.maps(WHAT, "layer", best[None], ["best-layer"], "Layer with the highest score.", **extra)
+    # The map that `is_done` looks for comes last.
+    writer.maps(WHAT, "r", r, names, "Correlation of predicted and held-out responses, averaged over folds.", **extra)
+
+
+def _score(X: Floats, responses: Responses, settings: Settings) -> tuple[Floats, Floats, Floats, Floats]:
+    held_out = ridge_held_out(
+        X,
+        responses.data,
+        responses.run_lengths,
+        n_components=settings.pca or None,
+        delays=range(settings.delays),
+        alphas=settings.alphas,
+        n_folds=settings.folds,
+        purge=settings.purge,
+        inner="loo" if settings.inner_folds == "leave-one-out" else "contiguous",
+        device=settings.device,
+        mem_mb=memory_mb(settings),
+    )
+    r, p = score_and_test(held_out.predictions, responses.data, held_out.folds, settings)
+    return r, p, fdr(p).astype(np.float32), held_out.alpha
+
+
+def write_ceiling(responses: Responses, means: StoryMeans, settings: Settings, writer: Writer) -> None:
+    """Write the noise ceiling: the score of the mean response of the others who heard the same stories."""
+    others = means.others(responses)
+    if others is None:
+        log.info("%s: nobody else heard this story, so there is no noise ceiling", writer.entities.get("sub"))
+        return
+    with step("noise ceiling", settings):
+        targets = np.flatnonzero(np.isfinite(others.data).all(axis=0))
+        r = np.full(others.data.shape[1], np.nan, dtype=np.float32)
+        r[targets] = noise_ceiling(
+            others.data[:, targets],
+            responses.data[np.ix_(others.rows, targets)],
+            alphas=settings.alphas,
+            n_folds=settings.folds,
+            purge=settings.purge,
+        )
+    description = "Correlation of held-out responses with their prediction from the mean of the other participants."
+    writer.maps("noiseceiling", "r", fill(r, responses.valid), ["ceiling"], description, OthersAtMost=others.n_others)

@@ -1,0 +1,139 @@
+"""The engine that runs the jobs: in this process, or in several with their threads and memory divided."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+import resource
+import time
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from bids_app.settings import Settings
+
+log = logging.getLogger("neurons2networks")
+MEGABYTE = 2**20
+
+
+@dataclass(frozen=True)
+class Job:
+    """One piece of work that can run in another process: a function of the settings and a name."""
+
+    name: str
+    function: Callable[[Settings, str], None]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A job that failed: its name, the reason in one line, and the traceback."""
+
+    name: str
+    reason: str
+    details: str
+
+
+def run_jobs(jobs: Sequence[Job], settings: Settings) -> list[Failure]:
+    """Run all jobs; one that fails leaves the others alone unless `stop_on_first_crash`."""
+    set_threads(settings)
+    if settings.nprocs == 1 or len(jobs) < 2:
+        return _run_here(jobs, settings)
+    return _run_in_processes(jobs, settings)
+
+
+def set_threads(settings: Settings) -> None:
+    """Divide the processors among the processes, before and after torch and BLAS have started."""
+    import torch
+
+    n = threads(settings)
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ[name] = str(n)
+    torch.set_num_threads(n)
+
+
+def threads(settings: Settings) -> int:
+    """Threads of one process."""
+    return settings.omp_nthreads or max(1, len(os.sched_getaffinity(0)) // settings.nprocs)
+
+
+def memory_mb(settings: Settings) -> int:
+    """Memory in MB that one process may plan with."""
+    return max(256, (settings.mem_mb or int(0.8 * machine_memory_mb())) // settings.nprocs)
+
+
+def machine_memory_mb() -> int:
+    """Memory in MB of the machine, or of the container if its limit is lower."""
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // MEGABYTE
+    limit = Path("/sys/fs/cgroup/memory.max")
+    text = limit.read_text().strip() if limit.exists() else "max"
+    return min(total, int(text) // MEGABYTE) if text.isdigit() else total
+
+
+def _run_one(job: Job, settings: Settings) -> Failure | None:
+    start = time.monotonic()
+    try:
+        job.function(settings, job.name)
+    except Exception as error:  # the boundary between jobs: whatever went wrong must not stop the others
+        log.debug("%s failed", job.name, exc_info=True)
+        reason = str(error) or type(error).__name__
+        if not isinstance(error, ValueError | OSError):
+            reason = f"{type(error).__name__}: {reason}"
+        return Failure(job.name, reason, traceback.format_exc())
+    log.info("%s: done in %.0f s", job.name, time.monotonic() - start)
+    return None
+
+
+def _run_here(jobs: Sequence[Job], settings: Settings) -> list[Failure]:
+    failures = []
+    for job in jobs:
+        failure = _run_one(job, settings)
+        if failure:
+            failures.append(failure)
+            if settings.stop_on_first_crash:
+                break
+    return failures
+
+
+def _run_in_processes(jobs: Sequence[Job], settings: Settings) -> list[Failure]:
+    context = multiprocessing.get_context("spawn")  # a fork would copy the threads of torch in an unknown state
+    failures = []
+    with ProcessPoolExecutor(settings.nprocs, context, _start_worker, (settings,)) as pool:
+        futures: dict[Future[Failure | None], Job] = {pool.submit(_run_one, job, settings): job for job in jobs}
+        for future in as_completed(futures):
+            failure = _result(future, futures[future])
+            if failure:
+                failures.append(failure)
+                if settings.stop_on_first_crash:
+                    pool.shutdown(cancel_futures=True)
+                    break
+    return failures
+
+
+def _result(future: Future[Failure | None], job: Job) -> Failure | None:
+    try:
+        return future.result()
+    except Exception as error:  # the worker itself died, most often for lack of memory
+        reason = f"its process ended ({error}); if memory ran out, lower --nprocs or raise --mem-mb"
+        return Failure(job.name, reason, traceback.format_exc())
+
+
+def _start_worker(settings: Settings) -> None:
+    from bids_app.workflow.records import start_log
+
+    start_log(settings)
+    set_threads(settings)
+
+
+@contextmanager
+def step(name: str, settings: Settings) -> Iterator[None]:
+    """Log what is being done, and with --resource-monitor its time and the peak memory of the process."""
+    start = time.monotonic()
+    log.debug("%s …", name)
+    yield
+    if settings.resource_monitor:
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+        log.info("%s: %.1f s, peak memory %d MB", name, time.monotonic() - start, peak)

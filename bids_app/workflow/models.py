@@ -1,0 +1,120 @@
+"""The language models of a run, loaded only when activations are missing."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from bids_app.encoding.haemodynamics import neuron_responses, word_sums
+from bids_app.language.activations import Activations, extract
+from bids_app.language.models import LanguageModel, load_model, model_label
+from bids_app.settings import Settings
+from bids_app.workflow.shared import computed_once, key_of
+from bids_app.workflow.stories import Listening, Story, timed_words
+
+log = logging.getLogger("neurons2networks")
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class ModelRun:
+    """One model of a run, trained or (as a control) with random weights."""
+
+    name: str
+    untrained: bool
+    settings: Settings
+
+    @property
+    def label(self) -> str:
+        """The model in file names."""
+        return model_label(self.name) + ("Untrained" if self.untrained else "")
+
+    @cached_property
+    def loaded(self) -> LanguageModel:
+        """The model itself."""
+        settings = self.settings
+        log.info("loading %s%s", self.name, " with random weights" if self.untrained else "")
+        return load_model(
+            self.name,
+            revision=settings.model_revision,
+            dtype=settings.dtype,
+            device=settings.device,
+            untrained_seed=settings.random_seed if self.untrained else None,
+        )
+
+    def identity(self) -> dict[str, object]:
+        """What tells this model from others without loading it."""
+        folder = Path(self.name)
+        files: list[object] = [self.name, self.settings.model_revision]
+        if folder.is_dir():
+            kept = [p for p in sorted(folder.iterdir()) if p.suffix in {".safetensors", ".json", ".txt", ".model"}]
+            files = [(p.name, p.stat().st_size, p.stat().st_mtime_ns) for p in kept]
+        seed = self.settings.random_seed if self.untrained else None
+        return {"files": files, "untrained": seed, "dtype": self.settings.dtype, "context": self.settings.context}
+
+    def activations(self, story: Story, kind: str, subtoken: str) -> Activations:
+        """Activations of all layers for each word of a story, from the cache where they are there."""
+        work = self.settings.work / "activations"
+        request = {**self.identity(), "kind": kind, "subtoken": subtoken, "text": story.words.text}
+        pointer = work / "requests" / key_of(request)
+        folder = computed_once(pointer, lambda draft: self._extract(story, kind, subtoken, draft))
+        return Activations.open(work / folder.read_text())
+
+    def _extract(self, story: Story, kind: str, subtoken: str, pointer: Path) -> None:
+        log.info("%s: responses of %s to the story %s", self.label, kind, story.stem)
+        context = int(self.settings.context) if self.settings.context.isdigit() else self.settings.context
+        work = self.settings.work / "activations"
+        made = extract(self.loaded, story.words.text, kind, context, work, subtoken=subtoken)
+        pointer.write_text(made.folder.name)
+
+
+def model_runs(settings: Settings) -> list[ModelRun]:
+    """Every model of a run, with its untrained control where asked for."""
+    runs = [ModelRun(name, False, settings) for name in settings.model]
+    if "untrained" in settings.controls:
+        runs += [ModelRun(name, True, settings) for name in settings.model]
+    labels = [run.label for run in runs]
+    twice = sorted({label for label in labels if labels.count(label) > 1})
+    if twice:
+        raise ValueError(f"--model: several models have the label {twice[0]} in file names; run them into two OUT_DIRs")
+    return runs
+
+
+def neuron_matrix(
+    model: ModelRun, kind: str, listening: Listening, stories: dict[str, Story], out: Floats | None = None
+) -> Floats:
+    """Responses (n_kept, n_neurons) of all neurons of all layers on the volumes of one run, z-scored.
+
+    Layer after layer, so that no more than one layer's words are in memory; `out` may be a memory-mapped array.
+    """
+    heard = timed_words(listening, stories)
+    sources = [model.activations(story, kind, "mean") for story, _, _, _ in heard]
+    onset = np.concatenate([o for _, _, o, _ in heard])
+    duration = np.concatenate([d for _, _, _, d in heard])
+    columns = np.cumsum([0, *sources[0].units])
+    if out is None:
+        out = np.empty((len(listening.volumes), int(columns[-1])), dtype=np.float32)
+    for layer in range(sources[0].n_layers):
+        values = np.concatenate(
+            [source.layer(layer)[rows] for source, (_, rows, _, _) in zip(sources, heard, strict=True)]
+        )
+        block = neuron_responses(values, onset, duration, listening.repetition_time, listening.volumes)
+        out[:, columns[layer] : columns[layer + 1]] = block
+    return out
+
+
+def layer_sums(model: ModelRun, layer: int, listenings: Sequence[Listening], stories: dict[str, Story]) -> Floats:
+    """Hidden states of one layer (from 0), last sub-token, summed per kept volume of each run; runs stacked."""
+    parts = []
+    for listening in listenings:
+        heard = timed_words(listening, stories)
+        values = [model.activations(story, "residual", "last").layer(layer)[rows] for story, rows, _, _ in heard]
+        onset = np.concatenate([o for _, _, o, _ in heard])
+        parts.append(word_sums(np.concatenate(values), onset, listening.repetition_time, listening.volumes))
+    return np.concatenate(parts)

@@ -1,0 +1,110 @@
+"""From atoms to maps to networks, for one unit and one model."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from bids_app.encoding.folds import contiguous_folds
+from bids_app.encoding.lasso import DEFAULT_RATIOS, LassoCV, lasso_held_out
+from bids_app.encoding.permutation import fdr
+from bids_app.encoding.scores import r2
+from bids_app.networks.atlas import Atlas
+from bids_app.networks.overlap import spatial_z
+from bids_app.settings import Settings
+from bids_app.workflow.atlases import link_maps
+from bids_app.workflow.dictionaries import Dictionary, atom_names, atoms_on, variant
+from bids_app.workflow.engine import memory_mb, step
+from bids_app.workflow.links import NeuronGroups, write_links
+from bids_app.workflow.models import ModelRun
+from bids_app.workflow.outputs import Writer
+from bids_app.workflow.responses import Responses
+from bids_app.workflow.scoring import score_and_test
+from bids_app.workflow.stories import Story
+from bids_app.workflow.targets import fill
+
+log = logging.getLogger("neurons2networks")
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class NetworkJob:
+    """What all network analyses of one unit share."""
+
+    responses: Responses
+    stories: dict[str, Story]
+    settings: Settings
+    atlas: Atlas | None
+
+
+def encode_networks(
+    job: NetworkJob, model: ModelRun, dictionary: Dictionary, writer: Writer, *, shifted: bool = False
+) -> None:
+    """Fit the atoms to every target, test the fit, and link the atoms' maps to networks."""
+    settings, responses = job.settings, job.responses
+    D = np.concatenate([atoms_on(dictionary, heard, model, job.stories, settings) for heard in responses.listenings])
+    if shifted:
+        D = _shifted(D, responses.run_lengths)
+    what = variant(settings, dictionary.n_atoms, shifted=shifted)
+    names = atom_names(dictionary.n_atoms)
+    with step(f"{model.label}: fit of {what}", settings):
+        beta, in_sample = _fit(D, responses, settings)
+    with step(f"{model.label}: held-out fit of {what}", settings):
+        r, p = _held_out(D, responses, settings)
+    beta = fill(beta, responses.valid)
+    z = spatial_z(beta)
+    writer.maps(what, "beta", beta, names, "Coefficient of each atom in a sparse fit.")
+    writer.maps(what, "z", z, names, "Coefficients, z-scored across the brain.")
+    writer.maps(what, "r2", fill(in_sample, responses.valid), ["r2"], "Variance explained in the data fitted.")
+    writer.maps(what, "p", fill(p, responses.valid), ["p"], "Chance of r under circular shifts of the atoms.")
+    writer.maps(
+        what,
+        "q",
+        fill(fdr(p).astype(np.float32), responses.valid),
+        ["q"],
+        "p corrected over targets (Benjamini-Hochberg).",
+    )
+    if job.atlas is not None:
+        with step(f"{model.label}: networks of {what}", settings):
+            links = link_maps(beta, responses.geometry, job.atlas, settings)
+        write_links(writer, what, links, NeuronGroups(D, dictionary.members, dictionary.n_layers))
+    # The map that `is_done` looks for comes last.
+    about_r = "Correlation of predicted and held-out responses, averaged over folds."
+    writer.maps(what, "r", fill(r, responses.valid), ["r"], about_r)
+
+
+def _fit(D: Floats, responses: Responses, settings: Settings) -> tuple[Floats, Floats]:
+    """Coefficients (n_atoms, n_valid) and in-sample R² (n_valid,)."""
+    folds = contiguous_folds(len(D), settings.folds, settings.purge)
+    model = LassoCV(_ratios(settings), folds, device=settings.device, mem_mb=memory_mb(settings))
+    model.fit(D, responses.data)
+    return model.coef_, r2(model.predict(D), responses.data)
+
+
+def _held_out(D: Floats, responses: Responses, settings: Settings) -> tuple[Floats, Floats]:
+    """Held-out r and its p, (n_valid,) each."""
+    folds = contiguous_folds(len(D), settings.folds, settings.purge)
+    predictions = lasso_held_out(
+        D,
+        responses.data,
+        n_folds=settings.folds,
+        purge=settings.purge,
+        penalty_ratios=_ratios(settings),
+        device=settings.device,
+        mem_mb=memory_mb(settings),
+    )
+    return score_and_test(predictions, responses.data, folds, settings)
+
+
+def _ratios(settings: Settings) -> Sequence[float]:
+    return DEFAULT_RATIOS if settings.encoding_penalty == "cv" else (float(settings.encoding_penalty),)
+
+
+def _shifted(D: Floats, run_lengths: tuple[int, ...]) -> Floats:
+    """The control: atoms turned round by half of each run, so that they match nothing that was heard."""
+    parts = np.split(D, np.cumsum(run_lengths)[:-1])
+    return np.concatenate([np.roll(part, len(part) // 2, axis=0) for part in parts])

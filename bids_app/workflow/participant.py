@@ -1,0 +1,135 @@
+"""What is computed for one participant, in order."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from bids_app.bids.errors import DatasetError
+from bids_app.bids.events import read_events
+from bids_app.bids.runs import Run
+from bids_app.settings import Settings, numbers_of
+from bids_app.workflow.atlases import find_atlas, write_atlas
+from bids_app.workflow.brainscore import WHAT, brainscore, write_ceiling
+from bids_app.workflow.ceiling import StoryMeans
+from bids_app.workflow.dictionaries import Dictionary, dictionary_numbers, get_dictionary, scopes, variant
+from bids_app.workflow.models import ModelRun, model_runs
+from bids_app.workflow.networks import NetworkJob, encode_networks
+from bids_app.workflow.outputs import Writer
+from bids_app.workflow.responses import Responses, Unit, make_units, read_responses
+from bids_app.workflow.sources import Sources, open_sources
+
+log = logging.getLogger("neurons2networks")
+
+
+def run_participant(settings: Settings, name: str) -> None:
+    """Compute everything that is missing for one participant, whose job is called `sub-001`."""
+    sources = open_sources(settings)
+    for unit in units_of(sources, name.removeprefix("sub-")):
+        _UnitWork(sources, unit, model_runs(settings)).compute()
+
+
+def plan(sources: Sources, participants: Sequence[str]) -> Iterator[str]:
+    """One line for each thing that `run_participant` would do."""
+    for participant in participants:
+        for unit in units_of(sources, participant):
+            for model in model_runs(sources.settings):
+                yield f"{unit.name}: {' '.join(sources.settings.analysis)} with {model.label}"
+
+
+def units_of(sources: Sources, participant: str) -> list[Unit]:
+    """Runs of a participant to be fitted together, without those whose story has no word timings.
+
+    Raises DatasetError when none is left.
+    """
+    selection = sources.runs(participant)
+    kept = [run for run in selection.runs if _has_words(run, sources)]
+    if not kept:
+        raise DatasetError(
+            f"sub-{participant}: none of its runs ({', '.join(run.label for run in selection.runs)}) plays a story "
+            f"with word timings; the stories with timings are {', '.join(sources.stories)}"
+        )
+    return make_units(kept, sources.settings.pool_tasks)
+
+
+def _has_words(run: Run, sources: Sources) -> bool:
+    found = any(stimulus.stem in sources.stories for stimulus in read_events(run.events))
+    if not found:
+        log.info("left out: %s (its story has no word timings)", run.label)
+    return found
+
+
+class _UnitWork:
+    """The analyses of one unit; its data are read when the first analysis needs them."""
+
+    def __init__(self, sources: Sources, unit: Unit, models: Sequence[ModelRun]) -> None:
+        self.sources, self.unit, self.models = sources, unit, models
+        self.settings = sources.settings
+        self._responses: Responses | None = None
+
+    @property
+    def responses(self) -> Responses:
+        if self._responses is None:
+            log.info("%s: reading %d run(s)", self.unit.name, len(self.unit.runs))
+            self._responses = read_responses(self.unit, self.sources.stories, self.settings)
+        return self._responses
+
+    def compute(self) -> None:
+        for model in self.models:
+            if "networks" in self.settings.analysis:
+                self._networks(model)
+            if "brainscore" in self.settings.analysis:
+                self._brainscore(model)
+
+    def _writer(self, model: ModelRun | None, numbers: dict[str, Any]) -> Writer:
+        run = self.unit.runs[0]
+        place = {"seg": run.seg} if run.seg else {"space": run.space} if run.space else {}
+        label = {"model": model.label} if model else {}
+        files = [path for r in self.unit.runs for path in (*r.files, r.events)]
+        sources = [self.sources.dataset.uri(path) for path in files]
+        return Writer(self.settings.out_dir, {**self.unit.entities, **place, **label}, sources, numbers, self._geometry)
+
+    def _geometry(self) -> Any:
+        return self.responses.geometry
+
+    def _networks(self, model: ModelRun) -> None:
+        stories, settings = self.sources.stories, self.settings
+        for n_atoms in settings.atoms:
+            stems = self._stems_of_dictionary()
+            numbers = {**numbers_of(settings, "networks"), **dictionary_numbers(settings, stems, n_atoms)}
+            writer = self._writer(model, numbers)
+            kinds = (False, True) if "shifted" in settings.controls else (False,)
+            missing = [s for s in kinds if not writer.is_done(variant(settings, n_atoms, shifted=s), "r")]
+            if not missing:
+                log.info("%s: networks of %s are there already", self.unit.name, model.label)
+                continue
+            dictionary: Dictionary = get_dictionary(model, stems, n_atoms, stories, settings)
+            atlas = find_atlas(self.responses.geometry, settings)
+            if atlas is not None:
+                write_atlas(self.responses.geometry, settings)
+            job = NetworkJob(self.responses, stories, settings, atlas)
+            for shifted in missing:
+                encode_networks(job, model, dictionary, writer, shifted=shifted)
+
+    def _stems_of_dictionary(self) -> tuple[str, ...]:
+        """Stories of the dictionary for this unit."""
+        heard = {s.stem for run in self.unit.runs for s in read_events(run.events) if s.stem in self.sources.stories}
+        for stems in scopes(self.settings, self.sources.stories):
+            if heard <= set(stems):
+                return stems
+        raise DatasetError(
+            f"{self.unit.name} plays several stories ({', '.join(sorted(heard))}), which --dictionary-scope story "
+            "cannot fit together; use --dictionary-scope all"
+        )
+
+    def _brainscore(self, model: ModelRun) -> None:
+        numbers = numbers_of(self.settings, "brainscore")
+        writer = self._writer(model, numbers)
+        if writer.is_done(WHAT, "r"):
+            log.info("%s: brain score of %s is there already", self.unit.name, model.label)
+        else:
+            brainscore(self.responses, model, self.sources.stories, self.settings, writer)
+        ceiling = self._writer(None, numbers)
+        if self.settings.noise_ceiling == "all" and not ceiling.is_done("noiseceiling", "r"):
+            write_ceiling(self.responses, StoryMeans(self.unit, self.sources), self.settings, ceiling)

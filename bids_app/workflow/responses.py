@@ -1,0 +1,138 @@
+"""The brain side of a fit: the runs that are fitted together, read, cleaned, cut to the story and z-scored."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from bids_app.bids.confounds import Strategy, read_confounds
+from bids_app.bids.dataset import Run
+from bids_app.bids.errors import DatasetError
+from bids_app.bids.events import read_events
+from bids_app.bids.geometry import Geometry, VolumeGeometry
+from bids_app.bids.recording import Recording, read_recording
+from bids_app.encoding.cleaning import clean
+from bids_app.encoding.haemodynamics import zscore
+from bids_app.settings import Settings
+from bids_app.workflow.stories import Listening, Story, listen
+
+log = logging.getLogger("neurons2networks")
+Floats = npt.NDArray[np.float32]
+UNIT_ENTITIES = ("sub", "ses", "task", "acq", "run")
+
+
+@dataclass(frozen=True)
+class Unit:
+    """Runs of one participant that are fitted together; `entities` are those that all of them share."""
+
+    entities: dict[str, str]
+    runs: tuple[Run, ...]
+
+    @property
+    def name(self) -> str:
+        """For messages: `sub-001 task-pieman`."""
+        return " ".join(f"{key}-{value}" for key, value in self.entities.items())
+
+
+@dataclass(frozen=True)
+class Responses:
+    """Responses of one unit.
+
+    Attributes
+    ----------
+    data : (n_volumes, n_valid) float32, the runs' kept volumes one after another, z-scored within each run
+    valid : (n_targets,) whether a target has finite, varying data in every run
+    listenings : what each run heard; their kept volumes are the rows of `data`
+    """
+
+    data: Floats
+    valid: npt.NDArray[np.bool_]
+    geometry: Geometry
+    listenings: tuple[Listening, ...]
+
+    @property
+    def run_lengths(self) -> tuple[int, ...]:
+        """Kept volumes of each run."""
+        return tuple(len(listening.volumes) for listening in self.listenings)
+
+
+def make_units(runs: Sequence[Run], pool_tasks: bool) -> list[Unit]:
+    """Group a participant's runs: those of one task together, or all of them."""
+    groups: dict[str, list[Run]] = {}
+    for run in runs:
+        groups.setdefault("" if pool_tasks else run.task, []).append(run)
+    return [Unit(_shared_entities(group), tuple(group)) for group in groups.values()]
+
+
+def _shared_entities(runs: Sequence[Run]) -> dict[str, str]:
+    first = runs[0].entities
+    return {
+        key: first[key]
+        for key in UNIT_ENTITIES
+        if key in first and all(run.entities.get(key) == first[key] for run in runs)
+    }
+
+
+def read_responses(unit: Unit, stories: dict[str, Story], settings: Settings) -> Responses:
+    """Read all runs of a unit. Raises DatasetError when no target is usable in all of them."""
+    parts = [read_run(run, stories, settings) for run in unit.runs]
+    geometry = parts[0][2]
+    if not all(geometry.same_targets(other) for _, _, other in parts):
+        raise DatasetError(f"{unit.name}: its runs do not have the same targets; analyse them one by one with --run-id")
+    valid = np.all([np.isfinite(data).all(axis=0) & (np.ptp(data, axis=0) > 0) for data, _, _ in parts], axis=0)
+    if not valid.any():
+        raise DatasetError(f"{unit.name}: no voxel, vertex or parcel has data that vary in every run")
+    data = np.concatenate([zscore(data[:, valid]) for data, _, _ in parts])
+    return Responses(data, valid, geometry, tuple(listening for _, listening, _ in parts))
+
+
+def read_run(run: Run, stories: dict[str, Story], settings: Settings) -> tuple[Floats, Listening, Geometry]:
+    """Read one run: cleaned on its whole length, then cut to its story; (n_kept, n_targets), not yet z-scored."""
+    recording = read_recording(run)
+    stimuli = [s for s in read_events(run.events) if s.stem in stories]
+    listening = listen(stimuli, recording.repetition_time, len(recording.data))
+    if len(listening.volumes) == 0:
+        raise DatasetError(
+            f"{run.files[0].name}: none of its {len(recording.data)} volumes lies inside a story event of "
+            f"{run.events.name}; check onsets (seconds) and repetition time ({recording.repetition_time:g} s)"
+        )
+    cleaned = _cleaned(recording, run, settings)
+    return cleaned[listening.volumes], listening, recording.geometry
+
+
+def _cleaned(recording: Recording, run: Run, settings: Settings) -> Floats:
+    strategy = confound_strategy(run, settings)
+    confounds = read_confounds(run.confounds, strategy)
+    # The confounds of the Narratives paper hold cosines already.
+    filtered = run.is_clean or strategy == "narratives" or not settings.high_pass
+    high_pass = None if filtered else settings.high_pass
+    data = clean(recording.data, recording.repetition_time, confounds, high_pass)
+    return _smoothed(data, recording.geometry, settings.smoothing_fwhm, run.files[0])
+
+
+def confound_strategy(run: Run, settings: Settings) -> Strategy:
+    """Which confounds are regressed out of this run."""
+    if settings.confounds == "auto":
+        return "narratives" if run.confounds and not run.is_clean else "none"
+    return "narratives" if settings.confounds == "narratives" else "none"
+
+
+def _smoothed(data: Floats, geometry: Geometry, fwhm: float, path: Path) -> Floats:
+    if not fwhm:
+        return data
+    if not isinstance(geometry, VolumeGeometry):
+        raise DatasetError(f"{path.name}: --smoothing-fwhm works on volumes only; use a smoothed derivative")
+    from nibabel import Nifti1Image
+    from nilearn.image import smooth_img
+
+    grid = np.zeros((*geometry.mask.shape, len(data)), dtype=np.float32)
+    grid[geometry.mask] = np.nan_to_num(data.T)
+    smooth = np.asarray(smooth_img(Nifti1Image(grid, geometry.affine), fwhm).dataobj, dtype=np.float32)
+    smoothed = smooth[geometry.mask].T
+    smoothed[:, np.isnan(data).any(axis=0)] = np.nan
+    return smoothed

@@ -1,0 +1,94 @@
+"""One run of the app, from settings to exit status."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+
+from bids_app.bids.description import write_dataset_description
+from bids_app.report.group import write_group_report
+from bids_app.report.participant import write_participant_report
+from bids_app.settings import Settings
+from bids_app.workflow.engine import Failure, Job, run_jobs
+from bids_app.workflow.group import run_group
+from bids_app.workflow.participant import plan, run_participant
+from bids_app.workflow.records import crash_reasons, forget_crashes, start_log, write_crashes, write_run_record
+from bids_app.workflow.sources import open_sources
+from bids_app.workflow.stimulus import run_stimulus
+
+log = logging.getLogger("neurons2networks")
+EXIT_FAILED = 1
+
+
+def run(settings: Settings) -> int:
+    """Do what the settings ask for; returns the exit status. Errors of the user end in one sentence."""
+    start_log(settings)
+    try:
+        failures = LEVELS[settings.level](settings)
+    except (ValueError, OSError, RuntimeError) as error:
+        log.debug("", exc_info=True)
+        log.error("%s", error)
+        return EXIT_FAILED
+    for failure in failures:
+        log.error("%s failed: %s", failure.name, failure.reason)
+    if failures:
+        log.error("%d failed; tracebacks in %s", len(failures), settings.out_dir / "logs")
+    return EXIT_FAILED if failures else 0
+
+
+def _stimulus_level(settings: Settings) -> list[Failure]:
+    sources = open_sources(settings)
+    if settings.dry_run:
+        log.info("would prepare the stories %s", ", ".join(sources.stories))
+        return []
+    _prepare(settings, sources.dataset.links)
+    return run_jobs([Job("stimulus", run_stimulus)], settings)
+
+
+def _participant_level(settings: Settings) -> list[Failure]:
+    sources = open_sources(settings)
+    participants = sources.participants
+    if settings.dry_run:
+        for line in plan(sources, participants):
+            log.info("would compute %s", line)
+        return []
+    failures = []
+    if not settings.reports_only:
+        _prepare(settings, sources.dataset.links)
+        failures = run_jobs([Job("stimulus", run_stimulus)], settings)
+        if failures:
+            write_crashes(settings, failures)
+            return failures
+        failures = run_jobs([Job(f"sub-{label}", run_participant) for label in participants], settings)
+        write_crashes(settings, failures)
+        for name in {f"sub-{label}" for label in participants} - {failure.name for failure in failures}:
+            forget_crashes(settings.out_dir, name)
+    return failures + run_jobs([Job(f"sub-{label}", _report) for label in participants], settings)
+
+
+def _report(settings: Settings, name: str) -> None:
+    write_participant_report(settings.out_dir, name.removeprefix("sub-"), crash_reasons(settings.out_dir, name))
+
+
+def _group_level(settings: Settings) -> list[Failure]:
+    if settings.dry_run:
+        log.info("would compute the group level of %s", settings.out_dir)
+        return []
+    failures = []
+    if not settings.reports_only:
+        write_run_record(settings)
+        failures = run_jobs([Job("group", run_group)], settings)
+        write_crashes(settings, failures)
+    if not failures:
+        write_group_report(settings.out_dir)
+    return failures
+
+
+def _prepare(settings: Settings, links: Mapping[str, Path]) -> None:
+    settings.out_dir.mkdir(parents=True, exist_ok=True)
+    write_dataset_description(settings.out_dir, links)
+    write_run_record(settings)
+
+
+LEVELS = {"stimulus": _stimulus_level, "participant": _participant_level, "group": _group_level}
