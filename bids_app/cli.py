@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
@@ -87,6 +88,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SettingsError as error:
         print(f"neurons2networks: {error}", file=sys.stderr)
         return EXIT_BAD_SETTINGS
+    # Read when torch is loaded; threads that spin while they wait cost minutes on a machine that has other work.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from bids_app.workflow.run import run  # heavy: only when something is to be computed
 
     return run(settings)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -58,7 +59,7 @@ def _demo(arguments: argparse.Namespace) -> None:
 def _evaluate(arguments: argparse.Namespace) -> None:
     from bids_app.demo.evaluate import evaluate
 
-    print(evaluate(arguments.target, arguments.out_dir))
+    evaluate(arguments.target, arguments.out_dir)
 
 
 COMMANDS = {"demo": _demo, "evaluate": _evaluate}
@@ -67,6 +68,7 @@ COMMANDS = {"demo": _demo, "evaluate": _evaluate}
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one sub-command; returns the exit status."""
     arguments = make_parser().parse_args(argv)
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as in bids_app.cli
     try:
         COMMANDS[arguments.command](arguments)
     except (ValueError, OSError, RuntimeError) as error:

@@ -186,7 +186,9 @@ class Settings:
         "Predict each participant from the mean of all others who heard the story, or leave the ceiling out.",
         choices=("all", "none"),
     )
-    n_permutations: int = _option(1000, "mapping", "Circular shifts behind each p-value.", metavar="N")
+    n_permutations: int = _option(
+        4000, "mapping", "Scores of fits to circularly shifted responses behind each p-value.", metavar="N"
+    )
 
     work_dir: Path | None = _option(
         None, "run", "Folder for what is computed once and shared (default: OUT_DIR/.work).", metavar="DIR", short="-w"

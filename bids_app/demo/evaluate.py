@@ -1,7 +1,7 @@
 """Compare the links that an analysis found with those that were planted."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -97,8 +97,9 @@ def _matched(similarity: NDArray[np.float64]) -> float:
 def evaluate(demo_dir: Path, out_dir: Path) -> pd.DataFrame:
     """Compare the links in OUT_DIR with the truth of the demo; print the comparison and return it.
 
-    One row per table of links: participant ("group" for the group level), task ("all" where tasks are pooled), space,
-    desc, and the fields of `Recovery`. Only dictionaries with time courses in OUT_DIR/stimuli are compared.
+    One row per table of links, and one for the group links that replicate: participant ("group", "replicated"), task
+    ("all" where tasks are pooled), space, desc, and the fields of `Recovery`. Only dictionaries with time courses in
+    OUT_DIR/stimuli are compared.
 
     Raises FileNotFoundError when `demo_dir` is no demo, or OUT_DIR holds no links of the planted model.
     """
@@ -112,22 +113,25 @@ def evaluate(demo_dir: Path, out_dir: Path) -> pd.DataFrame:
     ]
     if not tables:
         raise FileNotFoundError(f"{out_dir} holds no table of links (…_model-{label}_desc-atoms_networks.tsv).")
-    table = pd.DataFrame([_row(path, out_dir, truth) for path in tables])
+    table = pd.DataFrame([row for path in tables for row in _rows(path, out_dir, truth)])
     print(table.to_string(index=False, float_format=lambda number: f"{number:.2f}"))
     return table
 
 
-def _row(path: Path, out_dir: Path, truth: Truth) -> dict[str, object]:
+def _rows(path: Path, out_dir: Path, truth: Truth) -> Iterator[dict[str, object]]:
+    """One row for the links of a table, and at the group level one for those that replicate."""
     entities = parse_name(path).entities
     stories = [entities["task"]] if "task" in entities else truth.options["stories"]
     pairs = [_same_volumes(story, entities, out_dir, truth) for story in stories]
     recovered, planted = (pd.concat(side, ignore_index=True) for side in zip(*pairs, strict=True))
-    links = read_table(path)
-    links = links.assign(linked=links["linked"].astype(str).str.lower().eq("true"))
     numbers = [int(name.removeprefix("atom-")) for name in planted.columns]
-    recovery = compare_links(links, recovered.to_numpy(), truth.links, planted.to_numpy(), numbers)
+    links = read_table(path)
+    who = {"linked": entities.get("sub", "group"), "replicated": "replicated"}
     where = {key: entities.get(key, "all") for key in ("task", "space", "desc")}
-    return {"participant": entities.get("sub", "group")} | where | vars(recovery)
+    for column in [name for name in who if name in links]:
+        chosen = links.assign(linked=links[column].astype(str).str.lower().eq("true"))
+        recovery = compare_links(chosen, recovered.to_numpy(), truth.links, planted.to_numpy(), numbers)
+        yield {"participant": who[column]} | where | vars(recovery)
 
 
 def _same_volumes(

@@ -9,8 +9,6 @@ from bids_app.encoding.arrays import AnyArray, require_matrix
 from bids_app.encoding.device import column_batches, targets_per_batch, to_device
 from bids_app.encoding.folds import Fold
 
-ROWS_AT_A_TIME = 64  # shifts that are looked up and counted together
-
 
 def paired(predictions: npt.ArrayLike, Y: npt.ArrayLike) -> tuple[AnyArray, AnyArray]:
     """Both as arrays of one shape; ValueError else."""
@@ -24,8 +22,8 @@ def paired(predictions: npt.ArrayLike, Y: npt.ArrayLike) -> tuple[AnyArray, AnyA
 def fold_batches(folds: Sequence[Fold], n_targets: int, device: torch.device, mem_mb: float | None) -> list[slice]:
     """Batches of targets whose correlations at all shifts of all folds fit."""
     longest = max(len(test) for _, test in folds)
-    bytes_per_target = 4 * (len(folds) * longest + 6 * longest + 3 * ROWS_AT_A_TIME)
-    in_cache = 4 * ROWS_AT_A_TIME if device.type == "cpu" else None
+    bytes_per_target = 4 * (len(folds) * longest + 6 * longest)
+    in_cache = 4 * longest if device.type == "cpu" else None
     return column_batches(n_targets, targets_per_batch(bytes_per_target, n_targets, mem_mb, in_cache))
 
 

@@ -7,7 +7,7 @@ import logging
 import numpy as np
 import numpy.typing as npt
 
-from bids_app.encoding.brainscore import noise_ceiling, ridge_held_out
+from bids_app.encoding.brainscore import HeldOut, noise_ceiling, ridge_held_out
 from bids_app.encoding.permutation import fdr
 from bids_app.settings import Settings
 from bids_app.workflow.ceiling import StoryMeans
@@ -63,21 +63,24 @@ def brainscore(
 
 
 def _score(X: Floats, responses: Responses, settings: Settings) -> tuple[Floats, Floats, Floats, Floats]:
-    held_out = ridge_held_out(
-        X,
-        responses.data,
-        responses.run_lengths,
-        n_components=settings.pca or None,
-        delays=range(settings.delays),
-        alphas=settings.alphas,
-        n_folds=settings.folds,
-        purge=settings.purge,
-        inner="loo" if settings.inner_folds == "leave-one-out" else "contiguous",
-        device=settings.device,
-        mem_mb=memory_mb(settings),
-    )
-    r, p = score_and_test(held_out.predictions, responses.data, held_out.folds, settings)
-    return r, p, fdr(p).astype(np.float32), held_out.alpha
+    def fit(data: Floats) -> HeldOut:
+        return ridge_held_out(
+            X,
+            data,
+            responses.run_lengths,
+            n_components=settings.pca or None,
+            delays=range(settings.delays),
+            alphas=settings.alphas,
+            n_folds=settings.folds,
+            purge=settings.purge,
+            inner="loo" if settings.inner_folds == "leave-one-out" else "contiguous",
+            device=settings.device,
+            mem_mb=memory_mb(settings),
+        )
+
+    found = fit(responses.data)
+    r, p = score_and_test(lambda data: fit(data).predictions, found.predictions, responses.data, found.folds, settings)
+    return r, p, fdr(p).astype(np.float32), found.alpha
 
 
 def write_ceiling(responses: Responses, means: StoryMeans, settings: Settings, writer: Writer) -> None:

@@ -130,13 +130,13 @@ class StoryMeans:
             return None  # has not heard this story
         for run in runs:
             try:
-                data, heard, own = read_run(run, self.sources.stories, self.sources.settings)
+                part = read_run(run, self.sources.stories, self.sources.settings)
             except DatasetError as error:
                 log.warning("noise ceiling without %s: %s", run.label, error)
                 continue
-            same_time = abs(heard.repetition_time - listening.repetition_time) < 1e-4
-            if _stems(heard) == _stems(listening) and same_time:
-                parts.append((zscore(data), own))
+            same_time = abs(part.listening.repetition_time - listening.repetition_time) < 1e-4
+            if _stems(part.listening) == _stems(listening) and same_time:
+                parts.append((zscore(part.data), part.geometry))
         if not parts:
             return None
         geometry = parts[0][1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -171,6 +172,16 @@ def signed_rank(maps: Floats, where: npt.NDArray[np.bool_]) -> tuple[Floats, Flo
     return w, p
 
 
+def one_sample(maps: Floats, where: npt.NDArray[np.bool_]) -> tuple[Floats, Floats]:
+    """One-sample t and its two-sided p; arrays as in `signed_rank`. 0 and 1 where all participants have the same."""
+    t, p = (np.full(maps.shape[1:], np.nan, dtype=np.float32) for _ in range(2))
+    with np.errstate(invalid="ignore", divide="ignore"), warnings.catch_warnings(action="ignore"):
+        test = ttest_1samp(maps[:, :, where], 0, axis=0)  # NaN left out: scipy would go target by target
+    same = np.ptp(maps[:, :, where], axis=0) == 0
+    t[:, where], p[:, where] = np.where(same, 0, test.statistic), np.where(same, 1, test.pvalue)
+    return t, p
+
+
 def _fdr_per_map(p: Floats) -> Floats:
     return np.stack([fdr(row) for row in p]).astype(np.float32)
 
@@ -183,12 +194,8 @@ def _atoms(beta: Collection, what: str, settings: Settings) -> None:
     everyone = beta.complete
     mean = np.where(everyone, beta.maps.mean(axis=0), np.nan).astype(np.float32)
     if len(beta.members) >= FEWEST_FOR_STATISTICS:
-        with np.errstate(invalid="ignore", divide="ignore"):
-            test = ttest_1samp(beta.maps, 0, axis=0)
-        p = np.asarray(test.pvalue, dtype=np.float32)
-        p[np.isnan(p) & everyone] = 1  # all participants have exactly the same coefficient, as a rule zero
-        t = np.nan_to_num(np.asarray(test.statistic, dtype=np.float32), posinf=0, neginf=0)
-        writer.maps(what, "t", np.where(everyone, t, np.nan), beta.names, "One-sample t over participants.")
+        t, p = one_sample(beta.maps, everyone)
+        writer.maps(what, "t", t, beta.names, "One-sample t over participants.")
         writer.maps(what, "p", p, beta.names, "Two-sided p of the t-test.")
         writer.maps(what, "q", _fdr_per_map(p), beta.names, "p corrected within each map.")
     writer.maps(what, "z", spatial_z(mean), beta.names, "Mean coefficients, z-scored across the brain.")
@@ -207,8 +214,12 @@ def _group_links(beta: Collection, mean: Floats, what: str, settings: Settings, 
     kept = ("threshold", "top_percent", "n_spins", "random_seed", "dictionary_scope")
     used = dataclasses.replace(settings, **{name: beta.numbers[name] for name in kept})
     links = link_maps(mean, beta.geometry, atlas, used)
-    links = links.assign(participants=_n_sharing(links, beta.members, what, settings.out_dir))
-    extra = {"participants": "Number of participants whose own map has this link."}
+    shared = _n_sharing(links, beta.members, what, settings.out_dir)
+    links = links.assign(participants=shared, replicated=links["linked"] & (2 * shared >= len(beta.members)))
+    extra = {
+        "participants": "Number of participants whose own map has this link.",
+        "replicated": "Whether the group map and the maps of at least half of the participants have it.",
+    }
     write_links(writer, what, links, _neuron_groups(beta, what, used), extra)
 
 

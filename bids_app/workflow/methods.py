@@ -66,7 +66,7 @@ def _model(s: Settings) -> str:
 def _networks(s: Settings) -> str:
     atoms = ", ".join(map(str, s.atoms))
     penalty = (
-        "a penalty chosen for each voxel by nested cross-validation over contiguous blocks"
+        "a penalty chosen for each voxel by nested cross-validation over contiguous blocks; for the maps, the largest penalty within one standard error of the best"
         if s.encoding_penalty == "cv"
         else f"a penalty of {s.encoding_penalty} times the smallest that makes every coefficient zero"
     )
@@ -81,8 +81,8 @@ def _networks(s: Settings) -> str:
         f"z-scored. A sparse dictionary of {atoms} atoms was learned from all neurons (L1 penalty {s.penalty:g} times "
         f"the square root of the number of volumes; scope: {s.dictionary_scope}). The atoms' time courses were fitted to "
         f"every voxel with an L1 penalty ({penalty}). Held-out r is the mean Pearson correlation over {s.folds} "
-        f"contiguous folds; its p-value comes from {s.n_permutations} circular shifts of the atoms inside the test "
-        "folds, (b + 1)/(n + 1), corrected by the Benjamini-Hochberg procedure. Each atom's map was split into an active "
+        f"contiguous folds; its p-value comes from {s.n_permutations} scores of the same fits with atoms and "
+        "responses shifted circularly against each other, (b + 1)/(n + 1), corrected by the Benjamini-Hochberg procedure. Each atom's map was split into an active "
         f"and a deactive part ({part}); the Dice overlap of each part with each network was tested against {s.n_spins} "
         "random rotations of the cortical sphere, corrected over atoms and networks. The sub-group of a network is the union "
         "of the strongest 5 % of the neurons of every atom linked to it (q < 0.05)."

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from bids_app.encoding.cleaning import clean
 from bids_app.encoding.folds import contiguous_folds
-from bids_app.encoding.lasso import DEFAULT_RATIOS, LassoCV, lasso_held_out
+from bids_app.encoding.haemodynamics import zscore
+from bids_app.encoding.lasso import DEFAULT_RATIOS, LassoCV, lasso
 from bids_app.encoding.permutation import fdr
 from bids_app.encoding.scores import r2
 from bids_app.networks.atlas import Atlas
@@ -52,9 +53,16 @@ def encode_networks(
     what = variant(settings, dictionary.n_atoms, shifted=shifted)
     names = atom_names(dictionary.n_atoms)
     with step(f"{model.label}: fit of {what}", settings):
-        beta, in_sample = _fit(D, responses, settings)
-    with step(f"{model.label}: held-out fit of {what}", settings):
-        r, p = _held_out(D, responses, settings)
+        fitted = _lasso(settings).fit(D, responses.data)
+        beta, in_sample = _coefficients(D, fitted.ratio_, responses, settings)
+    with step(f"{model.label}: test of {what}", settings):
+        r, p = score_and_test(
+            lambda data: _lasso(settings).fit(D, data).held_out_,
+            fitted.held_out_,
+            responses.data,
+            contiguous_folds(len(D), settings.folds, settings.purge),
+            settings,
+        )
     beta = fill(beta, responses.valid)
     z = spatial_z(beta)
     writer.maps(what, "beta", beta, names, "Coefficient of each atom in a sparse fit.")
@@ -77,34 +85,38 @@ def encode_networks(
     writer.maps(what, "r", fill(r, responses.valid), ["r"], about_r)
 
 
-def _fit(D: Floats, responses: Responses, settings: Settings) -> tuple[Floats, Floats]:
-    """Coefficients (n_atoms, n_valid) and in-sample R² (n_valid,)."""
-    folds = contiguous_folds(len(D), settings.folds, settings.purge)
-    model = LassoCV(_ratios(settings), folds, device=settings.device, mem_mb=memory_mb(settings))
-    model.fit(D, responses.data)
-    return model.coef_, r2(model.predict(D), responses.data)
-
-
-def _held_out(D: Floats, responses: Responses, settings: Settings) -> tuple[Floats, Floats]:
-    """Held-out r and its p, (n_valid,) each."""
-    folds = contiguous_folds(len(D), settings.folds, settings.purge)
-    predictions = lasso_held_out(
-        D,
-        responses.data,
+def _lasso(settings: Settings) -> LassoCV:
+    fixed = settings.encoding_penalty != "cv"
+    return LassoCV(
+        (float(settings.encoding_penalty),) if fixed else DEFAULT_RATIOS,
         n_folds=settings.folds,
         purge=settings.purge,
-        penalty_ratios=_ratios(settings),
         device=settings.device,
         mem_mb=memory_mb(settings),
     )
-    return score_and_test(predictions, responses.data, folds, settings)
 
 
-def _ratios(settings: Settings) -> Sequence[float]:
-    return DEFAULT_RATIOS if settings.encoding_penalty == "cv" else (float(settings.encoding_penalty),)
+def _coefficients(D: Floats, ratio: Floats, responses: Responses, settings: Settings) -> tuple[Floats, Floats]:
+    """Coefficients (n_atoms, n_valid) and in-sample R² (n_valid,).
+
+    The atoms are freed of the same confounds as the responses first: else what the confounds took away with them would
+    be missed, and other atoms called upon to fill the gap (Frisch, Waugh and Lovell). Not so for held-out scores: a
+    projection over all volumes tells the training part something of the test part.
+    """
+    cleaned = np.concatenate(
+        [
+            zscore(clean(part, 1.0, nuisance, None))
+            for part, nuisance in zip(_by_run(D, responses.run_lengths), responses.nuisance, strict=True)
+        ]
+    )
+    coefficients, intercept = lasso(cleaned, responses.data, ratio, device=settings.device, mem_mb=memory_mb(settings))
+    return coefficients, r2(cleaned @ coefficients + intercept, responses.data)
+
+
+def _by_run(D: Floats, run_lengths: tuple[int, ...]) -> list[Floats]:
+    return list(np.split(D, np.cumsum(run_lengths)[:-1]))
 
 
 def _shifted(D: Floats, run_lengths: tuple[int, ...]) -> Floats:
     """The control: atoms turned round by half of each run, so that they match nothing that was heard."""
-    parts = np.split(D, np.cumsum(run_lengths)[:-1])
-    return np.concatenate([np.roll(part, len(part) // 2, axis=0) for part in parts])
+    return np.concatenate([np.roll(part, len(part) // 2, axis=0) for part in _by_run(D, run_lengths)])

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from nilearn.glm.first_level.design_matrix import create_cosine_drift
 
+from bids_app.bids.alignment import align
 from bids_app.bids.confounds import Strategy, read_confounds
 from bids_app.bids.dataset import Run
 from bids_app.bids.errors import DatasetError
@@ -48,12 +50,14 @@ class Responses:
     data : (n_volumes, n_valid) float32, the runs' kept volumes one after another, z-scored within each run
     valid : (n_targets,) whether a target has finite, varying data in every run
     listenings : what each run heard; their kept volumes are the rows of `data`
+    nuisance : of each run, what was regressed out (n_kept, n_regressors), None where nothing was
     """
 
     data: Floats
     valid: npt.NDArray[np.bool_]
     geometry: Geometry
     listenings: tuple[Listening, ...]
+    nuisance: tuple[Floats | None, ...]
 
     @property
     def run_lengths(self) -> tuple[int, ...]:
@@ -81,38 +85,55 @@ def _shared_entities(runs: Sequence[Run]) -> dict[str, str]:
 def read_responses(unit: Unit, stories: dict[str, Story], settings: Settings) -> Responses:
     """Read all runs of a unit. Raises DatasetError when no target is usable in all of them."""
     parts = [read_run(run, stories, settings) for run in unit.runs]
-    geometry = parts[0][2]
-    if not all(geometry.same_targets(other) for _, _, other in parts):
-        raise DatasetError(f"{unit.name}: its runs do not have the same targets; analyse them one by one with --run-id")
-    valid = np.all([np.isfinite(data).all(axis=0) & (np.ptp(data, axis=0) > 0) for data, _, _ in parts], axis=0)
+    geometry, columns = align([part.geometry for part in parts])
+    cut = [part.data[:, own] for part, own in zip(parts, columns, strict=True)]
+    valid = np.all([np.isfinite(data).all(axis=0) & (np.ptp(data, axis=0) > 0) for data in cut], axis=0)
     if not valid.any():
         raise DatasetError(f"{unit.name}: no voxel, vertex or parcel has data that vary in every run")
-    data = np.concatenate([zscore(data[:, valid]) for data, _, _ in parts])
-    return Responses(data, valid, geometry, tuple(listening for _, listening, _ in parts))
+    data = np.concatenate([zscore(part[:, valid]) for part in cut])
+    listenings, nuisance = tuple(part.listening for part in parts), tuple(part.nuisance for part in parts)
+    return Responses(data, valid, geometry, listenings, nuisance)
 
 
-def read_run(run: Run, stories: dict[str, Story], settings: Settings) -> tuple[Floats, Listening, Geometry]:
-    """Read one run: cleaned on its whole length, then cut to its story; (n_kept, n_targets), not yet z-scored."""
+@dataclass(frozen=True)
+class CleanRun:
+    """One run: data (n_kept, n_targets), cleaned and cut to the story but not z-scored, and what was regressed out."""
+
+    data: Floats
+    listening: Listening
+    geometry: Geometry
+    nuisance: Floats | None
+
+
+def read_run(run: Run, stories: dict[str, Story], settings: Settings) -> CleanRun:
+    """Read one run, cut it to its story, and regress out confounds and slow drifts."""
     recording = read_recording(run)
     stimuli = [s for s in read_events(run.events) if s.stem in stories]
-    listening = listen(stimuli, recording.repetition_time, len(recording.data))
+    listening = listen(stimuli, recording.repetition_time, recording.n_volumes)
     if len(listening.volumes) == 0:
         raise DatasetError(
-            f"{run.files[0].name}: none of its {len(recording.data)} volumes lies inside a story event of "
+            f"{run.files[0].name}: none of its {recording.n_volumes} volumes lies inside a story event of "
             f"{run.events.name}; check onsets (seconds) and repetition time ({recording.repetition_time:g} s)"
         )
-    cleaned = _cleaned(recording, run, settings)
-    return cleaned[listening.volumes], listening, recording.geometry
+    kept = listening.volumes
+    data = _smoothed(recording.data[kept], recording.geometry, settings.smoothing_fwhm, run.files[0])
+    nuisance = _nuisance(recording, run, settings)
+    if nuisance is not None:
+        nuisance = nuisance[kept]
+        data = clean(data, recording.repetition_time, nuisance, None)
+    return CleanRun(data, listening, recording.geometry, nuisance)
 
 
-def _cleaned(recording: Recording, run: Run, settings: Settings) -> Floats:
+def _nuisance(recording: Recording, run: Run, settings: Settings) -> Floats | None:
+    """Confounds and slow cosines of the whole run (n_volumes, n_regressors), None for data that are clean."""
     strategy = confound_strategy(run, settings)
     confounds = read_confounds(run.confounds, strategy)
     # The confounds of the Narratives paper hold cosines already.
-    filtered = run.is_clean or strategy == "narratives" or not settings.high_pass
-    high_pass = None if filtered else settings.high_pass
-    data = clean(recording.data, recording.repetition_time, confounds, high_pass)
-    return _smoothed(data, recording.geometry, settings.smoothing_fwhm, run.files[0])
+    if confounds is not None or run.is_clean or not settings.high_pass:
+        return confounds
+    times = np.arange(recording.n_volumes) * recording.repetition_time
+    cosines = create_cosine_drift(settings.high_pass, times)[:, :-1]  # without the constant
+    return np.asarray(cosines, dtype=np.float32) if cosines.shape[1] else None
 
 
 def confound_strategy(run: Run, settings: Settings) -> Strategy:

@@ -1,0 +1,116 @@
+"""The main job on the demo data set: files, names, and the planted truth."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bids_app.bids.outputs import find_maps
+from bids_app.demo.evaluate import evaluate
+
+STORED = Path(__file__).with_name("demo_outputs.txt")
+
+
+def files_of(out):
+    """Names of all outputs; logs by what they are, the work directory left out."""
+    found = (p.relative_to(out) for p in out.rglob("*") if p.is_file())
+    return sorted({str(p) if p.parts[0] != "logs" else f"logs/*{p.suffix}" for p in found if p.parts[0] != ".work"})
+
+
+def test_files_are_those_that_users_expect(demo):
+    assert files_of(demo.out) == STORED.read_text().splitlines()
+
+
+def test_bids_validator_reports_no_error(demo):
+    validator = Path(sys.executable).with_name("bids-validator-deno")
+    done = subprocess.run([validator, demo.out, "--ignoreWarnings"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+def test_planted_links_come_back(demo):
+    table = evaluate(demo.data, demo.out).set_index("participant")
+    assert (table["atom_correlation"] > 0.95).all()
+    own = table.drop(index=["group", "replicated"])
+    assert own["precision"].mean() > 0.6
+    assert own["recall"].mean() > 0.55
+    assert table.loc["replicated", "precision"].mean() > 0.8
+
+
+def test_brain_score_is_high_where_the_model_drives_the_brain(demo):
+    scores = find_maps(demo.out, "brainscore", "r")[0].load()[0][0]
+    fits = find_maps(demo.out, "atoms", "r")[0].load()[0][0]
+    assert np.nanmean(fits) > 0.05
+    assert np.corrcoef(scores[np.isfinite(scores)], fits[np.isfinite(fits)])[0, 1] > 0.4
+    assert 0.40 < np.isfinite(scores).mean() < 0.95  # no values on the medial wall
+
+
+def test_group_maps_are_means_of_the_participants(demo):
+    group = find_maps(demo.out, "brainscore", "mean", level="group")[0]
+    own = [m.load()[0] for m in find_maps(demo.out, "brainscore", "r", task=group.entities["task"])]
+    assert len(own) == 2
+    np.testing.assert_allclose(group.load()[0], np.mean(own, axis=0), atol=1e-6)
+
+
+def test_sources_are_bids_uris_of_files_that_exist(demo):
+    sidecar = find_maps(demo.out, "atoms", "beta")[0].sidecar
+    roots = {"raw": demo.data, "fmriprep": demo.data / "derivatives" / "fmriprep"}
+    for uri in sidecar["Sources"]:
+        _, name, path = uri.split(":", 2)
+        assert (roots[name] / path).is_file()
+
+
+def test_started_again_it_computes_nothing(demo):
+    before = {p: p.stat().st_mtime_ns for p in demo.out.glob("sub-*/func/*")}
+    done = demo.participant(demo.out, "--participant-label", "01")
+    assert done.returncode == 0, done.stderr
+    assert "there already" in done.stderr
+    assert before == {p: p.stat().st_mtime_ns for p in demo.out.glob("sub-*/func/*")}
+
+
+def test_outputs_of_other_settings_are_not_overwritten(demo):
+    before = {p: p.stat().st_mtime_ns for p in demo.out.glob("sub-*/func/*")}
+    done = demo.participant(demo.out, "--folds", "4")
+    assert done.returncode == 1
+    assert "folds was 5, now 4" in done.stderr
+    assert before == {p: p.stat().st_mtime_ns for p in demo.out.glob("sub-*/func/*")}
+
+
+def test_one_process_gives_the_same_bits_as_two(demo, tmp_path):
+    done = demo.participant(tmp_path, "--participant-label", "sub-02")
+    assert done.returncode == 0, done.stderr
+    for path in sorted((tmp_path / "sub-02" / "func").glob("*.gii")):
+        assert path.read_bytes() == (demo.out / "sub-02" / "func" / path.name).read_bytes(), path.name
+
+
+def test_dry_run_writes_nothing(demo, tmp_path):
+    done = demo.participant(tmp_path / "none", "--dry-run")
+    assert done.returncode == 0
+    assert "would compute sub-01 task-" in done.stderr
+    assert not (tmp_path / "none").exists()
+
+
+def test_reports_only_writes_the_reports_again(demo):
+    report = demo.out / "sub-01.html"
+    before = report.read_bytes()
+    report.unlink()
+    done = demo.participant(demo.out, "--reports-only", "--participant-label", "01")
+    assert done.returncode == 0, done.stderr
+    assert report.read_bytes() == before
+
+
+def test_model_comparison_has_an_interval_for_every_measure(demo):
+    table = pd.read_csv(demo.out / "group" / "model-comparison.tsv", sep="\t", na_values="n/a")
+    scores = table[table["analysis"] == "brainscore"]
+    assert len(scores) == 2
+    assert ((scores["low"] <= scores["mean"]) & (scores["mean"] <= scores["high"])).all()
+
+
+@pytest.mark.parametrize("level", ["participant", "group"])
+def test_reports_show_pictures_that_exist(demo, level):
+    page = demo.out / ("sub-01.html" if level == "participant" else "group.html")
+    sources = [part.split('"')[0] for part in page.read_text().split('src="')[1:]]
+    assert len(sources) > 3
+    assert all((demo.out / source).is_file() for source in sources)

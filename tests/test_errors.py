@@ -1,0 +1,54 @@
+"""Bad input: one sentence that says what, where and what to do; a non-zero status; nothing lost."""
+
+import shutil
+
+import pytest
+
+from bids_app.bids.outputs import find_maps
+from tests.conftest import run
+
+QUICK = ("--analysis", "brainscore", "--n-permutations", "50", "--omp-nthreads", "1", "--noise-ceiling", "none")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--participant-label", "99"), "99"),
+        (("--task-id", "nosuchtask"), "nosuchtask"),
+        (("--space", "fsLR"), "fsLR"),
+        (("--layer", "9"), "--layer 9"),
+        (("--model", "no/such-model"), "no/such-model"),
+        (("--atlas", "nosuchatlas", "--analysis", "networks"), "nosuchatlas"),
+        (("--device", "cuda"), "cuda"),
+        (("-d", "nowhere"), "nowhere"),
+    ],
+)
+def test_one_sentence(demo_data, tmp_path, arguments, said):
+    config = demo_data / "code" / "demo.toml"
+    done = run("bids_app", demo_data, tmp_path, "participant", "--config-file", config, *QUICK, *arguments)
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_group_level_without_results(tmp_path):
+    done = run("bids_app", tmp_path, tmp_path, "group")
+    assert done.returncode == 1
+    assert "run the participant level first" in done.stderr
+
+
+def test_a_participant_that_fails_leaves_the_others_alone(demo_data, tmp_path):
+    data = tmp_path / "data"
+    shutil.copytree(demo_data, data, ignore=shutil.ignore_patterns("*MNI*"))
+    broken = next((data / "derivatives" / "fmriprep" / "sub-01" / "func").glob("*task-orchard_hemi-R*.func.gii"))
+    broken.write_bytes(broken.read_bytes()[:100_000])
+    config = data / "code" / "demo.toml"
+    out = tmp_path / "out"
+    done = run("bids_app", data, out, "participant", "--config-file", config, "--task-id", "orchard", *QUICK)
+    assert done.returncode == 1
+    assert "sub-01 failed" in done.stderr
+    assert broken.name in done.stderr
+    assert {m.participant for m in find_maps(out, "brainscore", "r")} == {"02"}
+    assert broken.name in (out / "sub-01.html").read_text()
+    assert (out / "sub-02.html").exists()
+    assert len(list((out / "logs").glob("crash-*_sub-01.txt"))) == 1

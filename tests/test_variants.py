@@ -1,0 +1,49 @@
+"""Other data and other settings of the main job: volumes, several models, sweeps, controls, pooling, all layers."""
+
+import pytest
+
+from bids_app.bids.outputs import find_maps, find_outputs
+from tests.conftest import run, succeed
+
+QUICK = ("--n-permutations", "100", "--n-spins", "99", "--omp-nthreads", "1", "--participant-label", "01")
+
+
+def test_volumes(demo_data, tmp_path):
+    atlas = next((demo_data / "derivatives" / "atlas").glob("*MNI*_dseg.nii.gz"))
+    model = demo_data / "sourcedata" / "models" / "gpt2"
+    options = ("--space", "MNI152NLin6Asym", "--task-id", "orchard", "--encoding-penalty", "0.3", *QUICK)
+    succeed("bids_app", demo_data, tmp_path, "participant", "--model", model, "--atlas", atlas, *options)
+    maps, geometry = find_maps(tmp_path, "atoms", "beta")[0].load()
+    assert geometry.kind == "volume"
+    assert maps.shape == (64, geometry.n_targets)
+    assert find_outputs(tmp_path, "networks", desc="atoms")
+    assert find_maps(tmp_path, "noiseceiling", "r")
+    succeed("bids_app", demo_data, tmp_path, "group")
+    assert (tmp_path / "group.html").stat().st_size > 1000
+
+
+def test_models_sweeps_controls_pooling_and_layers_in_one_run(demo_data, tmp_path):
+    models = [demo_data / "sourcedata" / "models" / name for name in ("bert", "llama")]
+    sweep = ("--atoms", "8", "16", "--controls", "untrained", "shifted", "--pool-tasks", "--layer", "all")
+    options = ("--atlas", "none", "--encoding-penalty", "0.5", "--noise-ceiling", "none", *sweep, *QUICK)
+    succeed("bids_app", demo_data, tmp_path, "participant", "--model", *models, *options)
+    found = {(m.entities["model"], m.entities["desc"]) for m in find_maps(tmp_path, stat="r")}
+    kinds = ("atoms8", "atoms16", "atoms8Shifted", "atoms16Shifted", "brainscore")
+    labels = ("bert", "llama", "bertUntrained", "llamaUntrained")
+    assert found == {(label, kind) for label in labels for kind in kinds}
+    score = find_maps(tmp_path, "brainscore", "r", model="bert")[0]
+    assert "task" not in score.entities
+    assert score.load()[0].shape[0] == len(score.sidecar["Layers"]) > 1
+    succeed("bids_app", demo_data, tmp_path, "group")
+    comparison = (tmp_path / "group" / "model-comparison.tsv").read_text()
+    assert all(label in comparison for label in labels)
+
+
+@pytest.mark.parametrize("context", ["left", "exact", "64"])
+def test_stimulus_level_alone(demo_data, tmp_path, context):
+    model = demo_data / "sourcedata" / "models" / ("bert" if context == "left" else "gpt2")
+    options = ("--model", model, "--context", context, "--task-id", "orchard", "--atoms", "8")
+    done = run("bids_app", demo_data, tmp_path, "stimulus", "--analysis", "networks", *options)
+    assert done.returncode == 0, done.stderr
+    assert list(tmp_path.glob("stimuli/orchard_audio_model-*_desc-atoms_timeseries.tsv.gz"))
+    assert list(tmp_path.glob("model-*_desc-atoms_loadings.parquet"))
