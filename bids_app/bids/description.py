@@ -16,7 +16,7 @@ BIDS_VERSION = "1.10.0"
 CONTAINER_TAG = "N2N_CONTAINER_TAG"
 
 # Only what the validator does not know by itself.
-IGNORED = ("*_statmap.*", "*_networks.*", "*_loadings.*", "*.html", "figures", "group")
+IGNORED = ("*_statmap.*", "*_networks.*", "*_loadings.*", "*.html", "figures", "group", "atlases")
 
 README = """# neurons2networks
 

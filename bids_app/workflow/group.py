@@ -92,7 +92,8 @@ def run_group(settings: Settings, name: str) -> None:
         write_scores(collection, out_dir, "brainscore")
     for entities in _groups(out_dir, "noiseceiling", "r"):
         collection = collect(out_dir, entities)
-        _writer(collection, out_dir).maps("noiseceiling", "mean", collection.maps.mean(axis=0), collection.names)
+        about = "Noise ceiling, mean over participants."
+        _writer(collection, out_dir).maps("noiseceiling", "mean", collection.maps.mean(axis=0), collection.names, about)
     for what in sorted({m.entities["desc"] for m in find_maps(out_dir, stat="beta")}):
         for entities in _groups(out_dir, what, "beta"):
             _atoms(collect(out_dir, entities), what, settings)

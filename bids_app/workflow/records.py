@@ -26,12 +26,14 @@ def start_log(settings: Settings) -> None:
     logging.getLogger().setLevel(logging.DEBUG if settings.verbose > 1 else logging.WARNING)
 
 
-def write_run_record(settings: Settings) -> None:
-    """Keep the settings of this run and the text for a methods section in OUT_DIR/logs."""
-    folder = settings.out_dir / "logs"
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{_stamp()}_{settings.level}.toml").write_text(to_toml(settings))
-    write_text(folder / "CITATION.md", methods_text(settings))
+def write_settings(settings: Settings) -> Path:
+    """Keep the settings of this run in OUT_DIR/logs."""
+    return write_text(settings.out_dir / "logs" / f"{_stamp()}_{settings.level}.toml", to_toml(settings))
+
+
+def write_methods(settings: Settings) -> None:
+    """Keep the text for a methods section in OUT_DIR/logs."""
+    write_text(settings.out_dir / "logs" / "CITATION.md", methods_text(settings))
 
 
 def write_crashes(settings: Settings, failures: Sequence[Failure]) -> None:

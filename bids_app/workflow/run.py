@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Sequence
 
 from bids_app.bids.description import write_dataset_description
 from bids_app.report.group import write_group_report
@@ -13,7 +12,14 @@ from bids_app.settings import Settings
 from bids_app.workflow.engine import Failure, Job, run_jobs
 from bids_app.workflow.group import run_group
 from bids_app.workflow.participant import plan, run_participant
-from bids_app.workflow.records import crash_reasons, forget_crashes, start_log, write_crashes, write_run_record
+from bids_app.workflow.records import (
+    crash_reasons,
+    forget_crashes,
+    start_log,
+    write_crashes,
+    write_methods,
+    write_settings,
+)
 from bids_app.workflow.sources import open_sources
 from bids_app.workflow.stimulus import run_stimulus
 
@@ -42,8 +48,8 @@ def _stimulus_level(settings: Settings) -> list[Failure]:
     if settings.dry_run:
         log.info("would prepare the stories %s", ", ".join(sources.stories))
         return []
-    _prepare(settings, sources.dataset.links)
-    return run_jobs([Job("stimulus", run_stimulus)], settings)
+    write_dataset_description(settings.out_dir, sources.dataset.links)
+    return _recorded([Job("stimulus", run_stimulus)], settings)
 
 
 def _participant_level(settings: Settings) -> list[Failure]:
@@ -55,13 +61,12 @@ def _participant_level(settings: Settings) -> list[Failure]:
         return []
     failures = []
     if not settings.reports_only:
-        _prepare(settings, sources.dataset.links)
+        write_dataset_description(settings.out_dir, sources.dataset.links)
         failures = run_jobs([Job("stimulus", run_stimulus)], settings)
         if failures:
             write_crashes(settings, failures)
             return failures
-        failures = run_jobs([Job(f"sub-{label}", run_participant) for label in participants], settings)
-        write_crashes(settings, failures)
+        failures = _recorded([Job(f"sub-{label}", run_participant) for label in participants], settings)
         for name in {f"sub-{label}" for label in participants} - {failure.name for failure in failures}:
             forget_crashes(settings.out_dir, name)
     return failures + run_jobs([Job(f"sub-{label}", _report) for label in participants], settings)
@@ -75,20 +80,22 @@ def _group_level(settings: Settings) -> list[Failure]:
     if settings.dry_run:
         log.info("would compute the group level of %s", settings.out_dir)
         return []
-    failures = []
-    if not settings.reports_only:
-        write_run_record(settings)
-        failures = run_jobs([Job("group", run_group)], settings)
-        write_crashes(settings, failures)
+    failures = [] if settings.reports_only else _recorded([Job("group", run_group)], settings)
     if not failures:
         write_group_report(settings.out_dir)
     return failures
 
 
-def _prepare(settings: Settings, links: Mapping[str, Path]) -> None:
-    settings.out_dir.mkdir(parents=True, exist_ok=True)
-    write_dataset_description(settings.out_dir, links)
-    write_run_record(settings)
+def _recorded(jobs: Sequence[Job], settings: Settings) -> list[Failure]:
+    """Run jobs, and keep their settings, the methods text and crash reports in OUT_DIR/logs."""
+    record = write_settings(settings)
+    failures = run_jobs(jobs, settings)
+    write_crashes(settings, failures)
+    if len(failures) == len(jobs):
+        record.unlink()  # reports show the settings of the newest run, and of this one nothing came
+    elif settings.level != "group":
+        write_methods(settings)
+    return failures
 
 
 LEVELS = {"stimulus": _stimulus_level, "participant": _participant_level, "group": _group_level}

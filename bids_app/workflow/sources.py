@@ -46,9 +46,9 @@ class Sources:
         if missing:
             log.info("without word timings, left out: %s", ", ".join(missing))
         if not found:
-            raise DatasetError(
-                next(iter(missing.values()), "no events.tsv of the selected tasks names an audio file (stim_file)")
-            )
+            tasks = f"task {', '.join(self.settings.task_id)}" if self.settings.task_id else "any task"
+            nothing = f"no events.tsv of {tasks} in {self.settings.bids_dir} names an audio file (column stim_file)"
+            raise DatasetError(next(iter(missing.values()), nothing))
         return found
 
     def _story(self, stem: str, use: StimulusUse, path: Any) -> Story:
