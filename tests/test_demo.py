@@ -1,5 +1,6 @@
 """The main job on the demo data set: files, names, and the planted truth."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from bids_app.bids.outputs import find_maps
 from bids_app.demo.evaluate import evaluate
+from tests.conftest import Demo
 
 STORED = Path(__file__).with_name("demo_outputs.txt")
 
@@ -18,6 +20,11 @@ def files_of(out):
     """Names of all outputs; logs by what they are, the work directory left out."""
     found = (p.relative_to(out) for p in out.rglob("*") if p.is_file())
     return sorted({str(p) if p.parts[0] != "logs" else f"logs/*{p.suffix}" for p in found if p.parts[0] != ".work"})
+
+
+def times(out):
+    """When each map and table was written."""
+    return {path: path.stat().st_mtime_ns for path in out.glob("sub-*/func/*")}
 
 
 def test_files_are_those_that_users_expect(demo):
@@ -64,20 +71,27 @@ def test_sources_are_bids_uris_of_files_that_exist(demo):
         assert (roots[name] / path).is_file()
 
 
-def test_started_again_it_computes_nothing(demo):
-    before = {p: p.stat().st_mtime_ns for p in demo.out.glob("sub-*/func/*")}
-    done = demo.participant(demo.out, "--participant-label", "01")
+@pytest.fixture
+def copy(demo, tmp_path):
+    """The results once more, for tests that change them."""
+    return Demo(demo.data, Path(shutil.copytree(demo.out, tmp_path / "out")))
+
+
+def test_started_again_it_computes_nothing(copy):
+    before = times(copy.out)
+    done = copy.participant(copy.out, "--participant-label", "01")
     assert done.returncode == 0, done.stderr
     assert "there already" in done.stderr
-    assert before == {p: p.stat().st_mtime_ns for p in demo.out.glob("sub-*/func/*")}
+    assert before == times(copy.out)
 
 
-def test_outputs_of_other_settings_are_not_overwritten(demo):
-    before = {p: p.stat().st_mtime_ns for p in demo.out.glob("sub-*/func/*")}
-    done = demo.participant(demo.out, "--folds", "4")
+def test_outputs_of_other_settings_are_not_overwritten(copy):
+    before, settings = times(copy.out), sorted(copy.out.glob("logs/*.toml"))
+    done = copy.participant(copy.out, "--folds", "4")
     assert done.returncode == 1
     assert "folds was 5, now 4" in done.stderr
-    assert before == {p: p.stat().st_mtime_ns for p in demo.out.glob("sub-*/func/*")}
+    assert before == times(copy.out)
+    assert settings == sorted(copy.out.glob("logs/*.toml"))
 
 
 def test_one_process_gives_the_same_bits_as_two(demo, tmp_path):
@@ -94,11 +108,11 @@ def test_dry_run_writes_nothing(demo, tmp_path):
     assert not (tmp_path / "none").exists()
 
 
-def test_reports_only_writes_the_reports_again(demo):
-    report = demo.out / "sub-01.html"
+def test_reports_only_writes_the_reports_again(copy):
+    report = copy.out / "sub-01.html"
     before = report.read_bytes()
     report.unlink()
-    done = demo.participant(demo.out, "--reports-only", "--participant-label", "01")
+    done = copy.participant(copy.out, "--reports-only", "--participant-label", "01")
     assert done.returncode == 0, done.stderr
     assert report.read_bytes() == before
 
