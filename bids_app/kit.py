@@ -41,8 +41,11 @@ def _add_evaluate(commands: argparse._SubParsersAction[argparse.ArgumentParser])
 
 
 def _demo(arguments: argparse.Namespace) -> None:
+    from transformers.utils.logging import disable_progress_bar
+
     from bids_app.demo.generate import generate
 
+    disable_progress_bar()
     options = vars(arguments)
     given = {k: options[k] for k in ("snr", "model", "annotations", "atlas") if options[k] is not None}
     if arguments.space:
