@@ -43,7 +43,7 @@ def write_crashes(settings: Settings, failures: Sequence[Failure]) -> None:
     """Keep the traceback of every failed job in OUT_DIR/logs."""
     for failure in failures:
         path = settings.out_dir / "logs" / f"crash-{_stamp()}_{failure.name}.txt"
-        path.write_text(f"{failure.name}: {failure.reason}\n\n{failure.details}")
+        write_text(path, f"{failure.name}: {failure.reason}\n\n{failure.details}")
 
 
 def crash_reasons(out_dir: Path, name: str) -> list[str]:
