@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from scipy import ndimage, sparse
 from scipy.spatial import cKDTree
 
+from bids_app.networks.surfaces import to_mni152
+
 Float = NDArray[np.float64]
 Bool = NDArray[np.bool_]
 Int = NDArray[np.int64]
@@ -20,14 +22,6 @@ _PATCHES_PER_NETWORK = (2, 2, 3, 3, 3, 4, 4)  # of one hemisphere; all patches h
 VOXEL_SIZE = 4.0  # mm
 _RIBBON = 3.0  # mm: voxels whose centre is this close to the cortex carry its response
 _BRAIN = 5.0  # mm: voxels this close to the cortex, and all that they enclose, are brain
-# fsaverage lies in the MNI305 space; FreeSurfer's affine from there to MNI152 (its wiki, page CoordinateSystems)
-_TO_MNI152 = np.array(
-    [
-        [0.9975, -0.0073, 0.0176, -0.0429],
-        [0.0146, 1.0009, -0.0024, 1.5496],
-        [-0.0130, -0.0093, 0.9971, 1.1840],
-    ]
-)
 _COINCIDE = 0.5  # mm: where pial and white surface are closer there is no cortex between them
 
 
@@ -66,7 +60,7 @@ def load_cortex() -> Cortex:
         sphere, pial, white = (surface.load_surf_mesh(files[f"{kind}_{side}"]) for kind in ("sphere", "pial", "white"))
         spheres.append(sphere.coordinates / np.linalg.norm(sphere.coordinates, axis=1, keepdims=True))
         middle = (pial.coordinates + white.coordinates) / 2
-        middles.append(middle @ _TO_MNI152[:, :3].T + _TO_MNI152[:, 3])
+        middles.append(to_mni152(middle))
         walls.append(np.linalg.norm(pial.coordinates - white.coordinates, axis=1) < _COINCIDE)
         faces.append(sphere.faces + index * N_VERTICES)
     cortex = Cortex(

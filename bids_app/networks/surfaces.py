@@ -138,5 +138,9 @@ def _meshes() -> Iterator[tuple[InMemoryMesh, InMemoryMesh]]:
 
 
 def _in_mni152(mesh: InMemoryMesh) -> InMemoryMesh:
-    moved = mesh.coordinates @ _MNI305_TO_MNI152[:, :3].T + _MNI305_TO_MNI152[:, 3]
-    return InMemoryMesh(moved, mesh.faces)
+    return InMemoryMesh(to_mni152(mesh.coordinates), mesh.faces)
+
+
+def to_mni152(coordinates: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Coordinates of fsaverage's surfaces (n, 3), in millimetres, moved from MNI305 to MNI152."""
+    return np.asarray(coordinates @ _MNI305_TO_MNI152[:, :3].T + _MNI305_TO_MNI152[:, 3])

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from filelock import FileLock
 
@@ -23,7 +23,7 @@ def computed_once(path: Path, compute: Callable[[Path], None]) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(path.with_name(path.name + ".lock")):
         if not path.exists():
-            draft = path.with_name(f".draft-{os.getpid()}-{path.name}")
+            draft = path.with_name(f".draft-{uuid4().hex}-{path.name}")
             try:
                 compute(draft)
                 draft.replace(path)
