@@ -81,7 +81,7 @@ def locate(file_names: list[str], resources: Path | None = None) -> list[Path]:
     if lacking:
         raise FileNotFoundError(
             f"Atlas files not found here and not downloaded: {', '.join(lacking)}; give a local atlas with "
-            f"--atlas FILE, or run `n2n fetch --atlas NAME` on a machine with network{cause}"
+            f"--atlas FILE, or run once where there is network, with TEMPLATEFLOW_HOME on a disk that both see{cause}"
         )
     return [path for path in found.values() if path is not None]
 

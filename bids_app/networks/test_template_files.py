@@ -85,7 +85,7 @@ def test_without_network_the_error_names_files_and_cure(home):
     for name in names:
         (home / "tpl-fsaverage" / name).touch()
     with pytest.raises(
-        FileNotFoundError, match=r"hemi-L_den-41k.*hemi-R_den-41k.*--atlas FILE.*n2n fetch --atlas"
+        FileNotFoundError, match=r"hemi-L_den-41k.*hemi-R_den-41k.*--atlas FILE.*TEMPLATEFLOW_HOME"
     ) as error:
         locate(names)
     assert "\n" not in str(error.value)
