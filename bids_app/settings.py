@@ -98,7 +98,7 @@ class Settings:
     bids_database_dir: Path | None = _option(
         None, "data", "Folder where pybids keeps its index between runs.", metavar="DIR"
     )
-    skip_bids_validation: bool = _option(False, "data", "Do not ask for a valid dataset_description.json.")
+    skip_bids_validation: bool = _option(False, "data", "Take a BIDS_DIR without a dataset_description.json.")
 
     model: tuple[str, ...] = _option(
         ("gpt2",), "model", "Language models: names on the Hugging Face hub, or folders.", metavar="NAME-or-PATH"

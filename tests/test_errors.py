@@ -37,6 +37,16 @@ def test_group_level_without_results(tmp_path):
     assert "run the participant level first" in done.stderr
 
 
+def test_a_folder_that_is_no_data_set_needs_to_be_meant(demo_data, tmp_path):
+    folder = tmp_path / "data"
+    shutil.copytree(demo_data, folder, ignore=shutil.ignore_patterns("*.gii", "*.nii.gz", "dataset_description.json"))
+    done = run("bids_app", folder, tmp_path / "out", "participant")
+    assert done.returncode == 1
+    assert "--skip-bids-validation" in done.stderr
+    meant = run("bids_app", folder, tmp_path / "out", "participant", "--skip-bids-validation")
+    assert "No preprocessed BOLD" in meant.stderr
+
+
 def test_a_participant_that_fails_leaves_the_others_alone(demo_data, tmp_path):
     data = tmp_path / "data"
     shutil.copytree(demo_data, data, ignore=shutil.ignore_patterns("*MNI*"))

@@ -1,7 +1,5 @@
 """Files of named atlases (`yeo7`, `schaefer400`, …): in a local folder, TemplateFlow's folder, or its archive."""
 
-import os
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -84,20 +82,6 @@ def locate(file_names: list[str], resources: Path | None = None) -> list[Path]:
             f"--atlas FILE, or run once where there is network, with TEMPLATEFLOW_HOME on a disk that both see{cause}"
         )
     return [path for path in found.values() if path is not None]
-
-
-def fetch_atlas(name: str, kind: str, space: str, resources: Path) -> list[Path]:
-    """Put the files of a named atlas below `resources`, as TemplateFlow orders them, and return their paths."""
-    targets = []
-    for source in locate(template_files(name, kind, space), resources):
-        target = resources / _folder(source.name) / source.name
-        if not target.is_file():
-            target.parent.mkdir(parents=True, exist_ok=True)
-            unfinished = target.with_name(f".{target.name}.{os.getpid()}")
-            shutil.copyfile(source, unfinished)
-            unfinished.replace(target)
-        targets.append(target)
-    return targets
 
 
 def _folder(name: str) -> str:

@@ -6,7 +6,7 @@ from templateflow import TemplateFlowClient, api, conf
 
 from bids_app.networks.atlas import load_atlas
 from bids_app.networks.schemes import SCHEMES
-from bids_app.networks.template_files import fetch_atlas, locate, template_files
+from bids_app.networks.template_files import locate, template_files
 from bids_app.networks.test_atlas import NLIN6, write_gifti
 
 VOLUME = "tpl-MNI152NLin6Asym_res-02_atlas-Schaefer2018_desc-100Parcels7Networks_dseg.nii.gz"
@@ -61,7 +61,7 @@ def test_schaefer_volume_from_a_folder_of_fetched_files(home, atlases, tmp_path)
     assert (atlas.labels > 0).mean() > 0.1
 
 
-def test_missing_files_are_asked_of_templateflow_with_their_entities(home, monkeypatch, tmp_path):
+def test_missing_files_are_asked_of_templateflow_with_their_entities(home, monkeypatch):
     (home / "tpl-MNI152NLin6Asym" / VOLUME).touch()  # known to TemplateFlow, not downloaded
     (home / "tpl-MNI152NLin6Asym" / VOLUME_NAMES).write_text("index\tname\n1\t7Networks_LH_Vis_1\n")
     downloaded = []
@@ -71,13 +71,10 @@ def test_missing_files_are_asked_of_templateflow_with_their_entities(home, monke
         path.write_bytes(b"content")
 
     monkeypatch.setattr("templateflow.client._s3_get", download)
-    fetched = fetch_atlas("schaefer100", "volume", NLIN6, tmp_path / "resources")
+    found = locate(template_files("schaefer100", "volume", NLIN6))
     assert downloaded == [VOLUME]
-    assert [path.relative_to(tmp_path / "resources").as_posix() for path in fetched] == [
-        f"tpl-MNI152NLin6Asym/{VOLUME}",
-        f"tpl-MNI152NLin6Asym/{VOLUME_NAMES}",
-    ]
-    assert fetched[0].read_bytes() == b"content"
+    assert [path.name for path in found] == [VOLUME, VOLUME_NAMES]
+    assert found[0].read_bytes() == b"content"
 
 
 def test_without_network_the_error_names_files_and_cure(home):
