@@ -14,7 +14,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmarks import harness
 from bids_app.bids.recording import read_recording
 from bids_app.demo.generate import generate
-from bids_app.settings import Settings, make_settings
+from bids_app.settings import Settings
+from bids_app.settings_input import make_settings
 from bids_app.workflow.run import run
 from bids_app.workflow.sources import open_sources
 

@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bids_app import __version__
-from bids_app.settings import GROUPS, LEVELS, OPTIONS, SettingsError, element_type, is_list, make_settings, presets
+from bids_app.settings import GROUPS, LEVELS, OPTIONS, SettingsError, element_type, is_list
+from bids_app.settings_input import make_settings, presets
 
 DESCRIPTION = (
     "Find which groups of a language model's neurons behave like which functional brain networks, "

@@ -6,7 +6,8 @@ import pytest
 
 from bids_app import __version__
 from bids_app.cli import make_parser, normalise
-from bids_app.settings import Settings, SettingsError, make_settings, presets, read_preset, to_toml
+from bids_app.settings import Settings, SettingsError, to_toml
+from bids_app.settings_input import make_settings, presets, read_preset
 
 
 def given(*argv):
