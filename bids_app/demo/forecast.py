@@ -14,7 +14,8 @@ from bids_app.demo.layered_model import write_layered_model
 from bids_app.demo.layout import FORECAST_README, participant_labels, write_raw, write_settings
 from bids_app.demo.scans import REPETITION_TIME, Scan, heard
 from bids_app.demo.truth import ForecastTruth, write_forecast_truth
-from bids_app.language.models import load_model, model_label
+from bids_app.language.labels import model_label
+from bids_app.language.models import load_model
 
 DEFAULT_SNR = 0.4
 DEFAULT_AHEAD = 8  # words

@@ -19,7 +19,8 @@ from bids_app.demo.recordings import Head
 from bids_app.demo.scans import REPETITION_TIME, Scan
 from bids_app.demo.truth import LINK_COLUMNS, Truth, atom_column, write_truth
 from bids_app.language.activations import extract
-from bids_app.language.models import load_model, model_label
+from bids_app.language.labels import model_label
+from bids_app.language.models import load_model
 
 DEFAULT_SNR = 0.15
 

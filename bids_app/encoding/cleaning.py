@@ -2,7 +2,6 @@
 
 import numpy as np
 import numpy.typing as npt
-from nilearn.signal import clean as nilearn_clean
 
 from bids_app.encoding.arrays import Floats, require_matrix
 from bids_app.encoding.device import column_batches
@@ -28,6 +27,8 @@ def clean(Y: npt.ArrayLike, repetition_time: float, confounds: npt.ArrayLike | N
             raise ValueError("confounds has NaN values; fill the first volume of derivatives with 0 or leave them out.")
     if confounds is None and high_pass is None:
         return result
+    from nilearn.signal import clean as nilearn_clean  # takes more than a second to import
+
     finite = np.flatnonzero(np.isfinite(result.sum(axis=0, dtype=np.float64)))
     for batch in column_batches(finite.size, _BATCH):
         columns = finite[batch]

@@ -4,7 +4,6 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from nilearn.glm.first_level import glover_hrf
 from scipy import sparse
 
 from bids_app.encoding.arrays import AnyArray, Doubles, Floats, Ints, require_matrix
@@ -68,6 +67,8 @@ def haemodynamic_kernel(repetition_time: float) -> Doubles:
     nilearn's own grid, with `oversampling=1`, is stretched (its last sample lies at 32 s whatever the repetition
     time), so the response is taken from a fine grid.
     """
+    from nilearn.glm.first_level import glover_hrf  # takes more than a second to import
+
     _check_repetition_time(repetition_time)
     fine = np.asarray(glover_hrf(_HRF_FINE_STEP, oversampling=1, time_length=_HRF_SECONDS))
     kernel = np.interp(

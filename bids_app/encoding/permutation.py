@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 import torch
-from scipy.stats import false_discovery_control
 
 from bids_app.encoding.arrays import AnyArray, Doubles
 from bids_app.encoding.circular import fold_batches, fold_correlations, paired
@@ -93,6 +92,8 @@ def fdr(p: npt.ArrayLike, axis: int | None = None) -> Doubles:
     >>> fdr([0.01, 0.04, float("nan")]).round(3).tolist()
     [0.02, 0.04, nan]
     """
+    from scipy.stats import false_discovery_control  # takes a second to import
+
     p = np.asarray(p, dtype=np.float64)
     if axis is not None:
         return np.apply_along_axis(fdr, axis, p)

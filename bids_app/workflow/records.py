@@ -9,8 +9,6 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from transformers.utils.logging import disable_progress_bar
-
 from bids_app.bids.atomic import write_text
 from bids_app.settings import Settings, to_toml
 from bids_app.workflow.engine import Failure
@@ -26,7 +24,6 @@ def start_log(settings: Settings) -> None:
     log.setLevel(LEVELS[min(settings.verbose, 1)])
     logging.getLogger("bids_app").setLevel(LEVELS[min(settings.verbose, 1)])
     logging.getLogger().setLevel(logging.DEBUG if settings.verbose > 1 else logging.WARNING)
-    disable_progress_bar()  # of transformers: it draws over the log
 
 
 def write_settings(settings: Settings) -> Path:

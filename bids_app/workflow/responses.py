@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from nilearn.glm.first_level.design_matrix import create_cosine_drift
 
 from bids_app.bids.alignment import align
 from bids_app.bids.confounds import Strategy, read_confounds
@@ -22,23 +20,10 @@ from bids_app.encoding.cleaning import clean
 from bids_app.encoding.haemodynamics import zscore
 from bids_app.settings import Settings
 from bids_app.workflow.stories import Listening, Story, listen
+from bids_app.workflow.units import Unit
 
 log = logging.getLogger("neurons2networks")
 Floats = npt.NDArray[np.float32]
-UNIT_ENTITIES = ("sub", "ses", "task", "acq", "run")
-
-
-@dataclass(frozen=True)
-class Unit:
-    """Runs of one participant that are fitted together; `entities` are those that all of them share."""
-
-    entities: dict[str, str]
-    runs: tuple[Run, ...]
-
-    @property
-    def name(self) -> str:
-        """For messages: `sub-001 task-pieman`."""
-        return " ".join(f"{key}-{value}" for key, value in self.entities.items())
 
 
 @dataclass(frozen=True)
@@ -63,23 +48,6 @@ class Responses:
     def run_lengths(self) -> tuple[int, ...]:
         """Kept volumes of each run."""
         return tuple(len(listening.volumes) for listening in self.listenings)
-
-
-def make_units(runs: Sequence[Run], pool_tasks: bool) -> list[Unit]:
-    """Group a participant's runs: those of one task together, or all of them."""
-    groups: dict[str, list[Run]] = {}
-    for run in runs:
-        groups.setdefault("" if pool_tasks else run.task, []).append(run)
-    return [Unit(_shared_entities(group), tuple(group)) for group in groups.values()]
-
-
-def _shared_entities(runs: Sequence[Run]) -> dict[str, str]:
-    first = runs[0].entities
-    return {
-        key: first[key]
-        for key in UNIT_ENTITIES
-        if key in first and all(run.entities.get(key) == first[key] for run in runs)
-    }
 
 
 def read_responses(unit: Unit, stories: dict[str, Story], settings: Settings) -> Responses:
@@ -131,6 +99,8 @@ def _nuisance(recording: Recording, run: Run, settings: Settings) -> Floats | No
     # The confounds of the Narratives paper hold cosines already.
     if confounds is not None or run.is_clean or not settings.high_pass:
         return confounds
+    from nilearn.glm.first_level.design_matrix import create_cosine_drift  # takes more than a second to import
+
     times = np.arange(recording.n_volumes) * recording.repetition_time
     cosines = create_cosine_drift(settings.high_pass, times)[:, :-1]  # without the constant
     return np.asarray(cosines, dtype=np.float32) if cosines.shape[1] else None

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from bids_app.bids.description import write_dataset_description
 from bids_app.settings import Settings
 from bids_app.workflow.engine import Failure, Job, run_jobs
-from bids_app.workflow.participant import plan, run_participant
 from bids_app.workflow.records import (
     crash_reasons,
     forget_crashes,
@@ -18,7 +17,7 @@ from bids_app.workflow.records import (
     write_settings,
 )
 from bids_app.workflow.sources import open_sources
-from bids_app.workflow.stimulus import run_stimulus
+from bids_app.workflow.units import plan
 
 log = logging.getLogger("neurons2networks")
 EXIT_FAILED = 1
@@ -46,7 +45,7 @@ def _stimulus_level(settings: Settings) -> list[Failure]:
         log.info("would prepare the stories %s", ", ".join(sources.stories))
         return []
     write_dataset_description(settings.out_dir, sources.dataset.links)
-    return _recorded([Job("stimulus", run_stimulus)], settings)
+    return _recorded([Job("stimulus", _stimulus)], settings)
 
 
 def _participant_level(settings: Settings) -> list[Failure]:
@@ -59,18 +58,31 @@ def _participant_level(settings: Settings) -> list[Failure]:
     failures = []
     if not settings.reports_only:
         write_dataset_description(settings.out_dir, sources.dataset.links)
-        failures = run_jobs([Job("stimulus", run_stimulus)], settings)
+        failures = run_jobs([Job("stimulus", _stimulus)], settings)
         if failures:
             write_crashes(settings, failures)
             return failures
-        failures = _recorded([Job(f"sub-{label}", run_participant) for label in participants], settings)
+        failures = _recorded([Job(f"sub-{label}", _participant) for label in participants], settings)
         for name in {f"sub-{label}" for label in participants} - {failure.name for failure in failures}:
             forget_crashes(settings.out_dir, name)
     return failures + run_jobs([Job(f"sub-{label}", _report) for label in participants], settings)
 
 
+# The jobs import what they compute with: torch takes seconds, and a plan does without.
+def _stimulus(settings: Settings, name: str) -> None:
+    from bids_app.workflow.stimulus import run_stimulus
+
+    run_stimulus(settings, name)
+
+
+def _participant(settings: Settings, name: str) -> None:
+    from bids_app.workflow.participant import run_participant
+
+    run_participant(settings, name)
+
+
 def _report(settings: Settings, name: str) -> None:
-    from bids_app.report.participant import write_participant_report  # what draws takes seconds to import
+    from bids_app.report.participant import write_participant_report
 
     write_participant_report(settings.out_dir, name.removeprefix("sub-"), crash_reasons(settings.out_dir, name))
 

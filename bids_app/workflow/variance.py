@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from bids_app.forecast.variance import unique_variance
 from bids_app.settings import Settings
 from bids_app.workflow.brainscore import one_layer
 from bids_app.workflow.designs import Designs
@@ -18,6 +17,8 @@ WHAT = "variance"
 
 def variance(responses: Responses, designs: Designs, settings: Settings, writer: Writer) -> None:
     """Fit the three spaces together by banded ridge, leave out each in turn, and write the differences."""
+    from bids_app.forecast.variance import unique_variance  # himalaya takes a second to import
+
     ahead = abs(settings.tested_distance)
     designs.check([ahead, -ahead])
     layer = one_layer(settings, designs.n_layers)

@@ -1,0 +1,76 @@
+"""Which runs of a participant are fitted together, and what would be computed for them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from bids_app.bids.errors import DatasetError
+from bids_app.bids.events import read_events
+from bids_app.bids.runs import Run
+from bids_app.workflow.models import model_runs
+from bids_app.workflow.sources import Sources
+
+log = logging.getLogger("neurons2networks")
+UNIT_ENTITIES = ("sub", "ses", "task", "acq", "run")
+
+
+@dataclass(frozen=True)
+class Unit:
+    """Runs of one participant that are fitted together; `entities` are those that all of them share."""
+
+    entities: dict[str, str]
+    runs: tuple[Run, ...]
+
+    @property
+    def name(self) -> str:
+        """For messages: `sub-001 task-pieman`."""
+        return " ".join(f"{key}-{value}" for key, value in self.entities.items())
+
+
+def plan(sources: Sources, participants: Sequence[str]) -> Iterator[str]:
+    """One line for each thing that `participant.run_participant` would do."""
+    for participant in participants:
+        for unit in units_of(sources, participant):
+            for model in model_runs(sources.settings):
+                yield f"{unit.name}: {' '.join(sources.settings.analysis)} with {model.label}"
+
+
+def units_of(sources: Sources, participant: str) -> list[Unit]:
+    """Runs of a participant to be fitted together, without those whose story has no word timings.
+
+    Raises DatasetError when none is left.
+    """
+    selection = sources.runs(participant)
+    kept = [run for run in selection.runs if _has_words(run, sources)]
+    if not kept:
+        raise DatasetError(
+            f"sub-{participant}: none of its runs ({', '.join(run.label for run in selection.runs)}) plays a story "
+            f"with word timings; the stories with timings are {', '.join(sources.stories)}"
+        )
+    return make_units(kept, sources.settings.pool_tasks)
+
+
+def _has_words(run: Run, sources: Sources) -> bool:
+    found = any(stimulus.stem in sources.stories for stimulus in read_events(run.events))
+    if not found:
+        log.info("left out: %s (its story has no word timings)", run.label)
+    return found
+
+
+def make_units(runs: Sequence[Run], pool_tasks: bool) -> list[Unit]:
+    """Group a participant's runs: those of one task together, or all of them."""
+    groups: dict[str, list[Run]] = {}
+    for run in runs:
+        groups.setdefault("" if pool_tasks else run.task, []).append(run)
+    return [Unit(_shared_entities(group), tuple(group)) for group in groups.values()]
+
+
+def _shared_entities(runs: Sequence[Run]) -> dict[str, str]:
+    first = runs[0].entities
+    return {
+        key: first[key]
+        for key in UNIT_ENTITIES
+        if key in first and all(run.entities.get(key) == first[key] for run in runs)
+    }
