@@ -71,7 +71,13 @@ class Designs:
 
     def with_random(self, layer: int, draw: int) -> HeldOutDesign:
         """The words heard, and beside them windows of random words of the same story."""
-        about = {"layer": layer, "draw": draw, "seed": self.settings.random_seed, "window": self.settings.window}
+        about = {
+            "layer": layer,
+            "draw": draw,
+            "seed": self.settings.random_seed,
+            "distance": self.settings.tested_distance,
+            "window": self.settings.window,
+        }
         return self._stored(about, lambda: [self.present_sums(layer), self._random_sums(layer, draw)])
 
     def present_sums(self, layer: int) -> Floats:

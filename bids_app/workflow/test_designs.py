@@ -103,6 +103,8 @@ def test_who_heard_the_same_shares_a_design(tmp_path, monkeypatch):
         make(tmp_path).present(2),
         make(tmp_path).with_random(2, 0),
         make(tmp_path).with_random(2, 1),
+        make(tmp_path, tested_distance=4).with_random(2, 0),
+        make(tmp_path, random_seed=7).with_random(2, 0),
         make(tmp_path, window=6).with_window(2, 8),
         make(tmp_path, purge=1).with_window(2, 8),
         make(tmp_path, wrap=True).with_window(2, 8),
