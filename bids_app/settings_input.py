@@ -121,6 +121,11 @@ def find_problems(settings: Settings) -> list[str]:
         problems.append(
             "dictionary_scope = 'story' cannot go with pool_tasks: atoms of one story mean nothing in another"
         )
+    if "variance" in settings.analysis and settings.tested_distance == 0:
+        problems.append(
+            "tested_distance = 0 cannot go with the analysis variance, where it would be future and past in one; give "
+            "another number of words, such as 8"
+        )
     if settings.level not in LEVELS:
         problems.append(f"analysis level {settings.level!r}: is not one of {', '.join(LEVELS)}")
     return problems

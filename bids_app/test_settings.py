@@ -35,6 +35,14 @@ def test_all_bad_values_are_reported_at_once():
         assert part in str(error.value)
 
 
+def test_unique_variance_needs_a_distance_of_its_own_for_future_and_past():
+    zero = ("in", "out", "participant", "--tested-distance", "0", "--analysis")
+    with pytest.raises(SettingsError, match=r"folds = 1: .*; tested_distance = 0 cannot go with the analysis variance"):
+        given(*zero, "forecast", "variance", "--folds", "1")
+    assert given(*zero, "forecast", "depth").tested_distance == 0
+    assert given(*zero[:3], "--analysis", "variance", "--tested-distance", "-1").tested_distance == -1
+
+
 @pytest.mark.parametrize("content", ["no_such = 1", "folds = [", "dry_run = 3"])
 def test_bad_settings_file_is_one_sentence(tmp_path, content):
     file = tmp_path / "bad.toml"
