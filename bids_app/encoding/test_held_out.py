@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import pearsonr
 from sklearn.decomposition import PCA
 from sklearn.linear_model import Ridge, RidgeCV
-from sklearn.model_selection import KFold, PredefinedSplit
+from sklearn.model_selection import KFold
 from sklearn.preprocessing import StandardScaler
 
 from bids_app.encoding.haemodynamics import zscore
@@ -55,41 +55,55 @@ def _scikit_features(spaces: list[np.ndarray], train: np.ndarray) -> np.ndarray:
     return StandardScaler().fit(X[train]).transform(X)
 
 
-def _scikit_scores(spaces: list[np.ndarray], Y: np.ndarray, inner: str) -> np.ndarray:
-    """Mean over folds of held-out r per target; one RidgeCV, or one grid search over Ridge, for each target."""
-    scores = np.zeros((5, Y.shape[1]))
-    folds = list(KFold(5).split(Y))
-    for number, (train, test) in enumerate(folds):
+def _scikit_ridge(spaces: list[np.ndarray], Y: np.ndarray, inner: str, purge: int) -> tuple[np.ndarray, np.ndarray]:
+    """Held-out predictions and penalties per fold; one RidgeCV, or one grid search over Ridge, for each target."""
+    predictions, alphas = np.zeros(Y.shape), np.zeros((5, Y.shape[1]))
+    borders = [test for _, test in KFold(5).split(Y)]
+    for number, test in enumerate(borders):
+        rows = np.arange(N)
+        train = rows[(rows < test[0] - purge) | (rows > test[-1] + purge)]
         X = _scikit_features(spaces, train)
-        label = np.concatenate([np.full(len(t), k) for k, (_, t) in enumerate(folds) if k != number])
-        for target in range(Y.shape[1]):
-            y = Y[:, target]
+        pairs = [_inner_pair(train, other, purge) for place, other in enumerate(borders) if place != number]
+        for target, y in enumerate(Y.T):
             if inner == "loo":
                 alpha = RidgeCV(ALPHAS, scoring="neg_mean_squared_error").fit(X[train], y[train]).alpha_
             else:
-                errors = [_mean_error(X[train], y[train], PredefinedSplit(label), a) for a in ALPHAS]
-                alpha = ALPHAS[int(np.argmin(errors))]
-            scores[number, target] = pearsonr(Ridge(alpha).fit(X[train], y[train]).predict(X[test]), y[test])[0]
-    return scores.mean(axis=0)
+                alpha = ALPHAS[int(np.argmin([_mean_error(X, y, pairs, one) for one in ALPHAS]))]
+            predictions[test, target] = Ridge(alpha).fit(X[train], y[train]).predict(X[test])
+            alphas[number, target] = alpha
+    return predictions, alphas
 
 
-def _mean_error(X: np.ndarray, y: np.ndarray, split: PredefinedSplit, alpha: float) -> float:
-    return float(
-        np.mean([np.square(y[b] - Ridge(alpha).fit(X[a], y[a]).predict(X[b])).mean() for a, b in split.split()])
-    )
+def _inner_pair(train: np.ndarray, test: np.ndarray, purge: int) -> tuple[np.ndarray, np.ndarray]:
+    return train[(train < test[0] - purge) | (train > test[-1] + purge)], np.intersect1d(train, test)
 
 
-@pytest.mark.parametrize("inner", ["contiguous", "loo"])
-def test_scores_agree_with_scikit_learn(data: tuple[np.ndarray, ...], inner: str) -> None:
+def _mean_error(X: np.ndarray, y: np.ndarray, pairs: list, alpha: float) -> float:
+    return float(np.mean([np.square(y[b] - Ridge(alpha).fit(X[a], y[a]).predict(X[b])).mean() for a, b in pairs]))
+
+
+@pytest.mark.parametrize(("inner", "purge"), [("contiguous", 0), ("contiguous", 2), ("loo", 0)])
+def test_predictions_and_scores_agree_with_scikit_learn(data: tuple[np.ndarray, ...], inner: str, purge: int) -> None:
     present, window, Y = data
-    ours = []
+    Y = zscore(Y)
+    gained = []
     for spaces in ([present], [present, window]):
-        design = design_held_out(spaces, RUNS, inner=inner, **SETTINGS)
-        ours.append(score_held_out(design, Y, ALPHAS, device="cpu")[0])
-    theirs = [_scikit_scores(spaces, Y, inner) for spaces in ([present], [present, window])]
-    np.testing.assert_allclose(ours[0], theirs[0], atol=1e-3)
-    np.testing.assert_allclose(ours[1] - ours[0], theirs[1] - theirs[0], atol=1e-3)
-    assert (ours[1] - ours[0])[6:9].min() > 0.2  # so that the comparison is one of gains
+        design = design_held_out(spaces, RUNS, inner=inner, purge=purge, **SETTINGS)
+        ours = predict_held_out(design, Y, ALPHAS, device="cpu")
+        predictions, alphas = _scikit_ridge(spaces, Y, inner, purge)
+        np.testing.assert_allclose(ours.predictions, predictions, atol=1e-3)
+        # targets of noise alone are predicted by the mean with any large penalty: rounding chooses
+        np.testing.assert_allclose(ours.alpha[:9], np.exp(np.log(alphas).mean(axis=0))[:9], rtol=1e-4)
+        tests = [test for _, test in KFold(5).split(Y)]
+        expected = [np.mean([pearsonr(predictions[t, v], Y[t, v])[0] for t in tests]) for v in range(Y.shape[1])]
+        gained.append(score_held_out(design, Y, ALPHAS, device="cpu")[0])
+        np.testing.assert_allclose(gained[-1], expected, atol=1e-3)
+    assert (gained[1] - gained[0])[6:9].min() > 0.2  # so that the comparison is one of gains
+
+
+def test_an_unknown_way_to_choose_the_penalty_is_refused(data: tuple[np.ndarray, ...]) -> None:
+    with pytest.raises(ValueError, match="inner='random'"):
+        design_held_out(data[0], RUNS, inner="random", **SETTINGS)
 
 
 def test_scores_are_those_of_the_predictions(data: tuple[np.ndarray, ...]) -> None:

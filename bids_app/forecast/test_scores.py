@@ -2,9 +2,8 @@ import numpy as np
 import pytest
 from scipy.signal import lfilter
 
-from bids_app.encoding.brainscore import ridge_held_out
 from bids_app.encoding.haemodynamics import word_sums, zscore
-from bids_app.encoding.held_out import design_held_out
+from bids_app.encoding.held_out import design_held_out, predict_held_out
 from bids_app.encoding.scores import fold_mean_r
 from bids_app.forecast.distance import best_distance
 from bids_app.forecast.scores import forecast_scores
@@ -76,7 +75,8 @@ def test_the_planted_distance_comes_back(scores):
 
 
 def test_base_and_gain_are_brain_scores(story, responses, scores):
-    alone = ridge_held_out(story.present, responses, [N_VOLUMES], **SETTINGS)
+    design = design_held_out(story.present, [N_VOLUMES], **SETTINGS)
+    alone = predict_held_out(design, responses, device="cpu")
     np.testing.assert_allclose(scores.base, fold_mean_r(alone.predictions, responses, alone.folds), atol=1e-5)
     assert scores.base.dtype == scores.gains.dtype == np.float32
     assert scores.gains.shape == (len(DISTANCES), 90)

@@ -7,7 +7,7 @@ import logging
 import numpy as np
 import numpy.typing as npt
 
-from bids_app.encoding.brainscore import noise_ceiling
+from bids_app.encoding.ceiling import noise_ceiling
 from bids_app.encoding.held_out import HeldOutDesign
 from bids_app.encoding.permutation import fdr
 from bids_app.settings import Settings

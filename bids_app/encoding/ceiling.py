@@ -1,4 +1,4 @@
-"""How well a linear map of a model's features predicts the brain, on volumes that it was not fitted to."""
+"""How well a participant can be predicted at all: from the responses of the others."""
 
 from collections.abc import Sequence
 
@@ -9,42 +9,10 @@ from bids_app.encoding.arrays import AnyArray, Doubles, Floats, require_finite, 
 from bids_app.encoding.device import column_batches
 from bids_app.encoding.folds import Fold, contiguous_folds, inner_folds
 from bids_app.encoding.haemodynamics import moments
-from bids_app.encoding.held_out import HeldOut, Inner, design_held_out, predict_held_out
 from bids_app.encoding.ridge import DEFAULT_ALPHAS
 from bids_app.encoding.scores import fold_mean_r
 
-_CEILING_BATCH = 2048
-
-
-def ridge_held_out(
-    X: npt.ArrayLike,
-    Y: npt.ArrayLike,
-    run_lengths: Sequence[int],
-    *,
-    n_components: int | None = 20,
-    delays: Sequence[int] = tuple(range(6)),
-    alphas: Sequence[float] = DEFAULT_ALPHAS,
-    n_folds: int = 5,
-    purge: int = 0,
-    inner: Inner = "contiguous",
-    device: str = "auto",
-    mem_mb: float | None = None,
-) -> HeldOut:
-    """Held-out predictions of Caucheteux et al. (2023): standardise, PCA, delays, standardise, ridge.
-
-    `design_held_out` explains the parameters of the design, `predict_held_out` those of the fit.
-    """
-    design = design_held_out(
-        require_matrix("X", X),
-        run_lengths,
-        n_components=n_components,
-        delays=delays,
-        n_folds=n_folds,
-        purge=purge,
-        inner=inner,
-        device=device,
-    )
-    return predict_held_out(design, Y, alphas, device=device, mem_mb=mem_mb)
+_TARGETS_AT_ONCE = 2048
 
 
 def noise_ceiling(
@@ -57,8 +25,8 @@ def noise_ceiling(
 ) -> Floats:
     """How well the mean of the other participants predicts each target: Pearson r averaged over folds, (n_targets,).
 
-    The same folds and choice of penalty as `ridge_held_out`, with one regressor per target, standardised on the
-    training rows, and no delays. `others` and Y are (n_volumes, n_targets).
+    The same folds and choice of penalty as in `held_out`, with one regressor per target, standardised on the training
+    rows, and no delays. `others` and Y are (n_volumes, n_targets).
     """
     others, Y = require_matrix("others", others), require_matrix("Y", Y, np.shape(others)[0])
     if others.shape != Y.shape:
@@ -68,7 +36,7 @@ def noise_ceiling(
     grid = np.asarray(alphas, dtype=np.float64)
     folds = contiguous_folds(Y.shape[0], n_folds, purge)
     predictions = np.empty(Y.shape, dtype=np.float32)
-    for batch in column_batches(Y.shape[1], _CEILING_BATCH):
+    for batch in column_batches(Y.shape[1], _TARGETS_AT_ONCE):
         x, y = others[:, batch].astype(np.float64), Y[:, batch].astype(np.float64)
         for fold in folds:
             train, test = fold
