@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+# What takes more seconds is run once.
+LONG = 60
 _COLUMNS = ("work", "ours", "peer", "time of peer", "ours / peer", "processor time, ours / peer", "target", "agreement")
 
 
@@ -28,7 +30,12 @@ class Timing:
 
     def __str__(self) -> str:
         """The wall time to three digits, as a table shows it."""
-        return f"{_digits(self.wall)} s"
+        return self.scaled(1)
+
+    def scaled(self, scale: float) -> str:
+        """The wall time of `scale` times the work, and how it was measured where that was not by a median of all."""
+        notes = [f"1/{scale:.4g} of it timed"] * (scale != 1) + ["once"] * (self.runs == 1)
+        return f"{_digits(self.wall * scale)} s" + f" ({', '.join(notes)})" * bool(notes)
 
 
 def take_turns(
@@ -37,25 +44,27 @@ def take_turns(
     """Run every call `runs` times, one after the other in turns, so that all see the same state of the machine.
 
     A first turn that is not counted pays for imports and buffers; leave it out (`warm_up`) where a run takes minutes.
+    A call that has taken more than a minute is not run again.
     """
-    walls: dict[str, list[float]] = {name: [] for name in calls}
-    processors: dict[str, list[float]] = {name: [] for name in calls}
+    seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in calls}
     results: dict[str, Any] = {}
     for turn in range(runs + warm_up):
         for name, call in calls.items():
+            if seconds[name] and seconds[name][-1][0] > LONG:
+                continue
             results.pop(name, None)  # the memory of a result is free before the next is made
             wall, processor = time.perf_counter(), _processor_time()
             results[name] = call()
             _wait_for(device)
-            wall, processor = time.perf_counter() - wall, _processor_time() - processor
+            seconds[name].append((time.perf_counter() - wall, _processor_time() - processor))
+            wall, processor = seconds[name][-1]
             print(f"  turn {turn}: {name} {wall:.3f} s, {processor:.3f} s of processor time", file=sys.stderr)
-            if turn >= warm_up:
-                walls[name].append(wall)
-                processors[name].append(processor)
-    return {
-        name: Timing(float(np.median(walls[name])), float(np.median(processors[name])), runs, results[name])
-        for name in calls
-    }
+    timings = {}
+    for name, times in seconds.items():
+        counted = times[warm_up:] or times
+        wall, processor = np.median(counted, axis=0)
+        timings[name] = Timing(float(wall), float(processor), len(counted), results[name])
+    return timings
 
 
 def median_time(call: Callable[[], Any], runs: int = 5, *, device: str = "cpu", warm_up: bool = True) -> Timing:
@@ -75,10 +84,8 @@ def print_row(
 ) -> None:
     """One row per peer. `scale` is how much more the whole work is than what the peers were timed on."""
     for name, peer in peers.items():
-        wall, processor = peer.wall * scale, peer.processor * scale
-        scaled = f" (1/{scale:.4g} of it timed)" if scale != 1 else ""
-        ratios = _digits(ours.wall / wall), _digits(ours.processor / processor)
-        print_cells([work, str(ours), name, f"{_digits(wall)} s{scaled}", *ratios, target, agreement])
+        ratios = _digits(ours.wall / peer.wall / scale), _digits(ours.processor / peer.processor / scale)
+        print_cells([work, str(ours), name, peer.scaled(scale), *ratios, target, agreement])
 
 
 def print_cells(cells: Sequence[str]) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks import harness
+from benchmarks import harness, ties
 from bids_app.encoding.folds import Fold, contiguous_folds
 from bids_app.encoding.ridge import RidgeCV
 
@@ -15,8 +15,6 @@ Floats = npt.NDArray[np.float32]
 ALPHAS = [float(alpha) for alpha in np.logspace(0, 6, 20)]
 SIZES = ((600, 3_840, 20_000), (2_000, 4_608, 80_000))
 N_TESTED = 200
-# Errors that differ by less than this, as a part of the smallest, are a tie.
-TIE = 1e-5
 
 
 def made_up(n_volumes: int, n_features: int, n_targets: int) -> tuple[Floats, Floats]:
@@ -55,48 +53,21 @@ def himalaya(X: Floats, Y: Floats, folds: list[Fold], device: str) -> Any:
 
 
 def agreement(X: Floats, Y: Floats, mine: RidgeCV, other: Any, folds: list[Fold]) -> str:
-    """Penalties that are the same, how much worse by float64 each one's are elsewhere, and held-out correlations."""
+    """How far the penalties are the same, and the correlations of held-out volumes."""
     from himalaya.backend import get_backend
     from himalaya.scoring import correlation_score
 
     to_numpy = get_backend().to_numpy
     train, test = slice(0, -N_TESTED), slice(-N_TESTED, None)
-    theirs = np.asarray(to_numpy(other.best_alphas_), dtype=np.float64)
-    same = np.isclose(mine.alpha_, theirs, rtol=1e-3)
+    compared = ties.compare((mine.alpha_, to_numpy(other.best_alphas_)), X[train], Y[train], folds, ALPHAS)
     r = [to_numpy(correlation_score(Y[test], to_numpy(model.predict(X[test])))) for model in (mine, other)]
-    text = f"penalties {100 * same.mean():.3f} % the same"
-    apart = np.flatnonzero(~same)
-    if apart.size:
-        some = apart[:2_000]
-        errors = exact_errors(X[train], Y[train][:, some], folds)
-        places = [np.argmin(np.abs(np.log(np.divide.outer(ALPHAS, a[some]))), axis=0) for a in (mine.alpha_, theirs)]
-        excess = [errors[place, np.arange(len(some))] / errors.min(axis=0) - 1 for place in places]
-        tied = 100 * (same.sum() + apart.size * np.mean(np.maximum(*excess) < TIE)) / len(same)
-        text += (
-            f", {tied:.3f} % with ties to {TIE:.0e}; by float64 ours are at most {excess[0].max():.0e} worse than the "
-            f"best, the peer's {excess[1].max():.0e}"
-        )
-    difference = np.abs(r[0] - r[1])
-    return f"{text}; held-out r within {difference[same].max():.1e} where the penalty is the same"
-
-
-def exact_errors(X: Floats, Y: Floats, folds: list[Fold]) -> npt.NDArray[np.float64]:
-    """Mean squared errors (n_alphas, n_targets) in float64, from a decomposition of every training part's kernel."""
-    errors = np.zeros((len(ALPHAS), Y.shape[1]))
-    for train, test in folds:
-        A, B = (X[rows].astype(np.float64) - X[train].mean(axis=0, dtype=np.float64) for rows in (train, test))
-        y, wanted = (Y[rows].astype(np.float64) - Y[train].mean(axis=0, dtype=np.float64) for rows in (train, test))
-        values, vectors = np.linalg.eigh(A @ A.T)
-        projected, basis = vectors.T @ y, B @ A.T @ vectors
-        for row, alpha in enumerate(ALPHAS):
-            errors[row] += np.square(wanted - (basis / (np.maximum(values, 0) + alpha)) @ projected).mean(axis=0)
-    return errors / len(folds)
+    difference = np.abs(r[0] - r[1])[compared.same].max()
+    return f"{ties.describe([compared])}; held-out r within {difference:.1e} where the penalty is the same"
 
 
 def main() -> None:
     """One row per size."""
-    parser = harness.arguments(__doc__)
-    options = parser.parse_args()
+    options = harness.arguments(__doc__).parse_args()
     harness.print_header()
     for n_volumes, n_features, n_targets in [(300, 600, 2_000)] if options.quick else SIZES:
         X, Y = made_up(n_volumes, n_features, n_targets)
