@@ -91,6 +91,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return EXIT_BAD_SETTINGS
     # Read when torch is loaded; threads that spin while they wait cost minutes on a machine that has other work.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    from bids_app.home import keep_caches_in
+
+    keep_caches_in(settings.work / "cache")
     from bids_app.workflow.run import run  # heavy: only when something is to be computed
 
     return run(settings)

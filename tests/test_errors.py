@@ -1,9 +1,11 @@
 """Bad input: one sentence that says what, where and what to do; a non-zero status; nothing lost."""
 
 import shutil
+from pathlib import Path
 
 import pytest
 
+from bids_app.bids.container import CONTAINER_TAG
 from bids_app.bids.outputs import find_maps
 from tests.conftest import run
 
@@ -62,3 +64,31 @@ def test_a_participant_that_fails_leaves_the_others_alone(demo_data, tmp_path):
     assert broken.name in (out / "sub-01.html").read_text()
     assert (out / "sub-02.html").exists()
     assert len(list((out / "logs").glob("crash-*_sub-01.txt"))) == 1
+
+
+@pytest.mark.skipif(not Path("/sys").is_dir(), reason="there is no /sys, where nobody can make a folder")
+def test_an_out_dir_that_cannot_be_written(demo_data):
+    done = run("bids_app", demo_data, "/sys/n2n", "participant")
+    assert done.returncode == 1
+    assert "OUT_DIR /sys/n2n cannot be written by user" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_empty_data_set_in_a_container(monkeypatch, tmp_path):
+    monkeypatch.setenv(CONTAINER_TAG, "neurons2networks:test")
+    (tmp_path / "data").mkdir()
+    done = run("bids_app", tmp_path / "data", tmp_path / "out", "participant", "--skip-bids-validation")
+    assert done.returncode == 1
+    assert f"is the volume mounted (-v FOLDER:{tmp_path / 'data'})?" in done.stderr
+
+
+def test_a_home_that_does_not_exist(monkeypatch, demo_data, tmp_path):
+    for name in ("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "MPLCONFIGDIR", "TEMPLATEFLOW_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", "/dev/null/home")
+    options = ("--config-file", demo_data / "code" / "demo.toml", "--participant-label", "01", "--task-id", "orchard")
+    done = run("bids_app", demo_data, tmp_path, "participant", *options, *QUICK)
+    assert done.returncode == 0, done.stderr
+    assert "/dev/null" not in done.stderr
+    assert (tmp_path / "sub-01.html").is_file()
+    assert (tmp_path / ".work" / "cache" / "matplotlib").is_dir()

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bids_app.bids.container import mount_advice
 from bids_app.bids.derivatives import bids_uri
 from bids_app.bids.entities import is_asked, strip_prefix
 from bids_app.bids.errors import DatasetError
@@ -195,12 +196,19 @@ def open_dataset(
     from the data set's own code/scan_exclude.json. `database_dir` keeps the index between runs. Raises DatasetError
     when there is no BOLD or the choice is open.
     """
-    if not bids_dir.is_dir():
-        raise DatasetError(f"BIDS_DIR {bids_dir} is no folder: check the path.")
+    require_content(bids_dir)
     own_list = bids_dir / OWN_LIST
     chosen_list = own_list if exclude_scans is None and own_list.is_file() else exclude_scans
     scans = () if chosen_list is None else read_exclusions(chosen_list)
     return Dataset(bids_dir, choose_derivatives(bids_dir, derivatives), scans, database_dir)
+
+
+def require_content(bids_dir: Path) -> None:
+    """Raise DatasetError when BIDS_DIR is no folder or an empty one, as a volume that was not mounted is."""
+    if not bids_dir.is_dir():
+        raise DatasetError(f"BIDS_DIR {bids_dir} is no folder: {mount_advice(bids_dir, 'check the path.')}")
+    if not any(bids_dir.iterdir()):
+        raise DatasetError(f"BIDS_DIR {bids_dir} is empty: {mount_advice(bids_dir, 'check the path.')}")
 
 
 def _is_asked(candidate: Candidate, key: str, asked: Sequence[str] | None) -> bool:

@@ -1,19 +1,17 @@
 """What OUT_DIR says about itself: dataset_description.json, .bidsignore, README.md."""
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
 from bids_app import __version__
 from bids_app.bids.atomic import write_text
+from bids_app.bids.container import container
 from bids_app.bids.derivatives import write_json
 from bids_app.bids.errors import DatasetError
 
 PIPELINE = "neurons2networks"
 BIDS_VERSION = "1.10.0"
-# Set inside the container image, to the tag of the image.
-CONTAINER_TAG = "N2N_CONTAINER_TAG"
 
 # Only what the validator does not know by itself.
 IGNORED = ("*_statmap.*", "*_networks.*", "*_loadings.*", "*.html", "figures", "group", "atlases")
@@ -38,15 +36,6 @@ Names follow BIDS-Derivatives. In the names of maps, `desc` says what was comput
 `.json` beside each file holds its sources, settings, units and software versions. Where a map has no value it holds
 NaN (`n/a` in tables).
 """
-
-
-def container() -> dict[str, str] | None:
-    """Type and tag of the container that this runs in, as its environment says; None outside one."""
-    tag = os.environ.get(CONTAINER_TAG)
-    if not tag:
-        return None
-    inside_apptainer = bool({"APPTAINER_CONTAINER", "SINGULARITY_CONTAINER"} & set(os.environ))
-    return {"Type": "apptainer" if inside_apptainer else "docker", "Tag": tag}
 
 
 def read_description(folder: Path) -> dict[str, object]:

@@ -4,6 +4,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from bids_app.bids.container import mount_advice
 from bids_app.bids.entities import parse_name
 from bids_app.bids.errors import DatasetError
 from bids_app.bids.runs import is_bold
@@ -31,7 +32,8 @@ def _named(derivatives: Sequence[str | Path]) -> dict[str, Path]:
         folder = Path(path if equals else name)
         label = "".join(filter(str.isalnum, name if equals else folder.absolute().name)) or "derivative"
         if not folder.is_dir():
-            raise DatasetError(f"The derivative {folder} is no folder: check the path given with -d.")
+            advice = mount_advice(folder, "check the path given with -d.")
+            raise DatasetError(f"The derivative {folder} is no folder: {advice}")
         if label in chosen or label == "raw":
             raise DatasetError(f"The derivative {folder} needs another name than {label}: give it as -d NAME={folder}.")
         chosen[label] = folder

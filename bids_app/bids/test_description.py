@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 from bids_app.bids import derivatives
-from bids_app.bids.description import CONTAINER_TAG, write_dataset_description
+from bids_app.bids.container import CONTAINER_TAG
+from bids_app.bids.description import write_dataset_description
 from bids_app.bids.errors import DatasetError
 from bids_app.bids.geometry import Geometry, ParcelGeometry, SurfaceGeometry, VolumeGeometry
 

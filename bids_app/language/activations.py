@@ -12,6 +12,7 @@ from uuid import uuid4
 import numpy as np
 import numpy.typing as npt
 
+from bids_app.disk import new_array
 from bids_app.language.models import LanguageModel
 from bids_app.language.neurons import NEURON_KINDS
 from bids_app.language.reading import SUBTOKENS, Reader
@@ -135,7 +136,7 @@ def _write_layers(reader: Reader, windows: list[Window], chunk_tokens: int | Non
     units = reader.units()
     tokens = reader.tokens
     arrays = [
-        np.lib.format.open_memmap(folder / _layer_file(layer), "w+", np.dtype(np.float32), (tokens.n_words, n_units))
+        new_array(folder / _layer_file(layer), np.float32, (tokens.n_words, n_units))
         for layer, n_units in enumerate(units)
     ]
     limit = chunk_tokens or min(_MAX_CHUNK_TOKENS, _CHUNK_VALUES // sum(units))

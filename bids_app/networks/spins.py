@@ -1,14 +1,15 @@
 """Is an overlap with a network larger than by chance? Networks are rotated on the cortex, or regions relabelled."""
 
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bids_app.disk import new_array
 from bids_app.networks.overlap import dice_of_counts
 from bids_app.networks.sphere import NearestVertex, unit_sphere
 from bids_app.networks.surfaces import N_VERTICES
@@ -65,8 +66,8 @@ class Spins:
         path = folder / f"spins-{_checked(n_spins)}_seed-{seed}.npy"
         if not path.is_file():
             folder.mkdir(parents=True, exist_ok=True)
-            unfinished = path.with_name(f".{path.stem}.{os.getpid()}.npy")
-            stored = np.lib.format.open_memmap(unfinished, "w+", np.int16, (2, n_spins, N_VERTICES))
+            unfinished = path.with_name(f".{path.stem}.{uuid4().hex}.npy")
+            stored = new_array(unfinished, np.int16, (2, n_spins, N_VERTICES))
             _draw(stored, seed)
             stored.flush()
             unfinished.replace(path)
@@ -74,7 +75,7 @@ class Spins:
 
     def save(self, path: Path) -> None:
         """Write an .npy file of shape (2, n_spins, 10242); it appears complete or not at all."""
-        unfinished = path.with_name(f".{path.stem}.{os.getpid()}.npy")
+        unfinished = path.with_name(f".{path.stem}.{uuid4().hex}.npy")
         np.save(unfinished, np.stack([self.left, self.right]))
         unfinished.replace(path)
 

@@ -21,6 +21,7 @@ from bids_app.bids.derivatives import (
     write_sidecar,
     write_table,
 )
+from bids_app.disk import new_array
 from bids_app.encoding.dictionary import DictionaryLearning, reconstruction_r2, time_courses
 from bids_app.encoding.haemodynamics import zscore
 from bids_app.networks.subgroups import members
@@ -129,7 +130,7 @@ def _learn(
     source = model.activations(stories[stems[0]], settings.neurons, "mean")
     shape = (int(borders[-1]), sum(source.units))
     log.info("%s: dictionary of %d atoms from %d volumes × %d neurons", model.label, n_atoms, *shape)
-    X = np.lib.format.open_memmap(draft / "responses.npy", mode="w+", dtype=np.float32, shape=shape)
+    X = new_array(draft / "responses.npy", np.float32, shape)
     for i, stem in enumerate(stems):
         story = stories[stem]
         neuron_matrix(model, settings.neurons, story.canonical, stories, out=X[borders[i] : borders[i + 1]])

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bids_app.settings import Settings
+from bids_app.workflow.places import full_disk
 
 log = logging.getLogger("neurons2networks")
 MEGABYTE = 2**20
@@ -79,7 +80,7 @@ def _run_one(job: Job, settings: Settings) -> Failure | None:
         job.function(settings, job.name)
     except Exception as error:  # the boundary between jobs: whatever went wrong must not stop the others
         log.debug("%s failed", job.name, exc_info=True)
-        reason = str(error) or type(error).__name__
+        reason = full_disk(error, settings) or str(error) or type(error).__name__
         if not isinstance(error, ValueError | OSError):
             reason = f"{type(error).__name__}: {reason}"
         return Failure(job.name, reason, traceback.format_exc())

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-import os
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from uuid import uuid4
 
 from bids_app.bids.atomic import write_text
 from bids_app.settings import Settings, to_toml
@@ -55,4 +55,5 @@ def forget_crashes(out_dir: Path, name: str) -> None:
 
 
 def _stamp() -> str:
-    return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{os.getpid()}"
+    # not the process id: every container counts its own from 1
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid4().hex[:8]}"

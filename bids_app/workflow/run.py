@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from bids_app.bids.description import write_dataset_description
 from bids_app.settings import Settings
 from bids_app.workflow.engine import Failure, Job, run_jobs
+from bids_app.workflow.places import check_places, full_disk
 from bids_app.workflow.records import (
     crash_reasons,
     forget_crashes,
@@ -27,10 +28,11 @@ def run(settings: Settings) -> int:
     """Do what the settings ask for; returns the exit status. Errors of the user end in one sentence."""
     start_log(settings)
     try:
+        check_places(settings)
         failures = LEVELS[settings.level](settings)
     except (ValueError, OSError, RuntimeError) as error:
         log.debug("", exc_info=True)
-        log.error("%s", error)
+        log.error("%s", full_disk(error, settings) or error)
         return EXIT_FAILED
     for failure in failures:
         log.error("%s failed: %s", failure.name, failure.reason)

@@ -1,0 +1,59 @@
+"""The folders that a run writes into: whether it can, and what went wrong when it could not."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import tempfile
+from pathlib import Path
+
+from bids_app.bids.container import container, goes_with_container, mount_advice
+from bids_app.disk import DiskError, existing, is_full, no_space
+from bids_app.settings import Settings
+
+log = logging.getLogger("neurons2networks")
+
+
+def check_places(settings: Settings) -> None:
+    """Raise DiskError, with one sentence, when OUT_DIR or the work directory cannot be written.
+
+    Warns when OUT_DIR lies in the container itself.
+    """
+    require_writable("OUT_DIR", settings.out_dir)
+    require_writable("The work directory", settings.work)
+    if goes_with_container(settings.out_dir):
+        advice = mount_advice(settings.out_dir, "")
+        log.warning("OUT_DIR %s lies in the container, and goes when it goes: %s", settings.out_dir, advice)
+
+
+def require_writable(name: str, folder: Path) -> None:
+    """Raise DiskError when a folder, or the one in which it is to be made, cannot be written."""
+    there = existing(folder)
+    if not there.is_dir():
+        raise DiskError(f"{name} {folder} cannot be made, because {there} is no folder: give another path")
+    try:
+        with tempfile.TemporaryFile(dir=there):  # really tried: rights alone do not tell of read-only or full disks
+            pass
+    except OSError as error:
+        raise DiskError(_refusal(name, folder, there, error)) from None
+
+
+def full_disk(error: BaseException, settings: Settings) -> str | None:
+    """What to say of an error that came from a full disk, None for another: what is free where this run writes."""
+    folders = dict.fromkeys(existing(folder) for folder in (settings.out_dir, settings.work))
+    return no_space(*folders) if is_full(error, *folders) else None
+
+
+def _refusal(name: str, folder: Path, there: Path, error: OSError) -> str:
+    if error.errno == errno.EROFS:
+        otherwise = "give a folder on another disk"
+        return f"{name} {folder} cannot be written, its disk is mounted read-only: {mount_advice(folder, otherwise)}"
+    if is_full(error):
+        return f"{name} {folder}: {no_space(there)}"
+    about = there.stat()
+    rights = f"{there} belongs to user {about.st_uid} with the rights {about.st_mode & 0o777:o}"
+    advice = "give a folder of your own, or change its rights"
+    if (image := container()) is not None and image["Type"] == "docker":
+        advice += ', or start the container as its owner with -u "$(id -u):$(id -g)"'
+    return f"{name} {folder} cannot be written by user {os.getuid()} ({rights}): {advice}"
