@@ -1,4 +1,4 @@
-"""Run scripts (all when none is named) and put the tables they print into docs/benchmarks.md."""
+"""Run scripts (all when none is named) and put the tables they print into the pages of docs/."""
 
 import argparse
 import re
@@ -6,17 +6,19 @@ import subprocess
 import sys
 from pathlib import Path
 
-SCRIPTS = (
-    "dictionary",
-    "ridge",
-    "forecast",
-    "lasso",
-    "features",
-    "start_up",
-    "participant",
-    "growth",
-)
-_PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
+# The page of each script.
+SCRIPTS = {
+    "dictionary": "benchmarks.md",
+    "ridge": "benchmarks.md",
+    "forecast": "benchmarks.md",
+    "lasso": "benchmarks.md",
+    "features": "benchmarks.md",
+    "start_up": "benchmarks.md",
+    "participant": "benchmarks.md",
+    "growth": "benchmarks.md",
+    "sizes": "memory-and-time.md",
+}
+_ROOT = Path(__file__).parents[1]
 
 
 def main() -> None:
@@ -29,17 +31,18 @@ def main() -> None:
         parser.error(f"no such script: {', '.join(unknown)}; choose out of {', '.join(SCRIPTS)}")
     for script in known.scripts or SCRIPTS:
         command = [sys.executable, "-m", f"benchmarks.{script}", *options]
-        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, cwd=_PAGE.parents[1])
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, cwd=_ROOT)
         print(done.stdout, flush=True)
         if "--quick" not in options:
-            _PAGE.write_text(with_section(_PAGE.read_text(), script, done.stdout))
+            page = _ROOT / "docs" / SCRIPTS[script]
+            page.write_text(with_section(page.read_text(), script, done.stdout))
 
 
 def with_section(page: str, script: str, table: str) -> str:
     """The page with the text between the marks of a script replaced; ValueError where it has none."""
     start, end = f"<!-- {script} -->", f"<!-- end of {script} -->"
     if start not in page or end not in page:
-        raise ValueError(f"{_PAGE} has no place for the table of {script}: put {start} and {end} into it.")
+        raise ValueError(f"There is no place for the table of {script}: put {start} and {end} into it.")
     return re.sub(
         re.escape(start) + ".*?" + re.escape(end), lambda _: f"{start}\n{table.strip()}\n{end}", page, flags=re.DOTALL
     )
