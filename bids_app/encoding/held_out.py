@@ -13,8 +13,8 @@ import torch
 
 from bids_app.encoding.arrays import AnyArray, Floats, require_finite, require_matrix
 from bids_app.encoding.device import map_batches, resolve_device
-from bids_app.encoding.features import DelayedComponents
-from bids_app.encoding.folds import Fold, contiguous_folds, inner_folds
+from bids_app.encoding.folds import Fold, inner_folds
+from bids_app.encoding.recipe import PUBLISHED, Recipe
 from bids_app.encoding.ridge import DEFAULT_ALPHAS, centred_responses, penalties
 from bids_app.encoding.ridge_selection import choose, penalty_errors
 from bids_app.encoding.ridge_solver import Design, Eigen, Factors, filtered_projections, ridge_batches, rows_of
@@ -101,24 +101,19 @@ def _fold_from(arrays: Mapping[str, AnyArray], prefix: str) -> FoldDesign:
 def design_held_out(
     X: AnyArray | Sequence[AnyArray],
     run_lengths: Sequence[int],
+    recipe: Recipe = PUBLISHED,
     *,
-    n_components: int | None = 20,
-    delays: Sequence[int] = tuple(range(6)),
-    n_folds: int = 5,
-    purge: int = 0,
     inner: Inner = "contiguous",
-    wrap: bool = False,
     device: str = "auto",
 ) -> HeldOutDesign:
-    """Standardise, PCA, delays, standardise (Caucheteux et al. 2023), and decompose every training part.
+    """Make the features of every fold, and decompose every part of them that is trained on.
 
     Parameters
     ----------
     X : array of shape (n_volumes, n_features), word vectors summed per volume, the runs one after the other; or a list
         of such arrays, feature spaces that are each reduced to their own components and then laid side by side
     run_lengths : volumes of each run
-    n_components, delays, wrap : see `DelayedComponents`, which is fitted on each fold's training rows
-    n_folds, purge : contiguous folds over all volumes
+    recipe : how features and folds are made
     inner : how a penalty is chosen inside the training rows: "contiguous", the other folds are the inner test parts,
         or "loo", leave-one-out as published
     """
@@ -128,15 +123,10 @@ def design_held_out(
     for space in spaces:
         require_finite("X", space)
     where = resolve_device(device)
-    folds = contiguous_folds(len(spaces[0]), n_folds, purge)
+    folds = recipe.folds(len(spaces[0]))
     designs = []
     for fold in folds:
-        parts = [
-            DelayedComponents(n_components, delays, wrap=wrap).fit(space, run_lengths, fold[0]) for space in spaces
-        ]
-        features = np.concatenate(
-            [part.transform(space, run_lengths) for part, space in zip(parts, spaces, strict=True)], axis=1
-        )
+        features = np.concatenate([recipe.features(space, run_lengths, fold[0]) for space in spaces], axis=1)
         design = Design(features, where)
         trained = [fold[0], *(train for train, _ in _inner_pairs(fold, folds, inner))]
         whole, *others = [design.decompose(train) for train in trained]

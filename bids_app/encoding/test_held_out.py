@@ -1,5 +1,7 @@
 """Brain score and forecast score against a computation written with scikit-learn alone."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.stats import pearsonr
@@ -10,12 +12,13 @@ from sklearn.preprocessing import StandardScaler
 
 from bids_app.encoding.haemodynamics import zscore
 from bids_app.encoding.held_out import HeldOutDesign, design_held_out, predict_held_out, score_held_out
+from bids_app.encoding.recipe import Recipe
 from bids_app.encoding.scores import fold_mean_r
 
 RUNS = [90, 110]
 N = sum(RUNS)
 ALPHAS = np.logspace(-1, 8, 10)
-SETTINGS = {"n_components": 4, "delays": range(3), "n_folds": 5, "device": "cpu"}
+RECIPE = Recipe(n_components=4, delays=(0, 1, 2))
 
 
 def _stimulus(seed: int, n_features: int) -> np.ndarray:
@@ -88,7 +91,7 @@ def test_predictions_and_scores_agree_with_scikit_learn(data: tuple[np.ndarray, 
     Y = zscore(Y)
     gained = []
     for spaces in ([present], [present, window]):
-        design = design_held_out(spaces, RUNS, inner=inner, purge=purge, **SETTINGS)
+        design = design_held_out(spaces, RUNS, replace(RECIPE, purge=purge), inner=inner, device="cpu")
         ours = predict_held_out(design, Y, ALPHAS, device="cpu")
         predictions, alphas = _scikit_ridge(spaces, Y, inner, purge)
         np.testing.assert_allclose(ours.predictions, predictions, atol=1e-3)
@@ -103,13 +106,13 @@ def test_predictions_and_scores_agree_with_scikit_learn(data: tuple[np.ndarray, 
 
 def test_an_unknown_way_to_choose_the_penalty_is_refused(data: tuple[np.ndarray, ...]) -> None:
     with pytest.raises(ValueError, match="inner='random'"):
-        design_held_out(data[0], RUNS, inner="random", **SETTINGS)
+        design_held_out(data[0], RUNS, inner="random")
 
 
 def test_scores_are_those_of_the_predictions(data: tuple[np.ndarray, ...]) -> None:
     present, window, Y = data
     Y = zscore(Y)  # beside a large mean, predictions are rounded
-    design = design_held_out([present, window], RUNS, purge=2, **SETTINGS)
+    design = design_held_out([present, window], RUNS, replace(RECIPE, purge=2), device="cpu")
     held_out = predict_held_out(design, Y, ALPHAS, device="cpu")
     r, alpha = score_held_out(design, Y, ALPHAS, device="cpu", mem_mb=0.02)
     np.testing.assert_allclose(r, fold_mean_r(held_out.predictions, Y, held_out.folds), atol=1e-4)
@@ -122,7 +125,9 @@ def test_a_stored_design_gives_the_same_bits(
     data: tuple[np.ndarray, ...], tmp_path, inner: str, n_components: int | None
 ) -> None:
     present, window, Y = data
-    design = design_held_out([present, window], RUNS, inner=inner, **{**SETTINGS, "n_components": n_components})
+    design = design_held_out(
+        [present, window], RUNS, replace(RECIPE, n_components=n_components), inner=inner, device="cpu"
+    )
     np.savez(tmp_path / "design.npz", **design.to_arrays())
     with np.load(tmp_path / "design.npz") as content:
         stored = HeldOutDesign.from_arrays(content)
@@ -133,7 +138,7 @@ def test_a_stored_design_gives_the_same_bits(
 
 def test_nothing_of_a_test_part_reaches_its_predictions(data: tuple[np.ndarray, ...]) -> None:
     present, _, Y = data
-    design = design_held_out(present, RUNS, **SETTINGS)
+    design = design_held_out(present, RUNS, RECIPE, device="cpu")
     test = design.pairs[2][1]
     changed = Y.copy()
     changed[test] = 100 * np.random.default_rng(0).standard_normal((len(test), Y.shape[1]))
@@ -144,4 +149,4 @@ def test_nothing_of_a_test_part_reaches_its_predictions(data: tuple[np.ndarray, 
 def test_responses_of_another_length_are_refused(data: tuple[np.ndarray, ...]) -> None:
     present, _, Y = data
     with pytest.raises(ValueError, match="200"):
-        score_held_out(design_held_out(present, RUNS, **SETTINGS), Y[:-1], ALPHAS, device="cpu")
+        score_held_out(design_held_out(present, RUNS, RECIPE, device="cpu"), Y[:-1], ALPHAS, device="cpu")

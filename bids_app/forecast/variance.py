@@ -22,9 +22,9 @@ from himalaya.kernel_ridge import (
 
 from bids_app.encoding.arrays import AnyArray, Doubles, Floats, require_finite, require_matrix
 from bids_app.encoding.device import column_batches, resolve_device, targets_per_batch
-from bids_app.encoding.features import DelayedComponents
-from bids_app.encoding.folds import Fold, contiguous_folds, inner_folds
+from bids_app.encoding.folds import Fold, inner_folds
 from bids_app.encoding.haemodynamics import zscore
+from bids_app.encoding.recipe import PUBLISHED, Recipe
 from bids_app.encoding.ridge import DEFAULT_ALPHAS, penalties
 
 # Random mixtures lean to few spaces but do not repeat the mixtures of some alike.
@@ -46,14 +46,10 @@ def unique_variance(
     spaces: Mapping[str, npt.ArrayLike],
     Y: npt.ArrayLike,
     run_lengths: Sequence[int],
+    recipe: Recipe = PUBLISHED,
     *,
-    n_components: int | None = 20,
-    delays: Sequence[int] = tuple(range(6)),
-    n_folds: int = 5,
-    purge: int = 0,
     alphas: Sequence[float] = DEFAULT_ALPHAS,
     n_candidates: int = 20,
-    wrap: bool = False,
     seed: int = 0,
     device: str = "auto",
     mem_mb: float | None = None,
@@ -68,8 +64,8 @@ def unique_variance(
     spaces : by name, arrays of shape (n_volumes, n_features), word vectors summed per volume
     Y : array of shape (n_volumes, V), finite
     run_lengths : volumes of each run
-    n_components, delays, wrap : see `DelayedComponents`, which is fitted to each space on each fold's training rows
-    n_folds, purge : contiguous folds over all volumes; the others are the inner folds that choose mixture and penalty
+    recipe : how the features of each space are made, and the folds; inside a fold's training rows the other folds
+        choose mixture and penalty
     alphas : penalties to choose from, of the mixed kernel Σ weight · XXᵀ
     n_candidates : mixtures to choose from, the same for all targets; see `candidate_mixtures`. The model without a
         space has the same ones restricted to the others
@@ -82,27 +78,29 @@ def unique_variance(
     arrays = [require_matrix(f"The space {name!r}", space, len(Y)) for name, space in spaces.items()]
     where = resolve_device(device)
     grid = penalties(alphas, torch.device("cpu")).numpy()
-    mixtures = candidate_mixtures(len(arrays), n_candidates, seed)
-    models = [list(range(len(arrays)))]
-    models += [[space for space in models[0] if space != left_out] for left_out in models[0]]
+    models = _leaving_each_out(candidate_mixtures(len(arrays), n_candidates, seed))
     errors, whole = np.zeros((len(models), Y.shape[1])), np.zeros(Y.shape[1])
-    folds = contiguous_folds(len(Y), n_folds, purge)
+    folds = recipe.folds(len(Y))
     for fold in folds:
-        features = [
-            DelayedComponents(n_components, delays, wrap).fit(X, run_lengths, fold[0]).transform(X, run_lengths)
-            for X in arrays
-        ]
-        search = _Search(fold, inner_folds(fold, folds), _kernels(features), grid, where, mem_mb)
+        kernels = _kernels([recipe.features(X, run_lengths, fold[0]) for X in arrays])
+        search = _Search(fold, inner_folds(fold, folds), kernels, grid, where, mem_mb)
         for batch in search.batches(Y.shape[1]):
             # on one scale: the search ignores improvements below a fixed size
             responses = zscore(Y[:, batch])
             whole[batch] = np.square(responses, dtype=np.float64).sum(axis=0)
-            for model, kept in enumerate(models):
-                errors[model, batch] += search.squared_errors(responses, kept, restricted(mixtures, kept))
+            for number, (kept, mixtures) in enumerate(models):
+                errors[number, batch] += search.squared_errors(responses, kept, mixtures)
     # a constant target is zero after standardisation
     total, *without = np.where(whole > 0, 1 - errors / np.where(whole > 0, whole, 1), 0.0)
     unique = {name: (total - part).astype(np.float32) for name, part in zip(spaces, without, strict=True)}
     return Variance(total.astype(np.float32), unique)
+
+
+def _leaving_each_out(mixtures: Doubles) -> list[tuple[list[int], Doubles]]:
+    """The spaces of each model, all and then all but one, with its mixtures of them."""
+    everything = list(range(mixtures.shape[1]))
+    chosen = [everything, *([space for space in everything if space != left_out] for left_out in everything)]
+    return [(kept, restricted(mixtures, kept)) for kept in chosen]
 
 
 def candidate_mixtures(n_spaces: int, n_candidates: int, seed: int) -> Doubles:

@@ -5,9 +5,8 @@ A design depends on the stories and on when their words fell into the volumes, n
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
@@ -16,14 +15,14 @@ import numpy as np
 import numpy.typing as npt
 
 from bids_app.encoding.haemodynamics import word_sums
-from bids_app.encoding.held_out import HeldOutDesign, design_held_out
+from bids_app.encoding.held_out import HeldOutDesign, Inner, design_held_out
+from bids_app.encoding.recipe import Recipe
 from bids_app.forecast.windows import check_distances, offsets_of, random_rows, shift_words
 from bids_app.settings import Settings
 from bids_app.workflow.models import ModelRun
 from bids_app.workflow.shared import computed_once, key_of
 from bids_app.workflow.stories import Listening, Story, segments_of, timed_words
 
-log = logging.getLogger("neurons2networks")
 Floats = npt.NDArray[np.float32]
 Reorder = Callable[[Floats, list[slice]], Floats]
 N_RANDOM = 3  # windows of random words: draws of the control
@@ -49,6 +48,12 @@ class Designs:
         """Timed words per kept volume."""
         n_words = sum(len(rows) for one in self.listenings for _, rows, _, _ in timed_words(one, self.stories))
         return n_words / sum(self.run_lengths)
+
+    @cached_property
+    def recipe(self) -> Recipe:
+        """How features and folds are made of the word vectors."""
+        s = self.settings
+        return Recipe(s.pca or None, tuple(range(s.delays)), n_folds=s.folds, purge=s.purge, wrap=s.wrap)
 
     @property
     def run_lengths(self) -> tuple[int, ...]:
@@ -131,18 +136,8 @@ class Designs:
             return HeldOutDesign.from_arrays(arrays)
 
     def _make(self, draft: Path, spaces: list[Floats]) -> None:
-        settings = self.settings
-        design = design_held_out(
-            spaces,
-            self.run_lengths,
-            n_components=settings.pca or None,
-            delays=range(settings.delays),
-            n_folds=settings.folds,
-            purge=settings.purge,
-            inner="loo" if settings.inner_folds == "leave-one-out" else "contiguous",
-            wrap=settings.wrap,
-            device=settings.device,
-        )
+        inner: Inner = "loo" if self.settings.inner_folds == "leave-one-out" else "contiguous"
+        design = design_held_out(spaces, self.run_lengths, self.recipe, inner=inner, device=self.settings.device)
         with draft.open("wb") as file:
             np.savez(file, allow_pickle=False, **design.to_arrays())
 
@@ -153,9 +148,13 @@ class Designs:
     @cached_property
     def _identity(self) -> dict[str, Any]:
         """All that a design depends on beside the layer and the window."""
-        names = ("pca", "delays", "folds", "purge", "inner_folds", "word_volume", "wrap")
-        heard = [self._heard(one) for one in self.listenings]
-        return {"model": self.model.identity(), "heard": heard} | {n: getattr(self.settings, n) for n in names}
+        return {
+            "model": self.model.identity(),
+            "heard": [self._heard(one) for one in self.listenings],
+            "recipe": asdict(self.recipe),
+            "inner folds": self.settings.inner_folds,
+            "word volume": self.settings.word_volume,
+        }
 
     def _heard(self, listening: Listening) -> dict[str, Any]:
         """Words and volumes of a run, counted from its first kept volume."""

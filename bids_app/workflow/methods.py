@@ -150,7 +150,8 @@ def _variance(s: Settings) -> str:
     return (
         f"Unique variance of the present word, the window {ahead} words ahead and that {ahead} words behind: the "
         "difference of held-out R² between banded ridge regressions with all three feature spaces and without one of "
-        f"them ({s.banded_candidates} candidate weightings of the spaces, chosen per voxel inside the training folds)."
+        f"them ({s.banded_candidates} candidate weightings of the spaces, chosen per voxel by contiguous folds inside the "
+        "training folds)."
     )
 
 

@@ -1,0 +1,41 @@
+"""How word vectors per volume become the features of a held-out fit, and the volumes its folds."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy.typing as npt
+
+from bids_app.encoding.arrays import Floats, Ints
+from bids_app.encoding.features import DelayedComponents
+from bids_app.encoding.folds import Fold, contiguous_folds
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Standardise, principal components, delays, standardise; contiguous folds over all volumes.
+
+    The defaults are those of Caucheteux et al. (2023).
+
+    Attributes
+    ----------
+    n_components, delays, wrap : see `DelayedComponents`
+    n_folds, purge : see `contiguous_folds`
+    """
+
+    n_components: int | None = 20
+    delays: tuple[int, ...] = tuple(range(6))
+    n_folds: int = 5
+    purge: int = 0
+    wrap: bool = False
+
+    def folds(self, n_volumes: int) -> list[Fold]:
+        """Training and test rows of each fold."""
+        return contiguous_folds(n_volumes, self.n_folds, self.purge)
+
+    def features(self, X: npt.ArrayLike, run_lengths: Sequence[int], train: Ints) -> Floats:
+        """Features of all rows of X, fitted on the rows `train` alone, (n_volumes, n_components * n_delays)."""
+        parts = DelayedComponents(self.n_components, self.delays, wrap=self.wrap)
+        return parts.fit(X, run_lengths, train).transform(X, run_lengths)
+
+
+PUBLISHED = Recipe()
