@@ -147,7 +147,6 @@ class _Part:
     predicted: torch.Tensor
     actual: torch.Tensor
     mean: AnyArray
-    alpha: torch.Tensor
 
 
 def _fit(
@@ -157,23 +156,29 @@ def _fit(
     device: str,
     mem_mb: float | None,
     take: Callable[[_Part], None],
-) -> None:
-    """Fit every fold of every batch, batches side by side, and hand each fit to `take`."""
+) -> Floats:
+    """Fit every fold of every batch, batches side by side, and hand each fit to `take`.
+
+    Returns the geometric mean over folds of the penalty, (n_targets,).
+    """
     where = resolve_device(device)
     grid = penalties(alphas, where)
     factors = [_factors(one, design, where) for one in design.folds]
     rank = max(len(whole.eigenvalues) for whole, _ in factors)
     fits = [(whole, penalty_errors(selection, grid, Y.shape[1])) for whole, selection in factors]
+    log_alpha = np.zeros(Y.shape[1])
 
     def fit(batch: slice) -> None:
         centred, mean = centred_responses(Y[:, batch], where)
         for one, (whole, errors) in zip(design.folds, fits, strict=True):
             alpha = choose(errors(centred), grid)
             predicted = whole.basis @ filtered_projections(whole, alpha, centred)
-            take(_Part(one.fold, batch, predicted, rows_of(centred, whole.test), mean, alpha))
+            log_alpha[batch] += np.log(alpha.cpu().numpy()) / len(fits)
+            take(_Part(one.fold, batch, predicted, rows_of(centred, whole.test), mean))
 
     for _ in map_batches(fit, ridge_batches(len(Y), rank, Y.shape[1], where, mem_mb), where):
         pass
+    return np.exp(log_alpha).astype(np.float32)
 
 
 def _factors(one: FoldDesign, design: HeldOutDesign, device: torch.device) -> tuple[Factors, Factors | list[Factors]]:
@@ -208,14 +213,12 @@ def predict_held_out(
     """
     Y = _checked(design, Y)
     predictions = np.empty(Y.shape, dtype=np.float32)
-    log_alpha = np.zeros(Y.shape[1])
 
     def take(part: _Part) -> None:
         predictions[part.fold[1], part.batch] = part.predicted.cpu().numpy() + part.mean
-        log_alpha[part.batch] += np.log(part.alpha.cpu().numpy()) / len(design.folds)
 
-    _fit(design, Y, alphas, device, mem_mb, take)
-    return HeldOut(predictions, np.exp(log_alpha).astype(np.float32), design.pairs)
+    alpha = _fit(design, Y, alphas, device, mem_mb, take)
+    return HeldOut(predictions, alpha, design.pairs)
 
 
 def score_held_out(
@@ -231,11 +234,10 @@ def score_held_out(
     The same numbers as `fold_mean_r` of `predict_held_out`, without keeping the predictions.
     """
     Y = _checked(design, Y)
-    r, log_alpha = np.zeros(Y.shape[1]), np.zeros(Y.shape[1])
+    r = np.zeros(Y.shape[1])
 
     def take(part: _Part) -> None:
         r[part.batch] += column_correlations(part.predicted, part.actual).cpu().numpy() / len(design.folds)
-        log_alpha[part.batch] += np.log(part.alpha.cpu().numpy()) / len(design.folds)
 
-    _fit(design, Y, alphas, device, mem_mb, take)
-    return r.astype(np.float32), np.exp(log_alpha).astype(np.float32)
+    alpha = _fit(design, Y, alphas, device, mem_mb, take)
+    return r.astype(np.float32), alpha
