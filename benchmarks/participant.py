@@ -5,6 +5,7 @@ import importlib
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import harness
 from bids_app.bids.recording import read_recording
-from bids_app.demo.generate import generate
+from bids_app.demo.generate import DEFAULTS, generate
 from bids_app.settings import Settings
 from bids_app.settings_input import make_settings
 from bids_app.workflow.run import run
@@ -89,7 +90,7 @@ def main() -> None:
     runs = 1 if options.quick else options.runs
     with tempfile.TemporaryDirectory() as folder:
         data, place = Path(folder, "data"), iter(range(1000))
-        generate(data, participants=1, spaces=("fsaverage5",))
+        generate(data, replace(DEFAULTS, participants=1, spaces=("fsaverage5",)))
 
         def settings() -> Settings:
             return settings_of(data, Path(folder, f"out{next(place)}"), options.device)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from bids_app import __version__
@@ -50,19 +51,20 @@ def _add_evaluate(commands: argparse._SubParsersAction[argparse.ArgumentParser])
 def _demo(arguments: argparse.Namespace) -> None:
     from transformers.utils.logging import disable_progress_bar
 
-    from bids_app.demo.forecast import generate_forecast
-    from bids_app.demo.generate import generate
+    from bids_app.demo import forecast, generate
 
     disable_progress_bar()
-    options = vars(arguments)
-    optional = ("stories", "snr", "ahead", "model", "annotations", "atlas")
-    given = {key: options[key] for key in optional if options[key] is not None}
+    names = ("participants", "stories", "snr", "model", "annotations", "atlas", "seed")
+    given = {name: value for name, value in vars(arguments).items() if name in names and value is not None}
     if arguments.space:
         given["spaces"] = tuple(arguments.space)
-    if "ahead" in given and arguments.plant != "forecast":
+    if arguments.plant == "forecast":
+        ahead = {} if arguments.ahead is None else {"ahead": arguments.ahead}
+        forecast.generate_forecast(arguments.target, replace(forecast.DEFAULTS, **given), **ahead)
+    elif arguments.ahead is None:
+        generate.generate(arguments.target, replace(generate.DEFAULTS, **given))
+    else:
         raise ValueError(f"--ahead {arguments.ahead} needs --plant forecast; atoms in networks have no distance.")
-    generators: dict[str, Callable[..., object]] = {"networks": generate, "forecast": generate_forecast}
-    generators[arguments.plant](arguments.target, participants=arguments.participants, seed=arguments.seed, **given)
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:

@@ -1,4 +1,5 @@
 import tomllib
+from dataclasses import replace
 
 import nibabel
 import numpy as np
@@ -6,7 +7,7 @@ import pandas as pd
 import pytest
 
 from bids_app.bids.words import read_words
-from bids_app.demo.forecast import generate_forecast
+from bids_app.demo.forecast import DEFAULTS, generate_forecast
 from bids_app.demo.truth import read_truth
 from bids_app.encoding.haemodynamics import word_sums, zscore
 from bids_app.encoding.held_out import design_held_out, score_held_out
@@ -15,13 +16,13 @@ from bids_app.language.activations import extract
 from bids_app.language.models import load_model
 
 FUNC = "derivatives/fmriprep/sub-01/func/sub-01_task-lighthouse"
-SMALL = {"participants": 1, "n_volumes": 300, "seed": 4, "spaces": ("fsaverage5",)}
+SMALL = replace(DEFAULTS, participants=1, n_volumes=300, seed=4, spaces=("fsaverage5",), snr=1.0)
 
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory):
     folder = tmp_path_factory.mktemp("data") / "demo"
-    return folder, generate_forecast(folder, snr=1.0, **SMALL)
+    return folder, generate_forecast(folder, SMALL)
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +69,7 @@ def test_the_set_of_files_is_complete(demo):
 
 
 def test_same_seed_same_bytes(demo, tmp_path):
-    generate_forecast(tmp_path / "again", snr=1.0, **SMALL)
+    generate_forecast(tmp_path / "again", SMALL)
     told_otherwise = {"demo.toml", "truth.json"}  # hold the data set's own path
     compared = [path for path in (tmp_path / "again").rglob("*") if path.is_file() and path.name not in told_otherwise]
     assert len(compared) > 20
@@ -125,7 +126,7 @@ def test_gain_is_where_it_was_planted(demo, responses, tmp_path):
 
 
 def test_snr_of_zero_plants_nothing(tmp_path):
-    truth = generate_forecast(tmp_path / "nothing", snr=0, **{**SMALL, "n_volumes": 60})
+    truth = generate_forecast(tmp_path / "nothing", replace(SMALL, snr=0, n_volumes=60))
     assert truth.regions["planted"].tolist() == ["nothing"] * 3
     assert list(truth.courses) == ["story", "volume", "kept"]
     assert "layer" not in tomllib.loads((tmp_path / "nothing/code/demo.toml").read_text())
@@ -133,12 +134,11 @@ def test_snr_of_zero_plants_nothing(tmp_path):
 
 
 def test_both_spaces_are_written(tmp_path):
-    generate_forecast(tmp_path / "demo", **{**SMALL, "n_volumes": 60, "spaces": ("fsaverage5", "MNI152NLin6Asym")})
+    generate_forecast(tmp_path / "demo", replace(SMALL, n_volumes=60, spaces=("fsaverage5", "MNI152NLin6Asym")))
     assert (tmp_path / "demo" / f"{FUNC}_space-MNI152NLin6Asym_res-4_desc-preproc_bold.nii.gz").exists()
 
 
-@pytest.mark.parametrize(("options", "message"), [({"ahead": 0}, "ahead=0"), ({"ahead": 5000}, "ahead=5000"),
-                                                  ({"snr": -1}, "snr")])  # fmt: skip
-def test_impossible_options_are_named(tmp_path, options, message):
+@pytest.mark.parametrize(("snr", "ahead", "message"), [(1, 0, "ahead=0"), (1, 5000, "ahead=5000"), (-1, 8, "snr")])
+def test_impossible_options_are_named(tmp_path, snr, ahead, message):
     with pytest.raises(ValueError, match=message):
-        generate_forecast(tmp_path / "demo", **{**SMALL, "n_volumes": 60, **options})
+        generate_forecast(tmp_path / "demo", replace(SMALL, n_volumes=60, snr=snr), ahead)

@@ -1,5 +1,6 @@
 import json
 import tomllib
+from dataclasses import replace
 
 import nibabel
 import numpy as np
@@ -9,17 +10,17 @@ import pytest
 from bids_app.bids.words import read_words
 from bids_app.demo.cortex import N_VERTICES
 from bids_app.demo.evaluate import evaluate
-from bids_app.demo.generate import generate
+from bids_app.demo.generate import DEFAULTS, generate
 from bids_app.demo.truth import read_truth
 
 FUNC = "derivatives/fmriprep/sub-01/func/sub-01_task-lighthouse"
-SMALL = {"participants": 1, "stories": 1, "n_volumes": 160, "seed": 4}
+SMALL = replace(DEFAULTS, participants=1, stories=1, n_volumes=160, seed=4, snr=1.0)
 
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory):
     folder = tmp_path_factory.mktemp("data") / "demo"
-    return folder, generate(folder, snr=1.0, **SMALL)
+    return folder, generate(folder, SMALL)
 
 
 def surface(folder):
@@ -70,7 +71,7 @@ def test_the_set_of_files_is_complete(demo):
 
 
 def test_same_seed_same_bytes_whatever_the_spaces(demo, tmp_path):
-    generate(tmp_path / "again", snr=1.0, **SMALL, spaces=("fsaverage5",))
+    generate(tmp_path / "again", replace(SMALL, spaces=("fsaverage5",)))
     told_otherwise = {"demo.toml", "truth.json"}  # hold the data set's own path
     compared = [path for path in (tmp_path / "again").rglob("*") if path.is_file() and path.name not in told_otherwise]
     assert len(compared) > 25
@@ -80,7 +81,7 @@ def test_same_seed_same_bytes_whatever_the_spaces(demo, tmp_path):
 
 def test_surfaces_have_a_medial_wall_and_plausible_intensities(demo):
     data = surface(demo[0])
-    assert data.shape == (SMALL["n_volumes"], 2 * N_VERTICES)
+    assert data.shape == (SMALL.n_volumes, 2 * N_VERTICES)
     missing = np.isnan(data)
     assert (missing == missing[0]).all()
     assert 0.06 < missing[0].mean() < 0.1
@@ -150,7 +151,7 @@ def test_confounds_can_be_told_apart(demo):
     masks = [metadata[name]["Mask"] for name in table.filter(like="a_comp_cor_")]
     assert masks == ["CSF"] * 5 + ["WM"] * 5
     assert {"trans_x", "rot_z", "cosine00", "framewise_displacement"} <= set(table)
-    assert len(table) == SMALL["n_volumes"]
+    assert len(table) == SMALL.n_volumes
 
 
 def test_settings_name_files_that_exist(demo):
@@ -188,7 +189,7 @@ def test_evaluation_of_the_truth_itself_is_perfect(demo, tmp_path, capsys):
 
 
 def test_snr_of_zero_plants_nothing(demo, tmp_path):
-    truth = generate(tmp_path / "nothing", snr=0, **SMALL, spaces=("fsaverage5",))
+    truth = generate(tmp_path / "nothing", replace(SMALL, snr=0, spaces=("fsaverage5",)))
     assert truth.links.empty
     kept, courses, table = kept_rows(demo[0])
     data = surface(tmp_path / "nothing")[kept][:, atlas_labels(demo[0]) > 0]
@@ -215,10 +216,8 @@ def test_given_words_and_atlas_are_used(tmp_path):
         names = ["unknown", "7Networks_1", "7Networks_2"]
         nibabel.freesurfer.write_annot(tmp_path / f"{side}.Two.annot", hemisphere, colours, names, fill_ctab=True)
     folder = tmp_path / "demo"
-    truth = generate(
-        folder, participants=1, annotations=tmp_path / "alice.TextGrid", atlas=tmp_path / "lh.Two.annot",
-        spaces=("fsaverage5",), snr=0.5,
-    )  # fmt: skip
+    given = {"annotations": tmp_path / "alice.TextGrid", "atlas": tmp_path / "lh.Two.annot"}
+    truth = generate(folder, replace(DEFAULTS, **given, participants=1, spaces=("fsaverage5",), snr=0.5))
     assert (folder / "stimuli/alice_audio.TextGrid").read_text() == grid
     assert truth.options["stories"] == ["alice"]
     assert set(truth.links["network"]) <= set(np.unique(["7Networks_1", "7Networks_2", "Visual", "Somatomotor"]))
@@ -235,7 +234,7 @@ def test_given_words_and_atlas_are_used(tmp_path):
 )
 def test_impossible_options_are_named(tmp_path, options, message):
     with pytest.raises(ValueError, match=message):
-        generate(tmp_path / "demo", **options)
+        generate(tmp_path / "demo", replace(DEFAULTS, **options))
 
 
 def test_a_folder_with_files_is_refused(tmp_path):
