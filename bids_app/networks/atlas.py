@@ -40,7 +40,6 @@ def load_atlas(
     n_vertices: tuple[int, int] | None = None,
     affine: NDArray[np.floating] | None = None,
     mask: NDArray[np.bool_] | None = None,
-    parcel_networks: Sequence[str | None] | None = None,
     resources: Path | None = None,
     allow_space_mismatch: bool = False,
     regions: bool = False,
@@ -51,12 +50,11 @@ def load_atlas(
     ----------
     name_or_file : one of `schemes.TEMPLATE_ATLASES` (yeo7, schaefer400, …), a label file (.annot, .gii, .nii, .nii.gz;
         of a surface, either hemisphere), or a folder that holds one atlas for the data's space
-    kind : "surface", "volume" or "parcels"
+    kind : "surface" or "volume"; see `atlas_of_parcels` for the third
     space : the data's space
     n_vertices : vertices of the left and right hemisphere; by default those of `space`. Surfaces only
     affine, mask : array of shape (4, 4) and of shape (x, y, z); the targets are the mask's voxels in C order. Volumes
         only; the atlas's voxel nearest to each is taken
-    parcel_networks : the network of each region, or its name in Schaefer 2018. Parcels only, which need no file
     resources : folder that is searched for named atlases before TemplateFlow's own
     allow_space_mismatch : take an atlas in another MNI152 space than the data's
     regions : take each region of a surface or volume by itself, under its own name, instead of its network; where the
@@ -68,8 +66,6 @@ def load_atlas(
     ValueError for unknown names and formats, and for an atlas that does not fit the data
     """
     name = str(name_or_file)
-    if kind == "parcels":
-        return _on_parcels(parcel_networks)
     if kind == "surface":
         values, found = surface_labels(name, space, n_vertices, resources, apart=regions)
     elif kind == "volume":
@@ -79,7 +75,7 @@ def load_atlas(
             name, space, affine, mask, resources=resources, allow_space_mismatch=allow_space_mismatch
         )
     else:
-        raise ValueError(f"Unknown kind of data {kind!r}; allowed are surface, volume and parcels.")
+        raise ValueError(f"Unknown kind of data {kind!r}; allowed are surface and volume.")
     return (_of_regions if regions else _of_networks)(_short_name(name), values, found)
 
 
@@ -132,14 +128,14 @@ def _short_name(name: str) -> str:
     return re.sub(r"^[lr]h\.|_?hemi-[LR](?![A-Za-z])|(\.label)?\.(annot|gii|nii|nii\.gz)$", "", Path(name).name)
 
 
-def _on_parcels(parcel_networks: Sequence[str | None] | None) -> Atlas:
-    if parcel_networks is None:
-        raise ValueError(
-            "Regions have a network only where a table names one for each; "
-            "add a column `network` to the table of regions, or leave the networks out with --atlas none."
-        )
+def atlas_of_parcels(networks: Sequence[str | None]) -> Atlas:
+    """The atlas of data that are regions themselves: the network of each, or its name in Schaefer 2018.
+
+    >>> atlas_of_parcels(["Words", None, "Sounds", "Words"]).labels.tolist()
+    [1, 0, 2, 1]
+    """
     # a missing entry of a table is None or NaN
-    names = [network if isinstance(network, str) else "" for network in parcel_networks]
+    names = [network if isinstance(network, str) else "" for network in networks]
     distinct = list(dict.fromkeys(names))
     values = np.array([distinct.index(name) for name in names], dtype=np.int64)
     return _of_networks("parcels", values, {number: Region(name) for number, name in enumerate(distinct)})

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from nilearn.image import resample_img
 
-from bids_app.networks.atlas import load_atlas
+from bids_app.networks.atlas import atlas_of_parcels, load_atlas
 from bids_app.networks.schemes import SCHEMES
 
 NLIN6, NLIN2009 = "MNI152NLin6Asym", "MNI152NLin2009cAsym"
@@ -187,21 +187,21 @@ def test_missing_files_are_named(tmp_path):
 
 
 def test_regions_have_the_networks_of_their_table():
-    atlas = load_atlas("any", "parcels", parcel_networks=["Sounds", "n/a", None, float("nan"), "Words", "Sounds"])
+    atlas = atlas_of_parcels(["Sounds", "n/a", None, float("nan"), "Words", "Sounds"])
     assert atlas.network_names == ("Sounds", "Words")
     np.testing.assert_array_equal(atlas.labels, [1, 0, 0, 0, 2, 1])
     assert atlas.colours is None
 
 
 def test_regions_of_schaefer_have_the_networks_of_their_names():
-    atlas = load_atlas("any", "parcels", parcel_networks=["7Networks_LH_Default_PFC_1", "7Networks_RH_Vis_3"])
+    atlas = atlas_of_parcels(["7Networks_LH_Default_PFC_1", "7Networks_RH_Vis_3"])
     assert atlas.network_names == ("Visual", "Default")
     np.testing.assert_array_equal(atlas.labels, [2, 1])
 
 
 def test_regions_without_networks_are_refused():
-    with pytest.raises(ValueError, match="column `network`"):
-        load_atlas("any", "parcels")
+    with pytest.raises(ValueError, match="names nothing"):
+        atlas_of_parcels([None, ""])
 
 
 # Regions

@@ -7,7 +7,7 @@ import pytest
 from bids_app.bids.derivatives import read_table
 from bids_app.bids.geometry import ParcelGeometry, SurfaceGeometry
 from bids_app.report import sheet
-from bids_app.report.forecast_samples import Sample
+from bids_app.report.conftest_forecast import Sample
 from bids_app.report.forecasts import passing_at, read_forecast
 from bids_app.report.group import write_group_report
 from bids_app.report.participant import write_participant_report

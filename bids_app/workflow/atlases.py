@@ -15,7 +15,7 @@ import pandas as pd
 
 from bids_app.bids.derivatives import read_sidecar, write_sidecar
 from bids_app.bids.geometry import Geometry, ParcelGeometry, SurfaceGeometry, VolumeGeometry, load_map
-from bids_app.networks.atlas import Atlas, load_atlas
+from bids_app.networks.atlas import Atlas, atlas_of_parcels, load_atlas
 from bids_app.networks.correspondence import correspond, labels_to_fsaverage5, to_fsaverage5
 from bids_app.networks.spins import Spins
 from bids_app.settings import Settings
@@ -27,21 +27,21 @@ Floats = npt.NDArray[np.float32]
 DEFAULT_REGIONS = "destrieux"
 # For each kind of atlas that OUT_DIR keeps: the key of its names in the sidecar, and what one of them is.
 _KEPT = {"atlas": ("Networks", "Network"), "regions": ("Regions", "Region")}
-DEFAULT = {"surface": "yeo7", "volume": "schaefer400", "parcels": "parcels"}
+DEFAULT = {"surface": "yeo7", "volume": "schaefer400"}
 
 
 def find_atlas(geometry: Geometry, settings: Settings) -> Atlas | None:
     """The atlas for these data; None, with a message, where there can be none."""
     if settings.atlas == "none":
         return None
-    name = settings.atlas or DEFAULT[geometry.kind]
     if isinstance(geometry, ParcelGeometry):
         if geometry.networks is None:
             _say_once(
                 "no network step: regions have no space, and their table names no network for each (column `network`)"
             )
             return None
-        return load_atlas(name, "parcels", parcel_networks=geometry.networks)
+        return atlas_of_parcels(geometry.networks)
+    name = settings.atlas or DEFAULT[geometry.kind]
     place = {**place_of(geometry), "allow_space_mismatch": settings.allow_space_mismatch}
     return load_atlas(name, geometry.kind, geometry.space or "", **place)
 
@@ -121,7 +121,7 @@ def read_atlas(geometry: Geometry, out_dir: Path) -> Atlas | None:
     if isinstance(geometry, ParcelGeometry):
         if geometry.networks is None:
             return None
-        return load_atlas("parcels", "parcels", parcel_networks=geometry.networks)
+        return atlas_of_parcels(geometry.networks)
     return _read("atlas", geometry, out_dir)
 
 

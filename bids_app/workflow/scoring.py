@@ -24,7 +24,7 @@ def predict(design: HeldOutDesign, data: Floats, settings: Settings) -> HeldOut:
 
 
 def score_and_test(
-    predict: Callable[[Floats], Predictions],
+    refit: Callable[[Floats], Predictions],
     predictions: Predictions,
     data: Floats,
     folds: Sequence[Fold],
@@ -32,12 +32,12 @@ def score_and_test(
 ) -> tuple[Floats, Floats]:
     """Pearson r averaged over folds, and its p, (n_targets,) each; see `encoding.permutation.permutation_test`.
 
-    Of a pair of predictions, the gain of r over that of the second.
+    Of a pair of predictions, the gain of r over that of the second. `refit` gives the predictions of other data.
     """
     pair = predictions if isinstance(predictions, tuple) else (predictions,)
     r, *baseline = (fold_mean_r(one, data, folds) for one in pair)
     p = permutation_test(
-        predict,
+        refit,
         predictions,
         data,
         folds,
