@@ -46,8 +46,9 @@ def _whole_figure(sheet: Sheet, analysis: Analysis, forecast: Forecast) -> str:
         return html.missing("No curve over all targets.")
     figure = curve_charts.draw_forecast(curve, forecast.tested, forecast.window)
     caption = (
-        "Mean F over all targets. Language is autocorrelated, so a gain alone is no sign of prediction: it counts "
-        "as far as it exceeds that of past windows (shaded) and of random words (dashed)."
+        "Mean F over all targets. Compare it with random words (dashed) and the past (shaded), not with 0: features "
+        "that explain nothing cost a little, so random words lie below 0, and the past gains because neighbouring "
+        "words are alike. Only what lies above both speaks for prediction."
         + (f" Open dot: the tested distance, {forecast.tested}." if forecast.tested is not None else "")
         + (" Band and bar: 95 % bootstrap intervals over participants, of F and of d*." if curve.has_interval else "")
     )
@@ -88,6 +89,7 @@ def _multiples(
 ) -> str:
     caption = f"{about} Shaded: past words; dashed: random words; dot: d*"
     caption += ", bar: its 95 % interval." if any(np.isfinite(c.peak_interval[0]) for c in curves) else "."
+    caption += " A flat curve has its d* by chance."
     peaks = ", ".join(f"{curve.name} {say(curve.peak)}" for curve in curves)
     figure = curve_charts.draw_forecasts(curves, colours)
     return sheet.add(figure, analysis, what, alt=f"{caption} d* in words: {peaks}.", caption=caption, ending="svg")

@@ -60,6 +60,7 @@ def _say_curves(analysis: Analysis, curves: Sequence[Curve], models: dict[str, s
     )
     told += ", bar: its 95 % interval; band: 95 % bootstrap interval over participants." * curves[0].has_interval
     told += "." * (not curves[0].has_interval)
+    told += " A flat curve has its k* by chance."
     return told + " As shares of depth, models of different size compare." * (len(models) > 1)
 
 
@@ -88,7 +89,7 @@ def depth_map(sheet: Sheet, analysis: Analysis) -> str:
     caption = "How deep in the model the layer lies that forecasts each place best."
     caption += "" if test is None else say_shown(test, maps, "F")
     if test is None or test.any():
-        caption += f" Median: {100 * np.nanmedian(shown):.0f} % of the depth."
+        caption += f" Median{'' if test is None else ' there'}: {100 * np.nanmedian(shown):.0f} % of the depth."
     scale = position_scale([values], "fraction of depth", 0.0, 1.0)
     image = sheet.add_maps([panel], maps.geometry, scale, analysis, "depthmap", caption)
     return image + _table(sheet, analysis)

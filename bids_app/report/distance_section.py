@@ -68,7 +68,7 @@ def _map(sheet: Sheet, analysis: Analysis, maps: Maps, forecast: Forecast) -> st
     elif test is not None:
         caption += say_shown(test, maps, f"F({tested})")
     if test is None or test.any():
-        caption += f" Median: {say(float(np.nanmedian(shown[0])))}."
+        caption += f" Median{'' if test is None else ' there'}: {say(float(np.nanmedian(shown[0])))} words."
     return sheet.add_maps(panels, maps.geometry, scale, analysis, "forecastdistance", caption)
 
 

@@ -108,6 +108,8 @@ def test_the_maps_drawn_are_those_of_the_group(tmp_path):
     np.testing.assert_array_equal(distance.values, analysis.maps("forecastdistance", ["d"]).named("group-curve"))
     assert positions.low <= min(0, np.nanmin(distance.values))
     assert positions.high == 16
+    _, scale = panels["All words together"]
+    assert scale.diverging  # of noise half is below zero; on a scale from zero it would look like an effect
     future, _ = panels["Unique to words ahead (distance 8)"]
     np.testing.assert_array_equal(future.values, analysis.maps("variance", ["mean"]).named("future"))
 
@@ -190,6 +192,26 @@ def test_on_a_surface(tmp_path):
         "forecast_figure.png", "forecastcurve_figure.svg", "forecastnetworks_figure.svg", "depth_figure.svg",
         "forecastdistance_figure.png", "depthmap_figure.png",
     }  # fmt: skip
+
+
+def test_medians_are_of_the_places_in_full_colour(out_dir):
+    text = read(write_participant_report(out_dir, "001")).text
+    analysis = find_analyses(out_dir, "001")[0]
+    full = analysis.maps("forecast", ["q"]).named("distance+8") < 0.05
+    assert 0 < full.sum() < 6
+    distance, depth = (analysis.maps(what, [stat]).values[0][full] for what, stat in
+                       (("forecastdistance", "d"), ("forecastdepth", "fraction")))  # fmt: skip
+    assert f"Median there: {np.median(distance):g} words." in text
+    assert f"Median there: {100 * np.median(depth):.0f} % of the depth." in text
+
+
+def test_a_tiny_unique_variance_looks_tiny(out_dir):
+    rows = read_table(next((out_dir / "group").glob("*desc-variance_networks.tsv"))).query("atlas == 'all'")
+    small = rows["space"] == "present"
+    rows.loc[small, ["mean", "low", "high"]] = [-1e-6, -2e-6, 0]
+    left, right = (axes.get_xlim() for axes in draw_variance(rows[rows["space"] != "total"]).axes)
+    assert left[0] <= right[0]
+    assert left[1] >= right[1]
 
 
 def test_marks_of_the_unique_variance(out_dir):

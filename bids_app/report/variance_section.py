@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bids_app.bids.geometry import ParcelGeometry
@@ -20,7 +21,7 @@ from bids_app.report.forecasts import gain
 from bids_app.report.panels import Panel
 from bids_app.report.regions import network_regions
 from bids_app.report.results import SIGNIFICANT, Analysis, Maps, mean_of
-from bids_app.report.scales import score_scale, signed_scale
+from bids_app.report.scales import signed_scale
 from bids_app.report.sheet import Sheet
 
 Array = npt.NDArray[Any]
@@ -62,7 +63,7 @@ def _titles(analysis: Analysis) -> dict[str, str]:
 
 
 def _total(sheet: Sheet, analysis: Analysis, maps: Maps) -> str:
-    """Everything together and the present word, on one scale."""
+    """Everything together and the present word, on one scale; signed, since of noise half is below zero."""
     panels = _panels(analysis, maps, [name for name in maps.names if name in (_TOTAL, _PRESENT)])
     panels = [replace(one, passing=None if one.passing is None else one.passing & (one.values > 0)) for one in panels]
     if not panels:
@@ -72,8 +73,8 @@ def _total(sheet: Sheet, analysis: Analysis, maps: Maps) -> str:
         "others. " + ", ".join(f"{panel.title}: mean {gain(mean_of(panel.values))}" for panel in panels) + "."
     )
     caption += _say_passing(panels, maps)
-    caption += "" if maps.geometry.kind == "parcels" else " R² ≤ 0 is not coloured."
-    scale = score_scale([panel.values for panel in panels], "held-out R²")
+    caption += " Red: explained; blue: below 0, worse than the mean of the response."
+    scale = signed_scale([panel.values for panel in panels], "held-out R²", 0.0)
     return sheet.add_maps(panels, maps.geometry, scale, analysis, "variancetotal", caption)
 
 
@@ -84,7 +85,8 @@ def _unique(sheet: Sheet, analysis: Analysis, maps: Maps) -> str:
         return ""
     caption = (
         "Unique variance: R² of all minus R² of the others. What two kinds of words share, as neighbours do, counts "
-        "for neither. Words past are the control: their unique variance is no prediction. "
+        "for neither. Words past are the control: their unique variance is no prediction. Below 0: words that explain "
+        "nothing cost a little. "
     )
     caption += ", ".join(f"{panel.title}: mean {gain(mean_of(panel.values))}" for panel in panels) + "."
     caption += _say_passing(panels, maps)
@@ -157,7 +159,7 @@ def _chart(sheet: Sheet, analysis: Analysis, rows: pd.DataFrame) -> str:
 
 
 def draw_variance(rows: pd.DataFrame) -> Figure:
-    """A row per region: at the left the present word, at the right past and future, whose scale is finer."""
+    """A row per region: at the left the present word, at the right past and future, whose scale is as fine or finer."""
     regions = list(dict.fromkeys(rows["region"].astype(str)))
     spaces = sorted(dict.fromkeys(rows["space"].astype(str)), key=lambda space: [*_MARKS, space].index(space))
     sides = [side for side in ([s for s in spaces if s == _PRESENT], [s for s in spaces if s != _PRESENT]) if side]
@@ -169,7 +171,14 @@ def draw_variance(rows: pd.DataFrame) -> Figure:
         offsets = 0.3 * (np.arange(len(side)) - (len(side) - 1) / 2)
         draw_rows(axes, [_dots(rows, regions, *one) for one in zip(side, offsets, strict=True)], names, UNIQUE)
         axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=len(side), frameon=False, borderaxespad=0)
+    _widen(charts)
     return figure
+
+
+def _widen(charts: Sequence[Axes]) -> None:
+    """Let the first chart reach as far as the others, so that a tiny effect does not look as large as theirs."""
+    limits = np.array([axes.get_xlim() for axes in charts])
+    charts[0].set_xlim(limits[:, 0].min(), limits[:, 1].max())
 
 
 def _dots(rows: pd.DataFrame, regions: list[str], space: str, offset: float) -> Dots:
