@@ -146,6 +146,26 @@ def test_nothing_of_a_test_part_reaches_its_predictions(data: tuple[np.ndarray, 
     np.testing.assert_allclose(before, after, atol=1e-4)
 
 
+def test_delays_wrap_where_the_recipe_says_so(data: tuple[np.ndarray, ...]) -> None:
+    word = data[0][:, :1]
+    for wrap in (True, False):
+        recipe = Recipe(n_components=None, delays=(0, 1), wrap=wrap)
+        features = design_held_out(word, [N], recipe, device="cpu").folds[0].features
+        assert (np.corrcoef(features[:, 1], np.roll(word[:, 0], 1))[0, 1] > 1 - 1e-6) == wrap
+
+
+def test_what_is_not_finite_is_refused(data: tuple[np.ndarray, ...]) -> None:
+    present, window, Y = (array.copy() for array in data)
+    design = design_held_out(present, RUNS, RECIPE, device="cpu")
+    Y[3, 5] = window[3, 5] = np.nan
+    with pytest.raises(ValueError, match="Y"):
+        predict_held_out(design, Y, ALPHAS, device="cpu")
+    with pytest.raises(ValueError, match="Y"):
+        score_held_out(design, Y, ALPHAS, device="cpu")
+    with pytest.raises(ValueError, match="X"):
+        design_held_out([present, window], RUNS, RECIPE, device="cpu")
+
+
 def test_responses_of_another_length_are_refused(data: tuple[np.ndarray, ...]) -> None:
     present, _, Y = data
     with pytest.raises(ValueError, match="200"):

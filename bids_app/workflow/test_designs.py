@@ -8,6 +8,9 @@ import pytest
 
 from bids_app.bids.events import Stimulus
 from bids_app.bids.words import Words
+from bids_app.encoding.held_out import design_held_out
+from bids_app.encoding.recipe import Recipe
+from bids_app.forecast.windows import random_rows
 from bids_app.settings import Settings
 from bids_app.workflow import designs as module
 from bids_app.workflow.designs import Designs
@@ -28,22 +31,25 @@ class FakeModel:
 
     label = "fake"
 
+    def __init__(self, files="fake"):
+        self.files = files
+
     def identity(self):
-        return {"files": "fake"}
+        return {"files": self.files}
 
     def activations(self, story, kind, subtoken):
         assert (kind, subtoken) == ("residual", "last")
         return SimpleNamespace(n_layers=2, layer=lambda layer: VALUES[layer])
 
 
-def make(tmp_path, stimulus=STIMULUS, **changes):
-    settings = Settings(tmp_path, tmp_path, "participant", pca=3, delays=2, device="cpu", **changes)
+def make(tmp_path, stimulus=STIMULUS, model="fake", **changes):
+    settings = Settings(tmp_path, tmp_path, "participant", **{"pca": 3, "delays": 2, "device": "cpu", **changes})
     heard = listen([stimulus], TR, 90)
     story = Story("tale_audio", WORDS, heard)
-    return Designs(FakeModel(), (heard,), {"tale_audio": story}, settings)
+    return Designs(FakeModel(model), (heard,), {"tale_audio": story}, settings)
 
 
-def by_definition(offsets, *, later=0, wrap=False):
+def by_definition(offsets, *, later=0, wrap=False, values=VALUES[1]):
     """(n_kept, n_units * n_offsets): each heard word adds the words around it to the volume of its onset."""
     middle = ONSET + 3.1
     inside = [np.flatnonzero((middle >= a) & (middle < b)) for a, b in STIMULUS.story]
@@ -57,7 +63,7 @@ def by_definition(offsets, *, later=0, wrap=False):
                 if wrap:
                     other = first + (other - first) % (last - first + 1)
                 if first <= other <= last:
-                    result[int((ONSET[row] + 3.0) // TR) + later, place] += VALUES[1, other]
+                    result[int((ONSET[row] + 3.0) // TR) + later, place] += values[other]
     return result[volumes].reshape(len(volumes), -1)
 
 
@@ -108,16 +114,40 @@ def test_who_heard_the_same_shares_a_design(tmp_path, monkeypatch):
         make(tmp_path, window=6).with_window(2, 8),
         make(tmp_path, purge=1).with_window(2, 8),
         make(tmp_path, wrap=True).with_window(2, 8),
+        make(tmp_path, word_volume="next").with_window(2, 8),
+        make(tmp_path, inner_folds="leave-one-out").with_window(2, 8),
+        make(tmp_path, model="another").with_window(2, 8),
     ]
     assert len(made) == 1 + len(others)
 
 
 def test_random_windows_hold_words_of_the_same_story(tmp_path):
-    designs = make(tmp_path)
-    sums = designs._random_sums(2, 0)
-    assert sums.shape == designs.window_sums(2, 8).shape
-    assert not np.allclose(sums, designs.window_sums(2, 8), atol=0.1)
-    assert np.array_equal(sums, make(tmp_path)._random_sums(2, 0))
+    designs = make(tmp_path, random_seed=5, tested_distance=4)
+    sums = designs._random_sums(2, 1)
+    shuffled = VALUES[1][random_rows(segments_of(STIMULUS, WORDS), 6, N_WORDS)]
+    np.testing.assert_allclose(sums, by_definition(range(-2, 5), values=shuffled), atol=1e-5)
+    assert not np.allclose(sums, designs.window_sums(2, 4), atol=0.1)
+
+
+def test_a_design_holds_what_it_is_called_by_the_recipe_of_the_settings(tmp_path):
+    designs = make(tmp_path, folds=4, purge=1, delays=3)
+    present, window, random = designs.present_sums(2), designs.window_sums(2, 8), designs._random_sums(2, 1)
+    for made, spaces in (
+        (designs.present(2), [present]),
+        (designs.with_window(2, 8), [present, window]),
+        (designs.with_random(2, 1), [present, random]),
+    ):
+        expected = design_held_out(spaces, [36, 34], Recipe(3, (0, 1, 2), n_folds=4, purge=1), device="cpu")
+        for ours, theirs in zip(made.folds, expected.folds, strict=True):
+            np.testing.assert_array_equal(ours.fold[0], theirs.fold[0])
+            np.testing.assert_allclose(ours.features, theirs.features, atol=1e-6)
+            assert len(ours.inner) == 3
+    assert make(tmp_path, inner_folds="leave-one-out").present(2).folds[0].inner == ()
+
+
+def test_words_per_volume_are_those_with_a_time(tmp_path):
+    heard = sum(int(np.isfinite(ONSET[piece]).sum()) for piece in segments_of(STIMULUS, WORDS))
+    assert make(tmp_path).words_per_volume == pytest.approx(heard / 70)
 
 
 def test_a_story_shorter_than_the_window_is_said(tmp_path):
