@@ -9,7 +9,7 @@ from threadpoolctl import threadpool_limits
 
 from bids_app.encoding.arrays import Doubles, Floats, require_matrix
 from bids_app.encoding.device import column_batches, resolve_device
-from bids_app.encoding.dictionary_solver import Learner, learn
+from bids_app.encoding.dictionary_solver import code_all, learn
 
 _BATCH = 4096
 
@@ -17,15 +17,17 @@ _BATCH = 4096
 class DictionaryLearning:
     """Atoms D and sparse loadings A with X ≈ DA: min ½|X − DA|² + λ|A|₁ over A and D, every |d| ≤ 1.
 
-    Solved by turns for the loadings (batched lasso) and the atoms (block coordinate descent, Mairal et al. 2010),
-    over batches of neurons, so that X may be a memory map larger than memory.
+    Solved by turns for the loadings (batched lasso) and the atoms (block coordinate descent, Mairal et al. 2010), over
+    batches of neurons, so that X may be a memory map larger than memory, and over samples of many neurons first. In the
+    smallest sample, atoms that are worth little give way to directions that residuals share.
 
     Parameters
     ----------
     n_atoms : number of atoms K
     penalty : λ = penalty * √n_volumes; for z-scored columns of X, every loading is 0 at penalty 1
     max_iter : most passes over all neurons
-    tolerance : stop when the atoms' part of a pass lowers the objective by less than this share
+    tolerance : stop when more neurons, or another pass over all, are expected to lower the objective by less than this
+        share through better atoms
     random_state : seed of the first atoms; the same seed gives the same bits on one machine
     device : "auto", "cpu" or "cuda"
     mem_mb : memory for a batch of neurons, in megabytes
@@ -36,7 +38,7 @@ class DictionaryLearning:
         an atom that no neuron loads on comes last; signs such that the loadings' skew is not negative
     loadings_ : array of shape (n_atoms, n_neurons), float32
     objective_ : mean over neurons of ½|x − Da|² + λ|a|₁
-    n_iter_ : number of passes
+    n_iter_ : number of passes over all neurons; 0 where a sample of them was enough to learn the atoms
     penalty_ : λ
 
     >>> rng = np.random.default_rng(0)
@@ -57,7 +59,7 @@ class DictionaryLearning:
         n_atoms: int = 64,
         penalty: float = 0.15,
         max_iter: int = 200,
-        tolerance: float = 1e-4,
+        tolerance: float = 1e-3,
         random_state: int = 0,
         *,
         device: str = "auto",
@@ -78,7 +80,7 @@ class DictionaryLearning:
         self.penalty_ = self.penalty * float(np.sqrt(X.shape[0]))
         generator = np.random.default_rng(self.random_state)
         with threadpool_limits(1, user_api="blas"):  # numpy updates one atom at a time, too little to share
-            learner, self.n_iter_ = learn(
+            atoms, self.n_iter_ = learn(
                 X,
                 self.n_atoms,
                 self.penalty_,
@@ -88,19 +90,18 @@ class DictionaryLearning:
                 tolerance=self.tolerance,
                 mem_mb=self.mem_mb,
             )
-        self.objective_, powers = learner.finish()
-        self._keep(learner, powers)
+        loadings, self.objective_, powers = code_all(X, atoms, self.penalty_, device, self.mem_mb)
+        self._keep(atoms, loadings, powers / X.shape[1])
         return self
 
-    def _keep(self, learner: Learner, powers: Doubles) -> None:
-        first, second, third = powers / learner.neurons.n_neurons
-        order = np.argsort(-second * np.square(learner.atoms).sum(axis=1), kind="stable")
+    def _keep(self, atoms: Doubles, loadings: torch.Tensor, moments: Doubles) -> None:
+        first, second, third = moments
+        order = np.argsort(-second * np.square(atoms).sum(axis=1), kind="stable")
         skewed_left = third - 3 * first * second + 2 * first**3 < 0
         sign = np.where(skewed_left, -1, 1).astype(np.float32)[order, None]
-        self.atoms_ = np.ascontiguousarray((learner.atoms[order] * sign).T, dtype=np.float32)
-        loadings = learner.loadings[torch.from_numpy(order).to(learner.loadings.device)].cpu().numpy()
-        loadings *= sign
-        self.loadings_ = loadings
+        self.atoms_ = np.ascontiguousarray((atoms[order] * sign).T, dtype=np.float32)
+        self.loadings_ = loadings[torch.from_numpy(order).to(loadings.device)].cpu().numpy()
+        self.loadings_ *= sign
 
 
 def time_courses(X: npt.ArrayLike, loadings: npt.ArrayLike) -> Floats:

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch.nn.functional import normalize, softshrink
 
-from bids_app.encoding.arrays import AnyArray, Doubles, Floats
+from bids_app.encoding.arrays import AnyArray, Doubles, Floats, Ints
 from bids_app.encoding.device import column_batches, map_batches, targets_per_batch
 from bids_app.encoding.sparse import lasso_gram
 
@@ -15,42 +16,69 @@ _CODING_TOLERANCE = 1e-3
 _CODING_ITERATIONS = 8
 _FINAL_TOLERANCE = 1e-5
 _FINAL_ITERATIONS = 2000
-_RESEEDING_PASSES = 10
 _CPU_BATCH = 1024
-_GPU_BATCHES = 8
-# So many batches are coded with the same atoms, side by side.
-_WAVE = 4
-# The first atoms are learned on samples of neurons, where a pass costs little: each so many times as large.
-_SAMPLE = 2048
-_SAMPLE_BATCH = 256
-_SAMPLE_PASSES = 12
-_SAMPLE_TOLERANCE = 3e-4
+_FINAL_CPU_BATCH = 4096
+_FINAL_GPU_BATCHES = 8
+# The atoms are updated after so many neurons, whatever the size of the batches that these are coded in.
+_UNIT = 4096
+# The first atoms are learned on a sample of neurons, where a pass costs little; then come larger and larger samples.
+_SAMPLE = 4096
+_SAMPLE_UNIT = 512
+_SAMPLE_PASSES = 20
+_SAMPLE_TOLERANCE = 0.1  # as a share of the tolerance that is asked for
 _GROWTH = 8
+_EXCHANGE_EVERY = 3
+_REFINEMENTS = 2
+_EXCHANGES_WORTH = 1e-3
+_CANDIDATES = 256
+_REFINED = 32
+# Atoms put in at the same time are less alike than this.
+_ALIKE = 0.5
 
 
 class Neurons:
     """Batches of neurons' responses, (n_volumes, batch) float32 on the device, from an array or a memory map."""
 
-    def __init__(self, X: AnyArray, device: torch.device, n_atoms: int, mem_mb: float | None, batch_size: int = 0):
-        """Choose the batches: `batch_size` neurons, or what suits the device, within `mem_mb` megabytes."""
-        self.X, self.device = X, device
-        self.n_volumes, self.n_neurons = int(X.shape[0]), int(X.shape[1])
-        side_by_side = min(_WAVE, torch.get_num_threads()) if device.type == "cpu" else 1
-        bytes_per_neuron = 4 * (3 * self.n_volumes + 8 * n_atoms) * side_by_side
-        size = targets_per_batch(bytes_per_neuron, self.n_neurons, mem_mb)
-        preferred = _CPU_BATCH if device.type == "cpu" else -(-self.n_neurons // _GPU_BATCHES)
-        self.batches = column_batches(self.n_neurons, min(size, batch_size or preferred))
-        self._kept: list[torch.Tensor] | None = None
-        if device.type == "cuda" and X.nbytes < (mem_mb or 8000) * 5e5:
-            self._kept = [self._load(batch) for batch in self.batches]
+    def __init__(self, X: AnyArray, device: torch.device, columns: Ints | None = None):
+        """Take all columns of X, or some of them."""
+        self.X, self.device, self.columns = X, device, columns
+        self.n_volumes = int(X.shape[0])
+        self.n_neurons = int(X.shape[1]) if columns is None else len(columns)
 
-    def __getitem__(self, index: int) -> torch.Tensor:
-        """The responses of one batch."""
-        return self._load(self.batches[index]) if self._kept is None else self._kept[index]
-
-    def _load(self, batch: slice) -> torch.Tensor:
-        block = np.array(self.X[:, batch], dtype=np.float32, order="C")
+    def __getitem__(self, batch: slice) -> torch.Tensor:
+        """The responses of a batch."""
+        if self.columns is None:
+            block = np.array(self.X[:, batch], dtype=np.float32, order="C")
+        else:  # "clip", since the check of indices that are known to be right takes most of the time
+            block = np.asarray(np.take(self.X, self.columns[batch], axis=1, mode="clip"), dtype=np.float32)
         return torch.from_numpy(block).to(self.device)
+
+    def batch_size(self, n_atoms: int, mem_mb: float | None, preferred: int) -> int:
+        """How many neurons to code at a time, within `mem_mb` megabytes."""
+        side_by_side = torch.get_num_threads() if self.device.type == "cpu" else 1
+        bytes_per_neuron = 4 * (3 * self.n_volumes + 8 * n_atoms) * side_by_side
+        return targets_per_batch(bytes_per_neuron, preferred, mem_mb)
+
+
+class Coder:
+    """The lasso of neurons on atoms as they are."""
+
+    def __init__(self, atoms: Doubles, penalty: float, device: torch.device):
+        """Copy the atoms, (n_atoms, n_volumes), to the device."""
+        self.penalty = penalty
+        self.atoms = torch.as_tensor(atoms, dtype=torch.float32, device=device)
+        self.gram = self.atoms @ self.atoms.T
+
+    def __call__(
+        self, block: torch.Tensor, start: torch.Tensor | None, tolerance: float, max_iterations: int
+    ) -> tuple[torch.Tensor, torch.Tensor, float]:
+        """Loadings A of responses X, begun from some or from zero; DᵀX; and ½|X|²."""
+        half_squares = 0.5 * float(block.square().sum(dim=0).sum(dtype=torch.float64))
+        if not np.isfinite(half_squares):
+            raise ValueError("X has NaN or infinite values; leave out such neurons before learning a dictionary.")
+        cross = self.atoms @ block
+        loadings = lasso_gram(self.gram, cross, self.penalty, start, tolerance=tolerance, max_iterations=max_iterations)
+        return loadings, cross, half_squares
 
 
 @dataclass
@@ -69,19 +97,38 @@ class Learner:
     pass, the sums belong to the loadings at hand. Before the first, they are what a sample of the neurons had.
     """
 
-    def __init__(self, neurons: Neurons, atoms: Doubles, penalty: float, expected: "Learner | None" = None):
+    def __init__(
+        self,
+        neurons: Neurons,
+        atoms: Doubles,
+        penalty: float,
+        expected: "Learner | None" = None,
+        *,
+        mem_mb: float | None = None,
+        unit: int = _UNIT,
+    ):
         """Begin with atoms of shape (n_atoms, n_volumes), which are changed in place, and loadings of zero."""
         n_atoms = atoms.shape[0]
         self.neurons, self.penalty = neurons, penalty
         self.atoms = atoms  # (n_atoms, n_volumes)
         self.loadings = torch.zeros(n_atoms, neurons.n_neurons, device=neurons.device)
+        size = neurons.batch_size(n_atoms, mem_mb, min(unit, _CPU_BATCH) if neurons.device.type == "cpu" else unit)
+        # The atoms stay as they are while a unit's batches are coded, side by side.
+        self.units = [
+            [
+                slice(unit_.start + batch.start, unit_.start + batch.stop)
+                for batch in column_batches(_width(unit_), size)
+            ]
+            for unit_ in column_batches(neurons.n_neurons, unit)
+        ]
         self.moments = np.zeros((n_atoms, n_atoms + neurons.n_volumes))
-        self._coded: list[Coded] = []
         known = self.moments if expected is None else expected.moments / expected.neurons.n_neurons
-        for batch in neurons.batches:
-            share = (known * (batch.stop - batch.start)).astype(np.float32)
-            self._coded.append(Coded(share, 0.0, 0.0))
-        for coded in self._coded:
+        self._coded = {
+            batch.start: Coded((known * _width(batch)).astype(np.float32), 0.0, 0.0)
+            for unit_ in self.units
+            for batch in unit_
+        }
+        for coded in self._coded.values():
             self.moments += coded.moments
 
     @property
@@ -94,39 +141,24 @@ class Learner:
         n_atoms = len(self.atoms)
         fit = 0.5 * np.vdot(self.atoms @ self.atoms.T, self.moments[:, :n_atoms])
         fit -= np.vdot(self.atoms, self.moments[:, n_atoms:])
-        rest = sum(coded.half_squares + self.penalty * coded.absolute for coded in self._coded)
+        rest = sum(coded.half_squares + self.penalty * coded.absolute for coded in self._coded.values())
         return float(rest + fit) / self.neurons.n_neurons
 
-    def _code_batch(self, index: int, tolerance: float, max_iterations: int) -> tuple[torch.Tensor, ...]:
-        """New loadings of a batch of neurons, begun from the present ones; its responses X, ½|X|², DᵀD and DᵀX."""
-        block, batch = self.neurons[index], self.neurons.batches[index]
-        half_squares = 0.5 * block.square().sum(dtype=torch.float64)
-        if not half_squares.isfinite():
-            raise ValueError("X has NaN or infinite values; leave out such neurons before learning a dictionary.")
-        atoms = torch.as_tensor(self.atoms, dtype=torch.float32, device=block.device)
-        gram, cross = atoms @ atoms.T, atoms @ block
-        start = self.loadings[:, batch]
-        loadings = lasso_gram(gram, cross, self.penalty, start, tolerance=tolerance, max_iterations=max_iterations)
-        self.loadings[:, batch] = loadings
-        return loadings, block, half_squares, gram, cross
-
-    def code(self, indices: range) -> None:
+    def code(self, batches: list[slice]) -> None:
         """Better loadings of some batches of neurons, and their share of the sums."""
+        coder = Coder(self.atoms, self.penalty, self.neurons.device)
 
-        def code(index: int) -> Coded:
-            loadings, block, half_squares, _, _ = self._code_batch(index, _CODING_TOLERANCE, _CODING_ITERATIONS)
+        def code(batch: slice) -> Coded:
+            block = self.neurons[batch]
+            loadings, _, half_squares = coder(block, self.loadings[:, batch], _CODING_TOLERANCE, _CODING_ITERATIONS)
+            self.loadings[:, batch] = loadings
             moments = torch.cat([loadings @ loadings.T, loadings @ block.T], dim=1).cpu().numpy()
-            return Coded(moments, float(loadings.abs().sum(dtype=torch.float64)), float(half_squares))
+            return Coded(moments, float(loadings.abs().sum(dtype=torch.float64)), half_squares)
 
-        for index, coded in zip(indices, map_batches(code, indices, self.neurons.device), strict=True):
+        for batch, coded in zip(batches, map_batches(code, batches, self.neurons.device), strict=True):
             self.moments += coded.moments
-            self.moments -= self._coded[index].moments
-            self._coded[index] = coded
-
-    def unused(self) -> AnyArray:
-        """Indices of atoms that no neuron loads on."""
-        power = np.diag(self.loading_gram)
-        return np.flatnonzero(power <= _UNUSED * power.mean())
+            self.moments -= self._coded[batch.start].moments
+            self._coded[batch.start] = coded
 
     def update_atoms(self) -> float:
         """One sweep of block coordinate descent over the atoms that are used, each within the unit ball.
@@ -145,50 +177,75 @@ class Learner:
             self.atoms[atom] = moved
         return gain
 
-    def reseed(self, index: int) -> bool:
-        """Put residuals of the worst reconstructed neurons of a batch in the place of unused atoms, if there are."""
-        unused = self.unused()
-        if unused.size in (0, len(self.atoms)):
-            return False
-        block = self.neurons[index]
-        atoms = torch.as_tensor(self.atoms, dtype=torch.float32, device=block.device)
-        residual = block - atoms.T @ self.loadings[:, self.neurons.batches[index]]
-        worst = residual.square().sum(dim=0).topk(min(len(unused), block.shape[1])).indices
-        found = residual[:, worst].T.cpu().numpy().astype(np.float64)
-        norm = np.linalg.norm(found, axis=1, keepdims=True)
-        self.atoms[unused[: len(found)]] = np.divide(found, norm, out=np.zeros_like(found), where=norm > 0)
-        return True
+    def run(self, max_iter: int, tolerance: float, *, exchange: bool = False) -> tuple[int, float]:
+        """Passes over all neurons until the atoms lower the objective by less than this share.
 
-    def run(self, max_iter: int, tolerance: float, wave: int = _WAVE) -> int:
-        """Passes over all neurons until the atoms lower the objective by less than this share; how many it took."""
-        n_batches = len(self.neurons.batches)
+        With `exchange`, atoms are exchanged on the way, while that helps. Returns the number of passes, and by which
+        share the last one lowered the objective.
+        """
+        share, best = 0.0, np.inf
         for iteration in range(1, max_iter + 1):
             gain = 0.0
-            for start in range(0, n_batches, wave):
-                self.code(range(start, min(start + wave, n_batches)))
+            for unit in self.units:
+                self.code(unit)
                 gain += self.update_atoms()
-            reseeded = iteration <= _RESEEDING_PASSES and self.reseed((iteration - 1) % n_batches)
-            if not reseeded and gain <= tolerance * self.objective() * self.neurons.n_neurons:
-                return iteration
-        return max_iter
+            objective = self.objective()
+            share = gain / max(objective * self.neurons.n_neurons, 1e-30)
+            if exchange and iteration % _EXCHANGE_EVERY == 0:
+                # Once atoms were exchanged for little, as happens with noise, they are left as they are.
+                exchange = objective < (1 - _EXCHANGES_WORTH) * best and self.exchange() > 0
+                best = objective
+            if share <= tolerance and not exchange:
+                return iteration, share
+        return max_iter, share
 
-    def finish(self) -> tuple[float, Doubles]:
-        """Loadings of all neurons on the atoms as they are.
+    def exchange(self) -> int:
+        """Put directions that the residuals share in the place of atoms that are worth less; how many.
 
-        Returns the mean over neurons of ½|x − Da|² + λ|a|₁ and each atom's sums of a, a² and a³, (3, n_atoms).
+        A pass that moves atoms a little at a time does not leave a local minimum where two atoms share the neurons of
+        one, and another is missing. With all other loadings as they are, a new atom c lowers the objective by
+        Σ ½ max(|cᵀr| − λ, 0)² over the residuals r. Doing without an atom d costs about ½ Σ a² (1 − ρ²), where
+        the atom most like it, with the correlation ρ, takes over.
         """
+        found, gains = self._shared_directions()
+        norms = np.maximum(np.linalg.norm(self.atoms, axis=1), 1e-30)
+        directions = self.atoms / norms[:, None]
+        power = np.diag(self.loading_gram) * norms**2
+        exchanged: list[int] = []
+        for candidate in np.argsort(-gains, kind="stable"):
+            if np.abs(directions[exchanged] @ found[candidate]).max(initial=0) > _ALIKE:
+                continue
+            likeness = np.abs(directions @ directions.T)
+            np.fill_diagonal(likeness, 0)
+            losses = 0.5 * power * np.maximum(1 - likeness.max(axis=0) ** 2, 0)
+            losses[exchanged] = np.inf
+            worst = int(losses.argmin())
+            if gains[candidate] <= losses[worst]:
+                break
+            directions[worst] = found[candidate]
+            exchanged.append(worst)
+        self._replace(exchanged, directions[exchanged])
+        return len(exchanged)
 
-        def code(index: int) -> tuple[float, Doubles]:
-            loadings, _, half_squares, gram, cross = self._code_batch(index, _FINAL_TOLERANCE, _FINAL_ITERATIONS)
-            fit = torch.addmm(cross, gram, loadings, alpha=0.5, beta=-1).mul_(loadings).sum(dtype=torch.float64)
-            squares = loadings.square()
-            powers = [x.sum(dim=1, dtype=torch.float64) for x in (loadings, squares, squares * loadings)]
-            absolute = loadings.abs().sum(dtype=torch.float64)
-            return float(half_squares + fit + self.penalty * absolute), torch.stack(powers).cpu().numpy()
+    def _shared_directions(self) -> tuple[Doubles, Doubles]:
+        """Directions of norm 1 that many residuals share, (n_atoms, n_volumes), and what each would gain."""
+        residual = self.neurons[slice(0, self.neurons.n_neurons)]
+        residual -= torch.as_tensor(self.atoms.T, dtype=torch.float32, device=residual.device) @ self.loadings
+        candidates = normalize(residual[:, :: -(-self.neurons.n_neurons // _CANDIDATES)], dim=0)
+        gains = _gains(residual[:, 1::4], candidates, self.penalty)  # others than the candidates, as a rule
+        found = candidates[:, gains.topk(min(_REFINED, len(gains))).indices]
+        for _ in range(_REFINEMENTS):
+            found = normalize(residual @ softshrink(residual.T @ found, self.penalty), dim=0)
+        gains = _gains(residual, found, self.penalty)
+        return found.T.cpu().numpy().astype(np.float64), gains.cpu().numpy().astype(np.float64)
 
-        batches = range(len(self.neurons.batches))
-        objectives, powers = zip(*map_batches(code, batches, self.neurons.device), strict=True)
-        return sum(objectives) / self.neurons.n_neurons, np.sum(powers, axis=0)
+    def _replace(self, which: list[int], atoms: Doubles) -> None:
+        """New atoms, which no neuron loads on yet."""
+        self.atoms[which] = atoms
+        self.loadings[which] = 0
+        for moments in (self.moments, *(coded.moments for coded in self._coded.values())):
+            moments[which] = 0
+            moments[:, which] = 0
 
 
 def learn(
@@ -201,28 +258,73 @@ def learn(
     max_iter: int,
     tolerance: float,
     mem_mb: float | None,
-) -> tuple[Learner, int]:
-    """Atoms, neurons at first, learned on growing samples of X's columns, then on all; how many passes that took."""
+) -> tuple[Doubles, int]:
+    """Atoms, (n_atoms, n_volumes), and how many passes over all of X's columns they took.
+
+    They are neurons at first, are learned on a sample of neurons and then on larger and larger samples, each seen once,
+    until what still larger ones are expected to gain is below `tolerance`, as a share of the objective; without that,
+    on all.
+    """
     size = min(X.shape[1], max(_SAMPLE, 8 * n_atoms))
-    sample = _sample(X, size, generator)
-    learner = Learner(
-        Neurons(sample, device, n_atoms, mem_mb, _SAMPLE_BATCH), _seeds(sample, n_atoms, generator), penalty
-    )
+    sample = np.asarray(np.take(X, _columns(X, size, generator), axis=1), dtype=np.float32)
+    atoms = _seeds(sample, n_atoms, generator)
+    learner = Learner(Neurons(sample, device), atoms, penalty, mem_mb=mem_mb, unit=_SAMPLE_UNIT)
     # In small batches one after the other: on one thread, then.
-    next(map_batches(lambda wave: learner.run(_SAMPLE_PASSES, _SAMPLE_TOLERANCE, wave), [1], device))
-    affordable = targets_per_batch(16 * X.shape[0], X.shape[1], mem_mb)
-    while (size := _GROWTH * size) < min(0.5 * X.shape[1], affordable):
-        sample = _sample(X, size, generator)
-        learner = Learner(Neurons(sample, device, n_atoms, mem_mb), learner.atoms, penalty, learner)
-        learner.run(_SAMPLE_PASSES, _SAMPLE_TOLERANCE)
-    learner = Learner(Neurons(X, device, n_atoms, mem_mb), learner.atoms, penalty, learner)
-    return learner, learner.run(max_iter, tolerance)
+    next(
+        map_batches(
+            lambda tolerance: learner.run(_SAMPLE_PASSES, tolerance, exchange=True),
+            [_SAMPLE_TOLERANCE * tolerance],
+            device,
+        )
+    )
+    while (size := _GROWTH * size) < 0.5 * X.shape[1]:
+        neurons = Neurons(X, device, _columns(X, size, generator))
+        learner = Learner(neurons, atoms, penalty, learner, mem_mb=mem_mb)
+        _, share = learner.run(1, 0)
+        # What a finite sample costs falls with its size: this one has taken all but 1 / growth of what the last left.
+        if share <= tolerance * (_GROWTH - 1):
+            return atoms, 0
+    learner = Learner(Neurons(X, device), atoms, penalty, learner, mem_mb=mem_mb)
+    return atoms, learner.run(max_iter, tolerance)[0]
 
 
-def _sample(X: AnyArray, size: int, generator: np.random.Generator) -> AnyArray:
-    """Responses of randomly chosen neurons, (n_volumes, size) float32."""
-    columns = np.sort(generator.choice(X.shape[1], size, replace=False))
-    return np.asarray(np.take(X, columns, axis=1), dtype=np.float32)
+def code_all(
+    X: AnyArray, atoms: Doubles, penalty: float, device: torch.device, mem_mb: float | None
+) -> tuple[torch.Tensor, float, Doubles]:
+    """Loadings of all neurons on the atoms, (n_atoms, n_neurons).
+
+    With them, the mean over neurons of ½|x − Da|² + λ|a|₁, and each atom's sums of a, a² and a³, (3, n_atoms).
+    """
+    neurons, coder = Neurons(X, device), Coder(atoms, penalty, device)
+    result = torch.empty(len(atoms), neurons.n_neurons, device=device)
+    preferred = _FINAL_CPU_BATCH if device.type == "cpu" else -(-neurons.n_neurons // _FINAL_GPU_BATCHES)
+
+    def code(batch: slice) -> tuple[float, Doubles]:
+        loadings, cross, half_squares = coder(neurons[batch], None, _FINAL_TOLERANCE, _FINAL_ITERATIONS)
+        result[:, batch] = loadings
+        fit = torch.addmm(cross, coder.gram, loadings, alpha=0.5, beta=-1).mul_(loadings)
+        squares = loadings.square()
+        sums = (fit, loadings.abs(), loadings, squares, squares * loadings)
+        sums_by_atom = torch.stack([x.sum(dim=1, dtype=torch.float64) for x in sums]).cpu().numpy()
+        return half_squares + float(sums_by_atom[0].sum() + penalty * sums_by_atom[1].sum()), sums_by_atom[2:]
+
+    batches = column_batches(neurons.n_neurons, neurons.batch_size(len(atoms), mem_mb, preferred))
+    objectives, powers = zip(*map_batches(code, batches, device), strict=True)
+    return result, sum(objectives) / neurons.n_neurons, np.sum(powers, axis=0)
+
+
+def _gains(residual: torch.Tensor, directions: torch.Tensor, penalty: float) -> torch.Tensor:
+    """By how much each new atom of norm 1, (n_volumes, n_directions), lowers the objective's sum over residuals."""
+    return 0.5 * softshrink(residual.T @ directions, penalty).square().sum(dim=0)
+
+
+def _width(batch: slice) -> int:
+    return int(batch.stop - batch.start)
+
+
+def _columns(X: AnyArray, size: int, generator: np.random.Generator) -> Ints:
+    """Randomly chosen columns, in order: those of a batch lie close together in a memory map."""
+    return np.sort(generator.choice(X.shape[1], size, replace=False))
 
 
 def _seeds(sample: AnyArray, n_atoms: int, generator: np.random.Generator) -> Doubles:

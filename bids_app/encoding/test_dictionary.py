@@ -6,7 +6,9 @@ from scipy.stats import skew
 from sklearn.decomposition import DictionaryLearning as Reference
 from sklearn.decomposition import sparse_encode
 
+from bids_app.encoding.device import resolve_device
 from bids_app.encoding.dictionary import DictionaryLearning, reconstruction_r2, time_courses
+from bids_app.encoding.dictionary_solver import Learner, Neurons
 from bids_app.encoding.haemodynamics import zscore
 
 
@@ -18,6 +20,15 @@ def planted(n_volumes=120, n_atoms=8, n_neurons=600, noise=0.5, seed=0):
     X = atoms @ loadings
     noise *= X.std() / gaussian_filter1d(rng.standard_normal(X.shape), 1, axis=0).std()
     return zscore(X + noise * gaussian_filter1d(rng.standard_normal(X.shape), 1, axis=0)), atoms
+
+
+def orthogonal(n_neurons):
+    """Neurons that load on 5 % of 16 orthogonal atoms, (16, n_volumes)."""
+    rng = np.random.default_rng(0)
+    truth = np.linalg.qr(rng.standard_normal((100, 16)))[0].T
+    loadings = rng.normal(0, 15, (16, n_neurons)) * (rng.random((16, n_neurons)) < 0.05)
+    X = truth.T @ loadings + 0.5 * rng.standard_normal((100, n_neurons))
+    return X.astype(np.float32), truth
 
 
 @pytest.fixture(scope="module")
@@ -88,27 +99,41 @@ def test_unused_atoms_come_last_and_are_harmless():
     assert nothing.objective_ == pytest.approx(60, rel=1e-5)  # ½ n_volumes
 
 
-def test_unused_atoms_are_reseeded():
-    from bids_app.encoding.device import resolve_device
-    from bids_app.encoding.dictionary_solver import Learner, Neurons
+def test_missing_atoms_are_exchanged_in():
+    X, truth = orthogonal(2000)
+    least = []
+    for exchange in (False, True):
+        atoms = np.where(np.arange(16)[:, None] < 3, truth, 0)
+        learner = Learner(Neurons(X, resolve_device("cpu")), atoms, 1.5, unit=512)
+        learner.run(20, 1e-5, exchange=exchange)
+        least.append(np.abs(truth @ learner.atoms.T).max(axis=1).min())
+    assert least[0] < 0.8
+    assert least[1] > 0.95
 
-    X, truth = planted()
-    atoms = truth.T.copy()
-    atoms[3:] = 0
-    learner = Learner(Neurons(X, resolve_device("cpu"), 8, None), atoms, 0.15 * np.sqrt(120))
-    learner.run(60, 1e-5)
-    assert learner.unused().size == 0
-    assert learner.objective() < 1.02 * DictionaryLearning(8, device="cpu").fit(X).objective_
 
-
-def test_memory_map_in_small_batches_and_same_bits(tmp_path, fitted):
+def test_memory_map_and_same_bits(tmp_path, fitted):
     X, _, model = fitted
     stored = np.memmap(tmp_path / "x", dtype=np.float32, mode="w+", shape=X.shape)
     stored[:] = X
     again = DictionaryLearning(n_atoms=8, device="cpu").fit(stored)
     assert (again.loadings_ == model.loadings_).all()
-    small = DictionaryLearning(n_atoms=8, device="cpu", mem_mb=0.2, tolerance=1e-7).fit(stored)
-    assert small.objective_ == pytest.approx(model.objective_, rel=1e-3)
+
+
+def test_size_of_batches_changes_nothing(fitted):
+    X, _, model = fitted
+    small = DictionaryLearning(n_atoms=8, device="cpu", mem_mb=0.2).fit(X)
+    np.testing.assert_allclose(small.atoms_, model.atoms_, atol=1e-5)
+    np.testing.assert_allclose(small.loadings_, model.loadings_, atol=2e-5 * model.loadings_.max())
+
+
+def test_a_sample_is_enough_for_many_neurons():
+    X, truth = orthogonal(70_000)
+    model = DictionaryLearning(16, device="cpu").fit(X)
+    assert model.n_iter_ == 0
+    assert np.abs(truth @ model.atoms_).max(axis=1).min() > 0.95
+    thorough = DictionaryLearning(16, device="cpu", tolerance=1e-6).fit(X)
+    assert thorough.n_iter_ > 0
+    assert thorough.objective_ < model.objective_ < 1.001 * thorough.objective_
 
 
 def test_time_courses_and_r2(fitted):

@@ -58,3 +58,26 @@ def test_few_iterations_still_give_every_target(problem):
     rough = lasso_gram(gram, cross, penalty, max_iterations=25)
     assert np.abs(rough - expected).max() < 0.5
     assert np.isfinite(rough).all()
+
+
+def test_collinear_regressors_do_not_lead_astray():
+    """All regressors are active, and much alike: the long steps of the opening are too long."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((120, 20)) + 3 * rng.standard_normal((120, 1))
+    Y = X @ rng.uniform(1, 2, (20, 30)) + rng.standard_normal((120, 30))
+    gram, cross = torch.as_tensor(X.T @ X), torch.as_tensor(X.T @ Y)
+    penalty = 0.001 * float(cross.abs().max())
+
+    def objective(b):
+        return ((0.5 * gram @ b - cross) * b + penalty * b.abs()).sum(dim=0)
+
+    expected = [Lasso(penalty / 120, fit_intercept=False, tol=1e-12, max_iter=100_000).fit(X, y).coef_ for y in Y.T]
+    best = objective(torch.as_tensor(np.transpose(expected)))
+    b = torch.zeros_like(cross)
+    for _ in range(20):
+        b_next = lasso_gram(gram, cross, penalty, b, max_iterations=8)
+        assert (objective(b_next) <= objective(b) + 1e-9 * objective(b).abs()).all()
+        b = b_next
+    assert (objective(b) <= 0.9999 * best).all()  # both are negative
+    exact = lasso_gram(gram, cross, penalty, tolerance=1e-9, max_iterations=100_000)
+    np.testing.assert_allclose(exact, np.transpose(expected), atol=1e-4)
