@@ -6,33 +6,38 @@ ARG BASE_IMAGE=python:3.11-slim-bookworm
 
 # Everything that is installed goes into one folder, with the tested versions.
 FROM ${BASE_IMAGE} AS install
-ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
 WORKDIR /source
+ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore \
+    PIP_CONSTRAINT=/source/constraints.txt PIP_BUILD_CONSTRAINT=/source/constraints.txt
 # pip stays behind in an environment of its own: the final image installs nothing.
 RUN python3 -m venv /opt/installer && python3 -m venv --without-pip /opt/n2n
 ARG VARIANT=cpu
 ARG TORCH_INDEX
 COPY constraints.txt docker/check_torch.py ./
+# torch brings its C++ tests and headers, 200 MB that nothing here uses.
 # A pip.conf of the host (another index, a certificate) comes as a secret, so that it stays in no layer.
 RUN --mount=type=secret,id=pip,target=/root/.config/pip/pip.conf \
-    /opt/installer/bin/pip --python /opt/n2n install -c constraints.txt torch \
+    /opt/installer/bin/pip --python /opt/n2n install torch \
         ${TORCH_INDEX:+--extra-index-url "$TORCH_INDEX"} \
-    && /opt/n2n/bin/python check_torch.py "$VARIANT"
+    && /opt/n2n/bin/python -W ignore check_torch.py "$VARIANT" \
+    && cd /opt/n2n/lib/python3.*/site-packages/torch \
+    && rm -rf test include bin/*[Tt]est* bin/protoc*
 # Requirements before the source: a change of the source installs them not again.
 COPY pyproject.toml setup.cfg README.md ./
 COPY bids_app/__init__.py bids_app/
 RUN --mount=type=secret,id=pip,target=/root/.config/pip/pip.conf \
-    /opt/installer/bin/pip --python /opt/n2n install -c constraints.txt .
+    /opt/installer/bin/pip --python /opt/n2n install .
 COPY bids_app bids_app
 RUN --mount=type=secret,id=pip,target=/root/.config/pip/pip.conf \
     /opt/installer/bin/pip --python /opt/n2n install --no-deps --force-reinstall .
 
-# Templates and the default atlases, for nodes without network.
+# The atlases that a run takes by default in each space, for nodes without network.
 FROM install AS resources
 ARG FETCH=yes
-RUN mkdir -p /opt/neurons2networks \
+RUN mkdir -p /opt/neurons2networks/templateflow \
     && if [ "$FETCH" = yes ]; then \
-        /opt/n2n/bin/n2n fetch --atlas yeo7 --space fsaverage5 fsaverage6 --to /opt/neurons2networks; \
+        /opt/n2n/bin/n2n fetch --to /opt/neurons2networks \
+            --space fsaverage5 fsaverage6 fsaverage MNI152NLin6Asym MNI152NLin2009cAsym; \
     fi
 
 FROM ${BASE_IMAGE}
@@ -50,6 +55,6 @@ ENV PATH=/opt/n2n/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONNOUSERSITE=1 \
     MPLBACKEND=Agg \
-    N2N_HOME=/opt/neurons2networks \
+    TEMPLATEFLOW_HOME=/opt/neurons2networks/templateflow \
     N2N_CONTAINER_TAG=neurons2networks:${VERSION}
 ENTRYPOINT ["neurons2networks"]
