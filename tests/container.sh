@@ -5,7 +5,7 @@
 #   tests/container.sh [build|docker|refusals|apptainer|boutiques …]     default: all, in this order
 #
 # Environment: ENGINE (docker), BUILD_OPTIONS for `docker build`, PYTHON that has the app's requirements (python3),
-# BOSH (bosh), SCRATCH, a folder with 8 GB of room. Exit status 77: skipped, the last line says why.
+# BOSH (bosh), SCRATCH, a folder with 8 GB of room (/tmp), KEEP=1 to keep what was written. Exit status 77: skipped, the last line says why.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 export ENGINE=${ENGINE:-docker} PYTHON=${PYTHON:-python3} BOSH=${BOSH:-bosh}
