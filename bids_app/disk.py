@@ -26,9 +26,9 @@ def new_array(path: Path, dtype: npt.DTypeLike, shape: tuple[int, ...]) -> np.me
     try:
         _take_room(path)
     except OSError as error:
-        path.unlink(missing_ok=True)
         if not is_full(error):
-            raise
+            return array  # not every file system can take room beforehand
+        path.unlink(missing_ok=True)
         raise DiskError(no_space(path.parent, needed_mb=array.nbytes / MEGABYTE)) from None
     return array
 
