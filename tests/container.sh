@@ -5,7 +5,8 @@
 #   tests/container.sh [build|docker|refusals|apptainer|boutiques …]     default: all, in this order
 #
 # Environment: ENGINE (docker), BUILD_OPTIONS for `docker build`, PYTHON that has the app's requirements (python3),
-# BOSH (bosh), SCRATCH, a folder with 8 GB of room (/tmp), KEEP=1 to keep what was written. Exit status 77: skipped, the last line says why.
+# BOSH (bosh), SCRATCH, a folder with 8 GB of room (/tmp), KEEP=1 to keep what was written.
+# Exit status 77: skipped, the last line says why.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 export ENGINE=${ENGINE:-docker} PYTHON=${PYTHON:-python3} BOSH=${BOSH:-bosh}
@@ -107,7 +108,7 @@ part_refusals() {
   refused "BIDS_DIR /nothing is no folder: is the volume mounted" -- app -v "$out:/out" "$image" /nothing /out participant
   refused "BIDS_DIR /data is empty: is the volume mounted" -- strict -v "$(folder empty):/data:ro" -v "$out:/out" "$image" /data /out participant
   refused "OUT_DIR /out cannot be written.*mounted read-only: is the volume mounted" -- app "$image" /data /out participant
-  refused "OUT_DIR /out cannot be written.*mounted read-only" -- app -v "$out:/out:ro" "$image" /data /out participant
+  refused "OUT_DIR /out cannot be written.*mount it without :ro" -- app -v "$out:/out:ro" "$image" /data /out participant
   [ "$(id -u)" != 0 ] || # the folder belongs to another user only where this script runs as root
     refused "OUT_DIR /out cannot be written by user 12345 .*-u" -- app -v "$scratch/closed:/out" "$image" /data /out participant
   TMP_SIZE=2m refused "No space is left on the disk .*--tmpfs /tmp:size" -- \

@@ -47,8 +47,9 @@ def full_disk(error: BaseException, settings: Settings) -> str | None:
 
 def _refusal(name: str, folder: Path, there: Path, error: OSError) -> str:
     if error.errno == errno.EROFS:
-        otherwise = "give a folder on another disk"
-        return f"{name} {folder} cannot be written, its disk is mounted read-only: {mount_advice(folder, otherwise)}"
+        mounted = container() is not None and not goes_with_container(folder)
+        advice = "mount it without :ro" if mounted else mount_advice(folder, "give a folder on another disk")
+        return f"{name} {folder} cannot be written, its disk is mounted read-only: {advice}"
     if is_full(error):
         return f"{name} {folder}: {no_space(there)}"
     about = there.stat()

@@ -47,19 +47,21 @@ def test_a_file_in_the_way(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("number", "inside", "said"),
+    ("number", "inside", "mounted", "said"),
     [
-        (errno.EROFS, False, "its disk is mounted read-only: give a folder on another disk"),
-        (errno.EROFS, True, r"mounted read-only: is the volume mounted \(-v FOLDER:"),
-        (errno.EACCES, True, r'start the container as its owner with -u "\$\(id -u\):\$\(id -g\)"'),
-        (errno.ENOSPC, False, "No space is left on the disk .*--work-dir"),
+        (errno.EROFS, False, True, "its disk is mounted read-only: give a folder on another disk"),
+        (errno.EROFS, True, True, "its disk is mounted read-only: mount it without :ro"),
+        (errno.EROFS, True, False, r"mounted read-only: is the volume mounted \(-v FOLDER:"),
+        (errno.EACCES, True, True, r'start the container as its owner with -u "\$\(id -u\):\$\(id -g\)"'),
+        (errno.ENOSPC, False, True, "No space is left on the disk .*--work-dir"),
     ],
 )
-def test_each_reason_has_its_advice(monkeypatch, tmp_path, number, inside, said):
+def test_each_reason_has_its_advice(monkeypatch, tmp_path, number, inside, mounted, said):
     def refuse(**_):
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(tempfile, "TemporaryFile", refuse)
+    monkeypatch.setattr(places, "goes_with_container", lambda _: not mounted)
     monkeypatch.delenv("APPTAINER_CONTAINER", raising=False)
     monkeypatch.setenv(CONTAINER_TAG, "neurons2networks:test" if inside else "")
     with pytest.raises(OSError, match=said):
