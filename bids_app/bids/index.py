@@ -1,9 +1,11 @@
 """The files of one participant in one derivative, through pybids."""
 
 import re
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from bids.layout import BIDSLayout, BIDSLayoutIndexer, Query
 
@@ -40,12 +42,13 @@ def index_participant(
     others = re.compile(rf"^(?!{own}(/ses-[^/]+)?(/func(/.*)?)?$)")
     indexer = BIDSLayoutIndexer(validate=False, ignore=[others], index_metadata=False)
     database = None if database_dir is None else database_dir / f"{name}_sub-{participant}"
-    if database is not None:
-        database.parent.mkdir(parents=True, exist_ok=True)
+    known = database if database is not None and database.is_dir() else None
     try:
-        layout = BIDSLayout(folder, validate=False, is_derivative=True, indexer=indexer, database_path=database)
+        layout = BIDSLayout(folder, validate=False, is_derivative=True, indexer=indexer, database_path=known)
     except ValueError as error:
         raise DatasetError(f"pybids cannot read {folder}: {error}") from error
+    if database is not None and known is None:
+        _keep(layout, database)
     every = [Path(path) for path in layout.get(subject=participant, return_type="filename")]
     if not bold_filter:
         return every
@@ -55,6 +58,19 @@ def index_participant(
     except ValueError as error:
         raise DatasetError(f"The BIDS filter {dict(bold_filter)} is not understood by pybids: {error}") from error
     return [path for path in every if path in passing or not is_bold(parse_name(path))]
+
+
+def _keep(layout: BIDSLayout, database: Path) -> None:
+    """Keep an index for later runs. It appears complete: other processes may look for it while it is written."""
+    unfinished = database.with_name(f".{uuid4().hex}-{database.name}")
+    try:
+        layout.save(unfinished, replace_connection=False)
+        unfinished.rename(database)
+    except OSError:
+        if not database.is_dir():  # else: another process was faster
+            raise
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def _value(value: Any) -> Any:

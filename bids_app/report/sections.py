@@ -104,7 +104,7 @@ def _of_models(sheet: Sheet, analyses: Sequence[Analysis], question: Question) -
 def methods(sheet: Sheet) -> Part:
     """Settings of the run and the text for a methods section."""
     level = "group" if sheet.participant is None else "participant"
-    settings = newest_settings(sheet.out_dir, level)
+    settings = newest_settings(sheet.out_dir, level, sheet.participant)
     citation = sheet.out_dir / "logs" / "CITATION.md"
     bodies = [
         _opened("Methods, to paste into a paper", citation, "No methods text: logs/CITATION.md is missing."),

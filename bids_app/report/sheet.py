@@ -70,10 +70,17 @@ class Sheet:
         return html.link(path.relative_to(self.out_dir).as_posix(), text)
 
 
-def newest_settings(out_dir: Path, level: str) -> Path | None:
-    """The settings file of the last run of a level, or of any level when that one left none."""
+def newest_settings(out_dir: Path, level: str, participant: str | None = None) -> Path | None:
+    """The settings file of the last run of a level, or of any level when that one left none.
+
+    For a participant it is the last that concerned them: when each runs by itself, others end in between.
+    """
     files = sorted((out_dir / "logs").glob("*.toml"))
     of_level = [path for path in files if path.stem.endswith(f"_{level}")]
+    for path in reversed(of_level if participant else []):
+        labels = tomllib.loads(path.read_text(encoding="utf-8")).get("participant_label")
+        if not labels or participant in labels:
+            return path
     found = of_level or files
     return found[-1] if found else None
 
@@ -84,6 +91,6 @@ def open_sheet(out_dir: Path, participant: str | None) -> Sheet:
     The settings are those of the participant level: the group level summarises what they made.
     """
     folder = out_dir / ("group" if participant is None else f"sub-{participant}") / "figures"
-    path = newest_settings(out_dir, "participant")
+    path = newest_settings(out_dir, "participant", participant)
     settings = {} if path is None else tomllib.loads(path.read_text(encoding="utf-8"))
     return Sheet(out_dir, folder, participant, settings)

@@ -55,5 +55,5 @@ def forget_crashes(out_dir: Path, name: str) -> None:
 
 
 def _stamp() -> str:
-    # not the process id: every container counts its own from 1
-    return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid4().hex[:8]}"
+    """When, and what tells runs apart that begin together: in containers, processes have the same number."""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{uuid4().hex[:8]}"

@@ -2,34 +2,112 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
+import glob
 import hashlib
 import json
+import logging
+import os
 import shutil
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from filelock import FileLock
+log = logging.getLogger("neurons2networks")
+# What file systems without locks answer: some network file systems, as they are mounted at some sites.
+_NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP}
+_PATIENCE = 10.0  # seconds of waiting before it is said
+_ABANDONED = 24 * 3600.0  # seconds after which a draft belongs to a process that was killed
 
 
 def computed_once(path: Path, compute: Callable[[Path], None]) -> Path:
     """Return `path` (a file or folder), after calling `compute(draft)` and moving the draft there if it is missing.
 
-    Processes that want the same artefact wait for the one that makes it.
+    Processes that want the same artefact wait for the one that makes it; when that one is killed, the next makes it.
+    Where files cannot be locked it may be made several times, and the first that is complete stays.
     """
     if path.exists():
         return path
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(path.with_name(path.name + ".lock")):
+    with locked(path.with_name(path.name + ".lock")):
         if not path.exists():
+            _remove_abandoned(path)
             draft = path.with_name(f".draft-{uuid4().hex}-{path.name}")
             try:
                 compute(draft)
-                draft.replace(path)
+                _publish(draft, path)
             finally:
-                shutil.rmtree(draft, ignore_errors=True) if draft.is_dir() else draft.unlink(missing_ok=True)
+                _remove(draft)
     return path
+
+
+@contextmanager
+def locked(lock: Path) -> Iterator[None]:
+    """Hold the lock file `lock`, which is made where it is missing, while the block runs.
+
+    It is a lock of the kernel (flock), which ends with its process: after a killed one, nothing is to be cleaned up.
+    (filelock would turn to one that does not, where there are none of the kernel.) It works between the nodes of a
+    cluster as far as their common file system carries it; where there is none, the block runs unlocked.
+    """
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        _wait_for(descriptor, lock)
+        yield
+        with suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_UN)  # closing is not enough where a child process has inherited it
+    finally:
+        os.close(descriptor)
+
+
+def _wait_for(descriptor: int, lock: Path) -> None:
+    start, said = time.monotonic(), False
+    while not _try_lock(descriptor):
+        if not said and time.monotonic() - start > _PATIENCE:
+            log.info("waiting for %s, which another process is making", lock.name.removesuffix(".lock"))
+            said = True
+        time.sleep(0.1)
+
+
+def _try_lock(descriptor: int) -> bool:
+    """Whether the lock is ours, or there is none to be had."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno in _NO_LOCKS or _raise_unless_busy(error)
+    return True
+
+
+def _raise_unless_busy(error: OSError) -> bool:
+    if error.errno in (errno.EAGAIN, errno.EACCES):
+        return False
+    raise error
+
+
+def _publish(draft: Path, path: Path) -> None:
+    try:
+        draft.replace(path)
+    except OSError:
+        if not path.exists():  # else: without locks, another process was faster with a folder
+            raise
+
+
+def _remove_abandoned(path: Path) -> None:
+    """Remove what killed processes left of an artefact."""
+    for draft in path.parent.glob(f".draft-*-{glob.escape(path.name)}"):
+        with suppress(FileNotFoundError):
+            if time.time() - draft.stat().st_mtime > _ABANDONED:
+                _remove(draft)
+
+
+def _remove(draft: Path) -> None:
+    if draft.is_dir():
+        shutil.rmtree(draft, ignore_errors=True)
+    else:
+        draft.unlink(missing_ok=True)
 
 
 def key_of(content: Any) -> str:
