@@ -16,8 +16,8 @@ from bids_app.encoding.device import map_batches, resolve_device
 from bids_app.encoding.folds import Fold, inner_folds
 from bids_app.encoding.recipe import PUBLISHED, Recipe
 from bids_app.encoding.ridge import DEFAULT_ALPHAS, centred_responses, penalties
-from bids_app.encoding.ridge_selection import choose, penalty_errors
-from bids_app.encoding.ridge_solver import Design, Eigen, Factors, filtered_projections, ridge_batches, rows_of
+from bids_app.encoding.ridge_selection import PenaltyErrors, choose, penalty_errors
+from bids_app.encoding.ridge_solver import Design, Eigen, Factors, Predictor, ridge_batches, rows_of
 from bids_app.encoding.scores import column_correlations
 
 Inner = Literal["contiguous", "loo"]
@@ -124,14 +124,15 @@ def design_held_out(
         require_finite("X", space)
     where = resolve_device(device)
     folds = recipe.folds(len(spaces[0]))
-    designs = []
-    for fold in folds:
+
+    def one(fold: Fold) -> FoldDesign:
         features = np.concatenate([recipe.features(space, run_lengths, fold[0]) for space in spaces], axis=1)
         design = Design(features, where)
         trained = [fold[0], *(train for train, _ in _inner_pairs(fold, folds, inner))]
         whole, *others = [design.decompose(train) for train in trained]
-        designs.append(FoldDesign(fold, features, whole, tuple(others)))
-    return HeldOutDesign(tuple(designs))
+        return FoldDesign(fold, features, whole, tuple(others))
+
+    return HeldOutDesign(tuple(map_batches(one, folds, where)))
 
 
 def _inner_pairs(fold: Fold, folds: list[Fold], inner: Inner) -> list[Fold]:
@@ -163,18 +164,21 @@ def _fit(
     """
     where = resolve_device(device)
     grid = penalties(alphas, where)
-    factors = [_factors(one, design, where) for one in design.folds]
-    rank = max(len(whole.eigenvalues) for whole, _ in factors)
-    fits = [(whole, penalty_errors(selection, grid, Y.shape[1])) for whole, selection in factors]
+
+    def prepare(one: FoldDesign) -> tuple[Factors, PenaltyErrors, Predictor]:
+        whole, selection = _factors(one, design, where)
+        return whole, penalty_errors(selection, grid, Y.shape[1]), Predictor(whole, grid, Y.shape[1])
+
+    fits = list(map_batches(prepare, design.folds, where))
+    rank = max(len(whole.eigenvalues) for whole, *_ in fits)
     log_alpha = np.zeros(Y.shape[1])
 
     def fit(batch: slice) -> None:
         centred, mean = centred_responses(Y[:, batch], where)
-        for one, (whole, errors) in zip(design.folds, fits, strict=True):
+        for one, (whole, errors, predict) in zip(design.folds, fits, strict=True):
             alpha = choose(errors(centred), grid)
-            predicted = whole.basis @ filtered_projections(whole, alpha, centred)
             log_alpha[batch] += np.log(alpha.cpu().numpy()) / len(fits)
-            take(_Part(one.fold, batch, predicted, rows_of(centred, whole.test), mean))
+            take(_Part(one.fold, batch, predict(alpha, centred), rows_of(centred, whole.test), mean))
 
     for _ in map_batches(fit, ridge_batches(len(Y), rank, Y.shape[1], where, mem_mb), where):
         pass

@@ -34,13 +34,13 @@ def fold_mean_r(predictions: npt.ArrayLike, Y: npt.ArrayLike, folds: Sequence[Fo
 
 def column_correlations(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     """`pearson_r` of two (n, V) blocks on a device, (V,) float64."""
-    centred, norms, varies = [], [], []
+    centred, squares, varies = [], [], []
     for part in (a.double(), b.double()):
         mean = part.mean(dim=0)
         centred.append(part - mean)
-        norms.append(torch.linalg.vector_norm(centred[-1], dim=0))
-        varies.append(norms[-1] > CONSTANT * len(part) ** 0.5 * mean.abs())
-    r = (centred[0] * centred[1]).sum(dim=0) / (norms[0] * norms[1])
+        squares.append(centred[-1].square().sum(dim=0))
+        varies.append(squares[-1] > CONSTANT**2 * len(part) * mean.square())
+    r = (centred[0] * centred[1]).sum(dim=0) / (squares[0] * squares[1]).sqrt()
     return torch.where(varies[0] & varies[1], r, 0.0)
 
 
