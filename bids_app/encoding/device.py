@@ -6,6 +6,7 @@ from typing import TypeVar
 
 import numpy.typing as npt
 import torch
+from threadpoolctl import threadpool_limits
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -68,7 +69,10 @@ def map_batches(function: Callable[[Item], Result], items: Sequence[Item], devic
         yield from map(function, items)
         return
     try:
-        with ThreadPoolExecutor(n_threads, initializer=torch.set_num_threads, initargs=(1,)) as threads:
+        with (
+            threadpool_limits(1, user_api="blas"),  # numpy's products, which torch's own setting does not reach
+            ThreadPoolExecutor(n_threads, initializer=torch.set_num_threads, initargs=(1,)) as threads,
+        ):
             yield from threads.map(function, items)
     finally:
         torch.set_num_threads(n_threads)  # also what threads that begin later take over

@@ -22,7 +22,8 @@ from bids_app.language.windows import Context, Window, batch_windows, plan_windo
 
 _FORMAT = "activations 1"  # raise it when the numbers change
 _DESCRIPTION = "activations.json"
-_MAX_CHUNK_TOKENS = 4096
+# Tokens read at once: on the CPU more take more memory and no less time.
+_CHUNK_TOKENS = {"cpu": 1024, "cuda": 4096}
 _CHUNK_VALUES = 1 << 27  # float32 values kept of a chunk, all layers: 512 MiB
 
 _logger = logging.getLogger(__name__)
@@ -139,7 +140,8 @@ def _write_layers(reader: Reader, windows: list[Window], chunk_tokens: int | Non
         new_array(folder / _layer_file(layer), np.float32, (tokens.n_words, n_units))
         for layer, n_units in enumerate(units)
     ]
-    limit = chunk_tokens or min(_MAX_CHUNK_TOKENS, _CHUNK_VALUES // sum(units))
+    usual = _CHUNK_TOKENS.get(reader.language_model.device.type, 1024)
+    limit = chunk_tokens or min(usual, _CHUNK_VALUES // sum(units))
     batches = list(batch_windows(windows, tokens.n_special, limit))
     _logger.info(
         "%s reads %d words (%d tokens) in %d windows and %d forward passes.",
