@@ -4,6 +4,7 @@ import gzip
 import json
 import os
 from collections.abc import Mapping, Sequence
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -107,6 +108,7 @@ def write_parquet(path: Path, table: pd.DataFrame) -> Path:
     return path
 
 
+@cache  # reading the metadata of all packages for every sidecar takes seconds
 def software_versions() -> dict[str, str]:
     """Versions of this package and of those that determine its numbers, as installed."""
     versions = {"neurons2networks": __version__}
