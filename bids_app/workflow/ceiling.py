@@ -52,6 +52,8 @@ class StoryMeans:
 
     def others(self, responses: Responses) -> Others | None:
         """Mean of the others, or None when some story of the unit was heard by nobody else."""
+        if len(self.sources.dataset.participants()) < 2:
+            return None
         data, rows, start, most = [], [], 0, 0
         for run, listening in zip(self.unit.runs, responses.listenings, strict=True):
             total, count = _read_sums(self._sums(run, listening, responses.geometry), responses.geometry)
