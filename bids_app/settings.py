@@ -229,7 +229,19 @@ class Settings:
     nprocs: int = _option(1, "run", "Participants computed at the same time.", metavar="N")
     omp_nthreads: int = _option(0, "run", "Threads of one process; 0: the processors divided by --nprocs.", metavar="N")
     mem_mb: int = _option(0, "run", "Memory for the whole run in MB; 0: what the machine has.", metavar="MB")
-    engine: str = _option("local", "run", "Where the jobs run.", choices=("local",))
+    engine: str = _option(
+        "local", "run", "Where the jobs run: on this machine, or on Dask workers.", choices=("local", "dask")
+    )
+    dask_scheduler: str | None = _option(
+        None, "run", "With --engine dask: a scheduler that is running, tcp://HOST:8786.", metavar="ADDRESS"
+    )
+    dask_cluster: tuple[str, ...] = _option(
+        (),
+        "run",
+        "With --engine dask: workers to start as jobs of a cluster: kind (slurm, pbs, sge, lsf), jobs, gpus (of each "
+        "job), and arguments of dask-jobqueue such as cores, memory, walltime, queue; in a settings file a table.",
+        metavar="KEY=VALUE",
+    )
     random_seed: int = _option(0, "run", "Seed of everything random.", metavar="N")
     dry_run: bool = _option(False, "run", "Say what would be computed, and stop.")
     reports_only: bool = _option(False, "run", "Only write the reports again.")

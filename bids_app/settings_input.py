@@ -5,6 +5,8 @@ All that is wrong is said at once, one sentence for each value.
 
 from __future__ import annotations
 
+import json
+import re
 import tomllib
 from collections.abc import Mapping
 from importlib import resources
@@ -13,6 +15,7 @@ from typing import Any
 
 from bids_app.settings import LEVELS, OPTIONS, Settings, SettingsError, element_type, is_list
 
+CLUSTERS = ("slurm", "pbs", "sge", "lsf")
 _LABELS = {
     "participant_label": "sub-",
     "exclude_participant_label": "sub-",
@@ -27,6 +30,8 @@ def _convert(name: str, value: Any, folder: Path) -> Any:
     if value is None:
         return None
     if is_list(name):
+        if isinstance(value, dict):  # a table of a settings file: what the command line has as KEY=VALUE
+            value = [f"{key}={json.dumps(one)}" for key, one in value.items()]
         values = value if isinstance(value, list | tuple) else [value]
         return tuple(_convert_one(name, v, folder) for v in values)
     return _convert_one(name, value, folder)
@@ -117,6 +122,7 @@ def find_problems(settings: Settings) -> list[str]:
     if not 0 < settings.penalty < 1:
         problems.append(f"penalty = {settings.penalty}: must lie between 0 and 1 (at 1 every loading is zero)")
     problems += _problems_of_texts(settings)
+    problems += _problems_of_dask(settings)
     if settings.dictionary_scope == "story" and settings.pool_tasks:
         problems.append(
             "dictionary_scope = 'story' cannot go with pool_tasks: atoms of one story mean nothing in another"
@@ -149,6 +155,24 @@ _LEAST = {
     "window": 1,
     "banded_candidates": 1,
 }
+
+
+def _problems_of_dask(settings: Settings) -> list[str]:
+    """Problems of where the jobs run."""
+    problems = [
+        f"dask_cluster = {pair!r}: must be KEY=VALUE, such as cores=4"
+        for pair in settings.dask_cluster
+        if not re.fullmatch(r"\w+=.+", pair)
+    ]
+    given = [name for name in ("dask_scheduler", "dask_cluster") if getattr(settings, name)]
+    if settings.engine != "dask":
+        return problems + [f"{name} is given, but engine is {settings.engine}: add --engine dask" for name in given]
+    if len(given) != 1:
+        problems.append("engine = 'dask': needs either --dask-scheduler ADDRESS or --dask-cluster KEY=VALUE …")
+    kinds = [pair.partition("=")[2].strip("\"'") for pair in settings.dask_cluster if pair.startswith("kind=")]
+    if settings.dask_cluster and (len(kinds) != 1 or kinds[0] not in CLUSTERS):
+        problems.append(f"dask_cluster: kind = {' '.join(kinds) or 'nothing'} is not one of {', '.join(CLUSTERS)}")
+    return problems
 
 
 def _problems_of_texts(settings: Settings) -> list[str]:

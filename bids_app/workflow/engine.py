@@ -1,4 +1,4 @@
-"""The engine that runs the jobs: in this process, or in several with their threads and memory divided."""
+"""The engine that runs the jobs on this machine: in this process, or in several, threads and memory divided."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar, Protocol
 
 from bids_app.settings import Settings
 from bids_app.workflow.places import full_disk
@@ -23,10 +24,20 @@ MEGABYTE = 2**20
 
 @dataclass(frozen=True)
 class Job:
-    """One piece of work that can run in another process: a function of the settings and a name."""
+    """One piece of work that can run in another process: a function of the settings and a name.
+
+    `part` says which part of what is named, where that is cut into several jobs; `computes`: more than a report.
+    """
 
     name: str
     function: Callable[[Settings, str], None]
+    part: str = ""
+    computes: bool = True
+
+    @property
+    def label(self) -> str:
+        """Name and part, for messages."""
+        return f"{self.name} {self.part}".strip()
 
 
 @dataclass(frozen=True)
@@ -38,12 +49,28 @@ class Failure:
     details: str
 
 
-def run_jobs(jobs: Sequence[Job], settings: Settings) -> list[Failure]:
-    """Run all jobs; one that fails leaves the others alone unless `stop_on_first_crash`."""
-    set_threads(settings)
-    if settings.nprocs == 1 or len(jobs) < 2:
-        return _run_here(jobs, settings)
-    return _run_in_processes(jobs, settings)
+class Engine(Protocol):
+    """What runs jobs. `splits`: whether it is worth cutting a participant into as many jobs as possible."""
+
+    splits: ClassVar[bool]
+
+    def run(self, jobs: Sequence[Job]) -> list[Failure]:
+        """Run all jobs; one that fails leaves the others alone unless `stop_on_first_crash`."""
+
+
+@dataclass(frozen=True)
+class LocalEngine:
+    """Runs jobs in this process, or with `nprocs` in several on this machine."""
+
+    settings: Settings
+    splits: ClassVar[bool] = False  # the jobs of a participant would read the same data
+
+    def run(self, jobs: Sequence[Job]) -> list[Failure]:
+        """Run all jobs; one that fails leaves the others alone unless `stop_on_first_crash`."""
+        set_threads(self.settings)
+        if self.settings.nprocs == 1 or len(jobs) < 2:
+            return _run_here(jobs, self.settings)
+        return _run_in_processes(jobs, self.settings)
 
 
 def set_threads(settings: Settings) -> None:
@@ -74,24 +101,27 @@ def machine_memory_mb() -> int:
     return min(total, int(text) // MEGABYTE) if text.isdigit() else total
 
 
-def _run_one(job: Job, settings: Settings) -> Failure | None:
+def run_one(job: Job, settings: Settings) -> Failure | None:
+    """Run one job in this process; whatever goes wrong comes back as a failure."""
     start = time.monotonic()
     try:
         job.function(settings, job.name)
     except Exception as error:  # the boundary between jobs: whatever went wrong must not stop the others
-        log.debug("%s failed", job.name, exc_info=True)
+        log.debug("%s failed", job.label, exc_info=True)
         reason = full_disk(error, settings) or str(error) or type(error).__name__
         if not isinstance(error, ValueError | OSError):
             reason = f"{type(error).__name__}: {reason}"
+        if job.part:
+            reason = f"{job.part}: {reason}"
         return Failure(job.name, reason, traceback.format_exc())
-    log.info("%s: done in %.0f s", job.name, time.monotonic() - start)
+    log.info("%s: done in %.0f s", job.label, time.monotonic() - start)
     return None
 
 
 def _run_here(jobs: Sequence[Job], settings: Settings) -> list[Failure]:
     failures = []
     for job in jobs:
-        failure = _run_one(job, settings)
+        failure = run_one(job, settings)
         if failure:
             failures.append(failure)
             if settings.stop_on_first_crash:
@@ -102,8 +132,8 @@ def _run_here(jobs: Sequence[Job], settings: Settings) -> list[Failure]:
 def _run_in_processes(jobs: Sequence[Job], settings: Settings) -> list[Failure]:
     context = multiprocessing.get_context("spawn")  # a fork would copy the threads of torch in an unknown state
     failures = []
-    with ProcessPoolExecutor(settings.nprocs, context, _start_worker, (settings,)) as pool:
-        futures: dict[Future[Failure | None], Job] = {pool.submit(_run_one, job, settings): job for job in jobs}
+    with ProcessPoolExecutor(settings.nprocs, context, start_worker, (settings,)) as pool:
+        futures: dict[Future[Failure | None], Job] = {pool.submit(run_one, job, settings): job for job in jobs}
         for future in as_completed(futures):
             failure = _result(future, futures[future])
             if failure:
@@ -122,7 +152,8 @@ def _result(future: Future[Failure | None], job: Job) -> Failure | None:
         return Failure(job.name, reason, traceback.format_exc())
 
 
-def _start_worker(settings: Settings) -> None:
+def start_worker(settings: Settings) -> None:
+    """Prepare a process for jobs: its log and its threads."""
     from bids_app.workflow.records import start_log
 
     start_log(settings)

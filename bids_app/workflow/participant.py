@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from typing import Any
 
 from bids_app.bids.errors import DatasetError
@@ -22,7 +21,7 @@ from bids_app.workflow.networks import NetworkJob, encode_networks
 from bids_app.workflow.outputs import Writer
 from bids_app.workflow.responses import Responses, read_responses
 from bids_app.workflow.sources import Sources, open_sources
-from bids_app.workflow.units import Unit, units_of
+from bids_app.workflow.units import CEILING, Unit, has_ceiling, units_of
 from bids_app.workflow.variance import variance
 
 log = logging.getLogger("neurons2networks")
@@ -37,18 +36,22 @@ SCORES = {
 OF_REGIONS = ("forecast", "depth", "variance")  # told region by region
 
 
-def run_participant(settings: Settings, name: str) -> None:
-    """Compute everything that is missing for one participant, whose job is called `sub-001`."""
+def run_participant(settings: Settings, name: str, unit: str | None = None, work: str | None = None) -> None:
+    """Compute what is missing for one participant, whose job is called `sub-001`.
+
+    All of it, or for one unit, by its name, what one model has to say, or the noise ceiling.
+    """
     sources = open_sources(settings)
-    for unit in units_of(sources, name.removeprefix("sub-")):
-        _UnitWork(sources, unit, model_runs(settings)).compute()
+    for one in units_of(sources, name.removeprefix("sub-")):
+        if unit in (None, one.name):
+            _UnitWork(sources, one).compute(work)
 
 
 class _UnitWork:
     """The analyses of one unit; its data are read when the first analysis needs them."""
 
-    def __init__(self, sources: Sources, unit: Unit, models: Sequence[ModelRun]) -> None:
-        self.sources, self.unit, self.models = sources, unit, models
+    def __init__(self, sources: Sources, unit: Unit) -> None:
+        self.sources, self.unit = sources, unit
         self.settings = sources.settings
         self._responses: Responses | None = None
 
@@ -59,15 +62,20 @@ class _UnitWork:
             self._responses = read_responses(self.unit, self.sources.stories, self.settings)
         return self._responses
 
-    def compute(self) -> None:
-        for model in self.models:
-            if "networks" in self.settings.analysis:
-                self._networks(model)
-            for analysis in SCORES:
-                if analysis in self.settings.analysis:
-                    self._score(analysis, model)
-        if "brainscore" in self.settings.analysis and self.settings.noise_ceiling == "all":
+    def compute(self, work: str | None) -> None:
+        """Everything, or only what one model has to say, or the noise ceiling."""
+        for model in model_runs(self.settings):
+            if work in (None, model.label):
+                self._compare(model)
+        if work in (None, CEILING) and has_ceiling(self.settings):
             self._ceiling()
+
+    def _compare(self, model: ModelRun) -> None:
+        if "networks" in self.settings.analysis:
+            self._networks(model)
+        for analysis in SCORES:
+            if analysis in self.settings.analysis:
+                self._score(analysis, model)
 
     def _writer(self, model: ModelRun | None, numbers: dict[str, Any]) -> Writer:
         run = self.unit.runs[0]

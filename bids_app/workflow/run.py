@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 from bids_app.bids.description import write_dataset_description
 from bids_app.settings import Settings
-from bids_app.workflow.engine import Failure, Job, run_jobs
+from bids_app.workflow.dask_engine import open_dask
+from bids_app.workflow.engine import Engine, Failure, Job, LocalEngine
+from bids_app.workflow.jobs import participant_jobs, stimulus_jobs
 from bids_app.workflow.places import check_places, full_disk
 from bids_app.workflow.records import (
     crash_reasons,
@@ -17,7 +20,8 @@ from bids_app.workflow.records import (
     write_methods,
     write_settings,
 )
-from bids_app.workflow.sources import open_sources
+from bids_app.workflow.shared import locked
+from bids_app.workflow.sources import Sources, open_sources
 from bids_app.workflow.units import plan
 
 log = logging.getLogger("neurons2networks")
@@ -29,7 +33,8 @@ def run(settings: Settings) -> int:
     start_log(settings)
     try:
         check_places(settings)
-        failures = LEVELS[settings.level](settings)
+        with _open_engine(settings) as engine:
+            failures = LEVELS[settings.level](settings, engine)
     except (ValueError, OSError, RuntimeError) as error:
         log.debug("", exc_info=True)
         log.error("%s", full_disk(error, settings) or error)
@@ -41,16 +46,20 @@ def run(settings: Settings) -> int:
     return EXIT_FAILED if failures else 0
 
 
-def _stimulus_level(settings: Settings) -> list[Failure]:
+def _open_engine(settings: Settings) -> AbstractContextManager[Engine]:
+    return open_dask(settings) if settings.engine == "dask" else nullcontext(LocalEngine(settings))
+
+
+def _stimulus_level(settings: Settings, engine: Engine) -> list[Failure]:
     sources = open_sources(settings)
     if settings.dry_run:
         log.info("would prepare the stories %s", ", ".join(sources.stories))
         return []
-    write_dataset_description(settings.out_dir, sources.dataset.links)
-    return _recorded([Job("stimulus", _stimulus)], settings)
+    _describe(settings, sources)
+    return _recorded(stimulus_jobs(settings, engine.splits), settings, engine)
 
 
-def _participant_level(settings: Settings) -> list[Failure]:
+def _participant_level(settings: Settings, engine: Engine) -> list[Failure]:
     sources = open_sources(settings)
     participants = sources.participants
     if settings.dry_run:
@@ -59,28 +68,22 @@ def _participant_level(settings: Settings) -> list[Failure]:
         return []
     failures = []
     if not settings.reports_only:
-        write_dataset_description(settings.out_dir, sources.dataset.links)
-        failures = run_jobs([Job("stimulus", _stimulus)], settings)
+        _describe(settings, sources)
+        failures = engine.run(stimulus_jobs(settings, engine.splits))
         if failures:
             write_crashes(settings, failures)
             return failures
-        failures = _recorded([Job(f"sub-{label}", _participant) for label in participants], settings)
+        jobs = [job for label in participants for job in participant_jobs(sources, label, engine.splits)]
+        failures = _recorded(jobs, settings, engine)
         for name in {f"sub-{label}" for label in participants} - {failure.name for failure in failures}:
             forget_crashes(settings.out_dir, name)
-    return failures + run_jobs([Job(f"sub-{label}", _report) for label in participants], settings)
+    return failures + engine.run([Job(f"sub-{label}", _report, computes=False) for label in participants])
 
 
-# The jobs import what they compute with: torch takes seconds, and a plan does without.
-def _stimulus(settings: Settings, name: str) -> None:
-    from bids_app.workflow.stimulus import run_stimulus
-
-    run_stimulus(settings, name)
-
-
-def _participant(settings: Settings, name: str) -> None:
-    from bids_app.workflow.participant import run_participant
-
-    run_participant(settings, name)
+def _describe(settings: Settings, sources: Sources) -> None:
+    """Write dataset_description.json, to which runs on other derivatives may add at the same time."""
+    with locked(settings.out_dir / "logs" / ".lock"):
+        write_dataset_description(settings.out_dir, sources.dataset.links)
 
 
 def _report(settings: Settings, name: str) -> None:
@@ -89,23 +92,23 @@ def _report(settings: Settings, name: str) -> None:
     write_participant_report(settings.out_dir, name.removeprefix("sub-"), crash_reasons(settings.out_dir, name))
 
 
-def _group_level(settings: Settings) -> list[Failure]:
+def _group_level(settings: Settings, engine: Engine) -> list[Failure]:
     if settings.dry_run:
         log.info("would compute the group level of %s", settings.out_dir)
         return []
     from bids_app.report.group import write_group_report
     from bids_app.workflow.group import run_group
 
-    failures = [] if settings.reports_only else _recorded([Job("group", run_group)], settings)
+    failures = [] if settings.reports_only else _recorded([Job("group", run_group)], settings, engine)
     if not failures:
         write_group_report(settings.out_dir)
     return failures
 
 
-def _recorded(jobs: Sequence[Job], settings: Settings) -> list[Failure]:
+def _recorded(jobs: Sequence[Job], settings: Settings, engine: Engine) -> list[Failure]:
     """Run jobs, and keep their settings, the methods text and crash reports in OUT_DIR/logs."""
     record = write_settings(settings)
-    failures = run_jobs(jobs, settings)
+    failures = engine.run(jobs)
     write_crashes(settings, failures)
     if len(failures) == len(jobs):
         record.unlink()  # reports show the settings of the newest run, and of this one nothing came

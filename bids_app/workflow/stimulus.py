@@ -7,24 +7,30 @@ import logging
 from bids_app.settings import Settings
 from bids_app.workflow.dictionaries import get_dictionary, scopes, write_dictionary
 from bids_app.workflow.engine import step
-from bids_app.workflow.models import model_runs
+from bids_app.workflow.models import ModelRun, model_runs
 from bids_app.workflow.sources import open_sources
+from bids_app.workflow.stories import Story
 
 log = logging.getLogger("neurons2networks")
 
 
-def run_stimulus(settings: Settings, name: str) -> None:
-    """Prepare what all participants share. What is there already is not made again."""
+def run_stimulus(settings: Settings, name: str, model: str | None = None) -> None:
+    """Prepare what all participants share, of one model or of all. What is there already is not made again."""
     stories = open_sources(settings).stories
     log.info("%s: stories %s", name, ", ".join(stories))
-    for model in model_runs(settings):
-        if "brainscore" in settings.analysis:
-            for story in stories.values():
-                with step(f"{model.label}: hidden states for {story.stem}", settings):
-                    model.activations(story, "residual", "last")
-        if "networks" in settings.analysis:
-            for n_atoms in settings.atoms:
-                for stems in scopes(settings, stories):
-                    with step(f"{model.label}: dictionary of {n_atoms} atoms", settings):
-                        dictionary = get_dictionary(model, stems, n_atoms, stories, settings)
-                    write_dictionary(dictionary, model, stories, settings)
+    for one in model_runs(settings):
+        if model in (None, one.label):
+            _prepare(one, stories, settings)
+
+
+def _prepare(model: ModelRun, stories: dict[str, Story], settings: Settings) -> None:
+    if "brainscore" in settings.analysis:
+        for story in stories.values():
+            with step(f"{model.label}: hidden states for {story.stem}", settings):
+                model.activations(story, "residual", "last")
+    if "networks" in settings.analysis:
+        for n_atoms in settings.atoms:
+            for stems in scopes(settings, stories):
+                with step(f"{model.label}: dictionary of {n_atoms} atoms", settings):
+                    dictionary = get_dictionary(model, stems, n_atoms, stories, settings)
+                write_dictionary(dictionary, model, stories, settings)

@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from bids_app.bids.errors import DatasetError
 from bids_app.bids.events import read_events
 from bids_app.bids.runs import Run
+from bids_app.settings import Settings
 from bids_app.workflow.models import model_runs
 from bids_app.workflow.sources import Sources
 
 log = logging.getLogger("neurons2networks")
+CEILING = "noise ceiling"  # what is computed of a unit beside its models, whose labels hold no space
 UNIT_ENTITIES = ("sub", "ses", "task", "acq", "run")
 
 
@@ -57,6 +59,11 @@ def _has_words(run: Run, sources: Sources) -> bool:
     if not found:
         log.info("left out: %s (its story has no word timings)", run.label)
     return found
+
+
+def has_ceiling(settings: Settings) -> bool:
+    """Whether the settings ask for the noise ceiling of each unit."""
+    return "brainscore" in settings.analysis and settings.noise_ceiling == "all"
 
 
 def make_units(runs: Sequence[Run], pool_tasks: bool) -> list[Unit]:
