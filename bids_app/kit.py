@@ -19,6 +19,7 @@ def make_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_demo(commands)
     _add_evaluate(commands)
+    _add_submit(commands)
     return parser
 
 
@@ -48,6 +49,14 @@ def _add_evaluate(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     evaluate.add_argument("out_dir", metavar="OUT_DIR", type=Path, help="The results.")
 
 
+def _add_submit(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    submit = commands.add_parser("submit", help="write, and submit, the jobs of a run on a cluster")
+    submit.add_argument("system", choices=("slurm",), help="The system of the cluster.")
+    submit.add_argument(
+        "arguments", nargs=argparse.REMAINDER, metavar="…", help="See `n2n submit slurm --help`: BIDS_DIR OUT_DIR …"
+    )
+
+
 def _demo(arguments: argparse.Namespace) -> None:
     from transformers.utils.logging import disable_progress_bar
 
@@ -73,7 +82,16 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     evaluate(arguments.target, arguments.out_dir)
 
 
-COMMANDS = {"demo": _demo, "evaluate": _evaluate}
+def _submit(arguments: argparse.Namespace) -> None:
+    from bids_app.workflow.slurm_options import read_request
+
+    request = read_request(arguments.arguments)
+    from bids_app.workflow.slurm import submit  # heavy: only when there is something to submit
+
+    submit(request)
+
+
+COMMANDS = {"demo": _demo, "evaluate": _evaluate, "submit": _submit}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

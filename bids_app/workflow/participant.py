@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from typing import Any
 
 from bids_app.bids.errors import DatasetError
@@ -47,6 +48,14 @@ def run_participant(settings: Settings, name: str, unit: str | None = None, work
             _UnitWork(sources, one).compute(work)
 
 
+def unfinished(sources: Sources, participant: str) -> list[str]:
+    """What is missing of a participant, one line each, without reading any data; noise ceilings are not counted.
+
+    Raises OtherSettingsError where outputs of other settings are in the way.
+    """
+    return [line for unit in units_of(sources, participant) for line in _UnitWork(sources, unit).missing()]
+
+
 class _UnitWork:
     """The analyses of one unit; its data are read when the first analysis needs them."""
 
@@ -70,6 +79,18 @@ class _UnitWork:
         if work in (None, CEILING) and has_ceiling(self.settings):
             self._ceiling()
 
+    def missing(self) -> Iterator[str]:
+        """One line for each analysis that is not there."""
+        for model in model_runs(self.settings):
+            if "networks" in self.settings.analysis:
+                for n_atoms in self.settings.atoms:
+                    if self._missing_networks(self._networks_writer(model, n_atoms), n_atoms):
+                        yield f"{self.unit.name}: networks of {model.label}"
+            for analysis, (what, stat, _) in SCORES.items():
+                writer = self._writer(model, numbers_of(self.settings, analysis))
+                if analysis in self.settings.analysis and not writer.is_done(what, stat):
+                    yield f"{self.unit.name}: {analysis} of {model.label}"
+
     def _compare(self, model: ModelRun) -> None:
         if "networks" in self.settings.analysis:
             self._networks(model)
@@ -91,21 +112,27 @@ class _UnitWork:
     def _networks(self, model: ModelRun) -> None:
         stories, settings = self.sources.stories, self.settings
         for n_atoms in settings.atoms:
-            stems = self._stems_of_dictionary()
-            numbers = {**numbers_of(settings, "networks"), **dictionary_numbers(settings, stems, n_atoms)}
-            writer = self._writer(model, numbers)
-            kinds = (False, True) if "shifted" in settings.controls else (False,)
-            missing = [s for s in kinds if not writer.is_done(variant(settings, n_atoms, shifted=s), "r")]
+            writer = self._networks_writer(model, n_atoms)
+            missing = self._missing_networks(writer, n_atoms)
             if not missing:
                 log.info("%s: networks of %s are there already", self.unit.name, model.label)
                 continue
-            dictionary: Dictionary = get_dictionary(model, stems, n_atoms, stories, settings)
+            dictionary: Dictionary = get_dictionary(model, self._stems_of_dictionary(), n_atoms, stories, settings)
             atlas = find_atlas(self.responses.geometry, settings)
             if atlas is not None:
                 write_atlas(self.responses.geometry, settings)
             job = NetworkJob(self.responses, stories, settings, atlas)
             for shifted in missing:
                 encode_networks(job, model, dictionary, writer, shifted=shifted)
+
+    def _networks_writer(self, model: ModelRun, n_atoms: int) -> Writer:
+        about = dictionary_numbers(self.settings, self._stems_of_dictionary(), n_atoms)
+        return self._writer(model, {**numbers_of(self.settings, "networks"), **about})
+
+    def _missing_networks(self, writer: Writer, n_atoms: int) -> list[bool]:
+        """Of the atoms (False) and the control with shifted ones (True) those that are not there."""
+        kinds = (False, True) if "shifted" in self.settings.controls else (False,)
+        return [s for s in kinds if not writer.is_done(variant(self.settings, n_atoms, shifted=s), "r")]
 
     def _stems_of_dictionary(self) -> tuple[str, ...]:
         """Stories of the dictionary for this unit."""

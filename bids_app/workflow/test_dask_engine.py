@@ -1,0 +1,131 @@
+import itertools
+import time
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from bids_app.settings import Settings
+from bids_app.workflow.engine import Job
+
+distributed = pytest.importorskip("distributed", reason="the extra `dask` is not installed")
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """One worker with a graphics card, as it says, and one without."""
+    workers = {
+        "plain": {"cls": distributed.Worker, "options": {"nthreads": 2}},
+        "card": {"cls": distributed.Worker, "options": {"nthreads": 2, "resources": {"GPU": 1}}},
+    }
+    scheduler = {"cls": distributed.Scheduler, "options": {"dashboard_address": ":0", "port": 0}}
+    with distributed.SpecCluster(workers, scheduler) as cluster:
+        yield cluster
+
+
+def settings(cluster, folder, **more):
+    return Settings(folder, folder, "participant", engine="dask", dask_scheduler=cluster.scheduler_address, **more)
+
+
+def run(given, jobs):
+    from bids_app.workflow.dask_engine import open_dask
+
+    with open_dask(given) as engine:
+        return engine.run(jobs)
+
+
+def note(folder, given, name):
+    """A job that writes when and where it ran, with how many threads."""
+    start = time.monotonic()
+    time.sleep(0.1)
+    where = f"{distributed.get_worker().name} {given.omp_nthreads} {start} {time.monotonic()}"
+    (folder / name).write_text(where)
+
+
+def noted(folder):
+    return [path.read_text().split() for path in sorted(folder.iterdir())]
+
+
+def test_jobs_on_a_card_go_to_workers_that_have_one(cluster, tmp_path):
+    jobs = [Job(f"sub-{i}", partial(note, tmp_path)) for i in range(4)]
+    assert run(settings(cluster, Path("/"), device="cuda:0"), jobs) == []
+    assert {worker for worker, *_ in noted(tmp_path)} == {"card"}
+
+
+def test_reports_and_jobs_without_a_card_go_to_all(cluster, tmp_path):
+    jobs = [Job(f"sub-{i}", partial(note, tmp_path), computes=False) for i in range(6)]
+    assert run(settings(cluster, Path("/"), device="cuda"), jobs) == []
+    assert {worker for worker, *_ in noted(tmp_path)} == {"card", "plain"}
+
+
+def test_a_process_has_one_job_at_a_time_with_all_its_threads(cluster, tmp_path):
+    assert run(settings(cluster, Path("/")), [Job(f"sub-{i}", partial(note, tmp_path)) for i in range(6)]) == []
+    found = noted(tmp_path)
+    assert {threads for _, threads, *_ in found} == {"2"}
+    times = sorted((float(start), float(end)) for *_, start, end in found)  # here both workers are in one process
+    assert all(end <= start for (_, end), (start, _) in itertools.pairwise(times))
+
+
+def fail(given, name):
+    raise ValueError(f"nothing of {name}")
+
+
+def test_a_job_that_fails_leaves_the_others_alone(cluster, tmp_path):
+    jobs = [Job("sub-1", fail, "task-a gpt2"), *(Job(f"sub-{i}", partial(note, tmp_path)) for i in (2, 3))]
+    (failure,) = run(settings(cluster, Path("/")), jobs)
+    assert (failure.name, failure.reason) == ("sub-1", "task-a gpt2: nothing of sub-1")
+    assert "Traceback" in failure.details
+    assert len(noted(tmp_path)) == 2
+
+
+def test_no_card_anywhere_is_said_instead_of_waited_for(tmp_path):
+    workers = {"plain": {"cls": distributed.Worker, "options": {"nthreads": 1}}}
+    scheduler = {"cls": distributed.Scheduler, "options": {"dashboard_address": ":0", "port": 0}}
+    with (
+        distributed.SpecCluster(workers, scheduler) as cluster,
+        pytest.raises(RuntimeError, match="none of the 1 workers has the resource GPU"),
+    ):
+        run(settings(cluster, tmp_path, device="cuda"), [Job("sub-1", fail)])
+
+
+def test_a_scheduler_that_is_not_there(tmp_path):
+    given = Settings(tmp_path, tmp_path, "participant", engine="dask", dask_scheduler="tcp://127.0.0.1:1")
+    with pytest.raises(RuntimeError, match=r"tcp://127.0.0.1:1: no Dask scheduler answered within 5 s"):
+        run(given, [Job("sub-1", fail)])
+
+
+def test_an_address_that_is_none(tmp_path):
+    given = Settings(tmp_path, tmp_path, "participant", engine="dask", dask_scheduler="nosuch://host")
+    with pytest.raises(RuntimeError, match="nosuch://host"):
+        run(given, [Job("sub-1", fail)])
+
+
+@pytest.mark.parametrize(
+    ("pairs", "said"),
+    [
+        (("kind=slurm", "cores=1"), "memory"),
+        (("kind=slurm", "cores=1", "memory=1GB", "nosuch=1"), "nosuch"),
+        (("kind=pbs", "cores=1", "memory=1GB"), "no command qsub"),
+    ],
+)
+def test_a_cluster_that_cannot_be_started(tmp_path, monkeypatch, pairs, said):
+    pytest.importorskip("dask_jobqueue", reason="the extra `dask` is not installed")
+    sbatch = tmp_path / "sbatch"
+    sbatch.write_text("#!/bin/sh\nexit 1\n")
+    sbatch.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    given = Settings(tmp_path, tmp_path, "participant", engine="dask", dask_cluster=pairs)
+    with pytest.raises(RuntimeError, match=said):
+        run(given, [Job("sub-1", fail)])
+
+
+def test_jobs_that_the_batch_system_refuses(tmp_path, monkeypatch):
+    pytest.importorskip("dask_jobqueue", reason="the extra `dask` is not installed")
+    sbatch = tmp_path / "sbatch"
+    sbatch.write_text("#!/bin/sh\necho 'invalid partition specified: nosuch' >&2\nexit 1\n")
+    sbatch.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    pairs = ("kind=slurm", "cores=1", "memory=1GB", "queue=nosuch")
+    given = Settings(tmp_path, tmp_path, "participant", engine="dask", dask_cluster=pairs)
+    with pytest.raises(RuntimeError, match="refused"):
+        run(given, [Job("sub-1", fail)])
