@@ -8,6 +8,7 @@ from bids_app import __version__
 from bids_app.cli import make_parser, normalise
 from bids_app.settings import Settings, SettingsError, to_toml
 from bids_app.settings_input import make_settings, presets, read_preset
+from bids_app.workflow.dask_cluster import read_table
 
 
 def given(*argv):
@@ -41,6 +42,30 @@ def test_unique_variance_needs_a_distance_of_its_own_for_future_and_past():
         given(*zero, "forecast", "variance", "--folds", "1")
     assert given(*zero, "forecast", "depth").tested_distance == 0
     assert given(*zero[:3], "--analysis", "variance", "--tested-distance", "-1").tested_distance == -1
+
+
+def test_a_table_of_a_settings_file_is_what_the_command_line_has_in_pairs(tmp_path):
+    file = tmp_path / "settings.toml"
+    file.write_text('engine = "dask"\n[dask-cluster]\nkind = "slurm"\ncores = 4\nmemory = "16GB"\n')
+    from_file = given("in", "out", "participant", "--config-file", str(file)).dask_cluster
+    assert from_file == ('kind="slurm"', "cores=4", 'memory="16GB"')
+    typed = given("in", "out", "group", "--engine", "dask", "--dask-cluster", "kind=slurm", "cores=4", "memory=16GB")
+    assert read_table(typed.dask_cluster) == read_table(from_file) == {"kind": "slurm", "cores": 4, "memory": "16GB"}
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--engine", "dask"), "needs either"),
+        (("--engine", "dask", "--dask-scheduler", "tcp://a:1", "--dask-cluster", "kind=slurm"), "needs either"),
+        (("--engine", "dask", "--dask-cluster", "kind=condor"), "kind = condor"),
+        (("--engine", "dask", "--dask-cluster", "kind=slurm", "cores"), "KEY=VALUE"),
+        (("--dask-scheduler", "tcp://a:1"), "add --engine dask"),
+    ],
+)
+def test_where_jobs_cannot_run(options, said):
+    with pytest.raises(SettingsError, match=said):
+        given("in", "out", "participant", *options)
 
 
 @pytest.mark.parametrize("content", ["no_such = 1", "folds = [", "dry_run = 3"])

@@ -56,13 +56,37 @@ def start_cluster(settings: Settings) -> Iterator[Any]:
     class_name, directive = KINDS[table["kind"]]
     kind = getattr(dask_jobqueue, class_name)
     _check_command(kind.job_cls.submit_command, table["kind"])
+    refusals: list[str] = []
     try:
-        cluster = kind(**_arguments(table, directive, settings))
+        cluster = kind(job_cls=_telling(kind.job_cls, refusals), **_arguments(table, directive, settings))
     except (TypeError, ValueError) as error:
         raise RuntimeError(f"--dask-cluster {' '.join(settings.dask_cluster)}: {error}") from None
     with cluster:
-        _submit(cluster, int(table.get("jobs", 1)), table["kind"])
+        cluster.scale(jobs=int(table.get("jobs", 1)))
+        with contextlib.suppress(RuntimeError):
+            cluster.sync(cluster._correct_state)  # waits until the jobs are submitted
+        if refusals:
+            raise RuntimeError(
+                f"--dask-cluster kind={table['kind']}: the jobs of the workers were refused ({refusals[0]})"
+            )
+        log.info("submitted %d job(s) with Dask workers", len(cluster.workers))
         yield cluster
+
+
+def _telling(job_class: Any, refusals: list[str]) -> Any:
+    """The class of a worker's job that keeps why it was refused, which dask-jobqueue writes to a log only."""
+    from distributed.core import Status
+
+    class Telling(job_class):  # type: ignore[misc]
+        async def start(self) -> None:
+            try:
+                await super().start()
+            except RuntimeError as error:
+                self.status = Status.failed  # else the cluster cannot be closed
+                refusals.append(" ".join(str(error).partition("stderr:")[2].split()) or str(error))
+                raise
+
+    return Telling
 
 
 def _check_command(command: str, kind: str) -> None:
@@ -83,19 +107,3 @@ def _arguments(table: Mapping[str, Any], directive: str | None, settings: Settin
         asked = [directive.format(gpus)] if directive else []
         given["job_extra_directives"] = [*given.get("job_extra_directives", []), *asked]
     return {"log_directory": str(settings.out_dir / "logs" / "dask"), **given}
-
-
-def _submit(cluster: Any, jobs: int, kind: str) -> None:
-    """Submit the jobs of the workers, and see that they were taken."""
-    reason = ""
-    try:
-        cluster.scale(jobs=jobs)
-        cluster.sync(cluster._correct_state)  # else a refusal is only written to a log
-    except RuntimeError as error:
-        reason = " ".join(str(error).split())
-    refused = [worker for worker in cluster.workers.values() if worker.status.name != "running"]
-    if reason or refused:
-        raise RuntimeError(
-            f"--dask-cluster kind={kind}: the jobs of the workers were refused; {reason or 'see the log above'}"
-        )
-    log.info("submitted %d job(s) with Dask workers", jobs)

@@ -127,5 +127,5 @@ def test_jobs_that_the_batch_system_refuses(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     pairs = ("kind=slurm", "cores=1", "memory=1GB", "queue=nosuch")
     given = Settings(tmp_path, tmp_path, "participant", engine="dask", dask_cluster=pairs)
-    with pytest.raises(RuntimeError, match="refused"):
+    with pytest.raises(RuntimeError, match=r"refused \(invalid partition specified: nosuch\)"):
         run(given, [Job("sub-1", fail)])
