@@ -13,6 +13,7 @@ import time
 import traceback
 from collections import deque
 from collections.abc import Iterator, Sequence
+from concurrent.futures import CancelledError
 from typing import Any, ClassVar
 from uuid import uuid4
 
@@ -131,9 +132,12 @@ class _Round:
         try:
             return list(wait(list(self.running), timeout=_POLL_SECONDS, return_when="FIRST_COMPLETED").done)
         except TimeoutError:
-            if self.client.status == "running":
-                return []
-            raise RuntimeError(f"the Dask scheduler {self.client.scheduler.address} was lost") from None
+            return []
+        except CancelledError:
+            raise RuntimeError(
+                f"the Dask scheduler {self.client.scheduler.address} was lost while jobs were running; started again, "
+                "the run does only what is missing"
+            ) from None
 
     def _take(self, future: Any, job: Job, start: float) -> None:
         failure = _result(future, job)
