@@ -20,6 +20,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_demo(commands)
     _add_evaluate(commands)
     _add_submit(commands)
+    _add_fetch(commands)
     return parser
 
 
@@ -57,6 +58,18 @@ def _add_submit(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     )
 
 
+def _add_fetch(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    fetch = commands.add_parser("fetch", help="bring models and atlases into a folder, for runs without a network")
+    fetch.add_argument("--model", nargs="+", default=(), metavar="NAME", help="Models on the Hugging Face hub.")
+    fetch.add_argument("--model-revision", metavar="REV", help="Their revision. Default: the newest.")
+    fetch.add_argument("--atlas", nargs="+", default=(), metavar="NAME", help="Atlases: yeo7, schaefer400, destrieux …")
+    spaces = "Spaces of the atlases. Default: all that there are; without --atlas, the atlases that a run takes itself."
+    fetch.add_argument("--space", nargs="+", default=(), metavar="SPACE", help=spaces)
+    home = os.environ.get("N2N_HOME")
+    target = "The folder, for --resources of a run. Default: the environment variable N2N_HOME."
+    fetch.add_argument("--to", type=Path, metavar="DIR", default=home, required=not home, help=target)
+
+
 def _demo(arguments: argparse.Namespace) -> None:
     from transformers.utils.logging import disable_progress_bar
 
@@ -91,7 +104,15 @@ def _submit(arguments: argparse.Namespace) -> None:
     submit(request)
 
 
-COMMANDS = {"demo": _demo, "evaluate": _evaluate, "submit": _submit}
+def _fetch(arguments: argparse.Namespace) -> None:
+    from bids_app.workflow.resources import fetch, pieces_to_fetch
+
+    pieces = pieces_to_fetch(arguments.model, arguments.model_revision, arguments.atlas, arguments.space)
+    for line in fetch(pieces, arguments.to.expanduser().resolve()):
+        print(line)
+
+
+COMMANDS = {"demo": _demo, "evaluate": _evaluate, "fetch": _fetch, "submit": _submit}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

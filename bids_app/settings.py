@@ -226,6 +226,13 @@ class Settings:
     work_dir: Path | None = _option(
         None, "run", "Folder for what is computed once and shared (default: OUT_DIR/.work).", metavar="DIR", short="-w"
     )
+    resources: Path | None = _option(
+        None,
+        "run",
+        "Folder that `n2n fetch` has filled with models and atlases; nothing is asked of the network then. The one "
+        "that the environment variable N2N_HOME names is looked into as well.",
+        metavar="DIR",
+    )
     nprocs: int = _option(1, "run", "Participants computed at the same time.", metavar="N")
     omp_nthreads: int = _option(0, "run", "Threads of one process; 0: the processors divided by --nprocs.", metavar="N")
     mem_mb: int = _option(0, "run", "Memory for the whole run in MB; 0: what the machine has.", metavar="MB")

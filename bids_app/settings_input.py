@@ -123,6 +123,11 @@ def find_problems(settings: Settings) -> list[str]:
         problems.append(f"penalty = {settings.penalty}: must lie between 0 and 1 (at 1 every loading is zero)")
     problems += _problems_of_texts(settings)
     problems += _problems_of_dask(settings)
+    if settings.resources is not None and not settings.resources.is_dir():
+        problems.append(
+            f"resources = {settings.resources}: there is no such folder; make it with n2n fetch --to, where there is a "
+            "network"
+        )
     if settings.dictionary_scope == "story" and settings.pool_tasks:
         problems.append(
             "dictionary_scope = 'story' cannot go with pool_tasks: atoms of one story mean nothing in another"

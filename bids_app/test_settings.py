@@ -125,3 +125,10 @@ def test_help_and_version_import_nothing_heavy():
 def test_version_is_the_same_everywhere(module):
     shown = subprocess.run([sys.executable, "-m", module, "--version"], check=True, capture_output=True, text=True)
     assert shown.stdout.split()[-1] == __version__
+
+
+def test_a_folder_of_resources_must_be_there(tmp_path):
+    assert given("in", "out", "participant").resources is None
+    assert given("in", "out", "participant", "--resources", str(tmp_path)).resources == tmp_path
+    with pytest.raises(SettingsError, match="nowhere: there is no such folder; make it with n2n fetch"):
+        given("in", "out", "participant", "--resources", str(tmp_path / "nowhere"))

@@ -27,9 +27,23 @@ def resolve_device(device: str) -> torch.device:
         resolved = torch.device(device)
     except RuntimeError:
         raise ValueError(f"Unknown device={device!r}; use 'auto', 'cpu', 'cuda' or 'cuda:N'.") from None
-    if resolved.type == "cuda" and not torch.cuda.is_available():
-        raise ValueError(f"device={device!r}, but torch finds no GPU here; use 'auto' or 'cpu'.")
+    if resolved.type == "cuda":
+        _check_gpu(device, resolved.index or 0)
     return resolved
+
+
+def _check_gpu(device: str, index: int) -> None:
+    n_gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if index < n_gpus:
+        return
+    if n_gpus:
+        names = ", ".join(f"'cuda:{number}'" for number in range(n_gpus))
+        raise ValueError(f"device={device!r}, but torch finds only {names} here; use one of these, 'auto' or 'cpu'.")
+    if torch.version.cuda is None:
+        reason = "this torch is built for the CPU alone"
+    else:
+        reason = "is one free, and does the container see it (docker run --gpus all, apptainer run --nv)?"
+    raise ValueError(f"device={device!r}, but torch finds no GPU here ({reason}); use 'auto' or 'cpu'.")
 
 
 def targets_per_batch(

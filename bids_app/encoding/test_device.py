@@ -24,3 +24,11 @@ def test_batches():
     assert column_batches(5, 2) == [slice(0, 2), slice(2, 4), slice(4, 5)]
     with pytest.raises(ValueError, match="mem_mb=0"):
         targets_per_batch(1000, 10, mem_mb=0)
+
+
+def test_a_gpu_that_is_not_there_is_refused_with_those_that_are(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert resolve_device("cuda:1") == torch.device("cuda:1")
+    with pytest.raises(ValueError, match=r"device='cuda:2', but torch finds only 'cuda:0', 'cuda:1' here"):
+        resolve_device("cuda:2")

@@ -1,5 +1,6 @@
 """Language models from Hugging Face: found, loaded from safetensors, and described."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,8 +47,12 @@ def load_model(
     dtype: str = "float32",
     device: str = "auto",
     untrained_seed: int | None = None,
+    resources: Sequence[Path] = (),
+    download: bool = True,
 ) -> LanguageModel:
     """Load a base model and its tokenizer from a folder or, at a `revision`, from the Hugging Face Hub.
+
+    `resources` and `download` as in `weights.find_model`.
 
     Weights come from safetensors only, and code that comes with a model is never run. `untrained_seed` asks for random
     weights of the same architecture instead (label + "untrained" + seed). A model that would fill more than half of
@@ -59,7 +64,7 @@ def load_model(
         raise ValueError(f"Unknown dtype {dtype!r}: choose one of {', '.join(DTYPES)}.")
     name = str(name_or_path)
     target = resolve_device(device)
-    files = find_model(name, revision, with_weights=untrained_seed is None)
+    files = find_model(name, revision, with_weights=untrained_seed is None, resources=resources, download=download)
     config = _load_config(files, name)
     tokenizer = _load_tokenizer(files, name)
     configuration = hash_texts([(files.folder / "config.json").read_text(), hash_tokenizer(tokenizer)])

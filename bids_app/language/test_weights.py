@@ -11,6 +11,8 @@ from transformers import AutoModel
 from bids_app.language.weights import (
     INDEX_FILE,
     WEIGHTS_FILE,
+    check_complete,
+    count_weights,
     find_model,
     hash_texts,
     hash_tokenizer,
@@ -85,6 +87,48 @@ def test_a_hub_model_that_is_not_cached_is_refused_offline_in_one_sentence(monke
     with pytest.raises(FileNotFoundError, match=r"nobody/no-such-model at revision v1 is neither a folder") as caught:
         find_model("nobody/no-such-model", "v1")
     assert "\n" not in str(caught.value)
+
+
+def test_weights_are_counted_from_their_headers(model_folders, language_models, tmp_path):
+    parameters = sum(parameter.numel() for parameter in language_models["bert"].model.parameters())
+    assert count_weights(model_folders["bert"]) == parameters
+    shutil.copy(model_folders["bert"] / "config.json", tmp_path)
+    AutoModel.from_pretrained(model_folders["bert"]).save_pretrained(tmp_path, max_shard_size="20KB")
+    assert len(weight_files(tmp_path)) > 1
+    assert count_weights(tmp_path) == parameters
+
+
+def test_missing_and_cut_off_weights_are_noticed(model_folders, tmp_path):
+    AutoModel.from_pretrained(model_folders["bert"]).save_pretrained(tmp_path, max_shard_size="20KB")
+    files = find_model(str(tmp_path))
+    assert check_complete(files) == weight_files(tmp_path)
+    last = weight_files(tmp_path)[-1]
+    last.write_bytes(last.read_bytes()[:-1])
+    with pytest.raises(ValueError, match=f"{last.name} is no complete safetensors file"):
+        check_complete(files)
+    last.unlink()
+    with pytest.raises(FileNotFoundError, match=f"incomplete: {last.name} is missing"):
+        check_complete(files)
+
+
+def test_resources_are_looked_at_before_the_cache_and_the_hub_is_never_asked(model_folders, tmp_path, monkeypatch):
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    commits = {"cache": "c" * 40, "resources": "d" * 40}
+    for place, commit in commits.items():
+        repository = tmp_path / place / "models--someone--tiny"
+        shutil.copytree(model_folders["gpt2"], repository / "snapshots" / commit)
+        (repository / "refs").mkdir()
+        (repository / "refs" / "main").write_text(commit)
+    assert (
+        find_model("someone/tiny", resources=[tmp_path / "resources"], download=False).revision == commits["resources"]
+    )
+    assert find_model("someone/tiny", resources=[tmp_path / "empty"], download=False).revision == commits["cache"]
+    assert find_model("someone/tiny", download=False).revision == commits["cache"]
+    with pytest.raises(FileNotFoundError, match=r"other is neither a folder here, nor in .*resources, nor in the") as e:
+        find_model("someone/other", resources=[tmp_path / "resources"], download=False)
+    assert e.value.__cause__ is None
 
 
 def test_a_hub_model_is_found_in_the_cache_with_its_commit(model_folders, tmp_path, monkeypatch):

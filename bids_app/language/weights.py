@@ -2,7 +2,10 @@
 
 import hashlib
 import json
+import math
 import re
+import textwrap
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +18,7 @@ _OTHER_WEIGHTS = ["*/*", "consolidated*"]  # other frameworks' copies of the sam
 _HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _BLOCK_BYTES = 1 << 22
+_LOCAL: Mapping[str, Any] = {"local_files_only": True}
 
 
 @dataclass(frozen=True)
@@ -25,22 +29,85 @@ class ModelFiles:
     revision: str | None
 
 
-def find_model(name_or_path: str, revision: str | None = None, with_weights: bool = True) -> ModelFiles:
+def find_model(
+    name_or_path: str,
+    revision: str | None = None,
+    with_weights: bool = True,
+    *,
+    resources: Sequence[Path] = (),
+    download: bool = True,
+) -> ModelFiles:
     """Find a model: a folder, else a name on the Hugging Face Hub (its local cache, or a download into it).
 
-    Raises FileNotFoundError when there is neither.
+    `resources` are folders that `fetch_model` has filled: a name is looked for there, then in the local cache. Where
+    `download` is false the Hub is never asked.
+
+    Raises FileNotFoundError when the model cannot be had.
     """
     folder = Path(name_or_path).expanduser()
     if folder.is_dir():
         if not (folder / "config.json").is_file():
             raise FileNotFoundError(f"The folder {folder} holds no model: it has no config.json.")
         return ModelFiles(folder, None)
-    if not _HUB_NAME.fullmatch(name_or_path) or name_or_path.startswith("."):
+    if not is_hub_name(name_or_path):
         raise FileNotFoundError(
             f"There is no model folder {name_or_path}: give an existing folder or a name on the Hugging Face Hub."
         )
-    folder = _hub_snapshot(name_or_path, revision, with_weights)
-    return ModelFiles(folder, folder.name)
+    ways: list[Mapping[str, Any]] = [{"cache_dir": folder, **_LOCAL} for folder in resources]
+    ways.append({} if download else _LOCAL)
+    places = "".join(f"nor in {folder}, " for folder in resources)
+    reason = f"is neither a folder here, {places}nor in the local cache of the Hugging Face Hub"
+    return _hub_snapshot(name_or_path, revision, with_weights, ways, reason)
+
+
+def fetch_model(name: str, revision: str | None, resources: Path) -> ModelFiles:
+    """Download a model of the Hub, tokenizer and safetensors only, into a folder laid out like the Hub's cache.
+
+    Raises FileNotFoundError when it cannot be had, ValueError when it has no safetensors.
+    """
+    files = _hub_snapshot(name, revision, True, [{"cache_dir": resources}], f"is not in {resources}")
+    check_complete(files)
+    return files
+
+
+def is_hub_name(name: str) -> bool:
+    """Whether a model's name may be one on the Hub.
+
+    >>> is_hub_name("gpt2"), is_hub_name("openai-community/gpt2"), is_hub_name("../gpt2"), is_hub_name("a/b/c")
+    (True, True, False, False)
+    """
+    return _HUB_NAME.fullmatch(name) is not None and not name.startswith(".")
+
+
+def check_complete(files: ModelFiles) -> list[Path]:
+    """The files that hold the weights, after a look at their headers.
+
+    Raises FileNotFoundError for one that is missing, ValueError for one that is cut off, and as `weight_files`.
+    """
+    paths = weight_files(files.folder)
+    for path in paths:
+        if not path.is_file():
+            raise FileNotFoundError(f"The model in {files.folder} is incomplete: {path.name} is missing.")
+        _count(path)
+    return paths
+
+
+def count_weights(folder: Path) -> int:
+    """How many numbers the safetensors files hold, from their headers.
+
+    Raises ValueError for a file that is no safetensors file, or cut off.
+    """
+    return sum(_count(path) for path in weight_files(folder))
+
+
+def _count(path: Path) -> int:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, "np") as tensors:
+            return sum(math.prod(tensors.get_slice(key).get_shape()) for key in tensors.keys())  # noqa: SIM118
+    except SafetensorError as error:
+        raise ValueError(f"{path} is no complete safetensors file ({error}): copy or download it again.") from error
 
 
 def weight_files(folder: Path) -> list[Path]:
@@ -90,17 +157,37 @@ def _hash_file(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _hub_snapshot(name: str, revision: str | None, with_weights: bool) -> Path:
+def _hub_snapshot(
+    name: str, revision: str | None, with_weights: bool, ways: Sequence[Mapping[str, Any]], where: str
+) -> ModelFiles:
+    """The first of several `ways` to ask the Hub's client that has an answer; `where` says what the last one tried."""
     from huggingface_hub import snapshot_download
 
     patterns = [*_TEXT_FILES, "*.safetensors"] if with_weights else _TEXT_FILES
-    try:
-        folder = snapshot_download(name, revision=revision, allow_patterns=patterns, ignore_patterns=_OTHER_WEIGHTS)
-    except (OSError, ValueError) as error:
-        asked = name if revision is None else f"{name} at revision {revision}"
-        reason = str(error).strip().partition("\n")[0]
-        raise FileNotFoundError(
-            f"The model {asked} is neither a folder here, nor in the local cache of the Hugging Face Hub, nor can it "
-            f"be downloaded ({type(error).__name__}: {reason}): give a folder, or fetch it where there is network."
-        ) from error
-    return Path(folder)
+    reason, cause = "", None
+    for way in ways:
+        try:
+            folder = snapshot_download(
+                name, revision=revision, allow_patterns=patterns, ignore_patterns=_OTHER_WEIGHTS, **way
+            )
+        except Exception as error:  # whatever the Hub's client, its HTTP library or the network raise
+            if not way.get("local_files_only"):
+                cause = _in_short(error)
+                reason = f", nor can it be downloaded ({cause})"
+        else:
+            return ModelFiles(Path(folder), Path(folder).name)
+    asked = name if revision is None else f"{name} at revision {revision}"
+    cure = "give a folder, or fetch it where there is network"
+    raise FileNotFoundError(f"The model {asked} {where}{reason}: {cure}.") from cause
+
+
+def _in_short(error: Exception) -> OSError:
+    """The error in one line, raised from the error itself."""
+    from huggingface_hub.errors import RepositoryNotFoundError
+
+    said = textwrap.shorten(f"{type(error).__name__}: {error}", 300, placeholder=" …")
+    # The Hub tells a stranger neither that a model is not there nor that it needs a permission, but one of both.
+    needs = "; check the name, and for a model that needs permission set HF_TOKEN"
+    short = OSError(said + (needs if isinstance(error, RepositoryNotFoundError) else ""))
+    short.__cause__ = error
+    return short

@@ -40,7 +40,7 @@ def load_atlas(
     n_vertices: tuple[int, int] | None = None,
     affine: NDArray[np.floating] | None = None,
     mask: NDArray[np.bool_] | None = None,
-    resources: Path | None = None,
+    resources: Sequence[Path] | None = None,
     allow_space_mismatch: bool = False,
     regions: bool = False,
 ) -> Atlas:
@@ -55,7 +55,7 @@ def load_atlas(
     n_vertices : vertices of the left and right hemisphere; by default those of `space`. Surfaces only
     affine, mask : array of shape (4, 4) and of shape (x, y, z); the targets are the mask's voxels in C order. Volumes
         only; the atlas's voxel nearest to each is taken
-    resources : folder that is searched for named atlases before TemplateFlow's own
+    resources : folders that are searched for named atlases before TemplateFlow's own; then nothing is downloaded
     allow_space_mismatch : take an atlas in another MNI152 space than the data's
     regions : take each region of a surface or volume by itself, under its own name, instead of its network; where the
         hemispheres of a surface name their regions alike, the names begin with `L_` and `R_`

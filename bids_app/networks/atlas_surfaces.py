@@ -1,5 +1,6 @@
 """Labels of a surface atlas at the data's vertices."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from bids_app.networks.template_files import locate, template_files
 
 
 def surface_labels(
-    name: str, space: str, n_vertices: tuple[int, int] | None, resources: Path | None, *, apart: bool = False
+    name: str, space: str, n_vertices: tuple[int, int] | None, resources: Sequence[Path] | None, *, apart: bool = False
 ) -> tuple[NDArray[np.int64], dict[int, Region]]:
     """Label per vertex, left then right, and the region of each label; parameters as in `atlas.load_atlas`.
 
@@ -48,7 +49,7 @@ def _vertices_of(space: str) -> tuple[int, int]:
 
 
 def _surface_files(
-    name: str, space: str, n_vertices: tuple[int, int], resources: Path | None
+    name: str, space: str, n_vertices: tuple[int, int], resources: Sequence[Path] | None
 ) -> list[tuple[Path, Path | None]]:
     """Left and right label file, each with its table of names."""
     path = Path(name)

@@ -2,6 +2,7 @@
 
 import logging
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -40,7 +41,7 @@ def volume_labels(
     affine: NDArray[np.floating],
     mask: NDArray[np.bool_],
     *,
-    resources: Path | None,
+    resources: Sequence[Path] | None,
     allow_space_mismatch: bool,
 ) -> tuple[NDArray[np.int64], dict[int, Region]]:
     """Label per voxel of the mask and the region of each label; parameters as in `atlas.load_atlas`."""
@@ -49,7 +50,7 @@ def volume_labels(
     return _nearest_voxels(volume, affine, mask), _volume_regions(volume)
 
 
-def _volume_file(name: str, space: str, resources: Path | None) -> tuple[Path, Path | None]:
+def _volume_file(name: str, space: str, resources: Sequence[Path] | None) -> tuple[Path, Path | None]:
     path = Path(name)
     if path.is_dir():
         same_space = [file for file in volumes(path) if atlas_space(file) == space]

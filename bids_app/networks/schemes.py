@@ -162,6 +162,9 @@ def _schaefer(scale: int) -> TemplateAtlas:
 TEMPLATE_ATLASES = {f"yeo{count}": _yeo(count) for count in SCHEMES} | {
     f"schaefer{scale}": _schaefer(scale) for scale in (100, 200, 300, 400, 500, 600, 800, 1000)
 }
+# What is taken where nobody asks for another: networks for each kind of data, and regions of a surface.
+DEFAULT_ATLAS = {"surface": "yeo7", "volume": "schaefer400"}
+DEFAULT_REGIONS = "destrieux"
 # Sulci and gyri (Destrieux et al. 2010), the edition of 2009 that FreeSurfer calls aparc.a2009s.
 TEMPLATE_ATLASES["destrieux"] = TemplateAtlas(
     surface="tpl-fsaverage_hemi-{hemi}_den-{density}_atlas-Destrieux2009_dseg.label.gii",

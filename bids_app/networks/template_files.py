@@ -1,7 +1,14 @@
 """Files of named atlases (`yeo7`, `schaefer400`, …): in a local folder, TemplateFlow's folder, or its archive."""
 
+import os
+import shutil
+import tempfile
+import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+from platformdirs import user_cache_dir
 
 from bids_app.networks.schemes import TEMPLATE_ATLASES, TemplateAtlas
 from bids_app.networks.surfaces import FSAVERAGE_VERTICES
@@ -25,13 +32,30 @@ def template_files(name: str, kind: str, space: str) -> list[str]:
 
     Raises ValueError for an unknown name and for a space in which the atlas is not published.
     """
+    atlas = _atlas(name)
+    return _surface_files(name, atlas, space) if kind == "surface" else _volume_files(name, atlas, space)
+
+
+def published_in(name: str) -> list[tuple[str, str]]:
+    """Kind of data ("surface" or "volume") and space of each edition of a named atlas.
+
+    >>> published_in("yeo7")
+    [('surface', 'fsaverage5'), ('surface', 'fsaverage6'), ('surface', 'fsaverage')]
+
+    Raises ValueError for an unknown name.
+    """
+    surfaces = [("surface", space) for space in FSAVERAGE_VERTICES]
+    return surfaces + [("volume", space) for space in _atlas(name).templates]
+
+
+def _atlas(name: str) -> TemplateAtlas:
     atlas = TEMPLATE_ATLASES.get(name.lower())
     if atlas is None:
         raise ValueError(
             f"Unknown atlas {name!r}: neither a file or folder nor one of {', '.join(TEMPLATE_ATLASES)}; "
             "give one of these names or a path."
         )
-    return _surface_files(name, atlas, space) if kind == "surface" else _volume_files(name, atlas, space)
+    return atlas
 
 
 def _surface_files(name: str, atlas: TemplateAtlas, space: str) -> list[str]:
@@ -62,47 +86,103 @@ def _volume_files(name: str, atlas: TemplateAtlas, space: str) -> list[str]:
     ]
 
 
-def locate(file_names: list[str], resources: Path | None = None) -> list[Path]:
+def locate(
+    file_names: list[str], resources: Sequence[Path] | None = None, *, download: bool | None = None
+) -> list[Path]:
     """Path of each file: below `resources`, below TemplateFlow's folder, or freshly downloaded by TemplateFlow.
+
+    `resources` are folders that `fetch_files` has filled. By default there are downloads only without them.
 
     Raises FileNotFoundError that names the files that could not be had and says what to do without a network.
     """
-    found: dict[str, Path | None] = {name: _local(name, resources) for name in file_names}
-    missing, cause = [name for name, path in found.items() if path is None], ""
-    for name in missing:
+    cause: BaseException | None = None
+    folders = resources or ()
+    lacking = _missing(file_names, folders)
+    if lacking and (resources is None if download is None else download):
         try:
-            found[name] = _download(name)
+            import templateflow  # noqa: F401 - lays out its folder where there is none, as its other users expect it
+
+            fetch_files(lacking, template_home())
         except Exception as error:  # whatever TemplateFlow, its index or the network raise
-            cause = f" ({type(error).__name__}: {error})".split("\n", maxsplit=1)[0]
-            break
-    lacking = [name for name in missing if found[name] is None]
+            cause = error.__cause__ or error
+        lacking = _missing(lacking, folders)
     if lacking:
+        places = "".join(f"{folder}, " for folder in folders)
+        tried, reason = (" and not downloaded", f" ({cause})") if cause else ("", "")
         raise FileNotFoundError(
-            f"Atlas files not found here and not downloaded: {', '.join(lacking)}; give a local atlas with "
-            f"--atlas FILE, or run once where there is network, with TEMPLATEFLOW_HOME on a disk that both see{cause}"
-        )
-    return [path for path in found.values() if path is not None]
+            f"Atlas files not found in {places}{template_home()}{tried}: {', '.join(lacking)}; give a local atlas with "
+            f"--atlas FILE, or run once where there is network, with TEMPLATEFLOW_HOME on a disk that both see{reason}"
+        ) from cause
+    return [path for path in (_local(name, folders) for name in file_names) if path is not None]
+
+
+def fetch_files(file_names: list[str], folder: Path) -> list[Path]:
+    """Bring files into a folder laid out like TemplateFlow's: copied from its own, else downloaded by its client.
+
+    A file appears complete or not at all. Raises FileNotFoundError for what cannot be had.
+    """
+    for name in file_names:
+        if _is_there(target := folder / _folder(name) / name):
+            continue
+        target.parent.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=folder))
+        try:
+            stub = draft / _folder(name) / name
+            stub.parent.mkdir()
+            own = _local(name)
+            if own:
+                shutil.copyfile(own, stub)
+            else:
+                stub.touch()  # empty, as in TemplateFlow's own layout: known, and not downloaded yet
+                _client(draft, folder).get(_folder(name).removeprefix("tpl-"), raise_empty=True, **_query(name))
+            stub.replace(target)
+        except Exception as error:  # whatever TemplateFlow, its index or the network raise
+            short = OSError(textwrap.shorten(f"{type(error).__name__}: {error}", 300, placeholder=" …"))
+            short.__cause__ = error
+            raise FileNotFoundError(f"{name} cannot be downloaded ({short}).") from short
+        finally:
+            shutil.rmtree(draft)
+    return [folder / _folder(name) / name for name in file_names]
+
+
+def template_home() -> Path:
+    """TemplateFlow's own folder, asked without importing it, which would lay it out where there is none."""
+    return Path(os.environ.get("TEMPLATEFLOW_HOME") or user_cache_dir("templateflow")).absolute()
+
+
+def _client(root: Path, folder: Path) -> Any:
+    """TemplateFlow's client for the files below `root`; `folder` must hold something.
+
+    When it is first imported TemplateFlow lays out thousands of empty files where TEMPLATEFLOW_HOME points to, unless
+    something is there: it is shown `folder` for so long.
+    """
+    before = os.environ.get("TEMPLATEFLOW_HOME")
+    os.environ["TEMPLATEFLOW_HOME"] = str(folder)
+    try:
+        from templateflow import TemplateFlowClient
+    finally:
+        if before is None:
+            del os.environ["TEMPLATEFLOW_HOME"]
+        else:
+            os.environ["TEMPLATEFLOW_HOME"] = before
+    return TemplateFlowClient(root=root, use_datalad=False)
+
+
+def _missing(file_names: list[str], folders: Sequence[Path]) -> list[str]:
+    return [name for name in file_names if _local(name, folders) is None]
+
+
+def _local(name: str, folders: Sequence[Path] = ()) -> Path | None:
+    return next((path for home in (*folders, template_home()) if _is_there(path := home / _folder(name) / name)), None)
+
+
+def _is_there(path: Path) -> bool:
+    # files that were not downloaded yet stand there empty
+    return path.is_file() and path.stat().st_size > 0
 
 
 def _folder(name: str) -> str:
     return name.split("_", maxsplit=1)[0]  # tpl-<template>
-
-
-def _local(name: str, resources: Path | None) -> Path | None:
-    from templateflow import conf  # importing it lays out TemplateFlow's folder where there is none
-
-    homes = [home for home in (resources, Path(conf.TF_HOME)) if home is not None]
-    paths = (home / _folder(name) / name for home in homes)
-    # files that were not downloaded yet stand there empty
-    return next((path for path in paths if path.is_file() and path.stat().st_size > 0), None)
-
-
-def _download(name: str) -> Path | None:
-    from templateflow import api
-
-    found = api.get(_folder(name).removeprefix("tpl-"), **_query(name))
-    paths = found if isinstance(found, list) else [found]
-    return next((Path(path) for path in paths if Path(path).name == name), None)
 
 
 def _query(name: str) -> dict[str, Any]:

@@ -6,11 +6,10 @@ from zipfile import ZipFile
 import nibabel
 import numpy as np
 import pytest
-from templateflow import TemplateFlowClient, api, conf
 
 from bids_app.networks.atlas import load_atlas
 from bids_app.networks.schemes import SCHEMES
-from bids_app.networks.template_files import locate, template_files
+from bids_app.networks.template_files import fetch_files, locate, template_files
 from bids_app.networks.test_atlas import NLIN6, write_gifti
 
 VOLUME = "tpl-MNI152NLin6Asym_res-02_atlas-Schaefer2018_desc-100Parcels7Networks_dseg.nii.gz"
@@ -19,7 +18,7 @@ VOLUME_NAMES = "tpl-MNI152NLin6Asym_atlas-Schaefer2018_desc-100Parcels7Networks_
 
 @pytest.fixture
 def home(tmp_path, monkeypatch):
-    """TemplateFlow's folder, empty, and a client of it that answers its own queries but cannot download."""
+    """TemplateFlow's folder, empty, and a client that answers its own queries but cannot download."""
     folder = tmp_path / "templateflow"
     for name in ("tpl-fsaverage", "tpl-MNI152NLin6Asym"):
         (folder / name).mkdir(parents=True)
@@ -28,8 +27,7 @@ def home(tmp_path, monkeypatch):
         raise ConnectionError("no network")
 
     monkeypatch.setattr("templateflow.client._s3_get", no_network)
-    monkeypatch.setattr(api, "_client", TemplateFlowClient(root=folder, autoupdate=False))
-    monkeypatch.setattr(conf._cache.config, "root", folder)
+    monkeypatch.setenv("TEMPLATEFLOW_HOME", str(folder))
     return folder
 
 
@@ -86,7 +84,7 @@ def test_schaefer_volume_from_a_folder_of_fetched_files(home, atlases, tmp_path)
     table = "\n".join(["index\tname", *("\t".join(row.split("\t")[:2]) for row in rows)])
     (folder / VOLUME_NAMES).write_text(table)
     grid = {"affine": np.diag([4.0, 4, 4, 1]), "mask": np.ones((20, 20, 18), dtype=bool)}
-    atlas = load_atlas("schaefer100", "volume", NLIN6, **grid, resources=folder.parent)
+    atlas = load_atlas("schaefer100", "volume", NLIN6, **grid, resources=[folder.parent])
     assert atlas.network_names == SCHEMES[7].names
     assert (atlas.labels > 0).mean() > 0.1
 
@@ -105,6 +103,38 @@ def test_missing_files_are_asked_of_templateflow_with_their_entities(home, monke
     assert downloaded == [VOLUME]
     assert [path.name for path in found] == [VOLUME, VOLUME_NAMES]
     assert found[0].read_bytes() == b"content"
+
+
+def test_fetched_files_are_copied_from_templateflows_own_folder(home, tmp_path):
+    (home / "tpl-MNI152NLin6Asym" / VOLUME).write_bytes(b"volume")
+    resources = tmp_path / "resources"
+    resources.mkdir()
+    with pytest.raises(FileNotFoundError, match=f"{VOLUME_NAMES} cannot be downloaded .ConnectionError: no network"):
+        fetch_files([VOLUME, VOLUME_NAMES], resources)
+    files = {path.relative_to(resources) for path in resources.rglob("*") if path.is_file()}
+    assert files == {Path("tpl-MNI152NLin6Asym", VOLUME)}
+    assert (resources / "tpl-MNI152NLin6Asym" / VOLUME).read_bytes() == b"volume"
+
+
+def test_a_download_that_breaks_off_leaves_nothing(home, tmp_path, monkeypatch):
+    def half(_, path):
+        path.write_bytes(b"half of it")
+        raise RuntimeError("ERROR, something went wrong")
+
+    monkeypatch.setattr("templateflow.client._s3_get", half)
+    with pytest.raises(FileNotFoundError, match="something went wrong"):
+        fetch_files([VOLUME], tmp_path)
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+def test_with_resources_nothing_is_downloaded(home, tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr("templateflow.client._s3_get", lambda *given: asked.append(given))
+    with pytest.raises(FileNotFoundError, match="not found in"):
+        locate([VOLUME], [tmp_path])
+    with pytest.raises(FileNotFoundError, match="not found in"):
+        locate([VOLUME], download=False)
+    assert asked == []
 
 
 def test_without_network_the_error_names_files_and_cure(home):

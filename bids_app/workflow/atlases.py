@@ -17,17 +17,17 @@ from bids_app.bids.derivatives import read_sidecar, write_sidecar
 from bids_app.bids.geometry import Geometry, ParcelGeometry, SurfaceGeometry, VolumeGeometry, load_map
 from bids_app.networks.atlas import Atlas, atlas_of_parcels, load_atlas
 from bids_app.networks.correspondence import correspond, labels_to_fsaverage5, to_fsaverage5
+from bids_app.networks.schemes import DEFAULT_ATLAS, DEFAULT_REGIONS
 from bids_app.networks.spins import Spins
 from bids_app.settings import Settings
 from bids_app.workflow.outputs import OtherSettingsError
+from bids_app.workflow.resources import atlas_source
 from bids_app.workflow.targets import onto
 
 log = logging.getLogger("neurons2networks")
 Floats = npt.NDArray[np.float32]
-DEFAULT_REGIONS = "destrieux"
 # For each kind of atlas that OUT_DIR keeps: the key of its names in the sidecar, and what one of them is.
 _KEPT = {"atlas": ("Networks", "Network"), "regions": ("Regions", "Region")}
-DEFAULT = {"surface": "yeo7", "volume": "schaefer400"}
 
 
 def find_atlas(geometry: Geometry, settings: Settings) -> Atlas | None:
@@ -41,9 +41,8 @@ def find_atlas(geometry: Geometry, settings: Settings) -> Atlas | None:
             )
             return None
         return atlas_of_parcels(geometry.networks)
-    name = settings.atlas or DEFAULT[geometry.kind]
-    place = {**place_of(geometry), "allow_space_mismatch": settings.allow_space_mismatch}
-    return load_atlas(name, geometry.kind, geometry.space or "", **place)
+    name = settings.atlas or DEFAULT_ATLAS[geometry.kind]
+    return load_atlas(name, geometry.kind, geometry.space or "", **_source(geometry, settings))
 
 
 def find_regions(geometry: Geometry, settings: Settings) -> Atlas | None:
@@ -58,15 +57,21 @@ def find_regions(geometry: Geometry, settings: Settings) -> Atlas | None:
         if asked is None:
             return None
         raise ValueError(f"--regions {asked}: the data are regions themselves; leave it out, or give 'none'")
-    place = {**place_of(geometry), "allow_space_mismatch": settings.allow_space_mismatch}
+    name, source = asked or DEFAULT_REGIONS, _source(geometry, settings)
     try:
-        return load_atlas(asked or DEFAULT_REGIONS, geometry.kind, geometry.space or "", **place, regions=True)
+        return load_atlas(name, geometry.kind, geometry.space or "", **source, regions=True)
     except (ValueError, OSError) as error:
         told = str(error).replace("--atlas", "--regions")
         if asked is not None:
             raise ValueError(f"--regions {asked}: {told}") from error
         _say_once(f"no curves of regions: {told}")
         return None
+
+
+def _source(geometry: Geometry, settings: Settings) -> dict[str, Any]:
+    """How `load_atlas` is to find an atlas, and what it is to be laid on."""
+    mismatch = settings.allow_space_mismatch
+    return {**place_of(geometry), **atlas_source(settings), "allow_space_mismatch": mismatch}
 
 
 @functools.cache

@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import ClassVar, Protocol
 
 from bids_app.settings import Settings
+from bids_app.workflow.memory import total_memory
 from bids_app.workflow.places import full_disk
 
 log = logging.getLogger("neurons2networks")
@@ -90,15 +90,7 @@ def threads(settings: Settings) -> int:
 
 def memory_mb(settings: Settings) -> int:
     """Memory in MB that one process may plan with."""
-    return max(256, (settings.mem_mb or int(0.8 * machine_memory_mb())) // settings.nprocs)
-
-
-def machine_memory_mb() -> int:
-    """Memory in MB of the machine, or of the container if its limit is lower."""
-    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // MEGABYTE
-    limit = Path("/sys/fs/cgroup/memory.max")
-    text = limit.read_text().strip() if limit.exists() else "max"
-    return min(total, int(text) // MEGABYTE) if text.isdigit() else total
+    return max(256, (settings.mem_mb or int(0.8 * total_memory() / MEGABYTE)) // settings.nprocs)
 
 
 def run_one(job: Job, settings: Settings) -> Failure | None:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from bids_app.language.labels import model_label
 from bids_app.settings import Settings
+from bids_app.workflow.resources import folders_of, model_source
 from bids_app.workflow.shared import computed_once, key_of
 from bids_app.workflow.stories import Listening, Story, timed_words
 
@@ -46,14 +47,21 @@ class ModelRun:
 
         settings = self.settings
         disable_progress_bar()  # it draws over the log
+        revision, places = model_source(self.name, settings.model_revision, folders_of(settings))
         log.info("loading %s%s", self.name, " with random weights" if self.untrained else "")
         return load_model(
             self.name,
-            revision=settings.model_revision,
+            revision=revision,
             dtype=settings.dtype,
             device=settings.device,
             untrained_seed=settings.random_seed if self.untrained else None,
+            resources=places,
+            download=settings.resources is None,
         )
+
+    def unload(self) -> None:
+        """Give the memory of the model back."""
+        self.__dict__.pop("loaded", None)
 
     def identity(self) -> dict[str, object]:
         """What tells this model from others without loading it."""
@@ -69,19 +77,29 @@ class ModelRun:
         """Activations of all layers for each word of a story, from the cache where they are there."""
         from bids_app.language.activations import Activations
 
-        work = self.settings.work / "activations"
+        pointer = self._pointer(story, kind, subtoken)
+        computed_once(pointer, lambda draft: self._extract(story, kind, subtoken, draft))
+        return Activations.open(self._work / pointer.read_text())
+
+    def has_read(self, story: Story, kind: str, subtoken: str) -> bool:
+        """Whether these activations are in the cache, so that the model is not needed for them."""
+        return self._pointer(story, kind, subtoken).exists()
+
+    @property
+    def _work(self) -> Path:
+        return self.settings.work / "activations"
+
+    def _pointer(self, story: Story, kind: str, subtoken: str) -> Path:
+        """The file that says where the activations are."""
         request = {**self.identity(), "kind": kind, "subtoken": subtoken, "text": story.words.text}
-        pointer = work / "requests" / key_of(request)
-        folder = computed_once(pointer, lambda draft: self._extract(story, kind, subtoken, draft))
-        return Activations.open(work / folder.read_text())
+        return self._work / "requests" / key_of(request)
 
     def _extract(self, story: Story, kind: str, subtoken: str, pointer: Path) -> None:
         from bids_app.language.activations import extract
 
         log.info("%s: responses of %s to the story %s", self.label, kind, story.stem)
         context = int(self.settings.context) if self.settings.context.isdigit() else self.settings.context
-        work = self.settings.work / "activations"
-        made = extract(self.loaded, story.words.text, kind, context, work, subtoken=subtoken)
+        made = extract(self.loaded, story.words.text, kind, context, self._work, subtoken=subtoken)
         pointer.write_text(made.folder.name)
 
 

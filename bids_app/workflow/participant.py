@@ -20,6 +20,7 @@ from bids_app.workflow.forecast import forecast
 from bids_app.workflow.models import ModelRun, model_runs
 from bids_app.workflow.networks import NetworkJob, encode_networks
 from bids_app.workflow.outputs import Writer
+from bids_app.workflow.resources import WITH_REGIONS
 from bids_app.workflow.responses import Responses, read_responses
 from bids_app.workflow.sources import Sources, open_sources
 from bids_app.workflow.units import CEILING, Unit, has_ceiling, units_of
@@ -34,7 +35,6 @@ SCORES = {
     "depth": ("forecastdepth", "r", depth),
     "variance": ("variance", "r2", variance),
 }
-OF_REGIONS = ("forecast", "depth", "variance")  # told region by region
 
 
 def run_participant(settings: Settings, name: str, unit: str | None = None, work: str | None = None) -> None:
@@ -76,6 +76,7 @@ class _UnitWork:
         for model in model_runs(self.settings):
             if work in (None, model.label):
                 self._compare(model)
+                model.unload()
         if work in (None, CEILING) and has_ceiling(self.settings):
             self._ceiling()
 
@@ -152,7 +153,7 @@ class _UnitWork:
             log.info("%s: %s of %s is there already", self.unit.name, analysis, model.label)
             return
         designs = Designs(model, self.responses.listenings, self.sources.stories, self.settings)
-        if analysis in OF_REGIONS:
+        if analysis in WITH_REGIONS:
             _write_atlases(self.responses.geometry, self.settings)
         compute(self.responses, designs, self.settings, writer)
 

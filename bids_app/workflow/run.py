@@ -12,6 +12,7 @@ from bids_app.workflow.dask_engine import open_dask
 from bids_app.workflow.engine import Engine, Failure, Job, LocalEngine
 from bids_app.workflow.jobs import participant_jobs, stimulus_jobs
 from bids_app.workflow.places import check_places, full_disk
+from bids_app.workflow.readiness import check
 from bids_app.workflow.records import (
     crash_reasons,
     forget_crashes,
@@ -52,6 +53,7 @@ def _open_engine(settings: Settings) -> AbstractContextManager[Engine]:
 
 def _stimulus_level(settings: Settings, engine: Engine) -> list[Failure]:
     sources = open_sources(settings)
+    check(sources)
     if settings.dry_run:
         log.info("would prepare the stories %s", ", ".join(sources.stories))
         return []
@@ -62,6 +64,8 @@ def _stimulus_level(settings: Settings, engine: Engine) -> list[Failure]:
 def _participant_level(settings: Settings, engine: Engine) -> list[Failure]:
     sources = open_sources(settings)
     participants = sources.participants
+    if not settings.reports_only:
+        check(sources, participants)
     if settings.dry_run:
         for line in plan(sources, participants):
             log.info("would compute %s", line)

@@ -21,6 +21,7 @@ def run_stimulus(settings: Settings, name: str, model: str | None = None) -> Non
     for one in model_runs(settings):
         if model in (None, one.label):
             _prepare(one, stories, settings)
+            one.unload()  # the next one may need the room
 
 
 def _prepare(model: ModelRun, stories: dict[str, Story], settings: Settings) -> None:
