@@ -9,7 +9,7 @@ import numpy.typing as npt
 import torch
 
 from bids_app.encoding.arrays import AnyArray, Floats, require_finite, require_matrix
-from bids_app.encoding.device import resolve_device, to_device
+from bids_app.encoding.device import map_batches, resolve_device, to_device
 from bids_app.encoding.folds import Fold
 from bids_app.encoding.ridge_selection import choose, penalty_errors
 from bids_app.encoding.ridge_solver import (
@@ -77,12 +77,17 @@ class RidgeCV:
         self._projections = np.empty((self._back.shape[1], n_targets), dtype=np.float32)
         self.__dict__.pop("coef_", None)
         mean_back = design.mean @ self._back
-        for batch in ridge_batches(design.n_volumes, len(whole.eigenvalues), n_targets, device, self.mem_mb):
+
+        def fit(batch: slice) -> None:
             centred, mean = centred_responses(Y[:, batch], device)
             alpha = choose(errors(centred), alphas)
             projections = filtered_projections(whole, alpha, centred)[:-1].cpu().numpy()
             self.alpha_[batch], self._projections[:, batch] = alpha.cpu().numpy(), projections
             self.intercept_[batch] = mean - mean_back @ projections
+
+        batches = ridge_batches(design.n_volumes, len(whole.eigenvalues), n_targets, device, self.mem_mb)
+        for _ in map_batches(fit, batches, device):
+            pass  # each batch has put its own targets in place
         return self
 
     @cached_property
