@@ -68,7 +68,9 @@ class RidgeCV:
         design = Design(X, device)
         everything = np.arange(X.shape[0])
         whole = design.factorise(everything, everything)
-        held_out = None if self.folds is None else [design.factorise(train, test) for train, test in self.folds]
+        held_out = None
+        if self.folds is not None:  # side by side, since a decomposition uses one thread for the most part
+            held_out = list(map_batches(lambda fold: design.factorise(*fold), self.folds, device))
         n_targets = Y.shape[1]
         errors = penalty_errors(whole if held_out is None else held_out, alphas, n_targets)
         self.alpha_ = np.empty(n_targets, dtype=np.float32)
