@@ -15,7 +15,6 @@ from pathlib import Path
 from bids_app.bids.atomic import write_text
 from bids_app.bids.errors import DatasetError
 from bids_app.settings import ARGUMENTS, Settings, to_toml
-from bids_app.workflow.participant import unfinished
 from bids_app.workflow.records import crash_reasons, start_log
 from bids_app.workflow.slurm_options import Request
 from bids_app.workflow.sources import Sources, open_sources
@@ -52,6 +51,8 @@ def _participants(sources: Sources, failed: bool) -> list[str]:
 
 def _has_failed(sources: Sources, label: str) -> bool:
     """Whether something of a participant is missing or has crashed; says what."""
+    from bids_app.workflow.participant import unfinished  # takes seconds, and --failed alone needs it
+
     out_dir = sources.settings.out_dir
     try:
         missing = unfinished(sources, label)
