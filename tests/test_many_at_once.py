@@ -1,5 +1,6 @@
 """Eight participant-level processes started together on one OUT_DIR and one cold cache give what one process gives."""
 
+import html
 import multiprocessing
 import os
 import re
@@ -86,4 +87,7 @@ def test_eight_processes_give_what_one_gives(data, tmp_path):
     together, alone = contents(tmp_path / "together"), contents(tmp_path / "alone")
     assert sorted(together) == sorted(alone)
     assert [name for name, content in alone.items() if together[name] != content] == []
+    for label in LABELS:  # the settings of its own process, not of one that started later
+        page = html.unescape((tmp_path / "together" / f"sub-{label}.html").read_text())
+        assert f'participant_label = ["{label}"]' in page
     assert not [name for name in together if Path(name).name.startswith(".") and Path(name).name != ".bidsignore"]

@@ -1,4 +1,5 @@
 import json
+import multiprocessing
 from pathlib import Path
 from typing import Any
 
@@ -214,6 +215,20 @@ def test_only_the_asked_participant_is_indexed(
     assert [Path(file).name for file in files] == both(OLD)
     again = open_dataset(tiny.root, database_dir=tmp_path / "database")
     assert again.runs("001") == first
+
+
+def _index(root: Path, database: Path) -> list[str]:
+    return [run.label for run in open_dataset(root, database_dir=database).runs("001").runs]
+
+
+def test_processes_that_start_together_share_one_index(tiny: TinyDataset, tmp_path: Path) -> None:
+    tiny.raw(RUN)
+    tiny.derivative("prep", both(OLD))
+    with multiprocessing.get_context("spawn").Pool(4) as pool:
+        found = pool.starmap(_index, [(tiny.root, tmp_path / "database")] * 4)
+    assert found == [found[0]] * 4
+    assert len(found[0]) == 1
+    assert [path.name for path in (tmp_path / "database").iterdir()] == ["prep_sub-001"]
 
 
 def test_stimuli_of_the_whole_data_set(narratives: Path) -> None:

@@ -20,6 +20,8 @@ from bids_app.workflow.places import full_disk
 
 log = logging.getLogger("neurons2networks")
 MEGABYTE = 2**20
+_PROCESS_MB = 600  # of a process that has imported everything and read nothing
+_LEAST_MB = 256
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,15 @@ class LocalEngine:
     settings: Settings
     splits: ClassVar[bool] = False  # the jobs of a participant would read the same data
 
+    def __post_init__(self) -> None:
+        """Say when the memory is too little for the processes."""
+        if _share_mb(self.settings) < _LEAST_MB:
+            log.warning(
+                "memory may not suffice for --nprocs %d: each process takes %d MB before any data, and so does the one "
+                "that starts them; lower --nprocs, or raise --mem-mb",
+                *(self.settings.nprocs, _PROCESS_MB),
+            )
+
     def run(self, jobs: Sequence[Job]) -> list[Failure]:
         """Run all jobs; one that fails leaves the others alone unless `stop_on_first_crash`."""
         set_threads(self.settings)
@@ -89,8 +100,14 @@ def threads(settings: Settings) -> int:
 
 
 def memory_mb(settings: Settings) -> int:
-    """Memory in MB that one process may plan with."""
-    return max(256, (settings.mem_mb or int(0.8 * total_memory() / MEGABYTE)) // settings.nprocs)
+    """Memory in MB that one process may plan with, beside what every process takes by itself."""
+    return max(_LEAST_MB, _share_mb(settings))
+
+
+def _share_mb(settings: Settings) -> int:
+    processes = settings.nprocs + (settings.nprocs > 1)  # the one that starts the others is there, too
+    total = settings.mem_mb or int(0.8 * total_memory() / MEGABYTE)
+    return (total - processes * _PROCESS_MB) // settings.nprocs
 
 
 def run_one(job: Job, settings: Settings) -> Failure | None:

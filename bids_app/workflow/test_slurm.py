@@ -95,4 +95,7 @@ def test_a_list_that_waiting_jobs_read_is_not_overwritten(folders):
 
 def test_a_folder_that_is_no_data_set_is_said(folders, capfd):
     assert kit.main(["submit", "slurm", str(folders / "data"), str(folders / "out")]) == 1
-    assert "is it the root of a BIDS data set" in capfd.readouterr().err
+    said = capfd.readouterr().err
+    assert str(folders / "data") in said
+    assert "Traceback" not in said
+    assert not (folders / "out" / "logs").exists()
