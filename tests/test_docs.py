@@ -15,7 +15,7 @@ from bids_app import cli, kit
 ROOT = Path(__file__).parents[1]
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
 OPTION = re.compile(r"(?<![\w-])--[a-z][\w-]+")
-FOREIGN = {"--bind", "--containall", "--nv"}  # of Docker and Apptainer
+FOREIGN = {"--bind", "--containall", "--entrypoint", "--gpus", "--network", "--nv", "--tmpfs"}  # not ours
 
 
 def _texts(tree: ast.AST) -> list[str]:
