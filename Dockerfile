@@ -26,7 +26,7 @@ RUN --mount=type=secret,id=pip,target=/root/.config/pip/pip.conf \
 COPY pyproject.toml setup.cfg README.md ./
 COPY bids_app/__init__.py bids_app/
 RUN --mount=type=secret,id=pip,target=/root/.config/pip/pip.conf \
-    /opt/installer/bin/pip --python /opt/n2n install .
+    /opt/installer/bin/pip --python /opt/n2n install '.[dask]'
 COPY bids_app bids_app
 RUN --mount=type=secret,id=pip,target=/root/.config/pip/pip.conf \
     /opt/installer/bin/pip --python /opt/n2n install --no-deps --force-reinstall .
@@ -34,7 +34,7 @@ RUN --mount=type=secret,id=pip,target=/root/.config/pip/pip.conf \
 # The atlases that a run takes by default in each space, for nodes without network.
 FROM install AS resources
 ARG FETCH=yes
-RUN mkdir -p /opt/neurons2networks/templateflow \
+RUN mkdir -p /opt/neurons2networks \
     && if [ "$FETCH" = yes ]; then \
         /opt/n2n/bin/n2n fetch --to /opt/neurons2networks \
             --space fsaverage5 fsaverage6 fsaverage MNI152NLin6Asym MNI152NLin2009cAsym; \
@@ -55,6 +55,6 @@ ENV PATH=/opt/n2n/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONNOUSERSITE=1 \
     MPLBACKEND=Agg \
-    TEMPLATEFLOW_HOME=/opt/neurons2networks/templateflow \
+    N2N_HOME=/opt/neurons2networks \
     N2N_CONTAINER_TAG=neurons2networks:${VERSION}
 ENTRYPOINT ["neurons2networks"]
