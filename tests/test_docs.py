@@ -11,11 +11,14 @@ from pathlib import Path
 import pytest
 
 from bids_app import cli, kit
+from bids_app.workflow.slurm_options import make_submission_parser
 
 ROOT = Path(__file__).parents[1]
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
 OPTION = re.compile(r"(?<![\w-])--[a-z][\w-]+")
-FOREIGN = {"--bind", "--containall", "--entrypoint", "--gpus", "--network", "--nv", "--tmpfs"}  # not ours
+# Of Docker, Apptainer, SLURM and Dask.
+FOREIGN = {"--bind", "--containall", "--entrypoint", "--gpus", "--network", "--nv", "--tmpfs"}
+FOREIGN |= {"--cpus-per-task", "--nworkers", "--qos", "--time"}
 
 
 def _texts(tree: ast.AST) -> list[str]:
@@ -46,7 +49,8 @@ def test_links_lead_to_files(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
 def test_options_in_running_text_are_the_parsers(page: Path) -> None:
-    known = set(_options(cli.make_parser())) | set(_options(kit.make_parser())) | FOREIGN
+    parsers = (cli.make_parser(), kit.make_parser(), make_submission_parser())
+    known = FOREIGN.union(*(_options(parser) for parser in parsers))
     used = {option for span in re.findall(r"`(--[^`]+)`", page.read_text()) for option in OPTION.findall(span)}
     assert used <= known, used - known
 
