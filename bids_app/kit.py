@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -119,6 +120,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one sub-command; returns the exit status."""
     arguments = make_parser().parse_args(argv)
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as in bids_app.cli
+    from bids_app.home import keep_caches_in
+
+    keep_caches_in(Path(tempfile.gettempdir()) / "neurons2networks-cache")
     try:
         COMMANDS[arguments.command](arguments)
     except (ValueError, OSError, RuntimeError) as error:

@@ -9,8 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bids_app.bids.derivatives import read_sidecar
 from bids_app.bids.outputs import find_maps
 from bids_app.demo.evaluate import evaluate
+from bids_app.language.models import load_model
 from tests.conftest import Demo
 
 STORED = Path(__file__).with_name("demo_outputs.txt")
@@ -44,6 +46,12 @@ def test_planted_links_come_back(demo):
     assert own["precision"].mean() > 0.6
     assert own["recall"].mean() > 0.55
     assert table.loc["replicated", "precision"].mean() > max(0.7, table.loc["group", "precision"].mean())
+
+
+def test_loadings_tell_which_weights_they_came_from(demo):
+    sidecar = read_sidecar(next(demo.out.glob("model-gpt2_desc-atoms_loadings.parquet")))
+    assert sidecar["ModelWeightsHash"] == load_model(demo.data / "sourcedata" / "models" / "gpt2").weights_hash
+    assert sidecar["ModelRevision"] is None  # a folder has no commit
 
 
 def test_brain_score_is_high_where_the_model_drives_the_brain(demo):

@@ -33,12 +33,15 @@ _logger = logging.getLogger(__name__)
 class Activations:
     """The activations of a text in a finished folder: per layer an array (n_words, n_units) float32.
 
-    `units` holds the number of units of each layer.
+    `units` holds the number of units of each layer; `revision` is the commit of a model of the Hub, and `weights_hash`
+    tells the weights of any model.
     """
 
     folder: Path
     n_words: int
     units: tuple[int, ...]
+    revision: str | None = None
+    weights_hash: str = ""
 
     @classmethod
     def open(cls, folder: Path) -> "Activations":
@@ -47,7 +50,8 @@ class Activations:
         if not path.is_file():
             raise FileNotFoundError(f"{folder} holds no activations: there is no {_DESCRIPTION}.")
         description = json.loads(path.read_text())
-        return cls(folder, int(description["n_words"]), tuple(description["units"]))
+        units = tuple(description["units"])
+        return cls(folder, int(description["n_words"]), units, description["revision"], description["weights_hash"])
 
     @property
     def n_layers(self) -> int:

@@ -17,9 +17,10 @@ from concurrent.futures import CancelledError
 from typing import Any, ClassVar
 from uuid import uuid4
 
+from bids_app.disk import MEGABYTE
 from bids_app.settings import Settings
 from bids_app.workflow.dask_cluster import start_cluster
-from bids_app.workflow.engine import MEGABYTE, Failure, Job, run_one, start_worker
+from bids_app.workflow.engine import Failure, Job, run_one, start_worker
 
 log = logging.getLogger("neurons2networks")
 CONNECT_SECONDS = 5

@@ -150,6 +150,8 @@ def _learn(
         "Objective": float(learner.objective_),
         "Neurons": shape[1],
         "Layers": source.n_layers,
+        "ModelRevision": source.revision,
+        "ModelWeightsHash": source.weights_hash,
     }
     (draft / "summary.json").write_text(json.dumps(summary))
     (draft / "responses.npy").unlink()

@@ -14,12 +14,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
+from bids_app.disk import MEGABYTE
 from bids_app.settings import Settings
 from bids_app.workflow.memory import total_memory
 from bids_app.workflow.places import full_disk
 
 log = logging.getLogger("neurons2networks")
-MEGABYTE = 2**20
 _PROCESS_MB = 600  # of a process that has imported everything and read nothing
 _LEAST_MB = 256
 
