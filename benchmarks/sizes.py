@@ -11,13 +11,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import nibabel
 import numpy as np
 
 from benchmarks import harness
-from bids_app.demo.generate import generate
+from bids_app.demo.generate import DEFAULTS, generate
 from bids_app.demo.models import make_gpt2
 
 MAPS = ("networks", "brainscore")
@@ -86,7 +87,7 @@ def main() -> None:
     options = harness.arguments(__doc__, runs=1).parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         data, model, work = Path(scratch, "data"), Path(scratch, "gpt2"), Path(scratch, "work")
-        generate(data, participants=1, stories=1, spaces=("fsaverage5",))
+        generate(data, replace(DEFAULTS, participants=1, stories=1, spaces=("fsaverage5",)))
         large_gpt2(data, model)
         folder = next((data / "derivatives" / "fmriprep").glob("sub-*")) / "func"
         for space, edge in SPACES.items():

@@ -19,8 +19,8 @@ STORED = Path(__file__).with_name("demo_outputs.txt")
 
 
 def files_of(out):
-    """Names of all outputs; logs by what they are, the work directory left out."""
-    found = (p.relative_to(out) for p in out.rglob("*") if p.is_file())
+    """Names of all outputs; logs by what they are, the work directory and locks left out."""
+    found = (p.relative_to(out) for p in out.rglob("*") if p.is_file() and p.name != ".lock")
     return sorted({str(p) if p.parts[0] != "logs" else f"logs/*{p.suffix}" for p in found if p.parts[0] != ".work"})
 
 

@@ -4,6 +4,7 @@ import html
 import multiprocessing
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import nibabel
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 
 from bids_app.cli import main
-from bids_app.demo.generate import generate
+from bids_app.demo.generate import DEFAULTS, generate
 from tests.conftest import make_once, succeed
 
 LABELS = tuple(f"{number:02d}" for number in range(1, 9))
@@ -25,7 +26,8 @@ def data(tmp_path_factory):
     """Eight participants, one short story, and a mask that leaves little to compute."""
 
     def make(folder):
-        generate(folder / "data", participants=8, stories=1, n_volumes=90, spaces=("MNI152NLin6Asym",))
+        small = replace(DEFAULTS, participants=8, stories=1, n_volumes=90, spaces=("MNI152NLin6Asym",))
+        generate(folder / "data", small)
         for path in (folder / "data" / "derivatives" / "fmriprep").glob("sub-*/func/*_mask.nii.gz"):
             image = nibabel.load(path)
             inside = np.asarray(image.dataobj) > 0

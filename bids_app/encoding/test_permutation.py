@@ -4,16 +4,18 @@ import torch
 from scipy.signal import lfilter
 from scipy.stats import false_discovery_control
 
-from bids_app.encoding.brainscore import ridge_held_out
 from bids_app.encoding.circular import circular_correlations
 from bids_app.encoding.folds import contiguous_folds
 from bids_app.encoding.haemodynamics import convolve, zscore
+from bids_app.encoding.held_out import design_held_out, predict_held_out
 from bids_app.encoding.lasso import LassoCV
 from bids_app.encoding.permutation import fdr, permutation_test
+from bids_app.encoding.recipe import Recipe
 
 
 def ridge(X, Y):
-    return ridge_held_out(X, Y, [len(Y)], n_components=None, delays=[0], device="cpu").predictions
+    design = design_held_out(X, [len(Y)], Recipe(n_components=None, delays=(0,)), device="cpu")
+    return predict_held_out(design, Y, device="cpu").predictions
 
 
 def lasso(X, Y):

@@ -110,7 +110,7 @@ def _places(sources: Sources, participants: Sequence[str]) -> list[Place]:
 def _about(piece: Piece, error: Exception, settings: Settings) -> str:
     command = fetch_command(piece, settings.resources)  # elsewhere than N2N_HOME, which may be part of an image
     if not isinstance(error, FileNotFoundError) or command is None:
-        return str(error)
+        return f"{piece.option} {piece.name}: {error}"
     if settings.resources:
         return f'{piece.title} is not in {settings.resources}: run "{command}" where there is a network'
     if settings.dry_run:

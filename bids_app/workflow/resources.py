@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from bids_app.language.weights import ModelFiles, check_complete, fetch_model, find_model, is_hub_name
 from bids_app.networks.label_files import check_exists
@@ -54,6 +54,7 @@ class ModelPiece:
 
     name: str
     revision: str | None = None
+    option: ClassVar[str] = "--model"
     is_asked = True
 
     @property
@@ -88,11 +89,15 @@ class ModelPiece:
 
 @dataclass(frozen=True)
 class AtlasPiece:
-    """An atlas for one space: a file or folder, or the name of one in TemplateFlow; `is_asked`: not just a default."""
+    """An atlas for one space: a file or folder, or the name of one in TemplateFlow.
+
+    `is_asked`: not just a default; `option` of the run that gives it.
+    """
 
     name: str
     place: Place
     is_asked: bool = True
+    option: str = "--atlas"
 
     @property
     def title(self) -> str:
@@ -154,7 +159,8 @@ def _atlases(settings: Settings, place: Place) -> Iterator[AtlasPiece]:
         needed = settings.atlas is not None or "networks" in settings.analysis
         yield AtlasPiece(settings.atlas or DEFAULT_ATLAS[place.kind], place, needed)
     if settings.regions != "none" and with_regions and (place.kind == "surface" or settings.regions):
-        yield AtlasPiece(settings.regions or DEFAULT_REGIONS, place, settings.regions is not None)
+        asked = settings.regions is not None
+        yield AtlasPiece(settings.regions or DEFAULT_REGIONS, place, asked, "--regions")
 
 
 def pieces_to_fetch(
