@@ -67,12 +67,11 @@ class RidgeCV:
         alphas = penalties(self.alphas, device)
         design = Design(X, device)
         everything = np.arange(X.shape[0])
-        whole = design.factorise(everything, everything)
-        held_out = None
-        if self.folds is not None:  # side by side, since a decomposition uses one thread for the most part
-            held_out = list(map_batches(lambda fold: design.factorise(*fold), self.folds, device))
+        # Side by side, since a decomposition uses one thread for the most part.
+        pairs = [(everything, everything), *(self.folds or [])]
+        whole, *held_out = map_batches(lambda pair: design.factorise(*pair), pairs, device)
         n_targets = Y.shape[1]
-        errors = penalty_errors(whole if held_out is None else held_out, alphas, n_targets)
+        errors = penalty_errors(whole if self.folds is None else held_out, alphas, n_targets)
         self.alpha_ = np.empty(n_targets, dtype=np.float32)
         self.intercept_ = np.empty(n_targets, dtype=np.float32)
         self._back = design.coefficient_map(whole).cpu().numpy()
