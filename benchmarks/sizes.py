@@ -27,10 +27,8 @@ SPACES = {"fsaverage5": 0, "fsaverage6": 0, "MNI152NLin6Asym": 61}
 ROWS = (
     ("fsaverage5", MAPS),
     ("fsaverage6", MAPS),
-    ("MNI152NLin6Asym", MAPS),
-    ("fsaverage5", ("forecast",)),
     ("fsaverage6", ("forecast",)),
-    ("fsaverage6", ("depth",)),
+    ("MNI152NLin6Asym", MAPS),
 )
 
 
