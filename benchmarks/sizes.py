@@ -16,6 +16,7 @@ from pathlib import Path
 
 import nibabel
 import numpy as np
+from nibabel.gifti import GiftiDataArray, GiftiImage
 
 from benchmarks import harness
 from bids_app.demo.generate import DEFAULTS, generate
@@ -47,9 +48,9 @@ def surfaces(folder: Path, space: str) -> None:
     """Write the fsaverage5 responses beside themselves, each hemisphere repeated up to fsaverage6's vertices."""
     n_vertices = {"fsaverage5": 10_242, "fsaverage6": 40_962}[space]
     for source in folder.glob("*_space-fsaverage5_bold.func.gii"):
-        image = nibabel.load(source)
-        for array in image.darrays:
-            array.data = np.resize(array.data, n_vertices)
+        rows = [np.resize(array.data, n_vertices) for array in nibabel.load(source).darrays]
+        arrays = [GiftiDataArray(row, "NIFTI_INTENT_TIME_SERIES", "NIFTI_TYPE_FLOAT32") for row in rows]
+        image = GiftiImage(darrays=arrays)
         target = source.with_name(source.name.replace("fsaverage5", space))
         image.to_filename(target)
         if space != "fsaverage5":
