@@ -35,18 +35,24 @@ class OutputMap:
         return load_map(self.paths)
 
 
+@dataclass(frozen=True)
+class About:
+    """What the sidecars of maps say; see `derivatives.write_sidecar`."""
+
+    sources: Sequence[str]
+    settings: Mapping[str, object]
+    description: str
+    units: str | None = None
+    extra: Mapping[str, object] = field(default_factory=dict)
+
+
 def write_maps(
     out_dir: Path,
     entities: Mapping[str, str],
     geometry: Geometry,
     maps: npt.ArrayLike,
     map_names: Sequence[str],
-    *,
-    sources: Sequence[str],
-    settings: Mapping[str, object],
-    description: str,
-    units: str | None = None,
-    extra: Mapping[str, object] | None = None,
+    about: About,
 ) -> list[Path]:
     """Save maps (n_maps, n_targets) under their BIDS name, with a sidecar for every file; returns the data files.
 
@@ -57,10 +63,11 @@ def write_maps(
     columns = None
     if isinstance(geometry, ParcelGeometry):
         networks = {} if geometry.networks is None else {"network": "Functional network of the parcel"}
-        columns = {"name": "Name of the parcel"} | networks | dict.fromkeys(map_names, description)
+        columns = {"name": "Name of the parcel"} | networks | dict.fromkeys(map_names, about.description)
     for path in geometry.paths(target):
-        more = {"Maps": list(map_names)} | dict(extra or {})
-        write_sidecar(path, sources, settings, description=description, units=units, columns=columns, extra=more)
+        more = {"Maps": list(map_names)} | dict(about.extra)
+        texts = {"description": about.description, "units": about.units}
+        write_sidecar(path, about.sources, about.settings, **texts, columns=columns, extra=more)
     return geometry.save(maps, target, map_names)
 
 

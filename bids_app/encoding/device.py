@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TypeVar
 
 import numpy.typing as npt
@@ -82,11 +83,20 @@ def map_batches(function: Callable[[Item], Result], items: Sequence[Item], devic
     if device.type != "cpu" or n_threads == 1:
         yield from map(function, items)
         return
+    with (
+        one_thread(),
+        ThreadPoolExecutor(n_threads, initializer=torch.set_num_threads, initargs=(1,)) as threads,
+    ):
+        yield from threads.map(function, items)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """One thread for the products of torch and numpy while the block runs."""
+    n_threads = torch.get_num_threads()
     try:
-        with (
-            threadpool_limits(1, user_api="blas"),  # numpy's products, which torch's own setting does not reach
-            ThreadPoolExecutor(n_threads, initializer=torch.set_num_threads, initargs=(1,)) as threads,
-        ):
-            yield from threads.map(function, items)
+        with threadpool_limits(1, user_api="blas"):  # numpy's products, which torch's own setting does not reach
+            torch.set_num_threads(1)
+            yield
     finally:
         torch.set_num_threads(n_threads)  # also what threads that begin later take over

@@ -7,7 +7,7 @@ import torch
 from torch.nn.functional import normalize, softshrink
 
 from bids_app.encoding.arrays import AnyArray, Doubles, Floats, Ints
-from bids_app.encoding.device import column_batches, map_batches, targets_per_batch
+from bids_app.encoding.device import column_batches, map_batches, one_thread, targets_per_batch
 from bids_app.encoding.sparse import lasso_gram
 
 # An atom whose squared loadings sum to less than this share of the average atom's is not used by any neuron.
@@ -269,14 +269,8 @@ def learn(
     sample = np.asarray(np.take(X, _columns(X, size, generator), axis=1), dtype=np.float32)
     atoms = _seeds(sample, n_atoms, generator)
     learner = Learner(Neurons(sample, device), atoms, penalty, mem_mb=mem_mb, unit=_SAMPLE_UNIT)
-    # In small batches one after the other: on one thread, then.
-    next(
-        map_batches(
-            lambda tolerance: learner.run(_SAMPLE_PASSES, tolerance, exchange=True),
-            [_SAMPLE_TOLERANCE * tolerance],
-            device,
-        )
-    )
+    with one_thread():  # small batches one after the other leave nothing to share
+        learner.run(_SAMPLE_PASSES, _SAMPLE_TOLERANCE * tolerance, exchange=True)
     while (size := _GROWTH * size) < 0.5 * X.shape[1]:
         neurons = Neurons(X, device, _columns(X, size, generator))
         learner = Learner(neurons, atoms, penalty, learner, mem_mb=mem_mb)

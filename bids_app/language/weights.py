@@ -4,11 +4,12 @@ import hashlib
 import json
 import math
 import re
-import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from bids_app.wording import in_one_line
 
 WEIGHTS_FILE = "model.safetensors"
 INDEX_FILE = "model.safetensors.index.json"
@@ -185,9 +186,8 @@ def _in_short(error: Exception) -> OSError:
     """The error in one line, raised from the error itself."""
     from huggingface_hub.errors import RepositoryNotFoundError
 
-    said = textwrap.shorten(f"{type(error).__name__}: {error}", 300, placeholder=" …")
     # The Hub tells a stranger neither that a model is not there nor that it needs a permission, but one of both.
     needs = "; check the name, and for a model that needs permission set HF_TOKEN"
-    short = OSError(said + (needs if isinstance(error, RepositoryNotFoundError) else ""))
+    short = OSError(in_one_line(error) + (needs if isinstance(error, RepositoryNotFoundError) else ""))
     short.__cause__ = error
     return short

@@ -3,7 +3,6 @@
 import os
 import shutil
 import tempfile
-import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from platformdirs import user_cache_dir
 
 from bids_app.networks.schemes import TEMPLATE_ATLASES, TemplateAtlas
 from bids_app.networks.surfaces import FSAVERAGE_VERTICES
+from bids_app.wording import in_one_line
 
 # Density of TemplateFlow's fsaverage that matches a surface space; an atlas with fewer densities is thinned out.
 _DENSITIES = {"fsaverage5": "10k", "fsaverage6": "41k", "fsaverage": "164k"}
@@ -137,7 +137,7 @@ def fetch_files(file_names: list[str], folder: Path) -> list[Path]:
                 _client(draft, folder).get(_folder(name).removeprefix("tpl-"), raise_empty=True, **_query(name))
             stub.replace(target)
         except Exception as error:  # whatever TemplateFlow, its index or the network raise
-            short = OSError(textwrap.shorten(f"{type(error).__name__}: {error}", 300, placeholder=" …"))
+            short = OSError(in_one_line(error))
             short.__cause__ = error
             raise FileNotFoundError(f"{name} cannot be downloaded ({short}).") from short
         finally:

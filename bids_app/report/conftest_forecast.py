@@ -14,7 +14,7 @@ from scipy import stats
 
 from bids_app.bids.derivatives import output_path, write_sidecar, write_table
 from bids_app.bids.geometry import Geometry
-from bids_app.bids.outputs import write_maps
+from bids_app.bids.outputs import About, write_maps
 
 Array = npt.NDArray[Any]
 Regions = Mapping[str, Mapping[str, Array]]
@@ -90,10 +90,8 @@ class _Level:
         if model:
             entities["model"] = self.sample.model
         values = np.atleast_2d(values).astype(np.float32)
-        write_maps(
-            self.out_dir, entities, self.sample.geometry, values, names,
-            sources=[], settings={}, description="made up", extra={"WordsPerVolume": 4.1, **extra},
-        )  # fmt: skip
+        about = About([], {}, "made up", extra={"WordsPerVolume": 4.1, **extra})
+        write_maps(self.out_dir, entities, self.sample.geometry, values, names, about)
 
     def table(self, what: str, rows: Sequence[Mapping[str, object]]) -> None:
         place = {**self.sample.geometry.space_entities(), "task": "pieman", "model": self.sample.model, "desc": what}

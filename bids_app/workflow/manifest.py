@@ -7,9 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from filelock import FileLock
-
 from bids_app.bids.atomic import write_text
+from bids_app.workflow.shared import locked
 
 NAME = "manifest.json"
 
@@ -51,7 +50,7 @@ def read_manifest(resources: Path) -> Manifest:
 
 def record(resources: Path, paths: Iterable[Path], model: tuple[str, str | None, str] | None = None) -> None:
     """Add fetched files, and for a model its name, the revision asked for and the commit. Safe for several at once."""
-    with FileLock(resources / f".{NAME}.lock"):
+    with locked(resources / f".{NAME}.lock"):
         before = read_manifest(resources)
         files = before.files | {_relative(path, resources): path.stat().st_size for path in paths}
         models = before.models | ({_key(model[0], model[1]): model[2]} if model else {})

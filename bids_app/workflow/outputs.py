@@ -15,7 +15,7 @@ import pandas as pd
 from bids_app.bids.derivatives import output_path, read_sidecar, write_sidecar, write_table
 from bids_app.bids.entities import parse_name
 from bids_app.bids.geometry import Geometry
-from bids_app.bids.outputs import write_maps
+from bids_app.bids.outputs import About, write_maps
 
 Floats = npt.NDArray[np.float32]
 
@@ -66,18 +66,9 @@ class Writer:
         **extra: object,
     ) -> list[Path]:
         """Write maps (n_maps, n_targets) and a sidecar for each file."""
-        return write_maps(
-            self.out_dir,
-            {**self.entities, "stat": stat, "desc": what},
-            self.geometry(),
-            values,
-            list(names or [stat]),
-            sources=self.sources,
-            settings=self.numbers,
-            description=description,
-            units=UNITS[stat],
-            extra=extra,
-        )
+        entities = {**self.entities, "stat": stat, "desc": what}
+        about = About(self.sources, self.numbers, description, UNITS[stat], extra)
+        return write_maps(self.out_dir, entities, self.geometry(), values, list(names or [stat]), about)
 
     def table(self, what: str, table: pd.DataFrame, columns: Mapping[str, str], suffix: str = "networks") -> Path:
         """Write a table with a description of each of its columns."""
