@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy.typing as npt
 import torch
@@ -79,15 +79,23 @@ def map_batches(function: Callable[[Item], Result], items: Sequence[Item], devic
 
     Threads that share a batch would wait for each other after each of its many small steps.
     """
+    with side_by_side(device) as apply:
+        yield from apply(function, items)
+
+
+@contextmanager
+def side_by_side(device: torch.device) -> Iterator[Callable[..., Iterator[Any]]]:
+    """A `map` as `map_batches` uses it, for work that comes in many small parts: the threads are started once."""
     n_threads = torch.get_num_threads()
-    if device.type != "cpu" or n_threads == 1:
-        yield from map(function, items)
+    if device.type != "cpu":
+        yield map
         return
-    with (
-        one_thread(),
-        ThreadPoolExecutor(n_threads, initializer=torch.set_num_threads, initargs=(1,)) as threads,
-    ):
-        yield from threads.map(function, items)
+    with one_thread():
+        if n_threads == 1:
+            yield map
+            return
+        with ThreadPoolExecutor(n_threads, initializer=torch.set_num_threads, initargs=(1,)) as threads:
+            yield threads.map
 
 
 @contextmanager

@@ -5,7 +5,6 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 import torch
-from threadpoolctl import threadpool_limits
 
 from bids_app.encoding.arrays import Doubles, Floats, require_matrix
 from bids_app.encoding.device import column_batches, resolve_device
@@ -79,17 +78,16 @@ class DictionaryLearning:
         device = resolve_device(self.device)
         self.penalty_ = self.penalty * float(np.sqrt(X.shape[0]))
         generator = np.random.default_rng(self.random_state)
-        with threadpool_limits(1, user_api="blas"):  # numpy updates one atom at a time, too little to share
-            atoms, self.n_iter_ = learn(
-                X,
-                self.n_atoms,
-                self.penalty_,
-                generator,
-                device,
-                max_iter=self.max_iter,
-                tolerance=self.tolerance,
-                mem_mb=self.mem_mb,
-            )
+        atoms, self.n_iter_ = learn(
+            X,
+            self.n_atoms,
+            self.penalty_,
+            generator,
+            device,
+            max_iter=self.max_iter,
+            tolerance=self.tolerance,
+            mem_mb=self.mem_mb,
+        )
         loadings, self.objective_, powers = code_all(X, atoms, self.penalty_, device, self.mem_mb)
         self._keep(atoms, loadings, powers / X.shape[1])
         return self
@@ -100,8 +98,9 @@ class DictionaryLearning:
         skewed_left = third - 3 * first * second + 2 * first**3 < 0
         sign = np.where(skewed_left, -1, 1).astype(np.float32)[order, None]
         self.atoms_ = np.ascontiguousarray((atoms[order] * sign).T, dtype=np.float32)
-        self.loadings_ = loadings[torch.from_numpy(order).to(loadings.device)].cpu().numpy()
-        self.loadings_ *= sign
+        self.loadings_ = loadings.cpu().numpy()
+        for batch in column_batches(loadings.shape[1], _BATCH):  # in place
+            self.loadings_[:, batch] = self.loadings_[order, batch] * sign
 
 
 def time_courses(X: npt.ArrayLike, loadings: npt.ArrayLike) -> Floats:

@@ -1,5 +1,6 @@
 """Alternating minimisation for sparse dictionaries, on batches of neurons."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,7 +8,7 @@ import torch
 from torch.nn.functional import normalize, softshrink
 
 from bids_app.encoding.arrays import AnyArray, Doubles, Floats, Ints
-from bids_app.encoding.device import column_batches, map_batches, one_thread, targets_per_batch
+from bids_app.encoding.device import column_batches, map_batches, side_by_side, targets_per_batch
 from bids_app.encoding.sparse import lasso_gram
 
 # An atom whose squared loadings sum to less than this share of the average atom's is not used by any neuron.
@@ -16,11 +17,11 @@ _CODING_TOLERANCE = 1e-3
 _CODING_ITERATIONS = 8
 _FINAL_TOLERANCE = 1e-5
 _FINAL_ITERATIONS = 2000
-_CPU_BATCH = 1024
-_FINAL_CPU_BATCH = 4096
+_FINAL_CPU_BATCH = 512
 _FINAL_GPU_BATCHES = 8
 # The atoms are updated after so many neurons, whatever the size of the batches that these are coded in.
 _UNIT = 4096
+_CPU_BATCHES_PER_UNIT = 4
 # The first atoms are learned on a sample of neurons, where a pass costs little; then come larger and larger samples.
 _SAMPLE = 4096
 _SAMPLE_UNIT = 512
@@ -48,7 +49,7 @@ class Neurons:
     def __getitem__(self, batch: slice) -> torch.Tensor:
         """The responses of a batch."""
         if self.columns is None:
-            block = np.array(self.X[:, batch], dtype=np.float32, order="C")
+            block = np.asarray(self.X[:, batch], dtype=np.float32)
         else:  # "clip", since the check of indices that are known to be right takes most of the time
             block = np.asarray(np.take(self.X, self.columns[batch], axis=1, mode="clip"), dtype=np.float32)
         return torch.from_numpy(block).to(self.device)
@@ -73,7 +74,7 @@ class Coder:
         self, block: torch.Tensor, start: torch.Tensor | None, tolerance: float, max_iterations: int
     ) -> tuple[torch.Tensor, torch.Tensor, float]:
         """Loadings A of responses X, begun from some or from zero; DᵀX; and ½|X|²."""
-        half_squares = 0.5 * float(block.square().sum(dim=0).sum(dtype=torch.float64))
+        half_squares = 0.5 * float(torch.linalg.vector_norm(block, dim=1).double().square().sum())
         if not np.isfinite(half_squares):
             raise ValueError("X has NaN or infinite values; leave out such neurons before learning a dictionary.")
         cross = self.atoms @ block
@@ -112,7 +113,8 @@ class Learner:
         self.neurons, self.penalty = neurons, penalty
         self.atoms = atoms  # (n_atoms, n_volumes)
         self.loadings = torch.zeros(n_atoms, neurons.n_neurons, device=neurons.device)
-        size = neurons.batch_size(n_atoms, mem_mb, min(unit, _CPU_BATCH) if neurons.device.type == "cpu" else unit)
+        preferred = -(-unit // _CPU_BATCHES_PER_UNIT) if neurons.device.type == "cpu" else unit
+        size = neurons.batch_size(n_atoms, mem_mb, preferred)
         # The atoms stay as they are while a unit's batches are coded, side by side.
         self.units = [
             [
@@ -144,8 +146,8 @@ class Learner:
         rest = sum(coded.half_squares + self.penalty * coded.absolute for coded in self._coded.values())
         return float(rest + fit) / self.neurons.n_neurons
 
-    def code(self, batches: list[slice]) -> None:
-        """Better loadings of some batches of neurons, and their share of the sums."""
+    def code(self, batches: list[slice], apply: Callable[..., Iterable[Coded]]) -> None:
+        """Better loadings of some batches of neurons, and their share of the sums; `apply` maps over the batches."""
         coder = Coder(self.atoms, self.penalty, self.neurons.device)
 
         def code(batch: slice) -> Coded:
@@ -155,7 +157,7 @@ class Learner:
             moments = torch.cat([loadings @ loadings.T, loadings @ block.T], dim=1).cpu().numpy()
             return Coded(moments, float(loadings.abs().sum(dtype=torch.float64)), half_squares)
 
-        for batch, coded in zip(batches, map_batches(code, batches, self.neurons.device), strict=True):
+        for batch, coded in zip(batches, apply(code, batches), strict=True):
             self.moments += coded.moments
             self.moments -= self._coded[batch.start].moments
             self._coded[batch.start] = coded
@@ -165,17 +167,10 @@ class Learner:
 
         Returns by how much that lowers the objective's sum over neurons.
         """
+        from bids_app.encoding.atom_sweep import sweep  # with numba, which takes a while to import
+
         gram, cross = self.loading_gram, self.moments[:, len(self.atoms) :]
-        power = np.diag(gram)
-        gain = 0.0
-        for atom in np.flatnonzero(power > _UNUSED * power.mean()):
-            gradient = cross[atom] - gram[atom] @ self.atoms
-            moved = self.atoms[atom] + gradient / power[atom]
-            moved /= max(1.0, float(moved @ moved) ** 0.5)
-            change = moved - self.atoms[atom]
-            gain += float(gradient @ change - 0.5 * power[atom] * (change @ change))
-            self.atoms[atom] = moved
-        return gain
+        return sweep(self.atoms, gram, cross, _UNUSED * np.trace(gram) / len(gram))
 
     def run(self, max_iter: int, tolerance: float, *, exchange: bool = False) -> tuple[int, float]:
         """Passes over all neurons until the atoms lower the objective by less than this share.
@@ -184,19 +179,20 @@ class Learner:
         share the last one lowered the objective.
         """
         share, best = 0.0, np.inf
-        for iteration in range(1, max_iter + 1):
-            gain = 0.0
-            for unit in self.units:
-                self.code(unit)
-                gain += self.update_atoms()
-            objective = self.objective()
-            share = gain / max(objective * self.neurons.n_neurons, 1e-30)
-            if exchange and iteration % _EXCHANGE_EVERY == 0:
-                # Once atoms were exchanged for little, as happens with noise, they are left as they are.
-                exchange = objective < (1 - _EXCHANGES_WORTH) * best and self.exchange() > 0
-                best = objective
-            if share <= tolerance and not exchange:
-                return iteration, share
+        with side_by_side(self.neurons.device) as apply:
+            for iteration in range(1, max_iter + 1):
+                gain = 0.0
+                for unit in self.units:
+                    self.code(unit, apply)
+                    gain += self.update_atoms()
+                objective = self.objective()
+                share = gain / max(objective * self.neurons.n_neurons, 1e-30)
+                if exchange and iteration % _EXCHANGE_EVERY == 0:
+                    # Once atoms were exchanged for little, as happens with noise, they are left as they are.
+                    exchange = objective < (1 - _EXCHANGES_WORTH) * best and self.exchange() > 0
+                    best = objective
+                if share <= tolerance and not exchange:
+                    return iteration, share
         return max_iter, share
 
     def exchange(self) -> int:
@@ -229,8 +225,8 @@ class Learner:
 
     def _shared_directions(self) -> tuple[Doubles, Doubles]:
         """Directions of norm 1 that many residuals share, (n_atoms, n_volumes), and what each would gain."""
-        residual = self.neurons[slice(0, self.neurons.n_neurons)]
-        residual -= torch.as_tensor(self.atoms.T, dtype=torch.float32, device=residual.device) @ self.loadings
+        atoms = torch.as_tensor(self.atoms.T, dtype=torch.float32, device=self.neurons.device)
+        residual = torch.addmm(self.neurons[slice(0, self.neurons.n_neurons)], atoms, self.loadings, alpha=-1)
         candidates = normalize(residual[:, :: -(-self.neurons.n_neurons // _CANDIDATES)], dim=0)
         gains = _gains(residual[:, 1::4], candidates, self.penalty)  # others than the candidates, as a rule
         found = candidates[:, gains.topk(min(_REFINED, len(gains))).indices]
@@ -266,11 +262,10 @@ def learn(
     on all.
     """
     size = min(X.shape[1], max(_SAMPLE, 8 * n_atoms))
-    sample = np.asarray(np.take(X, _columns(X, size, generator), axis=1), dtype=np.float32)
-    atoms = _seeds(sample, n_atoms, generator)
-    learner = Learner(Neurons(sample, device), atoms, penalty, mem_mb=mem_mb, unit=_SAMPLE_UNIT)
-    with one_thread():  # small batches one after the other leave nothing to share
-        learner.run(_SAMPLE_PASSES, _SAMPLE_TOLERANCE * tolerance, exchange=True)
+    neurons = Neurons(np.asarray(np.take(X, _columns(X, size, generator), axis=1), dtype=np.float32), device)
+    atoms = _seeds(neurons.X, n_atoms, generator)
+    learner = Learner(neurons, atoms, penalty, mem_mb=mem_mb, unit=_SAMPLE_UNIT)
+    learner.run(_SAMPLE_PASSES, _SAMPLE_TOLERANCE * tolerance, exchange=True)
     while (size := _GROWTH * size) < 0.5 * X.shape[1]:
         neurons = Neurons(X, device, _columns(X, size, generator))
         learner = Learner(neurons, atoms, penalty, learner, mem_mb=mem_mb)
@@ -278,7 +273,8 @@ def learn(
         # What a finite sample costs falls with its size: this one has taken all but 1 / growth of what the last left.
         if share <= tolerance * (_GROWTH - 1):
             return atoms, 0
-    learner = Learner(Neurons(X, device), atoms, penalty, learner, mem_mb=mem_mb)
+    neurons = Neurons(X, device)  # the sample's memory is free from here on
+    learner = Learner(neurons, atoms, penalty, learner, mem_mb=mem_mb)
     return atoms, learner.run(max_iter, tolerance)[0]
 
 

@@ -1,27 +1,8 @@
-"""The lasso for many targets at once, from the Gram matrix of a few regressors."""
-
-from typing import NamedTuple
+"""The lasso for many targets, from the Gram matrix of a few regressors."""
 
 import torch
 
-from bids_app.encoding.device import column_batches
-
-_CPU_BATCH = 1024  # with 64 regressors, the four blocks at hand take 1 MB: what the cache of a core holds
-_CHECK_EVERY = 8
-_RESTART_EVERY = 5
-# Converged targets are taken out once they are this share of the batch; more often costs more in copies than it saves.
-_DROP_SHARE = 0.3
-# The few regressors that are active in most targets are better conditioned among themselves than all are: steps that
-# would be too long for all, with a small constant momentum, bring most targets home soonest. The rest goes on together.
-_OPENING_STEP = 2.3
-_OPENING_MOMENTUM = 0.3
-_OPENING_CHECKS = (4, 8, 10, 12, 16)
-_OPENING_REST = 0.1
-
-
-class _Speed(NamedTuple):
-    step: float  # 1 / largest eigenvalue
-    most_momentum: float  # (1 - √q) / (1 + √q), q = smallest / largest eigenvalue
+from bids_app.encoding.fista import fista
 
 
 def lasso_gram(
@@ -35,124 +16,47 @@ def lasso_gram(
 ) -> torch.Tensor:
     """Minimise ½ bᵀ gram b − crossᵀ b + penalty |b|₁ for each column of `cross`.
 
-    An opening with long steps for the many targets in which few regressors are active, then, for those that need more,
-    FISTA (Beck & Teboulle 2009) with the momentum restarted where it points uphill (O'Donoghue & Candès 2015)
-    and held below what suits the condition of `gram` (Nesterov 2004, 2.2.1), on columns scaled to a penalty of 1, so
-    that an iteration is one matrix product and two passes over the batch.
+    On the CPU each target is followed along its penalty, exactly but for rounding (see `homotopy`); on a GPU all take
+    steps side by side (see `fista`), which is also what the few targets are left to whose regressors cannot be told
+    apart.
 
     Parameters
     ----------
-    gram : tensor of shape (K, K), XᵀX
-    cross : tensor of shape (K, V), Xᵀy of each target
+    gram : tensor of shape (K, K), XᵀX, float32
+    cross : tensor of shape (K, V), Xᵀy of each target, float32
     penalty : positive number, or tensor of shape (V,)
     start : tensor of shape (K, V), where to begin; zero when None
-    tolerance : stop a target when the gradient of the majorised problem (the largest violation of its optimality
-        conditions) is below `tolerance` times max|Xᵀy|
-    max_iterations : at most so many; the best so far is returned, without a warning
+    tolerance : largest violation of a target's optimality conditions, as a share of its max|Xᵀy|
+    max_iterations : of steps at most so many; the best so far is returned, without a warning
 
     Returns
     -------
     tensor of shape (K, V); exact zeros where a regressor has not entered
     """
-    eigenvalues = torch.linalg.eigvalsh(gram)
-    largest = max(float(eigenvalues[-1]) * 1.0001, 1e-30)
-    root = (max(float(eigenvalues[0]), 0.0) / largest) ** 0.5
-    speed = _Speed(1 / largest, (1 - root) / (1 + root))
-    result = torch.empty_like(cross)
-    left = torch.zeros(cross.shape[1], dtype=torch.bool, device=cross.device)
-    size = _CPU_BATCH if cross.device.type == "cpu" else cross.shape[1]
-    per_penalty = 1 / penalty
-    for batch in column_batches(cross.shape[1], size):
-        scale = per_penalty[batch] if isinstance(per_penalty, torch.Tensor) else per_penalty
-        first = None if start is None else start[:, batch] * scale
-        solution, left[batch] = _opening(gram, cross[:, batch] * scale, speed, first, tolerance, max_iterations)
-        torch.div(solution, scale, out=result[:, batch])
-    rest = left.nonzero()[:, 0]
-    for batch in column_batches(len(rest), size):
-        columns = rest[batch]
-        scale = per_penalty[columns] if isinstance(per_penalty, torch.Tensor) else per_penalty
-        b = result.index_select(1, columns).mul_(scale)
-        b = _fista(gram, cross.index_select(1, columns).mul_(scale), speed, b, tolerance, max_iterations)
-        result.index_copy_(1, columns, b.div_(scale))
+    if cross.device.type != "cpu":
+        return fista(gram, cross, penalty, start, tolerance=tolerance, max_iterations=max_iterations)
+    result, solved = _follow(gram, cross, penalty, start, tolerance)
+    if not solved.all():
+        rest = (~solved).nonzero()[:, 0]
+        of_rest = penalty[rest] if isinstance(penalty, torch.Tensor) else penalty
+        columns = cross[:, rest], of_rest, result[:, rest]
+        result[:, rest] = fista(gram, *columns, tolerance=tolerance, max_iterations=max_iterations)
     return result
 
 
-def _opening(
+def _follow(
     gram: torch.Tensor,
     cross: torch.Tensor,
-    speed: _Speed,
+    penalty: torch.Tensor | float,
     start: torch.Tensor | None,
     tolerance: float,
-    max_iterations: int,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """The lasso with penalty 1 for most targets of a batch, and which need more iterations; `cross` is overwritten."""
-    step = _OPENING_STEP * speed.step
-    contraction = _contraction(gram, step)
-    scaled = cross.mul_(step)
-    largest = before = scaled.abs().amax(dim=0)  # how much a coefficient changes at most in a step from zero, (V,)
-    b = torch.zeros_like(scaled) if start is None else start
-    extrapolated, b_next, forward = b.clone(), torch.empty_like(b), torch.empty_like(b)
-    last = min(_OPENING_CHECKS[-1], max_iterations)
-    for iteration in range(1, last + 1):
-        torch.addmm(scaled, contraction, extrapolated, out=forward)
-        torch.ops.aten.softshrink.out(forward, step, out=b_next)
-        if iteration == last or iteration in _OPENING_CHECKS:
-            change = torch.sub(b_next, extrapolated, out=forward).abs_().amax(dim=0)
-            moving = change > tolerance * largest
-            astray = moving & (change > before)  # steps are too long for what is active in these targets
-            before = change
-            few = int(moving.sum()) <= _OPENING_REST * len(moving)
-            if iteration == last or few or 2 * int(astray.sum()) > len(moving):
-                break
-        torch.lerp(b, b_next, 1 + _OPENING_MOMENTUM, out=extrapolated)
-        b, b_next = b_next, b
-    b_next.masked_fill_(change > largest, 0)
-    return b_next, astray if iteration == max_iterations else moving
+    """Coefficients (K, V), and which targets are within the tolerance, (V,)."""
+    from bids_app.encoding.homotopy import solve  # with numba, which takes a while to import
 
-
-def _fista(
-    gram: torch.Tensor, cross: torch.Tensor, speed: _Speed, b: torch.Tensor, tolerance: float, max_iterations: int
-) -> torch.Tensor:
-    """The lasso with penalty 1 for one batch, begun from b; both tensors are overwritten."""
-    step = speed.step
-    contraction = _contraction(gram, step)
-    scaled = cross.mul_(step)
-    limit = scaled.abs().amax(dim=0) * tolerance  # (V,), on the change of a coefficient
-    extrapolated, b_next, forward = b.clone(), torch.empty_like(b), torch.empty_like(b)
-    result: torch.Tensor | None = None  # made, with `left`, once the first targets are taken out
-    left = torch.empty(0)
-    ratio = 1.0
-    for iteration in range(1, max_iterations + 1):
-        torch.addmm(scaled, contraction, extrapolated, out=forward)
-        torch.ops.aten.softshrink.out(forward, step, out=b_next)
-        if iteration == max_iterations:
-            break
-        if iteration % _CHECK_EVERY == 0:
-            moving = (torch.sub(b_next, extrapolated, out=forward).abs_().amax(dim=0) > limit).nonzero()[:, 0]
-            if len(moving) == 0:
-                break
-            if len(moving) < (1 - _DROP_SHARE) * len(limit):
-                if result is None:
-                    result, left = b_next.clone(), torch.arange(len(limit), device=b.device)
-                else:
-                    result.index_copy_(1, left, b_next)
-                left, limit = left[moving], limit[moving]
-                scaled, b, b_next, extrapolated = (x.index_select(1, moving) for x in (scaled, b, b_next, extrapolated))
-                forward = torch.empty_like(b)
-        if iteration % _RESTART_EVERY == 0 and _uphill(b, b_next, extrapolated):
-            ratio = 1.0
-        following = (1 + (1 + 4 * ratio**2) ** 0.5) / 2
-        momentum = min((ratio - 1) / following, speed.most_momentum)
-        ratio = following
-        torch.lerp(b, b_next, 1 + momentum, out=extrapolated)
-        b, b_next = b_next, b
-    return b_next if result is None else result.index_copy_(1, left, b_next)
-
-
-def _contraction(gram: torch.Tensor, step: float) -> torch.Tensor:
-    return torch.eye(len(gram), dtype=gram.dtype, device=gram.device).sub_(gram, alpha=step)
-
-
-def _uphill(b: torch.Tensor, b_next: torch.Tensor, extrapolated: torch.Tensor) -> bool:
-    """Whether the batch's last step went against its momentum."""
-    return float(torch.dot((extrapolated - b_next).flatten(), (b_next - b).flatten())) > 0
+    rows = cross.T.contiguous()
+    coef = torch.zeros_like(rows) if start is None else start.T.clone(memory_format=torch.contiguous_format)
+    penalties = torch.as_tensor(penalty, dtype=torch.float32).expand(len(rows)).contiguous()
+    solved = torch.empty(len(rows), dtype=torch.bool)
+    solve(gram.contiguous().numpy(), rows.numpy(), penalties.numpy(), coef.numpy(), tolerance, solved.numpy())
+    return coef.T.contiguous(), solved

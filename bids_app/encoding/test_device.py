@@ -1,7 +1,9 @@
+import threading
+
 import pytest
 import torch
 
-from bids_app.encoding.device import column_batches, resolve_device, targets_per_batch
+from bids_app.encoding.device import column_batches, map_batches, resolve_device, side_by_side, targets_per_batch
 
 
 def test_resolve_device():
@@ -32,3 +34,14 @@ def test_a_gpu_that_is_not_there_is_refused_with_those_that_are(monkeypatch):
     assert resolve_device("cuda:1") == torch.device("cuda:1")
     with pytest.raises(ValueError, match=r"device='cuda:2', but torch finds only 'cuda:0', 'cuda:1' here"):
         resolve_device("cuda:2")
+
+
+def test_work_side_by_side_keeps_its_order(monkeypatch):
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    seen = []
+    with side_by_side(torch.device("cpu")) as apply:
+        for start in (0, 10):
+            seen += list(apply(lambda x: (x, threading.current_thread().name), range(start, start + 10)))
+    assert [x for x, _ in seen] == list(range(20))
+    assert all(name != threading.main_thread().name for _, name in seen)
+    assert list(map_batches(str, [3, 1, 2], torch.device("cpu"))) == ["3", "1", "2"]
