@@ -1,0 +1,66 @@
+"""Bounds of errors hold for every response, the worst ones among them, by eigenvalues from numpy."""
+
+import numpy as np
+import pytest
+import torch
+
+from bids_app.encoding.folds import contiguous_folds
+from bids_app.encoding.ridge_bounds import Plan, _extremes, bound
+from bids_app.encoding.ridge_left_out import LeftOut
+from bids_app.encoding.ridge_solver import Design
+
+N = 120
+ALPHAS = np.logspace(0, 5, 12)
+
+
+@pytest.fixture(scope="module")
+def problem() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Matrices of all penalties and of the infinite one, directions, and responses of noise and signal."""
+    random = np.random.default_rng(0)
+    X = random.standard_normal((N, 160)) * np.arange(1, 161) ** -0.5
+    design, rows = Design(X, torch.device("cpu")), np.arange(N)
+    left_out = LeftOut.of(design, design.decompose(rows), torch.as_tensor(rows), contiguous_folds(N, 5))
+    residuals = [left_out.residuals(alpha) for alpha in [*ALPHAS, torch.inf]]
+    signal = X @ random.standard_normal((160, 50))
+    Y = random.standard_normal((N, 50)) + signal / signal.std(axis=0) * random.uniform(0, 3, 50)
+    matrices = torch.stack([one.T @ one for one in residuals])
+    return matrices, left_out.leading(N // 5), torch.as_tensor(Y - Y.mean(axis=0), dtype=torch.float32)
+
+
+def test_bounds_hold_for_the_responses_that_are_worst_for_them(problem):
+    matrices, directions, Y = problem
+    kept = [2, 5, 8]
+    weights = Plan(matrices, directions, Y).weights(kept)
+    exact = matrices.double().numpy()
+    for place in (0, 3, 4, 11):
+        one = bound(place, kept, weights[place], matrices, directions)
+        U = directions.float().double().numpy()
+        form = sum(
+            sign * part.double().numpy().T @ part.double().numpy()
+            for sign, part in ((1, one.raised), (-1, one.lowered))
+        )
+        estimate = np.tensordot(one.weights.numpy(), exact[[*kept, -1]], axes=1) + U @ form @ U.T
+        values = np.linalg.eigvalsh(exact[place] - estimate)
+        assert -one.below <= values[0] + 1e-9
+        assert values[-1] <= one.above + 1e-9
+        assert one.below + one.above < 3 * (values[-1] - values[0]) + 1e-6  # and are of use
+        known = torch.as_tensor(np.einsum("iv,kij,jv->kv", Y.double(), exact[[*kept, -1]], Y.double()))
+        wanted = np.einsum("iv,ij,jv->v", Y.double(), estimate, Y.double())
+        np.testing.assert_allclose(one.estimate(known, directions.T.float() @ Y), wanted, rtol=1e-4)
+
+
+def test_a_plan_keeps_what_is_often_best_and_little_else(problem):
+    matrices, directions, Y = problem
+    plan = Plan(matrices, directions, Y)
+    assert 0 < len(plan.kept) < len(ALPHAS) / 2
+    assert sorted([*plan.kept, *plan.others]) == list(range(len(ALPHAS)))
+
+
+@pytest.mark.parametrize("size", [30, 150])
+def test_extremes_enclose_all_eigenvalues_closely(size):
+    A = np.random.default_rng(0).standard_normal((size, size))
+    values = np.linalg.eigvalsh(A + A.T)
+    smallest, largest = _extremes(torch.as_tensor(A + A.T, dtype=torch.float32))
+    spread = values[-1] - values[0]
+    assert values[0] - 0.02 * spread < smallest < values[0] + 1e-5 * spread
+    assert values[-1] - 1e-5 * spread < largest < values[-1] + 0.02 * spread
