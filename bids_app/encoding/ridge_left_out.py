@@ -50,17 +50,17 @@ class LeftOut:
         return cls(rows, design.scores(eigen, rows), values, train, test, design.dual, pairs is None)
 
     def residuals(self, alpha: float) -> torch.Tensor:
-        """(n_tested, n_rows) float32: |this @ Y[rows]|² is the folds' average mean squared error of the tested rows."""
+        """(n_tested, n_rows) float64: |this @ Y[rows]|² is the folds' average mean squared error of the tested rows."""
         kept = self._kept(alpha)
         if self.loo:
             kept /= kept.diagonal()[:, None] * len(kept) ** 0.5
-            return kept.float()
+            return kept
         parts = []
         for train, test in zip(self.train, self.test, strict=True):
             out = torch.nonzero(~train).flatten()
-            residual = torch.linalg.solve(kept[out][:, out], kept[out])[test[out]]
+            residual = torch.linalg.inv(kept[out][:, out])[test[out]] @ kept[out]
             parts.append(residual / (len(residual) * len(self.train)) ** 0.5)
-        return torch.cat(parts).float()
+        return torch.cat(parts)
 
     def _kept(self, alpha: float) -> torch.Tensor:
         """M, (n_rows, n_rows)."""

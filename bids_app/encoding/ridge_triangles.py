@@ -11,7 +11,7 @@ from threading import Lock
 import torch
 
 from bids_app.encoding.device import map_batches
-from bids_app.encoding.ridge_bounds import TOLERANCE, Plan, bound
+from bids_app.encoding.ridge_bounds import TOLERANCE, Bound, Overfit, Plan, bound, overfits
 from bids_app.encoding.ridge_left_out import LeftOut, MeanErrors, symmetric_product
 from bids_app.encoding.ridge_solver import rows_of
 
@@ -29,19 +29,23 @@ class ByTriangles:
     def __init__(self, left_out: LeftOut, alphas: torch.Tensor, sample: torch.Tensor):
         """Choose which penalties to evaluate for all responses by a sample of these, (n_volumes, n_sample)."""
         self._rows, device = left_out.rows, alphas.device
-        residuals = list(map_batches(left_out.residuals, [*alphas.tolist(), torch.inf], device))
-        self._residuals = residuals[:-1]
+        self._left_out = left_out
+        made = list(map_batches(self._matrices, [*alphas.tolist(), torch.inf], device))
+        self._residuals = [residuals for residuals, _ in made[:-1]]
+        matrices = torch.stack([matrix for _, matrix in made])
+        del made
         self._never = MeanErrors(left_out)
         directions = left_out.leading(max(1, int(_DIRECTIONS * len(self._rows))))
         self._directions = directions.T.float().contiguous()
-        matrices = torch.stack(list(map_batches(lambda one: symmetric_product(one.T, one), residuals, device)))
-        plan = Plan(matrices, directions, sample[self._rows])
+        overfit = overfits(matrices, torch.argsort(alphas).tolist())
+        plan = Plan(matrices, directions, sample[self._rows], overfit)
         self._kept, weights = plan.kept, plan.weights(plan.kept)
-        self._bounds = list(
-            map_batches(
+        self._bounds: list[Bound | Overfit] = [
+            *overfit,
+            *map_batches(
                 lambda place: bound(place, plan.kept, weights[place], matrices, directions), plan.others, device
-            )
-        )
+            ),
+        ]
         self._bands = _bands(torch.stack(list(map_batches(self._triangle, self._kept, device))), BLOCK)
         self._picked: dict[int, list[torch.Tensor]] = {}
         self._lock = Lock()
@@ -59,18 +63,25 @@ class ByTriangles:
         """Put the errors, or lower bounds, of the penalties that are not kept beside those that are."""
         kept = errors[self._kept]
         known, smallest = torch.cat([kept, self._never(Y)[None]]), kept.amin(dim=0)
-        length, projected = Y.square().sum(dim=0, dtype=torch.float64), self._directions @ Y
-        estimates = {one.place: one.estimate(known, projected) for one in self._bounds}
+        length, projected = Y.square().sum(dim=0).double(), self._directions @ Y
+        doubtful = {}
+        for one in self._bounds:
+            estimate = one.estimate(known, projected, Y)
+            doubtful[one.place] = max(one.below, one.above) * length > TOLERANCE * smallest
+            errors[one.place] = torch.where(doubtful[one.place], estimate - one.below * length, estimate)
+            smallest = torch.where(doubtful[one.place], smallest, torch.minimum(smallest, estimate))
         # the most promising first: what it reaches rules out others
-        for one in sorted(self._bounds, key=lambda one: float(estimates[one.place].mean())):
-            estimate = estimates[one.place]
-            doubtful = (one.below + one.above) * length > TOLERANCE * smallest
-            value = torch.where(doubtful, estimate - one.below * length, estimate)
-            picked = torch.nonzero(doubtful & (value <= smallest)).flatten()
+        for place in sorted(doubtful, key=lambda place: float(errors[place].mean())):
+            picked = torch.nonzero(doubtful[place] & (errors[place] <= smallest)).flatten()
             if len(picked):
-                value[picked] = _squares(self._bands_at(one.place), 1, Y[:, picked])[0]
-            errors[one.place] = value
-            smallest = torch.minimum(smallest, value)
+                exact = _squares(self._bands_at(place), 1, Y.index_select(1, picked))[0]
+                errors[place, picked] = exact
+                smallest[picked] = torch.minimum(smallest[picked], exact)
+
+    def _matrices(self, alpha: float) -> tuple[torch.Tensor, torch.Tensor]:
+        """Residuals (n_tested, n_rows) and A (n_rows, n_rows), y'A y the error; float32."""
+        residuals = self._left_out.residuals(alpha).float()
+        return residuals, symmetric_product(residuals.T, residuals)
 
     def _triangle(self, place: int) -> torch.Tensor:
         """(n_rows, n_rows) float64 upper triangle T: |T Y[rows]|² are the mean squared errors at one penalty."""

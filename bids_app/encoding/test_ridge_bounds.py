@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from bids_app.encoding.folds import contiguous_folds
-from bids_app.encoding.ridge_bounds import Plan, _extremes, bound
+from bids_app.encoding.ridge_bounds import Plan, _extremes, bound, overfits
 from bids_app.encoding.ridge_left_out import LeftOut
 from bids_app.encoding.ridge_solver import Design
 
@@ -20,7 +20,7 @@ def problem() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     X = random.standard_normal((N, 160)) * np.arange(1, 161) ** -0.5
     design, rows = Design(X, torch.device("cpu")), np.arange(N)
     left_out = LeftOut.of(design, design.decompose(rows), torch.as_tensor(rows), contiguous_folds(N, 5))
-    residuals = [left_out.residuals(alpha) for alpha in [*ALPHAS, torch.inf]]
+    residuals = [left_out.residuals(alpha).float() for alpha in [*ALPHAS, torch.inf]]
     signal = X @ random.standard_normal((160, 50))
     Y = random.standard_normal((N, 50)) + signal / signal.std(axis=0) * random.uniform(0, 3, 50)
     matrices = torch.stack([one.T @ one for one in residuals])
@@ -46,7 +46,7 @@ def test_bounds_hold_for_the_responses_that_are_worst_for_them(problem):
         assert one.below + one.above < 3 * (values[-1] - values[0]) + 1e-6  # and are of use
         known = torch.as_tensor(np.einsum("iv,kij,jv->kv", Y.double(), exact[[*kept, -1]], Y.double()))
         wanted = np.einsum("iv,ij,jv->v", Y.double(), estimate, Y.double())
-        np.testing.assert_allclose(one.estimate(known, directions.T.float() @ Y), wanted, rtol=1e-4)
+        np.testing.assert_allclose(one.estimate(known, directions.T.float() @ Y, Y), wanted, rtol=1e-4)
 
 
 def test_a_plan_keeps_what_is_often_best_and_little_else(problem):
@@ -64,3 +64,21 @@ def test_extremes_enclose_all_eigenvalues_closely(size):
     spread = values[-1] - values[0]
     assert values[0] - 0.02 * spread < smallest < values[0] + 1e-5 * spread
     assert values[-1] - 1e-5 * spread < largest < values[-1] + 0.02 * spread
+
+
+def test_few_rows_bound_an_overfit_penalty_whatever_the_response(problem):
+    matrices, directions, Y = problem
+    # an overfit penalty: a few directions of large errors
+    spikes = torch.as_tensor(np.linalg.qr(np.random.default_rng(0).standard_normal((N, 12)))[0], dtype=torch.float32)
+    matrices = matrices.clone()
+    matrices[1] += spikes @ spikes.T
+    order = [1, *(place for place in range(len(ALPHAS)) if place != 1)]
+    found = overfits(matrices, order)
+    assert found[0].place == 1
+    assert len(found[0].rows) < N / 5
+    rest = matrices[1].double() - found[0].rows.double().T @ found[0].rows.double()
+    assert np.linalg.eigvalsh(rest)[0] > -1e-6
+    noise = torch.randn(N, 200, generator=torch.Generator().manual_seed(0))
+    assert found[0].estimate(noise, noise, noise).mean() > 1.5 * N * np.trace(matrices[-1]) / N
+    plan = Plan(matrices, directions, Y, found[:1])
+    assert 1 not in [*plan.kept, *plan.others]

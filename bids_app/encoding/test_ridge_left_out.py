@@ -32,7 +32,7 @@ def test_residuals_are_those_of_fits_without_the_rows(n_features: int, purge: in
     X, Y = _problem(n_features)
     rows = np.arange(4, N)  # the first rows take no part
     pairs = [tuple(part + 4 for part in pair) for pair in contiguous_folds(N - 4, 4, purge=purge)]
-    residuals = _left_out(X, rows, pairs).residuals(alpha).double() @ torch.as_tensor(Y[rows])
+    residuals = _left_out(X, rows, pairs).residuals(alpha) @ torch.as_tensor(Y[rows])
     expected = [
         (Y[test] - Ridge(alpha).fit(X[train], Y[train]).predict(X[test])) / (len(test) * 4) ** 0.5
         for train, test in pairs
@@ -44,7 +44,7 @@ def test_residuals_are_those_of_fits_without_the_rows(n_features: int, purge: in
 def test_leave_one_out_leaves_out_each_row(n_features: int) -> None:
     X, Y = _problem(n_features)
     rows = np.arange(N)
-    residuals = _left_out(X, rows, None).residuals(3.0).double() @ torch.as_tensor(Y)
+    residuals = _left_out(X, rows, None).residuals(3.0) @ torch.as_tensor(Y)
     others = [rows[rows != row] for row in rows]
     expected = [Y[row] - Ridge(3.0).fit(X[some], Y[some]).predict(X[[row]])[0] for row, some in enumerate(others)]
     np.testing.assert_allclose(residuals, np.array(expected) / N**0.5, atol=1e-4)
@@ -56,7 +56,7 @@ def test_an_infinite_penalty_leaves_the_errors_of_means(n_features: int, loo: bo
     X, Y = _problem(n_features)
     left_out = _left_out(X, np.arange(N), None if loo else contiguous_folds(N, 3, purge=2))
     responses = torch.as_tensor(Y - Y.mean(axis=0), dtype=torch.float32)
-    expected = (left_out.residuals(torch.inf) @ responses).square().sum(dim=0)
+    expected = (left_out.residuals(torch.inf).float() @ responses).square().sum(dim=0)
     np.testing.assert_allclose(MeanErrors(left_out)(responses), expected, rtol=1e-5)
 
 
