@@ -9,8 +9,8 @@ import torch
 from bids_app.encoding.arrays import AnyArray, Ints
 from bids_app.encoding.device import column_batches, targets_per_batch, to_device
 
-# Bytes per target for which a batch shrinks to fit the cache: products with fewer targets would be slow.
-_MOST_IN_CACHE = 2048
+# Targets of a batch on the CPU: products of fewer are slow, of more not faster. Few targets make at least some batches.
+_SMALLEST_BATCH, _LARGEST_BATCH, _N_BATCHES = 256, 2048, 8
 
 
 @dataclass(frozen=True)
@@ -177,10 +177,12 @@ class Predictor:
 
 
 def ridge_batches(n_volumes: int, rank: int, n_targets: int, device: torch.device, mem_mb: float | None) -> list[slice]:
-    """Batches of targets: on the CPU, where that is no less than some hundreds, such that projections stay in cache."""
+    """Batches of targets: on the CPU enough of them for its threads, and no larger than products gain from."""
     bytes_per_target = 4 * (2 * n_volumes + 2 * rank) + 8 * 64
-    in_cache = min(4 * rank, _MOST_IN_CACHE) if device.type == "cpu" else None
-    return column_batches(n_targets, targets_per_batch(bytes_per_target, n_targets, mem_mb, in_cache))
+    size = targets_per_batch(bytes_per_target, n_targets, mem_mb)
+    if device.type == "cpu":
+        size = min(size, _LARGEST_BATCH, max(_SMALLEST_BATCH, n_targets // _N_BATCHES))
+    return column_batches(n_targets, size)
 
 
 def rows_of(Y: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:

@@ -29,11 +29,9 @@ class ByTriangles:
     def __init__(self, left_out: LeftOut, alphas: torch.Tensor, sample: torch.Tensor):
         """Choose which penalties to evaluate for all responses by a sample of these, (n_volumes, n_sample)."""
         self._rows, device = left_out.rows, alphas.device
-        self._left_out = left_out
-        made = list(map_batches(self._matrices, [*alphas.tolist(), torch.inf], device))
-        self._residuals = [residuals for residuals, _ in made[:-1]]
-        matrices = torch.stack([matrix for _, matrix in made])
-        del made
+        made = map_batches(lambda alpha: _matrices(left_out, alpha), [*alphas.tolist(), torch.inf], device)
+        self._residuals, products = zip(*made, strict=True)
+        matrices = torch.stack(products)
         self._never = MeanErrors(left_out)
         directions = left_out.leading(max(1, int(_DIRECTIONS * len(self._rows))))
         self._directions = directions.T.float().contiguous()
@@ -53,7 +51,7 @@ class ByTriangles:
     def __call__(self, Y: torch.Tensor) -> torch.Tensor:
         """Errors (n_alphas, V); of a penalty that is not the best one, maybe only that they are not smaller."""
         Y = rows_of(Y, self._rows)
-        errors = torch.empty(len(self._residuals), Y.shape[1], dtype=torch.float64, device=Y.device)
+        errors = torch.empty(len(self._kept) + len(self._bounds), Y.shape[1], dtype=torch.float64, device=Y.device)
         errors[self._kept] = _squares(self._bands, len(self._kept), Y)
         if self._bounds:
             self._add_others(errors, Y)
@@ -78,11 +76,6 @@ class ByTriangles:
                 errors[place, picked] = exact
                 smallest[picked] = torch.minimum(smallest[picked], exact)
 
-    def _matrices(self, alpha: float) -> tuple[torch.Tensor, torch.Tensor]:
-        """Residuals (n_tested, n_rows) and A (n_rows, n_rows), y'A y the error; float32."""
-        residuals = self._left_out.residuals(alpha).float()
-        return residuals, symmetric_product(residuals.T, residuals)
-
     def _triangle(self, place: int) -> torch.Tensor:
         """(n_rows, n_rows) float64 upper triangle T: |T Y[rows]|² are the mean squared errors at one penalty."""
         triangle: torch.Tensor = torch.linalg.qr(self._residuals[place].double(), mode="r").R
@@ -94,6 +87,12 @@ class ByTriangles:
             if place not in self._picked:
                 self._picked[place] = _bands(self._triangle(place)[None], _LARGER_BLOCK)
             return self._picked[place]
+
+
+def _matrices(left_out: LeftOut, alpha: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """Residuals (n_tested, n_rows) and A (n_rows, n_rows), y'A y the error; float32."""
+    residuals = left_out.residuals(alpha).float()
+    return residuals, symmetric_product(residuals.T, residuals)
 
 
 def _bands(triangles: torch.Tensor, block: int) -> list[torch.Tensor]:
