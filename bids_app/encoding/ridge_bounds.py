@@ -23,8 +23,9 @@ _N_PROBES, _N_STEPS = 48, 40
 _PEAK = 5.0
 # How much longer an error takes for a few responses that are picked out than for all of them together.
 _PICKED = 3.0
-# Eigenvalues of S are left out up to this part of a rest's largest one, and up to this part of noise's error.
-_LEFT_OUT, _NEGLIGIBLE = 0.25, 1e-6
+# Eigenvalues of S are left out up to this part of a rest's largest one, up to this part of noise's error, and up to
+# this part of the room between the bound and the smallest error.
+_LEFT_OUT, _NEGLIGIBLE, _ROOM_TAKEN = 0.25, 1e-6, 0.5
 # Part of an error by which float32 may be wrong, for every unit of weight.
 _ROUNDING = 2e-7
 _SINGULAR, _SMALL = 1e-13, 1e-7
@@ -140,6 +141,11 @@ class Plan:
         weights: torch.Tensor = (inverse @ self._outside[:, :-1]).T
         return weights
 
+    def room(self, place: int) -> float:
+        """By how much of |y|² at least errors at `place` exceed the smallest ones, in the sample."""
+        excess = (self._errors[place] - self._errors.amin(dim=0)) / self._length.clamp(min=_SINGULAR)
+        return float(excess.amin())
+
     def _cost(self, kept: list[int]) -> float:
         missed = self._outside[:, :-1] - self._outside[:, [*kept, self._n_alphas]] @ self.weights(kept).T
         width = _PEAK * missed.norm(dim=0)[:, None] * self._length
@@ -167,19 +173,19 @@ def _outside(matrices: torch.Tensor, directions: torch.Tensor) -> torch.Tensor:
     return columns
 
 
-def bound(
-    place: int, kept: list[int], weights: torch.Tensor, matrices: torch.Tensor, directions: torch.Tensor
-) -> Bound:
+def bound(place: int, plan: Plan, matrices: torch.Tensor, directions: torch.Tensor) -> Bound:
     """What the kept penalties say about `place`; matrices and directions as in `Plan`."""
-    rest = matrices[place].clone()
-    for weight, other in zip(weights.tolist(), [*kept, len(matrices) - 1], strict=True):
+    rest, weights = matrices[place].clone(), plan.weights(plan.kept)[place]
+    for weight, other in zip(weights.tolist(), [*plan.kept, len(matrices) - 1], strict=True):
         rest.sub_(matrices[other], alpha=weight)
     directions = directions.float()
     form = directions.T @ rest @ directions
     rest.sub_(directions @ form @ directions.T)
     smallest, largest = _extremes(rest)
     values, vectors = torch.linalg.eigh((form + form.T).double() / 2)
-    left_out = max(_LEFT_OUT * max(-smallest, largest), _NEGLIGIBLE / len(rest))
+    left_out = max(
+        _LEFT_OUT * max(-smallest, largest), _NEGLIGIBLE / len(rest), _ROOM_TAKEN * (plan.room(place) + smallest)
+    )
     rows = (values.abs().sqrt() * vectors).T.float()
     slack = left_out + _ROUNDING * float(weights.abs().sum()) / len(rest)
     return Bound(

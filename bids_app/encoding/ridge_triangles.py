@@ -37,12 +37,10 @@ class ByTriangles:
         self._directions = directions.T.float().contiguous()
         overfit = overfits(matrices, torch.argsort(alphas).tolist())
         plan = Plan(matrices, directions, sample[self._rows], overfit)
-        self._kept, weights = plan.kept, plan.weights(plan.kept)
+        self._kept = plan.kept
         self._bounds: list[Bound | Overfit] = [
             *overfit,
-            *map_batches(
-                lambda place: bound(place, plan.kept, weights[place], matrices, directions), plan.others, device
-            ),
+            *map_batches(lambda place: bound(place, plan, matrices, directions), plan.others, device),
         ]
         self._bands = _bands(torch.stack(list(map_batches(self._triangle, self._kept, device))), BLOCK)
         self._picked: dict[int, list[torch.Tensor]] = {}
