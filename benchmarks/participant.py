@@ -15,6 +15,7 @@ import torch
 from benchmarks import harness
 from bids_app.bids.recording import read_recording
 from bids_app.demo.generate import DEFAULTS, generate
+from bids_app.encoding.fista import fista
 from bids_app.settings import Settings
 from bids_app.settings_input import make_settings
 from bids_app.workflow.run import run
@@ -35,6 +36,12 @@ STAGES = {
     "bids_app.workflow.participant.write_ceiling": "noise ceiling (reads the BOLD again)",
     "bids_app.workflow.outputs.write_maps": "writing maps",
     "bids_app.report.participant.write_participant_report": "report",
+}
+
+# On the CPU the lasso is no matrix product. By steps along the gradient, which a GPU takes, the same results are.
+BY_STEPS: dict[str, Callable[[Any], Any]] = {
+    "bids_app.encoding.lasso.lasso_gram": lambda _: fista,
+    "bids_app.encoding.dictionary_solver.lasso_gram": lambda _: fista,
 }
 
 
@@ -127,21 +134,25 @@ def main() -> None:
             if run(settings()):
                 raise RuntimeError("The run failed; what went wrong is said above.")
 
-        operations: list[int] = []
-        with replaced(counters(operations)):
+        by_steps, operations = list[int](), list[int]()
+        with replaced(counters(by_steps) | BY_STEPS):
             compute()  # also pays for imports
+        with replaced(counters(operations)):
+            compute()
         spent: dict[str, float] = {}
         with replaced(clocks(spent)):
             whole = harness.median_time(compute, runs, device=options.device, warm_up=False)
         reading = harness.median_time(lambda: read_once(settings()), runs)
         speed = gflops(options.device)
-    _print(whole, {stage: seconds / runs for stage, seconds in spent.items()}, reading, sum(operations) / 1e9, speed)
+    work = {"": sum(operations) / 1e9, " with the lasso in products, as on a GPU": sum(by_steps) / 1e9}
+    _print(whole, {stage: seconds / runs for stage, seconds in spent.items()}, reading, work, speed)
 
 
-def _print(whole: harness.Timing, spent: dict[str, float], reading: harness.Timing, work: float, speed: float) -> None:
+def _print(
+    whole: harness.Timing, spent: dict[str, float], reading: harness.Timing, work: dict[str, float], speed: float
+) -> None:
     """The table; `work` is in thousand millions of operations, `speed` in as many per second."""
     spent = spent | {"everything else": whole.wall - sum(spent.values())}
-    best = reading.wall + work / speed
     print(f"\n{harness.machine()}\n")
     harness.print_cells(["stage", "time"])
     harness.print_cells(["---"] * 2)
@@ -149,9 +160,11 @@ def _print(whole: harness.Timing, spent: dict[str, float], reading: harness.Timi
         harness.print_cells([stage, f"{seconds:.2f} s"])
     harness.print_cells(["**whole participant**", f"{whole.wall:.2f} s, {whole.processor:.2f} s of processor time"])
     harness.print_cells(["reading the BOLD once", f"{reading.wall:.2f} s"])
-    label = f"matrix products, {work:,.0f} thousand million operations at {speed:.0f} / s"
-    harness.print_cells([label, f"{work / speed:.2f} s"])
-    harness.print_cells(["whole / (reading + products), target ≤ 3", f"{whole.wall / best:.2f}"])
+    for how, amount in work.items():
+        label = f"matrix products{how}, {amount:,.0f} thousand million operations at {speed:.0f} / s"
+        harness.print_cells([label, f"{amount / speed:.2f} s"])
+        ratio = whole.wall / (reading.wall + amount / speed)
+        harness.print_cells([f"whole / (reading + products{how}), target ≤ 3", f"{ratio:.2f}"])
 
 
 if __name__ == "__main__":
