@@ -15,9 +15,9 @@ from bids_app.encoding.arrays import AnyArray, Floats, require_finite, require_m
 from bids_app.encoding.device import map_batches, resolve_device
 from bids_app.encoding.folds import Fold, inner_folds
 from bids_app.encoding.recipe import PUBLISHED, Recipe
-from bids_app.encoding.ridge import DEFAULT_ALPHAS, centred_responses, penalties
+from bids_app.encoding.ridge import DEFAULT_ALPHAS, penalties
 from bids_app.encoding.ridge_selection import PenaltyErrors, choose, penalty_errors
-from bids_app.encoding.ridge_solver import Design, Eigen, Factors, Predictor, ridge_batches, rows_of
+from bids_app.encoding.ridge_solver import Design, Eigen, Factors, Predictor, centred_responses, ridge_batches, rows_of
 from bids_app.encoding.scores import column_correlations
 
 Inner = Literal["contiguous", "loo"]
@@ -166,8 +166,11 @@ def _fit(
     grid = penalties(alphas, where)
 
     def prepare(one: FoldDesign) -> tuple[Factors, PenaltyErrors, Predictor]:
-        whole, selection = _factors(one, design, where)
-        return whole, penalty_errors(selection, grid, Y.shape[1]), Predictor(whole, grid, Y.shape[1])
+        matrix, train = Design(one.features, where), one.fold[0]
+        whole = matrix.factorise(*one.fold, one.whole)
+        pairs = inner_folds(one.fold, design.pairs) if one.inner else None
+        errors = penalty_errors(matrix, (train, one.whole), pairs, grid, Y, one.inner)
+        return whole, errors, Predictor(whole, grid, Y.shape[1])
 
     fits = list(map_batches(prepare, design.folds, where))
     rank = max(len(whole.eigenvalues) for whole, *_ in fits)
@@ -183,17 +186,6 @@ def _fit(
     for _ in map_batches(fit, ridge_batches(len(Y), rank, Y.shape[1], where, mem_mb), where):
         pass
     return np.exp(log_alpha).astype(np.float32)
-
-
-def _factors(one: FoldDesign, design: HeldOutDesign, device: torch.device) -> tuple[Factors, Factors | list[Factors]]:
-    """Factors of the outer fit and of the fits that choose its penalty."""
-    train, test = one.fold
-    matrix = Design(one.features, device)
-    whole = matrix.factorise(train, test, one.whole)
-    if not one.inner:  # leave-one-out needs predictions of the training rows
-        return whole, matrix.factorise(train, train, one.whole)
-    pairs = inner_folds(one.fold, design.pairs)
-    return whole, [matrix.factorise(*pair, eigen) for pair, eigen in zip(pairs, one.inner, strict=True)]
 
 
 def _checked(design: HeldOutDesign, Y: npt.ArrayLike) -> AnyArray:

@@ -9,11 +9,12 @@ import numpy.typing as npt
 import torch
 
 from bids_app.encoding.arrays import AnyArray, Floats, require_finite, require_matrix
-from bids_app.encoding.device import map_batches, resolve_device, to_device
+from bids_app.encoding.device import map_batches, resolve_device
 from bids_app.encoding.folds import Fold
 from bids_app.encoding.ridge_selection import choose, penalty_errors
 from bids_app.encoding.ridge_solver import (
     Design,
+    centred_responses,
     filtered_projections,
     ridge_batches,
 )
@@ -67,11 +68,10 @@ class RidgeCV:
         alphas = penalties(self.alphas, device)
         design = Design(X, device)
         everything = np.arange(X.shape[0])
-        # Side by side, since a decomposition uses one thread for the most part.
-        pairs = [(everything, everything), *(self.folds or [])]
-        whole, *held_out = map_batches(lambda pair: design.factorise(*pair), pairs, device)
+        eigen = design.decompose(everything)
+        whole = design.factorise(everything, everything[:0], eigen)  # nothing to test: it is not for predictions
         n_targets = Y.shape[1]
-        errors = penalty_errors(whole if self.folds is None else held_out, alphas, n_targets)
+        errors = penalty_errors(design, (everything, eigen), self.folds, alphas, Y)
         self.alpha_ = np.empty(n_targets, dtype=np.float32)
         self.intercept_ = np.empty(n_targets, dtype=np.float32)
         self._back = design.coefficient_map(whole).cpu().numpy()
@@ -123,9 +123,3 @@ def penalties(alphas: Sequence[float], device: torch.device) -> torch.Tensor:
     if not len(alphas) or not all(np.isfinite(alpha) and alpha > 0 for alpha in alphas):
         raise ValueError(f"alphas={list(alphas)}; at least one penalty is needed, and all must be positive.")
     return torch.as_tensor(np.asarray(alphas, dtype=np.float32), device=device)
-
-
-def centred_responses(Y: AnyArray, device: torch.device) -> tuple[torch.Tensor, AnyArray]:
-    """Responses (n, V) less their means, on the device, and the means (V,), float64."""
-    mean: AnyArray = Y.mean(axis=0, dtype=np.float64)
-    return to_device(Y - mean, device), mean

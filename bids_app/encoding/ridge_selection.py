@@ -5,11 +5,17 @@ from typing import Protocol
 
 import torch
 
-from bids_app.encoding.ridge_solver import Factors, rows_of
-from bids_app.encoding.ridge_triangles import BLOCK, ByTriangles, leverage
+from bids_app.encoding.arrays import AnyArray, Ints
+from bids_app.encoding.device import map_batches
+from bids_app.encoding.folds import Fold
+from bids_app.encoding.ridge_left_out import LeftOut
+from bids_app.encoding.ridge_solver import Design, Eigen, Factors, centred_responses, rows_of
+from bids_app.encoding.ridge_triangles import BLOCK, ByTriangles
 
 # How much slower the decompositions of `ByTriangles` are than products, in float64 on top.
-_DECOMPOSITION = 8
+_DECOMPOSITION = 3
+# Responses by which is chosen what to evaluate for all.
+_N_SAMPLE = 256
 
 
 class PenaltyErrors(Protocol):
@@ -19,24 +25,50 @@ class PenaltyErrors(Protocol):
         """Errors of a batch of targets."""
 
 
-def penalty_errors(factors: Factors | Sequence[Factors], alphas: torch.Tensor, n_targets: int) -> PenaltyErrors:
-    """Errors on the test parts of folds, or leave-one-out errors for the factors of one set tested on itself.
+def penalty_errors(
+    design: Design,
+    whole: tuple[Ints, Eigen],
+    pairs: Sequence[Fold] | None,
+    alphas: torch.Tensor,
+    Y: AnyArray,
+    eigens: Sequence[Eigen] = (),
+) -> PenaltyErrors:
+    """Errors on the test parts of folds, or leave-one-out errors.
 
     Either prediction by prediction, or, where that takes fewer operations, through triangles: the residuals of all
     left-out volumes are a matrix times the responses, and that matrix may be replaced by the triangle of its QR
     decomposition, which keeps the sum of squares.
+
+    Parameters
+    ----------
+    design : the regressors
+    whole : numbers of the rows among which all pairs lie, and their decomposition
+    pairs : (train, test) rows of each fold; None for leave-one-out
+    alphas : penalties, (n_alphas,)
+    Y : all responses, (n_volumes, n_targets), of which a sample is looked at
+    eigens : the decompositions of the training parts, where they are known
     """
     if len(alphas) == 1:
         return lambda Y: torch.zeros(1, Y.shape[1], dtype=torch.float64, device=Y.device)  # nothing to choose
-    folds = [factors] if isinstance(factors, Factors) else list(factors)
-    rows = torch.unique(torch.cat([part for fold in folds for part in (fold.train, fold.test)]))
-    n_rows, n_alphas, rank = len(rows), len(alphas), len(folds[0].eigenvalues)
-    direct = sum(rank * (fold.project.shape[1] + n_alphas * len(fold.test)) for fold in folds)
+    rows, eigen = whole
+    n_rows, n_alphas, n_targets = len(rows), len(alphas), Y.shape[1]
+    direct = sum(
+        design.rank(len(train)) * (len(train) + n_alphas * len(test)) for train, test in pairs or [(rows, rows)]
+    )
     triangles = n_alphas * n_rows * (n_rows + BLOCK) / 2
     making = _DECOMPOSITION * n_alphas * n_rows**3
     if triangles * n_targets + making < direct * n_targets:
-        return ByTriangles(folds, alphas, rows, loo=isinstance(factors, Factors))
-    return _LeaveOneOut(factors, alphas) if isinstance(factors, Factors) else _ByResiduals(folds, alphas)
+        numbers = torch.as_tensor(rows, device=alphas.device)
+        sample, _ = centred_responses(Y[:, :: -(-n_targets // _N_SAMPLE)], alphas.device)
+        return ByTriangles(LeftOut.of(design, eigen, numbers, pairs), alphas, sample)
+    if pairs is None:
+        return _LeaveOneOut(design.factorise(rows, rows, eigen), alphas)
+    # Side by side, since a decomposition uses one thread for the most part.
+    known: list[Eigen | None] = [*eigens] if eigens else [None] * len(pairs)
+    parts = list(zip(pairs, known, strict=True))
+    return _ByResiduals(
+        list(map_batches(lambda part: design.factorise(*part[0], part[1]), parts, alphas.device)), alphas
+    )
 
 
 def choose(errors: torch.Tensor, alphas: torch.Tensor) -> torch.Tensor:
@@ -73,6 +105,7 @@ class _LeaveOneOut:
         projected, target = factors.projections(Y), rows_of(Y, factors.test)
         for row, weight in enumerate(factors.filters(self.alphas).T):
             weighted = factors.basis * weight
-            residual = torch.addmm(target, weighted, projected, alpha=-1) / (1 - leverage(weighted, factors))
+            leverage = (weighted * factors.project[:, factors.test].T).sum(dim=1, keepdim=True)
+            residual = torch.addmm(target, weighted, projected, alpha=-1) / (1 - leverage)
             errors[row] = residual.square_().mean(dim=0)
         return errors

@@ -9,6 +9,9 @@ import torch
 from bids_app.encoding.arrays import AnyArray, Ints
 from bids_app.encoding.device import column_batches, targets_per_batch, to_device
 
+# Targets of a batch on the CPU: products of fewer are slow, of more not faster. Few targets make at least some batches.
+_SMALLEST_BATCH, _LARGEST_BATCH, _N_BATCHES = 256, 2048, 8
+
 
 @dataclass(frozen=True)
 class Factors:
@@ -61,6 +64,15 @@ class Design:
         self.n_volumes, self.n_features = int(X.shape[0]), int(X.shape[1])
         self._kernel = self.X @ self.X.T if self.n_features > self.n_volumes else None
 
+    @property
+    def dual(self) -> bool:
+        """Whether decompositions are those of volumes × volumes."""
+        return self._kernel is not None
+
+    def rank(self, n_rows: int) -> int:
+        """Of a decomposition of so many rows."""
+        return n_rows if self.dual else self.n_features
+
     def decompose(self, train: Ints) -> Eigen:
         """The eigendecomposition of one training set; row numbers into all volumes."""
         rows = torch.as_tensor(train, device=self.X.device)
@@ -77,12 +89,18 @@ class Design:
         rows, tested = (torch.as_tensor(part, device=self.X.device) for part in (train, test))
         values, vectors = (torch.as_tensor(part, device=self.X.device) for part in (eigen.values, eigen.vectors))
         if self._kernel is not None:
-            project = (vectors - vectors.mean(dim=0)).T
             basis = _centred(self._kernel, tested, rows) @ vectors
         else:
-            mean = self.X[rows].mean(dim=0)
-            project, basis = ((self.X[rows] - mean) @ vectors).T, (self.X[tested] - mean) @ vectors
-        return self._factors(values, vectors, project=project, basis=basis, rows=rows, tested=tested)
+            basis = (self.X[tested] - self.X[rows].mean(dim=0)) @ vectors
+        return self._factors(values, vectors, project=self.scores(eigen, rows).T, basis=basis, rows=rows, tested=tested)
+
+    def scores(self, eigen: Eigen, rows: torch.Tensor) -> torch.Tensor:
+        """Of the decomposed rows, (n_rows, rank) float64: eigenvectors without means if `dual`, else components."""
+        vectors = torch.as_tensor(eigen.vectors, device=self.X.device)
+        if self.dual:
+            return vectors - vectors.mean(dim=0)
+        X = self.X[rows]
+        return (X - X.mean(dim=0)) @ vectors
 
     def coefficient_map(self, factors: Factors) -> torch.Tensor:
         """What turns the filtered projections (rank, V) of a training set into coefficients, (n_features, rank)."""
@@ -159,13 +177,21 @@ class Predictor:
 
 
 def ridge_batches(n_volumes: int, rank: int, n_targets: int, device: torch.device, mem_mb: float | None) -> list[slice]:
-    """Batches of targets: on the CPU such that a fold's projections stay in the cache over all penalties."""
+    """Batches of targets: on the CPU enough of them for its threads, and no larger than products gain from."""
     bytes_per_target = 4 * (2 * n_volumes + 2 * rank) + 8 * 64
-    in_cache = 4 * rank if device.type == "cpu" else None
-    return column_batches(n_targets, targets_per_batch(bytes_per_target, n_targets, mem_mb, in_cache))
+    size = targets_per_batch(bytes_per_target, n_targets, mem_mb)
+    if device.type == "cpu":
+        size = min(size, _LARGEST_BATCH, max(_SMALLEST_BATCH, n_targets // _N_BATCHES))
+    return column_batches(n_targets, size)
 
 
 def rows_of(Y: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
     """Y[rows]; without a copy where the rows are consecutive."""
     first, last = int(rows[0]), int(rows[-1])
     return Y[first : last + 1] if last - first + 1 == len(rows) else Y[rows]
+
+
+def centred_responses(Y: AnyArray, device: torch.device) -> tuple[torch.Tensor, AnyArray]:
+    """Responses (n, V) less their means, on the device, and the means (V,), float64."""
+    mean: AnyArray = Y.mean(axis=0, dtype=np.float64)
+    return to_device(Y - mean, device), mean

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from bids_app.encoding.folds import contiguous_folds
+from bids_app.encoding.ridge_left_out import LeftOut
 from bids_app.encoding.ridge_selection import _ByResiduals, _LeaveOneOut
 from bids_app.encoding.ridge_solver import Design, Factors
 from bids_app.encoding.ridge_triangles import ByTriangles
@@ -14,23 +15,24 @@ ALPHAS = torch.as_tensor(np.logspace(-1, 8, 10), dtype=torch.float32)
 
 
 @pytest.fixture(scope="module")
-def problem() -> tuple[list[Factors], Factors, torch.Tensor]:
-    """Factors of folds and of all rows; responses from noise to almost no noise."""
+def problem() -> tuple[list[Factors], Factors, list[LeftOut], torch.Tensor]:
+    """Factors of folds and of all rows, what folds and leave-one-out leave out; responses with much and no noise."""
     random = np.random.default_rng(0)
     X = random.standard_normal((N, N_FEATURES)) * np.arange(1, N_FEATURES + 1) ** -0.3
     signal = X @ random.standard_normal((N_FEATURES, 900))
     Y = signal / signal.std(axis=0) * np.geomspace(1e-3, 30, 900) + random.standard_normal(signal.shape)
     design = Design(X, torch.device("cpu"))
-    folds = [design.factorise(*pair) for pair in contiguous_folds(N, 4)]
-    everything = np.arange(N)
+    pairs, everything = contiguous_folds(N, 4), np.arange(N)
+    folds, eigen = [design.factorise(*pair) for pair in pairs], design.decompose(everything)
+    left_out = [LeftOut.of(design, eigen, torch.arange(N), one) for one in (pairs, None)]
     centred = torch.as_tensor(Y - Y.mean(axis=0), dtype=torch.float32)
-    return folds, design.factorise(everything, everything), centred
+    return folds, design.factorise(everything, everything), left_out, centred
 
 
 @pytest.mark.parametrize("loo", [False, True])
 def test_the_choice_is_that_of_all_errors(problem, loo):
-    folds, whole, Y = problem
-    triangles = ByTriangles([whole] if loo else folds, ALPHAS, torch.arange(N), loo=loo)
+    folds, whole, left_out, Y = problem
+    triangles = ByTriangles(left_out[loo], ALPHAS, Y)
     plain = _LeaveOneOut(whole, ALPHAS) if loo else _ByResiduals(folds, ALPHAS)
     errors, expected = triangles(Y), plain(Y)
     chosen, wanted = errors.argmin(dim=0), expected.argmin(dim=0)
@@ -43,21 +45,38 @@ def test_the_choice_is_that_of_all_errors(problem, loo):
 
 
 def test_few_triangles_are_made(problem):
-    folds, _, Y = problem
-    triangles = ByTriangles(folds, ALPHAS, torch.arange(N), loo=False)
-    assert triangles._bounded
-    assert len(triangles._summed) >= 2
-    # of responses that the design explains, small penalties are good, and their errors are looked at
-    places = [one.place for one in triangles._bounded]
+    folds, _, left_out, Y = problem
+    triangles = ByTriangles(left_out[0], ALPHAS, Y)
+    others = [one.place for one in triangles._bounds]
+    assert 0 < len(triangles._kept) < len(ALPHAS)
+    assert sorted([*triangles._kept, *others]) == list(range(len(ALPHAS)))
     errors, expected = triangles(Y), _ByResiduals(folds, ALPHAS)(Y)
-    exact = np.isclose(errors[places], expected[places], rtol=1e-4)
+    np.testing.assert_allclose(errors[triangles._kept], expected[triangles._kept], rtol=1e-5)
+    # of the others, errors are looked at where they may be the smallest ones
+    exact = np.isclose(errors[others], expected[others], rtol=1e-5)
     assert exact.any()
     assert not exact.all()
 
 
+def test_responses_unlike_the_sample_are_judged_as_well(problem):
+    folds, _, left_out, Y = problem
+    triangles = ByTriangles(left_out[0], ALPHAS, Y[:, -100:])
+    expected = _ByResiduals(folds, ALPHAS)(Y)
+    assert set(expected.argmin(dim=0).tolist()) - set(triangles._kept)
+    excess = expected.gather(0, triangles(Y).argmin(dim=0)[None])[0] / expected.amin(dim=0) - 1
+    assert excess.max() < 2e-6
+
+
 def test_one_response_or_many_give_the_same(problem):
-    folds, _, Y = problem
-    triangles = ByTriangles(folds, ALPHAS, torch.arange(N), loo=False)
+    _, _, left_out, Y = problem
+    triangles = ByTriangles(left_out[0], ALPHAS, Y)
     together = triangles(Y).amin(dim=0)
     apart = torch.cat([triangles(Y[:, [column]]).amin(dim=0) for column in range(0, 900, 100)])
     np.testing.assert_allclose(together[::100], apart, rtol=1e-5)
+
+
+def test_penalties_may_come_in_any_order(problem):
+    _, _, left_out, Y = problem
+    order = torch.as_tensor(np.random.default_rng(0).permutation(len(ALPHAS)))
+    ordered, shuffled = ByTriangles(left_out[0], ALPHAS, Y)(Y), ByTriangles(left_out[0], ALPHAS[order], Y)(Y)
+    np.testing.assert_allclose(ALPHAS[order][shuffled.argmin(dim=0)], ALPHAS[ordered.argmin(dim=0)])
