@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
+import numpy as np
 import torch
 
 from bids_app.encoding.arrays import AnyArray, Ints
@@ -51,16 +52,9 @@ def penalty_errors(
     if len(alphas) == 1:
         return lambda Y: torch.zeros(1, Y.shape[1], dtype=torch.float64, device=Y.device)  # nothing to choose
     rows, eigen = whole
-    n_rows, n_alphas, n_targets = len(rows), len(alphas), Y.shape[1]
-    direct = sum(
-        design.rank(len(train)) * (len(train) + n_alphas * len(test)) for train, test in pairs or [(rows, rows)]
-    )
-    triangles = n_alphas * n_rows * (n_rows + BLOCK) / 2
-    making = _DECOMPOSITION * n_alphas * n_rows**3
-    if triangles * n_targets + making < direct * n_targets:
-        numbers = torch.as_tensor(rows, device=alphas.device)
-        sample, _ = centred_responses(Y[:, :: -(-n_targets // _N_SAMPLE)], alphas.device)
-        return ByTriangles(LeftOut.of(design, eigen, numbers, pairs), alphas, sample)
+    if _triangles_pay(design, pairs or [(rows, rows)], len(alphas), Y.shape[1]) and not _overlap(pairs):
+        sample, _ = centred_responses(Y[:, :: -(-Y.shape[1] // _N_SAMPLE)], alphas.device)
+        return ByTriangles(_left_out(design, whole, pairs, alphas.device), alphas, sample)
     if pairs is None:
         return _LeaveOneOut(design.factorise(rows, rows, eigen), alphas)
     # Side by side, since a decomposition uses one thread for the most part.
@@ -69,6 +63,30 @@ def penalty_errors(
     return _ByResiduals(
         list(map_batches(lambda part: design.factorise(*part[0], part[1]), parts, alphas.device)), alphas
     )
+
+
+def _used(pairs: Sequence[Fold]) -> Ints:
+    return np.unique(np.concatenate([part for pair in pairs for part in pair]))
+
+
+def _triangles_pay(design: Design, pairs: Sequence[Fold], n_alphas: int, n_targets: int) -> bool:
+    n_rows = len(_used(pairs))
+    direct = sum(design.rank(len(train)) * (len(train) + n_alphas * len(test)) for train, test in pairs)
+    triangles = n_alphas * n_rows * (n_rows + BLOCK) / 2
+    return triangles * n_targets + _DECOMPOSITION * n_alphas * n_rows**3 < direct * n_targets
+
+
+def _overlap(pairs: Sequence[Fold] | None) -> bool:
+    """Whether a fold tests rows that it trains on, so that they are not left out."""
+    return any(np.isin(test, train).any() for train, test in pairs or [])
+
+
+def _left_out(design: Design, whole: tuple[Ints, Eigen], pairs: Sequence[Fold] | None, device: torch.device) -> LeftOut:
+    rows, eigen = whole
+    used = rows if pairs is None else _used(pairs)
+    if len(used) < len(rows):  # rows that take no part would make larger triangles
+        eigen = design.decompose(used)
+    return LeftOut.of(design, eigen, torch.as_tensor(used, device=device), pairs)
 
 
 def choose(errors: torch.Tensor, alphas: torch.Tensor) -> torch.Tensor:

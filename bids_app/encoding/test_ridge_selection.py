@@ -5,9 +5,9 @@ import pytest
 import torch
 from sklearn.linear_model import Ridge
 
-from bids_app.encoding.folds import contiguous_folds
+from bids_app.encoding.folds import Fold, contiguous_folds
 from bids_app.encoding.ridge_left_out import LeftOut
-from bids_app.encoding.ridge_selection import _ByResiduals, _LeaveOneOut, choose, penalty_errors
+from bids_app.encoding.ridge_selection import PenaltyErrors, _ByResiduals, _LeaveOneOut, choose, penalty_errors
 from bids_app.encoding.ridge_solver import Design
 from bids_app.encoding.ridge_triangles import ByTriangles
 
@@ -48,17 +48,32 @@ def test_errors_are_those_of_fits_without_the_left_out_rows(n_features: int, loo
     np.testing.assert_allclose(triangles(responses).amin(dim=0), expected.min(axis=0), rtol=1e-3)
 
 
+def _chosen(X: np.ndarray, n_targets: int, pairs: list[Fold]) -> PenaltyErrors:
+    design, rows = Design(X, torch.device("cpu")), np.arange(N)
+    Y = RNG.standard_normal((N, n_targets), dtype=np.float32)
+    return penalty_errors(
+        design, (rows, design.decompose(rows)), pairs, torch.as_tensor(ALPHAS, dtype=torch.float32), Y
+    )
+
+
 def test_triangles_are_made_where_they_pay() -> None:
-    alphas = torch.as_tensor(ALPHAS, dtype=torch.float32)
+    folds = contiguous_folds(N, 5)
+    assert isinstance(_chosen(_problem(60)[0], 10, folds), _ByResiduals)
+    assert isinstance(_chosen(_problem(60)[0], 100_000, folds), ByTriangles)
+    # so few features that products with them cost little
+    assert isinstance(_chosen(_problem(4)[0], 100_000, folds), _ByResiduals)
 
-    def chosen(n_features: int, n_targets: int) -> object:
-        design, rows = Design(_problem(n_features)[0], torch.device("cpu")), np.arange(N)
-        Y = RNG.standard_normal((N, n_targets), dtype=np.float32)
-        return penalty_errors(design, (rows, design.decompose(rows)), contiguous_folds(N, 5), alphas, Y)
 
-    assert isinstance(chosen(60, 10), _ByResiduals)
-    assert isinstance(chosen(60, 100_000), ByTriangles)
-    assert isinstance(chosen(4, 100_000), _ByResiduals)  # so few features that products with them cost little
+@pytest.mark.parametrize("shared", [0, 3])  # rows that a fold trains on and tests, too
+def test_rows_that_take_no_part_count_for_nothing_and_those_of_both_parts_count(shared: int) -> None:
+    X, Y = _problem(60)
+    pairs = [(np.append(train[:40] + 5, test[:shared] + 5), test + 5) for train, test in contiguous_folds(N - 5, 5)]
+    errors = _chosen(X, 100_000, pairs)
+    assert isinstance(errors, _ByResiduals if shared else ByTriangles)
+    expected = _by_scikit_learn(X, Y, pairs)
+    Y[:5] = 1e4
+    found = errors(torch.as_tensor(Y, dtype=torch.float32))
+    np.testing.assert_allclose(found.amin(dim=0), expected.min(axis=0), rtol=1e-3)
 
 
 def test_the_first_of_equals_is_chosen() -> None:
