@@ -47,9 +47,11 @@ class Neurons:
         self.n_neurons = int(X.shape[1]) if columns is None else len(columns)
 
     def __getitem__(self, batch: slice) -> torch.Tensor:
-        """The responses of a batch."""
+        """The responses of a batch, not to be changed: they may be X itself."""
         if self.columns is None:
             block = np.asarray(self.X[:, batch], dtype=np.float32)
+            if not block.flags.writeable:  # torch wants no part of a memory map that is only read
+                block = block.copy()
         else:  # "clip", since the check of indices that are known to be right takes most of the time
             block = np.asarray(np.take(self.X, self.columns[batch], axis=1, mode="clip"), dtype=np.float32)
         return torch.from_numpy(block).to(self.device)
@@ -181,10 +183,7 @@ class Learner:
         share, best = 0.0, np.inf
         with side_by_side(self.neurons.device) as apply:
             for iteration in range(1, max_iter + 1):
-                gain = 0.0
-                for unit in self.units:
-                    self.code(unit, apply)
-                    gain += self.update_atoms()
+                gain = sum(self._improve(unit, apply) for unit in self.units)
                 objective = self.objective()
                 share = gain / max(objective * self.neurons.n_neurons, 1e-30)
                 if exchange and iteration % _EXCHANGE_EVERY == 0:
@@ -192,8 +191,13 @@ class Learner:
                     exchange = objective < (1 - _EXCHANGES_WORTH) * best and self.exchange() > 0
                     best = objective
                 if share <= tolerance and not exchange:
-                    return iteration, share
-        return max_iter, share
+                    break
+        return iteration, share
+
+    def _improve(self, unit: list[slice], apply: Callable[..., Iterable[Coded]]) -> float:
+        """Code a unit, then update the atoms; by how much the latter lowers the objective's sum over neurons."""
+        self.code(unit, apply)
+        return self.update_atoms()
 
     def exchange(self) -> int:
         """Put directions that the residuals share in the place of atoms that are worth less; how many.
@@ -289,18 +293,24 @@ def code_all(
     result = torch.empty(len(atoms), neurons.n_neurons, device=device)
     preferred = _FINAL_CPU_BATCH if device.type == "cpu" else -(-neurons.n_neurons // _FINAL_GPU_BATCHES)
 
-    def code(batch: slice) -> tuple[float, Doubles]:
-        loadings, cross, half_squares = coder(neurons[batch], None, _FINAL_TOLERANCE, _FINAL_ITERATIONS)
-        result[:, batch] = loadings
+    batches = column_batches(neurons.n_neurons, neurons.batch_size(len(atoms), mem_mb, preferred))
+    # Made beforehand: small arrays kept from each batch would lie in the room that the next one's large ones need.
+    half_squares, sums = np.zeros(len(batches)), np.zeros((len(batches), 5, len(atoms)))
+
+    def code(number: int) -> None:
+        block = neurons[batches[number]]
+        loadings, cross, half_squares[number] = coder(block, None, _FINAL_TOLERANCE, _FINAL_ITERATIONS)
+        result[:, batches[number]] = loadings
         fit = torch.addmm(cross, coder.gram, loadings, alpha=0.5, beta=-1).mul_(loadings)
         squares = loadings.square()
-        sums = (fit, loadings.abs(), loadings, squares, squares * loadings)
-        sums_by_atom = torch.stack([x.sum(dim=1, dtype=torch.float64) for x in sums]).cpu().numpy()
-        return half_squares + float(sums_by_atom[0].sum() + penalty * sums_by_atom[1].sum()), sums_by_atom[2:]
+        for row, part in enumerate((fit, loadings.abs(), loadings, squares, squares * loadings)):
+            sums[number, row] = part.sum(dim=1, dtype=torch.float64).cpu().numpy()
 
-    batches = column_batches(neurons.n_neurons, neurons.batch_size(len(atoms), mem_mb, preferred))
-    objectives, powers = zip(*map_batches(code, batches, device), strict=True)
-    return result, sum(objectives) / neurons.n_neurons, np.sum(powers, axis=0)
+    for _ in map_batches(code, range(len(batches)), device):
+        pass  # each batch has put its own sums in place
+    fit, absolute, *powers = sums.sum(axis=0)
+    objective = half_squares.sum() + fit.sum() + penalty * absolute.sum()
+    return result, float(objective) / neurons.n_neurons, np.array(powers)
 
 
 def _gains(residual: torch.Tensor, directions: torch.Tensor, penalty: float) -> torch.Tensor:

@@ -40,19 +40,8 @@ def fista(
     and held below what suits the condition of `gram` (Nesterov 2004, 2.2.1), on columns scaled to a penalty of 1, so
     that an iteration is one matrix product and two passes over the batch.
 
-    Parameters
-    ----------
-    gram : tensor of shape (K, K), XᵀX
-    cross : tensor of shape (K, V), Xᵀy of each target
-    penalty : positive number, or tensor of shape (V,)
-    start : tensor of shape (K, V), where to begin; zero when None
-    tolerance : stop a target when the gradient of the majorised problem (the largest violation of its optimality
-        conditions) is below `tolerance` times max|Xᵀy|
-    max_iterations : at most so many; the best so far is returned, without a warning
-
-    Returns
-    -------
-    tensor of shape (K, V); exact zeros where a regressor has not entered
+    Arguments and result are those of `sparse.lasso_gram`; any floating type. A target's violation is the gradient of
+    the majorised problem.
     """
     eigenvalues = torch.linalg.eigvalsh(gram)
     largest = max(float(eigenvalues[-1]) * 1.0001, 1e-30)

@@ -34,6 +34,19 @@ _PART, _EXCESS, _FEWEST_ROWS = 0.13, 1.6, 16
 
 
 @dataclass(frozen=True)
+class Seen:
+    """What is known of a batch of responses before a penalty that is not kept is evaluated.
+
+    errors (n_kept + 1, V) are those of the kept and of the infinite penalty, projected (n_directions, V) is U'y, and
+    responses are (n_rows, V).
+    """
+
+    errors: torch.Tensor
+    projected: torch.Tensor
+    responses: torch.Tensor
+
+
+@dataclass(frozen=True)
 class Bound:
     """The error of `place` is at least estimate − below · |y|² and at most estimate + above · |y|².
 
@@ -48,12 +61,12 @@ class Bound:
     below: float
     above: float
 
-    def estimate(self, known: torch.Tensor, projected: torch.Tensor, Y: torch.Tensor) -> torch.Tensor:  # noqa: ARG002
-        """(V,) float64, from errors (n_kept + 1, V) and U'y (n_directions, V)."""
-        estimate = self.weights @ known
+    def estimate(self, seen: Seen) -> torch.Tensor:
+        """(V,) float64."""
+        estimate = self.weights @ seen.errors
         for part, sign in ((self.raised, 1), (self.lowered, -1)):
             if len(part):
-                estimate.add_((part @ projected).square_().sum(dim=0), alpha=sign)
+                estimate.add_((part @ seen.projected).square_().sum(dim=0), alpha=sign)
         return estimate
 
 
@@ -66,9 +79,9 @@ class Overfit:
     below: float = 0.0
     above: float = torch.inf
 
-    def estimate(self, known: torch.Tensor, projected: torch.Tensor, Y: torch.Tensor) -> torch.Tensor:  # noqa: ARG002
-        """(V,) float64, from responses (n_rows, V)."""
-        return (self.rows @ Y).square_().sum(dim=0).double()
+    def estimate(self, seen: Seen) -> torch.Tensor:
+        """(V,) float64."""
+        return (self.rows @ seen.responses).square_().sum(dim=0).double()
 
 
 def overfits(matrices: torch.Tensor, order: list[int]) -> list[Overfit]:

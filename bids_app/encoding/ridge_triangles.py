@@ -11,7 +11,7 @@ from threading import Lock
 import torch
 
 from bids_app.encoding.device import map_batches
-from bids_app.encoding.ridge_bounds import TOLERANCE, Bound, Overfit, Plan, bound, overfits
+from bids_app.encoding.ridge_bounds import TOLERANCE, Bound, Overfit, Plan, Seen, bound, overfits
 from bids_app.encoding.ridge_left_out import LeftOut, MeanErrors, symmetric_product
 from bids_app.encoding.ridge_solver import rows_of
 
@@ -58,11 +58,11 @@ class ByTriangles:
     def _add_others(self, errors: torch.Tensor, Y: torch.Tensor) -> None:
         """Put the errors, or lower bounds, of the penalties that are not kept beside those that are."""
         kept = errors[self._kept]
-        known, smallest = torch.cat([kept, self._never(Y)[None]]), kept.amin(dim=0)
-        length, projected = Y.square().sum(dim=0).double(), self._directions @ Y
+        seen = Seen(torch.cat([kept, self._never(Y)[None]]), self._directions @ Y, Y)
+        length, smallest = Y.square().sum(dim=0).double(), kept.amin(dim=0)
         doubtful = {}
         for one in self._bounds:
-            estimate = one.estimate(known, projected, Y)
+            estimate = one.estimate(seen)
             doubtful[one.place] = max(one.below, one.above) * length > TOLERANCE * smallest
             errors[one.place] = torch.where(doubtful[one.place], estimate - one.below * length, estimate)
             smallest = torch.where(doubtful[one.place], smallest, torch.minimum(smallest, estimate))

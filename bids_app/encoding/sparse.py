@@ -4,6 +4,12 @@ import torch
 
 from bids_app.encoding.fista import fista
 
+# Steps along the gradient take the same time however many regressors are active, but longer the worse these are
+# conditioned; a path takes longer with every active regressor, whatever their condition. (Measured with 64 regressors:
+# docs/benchmarks.md.)
+_MANY_ACTIVE = 8
+_WELL_CONDITIONED = 1000.0
+
 
 def lasso_gram(
     gram: torch.Tensor,
@@ -16,8 +22,8 @@ def lasso_gram(
 ) -> torch.Tensor:
     """Minimise ½ bᵀ gram b − crossᵀ b + penalty |b|₁ for each column of `cross`.
 
-    On the CPU each target is followed along its penalty, exactly but for rounding (see `homotopy`); on a GPU all take
-    steps side by side (see `fista`), which is also what the few targets are left to whose regressors cannot be told
+    On the CPU each target is followed along its penalty, exactly but for rounding (see `homotopy`). On a GPU all take
+    steps side by side (see `fista`); so they do on the CPU where this is faster, and where regressors cannot be told
     apart.
 
     Parameters
@@ -33,7 +39,7 @@ def lasso_gram(
     -------
     tensor of shape (K, V); exact zeros where a regressor has not entered
     """
-    if cross.device.type != "cpu":
+    if cross.device.type != "cpu" or _steps_are_faster(gram, start):
         return fista(gram, cross, penalty, start, tolerance=tolerance, max_iterations=max_iterations)
     result, solved = _follow(gram, cross, penalty, start, tolerance)
     if not solved.all():
@@ -42,6 +48,13 @@ def lasso_gram(
         columns = cross[:, rest], of_rest, result[:, rest]
         result[:, rest] = fista(gram, *columns, tolerance=tolerance, max_iterations=max_iterations)
     return result
+
+
+def _steps_are_faster(gram: torch.Tensor, start: torch.Tensor | None) -> bool:
+    if start is None or int(torch.count_nonzero(start)) <= _MANY_ACTIVE * start.shape[1]:
+        return False
+    eigenvalues = torch.linalg.eigvalsh(gram)
+    return bool(eigenvalues[-1] <= _WELL_CONDITIONED * eigenvalues[0])
 
 
 def _follow(

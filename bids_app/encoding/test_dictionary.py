@@ -119,6 +119,21 @@ def test_memory_map_and_same_bits(tmp_path, fitted):
     assert (again.loadings_ == model.loadings_).all()
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_memory_map_that_is_only_read_is_not_complained_about(tmp_path, fitted):
+    X, _, model = fitted
+    np.save(tmp_path / "x.npy", X.astype(np.float32))
+    again = DictionaryLearning(n_atoms=8, device="cpu").fit(np.load(tmp_path / "x.npy", mmap_mode="r"))
+    assert (again.loadings_ == model.loadings_).all()
+
+
+def test_the_data_stay_as_they_are(fitted):
+    X = fitted[0].astype(np.float32)
+    before = X.copy()
+    DictionaryLearning(n_atoms=8, device="cpu").fit(X)
+    assert (before == X).all()
+
+
 def test_size_of_batches_changes_nothing(fitted):
     X, _, model = fitted
     small = DictionaryLearning(n_atoms=8, device="cpu", mem_mb=0.2).fit(X)

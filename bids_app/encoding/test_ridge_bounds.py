@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from bids_app.encoding.folds import contiguous_folds
-from bids_app.encoding.ridge_bounds import Plan, _extremes, bound, overfits
+from bids_app.encoding.ridge_bounds import Plan, Seen, _extremes, bound, overfits
 from bids_app.encoding.ridge_left_out import LeftOut
 from bids_app.encoding.ridge_solver import Design
 
@@ -46,7 +46,7 @@ def test_bounds_hold_for_the_responses_that_are_worst_for_them(problem):
         assert one.below < max(1.5 * -values[0], plan.room(place)) + 1e-6  # and are of use
         known = torch.as_tensor(np.einsum("iv,kij,jv->kv", Y.double(), exact[[*kept, -1]], Y.double()))
         wanted = np.einsum("iv,ij,jv->v", Y.double(), estimate, Y.double())
-        np.testing.assert_allclose(one.estimate(known, directions.T.float() @ Y, Y), wanted, rtol=1e-4)
+        np.testing.assert_allclose(one.estimate(Seen(known, directions.T.float() @ Y, Y)), wanted, rtol=1e-4)
 
 
 def test_a_plan_keeps_what_is_often_best_and_little_else(problem):
@@ -79,6 +79,6 @@ def test_few_rows_bound_an_overfit_penalty_whatever_the_response(problem):
     rest = matrices[1].double() - found[0].rows.double().T @ found[0].rows.double()
     assert np.linalg.eigvalsh(rest)[0] > -1e-6
     noise = torch.randn(N, 200, generator=torch.Generator().manual_seed(0))
-    assert found[0].estimate(noise, noise, noise).mean() > 1.5 * N * np.trace(matrices[-1]) / N
+    assert found[0].estimate(Seen(noise, noise, noise)).mean() > 1.5 * N * np.trace(matrices[-1]) / N
     plan = Plan(matrices, directions, Y, found[:1])
     assert 1 not in [*plan.kept, *plan.others]

@@ -4,6 +4,7 @@ import torch
 from sklearn.linear_model import Lasso
 
 from bids_app.encoding import sparse
+from bids_app.encoding.fista import fista
 from bids_app.encoding.sparse import lasso_gram
 
 
@@ -119,3 +120,25 @@ def test_what_the_path_does_not_solve_goes_on_by_steps(monkeypatch):
     expected = scikit_learn(X, Y, penalty)
     assert not b[:, 0].any()
     np.testing.assert_allclose(b[:, 1:], expected[:, 1:], atol=1e-3)
+
+
+@pytest.mark.parametrize("well_conditioned", [True, False])
+def test_steps_where_many_are_active_and_well_conditioned(well_conditioned, monkeypatch):
+    """Either way the result is scikit-learn's; what differs is who finds it."""
+    X, Y, penalty = ill_conditioned()
+    if well_conditioned:
+        X = np.random.default_rng(1).standard_normal(X.shape)
+        Y = X @ np.random.default_rng(2).standard_normal((X.shape[1], Y.shape[1])) + Y
+    penalty = np.abs(X.T @ Y).max(axis=0) / 500
+    gram, cross, penalties = tensors(X, Y, penalty)
+    start = lasso_gram(gram, cross, 1.5 * penalties)
+    assert torch.count_nonzero(start) > 8 * start.shape[1]
+    by_steps = []
+    monkeypatch.setattr(sparse, "fista", lambda *args, **options: by_steps.append(1) or fista(*args, **options))
+    b = lasso_gram(gram, cross, penalties, start, tolerance=1e-6).numpy()
+    expected = objective(X, Y, penalty, scikit_learn(X, Y, penalty))
+    np.testing.assert_allclose(objective(X, Y, penalty, b), expected, rtol=1e-5)
+    assert bool(by_steps) == well_conditioned
+    by_steps.clear()
+    lasso_gram(gram, cross, penalties)  # from zero, few are active at first
+    assert not by_steps
