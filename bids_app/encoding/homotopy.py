@@ -93,7 +93,6 @@ def _follow(path: _Path, gram: Floats, end: np.float32, coef: Floats, n_active: 
     penalty = np.float32(end)
     for k in range(len(coef)):
         penalty = max(penalty, abs(path.correlation[k]))
-    dropped = -1
     for _ in range(_MOST_EVENTS * len(coef)):
         if n_active == 0 and penalty <= end:
             break
@@ -106,12 +105,8 @@ def _follow(path: _Path, gram: Floats, end: np.float32, coef: Floats, n_active: 
         for k in range(len(coef)):
             path.correlation[k] -= step * path.drift[k]
         penalty -= step * fall
-        if dropped >= 0:
-            path.barred[dropped] = 0  # it was kept from coming back in the same moment, by rounding alone
-            dropped = -1
         if leaving >= 0:
-            dropped = path.active[leaving]
-            coef[dropped] = 0
+            coef[path.active[leaving]] = 0
             n_active = _leave(path, gram, n_active, leaving)
         elif joining >= 0:
             n_active += _join(path, gram, n_active, joining)
@@ -205,7 +200,7 @@ def _join(path: _Path, gram: Floats, n_active: int, regressor: int) -> bool:
 @compiled
 def _leave(path: _Path, gram: Floats, n_active: int, place: int) -> int:
     """Take an active regressor out, and factorise anew those that joined after it; how many are active then."""
-    path.barred[path.active[place]] = np.inf
+    path.barred[path.active[place]] = 0  # it may come back, with the other sign
     left = place
     for other in range(place + 1, n_active):
         if _join(path, gram, left, path.active[other]):

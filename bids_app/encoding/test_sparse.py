@@ -61,7 +61,7 @@ def test_against_scikit_learn(seed, only_homotopy):
     assert ((b == 0) == (expected == 0)).mean() > 0.99
 
 
-def test_from_any_start():
+def test_from_any_start(only_homotopy):
     """From the solution at a larger or a smaller penalty, and from coefficients of other signs."""
     X, Y, penalty = ill_conditioned()
     gram, cross, penalties = tensors(X, Y, penalty)
