@@ -95,11 +95,12 @@ def correspond(
     valid = np.isfinite(maps).all(axis=0)
     labels = np.where(valid, labels, 0)
     z = spatial_z(np.where(valid, maps, np.nan))
-    overlap, p = {}, {}
-    for part, where in zip(PARTS, parts(z, threshold, top_percent, signs=maps), strict=True):
-        overlap[part] = dice(where, labels, len(network_names))
-        if spins is None:
-            p[part] = relabelling_test(where, labels, len(network_names), n_permutations, seed, valid=valid)
-        else:
-            p[part] = spin_test(where, labels, len(network_names), valid=valid, spins=spins)
-    return link(p, overlap, network_names, alpha)
+    # (2 n_atoms, n_targets), so that each draw is made once for both parts
+    both = np.concatenate(parts(z, threshold, top_percent, signs=maps))
+    overlap = dice(both, labels, len(network_names))
+    if spins is None:
+        p = relabelling_test(both, labels, len(network_names), n_permutations, seed, valid=valid)
+    else:
+        p = spin_test(both, labels, len(network_names), valid=valid, spins=spins)
+    p_of_part, overlap_of_part = (dict(zip(PARTS, np.split(values, 2), strict=True)) for values in (p, overlap))
+    return link(p_of_part, overlap_of_part, network_names, alpha)

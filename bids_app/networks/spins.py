@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bids_app.disk import new_array
+from bids_app.encoding.device import map_batches, resolve_device
 from bids_app.networks.overlap import dice_of_counts
 from bids_app.networks.sphere import NearestVertex, unit_sphere
 from bids_app.networks.surfaces import N_VERTICES
@@ -102,10 +103,15 @@ def _checked(n_spins: int) -> int:
 def _draw(sources: NDArray[np.int16], seed: int) -> None:
     """Fill sources (2, n_spins, 10242), left and right hemisphere, with the vertices that random rotations bring."""
     sphere, nearest = unit_sphere().T.astype(np.float32), NearestVertex(unit_sphere())
-    rotations = random_rotations(sources.shape[1], seed)
-    for hemisphere, of_side in zip(sources, (rotations, _MIRROR @ rotations @ _MIRROR), strict=True):
-        for spin, rotation in enumerate(of_side.astype(np.float32)):
+    left = random_rotations(sources.shape[1], seed)
+    rotations = np.stack([left, _MIRROR @ left @ _MIRROR]).astype(np.float32)
+
+    def rotate(spin: int) -> None:
+        for hemisphere, rotation in zip(sources, rotations[:, spin], strict=True):
             hemisphere[spin] = nearest(rotation @ sphere)
+
+    for _ in map_batches(rotate, range(sources.shape[1]), resolve_device("cpu")):
+        pass
 
 
 def spin_test(
@@ -189,18 +195,18 @@ def _p_values(
     valid = np.ones(labels.size, dtype=bool) if valid is None else valid
     nowhere = n_networks + 1  # the label of targets without data
     labels = np.where(valid, labels, nowhere)
-    part, target = np.nonzero(parts & valid)  # each vertex of each part
-    where = np.flatnonzero(valid)
+    # All that is valid comes last, as one more part: what it shares with a network is that network's size.
+    members = np.vstack([parts & valid, valid])
+    part, target = np.nonzero(members)  # each vertex of each part
     offset = part * (nowhere + 1)
 
     def overlap(drawn: NDArray[np.integer]) -> NDArray[np.float64]:
-        counts = np.bincount(offset + drawn[target], minlength=len(parts) * (nowhere + 1))
-        counts = counts.reshape(len(parts), nowhere + 1)[:, :nowhere]  # no network, network 1 … n
-        sizes = np.bincount(drawn[where], minlength=nowhere + 1)[1:nowhere]
-        return dice_of_counts(counts[:, 1:], counts.sum(axis=1), sizes)
+        counts = np.bincount(offset + drawn.take(target), minlength=len(members) * (nowhere + 1))
+        counts = counts.reshape(len(members), nowhere + 1)[:, :nowhere]  # no network, network 1 … n
+        return dice_of_counts(counts[:-1, 1:], counts[:-1].sum(axis=1), counts[-1, 1:])
 
     observed = overlap(labels)
     exceeded = np.zeros(observed.shape, dtype=np.int64)
     for source in sources:
-        exceeded += overlap(labels[source]) >= observed
+        exceeded += overlap(labels.take(source)) >= observed
     return (exceeded + 1) / (n_draws + 1)
