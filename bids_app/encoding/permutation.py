@@ -7,8 +7,8 @@ import numpy.typing as npt
 import torch
 
 from bids_app.encoding.arrays import AnyArray, Doubles
-from bids_app.encoding.circular import fold_batches, fold_correlations, paired
-from bids_app.encoding.device import resolve_device
+from bids_app.encoding.circular import Shifts, fold_batches, paired, unit_norm
+from bids_app.encoding.device import map_batches, resolve_device, to_device
 from bids_app.encoding.folds import Fold
 
 Pair = tuple[AnyArray, AnyArray]
@@ -54,7 +54,8 @@ def permutation_test(
     n_pairs = Y.shape[1] * distances.size
     pairs = np.random.default_rng(seed).choice(n_pairs, n_scores, replace=n_scores > n_pairs)
     target, distance = np.divmod(pairs, distances.size)
-    moved = Y[(np.arange(len(Y))[:, None] - distances[distance]) % len(Y), target]  # (n_volumes, n_scores)
+    rows = (np.arange(len(Y))[:, None] - distances[distance]) % len(Y)
+    moved = np.take_along_axis(Y[:, target], rows, axis=0)  # (n_volumes, n_scores)
     ordered = np.sort(_standardised_scores(_as_tuple(predict(moved)), moved, folds, where, mem_mb))
     observed = _standardised_scores(_as_tuple(predictions), Y, folds, where, mem_mb)
     exceeding = ordered.size - np.searchsorted(ordered, observed, side="left")
@@ -73,16 +74,24 @@ def _standardised_scores(
     device: torch.device,
     mem_mb: float | None,
 ) -> Doubles:
-    """Mean over folds of r (less the baseline's) in units of its spread over shifts, (n_targets,); 0 if constant."""
+    """Sum over folds of r (less the baseline's) in units of its spread over shifts, (n_targets,); 0 if constant."""
     scores = np.zeros(Y.shape[1])
-    for batch in fold_batches(folds, Y.shape[1], device, mem_mb):
-        correlations = fold_correlations(predictions[0][:, batch], Y[:, batch], folds, device)
-        if len(predictions) == 2:
-            baseline = fold_correlations(predictions[1][:, batch], Y[:, batch], folds, device)
-            correlations = [one - other for one, other in zip(correlations, baseline, strict=True)]
-        score = torch.stack([fold[0] for fold in correlations]).sum(dim=0).double()
-        variance = torch.stack([fold[1:].square().mean(dim=0) for fold in correlations]).sum(dim=0).double()
-        scores[batch] = torch.where(variance > 0, score / variance.sqrt(), 0).cpu().numpy()
+    shifts = {n: Shifts(n, device) for n in {len(test) for _, test in folds}}
+
+    def score(batch: slice) -> None:
+        sums = []
+        for _, test in folds:
+            actual, predicted, *baseline = (
+                unit_norm(to_device(part[test, batch], device)) for part in (Y, *predictions)
+            )
+            for one in baseline:
+                predicted -= one
+            sums.append(torch.stack(shifts[len(test)](predicted, actual)))
+        r, variance = torch.stack(sums).sum(dim=0)
+        scores[batch] = torch.where(variance > 0, r / variance.sqrt(), 0).cpu().numpy()
+
+    for _ in map_batches(score, fold_batches(folds, Y.shape[1], device, mem_mb), device):
+        pass
     return scores
 
 

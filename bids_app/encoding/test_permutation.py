@@ -4,7 +4,7 @@ import torch
 from scipy.signal import lfilter
 from scipy.stats import false_discovery_control
 
-from bids_app.encoding.circular import circular_correlations
+from bids_app.encoding.circular import Shifts, unit_norm
 from bids_app.encoding.folds import contiguous_folds
 from bids_app.encoding.haemodynamics import convolve, zscore
 from bids_app.encoding.held_out import design_held_out, predict_held_out
@@ -58,10 +58,37 @@ def test_few_targets_are_moved_more_often():
     np.testing.assert_allclose(p, 1 / 301)
 
 
-def test_circular_correlations_against_numpy():
-    a, b = np.random.default_rng(0).standard_normal((2, 47, 8))
-    rolled = circular_correlations(torch.as_tensor(a), torch.as_tensor(b))[5, 0]
-    assert float(rolled) == pytest.approx(np.corrcoef(np.roll(a[:, 0], 5), b[:, 0])[0, 1])
+@pytest.mark.parametrize("n_volumes", [2, 46, 47])
+def test_correlations_at_circular_shifts_against_numpy(n_volumes):
+    a, b, c = np.random.default_rng(0).standard_normal((3, n_volumes, 8)) + 5
+    b[:, 3] = 7.0  # constant
+
+    def correlations(x):
+        with np.errstate(invalid="ignore"):
+            return [
+                [np.nan_to_num(np.corrcoef(np.roll(x[:, column], shift), b[:, column])[0, 1]) for column in range(8)]
+                for shift in range(n_volumes)
+            ]
+
+    of_a, of_c = np.array(correlations(a)), np.array(correlations(c))
+    first, second, response = (unit_norm(torch.as_tensor(x)) for x in (a, c, b))
+    shifts = Shifts(n_volumes, torch.device("cpu"))
+    shifts._waves = shifts._waves.double()
+    for predicted, expected in ((first, of_a), (first - second, of_a - of_c)):
+        r, square = shifts(predicted, response)
+        np.testing.assert_allclose(r, expected[0], atol=1e-7)
+        np.testing.assert_allclose(square, np.square(expected[1:]).mean(axis=0), atol=1e-6)
+
+
+def test_p_does_not_depend_on_batches():
+    rng = np.random.default_rng(0)
+    X, Y = rng.standard_normal((100, 2)), rng.standard_normal((100, 30))
+    folds, options = contiguous_folds(100, 5), {"n_scores": 200, "device": "cpu"}
+    whole, parts = (
+        permutation_test(lambda y: ridge(X, y), ridge(X, Y), Y, folds, mem_mb=mem_mb, **options)
+        for mem_mb in (None, 4 * 8 * 20 * 7 / 1e6)  # seven targets at a time
+    )
+    np.testing.assert_allclose(parts, whole, atol=1e-12)
 
 
 def test_fdr():
