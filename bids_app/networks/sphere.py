@@ -6,11 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-# Voxels per edge of the cube around the sphere, and vertices kept per voxel: on fsaverage5 always enough (checked when
-# it is built). With fewer voxels more vertices would have to be compared, with more the table would leave the cache.
-_VOXELS = 160
-_CANDIDATES = 4
-_ASKED = 8  # how many vertices near a voxel are looked at to find those
+from bids_app.encoding.compiled import compiled
+
+# Voxels per edge of the cube around the sphere, and vertices kept per voxel: enough for fsaverage5 (checked when the
+# table is built).
+_VOXELS = 80
+_CANDIDATES = 16
 _HALF_DIAGONAL = 3**0.5 / _VOXELS
 _TOLERANCE = 1e-6  # points and vertices are float32
 
@@ -32,81 +33,54 @@ def unit_sphere() -> NDArray[np.float64]:
 
 
 class NearestVertex:
-    """Nearest vertex of a dense mesh on the unit sphere, several times faster than a k-d tree for many questions.
+    """Nearest vertex of a mesh on the unit sphere, many times faster than a k-d tree for many questions.
 
-    Space is cut into voxels; for each that the sphere passes through it is found once which vertices can be nearest to
-    a point in it, and a question compares only these.
+    Space is cut into voxels; for each that the sphere passes through, a k-d tree finds once the vertices that can be
+    nearest to a point in it, and a question compares only these.
     """
 
     def __init__(self, vertices: NDArray[np.float64]) -> None:
         """Vertices (n, 3) on the unit sphere, n ≤ 32,767. Raises ValueError where they lie too close together."""
-        shell = _shell()
-        self._axes = tuple(np.ascontiguousarray(axis) for axis in vertices.T.astype(np.float32))
-        self._row = np.zeros(_VOXELS**3, dtype=np.int32)  # of each voxel in the lists of candidates
+        middles = (np.arange(_VOXELS) + 0.5) * 2 / _VOXELS - 1
+        centres = np.stack(np.meshgrid(middles, middles, middles, indexing="ij"), axis=-1).reshape(-1, 3)
+        shell = np.flatnonzero(np.abs(np.linalg.norm(centres, axis=1) - 1) <= _HALF_DIAGONAL)
+        distances, near = map(np.asarray, cKDTree(vertices).query(centres[shell], k=_CANDIDATES + 1))
+        # What is nearest to a point in a voxel is at most this much farther from the centre than another vertex.
+        possible = distances <= distances[:, :1] + 2 * _HALF_DIAGONAL + _TOLERANCE
+        if possible[:, -1].any():
+            raise ValueError(f"A mesh of {len(vertices)} vertices is too dense for this search; use fsaverage5.")
+        self._vertices = vertices.astype(np.float32)
+        self._row = np.zeros(len(centres), dtype=np.int32)  # of each voxel in the lists of candidates
         self._row[shell] = np.arange(shell.size)
-        self._candidates = tuple(np.ascontiguousarray(one) for one in _candidates(vertices, _centres(shell)).T)
+        self._candidates = np.where(possible, near, -1).astype(np.int16)
 
-    def __call__(self, points: NDArray[np.float32]) -> NDArray[np.int16]:
-        """Index of the vertex nearest to each point; points (3, n) on the unit sphere → (n,)."""
-        row = self._row.take(_voxel(points))
-        best = self._candidates[0].take(row)
-        closest = self._closeness(best, points)
-        for candidates in self._candidates[1:]:
-            rival = candidates.take(row)
-            closeness = self._closeness(rival, points)
-            best = np.where(closeness > closest, rival, best)
-            np.maximum(closest, closeness, out=closest)
-        return best
-
-    def _closeness(self, vertex: NDArray[np.int16], points: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Cosine of the angle between vertices (n,) and points (3, n)."""
-        x, y, z = (axis.take(vertex) for axis in self._axes)
-        return np.asarray(x * points[0] + y * points[1] + z * points[2])
+    def __call__(self, points: NDArray[np.floating]) -> NDArray[np.int16]:
+        """Index of the vertex nearest to each point; points (n, 3) on the unit sphere → (n,)."""
+        nearest = np.empty(len(points), dtype=np.int16)
+        _compare(points.astype(np.float32), self._vertices, self._row, self._candidates, nearest)
+        return nearest
 
 
-def _voxel(points: NDArray[np.float32]) -> NDArray[np.int32]:
-    """The voxel in which each of the points (3, n) of the sphere lies."""
-    x, y, z = np.minimum((points + 1) * (_VOXELS / 2), _VOXELS - 1).astype(np.int32)
-    return np.asarray((x * _VOXELS + y) * _VOXELS + z)
-
-
-def _middles() -> NDArray[np.float64]:
-    """Coordinate of the middle of each voxel along one edge of the cube."""
-    return (np.arange(_VOXELS) + 0.5) * 2 / _VOXELS - 1
-
-
-def _shell() -> NDArray[np.int64]:
-    """The voxels that the sphere can pass through: none is farther from it than half a diagonal."""
-    square = _middles() ** 2
-    outer, inner = ((1 + side * _HALF_DIAGONAL) ** 2 for side in (1, -1))
-    plane = square[:, None] + square
-    return np.concatenate(
-        [
-            number * _VOXELS**2 + np.flatnonzero((inner <= plane + depth) & (plane + depth <= outer))
-            for number, depth in enumerate(square)
-        ]
-    )
-
-
-def _centres(voxels: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Centres of voxels, (n, 3)."""
-    places = np.unravel_index(voxels, (_VOXELS,) * 3)
-    return np.stack([_middles()[place] for place in places], axis=1)
-
-
-def _candidates(vertices: NDArray[np.float64], centres: NDArray[np.float64]) -> NDArray[np.int16]:
-    """The vertices that can be nearest to a point of each voxel, the nearest to its centre first: (n, k), repeated.
-
-    A vertex can where it is not farther than the first at some corner of the voxel (the border between the two is a
-    plane), and only vertices that are at most two half diagonals farther from the centre have to be asked about.
-    """
-    distances, near = map(np.asarray, cKDTree(vertices).query(centres, k=_ASKED))
-    ahead = vertices[near[:, :1]] - vertices[near]  # (n, asked, 3)
-    least = np.einsum("nac,nc->na", ahead, centres) - np.abs(ahead).sum(axis=2) / _VOXELS
-    possible = least <= _TOLERANCE
-    enough = distances[:, -1] > distances[:, 0] + 2 * _HALF_DIAGONAL
-    if not enough.all() or possible.sum(axis=1).max() > _CANDIDATES:
-        raise ValueError(f"A mesh of {len(vertices)} vertices is too dense for this search; use fsaverage5.")
-    first = np.argsort(~possible, axis=1, kind="stable")[:, :_CANDIDATES]
-    chosen = np.where(np.take_along_axis(possible, first, axis=1), np.take_along_axis(near, first, axis=1), near[:, :1])
-    return np.asarray(chosen, dtype=np.int16)
+@compiled
+def _compare(
+    points: NDArray[np.float32],
+    vertices: NDArray[np.float32],
+    row: NDArray[np.int32],
+    candidates: NDArray[np.int16],
+    nearest: NDArray[np.int16],
+) -> None:
+    """Fill `nearest` with the candidate of each point's voxel that is nearest; the lists end with -1."""
+    for i in range(len(points)):
+        voxel = 0
+        for axis in range(3):
+            voxel = voxel * _VOXELS + min(int((points[i, axis] + 1) * (_VOXELS / 2)), _VOXELS - 1)
+        closest = np.float32(-2)
+        for j in range(_CANDIDATES):
+            rival = candidates[row[voxel], j]
+            if rival < 0:
+                break
+            closeness = np.float32(0)
+            for axis in range(3):
+                closeness += points[i, axis] * vertices[rival, axis]
+            if closeness > closest:
+                closest, nearest[i] = closeness, rival

@@ -102,13 +102,13 @@ def _checked(n_spins: int) -> int:
 
 def _draw(sources: NDArray[np.int16], seed: int) -> None:
     """Fill sources (2, n_spins, 10242), left and right hemisphere, with the vertices that random rotations bring."""
-    sphere, nearest = unit_sphere().T.astype(np.float32), NearestVertex(unit_sphere())
+    sphere, nearest = unit_sphere(), NearestVertex(unit_sphere())
     left = random_rotations(sources.shape[1], seed)
-    rotations = np.stack([left, _MIRROR @ left @ _MIRROR]).astype(np.float32)
+    rotations = np.stack([left, _MIRROR @ left @ _MIRROR])
 
     def rotate(spin: int) -> None:
         for hemisphere, rotation in zip(sources, rotations[:, spin], strict=True):
-            hemisphere[spin] = nearest(rotation @ sphere)
+            hemisphere[spin] = nearest(sphere @ rotation.T)
 
     for _ in map_batches(rotate, range(sources.shape[1]), resolve_device("cpu")):
         pass
