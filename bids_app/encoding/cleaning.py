@@ -6,7 +6,7 @@ import numpy.typing as npt
 from bids_app.encoding.arrays import Floats, require_matrix
 from bids_app.encoding.device import column_batches
 
-_BATCH = 16384
+_BATCH = 2048  # columns; larger float64 copies would cost more in fresh memory than in computation
 
 
 def clean(Y: npt.ArrayLike, repetition_time: float, confounds: npt.ArrayLike | None, high_pass: float | None) -> Floats:

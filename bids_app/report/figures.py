@@ -93,27 +93,31 @@ def _draw_rows(panels: Sequence[Panel], rows: Sequence[Sequence[Picture]], colou
     tall = max(picture.pixels.shape[0] for picture in rows[0]) * inch
     height = len(rows) * (tall + _TITLE_INCHES) + _TITLE_INCHES * 0.7
     figure = Figure(figsize=(WIDTH_INCHES, height))
+    axes = figure.add_axes((0, 0, 1, 1))  # for all pictures, in inches: axes of their own would take longer to draw
+    axes.set_axis_off()
     for number, (panel, pictures) in enumerate(zip(panels, rows, strict=True)):
         top = height - number * (tall + _TITLE_INCHES) - _TITLE_INCHES
-        figure.text(0.004, (top + 0.07) / height, panel.title, weight="bold", size=10)
+        axes.text(0.04, top + 0.07, panel.title, weight="bold", size=10)
         left = 0.0
         for picture in pictures:
+            _draw_picture(axes, picture, left, top - tall / 2, inch)
             wide = picture.pixels.shape[1] * inch
-            axes = figure.add_axes((left / WIDTH_INCHES, (top - tall) / height, wide / WIDTH_INCHES, tall / height))
-            _draw_picture(axes, picture)
             if number == len(rows) - 1:
-                middle = (left + wide / 2) / WIDTH_INCHES
-                figure.text(middle, 0.05 / height, picture.label, ha="center", size=8, color="0.4")
+                axes.text(left + wide / 2, 0.05, picture.label, ha="center", size=8, color="0.4")
             left += wide
+    axes.set(xlim=(0, WIDTH_INCHES), ylim=(0, height))
     _add_key(figure, colouring, span, tall, height)
     return figure
 
 
-def _draw_picture(axes: Any, picture: Picture) -> None:
-    axes.imshow((picture.pixels * 255).round().astype(np.uint8), interpolation="antialiased")
+def _draw_picture(axes: Any, picture: Picture, left: float, middle: float, inch: float) -> None:
+    """Put a picture where it begins at the left and has its middle in height, its pixels being so many inches."""
+    height, width = picture.pixels.shape[0] * inch, picture.pixels.shape[1] * inch
+    place = (left, left + width, middle - height / 2, middle + height / 2)
+    pixels = (picture.pixels * 255).round().astype(np.uint8)
+    axes.imshow(pixels, interpolation="antialiased", extent=place, aspect="auto")
     if picture.region is not None and picture.region.max() > 0.5 > picture.region.min():
-        axes.contour(picture.region, levels=[0.5], colors=["0.1"], linewidths=1.0)
-    axes.set_axis_off()
+        axes.contour(picture.region, levels=[0.5], colors=["0.1"], linewidths=1.0, extent=place, origin="upper")
 
 
 def _add_key(figure: Figure, colouring: Colouring, left: float, tall: float, height: float) -> None:
