@@ -229,14 +229,23 @@ class Learner:
 
     def _shared_directions(self) -> tuple[Doubles, Doubles]:
         """Directions of norm 1 that many residuals share, (n_atoms, n_volumes), and what each would gain."""
+        # The residuals X − Da take part in products alone, so they need no memory of their own.
         atoms = torch.as_tensor(self.atoms.T, dtype=torch.float32, device=self.neurons.device)
-        residual = torch.addmm(self.neurons[slice(0, self.neurons.n_neurons)], atoms, self.loadings, alpha=-1)
-        candidates = normalize(residual[:, :: -(-self.neurons.n_neurons // _CANDIDATES)], dim=0)
-        gains = _gains(residual[:, 1::4], candidates, self.penalty)  # others than the candidates, as a rule
+        X, loadings = self.neurons[slice(0, self.neurons.n_neurons)], self.loadings
+
+        def along(directions: torch.Tensor, step: int = 1) -> torch.Tensor:
+            """Products of every so manieth residual with directions, (n_neurons / step, n_directions)."""
+            explained = loadings[:, step - 1 :: step].T @ (atoms.T @ directions)
+            return torch.addmm(explained, X[:, step - 1 :: step].T, directions, beta=-1)
+
+        every = -(-self.neurons.n_neurons // _CANDIDATES)
+        candidates = normalize(torch.addmm(X[:, ::every], atoms, loadings[:, ::every], alpha=-1), dim=0)
+        gains = _gains(along(candidates, 4), self.penalty)  # on others than the candidates, as a rule
         found = candidates[:, gains.topk(min(_REFINED, len(gains))).indices]
         for _ in range(_REFINEMENTS):
-            found = normalize(residual @ softshrink(residual.T @ found, self.penalty), dim=0)
-        gains = _gains(residual, found, self.penalty)
+            weights = softshrink(along(found), self.penalty)
+            found = normalize(torch.addmm(X @ weights, atoms, loadings @ weights, alpha=-1), dim=0)
+        gains = _gains(along(found), self.penalty)
         return found.T.cpu().numpy().astype(np.float64), gains.cpu().numpy().astype(np.float64)
 
     def _replace(self, which: list[int], atoms: Doubles) -> None:
@@ -313,9 +322,9 @@ def code_all(
     return result, float(objective) / neurons.n_neurons, np.array(powers)
 
 
-def _gains(residual: torch.Tensor, directions: torch.Tensor, penalty: float) -> torch.Tensor:
-    """By how much each new atom of norm 1, (n_volumes, n_directions), lowers the objective's sum over residuals."""
-    return 0.5 * softshrink(residual.T @ directions, penalty).square().sum(dim=0)
+def _gains(products: torch.Tensor, penalty: float) -> torch.Tensor:
+    """By how much each new atom of norm 1 lowers the objective's sum over residuals, from its products with them."""
+    return 0.5 * softshrink(products, penalty).square().sum(dim=0)
 
 
 def _width(batch: slice) -> int:
