@@ -111,6 +111,23 @@ def test_missing_atoms_are_exchanged_in():
     assert least[1] > 0.95
 
 
+def test_what_residuals_share_is_found_with_its_gain():
+    X, truth = orthogonal(3_000)
+    penalty = 0.15 * np.sqrt(len(X))
+    learner = Learner(Neurons(X, resolve_device("cpu")), truth.astype(float).copy(), penalty)
+    learner.run(5, 0)
+    missing = truth[3].copy()
+    learner._replace([3], np.zeros((1, 100)))
+    found, gains = learner._shared_directions()
+    residual = X - learner.atoms.T @ learner.loadings.numpy()
+    expected = 0.5 * np.square(np.maximum(np.abs(found @ residual) - penalty, 0)).sum(axis=1)
+    np.testing.assert_allclose(gains, expected, rtol=1e-3)
+    np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, rtol=1e-5)
+    assert abs(found[gains.argmax()] @ missing) > 0.999
+    # What the other atoms explain is not found again.
+    assert np.abs(found[gains.argmax()] @ np.delete(learner.atoms, 3, axis=0).T).max() < 0.02
+
+
 def test_memory_map_and_same_bits(tmp_path, fitted):
     X, _, model = fitted
     stored = np.memmap(tmp_path / "x", dtype=np.float32, mode="w+", shape=X.shape)
