@@ -85,7 +85,10 @@ class Overfit:
 
 
 def overfits(matrices: torch.Tensor, order: list[int]) -> list[Overfit]:
-    """Bounds of those small penalties for which few rows suffice; `order` are all places, from the smallest penalty."""
+    """Bounds of those small penalties for which few rows suffice; `order` are all places, from the smallest penalty.
+
+    That with the smallest error of noise is never among them.
+    """
     least = _EXCESS * float(matrices.diagonal(dim1=1, dim2=2).sum(dim=1, dtype=torch.float64).min())
     found: list[Overfit] = []
     for place in order:

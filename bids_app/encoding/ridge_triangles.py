@@ -35,7 +35,7 @@ class ByTriangles:
         self._never = MeanErrors(left_out)
         directions = left_out.leading(max(1, int(_DIRECTIONS * len(self._rows))))
         self._directions = directions.T.float().contiguous()
-        overfit = overfits(matrices, torch.argsort(alphas).tolist())
+        overfit = overfits(matrices[:-1], torch.argsort(alphas).tolist())
         plan = Plan(matrices, directions, sample[self._rows], overfit)
         self._kept = plan.kept
         self._bounds: list[Bound | Overfit] = [

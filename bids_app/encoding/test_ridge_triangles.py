@@ -80,3 +80,18 @@ def test_penalties_may_come_in_any_order(problem):
     order = torch.as_tensor(np.random.default_rng(0).permutation(len(ALPHAS)))
     ordered, shuffled = ByTriangles(left_out[0], ALPHAS, Y)(Y), ByTriangles(left_out[0], ALPHAS[order], Y)(Y)
     np.testing.assert_allclose(ALPHAS[order][shuffled.argmin(dim=0)], ALPHAS[ordered.argmin(dim=0)])
+
+
+def test_one_of_penalties_that_all_overfit_is_chosen():
+    random = np.random.default_rng(0)
+    X, Y = random.standard_normal((N, 150)), random.standard_normal((N, 300))
+    Y -= Y.mean(axis=0)
+    Y[:, :100] += 10 * X @ random.standard_normal((150, 100))
+    design, pairs = Design(X, torch.device("cpu")), contiguous_folds(N, 4)
+    left_out = LeftOut.of(design, design.decompose(np.arange(N)), torch.arange(N), pairs)
+    alphas, Y = ALPHAS[:2], torch.as_tensor(Y, dtype=torch.float32)
+    expected = _ByResiduals([design.factorise(*pair) for pair in pairs], alphas)(Y)
+    assert expected[:, -1].min() > 2 * Y[:, -1].square().mean()  # worse than predicting the mean
+    chosen = ByTriangles(left_out, alphas, Y)(Y).argmin(dim=0)
+    assert set(chosen.tolist()) == {0, 1}
+    assert (expected.gather(0, chosen[None])[0] / expected.amin(dim=0) - 1).max() < 2e-6
