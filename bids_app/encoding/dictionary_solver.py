@@ -21,7 +21,8 @@ _FINAL_CPU_BATCH = 512
 _FINAL_GPU_BATCHES = 8
 # The atoms are updated after so many neurons, whatever the size of the batches that these are coded in.
 _UNIT = 4096
-_CPU_BATCHES_PER_UNIT = 4
+# Whatever the number of threads, so that this changes no result; smaller batches cost more than they share out.
+_CPU_BATCHES_PER_UNIT, _SMALLEST_CPU_BATCH = 4, 256
 # The first atoms are learned on a sample of neurons, where a pass costs little; then come larger and larger samples.
 _SAMPLE = 4096
 _SAMPLE_UNIT = 512
@@ -115,7 +116,8 @@ class Learner:
         self.neurons, self.penalty = neurons, penalty
         self.atoms = atoms  # (n_atoms, n_volumes)
         self.loadings = torch.zeros(n_atoms, neurons.n_neurons, device=neurons.device)
-        preferred = -(-unit // _CPU_BATCHES_PER_UNIT) if neurons.device.type == "cpu" else unit
+        shared_out = max(_SMALLEST_CPU_BATCH, -(-unit // _CPU_BATCHES_PER_UNIT))
+        preferred = shared_out if neurons.device.type == "cpu" else unit
         size = neurons.batch_size(n_atoms, mem_mb, preferred)
         # The atoms stay as they are while a unit's batches are coded, side by side.
         self.units = [
