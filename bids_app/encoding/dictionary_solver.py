@@ -106,12 +106,15 @@ class Learner:
         neurons: Neurons,
         atoms: Doubles,
         penalty: float,
-        expected: "Learner | None" = None,
+        expected: Doubles | None = None,
         *,
         mem_mb: float | None = None,
         unit: int = _UNIT,
     ):
-        """Begin with atoms of shape (n_atoms, n_volumes), which are changed in place, and loadings of zero."""
+        """Begin with atoms of shape (n_atoms, n_volumes), which are changed in place, and loadings of zero.
+
+        `expected` is a neuron's share of the moments where another learner knows it.
+        """
         n_atoms = atoms.shape[0]
         self.neurons, self.penalty = neurons, penalty
         self.atoms = atoms  # (n_atoms, n_volumes)
@@ -128,7 +131,7 @@ class Learner:
             for unit_ in column_batches(neurons.n_neurons, unit)
         ]
         self.moments = np.zeros((n_atoms, n_atoms + neurons.n_volumes))
-        known = self.moments if expected is None else expected.moments / expected.neurons.n_neurons
+        known = self.moments if expected is None else expected
         self._coded = {
             batch.start: Coded((known * _width(batch)).astype(np.float32), 0.0, 0.0)
             for unit_ in self.units
@@ -141,6 +144,11 @@ class Learner:
     def loading_gram(self) -> Doubles:
         """A Aᵀ."""
         return self.moments[:, : len(self.atoms)]
+
+    @property
+    def mean_moments(self) -> Doubles:
+        """A neuron's share of the moments."""
+        return self.moments / self.neurons.n_neurons
 
     def objective(self) -> float:
         """Mean over neurons of ½|x − Da|² + λ|a|₁ at the present atoms and loadings."""
@@ -238,7 +246,7 @@ class Learner:
         def along(directions: torch.Tensor, step: int = 1) -> torch.Tensor:
             """Products of every so manieth residual with directions, (n_neurons / step, n_directions)."""
             explained = loadings[:, step - 1 :: step].T @ (atoms.T @ directions)
-            return torch.addmm(explained, X[:, step - 1 :: step].T, directions, beta=-1)
+            return explained.addmm_(X[:, step - 1 :: step].T, directions, beta=-1)
 
         every = -(-self.neurons.n_neurons // _CANDIDATES)
         candidates = normalize(torch.addmm(X[:, ::every], atoms, loadings[:, ::every], alpha=-1), dim=0)
@@ -281,16 +289,16 @@ def learn(
     atoms = _seeds(neurons.X, n_atoms, generator)
     learner = Learner(neurons, atoms, penalty, mem_mb=mem_mb, unit=_SAMPLE_UNIT)
     learner.run(_SAMPLE_PASSES, _SAMPLE_TOLERANCE * tolerance, exchange=True)
+    expected = learner.mean_moments
+    del neurons, learner  # so that the memory of the sample is free
     while (size := _GROWTH * size) < 0.5 * X.shape[1]:
-        neurons = Neurons(X, device, _columns(X, size, generator))
-        learner = Learner(neurons, atoms, penalty, learner, mem_mb=mem_mb)
-        _, share = learner.run(1, 0)
+        larger = Learner(Neurons(X, device, _columns(X, size, generator)), atoms, penalty, expected, mem_mb=mem_mb)
+        _, share = larger.run(1, 0)
         # What a finite sample costs falls with its size: this one has taken all but 1 / growth of what the last left.
         if share <= tolerance * (_GROWTH - 1):
             return atoms, 0
-    neurons = Neurons(X, device)  # the sample's memory is free from here on
-    learner = Learner(neurons, atoms, penalty, learner, mem_mb=mem_mb)
-    return atoms, learner.run(max_iter, tolerance)[0]
+        expected = larger.mean_moments
+    return atoms, Learner(Neurons(X, device), atoms, penalty, expected, mem_mb=mem_mb).run(max_iter, tolerance)[0]
 
 
 def code_all(
@@ -326,7 +334,7 @@ def code_all(
 
 def _gains(products: torch.Tensor, penalty: float) -> torch.Tensor:
     """By how much each new atom of norm 1 lowers the objective's sum over residuals, from its products with them."""
-    return 0.5 * softshrink(products, penalty).square().sum(dim=0)
+    return 0.5 * softshrink(products, penalty).square_().sum(dim=0)
 
 
 def _width(batch: slice) -> int:
