@@ -22,7 +22,7 @@ _FINAL_GPU_BATCHES = 8
 # The atoms are updated after so many neurons, whatever the size of the batches that these are coded in.
 _UNIT = 4096
 # Whatever the number of threads, so that this changes no result; smaller batches cost more than they share out.
-_CPU_BATCHES_PER_UNIT, _SMALLEST_CPU_BATCH = 4, 256
+_CPU_BATCHES_PER_UNIT, _SMALLEST_CPU_BATCH = 8, 256
 # The first atoms are learned on a sample of neurons, where a pass costs little; then come larger and larger samples.
 _SAMPLE = 4096
 _SAMPLE_UNIT = 512
