@@ -41,7 +41,7 @@ STAGES = {
 # On the CPU the lasso is no matrix product. By steps along the gradient, which a GPU takes, the same results are.
 BY_STEPS: dict[str, Callable[[Any], Any]] = {
     "bids_app.encoding.lasso.lasso_gram": lambda _: fista,
-    "bids_app.encoding.dictionary_solver.lasso_gram": lambda _: fista,
+    "bids_app.encoding.dictionary_coding.lasso_gram": lambda _: fista,
 }
 
 

@@ -9,6 +9,7 @@ import torch
 from bids_app.encoding.arrays import AnyArray, require_matrix
 from bids_app.encoding.device import column_batches, targets_per_batch, to_device
 from bids_app.encoding.folds import Fold
+from bids_app.encoding.haemodynamics import CONSTANT
 
 _BATCH = 1024  # targets of one fold that stay in a processor's cache, and that keep it busy
 
@@ -65,5 +66,5 @@ def unit_norm(x: torch.Tensor) -> torch.Tensor:
     centred = x - mean
     centred -= centred.mean(dim=0)  # what the rounding of a large mean has left
     norm = centred.square().sum(dim=0).sqrt()
-    varies = norm > 1e-6 * len(x) ** 0.5 * mean.abs()
+    varies = norm > CONSTANT * len(x) ** 0.5 * mean.abs()
     return centred * torch.where(varies & (norm > 0), 1 / norm, 0)

@@ -83,6 +83,12 @@ def map_batches(function: Callable[[Item], Result], items: Sequence[Item], devic
         yield from apply(function, items)
 
 
+def run_batches(function: Callable[[Item], object], items: Sequence[Item], device: torch.device) -> None:
+    """`map_batches` for a function that puts its results in place by itself."""
+    for _ in map_batches(function, items, device):
+        pass
+
+
 @contextmanager
 def side_by_side(device: torch.device) -> Iterator[Callable[..., Iterator[Any]]]:
     """A `map` as `map_batches` uses it, for work that comes in many small parts: the threads are started once."""

@@ -8,7 +8,8 @@ import torch
 
 from bids_app.encoding.arrays import Doubles, Floats, require_matrix
 from bids_app.encoding.device import column_batches, resolve_device
-from bids_app.encoding.dictionary_solver import code_all, learn
+from bids_app.encoding.dictionary_coding import code_all
+from bids_app.encoding.dictionary_solver import learn
 
 _BATCH = 4096
 

@@ -8,17 +8,13 @@ import torch
 from torch.nn.functional import normalize, softshrink
 
 from bids_app.encoding.arrays import AnyArray, Doubles, Floats, Ints
-from bids_app.encoding.device import column_batches, map_batches, side_by_side, targets_per_batch
-from bids_app.encoding.sparse import lasso_gram
+from bids_app.encoding.device import column_batches, side_by_side
+from bids_app.encoding.dictionary_coding import Coder, Neurons
 
 # An atom whose squared loadings sum to less than this share of the average atom's is not used by any neuron.
 _UNUSED = 1e-6
 _CODING_TOLERANCE = 1e-3
 _CODING_ITERATIONS = 8
-_FINAL_TOLERANCE = 1e-5
-_FINAL_ITERATIONS = 2000
-_FINAL_CPU_BATCH = 512
-_FINAL_GPU_BATCHES = 8
 # The atoms are updated after so many neurons, whatever the size of the batches that these are coded in.
 _UNIT = 4096
 # Whatever the number of threads, so that this changes no result; smaller batches cost more than they share out.
@@ -36,53 +32,6 @@ _CANDIDATES = 256
 _REFINED = 32
 # Atoms put in at the same time are less alike than this.
 _ALIKE = 0.5
-
-
-class Neurons:
-    """Batches of neurons' responses, (n_volumes, batch) float32 on the device, from an array or a memory map."""
-
-    def __init__(self, X: AnyArray, device: torch.device, columns: Ints | None = None):
-        """Take all columns of X, or some of them."""
-        self.X, self.device, self.columns = X, device, columns
-        self.n_volumes = int(X.shape[0])
-        self.n_neurons = int(X.shape[1]) if columns is None else len(columns)
-
-    def __getitem__(self, batch: slice) -> torch.Tensor:
-        """The responses of a batch, not to be changed: they may be X itself."""
-        if self.columns is None:
-            block = np.asarray(self.X[:, batch], dtype=np.float32)
-            if not block.flags.writeable:  # torch wants no part of a memory map that is only read
-                block = block.copy()
-        else:  # "clip", since the check of indices that are known to be right takes most of the time
-            block = np.asarray(np.take(self.X, self.columns[batch], axis=1, mode="clip"), dtype=np.float32)
-        return torch.from_numpy(block).to(self.device)
-
-    def batch_size(self, n_atoms: int, mem_mb: float | None, preferred: int) -> int:
-        """How many neurons to code at a time, within `mem_mb` megabytes."""
-        side_by_side = torch.get_num_threads() if self.device.type == "cpu" else 1
-        bytes_per_neuron = 4 * (3 * self.n_volumes + 8 * n_atoms) * side_by_side
-        return targets_per_batch(bytes_per_neuron, preferred, mem_mb)
-
-
-class Coder:
-    """The lasso of neurons on atoms as they are."""
-
-    def __init__(self, atoms: Doubles, penalty: float, device: torch.device):
-        """Copy the atoms, (n_atoms, n_volumes), to the device."""
-        self.penalty = penalty
-        self.atoms = torch.as_tensor(atoms, dtype=torch.float32, device=device)
-        self.gram = self.atoms @ self.atoms.T
-
-    def __call__(
-        self, block: torch.Tensor, start: torch.Tensor | None, tolerance: float, max_iterations: int
-    ) -> tuple[torch.Tensor, torch.Tensor, float]:
-        """Loadings A of responses X, begun from some or from zero; DᵀX; and ½|X|²."""
-        half_squares = 0.5 * float(torch.linalg.vector_norm(block, dim=1).double().square().sum())
-        if not np.isfinite(half_squares):
-            raise ValueError("X has NaN or infinite values; leave out such neurons before learning a dictionary.")
-        cross = self.atoms @ block
-        loadings = lasso_gram(self.gram, cross, self.penalty, start, tolerance=tolerance, max_iterations=max_iterations)
-        return loadings, cross, half_squares
 
 
 @dataclass
@@ -244,7 +193,7 @@ class Learner:
         X, loadings = self.neurons[slice(0, self.neurons.n_neurons)], self.loadings
 
         def along(directions: torch.Tensor, step: int = 1) -> torch.Tensor:
-            """Products of every so manieth residual with directions, (n_neurons / step, n_directions)."""
+            """Products of directions with all residuals, or with one in `step`, (n_neurons / step, n_directions)."""
             explained = loadings[:, step - 1 :: step].T @ (atoms.T @ directions)
             return explained.addmm_(X[:, step - 1 :: step].T, directions, beta=-1)
 
@@ -299,37 +248,6 @@ def learn(
             return atoms, 0
         expected = larger.mean_moments
     return atoms, Learner(Neurons(X, device), atoms, penalty, expected, mem_mb=mem_mb).run(max_iter, tolerance)[0]
-
-
-def code_all(
-    X: AnyArray, atoms: Doubles, penalty: float, device: torch.device, mem_mb: float | None
-) -> tuple[torch.Tensor, float, Doubles]:
-    """Loadings of all neurons on the atoms, (n_atoms, n_neurons).
-
-    With them, the mean over neurons of ½|x − Da|² + λ|a|₁, and each atom's sums of a, a² and a³, (3, n_atoms).
-    """
-    neurons, coder = Neurons(X, device), Coder(atoms, penalty, device)
-    result = torch.empty(len(atoms), neurons.n_neurons, device=device)
-    preferred = _FINAL_CPU_BATCH if device.type == "cpu" else -(-neurons.n_neurons // _FINAL_GPU_BATCHES)
-
-    batches = column_batches(neurons.n_neurons, neurons.batch_size(len(atoms), mem_mb, preferred))
-    # Made beforehand: small arrays kept from each batch would lie in the room that the next one's large ones need.
-    half_squares, sums = np.zeros(len(batches)), np.zeros((len(batches), 5, len(atoms)))
-
-    def code(number: int) -> None:
-        block = neurons[batches[number]]
-        loadings, cross, half_squares[number] = coder(block, None, _FINAL_TOLERANCE, _FINAL_ITERATIONS)
-        result[:, batches[number]] = loadings
-        fit = torch.addmm(cross, coder.gram, loadings, alpha=0.5, beta=-1).mul_(loadings)
-        squares = loadings.square()
-        for row, part in enumerate((fit, loadings.abs(), loadings, squares, squares * loadings)):
-            sums[number, row] = part.sum(dim=1, dtype=torch.float64).cpu().numpy()
-
-    for _ in map_batches(code, range(len(batches)), device):
-        pass  # each batch has put its own sums in place
-    fit, absolute, *powers = sums.sum(axis=0)
-    objective = half_squares.sum() + fit.sum() + penalty * absolute.sum()
-    return result, float(objective) / neurons.n_neurons, np.array(powers)
 
 
 def _gains(products: torch.Tensor, penalty: float) -> torch.Tensor:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import torch
 
 from bids_app.encoding.arrays import AnyArray, Floats, require_finite, require_matrix
-from bids_app.encoding.device import map_batches, resolve_device
+from bids_app.encoding.device import map_batches, resolve_device, run_batches
 from bids_app.encoding.folds import Fold, inner_folds
 from bids_app.encoding.recipe import PUBLISHED, Recipe
 from bids_app.encoding.ridge import DEFAULT_ALPHAS, penalties
@@ -183,8 +183,7 @@ def _fit(
             log_alpha[batch] += np.log(alpha.cpu().numpy()) / len(fits)
             take(_Part(one.fold, batch, predict(alpha, centred), rows_of(centred, whole.test), mean))
 
-    for _ in map_batches(fit, ridge_batches(len(Y), rank, Y.shape[1], where, mem_mb), where):
-        pass
+    run_batches(fit, ridge_batches(len(Y), rank, Y.shape[1], where, mem_mb), where)
     return np.exp(log_alpha).astype(np.float32)
 
 

@@ -8,7 +8,7 @@ import torch
 
 from bids_app.encoding.arrays import AnyArray, Doubles
 from bids_app.encoding.circular import Shifts, fold_batches, paired, unit_norm
-from bids_app.encoding.device import map_batches, resolve_device, to_device
+from bids_app.encoding.device import resolve_device, run_batches, to_device
 from bids_app.encoding.folds import Fold
 
 Pair = tuple[AnyArray, AnyArray]
@@ -90,8 +90,7 @@ def _standardised_scores(
         r, variance = torch.stack(sums).sum(dim=0)
         scores[batch] = torch.where(variance > 0, r / variance.sqrt(), 0).cpu().numpy()
 
-    for _ in map_batches(score, fold_batches(folds, Y.shape[1], device, mem_mb), device):
-        pass
+    run_batches(score, fold_batches(folds, Y.shape[1], device, mem_mb), device)
     return scores
 
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import torch
 
 from bids_app.encoding.arrays import AnyArray, Floats, require_finite, require_matrix
-from bids_app.encoding.device import map_batches, resolve_device
+from bids_app.encoding.device import resolve_device, run_batches
 from bids_app.encoding.folds import Fold
 from bids_app.encoding.ridge_selection import choose, penalty_errors
 from bids_app.encoding.ridge_solver import (
@@ -87,8 +87,7 @@ class RidgeCV:
             self.intercept_[batch] = mean - mean_back @ projections
 
         batches = ridge_batches(design.n_volumes, len(whole.eigenvalues), n_targets, device, self.mem_mb)
-        for _ in map_batches(fit, batches, device):
-            pass  # each batch has put its own targets in place
+        run_batches(fit, batches, device)
         return self
 
     @cached_property

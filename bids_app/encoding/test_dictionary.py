@@ -8,7 +8,8 @@ from sklearn.decomposition import sparse_encode
 
 from bids_app.encoding.device import resolve_device
 from bids_app.encoding.dictionary import DictionaryLearning, reconstruction_r2, time_courses
-from bids_app.encoding.dictionary_solver import Learner, Neurons
+from bids_app.encoding.dictionary_coding import Neurons
+from bids_app.encoding.dictionary_solver import Learner
 from bids_app.encoding.haemodynamics import zscore
 
 

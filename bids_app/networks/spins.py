@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bids_app.disk import new_array
-from bids_app.encoding.device import map_batches, resolve_device
+from bids_app.encoding.device import resolve_device, run_batches
 from bids_app.networks.overlap import dice_of_counts
-from bids_app.networks.sphere import NearestVertex, unit_sphere
 from bids_app.networks.surfaces import N_VERTICES
 
 _MIRROR = np.diag([-1.0, 1.0, 1.0])
@@ -102,6 +101,8 @@ def _checked(n_spins: int) -> int:
 
 def _draw(sources: NDArray[np.int16], seed: int) -> None:
     """Fill sources (2, n_spins, 10242), left and right hemisphere, with the vertices that random rotations bring."""
+    from bids_app.networks.sphere import NearestVertex, unit_sphere  # with numba, which takes a while to import
+
     sphere, nearest = unit_sphere(), NearestVertex(unit_sphere())
     left = random_rotations(sources.shape[1], seed)
     rotations = np.stack([left, _MIRROR @ left @ _MIRROR])
@@ -110,8 +111,7 @@ def _draw(sources: NDArray[np.int16], seed: int) -> None:
         for hemisphere, rotation in zip(sources, rotations[:, spin], strict=True):
             hemisphere[spin] = nearest(sphere @ rotation.T)
 
-    for _ in map_batches(rotate, range(sources.shape[1]), resolve_device("cpu")):
-        pass
+    run_batches(rotate, range(sources.shape[1]), resolve_device("cpu"))
 
 
 def spin_test(
