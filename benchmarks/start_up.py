@@ -108,6 +108,8 @@ def pybids(root: Path) -> None:
 def main() -> None:
     """A row for --dry-run, and one for a run whose stimulus level is done, until it opens the first BOLD file."""
     options = harness.arguments(__doc__).parse_args()
+    if not METADATA.is_file():
+        sys.exit(f"start_up reads the raw data of Narratives from {METADATA}, which is not there; put that file there.")
     with tempfile.TemporaryDirectory() as folder:
         root, out, model = (Path(folder, name) for name in ("ds002345", "out", "gpt2"))
         root.mkdir()
