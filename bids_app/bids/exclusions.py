@@ -20,7 +20,7 @@ def read_exclusions(path: Path) -> tuple[str, ...]:
     try:
         return tuple(_names(content))
     except RecursionError:
-        raise DatasetError(f"{path} could not be read as a list of scans to leave out: it is nested too deep.") from None
+        raise DatasetError(f"{path} is no list of scans to leave out: it is nested too deep.") from None
     except ValueError as error:
         raise DatasetError(f"{path} could not be read as a list of scans to leave out: {error}") from error
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from bids_app.bids.errors import DatasetError
 
-STARTS: tuple[str, ...] = ("onset", "start", "begin", "start_time", "starttime", "begin_time", "onset_time", "time_start")
-STARTS = (*STARTS, "word_onset", "word_start", "xmin", "tmin")
-ENDS: tuple[str, ...] = ("end", "offset", "stop", "end_time", "endtime", "stop_time", "offset_time", "time_end", "finish")
-ENDS = (*ENDS, "word_offset", "word_end", "xmax", "tmax")
+_STARTS = ("onset", "start", "begin", "start_time", "starttime", "begin_time", "onset_time", "time_start")
+STARTS = (*_STARTS, "word_onset", "word_start", "xmin", "tmin")
+_ENDS = ("end", "offset", "stop", "end_time", "endtime", "stop_time", "offset_time", "time_end", "finish")
+ENDS = (*_ENDS, "word_offset", "word_end", "xmax", "tmax")
 DURATIONS = ("duration", "dur", "word_duration")
 TEXTS = ("word", "words", "text", "token", "tokens", "label", "orthography")
 TIERS = ("tier", "type", "tier_name", "tiername", "level")
