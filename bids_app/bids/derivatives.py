@@ -15,6 +15,7 @@ from bids_app import __version__
 from bids_app.bids.atomic import atomic_path, write_text
 from bids_app.bids.entities import build_name, parse_name
 from bids_app.bids.errors import DatasetError
+from bids_app.bids.text import read_json
 
 SOFTWARE = ("torch", "transformers", "nilearn", "nibabel", "pybids", "numpy", "scipy")
 
@@ -150,9 +151,8 @@ def write_sidecar(
 
 
 def read_sidecar(path: Path) -> dict[str, object]:
-    """Content of the JSON file beside a data file; empty when there is none."""
+    """Content of the JSON file beside a data file; empty when there is none. Raises DatasetError when broken."""
     sidecar = sidecar_path(path)
     if not sidecar.is_file():
         return {}
-    content = json.loads(sidecar.read_text(encoding="utf-8"))
-    return content if isinstance(content, dict) else {}
+    return read_json(sidecar)

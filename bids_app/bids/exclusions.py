@@ -1,12 +1,12 @@
 """Scans that the authors of a data set, or its user, advise to leave out."""
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from bids_app.bids.entities import is_within, parse_name
 from bids_app.bids.errors import DatasetError
 from bids_app.bids.runs import run_entities
+from bids_app.bids.text import read_json_content
 
 OWN_LIST = Path("code") / "scan_exclude.json"
 
@@ -16,22 +16,25 @@ def read_exclusions(path: Path) -> tuple[str, ...]:
 
     Lists and objects may be nested in any way. Raises DatasetError when the file is no JSON or holds anything else.
     """
+    content = read_json_content(path)
     try:
-        return tuple(_names(json.loads(path.read_text(encoding="utf-8-sig"))))
-    except (OSError, ValueError) as error:
+        return tuple(_names(content))
+    except RecursionError:
+        raise DatasetError(f"{path} is no list of scans to leave out: it is nested too deep.") from None
+    except ValueError as error:
         raise DatasetError(f"{path} could not be read as a list of scans to leave out: {error}") from error
 
 
 def _names(content: object) -> Iterator[str]:
     if isinstance(content, str):
         if "sub" not in parse_name(content).entities:
-            raise ValueError(f"{content!r} is no name of a scan, such as sub-001_task-pieman_run-1")
+            raise ValueError(f"{content[:80]!r} is no name of a scan, such as sub-001_task-pieman_run-1")
         yield content
     elif isinstance(content, list | dict):
         for item in content.values() if isinstance(content, dict) else content:
             yield from _names(item)
     else:
-        raise ValueError(f"{content!r} is no name of a scan")
+        raise ValueError(f"{str(content)[:80]} is no name of a scan")
 
 
 def is_excluded(entities: Mapping[str, str], names: Iterable[str]) -> bool:
