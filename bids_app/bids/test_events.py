@@ -27,7 +27,7 @@ def test_the_audio_starts_with_its_first_event_and_one_file_may_have_two_stories
 
 def test_several_files_in_one_run_and_events_without_a_file(tmp_path: Path) -> None:
     rows = "90\t60\tstory\tb.wav\n0\t60\tmovie\tn/a\n60\t30\tstory\tstimuli/a.v2.wav\n150\t10\tmusic\tc.wav\n"
-    assert [(stimulus.stem, stimulus.audio_onset) for stimulus in _events(tmp_path, rows)] == [("a", 60), ("b", 90)]
+    assert [(stimulus.stem, stimulus.audio_onset) for stimulus in _events(tmp_path, rows)] == [("a.v2", 60), ("b", 90)]
 
 
 def test_a_file_is_not_taken_for_another_with_the_same_beginning(tmp_path: Path) -> None:

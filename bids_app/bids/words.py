@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bids_app.bids.errors import DatasetError
+from bids_app.bids.stimulus_names import stem_of
 from bids_app.bids.text import read_text
 from bids_app.bids.textgrid import is_silence, word_intervals
 
@@ -169,7 +170,7 @@ def find_words(bids_dir: Path, stim_file: str, annotations: Path | None = None) 
 
     Raises FileNotFoundError that lists every place looked at.
     """
-    stem = Path(stim_file).name.partition(".")[0]
+    stem = stem_of(stim_file)
     other = stem.removesuffix("_audio") if stem.endswith("_audio") else f"{stem}_audio"
     folders = [] if annotations is None else [annotations / "stimuli", annotations]
     places = [
