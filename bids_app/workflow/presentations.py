@@ -19,9 +19,8 @@ from bids_app.bids.dataset import Run
 from bids_app.bids.errors import DatasetError
 from bids_app.bids.events import TOUCHING, Interval, Stimulus, read_events
 from bids_app.bids.words import Words
+from bids_app.workflow.notices import notice
 from bids_app.workflow.stories import Listening, Story, listen, volumes_of
-
-log = logging.getLogger("neurons2networks")
 
 STRAYS = 5  # words between two events that may be stray ones
 MANY = 10.0  # times the length of the scan: no onset or duration in seconds is so long
@@ -93,7 +92,7 @@ def heard_in(run: Run, stories: Mapping[str, Story], repetition_time: float, n_v
         )
     for stimulus in stimuli:
         for line in _doubts(stimulus, words[stimulus.stem], scan, stimulus in kept):
-            log.warning("%s: %s", run.label, line)
+            notice(logging.WARNING, f"{run.label}: {line}")
     return listen(kept, repetition_time, n_volumes)
 
 
@@ -117,7 +116,6 @@ def _doubts(stimulus: Stimulus, words: Words, scan: float, is_kept: bool) -> Ite
     if not is_kept:
         yield f"{stimulus.stim_file} was played outside the scan ({stimulus.story[0][0]:g} s); it is left out"
         return
-    end = max(end for _, end in stimulus.story)
     heard = sum(_n_words(words, event, stimulus.audio_onset) for event in stimulus.story)
     late = sum(_n_words(words, (max(start, scan), end), stimulus.audio_onset) for start, end in stimulus.story)
     if late > CUT_OFF * heard:

@@ -16,6 +16,7 @@ from bids_app.bids.onsets import ADVICE
 from bids_app.bids.runs import RunSelection
 from bids_app.bids.words import find_words, read_words
 from bids_app.settings import Settings
+from bids_app.workflow.notices import notice
 from bids_app.workflow.stories import Story
 from bids_app.workflow.story_union import unite
 
@@ -34,9 +35,10 @@ class Sources:
         """Who heard which stimulus in the selected tasks; events that cannot be read are named and left out."""
         heard = self.dataset.tasks_stimuli(self.settings.task_id or None)
         for reason in list(heard.unreadable.values())[:3]:
-            log.warning("left out of what is known of the stories: %s", reason)
+            notice(logging.WARNING, f"left out of what is known of the stories: {reason}")
         if len(heard.unreadable) > 3:
-            log.warning("%d more tables of events cannot be read and are left out", len(heard.unreadable) - 3)
+            more = len(heard.unreadable) - 3
+            notice(logging.WARNING, f"{more} more tables of events cannot be read and are left out")
         _warn_of_case(heard.uses)
         return heard
 
@@ -60,9 +62,9 @@ class Sources:
             except DatasetError as error:
                 broken[stem] = str(error)
         if missing:
-            log.info("without word timings, left out: %s", ", ".join(missing))
+            notice(logging.INFO, f"without word timings, left out: {', '.join(missing)}")
         for stem, reason in broken.items():
-            log.warning("the story %s cannot be used: %s", stem, reason)
+            notice(logging.WARNING, f"the story {stem} cannot be used: {reason}")
         return found, missing, broken
 
     @property
@@ -179,4 +181,5 @@ def _warn_of_case(stems: Iterable[str]) -> None:
         spellings.setdefault(stem.casefold(), []).append(stem)
     for same in spellings.values():
         if len(same) > 1:
-            log.warning("%s differ in upper and lower case only: they count as different stimuli", ", ".join(same))
+            names = ", ".join(same)
+            notice(logging.WARNING, f"{names} differ in upper and lower case only: they count as different stimuli")

@@ -14,10 +14,9 @@ from bids_app.bids.dataset import StimulusUse
 from bids_app.bids.errors import DatasetError
 from bids_app.bids.events import TOUCHING, Interval, Stimulus
 from bids_app.bids.words import Words
+from bids_app.workflow.notices import notice
 from bids_app.workflow.presentations import presentations
 from bids_app.workflow.stories import Listening, Story, listen
-
-log = logging.getLogger("neurons2networks")
 
 BEYOND = 60.0  # s that a story event may outlast the last word of its file
 MORE = 0.05  # share of further words for which the grid is extended beyond what most runs heard
@@ -123,19 +122,18 @@ def _report(stem: str, heard: Sequence[_Heard], most: _Heard, intervals: tuple[I
     others = [one for one in heard if one.rounded != most.rounded]
     if others:
         named = "; ".join(f"{one.use.label} {_times(one.intervals)}" for one in others[:5])
-        log.info(
-            "%s: %d of %d playings are of %s of the audio, others differ (%s%s); time grid of the dictionary: %s",
-            stem,
-            len(heard) - len(others),
-            len(heard),
-            _times(most.intervals),
-            named,
-            "; …" if len(others) > 5 else "",
-            _times(intervals),
+        notice(
+            logging.INFO,
+            f"{stem}: {len(heard) - len(others)} of {len(heard)} playings are of {_times(most.intervals)} of the "
+            f"audio, others differ ({named}{'; …' if len(others) > 5 else ''}); time grid of the dictionary: "
+            f"{_times(intervals)}",
         )
-    twice = [use for use in {id(one.use): one.use for one in heard}.values() if sum(o.use is use for o in heard) > 1]
+    times: dict[str, int] = {}
+    for one in heard:
+        times[one.use.label] = times.get(one.use.label, 0) + 1
+    twice = [label for label, number in times.items() if number > 1]
     if twice:
-        log.info("%s: played more than once in %d run(s), such as %s", stem, len(twice), twice[0].label)
+        notice(logging.INFO, f"{stem}: played more than once in {len(twice)} run(s), such as {twice[0]}")
 
 
 def _doubt_units(words: Words, most: _Heard, intervals: Sequence[Interval], repetition_time: float) -> None:
@@ -143,15 +141,11 @@ def _doubt_units(words: Words, most: _Heard, intervals: Sequence[Interval], repe
     onset = most.stimulus.audio_onset
     end, spoken = intervals[-1][1] + onset, float(np.nanmax(words.onset + words.duration)) + onset
     if abs(end * repetition_time / spoken - 1) < 0.05 and abs(repetition_time - 1) > 0.1:
-        log.warning(
-            "%s: the story of %s ends at %g s and the words of the audio at %g s, which is %g volumes of %g s: if the "
-            "table counts volumes, write seconds",
-            most.use.events,
-            most.stimulus.stim_file,
-            end,
-            spoken,
-            spoken / repetition_time,
-            repetition_time,
+        notice(
+            logging.WARNING,
+            f"{most.use.events}: the story of {most.stimulus.stim_file} ends at {end:g} s and the words of the "
+            f"audio at {spoken:g} s, which is volume {spoken / repetition_time:.0f}: if the table counts "
+            "volumes, write seconds",
         )
 
 
