@@ -94,7 +94,7 @@ class StoryMeans:
                 **{name: numbers_of(settings, "brainscore")[name] for name in NAMES},
             }
         )
-        path = settings.work / "story-means" / f"{'-'.join(_stems(listening))}-{key}.npz"
+        path = settings.work / "story-means" / f"{key}.npz"
         return computed_once(path, lambda draft: self._add_up(draft, run, listening))
 
     def _add_up(self, draft: Path, like: Run, listening: Listening) -> None:

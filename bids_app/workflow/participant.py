@@ -137,7 +137,8 @@ class _UnitWork:
 
     def _stems_of_dictionary(self) -> tuple[str, ...]:
         """Stories of the dictionary for this unit."""
-        heard = {s.stem for run in self.unit.runs for s in read_events(run.events) if s.stem in self.sources.stories}
+        played = {s.stem for run in self.unit.runs for s in read_events(run.events, run.entities)}
+        heard = played & set(self.sources.stories)
         for stems in scopes(self.settings, self.sources.stories):
             if heard <= set(stems):
                 return stems

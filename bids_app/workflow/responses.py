@@ -13,13 +13,13 @@ from bids_app.bids.alignment import align
 from bids_app.bids.confounds import Strategy, read_confounds
 from bids_app.bids.dataset import Run
 from bids_app.bids.errors import DatasetError
-from bids_app.bids.events import read_events
 from bids_app.bids.geometry import Geometry, VolumeGeometry
 from bids_app.bids.recording import Recording, read_recording
 from bids_app.encoding.cleaning import clean
 from bids_app.encoding.haemodynamics import zscore
 from bids_app.settings import Settings
-from bids_app.workflow.stories import Listening, Story, listen
+from bids_app.workflow.presentations import heard_in
+from bids_app.workflow.stories import Listening, Story
 from bids_app.workflow.units import Unit
 
 log = logging.getLogger("neurons2networks")
@@ -76,13 +76,7 @@ class CleanRun:
 def read_run(run: Run, stories: dict[str, Story], settings: Settings) -> CleanRun:
     """Read one run, cut it to its story, and regress out confounds and slow drifts."""
     recording = read_recording(run)
-    stimuli = [s for s in read_events(run.events) if s.stem in stories]
-    listening = listen(stimuli, recording.repetition_time, recording.n_volumes)
-    if len(listening.volumes) == 0:
-        raise DatasetError(
-            f"{run.files[0].name}: none of its {recording.n_volumes} volumes lies inside a story event of "
-            f"{run.events.name}; check onsets (seconds) and repetition time ({recording.repetition_time:g} s)"
-        )
+    listening = heard_in(run, stories, recording.repetition_time, recording.n_volumes)
     kept = listening.volumes
     data = _smoothed(recording.data[kept], recording.geometry, settings.smoothing_fwhm, run.files[0])
     nuisance = _nuisance(recording, run, settings)
