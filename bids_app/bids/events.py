@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bids_app.bids.errors import DatasetError
-from bids_app.bids.textgrid import read_text
+from bids_app.bids.text import read_text
 
 MISSING = {"", "n/a"}
 

@@ -1,6 +1,5 @@
 """What the files of a data set inherit from files above them: metadata in JSON, events, repetition time."""
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -9,6 +8,7 @@ from nibabel.filebasedimages import ImageFileError
 
 from bids_app.bids.entities import is_within, parse_name
 from bids_app.bids.errors import DatasetError
+from bids_app.bids.text import read_json
 
 # Entities of raw files that preprocessing folds into one image.
 _FOLDED = {"echo", "part"}
@@ -37,17 +37,6 @@ def applicable(root: Path, entities: Mapping[str, str], suffix: str, extension: 
         ]
         found += [path for _, path in sorted(matches, key=lambda match: -match[0])]
     return found
-
-
-def read_json(path: Path) -> dict[str, object]:
-    """Read a JSON object. Raises DatasetError when it is something else or broken."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError) as error:
-        raise DatasetError(f"{path} could not be read as JSON: {error}") from error
-    if not isinstance(content, dict):
-        raise DatasetError(f"{path} holds no JSON object but a {type(content).__name__}.")
-    return content
 
 
 def repetition_time(

@@ -7,7 +7,7 @@ from itertools import chain
 from pathlib import Path
 
 from bids_app.bids.entities import parse_name
-from bids_app.bids.textgrid import read_text
+from bids_app.bids.text import read_text
 
 _NAMES = ("name", "label")
 _NETWORKS = ("network", "network_label")

@@ -16,7 +16,7 @@ from bids_app.bids.errors import DatasetError
 from bids_app.bids.geometry import FloatArray, Geometry, ParcelGeometry, SurfaceGeometry, VolumeGeometry
 from bids_app.bids.parcels import parcel_networks
 from bids_app.bids.runs import Run
-from bids_app.bids.textgrid import read_text
+from bids_app.bids.text import read_text
 
 # What a file that is cut off or no image at all makes nibabel, zlib and expat raise.
 _BROKEN = (EOFError, OSError, ImageFileError, ValueError, IndexError, KeyError, zlib.error, ExpatError)

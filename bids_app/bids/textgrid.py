@@ -3,9 +3,11 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from bids_app.bids.errors import DatasetError
+from bids_app.bids.text import read_text
+
+__all__ = ["Tier", "is_silence", "parse_textgrid", "read_text", "word_intervals"]  # read_text: for older imports
 
 # Praat reads a text file as a stream of free-standing strings, numbers and flags; everything else is a comment.
 _VALUE = re.compile(
@@ -25,17 +27,6 @@ class Tier:
 
     name: str
     intervals: tuple[Interval, ...]
-
-
-def read_text(path: Path) -> str:
-    """Text of a file in utf-8 or utf-16 (with a byte-order mark), else in Windows' western code page."""
-    content = path.read_bytes()
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return content.decode("utf-16")
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return content.decode("cp1252", errors="replace")
 
 
 def is_silence(text: str) -> bool:

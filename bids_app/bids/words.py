@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from bids_app.bids.errors import DatasetError
-from bids_app.bids.textgrid import is_silence, read_text, word_intervals
+from bids_app.bids.text import read_text
+from bids_app.bids.textgrid import is_silence, word_intervals
 
 FloatArray = npt.NDArray[np.float64]
 Row = tuple[str, float, float]  # text, start, end in seconds

@@ -1,0 +1,44 @@
+"""Text, tables and JSON of a data set; what cannot be read is a DatasetError."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from bids_app import text_files
+from bids_app.bids.errors import DatasetError
+from bids_app.text_files import LIMIT
+
+__all__ = ["LIMIT", "read_json", "read_json_content", "read_rows", "read_text"]
+
+
+@contextmanager
+def as_dataset_error() -> Iterator[None]:
+    """Raise what `text_files` says about a file as this package's own error."""
+    try:
+        yield
+    except text_files.FileError as error:
+        raise DatasetError(str(error)) from error
+
+
+def read_text(path: Path, limit: int = LIMIT) -> str:
+    """Text of a file of at most `limit` bytes in UTF-8, UTF-16 or Windows' western code page; raises DatasetError."""
+    with as_dataset_error():
+        return text_files.read_text(path, limit)
+
+
+def read_rows(path: Path, delimiter: str = "\t", limit: int = LIMIT) -> list[list[str]]:
+    """Rows of cells of a table (an empty line is an empty row); raises DatasetError."""
+    with as_dataset_error():
+        return text_files.read_rows(path, delimiter, limit)
+
+
+def read_json(path: Path, limit: int = LIMIT) -> dict[str, object]:
+    """Read a JSON object; raises DatasetError when the file is broken or holds something else."""
+    with as_dataset_error():
+        return text_files.read_json(path, limit)
+
+
+def read_json_content(path: Path, limit: int = LIMIT) -> object:
+    """Read any JSON; raises DatasetError when the file is broken."""
+    with as_dataset_error():
+        return text_files.read_json_content(path, limit)
