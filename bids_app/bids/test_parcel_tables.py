@@ -7,6 +7,7 @@ import pytest
 
 from bids_app.bids.errors import DatasetError
 from bids_app.bids.parcel_tables import read_parcel_table
+from bids_app.bids.parcels import parcel_networks
 
 X = np.random.default_rng(0).standard_normal((12, 3)).round(4) + 100
 ROWS = ["\t".join(map(str, row)) for row in X.tolist()]
@@ -97,3 +98,14 @@ def test_regions_without_a_signal_are_named(tmp_path: Path, caplog: pytest.LogCa
 def test_comments_and_quotation_marks(tmp_path: Path) -> None:
     path = _write(tmp_path, "# by a tool\n\n'A'\t\"B\"\t C ", ROWS)
     assert read_parcel_table(path)[1] == ("A", "B", "C")
+
+
+def test_networks_that_fit_the_regions_in_part_or_not_at_all(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    table = tmp_path / "atlases" / "atlas-T_dseg.tsv"
+    table.parent.mkdir()
+    table.write_text("index\tlabel\tnetwork\n1\tA\tVis\n2\tB\tn/a\n")
+    assert parcel_networks(tmp_path, "T", ("A", "B", "C")) == ("Vis", "", "")
+    assert "1 of 3 regions are not in it: C" in caplog.text
+    assert parcel_networks(tmp_path, "T", ("x", "y")) is None
+    assert "names no region of the series (x, y; the table has A, B)" in caplog.text
+    assert parcel_networks(tmp_path, "Other", ("A",)) is None
