@@ -204,9 +204,9 @@ class Settings:
     confounds: tuple[str, ...] = _option(
         ("auto",),
         "mapping",
-        "Confounds to regress out: none; those of the Narratives data paper (narratives); a strategy of nilearn (simple, "
-        "scrubbing, compcor, ica_aroma); names or quoted patterns of columns ('trans_*' 'rot_*' 'cosine*'); or auto "
-        "(narratives where the data are not cleaned and have a table of confounds).",
+        "Confounds to regress out: none; those of the Narratives data paper (narratives); a strategy of nilearn "
+        "(simple, scrubbing, compcor, ica_aroma); names or quoted patterns of columns ('trans_*' 'rot_*' 'cosine*'); "
+        "or auto (narratives where the data are not cleaned and have a table of confounds).",
         metavar="NAME",
     )
     high_pass: float = _option(

@@ -1,12 +1,12 @@
 """Scans that the authors of a data set, or its user, advise to leave out."""
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from bids_app.bids.entities import is_within, parse_name
 from bids_app.bids.errors import DatasetError
-from bids_app.bids.runs import run_entities
+from bids_app.bids.runs import RUN_ENTITIES, VERSION_ENTITIES
+from bids_app.bids.text import read_json_content
 
 OWN_LIST = Path("code") / "scan_exclude.json"
 
@@ -17,8 +17,8 @@ def read_exclusions(path: Path) -> tuple[str, ...]:
     Lists and objects may be nested in any way. Raises DatasetError when the file is no JSON or holds anything else.
     """
     try:
-        return tuple(_names(json.loads(path.read_text(encoding="utf-8-sig"))))
-    except (OSError, ValueError) as error:
+        return tuple(_names(read_json_content(path)))
+    except (ValueError, RecursionError) as error:
         raise DatasetError(f"{path} could not be read as a list of scans to leave out: {error}") from error
 
 
@@ -40,4 +40,6 @@ def is_excluded(entities: Mapping[str, str], names: Iterable[str]) -> bool:
     >>> is_excluded({"sub": "001", "task": "piemanpni"}, ["sub-001_task-pieman"])
     False
     """
-    return any(is_within(run_entities(parse_name(name).entities), entities) for name in names)
+    wanted = (*RUN_ENTITIES, *VERSION_ENTITIES)
+    scans = ({key: value for key, value in parse_name(name).entities.items() if key in wanted} for name in names)
+    return any(is_within(scan, entities) for scan in scans)

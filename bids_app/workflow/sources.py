@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import logging
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -15,6 +13,7 @@ import numpy as np
 from bids_app.bids.dataset import Dataset, StimulusUse, open_dataset, require_content
 from bids_app.bids.description import read_description
 from bids_app.bids.errors import DatasetError
+from bids_app.bids.filters import Filters, read_filters
 from bids_app.bids.runs import RunSelection
 from bids_app.bids.words import find_words, read_words
 from bids_app.settings import Settings
@@ -78,16 +77,10 @@ class Sources:
         raise DatasetError(f"no participant has preprocessed data of task {use.task} that tell its repetition time")
 
     @cached_property
-    def filters(self) -> Mapping[str, Mapping[str, Any]] | None:
+    def filters(self) -> Filters | None:
         """Entities that the BOLD files must have."""
         path = self.settings.bids_filter_file
-        if path is None:
-            return None
-        try:
-            content = json.loads(path.read_text())
-        except (OSError, ValueError) as error:
-            raise DatasetError(f'{path}: must be JSON such as {{"bold": {{"desc": "clean"}}}} ({error})') from None
-        return dict(content)
+        return None if path is None else read_filters(path)
 
     def runs(self, participant: str) -> RunSelection:
         """The runs of one participant that the settings select and whose stories have word timings."""
