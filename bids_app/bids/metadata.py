@@ -62,15 +62,13 @@ def repetition_time(
     sidecars = [path for path in own if path.is_file() or path.is_symlink()]
     sidecars += applicable(derivative, entities, suffix, ".json") if suffix else []
     images = [*files, *applicable(raw, entities, "bold", ".nii.gz")]
-    found = [
-        one
-        for one in (
-            _first(_from_json, sidecars),
-            _first(_from_json, applicable(raw, entities, "bold", ".json")),
-            _first(_from_header, images),
-        )
-        if one is not None
-    ]
+    stated = (_first(_from_json, paths) for paths in (sidecars, applicable(raw, entities, "bold", ".json")))
+    found = [one for one in stated if one is not None]
+    header = _first(_from_header, images)
+    if header is not None and not found:
+        return _seconds(header[0], f"The repetition time in the header of {header[1]}")
+    if header is not None and not _is_uninformative(header[0], found[0][0]):
+        found.append(header)
     if not found:
         raise DatasetError(
             f"No repetition time for {files[0].name}: neither a JSON file beside it nor one of the raw data set "
@@ -83,6 +81,11 @@ def repetition_time(
                 f"The repetition time is {seconds:g} s in {source} and {other:g} s in {where}: correct the wrong one."
             )
     return seconds
+
+
+def _is_uninformative(header: float, stated: float) -> bool:
+    """Whether a header holds what tools write that do not know the time, 1, or milliseconds that it calls seconds."""
+    return header == 1.0 or abs(header / 1000 - stated) <= _TOLERANCE * stated
 
 
 def raw_repetition_time(raw: Path, entities: Mapping[str, str]) -> float | None:
@@ -115,8 +118,8 @@ def _from_volume_timing(times: object, path: Path) -> float:
     steps = [later - earlier for earlier, later in pairwise(times)]
     if max(steps) - min(steps) > _TOLERANCE * abs(steps[0]):
         raise DatasetError(
-            f"VolumeTiming in {path} has steps from {min(steps):g} to {max(steps):g} s: only volumes at equal distances "
-            "can be analysed."
+            f"VolumeTiming in {path} has steps from {min(steps):g} to {max(steps):g} s: only volumes at equal "
+            "distances can be analysed."
         )
     return _seconds(steps[0], f"The step of VolumeTiming in {path}")
 
@@ -142,4 +145,5 @@ def _from_header(path: Path) -> float | None:
     except (OSError, EOFError, ImageFileError, ValueError, KeyError, AttributeError):
         return None
     seconds = float(zooms[3]) * _SECONDS.get(unit, 1.0) if len(zooms) > 3 else 0.0
-    return _seconds(seconds, f"The repetition time in the header of {path}") if seconds else None
+    # What nibabel makes of an array has 1 of an unknown unit; NaN and numbers below 0 are refused where they count.
+    return None if seconds == 0 or (seconds == 1 and unit == "unknown") else seconds
