@@ -26,7 +26,7 @@ from bids_app.bids.runs import (
     run_label,
     segmentation,
 )
-from bids_app.bids.sources import choose_derivatives, participant_labels
+from bids_app.bids.sources import choose_derivatives, has_content, participant_labels
 from bids_app.bids.stimuli import StimulusUse, find_stimuli
 
 __all__ = ["Dataset", "DatasetError", "Run", "RunSelection", "StimulusUse", "open_dataset"]
@@ -55,6 +55,14 @@ class Dataset:
         """Labels of those who have a folder in one of the derivatives, sorted; nothing is indexed for it."""
         labels = {label for folder in self.derivatives.values() for label in participant_labels(folder)}
         return sorted(labels)
+
+    def without_bold(self, participants: Sequence[str]) -> list[str]:
+        """Those of the participants who have no BOLD here: none at all, or only links without their content."""
+        return [
+            label
+            for label in participants
+            if not any(has_content(folder, label) for folder in self.derivatives.values())
+        ]
 
     def spaces(self, participant: str, filters: Filters | None = None) -> list[str]:
         """Spaces (segmentations for parcels) in which a participant's BOLD is there."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -111,7 +112,21 @@ class Sources:
         kept = [label for label in chosen if label not in self.settings.exclude_participant_label]
         if not kept:
             raise DatasetError("no participant is left: check --participant-label and --exclude-participant-label")
-        return kept
+        missing = self.dataset.without_bold(kept)
+        if missing and (self.settings.participant_label or len(missing) == len(kept)):
+            raise DatasetError(f"{self._absence(missing)}, or leave them out with --exclude-participant-label")
+        if missing:
+            log.warning("%s; the others are analysed", self._absence(missing))
+        return [label for label in kept if label not in missing]
+
+    def _absence(self, labels: Sequence[str]) -> str:
+        shown = f"{', '.join(labels[:10])}{f', … ({len(labels)} in all)' if len(labels) > 10 else ''}"
+        folders = ", ".join(str(folder) for folder in self.dataset.derivatives.values())
+        who = "participant has" if len(labels) == 1 else "participants have"
+        return (
+            f"{len(labels)} {who} no BOLD in {folders}, or only links to content that is not here: {shown}; get it "
+            "(datalad get)"
+        )
 
 
 def open_sources(settings: Settings) -> Sources:
