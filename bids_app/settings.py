@@ -201,15 +201,19 @@ class Settings:
     )
     folds: int = _option(5, "mapping", "Contiguous folds of the cross-validation.", metavar="N")
     purge: int = _option(0, "mapping", "Volumes dropped from training at each side of a fold's border.", metavar="N")
-    confounds: str = _option(
-        "auto",
+    confounds: tuple[str, ...] = _option(
+        ("auto",),
         "mapping",
-        "Confounds to regress out: none, those of the Narratives data paper, or auto (narratives where the data are "
-        "not cleaned and have a table of confounds).",
-        choices=("auto", "none", "narratives"),
+        "Confounds to regress out: none; those of the Narratives data paper (narratives); a strategy of nilearn "
+        "(simple, scrubbing, compcor, ica_aroma); names or quoted patterns of columns ('trans_*' 'rot_*' 'cosine*'); "
+        "or auto (narratives where the data are not cleaned and have a table of confounds).",
+        metavar="NAME",
     )
     high_pass: float = _option(
-        0.008, "mapping", "High-pass in Hz for data that were not cleaned; 0 for none.", metavar="HZ"
+        0.008,
+        "mapping",
+        "High-pass in Hz for data that were not cleaned; 0 for none beyond the cosines among the confounds.",
+        metavar="HZ",
     )
     smoothing_fwhm: float = _option(0.0, "mapping", "Smoothing of volumes in mm; 0 for none.", metavar="MM")
     pool_tasks: bool = _option(False, "mapping", "Fit all tasks of a participant together.")

@@ -5,7 +5,9 @@ All that is wrong is said at once, one sentence for each value.
 
 from __future__ import annotations
 
+import difflib
 import json
+import math
 import re
 import tomllib
 from collections.abc import Mapping
@@ -15,6 +17,7 @@ from typing import Any
 
 from bids_app.settings import LEVELS, OPTIONS, Settings, SettingsError, element_type, is_list
 
+CONFOUND_STRATEGIES = ("auto", "none", "narratives", "simple", "scrubbing", "compcor", "ica_aroma")
 CLUSTERS = ("slurm", "pbs", "sge", "lsf")
 _LABELS = {
     "participant_label": "sub-",
@@ -33,6 +36,8 @@ def _convert(name: str, value: Any, folder: Path) -> Any:
         if isinstance(value, dict):  # a table of a settings file: what the command line has as KEY=VALUE
             value = [f"{key}={json.dumps(one)}" for key, one in value.items()]
         values = value if isinstance(value, list | tuple) else [value]
+        if name == "confounds":  # 'trans_* rot_*' in one string: the shell must not expand the patterns
+            values = [part for one in values for part in str(one).replace(",", " ").split()]
         return tuple(_convert_one(name, v, folder) for v in values)
     return _convert_one(name, value, folder)
 
@@ -122,6 +127,7 @@ def find_problems(settings: Settings) -> list[str]:
     if not 0 < settings.penalty < 1:
         problems.append(f"penalty = {settings.penalty}: must lie between 0 and 1 (at 1 every loading is zero)")
     problems += _problems_of_texts(settings)
+    problems += _problems_of_confounds(settings)
     problems += _problems_of_dask(settings)
     if settings.resources is not None and not settings.resources.is_dir():
         problems.append(
@@ -177,6 +183,25 @@ def _problems_of_dask(settings: Settings) -> list[str]:
     kinds = [pair.partition("=")[2].strip("\"'") for pair in settings.dask_cluster if pair.startswith("kind=")]
     if settings.dask_cluster and (len(kinds) != 1 or kinds[0] not in CLUSTERS):
         problems.append(f"dask_cluster: kind = {' '.join(kinds) or 'nothing'} is not one of {', '.join(CLUSTERS)}")
+    return problems
+
+
+def _problems_of_confounds(settings: Settings) -> list[str]:
+    """Problems of what is regressed out; whether a column is there shows with the table."""
+    given, problems = settings.confounds, []
+    if not given:
+        problems.append(f"confounds = []: must be one of {', '.join(CONFOUND_STRATEGIES)}, or names of columns")
+    strategies = [name for name in given if name in CONFOUND_STRATEGIES]
+    if strategies and len(given) > 1:
+        problems.append(f"confounds = {' '.join(given)}: {strategies[0]} must stand alone, or be left out")
+    for name in given:
+        close = difflib.get_close_matches(name.lower(), CONFOUND_STRATEGIES, n=1, cutoff=0.75)
+        if not re.fullmatch(r"[\w*?\[\]-]+", name):
+            problems.append(f"confounds = {name!r}: is no name or pattern of a column, such as trans_x or 'trans_*'")
+        elif close and name not in CONFOUND_STRATEGIES and not set(name) & set("*?["):
+            problems.append(f"confounds = {name!r}: did you mean {close[0]}?")
+    if not math.isfinite(settings.high_pass):
+        problems.append(f"high_pass = {settings.high_pass}: must be a frequency in Hz, such as 0.008, or 0")
     return problems
 
 

@@ -1,76 +1,155 @@
-"""Confounds of a run, from fMRIPrep's table."""
+"""Confounds of a run, from fMRIPrep's table, checked against the volumes of the run."""
 
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
-from bids_app.bids.derivatives import read_sidecar
+from bids_app.bids.confound_columns import NILEARN, NoColumnError, choose_columns, newer_name
+from bids_app.bids.derivatives import sidecar_path
 from bids_app.bids.errors import DatasetError
+from bids_app.bids.tables import NumberTable, doubled, listed, read_number_table
+from bids_app.bids.text import read_json
 
-Strategy = Literal["none", "narratives"]
+log = logging.getLogger("neurons2networks")
 FloatArray = npt.NDArray[np.float32]
+Doubles = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
 
-MOTION = ("trans_x", "trans_y", "trans_z", "rot_x", "rot_y", "rot_z")
-N_PER_TISSUE = 5
+# Derivatives and displacements have no value in the first volume, components none in those before the steady state.
+_MISSING_AT_START = 10
+# nilearn's `scrubbing`: mm, standard deviations, volumes.
+_DISPLACEMENT, _DVARS, _SHORTEST_SEGMENT = 0.5, 1.5, 5
 
 
-def read_confounds(path: Path | None, strategy: Strategy) -> FloatArray | None:
-    """Confounds of a run (n_volumes, n_confounds), or None with the strategy `none`.
+@dataclass(frozen=True)
+class Confounds:
+    """What is regressed out of a run.
+
+    Attributes
+    ----------
+    values : (n_volumes, n_confounds) float32
+    names : (n_confounds,)
+    is_censored : (n_volumes,) volumes that the strategy leaves out
+    """
+
+    values: FloatArray
+    names: tuple[str, ...]
+    is_censored: Mask
+
+    @property
+    def cosines(self) -> FloatArray:
+        """The slow cosines among them (n_volumes, n_cosines)."""
+        return self.values[:, [name.startswith("cosine") for name in self.names]]
+
+
+def read_confounds(path: Path | None, strategy: str, bold: Path | None = None, n_volumes: int = 0) -> Confounds | None:
+    """Confounds of a run, or None with the strategy `none`.
 
     `narratives` is the model of the Narratives data paper (Nastase et al. 2021): 6 parameters of head motion, all
     cosines, 5 + 5 components of aCompCor (cerebrospinal fluid, white matter) and a quadratic trend (its linear and
-    quadratic column; the constant is left to the fit). The table is fMRIPrep's `desc-confounds_regressors` or
-    `desc-confounds_timeseries`. Raises DatasetError when the table or a column that is needed is missing.
+    quadratic column; the constant is left to the fit). `simple`, `scrubbing`, `compcor` and `ica_aroma` are those of
+    nilearn's `load_confounds_strategy`. Anything else is a list of names and patterns of columns.
+
+    The table is fMRIPrep's: `desc-confounds_timeseries`, `desc-confounds_regressors` or `bold_confounds`. Raises
+    DatasetError when it or a column that is needed is missing, when it has not a row for each of the `n_volumes` of
+    the file `bold`, and when a value is missing (beyond the first volumes), infinite or no number.
     """
     if strategy == "none":
         return None
-    if strategy != "narratives":
-        raise DatasetError(f"Unknown strategy for confounds {strategy!r}; there are 'none' and 'narratives'.")
     if path is None:
         raise DatasetError(
-            "There is no table of confounds (desc-confounds_timeseries.tsv) for this run, which --confounds narratives "
-            "needs: give the derivative that has it with -d, or --confounds none."
+            "There is no table of confounds (desc-confounds_timeseries.tsv) for this run, which --confounds "
+            f"{strategy} needs: give the derivative that has it with -d, or --confounds none."
         )
-    table = _read_table(path)
-    cosines = [name for name in table.columns if name.startswith("cosine")]
-    chosen = table[[*MOTION, *cosines, *_components(path, table)]]
-    values = chosen.fillna(chosen.mean()).fillna(0.0).to_numpy(dtype=np.float64)
-    time = np.linspace(-1.0, 1.0, len(values))
-    trend = np.column_stack([time, time**2 - np.mean(time**2)])
-    return np.column_stack([values, trend]).astype(np.float32)
-
-
-def _read_table(path: Path) -> pd.DataFrame:
-    try:
-        table = pd.read_csv(path, sep="\t", na_values=["n/a"])
-    except (OSError, ValueError) as error:
-        raise DatasetError(f"The confounds {path} could not be read: {error}") from error
-    missing = [name for name in MOTION if name not in table.columns]
-    if missing:
-        raise DatasetError(f"The confounds {path} lack {', '.join(missing)}; are they a table of fMRIPrep?")
-    return table
-
-
-def _components(path: Path, table: pd.DataFrame) -> list[str]:
-    """Components of aCompCor: five per tissue as the JSON file says, or by name, else the first ten there are."""
-    metadata = read_sidecar(path)
-    names = sorted(name for name in table.columns if name.startswith("a_comp_cor_"))
-    chosen = []
-    for tissue, prefix in (("CSF", "c_comp_cor_"), ("WM", "w_comp_cor_")):
-        told = [name for name in names if _mask_of(metadata.get(name)) == tissue]
-        named = sorted(name for name in table.columns if name.startswith(prefix))
-        chosen.append((told or named)[:N_PER_TISSUE])
-    if all(chosen):
-        return [name for tissue in chosen for name in tissue]
-    if not names:
+    table = read_number_table(path)
+    if bold is not None and len(table.rows) != n_volumes:
         raise DatasetError(
-            f"The confounds {path} have no aCompCor components (a_comp_cor_00, …): use --confounds none."
+            f"{path} has {len(table.rows)} rows and {bold} {n_volumes} volumes: one of them was cut, or they are of "
+            "different runs. Give the table of this BOLD, or --confounds none."
         )
-    return names[: 2 * N_PER_TISSUE]
+    names = [newer_name(name) for name in table.names]
+    table = NumberTable(path, tuple(names), table.rows, table.lines)
+    sidecar = sidecar_path(path)
+    metadata = read_json(sidecar) if sidecar.is_file() or sidecar.is_symlink() else {}
+    try:
+        chosen = choose_columns(names, strategy, metadata)
+    except NoColumnError as error:
+        raise DatasetError(
+            f"The confounds {path} {error}, which --confounds {strategy} needs: choose others (a strategy, or names "
+            f"of columns: {listed(table.names, 6)}), or --confounds none."
+        ) from None
+    values, kept = _varying(path, chosen, _filled(table, chosen))
+    if strategy == "narratives":
+        time = np.linspace(-1.0, 1.0, len(values))
+        values = np.column_stack([values, time, time**2 - np.mean(time**2)])
+        kept = [*kept, "linear trend", "quadratic trend"]
+    if not kept:
+        raise DatasetError(f"All confounds chosen of {path} are constant ({listed(chosen)}): use --confounds none.")
+    return Confounds(values.astype(np.float32), tuple(kept), _censored(table, strategy))
 
 
-def _mask_of(entry: object) -> object:
-    return entry.get("Mask") if isinstance(entry, dict) else None
+def _filled(table: NumberTable, names: Sequence[str]) -> Doubles:
+    """Columns whose missing values in the first volumes are their means."""
+    if twice := doubled([name for name in table.names if name in names]):
+        raise DatasetError(f"{table.path} has several columns called {listed(twice)}: make it again.")
+    values = table.numbers(names)
+    for j, name in enumerate(names):
+        column = values[:, j]
+        bad = np.flatnonzero(~np.isfinite(column))
+        late = bad[(bad >= _MISSING_AT_START) | np.isinf(column[bad])]
+        if len(bad) == len(column):
+            raise DatasetError(f"{table.path}, column {name!r} holds no value: choose others with --confounds.")
+        if len(late) or (len(bad) and bad[-1] != len(bad) - 1):
+            row = int(late[0]) if len(late) else int(bad[-1])
+            raise DatasetError(
+                f"{table.path}, line {table.lines[row]}, column {name!r} holds {column[row]:g}: values may be missing "
+                f"(n/a) in the first {_MISSING_AT_START} volumes only. Choose others with --confounds, or mend it."
+            )
+        column[bad] = np.delete(column, bad).mean()
+    return values
+
+
+def _varying(path: Path, names: Sequence[str], values: Doubles) -> tuple[Doubles, list[str]]:
+    """Columns that vary and are no copy of another one; what is left out is logged."""
+    kept: list[int] = []
+    dropped = []
+    for j, name in enumerate(names):
+        if np.ptp(values[:, j]) == 0:
+            dropped.append(f"{name} (constant)")
+        elif (same := next((i for i in kept if np.array_equal(values[:, i], values[:, j])), None)) is not None:
+            dropped.append(f"{name} (the same as {names[same]})")
+        else:
+            kept.append(j)
+    if dropped:
+        log.info("%s: confounds left out: %s", path.name, listed(dropped))
+    return values[:, kept], [names[j] for j in kept]
+
+
+def _censored(table: NumberTable, strategy: str) -> Mask:
+    """Volumes that nilearn's strategies leave out: before the steady state; with `scrubbing` those with motion."""
+    censored = np.zeros(len(table.rows), dtype=bool)
+    if strategy not in NILEARN:
+        return censored
+    unsteady = [name for name in table.names if name.startswith("non_steady_state")]
+    censored |= (table.numbers(unsteady) > 0).any(axis=1)
+    if strategy != "scrubbing":
+        return censored
+    missing = [name for name in ("framewise_displacement", "std_dvars") if name not in table.names]
+    if missing:
+        raise DatasetError(f"The confounds {table.path} lack {', '.join(missing)}, which --confounds scrubbing needs.")
+    displacement, dvars = table.numbers(["framewise_displacement", "std_dvars"]).T
+    return censored | _without_short_segments((displacement > _DISPLACEMENT) | (dvars > _DVARS))
+
+
+def _without_short_segments(censored: Mask) -> Mask:
+    """Censor also what is left between censored volumes where it is shorter than nilearn's least length."""
+    result = censored.copy()
+    borders = np.flatnonzero(np.diff(np.concatenate([[True], censored, [True]]).astype(np.int8)))
+    for start, end in borders.reshape(-1, 2):
+        if censored.any() and end - start < _SHORTEST_SEGMENT:
+            result[start:end] = True
+    return result

@@ -1,20 +1,20 @@
 """A BIDS data set: which derivative holds its BOLD, who took part, which runs of a participant can be analysed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
+from bids_app.bids.cleaned import is_cleaned
 from bids_app.bids.container import mount_advice
 from bids_app.bids.derivatives import bids_uri
 from bids_app.bids.entities import is_asked, strip_prefix
 from bids_app.bids.errors import DatasetError
 from bids_app.bids.exclusions import OWN_LIST, is_excluded, read_exclusions
+from bids_app.bids.filters import Filters, selected
 from bids_app.bids.index import index_participant
-from bids_app.bids.metadata import repetition_time
+from bids_app.bids.metadata import applicable, repetition_time
 from bids_app.bids.onsets import ADVICE
 from bids_app.bids.runs import (
-    CLEANED,
     Candidate,
     ExcludedRun,
     Run,
@@ -25,13 +25,12 @@ from bids_app.bids.runs import (
     companion,
     first_space,
     run_label,
+    segmentation,
 )
-from bids_app.bids.sources import choose_derivatives, participant_labels
+from bids_app.bids.sources import choose_derivatives, has_content, participant_labels
 from bids_app.bids.stimuli import HeardStimuli, StimulusUse, find_events, find_stimuli
 
 __all__ = ["Dataset", "DatasetError", "HeardStimuli", "Run", "RunSelection", "StimulusUse", "open_dataset"]
-
-Filters = Mapping[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -58,6 +57,14 @@ class Dataset:
         """Labels of those who have a folder in one of the derivatives, sorted; nothing is indexed for it."""
         labels = {label for folder in self.derivatives.values() for label in participant_labels(folder)}
         return sorted(labels)
+
+    def without_bold(self, participants: Sequence[str]) -> list[str]:
+        """Those of the participants who have no BOLD here: none at all, or only links without their content."""
+        return [
+            label
+            for label in participants
+            if not any(has_content(folder, label) for folder in self.derivatives.values())
+        ]
 
     def spaces(self, participant: str, filters: Filters | None = None) -> list[str]:
         """Spaces (segmentations for parcels) in which a participant's BOLD is there."""
@@ -91,11 +98,12 @@ class Dataset:
             raise self._nothing_left(participant, tasks, sessions, run_ids)
         default = first_space(candidate.place for candidate in chosen)
         place = default if space is None else strip_prefix(strip_prefix(space, "space"), "seg")
-        by_run: dict[str, list[Candidate]] = {}
+        by_run: dict[tuple[tuple[str, str], ...], list[Candidate]] = {}
         for candidate in chosen:
-            by_run.setdefault(run_label(candidate.run), []).append(candidate)
+            by_run.setdefault(candidate.key, []).append(candidate)
         runs, excluded = [], []
-        for label, versions in by_run.items():
+        for versions in by_run.values():
+            label = run_label(versions[0].run)
             outcome = self._run(versions, place, must_have_events=tasks is not None)
             if isinstance(outcome, Run):
                 runs.append(outcome)
@@ -120,23 +128,23 @@ class Dataset:
         key = f"{label} {filters!r}"
         if key not in self._files:
             self._files[key] = {
-                name: index_participant(folder, name, label, self.database_dir, (filters or {}).get("bold"))
+                name: selected(index_participant(folder, name, label, self.database_dir), filters)
                 for name, folder in self.derivatives.items()
                 if label in participant_labels(folder)
             }
         return self._files[key]
 
     def _candidates(self, participant: str, filters: Filters | None) -> list[Candidate]:
-        _check_filters(filters)
         files = self._participant_files(participant, filters)
         return [found for name, paths in files.items() for found in candidates(paths, self.derivatives[name])]
 
     def _run(self, versions: Sequence[Candidate], place: str, must_have_events: bool) -> Run | str:
         """Make the run, or say why it is left out."""
         entities = versions[0].run
-        if is_excluded(entities, self.excluded_scans):
+        left = [version for version in versions if not is_excluded(version.name.entities, self.excluded_scans)]
+        if not left:
             return "on the list of scans to leave out"
-        here = [version for version in versions if version.place == place]
+        here = [version for version in left if version.place == place]
         if not here:
             spaces = ", ".join(sorted({version.place or "its own space" for version in versions}))
             return f"not there in the space {place}, only in {spaces}"
@@ -156,6 +164,7 @@ class Dataset:
     def _complete(self, chosen: Candidate, events: Path) -> Run:
         entities, run = chosen.name.entities, chosen.run
         every = [path for paths in self._participant_files(run["sub"]).values() for path in paths]
+        own = [path for path in every if path.is_relative_to(chosen.derivative)]
         grid = {key: entities[key] for key in ("space", "res") if key in entities}
         is_volume = chosen.kind == "volume"
         return Run(
@@ -164,18 +173,21 @@ class Dataset:
             task=run["task"],
             run=run.get("run"),
             space=entities.get("space"),
-            seg=entities.get("seg") if chosen.kind == "parcels" else None,
+            seg=segmentation(entities) if chosen.kind == "parcels" else None,
             kind=chosen.kind,
             files=chosen.files,
             events=events,
-            confounds=companion(every, chosen, ("timeseries", "regressors"), desc="confounds"),
-            mask=companion(every, chosen, ("mask",), desc="brain", **grid) if is_volume else None,
-            is_clean=entities.get("desc", "").startswith(CLEANED),
+            confounds=companion(every, chosen, ("timeseries", "regressors"), (".tsv",), desc="confounds")
+            or companion(every, chosen, ("confounds",), (".tsv",)),
+            mask=companion(every, chosen, ("mask",), (".nii.gz", ".nii"), desc="brain", **grid) if is_volume else None,
+            is_clean=is_cleaned(chosen.files[0], entities.get("desc", ""), chosen.derivative),
             repetition_time=repetition_time(
                 chosen.files, chosen.derivative, self.bids_dir, entities, chosen.name.suffix
             ),
             entities=entities,
             derivative=chosen.derivative,
+            outliers=companion(own, chosen, ("outliers",), (".tsv",)),
+            raw_files=tuple(applicable(self.bids_dir, entities, "bold", ".nii.gz")),
         )
 
     def _nothing_left(self, participant: str, *asked: Sequence[str] | None) -> DatasetError:
@@ -234,9 +246,3 @@ def _no_run(participant: str, excluded: Sequence[ExcludedRun]) -> str:
 
 def _is_asked(candidate: Candidate, key: str, asked: Sequence[str] | None) -> bool:
     return asked is None or (key in candidate.run and is_asked(key, candidate.run[key], asked))
-
-
-def _check_filters(filters: Filters | None) -> None:
-    unknown = sorted(set(filters or {}) - {"bold"})
-    if unknown:
-        raise DatasetError(f"The BIDS filter file has the keys {', '.join(unknown)}; only 'bold' is used here.")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from bids_app.bids.entities import is_within, parse_name
 from bids_app.bids.errors import DatasetError
-from bids_app.bids.runs import run_entities
+from bids_app.bids.runs import RUN_ENTITIES, VERSION_ENTITIES
 from bids_app.bids.text import read_json_content
 
 OWN_LIST = Path("code") / "scan_exclude.json"
@@ -43,4 +43,6 @@ def is_excluded(entities: Mapping[str, str], names: Iterable[str]) -> bool:
     >>> is_excluded({"sub": "001", "task": "piemanpni"}, ["sub-001_task-pieman"])
     False
     """
-    return any(is_within(run_entities(parse_name(name).entities), entities) for name in names)
+    wanted = (*RUN_ENTITIES, *VERSION_ENTITIES)
+    scans = ({key: value for key, value in parse_name(name).entities.items() if key in wanted} for name in names)
+    return any(is_within(scan, entities) for scan in scans)

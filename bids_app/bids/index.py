@@ -2,27 +2,12 @@
 
 import re
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
-from bids.layout import BIDSLayout, BIDSLayoutIndexer, Query
+from bids.layout import BIDSLayout, BIDSLayoutIndexer
 
-from bids_app.bids.entities import parse_name
 from bids_app.bids.errors import DatasetError
-from bids_app.bids.runs import is_bold
-
-# Names of entities in a filter file that pybids spells in full.
-_SPELLED = {
-    "sub": "subject",
-    "ses": "session",
-    "acq": "acquisition",
-    "rec": "reconstruction",
-    "dir": "direction",
-    "seg": "segmentation",
-}
-_QUERIES = {None: Query.NONE, "Query.NONE": Query.NONE, "Query.ANY": Query.ANY, "*": Query.ANY}
 
 
 def index_participant(
@@ -30,9 +15,8 @@ def index_participant(
     name: str,
     participant: str,
     database_dir: Path | None = None,
-    bold_filter: Mapping[str, Any] | None = None,
 ) -> list[Path]:
-    """Files in a participant's `func` folders, BOLD only as far as it passes the filter.
+    """Files in a participant's `func` folders.
 
     Everything else is never looked at: all other participants, anatomy, figures, FreeSurfer's folders. With
     `database_dir` the index is kept there, one for each derivative and participant, and used again.
@@ -49,15 +33,7 @@ def index_participant(
         raise DatasetError(f"pybids cannot read {folder}: {error}") from error
     if database is not None and known is None:
         _keep(layout, database)
-    every = [Path(path) for path in layout.get(subject=participant, return_type="filename")]
-    if not bold_filter:
-        return every
-    wanted = {_SPELLED.get(key, key): _value(value) for key, value in bold_filter.items()}
-    try:
-        passing = {Path(path) for path in layout.get(**{"subject": participant} | wanted, return_type="filename")}
-    except ValueError as error:
-        raise DatasetError(f"The BIDS filter {dict(bold_filter)} is not understood by pybids: {error}") from error
-    return [path for path in every if path in passing or not is_bold(parse_name(path))]
+    return [Path(path) for path in layout.get(subject=participant, return_type="filename")]
 
 
 def _keep(layout: BIDSLayout, database: Path) -> None:
@@ -71,7 +47,3 @@ def _keep(layout: BIDSLayout, database: Path) -> None:
             raise
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
-
-
-def _value(value: Any) -> Any:
-    return _QUERIES.get(value, value) if value is None or isinstance(value, str) else value

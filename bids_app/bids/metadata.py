@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import nibabel
@@ -11,6 +12,10 @@ from bids_app.bids.entities import Name, is_within, parse_name
 from bids_app.bids.errors import DatasetError
 from bids_app.bids.text import read_json
 
+# Sources of a repetition time may differ by so much: some headers are rounded.
+_TOLERANCE = 0.01
+# Seconds; the longest of sparse sampling are below 20.
+_LONGEST = 60.0
 # Entities of raw files that preprocessing folds into one image.
 _FOLDED = {"echo", "part"}
 _SECONDS = {"sec": 1.0, "msec": 1e-3, "usec": 1e-6, "unknown": 1.0}
@@ -63,47 +68,96 @@ def applicable(
     return found
 
 
+def beside(files: Sequence[Path]) -> list[Path]:
+    """Where the JSON file of each file would lie."""
+    return [path.with_name(path.name.partition(".")[0] + ".json") for path in files]
+
+
 def repetition_time(
     files: Sequence[Path], derivative: Path, raw: Path, entities: Mapping[str, str], suffix: str
 ) -> float:
     """Seconds from one volume to the next.
 
     Looked for in this order: the JSON files of the derivative, those of the raw run (each with inheritance), the
-    header of the image, that of the raw image. Raises DatasetError when none has it.
+    header of the image, that of the raw image. Raises DatasetError when none has it, and when two that have it differ
+    by more than 1 %.
     """
-    beside = [path.with_name(path.name.partition(".")[0] + ".json") for path in files]
-    sidecars = [path for path in beside if path.is_file()]
+    own = beside(files)
+    sidecars = [path for path in own if path.is_file() or path.is_symlink()]
     sidecars += applicable(derivative, entities, suffix, ".json") if suffix else []
     images = [*files, *applicable(raw, entities, "bold", ".nii.gz")]
-    found = _first(_from_json, sidecars) or raw_repetition_time(raw, entities) or _first(_from_header, images)
-    if found is not None:
-        return found
-    raise DatasetError(
-        f"No repetition time for {files[0].name}: neither a JSON file beside it nor one of the raw data set "
-        f"({raw}) has RepetitionTime. Add it to {beside[0].name}."
-    )
+    stated = (_first(_from_json, paths) for paths in (sidecars, applicable(raw, entities, "bold", ".json")))
+    found = [one for one in stated if one is not None]
+    header = _first(_from_header, images)
+    if header is not None and not found:
+        return _seconds(header[0], f"The repetition time in the header of {header[1]}")
+    if header is not None and not _is_uninformative(header[0], found[0][0]):
+        found.append(header)
+    if not found:
+        raise DatasetError(
+            f"No repetition time for {files[0].name}: neither a JSON file beside it nor one of the raw data set "
+            f"({raw}) has RepetitionTime. Add it to {own[0].name}."
+        )
+    (seconds, source), *others = found
+    for other, where in others:
+        if abs(other - seconds) > _TOLERANCE * seconds:
+            raise DatasetError(
+                f"The repetition time is {seconds:g} s in {source} and {other:g} s in {where}: correct the wrong one."
+            )
+    return seconds
+
+
+def _is_uninformative(header: float, stated: float) -> bool:
+    """Whether a header holds what tools write that do not know the time, 1, or milliseconds that it calls seconds."""
+    return header == 1.0 or abs(header / 1000 - stated) <= _TOLERANCE * stated
 
 
 def raw_repetition_time(raw: Path, entities: Mapping[str, str], listing: Listing = list_names) -> float | None:
     """Seconds from one volume to the next as the JSON files of the raw data set say; None where they do not."""
-    return _first(_from_json, applicable(raw, entities, "bold", ".json", listing))
+    found = _first(_from_json, applicable(raw, entities, "bold", ".json", listing))
+    return found[0] if found else None
 
 
-def _first(read: Callable[[Path], float | None], paths: Sequence[Path]) -> float | None:
-    return next((seconds for seconds in map(read, paths) if seconds is not None), None)
+def _first(read: Callable[[Path], float | None], paths: Sequence[Path]) -> tuple[float, Path] | None:
+    """The first repetition time (s), and the file that has it."""
+    found = ((read(path), path) for path in paths)
+    return next(((seconds, path) for seconds, path in found if seconds is not None), None)
 
 
 def _from_json(path: Path) -> float | None:
     content = read_json(path)
-    seconds = content.get("RepetitionTime")
+    if content.get("RepetitionTime") is not None:
+        return _seconds(content["RepetitionTime"], f"RepetitionTime in {path}")
     frequency = content.get("SamplingFrequency")
-    if seconds is None and isinstance(frequency, int | float) and frequency > 0:
-        seconds = 1 / frequency
-    if seconds is None:
-        return None
-    if not isinstance(seconds, int | float) or not 0 < seconds < 60:
-        raise DatasetError(f"RepetitionTime in {path} is {seconds!r}; it must be a number of seconds above 0.")
-    return float(seconds)
+    if isinstance(frequency, int | float) and not isinstance(frequency, bool) and frequency > 0:
+        return _seconds(1 / frequency, f"1 / SamplingFrequency in {path}")
+    if content.get("VolumeTiming") is not None:
+        return _from_volume_timing(content["VolumeTiming"], path)
+    return None
+
+
+def _from_volume_timing(times: object, path: Path) -> float:
+    if not isinstance(times, list) or not all(isinstance(time, int | float) for time in times) or len(times) < 2:
+        raise DatasetError(f"VolumeTiming in {path} is no list of at least two times in seconds.")
+    steps = [later - earlier for earlier, later in pairwise(times)]
+    if max(steps) - min(steps) > _TOLERANCE * abs(steps[0]):
+        raise DatasetError(
+            f"VolumeTiming in {path} has steps from {min(steps):g} to {max(steps):g} s: only volumes at equal "
+            "distances can be analysed."
+        )
+    return _seconds(steps[0], f"The step of VolumeTiming in {path}")
+
+
+def _seconds(value: object, source: str) -> float:
+    """A repetition time that can be one. Raises DatasetError for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+        raise DatasetError(f"{source} is {value!r}; it must be a number of seconds above 0.")
+    if value >= _LONGEST:
+        raise DatasetError(
+            f"{source} is {value:g}, which looks like milliseconds: it must be a number of seconds, such as "
+            f"{value / 1000:g}. Correct it, or write RepetitionTime into the JSON file beside the BOLD."
+        )
+    return float(value)
 
 
 def _from_header(path: Path) -> float | None:
@@ -111,8 +165,9 @@ def _from_header(path: Path) -> float | None:
         return None
     try:
         header = nibabel.load(path).header
-    except (OSError, EOFError, ImageFileError):
+        zooms, unit = header.get_zooms(), header.get_xyzt_units()[1]
+    except (OSError, EOFError, ImageFileError, ValueError, KeyError, AttributeError):
         return None
-    zooms = header.get_zooms()
-    seconds = float(zooms[3]) * _SECONDS.get(header.get_xyzt_units()[1], 1.0) if len(zooms) > 3 else 0.0
-    return seconds or None
+    seconds = float(zooms[3]) * _SECONDS.get(unit, 1.0) if len(zooms) > 3 else 0.0
+    # What nibabel makes of an array has 1 of an unknown unit; NaN and numbers below 0 are refused where they count.
+    return None if seconds == 0 or (seconds == 1 and unit == "unknown") else seconds

@@ -1,13 +1,15 @@
 """The network of each parcel, where a data set tells it."""
 
-import csv
-import io
+import logging
 from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
 
 from bids_app.bids.entities import parse_name
-from bids_app.bids.text import read_text
+from bids_app.bids.tables import listed, unquoted
+from bids_app.bids.text import read_rows
+
+log = logging.getLogger("neurons2networks")
 
 _NAMES = ("name", "label")
 _NETWORKS = ("network", "network_label")
@@ -19,21 +21,36 @@ def parcel_networks(derivative: Path, seg: str, names: Sequence[str]) -> tuple[s
     The table is `…seg-SEG_dseg.tsv` or `…atlas-SEG_dseg.tsv` in the derivative's own folder or in its `atlases`, with
     columns `name` (or `label`) and `network` (or `network_label`).
     """
-    places = chain(derivative.glob("*_dseg.tsv"), derivative.glob("atlases/**/*_dseg.tsv"))
-    for path in sorted(places):
+    for path in sorted(chain(derivative.glob("*_dseg.tsv"), derivative.glob("atlases/**/*_dseg.tsv"))):
         entities = parse_name(path).entities
-        if seg in {entities.get("seg"), entities.get("atlas")}:
-            networks = _read(path)
-            if set(names) & set(networks):
-                return tuple(networks.get(name, "") for name in names)
+        if seg not in {entities.get("seg"), entities.get("atlas")}:
+            continue
+        networks = _read(path)
+        known = set(names) & set(networks)
+        if known:
+            _report_unknown(path, [name for name in names if name not in known], len(names))
+            return tuple(networks.get(name, "") for name in names)
+        if networks:
+            log.warning(
+                "%s names no region of the series (%s; the table has %s): they are in no network",
+                path,
+                listed(names, 3),
+                listed(list(networks), 3),
+            )
     return None
 
 
+def _report_unknown(path: Path, unknown: Sequence[str], n_regions: int) -> None:
+    if unknown:
+        log.warning("%s: %d of %d regions are not in it: %s", path, len(unknown), n_regions, listed(unknown))
+
+
 def _read(path: Path) -> dict[str, str]:
-    table = csv.DictReader(io.StringIO(read_text(path)), delimiter="\t", quoting=csv.QUOTE_NONE)
-    columns = table.fieldnames or []
+    rows = [[unquoted(cell) for cell in row] for row in read_rows(path) if row]
+    columns = rows[0] if rows else []
     name = next((column for column in _NAMES if column in columns), None)
     network = next((column for column in _NETWORKS if column in columns), None)
     if name is None or network is None:
         return {}
-    return {row[name]: (row[network] or "").replace("n/a", "") for row in table}
+    records = [dict(zip(columns, row, strict=False)) for row in rows[1:]]
+    return {row[name]: row.get(network, "").replace("n/a", "") for row in records if row.get(name)}

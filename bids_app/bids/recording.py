@@ -1,7 +1,5 @@
 """The BOLD of one run as an array."""
 
-import csv
-import io
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,11 +10,12 @@ import numpy as np
 import numpy.typing as npt
 from nibabel.filebasedimages import ImageFileError
 
+from bids_app.bids.content import require_content
 from bids_app.bids.errors import DatasetError
 from bids_app.bids.geometry import FloatArray, Geometry, ParcelGeometry, SurfaceGeometry, VolumeGeometry
+from bids_app.bids.parcel_tables import read_parcel_table
 from bids_app.bids.parcels import parcel_networks
 from bids_app.bids.runs import Run
-from bids_app.bids.text import read_text
 
 # What a file that is cut off or no image at all makes nibabel, zlib and expat raise.
 _BROKEN = (EOFError, OSError, ImageFileError, ValueError, IndexError, KeyError, zlib.error, ExpatError)
@@ -52,7 +51,7 @@ def read_recording(run: Run) -> Recording:
     off, empty or does not fit the others, and when no target has a signal.
     """
     for path in run.files:
-        _check_present(path)
+        require_content(path)
     data, geometry = {"surface": _read_surface, "volume": _read_volume, "parcels": _read_parcels}[run.kind](run)
     if len(data) < 2:
         raise DatasetError(f"{run.files[0]} holds {len(data)} volume(s): a time series is needed.")
@@ -64,13 +63,6 @@ def read_recording(run: Run) -> Recording:
         )
     data[:, unusable] = np.nan
     return Recording(data, run.repetition_time, geometry)
-
-
-def _check_present(path: Path) -> None:
-    if path.is_symlink() and not path.exists():
-        raise DatasetError(f"{path} is a link to content that is not here: get it first (datalad get {path}).")
-    if not path.is_file():
-        raise DatasetError(f"{path} does not exist any more.")
 
 
 def _broken(path: Path, error: Exception) -> DatasetError:
@@ -114,7 +106,7 @@ def _read_volume(run: Run) -> tuple[FloatArray, Geometry]:
 
 
 def _read_mask(path: Path, bold: nibabel.Nifti1Image) -> npt.NDArray[np.bool_]:
-    _check_present(path)
+    require_content(path)
     try:
         image = nibabel.load(path)
         mask = np.asarray(image.dataobj) > 0
@@ -129,15 +121,6 @@ def _read_mask(path: Path, bold: nibabel.Nifti1Image) -> npt.NDArray[np.bool_]:
 
 
 def _read_parcels(run: Run) -> tuple[FloatArray, Geometry]:
-    path = run.files[0]
-    rows = list(csv.reader(io.StringIO(read_text(path)), delimiter="\t", quoting=csv.QUOTE_NONE))
-    rows = [row for row in rows if row]
-    if len(rows) < 2 or {len(row) for row in rows} != {len(rows[0])}:
-        raise DatasetError(f"{path} is no table with a header and rows of equal length: make it again.")
-    try:
-        values = [[np.nan if cell.strip() in {"n/a", ""} else float(cell) for cell in row] for row in rows[1:]]
-    except ValueError as error:
-        raise DatasetError(f"{path} holds something else than numbers below its header ({error}).") from error
-    names = tuple(cell.strip() for cell in rows[0])
+    data, names = read_parcel_table(run.files[0])
     seg = run.seg or ""
-    return np.array(values, dtype=np.float32), ParcelGeometry(seg, names, parcel_networks(run.derivative, seg, names))
+    return data, ParcelGeometry(seg, names, parcel_networks(run.derivative, seg, names))

@@ -1,5 +1,6 @@
 """A run: the BOLD of one participant, one task, one space, and what belongs to it."""
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,10 +19,12 @@ KINDS: dict[str, tuple[Kind, frozenset[str]]] = {
     ".tsv": ("parcels", frozenset({"timeseries"})),
 }
 SPACES = ("fsaverage6", "fsaverage5", "MNI152NLin6Asym", "MNI152NLin2009cAsym")
-CLEANED = ("clean", "denoised")
 # Where one derivative holds several versions of a run, the cleaned one is what it was made for.
-DESCRIPTIONS = (*CLEANED, "preproc", "")
-RUN_ENTITIES = ("sub", "ses", "task", "acq", "ce", "rec", "dir", "run", "echo")
+DESCRIPTIONS = ("clean", "denoised", "preproc", "")
+# Entities that tell acquisitions apart.
+RUN_ENTITIES = ("sub", "ses", "task", "acq", "ce", "dir", "run")
+# What one acquisition was made into: what belongs to one of them does not belong to another.
+VERSION_ENTITIES = ("rec", "echo", "part", "proc")
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,8 @@ class Run:
     """One run that can be analysed. `files` is (left, right) for surfaces, otherwise one file.
 
     `entities` are those of the file name without the hemisphere; labels come without their keys (`subject="001"`).
-    `events`, `confounds` and `mask` are None where there are none; `repetition_time` is in seconds.
+    `events`, `confounds`, `mask` and `outliers` (the censored volumes of XCP-D) are None where there are none;
+    `raw_files` are the images of the raw run; `repetition_time` is in seconds.
     """
 
     subject: str
@@ -47,6 +51,8 @@ class Run:
     repetition_time: float
     entities: dict[str, str]
     derivative: Path
+    outliers: Path | None = None
+    raw_files: tuple[Path, ...] = ()
 
     @property
     def label(self) -> str:
@@ -86,13 +92,18 @@ class Candidate:
     @property
     def place(self) -> str:
         """Space, or segmentation for parcels; empty for the participant's own space."""
-        key = "seg" if self.kind == "parcels" else "space"
-        return self.name.entities.get(key, "")
+        return segmentation(self.name.entities) if self.kind == "parcels" else self.name.entities.get("space", "")
 
     @property
     def run(self) -> dict[str, str]:
         """Entities that tell runs apart."""
         return run_entities(self.name.entities)
+
+    @property
+    def key(self) -> tuple[tuple[str, str], ...]:
+        """The run whatever the spelling: run-1 and run-01 are the same."""
+        numbered = {"run": self.run["run"].lstrip("0")} if self.run.get("run", "").isdecimal() else {}
+        return tuple((self.run | numbered).items())
 
 
 def run_entities(entities: Mapping[str, str]) -> dict[str, str]:
@@ -105,14 +116,20 @@ def run_label(entities: Mapping[str, str]) -> str:
     return "_".join(f"{key}-{value}" for key, value in run_entities(entities).items())
 
 
+def segmentation(entities: Mapping[str, str]) -> str:
+    """Segmentation of a table of regions, which older tools and the newest XCP-D call atlas."""
+    return entities.get("seg", entities.get("atlas", ""))
+
+
 def is_bold(name: Name) -> bool:
     """Whether a file holds BOLD of a task that can be read here."""
     _, suffixes = KINDS.get(name.extension, ("", frozenset()))
-    if name.suffix not in suffixes or not {"sub", "task"} <= set(name.entities):
+    entities = name.entities
+    if name.suffix not in suffixes or not {"sub", "task"} <= set(entities) or entities.get("part", "mag") != "mag":
         return False
     if name.extension == ".func.gii":
-        return {"hemi", "space"} <= set(name.entities)
-    return name.extension != ".tsv" or ("seg" in name.entities and name.entities.get("stat", "mean") == "mean")
+        return {"hemi", "space"} <= set(entities)
+    return name.extension != ".tsv" or (segmentation(entities) != "" and entities.get("stat", "mean") == "mean")
 
 
 def candidates(paths: Iterable[Path], derivative: Path) -> list[Candidate]:
@@ -157,26 +174,61 @@ def first_space(places: Iterable[str]) -> str:
 def best_version(versions: Sequence[Candidate]) -> Candidate:
     """Choose among several versions of one run in one space: `clean`, `denoised`, `preproc`, none, then any other.
 
-    Raises DatasetError when two are equally good (two resolutions, for example).
+    Echoes that were combined go before single ones. Raises DatasetError, naming the entity that differs, when two are
+    equally good (two resolutions or reconstructions, for example).
     """
     order = {description: rank for rank, description in enumerate(DESCRIPTIONS)}
-    ranks = [order.get(version.name.entities.get("desc", ""), len(order)) for version in versions]
+    ranks = [
+        ("echo" in version.name.entities, order.get(version.name.entities.get("desc", ""), len(order)))
+        for version in versions
+    ]
     best = [version for version, rank in zip(versions, ranks, strict=True) if rank == min(ranks)]
     if len(best) > 1:
-        listed = "\n  ".join(str(version.files[0]) for version in best)
-        raise DatasetError(
-            f"{run_label(best[0].run)} is there in several versions; choose one with --bids-filter-file, "
-            f'for example {{"bold": {{"res": "2"}}}}:\n  {listed}'
-        )
+        raise DatasetError(_choice(best))
     return best[0]
 
 
-def companion(paths: Iterable[Path], candidate: Candidate, suffixes: Sequence[str], **entities: str) -> Path | None:
-    """Find a file that belongs to the same run, such as its confounds or its mask; the first of several."""
-    wanted = candidate.run | entities
+def _choice(versions: Sequence[Candidate]) -> str:
+    """Message about several versions of a run: what differs, and the filter that takes the first."""
+    files = "".join(f"\n  {version.files[0]}" for version in versions)
+    entities = [version.name.entities for version in versions]
+    keys = [key for one in entities for key in one]
+    differing = [key for key in dict.fromkeys(keys) if len({one.get(key) for one in entities}) > 1]
+    label = run_label(versions[0].run)
+    if not differing or differing == ["run"]:
+        how = "an older and a newer name" if not differing else "two spellings of its number"
+        return f"{label} is there twice, under {how}: move one of them out of the derivative:{files}"
+    values = {
+        key: " or ".join(dict.fromkeys(f"{key}-{one[key]}" if key in one else f"no {key}" for one in entities))
+        for key in differing
+    }
+    example = json.dumps({"bold": {key: entities[0].get(key) for key in differing[:1]}})
+    combine = " (or combine the echoes first)" if differing == ["echo"] else ""
+    return (
+        f"{label} is there in several versions, which are one acquisition ({'; '.join(values.values())}); choose one "
+        f"with --bids-filter-file, for example {example}{combine}:{files}"
+    )
+
+
+def companion(
+    paths: Iterable[Path], candidate: Candidate, suffixes: Sequence[str], extensions: Sequence[str], **entities: str
+) -> Path | None:
+    """Find a file that belongs to the same run, such as its confounds or its mask; the first of several.
+
+    One of the candidate's own derivative goes before those of others, one of the same version (reconstruction) before
+    those that name none.
+    """
+    found = []
     for path in sorted(paths):
         name = parse_name(path)
-        same_run = is_within(wanted, name.entities) and is_within(run_entities(name.entities), candidate.run)
-        if same_run and name.suffix in suffixes and name.extension in {".tsv", ".nii.gz", ".nii"}:
-            return path
-    return None
+        theirs = name.entities
+        of_same_run = is_within(candidate.run | entities, theirs) and is_within(run_entities(theirs), candidate.run)
+        versions = {key: theirs[key] for key in VERSION_ENTITIES if key in theirs}
+        if (
+            of_same_run
+            and name.suffix in suffixes
+            and name.extension in extensions
+            and is_within(versions, candidate.name.entities)
+        ):
+            found.append((not path.is_relative_to(candidate.derivative), -len(versions), path))
+    return min(found)[2] if found else None

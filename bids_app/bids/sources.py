@@ -1,12 +1,13 @@
 """Which derivatives hold a data set's BOLD, and of whom."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from bids_app.bids.container import mount_advice
 from bids_app.bids.entities import parse_name
 from bids_app.bids.errors import DatasetError
+from bids_app.bids.near_misses import near_misses
 from bids_app.bids.runs import is_bold
 
 
@@ -43,11 +44,14 @@ def _named(derivatives: Sequence[str | Path]) -> dict[str, Path]:
 
 
 def _only_one(bids_dir: Path) -> dict[str, Path]:
-    parent = bids_dir / "derivatives"
-    folders = [parent, *sorted(path for path in parent.iterdir() if path.is_dir())] if parent.is_dir() else []
+    parents = [bids_dir / name for name in ("derivatives", "derivative")]  # some data sets have the singular
+    parents = [parent for parent in parents if parent.is_dir()]
+    folders = [
+        folder for parent in parents for folder in (parent, *sorted(path for path in parent.iterdir() if path.is_dir()))
+    ]
     found = [folder for folder in folders if holds_bold(folder)]
     if not found:
-        raise _no_bold(folders or [parent])
+        raise _no_bold(parents or [bids_dir / "derivatives"])
     if len(found) > 1:
         listed = "\n  ".join(f"-d {folder}" for folder in found)
         raise DatasetError(f"Several derivatives of {bids_dir} hold BOLD; choose one of them:\n  {listed}")
@@ -56,18 +60,24 @@ def _only_one(bids_dir: Path) -> dict[str, Path]:
 
 def holds_bold(folder: Path) -> bool:
     """Whether a participant of this folder has BOLD that can be read; stops at the first file found."""
-    paths = (
-        path
-        for label in participant_labels(folder)
-        for pattern in ("func/*", "ses-*/func/*")
-        for path in (folder / f"sub-{label}").glob(pattern)
-    )
-    return any(is_bold(parse_name(path)) for path in paths)
+    return any(True for label in participant_labels(folder) for _ in _bold_of(folder, label))
+
+
+def has_content(folder: Path, label: str) -> bool:
+    """Whether a participant has BOLD in this folder whose content is here; stops at the first such file."""
+    return any(path.exists() for path in _bold_of(folder, label))
+
+
+def _bold_of(folder: Path, label: str) -> Iterator[Path]:
+    for pattern in ("func/*", "ses-*/func/*"):
+        for path in (folder / f"sub-{label}").glob(pattern):
+            if is_bold(parse_name(path)):
+                yield path
 
 
 def _no_bold(folders: Sequence[Path]) -> DatasetError:
     listed = "\n  ".join(str(folder) for folder in folders)
     return DatasetError(
-        "No preprocessed BOLD (volumes _bold.nii.gz, surfaces .func.gii, parcels _seg-…_timeseries.tsv) was found; "
-        f"give the folder with -d. Looked in:\n  {listed}"
+        "No preprocessed BOLD (volumes _bold.nii.gz, surfaces .func.gii, parcels _seg-…_timeseries.tsv, all in "
+        f"sub-…/[ses-…/]func) was found; give the folder with -d.{near_misses(folders)} Looked in:\n  {listed}"
     )

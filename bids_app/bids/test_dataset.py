@@ -102,8 +102,8 @@ def test_the_cleaned_version_counts_unless_a_filter_says_otherwise(tiny: TinyDat
     assert dataset.runs("001").runs[0].entities["desc"] == "clean"
     (run,) = dataset.runs("001", filters={"bold": {"desc": "preproc", "ses": None}}).runs
     assert (run.entities["desc"], run.is_clean) == ("preproc", False)
-    with pytest.raises(DatasetError, match="t1w; only 'bold'"):
-        dataset.runs("001", filters={"t1w": {}})
+    with pytest.raises(DatasetError, match="bald; only 'bold'"):
+        dataset.runs("001", filters={"bald": {}})
     with pytest.raises(DatasetError, match="flavour"):
         dataset.runs("001", filters={"bold": {"flavour": "sweet"}})
 

@@ -32,9 +32,10 @@ def test_the_nearest_and_most_specific_source_wins(tiny: TinyDataset) -> None:
         root / "task-x_bold.json",
         path.with_name(NAME.replace(".nii.gz", ".json")),
     ]
-    for seconds, source in enumerate(sources, start=2):
+    for number, source in enumerate(sources):
+        seconds = 2 + number / 1000  # closer than the tolerance, so that the nearest counts
         source.write_text(f'{{"RepetitionTime": {seconds}}}')
-        assert _seconds(tiny, path, root) == (1.0 if seconds == 2 else seconds)
+        assert _seconds(tiny, path, root) == (1.0 if number == 0 else seconds)
 
 
 def test_sampling_frequency_stands_in(tiny: TinyDataset) -> None:
@@ -51,8 +52,18 @@ def test_errors(tiny: TinyDataset) -> None:
         _seconds(tiny, path, root)
     sidecar = path.with_name(NAME.replace(".nii.gz", ".json"))
     sidecar.write_text('{"RepetitionTime": 2000}')
-    with pytest.raises(DatasetError, match="is 2000; it must be a number of seconds"):
-        _seconds(tiny, path, root)
+    for value, message in (
+        ("2000", r"RepetitionTime in .* is 2000, which looks like milliseconds: .* such as 2\. "),
+        ("0", "is 0; it must be a number of seconds above 0"),
+        ("-1.5", "is -1.5; it must"),
+        ("NaN", "is nan; it must"),
+        ("true", "is True; it must"),
+        ('"2.0"', "is '2.0'; it must"),
+        ("[2]", r"is \[2\]; it must"),
+    ):
+        sidecar.write_text(f'{{"RepetitionTime": {value}}}')
+        with pytest.raises(DatasetError, match=message):
+            _seconds(tiny, path, root)
     sidecar.write_text("{")
     with pytest.raises(DatasetError, match="could not be read as JSON"):
         _seconds(tiny, path, root)
@@ -76,3 +87,55 @@ def test_names() -> None:
     with pytest.raises(ValueError, match="value 'all_minilm' of model-"):
         build_name({"model": "all_minilm"}, "statmap")
     assert parse_name("a_b/stim_audio_model-x_desc-atoms_timeseries.tsv.gz").entities == {"model": "x", "desc": "atoms"}
+
+
+@pytest.mark.parametrize("header", [1.5, 2.03, 0.002, -2.0])
+def test_sources_that_differ_are_both_named(tiny: TinyDataset, header: float) -> None:
+    root = tiny.derivative("prep", [NAME])
+    path = root / "sub-01" / "ses-a" / "func" / NAME
+    write_nifti(path, np.zeros((2, 2, 2, 3)), repetition_time=header)
+    (tiny.root / "task-x_bold.json").write_text('{"RepetitionTime": 2}')
+    with pytest.raises(DatasetError, match=rf"is 2 s in .*task-x_bold\.json and {header:g} s in .*preproc_bold\.nii"):
+        _seconds(tiny, path, root)
+    sidecar = path.with_name(NAME.replace(".nii.gz", ".json"))
+    sidecar.write_text('{"RepetitionTime": 1.2}')
+    with pytest.raises(DatasetError, match=r"is 1.2 s in .*preproc_bold\.json and 2 s in .*task-x_bold\.json"):
+        _seconds(tiny, path, root)
+
+
+@pytest.mark.parametrize("header", [0.0, 1.0, 2.001, 2000.0])
+def test_headers_that_say_nothing_else_give_way(tiny: TinyDataset, header: float) -> None:
+    """Of Narratives' raw images the headers hold 1500 s."""
+    root = tiny.derivative("prep", [NAME])
+    path = root / "sub-01" / "ses-a" / "func" / NAME
+    write_nifti(path, np.zeros((2, 2, 2, 3)), repetition_time=header)
+    (tiny.root / "task-x_bold.json").write_text('{"RepetitionTime": 2}')
+    assert _seconds(tiny, path, root) == 2.0
+
+
+def test_headers_alone(tiny: TinyDataset) -> None:
+    root = tiny.derivative("prep", [NAME])
+    path = root / "sub-01" / "ses-a" / "func" / NAME
+    for header, message in (
+        (1500.0, "header of .* is 1500, which looks like milliseconds"),
+        (-2.0, "is -2.0; it must"),
+    ):
+        write_nifti(path, np.zeros((2, 2, 2, 3)), repetition_time=header)
+        with pytest.raises(DatasetError, match=message):
+            _seconds(tiny, path, root)
+    write_nifti(path, np.zeros((2, 2, 2, 3)), repetition_time=0.8)
+    assert _seconds(tiny, path, root) == pytest.approx(0.8)
+
+
+def test_volume_timing(tiny: TinyDataset) -> None:
+    root = tiny.derivative("prep", [NAME])
+    path = root / "sub-01" / "ses-a" / "func" / NAME
+    sidecar = tiny.root / "task-x_bold.json"
+    sidecar.write_text('{"VolumeTiming": [0, 2.5, 5.0, 7.5]}')
+    assert _seconds(tiny, path, root) == 2.5
+    sidecar.write_text('{"VolumeTiming": [0, 2.5, 5.0, 9.5]}')
+    with pytest.raises(DatasetError, match=r"steps from 2.5 to 4.5 s: only volumes at equal distances"):
+        _seconds(tiny, path, root)
+    sidecar.write_text('{"VolumeTiming": "0 2.5"}')
+    with pytest.raises(DatasetError, match="is no list of at least two times"):
+        _seconds(tiny, path, root)

@@ -113,7 +113,7 @@ def design_held_out(
     X : array of shape (n_volumes, n_features), word vectors summed per volume, the runs one after the other; or a list
         of such arrays, feature spaces that are each reduced to their own components and then laid side by side
     run_lengths : volumes of each run
-    recipe : how features and folds are made
+    recipe : how features and folds are made; of the rows of X only its `kept` ones are volumes of the design
     inner : how a penalty is chosen inside the training rows: "contiguous", the other folds are the inner test parts,
         or "loo", leave-one-out as published
     """
@@ -123,7 +123,7 @@ def design_held_out(
     for space in spaces:
         require_finite("X", space)
     where = resolve_device(device)
-    folds = recipe.folds(len(spaces[0]))
+    folds = recipe.folds(recipe.n_kept(len(spaces[0])))
 
     def one(fold: Fold) -> FoldDesign:
         features = np.concatenate([recipe.features(space, run_lengths, fold[0]) for space in spaces], axis=1)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import numpy.typing as npt
 
 from bids_app.encoding.arrays import Floats, Ints
@@ -20,6 +21,7 @@ class Recipe:
     ----------
     n_components, delays, wrap : see `DelayedComponents`
     n_folds, purge : see `contiguous_folds`
+    kept : rows of the features that have responses, where others (censored volumes) have none; None for all
     """
 
     n_components: int | None = 20
@@ -27,15 +29,26 @@ class Recipe:
     n_folds: int = 5
     purge: int = 0
     wrap: bool = False
+    kept: tuple[int, ...] | None = None
 
     def folds(self, n_volumes: int) -> list[Fold]:
         """Training and test rows of each fold."""
         return contiguous_folds(n_volumes, self.n_folds, self.purge)
 
     def features(self, X: npt.ArrayLike, run_lengths: Sequence[int], train: Ints) -> Floats:
-        """Features of all rows of X, fitted on the rows `train` alone, (n_volumes, n_components * n_delays)."""
+        """Features of the kept rows of X, fitted on the rows `train` of them, (n_volumes, n_components * n_delays).
+
+        Delays are made before rows are left out: what was heard in a censored volume still counts in the next ones.
+        """
         parts = DelayedComponents(self.n_components, self.delays, wrap=self.wrap)
-        return parts.fit(X, run_lengths, train).transform(X, run_lengths)
+        if self.kept is None:
+            return parts.fit(X, run_lengths, train).transform(X, run_lengths)
+        kept = np.array(self.kept, dtype=np.int64)
+        return parts.fit(X, run_lengths, kept[train]).transform(X, run_lengths)[kept]
+
+    def n_kept(self, n_rows: int) -> int:
+        """Volumes that have responses, of `n_rows` of the features."""
+        return n_rows if self.kept is None else len(self.kept)
 
 
 PUBLISHED = Recipe()

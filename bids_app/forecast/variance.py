@@ -62,7 +62,7 @@ def unique_variance(
     Parameters
     ----------
     spaces : by name, arrays of shape (n_volumes, n_features), word vectors summed per volume
-    Y : array of shape (n_volumes, V), finite
+    Y : array of shape (n_volumes, V), finite; the `kept` rows of the spaces where the recipe leaves some out
     run_lengths : volumes of each run
     recipe : how the features of each space are made, and the folds; inside a fold's training rows the other folds
         choose mixture and penalty
@@ -75,7 +75,8 @@ def unique_variance(
         raise ValueError("spaces is empty; at least one feature space is needed.")
     Y = require_matrix("Y", Y)
     require_finite("Y", Y)
-    arrays = [require_matrix(f"The space {name!r}", space, len(Y)) for name, space in spaces.items()]
+    n_rows = len(Y) if recipe.kept is None else sum(run_lengths)
+    arrays = [require_matrix(f"The space {name!r}", space, n_rows) for name, space in spaces.items()]
     where = resolve_device(device)
     grid = penalties(alphas, torch.device("cpu")).numpy()
     models = _leaving_each_out(candidate_mixtures(len(arrays), n_candidates, seed))

@@ -54,12 +54,14 @@ class Designs:
     def recipe(self) -> Recipe:
         """How features and folds are made of the word vectors."""
         s = self.settings
-        return Recipe(s.pca or None, tuple(range(s.delays)), n_folds=s.folds, purge=s.purge, wrap=s.wrap)
+        kept = np.concatenate([one.is_kept for one in self.listenings])
+        rows = None if kept.all() else tuple(np.flatnonzero(kept).tolist())
+        return Recipe(s.pca or None, tuple(range(s.delays)), n_folds=s.folds, purge=s.purge, wrap=s.wrap, kept=rows)
 
     @property
     def run_lengths(self) -> tuple[int, ...]:
-        """Kept volumes of each story of each run."""
-        return tuple(length for listening in self.listenings for length in listening.stretches)
+        """Volumes of each story of each run, censored ones among them."""
+        return tuple(length for listening in self.listenings for length in listening.uncensored.stretches)
 
     def check(self, distances: Sequence[int]) -> None:
         """ValueError where the stories are too short for the windows."""
@@ -87,7 +89,7 @@ class Designs:
         return self._stored(about, lambda: [self.present_sums(layer), self._random_sums(layer, draw)])
 
     def present_sums(self, layer: int) -> Floats:
-        """Hidden states, last sub-token, summed per volume, (n_volumes, n_units)."""
+        """Hidden states, last sub-token, summed per volume (also in censored ones), (n_volumes, n_units)."""
         return self._sums(layer, 0)
 
     def window_sums(self, layer: int, distance: int) -> Floats:
@@ -122,7 +124,7 @@ class Designs:
                 values.append(shift_words(words, offset, segments, self.settings.wrap)[rows] if offset else words[rows])
                 onsets.append(onset)
             later = 1 if self.settings.word_volume == "next" else 0
-            grid = (listening.repetition_time, listening.volumes)
+            grid = (listening.repetition_time, listening.uncensored.volumes)
             parts.append(word_sums(np.concatenate(values), np.concatenate(onsets), *grid, later=later))
         return np.concatenate(parts)
 
@@ -166,5 +168,6 @@ class Designs:
             "words": words,
             "segments": segments,
             "volumes": (listening.volumes - listening.volumes[0]).tolist(),
+            "censored": (listening.censored - listening.volumes[0]).tolist(),
             "repetition time": round(listening.repetition_time, 6),
         }

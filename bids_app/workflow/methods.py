@@ -59,7 +59,7 @@ def _data(s: Settings) -> str:
     smoothing = f", smoothed at {s.smoothing_fwhm:g} mm" if s.smoothing_fwhm else ""
     return (
         f"Data were analysed with neurons2networks {__version__}. Time series that were not cleaned before were freed "
-        f"of confounds (choice: {s.confounds}){high_pass}{smoothing}. Each run was cut to its story, and each voxel "
+        f"of confounds (choice: {' '.join(s.confounds)}){high_pass}{smoothing}. Each run was cut to its story, and each voxel "
         "z-scored within the run."
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from bids_app.bids.errors import DatasetError
@@ -103,12 +103,17 @@ class _UnitWork:
         run = self.unit.runs[0]
         place = {"seg": run.seg} if run.seg else {"space": run.space} if run.space else {}
         label = {"model": model.label} if model else {}
-        files = [path for r in self.unit.runs for path in (*r.files, r.events)]
+        tables = [[path for path in (r.events, r.confounds, r.outliers) if path] for r in self.unit.runs]
+        files = [path for r, own in zip(self.unit.runs, tables, strict=True) for path in (*r.files, *own)]
         sources = [self.sources.dataset.uri(path) for path in files]
-        return Writer(self.settings.out_dir, {**self.unit.entities, **place, **label}, sources, numbers, self._geometry)
+        entities = {**self.unit.entities, **place, **label}
+        return Writer(self.settings.out_dir, entities, sources, numbers, self._geometry, self._cleaning)
 
     def _geometry(self) -> Any:
         return self.responses.geometry
+
+    def _cleaning(self) -> Mapping[str, object]:
+        return self.responses.cleaning
 
     def _networks(self, model: ModelRun) -> None:
         stories, settings = self.sources.stories, self.settings

@@ -14,6 +14,7 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from bids_app.bids.dataset import Run
 from bids_app.bids.errors import DatasetError
@@ -73,8 +74,14 @@ def _n_words(words: Words, event: Interval, audio_onset: float) -> int:
     return int(((middle >= event[0]) & (middle < event[1])).sum())
 
 
-def heard_in(run: Run, stories: Mapping[str, Story], repetition_time: float, n_volumes: int) -> Listening:
-    """What a run heard of the stories with words.
+def heard_in(
+    run: Run,
+    stories: Mapping[str, Story],
+    repetition_time: float,
+    n_volumes: int,
+    is_censored: npt.NDArray[np.bool_] | None = None,
+) -> Listening:
+    """What a run heard of the stories with words, without the volumes that `is_censored` (n_volumes,) names.
 
     Raises DatasetError when no story lies inside the scan, or a time cannot be in seconds.
     """
@@ -93,7 +100,7 @@ def heard_in(run: Run, stories: Mapping[str, Story], repetition_time: float, n_v
     for stimulus in stimuli:
         for line in _doubts(stimulus, words[stimulus.stem], scan, stimulus in kept):
             notice(logging.WARNING, f"{run.label}: {line}")
-    return listen(kept, repetition_time, n_volumes)
+    return listen(kept, repetition_time, n_volumes, is_censored)
 
 
 def _volumes(stimulus: Stimulus, repetition_time: float, n_volumes: int) -> int:

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from bids_app.bids.alignment import align
-from bids_app.bids.confounds import Strategy, read_confounds
 from bids_app.bids.dataset import Run
 from bids_app.bids.errors import DatasetError
 from bids_app.bids.geometry import Geometry, VolumeGeometry
-from bids_app.bids.recording import Recording, read_recording
+from bids_app.bids.recording import read_recording
+from bids_app.bids.timeline import read_timeline
 from bids_app.encoding.cleaning import clean
 from bids_app.encoding.haemodynamics import zscore
 from bids_app.settings import Settings
+from bids_app.workflow.nuisance import confound_strategy, read_nuisance
 from bids_app.workflow.presentations import heard_in
 from bids_app.workflow.stories import Listening, Story
 from bids_app.workflow.units import Unit
+
+__all__ = ["CleanRun", "Responses", "confound_strategy", "read_responses", "read_run"]
 
 log = logging.getLogger("neurons2networks")
 Floats = npt.NDArray[np.float32]
@@ -36,6 +39,7 @@ class Responses:
     valid : (n_targets,) whether a target has finite, varying data in every run
     listenings : what each run heard; their kept volumes are the rows of `data`
     nuisance : of each run, what was regressed out (n_kept, n_regressors), None where nothing was
+    cleaning : by name of the run, how it was cleaned, for the sidecars
     """
 
     data: Floats
@@ -43,6 +47,7 @@ class Responses:
     geometry: Geometry
     listenings: tuple[Listening, ...]
     nuisance: tuple[Floats | None, ...]
+    cleaning: dict[str, dict[str, object]] = field(default_factory=dict)
 
     @property
     def run_lengths(self) -> tuple[int, ...]:
@@ -53,6 +58,8 @@ class Responses:
 def read_responses(unit: Unit, stories: dict[str, Story], settings: Settings) -> Responses:
     """Read all runs of a unit. Raises DatasetError when no target is usable in all of them."""
     parts = [read_run(run, stories, settings) for run in unit.runs]
+    for run, part in zip(unit.runs, parts, strict=True):
+        log.info("%s: %s", run.label, part.note)
     geometry, columns = align([part.geometry for part in parts])
     cut = [part.data[:, own] for part, own in zip(parts, columns, strict=True)]
     valid = np.all([np.isfinite(data).all(axis=0) & (np.ptp(data, axis=0) > 0) for data in cut], axis=0)
@@ -60,51 +67,52 @@ def read_responses(unit: Unit, stories: dict[str, Story], settings: Settings) ->
         raise DatasetError(f"{unit.name}: no voxel, vertex or parcel has data that vary in every run")
     data = np.concatenate([zscore(part[:, valid]) for part in cut])
     listenings, nuisance = tuple(part.listening for part in parts), tuple(part.nuisance for part in parts)
-    return Responses(data, valid, geometry, listenings, nuisance)
+    cleaning = {run.label: part.cleaning for run, part in zip(unit.runs, parts, strict=True)}
+    return Responses(data, valid, geometry, listenings, nuisance, cleaning)
 
 
 @dataclass(frozen=True)
 class CleanRun:
-    """One run: data (n_kept, n_targets), cleaned and cut to the story but not z-scored, and what was regressed out."""
+    """One run: data (n_kept, n_targets), cleaned and cut to the story but not z-scored, and what was regressed out.
+
+    `note` says for the log how it was cleaned, `cleaning` for the sidecars.
+    """
 
     data: Floats
     listening: Listening
     geometry: Geometry
     nuisance: Floats | None
+    note: str
+    cleaning: dict[str, object]
 
 
 def read_run(run: Run, stories: dict[str, Story], settings: Settings) -> CleanRun:
     """Read one run, cut it to its story, and regress out confounds and slow drifts."""
     recording = read_recording(run)
-    listening = heard_in(run, stories, recording.repetition_time, recording.n_volumes)
-    kept = listening.volumes
+    timeline = read_timeline(run, recording.n_volumes)
+    nuisance = read_nuisance(run, recording.n_volumes, settings)
+    is_censored = timeline.is_missing
+    is_censored[timeline.volumes[nuisance.is_censored]] = True
+    listening = heard_in(run, stories, recording.repetition_time, timeline.n_volumes, is_censored)
+    if len(listening.volumes) == 0:
+        raise DatasetError(f"{run.files[0].name}: every volume of its story is censored; leave the run out")
+    kept = np.searchsorted(timeline.volumes, listening.volumes)
     data = _smoothed(recording.data[kept], recording.geometry, settings.smoothing_fwhm, run.files[0])
-    nuisance = _nuisance(recording, run, settings)
-    if nuisance is not None:
-        nuisance = nuisance[kept]
-        data = clean(data, recording.repetition_time, nuisance, None)
-    return CleanRun(data, listening, recording.geometry, nuisance)
-
-
-def _nuisance(recording: Recording, run: Run, settings: Settings) -> Floats | None:
-    """Confounds and slow cosines of the whole run (n_volumes, n_regressors), None for data that are clean."""
-    strategy = confound_strategy(run, settings)
-    confounds = read_confounds(run.confounds, strategy)
-    # The confounds of the Narratives paper hold cosines already.
-    if confounds is not None or run.is_clean or not settings.high_pass:
-        return confounds
-    from nilearn.glm.first_level.design_matrix import create_cosine_drift  # takes more than a second to import
-
-    times = np.arange(recording.n_volumes) * recording.repetition_time
-    cosines = create_cosine_drift(settings.high_pass, times)[:, :-1]  # without the constant
-    return np.asarray(cosines, dtype=np.float32) if cosines.shape[1] else None
-
-
-def confound_strategy(run: Run, settings: Settings) -> Strategy:
-    """Which confounds are regressed out of this run."""
-    if settings.confounds == "auto":
-        return "narratives" if run.confounds and not run.is_clean else "none"
-    return "narratives" if settings.confounds == "narratives" else "none"
+    regressors = None
+    if nuisance.regressors is not None:
+        nuisance.require_freedom(run, kept)
+        regressors = nuisance.regressors[kept]
+        data = clean(data, recording.repetition_time, regressors, None)
+    note = nuisance.note
+    if len(listening.censored):
+        note += f"; {len(listening.censored)} of {len(listening.is_kept)} volumes of the story left out (censored)"
+    cleaning = {
+        "Confounds": list(nuisance.names),
+        "HighPassCosines": nuisance.n_cosines,
+        "CleanedBefore": run.is_clean,
+        "CensoredVolumes": len(listening.censored),
+    }
+    return CleanRun(data, listening, recording.geometry, regressors, note, cleaning)
 
 
 def _smoothed(data: Floats, geometry: Geometry, fwhm: float, path: Path) -> Floats:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 from bids_app.bids.dataset import Dataset, HeardStimuli, StimulusUse, open_dataset, require_content
 from bids_app.bids.description import read_description
 from bids_app.bids.errors import DatasetError
+from bids_app.bids.filters import Filters, read_filters
 from bids_app.bids.onsets import ADVICE
 from bids_app.bids.runs import RunSelection
 from bids_app.bids.words import find_words, read_words
@@ -113,16 +113,10 @@ class Sources:
         raise DatasetError(f"no participant has preprocessed data of task {use.task} that tell its repetition time")
 
     @cached_property
-    def filters(self) -> Mapping[str, Mapping[str, Any]] | None:
+    def filters(self) -> Filters | None:
         """Entities that the BOLD files must have."""
         path = self.settings.bids_filter_file
-        if path is None:
-            return None
-        try:
-            content = json.loads(path.read_text())
-        except (OSError, ValueError) as error:
-            raise DatasetError(f'{path}: must be JSON such as {{"bold": {{"desc": "clean"}}}} ({error})') from None
-        return dict(content)
+        return None if path is None else read_filters(path)
 
     def runs(self, participant: str) -> RunSelection:
         """The runs of one participant that the settings select and whose stories have word timings."""
@@ -153,7 +147,21 @@ class Sources:
         kept = [label for label in chosen if label not in self.settings.exclude_participant_label]
         if not kept:
             raise DatasetError("no participant is left: check --participant-label and --exclude-participant-label")
-        return kept
+        missing = self.dataset.without_bold(kept)
+        if missing and (self.settings.participant_label or len(missing) == len(kept)):
+            raise DatasetError(f"{self._absence(missing)}, or leave them out with --exclude-participant-label")
+        if missing:
+            log.warning("%s; the others are analysed", self._absence(missing))
+        return [label for label in kept if label not in missing]
+
+    def _absence(self, labels: Sequence[str]) -> str:
+        shown = f"{', '.join(labels[:10])}{f', … ({len(labels)} in all)' if len(labels) > 10 else ''}"
+        folders = ", ".join(str(folder) for folder in self.dataset.derivatives.values())
+        who = "participant has" if len(labels) == 1 else "participants have"
+        return (
+            f"{len(labels)} {who} no BOLD in {folders}, or only links to content that is not here: {shown}; get it "
+            "(datalad get)"
+        )
 
 
 def open_sources(settings: Settings) -> Sources:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -25,11 +25,23 @@ class Listening:
     volumes : (n_kept,) indices of the volumes inside the run's story events, ascending
     stimuli : the audio files that were played, each with its place on the scan's time line; one that was played twice
         is there twice
+    censored : (n_censored,) volumes inside the story events that are not kept because of head motion, ascending
     """
 
     repetition_time: float
     volumes: Integers
     stimuli: tuple[Stimulus, ...]
+    censored: Integers = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+
+    @property
+    def uncensored(self) -> Listening:
+        """The same with the censored volumes among the kept ones: the time line on which words are delayed."""
+        return Listening(self.repetition_time, np.union1d(self.volumes, self.censored), self.stimuli)
+
+    @property
+    def is_kept(self) -> npt.NDArray[np.bool_]:
+        """Which volumes inside the story events are kept (n_kept + n_censored,)."""
+        return np.isin(self.uncensored.volumes, self.volumes)
 
     @property
     def events(self) -> Integers:
@@ -71,14 +83,21 @@ class Story:
     canonical: Listening
 
 
-def listen(stimuli: Sequence[Stimulus], repetition_time: float, n_volumes: int | None = None) -> Listening:
+def listen(
+    stimuli: Sequence[Stimulus],
+    repetition_time: float,
+    n_volumes: int | None = None,
+    is_censored: npt.NDArray[np.bool_] | None = None,
+) -> Listening:
     """Keep the volumes inside the story events, from each event's onset to its end, as the Narratives paper does.
 
-    `n_volumes` None: as many as the events need.
+    `n_volumes` None: as many as the events need. `is_censored` (n_volumes,): volumes to leave out.
     """
     events = [event for stimulus in stimuli for event in stimulus.story]
-    volumes = {volume for event in events for volume in volumes_of(event, repetition_time, n_volumes)}
-    return Listening(repetition_time, np.array(sorted(volumes), dtype=np.int64), tuple(stimuli))
+    inside = {volume for event in events for volume in volumes_of(event, repetition_time, n_volumes)}
+    volumes = np.array(sorted(inside), dtype=np.int64)
+    censored = np.zeros(len(volumes), dtype=bool) if is_censored is None else is_censored[volumes]
+    return Listening(repetition_time, volumes[~censored], tuple(stimuli), volumes[censored])
 
 
 def volumes_of(event: tuple[float, float], repetition_time: float, n_volumes: int | None = None) -> range:

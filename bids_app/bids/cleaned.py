@@ -1,0 +1,40 @@
+"""Which data were cleaned of confounds before, so that they are not cleaned again."""
+
+import re
+from functools import lru_cache
+from pathlib import Path
+
+from bids_app.bids.description import read_description
+from bids_app.bids.metadata import beside
+from bids_app.bids.text import read_json
+
+_DESCRIPTIONS = ("clean", "denois", "residual")
+# Tools whose BOLD is what is left after a regression; names without blanks, hyphens and case.
+_TOOLS = ("xcpd", "xcpengine", "gigaconnectome", "afninosmooth", "afnismooth", "afniproc")
+
+
+def is_cleaned(path: Path, description: str, derivative: Path) -> bool:
+    """Whether BOLD was cleaned, by `desc`, by the tool that made its derivative, or by the confounds in its JSON file.
+
+    XCP-D and giga_connectome give their tables of regions no `desc`, or one of the user's.
+    """
+    if description.lower().startswith(_DESCRIPTIONS):
+        return True
+    if description.startswith("preproc"):
+        return False
+    return _is_of_cleaning_tool(derivative) or any(
+        bool(read_json(sidecar).get("ConfoundRegressors")) for sidecar in beside([path]) if sidecar.is_file()
+    )
+
+
+@lru_cache(maxsize=64)
+def _is_of_cleaning_tool(derivative: Path) -> bool:
+    content = read_description(derivative)
+    entries = [content.get("PipelineDescription"), *_listed(content.get("GeneratedBy"))]
+    names = [str(entry.get("Name", "")) for entry in entries if isinstance(entry, dict)]
+    names = [name for name in names if name] or [derivative.absolute().name]
+    return any(re.sub(r"[\W_]", "", name.lower()).startswith(_TOOLS) for name in names)
+
+
+def _listed(value: object) -> list[object]:
+    return value if isinstance(value, list) else []

@@ -1,0 +1,45 @@
+import os
+
+import pytest
+
+from bids_app.bids.content import require_content
+from bids_app.bids.errors import DatasetError
+
+
+def test_content_that_is_here_passes(tmp_path):
+    path = tmp_path / "table.tsv"
+    path.write_text("a\n1\n")
+    link = tmp_path / "link.tsv"
+    link.symlink_to(path)
+    require_content(path)
+    require_content(link)
+
+
+def test_what_is_not_here_is_named_with_the_way_out(tmp_path):
+    link = tmp_path / "bold.nii.gz"
+    link.symlink_to(tmp_path / ".git" / "annex" / "objects" / "gone")
+    with pytest.raises(
+        DatasetError, match=r"link to content that is not here: get it first \(datalad get .*bold.nii.gz"
+    ):
+        require_content(link)
+    with pytest.raises(DatasetError, match="does not exist"):
+        require_content(tmp_path / "other.tsv")
+    with pytest.raises(DatasetError, match="is a folder"):
+        require_content(tmp_path)
+    os.mkfifo(tmp_path / "pipe.tsv")
+    with pytest.raises(DatasetError, match="a pipe or a device"):
+        require_content(tmp_path / "pipe.tsv")
+
+
+@pytest.mark.parametrize(
+    "pointer",
+    [
+        "/annex/objects/MD5E-s120--0123456789abcdef0123456789abcdef.tsv\n",
+        "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 12\n",
+    ],
+)
+def test_pointers_of_unlocked_files_are_no_content(tmp_path, pointer):
+    path = tmp_path / "confounds.tsv"
+    path.write_text(pointer)
+    with pytest.raises(DatasetError, match="get it first"):
+        require_content(path)

@@ -1,0 +1,124 @@
+"""Where the rows of a recording lie on the time line of its scan."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import numpy.typing as npt
+from nibabel.filebasedimages import ImageFileError
+
+from bids_app.bids.errors import DatasetError
+from bids_app.bids.metadata import beside
+from bids_app.bids.runs import Run
+from bids_app.bids.tables import listed, read_number_table
+from bids_app.bids.text import read_json
+
+Integers = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
+
+# Columns of XCP-D's outliers, of which the first whose kept volumes are as many as the rows counts.
+_OUTLIERS = ("framewise_displacement", "interpolation", "denoising", "outliers", "outlier", "censoring")
+_DISCARDED = "NumberOfVolumesDiscardedByUser"
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """Volumes of a scan that a recording holds.
+
+    Attributes
+    ----------
+    n_volumes : volumes of the scan as events.tsv counts its time
+    volumes : (n_rows,) volume of each row of the recording, ascending
+    """
+
+    n_volumes: int
+    volumes: Integers
+
+    @property
+    def is_missing(self) -> Mask:
+        """Which volumes of the scan are not in the recording (n_volumes,)."""
+        missing = np.ones(self.n_volumes, dtype=bool)
+        missing[self.volumes] = False
+        return missing
+
+
+def read_timeline(run: Run, n_rows: int) -> Timeline:
+    """Volumes of the scan that the `n_rows` rows of a run's BOLD are.
+
+    XCP-D leaves censored volumes out of its series; `outliers.tsv` beside them says which. Volumes that were discarded
+    at the start are counted by NumberOfVolumesDiscardedByUser of the JSON file beside the BOLD. Raises DatasetError
+    when the numbers do not add up to those of the raw run, of which only the header is read, or, for cleaned data, of
+    fMRIPrep's table of confounds.
+    """
+    kept = np.arange(n_rows) if run.outliers is None else _kept(run, run.outliers, n_rows)
+    n_scan = n_rows if run.outliers is None else max(n_rows, len(read_number_table(run.outliers).rows))
+    whole, source = _length_of_scan(run)
+    if whole is None or whole == n_scan:
+        return Timeline(n_scan, kept)
+    discarded = _discarded(run)
+    if discarded is None or discarded + n_scan > whole:
+        raise DatasetError(_lengths(run, n_scan, whole, source))
+    return Timeline(whole, kept + discarded)
+
+
+def _kept(run: Run, path: Path, n_rows: int) -> Integers:
+    """Volumes that outliers.tsv does not mark, or all of them where the series was not censored."""
+    table = read_number_table(path)
+    if len(table.rows) == n_rows:
+        return np.arange(n_rows)
+    names = sorted(table.names, key=lambda name: _OUTLIERS.index(name) if name in _OUTLIERS else len(_OUTLIERS))
+    counts = []
+    for name in names:
+        flags = table.numbers([name])[:, 0]
+        if not np.isin(flags, (0, 1)).all():
+            continue
+        kept = np.flatnonzero(flags == 0)
+        if len(kept) == n_rows:
+            return kept
+        counts.append(f"{name}: {len(kept)}")
+    raise DatasetError(
+        f"{run.files[0]} has {n_rows} rows, but {path} has {len(table.rows)} volumes, of which it keeps another number "
+        f"({listed(counts) or 'no column of 0 and 1'}): they are of different runs or settings. Make both again."
+    )
+
+
+def _length_of_scan(run: Run) -> tuple[int | None, Path | None]:
+    """Volumes of the scan and the file that says so; None where none is here."""
+    for path in run.raw_files:
+        try:
+            shape = nibabel.load(path).shape
+        except (OSError, EOFError, ImageFileError, ValueError):
+            continue  # a link without its content, usually
+        if len(shape) == 4:
+            return int(shape[3]), path
+    if run.is_clean and run.confounds is not None and run.confounds.exists():
+        return len(read_number_table(run.confounds).rows), run.confounds
+    return None, None
+
+
+def _discarded(run: Run) -> int | None:
+    for path in beside(run.files):
+        if path.is_file():
+            number = read_json(path).get(_DISCARDED)
+            if isinstance(number, int) and not isinstance(number, bool) and number >= 0:
+                return number
+    return None
+
+
+def _lengths(run: Run, n_scan: int, whole: int, source: Path | None) -> str:
+    found = f"{run.files[0]} has {n_scan} volumes and {source} {whole}"
+    if run.outliers is not None:
+        found = f"{run.outliers} counts {n_scan} volumes and {source} {whole}"
+    if n_scan > whole:
+        return f"{found}: they are of different runs, or one of them is cut off. Get or make both again."
+    censored = (
+        f"if volumes were censored, {run.label}_outliers.tsv must lie beside the BOLD (XCP-D writes it), or the series "
+        "be made without censoring; "
+        if run.outliers is None and run.is_clean
+        else ""
+    )
+    return (
+        f"{found}, so that it is not known when each volume was scanned: {censored}if volumes were cut off, write "
+        f'how many at the start ("{_DISCARDED}": 0, if at the end only) into {beside(run.files)[0].name}.'
+    )

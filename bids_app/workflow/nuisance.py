@@ -1,0 +1,162 @@
+"""What is regressed out of a run: confounds of its table, and the slow cosines of the high-pass."""
+
+from __future__ import annotations
+
+import logging
+import re
+from dataclasses import dataclass
+from itertools import groupby
+
+import numpy as np
+import numpy.typing as npt
+
+from bids_app.bids.confounds import Confounds, read_confounds
+from bids_app.bids.dataset import Run
+from bids_app.bids.errors import DatasetError
+from bids_app.settings import Settings
+
+log = logging.getLogger("neurons2networks")
+Floats = npt.NDArray[np.float32]
+Mask = npt.NDArray[np.bool_]
+
+# With fewer degrees of freedom, what is left of a time course is chance.
+_FEWEST_LEFT = 5
+# A cosine of which the table's own ones leave less than this share is one of them.
+_SAME = 0.05
+_AROMA = "smoothAROMAnonaggr"
+
+
+@dataclass(frozen=True)
+class Nuisance:
+    """What is regressed out of a run.
+
+    Attributes
+    ----------
+    regressors : (n_volumes, n_regressors), None where nothing is
+    names : names of the confounds among them
+    n_cosines : how many of them are cosines that the high-pass added
+    is_censored : (n_volumes,) volumes that the strategy leaves out
+    note : what was decided, for the log
+    """
+
+    regressors: Floats | None
+    names: tuple[str, ...]
+    n_cosines: int
+    is_censored: Mask
+    note: str
+
+    def require_freedom(self, run: Run, kept: npt.NDArray[np.int64]) -> None:
+        """Warn where the regressors take most of the kept volumes' freedom; DatasetError where they take nearly all."""
+        if self.regressors is None:
+            return
+        design = self.regressors[kept].astype(np.float64)
+        design -= design.mean(axis=0)
+        scale = np.linalg.norm(design, axis=0)
+        rank = int(np.linalg.matrix_rank(design[:, scale > 0] / scale[scale > 0])) if scale.any() else 0
+        left = len(kept) - 1 - rank
+        what = (
+            f"{run.label}: {len(self.names)} confounds and {self.n_cosines} cosines of the high-pass leave "
+            f"{max(left, 0)} of {len(kept)} degrees of freedom in the story's volumes"
+        )
+        advice = "choose fewer with --confounds ('trans_*' 'rot_*', or none) or a lower --high-pass"
+        if left < _FEWEST_LEFT:
+            raise DatasetError(f"{what}, so that nothing of the data remains: {advice}, or use longer runs.")
+        if left < len(kept) / 2:
+            log.warning("%s: little of the data remains; %s", what, advice)
+
+
+def confound_strategy(run: Run, settings: Settings) -> str:
+    """Which confounds are regressed out of this run: a strategy, or names of columns separated by blanks.
+
+    Raises DatasetError when confounds were asked for and the run was cleaned of them before.
+    """
+    # A string may come from who makes Settings in Python.
+    asked = settings.confounds if isinstance(settings.confounds, str) else " ".join(settings.confounds)
+    if asked == "auto":
+        return "narratives" if run.confounds and not run.is_clean else "none"
+    if asked != "none" and run.is_clean:
+        raise DatasetError(
+            f"{run.files[0].name} was cleaned of confounds before ({run.derivative.name}): leave --confounds out, or "
+            "choose data that were not cleaned with -d or --bids-filter-file."
+        )
+    if asked == "ica_aroma" and run.entities.get("desc") != _AROMA:
+        raise DatasetError(
+            f"--confounds ica_aroma needs BOLD that fMRIPrep cleaned of ICA-AROMA's components (desc-{_AROMA}), not "
+            f'{run.files[0].name}: choose it with --bids-filter-file {{"bold": {{"desc": "{_AROMA}"}}}}, or take '
+            "other confounds."
+        )
+    return asked
+
+
+def read_nuisance(run: Run, n_volumes: int, settings: Settings) -> Nuisance:
+    """Confounds and slow cosines of the whole run (n_volumes rows); none for data that are clean."""
+    confounds = read_confounds(run.confounds, confound_strategy(run, settings), run.files[0], n_volumes)
+    cosines = high_pass_cosines(run, n_volumes, settings.high_pass)
+    n_asked = cosines.shape[1]
+    if confounds is not None:
+        cosines = _not_among(cosines, confounds.cosines)
+    parts = [part for part in (None if confounds is None else confounds.values, cosines) if part is not None]
+    regressors = np.column_stack(parts).astype(np.float32)
+    return Nuisance(
+        regressors if regressors.shape[1] else None,
+        () if confounds is None else confounds.names,
+        cosines.shape[1],
+        np.zeros(n_volumes, dtype=bool) if confounds is None else confounds.is_censored,
+        _note(run, n_volumes, settings.high_pass, confounds, n_asked, cosines.shape[1]),
+    )
+
+
+def high_pass_cosines(run: Run, n_volumes: int, high_pass: float) -> Floats:
+    """Cosines below the cut-off (n_volumes, n_cosines), without the constant; none for data that are clean.
+
+    Raises DatasetError for a cut-off above half of the sampling frequency.
+    """
+    if run.is_clean or not high_pass:
+        return np.zeros((n_volumes, 0), dtype=np.float32)
+    highest = 0.5 / run.repetition_time
+    if high_pass >= highest:
+        raise DatasetError(
+            f"--high-pass {high_pass:g} Hz leaves nothing of {run.label}: with a volume each "
+            f"{run.repetition_time:g} s it holds frequencies up to {highest:.3g} Hz. Give a lower one, such as 0.008."
+        )
+    from nilearn.glm.first_level.design_matrix import create_cosine_drift  # takes more than a second to import
+
+    times = np.arange(n_volumes) * run.repetition_time
+    return np.asarray(create_cosine_drift(high_pass, times)[:, :-1], dtype=np.float32)
+
+
+def _not_among(cosines: Floats, others: Floats) -> Floats:
+    """The cosines that others do not hold already: what is filtered out once is not filtered out again."""
+    if not others.shape[1] or not cosines.shape[1]:
+        return cosines
+    basis = np.column_stack([np.ones(len(others)), others]).astype(np.float64)
+    left = cosines - basis @ np.linalg.lstsq(basis, cosines, rcond=None)[0]
+    return cosines[:, np.linalg.norm(left, axis=0) > _SAME * np.linalg.norm(cosines, axis=0)]
+
+
+def _note(run: Run, n_volumes: int, high_pass: float, confounds: Confounds | None, n_asked: int, n_added: int) -> str:
+    if run.is_clean:
+        return "cleaned before: no confounds, no high-pass"
+    if confounds is None:
+        high = f"high-pass at {high_pass:g} Hz ({n_added} cosines)" if n_added else "nothing"
+        why = "" if run.confounds else " (there is no table of confounds)"
+        return f"regressed out: {high}{why}"
+    assert run.confounds is not None
+    note = f"regressed out: {summary(confounds.names)} of {run.confounds.name}"
+    n_own = confounds.cosines.shape[1]
+    reached = n_own / (2 * n_volumes * run.repetition_time)
+    if n_added:
+        note += f"; {n_added} cosines for --high-pass {high_pass:g} Hz"
+        note += f", beyond the {n_own} of the table, which end at {reached:.2g} Hz" if n_own else ""
+    elif n_own > n_asked + 1:
+        note += f"; its {n_own} cosines filter up to {reached:.2g} Hz, more than --high-pass {high_pass:g} Hz asks for"
+    return note
+
+
+def summary(names: tuple[str, ...]) -> str:
+    """Names of confounds for the log, those with numbers together: `trans_x, cosine00–03`."""
+    shown = []
+    for stem, group in groupby(names, key=lambda name: re.sub(r"\d{2}$", "", name)):
+        members = list(group)
+        shown.append(members[0] if len(members) == 1 else f"{members[0]}–{members[-1].removeprefix(stem)}")
+    return ", ".join(shown)
