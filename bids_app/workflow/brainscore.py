@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bids_app.encoding.ceiling import noise_ceiling
+from bids_app.encoding.folds import contiguous_folds
 from bids_app.encoding.held_out import HeldOutDesign
 from bids_app.encoding.permutation import fdr
 from bids_app.settings import Settings
@@ -85,9 +86,8 @@ def write_ceiling(responses: Responses, means: StoryMeans, settings: Settings, w
         r[targets] = noise_ceiling(
             others.data[:, targets],
             responses.data[np.ix_(others.rows, targets)],
+            contiguous_folds(len(others.rows), settings.folds, settings.purge),
             alphas=settings.alphas,
-            n_folds=settings.folds,
-            purge=settings.purge,
         )
     description = "Correlation of held-out responses with their prediction from the mean of the other participants."
     writer.maps("noiseceiling", "r", fill(r, responses.valid), ["ceiling"], description, OthersAtMost=others.n_others)
