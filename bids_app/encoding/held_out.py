@@ -84,7 +84,7 @@ class HeldOutDesign:
     def from_arrays(cls, arrays: Mapping[str, AnyArray]) -> "HeldOutDesign":
         """The inverse of `to_arrays`."""
         folds = tuple(_fold_from(arrays, f"{number}.") for number in range(_count(arrays, "{}.train")))
-        return cls(folds, arrays["content"] if "content" in arrays else None)
+        return cls(folds, arrays.get("content"))
 
 
 def _count(arrays: Mapping[str, AnyArray], pattern: str) -> int:
