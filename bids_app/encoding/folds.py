@@ -1,5 +1,7 @@
 """Contiguous folds: autocorrelated volumes must not be split at random."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from bids_app.encoding.arrays import Ints
@@ -39,6 +41,24 @@ def contiguous_folds(n_samples: int, n_folds: int, purge: int = 0) -> list[Fold]
             )
         folds.append((train, test))
     return folds
+
+
+def within(folds: Sequence[Fold], rows: Ints) -> list[Fold]:
+    """The same folds of some of the volumes alone, `rows` ascending; indices are those among `rows`.
+
+    A fold of which too little is left to test is trained on and tested nowhere.
+
+    >>> [test.tolist() for _, test in within(contiguous_folds(16, 4), np.arange(4, 16))]
+    [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10, 11]]
+    """
+    kept = []
+    for train, test in folds:
+        parts = tuple(np.flatnonzero(np.isin(rows, part)) for part in (train, test))
+        if parts[1].size >= _FEWEST_TEST_VOLUMES and parts[0].size >= _FEWEST_TRAINING_VOLUMES:
+            kept.append((parts[0], parts[1]))
+    if len(kept) < 3:
+        raise ValueError(f"only {len(rows)} volumes are covered, which leaves too few folds with volumes to test")
+    return kept
 
 
 def inner_folds(fold: Fold, folds: list[Fold]) -> list[Fold]:

@@ -31,12 +31,19 @@ class Listening:
     stimuli: tuple[Stimulus, ...]
 
     @property
-    def stretches(self) -> tuple[int, ...]:
-        """Kept volumes of each story event, in the order of time: nothing is delayed from one story into the next."""
+    def events(self) -> Integers:
+        """Story event of each kept volume (n_kept,), counted over the stimuli in their order; the first that has it."""
         event = np.full(len(self.volumes), -1)
         for number, (start, end) in enumerate(event for stimulus in self.stimuli for event in stimulus.story):
             covered = volumes_of((start, end), self.repetition_time, int(self.volumes[-1]) + 1)
-            event[(event < 0) & np.isin(self.volumes, covered)] = number
+            inside = (self.volumes >= covered.start) & (self.volumes < covered.stop)
+            event[(event < 0) & inside] = number
+        return event
+
+    @property
+    def stretches(self) -> tuple[int, ...]:
+        """Kept volumes of each story event, in the order of time: nothing is delayed from one story into the next."""
+        event = self.events
         borders = np.flatnonzero((np.diff(event) != 0) | (np.diff(self.volumes) != 1)) + 1
         return tuple(int(n) for n in np.diff([0, *borders, len(event)]))
 
@@ -78,6 +85,19 @@ def volumes_of(event: tuple[float, float], repetition_time: float, n_volumes: in
     length = np.inf if n_volumes is None else n_volumes * repetition_time
     first, last = (round(min(time, length) / repetition_time) for time in event)
     return range(max(first, 0), last)
+
+
+def story_time(listening: Listening) -> tuple[tuple[str, ...], Floats]:
+    """Stem of the stimulus at each kept volume (n_kept,), and seconds since its audio file started (n_kept,).
+
+    A volume that lies in no story event has the stem "" and NaN. Volumes of two runs, or of two presentations in one
+    run, with the same stem and the same seconds heard the same.
+    """
+    of_event = [stimulus for stimulus in listening.stimuli for _ in stimulus.story]
+    events = listening.events
+    stems = tuple(of_event[event].stem if event >= 0 else "" for event in events)
+    onsets = np.array([of_event[event].audio_onset if event >= 0 else np.nan for event in events], dtype=float)
+    return stems, listening.volumes * listening.repetition_time - onsets
 
 
 def words_heard(stimulus: Stimulus, words: Words) -> tuple[Integers, Floats, Floats]:

@@ -3,7 +3,7 @@ import pytest
 
 from bids_app.bids.events import Stimulus
 from bids_app.bids.words import Words
-from bids_app.workflow.stories import Story, listen, timed_words, words_heard
+from bids_app.workflow.stories import Listening, Story, listen, story_time, timed_words, words_heard
 
 PIEMAN = Stimulus("pieman_audio", "pieman_audio.wav", 0.0, ((15.0, 437.0),))
 
@@ -58,3 +58,15 @@ def test_several_stimuli_of_one_run_come_with_their_own_words():
     stories = {s.stem: Story(s.stem, words, listen([s], 1.5)) for s in (PIEMAN, other)}
     heard = {story.stem: onset.tolist() for story, _, onset, _ in timed_words(run, stories)}
     assert heard == {"pieman_audio": [16.0], "tunnel_audio": [501.0, 516.0]}
+
+
+def test_story_time_counts_from_the_start_of_each_audio_file():
+    again = Stimulus("pieman_audio", "pieman_audio.wav", 60.0, ((63.0, 69.0),))
+    other = Stimulus("tunnel_audio", "tunnel_audio.wav", 30.5, ((33.0, 36.0),))
+    first = Stimulus("pieman_audio", "pieman_audio.wav", 0.0, ((3.0, 9.0),))
+    stems, seconds = story_time(listen([first, other, again], 1.5, 100))
+    assert stems == ("pieman_audio",) * 4 + ("tunnel_audio",) * 2 + ("pieman_audio",) * 4
+    np.testing.assert_allclose(seconds, [3, 4.5, 6, 7.5, 2.5, 4, 3, 4.5, 6, 7.5])
+    stems, seconds = story_time(Listening(1.5, np.array([2, 50]), (first,)))
+    assert stems == ("pieman_audio", "")
+    assert np.isnan(seconds[1])
