@@ -237,15 +237,18 @@ class StoryMeans:
         log.info("mean response of all participants to %s, for the noise ceiling", stem)
         total: StorySeries | None = None
         reference: Geometry | None = None
-        who = []
+        who: list[str] = []
+        problems: list[str] = []
         for participant in self._members:
-            found = self._participant_mean(participant, like, listening, stem, reference)
+            found = self._participant_mean(participant, like, listening, stem, reference, problems)
             if found is None:
                 continue
             who.append(participant)
             series, geometry = found
             reference = reference or geometry  # voxels outside the first participant's mask get no ceiling
             total = series if total is None else total.plus(series)
+        if problems:  # one line: of a data set that is only partly here there may be hundreds
+            log.warning("noise ceiling of %s without %d run(s): %s", stem, len(problems), _shortened(problems))
         if total is None:
             raise NoCeilingError(f"nobody's run of {stem} can be read")
         mask = reference.mask if isinstance(reference, VolumeGeometry) else np.zeros(0, dtype=bool)
@@ -259,9 +262,18 @@ class StoryMeans:
             np.savez(file, allow_pickle=False, participants=np.array(json.dumps(who)), **arrays)
 
     def _participant_mean(
-        self, participant: str, like: Run, listening: Listening, stem: str, reference: Geometry | None
+        self,
+        participant: str,
+        like: Run,
+        listening: Listening,
+        stem: str,
+        reference: Geometry | None,
+        problems: list[str],
     ) -> tuple[StorySeries, Geometry] | None:
-        """A participant's mean over presentations of the story, on the targets of `reference`; None without any."""
+        """A participant's mean over presentations of the story, on the targets of `reference`; None without any.
+
+        What cannot be read is added to `problems`.
+        """
         parts: list[tuple[Floats, Integers]] = []
         for run in self._runs(participant, like):
             try:
@@ -272,7 +284,7 @@ class StoryMeans:
                 reference = reference or part.geometry
                 parts.append((onto(zscore(part.data), part.geometry, reference)[rows], steps))
             except ValueError as error:
-                log.warning("noise ceiling without %s: %s", run.label, error)
+                problems.append(f"{run.label} ({error})")
         if not parts or reference is None:
             return None
         return presentations_mean(parts), reference
@@ -303,6 +315,11 @@ def _of_task(folder: Path, task: str, *, events_only: bool) -> Iterator[Path]:
                 name = parse_name(entry.name)
                 if name.entities.get("task") == task and (not events_only or name.suffix == "events"):
                     yield Path(entry.path)
+
+
+def _shortened(problems: Sequence[str], most: int = 3) -> str:
+    more = f"; and {len(problems) - most} more" if len(problems) > most else ""
+    return "; ".join(problems[:most]) + more
 
 
 def _same_time(first: float, second: float) -> bool:
