@@ -317,7 +317,7 @@ def _of_task(folder: Path, task: str, *, events_only: bool) -> Iterator[Path]:
                     yield Path(entry.path)
 
 
-def _shortened(problems: Sequence[str], most: int = 3) -> str:
+def _shortened(problems: Sequence[str], most: int = 1) -> str:
     more = f"; and {len(problems) - most} more" if len(problems) > most else ""
     return "; ".join(problems[:most]) + more
 
