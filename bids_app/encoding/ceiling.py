@@ -25,7 +25,7 @@ def noise_ceiling(
     """How well the mean of the other participants predicts each target: Pearson r averaged over folds, (n_targets,).
 
     The same choice of penalty as in `held_out`, with one regressor per target, standardised on the training rows, and
-    no delays. `others` and Y are (n_volumes, n_targets); `folds` hold their row numbers, see `content_folds`.
+    no delays. `others` and Y are (n_volumes, n_targets); `folds` holds their (train, test) rows, every row tested once.
     """
     others, Y = require_matrix("others", others), require_matrix("Y", Y, np.shape(others)[0])
     if others.shape != Y.shape:
@@ -33,7 +33,7 @@ def noise_ceiling(
     require_finite("others", others)
     require_finite("Y", Y)
     grid = np.asarray(alphas, dtype=np.float64)
-    predictions = np.empty(Y.shape, dtype=np.float32)
+    predictions = np.zeros(Y.shape, dtype=np.float32)
     for batch in column_batches(Y.shape[1], _TARGETS_AT_ONCE):
         x, y = others[:, batch].astype(np.float64), Y[:, batch].astype(np.float64)
         for fold in folds:

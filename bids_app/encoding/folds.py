@@ -75,6 +75,24 @@ def _widened(chosen: npt.NDArray[np.bool_], by: int) -> npt.NDArray[np.bool_]:
     return np.asarray(np.cumsum(change[:-1]) > 0)
 
 
+def within(folds: Sequence[Fold], rows: Ints) -> list[Fold]:
+    """The same folds of some of the volumes alone, `rows` ascending; indices are those among `rows`.
+
+    A fold of which too little is left to test is trained on and tested nowhere.
+
+    >>> [test.tolist() for _, test in within(contiguous_folds(16, 4), np.arange(4, 16))]
+    [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10, 11]]
+    """
+    kept = []
+    for train, test in folds:
+        parts = tuple(np.flatnonzero(np.isin(rows, part)) for part in (train, test))
+        if parts[1].size >= _FEWEST_TEST_VOLUMES and parts[0].size >= _FEWEST_TRAINING_VOLUMES:
+            kept.append((parts[0], parts[1]))
+    if len(kept) < 3:
+        raise ValueError(f"only {len(rows)} volumes are covered, which leaves too few folds with volumes to test")
+    return kept
+
+
 def inner_folds(fold: Fold, folds: Sequence[Fold]) -> list[Fold]:
     """Folds of the training part of one outer fold: the other outer folds' borders, nothing of its test part.
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bids_app.encoding.ceiling import noise_ceiling
-from bids_app.encoding.folds import contiguous_folds
+from bids_app.encoding.folds import contiguous_folds, within
 from bids_app.encoding.held_out import HeldOutDesign
 from bids_app.encoding.permutation import fdr
 from bids_app.settings import Settings
@@ -75,10 +75,15 @@ def _score(design: HeldOutDesign, responses: Responses, settings: Settings) -> t
 
 
 def write_ceiling(responses: Responses, means: StoryMeans, settings: Settings, writer: Writer) -> None:
-    """Write the noise ceiling: the score of the mean response of the others who heard the same stories."""
-    others = means.others(responses)
-    if others is None:
-        log.info("%s: nobody else heard this story, so there is no noise ceiling", writer.entities.get("sub"))
+    """Write the noise ceiling: the score of the mean response of the others who heard the same stories.
+
+    Where there can be none, a line says why, and nothing is written.
+    """
+    try:
+        others = means.others(responses)
+        folds = within(contiguous_folds(len(responses.data), settings.folds, settings.purge), others.rows)
+    except ValueError as error:
+        log.info("%s: no noise ceiling: %s", means.unit.name, error)
         return
     with step("noise ceiling", settings):
         targets = np.flatnonzero(np.isfinite(others.data).all(axis=0))
@@ -86,8 +91,14 @@ def write_ceiling(responses: Responses, means: StoryMeans, settings: Settings, w
         r[targets] = noise_ceiling(
             others.data[:, targets],
             responses.data[np.ix_(others.rows, targets)],
-            contiguous_folds(len(others.rows), settings.folds, settings.purge),
+            folds,
             alphas=settings.alphas,
         )
     description = "Correlation of held-out responses with their prediction from the mean of the other participants."
-    writer.maps("noiseceiling", "r", fill(r, responses.valid), ["ceiling"], description, OthersAtMost=others.n_others)
+    extra = {
+        "Others": list(others.participants),
+        "OthersAtMost": others.n_others,
+        "Volumes": len(responses.data),
+        "VolumesWithOthers": len(others.rows),
+    }
+    writer.maps("noiseceiling", "r", fill(r, responses.valid), ["ceiling"], description, **extra)
