@@ -14,12 +14,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from bids_app.bids.events import Stimulus
 from bids_app.encoding.haemodynamics import word_sums
 from bids_app.encoding.held_out import HeldOutDesign, Inner, design_held_out
 from bids_app.encoding.recipe import Recipe
 from bids_app.forecast.windows import check_distances, offsets_of, random_rows, shift_words
 from bids_app.settings import Settings
 from bids_app.workflow.models import ModelRun
+from bids_app.workflow.repeats import heard_content
 from bids_app.workflow.shared import computed_once, key_of
 from bids_app.workflow.stories import Listening, Story, segments_of, timed_words
 
@@ -53,7 +55,15 @@ class Designs:
     def recipe(self) -> Recipe:
         """How features and folds are made of the word vectors."""
         s = self.settings
-        return Recipe(s.pca or None, tuple(range(s.delays)), n_folds=s.folds, purge=s.purge, wrap=s.wrap)
+        content = heard_content(self.listenings, self.stories)
+        return Recipe(
+            s.pca or None,
+            tuple(range(s.delays)),
+            n_folds=s.folds,
+            purge=s.purge,
+            wrap=s.wrap,
+            content=None if content is None else tuple(content.tolist()),
+        )
 
     @property
     def run_lengths(self) -> tuple[int, ...]:
@@ -62,7 +72,7 @@ class Designs:
 
     def check(self, distances: Sequence[int]) -> None:
         """ValueError where the stories are too short for the windows."""
-        pieces = [s for one in self.listenings for stimulus in one.stimuli for s in self._segments(stimulus.stem, one)]
+        pieces = [piece for one in self.listenings for stimulus in one.stimuli for piece in self._segments(stimulus)]
         check_distances(distances, self.settings.window, [piece.stop - piece.start for piece in pieces])
 
     def present(self, layer: int) -> HeldOutDesign:
@@ -111,9 +121,10 @@ class Designs:
         parts = []
         for listening in self.listenings:
             values, onsets = [], []
-            for story, rows, onset, _ in timed_words(listening, self.stories):
+            heard = timed_words(listening, self.stories)
+            for stimulus, (story, rows, onset, _) in zip(listening.stimuli, heard, strict=True):
                 words = np.asarray(self.model.activations(story, "residual", "last").layer(layer - 1))
-                segments = self._segments(story.stem, listening)
+                segments = self._segments(stimulus)
                 if reorder:
                     words = reorder(words, segments)
                 values.append(shift_words(words, offset, segments, self.settings.wrap)[rows] if offset else words[rows])
@@ -123,9 +134,8 @@ class Designs:
             parts.append(word_sums(np.concatenate(values), np.concatenate(onsets), *grid, later=later))
         return np.concatenate(parts)
 
-    def _segments(self, stem: str, listening: Listening) -> list[slice]:
-        stimulus = next(one for one in listening.stimuli if one.stem == stem)
-        return segments_of(stimulus, self.stories[stem].words)
+    def _segments(self, stimulus: Stimulus) -> list[slice]:
+        return segments_of(stimulus, self.stories[stimulus.stem].words)
 
     def _stored(self, about: Mapping[str, object], sums: Callable[[], list[Floats]]) -> HeldOutDesign:
         """The design from disk, made by whoever needs it first."""
@@ -163,7 +173,7 @@ class Designs:
             (story.stem, story.words.text, rows.tolist(), (onset - start).round(4).tolist())
             for story, rows, onset, _ in timed_words(listening, self.stories)
         ]
-        segments = [[(s.start, s.stop) for s in self._segments(one.stem, listening)] for one in listening.stimuli]
+        segments = [[(s.start, s.stop) for s in self._segments(one)] for one in listening.stimuli]
         return {
             "words": words,
             "segments": segments,

@@ -177,3 +177,35 @@ class _Link:
         said = np.where(has_after & (until <= _PAUSE), self.there[q] - until, np.nan)
         said = np.where(has_before & (since <= _PAUSE), self.there[p] + since, said)
         return np.asarray(np.where(between, self.there[p] + share * other_gap, said))
+
+
+@dataclass(frozen=True)
+class Repetition:
+    """Presentations that share what was heard: their stories, the numbers of their runs, and how many volumes do."""
+
+    stems: tuple[str, ...]
+    runs: tuple[int, ...]
+    n_volumes: int
+
+
+def repetitions(listenings: Sequence[Listening], content: Integers | None) -> list[Repetition]:
+    """What was heard more than once, for people; `content` is that of `heard_content`."""
+    if content is None:
+        return []
+    often = np.bincount(content) > 1
+    groups: list[tuple[set[int], list[Presentation]]] = []
+    for one in presentations(listenings):
+        numbers = {int(number) for number in content[one.rows] if often[number]}
+        if not numbers:
+            continue
+        together = [group for group in groups if group[0] & numbers]
+        groups = [group for group in groups if not group[0] & numbers]
+        groups.append((numbers.union(*(group[0] for group in together)), [p for g in together for p in g[1]] + [one]))
+    return [
+        Repetition(
+            tuple(dict.fromkeys(one.stem for one in members)),
+            tuple(dict.fromkeys(one.run for one in members)),
+            sum(int(often[content[one.rows]].sum()) for one in members),
+        )
+        for _, members in groups
+    ]
