@@ -21,6 +21,7 @@ from bids_app.encoding.recipe import Recipe
 from bids_app.forecast.windows import check_distances, offsets_of, random_rows, shift_words
 from bids_app.settings import Settings
 from bids_app.workflow.models import ModelRun
+from bids_app.workflow.repeats import heard_content
 from bids_app.workflow.shared import computed_once, key_of
 from bids_app.workflow.stories import Listening, Story, segments_of, timed_words, words_heard
 
@@ -55,8 +56,16 @@ class Designs:
         """How features and folds are made of the word vectors."""
         s = self.settings
         kept = np.concatenate([one.is_kept for one in self.listenings])
-        rows = None if kept.all() else tuple(np.flatnonzero(kept).tolist())
-        return Recipe(s.pca or None, tuple(range(s.delays)), n_folds=s.folds, purge=s.purge, wrap=s.wrap, kept=rows)
+        content = heard_content(self.listenings, self.stories)
+        return Recipe(
+            s.pca or None,
+            tuple(range(s.delays)),
+            n_folds=s.folds,
+            purge=s.purge,
+            wrap=s.wrap,
+            content=None if content is None else tuple(content.tolist()),
+            kept=None if kept.all() else tuple(np.flatnonzero(kept).tolist()),
+        )
 
     @property
     def run_lengths(self) -> tuple[int, ...]:
