@@ -1,0 +1,74 @@
+"""Whether the responses follow the words: the lag at which the word rate fits the places that speech drives most."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from bids_app.encoding.arrays import AnyArray, Floats, Ints, require_finite, require_matrix
+from bids_app.encoding.haemodynamics import zscore
+
+MOST_VOLUMES = 10  # lags looked at, to either side
+EXPECTED_WITHIN = 2  # volumes to either side of 0
+_SHARE = 0.01  # of the targets
+_N_BLOCKS = 10
+_FEWEST_PER_BLOCK = 12
+
+
+@dataclass(frozen=True)
+class Lag:
+    """Lag in volumes of the responses behind what the words predict, and the correlation there and at every lag.
+
+    `correlations` is (2 * MOST_VOLUMES + 1,), from the earliest lag to the latest. `is_expected`: the lag is 0 ± 2.
+    """
+
+    volumes: int
+    r: float
+    correlations: Floats
+
+    @property
+    def is_expected(self) -> bool:
+        """Whether the run's timing can be right."""
+        return abs(self.volumes) <= EXPECTED_WITHIN
+
+
+def response_lag(expected: npt.ArrayLike, Y: npt.ArrayLike) -> Lag:
+    """The lag at which `expected` correlates most with the targets that it fits best.
+
+    The 1 % of the targets with the highest correlation over lags from -10 to +10 volumes are chosen on the odd ones of
+    ten blocks of volumes; the lag of their mean is read on the even ones, so that the choice does not make the peak.
+
+    Parameters
+    ----------
+    expected : array of shape (n_volumes,), such as the word rate convolved with a haemodynamic response
+    Y : array of shape (n_volumes, n_targets), finite
+
+    Raises ValueError for runs that are too short.
+    """
+    Y = require_matrix("Y", Y)
+    require_finite("Y", Y)
+    regressor = np.asarray(expected, dtype=np.float64)
+    if regressor.shape != (len(Y),):
+        raise ValueError(f"expected has shape {regressor.shape}; one value per volume ({len(Y)}) is needed.")
+    if len(Y) < _N_BLOCKS * _FEWEST_PER_BLOCK:
+        raise ValueError(f"{len(Y)} volumes are too few to read a lag: {_N_BLOCKS * _FEWEST_PER_BLOCK} are needed.")
+    block = np.arange(len(Y)) * _N_BLOCKS // len(Y)
+    odd, even = (np.flatnonzero(block % 2 == parity) for parity in (1, 0))
+    highest = np.max([_correlations(regressor, Y, odd, lag) for lag in _lags()], axis=0)
+    chosen = np.argsort(highest)[-max(1, round(_SHARE * Y.shape[1])) :]
+    driven = zscore(Y[:, chosen]).mean(axis=1, keepdims=True)
+    curve = np.array([_correlations(regressor, driven, even, lag)[0] for lag in _lags()], dtype=np.float32)
+    best = int(np.argmax(curve))
+    return Lag(best - MOST_VOLUMES, float(curve[best]), curve)
+
+
+def _lags() -> range:
+    return range(-MOST_VOLUMES, MOST_VOLUMES + 1)
+
+
+def _correlations(regressor: npt.NDArray[np.float64], Y: AnyArray, rows: Ints, lag: int) -> Floats:
+    """Correlation of the regressor `lag` volumes earlier with each target over some rows, (n_targets,)."""
+    earlier = rows - lag
+    inside = (earlier >= 0) & (earlier < len(regressor))
+    x, y = zscore(regressor[earlier[inside]]), zscore(Y[rows[inside]])
+    return np.asarray(x @ y / len(x), dtype=np.float32)
