@@ -5,7 +5,7 @@ from scipy.ndimage import gaussian_filter1d
 from bids_app.encoding.timing import response_lag
 
 
-def world(seed, shift, n_volumes=300, n_targets=500, n_driven=15, snr=0.5):
+def world(seed, shift, n_volumes=300, n_targets=500, n_driven=15, snr=1.0):
     """Smooth noise; a few targets follow the regressor, `shift` volumes late."""
     rng = np.random.default_rng(seed)
     expected = gaussian_filter1d(rng.standard_normal(n_volumes + 40), 1.5)[20:-20]
@@ -32,6 +32,12 @@ def test_the_choice_of_targets_makes_no_peak_of_its_own():
     """On noise the correlation read on other blocks is around 0, however the targets were chosen."""
     at_zero = [response_lag(*world(seed, 0, snr=0)).correlations[10] for seed in range(30)]
     assert abs(np.mean(at_zero)) < 3 * np.std(at_zero) / np.sqrt(30)
+
+
+def test_responses_that_do_not_follow_the_words_have_no_clear_lag():
+    """Significant at 0.01 in about one of a hundred."""
+    clear = [response_lag(*world(seed, 0, snr=0)).is_clear for seed in range(60)]
+    assert sum(clear) <= 4
 
 
 def test_short_runs_are_refused():

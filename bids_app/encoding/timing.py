@@ -13,23 +13,34 @@ EXPECTED_WITHIN = 2  # volumes to either side of 0
 _SHARE = 0.01  # of the targets
 _N_BLOCKS = 10
 _FEWEST_PER_BLOCK = 12
+_SIGNIFICANT = 0.01
 
 
 @dataclass(frozen=True)
 class Lag:
-    """Lag in volumes of the responses behind what the words predict, and the correlation there and at every lag.
+    """Lag in volumes of the responses behind what the words predict.
 
-    `correlations` is (2 * MOST_VOLUMES + 1,), from the earliest lag to the latest. `is_expected`: the lag is 0 ± 2.
+    Attributes
+    ----------
+    volumes : the lag with the highest correlation
+    r, p : that correlation, and how often responses at a wrong time reach it, (b + 1) / (n + 1)
+    correlations : (2 * MOST_VOLUMES + 1,), from the earliest lag to the latest
     """
 
     volumes: int
     r: float
+    p: float
     correlations: Floats
 
     @property
+    def is_clear(self) -> bool:
+        """Whether the responses follow the words well enough for the lag to mean something."""
+        return self.p < _SIGNIFICANT
+
+    @property
     def is_expected(self) -> bool:
-        """Whether the run's timing can be right."""
-        return abs(self.volumes) <= EXPECTED_WITHIN
+        """Whether the run's timing can be right: no clear lag beyond 2 volumes."""
+        return not self.is_clear or abs(self.volumes) <= EXPECTED_WITHIN
 
 
 def response_lag(expected: npt.ArrayLike, Y: npt.ArrayLike) -> Lag:
@@ -54,16 +65,21 @@ def response_lag(expected: npt.ArrayLike, Y: npt.ArrayLike) -> Lag:
         raise ValueError(f"{len(Y)} volumes are too few to read a lag: {_N_BLOCKS * _FEWEST_PER_BLOCK} are needed.")
     block = np.arange(len(Y)) * _N_BLOCKS // len(Y)
     odd, even = (np.flatnonzero(block % 2 == parity) for parity in (1, 0))
-    highest = np.max([_correlations(regressor, Y, odd, lag) for lag in _lags()], axis=0)
+    highest = _curves(regressor, Y, odd).max(axis=0)
     chosen = np.argsort(highest)[-max(1, round(_SHARE * Y.shape[1])) :]
     driven = zscore(Y[:, chosen]).mean(axis=1, keepdims=True)
-    curve = np.array([_correlations(regressor, driven, even, lag)[0] for lag in _lags()], dtype=np.float32)
+    curve = _curves(regressor, driven, even)[:, 0]
     best = int(np.argmax(curve))
-    return Lag(best - MOST_VOLUMES, float(curve[best]), curve)
+    distances = np.arange(3 * MOST_VOLUMES, len(Y) - 3 * MOST_VOLUMES)
+    moved = np.column_stack([np.roll(driven[:, 0], distance) for distance in distances])
+    reached = int((_curves(regressor, moved, even).max(axis=0) >= curve[best]).sum())
+    return Lag(best - MOST_VOLUMES, float(curve[best]), (reached + 1) / (len(distances) + 1), curve)
 
 
-def _lags() -> range:
-    return range(-MOST_VOLUMES, MOST_VOLUMES + 1)
+def _curves(regressor: npt.NDArray[np.float64], Y: AnyArray, rows: Ints) -> Floats:
+    """Correlations at every lag over some rows, (n_lags, n_targets)."""
+    lags = range(-MOST_VOLUMES, MOST_VOLUMES + 1)
+    return np.stack([_correlations(regressor, Y, rows, lag) for lag in lags])
 
 
 def _correlations(regressor: npt.NDArray[np.float64], Y: AnyArray, rows: Ints, lag: int) -> Floats:
