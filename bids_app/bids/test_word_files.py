@@ -94,8 +94,6 @@ def test_bad_places(tmp_path: Path) -> None:
     for annotations in (tmp_path / "nowhere", _write(tmp_path / "file")):
         with pytest.raises(DatasetError, match="is no folder"):
             find_words(tmp_path, "tale.wav", annotations)
-    for stim_file in ("", ".wav", "../.."):
-        with pytest.raises(DatasetError, match="names no audio file"):
+    for stim_file in ("", ".wav", "../..", "../../tale.wav"):
+        with pytest.raises(DatasetError, match="names no file"):
             find_words(tmp_path, stim_file)
-    with pytest.raises(FileNotFoundError):
-        find_words(tmp_path, "x" * 300 + ".wav")

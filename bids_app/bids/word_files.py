@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bids_app.bids.errors import DatasetError
+from bids_app.bids.stimulus_names import stem_of
 from bids_app.bids.text import read_json_content
 from bids_app.bids.word_json import KEYS
 
@@ -44,35 +45,16 @@ REFUSED = {
 }
 
 
-def stimulus_stem(stim_file: str) -> str:
-    """Path of a stimulus below `stimuli`, with slashes and without its ending: what its other files are called.
-
-    >>> stimulus_stem("stimuli\\\\fr\\\\tale.wav"), stimulus_stem("./fr/tale.v2.wav"), stimulus_stem("../../tale.wav")
-    ('fr/tale', 'fr/tale.v2', 'tale')
-    """
-    parts = [part for part in stim_file.strip().replace("\\", "/").split("/") if part not in {"", ".", ".."}]
-    if len(parts) > 1 and parts[0] == "stimuli":
-        parts = parts[1:]
-    if not parts:
-        return ""
-    stem = parts[-1].rpartition(".")[0] if "." in parts[-1] else parts[-1]
-    return "/".join([*parts[:-1], stem]) if stem else ""
-
-
 def find_words(bids_dir: Path, stim_file: str, annotations: Path | None = None) -> Path:
     """Path of the word list of a `stim_file` of events.tsv, in `annotations` first, then in BIDS_DIR/stimuli.
 
     Where several lists are there, the first place counts, and the log says so; a link without its content counts only
     where nothing else is there. Raises FileNotFoundError that lists every place looked at, DatasetError when
-    `annotations` is no folder or the stimulus has no name.
+    `annotations` is no folder, or `stim_file` names no file below `stimuli`.
     """
     if annotations is not None and not annotations.is_dir():
         raise DatasetError(f"--annotations {annotations} is no folder: give the folder with the word timings.")
-    stem = stimulus_stem(stim_file)
-    if not stem:
-        raise DatasetError(
-            f"The stim_file {stim_file!r} of events.tsv names no audio file: write its name, as in a.wav."
-        )
+    stem = stem_of(stim_file)
     folder, _, name = stem.rpartition("/")
     other = name.removesuffix("_audio") if name.endswith("_audio") else f"{name}_audio"
     stems = (stem, f"{folder}/{other}" if folder else other)

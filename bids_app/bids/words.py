@@ -16,13 +16,13 @@ from bids_app.bids.content import require_content
 from bids_app.bids.errors import DatasetError
 from bids_app.bids.event_words import rows_of_events
 from bids_app.bids.textgrid import read_textgrid
-from bids_app.bids.word_files import REFUSED, find_words, stimulus_stem
+from bids_app.bids.word_files import REFUSED, find_words
 from bids_app.bids.word_json import read_word_json
 from bids_app.bids.word_rows import WordList, WordRow, is_mark
 from bids_app.bids.word_tables import read_table
 from bids_app.bids.word_times import check_audio, checked
 
-__all__ = ["WordCounts", "Words", "find_words", "read_words", "stimulus_stem", "words_from_events"]
+__all__ = ["WordCounts", "Words", "find_words", "read_words", "words_from_events"]
 
 FloatArray = npt.NDArray[np.float64]
 
