@@ -65,7 +65,7 @@ def _recording(kind: str, *names: str) -> Callable[[Path], None]:
             session=None,
             task="t",
             run=None,
-            space="fsaverage5" if kind == "surface" else "MNI152NLin6Asym",
+            space="fsnative" if kind == "surface" else "MNI152NLin6Asym",
             seg="T",
             kind=kind,
             files=files,

@@ -1,6 +1,7 @@
 """Scans that the authors of a data set, or its user, advise to leave out."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
 from bids_app.bids.entities import is_within, parse_name
@@ -20,7 +21,7 @@ def read_exclusions(path: Path) -> tuple[str, ...]:
     try:
         return tuple(_names(content))
     except RecursionError:
-        raise DatasetError(f"{path} is no list of scans to leave out: it is nested too deep.") from None
+        raise DatasetError(f"{path} could not be read as a list of scans to leave out: it is nested too deep") from None
     except ValueError as error:
         raise DatasetError(f"{path} could not be read as a list of scans to leave out: {error}") from error
 
@@ -28,13 +29,13 @@ def read_exclusions(path: Path) -> tuple[str, ...]:
 def _names(content: object) -> Iterator[str]:
     if isinstance(content, str):
         if "sub" not in parse_name(content).entities:
-            raise ValueError(f"{content[:80]!r} is no name of a scan, such as sub-001_task-pieman_run-1")
+            raise ValueError(f"{content!r} is no name of a scan, such as sub-001_task-pieman_run-1")
         yield content
     elif isinstance(content, list | dict):
         for item in content.values() if isinstance(content, dict) else content:
             yield from _names(item)
     else:
-        raise ValueError(f"{str(content)[:80]} is no name of a scan")
+        raise ValueError(f"{content!r} is no name of a scan")
 
 
 def is_excluded(entities: Mapping[str, str], names: Iterable[str]) -> bool:
@@ -43,6 +44,17 @@ def is_excluded(entities: Mapping[str, str], names: Iterable[str]) -> bool:
     >>> is_excluded({"sub": "001", "task": "piemanpni"}, ["sub-001_task-pieman"])
     False
     """
+    return any(is_within(_run_of(name), entities) for name in names)
+
+
+def unmatched(names: Iterable[str], runs: Sequence[Mapping[str, str]]) -> list[str]:
+    """Names on a list that are no run, though runs of their participant are known."""
+    participants = {run.get("sub") for run in runs}
+    named = [name for name in names if _run_of(name)["sub"] in participants]
+    return [name for name in named if not any(is_within(_run_of(name), run) for run in runs)]
+
+
+@cache
+def _run_of(name: str) -> dict[str, str]:
     wanted = (*RUN_ENTITIES, *VERSION_ENTITIES)
-    scans = ({key: value for key, value in parse_name(name).entities.items() if key in wanted} for name in names)
-    return any(is_within(scan, entities) for scan in scans)
+    return {key: value for key, value in parse_name(name).entities.items() if key in wanted}

@@ -59,7 +59,7 @@ def _values(content: str) -> Iterator[_Value]:
         if match["string"] is not None:
             if not is_free or not (previous in {"", "="} or previous.isspace()):
                 raise DatasetError(
-                    f"line {line} is malformed: {token[:40]} touches other text. A quotation mark inside a text must "
+                    f"line {line} is malformed: {token[:40]!r} touches other text. A quotation mark inside a text must "
                     "be doubled; open the file in Praat and save it again."
                 )
             yield _Value(match["string"].replace('""', '"'), line)
@@ -127,7 +127,14 @@ def parse_textgrid(content: str) -> list[Tier]:
             "Save it from Praat as a text file."
         )
     number(), number()
-    return [tier() for _ in range(count())]
+    tiers = [tier() for _ in range(count())]
+    rest = next(values, None)
+    if rest is not None:
+        raise DatasetError(
+            f"line {rest.line} is malformed: more follows after the last tier, so a number of tiers or intervals above "
+            "is wrong. Open the file in Praat and save it again."
+        )
+    return tiers
 
 
 def choose_tier(tiers: Sequence[Tier]) -> Tier:

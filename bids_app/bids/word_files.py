@@ -50,7 +50,7 @@ def find_words(bids_dir: Path, stim_file: str, annotations: Path | None = None) 
 
     Where several lists are there, the first place counts, and the log says so; a link without its content counts only
     where nothing else is there. Raises FileNotFoundError that lists every place looked at, DatasetError when
-    `annotations` is no folder or the stimulus has no name.
+    `annotations` is no folder, or `stim_file` names no file below `stimuli`.
     """
     if annotations is not None and not annotations.is_dir():
         raise DatasetError(f"--annotations {annotations} is no folder: give the folder with the word timings.")

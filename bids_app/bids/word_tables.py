@@ -23,6 +23,8 @@ def read_table(path: Path) -> WordList:
     the delimiter is none. Times are seconds, or what the header (`onset_ms`) or the sidecar of the same name says.
     """
     text = read_text(path)
+    if not text.strip():
+        raise DatasetError("the file is empty: get it again, or align the transcript with the audio.")
     delimiters = ("\t", ",", ";") if path.suffix.lower() == ".tsv" else (",", ";", "\t")
     first = re.split(r"[\r\n]", text.lstrip("\r\n"), maxsplit=1)[0]
     for delimiter in delimiters:
@@ -30,9 +32,9 @@ def read_table(path: Path) -> WordList:
             header = next(iter(rows_of(first, delimiter, path)), [])
         if len(header) > 1 and is_header(header):
             return _with_header(path, text, delimiter)
-    if path.suffix.lower() == ".tsv" or not text.strip():
-        find_columns(first.split("\t") if first.strip() else [], {})  # says which columns are needed
-        raise DatasetError("the table has no header.")
+    if path.suffix.lower() == ".tsv":
+        find_columns(first.split("\t"), {})  # says which columns are needed
+        raise DatasetError("the first row must name the columns (onset, duration, word).")
     return _gentle(path, text)
 
 

@@ -86,8 +86,8 @@ def _check_each(rows: list[WordRow], onset: FloatArray, end: FloatArray, may_sta
     if early.size and not may_start_before:
         row = rows[early[0]]
         raise DatasetError(
-            f"{_name(row)} starts at {row.start:g} s: times must be seconds from the start of the audio file, "
-            f"so none is below 0 ({early.size} are)."
+            f"{_name(row)} starts at {row.start:g} s, before the audio ({early.size} words do): times must be seconds "
+            "from the start of the audio file."
         )
 
 
