@@ -159,3 +159,10 @@ def test_the_most_specific_rows_of_onsets_apply() -> None:
     assert onsets(sub="1", task="ab") == ["4"]
     assert onsets(sub="1", task="b") == []
     assert rows_of_run(rows, {"sub": "1", "task": "a", "run": "2"})[0]["stim_file"] == "1-2.wav"
+
+
+def test_names_of_scans_to_leave_out_that_are_no_runs_are_listed(tmp_path: Path) -> None:
+    for name in ("sub-1_task-a_run-1", "sub-1_task-a_run-2"):
+        _write(TinyDataset.folder(tmp_path, name) / f"{name}_events.tsv", "0\t9\tstory\ta.wav\n")
+    names = ["sub-1_task-a_run-02", "sub-1_task-a_run-3", "sub-1_task-ab", "sub-1", "sub-2_task-a"]
+    assert find_stimuli(tmp_path, names).unmatched == ("sub-1_task-a_run-3", "sub-1_task-ab")
