@@ -8,10 +8,10 @@ from pathlib import Path
 
 from bids_app.bids.entities import is_asked, is_within
 from bids_app.bids.errors import DatasetError
-from bids_app.bids.events import Stimulus, read_events
+from bids_app.bids.events import Stimulus, read_events, read_records
 from bids_app.bids.exclusions import is_excluded, unmatched
 from bids_app.bids.metadata import Listing, applicable, list_names, raw_repetition_time
-from bids_app.bids.onsets import EVENTS, ONSETS
+from bids_app.bids.onsets import EVENTS, ONSETS, entities_of
 from bids_app.bids.runs import RUN_ENTITIES, is_bold, run_entities, run_label
 from bids_app.bids.sources import participant_labels
 
@@ -47,7 +47,7 @@ class HeardStimuli:
     """Who heard what.
 
     `uses` holds for each stem the runs, in the order of their names, `unreadable` what could not be read and why,
-    `unmatched` names of scans to leave out that are no run.
+    `unmatched` names of scans to leave out and rows of onsets.tsv that belong to no run.
     """
 
     uses: dict[str, tuple[StimulusUse, ...]]
@@ -104,7 +104,20 @@ def find_stimuli(
         for stimulus in stimuli:
             uses.setdefault(stimulus.stem, []).append((excluded, _use(stimulus, events, run, seconds)))
     counted = {stem: _counted(found) for stem, found in uses.items()}
-    return HeardStimuli(counted, unreadable, tuple(unmatched(excluded_scans, runs)))
+    nobodys = [f"{name} (a scan to leave out)" for name in unmatched(excluded_scans, runs)]
+    return HeardStimuli(counted, unreadable, (*nobodys, *_unused_rows(annotations, runs)))
+
+
+def _unused_rows(annotations: Path | None, runs: Sequence[Mapping[str, str]]) -> list[str]:
+    if annotations is None or not (annotations / ONSETS).exists():
+        return []
+    try:
+        records = read_records(annotations / ONSETS)
+    except DatasetError:
+        return []  # listed with what cannot be read
+    named = [(row, entities_of(record)) for row, record in records]
+    unused = [row for row, entities in named if not any(is_within(entities, run) for run in runs)]
+    return [f"row {row} of {annotations / ONSETS}" for row in unused]
 
 
 def _counted(found: Sequence[tuple[bool, StimulusUse]]) -> tuple[StimulusUse, ...]:

@@ -41,7 +41,7 @@ class Sources:
             notice(logging.WARNING, f"{more} more tables of events cannot be read and are left out")
         if heard.unmatched:
             names = ", ".join(heard.unmatched[:5]) + (" …" if len(heard.unmatched) > 5 else "")
-            notice(logging.WARNING, f"scans to leave out that are no runs of this data set: {names}")
+            notice(logging.WARNING, f"these belong to no run of this data set: {names}")
         _warn_of_case(heard.uses)
         return heard
 
