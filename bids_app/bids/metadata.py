@@ -22,7 +22,8 @@ Listing = Callable[[Path, str], Sequence[tuple[Path, Name]]]
 def list_names(folder: Path, ending: str) -> list[tuple[Path, Name]]:
     """Files of a folder with an ending such as `events.tsv`, sorted, without folders.
 
-    Hidden files parse as names without entities. A folder that is not there has none. Raises DatasetError for one that may not be read.
+    Hidden files parse as names without entities. A folder that is not there has none. Raises DatasetError for one that
+    may not be read.
     """
     try:
         with os.scandir(folder) as entries:
