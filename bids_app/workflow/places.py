@@ -39,12 +39,6 @@ def require_writable(name: str, folder: Path) -> None:
         raise DiskError(_refusal(name, folder, there, error)) from None
 
 
-def full_disk(error: BaseException, settings: Settings) -> str | None:
-    """What to say of an error that came from a full disk, None for another: what is free where this run writes."""
-    folders = dict.fromkeys(existing(folder) for folder in (settings.out_dir, settings.work))
-    return no_space(*folders) if is_full(error, *folders) else None
-
-
 def _refusal(name: str, folder: Path, there: Path, error: OSError) -> str:
     if error.errno == errno.EROFS:
         mounted = container() is not None and not goes_with_container(folder)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from bids_app.bids.dataset import Dataset, StimulusUse, open_dataset, require_content
-from bids_app.bids.description import read_description
+from bids_app.bids.description import require_description
 from bids_app.bids.errors import DatasetError
 from bids_app.bids.runs import RunSelection
 from bids_app.bids.words import find_words, read_words
@@ -124,11 +124,8 @@ class Sources:
 def open_sources(settings: Settings) -> Sources:
     """Open the data set of a run. Raises DatasetError when it does not say that it is one."""
     require_content(settings.bids_dir)
-    if not settings.skip_bids_validation and "BIDSVersion" not in read_description(settings.bids_dir):
-        raise DatasetError(
-            f"{settings.bids_dir} has no dataset_description.json with a BIDSVersion: is it the root of a BIDS data "
-            "set? If it is meant, add --skip-bids-validation"
-        )
+    if not settings.skip_bids_validation:
+        require_description(settings.bids_dir)
     dataset = open_dataset(
         settings.bids_dir,
         settings.derivatives,
