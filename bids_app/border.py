@@ -26,6 +26,8 @@ def at_the_border(program: str, main: Callable[[], int], words: Sequence[str], i
             return main()
     except Interrupted as error:
         print(f"{program}: {error}", file=sys.stderr, flush=True)
+        if is_program:
+            os._exit(error.status)  # libraries take seconds to go, for nothing
         return error.status
     except Exception as error:
         if "-vv" in words or list(words).count("-v") > 1:

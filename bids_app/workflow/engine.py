@@ -19,6 +19,7 @@ from bids_app.interruption import end_workers, job_of_worker, prepare_worker
 from bids_app.settings import Settings
 from bids_app.workflow.explanations import explain
 from bids_app.workflow.memory import total_memory
+from bids_app.workflow.strays import writing
 
 log = logging.getLogger("neurons2networks")
 _PROCESS_MB = 600  # of a process that has imported everything and read nothing
@@ -115,7 +116,8 @@ def run_one(job: Job, settings: Settings) -> Failure | None:
     """Run one job in this process; whatever goes wrong comes back as a failure."""
     start = time.monotonic()
     try:
-        job.function(settings, job.name)
+        with writing(settings):
+            job.function(settings, job.name)
     except Exception as error:  # the boundary between jobs: whatever went wrong must not stop the others
         if settings.verbose > 1:
             log.debug("%s failed", job.label, exc_info=True)
@@ -144,6 +146,8 @@ def _run_here(jobs: Sequence[Job], settings: Settings) -> list[Failure]:
 
 def _run_in_processes(jobs: Sequence[Job], settings: Settings) -> list[Failure]:
     context = multiprocessing.get_context("spawn")  # a fork would copy the threads of torch in an unknown state
+    # Python's own helper clears up semaphores after a killed run, and need not say so.
+    os.environ.setdefault("PYTHONWARNINGS", "ignore:resource_tracker:UserWarning")
     pool = ProcessPoolExecutor(settings.nprocs, context, _start_process, (settings,))
     try:
         return _collect(pool, jobs, settings)

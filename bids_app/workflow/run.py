@@ -29,6 +29,7 @@ from bids_app.workflow.records import (
 )
 from bids_app.workflow.shared import locked
 from bids_app.workflow.sources import Sources, open_sources
+from bids_app.workflow.strays import clearing_strays
 from bids_app.workflow.units import plan
 
 log = logging.getLogger("neurons2networks")
@@ -41,7 +42,7 @@ def run(settings: Settings) -> int:
     try:
         check_locations(settings)
         check_places(settings)
-        with _open_engine(settings) as engine:
+        with _clearing_strays(settings), _open_engine(settings) as engine:
             failures = LEVELS[settings.level](settings, engine)
     except Exception as error:  # the last boundary: no traceback reaches a user who did not ask for it
         if settings.verbose > 1:
@@ -66,6 +67,10 @@ def _reason(error: Exception, settings: Settings) -> str:
 
 def _open_engine(settings: Settings) -> AbstractContextManager[Engine]:
     return open_dask(settings) if settings.engine == "dask" else nullcontext(LocalEngine(settings))
+
+
+def _clearing_strays(settings: Settings) -> AbstractContextManager[None]:
+    return nullcontext() if settings.dry_run else clearing_strays(settings)
 
 
 def _stimulus_level(settings: Settings, engine: Engine) -> list[Failure]:
