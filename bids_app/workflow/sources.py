@@ -84,7 +84,7 @@ class Sources:
         if path is None:
             return None
         try:
-            content = json.loads(path.read_text())
+            content = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise DatasetError(f'{path}: must be JSON such as {{"bold": {{"desc": "clean"}}}} ({error})') from None
         return dict(content)
