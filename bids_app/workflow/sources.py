@@ -16,6 +16,7 @@ from bids_app.bids.dataset import Dataset, StimulusUse, open_dataset, require_co
 from bids_app.bids.description import require_description
 from bids_app.bids.errors import DatasetError
 from bids_app.bids.runs import RunSelection
+from bids_app.bids.sources import odd_folders
 from bids_app.bids.words import find_words, read_words
 from bids_app.settings import Settings
 from bids_app.workflow.stories import Story, listen
@@ -108,6 +109,12 @@ class Sources:
     def participants(self) -> list[str]:
         """Participants that the settings select."""
         present = self.dataset.participants()
+        odd = {name for folder in self.dataset.derivatives.values() for name in odd_folders(folder)}
+        if odd:
+            log.warning(
+                "left out: %s (what follows sub- may hold letters and digits only; rename it)",
+                ", ".join(ascii(name) for name in sorted(odd)),
+            )
         absent = sorted(set(self.settings.participant_label) - set(present))
         if absent:
             raise DatasetError(
