@@ -3,9 +3,9 @@
 python tests/kill_test.py FOLDER [--kills 30] [--seed 0] [--kinds surface volume parcels]
 
 FOLDER gets a demo data set, a run of each kind that was left alone, and the runs that were killed; a demo that is there
-is used again. In turn a participant run (in one process, or with two workers) and a group run are killed with SIGKILL, which
-nothing can prepare for. The same command must then complete; all files must hold the same bytes (reports: be there), no
-hidden file may be left, and no worker may live on. Prints a table; exits with 1 when one row is wrong.
+is used again. In turn a participant run (in one process, or with two workers) and a group run are killed with SIGKILL,
+which nothing can prepare for. The same command must then complete; all files must hold the same bytes (reports: be
+there), no hidden file may be left, and no worker may live on. Prints a table; exits with 1 when one row is wrong.
 """
 
 import argparse

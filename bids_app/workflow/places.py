@@ -22,6 +22,8 @@ def check_places(settings: Settings) -> None:
     """
     require_writable("OUT_DIR", settings.out_dir)
     require_writable("The work directory", settings.work)
+    if settings.bids_database_dir is not None:
+        require_writable("--bids-database-dir", settings.bids_database_dir)
     if goes_with_container(settings.out_dir):
         advice = mount_advice(settings.out_dir, "")
         log.warning("OUT_DIR %s lies in the container, and goes when it goes: %s", settings.out_dir, advice)

@@ -113,7 +113,7 @@ def _places(sources: Sources, participants: Sequence[str]) -> list[Place]:
     for participant in participants:
         try:
             runs = sources.runs(participant).runs
-        except DatasetError:
+        except (DatasetError, OSError):
             continue
         return list(dict.fromkeys(Place(run.kind, run.space or "") for run in runs))
     return []
