@@ -82,8 +82,8 @@ class CleanRun:
     listening: Listening
     geometry: Geometry
     nuisance: Floats | None
-    note: str
-    cleaning: dict[str, object]
+    note: str = ""
+    cleaning: dict[str, object] = field(default_factory=dict)
 
 
 def read_run(run: Run, stories: dict[str, Story], settings: Settings) -> CleanRun:
