@@ -34,11 +34,16 @@ def make_parser() -> argparse.ArgumentParser:
         help="stimulus: activations and dictionary; participant: maps of each participant (does the former where "
         "missing); group: statistics over participants, from OUT_DIR alone.",
     )
+    add_options(parser)
+    parser.add_argument("--version", action="version", version=f"neurons2networks {__version__}")
+    return parser
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add every setting that is not positional, in its group."""
     groups = {key: parser.add_argument_group(title) for key, title in GROUPS.items()}
     for option in OPTIONS:
         _add_option(groups[option.metadata["group"]], option.name, option.default, option.metadata)
-    parser.add_argument("--version", action="version", version=f"neurons2networks {__version__}")
-    return parser
 
 
 def _add_option(group: argparse._ArgumentGroup, name: str, default: object, metadata: Mapping[str, Any]) -> None:

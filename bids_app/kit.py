@@ -6,11 +6,16 @@ import argparse
 import os
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from bids_app import __version__
+from bids_app.cli import add_options, normalise
+from bids_app.settings_input import make_settings
+
+# A check writes nothing; caches that are looked into lie in a folder that is not there.
+NO_OUT_DIR = Path(tempfile.gettempdir()) / "neurons2networks-check"
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -20,6 +25,7 @@ def make_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_demo(commands)
     _add_evaluate(commands)
+    _add_check(commands)
     _add_submit(commands)
     _add_fetch(commands)
     return parser
@@ -49,6 +55,19 @@ def _add_evaluate(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     evaluate = commands.add_parser("evaluate", help="compare the results on a demo data set with its truth")
     evaluate.add_argument("target", metavar="DIR", type=Path, help="The demo data set.")
     evaluate.add_argument("out_dir", metavar="OUT_DIR", type=Path, help="The results.")
+
+
+def _add_check(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    check = commands.add_parser(
+        "check",
+        help="show what would be analysed, run by run, and all problems at once",
+        argument_default=argparse.SUPPRESS,
+        allow_abbrev=False,
+    )
+    check.add_argument("bids_dir", metavar="BIDS_DIR", help="The data set.")
+    timing = "Read the data too, and show by how many volumes the responses of each run lag behind its words."
+    check.add_argument("--timing", action="store_true", default=False, help=timing)
+    add_options(check)
 
 
 def _add_submit(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -96,6 +115,13 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     evaluate(arguments.target, arguments.out_dir)
 
 
+def _check(arguments: argparse.Namespace) -> int:
+    from bids_app.workflow.check import check  # heavy: only when there is something to check
+
+    given = {name: value for name, value in vars(arguments).items() if name not in ("command", "timing")}
+    return check(make_settings({**given, "out_dir": NO_OUT_DIR, "level": "participant"}), timing=arguments.timing)
+
+
 def _submit(arguments: argparse.Namespace) -> None:
     from bids_app.workflow.slurm_options import read_request
 
@@ -113,22 +139,27 @@ def _fetch(arguments: argparse.Namespace) -> None:
         print(line)
 
 
-COMMANDS = {"demo": _demo, "evaluate": _evaluate, "fetch": _fetch, "submit": _submit}
+COMMANDS: dict[str, Callable[[argparse.Namespace], int | None]] = {
+    "check": _check,
+    "demo": _demo,
+    "evaluate": _evaluate,
+    "fetch": _fetch,
+    "submit": _submit,
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one sub-command; returns the exit status."""
-    arguments = make_parser().parse_args(argv)
+    arguments = make_parser().parse_args(normalise(sys.argv[1:] if argv is None else argv))
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as in bids_app.cli
     from bids_app.home import keep_caches_in
 
     keep_caches_in(Path(tempfile.gettempdir()) / "neurons2networks-cache")
     try:
-        COMMANDS[arguments.command](arguments)
+        return COMMANDS[arguments.command](arguments) or 0
     except (ValueError, OSError, RuntimeError) as error:
         print(f"n2n {arguments.command}: {error}", file=sys.stderr)
         return 1
-    return 0
 
 
 if __name__ == "__main__":

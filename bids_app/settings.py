@@ -201,6 +201,13 @@ class Settings:
     )
     folds: int = _option(5, "mapping", "Contiguous folds of the cross-validation.", metavar="N")
     purge: int = _option(0, "mapping", "Volumes dropped from training at each side of a fold's border.", metavar="N")
+    repeats: str = _option(
+        "together",
+        "mapping",
+        "What was heard more than once (in two runs, twice in a run, in versions of a story): 'together', all of it in "
+        "one fold, or 'average', the runs that heard the same at the same times are averaged first.",
+        choices=("together", "average"),
+    )
     confounds: tuple[str, ...] = _option(
         ("auto",),
         "mapping",
@@ -292,7 +299,7 @@ def is_list(name: str) -> bool:
 # What a result depends on; the rest says where things are or how they are run.
 _NUMBERS = {
     "common": (
-        "space session_label run_id confounds high_pass smoothing_fwhm pool_tasks folds purge n_permutations "
+        "space session_label run_id confounds high_pass smoothing_fwhm pool_tasks folds purge repeats n_permutations "
         "model_revision context dtype random_seed"
     ),
     "networks": (

@@ -13,6 +13,7 @@ from bids_app.bids.exclusions import OWN_LIST, is_excluded, read_exclusions
 from bids_app.bids.filters import Filters, selected
 from bids_app.bids.index import index_participant
 from bids_app.bids.metadata import applicable, repetition_time
+from bids_app.bids.onsets import ADVICE
 from bids_app.bids.runs import (
     Candidate,
     ExcludedRun,
@@ -27,9 +28,9 @@ from bids_app.bids.runs import (
     segmentation,
 )
 from bids_app.bids.sources import choose_derivatives, has_content, participant_labels
-from bids_app.bids.stimuli import StimulusUse, find_stimuli
+from bids_app.bids.stimuli import HeardStimuli, StimulusUse, find_events, find_stimuli
 
-__all__ = ["Dataset", "DatasetError", "Run", "RunSelection", "StimulusUse", "open_dataset"]
+__all__ = ["Dataset", "DatasetError", "HeardStimuli", "Run", "RunSelection", "StimulusUse", "open_dataset"]
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class Dataset:
     derivatives: dict[str, Path]
     excluded_scans: tuple[str, ...] = ()
     database_dir: Path | None = None
+    annotations: Path | None = None
     _files: dict[str, dict[str, list[Path]]] = field(default_factory=dict, repr=False, compare=False)
 
     @property
@@ -108,13 +110,13 @@ class Dataset:
             else:
                 excluded.append(ExcludedRun(label, outcome))
         if not runs:
-            reasons = "; ".join(f"{run.label}: {run.reason}" for run in excluded)
-            raise DatasetError(f"No run of sub-{strip_prefix(participant, 'sub')} can be analysed ({reasons}).")
+            raise DatasetError(_no_run(participant, excluded))
         return RunSelection(tuple(runs), tuple(excluded))
 
-    def tasks_stimuli(self, tasks: Sequence[str] | None = None) -> dict[str, StimulusUse]:
-        """Every stimulus with a story in the raw data set, see `stimuli.find_stimuli`."""
-        return find_stimuli(self.bids_dir, self.excluded_scans, tasks)
+    def tasks_stimuli(self, tasks: Sequence[str] | None = None) -> HeardStimuli:
+        """Every stimulus with a story in the data set and who heard it, see `stimuli.find_stimuli`."""
+        folders = tuple(self.derivatives.values())
+        return find_stimuli(self.bids_dir, self.excluded_scans, tasks, self.annotations, folders)
 
     def _participant_files(self, participant: str, filters: Filters | None = None) -> dict[str, list[Path]]:
         label = strip_prefix(participant, "sub")
@@ -146,10 +148,13 @@ class Dataset:
         if not here:
             spaces = ", ".join(sorted({version.place or "its own space" for version in versions}))
             return f"not there in the space {place}, only in {spaces}"
-        events = next(iter(applicable(self.bids_dir, entities, "events", ".tsv")), None)
+        events = find_events(self.bids_dir, entities, self.annotations)
         if events is None and must_have_events:
             expected = self.bids_dir / f"sub-{entities['sub']}" / "func" / f"{run_label(entities)}_events.tsv"
-            raise DatasetError(f"{run_label(entities)} has no events: {expected} (or one that it inherits) is missing.")
+            raise DatasetError(
+                f"{run_label(entities)} has no events: {expected} (or one that it inherits) is missing. "
+                f"{ADVICE.format(label=run_label(entities))}."
+            )
         if events is None:
             return "it has no events.tsv, which says when which story was heard"
         chosen = best_version([version for version in here if version.derivative == here[0].derivative])
@@ -200,19 +205,22 @@ def open_dataset(
     derivatives: Sequence[str | Path] = (),
     database_dir: Path | None = None,
     exclude_scans: Path | None = None,
+    annotations: Path | None = None,
 ) -> Dataset:
     """Open a data set without indexing it.
 
     `derivatives` are folders, as PATH or NAME=PATH (the name stands in BIDS URIs, by default that of the folder). None
     given: the one folder of BIDS_DIR/derivatives that holds BOLD. Scans to leave out are read from `exclude_scans`, or
-    from the data set's own code/scan_exclude.json. `database_dir` keeps the index between runs. Raises DatasetError
-    when there is no BOLD or the choice is open.
+    from the data set's own code/scan_exclude.json. `database_dir` keeps the index between runs, `annotations` may
+    hold onsets for runs without events.tsv. Raises DatasetError when there is no BOLD or the choice is open.
     """
     require_content(bids_dir)
     own_list = bids_dir / OWN_LIST
     chosen_list = own_list if exclude_scans is None and own_list.is_file() else exclude_scans
     scans = () if chosen_list is None else read_exclusions(chosen_list)
-    return Dataset(bids_dir, choose_derivatives(bids_dir, derivatives), scans, database_dir)
+    if annotations is not None and not annotations.is_dir():
+        raise DatasetError(f"--annotations {annotations} is no folder: {mount_advice(annotations, 'check the path.')}")
+    return Dataset(bids_dir, choose_derivatives(bids_dir, derivatives), scans, database_dir, annotations)
 
 
 def require_content(bids_dir: Path) -> None:
@@ -221,6 +229,19 @@ def require_content(bids_dir: Path) -> None:
         raise DatasetError(f"BIDS_DIR {bids_dir} is no folder: {mount_advice(bids_dir, 'check the path.')}")
     if not any(bids_dir.iterdir()):
         raise DatasetError(f"BIDS_DIR {bids_dir} is empty: {mount_advice(bids_dir, 'check the path.')}")
+
+
+def _no_run(participant: str, excluded: Sequence[ExcludedRun]) -> str:
+    """Why none of a participant's runs can be analysed; runs with the same reason are named together."""
+    runs_of: dict[str, list[str]] = {}
+    for run in excluded:
+        runs_of.setdefault(run.reason, []).append(run.label)
+    reasons = "; ".join(
+        f"{', '.join(labels[:3])}{f' and {len(labels) - 3} more' if len(labels) > 3 else ''}: {reason}"
+        for reason, labels in runs_of.items()
+    )
+    advice = f" {ADVICE.format(label=excluded[0].label)}." if any("no events" in reason for reason in runs_of) else ""
+    return f"No run of sub-{strip_prefix(participant, 'sub')} can be analysed ({reasons}).{advice}"
 
 
 def _is_asked(candidate: Candidate, key: str, asked: Sequence[str] | None) -> bool:

@@ -15,6 +15,8 @@ from bids_app import __version__
 from bids_app.bids.atomic import atomic_path, write_text
 from bids_app.bids.entities import build_name, parse_name
 from bids_app.bids.errors import DatasetError
+from bids_app.bids.stimulus_names import stem_label
+from bids_app.bids.text import read_json
 
 SOFTWARE = ("torch", "transformers", "nilearn", "nibabel", "pybids", "numpy", "scipy")
 
@@ -37,8 +39,11 @@ def output_path(out_dir: Path, entities: Mapping[str, str], suffix: str = "statm
 
 
 def stimulus_path(out_dir: Path, stem: str, entities: Mapping[str, str], suffix: str, extension: str) -> Path:
-    """Path of what depends on a stimulus alone: OUT_DIR/stimuli/STEM_model-M_desc-atoms_timeseries.tsv.gz."""
-    return out_dir / "stimuli" / f"{stem}_{build_name(entities, suffix, extension)}"
+    """Path of what depends on a stimulus alone: OUT_DIR/stimuli/STEM_model-M_desc-atoms_timeseries.tsv.gz.
+
+    A stem with folders or blanks is spelled as in `stem_label`.
+    """
+    return out_dir / "stimuli" / f"{stem_label(stem)}_{build_name(entities, suffix, extension)}"
 
 
 def bids_uri(path: Path, links: Mapping[str, Path]) -> str:
@@ -150,9 +155,8 @@ def write_sidecar(
 
 
 def read_sidecar(path: Path) -> dict[str, object]:
-    """Content of the JSON file beside a data file; empty when there is none."""
+    """Content of the JSON file beside a data file; empty when there is none. Raises DatasetError when broken."""
     sidecar = sidecar_path(path)
     if not sidecar.is_file():
         return {}
-    content = json.loads(sidecar.read_text(encoding="utf-8"))
-    return content if isinstance(content, dict) else {}
+    return read_json(sidecar)

@@ -1,6 +1,6 @@
 """What OUT_DIR says about itself: dataset_description.json, .bidsignore, README.md."""
 
-import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -9,6 +9,7 @@ from bids_app.bids.atomic import write_text
 from bids_app.bids.container import container
 from bids_app.bids.derivatives import write_json
 from bids_app.bids.errors import DatasetError
+from bids_app.bids.text import read_json
 
 PIPELINE = "neurons2networks"
 BIDS_VERSION = "1.10.0"
@@ -39,16 +40,16 @@ NaN (`n/a` in tables).
 
 
 def read_description(folder: Path) -> dict[str, object]:
-    """Content of a data set's dataset_description.json; empty where there is none that can be read."""
-    try:
-        content = json.loads((folder / "dataset_description.json").read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}
+    """Content of a data set's dataset_description.json; empty where there is none. Raises DatasetError when broken."""
+    path = folder / "dataset_description.json"
+    return read_json(path) if os.path.lexists(path) else {}
 
 
 def _source(folder: Path) -> dict[str, str]:
-    description = read_description(folder)
+    try:
+        description = read_description(folder)
+    except DatasetError:  # it is the link that counts
+        description = {}
     source = {"URL": folder.absolute().as_uri()}
     doi = description.get("DatasetDOI")
     if isinstance(doi, str) and doi:

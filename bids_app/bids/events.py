@@ -1,15 +1,20 @@
-"""When each stimulus was heard, from events.tsv."""
+"""When each stimulus was heard, from events.tsv or the table of onsets of `--annotations`."""
 
-import csv
-import io
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from bids_app.bids.errors import DatasetError
-from bids_app.bids.text import read_text
+from bids_app.bids.onsets import ONSETS, rows_of_run
+from bids_app.bids.stimulus_names import stem_of
+from bids_app.bids.text import read_rows
 
-MISSING = {"", "n/a"}
+MISSING = {"", "n/a", "na"}
+TOUCHING = 0.5  # s between the end of one row and the onset of the next that are still one story
+_PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".svg", ".txt")  # shown while audio goes on
+
+Interval = tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -17,63 +22,166 @@ class Stimulus:
     """One audio file in one run; all times in seconds from the first volume.
 
     `audio_onset` is when the file started (it may be negative), `story` the intervals (onset, end) of its story.
+    `restarts` is for each interval when the file started if it was played from its beginning again for this interval:
+    the table does not say whether it was, the words do (see `workflow.presentations`).
     """
 
     stem: str
     stim_file: str
     audio_onset: float
-    story: tuple[tuple[float, float], ...]
+    story: tuple[Interval, ...]
+    restarts: tuple[float, ...] = field(default=(), compare=False, repr=False)
 
 
 @dataclass(frozen=True)
 class _Event:
     onset: float
-    end: float
-    trial_type: str
+    end: float  # NaN where the table does not say
+    is_story: bool
+    stem: str
     stim_file: str
+    row: int
 
 
-def read_events(events_tsv: Path) -> tuple[Stimulus, ...]:
+def read_events(events_tsv: Path, run: Mapping[str, str] | None = None) -> tuple[Stimulus, ...]:
     """Stimuli of a run, in the order in which they start.
 
     The file of a stimulus started with the first event that names it, whatever its type. The story is the events with
-    trial_type `story`; when the table has none, all events that name the file. An event without a duration lasts until
-    the next event (the last one for ever: infinity). A table that names no stimulus gives an empty tuple. Raises
-    DatasetError when the table cannot be read.
+    trial_type `story` (in any case); when the table has none, all events that name the file. An event without a
+    duration lasts until another file starts or its own story is named again (the last one for ever: infinity). A file
+    whose story is named again after the story of another file was played again, and comes twice.
+
+    A table that names no stimulus gives an empty tuple. `run` are the entities of the run, by which the rows of a table
+    of onsets are chosen. Raises DatasetError when the table cannot be read, or a row that names a stimulus has an
+    impossible onset or duration.
     """
-    events = sorted(_read_rows(events_tsv), key=lambda event: event.onset)
-    has_story = any(event.trial_type == "story" for event in events)
-    stimuli = []
-    for stim_file in dict.fromkeys(event.stim_file for event in events if event.stim_file not in MISSING):
-        own = [event for event in events if event.stim_file == stim_file]
-        story = tuple((event.onset, event.end) for event in own if not has_story or event.trial_type == "story")
-        if story:
-            stimuli.append(Stimulus(Path(stim_file).name.partition(".")[0], stim_file, own[0].onset, story))
-    return tuple(stimuli)
+    events = sorted(_read(events_tsv, run or {}), key=lambda event: event.onset)
+    stimuli: list[Stimulus] = []
+    for stem in dict.fromkeys(event.stem for event in events):
+        stimuli += _played(stem, events)
+    _refuse_instants(events_tsv, events, stimuli)
+    return tuple(sorted(stimuli, key=lambda stimulus: stimulus.audio_onset))
 
 
-def _read_rows(path: Path) -> list[_Event]:
-    try:
-        content = read_text(path)
-    except OSError as error:
-        raise DatasetError(f"{path} could not be read ({error.strerror}).") from error
-    table = csv.DictReader(io.StringIO(content), delimiter="\t", quoting=csv.QUOTE_NONE)
-    if "onset" not in (table.fieldnames or []):
-        raise DatasetError(f"{path} has no column onset; its columns are {', '.join(table.fieldnames or ['none'])}.")
-    rows = [{key: (value or "").strip() for key, value in row.items() if isinstance(key, str)} for row in table]
-    try:
-        onsets = [float(row["onset"]) for row in rows]
-        durations = [math.nan if row.get("duration", "") in MISSING else float(row["duration"]) for row in rows]
-    except ValueError as error:
-        raise DatasetError(f"{path} holds an onset or duration that is no number ({error}).") from error
-    ends = [_end(onset, duration, onsets) for onset, duration in zip(onsets, durations, strict=True)]
+def _played(stem: str, events: Sequence[_Event]) -> list[Stimulus]:
+    """One stimulus, or several where stories of other files lie between the stories of this one."""
+    own = [event for event in events if event.stem == stem]
+    stories = [event for event in own if event.is_story]
+    groups: list[list[tuple[float, _Event]]] = []
+    for number, event in enumerate(stories):
+        before = stories[number - 1] if number else None
+        start = own[0].onset if before is None else _lead_in(own, before, event)
+        if before is None or any(_is_between(other, before, event) for other in events):
+            groups.append([])
+        groups[-1].append((start, event))
     return [
-        _Event(onset, end, row.get("trial_type", ""), row.get("stim_file", ""))
-        for row, onset, end in zip(rows, onsets, ends, strict=True)
+        Stimulus(
+            stem,
+            group[0][1].stim_file,
+            group[0][0],
+            tuple((event.onset, event.end) for _, event in group),
+            tuple(start for start, _ in group),
+        )
+        for group in groups
     ]
 
 
-def _end(onset: float, duration: float, onsets: list[float]) -> float:
-    if math.isfinite(duration):
-        return onset + duration
-    return min((later for later in onsets if later > onset), default=math.inf)
+def _lead_in(own: Sequence[_Event], before: _Event, story: _Event) -> float:
+    """Onset of the first of the file's events (music, silence) that lead to a story rather than end the one before."""
+    start = story.onset
+    for event in reversed([event for event in own if before.onset < event.onset < story.onset]):
+        if abs(start - event.end) > abs(event.onset - before.end):
+            break
+        start = event.onset
+    return start
+
+
+def _is_between(other: _Event, before: _Event, story: _Event) -> bool:
+    """Whether the story of another file starts after one story of this file and before the next."""
+    is_other = other.is_story and other.stem != story.stem and not other.stim_file.lower().endswith(_PICTURES)
+    return is_other and before.onset < other.onset < story.onset and other.onset >= before.end - TOUCHING
+
+
+def _refuse_instants(path: Path, events: Sequence[_Event], stimuli: Sequence[Stimulus]) -> None:
+    """Raise DatasetError for a story of which every event has the duration 0."""
+    for stimulus in stimuli:
+        if all(start == end for start, end in stimulus.story):
+            row = next(event.row for event in events if event.stem == stimulus.stem and event.is_story)
+            raise DatasetError(
+                f"{path}, row {row} (line {row + 1}): the story of {stimulus.stim_file} has the duration 0; write its "
+                "duration in seconds, or n/a when it lasts until the next stimulus or the end of the scan."
+            )
+
+
+def _read(path: Path, run: Mapping[str, str]) -> list[_Event]:
+    """Events that name a file, with their ends."""
+    records = _records(path)
+    if path.name == ONSETS:
+        records = [(0, record) for record in rows_of_run([record for _, record in records], run)]
+    named = [(row, record) for row, record in records if record.get("stim_file", "").lower() not in {*MISSING, "nan"}]
+    has_story = any(_is_story(record) for _, record in named)
+    events = [_event(path, row, record, has_story) for row, record in named]
+    return [_ended(event, events) for event in events]
+
+
+def _is_story(record: Mapping[str, str]) -> bool:
+    return record.get("trial_type", "").casefold() == "story"
+
+
+def _records(path: Path) -> list[tuple[int, dict[str, str]]]:
+    """Rows that hold anything, counted from 1 below the header, by lower-case column."""
+    rows = [[cell.strip().strip('"').strip() for cell in row] for row in read_rows(path)]
+    if not any(any(row) for row in rows):
+        raise DatasetError(f"{path} is empty: an events table needs the columns onset, duration and stim_file.")
+    header = [cell.lower() for cell in rows[0]]
+    if "onset" not in header:
+        separated = "" if len(header) > 1 else " Columns must be separated by tabs."
+        raise DatasetError(f"{path} has no column onset; its columns are {', '.join(header)}.{separated}")
+    records = []
+    for number, row in enumerate(rows[1:], 1):
+        if len(row) == 1 < len(header) and row[0]:
+            raise DatasetError(
+                f"{path}, row {number} (line {number + 1}) holds one cell and the header {len(header)}: separate the "
+                "cells with tabs."
+            )
+        if any(row):
+            records.append((number, dict(zip(header, row, strict=False))))
+    return records
+
+
+def _event(path: Path, row: int, record: Mapping[str, str], has_story: bool) -> _Event:
+    place = f"{path}, row {row} (line {row + 1})" if row else f"{path}"
+    onset = _seconds(place, "onset", record["onset"])
+    cell = record.get("duration", "")
+    duration = math.nan if cell.lower() in MISSING else _seconds(place, "duration", cell)
+    if duration < 0:
+        raise DatasetError(f"{place}: the duration is {cell}; it must be 0 or more seconds, or n/a.")
+    try:
+        stem = stem_of(record["stim_file"])
+    except DatasetError as error:
+        raise DatasetError(f"{place}: {error}.") from None
+    return _Event(onset, onset + duration, _is_story(record) or not has_story, stem, record["stim_file"], row)
+
+
+def _seconds(place: str, column: str, cell: str) -> float:
+    try:
+        seconds = float(cell)
+    except ValueError:
+        seconds = math.nan
+    if not math.isfinite(seconds):
+        missing = ", or n/a where it is not known" if column == "duration" else ""
+        raise DatasetError(f"{place}: the {column} {cell!r} is no number of seconds; write one{missing}.")
+    return seconds
+
+
+def _ended(event: _Event, events: Sequence[_Event]) -> _Event:
+    if not math.isnan(event.end):
+        return event
+    following = [
+        other.onset
+        for other in events
+        if other.onset > event.onset
+        and (other.is_story if other.stem == event.stem else not other.stim_file.lower().endswith(_PICTURES))
+    ]
+    end = min(following, default=math.inf)
+    return _Event(event.onset, end, event.is_story, event.stem, event.stim_file, event.row)

@@ -1,6 +1,7 @@
 """Scans that the authors of a data set, or its user, advise to leave out."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
 from bids_app.bids.entities import is_within, parse_name
@@ -16,9 +17,12 @@ def read_exclusions(path: Path) -> tuple[str, ...]:
 
     Lists and objects may be nested in any way. Raises DatasetError when the file is no JSON or holds anything else.
     """
+    content = read_json_content(path)
     try:
-        return tuple(_names(read_json_content(path)))
-    except (ValueError, RecursionError) as error:
+        return tuple(_names(content))
+    except RecursionError:
+        raise DatasetError(f"{path} could not be read as a list of scans to leave out: it is nested too deep") from None
+    except ValueError as error:
         raise DatasetError(f"{path} could not be read as a list of scans to leave out: {error}") from error
 
 
@@ -40,6 +44,17 @@ def is_excluded(entities: Mapping[str, str], names: Iterable[str]) -> bool:
     >>> is_excluded({"sub": "001", "task": "piemanpni"}, ["sub-001_task-pieman"])
     False
     """
+    return any(is_within(_run_of(name), entities) for name in names)
+
+
+def unmatched(names: Iterable[str], runs: Sequence[Mapping[str, str]]) -> list[str]:
+    """Names on a list that are no run, though runs of their participant are known."""
+    participants = {run.get("sub") for run in runs}
+    named = [name for name in names if _run_of(name)["sub"] in participants]
+    return [name for name in named if not any(is_within(_run_of(name), run) for run in runs)]
+
+
+@cache
+def _run_of(name: str) -> dict[str, str]:
     wanted = (*RUN_ENTITIES, *VERSION_ENTITIES)
-    scans = ({key: value for key, value in parse_name(name).entities.items() if key in wanted} for name in names)
-    return any(is_within(scan, entities) for scan in scans)
+    return {key: value for key, value in parse_name(name).entities.items() if key in wanted}

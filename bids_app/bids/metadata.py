@@ -1,5 +1,6 @@
 """What the files of a data set inherit from files above them: metadata in JSON, events, repetition time."""
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import nibabel
 from nibabel.filebasedimages import ImageFileError
 
-from bids_app.bids.entities import is_within, parse_name
+from bids_app.bids.entities import Name, is_within, parse_name
 from bids_app.bids.errors import DatasetError
 from bids_app.bids.text import read_json
 
@@ -20,10 +21,32 @@ _FOLDED = {"echo", "part"}
 _SECONDS = {"sec": 1.0, "msec": 1e-3, "usec": 1e-6, "unknown": 1.0}
 
 
-def applicable(root: Path, entities: Mapping[str, str], suffix: str, extension: str) -> list[Path]:
+Listing = Callable[[Path, str], Sequence[tuple[Path, Name]]]
+
+
+def list_names(folder: Path, ending: str) -> list[tuple[Path, Name]]:
+    """Files of a folder with an ending such as `events.tsv`, sorted; hidden files and folders are no part of BIDS.
+
+    A folder that is not there has none. Raises DatasetError for one that may not be read.
+    """
+    try:
+        with os.scandir(folder) as entries:
+            names = [e.name for e in entries if e.name.endswith(ending) and e.name[0] != "." and not e.is_dir()]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise DatasetError(f"The folder {folder} may not be read ({error.strerror}): check its permissions.") from error
+    return [(folder / name, parse_name(name)) for name in sorted(names)]
+
+
+def applicable(
+    root: Path, entities: Mapping[str, str], suffix: str, extension: str, listing: Listing = list_names
+) -> list[Path]:
     """Files of a kind that apply to a run, the most specific first (the inheritance principle of BIDS).
 
     They lie in the run's own folder or above it, up to the root, and none of their entities contradicts the run's.
+    Events must name their task, and below a participant's folder the participant, as BIDS has it: `old_events.tsv` is
+    nobody's. `listing` may remember the folders for many runs.
     """
     folders = [root]
     for key in ("sub", "ses"):
@@ -32,12 +55,13 @@ def applicable(root: Path, entities: Mapping[str, str], suffix: str, extension: 
     folders.append(folders[-1] / "func")
     found = []
     for folder in reversed(folders):
-        names = [(path, parse_name(path)) for path in sorted(folder.glob(f"*{suffix}{extension}"))]
+        needed = {"task"} | ({"sub"} if folder != root else set()) if suffix == "events" else set()
         matches = [
             (len(name.entities), path)
-            for path, name in names
+            for path, name in listing(folder, suffix + extension)
             if name.suffix == suffix
             and name.extension == extension
+            and needed <= set(name.entities)
             and is_within({key: value for key, value in name.entities.items() if key not in _FOLDED}, entities)
         ]
         found += [path for _, path in sorted(matches, key=lambda match: -match[0])]
@@ -88,9 +112,9 @@ def _is_uninformative(header: float, stated: float) -> bool:
     return header == 1.0 or abs(header / 1000 - stated) <= _TOLERANCE * stated
 
 
-def raw_repetition_time(raw: Path, entities: Mapping[str, str]) -> float | None:
+def raw_repetition_time(raw: Path, entities: Mapping[str, str], listing: Listing = list_names) -> float | None:
     """Seconds from one volume to the next as the JSON files of the raw data set say; None where they do not."""
-    found = _first(_from_json, applicable(raw, entities, "bold", ".json"))
+    found = _first(_from_json, applicable(raw, entities, "bold", ".json", listing))
     return found[0] if found else None
 
 

@@ -1,18 +1,31 @@
-"""Every stimulus of a data set, also those that some participants did not hear."""
+"""Every stimulus of a data set, with all runs that heard it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from itertools import chain
 from pathlib import Path
 
-from bids_app.bids.entities import is_asked, parse_name
+from bids_app.bids.entities import is_asked, is_within
+from bids_app.bids.errors import DatasetError
 from bids_app.bids.events import Stimulus, read_events
 from bids_app.bids.exclusions import is_excluded
-from bids_app.bids.metadata import raw_repetition_time
+from bids_app.bids.metadata import Listing, applicable, list_names, raw_repetition_time
+from bids_app.bids.onsets import EVENTS, ONSETS
+from bids_app.bids.runs import RUN_ENTITIES, is_bold, run_entities, run_label
+from bids_app.bids.sources import participant_labels
+
+_FOLDED = ("echo",)  # several raw files of one run
+_RUN_FILES = ("events.tsv", "bold.json", ".nii.gz", ".nii", ".func.gii", "timeseries.tsv")
 
 
 @dataclass(frozen=True)
 class StimulusUse:
-    """The first run in which a stimulus was heard; `repetition_time` (s) is None where no raw JSON file has it."""
+    """A run in which a stimulus was heard.
+
+    `participant` is empty where the events are inherited and no raw run is there; `repetition_time` (s) is None where
+    no raw JSON file has it.
+    """
 
     stimulus: Stimulus
     participant: str
@@ -22,33 +35,149 @@ class StimulusUse:
     events: Path
     repetition_time: float | None
 
+    @property
+    def label(self) -> str:
+        """Name of the run for people."""
+        parts = {"sub": self.participant, "ses": self.session, "task": self.task, "run": self.run}
+        return run_label({key: value for key, value in parts.items() if value}) or self.events.name
+
+
+@dataclass(frozen=True)
+class HeardStimuli:
+    """Who heard what: for each stem the runs, in the order of their names, and what could not be read."""
+
+    uses: dict[str, tuple[StimulusUse, ...]]
+    unreadable: dict[Path, str]
+
+
+def find_events(
+    bids_dir: Path, run: Mapping[str, str], annotations: Path | None = None, listing: Listing = list_names
+) -> Path | None:
+    """The table that says what a run heard: in `annotations` first, then in the data set, with inheritance.
+
+    `annotations` may hold events/<run>_events.tsv, or the table onsets.tsv with rows for the run.
+    """
+    if annotations is not None:
+        for path, name in listing(annotations / EVENTS, "_events.tsv"):
+            if {"sub", "task"} <= set(name.entities) and is_within(name.entities, run):
+                return path
+        table = annotations / ONSETS
+        if table.exists() and read_events(table, run):
+            return table
+    return next(iter(applicable(bids_dir, run, "events", ".tsv", listing)), None)
+
 
 def find_stimuli(
-    bids_dir: Path, excluded_scans: Sequence[str] = (), tasks: Sequence[str] | None = None
-) -> dict[str, StimulusUse]:
-    """Every stimulus of the raw data set that has a story, by stem, with the first run in which it was heard.
+    bids_dir: Path,
+    excluded_scans: Sequence[str] = (),
+    tasks: Sequence[str] | None = None,
+    annotations: Path | None = None,
+    derivatives: Sequence[Path] = (),
+) -> HeardStimuli:
+    """Every stimulus that has a story, by stem, with all runs that heard it, also those of participants not asked for.
 
-    Scans to leave out are looked at last: they count only for what nobody else heard (their timing may be wrong).
+    Runs are those of the raw data set; where `annotations` hold onsets, those of the derivatives too. Inherited events
+    that belong to no raw run count once. Scans to leave out count only for what nobody else heard (their timing may be
+    wrong). What cannot be read is left out and listed.
     """
-    paths = [*bids_dir.glob("sub-*/func/*_events.tsv"), *bids_dir.glob("sub-*/ses-*/func/*_events.tsv")]
-    runs = [(path, parse_name(path).entities) for path in sorted(paths)]
-    asked = [(path, entities) for path, entities in runs if is_asked("task", entities.get("task", ""), tasks)]
-    asked.sort(key=lambda run: is_excluded(run[1], excluded_scans))
-    uses: dict[str, StimulusUse] = {}
-    for path, entities in asked:
-        for stimulus in read_events(path):
-            if stimulus.stem not in uses:
-                uses[stimulus.stem] = _use(stimulus, path, bids_dir, entities)
-    return uses
+    listing = cache(list_names)
+    uses: dict[str, list[tuple[bool, StimulusUse]]] = {}
+    unreadable: dict[Path, str] = {}
+    for run, events in _tables(bids_dir, tasks, annotations, derivatives, listing, unreadable):
+        if events in unreadable:
+            continue
+        try:
+            stimuli = read_events(events, run)
+            seconds = raw_repetition_time(bids_dir, run, listing) if stimuli else None
+        except DatasetError as error:
+            unreadable[events] = str(error)
+            continue
+        excluded = "sub" in run and is_excluded(run, excluded_scans)
+        for stimulus in stimuli:
+            uses.setdefault(stimulus.stem, []).append((excluded, _use(stimulus, events, run, seconds)))
+    return HeardStimuli({stem: _counted(found) for stem, found in uses.items()}, unreadable)
 
 
-def _use(stimulus: Stimulus, events: Path, bids_dir: Path, entities: dict[str, str]) -> StimulusUse:
-    return StimulusUse(
-        stimulus=stimulus,
-        participant=entities["sub"],
-        task=entities.get("task", ""),
-        session=entities.get("ses"),
-        run=entities.get("run"),
-        events=events,
-        repetition_time=raw_repetition_time(bids_dir, entities),
-    )
+def _counted(found: Sequence[tuple[bool, StimulusUse]]) -> tuple[StimulusUse, ...]:
+    return tuple(use for excluded, use in found if not excluded) or tuple(use for _, use in found)
+
+
+def _use(stimulus: Stimulus, events: Path, run: Mapping[str, str], repetition_time: float | None) -> StimulusUse:
+    sub, task = run.get("sub", ""), run.get("task", "")
+    return StimulusUse(stimulus, sub, task, run.get("ses"), run.get("run"), events, repetition_time)
+
+
+def _tables(
+    bids_dir: Path,
+    tasks: Sequence[str] | None,
+    annotations: Path | None,
+    derivatives: Sequence[Path],
+    listing: Listing,
+    unreadable: dict[Path, str],
+) -> Iterator[tuple[dict[str, str], Path]]:
+    """Entities and events of each run of the tasks, and of events that belong to no raw run."""
+    has_onsets = annotations is not None and (annotations / ONSETS).exists()
+    folders = [bids_dir, *(derivatives if has_onsets else [])]
+    runs = list(chain.from_iterable(_runs(folder, listing, unreadable) for folder in folders))
+    if annotations is not None:
+        own = [run_entities(name.entities) for _, name in listing(annotations / EVENTS, "_events.tsv")]
+        runs += [run for run in own if {"sub", "task"} <= set(run)]
+    taken = set()
+    for run in sorted(_distinct(runs), key=run_label):
+        if not is_asked("task", run["task"], tasks):
+            continue
+        try:
+            events = find_events(bids_dir, run, annotations, listing)
+        except DatasetError as error:
+            unreadable[Path(annotations or bids_dir, ONSETS)] = str(error)
+            continue
+        if events is not None:
+            taken.add(events)
+            yield run, events
+    for path, name in _inherited(bids_dir, listing):
+        if path not in taken and is_asked("task", name["task"], tasks):
+            yield name, path
+
+
+def _runs(folder: Path, listing: Listing, unreadable: dict[Path, str]) -> Iterator[dict[str, str]]:
+    """Entities of each run that a folder has BOLD, its metadata or its events of."""
+    for place, level in _func_folders(folder):
+        try:
+            names = [name for ending in _RUN_FILES for _, name in listing(place, ending)]
+        except DatasetError as error:
+            unreadable[place] = str(error)
+            continue
+        for name in names:
+            is_run = is_bold(name) or (name.suffix, name.extension) in {("events", ".tsv"), ("bold", ".json")}
+            if is_run and "task" in name.entities and is_within(level, name.entities):
+                yield {key: value for key, value in run_entities(name.entities).items() if key not in _FOLDED}
+
+
+def _func_folders(folder: Path) -> Iterator[tuple[Path, dict[str, str]]]:
+    """The func folders of all participants, and the entities that their files must have."""
+    for label in participant_labels(folder):
+        own = folder / f"sub-{label}"
+        yield own / "func", {"sub": label}
+        for session in sorted(own.glob("ses-*")):
+            yield session / "func", {"sub": label, "ses": session.name.removeprefix("ses-")}
+
+
+def _distinct(runs: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
+    """Runs without repetition; of names that say more and less about one run, those that say most."""
+    by_participant: dict[str, list[dict[str, str]]] = {}
+    for run in sorted(runs, key=lambda run: -len(run)):
+        own = by_participant.setdefault(run["sub"], [])
+        if not any(is_within(run, other) for other in own):
+            own.append(dict(run))
+    return list(chain.from_iterable(by_participant.values()))
+
+
+def _inherited(bids_dir: Path, listing: Listing) -> Iterator[tuple[Path, dict[str, str]]]:
+    """Events above the func folders, with the entities in their names."""
+    subjects = [bids_dir / f"sub-{label}" for label in participant_labels(bids_dir)]
+    sessions = [session for subject in subjects for session in sorted(subject.glob("ses-*"))]
+    for folder in (bids_dir, *subjects, *sessions):
+        for path, name in listing(folder, "events.tsv"):
+            entities = {key: value for key, value in name.entities.items() if key in RUN_ENTITIES}
+            if "task" in entities and (folder == bids_dir or "sub" in entities):
+                yield path, entities

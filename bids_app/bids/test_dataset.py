@@ -233,9 +233,9 @@ def test_processes_that_start_together_share_one_index(tiny: TinyDataset, tmp_pa
 
 def test_stimuli_of_the_whole_data_set(narratives: Path) -> None:
     excluded = ("sub-023_task-milkyway", "sub-038_task-milkyway", "sub-105_task-milkyway")
-    stimuli = Dataset(narratives, {}, excluded).tasks_stimuli()
-    assert len(stimuli) == 28
-    vodka = stimuli["milkywayvodka_audio"]
+    heard = Dataset(narratives, {}, excluded).tasks_stimuli()
+    assert (len(heard.uses), heard.unreadable) == (28, {})
+    vodka = heard.uses["milkywayvodka_audio"][0]
     assert (vodka.participant, vodka.task, vodka.stimulus.story) == ("030", "milkyway", ((21.0, 425.0),))
     assert vodka.repetition_time in {1.5, 1.52}
-    assert set(Dataset(narratives, {}).tasks_stimuli(["task-pieman"])) == {"pieman_audio"}
+    assert set(Dataset(narratives, {}).tasks_stimuli(["task-pieman"]).uses) == {"pieman_audio"}

@@ -27,7 +27,7 @@ def test_the_audio_starts_with_its_first_event_and_one_file_may_have_two_stories
 
 def test_several_files_in_one_run_and_events_without_a_file(tmp_path: Path) -> None:
     rows = "90\t60\tstory\tb.wav\n0\t60\tmovie\tn/a\n60\t30\tstory\tstimuli/a.v2.wav\n150\t10\tmusic\tc.wav\n"
-    assert [(stimulus.stem, stimulus.audio_onset) for stimulus in _events(tmp_path, rows)] == [("a", 60), ("b", 90)]
+    assert [(stimulus.stem, stimulus.audio_onset) for stimulus in _events(tmp_path, rows)] == [("a.v2", 60), ("b", 90)]
 
 
 def test_a_file_is_not_taken_for_another_with_the_same_beginning(tmp_path: Path) -> None:
@@ -75,3 +75,72 @@ def test_every_events_file_of_narratives(narratives: Path) -> None:
     assert stems["milkyway"] == {"milkywayoriginal_audio", "milkywayvodka_audio", "milkywaysynonyms_audio"}
     assert len(stems["schema"]) == 8
     assert all(stems[task] == {f"{task}_audio"} for task in set(stems) - {"milkyway", "schema"})
+
+
+def test_columns_types_and_cells_in_any_spelling(tmp_path: Path) -> None:
+    header = '"Onset"\t Duration \tTRIAL_TYPE\t"Stim_File"\n'
+    rows = '0\t6\t Music\t"tale.wav"\n6\t140\t STORY \t stimuli\\tale.wav\n\n200\t3\tstory\tN/A\n'
+    (stimulus,) = _events(tmp_path, rows, header)
+    assert (stimulus.stem, stimulus.audio_onset, stimulus.story) == ("tale", 0, ((6, 146),))
+
+
+def test_a_missing_duration_ends_at_the_next_file(tmp_path: Path) -> None:
+    rows = "6\tn/a\tstory\ttale.wav\n20\t0.5\tbutton\tn/a\n30\t0\tcross\tcross.png\n90\t1\tend\tn/a\n"
+    (stimulus,) = _events(tmp_path, rows)
+    assert stimulus.story == ((6, math.inf),)
+    (stimulus,) = _events(tmp_path, rows + "100\t9\tquestion\tquestion.wav\n")
+    assert stimulus.story == ((6, 100),)
+    (stimulus,) = _events(tmp_path, rows + "95\tNA\tstory\ttale.wav\n")
+    assert (stimulus.story, stimulus.restarts) == (((6, 95), (95, math.inf)), (6, 95))
+
+
+def test_the_lead_in_of_a_story_starts_the_file(tmp_path: Path) -> None:
+    rows = (
+        "4.5\t22\tmusic\ta.wav\n29.5\t903\tstory\ta.wav\n933\t5\tmusic\ta.wav\n"
+        "944.5\t22\tmusic\ta.wav\n969.5\t825\tstory\ta.wav\n"
+    )
+    (stimulus,) = _events(tmp_path, rows)
+    assert stimulus.restarts == (4.5, 944.5)  # the music at 933 s ends the first story
+
+
+def test_a_story_between_two_of_another_file_makes_three_playings(tmp_path: Path) -> None:
+    rows = "6\t60\tstory\ta.wav\n80\t60\tstory\tb.wav\n148\t5\tmusic\ta.wav\n154\t60\tstory\ta.wav\n"
+    assert [(one.stem, one.audio_onset, one.story) for one in _events(tmp_path, rows)] == [
+        ("a", 6, ((6, 66),)),
+        ("b", 80, ((80, 140),)),
+        ("a", 148, ((154, 214),)),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("6\t0\tstory\ta.wav", r"row 2 \(line 3\).*duration 0"),
+        ("6\t-3\tstory\ta.wav", r"row 2 \(line 3\): the duration is -3"),
+        ("6\tnan\tstory\ta.wav", r"row 2 .*'nan' is no number.*n/a"),
+        ("6\tinf\tstory\ta.wav", "row 2 .*'inf' is no number"),
+        ("6\t1e400\tstory\ta.wav", "row 2 .*'1e400' is no number"),
+        ("inf\t5\tstory\ta.wav", "the onset 'inf' is no number"),
+        ("n/a\tn/a\tstory\ta.wav", "the onset 'n/a' is no number"),
+        ("6,5\t3\tstory\ta.wav", "the onset '6,5' is no number"),
+        ("6 140 story a.wav", r"row 2 \(line 3\) holds one cell and the header 4"),
+        ("6\t5\tstory\t.wav", "row 2 .*names no file"),
+        ("6\t5\tstory\t../../etc/passwd", "row 2 .*names no file"),
+        ("6\t5\tstory\t" + "x" * 300 + ".wav", "row 2 .*more than any file name"),
+    ],
+)
+def test_impossible_rows_are_named(tmp_path: Path, row: str, message: str) -> None:
+    with pytest.raises(DatasetError, match=message):
+        _events(tmp_path, f"0\t1\tbutton\tn/a\n{row}\n")
+
+
+def test_rows_that_name_no_stimulus_may_hold_anything(tmp_path: Path) -> None:
+    rows = "n/a\tn/a\tbutton\tn/a\n-1\t-1\tblink\t\ntext\tinf\tcomment\tn/a\n6\t5\tstory\ta.wav\n"
+    assert [one.story for one in _events(tmp_path, rows)] == [((6, 11),)]
+
+
+def test_an_empty_table_and_one_with_other_separators_say_so(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="is empty"):
+        _events(tmp_path, "", "")
+    with pytest.raises(DatasetError, match="separated by tabs"):
+        _events(tmp_path, "6,5,story,a.wav\n", "onset,duration,trial_type,stim_file\n")

@@ -160,12 +160,12 @@ def test_all_interval_tiers_are_read() -> None:
         ("x.TextGrid", LONG.replace('"Word"', '"utterance"'), "'phone', 'clicks', 'utterance'"),
         ("x.TextGrid", "hello", "ends too early"),
         ("align.csv", "a,b\n", "row 1 has fewer than four cells"),
-        ("align.csv", "I,,,\n", "no word with a time"),
-        ("align.csv", "I,i,5,4\n", r"word 1 \('I'\) ends at 4 s, before it starts"),
+        ("align.csv", "I,,,\n", "none of the 1 words has a time"),
+        ("align.csv", "I,i,5,4\n", r"row 1 \('I'\) ends at 4 s, before it starts"),
         ("align.csv", "I,i,five,6\n", "five"),
         ("align.json", "{}", "words"),
         ("x_words.tsv", "onset\tword\n1\tI\n", "the columns are onset, word"),
-        ("x.docx", "", "its ending must be one of"),
+        ("x.lab", "", "its ending must be one of"),
     ],
 )
 def test_a_broken_word_list_is_named(tmp_path: Path, name: str, content: str, message: str) -> None:

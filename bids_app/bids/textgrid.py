@@ -1,88 +1,163 @@
 """Praat TextGrids in their long and short text formats."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from bids_app.bids.errors import DatasetError
 from bids_app.bids.text import read_text
-
-__all__ = ["Tier", "is_silence", "parse_textgrid", "read_text", "word_intervals"]  # read_text: for older imports
+from bids_app.bids.word_rows import WordList, WordRow
 
 # Praat reads a text file as a stream of free-standing strings, numbers and flags; everything else is a comment.
-_VALUE = re.compile(
-    r'(?<![^\s=])(?:"(?P<string>(?:[^"]|"")*)"|(?P<flag><\w+>)|(?P<number>[-+]?\d[\d.]*(?:[eE][-+]?\d+)?))(?!\S)'
+# Possessive quantifiers, because a damaged file must not be searched again from each of its quotation marks.
+_TOKEN = re.compile(r'\s++|![^\n]*+|"(?P<string>(?:[^"]++|"")*+)"|(?P<bare>[^\s"=]++)|(?P<other>.)')
+_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
+
+# Names of the tier of words, the best first: Praat and the Montreal Forced Aligner, then WebMAUS and other habits.
+_WORD_TIERS = (
+    {"word", "words"},
+    {"ort-mau"},
+    {"ort"},
+    {"orthography", "orthographic"},
+    {"token", "tokens"},
+    {"mots", "mot", "wort", "wörter", "palabras", "parole", "woorden"},
 )
-
-# Marks of forced aligners for what is no word: pauses, breaths, laughter, lip smacks, other noise.
-_SILENCE = {"", "sp", "sil", "spn", "br", "lg", "ls", "ns", "cg", "sentence_start", "sentence_end"}
-_BRACKETED = re.compile(r"[<{\[(].*[>}\])]|#+")
-
-Interval = tuple[str, float, float]
+_WORD_INSIDE = re.compile(r"(.*[\W_])?words?([\W_].*)?", re.DOTALL)
+# What a tier beside the words says about them, or holds instead of them.
+_NO_WORDS = re.compile(
+    r"class|categor|pos\b|tag|stress|type|freq|count|index|\bid\b|bound|phon|segment|syll|sentence|utterance|phrase"
+    r"|gloss|lemma|translation|breath|noise|comment|\bmau\b|\bkan",
+)
 
 
 @dataclass(frozen=True)
 class Tier:
-    """An interval tier: its name and its intervals (text, start, end in seconds)."""
+    """An interval tier: its name and its intervals."""
 
     name: str
-    intervals: tuple[Interval, ...]
+    intervals: tuple[WordRow, ...]
 
 
-def is_silence(text: str) -> bool:
-    """Whether the text of an interval is a mark of the aligner, not a word."""
-    mark = text.strip().lower()
-    return mark in _SILENCE or _BRACKETED.fullmatch(mark) is not None
+@dataclass(frozen=True)
+class _Value:
+    value: str | float
+    line: int
 
 
-def _values(content: str) -> Iterator[str | float]:
-    for match in _VALUE.finditer(content):
+def read_textgrid(path: Path) -> WordList:
+    """Intervals of the one tier of words of a TextGrid. Raises DatasetError that names the line of a broken file."""
+    return WordList(choose_tier(parse_textgrid(read_text(path))).intervals)
+
+
+def _values(content: str) -> Iterator[_Value]:
+    line, previous = 1, ""
+    for match in _TOKEN.finditer(content):
+        token = match.group()
+        follows = content[match.end() : match.end() + 1]
+        is_free = not follows or follows.isspace()
         if match["string"] is not None:
-            yield match["string"].replace('""', '"')
-        elif match["number"] is not None:
-            yield float(match["number"])
+            if not is_free or not (previous in {"", "="} or previous.isspace()):
+                raise DatasetError(
+                    f"line {line} is malformed: {token[:40]!r} touches other text. A quotation mark inside a text must "
+                    "be doubled; open the file in Praat and save it again."
+                )
+            yield _Value(match["string"].replace('""', '"'), line)
+        elif match["other"] == '"':
+            raise DatasetError(f"the text that begins in line {line} has no closing quotation mark: is it cut off?")
+        elif match["bare"] and is_free and _NUMBER.fullmatch(token) and (previous in {"", "="} or previous.isspace()):
+            yield _Value(float(token), line)
+        line += token.count("\n")
+        previous = token[-1:]
 
 
 def parse_textgrid(content: str) -> list[Tier]:
     """Interval tiers of a TextGrid (point tiers are passed over). Raises DatasetError when it is broken or cut off."""
-    values = _values(content)
+    values = _values(content.replace("\r\n", "\n").replace("\r", "\n"))
 
-    def number() -> float:
-        value = next(values)
-        if isinstance(value, str):
-            raise DatasetError(f"a number was expected in the TextGrid where {value!r} stands.")
+    def following() -> _Value:
+        value = next(values, None)
+        if value is None:
+            raise DatasetError("the TextGrid ends too early: the file is cut off.")
         return value
 
-    def string() -> str:
-        value = next(values)
-        if not isinstance(value, str):
-            raise DatasetError(f"a text was expected in the TextGrid where {value:g} stands.")
+    def number() -> _Value:
+        value = following()
+        if isinstance(value.value, str):
+            raise DatasetError(
+                f"line {value.line} is malformed: a number was expected in the TextGrid, not {value.value[:40]!r}."
+            )
         return value
+
+    def count() -> int:
+        value = number()
+        size = float(value.value)
+        if not (size.is_integer() and 0 <= size < 1e9):
+            raise DatasetError(f"line {value.line} is malformed: {size:g} is no number of tiers or intervals.")
+        return int(size)
+
+    def string() -> _Value:
+        value = following()
+        if not isinstance(value.value, str):
+            raise DatasetError(
+                f"line {value.line} is malformed: a text was expected in the TextGrid, not {value.value:g}."
+            )
+        return value
+
+    def interval() -> WordRow:
+        start, end, text = number(), number(), string()
+        return WordRow(str(text.value), float(start.value), float(end.value), f"line {text.line}")
 
     def tier() -> Tier:
-        is_interval, name = string() == "IntervalTier", string()
+        kind, name = string(), string()
+        if kind.value not in {"IntervalTier", "TextTier"}:
+            raise DatasetError(f"line {kind.line} is malformed: {str(kind.value)[:40]!r} is no kind of tier.")
         number(), number()
-        n_items = int(number())
-        # An interval is start, end, text; a point is time, text.
-        items = [(number(), number() if is_interval else 0.0, string()) for _ in range(n_items)]
-        return Tier(name, tuple((text, start, end) for start, end, text in items) if is_interval else ())
+        n_items = count()
+        if kind.value == "IntervalTier":
+            return Tier(str(name.value), tuple(interval() for _ in range(n_items)))
+        for _ in range(n_items):
+            number(), string()
+        return Tier(str(name.value), ())
 
-    try:
-        header = string(), string()
-        if header != ("ooTextFile", "TextGrid"):
-            raise DatasetError(f"this is no TextGrid in text format: it starts with {header[0]!r}, {header[1]!r}.")
-        number(), number()
-        return [tier() for _ in range(int(number()))]
-    except StopIteration:
-        raise DatasetError("the TextGrid ends too early: the file is cut off.") from None
+    header = string().value, string().value
+    if not str(header[0]).startswith("ooTextFile") or header[1] != "TextGrid":
+        raise DatasetError(
+            f"this is no TextGrid in text format: it starts with {str(header[0])[:40]!r}, {str(header[1])[:40]!r}. "
+            "Save it from Praat as a text file."
+        )
+    number(), number()
+    tiers = [tier() for _ in range(count())]
+    rest = next(values, None)
+    if rest is not None:
+        raise DatasetError(
+            f"line {rest.line} is malformed: more follows after the last tier, so a number of tiers or intervals above "
+            "is wrong. Open the file in Praat and save it again."
+        )
+    return tiers
 
 
-def word_intervals(content: str) -> tuple[Interval, ...]:
-    """Intervals of the tier called `word` or `words`, or of the only tier."""
-    tiers = parse_textgrid(content)
-    called_words = [tier for tier in tiers if re.fullmatch(r"(.*\W)?words?(\W.*)?", tier.name.strip().lower())]
-    chosen = called_words or [tier for tier in tiers if tier.intervals]
+def choose_tier(tiers: Sequence[Tier]) -> Tier:
+    """The one tier of words: by its exact name, else with `word` in its name, else the only one.
+
+    Raises DatasetError that lists the tiers when there is none, or several are equally good.
+    """
+    names = [tier.name.strip().lower() for tier in tiers]
+    ranked = [[tier for tier, name in zip(tiers, names, strict=True) if name in known] for known in _WORD_TIERS]
+    ranked.append(
+        [
+            tier
+            for tier, name in zip(tiers, names, strict=True)
+            if _WORD_INSIDE.fullmatch(name) and not _NO_WORDS.search(name)
+        ]
+    )
+    filled = [tier for tier in tiers if tier.intervals]
+    ranked.append(filled if len(filled) == 1 and not _NO_WORDS.search(filled[0].name.strip().lower()) else [])
+    chosen = next((found for found in ranked if found), [])
     if len(chosen) != 1:
-        listed = ", ".join(repr(tier.name) for tier in tiers) or "none"
-        raise DatasetError(f"one tier must be called 'word' or 'words'; the tiers are {listed}.")
-    return chosen[0].intervals
+        listed = ", ".join(repr(tier.name[:60]) for tier in tiers[:20]) or "none"
+        raise DatasetError(
+            f"exactly one tier must hold the words: name it 'word' or 'words', and no other tier; the tiers are "
+            f"{listed}."
+        )
+    return chosen[0]

@@ -1,25 +1,52 @@
 """The words of a stimulus and when they were said."""
 
-import csv
-import io
-import json
-import math
-from collections.abc import Callable, Iterable, Sequence
+import dataclasses
+import logging
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from bids_app.bids.audio import audio_beside, wav_seconds
+from bids_app.bids.content import require_content
 from bids_app.bids.errors import DatasetError
-from bids_app.bids.text import read_text
-from bids_app.bids.textgrid import is_silence, word_intervals
+from bids_app.bids.event_words import rows_of_events
+from bids_app.bids.textgrid import read_textgrid
+from bids_app.bids.word_files import REFUSED, find_words
+from bids_app.bids.word_json import read_word_json
+from bids_app.bids.word_rows import WordList, WordRow, is_mark
+from bids_app.bids.word_tables import read_table
+from bids_app.bids.word_times import check_audio, checked
+
+__all__ = ["WordCounts", "Words", "find_words", "read_words", "words_from_events"]
 
 FloatArray = npt.NDArray[np.float64]
-Row = tuple[str, float, float]  # text, start, end in seconds
 
 # Typographic apostrophes become plain ones: tokenizers know the contractions of the plain one.
 _APOSTROPHES = str.maketrans("\u2018\u2019\u02bc", "'''")
+# Natural Stories writes the position in the text behind each word.
+_NUMBERED = re.compile(r"(.*\S)\s+/\s+\d+(\.\d+)*", re.DOTALL)
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class WordCounts:
+    """What the file of a word list held besides words with a time: a summary for the user.
+
+    `n_unaligned` words have no time, `n_left_out` entries are no words (pauses, noise, other tiers), `n_unknown` words
+    are unknown to the aligner (their text is known); `notes` are sentences on what was noticed.
+    """
+
+    n_words: int = 0
+    n_unaligned: int = 0
+    n_left_out: int = 0
+    n_unknown: int = 0
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,12 +54,13 @@ class Words:
     """One row per word, in the order of the text.
 
     `onset` and `duration` (n_words,) are seconds, from the start of the audio file unless `shifted`. Words that could
-    not be aligned keep their place in the text and have NaN for both.
+    not be aligned keep their place in the text and have NaN for both. `counts` are those of the whole file.
     """
 
     onset: FloatArray
     duration: FloatArray
     text: tuple[str, ...]
+    counts: WordCounts = WordCounts()
 
     def __len__(self) -> int:
         """Return the number of words."""
@@ -45,7 +73,7 @@ class Words:
 
     def shifted(self, seconds: float) -> "Words":
         """Return the same words `seconds` later; words without a time stay without."""
-        return Words(self.onset + seconds, self.duration, self.text)
+        return dataclasses.replace(self, onset=self.onset + seconds)
 
     def within(self, intervals: Iterable[tuple[float, float]]) -> tuple["Words", npt.NDArray[np.intp]]:
         """Return the words whose midpoint lies in one of the intervals (start ≤ midpoint < end), and their indices.
@@ -58,7 +86,8 @@ class Words:
         for start, end in intervals:
             inside |= (place >= start) & (place < end)
         index = np.flatnonzero(inside)
-        return Words(self.onset[index], self.duration[index], tuple(self.text[i] for i in index)), index
+        text = tuple(self.text[i] for i in index)
+        return Words(self.onset[index], self.duration[index], text, self.counts), index
 
 
 def _places(times: FloatArray) -> FloatArray:
@@ -70,128 +99,127 @@ def _places(times: FloatArray) -> FloatArray:
 
 
 def read_words(path: Path) -> Words:
-    """Read words from gentle's align.csv or align.json, a Praat TextGrid, or a table with a header (.tsv, .csv).
+    """Read words from an aligner's file or a table; the ending says the format.
 
-    A table needs the columns `onset`, `word` (or `text`) and `duration` (or `offset`, `end`). Pauses, noises and empty
-    rows are dropped; typographic apostrophes become plain ones. Raises DatasetError when the file cannot be read, holds
-    no word with a time, or holds times that are impossible.
+    Read are gentle's align.csv and align.json, Praat TextGrids, JSON of the Montreal Forced Aligner, Whisper with times
+    of words, AssemblyAI and Friends, and tables (.tsv, .csv) with a header: `onset` (`start`, `begin`), `duration` (or
+    `end`, `offset`, `stop`), `word` (`text`, `token`, `label`). Pauses and noises are left out and counted; words that
+    could not be aligned keep their place; typographic apostrophes become plain ones. A WAV file of the same name says
+    where the audio ends. Raises DatasetError when the file cannot be read, holds no word with a time, or holds times
+    that are impossible.
     """
-    reader = _READERS.get(path.suffix.lower())
-    if reader is None:
-        raise DatasetError(f"{path} is no word list: its ending must be one of {', '.join(_READERS)}.")
-    try:
-        rows = reader(read_text(path))
-    except DatasetError as error:
-        raise DatasetError(f"{path}: {error}") from error
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
-        raise DatasetError(f"{path} could not be read as a list of words with times: {error!r}.") from error
-    return _checked_words(path, [(text.translate(_APOSTROPHES).strip(), *times) for text, *times in rows])
-
-
-def _checked_words(path: Path, rows: Sequence[tuple[str, *tuple[float, ...]]]) -> Words:
-    kept = [row for row in rows if row[0]]
-    times = np.array([row[1:] for row in kept], dtype=float).reshape(len(kept), 2)
-    times[~np.isfinite(times).all(axis=1)] = np.nan
-    duration = times[:, 1] - times[:, 0]
-    if not np.isfinite(duration).any():
-        raise DatasetError(f"{path} holds no word with a time: align the transcript with the audio again.")
-    if (duration < 0).any():
-        first = int(np.argmax(duration < 0))
-        start, end = times[first]
-        raise DatasetError(
-            f"{path}: word {first + 1} ({kept[first][0]!r}) ends at {end:g} s, before it starts ({start:g} s)."
-        )
-    return Words(times[:, 0], duration, tuple(row[0] for row in kept))
-
-
-def _seconds(cell: object) -> float:
-    """Read a time; empty cells and n/a are NaN."""
-    if cell is None or (isinstance(cell, str) and cell.strip().lower() in {"", "n/a", "nan"}):
-        return math.nan
-    return float(str(cell))
-
-
-def _read_csv(content: str) -> list[Row]:
-    rows = [row for row in csv.reader(io.StringIO(content)) if row]
-    if rows and "onset" in [cell.strip().lower() for cell in rows[0]]:
-        return _read_table(rows)
-    short = next((number for number, row in enumerate(rows, 1) if len(row) < 4), None)
-    if short is not None:
-        raise DatasetError(f"row {short} has fewer than four cells (word, aligned word, start, end).")
-    # Columns from the right, because a transcript word may hold an unquoted comma.
-    return [(",".join(row[:-3]), _seconds(row[-2]), _seconds(row[-1])) for row in rows]
-
-
-def _read_tsv(content: str) -> list[Row]:
-    return _read_table(list(csv.reader(io.StringIO(content), delimiter="\t", quoting=csv.QUOTE_NONE)))
-
-
-def _read_table(rows: Sequence[Sequence[str]]) -> list[Row]:
-    header = [cell.strip().lower() for cell in rows[0]] if rows else []
-    word = next((name for name in ("word", "text") if name in header), None)
-    last = next((name for name in ("duration", "offset", "end") if name in header), None)
-    if word is None or last is None or "onset" not in header:
-        raise DatasetError(
-            f"the columns are {', '.join(header) or 'none'}; needed are onset, word (or text), "
-            "duration (or offset, end)."
-        )
-    records = [dict(zip(header, row, strict=False)) for row in rows[1:] if row]
-    words = []
-    for record in records:
-        start, end = _seconds(record.get("onset")), _seconds(record.get(last))
-        words.append((record.get(word, ""), start, start + end if last == "duration" else end))
+    require_content(path)
+    ending = path.suffix.lower()
+    if ending not in _READERS:
+        way_out = REFUSED.get(ending, f"its ending must be one of {', '.join(_READERS)}")
+        raise DatasetError(f"{path} cannot be read as a list of words with times: {way_out}.")
+    with _named(path):
+        words = _words(_READERS[ending](path), audio=audio_beside(path))
+    for note in words.counts.notes:
+        _log.warning("%s: %s", path, note)
     return words
 
 
-def _read_json(content: str) -> list[Row]:
-    entries = json.loads(content)["words"]
-    timed = [entry if entry.get("case", "success") == "success" else {} for entry in entries]
-    return [
-        (str(entry["word"]), _seconds(times.get("start")), _seconds(times.get("end")))
-        for entry, times in zip(entries, timed, strict=True)
-    ]
+def words_from_events(path: Path, sidecar: Mapping[str, object] | None = None) -> Words:
+    """Words that are rows of an events.tsv (columns onset, duration, word), in seconds from the first volume.
 
-
-def _read_textgrid(content: str) -> list[Row]:
-    return [row for row in word_intervals(content) if not is_silence(row[0])]
-
-
-_READERS: dict[str, Callable[[str], list[Row]]] = {
-    ".csv": _read_csv,
-    ".json": _read_json,
-    ".textgrid": _read_textgrid,
-    ".tsv": _read_tsv,
-}
-
-
-def find_words(bids_dir: Path, stim_file: str, annotations: Path | None = None) -> Path:
-    """Path of the word list of a `stim_file` of events.tsv, in `annotations` first, then in BIDS_DIR/stimuli.
-
-    Raises FileNotFoundError that lists every place looked at.
+    `sidecar` is what the JSON files of the table say (`{"onset": {"Units": "ms"}}`); without it, that of the same name
+    is read. Rows without a word are other events; words without an onset keep their place. Raises DatasetError.
     """
-    stem = Path(stim_file).name.partition(".")[0]
-    other = stem.removesuffix("_audio") if stem.endswith("_audio") else f"{stem}_audio"
-    folders = [] if annotations is None else [annotations / "stimuli", annotations]
-    places = [
-        folder / place.format(stem=name)
-        for folder in [*folders, bids_dir / "stimuli"]
-        for name in (stem, other)
-        for place in _PLACES
+    with _named(path):
+        words = _words(rows_of_events(path, sidecar), may_start_before=True)
+    for note in words.counts.notes:
+        _log.warning("%s: %s", path, note)
+    return words
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Put the path before what is wrong with a file, where it is not yet there."""
+    try:
+        yield
+    except DatasetError as error:
+        if str(path) in str(error):
+            raise
+        raise DatasetError(f"{path}: {error}") from error
+
+
+def _words(found: WordList, may_start_before: bool = False, audio: Path | None = None) -> Words:
+    texts = _texts(found.rows)
+    rows = [
+        dataclasses.replace(row, text=text) for row, text in zip(found.rows, texts, strict=True) if not is_mark(text)
     ]
-    found = next((place for place in places if place.is_file()), None)
-    if found is None:
-        listed = "\n  ".join(str(place) for place in places)
-        raise FileNotFoundError(
-            f"No word timings for {stim_file}: give --annotations DIR, or put one of these files there:\n  {listed}"
+    n_left_out = found.n_left_out + len(found.rows) - len(rows)
+    if not rows:
+        raise DatasetError(
+            f"there are no words, only {n_left_out} pauses or other marks: align the transcript with the audio again."
+            if n_left_out
+            else "there are no words: the file is empty. Get it again, or align the transcript with the audio."
         )
-    return found
+    _check_texts(rows)
+    is_timed = np.array([np.isfinite(row.start) and np.isfinite(row.end) for row in rows])
+    if not is_timed.any():
+        raise DatasetError(f"none of the {len(rows)} words has a time: align the transcript with the audio again.")
+    timed, notes = checked(
+        dataclasses.replace(
+            found,
+            rows=[row for row, is_one in zip(rows, is_timed, strict=True) if is_one],
+            sortable=found.sortable and bool(is_timed.all()),
+        ),
+        may_start_before,
+    )
+    seconds = None if audio is None else wav_seconds(audio)
+    if seconds is not None:
+        notes += check_audio(timed, seconds, str(audio))
+    notes += _notes(rows, is_timed)
+    in_order = iter(timed)
+    rows = [next(in_order) if is_one else row for row, is_one in zip(rows, is_timed, strict=True)]
+    times = np.array([(row.start, row.end) for row in rows])
+    times[~is_timed] = np.nan
+    counts = WordCounts(len(rows), int((~is_timed).sum()), n_left_out, found.n_unknown, tuple(notes))
+    return Words(times[:, 0], times[:, 1] - times[:, 0], tuple(row.text for row in rows), counts)
 
 
-_PLACES = (
-    "{stem}/align.csv",
-    "{stem}/align.json",
-    "gentle/{stem}/align.csv",
-    "gentle/{stem}/align.json",
-    "{stem}.TextGrid",
-    "{stem}_words.tsv",
-)
+def _texts(rows: Sequence[WordRow]) -> list[str]:
+    """Texts of rows without what is around the word: blanks, line ends, positions as in Natural Stories."""
+    texts = [" ".join(row.text.translate(_APOSTROPHES).split()) for row in rows]
+    numbered = [_NUMBERED.fullmatch(text) for text in texts]
+    if 2 * sum(match is not None for match in numbered) > sum(bool(text) for text in texts):
+        texts = [text if match is None else match[1] for text, match in zip(texts, numbered, strict=True)]
+    return texts
+
+
+def _check_texts(rows: Sequence[WordRow]) -> None:
+    """Raise DatasetError for rows that are sentences."""
+    n_words = [len(row.text.split()) for row in rows]
+    if sum(n_words) > 2.5 * len(rows):
+        row = rows[int(np.argmax(n_words))]
+        raise DatasetError(
+            f"{row.place} and others hold several words ({row.text[:40]!r}): "
+            "one row must be one word; align the text with the audio."
+        )
+
+
+def _notes(rows: Sequence[WordRow], is_timed: npt.NDArray[np.bool_]) -> list[str]:
+    notes = []
+    half = [row for row in rows if np.isfinite(row.start) != np.isfinite(row.end)]
+    if half:
+        notes.append(
+            f"{len(half)} words have only one of start and end and count as not aligned, first {half[0].place}."
+        )
+    damaged = [row for row in rows if "\ufffd" in row.text]
+    if damaged:
+        notes.append(f"{len(damaged)} words have lost letters (\ufffd), first {damaged[0].place}: get the file again.")
+    if len(rows) < 3:
+        notes.append("there is only one word." if len(rows) == 1 else "there are only two words.")
+    if 2 * is_timed.sum() < len(rows):
+        notes.append(f"only {is_timed.sum()} of {len(rows)} words have a time.")
+    return notes
+
+
+_READERS: dict[str, Callable[[Path], WordList]] = {
+    ".csv": read_table,
+    ".json": read_word_json,
+    ".textgrid": read_textgrid,
+    ".tsv": read_table,
+}

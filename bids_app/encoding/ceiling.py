@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from bids_app.encoding.arrays import AnyArray, Doubles, Floats, require_finite, require_matrix
 from bids_app.encoding.device import column_batches
-from bids_app.encoding.folds import Fold, contiguous_folds, inner_folds
+from bids_app.encoding.folds import Fold, inner_folds
 from bids_app.encoding.haemodynamics import moments
 from bids_app.encoding.ridge import DEFAULT_ALPHAS
 from bids_app.encoding.scores import fold_mean_r
@@ -18,15 +18,14 @@ _TARGETS_AT_ONCE = 2048
 def noise_ceiling(
     others: npt.ArrayLike,
     Y: npt.ArrayLike,
+    folds: Sequence[Fold],
     *,
     alphas: Sequence[float] = DEFAULT_ALPHAS,
-    n_folds: int = 5,
-    purge: int = 0,
 ) -> Floats:
     """How well the mean of the other participants predicts each target: Pearson r averaged over folds, (n_targets,).
 
-    The same folds and choice of penalty as in `held_out`, with one regressor per target, standardised on the training
-    rows, and no delays. `others` and Y are (n_volumes, n_targets).
+    The same choice of penalty as in `held_out`, with one regressor per target, standardised on the training rows, and
+    no delays. `others` and Y are (n_volumes, n_targets); `folds` holds their (train, test) rows, every row tested once.
     """
     others, Y = require_matrix("others", others), require_matrix("Y", Y, np.shape(others)[0])
     if others.shape != Y.shape:
@@ -34,8 +33,7 @@ def noise_ceiling(
     require_finite("others", others)
     require_finite("Y", Y)
     grid = np.asarray(alphas, dtype=np.float64)
-    folds = contiguous_folds(Y.shape[0], n_folds, purge)
-    predictions = np.empty(Y.shape, dtype=np.float32)
+    predictions = np.zeros(Y.shape, dtype=np.float32)
     for batch in column_batches(Y.shape[1], _TARGETS_AT_ONCE):
         x, y = others[:, batch].astype(np.float64), Y[:, batch].astype(np.float64)
         for fold in folds:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from bids_app.encoding.arrays import AnyArray, Floats, require_finite, require_matrix
+from bids_app.encoding.arrays import AnyArray, Floats, Ints, require_finite, require_matrix
 from bids_app.encoding.device import map_batches, resolve_device, run_batches
 from bids_app.encoding.folds import Fold, inner_folds
 from bids_app.encoding.recipe import PUBLISHED, Recipe
@@ -52,9 +52,13 @@ class FoldDesign:
 
 @dataclass(frozen=True)
 class HeldOutDesign:
-    """All of a held-out ridge that depends on the stimulus alone; see `design_held_out`."""
+    """All of a held-out ridge that depends on the stimulus alone; see `design_held_out`.
+
+    content is (n_volumes,), which volumes heard the same; None where each heard something new.
+    """
 
     folds: tuple[FoldDesign, ...]
+    content: Ints | None = None
 
     @property
     def n_volumes(self) -> int:
@@ -68,7 +72,7 @@ class HeldOutDesign:
 
     def to_arrays(self) -> dict[str, AnyArray]:
         """Everything as named arrays, for `numpy.savez`."""
-        arrays: dict[str, AnyArray] = {}
+        arrays: dict[str, AnyArray] = {} if self.content is None else {"content": self.content}
         for number, one in enumerate(self.folds):
             parts: dict[str, AnyArray] = {"train": one.fold[0], "test": one.fold[1], "features": one.features}
             for place, eigen in enumerate((one.whole, *one.inner)):
@@ -79,7 +83,8 @@ class HeldOutDesign:
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, AnyArray]) -> "HeldOutDesign":
         """The inverse of `to_arrays`."""
-        return cls(tuple(_fold_from(arrays, f"{number}.") for number in range(_count(arrays, "{}.train"))))
+        folds = tuple(_fold_from(arrays, f"{number}.") for number in range(_count(arrays, "{}.train")))
+        return cls(folds, arrays.get("content"))
 
 
 def _count(arrays: Mapping[str, AnyArray], pattern: str) -> int:
@@ -115,7 +120,7 @@ def design_held_out(
     run_lengths : volumes of each run
     recipe : how features and folds are made; of the rows of X only its `kept` ones are volumes of the design
     inner : how a penalty is chosen inside the training rows: "contiguous", the other folds are the inner test parts,
-        or "loo", leave-one-out as published
+        or "loo", leave-one-out as published (volumes that heard the same are left out together)
     """
     if inner not in ("contiguous", "loo"):
         raise ValueError(f"Unknown inner={inner!r}; the penalty is chosen by 'contiguous' folds or by 'loo'.")
@@ -132,7 +137,8 @@ def design_held_out(
         whole, *others = [design.decompose(train) for train in trained]
         return FoldDesign(fold, features, whole, tuple(others))
 
-    return HeldOutDesign(tuple(map_batches(one, folds, where)))
+    content = None if recipe.content is None else np.array(recipe.content, dtype=np.int64)
+    return HeldOutDesign(tuple(map_batches(one, folds, where)), content)
 
 
 def _inner_pairs(fold: Fold, folds: list[Fold], inner: Inner) -> list[Fold]:
@@ -169,7 +175,7 @@ def _fit(
         matrix, train = Design(one.features, where), one.fold[0]
         whole = matrix.factorise(*one.fold, one.whole)
         pairs = inner_folds(one.fold, design.pairs) if one.inner else None
-        errors = penalty_errors(matrix, (train, one.whole), pairs, grid, Y, one.inner)
+        errors = penalty_errors(matrix, (train, one.whole), pairs, grid, Y, one.inner, design.content)
         return whole, errors, Predictor(whole, grid, Y.shape[1])
 
     fits = list(map_batches(prepare, design.folds, where))

@@ -43,6 +43,7 @@ class LassoCV:
     penalty_ratios : numbers between 0 and 1; with a single one nothing is chosen. A target's way from the largest to
         the smallest ends early when its errors only rise
     n_folds, purge : see `contiguous_folds`
+    folds : (train, test) pairs instead of these, see `content_folds`
     selection : "one-se" or "min"
     device : "auto", "cpu" or "cuda"
     mem_mb : memory for a batch of targets, in megabytes
@@ -66,13 +67,14 @@ class LassoCV:
         *,
         n_folds: int = 5,
         purge: int = 0,
+        folds: Sequence[Fold] | None = None,
         selection: Selection = "one-se",
         device: str = "auto",
         mem_mb: float | None = None,
     ):
         """Keep the settings; nothing is computed before `fit`."""
-        self.penalty_ratios, self.n_folds, self.purge, self.selection = penalty_ratios, n_folds, purge, selection
-        self.device, self.mem_mb = device, mem_mb
+        self.penalty_ratios, self.n_folds, self.purge, self.folds = penalty_ratios, n_folds, purge, folds
+        self.selection, self.device, self.mem_mb = selection, device, mem_mb
 
     def fit(self, X: npt.ArrayLike, Y: npt.ArrayLike) -> Self:
         """Fit X (n_volumes, n_regressors) to Y (n_volumes, n_targets); ValueError where a value is not finite."""
@@ -80,7 +82,7 @@ class LassoCV:
             raise ValueError(f"Unknown selection={self.selection!r}; use 'one-se' or 'min'.")
         ratios = _checked_ratios(self.penalty_ratios)
         problem = _Problem(X, Y, self.device, self.mem_mb)
-        folds = contiguous_folds(problem.n_volumes, self.n_folds, self.purge)
+        folds = list(self.folds or contiguous_folds(problem.n_volumes, self.n_folds, self.purge))
         design = _Design(folds, len(ratios) > 1)
         held_out = np.empty((problem.n_volumes, problem.n_targets), dtype=np.float32)
 

@@ -8,19 +8,19 @@ import numpy.typing as npt
 
 from bids_app.encoding.arrays import Floats, Ints
 from bids_app.encoding.features import DelayedComponents
-from bids_app.encoding.folds import Fold, contiguous_folds
+from bids_app.encoding.folds import Fold, content_folds
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """Standardise, principal components, delays, standardise; contiguous folds over all volumes.
+    """Standardise, principal components, delays, standardise; contiguous folds over all that was heard.
 
     The defaults are those of Caucheteux et al. (2023).
 
     Attributes
     ----------
     n_components, delays, wrap : see `DelayedComponents`
-    n_folds, purge : see `contiguous_folds`
+    n_folds, purge, content : see `content_folds`; content None where each volume heard something new
     kept : rows of the features that have responses, where others (censored volumes) have none; None for all
     """
 
@@ -29,11 +29,15 @@ class Recipe:
     n_folds: int = 5
     purge: int = 0
     wrap: bool = False
+    content: tuple[int, ...] | None = None
     kept: tuple[int, ...] | None = None
 
     def folds(self, n_volumes: int) -> list[Fold]:
         """Training and test rows of each fold."""
-        return contiguous_folds(n_volumes, self.n_folds, self.purge)
+        content = np.arange(n_volumes) if self.content is None else np.array(self.content)
+        if len(content) != n_volumes:
+            raise ValueError(f"content names {len(content)} volumes of {n_volumes}; each volume needs one number.")
+        return content_folds(content, self.n_folds, self.purge)
 
     def features(self, X: npt.ArrayLike, run_lengths: Sequence[int], train: Ints) -> Floats:
         """Features of the kept rows of X, fitted on the rows `train` of them, (n_volumes, n_components * n_delays).

@@ -7,8 +7,9 @@ import numpy as np
 import torch
 
 from bids_app.encoding.arrays import AnyArray, Ints
+from bids_app.encoding.copies import NONE, Copies
 from bids_app.encoding.device import map_batches
-from bids_app.encoding.folds import Fold
+from bids_app.encoding.folds import Fold, leave_one_out
 from bids_app.encoding.ridge_left_out import LeftOut
 from bids_app.encoding.ridge_solver import Design, Eigen, Factors, centred_responses, rows_of
 from bids_app.encoding.ridge_triangles import BLOCK, ByTriangles
@@ -33,6 +34,7 @@ def penalty_errors(
     alphas: torch.Tensor,
     Y: AnyArray,
     eigens: Sequence[Eigen] = (),
+    content: Ints | None = None,
 ) -> PenaltyErrors:
     """Errors on the test parts of folds, or leave-one-out errors.
 
@@ -48,15 +50,18 @@ def penalty_errors(
     alphas : penalties, (n_alphas,)
     Y : all responses, (n_volumes, n_targets), of which a sample is looked at
     eigens : the decompositions of the training parts, where they are known
+    content : (n_volumes,) for leave-one-out: volumes with the same number are left out together
     """
     if len(alphas) == 1:
         return lambda Y: torch.zeros(1, Y.shape[1], dtype=torch.float64, device=Y.device)  # nothing to choose
     rows, eigen = whole
     if _triangles_pay(design, pairs or [(rows, rows)], len(alphas), Y.shape[1]) and not _overlap(pairs):
         sample, _ = centred_responses(Y[:, :: -(-Y.shape[1] // _N_SAMPLE)], alphas.device)
-        return ByTriangles(_left_out(design, whole, pairs, alphas.device), alphas, sample)
+        left_out = leave_one_out(rows, content) if pairs is None and content is not None else pairs
+        return ByTriangles(_left_out(design, whole, left_out, alphas.device), alphas, sample)
     if pairs is None:
-        return _LeaveOneOut(design.factorise(rows, rows, eigen), alphas)
+        factors = design.factorise(rows, rows, eigen)
+        return _LeaveOneOut(factors, alphas) if content is None else _LeaveCopiesOut(factors, alphas, content[rows])
     # Side by side, since a decomposition uses one thread for the most part.
     known: list[Eigen | None] = [*eigens] if eigens else [None] * len(pairs)
     parts = list(zip(pairs, known, strict=True))
@@ -127,3 +132,35 @@ class _LeaveOneOut:
             residual = torch.addmm(target, weighted, projected, alpha=-1) / (1 - leverage)
             errors[row] = residual.square_().mean(dim=0)
         return errors
+
+
+class _LeaveCopiesOut:
+    """`_LeaveOneOut` of all rows that heard the same: their residuals times the inverse of one minus their leverages.
+
+    The error is the mean over what was heard of the mean over those who heard it.
+    """
+
+    def __init__(self, factors: Factors, alphas: torch.Tensor, content: Ints):
+        self.factors, self.alphas = factors, alphas
+        copies = Copies(content)
+        counts = (copies.rows != NONE).sum(axis=0)
+        # (n_pieces, n_copies) rows of all pieces that were heard equally often
+        self.groups = [
+            torch.as_tensor(copies.rows[:count, counts == count].T.copy(), device=alphas.device)
+            for count in np.unique(counts)
+        ]
+
+    def __call__(self, Y: torch.Tensor) -> torch.Tensor:
+        factors = self.factors
+        errors = torch.zeros(len(self.alphas), Y.shape[1], dtype=torch.float64, device=Y.device)
+        projected, target = factors.projections(Y), rows_of(Y, factors.test)
+        back = factors.project[:, factors.test].T
+        for row, weight in enumerate(factors.filters(self.alphas).T):
+            weighted = factors.basis * weight
+            residual = torch.addmm(target, weighted, projected, alpha=-1)
+            for group in self.groups:
+                leverage = weighted[group] @ back[group].mT  # (n_pieces, n_copies, n_copies)
+                kept = torch.eye(group.shape[1], dtype=leverage.dtype, device=leverage.device) - leverage
+                left_out = torch.linalg.solve(kept, residual[group])
+                errors[row] += left_out.square_().mean(dim=1).sum(dim=0)
+        return errors / sum(len(group) for group in self.groups)

@@ -37,9 +37,9 @@ def test_by_definition_with_scikit_learn(responses, purge):
             x = standardised(others[:, [target]], train)
             predictions[test, target] = Ridge(ALPHAS[error.argmin()]).fit(x[train], y[train]).predict(x[test])
     expected = fold_mean_r(predictions, Y, folds)
-    np.testing.assert_allclose(noise_ceiling(others, Y, alphas=ALPHAS, purge=purge), expected, atol=1e-4)
+    np.testing.assert_allclose(noise_ceiling(others, Y, folds, alphas=ALPHAS), expected, atol=1e-4)
 
 
 def test_other_targets_are_refused(responses):
     with pytest.raises(ValueError, match="the same"):
-        noise_ceiling(responses[1][:, :3], responses[0])
+        noise_ceiling(responses[1][:, :3], responses[0], contiguous_folds(120, 5))

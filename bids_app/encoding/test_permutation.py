@@ -4,13 +4,15 @@ import torch
 from scipy.signal import lfilter
 from scipy.stats import false_discovery_control
 
-from bids_app.encoding.circular import Shifts, unit_norm
-from bids_app.encoding.folds import contiguous_folds
+from bids_app.encoding.circular import SharedShifts, Shifts, unit_norm
+from bids_app.encoding.copies import Copies
+from bids_app.encoding.folds import content_folds, contiguous_folds
 from bids_app.encoding.haemodynamics import convolve, zscore
 from bids_app.encoding.held_out import design_held_out, predict_held_out
 from bids_app.encoding.lasso import LassoCV
 from bids_app.encoding.permutation import fdr, permutation_test
 from bids_app.encoding.recipe import Recipe
+from bids_app.encoding.scores import fold_mean_r
 
 
 def ridge(X, Y):
@@ -117,3 +119,76 @@ def test_a_gain_over_a_baseline_is_tested_by_itself():
     assert (p[:500] < 0.05).mean() > 0.8
     assert (p[500:1000] < 0.05).mean() < 0.07  # driven, but by nothing that the baseline lacks
     assert 0.03 < (p[1000:] < 0.05).mean() < 0.07
+
+
+def heard_again(pieces, snr, n=130, n_targets=1000, seed=1):
+    """Regressors and responses to pieces of a story: autocorrelated noise, and a response that comes with the story."""
+    rng = np.random.default_rng(seed)
+
+    def noise():
+        return zscore(lfilter([1], [1, -0.7], rng.standard_normal((n + 100, n_targets)), axis=0)[100:])
+
+    locked, words = noise(), zscore(convolve(rng.standard_normal((n, 12)), 1.5))
+    Y = np.concatenate([zscore(snr * locked[piece] + noise()[piece]) for piece in pieces])
+    return words[content := np.concatenate([np.arange(n)[piece] for piece in pieces])], Y, content
+
+
+@pytest.mark.parametrize("snr", [0, 1, 5])
+@pytest.mark.parametrize(
+    "pieces",
+    [(slice(None), slice(None)), (slice(None), slice(40, None)), (slice(0, 60), slice(None))],
+    ids=["twice", "started later", "stopped early"],
+)
+def test_unrelated_responses_to_a_story_heard_again_fire_in_one_of_twenty(pieces, snr):
+    X, Y, content = heard_again(pieces, snr)
+    folds = content_folds(content, 5)
+    design = design_held_out(
+        X, [len(Y)], Recipe(n_components=None, delays=(0,), content=tuple(content.tolist())), device="cpu"
+    )
+
+    def fit(y):
+        return predict_held_out(design, y, device="cpu").predictions
+
+    predictions = fit(Y)
+    assert abs(fold_mean_r(predictions, Y, folds).mean()) < 0.03
+    p = permutation_test(fit, predictions, Y, folds, content=content, n_scores=1000, device="cpu")
+    assert 0.025 < (p < 0.05).mean() < 0.08
+
+
+def test_the_lasso_of_a_story_heard_twice():
+    X, Y, content = heard_again((slice(None), slice(None)), 2, n_targets=600)
+    folds = content_folds(content, 5)
+
+    def fit(y):
+        return LassoCV((0.9, 0.5, 0.25, 0.1), folds=folds, device="cpu").fit(X, y).held_out_
+
+    predictions = fit(Y)
+    assert abs(fold_mean_r(predictions, Y, folds).mean()) < 0.03
+    p = permutation_test(fit, predictions, Y, folds, content=content, n_scores=600, device="cpu")
+    assert 0.02 < (p < 0.05).mean() < 0.08
+
+
+@pytest.mark.parametrize("content", [np.tile(np.arange(31), 2), np.array([0, 1, 2, 3, 4, 5, 6, 1, 2, 3, 4, 2])])
+def test_correlations_where_copies_move_together_against_numpy(content):
+    copies = Copies(content)
+    a, b = np.random.default_rng(0).standard_normal((2, len(content), 5))
+    a, b = (np.asarray(unit_norm(torch.as_tensor(x))) for x in (a, b))
+
+    def lines(x):
+        grid = np.zeros((*copies.rows.shape, 5))
+        grid[copies.copy, copies.position] = x
+        return grid
+
+    moved = [(np.roll(lines(a), shift, axis=1) * lines(b)).sum(axis=(0, 1)) for shift in range(copies.length)]
+    shifts = SharedShifts(copies, torch.device("cpu"))
+    shifts._waves = shifts._waves.double()
+    r, square = shifts(torch.as_tensor(a), torch.as_tensor(b))
+    np.testing.assert_allclose(r, (a * b).sum(axis=0), atol=1e-12)
+    np.testing.assert_allclose(square, np.square(moved[1:]).mean(axis=0), atol=1e-6)
+
+
+def test_copies_move_together_and_never_onto_themselves():
+    content = np.concatenate([np.arange(20), np.arange(5, 20), np.arange(20, 30)])
+    moved = Copies(content).moved(np.arange(1, 30))
+    assert ((content[:, None] - content[moved]) % 30 == np.arange(1, 30)).all()
+    np.testing.assert_array_equal(Copies(np.arange(9)).moved([4]).ravel(), (np.arange(9) - 4) % 9)

@@ -2,7 +2,8 @@
 
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -11,9 +12,16 @@ import nibabel
 import numpy as np
 from numpy.typing import NDArray
 
+from bids_app.gifti_files import check_gifti
+from bids_app.networks.annotations import read_annotation
 from bids_app.networks.label_tables import Region, read_table, table_beside
+from bids_app.text_files import FileError, check_content
+from bids_app.wording import in_one_line
 
 _File = TypeVar("_File", Path, tuple[Path, Path])
+
+_MOST_VOXELS = 3e8  # those of a box around a brain at 0.3 mm
+_LARGEST_LABEL = 2**31
 
 _log = logging.getLogger(__name__)
 
@@ -40,9 +48,10 @@ class Labels:
 def read_labels(path: Path, names: Path | None = None) -> Labels:
     """Read one label file; `names` is its table of names where that does not stand beside it.
 
-    Raises FileNotFoundError, and ValueError for a format that is not read here.
+    Raises FileNotFoundError, FileError for a damaged file and ValueError for a format that is not read here.
     """
     check_exists(path)
+    check_content(path)
     reader = next((read for ending, read in _READERS.items() if path.name.endswith(ending)), None)
     if reader is None:
         raise ValueError(f"{path} is no atlas that can be read; allowed are files that end in {', '.join(_READERS)}.")
@@ -50,23 +59,21 @@ def read_labels(path: Path, names: Path | None = None) -> Labels:
 
 
 def _read_annot(path: Path, _: Path | None) -> Labels:
-    indices, colours, names = nibabel.freesurfer.read_annot(path)
-    regions = {
-        index: Region(name.decode(), _hexadecimal(colour[:3] / 255))
-        for index, (name, colour) in enumerate(zip(names, colours, strict=True))
-    }
-    # -1: a vertex without a region
-    return Labels(path, indices.astype(np.int64), regions)
+    values, entries = read_annotation(path)
+    regions = {label: Region(name, _hexadecimal(colour / 255)) for label, (name, colour) in entries.items()}
+    return Labels(path, values, regions)
 
 
 def _read_gifti(path: Path, names: Path | None) -> Labels:
-    image = nibabel.load(path)
-    values = np.rint(image.darrays[0].data).astype(np.int64)
-    regions = {
-        int(label.key): Region(label.label, _hexadecimal(np.array(label.rgba[:3])) if label.red is not None else None)
-        for label in image.labeltable.labels
-        if label.label
-    }
+    check_gifti(path)
+    with _reading(path):
+        image = nibabel.load(path)
+        values = _whole(path, np.asarray(image.darrays[0].data).reshape(-1))
+        regions = {
+            int(label.key): Region(label.label, _gifti_colour(label))
+            for label in image.labeltable.labels
+            if label.label
+        }
     listed = read_table(names, _hemisphere(path)) if names else {}
     # A table beside the file says more, but only where its numbers are those of the file.
     numbers = {int(value) for value in np.unique(values) if value > 0}
@@ -74,13 +81,17 @@ def _read_gifti(path: Path, names: Path | None) -> Labels:
 
 
 def _read_nifti(path: Path, names: Path | None) -> Labels:
-    image = nibabel.load(path)
-    if len(image.shape) != 3:
-        raise ValueError(f"{path} has the shape {image.shape}; an atlas volume has three dimensions.")
+    with _reading(path):
+        image = nibabel.load(path)
+        shape = tuple(map(int, image.shape))
+        if len(shape) != 3 or not 0 < np.prod(shape, dtype=float) <= _MOST_VOXELS:
+            raise FileError(f"{path} has the shape {shape}; an atlas volume has three dimensions.")
+        if image.get_data_dtype().kind not in "biuf":
+            raise FileError(f"{path} holds {image.get_data_dtype()}; the labels of an atlas are whole numbers.")
+        values = _whole(path, np.asarray(image.dataobj))
     regions = read_table(names) if names else {}
     if not regions:
         _log.warning("No table of names stands beside %s (same name, .tsv, .csv, .txt or .lut).", path)
-    values = np.rint(np.nan_to_num(np.asarray(image.dataobj))).astype(np.int64)
     return Labels(path, values, regions, image.affine)
 
 
@@ -92,6 +103,39 @@ _READERS: dict[str, Callable[[Path, Path | None], Labels]] = {
 }
 _SURFACE_ENDINGS = (".annot", ".gii")
 _VOLUME_ENDINGS = (".nii.gz", ".nii")
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Turn what a damaged file makes nibabel raise into FileError: it has no error of its own for that."""
+    try:
+        yield
+    except FileError:
+        raise
+    except Exception as error:
+        raise FileError(f"{path} cannot be read as an atlas ({in_one_line(error)}): get or make it again.") from error
+
+
+def _whole(path: Path, values: NDArray[np.generic]) -> NDArray[np.int64]:
+    """Labels as whole numbers, 0 where there is none; raises FileError for other numbers."""
+    if values.dtype.kind in "biu" and values.dtype.itemsize <= 4:
+        return values.astype(np.int64)
+    numbers = np.nan_to_num(values.astype(np.float64), nan=0.0, posinf=np.inf, neginf=-np.inf)
+    labels = np.rint(numbers)
+    wrong = ~(np.abs(numbers - labels) < 0.01) | (np.abs(numbers) > _LARGEST_LABEL)
+    if wrong.any():
+        raise FileError(
+            f"{path} holds {numbers[wrong][0]:g} where labels must be whole numbers: is it a map of probabilities, or "
+            "resampled with other than nearest neighbours?"
+        )
+    return labels.astype(np.int64)
+
+
+def _gifti_colour(label: nibabel.gifti.GiftiLabel) -> str | None:
+    parts = [label.red, label.green, label.blue]
+    if any(part is None or not 0 <= part <= 1 for part in parts):
+        return None
+    return _hexadecimal(np.array(parts))
 
 
 def _hexadecimal(colour: NDArray[np.floating]) -> str:
@@ -143,7 +187,9 @@ def only_one(found: list[_File], folder: Path, what: str) -> _File:
 
 
 def check_exists(path: Path) -> None:
-    """FileNotFoundError for a path that is no file."""
+    """FileNotFoundError for a path that is no file, FileError for a link without its content."""
+    if path.is_symlink() and not path.exists():
+        check_content(path)
     if not path.is_file():
         raise FileNotFoundError(f"There is no atlas file {path}; check the path given with --atlas.")
 

@@ -1,10 +1,12 @@
 """Tables of region names: BIDS `dseg.tsv`, comma-separated lists, FreeSurfer's and FSL's look-up tables."""
 
-import csv
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from bids_app.text_files import MEGABYTE, read_text, rows_of
+
+_LIMIT = 16 * MEGABYTE
 _ENDINGS = (".tsv", ".csv", ".txt", ".lut")
 # Columns of tables with a header, the first that is there: label, network or name, colour.
 _INDEX_COLUMNS = ("index", "label", "roi label", "network order", "id")
@@ -46,12 +48,13 @@ def read_table(path: Path, hemisphere: str = "") -> dict[int, Region]:
 
     A first line with known column names (index, name, network, color …) is a header; otherwise a row is a number, a
     name and, in FreeSurfer's tables, red, green and blue from 0 to 255, or, in FSL's, a number, three colours from 0
-    to 1 and a name.
+    to 1 and a name. Raises FileError for a file that cannot be read.
     """
-    lines = [line for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+    text = read_text(path, _LIMIT).replace("\r\n", "\n").replace("\r", "\n")
+    lines = [line for line in text.split("\n") if line.strip()]
     if not lines:
         return {}
-    rows = [_cells(line, path.suffix) for line in lines]
+    rows = [_cells(path, line) for line in lines]
     header = [cell.lower() for cell in rows[0]]
     index, name, network = _columns(header)
     if index is not None and (name is not None or network is not None):
@@ -59,11 +62,11 @@ def read_table(path: Path, hemisphere: str = "") -> dict[int, Region]:
     return dict(region for region in map(_without_header, rows) if region is not None)
 
 
-def _cells(line: str, suffix: str) -> list[str]:
-    if "\t" in line or suffix == ".tsv":
+def _cells(path: Path, line: str) -> list[str]:
+    if "\t" in line or path.suffix == ".tsv":
         cells = line.split("\t")
-    elif suffix == ".csv":
-        cells = next(csv.reader([line]))
+    elif path.suffix == ".csv":
+        cells = rows_of(line, ",", path)[0]
     else:
         cells = line.split()
     return [cell.strip() for cell in cells]
@@ -100,12 +103,14 @@ def _without_header(row: list[str]) -> tuple[int, Region] | None:
     if len(row) < 2 or not _is_whole(row[0]):
         return None
     if len(row) >= 5 and all(_is_number(cell) for cell in row[1:4]):  # FSL: number, colours, name
-        return int(row[0]), Region(" ".join(row[4:]), _from_parts(row[1:4], 1))
+        return int(float(row[0])), Region(" ".join(row[4:]), _from_parts(row[1:4], 1))
     colour = _from_parts(row[2:5], 255) if len(row) >= 5 and all(_is_number(cell) for cell in row[2:5]) else None
-    return int(row[0]), Region(row[1], colour)
+    return int(float(row[0])), Region(row[1], colour)
 
 
-def _from_parts(parts: list[str], brightest: int) -> str:
+def _from_parts(parts: list[str], brightest: int) -> str | None:
+    if not all(float(part) <= brightest for part in parts):
+        return None
     return "#" + "".join(f"{round(float(part) * 255 / brightest):02x}" for part in parts)
 
 
@@ -114,8 +119,8 @@ def _colour(cell: str) -> str | None:
 
 
 def _is_whole(cell: str) -> bool:
-    return re.fullmatch(r"\d+(\.0*)?", cell) is not None
+    return re.fullmatch(r"[0-9]{1,9}(\.0*)?", cell) is not None
 
 
 def _is_number(cell: str) -> bool:
-    return re.fullmatch(r"[0-9.]+", cell) is not None
+    return re.fullmatch(r"[0-9]+\.?[0-9]*|\.[0-9]+", cell) is not None

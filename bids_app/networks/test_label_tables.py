@@ -1,6 +1,7 @@
 import pytest
 
 from bids_app.networks.label_tables import Region, read_table, table_beside
+from bids_app.text_files import FileError
 
 
 @pytest.mark.parametrize(
@@ -24,6 +25,38 @@ from bids_app.networks.label_tables import Region, read_table, table_beside
 def test_kinds_of_tables(tmp_path, name, text, expected):
     (tmp_path / name).write_text(text)
     assert read_table(tmp_path / name) == expected
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "cp1252"])
+@pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
+def test_tables_of_any_program(tmp_path, encoding, line_end):
+    content = f"index\tname{line_end}1\tSom\u00e9{line_end}".encode(encoding)
+    (tmp_path / "a.tsv").write_bytes(content)
+    assert read_table(tmp_path / "a.tsv") == {1: Region("Som\u00e9")}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("9" * 5000 + " A\n1 B\n", {1: Region("B")}),
+        ("1 A 300 0 0 0\n", {1: Region("A")}),
+        ("1 A ... 1.2.3 0 0\n", {1: Region("A")}),
+        ("1 1.0 0.0 " + "9" * 400 + " A\n", {1: Region("A")}),
+        ("1. A 1 2 3 0\n", {1: Region("A", "#010203")}),
+    ],
+)
+def test_numbers_that_cannot_be_are_passed_over(tmp_path, text, expected):
+    (tmp_path / "a.txt").write_text(text)
+    assert read_table(tmp_path / "a.txt") == expected
+
+
+def test_tables_that_are_no_text_are_named(tmp_path):
+    (tmp_path / "a.csv").write_bytes(b"1,A\x00\n")
+    with pytest.raises(FileError, match=r"a\.csv holds NUL"):
+        read_table(tmp_path / "a.csv")
+    (tmp_path / "b.csv").write_text('1,"' + "x" * 200_000)
+    with pytest.raises(FileError, match=r"b\.csv, row 1"):
+        read_table(tmp_path / "b.csv")
 
 
 def test_rows_of_one_hemisphere(tmp_path):

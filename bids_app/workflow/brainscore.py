@@ -6,8 +6,10 @@ import logging
 
 import numpy as np
 import numpy.typing as npt
+from scipy import sparse
 
 from bids_app.encoding.ceiling import noise_ceiling
+from bids_app.encoding.folds import content_folds, within
 from bids_app.encoding.held_out import HeldOutDesign
 from bids_app.encoding.permutation import fdr
 from bids_app.settings import Settings
@@ -21,6 +23,7 @@ from bids_app.workflow.targets import fill
 
 log = logging.getLogger("neurons2networks")
 Floats = npt.NDArray[np.float32]
+Integers = npt.NDArray[np.int64]
 WHAT = "brainscore"
 
 
@@ -69,25 +72,47 @@ def _score(design: HeldOutDesign, responses: Responses, settings: Settings) -> t
         responses.data,
         found.folds,
         settings,
+        design.content,
     )
     return r, p, fdr(p).astype(np.float32), found.alpha
 
 
 def write_ceiling(responses: Responses, means: StoryMeans, settings: Settings, writer: Writer) -> None:
-    """Write the noise ceiling: the score of the mean response of the others who heard the same stories."""
-    others = means.others(responses)
-    if others is None:
-        log.info("%s: nobody else heard this story, so there is no noise ceiling", writer.entities.get("sub"))
+    """Write the noise ceiling: the score of the mean response of the others who heard the same stories.
+
+    Where there can be none, a line says why, and nothing is written.
+    """
+    content = np.arange(len(responses.data)) if responses.content is None else responses.content
+    try:
+        others = means.others(responses)
+        own, rows = responses.data[others.rows], others.rows
+        mean = others.data
+        if settings.repeats == "average":
+            rows, own, mean = _averaged(content[rows], own, mean)
+            content = np.arange(content.max() + 1)
+        folds = within(content_folds(content, settings.folds, settings.purge), rows)
+    except ValueError as error:
+        log.info("%s: no noise ceiling: %s", means.unit.name, error)
         return
     with step("noise ceiling", settings):
-        targets = np.flatnonzero(np.isfinite(others.data).all(axis=0))
-        r = np.full(others.data.shape[1], np.nan, dtype=np.float32)
-        r[targets] = noise_ceiling(
-            others.data[:, targets],
-            responses.data[np.ix_(others.rows, targets)],
-            alphas=settings.alphas,
-            n_folds=settings.folds,
-            purge=settings.purge,
-        )
+        targets = np.flatnonzero(np.isfinite(mean).all(axis=0))
+        r = np.full(mean.shape[1], np.nan, dtype=np.float32)
+        r[targets] = noise_ceiling(mean[:, targets], own[:, targets], folds, alphas=settings.alphas)
     description = "Correlation of held-out responses with their prediction from the mean of the other participants."
-    writer.maps("noiseceiling", "r", fill(r, responses.valid), ["ceiling"], description, OthersAtMost=others.n_others)
+    extra = {
+        "Others": list(others.participants),
+        "OthersAtMost": others.n_others,
+        "Volumes": len(responses.data),
+        "VolumesWithOthers": len(others.rows),
+    }
+    writer.maps("noiseceiling", "r", fill(r, responses.valid), ["ceiling"], description, **extra)
+
+
+def _averaged(
+    content: npt.NDArray[np.int64], own: Floats, mean: Floats
+) -> tuple[npt.NDArray[np.int64], Floats, Floats]:
+    """What was heard, each once and ascending, and the mean of the series (n_volumes, n_targets) over those volumes."""
+    different, row = np.unique(content, return_inverse=True)
+    weights = sparse.csr_array((1 / np.bincount(row)[row], (row, np.arange(len(row)))))
+    first, second = (np.asarray(weights @ one, dtype=np.float32) for one in (own, mean))
+    return different, first, second

@@ -14,14 +14,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from bids_app.bids.events import Stimulus
 from bids_app.encoding.haemodynamics import word_sums
 from bids_app.encoding.held_out import HeldOutDesign, Inner, design_held_out
 from bids_app.encoding.recipe import Recipe
 from bids_app.forecast.windows import check_distances, offsets_of, random_rows, shift_words
 from bids_app.settings import Settings
 from bids_app.workflow.models import ModelRun
+from bids_app.workflow.repeats import heard_content
 from bids_app.workflow.shared import computed_once, key_of
-from bids_app.workflow.stories import Listening, Story, segments_of, timed_words
+from bids_app.workflow.stories import Listening, Story, segments_of, timed_words, words_heard
 
 Floats = npt.NDArray[np.float32]
 Reorder = Callable[[Floats, list[slice]], Floats]
@@ -54,8 +56,16 @@ class Designs:
         """How features and folds are made of the word vectors."""
         s = self.settings
         kept = np.concatenate([one.is_kept for one in self.listenings])
-        rows = None if kept.all() else tuple(np.flatnonzero(kept).tolist())
-        return Recipe(s.pca or None, tuple(range(s.delays)), n_folds=s.folds, purge=s.purge, wrap=s.wrap, kept=rows)
+        content = heard_content(self.listenings, self.stories)
+        return Recipe(
+            s.pca or None,
+            tuple(range(s.delays)),
+            n_folds=s.folds,
+            purge=s.purge,
+            wrap=s.wrap,
+            content=None if content is None else tuple(content.tolist()),
+            kept=None if kept.all() else tuple(np.flatnonzero(kept).tolist()),
+        )
 
     @property
     def run_lengths(self) -> tuple[int, ...]:
@@ -64,7 +74,7 @@ class Designs:
 
     def check(self, distances: Sequence[int]) -> None:
         """ValueError where the stories are too short for the windows."""
-        pieces = [s for one in self.listenings for stimulus in one.stimuli for s in self._segments(stimulus.stem, one)]
+        pieces = [s for one in self.listenings for stimulus in one.stimuli for s in self._segments(stimulus)]
         check_distances(distances, self.settings.window, [piece.stop - piece.start for piece in pieces])
 
     def present(self, layer: int) -> HeldOutDesign:
@@ -113,9 +123,11 @@ class Designs:
         parts = []
         for listening in self.listenings:
             values, onsets = [], []
-            for story, rows, onset, _ in timed_words(listening, self.stories):
+            for stimulus in listening.stimuli:
+                story = self.stories[stimulus.stem]
+                rows, onset, _ = words_heard(stimulus, story.words)
                 words = np.asarray(self.model.activations(story, "residual", "last").layer(layer - 1))
-                segments = self._segments(story.stem, listening)
+                segments = self._segments(stimulus)
                 if reorder:
                     words = reorder(words, segments)
                 values.append(shift_words(words, offset, segments, self.settings.wrap)[rows] if offset else words[rows])
@@ -125,14 +137,13 @@ class Designs:
             parts.append(word_sums(np.concatenate(values), np.concatenate(onsets), *grid, later=later))
         return np.concatenate(parts)
 
-    def _segments(self, stem: str, listening: Listening) -> list[slice]:
-        stimulus = next(one for one in listening.stimuli if one.stem == stem)
-        return segments_of(stimulus, self.stories[stem].words)
+    def _segments(self, stimulus: Stimulus) -> list[slice]:
+        return segments_of(stimulus, self.stories[stimulus.stem].words)
 
     def _stored(self, about: Mapping[str, object], sums: Callable[[], list[Floats]]) -> HeldOutDesign:
         """The design from disk, made by whoever needs it first."""
         content = {**about, **self._identity}
-        path = self.settings.work / "designs" / f"{'-'.join(self._stems)}-{key_of(content)}.npz"
+        path = self.settings.work / "designs" / f"{key_of(content)}.npz"
         computed_once(path, lambda draft: self._make(draft, sums()))
         with np.load(path) as arrays:
             return HeldOutDesign.from_arrays(arrays)
@@ -142,10 +153,6 @@ class Designs:
         design = design_held_out(spaces, self.run_lengths, self.recipe, inner=inner, device=self.settings.device)
         with draft.open("wb") as file:
             np.savez(file, allow_pickle=False, **design.to_arrays())
-
-    @cached_property
-    def _stems(self) -> list[str]:
-        return list(dict.fromkeys(stimulus.stem for one in self.listenings for stimulus in one.stimuli))
 
     @cached_property
     def _identity(self) -> dict[str, Any]:
@@ -165,7 +172,7 @@ class Designs:
             (story.stem, story.words.text, rows.tolist(), (onset - start).round(4).tolist())
             for story, rows, onset, _ in timed_words(listening, self.stories)
         ]
-        segments = [[(s.start, s.stop) for s in self._segments(one.stem, listening)] for one in listening.stimuli]
+        segments = [[(s.start, s.stop) for s in self._segments(one)] for one in listening.stimuli]
         return {
             "words": words,
             "segments": segments,

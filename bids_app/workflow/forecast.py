@@ -112,4 +112,4 @@ def _test(responses: Responses, designs: Designs, layer: int, settings: Settings
         window, present = (predict(design, data, settings).predictions for design in pair)
         return window, present
 
-    return score_and_test(both, both(responses.data), responses.data, pair[0].pairs, settings)[1]
+    return score_and_test(both, both(responses.data), responses.data, pair[0].pairs, settings, pair[0].content)[1]

@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from bids_app.encoding.cleaning import clean
-from bids_app.encoding.folds import contiguous_folds
+from bids_app.encoding.copies import Copies
+from bids_app.encoding.folds import Fold, content_folds
 from bids_app.encoding.haemodynamics import zscore
 from bids_app.encoding.lasso import DEFAULT_RATIOS, LassoCV, lasso
 from bids_app.encoding.permutation import fdr
@@ -23,7 +24,7 @@ from bids_app.workflow.engine import memory_mb, step
 from bids_app.workflow.links import NeuronGroups, write_links
 from bids_app.workflow.models import ModelRun
 from bids_app.workflow.outputs import Writer
-from bids_app.workflow.responses import Responses
+from bids_app.workflow.responses import Responses, RunSource, mean_of_runs
 from bids_app.workflow.scoring import score_and_test
 from bids_app.workflow.stories import Story
 from bids_app.workflow.targets import fill
@@ -49,19 +50,22 @@ def encode_networks(
     settings, responses = job.settings, job.responses
     D = np.concatenate([atoms_on(dictionary, heard, model, job.stories, settings) for heard in responses.listenings])
     if shifted:
-        D = _shifted(D, responses.run_lengths)
+        D = _shifted(D, responses)
+    content = np.arange(len(D)) if responses.content is None else responses.content
+    folds = content_folds(content, settings.folds, settings.purge)
     what = variant(settings, dictionary.n_atoms, shifted=shifted)
     names = atom_names(dictionary.n_atoms)
     with step(f"{model.label}: fit of {what}", settings):
-        fitted = _lasso(settings).fit(D, responses.data)
+        fitted = _lasso(settings, folds).fit(D, responses.data)
         beta, in_sample = _coefficients(D, fitted.ratio_, responses, settings)
     with step(f"{model.label}: test of {what}", settings):
         r, p = score_and_test(
-            lambda data: _lasso(settings).fit(D, data).held_out_,
+            lambda data: _lasso(settings, folds).fit(D, data).held_out_,
             fitted.held_out_,
             responses.data,
-            contiguous_folds(len(D), settings.folds, settings.purge),
+            folds,
             settings,
+            responses.content,
         )
     beta = fill(beta, responses.valid)
     z = spatial_z(beta)
@@ -85,12 +89,11 @@ def encode_networks(
     writer.maps(what, "r", fill(r, responses.valid), ["r"], about_r)
 
 
-def _lasso(settings: Settings) -> LassoCV:
+def _lasso(settings: Settings, folds: list[Fold]) -> LassoCV:
     fixed = settings.encoding_penalty != "cv"
     return LassoCV(
         (float(settings.encoding_penalty),) if fixed else DEFAULT_RATIOS,
-        n_folds=settings.folds,
-        purge=settings.purge,
+        folds=folds,
         device=settings.device,
         mem_mb=memory_mb(settings),
     )
@@ -103,12 +106,8 @@ def _coefficients(D: Floats, ratio: Floats, responses: Responses, settings: Sett
     be missed, and other atoms called upon to fill the gap (Frisch, Waugh and Lovell). Not so for held-out scores: a
     projection over all volumes tells the training part something of the test part.
     """
-    cleaned = np.concatenate(
-        [
-            zscore(clean(part, 1.0, nuisance, None))
-            for part, nuisance in zip(_by_run(D, responses.run_lengths), responses.nuisance, strict=True)
-        ]
-    )
+    parts = zip(_by_run(D, responses.run_lengths), responses.sources, strict=True)
+    cleaned = np.concatenate([_cleaned(part, sources) for part, sources in parts])
     coefficients, intercept = lasso(cleaned, responses.data, ratio, device=settings.device, mem_mb=memory_mb(settings))
     return coefficients, r2(cleaned @ coefficients + intercept, responses.data)
 
@@ -117,6 +116,18 @@ def _by_run(D: Floats, run_lengths: tuple[int, ...]) -> list[Floats]:
     return list(np.split(D, np.cumsum(run_lengths)[:-1]))
 
 
-def _shifted(D: Floats, run_lengths: tuple[int, ...]) -> Floats:
-    """The control: atoms turned round by half of each run, so that they match nothing that was heard."""
-    return np.concatenate([np.roll(part, len(part) // 2, axis=0) for part in _by_run(D, run_lengths)])
+def _cleaned(D: Floats, sources: tuple[RunSource, ...]) -> Floats:
+    """Regressors of one run freed of its confounds, or the mean of this over the runs that were averaged."""
+    cleaned = [(source.rows, zscore(clean(D[source.rows], 1.0, source.nuisance, None))) for source in sources]
+    return cleaned[0][1] if len(cleaned) == 1 else mean_of_runs(cleaned, len(D))
+
+
+def _shifted(D: Floats, responses: Responses) -> Floats:
+    """The control: atoms turned round by half of each run, so that they match nothing that was heard.
+
+    Where something was heard more than once, by half of all that was heard: half of a run may be the same story again.
+    """
+    if responses.content is None:
+        return np.concatenate([np.roll(part, len(part) // 2, axis=0) for part in _by_run(D, responses.run_lengths)])
+    copies = Copies(responses.content)
+    return np.asarray(D[copies.moved([copies.length // 2]).ravel()])

@@ -46,8 +46,8 @@ class OtherSettingsError(ValueError):
 class Writer:
     """Where the results of one analysis go, and what their sidecars say.
 
-    `entities` holds what all its files share: the unit's, the space and the model. `geometry`, and `cleaning` (how each
-    run was cleaned), are asked for only when maps are written, because they take reading the data.
+    `entities` holds what all its files share: the unit's, the space and the model. `geometry` is asked for only when
+    maps are written, because it takes reading the data; so are further fields of the sidecars, `extra`.
     """
 
     out_dir: Path
@@ -55,7 +55,7 @@ class Writer:
     sources: Sequence[str]
     numbers: Mapping[str, Any]
     geometry: Callable[[], Geometry]
-    cleaning: Callable[[], Mapping[str, object]] = dict
+    extra: Callable[[], Mapping[str, object]] = dict
 
     def maps(
         self,
@@ -68,16 +68,14 @@ class Writer:
     ) -> list[Path]:
         """Write maps (n_maps, n_targets) and a sidecar for each file."""
         entities = {**self.entities, "stat": stat, "desc": what}
-        if cleaning := self.cleaning():
-            extra["Cleaning"] = cleaning
-        about = About(self.sources, self.numbers, description, UNITS[stat], extra)
+        about = About(self.sources, self.numbers, description, UNITS[stat], {**extra, **self.extra()})
         return write_maps(self.out_dir, entities, self.geometry(), values, list(names or [stat]), about)
 
     def table(self, what: str, table: pd.DataFrame, columns: Mapping[str, str], suffix: str = "networks") -> Path:
         """Write a table with a description of each of its columns."""
         path = output_path(self.out_dir, {**self.entities, "desc": what}, suffix, ".tsv")
         write_table(path, table)
-        write_sidecar(path, self.sources, self.numbers, columns=columns)
+        write_sidecar(path, self.sources, self.numbers, columns=columns, extra=self.extra())
         return path
 
     def is_done(self, what: str, stat: str) -> bool:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from functools import cached_property
 from typing import Any
 
 from bids_app.bids.errors import DatasetError
@@ -11,6 +12,7 @@ from bids_app.bids.events import read_events
 from bids_app.bids.geometry import Geometry
 from bids_app.settings import Settings, numbers_of
 from bids_app.workflow.atlases import find_atlas, find_regions, write_atlas, write_regions
+from bids_app.workflow.averages import average_repeats
 from bids_app.workflow.brainscore import brainscore, write_ceiling
 from bids_app.workflow.ceiling import StoryMeans
 from bids_app.workflow.depth import depth
@@ -20,6 +22,7 @@ from bids_app.workflow.forecast import forecast
 from bids_app.workflow.models import ModelRun, model_runs
 from bids_app.workflow.networks import NetworkJob, encode_networks
 from bids_app.workflow.outputs import Writer
+from bids_app.workflow.repeats import repetitions
 from bids_app.workflow.resources import WITH_REGIONS
 from bids_app.workflow.responses import Responses, read_responses
 from bids_app.workflow.sources import Sources, open_sources
@@ -62,14 +65,40 @@ class _UnitWork:
     def __init__(self, sources: Sources, unit: Unit) -> None:
         self.sources, self.unit = sources, unit
         self.settings = sources.settings
-        self._responses: Responses | None = None
 
-    @property
+    @cached_property
+    def runs(self) -> Responses:
+        """The responses of all runs."""
+        log.info("%s: reading %d run(s)", self.unit.name, len(self.unit.runs))
+        return read_responses(self.unit, self.sources.stories, self.settings)
+
+    @cached_property
     def responses(self) -> Responses:
-        if self._responses is None:
-            log.info("%s: reading %d run(s)", self.unit.name, len(self.unit.runs))
-            self._responses = read_responses(self.unit, self.sources.stories, self.settings)
-        return self._responses
+        """What is fitted: the runs, or their means where they are to be averaged."""
+        if self.settings.repeats == "average":
+            return average_repeats(self.runs, self.sources.stories)
+        return self.runs
+
+    @cached_property
+    def repeated(self) -> dict[str, Any]:
+        """For sidecars: what was heard more than once, in which runs, and what was done about it."""
+        found = []
+        for one in repetitions(self.runs.listenings, self.runs.content):
+            hosts = {n for n, means in enumerate(self.responses.sources) for run in means if run.run in one.runs}
+            averaged = len(hosts) == 1 and len(one.runs) > 1
+            labels = [self.unit.runs[run].label for run in one.runs]
+            handled = "averaged" if averaged else "in one fold"
+            log.info(
+                "%s: heard more than once (--repeats %s): %s in %s, %d volumes, %s",
+                self.unit.name,
+                self.settings.repeats,
+                ", ".join(one.stems),
+                ", ".join(labels),
+                one.n_volumes,
+                handled,
+            )
+            found.append({"Stimuli": list(one.stems), "Runs": labels, "Volumes": one.n_volumes, "Handled": handled})
+        return {"Repeated": found} if found else {}
 
     def compute(self, work: str | None) -> None:
         """Everything, or only what one model has to say, or the noise ceiling."""
@@ -111,13 +140,14 @@ class _UnitWork:
         ]
         sources = [self.sources.dataset.uri(path) for path in files]
         entities = {**self.unit.entities, **place, **label}
-        return Writer(self.settings.out_dir, entities, sources, numbers, self._geometry, self._cleaning)
+        return Writer(self.settings.out_dir, entities, sources, numbers, self._geometry, self._extra)
 
     def _geometry(self) -> Any:
         return self.responses.geometry
 
-    def _cleaning(self) -> Mapping[str, object]:
-        return self.responses.cleaning
+    def _extra(self) -> dict[str, Any]:
+        """Fields of every sidecar: how each run was cleaned, and what was heard more than once."""
+        return {**({"Cleaning": self.runs.cleaning} if self.runs.cleaning else {}), **self.repeated}
 
     def _networks(self, model: ModelRun) -> None:
         stories, settings = self.sources.stories, self.settings
@@ -146,7 +176,8 @@ class _UnitWork:
 
     def _stems_of_dictionary(self) -> tuple[str, ...]:
         """Stories of the dictionary for this unit."""
-        heard = {s.stem for run in self.unit.runs for s in read_events(run.events) if s.stem in self.sources.stories}
+        played = {s.stem for run in self.unit.runs for s in read_events(run.events, run.entities)}
+        heard = played & set(self.sources.stories)
         for stems in scopes(self.settings, self.sources.stories):
             if heard <= set(stems):
                 return stems
@@ -169,7 +200,7 @@ class _UnitWork:
     def _ceiling(self) -> None:
         writer = self._writer(None, numbers_of(self.settings, "brainscore"))
         if not writer.is_done("noiseceiling", "r"):
-            write_ceiling(self.responses, StoryMeans(self.unit, self.sources), self.settings, writer)
+            write_ceiling(self.runs, StoryMeans(self.unit, self.sources), self.settings, writer)
 
 
 def _write_atlases(geometry: Geometry, settings: Settings) -> None:

@@ -27,7 +27,7 @@ def check(sources: Sources, participants: Sequence[str] = ()) -> None:
     everything that is still missing, one line each, with the command that fetches it; a dry run only says so.
     """
     settings = sources.settings
-    problems = list(_problems(sources, participants))
+    problems = missing(sources, participants)
     if settings.dry_run:
         for problem in problems:
             log.warning("before it is computed: %s", problem)
@@ -35,6 +35,11 @@ def check(sources: Sources, participants: Sequence[str] = ()) -> None:
         raise NotReadyError(problems[0])
     elif problems:
         raise NotReadyError(f"{len(problems)} things are missing before this run can begin:\n" + "\n".join(problems))
+
+
+def missing(sources: Sources, participants: Sequence[str] = ()) -> list[str]:
+    """Everything that a run lacks, one line each; nothing is downloaded when it is dry."""
+    return list(_problems(sources, participants))
 
 
 def _problems(sources: Sources, participants: Sequence[str]) -> Iterator[str]:

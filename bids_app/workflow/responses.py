@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,7 +13,6 @@ import numpy.typing as npt
 from bids_app.bids.alignment import align
 from bids_app.bids.dataset import Run
 from bids_app.bids.errors import DatasetError
-from bids_app.bids.events import read_events
 from bids_app.bids.geometry import Geometry, VolumeGeometry
 from bids_app.bids.recording import read_recording
 from bids_app.bids.timeline import read_timeline
@@ -20,7 +20,9 @@ from bids_app.encoding.cleaning import clean
 from bids_app.encoding.haemodynamics import zscore
 from bids_app.settings import Settings
 from bids_app.workflow.nuisance import confound_strategy, read_nuisance
-from bids_app.workflow.stories import Listening, Story, listen
+from bids_app.workflow.presentations import heard_in
+from bids_app.workflow.repeats import heard_content
+from bids_app.workflow.stories import Listening, Story
 from bids_app.workflow.units import Unit
 
 __all__ = ["CleanRun", "Responses", "confound_strategy", "read_responses", "read_run"]
@@ -40,6 +42,9 @@ class Responses:
     listenings : what each run heard; their kept volumes are the rows of `data`
     nuisance : of each run, what was regressed out (n_kept, n_regressors), None where nothing was
     cleaning : by name of the run, how it was cleaned, for the sidecars
+    content : (n_volumes,) a number for what each volume heard, equal where the same was heard again; None where
+        nothing was, see `repeats.heard_content`
+    averaged : where runs were averaged, those that each of `listenings` stands for
     """
 
     data: Floats
@@ -48,11 +53,42 @@ class Responses:
     listenings: tuple[Listening, ...]
     nuisance: tuple[Floats | None, ...]
     cleaning: dict[str, dict[str, object]] = field(default_factory=dict)
+    content: npt.NDArray[np.int64] | None = None
+    averaged: tuple[tuple[RunSource, ...], ...] = ()
 
     @property
     def run_lengths(self) -> tuple[int, ...]:
         """Kept volumes of each run."""
         return tuple(len(listening.volumes) for listening in self.listenings)
+
+    @property
+    def sources(self) -> tuple[tuple[RunSource, ...], ...]:
+        """For each of `listenings` the runs whose mean its rows are: one run, unless runs were averaged."""
+        single = (
+            (RunSource(run, np.arange(length), nuisance),)
+            for run, (length, nuisance) in enumerate(zip(self.run_lengths, self.nuisance, strict=True))
+        )
+        return self.averaged or tuple(single)
+
+
+@dataclass(frozen=True)
+class RunSource:
+    """A run that went into a mean: its number, the rows of the mean that it covers, and what was regressed out."""
+
+    run: int
+    rows: npt.NDArray[np.int64]
+    nuisance: Floats | None
+
+
+def mean_of_runs(parts: Sequence[tuple[npt.NDArray[np.int64], Floats]], n_rows: int) -> Floats:
+    """Mean over runs of z-scored series, z-scored: of each the rows that it covers and (n_covered, n_targets)."""
+    total = np.zeros((n_rows, parts[0][1].shape[1]), dtype=np.float32)
+    count = np.zeros((n_rows, 1), dtype=np.float32)
+    for rows, series in parts:
+        total[rows] += series
+        count[rows] += 1
+    total /= count
+    return zscore(total)
 
 
 def read_responses(unit: Unit, stories: dict[str, Story], settings: Settings) -> Responses:
@@ -68,7 +104,8 @@ def read_responses(unit: Unit, stories: dict[str, Story], settings: Settings) ->
     data = np.concatenate([zscore(part[:, valid]) for part in cut])
     listenings, nuisance = tuple(part.listening for part in parts), tuple(part.nuisance for part in parts)
     cleaning = {run.label: part.cleaning for run, part in zip(unit.runs, parts, strict=True)}
-    return Responses(data, valid, geometry, listenings, nuisance, cleaning)
+    content = heard_content(listenings, stories)
+    return Responses(data, valid, geometry, listenings, nuisance, cleaning, content)
 
 
 @dataclass(frozen=True)
@@ -93,13 +130,9 @@ def read_run(run: Run, stories: dict[str, Story], settings: Settings) -> CleanRu
     nuisance = read_nuisance(run, recording.n_volumes, settings)
     is_censored = timeline.is_missing
     is_censored[timeline.volumes[nuisance.is_censored]] = True
-    stimuli = [s for s in read_events(run.events) if s.stem in stories]
-    listening = listen(stimuli, recording.repetition_time, timeline.n_volumes, is_censored)
+    listening = heard_in(run, stories, recording.repetition_time, timeline.n_volumes, is_censored)
     if len(listening.volumes) == 0:
-        raise DatasetError(
-            f"{run.files[0].name}: none of its {recording.n_volumes} volumes lies inside a story event of "
-            f"{run.events.name}; check onsets (seconds) and repetition time ({recording.repetition_time:g} s)"
-        )
+        raise DatasetError(f"{run.files[0].name}: every volume of its story is censored; leave the run out")
     kept = np.searchsorted(timeline.volumes, listening.volumes)
     data = _smoothed(recording.data[kept], recording.geometry, settings.smoothing_fwhm, run.files[0])
     regressors = None

@@ -29,10 +29,12 @@ def score_and_test(
     data: Floats,
     folds: Sequence[Fold],
     settings: Settings,
+    content: npt.NDArray[np.int64] | None = None,
 ) -> tuple[Floats, Floats]:
     """Pearson r averaged over folds, and its p, (n_targets,) each; see `encoding.permutation.permutation_test`.
 
-    Of a pair of predictions, the gain of r over that of the second. `refit` gives the predictions of other data.
+    Of a pair of predictions, the gain of r over that of the second. `refit` gives the predictions of other data;
+    `content` says which volumes heard the same.
     """
     pair = predictions if isinstance(predictions, tuple) else (predictions,)
     r, *baseline = (fold_mean_r(one, data, folds) for one in pair)
@@ -41,6 +43,7 @@ def score_and_test(
         predictions,
         data,
         folds,
+        content=content,
         n_scores=settings.n_permutations,
         seed=settings.random_seed,
         device=settings.device,

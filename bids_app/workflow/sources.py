@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import dataclasses
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import numpy as np
-
-from bids_app.bids.dataset import Dataset, StimulusUse, open_dataset, require_content
+from bids_app.bids.dataset import Dataset, HeardStimuli, StimulusUse, open_dataset, require_content
 from bids_app.bids.description import read_description
 from bids_app.bids.errors import DatasetError
 from bids_app.bids.filters import Filters, read_filters
+from bids_app.bids.onsets import ADVICE
 from bids_app.bids.runs import RunSelection
 from bids_app.bids.words import find_words, read_words
 from bids_app.settings import Settings
-from bids_app.workflow.stories import Story, listen
+from bids_app.workflow.notices import notice
+from bids_app.workflow.stories import Story
+from bids_app.workflow.story_union import unite
 
 log = logging.getLogger("neurons2networks")
 
@@ -31,40 +31,75 @@ class Sources:
     settings: Settings
 
     @cached_property
+    def heard(self) -> HeardStimuli:
+        """Who heard which stimulus in the selected tasks; events that cannot be read are named and left out."""
+        heard = self.dataset.tasks_stimuli(self.settings.task_id or None)
+        for reason in list(heard.unreadable.values())[:3]:
+            notice(logging.WARNING, f"left out of what is known of the stories: {reason}")
+        if len(heard.unreadable) > 3:
+            more = len(heard.unreadable) - 3
+            notice(logging.WARNING, f"{more} more tables of events cannot be read and are left out")
+        _warn_of_case(heard.uses)
+        return heard
+
+    @property
+    def story_tasks(self) -> set[str]:
+        """Tasks in which somebody heard a stimulus with a story."""
+        return {use.task for uses in self.heard.uses.values() for use in uses}
+
+    @cached_property
+    def _read(self) -> tuple[dict[str, Story], dict[str, str], dict[str, str]]:
+        """Stories with words, and by stem why others have none or cannot be used."""
+        found: dict[str, Story] = {}
+        missing: dict[str, str] = {}
+        broken: dict[str, str] = {}
+        for stem, uses in sorted(self.heard.uses.items()):
+            try:
+                path = find_words(self.settings.bids_dir, uses[0].stimulus.stim_file, self.settings.annotations)
+                found[stem] = self._story(stem, uses, path)
+            except FileNotFoundError as error:
+                missing[stem] = str(error)
+            except DatasetError as error:
+                broken[stem] = str(error)
+        if missing:
+            notice(logging.INFO, f"without word timings, left out: {', '.join(missing)}")
+        for stem, reason in broken.items():
+            notice(logging.WARNING, f"the story {stem} cannot be used: {reason}")
+        return found, missing, broken
+
+    @property
     def stories(self) -> dict[str, Story]:
         """Every story of the selected tasks that has word timings, by stem, whoever heard it.
 
         Raises DatasetError when there is none.
         """
-        found, missing = {}, {}
-        for stem, use in sorted(self.dataset.tasks_stimuli(self.settings.task_id or None).items()):
-            try:
-                path = find_words(self.settings.bids_dir, use.stimulus.stim_file, self.settings.annotations)
-            except FileNotFoundError as error:
-                missing[stem] = str(error)
-                continue
-            found[stem] = self._story(stem, use, path)
-        if missing:
-            log.info("without word timings, left out: %s", ", ".join(missing))
+        found, missing, broken = self._read
         if not found:
             tasks = f"task {', '.join(self.settings.task_id)}" if self.settings.task_id else "any task"
-            nothing = f"no events.tsv of {tasks} in {self.settings.bids_dir} names an audio file (column stim_file)"
-            raise DatasetError(next(iter(missing.values()), nothing))
+            nothing = (
+                f"no events.tsv of {tasks} in {self.settings.bids_dir} names an audio file with a story (column "
+                f"stim_file). {ADVICE.format(label='sub-01_task-TASK')}"
+            )
+            unreadable = next(iter(self.heard.unreadable.values()), nothing)
+            raise DatasetError(next(iter([*broken.values(), *missing.values()]), unreadable))
         return found
 
-    def _story(self, stem: str, use: StimulusUse, path: Any) -> Story:
+    @property
+    def missing(self) -> dict[str, str]:
+        """Why stimuli without word timings have none, by stem."""
+        return self._read[1]
+
+    @property
+    def broken(self) -> dict[str, str]:
+        """Why stories cannot be used though they have a file of words, by stem."""
+        return self._read[2]
+
+    def _story(self, stem: str, uses: Sequence[StimulusUse], path: Any) -> Story:
         words = read_words(path)
-        heard, _ = words.shifted(use.stimulus.audio_onset).within(use.stimulus.story)
-        if not heard.is_timed.any():
-            raise DatasetError(
-                f"{path}: none of its {len(words)} words falls inside a story event of {use.events}; "
-                "times must be seconds from the start of the audio file"
-            )
-        last = float(np.nanmax(heard.onset + heard.duration))
-        intervals = tuple((start, end if np.isfinite(end) else last) for start, end in use.stimulus.story)
-        stimulus = dataclasses.replace(use.stimulus, story=intervals)
-        grid = listen([stimulus], use.repetition_time or self._repetition_time(use))
-        return Story(stem, heard.shifted(-use.stimulus.audio_onset), grid)
+        try:
+            return unite(stem, words, uses, uses[0].repetition_time or self._repetition_time(uses[0]))
+        except DatasetError as error:
+            raise DatasetError(f"{path}: {error}") from None
 
     def _repetition_time(self, use: StimulusUse) -> float:
         """From the preprocessed data of the first participant who has the task, where the raw data do not say it."""
@@ -142,5 +177,17 @@ def open_sources(settings: Settings) -> Sources:
         settings.derivatives,
         exclude_scans=settings.exclude_scans,
         database_dir=settings.bids_database_dir,
+        annotations=settings.annotations,
     )
     return Sources(dataset, settings)
+
+
+def _warn_of_case(stems: Iterable[str]) -> None:
+    """Say which stimuli differ in upper and lower case alone: they count as two, and are likely meant as one."""
+    spellings: dict[str, list[str]] = {}
+    for stem in stems:
+        spellings.setdefault(stem.casefold(), []).append(stem)
+    for same in spellings.values():
+        if len(same) > 1:
+            names = ", ".join(same)
+            notice(logging.WARNING, f"{names} differ in upper and lower case only: they count as different stimuli")

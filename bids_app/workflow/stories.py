@@ -23,7 +23,8 @@ class Listening:
     ----------
     repetition_time : s
     volumes : (n_kept,) indices of the volumes inside the run's story events, ascending
-    stimuli : the audio files that were played, each with its place on the scan's time line
+    stimuli : the audio files that were played, each with its place on the scan's time line; one that was played twice
+        is there twice
     censored : (n_censored,) volumes inside the story events that are not kept because of head motion, ascending
     """
 
@@ -74,7 +75,7 @@ class Story:
     Attributes
     ----------
     words : times in seconds from the start of the audio file; NaN where a word could not be aligned
-    canonical : the time grid on which the dictionary is learned: that of the first run of the data set that heard it
+    canonical : the time grid on which the dictionary is learned: that of most runs of the data set, see `story_union`
     """
 
     stem: str
@@ -142,7 +143,11 @@ def segments_of(stimulus: Stimulus, words: Words) -> list[slice]:
 
 
 def timed_words(listening: Listening, stories: Mapping[str, Story]) -> list[tuple[Story, Integers, Floats, Floats]]:
-    """`words_heard` for each stimulus of a run."""
+    """`words_heard` for each story of a run; of one that was played twice, all words of both playings."""
+    found: dict[str, list[tuple[Integers, Floats, Floats]]] = {}
+    for stimulus in listening.stimuli:
+        found.setdefault(stimulus.stem, []).append(words_heard(stimulus, stories[stimulus.stem].words))
     return [
-        (stories[stimulus.stem], *words_heard(stimulus, stories[stimulus.stem].words)) for stimulus in listening.stimuli
+        (stories[stem], *(np.concatenate(column) for column in zip(*parts, strict=True)))  # type: ignore[misc]
+        for stem, parts in found.items()
     ]

@@ -1,68 +1,182 @@
+import os
 from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from bids_app.bids.errors import DatasetError
 from bids_app.bids.events import Stimulus
 from bids_app.bids.geometry import ParcelGeometry
 from bids_app.encoding.haemodynamics import zscore
 from bids_app.workflow import ceiling
-from bids_app.workflow.ceiling import StoryMeans
+from bids_app.workflow.ceiling import NoCeilingError, StoryMeans, presentations_mean, story_steps
 from bids_app.workflow.responses import CleanRun, Responses
 from bids_app.workflow.stories import listen
 
 GEOMETRY = ParcelGeometry("test", ("A", "B", "C"))
-HEARD = listen([Stimulus("tale_audio", "tale_audio.wav", 0.0, ((0.0, 80.0),))], 2.0, 40)
+
+
+def heard(audio_onset=0.0, start=0.0, end=80.0, n_volumes=40):
+    return listen([Stimulus("tale", "tale.wav", audio_onset, ((start, end),))], 2.0, n_volumes)
+
+
+HEARD = heard()
 RNG = np.random.default_rng(0)
 DATA = {label: RNG.standard_normal((40, 3)).astype(np.float32) for label in ("01", "02", "03")}
-DATA["02"][:, 2] = np.nan
 
 
-class FakeDataset:
-    """Three participants with a run each, or as many as asked for."""
+class World:
+    """Participants with a run each: what they heard, and their data; changed by the tests."""
 
-    def __init__(self, labels):
-        self.labels, self.derivatives = labels, {"x": "y"}
+    def __init__(self, folder):
+        self.folder, self.excluded = folder, ()
+        self.runs_of = {label: [(HEARD, data.copy())] for label, data in DATA.items()}
+        self.links, self.broken = {"raw": folder / "raw", "x": folder}, set()
+
+    @property
+    def derivatives(self):
+        return {"x": self.folder}
 
     def participants(self):
-        return list(self.labels)
+        return sorted(self.runs_of)
 
     def runs(self, label, **_):
-        return SimpleNamespace(runs=(SimpleNamespace(label=label, task="tale"),))
+        runs = [SimpleNamespace(label=f"{label} {i}", key=(label, i)) for i in range(len(self.runs_of[label]))]
+        if not runs:
+            raise DatasetError("none")
+        return SimpleNamespace(runs=tuple(runs))
+
+    def read(self, run, *_):
+        label, number = run.key
+        if label in self.broken:
+            raise DatasetError("cut off")
+        listening, data = self.runs_of[label][number]
+        return CleanRun(data, listening, GEOMETRY, None)
+
+    def touch(self, label, size=1):
+        func = self.folder / f"sub-{label}" / "func"
+        func.mkdir(parents=True, exist_ok=True)
+        (func / f"sub-{label}_task-tale_seg-T_timeseries.tsv").write_bytes(b"x" * size)
+
+    def others(self, label):
+        settings = SimpleNamespace(
+            work=self.folder / "work", session_label=(), run_id=(), exclude_participant_label=self.excluded
+        )
+        sources = SimpleNamespace(dataset=self, settings=settings, filters=None, stories={})
+        parts = self.runs_of[label]
+        run = SimpleNamespace(subject=label, task="tale", space=None, seg="test")
+        data = np.concatenate([zscore(data) for _, data in parts])
+        responses = Responses(
+            data, np.ones(3, dtype=bool), GEOMETRY, tuple(one for one, _ in parts), (None,) * len(parts)
+        )
+        return StoryMeans(SimpleNamespace(runs=(run,) * len(parts)), sources).others(responses)
 
 
 @pytest.fixture
-def means(tmp_path, monkeypatch):
-    monkeypatch.setattr(ceiling, "read_run", lambda run, *_: CleanRun(DATA[run.label], HEARD, GEOMETRY, None))
+def world(tmp_path, monkeypatch):
+    world = World(tmp_path)
+    monkeypatch.setattr(ceiling, "read_run", world.read)
     monkeypatch.setattr(ceiling, "numbers_of", lambda *_: dict.fromkeys(ceiling.NAMES))
-
-    def make(labels):
-        settings = SimpleNamespace(work=tmp_path, session_label=(), run_id=())
-        sources = SimpleNamespace(dataset=FakeDataset(labels), settings=settings, filters=None, stories={})
-        run = SimpleNamespace(label="01", task="tale", space=None, seg="test")
-        return StoryMeans(SimpleNamespace(runs=(run,)), sources)
-
-    return make
+    return world
 
 
-def responses(label):
-    return Responses(zscore(DATA[label]), np.ones(3, dtype=bool), GEOMETRY, (HEARD,), (None,))
+def z(label):
+    return zscore(DATA[label])
 
 
-def test_mean_of_the_others_leaves_the_participant_out(means):
-    others = means(("01", "02", "03")).others(responses("01"))
-    z = {label: zscore(series) for label, series in DATA.items()}
-    np.testing.assert_allclose(others.data[:, 0], zscore((z["02"] + z["03"])[:, 0] / 2), atol=1e-4)
-    np.testing.assert_allclose(others.data[:, 2], zscore(z["03"][:, 2]), atol=1e-4)  # 02 has no such region
-    assert others.n_others == 2
+def test_mean_of_the_others_leaves_the_participant_out(world):
+    world.runs_of["02"][0][1][:, 2] = np.nan
+    others = world.others("01")
+    np.testing.assert_allclose(others.data[:, 0], (z("02") + z("03"))[:, 0] / 2, atol=1e-5)
+    np.testing.assert_allclose(others.data[:, 2], z("03")[:, 2], atol=1e-5)  # 02 has no such region
+    assert (others.n_others, others.participants) == (2, ("02", "03"))
     assert others.rows.tolist() == list(range(40))
 
 
-def test_nobody_else_no_ceiling(means):
-    assert means(("01",)).others(responses("01")) is None
+def test_nobody_else_no_ceiling(world):
+    world.runs_of = {"01": world.runs_of["01"]}
+    with pytest.raises(NoCeilingError, match="no other participant"):
+        world.others("01")
 
 
-def test_a_run_of_another_length_covers_what_is_common(means):
-    short = replace(responses("01"), data=zscore(DATA["01"][:30]), listenings=(replace(HEARD, volumes=np.arange(30)),))
-    assert means(("01", "02", "03")).others(short).rows.tolist() == list(range(30))
+def test_excluded_participants_are_in_no_mean(world):
+    world.excluded = ("02",)
+    others = world.others("01")
+    np.testing.assert_allclose(others.data, z("03"), atol=1e-5)
+
+
+def test_ones_own_data_are_not_taken_away_from_a_mean_that_lacks_them(world):
+    world.broken = {"01"}  # their share could not be read when the sum was made
+    np.testing.assert_allclose(world.others("01").data, (z("02") + z("03")) / 2, atol=1e-5)
+
+
+@pytest.mark.parametrize("late", [20.0, 20.9])
+def test_a_scan_that_began_late_is_matched_by_the_time_of_the_story(world, late):
+    """Volume 0 of 03 is the story's volume 10; a phase below half a volume goes to the nearest."""
+    world.runs_of["03"] = [(heard(-late, 0.0, 80.0 - 20, 30), DATA["03"][10:])]
+    others = world.others("01")
+    np.testing.assert_allclose(others.data[:10], z("02")[:10], atol=1e-5)
+    np.testing.assert_allclose(others.data[10:], (z("02")[10:] + zscore(DATA["03"][10:])) / 2, atol=1e-5)
+    np.testing.assert_allclose(world.others("03").data, (z("01") + z("02"))[10:] / 2, atol=1e-5)
+
+
+def test_a_stopped_scan_shortens_nobody_elses_ceiling(world):
+    world.runs_of["03"] = [(heard(n_volumes=10), DATA["03"][:10])]
+    others = world.others("01")
+    assert others.rows.tolist() == list(range(40))
+    np.testing.assert_allclose(others.data[10:], z("02")[10:], atol=1e-5)
+    assert world.others("03").rows.tolist() == list(range(10))
+
+
+def test_two_runs_of_one_story_count_once(world):
+    again = RNG.standard_normal((40, 3)).astype(np.float32)
+    world.runs_of["02"].append((HEARD, again))
+    two = (z("02") + zscore(again)) / 2
+    np.testing.assert_allclose(world.others("01").data, (two + z("03")) / 2, atol=1e-5)
+    own = world.others("02")  # whose own runs are both left out
+    np.testing.assert_allclose(own.data, np.tile((z("01") + z("03")) / 2, (2, 1)), atol=1e-5)
+
+
+def test_volumes_that_nobody_else_heard_are_no_rows(world):
+    for label in ("02", "03"):
+        world.runs_of[label] = [(heard(n_volumes=25), DATA[label][:25])]
+    assert world.others("01").rows.tolist() == list(range(25))
+
+
+def test_a_repaired_and_a_new_participant_make_a_new_mean(world):
+    repaired = world.runs_of.pop("03")
+    for label in ("01", "02"):
+        world.touch(label)
+    np.testing.assert_allclose(world.others("01").data, z("02"), atol=1e-5)
+    world.runs_of["03"] = repaired
+    world.touch("03")
+    np.testing.assert_allclose(world.others("01").data, (z("02") + z("03")) / 2, atol=1e-5)
+    world.runs_of["03"] = [(HEARD, DATA["03"] * [1, -1, 1])]
+    world.touch("03", size=2)
+    np.testing.assert_allclose(world.others("01").data[:, 1], (z("02") - z("03"))[:, 1] / 2, atol=1e-5)
+
+
+def test_what_did_not_change_is_read_once(world, monkeypatch):
+    for label in world.runs_of:
+        world.touch(label)
+    first = world.others("01").data
+    monkeypatch.setattr(ceiling, "read_run", lambda *_: pytest.fail("read again"))
+    world.touch("04")  # a folder of somebody who has no data of the task
+    os.remove(world.folder / "sub-04" / "func" / "sub-04_task-tale_seg-T_timeseries.tsv")  # noqa: PTH107
+    np.testing.assert_array_equal(world.others("01").data, first)
+
+
+def test_everybody_on_a_mesh_of_their_own_has_no_ceiling(world, monkeypatch):
+    monkeypatch.setattr(ParcelGeometry, "space_entities", lambda _: {"space": "fsnative"})
+    with pytest.raises(NoCeilingError, match="in fsnative no two participants"):
+        world.others("01")
+
+
+def test_a_story_that_plays_twice_in_a_run_is_one_presentation_each():
+    twice = listen([replace(HEARD.stimuli[0], audio_onset=t, story=((t, t + 20.0),)) for t in (0.0, 40.0)], 2.0, 40)
+    rows, steps = story_steps(twice, "tale")
+    assert rows.tolist() == list(range(20))
+    assert steps.tolist() == [*range(10), *range(10)]
+    series = presentations_mean([(DATA["01"][:20], steps)])
+    np.testing.assert_allclose(series.values, (DATA["01"][:10] + DATA["01"][10:20]) / 2, atol=1e-6)

@@ -32,11 +32,22 @@ class Unit:
 
 
 def plan(sources: Sources, participants: Sequence[str]) -> Iterator[str]:
-    """One line for each thing that `participant.run_participant` would do."""
+    """One line for each thing that `participant.run_participant` would do.
+
+    Raises DatasetError at the end, with all problems, when some participants have nothing that can be analysed.
+    """
+    problems = []
     for participant in participants:
-        for unit in units_of(sources, participant):
+        try:
+            units = units_of(sources, participant)
+        except DatasetError as error:
+            problems.append(str(error))
+            continue
+        for unit in units:
             for model in model_runs(sources.settings):
                 yield f"{unit.name}: {' '.join(sources.settings.analysis)} with {model.label}"
+    if problems:
+        raise DatasetError("\n".join(problems))
 
 
 def units_of(sources: Sources, participant: str) -> list[Unit]:
@@ -55,10 +66,27 @@ def units_of(sources: Sources, participant: str) -> list[Unit]:
 
 
 def _has_words(run: Run, sources: Sources) -> bool:
-    found = any(stimulus.stem in sources.stories for stimulus in read_events(run.events))
+    """Whether a run plays a story with words. Raises DatasetError where its events or the words cannot be read."""
+    try:
+        stems = [stimulus.stem for stimulus in read_events(run.events, run.entities)]
+    except DatasetError as error:
+        if sources.settings.task_id or run.task in sources.story_tasks:
+            raise
+        log.warning("left out: %s (%s)", run.label, error)  # no story is known of its task, which may be another one
+        return False
+    for stem in stems:
+        if stem in sources.broken:
+            raise DatasetError(f"{run.label}: {sources.broken[stem]}")
+    found = any(stem in sources.stories for stem in stems)
     if not found:
-        log.info("left out: %s (its story has no word timings)", run.label)
+        log.info("left out: %s (%s)", run.label, _no_words(stems, sources))
     return found
+
+
+def _no_words(stems: Sequence[str], sources: Sources) -> str:
+    if not stems:
+        return "its events name no audio file with a story: columns stim_file and trial_type"
+    return sources.missing.get(stems[0], f"its story {stems[0]} has no word timings").partition("\n")[0].rstrip(":")
 
 
 def has_ceiling(settings: Settings) -> bool:

@@ -1,0 +1,28 @@
+"""Words that stand in an events.tsv, one row each."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from bids_app.bids.text import read_json, read_rows
+from bids_app.bids.word_columns import find_columns
+from bids_app.bids.word_rows import WordList
+from bids_app.bids.word_tables import rows_of_table
+
+_WORDS = {"word", "words", "token"}
+
+
+def holds_words(header: list[str]) -> bool:
+    """Whether the columns of an events.tsv, by its header, include one of words."""
+    return bool(_WORDS & {cell.strip().lower() for cell in header})
+
+
+def rows_of_events(path: Path, sidecar: Mapping[str, object] | None = None) -> WordList:
+    """Rows of an events.tsv that hold a word. Raises DatasetError when a column is missing or a row is broken."""
+    rows = read_rows(path)
+    numbered = [(at, row) for at, row in enumerate(rows, 1) if any(cell.strip() for cell in row)]
+    beside = path.with_suffix(".json")
+    if sidecar is None:
+        sidecar = read_json(beside) if beside.is_file() else {}
+    columns = find_columns(numbered[0][1] if numbered else [], sidecar)
+    words = rows_of_table(numbered[1:], columns, decimal_comma=False)
+    return WordList([row for row, _ in words if row.text.strip()], sortable=True)

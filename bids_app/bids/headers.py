@@ -1,0 +1,63 @@
+"""What the headers of a run's BOLD say, without reading its data."""
+
+import gzip
+import re
+from pathlib import Path
+
+import nibabel
+from nibabel.filebasedimages import ImageFileError
+
+from bids_app.bids.errors import DatasetError
+from bids_app.bids.recording import _check_present
+from bids_app.bids.runs import Run
+
+_GIFTI_HEAD = 1 << 16  # bytes in which the first data array of a GIFTI file begins
+_ATTRIBUTE = r'\b{name}\s*=\s*"(\d+)"'
+
+
+def count_volumes(run: Run) -> int:
+    """Volumes of a run, as the header of its first file says.
+
+    Raises DatasetError for a file that is not here or has no such header.
+    """
+    path = run.files[0]
+    _check_present(path)
+    try:
+        count = {"surface": _of_gifti, "parcels": _of_table}.get(run.kind, _of_image)(path)
+    except (OSError, EOFError, ImageFileError, ValueError, IndexError) as error:
+        raise DatasetError(f"{path}: its header cannot be read ({error}): get or make the file again.") from None
+    if count < 1:
+        raise DatasetError(f"{path}: its header says {count} volumes; a time series is needed.")
+    return count
+
+
+def _of_image(path: Path) -> int:
+    shape = nibabel.load(path).shape
+    if path.name.endswith(".dtseries.nii"):
+        return int(shape[0])
+    if len(shape) < 4:
+        raise ValueError(f"{len(shape)} dimensions; BOLD has four")
+    return int(shape[3])
+
+
+def _of_gifti(path: Path) -> int:
+    with path.open("rb") as stream:
+        head = stream.read(_GIFTI_HEAD).decode("utf-8", errors="replace")
+    arrays = _attribute("NumberOfDataArrays", head)
+    if arrays != 1 or _attribute("Dimensionality", head) == 1:
+        return arrays
+    return min(_attribute("Dim0", head), _attribute("Dim1", head))  # fewer volumes than vertices
+
+
+def _attribute(name: str, head: str) -> int:
+    found = re.search(_ATTRIBUTE.format(name=name), head)
+    if found is None:
+        raise ValueError(f"there is no {name}")
+    return int(found[1])
+
+
+def _of_table(path: Path) -> int:
+    opened = gzip.open if path.name.endswith(".gz") else open
+    with opened(path, "rb") as stream:
+        lines = sum(1 for line in stream if line.strip())
+    return lines - 1

@@ -1,0 +1,116 @@
+"""Which column, or key, of a word list holds what, and in which unit its times are."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from bids_app.bids.errors import DatasetError
+
+_STARTS = ("onset", "start", "begin", "start_time", "starttime", "begin_time", "onset_time", "time_start")
+STARTS = (*_STARTS, "word_onset", "word_start", "xmin", "tmin")
+_ENDS = ("end", "offset", "stop", "end_time", "endtime", "stop_time", "offset_time", "time_end", "finish")
+ENDS = (*_ENDS, "word_offset", "word_end", "xmax", "tmax")
+DURATIONS = ("duration", "dur", "word_duration")
+TEXTS = ("word", "words", "text", "token", "tokens", "label", "orthography")
+TIERS = ("tier", "type", "tier_name", "tiername", "level")
+SECTIONS = ("section", "chapter", "part", "run", "story", "file", "filename", "stimulus", "stim_file", "session")
+SPEAKERS = ("speaker",)
+
+_UNIT = re.compile(r"(?P<name>.*?)(?:[\s_]+|(?=[(\[]))[(\[]?(?P<unit>[a-z]+)[)\]]?")
+_SECONDS_PER_UNIT = dict.fromkeys(("s", "sec", "secs", "second", "seconds"), 1.0)
+_SECONDS_PER_UNIT |= dict.fromkeys(("ms", "msec", "msecs", "millisecond", "milliseconds"), 1e-3)
+
+
+@dataclass(frozen=True)
+class TimeColumn:
+    """Where a time stands, and how many seconds its unit has; None where nothing says the unit."""
+
+    index: int
+    unit: float | None
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Columns of a table of words: where the start, the end or duration, and the text stand, and what else is known."""
+
+    names: tuple[str, ...]
+    text: int
+    start: TimeColumn
+    end: TimeColumn | None
+    duration: TimeColumn | None
+    tier: int | None
+    section: int | None
+    speaker: int | None
+
+    @property
+    def needed(self) -> int:
+        """How many cells a row must have at least."""
+        times = [column.index for column in (self.start, self.end, self.duration) if column is not None]
+        return max(self.text, *times) + 1
+
+    def unit(self, column: TimeColumn) -> float:
+        """Seconds per unit of a column: its own, that of another column of times, or 1."""
+        units = [each.unit for each in (column, self.start, self.end, self.duration) if each is not None]
+        return next((unit for unit in units if unit is not None), 1.0)
+
+
+def seconds_per(unit: object, where: str) -> float:
+    """Seconds in a unit of time such as "ms". Raises DatasetError for a unit that is not known."""
+    seconds = _SECONDS_PER_UNIT.get(str(unit).strip().lower())
+    if seconds is None:
+        raise DatasetError(f"the unit of {where} is {str(unit)[:40]!r}; it must be s or ms.")
+    return seconds
+
+
+def is_header(row: Sequence[str]) -> bool:
+    """Whether a row names columns: one of times and one of words, or at least either where no cell is a number."""
+    names = [_split(cell)[0] for cell in row]
+    has_time = any(name in STARTS or name in ENDS for name in names)
+    has_text = any(name in TEXTS for name in names)
+    if any(re.fullmatch(r"\s*[-+\d.,]+\s*", cell) for cell in row):
+        return False
+    return (has_time and has_text) or ((has_time or has_text) and all(cell.strip() for cell in row))
+
+
+def find_columns(header: Sequence[str], sidecar: Mapping[str, object]) -> Columns:
+    """Columns of a table by its header; `sidecar` may say the units (`{"onset": {"Units": "ms"}}`).
+
+    Raises DatasetError when one is missing, or a name stands twice.
+    """
+    parts = [_split(cell) for cell in header]
+    names = tuple(name for name, _ in parts)
+
+    def column(known: Sequence[str]) -> int | None:
+        found = next((name for name in known if name in names), None)
+        if found is not None and names.count(found) > 1:
+            raise DatasetError(f"two columns are called {found}: keep one of them.")
+        return None if found is None else names.index(found)
+
+    def time(known: Sequence[str]) -> TimeColumn | None:
+        index = column(known)
+        if index is None:
+            return None
+        entry = sidecar.get(header[index].strip(), sidecar.get(names[index]))
+        told = entry.get("Units") if isinstance(entry, Mapping) else None
+        units = [unit for unit in (parts[index][1], told) if unit is not None]
+        seconds = {seconds_per(unit, f"the column {header[index].strip()}") for unit in units}
+        if len(seconds) > 1:
+            raise DatasetError(f"the header and the sidecar give different units for {header[index].strip()}.")
+        return TimeColumn(index, next(iter(seconds), None))
+
+    text, start, end, duration = column(TEXTS), time(STARTS), time(ENDS), time(DURATIONS)
+    if text is None or start is None or (end is None and duration is None):
+        raise DatasetError(
+            f"the columns are {', '.join(cell.strip()[:40] for cell in header[:20]) or 'none'}; needed are onset (or "
+            "start, begin), duration (or end, offset, stop), and word (or text, token, label)."
+        )
+    return Columns(names, text, start, end, duration, column(TIERS), column(SECTIONS), column(SPEAKERS))
+
+
+def _split(cell: str) -> tuple[str, str | None]:
+    """Name of a column and its unit, as in `onset_ms` or `start (s)`."""
+    name = cell.strip().strip("\"'").lower()
+    match = _UNIT.fullmatch(name)
+    if match is None or match["unit"] not in _SECONDS_PER_UNIT or not match["name"]:
+        return name, None
+    return match["name"].strip(), match["unit"]

@@ -1,0 +1,127 @@
+"""Where the word list of a stimulus is."""
+
+import logging
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from bids_app.bids.errors import DatasetError
+from bids_app.bids.stimulus_names import stem_of
+from bids_app.bids.text import read_json_content
+from bids_app.bids.word_json import KEYS
+
+_log = logging.getLogger(__name__)
+
+# Below a folder of stimuli, the best first.
+_PLACES = (
+    "{stem}/align.csv",
+    "{stem}/align.json",
+    "gentle/{stem}/align.csv",
+    "gentle/{stem}/align.json",
+    "{stem}.TextGrid",
+    "TextGrids/{stem}.TextGrid",
+    "{stem}_words.tsv",
+    "{stem}_words.csv",
+    "{stem}_words.json",
+    "{stem}.tsv",
+    "{stem}.csv",
+    "{stem}.json",
+)
+# Formats that people have and that are not read, with the way out.
+REFUSED = {
+    ".mat": "save onset, duration and word as a table, <stem>_words.tsv",
+    ".hf5": "save onset, duration and word as a table, <stem>_words.tsv",
+    ".hdf5": "save onset, duration and word as a table, <stem>_words.tsv",
+    ".npz": "save onset, duration and word as a table, <stem>_words.tsv",
+    ".pkl": "save onset, duration and word as a table, <stem>_words.tsv",
+    ".xlsx": "save it as a table of onset, duration and word, <stem>_words.tsv",
+    ".xls": "save it as a table of onset, duration and word, <stem>_words.tsv",
+    ".eaf": "export the tier of words from ELAN as a Praat TextGrid",
+    ".srt": "subtitles hold no times of words: align their text with the audio, for example with gentle or whisperX",
+    ".vtt": "subtitles hold no times of words: align their text with the audio, for example with gentle or whisperX",
+    ".docx": "a text holds no times of words: align it with the audio, for example with gentle",
+    ".txt": "give a table with the columns onset, duration and word as .tsv, or align the text with the audio",
+    ".pdf": "a text holds no times of words: align it with the audio, for example with gentle",
+}
+
+
+def find_words(bids_dir: Path, stim_file: str, annotations: Path | None = None) -> Path:
+    """Path of the word list of a `stim_file` of events.tsv, in `annotations` first, then in BIDS_DIR/stimuli.
+
+    Where several lists are there, the first place counts, and the log says so; a link without its content counts only
+    where nothing else is there. Raises FileNotFoundError that lists every place looked at, DatasetError when
+    `annotations` is no folder, or `stim_file` names no file below `stimuli`.
+    """
+    if annotations is not None and not annotations.is_dir():
+        raise DatasetError(f"--annotations {annotations} is no folder: give the folder with the word timings.")
+    stem = stem_of(stim_file)
+    folder, _, name = stem.rpartition("/")
+    other = name.removesuffix("_audio") if name.endswith("_audio") else f"{name}_audio"
+    stems = (stem, f"{folder}/{other}" if folder else other)
+    folders = [*([] if annotations is None else [annotations / "stimuli", annotations]), bids_dir / "stimuli"]
+    places = [root / place.format(stem=each) for root in folders for each in stems for place in _PLACES]
+    found = list(_candidates(places))
+    here = [path for path in found if path.is_file()]
+    if not found:
+        raise FileNotFoundError(_nothing(stim_file, places))
+    chosen = (here or found)[0]
+    _say_others(stim_file, chosen, found)
+    return chosen
+
+
+def _candidates(places: list[Path]) -> Iterator[Path]:
+    """Word lists and links to them at these places, whatever the case of the ending."""
+    listed: dict[Path, dict[str, str]] = {}
+    for place in places:
+        if place.parent not in listed:
+            listed[place.parent] = _names(place.parent)
+        name = listed[place.parent].get(_key(place.name))
+        path = place if name is None else place.with_name(name)
+        if (name is not None and place.suffix != ".json") or (name is not None and _is_word_json(path)):
+            yield path
+
+
+def _names(folder: Path) -> dict[str, str]:
+    """Names of the files and links of a folder, by the same name with a lower-case ending."""
+    try:
+        with os.scandir(folder) as entries:
+            names = sorted(entry.name for entry in entries if not entry.is_dir())
+    except (OSError, ValueError):
+        return {}
+    return {_key(name): name for name in names}
+
+
+def _key(name: str) -> str:
+    stem, dot, ending = name.rpartition(".")
+    return f"{stem}{dot}{ending.lower()}"
+
+
+def _is_word_json(path: Path) -> bool:
+    """Whether a JSON file is to be read as words; the sidecar of an audio file or of a table is not."""
+    if path.name == "align.json" or not path.is_file():
+        return True
+    try:
+        content = read_json_content(path)
+    except DatasetError:
+        return True  # who reads it says what is wrong
+    return isinstance(content, list) or (isinstance(content, dict) and any(key in content for key in KEYS))
+
+
+def _say_others(stim_file: str, chosen: Path, found: list[Path]) -> None:
+    others = [path for path in found if path != chosen and path.with_suffix("") != chosen.with_suffix("")]
+    if others:
+        listed = ", ".join(map(str, others))
+        _log.info("several word lists for %s: %s is read, not %s", stim_file, chosen, listed)
+    links = [path for path in found if not path.is_file()]
+    if links and chosen.is_file():
+        _log.warning("%s is a link to content that is not here; %s is read instead", links[0], chosen)
+
+
+def _nothing(stim_file: str, places: list[Path]) -> str:
+    endings = dict.fromkeys(place.with_suffix(ending) for place in places for ending in REFUSED)
+    refused = next((path for path in endings if path.is_file()), None)
+    hint = "" if refused is None else f"\n{refused} cannot be read: {REFUSED[refused.suffix]}."
+    listed = "\n  ".join(str(place) for place in places)
+    return (
+        f"No word timings for {stim_file}: give --annotations DIR, or put one of these files there:\n  {listed}{hint}"
+    )

@@ -1,0 +1,73 @@
+"""Rows of a word list, as every format of word timings is read, before their times are checked."""
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bids_app.bids.errors import DatasetError
+
+# Marks of forced aligners for what is no word: pauses, breaths, laughter, lip smacks, other noise.
+_MARKS = {"", "sp", "sil", "spn", "br", "lg", "ls", "ns", "cg", "sentence_start", "sentence_end"}
+_BRACKETED = re.compile(r"[<{\[(].*[>}\])]|#+", re.DOTALL)
+_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?", re.IGNORECASE)
+_MISSING = {"", "n/a", "na", "nan", "none", "null"}
+
+
+@dataclass(frozen=True)
+class WordRow:
+    """A row of a word list: start and end in seconds (NaN where not aligned), and its place in the file ("row 3").
+
+    Rows of different speakers may overlap in time.
+    """
+
+    text: str
+    start: float
+    end: float
+    place: str
+    speaker: str = ""
+
+
+@dataclass(frozen=True)
+class WordList:
+    """What a reader of one format found: rows in the order of the file, and what has to be said about them.
+
+    `sortable` is whether the order of the rows need not be that of the text (tables that people make or sort), and
+    `n_left_out` how many entries the reader passed over that are no words of the text.
+    """
+
+    rows: Sequence[WordRow]
+    sortable: bool = False
+    n_left_out: int = 0
+    n_unknown: int = 0
+    notes: tuple[str, ...] = ()
+
+
+def is_mark(text: str) -> bool:
+    """Whether a text is a mark of an aligner (a pause, a breath, noise), not a word.
+
+    >>> is_mark("{BR}"), is_mark("sp"), is_mark("spring")
+    (True, True, False)
+    """
+    mark = text.strip().lower()
+    return mark in _MARKS or _BRACKETED.fullmatch(mark) is not None
+
+
+def number(cell: object, place: str, decimal_comma: bool = False) -> float:
+    """Read a time; an empty cell and n/a are NaN. Raises DatasetError, which names the place, for anything else."""
+    if cell is None:
+        return math.nan
+    if isinstance(cell, int | float) and not isinstance(cell, bool):
+        try:
+            value = float(cell)
+        except OverflowError:
+            value = math.inf
+    else:
+        text = cell.strip() if isinstance(cell, str) else repr(cell)
+        if text.lower() in _MISSING:
+            return math.nan
+        plain = text.replace(",", ".") if decimal_comma else text
+        value = float(plain) if _NUMBER.fullmatch(plain) else math.inf
+    if math.isinf(value):
+        raise DatasetError(f"{place}: {str(cell)[:40]!r} is no time; write seconds such as 1.25, or n/a.")
+    return value

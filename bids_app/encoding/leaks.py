@@ -1,0 +1,83 @@
+"""Do the folds leak? A model that knows nothing but the time must not predict what was held out."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from bids_app.encoding.arrays import Doubles, Floats, Ints, require_matrix
+from bids_app.encoding.folds import Fold, inner_folds
+from bids_app.encoding.ridge import RidgeCV
+from bids_app.encoding.scores import fold_mean_r
+
+# Standard deviations (volumes) by which the identity is smoothed.
+SIGMAS = (0.1, 0.6, 1.2, 2.4, 4.8)
+# A mean r above this is a leak: folds that do not leak give predictions that are constant within a test part.
+LEAK = 0.01
+# So many volumes of one fold in a row are a block: how far a response reaches over its borders is what a purge is for.
+_BLOCK = 10
+_ALPHAS = (1e-3, 1e-1, 1.0, 1e1, 1e2, 1e4)
+
+
+def autocorrelation_scores(
+    Y: npt.ArrayLike,
+    run_lengths: Sequence[int],
+    folds: Sequence[Fold],
+    content: npt.ArrayLike | None = None,
+    *,
+    sigmas: Sequence[float] = SIGMAS,
+    device: str = "auto",
+) -> Doubles:
+    """Held-out r, mean over targets, of a model of autocorrelation alone, for each smoothing, (n_sigmas,).
+
+    Every piece of what was heard is a regressor, smoothed in time within each run (Feghhi et al. 2024, What are large
+    language models mapping to in the brain?): where volumes are split at random, or where a story that was heard twice
+    lies in training and test, it predicts well; where folds are blocks of the stimulus, it predicts nothing. Blocks
+    are smoothed by themselves.
+
+    Parameters
+    ----------
+    Y : array of shape (n_volumes, n_targets), finite, z-scored per run
+    run_lengths : volumes of each run
+    folds : at least three, as used for the scores
+    content : (n_volumes,) integers, the same for volumes that heard the same; None where each heard something new
+    """
+    Y = require_matrix("Y", Y, sum(run_lengths))
+    heard = np.unique(np.arange(len(Y)) if content is None else np.asarray(content), return_inverse=True)[1]
+    scores = []
+    for sigma in sigmas:
+        X = _regressors(heard, run_lengths, folds, sigma)
+        predictions = np.zeros(Y.shape, dtype=np.float32)
+        for fold in folds:
+            train, test = fold
+            inner = [tuple(np.searchsorted(train, rows) for rows in pair) for pair in inner_folds(fold, folds)]
+            model = RidgeCV(_ALPHAS, [(a, b) for a, b in inner], device).fit(X[train], Y[train])
+            predictions[test] = model.predict(X[test])
+        scores.append(float(np.mean(fold_mean_r(predictions, Y, folds))))
+    return np.array(scores)
+
+
+def _regressors(heard: Ints, run_lengths: Sequence[int], folds: Sequence[Fold], sigma: float) -> Floats:
+    """(n_volumes, n_different): how near in time each volume is to each piece of what was heard in its run."""
+    fold_of = np.full(len(heard), -1)
+    for number, (_, test) in enumerate(folds):
+        fold_of[test] = number
+    result = np.zeros((len(heard), int(heard.max()) + 1), dtype=np.float32)
+    start = 0
+    for length in run_lengths:
+        rows = np.arange(start, start + length)
+        apart = rows[:, None] - rows[None]
+        near = np.exp(-0.5 * (apart / sigma) ** 2)
+        near[_separate(fold_of[rows])] = 0
+        near /= near.sum(axis=1, keepdims=True)
+        np.add.at(result[start : start + length].T, heard[rows], near.T)
+        start += length
+    return result
+
+
+def _separate(fold_of: Ints) -> npt.NDArray[np.bool_]:
+    """Which pairs of volumes of a run a block's border lies between, (n, n)."""
+    stretch = np.cumsum(np.diff(fold_of, prepend=fold_of[:1]) != 0)
+    is_block = (np.bincount(stretch) >= _BLOCK)[stretch]
+    different = stretch[:, None] != stretch[None]
+    return np.asarray(different & (is_block[:, None] | is_block[None]))

@@ -1,0 +1,60 @@
+"""The alarm rings where volumes or repeats are split at random, and is silent with the folds of the product."""
+
+import numpy as np
+import pytest
+from scipy.signal import lfilter
+
+from bids_app.encoding.folds import content_folds, contiguous_folds
+from bids_app.encoding.haemodynamics import zscore
+from bids_app.encoding.leaks import LEAK, autocorrelation_scores
+
+N, N_TARGETS = 120, 40
+RNG = np.random.default_rng(0)
+
+
+def autocorrelated(n=N):
+    return zscore(lfilter([1], [1, -0.8], RNG.standard_normal((n + 100, N_TARGETS)), axis=0)[100:])
+
+
+LOCKED = autocorrelated()  # a response to the story, from its start to its end
+
+
+def heard(*pieces):
+    """Responses to pieces of the story, the length of each run, and what each volume heard."""
+    Y = np.concatenate([zscore(LOCKED[piece] + 0.7 * autocorrelated()[piece]) for piece in pieces])
+    content = np.concatenate([np.arange(N)[piece] for piece in pieces])
+    return Y, [len(range(N)[piece]) for piece in pieces], content
+
+
+@pytest.mark.parametrize("purge", [0, 3])
+def test_silent_with_contiguous_folds(purge):
+    Y, lengths, _ = heard(slice(None))
+    assert autocorrelation_scores(Y, lengths, contiguous_folds(N, 5, purge), device="cpu").max() <= LEAK
+
+
+def test_rings_where_volumes_are_split_at_random():
+    Y, lengths, _ = heard(slice(None))
+    volumes = np.arange(N)
+    tests = [np.sort(part) for part in np.array_split(RNG.permutation(N), 5)]
+    folds = [(np.setdiff1d(volumes, test), test) for test in tests]
+    assert autocorrelation_scores(Y, lengths, folds, device="cpu").max() > 0.3
+    # and where every fold is many short pieces
+    folds = [(volumes[volumes // 4 % 5 != number], volumes[volumes // 4 % 5 == number]) for number in range(5)]
+    assert autocorrelation_scores(Y, lengths, folds, device="cpu").max() > 0.3
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        (slice(None), slice(None)),
+        (slice(None), slice(40, None)),
+        (slice(0, 50), slice(None)),
+        (slice(60, None), slice(None), slice(0, 90)),
+    ],
+    ids=["twice", "started later", "stopped early", "three pieces"],
+)
+def test_a_story_heard_again_rings_unless_it_lies_in_one_fold(pieces):
+    Y, lengths, content = heard(*pieces)
+    old, new = contiguous_folds(len(Y), 5), content_folds(content, 5)
+    assert autocorrelation_scores(Y, lengths, old, content, device="cpu").max() > 0.05
+    assert autocorrelation_scores(Y, lengths, new, content, device="cpu").max() <= LEAK

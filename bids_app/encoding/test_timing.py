@@ -1,0 +1,46 @@
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter1d
+
+from bids_app.encoding.timing import response_lag
+
+
+def world(seed, shift, n_volumes=300, n_targets=500, n_driven=15, snr=1.0):
+    """Smooth noise; a few targets follow the regressor, `shift` volumes late."""
+    rng = np.random.default_rng(seed)
+    expected = gaussian_filter1d(rng.standard_normal(n_volumes + 40), 1.5)[20:-20]
+    noise = gaussian_filter1d(rng.standard_normal((n_volumes, n_targets)), 1.0, axis=0)
+    noise /= noise.std(axis=0)
+    noise[:, :n_driven] += snr * np.roll(expected / expected.std(), shift)[:, None]
+    return expected, noise
+
+
+@pytest.mark.parametrize("shift", [0, 1, 4, -6])
+def test_a_planted_shift_is_read(shift):
+    lag = response_lag(*world(0, shift))
+    assert abs(lag.volumes - shift) <= 1
+    assert lag.is_expected is (abs(lag.volumes) <= 2)
+
+
+def test_well_timed_runs_are_rarely_flagged_and_shifted_ones_are():
+    """At most one in twenty well-timed runs; a shift by 6 s at 1.5 s per volume always."""
+    assert sum(not response_lag(*world(seed, 0)).is_expected for seed in range(20)) <= 1
+    assert all(not response_lag(*world(seed, 4)).is_expected for seed in range(20))
+
+
+def test_the_choice_of_targets_makes_no_peak_of_its_own():
+    """On noise the correlation read on other blocks is around 0, however the targets were chosen."""
+    at_zero = [response_lag(*world(seed, 0, snr=0)).correlations[10] for seed in range(30)]
+    assert abs(np.mean(at_zero)) < 3 * np.std(at_zero) / np.sqrt(30)
+
+
+def test_responses_that_do_not_follow_the_words_have_no_clear_lag():
+    """Significant at 0.01 in about one of a hundred."""
+    clear = [response_lag(*world(seed, 0, snr=0)).is_clear for seed in range(60)]
+    assert sum(clear) <= 4
+
+
+def test_short_runs_are_refused():
+    expected, Y = world(0, 0)
+    with pytest.raises(ValueError, match="100 volumes are too few"):
+        response_lag(expected[:100], Y[:100])

@@ -1,0 +1,90 @@
+"""Whether the responses follow the words: the lag at which the word rate fits the places that speech drives most."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from bids_app.encoding.arrays import AnyArray, Floats, Ints, require_finite, require_matrix
+from bids_app.encoding.haemodynamics import zscore
+
+MOST_VOLUMES = 10  # lags looked at, to either side
+EXPECTED_WITHIN = 2  # volumes to either side of 0
+_SHARE = 0.01  # of the targets
+_N_BLOCKS = 10
+_FEWEST_PER_BLOCK = 12
+_SIGNIFICANT = 0.01
+
+
+@dataclass(frozen=True)
+class Lag:
+    """Lag in volumes of the responses behind what the words predict.
+
+    Attributes
+    ----------
+    volumes : the lag with the highest correlation
+    r, p : that correlation, and how often responses at a wrong time reach it, (b + 1) / (n + 1)
+    correlations : (2 * MOST_VOLUMES + 1,), from the earliest lag to the latest
+    """
+
+    volumes: int
+    r: float
+    p: float
+    correlations: Floats
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether the responses follow the words well enough for the lag to mean something."""
+        return self.p < _SIGNIFICANT
+
+    @property
+    def is_expected(self) -> bool:
+        """Whether the run's timing can be right: no clear lag beyond 2 volumes."""
+        return not self.is_clear or abs(self.volumes) <= EXPECTED_WITHIN
+
+
+def response_lag(expected: npt.ArrayLike, Y: npt.ArrayLike) -> Lag:
+    """The lag at which `expected` correlates most with the targets that it fits best.
+
+    The 1 % of the targets with the highest correlation over lags from -10 to +10 volumes are chosen on the odd ones of
+    ten blocks of volumes; the lag of their mean is read on the even ones, so that the choice does not make the peak.
+
+    Parameters
+    ----------
+    expected : array of shape (n_volumes,), such as the word rate convolved with a haemodynamic response
+    Y : array of shape (n_volumes, n_targets), finite
+
+    Raises ValueError for runs that are too short.
+    """
+    Y = require_matrix("Y", Y)
+    require_finite("Y", Y)
+    regressor = np.asarray(expected, dtype=np.float64)
+    if regressor.shape != (len(Y),):
+        raise ValueError(f"expected has shape {regressor.shape}; one value per volume ({len(Y)}) is needed.")
+    if len(Y) < _N_BLOCKS * _FEWEST_PER_BLOCK:
+        raise ValueError(f"{len(Y)} volumes are too few to read a lag: {_N_BLOCKS * _FEWEST_PER_BLOCK} are needed.")
+    block = np.arange(len(Y)) * _N_BLOCKS // len(Y)
+    odd, even = (np.flatnonzero(block % 2 == parity) for parity in (1, 0))
+    highest = _curves(regressor, Y, odd).max(axis=0)
+    chosen = np.argsort(highest)[-max(1, round(_SHARE * Y.shape[1])) :]
+    driven = zscore(Y[:, chosen]).mean(axis=1, keepdims=True)
+    curve = _curves(regressor, driven, even)[:, 0]
+    best = int(np.argmax(curve))
+    distances = np.arange(3 * MOST_VOLUMES, len(Y) - 3 * MOST_VOLUMES)
+    moved = np.column_stack([np.roll(driven[:, 0], distance) for distance in distances])
+    reached = int((_curves(regressor, moved, even).max(axis=0) >= curve[best]).sum())
+    return Lag(best - MOST_VOLUMES, float(curve[best]), (reached + 1) / (len(distances) + 1), curve)
+
+
+def _curves(regressor: npt.NDArray[np.float64], Y: AnyArray, rows: Ints) -> Floats:
+    """Correlations at every lag over some rows, (n_lags, n_targets)."""
+    lags = range(-MOST_VOLUMES, MOST_VOLUMES + 1)
+    return np.stack([_correlations(regressor, Y, rows, lag) for lag in lags])
+
+
+def _correlations(regressor: npt.NDArray[np.float64], Y: AnyArray, rows: Ints, lag: int) -> Floats:
+    """Correlation of the regressor `lag` volumes earlier with each target over some rows, (n_targets,)."""
+    earlier = rows - lag
+    inside = (earlier >= 0) & (earlier < len(regressor))
+    x, y = zscore(regressor[earlier[inside]]), zscore(Y[rows[inside]])
+    return np.asarray(x @ y / len(x), dtype=np.float32)

@@ -1,0 +1,70 @@
+"""Whether a GIFTI file can be read within the size that it says. Imports nothing of the package but text files."""
+
+import base64
+import binascii
+import zlib
+from pathlib import Path
+from xml.parsers import expat
+
+from bids_app.text_files import FileError, check_content
+
+_ITEM_BYTES = {"NIFTI_TYPE_UINT8": 1, "NIFTI_TYPE_INT32": 4, "NIFTI_TYPE_FLOAT32": 4, "NIFTI_TYPE_FLOAT64": 8}
+
+
+class _Arrays:
+    """Follows a GIFTI file and stops at the first array that is not as long as its dimensions say."""
+
+    def __init__(self) -> None:
+        self._attributes: dict[str, str] = {}
+        self._text: list[str] = []
+        self._inside = False
+        self.n_arrays = 0
+
+    def start(self, name: str, attributes: dict[str, str]) -> None:
+        if name == "DataArray":
+            self._attributes, self.n_arrays = attributes, self.n_arrays + 1
+            if attributes.get("ExternalFileName"):
+                raise FileError(f"array {self.n_arrays} lies in another file: save it with its data inside")
+        self._inside, self._text = name == "Data", []
+
+    def characters(self, text: str) -> None:
+        if self._inside:
+            self._text.append(text)
+
+    def end(self, name: str) -> None:
+        if name == "Data":
+            self._check("".join(self._text))
+        self._inside = False
+
+    def _check(self, data: str) -> None:
+        if self._attributes.get("Encoding") not in {"GZipBase64Binary", "Base64Binary"}:
+            return
+        n_bytes = _ITEM_BYTES.get(self._attributes.get("DataType", ""), 0)
+        for axis in range(int(self._attributes.get("Dimensionality", "0"))):
+            n_bytes *= int(self._attributes[f"Dim{axis}"])
+        content = base64.b64decode(data)
+        if self._attributes["Encoding"] == "GZipBase64Binary":
+            content = zlib.decompressobj().decompress(content, max(n_bytes, 0) + 1)  # no more than is expected
+        if len(content) != n_bytes or n_bytes <= 0:
+            raise FileError(f"array {self.n_arrays} does not hold the {n_bytes} bytes that its dimensions ask for")
+
+
+def check_gifti(path: Path) -> None:
+    """Raise FileError for a GIFTI file that is cut off, is none, or holds arrays of another size than it says.
+
+    Compressed data are expanded no further than that size, so that a small file cannot fill the memory.
+    """
+    check_content(path)
+    arrays = _Arrays()
+    parser = expat.ParserCreate()
+    parser.StartElementHandler = arrays.start
+    parser.EndElementHandler = arrays.end
+    parser.CharacterDataHandler = arrays.characters
+    try:
+        with path.open("rb") as file:
+            parser.ParseFile(file)
+    except (FileError, OSError, ValueError, LookupError, MemoryError, expat.ExpatError, zlib.error) as error:
+        reason = "its text is damaged" if isinstance(error, binascii.Error | zlib.error) else str(error)
+        raise FileError(f"{path} is no whole GIFTI file ({reason}): get or make it again.") from error
+    if arrays.n_arrays == 0:
+        raise FileError(f"{path} is no whole GIFTI file (it holds no array): get or make it again.")

@@ -1,0 +1,87 @@
+"""Passages that two texts share, wherever they stand: versions of a story, scrambled ones, excerpts of longer ones."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+Ints = npt.NDArray[np.int64]
+
+NOWHERE = -1
+# So many words in a row are no coincidence; fewer are none where the texts share this part of the shorter one anyway.
+_LONG, _SHORT, _VERSIONS_SHARE = 8, 4, 0.1
+# A refrain is looked up so often: texts that repeat a word a thousand times stay quick.
+_MOST_PLACES = 16
+
+
+class Text:
+    """Words whose passages can be looked up; case and punctuation do not count."""
+
+    def __init__(self, words: Sequence[str]):
+        """Keep the words that hold a letter or a digit, and where they stood."""
+        bare = ["".join(filter(str.isalnum, word.casefold())) for word in words]
+        self.n_words = len(bare)
+        self.place = np.array([place for place, word in enumerate(bare) if word], dtype=np.int64)
+        self.words = [word for word in bare if word]
+
+    @cached_property
+    def long(self) -> dict[tuple[str, ...], list[int]]:
+        """Where each sequence of 8 words starts."""
+        return self._sequences(_LONG)
+
+    @cached_property
+    def short(self) -> dict[tuple[str, ...], list[int]]:
+        """Where each sequence of 4 words starts, of those that the text holds once."""
+        return {words: places for words, places in self._sequences(_SHORT).items() if len(places) == 1}
+
+    def _sequences(self, length: int) -> dict[tuple[str, ...], list[int]]:
+        found: dict[tuple[str, ...], list[int]] = defaultdict(list)
+        for start, words in enumerate(zip(*(self.words[i:] for i in range(length)), strict=False)):
+            if len(found[words]) < _MOST_PLACES:
+                found[words].append(start)
+        return dict(found)
+
+
+def shared_words(first: Text, second: Text) -> Ints:
+    """Which word of the first text each word of the second repeats, (n_words of the second,); `NOWHERE` where none.
+
+    >>> a = Text("and so he went up the old stairs and slept".split())
+    >>> shared_words(a, Text("He went up the old stairs and slept! The end".split())).tolist()
+    [2, 3, 4, 5, 6, 7, 8, 9, -1, -1]
+    """
+    if first.words == second.words:
+        return _in_place(first, second, np.arange(len(second.place)))
+    found = np.full(len(second.place), NOWHERE)
+    for i, j, n in _passages(first.long, second.long, _LONG):
+        found[j : j + n] = np.arange(i, i + n)
+    if (found != NOWHERE).sum() >= _VERSIONS_SHARE * min(len(first.place), len(second.place)):
+        for i, j, n in _passages(first.short, second.short, _SHORT):
+            new = found[j : j + n] == NOWHERE
+            found[j : j + n][new] = np.arange(i, i + n)[new]
+    return _in_place(first, second, found)
+
+
+def _in_place(first: Text, second: Text, found: Ints) -> Ints:
+    """From the words that count to all words."""
+    places = np.full(second.n_words, NOWHERE)
+    known = found != NOWHERE
+    places[second.place[known]] = first.place[found[known]]
+    return places
+
+
+def _passages(
+    first: dict[tuple[str, ...], list[int]], second: dict[tuple[str, ...], list[int]], length: int
+) -> list[tuple[int, int, int]]:
+    """Start in the first text, start in the second and words of each passage, the longest last."""
+    starts = [(i, j) for words in first.keys() & second.keys() for i in first[words] for j in second[words]]
+    if not starts:
+        return []
+    i, j = np.array(sorted(starts, key=lambda pair: (pair[0] - pair[1], pair[1])), dtype=np.int64).T
+    borders = np.flatnonzero((np.diff(i - j) != 0) | (np.diff(j) != 1)) + 1
+    begin, end = np.concatenate([[0], borders]), np.concatenate([borders, [len(i)]])
+    passages = zip(i[begin].tolist(), j[begin].tolist(), (end - begin + length - 1).tolist(), strict=True)
+    return sorted(passages, key=lambda passage: (passage[2], passage[1], passage[0]))

@@ -1,0 +1,73 @@
+"""Runs that heard the same at the same times, averaged before anything is fitted to them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from bids_app.workflow.repeats import heard_content
+from bids_app.workflow.responses import Responses, RunSource, mean_of_runs
+from bids_app.workflow.stories import Listening, Story, story_time
+
+Integers = npt.NDArray[np.int64]
+
+# Volumes whose times in the story differ by a larger share of the repetition time are no repeats of each other.
+_SAME_PHASE = 0.1
+
+
+def average_repeats(responses: Responses, stories: Mapping[str, Story]) -> Responses:
+    """One mean run for all runs that heard the same; see `RunSource`.
+
+    A run joins the longest one in which each of its volumes finds one at the same time of the same story. What repeats
+    otherwise (twice in a run, in another order, between the volumes) stays as it is, with its `content`.
+    """
+    if responses.content is None:
+        return responses
+    borders = np.cumsum([0, *responses.run_lengths])
+    kept: dict[int, list[RunSource]] = {}
+    for run in sorted(range(len(responses.listenings)), key=lambda run: -responses.run_lengths[run]):
+        host, rows = _host(run, list(kept), responses.listenings)
+        kept.setdefault(host, []).append(RunSource(run, rows, responses.nuisance[run]))
+    averaged = tuple(tuple(sorted(kept[host], key=lambda one: one.run)) for host in sorted(kept))
+    listenings = tuple(responses.listenings[host] for host in sorted(kept))
+    data = [
+        mean_of_runs(
+            [(one.rows, responses.data[borders[one.run] : borders[one.run + 1]]) for one in sources],
+            len(listening.volumes),
+        )
+        for sources, listening in zip(averaged, listenings, strict=True)
+    ]
+    return replace(
+        responses,
+        data=np.concatenate(data),
+        listenings=listenings,
+        nuisance=tuple(responses.nuisance[host] for host in sorted(kept)),
+        content=heard_content(listenings, stories),
+        averaged=averaged,
+    )
+
+
+def _host(run: int, kept: list[int], listenings: tuple[Listening, ...]) -> tuple[int, Integers]:
+    """The kept run that a run joins, and in which rows; itself where there is none."""
+    for host in kept:
+        rows = _rows_in(listenings[run], listenings[host])
+        if rows is not None:
+            return host, rows
+    return run, np.arange(len(listenings[run].volumes))
+
+
+def _rows_in(part: Listening, whole: Listening) -> Integers | None:
+    """Rows of the whole at the story times of the part; None unless each of the part's volumes has one of its own."""
+    (stems, seconds), (others, times) = story_time(part), story_time(whole)
+    if abs(part.repetition_time - whole.repetition_time) > 1e-4 or not set(stems) <= set(others):
+        return None
+    same = np.array(stems)[:, None] == np.array(others)[None]
+    apart = np.where(same, np.abs(seconds[:, None] - times[None]), np.inf)
+    close = apart <= _SAME_PHASE * whole.repetition_time
+    if not (close.sum(axis=1) == 1).all() or (close.sum(axis=0) > 1).any():
+        return None
+    rows = np.argmax(close, axis=1)
+    return rows if (np.diff(rows) > 0).all() else None

@@ -1,0 +1,14 @@
+"""What is decided for the user is said once, though every job of a process comes to the same decision."""
+
+from __future__ import annotations
+
+import logging
+from functools import cache
+
+log = logging.getLogger("neurons2networks")
+
+
+@cache
+def notice(level: int, message: str) -> None:
+    """Log a message, unless this process has logged it before."""
+    log.log(level, "%s", message)

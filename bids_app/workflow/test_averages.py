@@ -1,0 +1,88 @@
+"""Runs that heard the same, averaged: which ones, and that confounds are taken off within each run."""
+
+import numpy as np
+import pytest
+
+from bids_app.bids.events import Stimulus
+from bids_app.bids.geometry import ParcelGeometry
+from bids_app.bids.words import Words
+from bids_app.encoding.cleaning import clean
+from bids_app.encoding.haemodynamics import zscore
+from bids_app.workflow.averages import average_repeats
+from bids_app.workflow.networks import _cleaned
+from bids_app.workflow.repeats import heard_content
+from bids_app.workflow.responses import Responses
+from bids_app.workflow.stories import Story, listen
+
+RNG = np.random.default_rng(0)
+TR, N_TARGETS = 1.5, 4
+STORIES = {
+    stem: Story(stem, Words(np.arange(100) * 1.2, np.full(100, 0.3), tuple(f"{stem}{n}" for n in range(100))), None)
+    for stem in ("tale", "other")
+}
+
+
+def play(stem="tale", start=0, stop=120, onset=3.0):
+    return listen([Stimulus(stem, f"{stem}.wav", onset, ((onset + start, onset + stop),))], TR)
+
+
+def responses(*listenings):
+    data = [zscore(RNG.standard_normal((len(one.volumes), N_TARGETS))) for one in listenings]
+    nuisance = tuple(RNG.standard_normal((len(part), 2)).astype(np.float32) for part in data)
+    geometry = ParcelGeometry("T", tuple("abcd"))
+    content = heard_content(listenings, STORIES)
+    whole = Responses(np.concatenate(data), np.ones(N_TARGETS, bool), geometry, listenings, nuisance, content)
+    return whole, data
+
+
+def test_the_mean_of_two_runs_of_three():
+    whole, data = responses(play(), play("other"), play(onset=6.0))
+    found = average_repeats(whole, STORIES)
+    assert found.run_lengths == (80, 80)
+    np.testing.assert_allclose(found.data[:80], zscore(data[0] + data[2]), atol=1e-5)
+    np.testing.assert_allclose(found.data[80:], data[1], atol=1e-5)
+    assert found.content is None
+    assert [[source.run for source in sources] for sources in found.sources] == [[0, 2], [1]]
+
+
+def test_a_run_that_stopped_early_counts_where_it_was():
+    whole, data = responses(play(stop=60), play())
+    found = average_repeats(whole, STORIES)
+    expected = np.concatenate([(data[1][:40] + data[0]) / 2, data[1][40:]])
+    np.testing.assert_allclose(found.data, zscore(expected), atol=1e-5)
+    assert found.listenings == (whole.listenings[1],)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        play(onset=3.6),  # between the volumes
+        play(start=0, stop=90, onset=3.6),
+        listen([Stimulus("tale", "tale.wav", onset, ((onset, onset + 60),)) for onset in (3.0, 90.0)], TR),
+        listen([Stimulus("tale", "tale.wav", 3.0, ((3.0, 63.0),)), Stimulus("other", "o.wav", 99, ((99, 159),))], TR),
+    ],
+    ids=["out of phase", "shorter and out of phase", "twice in the run", "with another story"],
+)
+def test_what_repeats_otherwise_stays_together(other):
+    whole, _ = responses(play(), other)
+    found = average_repeats(whole, STORIES)
+    assert found.run_lengths == whole.run_lengths
+    np.testing.assert_array_equal(found.content, whole.content)
+    np.testing.assert_allclose(found.data, whole.data, atol=1e-5)
+
+
+def test_without_repeats_nothing_changes():
+    whole, _ = responses(play(), play("other"))
+    assert average_repeats(whole, STORIES) is whole
+
+
+def test_regressors_lose_the_confounds_of_each_run():
+    whole, _ = responses(play(stop=60), play())
+    D = RNG.standard_normal((80, 3)).astype(np.float32)
+    (sources,) = average_repeats(whole, STORIES).sources
+    early, later = (
+        zscore(clean(part, 1.0, nuisance, None))
+        for part, nuisance in ((D[:40], whole.nuisance[0]), (D, whole.nuisance[1]))
+    )
+    expected = zscore(np.concatenate([(early + later[:40]) / 2, later[40:]]))
+    np.testing.assert_allclose(_cleaned(D, sources), expected, atol=1e-5)

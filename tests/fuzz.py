@@ -1,0 +1,134 @@
+"""Damage files at random and read them: only the package's own errors may come out, soon and in little memory.
+
+    python -m tests.fuzz --inputs 200000 [reader ...]
+
+prints a table, one row per reader, with the kinds of other errors and where they arose.
+"""
+
+import argparse
+import logging
+import random
+import resource
+import sys
+import tempfile
+import time
+import traceback
+import warnings
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bids_app.bids.errors import DatasetError
+from bids_app.settings import SettingsError
+from bids_app.text_files import FileError
+from tests.fuzz_mutations import Mutation, mutate, random_mutations
+from tests.fuzz_readers import READERS, Reader
+
+OWN = (DatasetError, SettingsError, FileError)
+SLOW = 3.0  # seconds of the processor, whatever else the machine does
+
+
+@dataclass
+class Findings:
+    """What came of the inputs of one reader."""
+
+    n_inputs: int = 0
+    n_own: int = 0
+    n_slow: int = 0
+    growth_mb: float = 0.0
+    others: Counter[str] = field(default_factory=Counter)
+    examples: dict[str, bytes] = field(default_factory=dict)
+
+
+def read_damaged(
+    reader: Reader, folder: Path, seed: int, mutations: list[Mutation]
+) -> tuple[BaseException | None, bytes]:
+    """Write one damaged file and read it: the error that came out, and the content."""
+    content = mutate(reader.seeds[seed % len(reader.seeds)], mutations)
+    path = folder / reader.file
+    path.write_bytes(content)
+    try:
+        reader.read(path)
+    except Exception as error:
+        return error, content
+    return None, content
+
+
+def is_own(error: BaseException | None, reader: Reader) -> bool:
+    """Whether an error is one that users are meant to see: of the package, and it names the file."""
+    if error is None:
+        return True
+    named = reader.file.partition(".")[0] in str(error) or any(name in str(error) for name in reader.beside)
+    if isinstance(error, SettingsError):
+        return True
+    return named and (isinstance(error, OWN) or type(error) is ValueError)
+
+
+def describe(error: BaseException) -> str:
+    """Kind of an error and the last line of the package that it passed through."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "bids_app" in frame.filename]
+    where = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "outside"
+    return f"{type(error).__name__} ({where})"
+
+
+def prepare(reader: Reader, folder: Path) -> None:
+    """Write what stands beside the damaged file."""
+    for name, content in reader.beside.items():
+        (folder / name).write_bytes(content)
+
+
+def fuzz(reader: Reader, n_inputs: int, source: random.Random, folder: Path) -> Findings:
+    """Read this many damaged files."""
+    findings = Findings(n_inputs)
+    prepare(reader, folder)
+    for seed in range(len(reader.seeds)):
+        error, _ = read_damaged(reader, folder, seed, [])
+        if error is not None:
+            print(f"a good file is refused ({reader.file}, {seed}): {error!r}", file=sys.stderr)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for at in range(n_inputs):
+        mutations = random_mutations(source)
+        start = time.process_time()
+        error, content = read_damaged(reader, folder, at, mutations)
+        findings.n_slow += time.process_time() - start > SLOW
+        if error is None:
+            continue
+        if is_own(error, reader):
+            findings.n_own += 1
+        else:
+            kind = describe(error)
+            findings.others[kind] += 1
+            if kind not in findings.examples or len(content) < len(findings.examples[kind]):
+                findings.examples[kind] = content
+    findings.growth_mb = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    return findings
+
+
+def main() -> int:
+    """Run the readers that are named, or all; the exit status is 1 when there is a finding."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("readers", nargs="*", default=list(READERS), help=", ".join(READERS))
+    parser.add_argument("--inputs", type=int, default=1000)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--examples", type=Path, help="folder for the smallest input of each kind of finding")
+    options = parser.parse_args()
+    logging.disable(logging.CRITICAL)
+    warnings.simplefilter("ignore")
+    print("| reader | inputs | own error | other error | slow | memory growth | what |\n|---|---|---|---|---|---|---|")
+    n_findings = 0
+    for name in options.readers:
+        with tempfile.TemporaryDirectory() as folder:
+            found = fuzz(READERS[name], options.inputs, random.Random(f"{options.seed} {name}"), Path(folder))
+        what = "; ".join(f"{kind} {count}" for kind, count in found.others.most_common(8))
+        total = sum(found.others.values())
+        cells = (name, found.n_inputs, found.n_own, total, found.n_slow, f"{found.growth_mb:.0f} MB", what)
+        print(f"| {' | '.join(map(str, cells))} |", flush=True)
+        n_findings += total + found.n_slow
+        for at, content in enumerate(found.examples.values()) if options.examples else ():
+            options.examples.mkdir(parents=True, exist_ok=True)
+            (options.examples / f"{at}-{READERS[name].file}").write_bytes(content)
+    return int(n_findings > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

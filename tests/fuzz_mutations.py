@@ -1,0 +1,135 @@
+"""Damage to the bytes of a file: what disks, editors, encodings and people do to it."""
+
+import random
+
+# Where, how much (both from 0 to 1), what and which token.
+Mutation = tuple[str, float, float, bytes]
+
+TOKENS = (
+    b"",
+    b"\x00",
+    b"\xff",
+    b"\xff\xfe",
+    b"\xfe\xff",
+    b"\xef\xbb\xbf",
+    b"\x85",
+    b"\r",
+    b"\n",
+    b"\r\n",
+    b"\t",
+    b",",
+    b";",
+    b'"',
+    b"'",
+    b"[",
+    b"{",
+    b"}",
+    b"<",
+    b"<exists>",
+    b"&x;",
+    b"[" * 3000,
+    b'{"a":' * 3000,
+    b"1e400",
+    b"-1e400",
+    b"NaN",
+    b"Infinity",
+    b"-1",
+    b"0",
+    b"1.5",
+    b"9" * 30,
+    b"9" * 5000,
+    b"1e300",
+    b"n/a",
+    b"null",
+    b"true",
+    b"\\ud800",
+    b"\xed\xa0\x80",
+    b"\xc3\xa9",
+    b"\xc2\xb2",
+    b"\xd9\xa3",
+    b"\x7f\xff\xff\xff",
+    b"\xff\xff\xff\xff",
+    b"\x80\x00\x00\x00",
+    b"x" * 140_000,
+)
+KINDS = (
+    "insert",
+    "replace",
+    "delete",
+    "repeat",
+    "cut",
+    "flip",
+    "swap",
+    "shuffle lines",
+    "drop line",
+    "repeat line",
+    "drop column",
+    "number",
+    "encode",
+)
+_LARGEST = 2_000_000
+
+
+def mutate(content: bytes, mutations: list[Mutation]) -> bytes:
+    """Content with this damage, done in this order."""
+    for kind, place, amount, token in mutations:
+        content = _mutate(content, kind, place, amount, token)[:_LARGEST]
+    return content
+
+
+def random_mutations(source: random.Random) -> list[Mutation]:
+    """One to six kinds of damage."""
+    return [
+        (source.choice(KINDS), source.random(), source.random() ** 3, source.choice(TOKENS))
+        for _ in range(source.choice((1, 1, 1, 2, 3, 6)))
+    ]
+
+
+def _mutate(content: bytes, kind: str, place: float, amount: float, token: bytes) -> bytes:
+    at = int(place * len(content))
+    end = at + int(amount * (len(content) - at)) + 1
+    if kind in {"shuffle lines", "drop line", "repeat line", "drop column"}:
+        return _lines(content, kind, place, amount)
+    if kind == "number":
+        return _number(content, at, token)
+    if kind == "encode":
+        names = ("utf-16", "utf-16-le", "utf-8-sig", "utf-32", "cp1252")
+        return content.decode("latin-1").encode(names[int(place * 4.99)], errors="replace")
+    damaged = {
+        "insert": token,
+        "replace": token,
+        "delete": b"",
+        "repeat": content[at:end] * (2 + int(8 * amount)),
+        "cut": b"",
+        "flip": bytes([content[at] ^ (1 << int(amount * 7.99))]) if at < len(content) else b"",
+        "swap": content[at:end][::-1],
+    }[kind]
+    rest = {"insert": at, "cut": len(content), "flip": at + 1, "replace": at + max(len(token), 1)}.get(kind, end)
+    return content[:at] + damaged + content[rest:]
+
+
+def _lines(content: bytes, kind: str, place: float, amount: float) -> bytes:
+    lines = content.split(b"\n")
+    at = int(place * (len(lines) - 1))
+    if kind == "shuffle lines":
+        random.Random(place).shuffle(lines)
+    elif kind == "drop line":
+        del lines[at]
+    elif kind == "repeat line":
+        lines[at:at] = [lines[at]] * (1 + int(20 * amount))
+    else:
+        delimiter = b"\t" if b"\t" in content else b","
+        rows = [line.split(delimiter) for line in lines]
+        column = int(place * 3)
+        lines = [delimiter.join(row[:column] + row[column + 1 :]) for row in rows]
+    return b"\n".join(lines)
+
+
+def _number(content: bytes, at: int, token: bytes) -> bytes:
+    """Another value for the number that stands next."""
+    digits = b"0123456789.-+eE"
+    start = next((i for i in range(at, len(content)) if content[i : i + 1].isdigit()), None)
+    if start is None:
+        return content
+    end = next((i for i in range(start, len(content)) if content[i] not in digits), len(content))
+    return content[:start] + token + content[end:]
