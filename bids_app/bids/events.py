@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bids_app.bids.errors import DatasetError
-from bids_app.bids.onsets import ONSETS, rows_of_run
+from bids_app.bids.onsets import ONSETS, Row, check_columns, rows_of_run
 from bids_app.bids.stimulus_names import stem_of
 from bids_app.bids.text import read_rows
 
@@ -115,9 +115,9 @@ def _refuse_instants(path: Path, events: Sequence[_Event], stimuli: Sequence[Sti
 
 def _read(path: Path, run: Mapping[str, str]) -> list[_Event]:
     """Events that name a file, with their ends."""
-    records = _records(path)
+    records = read_records(path)
     if path.name == ONSETS:
-        records = [(0, record) for record in rows_of_run([record for _, record in records], run)]
+        records = rows_of_run(records, run)
     named = [(row, record) for row, record in records if record.get("stim_file", "").lower() not in {*MISSING, "nan"}]
     has_story = any(_is_story(record) for _, record in named)
     events = [_event(path, row, record, has_story) for row, record in named]
@@ -128,8 +128,8 @@ def _is_story(record: Mapping[str, str]) -> bool:
     return record.get("trial_type", "").casefold() == "story"
 
 
-def _records(path: Path) -> list[tuple[int, dict[str, str]]]:
-    """Rows that hold anything, counted from 1 below the header, by lower-case column."""
+def read_records(path: Path) -> list[Row]:
+    """Rows that hold anything, counted from 1 below the header, by lower-case column. Raises DatasetError."""
     rows = [[cell.strip().strip('"').strip() for cell in row] for row in read_rows(path)]
     if not any(any(row) for row in rows):
         raise DatasetError(f"{path} is empty: an events table needs the columns onset, duration and stim_file.")
@@ -137,6 +137,8 @@ def _records(path: Path) -> list[tuple[int, dict[str, str]]]:
     if "onset" not in header:
         separated = "" if len(header) > 1 else " Columns must be separated by tabs."
         raise DatasetError(f"{path} has no column onset; its columns are {', '.join(header)}.{separated}")
+    if path.name == ONSETS:
+        check_columns(path, header)
     records = []
     for number, row in enumerate(rows[1:], 1):
         if len(row) == 1 < len(header) and row[0]:
@@ -150,7 +152,7 @@ def _records(path: Path) -> list[tuple[int, dict[str, str]]]:
 
 
 def _event(path: Path, row: int, record: Mapping[str, str], has_story: bool) -> _Event:
-    place = f"{path}, row {row} (line {row + 1})" if row else f"{path}"
+    place = f"{path}, row {row} (line {row + 1})"
     onset = _seconds(place, "onset", record["onset"])
     cell = record.get("duration", "")
     duration = math.nan if cell.lower() in MISSING else _seconds(place, "duration", cell)

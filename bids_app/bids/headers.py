@@ -7,8 +7,8 @@ from pathlib import Path
 import nibabel
 from nibabel.filebasedimages import ImageFileError
 
+from bids_app.bids.content import require_content
 from bids_app.bids.errors import DatasetError
-from bids_app.bids.recording import _check_present
 from bids_app.bids.runs import Run
 
 _GIFTI_HEAD = 1 << 16  # bytes in which the first data array of a GIFTI file begins
@@ -21,7 +21,7 @@ def count_volumes(run: Run) -> int:
     Raises DatasetError for a file that is not here or has no such header.
     """
     path = run.files[0]
-    _check_present(path)
+    require_content(path)
     try:
         count = {"surface": _of_gifti, "parcels": _of_table}.get(run.kind, _of_image)(path)
     except (OSError, EOFError, ImageFileError, ValueError, IndexError) as error:

@@ -25,13 +25,14 @@ Listing = Callable[[Path, str], Sequence[tuple[Path, Name]]]
 
 
 def list_names(folder: Path, ending: str) -> list[tuple[Path, Name]]:
-    """Files of a folder with an ending such as `events.tsv`, sorted; hidden files and folders are no part of BIDS.
+    """Files of a folder with an ending such as `events.tsv`, sorted, without folders.
 
-    A folder that is not there has none. Raises DatasetError for one that may not be read.
+    Hidden files parse as names without entities. A folder that is not there has none. Raises DatasetError for one that
+    may not be read.
     """
     try:
         with os.scandir(folder) as entries:
-            names = [e.name for e in entries if e.name.endswith(ending) and e.name[0] != "." and not e.is_dir()]
+            names = [e.name for e in entries if e.name.endswith(ending) and not e.is_dir()]
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as error:

@@ -1,12 +1,18 @@
 """Onsets of stimuli for runs without events.tsv: the table `onsets.tsv` of `--annotations`."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from bids_app.bids.entities import is_within, parse_name, strip_prefix
+from bids_app.bids.errors import DatasetError
+
+Row = tuple[int, dict[str, str]]  # number below the header, cells by column
 
 ONSETS = "onsets.tsv"
 EVENTS = "events"  # the folder of --annotations with events.tsv of single runs
 _ENTITIES = ("sub", "ses", "task", "acq", "run")
+_NEEDED = ("stim_file", "onset")
+_ALLOWED = (*_ENTITIES, *_NEEDED, "duration", "trial_type")
 _MISSING = {"", "n/a", "na"}
 
 ADVICE = (
@@ -16,7 +22,16 @@ ADVICE = (
 )
 
 
-def rows_of_run(records: Sequence[Mapping[str, str]], run: Mapping[str, str]) -> list[dict[str, str]]:
+def check_columns(path: Path, columns: Sequence[str]) -> None:
+    """Raise DatasetError for a table of onsets without a column it needs, or with one that would be passed over."""
+    missing = [name for name in _NEEDED if name not in columns]
+    unknown = [name for name in columns if name not in _ALLOWED]
+    if missing or unknown:
+        problem = f"has no column {missing[0]}" if missing else f"has an unknown column {unknown[0]!r}"
+        raise DatasetError(f"{path} {problem}; needed are {', '.join(_NEEDED)}, allowed {', '.join(_ALLOWED)}.")
+
+
+def rows_of_run(rows: Sequence[Row], run: Mapping[str, str]) -> list[Row]:
     """Rows of an onsets table that apply to a run, as rows of an events table.
 
     A row applies when none of its cells `sub`, `ses`, `task`, `acq` and `run` contradicts the run; empty ones say
@@ -24,16 +39,17 @@ def rows_of_run(records: Sequence[Mapping[str, str]], run: Mapping[str, str]) ->
     entities count: a row with a task alone is the rule of which one with a participant is the exception. `{task}`,
     `{sub}`, `{ses}` and `{run}` in `stim_file` stand for the run's own.
     """
-    found: list[tuple[int, dict[str, str]]] = []
-    for record in records:
-        named = _entities(record)
-        if is_within(named, run):
-            found.append((len(named), {**record, "stim_file": _filled(record.get("stim_file", ""), run)}))
-    most = max((number for number, _ in found), default=0)
-    return [record for number, record in found if number == most]
+    found = [(len(entities_of(record)), row, record) for row, record in rows if is_within(entities_of(record), run)]
+    most = max((number for number, _, _ in found), default=0)
+    return [
+        (row, {**record, "stim_file": _filled(record.get("stim_file", ""), run)})
+        for number, row, record in found
+        if number == most
+    ]
 
 
-def _entities(record: Mapping[str, str]) -> dict[str, str]:
+def entities_of(record: Mapping[str, str]) -> dict[str, str]:
+    """Entities that a row names, without their keys."""
     named: dict[str, str] = {}
     for key in _ENTITIES:
         value = record.get(key, "").strip()

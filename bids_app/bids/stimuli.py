@@ -8,10 +8,10 @@ from pathlib import Path
 
 from bids_app.bids.entities import is_asked, is_within
 from bids_app.bids.errors import DatasetError
-from bids_app.bids.events import Stimulus, read_events
-from bids_app.bids.exclusions import is_excluded
+from bids_app.bids.events import Stimulus, read_events, read_records
+from bids_app.bids.exclusions import is_excluded, unmatched
 from bids_app.bids.metadata import Listing, applicable, list_names, raw_repetition_time
-from bids_app.bids.onsets import EVENTS, ONSETS
+from bids_app.bids.onsets import EVENTS, ONSETS, entities_of
 from bids_app.bids.runs import RUN_ENTITIES, is_bold, run_entities, run_label
 from bids_app.bids.sources import participant_labels
 
@@ -44,10 +44,15 @@ class StimulusUse:
 
 @dataclass(frozen=True)
 class HeardStimuli:
-    """Who heard what: for each stem the runs, in the order of their names, and what could not be read."""
+    """Who heard what.
+
+    `uses` holds for each stem the runs, in the order of their names, `unreadable` what could not be read and why,
+    `unmatched` names of scans to leave out and rows of onsets.tsv that belong to no run.
+    """
 
     uses: dict[str, tuple[StimulusUse, ...]]
     unreadable: dict[Path, str]
+    unmatched: tuple[str, ...] = ()
 
 
 def find_events(
@@ -83,7 +88,10 @@ def find_stimuli(
     listing = cache(list_names)
     uses: dict[str, list[tuple[bool, StimulusUse]]] = {}
     unreadable: dict[Path, str] = {}
-    for run, events in _tables(bids_dir, tasks, annotations, derivatives, listing, unreadable):
+    has_onsets = annotations is not None and (annotations / ONSETS).exists()
+    folders = [bids_dir, *(derivatives if has_onsets else [])]
+    runs = _distinct([run for folder in folders for run in _runs(folder, listing, unreadable)])
+    for run, events in _tables(runs, bids_dir, tasks, annotations, listing, unreadable):
         if events in unreadable:
             continue
         try:
@@ -95,7 +103,21 @@ def find_stimuli(
         excluded = "sub" in run and is_excluded(run, excluded_scans)
         for stimulus in stimuli:
             uses.setdefault(stimulus.stem, []).append((excluded, _use(stimulus, events, run, seconds)))
-    return HeardStimuli({stem: _counted(found) for stem, found in uses.items()}, unreadable)
+    counted = {stem: _counted(found) for stem, found in uses.items()}
+    nobodys = [f"{name} (a scan to leave out)" for name in unmatched(excluded_scans, runs)]
+    return HeardStimuli(counted, unreadable, (*nobodys, *_unused_rows(annotations, runs)))
+
+
+def _unused_rows(annotations: Path | None, runs: Sequence[Mapping[str, str]]) -> list[str]:
+    if annotations is None or not (annotations / ONSETS).exists():
+        return []
+    try:
+        records = read_records(annotations / ONSETS)
+    except DatasetError:
+        return []  # listed with what cannot be read
+    named = [(row, entities_of(record)) for row, record in records]
+    unused = [row for row, entities in named if not any(is_within(entities, run) for run in runs)]
+    return [f"row {row} of {annotations / ONSETS}" for row in unused]
 
 
 def _counted(found: Sequence[tuple[bool, StimulusUse]]) -> tuple[StimulusUse, ...]:
@@ -108,20 +130,17 @@ def _use(stimulus: Stimulus, events: Path, run: Mapping[str, str], repetition_ti
 
 
 def _tables(
+    runs: Sequence[Mapping[str, str]],
     bids_dir: Path,
     tasks: Sequence[str] | None,
     annotations: Path | None,
-    derivatives: Sequence[Path],
     listing: Listing,
     unreadable: dict[Path, str],
 ) -> Iterator[tuple[dict[str, str], Path]]:
     """Entities and events of each run of the tasks, and of events that belong to no raw run."""
-    has_onsets = annotations is not None and (annotations / ONSETS).exists()
-    folders = [bids_dir, *(derivatives if has_onsets else [])]
-    runs = list(chain.from_iterable(_runs(folder, listing, unreadable) for folder in folders))
     if annotations is not None:
         own = [run_entities(name.entities) for _, name in listing(annotations / EVENTS, "_events.tsv")]
-        runs += [run for run in own if {"sub", "task"} <= set(run)]
+        runs = [*runs, *(run for run in own if {"sub", "task"} <= set(run))]
     taken = set()
     for run in sorted(_distinct(runs), key=run_label):
         if not is_asked("task", run["task"], tasks):

@@ -88,6 +88,8 @@ def test_a_missing_duration_ends_at_the_next_file(tmp_path: Path) -> None:
     rows = "6\tn/a\tstory\ttale.wav\n20\t0.5\tbutton\tn/a\n30\t0\tcross\tcross.png\n90\t1\tend\tn/a\n"
     (stimulus,) = _events(tmp_path, rows)
     assert stimulus.story == ((6, math.inf),)
+    (stimulus,) = _events(tmp_path, rows + "40\t1\tbutton\ttale.wav\n")
+    assert stimulus.story == ((6, math.inf),)
     (stimulus,) = _events(tmp_path, rows + "100\t9\tquestion\tquestion.wav\n")
     assert stimulus.story == ((6, 100),)
     (stimulus,) = _events(tmp_path, rows + "95\tNA\tstory\ttale.wav\n")

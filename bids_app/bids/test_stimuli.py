@@ -151,11 +151,47 @@ def test_the_most_specific_rows_of_onsets_apply() -> None:
     ]
 
     def onsets(**run: str) -> list[str]:
-        return [row["onset"] for row in rows_of_run(rows, run)]
+        return [row["onset"] for _, row in rows_of_run(list(enumerate(rows, 1)), run)]
 
     assert onsets(sub="2", task="a", run="1") == ["1"]
     assert onsets(sub="2", task="a", run="2") == ["2"]
     assert onsets(sub="1", task="a", run="2") == ["3"]
     assert onsets(sub="1", task="ab") == ["4"]
     assert onsets(sub="1", task="b") == []
-    assert rows_of_run(rows, {"sub": "1", "task": "a", "run": "2"})[0]["stim_file"] == "1-2.wav"
+    ((number, row),) = rows_of_run(list(enumerate(rows, 1)), {"sub": "1", "task": "a", "run": "2"})
+    assert (number, row["stim_file"]) == (3, "1-2.wav")
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ("task\tonset\nsoul\t10\n", r"onsets\.tsv has no column stim_file; needed are stim_file, onset"),
+        ("tasks\tstim_file\tonset\nsoul\tsoul.wav\t10\n", "unknown column 'tasks'; .*allowed sub, ses, task"),
+        ("task\tstim_file\tonset\n\nsoul\tsoul.wav\tten\n", r"onsets\.tsv, row 2 \(line 3\): the onset 'ten'"),
+        ("", r"onsets\.tsv is empty"),
+    ],
+)
+def test_a_table_of_onsets_is_checked(tiny: TinyDataset, tmp_path: Path, table: str, message: str) -> None:
+    tiny.derivative("prep", ["sub-1_task-soul_space-T1w_bold.nii.gz"])
+    (tmp_path / "onsets.tsv").write_text(table)
+    dataset = open_dataset(tiny.root, annotations=tmp_path)
+    with pytest.raises(DatasetError, match=message):
+        dataset.runs("1")
+    assert list(dataset.tasks_stimuli().unreadable) == [tmp_path / "onsets.tsv"]
+
+
+def test_rows_of_onsets_that_apply_to_no_run_are_listed(tiny: TinyDataset, tmp_path: Path) -> None:
+    tiny.derivative("prep", ["sub-1_task-soul_space-T1w_bold.nii.gz"])
+    (tmp_path / "onsets.tsv").write_text("task\tstim_file\tonset\nsoul\tsoul.wav\t10\nsool\tsool.wav\t10\n")
+    heard = open_dataset(tiny.root, annotations=tmp_path).tasks_stimuli()
+    assert (set(heard.uses), heard.unmatched) == ({"soul"}, (f"row 2 of {tmp_path / 'onsets.tsv'}",))
+
+
+def test_names_of_scans_to_leave_out_that_are_no_runs_are_listed(tmp_path: Path) -> None:
+    for name in ("sub-1_task-a_run-1", "sub-1_task-a_run-2"):
+        _write(TinyDataset.folder(tmp_path, name) / f"{name}_events.tsv", "0\t9\tstory\ta.wav\n")
+    names = ["sub-1_task-a_run-02", "sub-1_task-a_run-3", "sub-1_task-ab", "sub-1", "sub-2_task-a"]
+    assert find_stimuli(tmp_path, names).unmatched == (
+        "sub-1_task-a_run-3 (a scan to leave out)",
+        "sub-1_task-ab (a scan to leave out)",
+    )

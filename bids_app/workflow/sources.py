@@ -39,6 +39,9 @@ class Sources:
         if len(heard.unreadable) > 3:
             more = len(heard.unreadable) - 3
             notice(logging.WARNING, f"{more} more tables of events cannot be read and are left out")
+        if heard.unmatched:
+            names = ", ".join(heard.unmatched[:5]) + (" …" if len(heard.unmatched) > 5 else "")
+            notice(logging.WARNING, f"these belong to no run of this data set: {names}")
         _warn_of_case(heard.uses)
         return heard
 

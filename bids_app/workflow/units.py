@@ -36,6 +36,7 @@ def plan(sources: Sources, participants: Sequence[str]) -> Iterator[str]:
 
     Raises DatasetError at the end, with all problems, when some participants have nothing that can be analysed.
     """
+    _ = sources.stories  # where there is none, one message instead of one for each participant
     problems = []
     for participant in participants:
         try:
