@@ -132,8 +132,12 @@ class _UnitWork:
         run = self.unit.runs[0]
         place = {"seg": run.seg} if run.seg else {"space": run.space} if run.space else {}
         label = {"model": model.label} if model else {}
-        tables = [[path for path in (r.events, r.confounds, r.outliers) if path] for r in self.unit.runs]
-        files = [path for r, own in zip(self.unit.runs, tables, strict=True) for path in (*r.files, *own)]
+        files = [
+            path
+            for r in self.unit.runs
+            for path in (*r.files, r.events, None if r.is_clean else r.confounds, r.outliers)
+            if path
+        ]
         sources = [self.sources.dataset.uri(path) for path in files]
         entities = {**self.unit.entities, **place, **label}
         return Writer(self.settings.out_dir, entities, sources, numbers, self._geometry, self._extra)

@@ -157,6 +157,34 @@ def test_a_story_shorter_than_the_window_is_said(tmp_path):
         make(tmp_path).check([500])
 
 
+def test_words_of_censored_volumes_count_in_the_next_ones(tmp_path):
+    """Delays are made on the whole time line; censored volumes are left out afterwards, of training and test."""
+    whole = make(tmp_path, delays=4)
+    is_censored = np.zeros(90, dtype=bool)
+    is_censored[[2, 20, 21, 50, 52]] = True  # 2 lies before the story
+    heard = listen([STIMULUS], TR, 90, is_censored)
+    np.testing.assert_array_equal(heard.censored, [20, 21, 50, 52])
+    assert heard.is_kept.sum() == len(heard.volumes) == len(whole.listenings[0].volumes) - 4
+    design = replace(whole, listenings=(heard,)).present(2)
+    rows = np.flatnonzero(~is_censored[whole.listenings[0].volumes])
+    recipe = Recipe(3, tuple(range(4)))
+    X, lengths = whole.present_sums(2), whole.listenings[0].stretches
+    assert len(design.folds) == 5
+    for one, (train, test) in zip(design.folds, recipe.folds(len(rows)), strict=True):
+        np.testing.assert_array_equal(one.fold[1], test)
+        expected = recipe.features(X, lengths, rows[train])[rows]
+        np.testing.assert_allclose(one.features, expected, atol=1e-5)
+        assert np.abs(one.features[train].mean(axis=0)).max() < 1e-4
+
+
+def test_a_design_of_other_censored_volumes_is_another_one(tmp_path):
+    first = make(tmp_path)
+    is_censored = np.arange(90) == 20
+    second = replace(first, listenings=(listen([STIMULUS], TR, 90, is_censored),))
+    assert second.present(2).n_volumes == first.present(2).n_volumes - 1
+    assert len(list((tmp_path / ".work" / "designs").iterdir())) >= 2
+
+
 def test_a_story_played_twice_has_the_windows_of_each_playing(tmp_path):
     """The second playing stops within the first story: its windows end there, those of the first playing do not."""
     again = Stimulus("tale_audio", "tale_audio.wav", 153.0, ((159.0, 183.0),))
