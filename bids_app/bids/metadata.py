@@ -7,6 +7,7 @@ from pathlib import Path
 import nibabel
 from nibabel.filebasedimages import ImageFileError
 
+from bids_app.bids.cifti import SERIES, series_step
 from bids_app.bids.entities import is_within, parse_name
 from bids_app.bids.errors import DatasetError
 
@@ -97,6 +98,8 @@ def _from_header(path: Path) -> float | None:
     if not path.name.endswith((".nii", ".nii.gz")) or not path.is_file():
         return None
     try:
+        if path.name.endswith(SERIES):
+            return series_step(path) or None
         header = nibabel.load(path).header
     except (OSError, EOFError, ImageFileError):
         return None

@@ -68,6 +68,7 @@ def holds_bold(folder: Path) -> bool:
 def _no_bold(folders: Sequence[Path]) -> DatasetError:
     listed = "\n  ".join(str(folder) for folder in folders)
     return DatasetError(
-        "No preprocessed BOLD (volumes _bold.nii.gz, surfaces .func.gii, parcels _seg-…_timeseries.tsv) was found; "
+        "No preprocessed BOLD (volumes _bold.nii.gz, surfaces .func.gii, "
+        "grayordinates _bold.dtseries.nii, parcels _seg-…_timeseries.tsv) was found; "
         f"give the folder with -d. Looked in:\n  {listed}"
     )

@@ -7,6 +7,7 @@ import logging
 import numpy as np
 import numpy.typing as npt
 
+from bids_app.bids.geometry import is_own_space
 from bids_app.encoding.ceiling import noise_ceiling
 from bids_app.encoding.held_out import HeldOutDesign
 from bids_app.encoding.permutation import fdr
@@ -75,6 +76,10 @@ def _score(design: HeldOutDesign, responses: Responses, settings: Settings) -> t
 
 def write_ceiling(responses: Responses, means: StoryMeans, settings: Settings, writer: Writer) -> None:
     """Write the noise ceiling: the score of the mean response of the others who heard the same stories."""
+    space = responses.geometry.space_entities().get("space")
+    if space and is_own_space(space):
+        log.info("%s: no noise ceiling, since everybody's %s is another space", means.unit.name, space)
+        return
     others = means.others(responses)
     if others is None:
         log.info("%s: nobody else heard this story, so there is no noise ceiling", writer.entities.get("sub"))

@@ -100,8 +100,7 @@ class _UnitWork:
                 self._score(analysis, model)
 
     def _writer(self, model: ModelRun | None, numbers: dict[str, Any]) -> Writer:
-        run = self.unit.runs[0]
-        place = {"seg": run.seg} if run.seg else {"space": run.space} if run.space else {}
+        place = self.unit.runs[0].space_entities()
         label = {"model": model.label} if model else {}
         files = [path for r in self.unit.runs for path in (*r.files, r.events)]
         sources = [self.sources.dataset.uri(path) for path in files]
