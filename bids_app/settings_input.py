@@ -39,6 +39,8 @@ def _convert(name: str, value: Any, folder: Path) -> Any:
 
 def _convert_one(name: str, value: Any, folder: Path) -> Any:
     kind = element_type(name)
+    if isinstance(value, list | tuple | dict):
+        raise SettingsError(f"{name} = {value!r}: takes one value; choose one")
     if kind is Path:
         return (folder / Path(value).expanduser()).resolve()
     if kind is bool and not isinstance(value, bool):
@@ -128,6 +130,10 @@ def find_problems(settings: Settings) -> list[str]:
             f"resources = {settings.resources}: there is no such folder; make it with n2n fetch --to, where there is a "
             "network"
         )
+    if settings.space and re.search(r"[\s,;]", settings.space):
+        problems.append(f"space = {settings.space!r}: takes one space; choose one")
+    if settings.mask is not None and not settings.mask.is_file():
+        problems.append(f"mask = {settings.mask}: there is no such file")
     if settings.dictionary_scope == "story" and settings.pool_tasks:
         problems.append(
             "dictionary_scope = 'story' cannot go with pool_tasks: atoms of one story mean nothing in another"

@@ -24,7 +24,7 @@ from bids_app.workflow.units import Unit
 
 log = logging.getLogger("neurons2networks")
 Floats = npt.NDArray[np.float32]
-NAMES = ("space", "session_label", "run_id", "confounds", "high_pass", "smoothing_fwhm")
+NAMES = ("space", "session_label", "run_id", "confounds", "high_pass", "smoothing_fwhm", "mask")
 
 
 @dataclass(frozen=True)

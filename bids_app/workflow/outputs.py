@@ -46,8 +46,8 @@ class OtherSettingsError(ValueError):
 class Writer:
     """Where the results of one analysis go, and what their sidecars say.
 
-    `entities` holds what all its files share: the unit's, the space and the model. `geometry` is asked for only when
-    maps are written, because it takes reading the data.
+    `entities` holds what all its files share: the unit's, the space and the model. `geometry` and `of_data`, the keys
+    of the sidecars that the data decide, are asked for only when maps are written, because it takes reading the data.
     """
 
     out_dir: Path
@@ -55,6 +55,7 @@ class Writer:
     sources: Sequence[str]
     numbers: Mapping[str, Any]
     geometry: Callable[[], Geometry]
+    of_data: Callable[[], Mapping[str, object]] = dict
 
     def maps(
         self,
@@ -67,7 +68,7 @@ class Writer:
     ) -> list[Path]:
         """Write maps (n_maps, n_targets) and a sidecar for each file."""
         entities = {**self.entities, "stat": stat, "desc": what}
-        about = About(self.sources, self.numbers, description, UNITS[stat], extra)
+        about = About(self.sources, self.numbers, description, UNITS[stat], {**self.of_data(), **extra})
         return write_maps(self.out_dir, entities, self.geometry(), values, list(names or [stat]), about)
 
     def table(self, what: str, table: pd.DataFrame, columns: Mapping[str, str], suffix: str = "networks") -> Path:

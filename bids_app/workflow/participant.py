@@ -104,10 +104,14 @@ class _UnitWork:
         label = {"model": model.label} if model else {}
         files = [path for r in self.unit.runs for path in (*r.files, r.events)]
         sources = [self.sources.dataset.uri(path) for path in files]
-        return Writer(self.settings.out_dir, {**self.unit.entities, **place, **label}, sources, numbers, self._geometry)
+        entities = {**self.unit.entities, **place, **label}
+        return Writer(self.settings.out_dir, entities, sources, numbers, self._geometry, self._of_data)
 
     def _geometry(self) -> Any:
         return self.responses.geometry
+
+    def _of_data(self) -> dict[str, object]:
+        return {"UnusableTargets": self.responses.unusable}
 
     def _networks(self, model: ModelRun) -> None:
         stories, settings = self.sources.stories, self.settings

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -14,11 +13,14 @@ from bids_app.bids.confounds import Strategy, read_confounds
 from bids_app.bids.dataset import Run
 from bids_app.bids.errors import DatasetError
 from bids_app.bids.events import read_events
-from bids_app.bids.geometry import Geometry, VolumeGeometry
+from bids_app.bids.geometry import Geometry
 from bids_app.bids.recording import Recording, read_recording
 from bids_app.encoding.cleaning import clean
 from bids_app.encoding.haemodynamics import zscore
 from bids_app.settings import Settings
+from bids_app.workflow.masking import limit
+from bids_app.workflow.memory import free_for_data
+from bids_app.workflow.smoothing import smooth
 from bids_app.workflow.stories import Listening, Story, listen
 from bids_app.workflow.units import Unit
 
@@ -36,6 +38,7 @@ class Responses:
     valid : (n_targets,) whether a target has finite, varying data in every run
     listenings : what each run heard; their kept volumes are the rows of `data`
     nuisance : of each run, what was regressed out (n_kept, n_regressors), None where nothing was
+    unusable : of each run, by its label, how many targets there are, are constant, and have missing values
     """
 
     data: Floats
@@ -43,6 +46,7 @@ class Responses:
     geometry: Geometry
     listenings: tuple[Listening, ...]
     nuisance: tuple[Floats | None, ...]
+    unusable: dict[str, dict[str, int]] = field(default_factory=dict)
 
     @property
     def run_lengths(self) -> tuple[int, ...]:
@@ -53,29 +57,48 @@ class Responses:
 def read_responses(unit: Unit, stories: dict[str, Story], settings: Settings) -> Responses:
     """Read all runs of a unit. Raises DatasetError when no target is usable in all of them."""
     parts = [read_run(run, stories, settings) for run in unit.runs]
-    geometry, columns = align([part.geometry for part in parts])
+    unusable = {run.label: part.unusable for run, part in zip(unit.runs, parts, strict=True)}
+    _say_what_is_left_out(unusable, parts[0].geometry)
+    geometry, columns = align([part.geometry for part in parts], [run.label for run in unit.runs])
     cut = [part.data[:, own] for part, own in zip(parts, columns, strict=True)]
     valid = np.all([np.isfinite(data).all(axis=0) & (np.ptp(data, axis=0) > 0) for data in cut], axis=0)
     if not valid.any():
         raise DatasetError(f"{unit.name}: no voxel, vertex or parcel has data that vary in every run")
     data = np.concatenate([zscore(part[:, valid]) for part in cut])
     listenings, nuisance = tuple(part.listening for part in parts), tuple(part.nuisance for part in parts)
-    return Responses(data, valid, geometry, listenings, nuisance)
+    return Responses(data, valid, geometry, listenings, nuisance, unusable)
+
+
+def _say_what_is_left_out(unusable: dict[str, dict[str, int]], geometry: Geometry) -> None:
+    for label, counts in unusable.items():
+        if counts["Constant"] or counts["Missing"]:
+            log.info(
+                "%s: of %d targets (%s), %d are constant and %d have missing values; they are left out",
+                label,
+                counts["Targets"],
+                geometry.kind,
+                counts["Constant"],
+                counts["Missing"],
+            )
 
 
 @dataclass(frozen=True)
 class CleanRun:
-    """One run: data (n_kept, n_targets), cleaned and cut to the story but not z-scored, and what was regressed out."""
+    """One run: data (n_kept, n_targets), cleaned and cut to the story but not z-scored, and what was regressed out.
+
+    `unusable` counts the targets, those that are constant and those with missing values.
+    """
 
     data: Floats
     listening: Listening
     geometry: Geometry
     nuisance: Floats | None
+    unusable: dict[str, int] = field(default_factory=dict)
 
 
 def read_run(run: Run, stories: dict[str, Story], settings: Settings) -> CleanRun:
     """Read one run, cut it to its story, and regress out confounds and slow drifts."""
-    recording = read_recording(run)
+    recording = read_recording(run, free_for_data(settings))
     stimuli = [s for s in read_events(run.events) if s.stem in stories]
     listening = listen(stimuli, recording.repetition_time, recording.n_volumes)
     if len(listening.volumes) == 0:
@@ -84,12 +107,14 @@ def read_run(run: Run, stories: dict[str, Story], settings: Settings) -> CleanRu
             f"{run.events.name}; check onsets (seconds) and repetition time ({recording.repetition_time:g} s)"
         )
     kept = listening.volumes
-    data = _smoothed(recording.data[kept], recording.geometry, settings.smoothing_fwhm, run.files[0])
+    smoothed = smooth(recording.data[kept], recording.geometry, settings)
+    data, geometry = limit(smoothed, recording.geometry, settings.mask)
     nuisance = _nuisance(recording, run, settings)
     if nuisance is not None:
         nuisance = nuisance[kept]
         data = clean(data, recording.repetition_time, nuisance, None)
-    return CleanRun(data, listening, recording.geometry, nuisance)
+    unusable = {"Targets": geometry.n_targets, "Constant": recording.n_constant, "Missing": recording.n_missing}
+    return CleanRun(data, listening, geometry, nuisance, unusable)
 
 
 def _nuisance(recording: Recording, run: Run, settings: Settings) -> Floats | None:
@@ -111,19 +136,3 @@ def confound_strategy(run: Run, settings: Settings) -> Strategy:
     if settings.confounds == "auto":
         return "narratives" if run.confounds and not run.is_clean else "none"
     return "narratives" if settings.confounds == "narratives" else "none"
-
-
-def _smoothed(data: Floats, geometry: Geometry, fwhm: float, path: Path) -> Floats:
-    if not fwhm:
-        return data
-    if not isinstance(geometry, VolumeGeometry):
-        raise DatasetError(f"{path.name}: --smoothing-fwhm works on volumes only; use a smoothed derivative")
-    from nibabel import Nifti1Image
-    from nilearn.image import smooth_img
-
-    grid = np.zeros((*geometry.mask.shape, len(data)), dtype=np.float32)
-    grid[geometry.mask] = np.nan_to_num(data.T)
-    smooth = np.asarray(smooth_img(Nifti1Image(grid, geometry.affine), fwhm).dataobj, dtype=np.float32)
-    smoothed = smooth[geometry.mask].T
-    smoothed[:, np.isnan(data).any(axis=0)] = np.nan
-    return smoothed

@@ -7,7 +7,7 @@ import json
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
@@ -102,6 +102,11 @@ class Sources:
         )
         for excluded in selection.excluded:
             log.info("left out: %s (%s)", excluded.label, excluded.reason)
+        if settings.space is None:
+            spaces = self.dataset.spaces(participant, self.filters)
+            chosen = selection.runs[0].space or selection.runs[0].seg or ""
+            if len(spaces) > 1:
+                _say_once(f"data in {_named(chosen)}, of {', '.join(map(_named, spaces))}; --space chooses another")
         return selection
 
     @cached_property
@@ -119,6 +124,15 @@ class Sources:
         if not kept:
             raise DatasetError("no participant is left: check --participant-label and --exclude-participant-label")
         return kept
+
+
+@cache
+def _say_once(message: str) -> None:
+    log.info("%s", message)
+
+
+def _named(space: str) -> str:
+    return space or "the space of the scanner"
 
 
 def open_sources(settings: Settings) -> Sources:
