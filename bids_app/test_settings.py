@@ -134,12 +134,12 @@ def test_a_folder_of_resources_must_be_there(tmp_path):
         given("in", "out", "participant", "--resources", str(tmp_path / "nowhere"))
 
 
-def test_one_space_is_chosen_not_several(tmp_path: Path) -> None:
+def test_one_space_is_chosen_not_several(tmp_path):
     file = tmp_path / "settings.toml"
     file.write_text('space = ["fsaverage6", "T1w"]\n')
     with pytest.raises(SettingsError, match=r"space = \['fsaverage6', 'T1w'\]: takes one value; choose one"):
         make_settings({"bids_dir": "a", "out_dir": "b", "level": "participant", "config_file": str(file)})
     with pytest.raises(SettingsError, match="space = 'fsaverage6,T1w': takes one space; choose one"):
         make_settings({"bids_dir": "a", "out_dir": "b", "level": "participant", "space": "fsaverage6,T1w"})
-    with pytest.raises(SettingsError, match="mask = .*roi.nii: there is no such file"):
+    with pytest.raises(SettingsError, match=r"mask = .*roi\.nii: there is no such file"):
         make_settings({"bids_dir": "a", "out_dir": "b", "level": "participant", "mask": str(tmp_path / "roi.nii")})

@@ -15,6 +15,7 @@ Mesh = tuple[NDArray[np.float64], NDArray[np.int64]]
 
 _FSAVERAGE = "tpl-fsaverage_hemi-{hemi}_den-{density}_{surface}.surf.gii"
 _DENSITIES = {40_962: "41k", 163_842: "164k"}
+INFLATED = "tpl-fsLR_den-32k_hemi-{hemi}_inflated.surf.gii"
 _FSLR = {32_492: "tpl-fsLR_den-32k_hemi-{hemi}_midthickness.surf.gii"}
 
 
@@ -30,9 +31,19 @@ def mesh_files(space: str, n_vertices: int) -> list[list[str]]:
     if space == "fsLR" and n_vertices in _FSLR:
         return [[_FSLR[n_vertices].format(hemi=hemi)] for hemi in "LR"]
     raise ValueError(
-        f"The mesh of {space or 'this surface'} with {n_vertices:,} vertices per hemisphere is not known; "
-        f"known are fsaverage5, fsaverage6, fsaverage and fsLR with 32,492."
+        f"The mesh of {space or 'this surface'}{f' with {n_vertices:,} vertices' if n_vertices else ''} is not known; "
+        "known are fsaverage5, fsaverage6, fsaverage and fsLR with 32,492 vertices per hemisphere."
     )
+
+
+def meshes_of(space: str) -> list[str]:
+    """File names in TemplateFlow of the meshes of a space: those to smooth along, and of fsLR those for pictures.
+
+    Raises ValueError for spaces whose mesh is not known.
+    """
+    n_vertices = {**FSAVERAGE_VERTICES, "fsLR": 32_492}.get(space, 0)
+    drawn = [INFLATED.format(hemi=hemi) for hemi in "LR"] if space == "fsLR" else []
+    return [name for side in mesh_files(space, n_vertices) for name in side] + drawn
 
 
 @lru_cache(maxsize=2)

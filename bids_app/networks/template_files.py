@@ -17,6 +17,7 @@ from bids_app.wording import in_one_line
 _DENSITIES = {"fsaverage5": "10k", "fsaverage6": "41k", "fsaverage": "164k"}
 _RESOLUTION = "02"
 _QUERY_KEYS = {
+    "space": "space",
     "res": "resolution",
     "den": "density",
     "hemi": "hemi",
@@ -30,6 +31,8 @@ _QUERY_KEYS = {
 def template_files(name: str, kind: str, space: str) -> list[str]:
     """File names of a named atlas in TemplateFlow: label files (left, right or one volume), then the table of names.
 
+    For fsLR those of fsaverage, and the spheres on which the two meet.
+
     Raises ValueError for an unknown name and for a space in which the atlas is not published.
     """
     atlas = _atlas(name)
@@ -40,11 +43,11 @@ def published_in(name: str) -> list[tuple[str, str]]:
     """Kind of data ("surface" or "volume") and space of each edition of a named atlas.
 
     >>> published_in("yeo7")
-    [('surface', 'fsaverage5'), ('surface', 'fsaverage6'), ('surface', 'fsaverage')]
+    [('surface', 'fsaverage5'), ('surface', 'fsaverage6'), ('surface', 'fsaverage'), ('surface', 'fsLR')]
 
     Raises ValueError for an unknown name.
     """
-    surfaces = [("surface", space) for space in FSAVERAGE_VERTICES]
+    surfaces = [("surface", space) for space in (*FSAVERAGE_VERTICES, "fsLR")]
     return surfaces + [("volume", space) for space in _atlas(name).templates]
 
 
@@ -59,9 +62,13 @@ def _atlas(name: str) -> TemplateAtlas:
 
 
 def _surface_files(name: str, atlas: TemplateAtlas, space: str) -> list[str]:
+    if space == "fsLR":  # taken over from fsaverage, on whose sphere fsLR lies
+        from bids_app.networks.fslr import sphere_files
+
+        return [*_surface_files(name, atlas, "fsaverage"), *sphere_files(fsaverage=True)]
     if space not in FSAVERAGE_VERTICES:
         raise ValueError(
-            f"Atlas {name!r} is published on {', '.join(FSAVERAGE_VERTICES)}, not on {space!r}; "
+            f"Atlas {name!r} is published on {', '.join(FSAVERAGE_VERTICES)} and can be had on fsLR, not on {space!r}; "
             "choose data on one of these with --space, or give an atlas on that surface with --atlas FILE."
         )
     density = _DENSITIES[space] if _DENSITIES[space] in atlas.densities else atlas.densities[-1]
@@ -110,8 +117,9 @@ def locate(
         places = "".join(f"{folder}, " for folder in folders)
         tried, reason = (" and not downloaded", f" ({cause})") if cause else ("", "")
         raise FileNotFoundError(
-            f"Atlas files not found in {places}{template_home()}{tried}: {', '.join(lacking)}; give a local atlas with "
-            f"--atlas FILE, or run once where there is network, with TEMPLATEFLOW_HOME on a disk that both see{reason}"
+            f"Template files not found in {places}{template_home()}{tried}: {', '.join(lacking)}; give a local atlas "
+            f"with --atlas FILE, or run once where there is network, with TEMPLATEFLOW_HOME on a disk that both "
+            f"see{reason}"
         ) from cause
     return [path for path in (_local(name, folders) for name in file_names) if path is not None]
 
