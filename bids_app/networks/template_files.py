@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from platformdirs import user_cache_dir
-
 from bids_app.networks.schemes import TEMPLATE_ATLASES, TemplateAtlas
 from bids_app.networks.surfaces import FSAVERAGE_VERTICES
+from bids_app.template_home import is_there, local_template, template_folder, template_home
 from bids_app.wording import in_one_line
 
 # Density of TemplateFlow's fsaverage that matches a surface space; an atlas with fewer densities is thinned out.
@@ -121,7 +120,7 @@ def locate(
             f"with --atlas FILE, or run once where there is network, with TEMPLATEFLOW_HOME on a disk that both "
             f"see{reason}"
         ) from cause
-    return [path for path in (_local(name, folders) for name in file_names) if path is not None]
+    return [path for path in (local_template(name, folders) for name in file_names) if path is not None]
 
 
 def fetch_files(file_names: list[str], folder: Path) -> list[Path]:
@@ -130,19 +129,19 @@ def fetch_files(file_names: list[str], folder: Path) -> list[Path]:
     A file appears complete or not at all. Raises FileNotFoundError for what cannot be had.
     """
     for name in file_names:
-        if _is_there(target := folder / _folder(name) / name):
+        if is_there(target := folder / template_folder(name) / name):
             continue
         target.parent.mkdir(parents=True, exist_ok=True)
         draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=folder))
         try:
-            stub = draft / _folder(name) / name
+            stub = draft / template_folder(name) / name
             stub.parent.mkdir()
-            own = _local(name)
+            own = local_template(name)
             if own:
                 shutil.copyfile(own, stub)
             else:
                 stub.touch()  # empty, as in TemplateFlow's own layout: known, and not downloaded yet
-                _client(draft, folder).get(_folder(name).removeprefix("tpl-"), raise_empty=True, **_query(name))
+                _client(draft, folder).get(template_folder(name).removeprefix("tpl-"), raise_empty=True, **_query(name))
             stub.replace(target)
         except Exception as error:  # whatever TemplateFlow, its index or the network raise
             short = OSError(in_one_line(error))
@@ -150,12 +149,7 @@ def fetch_files(file_names: list[str], folder: Path) -> list[Path]:
             raise FileNotFoundError(f"{name} cannot be downloaded ({short}).") from short
         finally:
             shutil.rmtree(draft)
-    return [folder / _folder(name) / name for name in file_names]
-
-
-def template_home() -> Path:
-    """TemplateFlow's own folder, asked without importing it, which would lay it out where there is none."""
-    return Path(os.environ.get("TEMPLATEFLOW_HOME") or user_cache_dir("templateflow")).absolute()
+    return [folder / template_folder(name) / name for name in file_names]
 
 
 def _client(root: Path, folder: Path) -> Any:
@@ -177,20 +171,7 @@ def _client(root: Path, folder: Path) -> Any:
 
 
 def _missing(file_names: list[str], folders: Sequence[Path]) -> list[str]:
-    return [name for name in file_names if _local(name, folders) is None]
-
-
-def _local(name: str, folders: Sequence[Path] = ()) -> Path | None:
-    return next((path for home in (*folders, template_home()) if _is_there(path := home / _folder(name) / name)), None)
-
-
-def _is_there(path: Path) -> bool:
-    # files that were not downloaded yet stand there empty
-    return path.is_file() and path.stat().st_size > 0
-
-
-def _folder(name: str) -> str:
-    return name.split("_", maxsplit=1)[0]  # tpl-<template>
+    return [name for name in file_names if local_template(name, folders) is None]
 
 
 def _query(name: str) -> dict[str, Any]:
