@@ -35,7 +35,8 @@ def paint(panel: Panel, geometry: CiftiGeometry, colouring: Colouring) -> list[P
     mesh = _mesh(geometry)
     pictures = _cortex(panel, geometry, colouring, mesh) if mesh else []
     if geometry.axis.volume_mask.any():
-        pictures += _slices(panel, geometry, colouring)[1 :: 2 if mesh else 1]
+        slices = _slices(panel, geometry, colouring, "L {} R" if mesh else "L  {} mm  R")
+        pictures += slices[1::2] if mesh else slices
     return pictures
 
 
@@ -56,7 +57,7 @@ def _cortex(panel: Panel, geometry: CiftiGeometry, colouring: Colouring, mesh: s
     return [Picture(*one) for one in zip(names, pictures, regions, strict=True)]
 
 
-def _slices(panel: Panel, geometry: CiftiGeometry, colouring: Colouring) -> list[Picture]:
+def _slices(panel: Panel, geometry: CiftiGeometry, colouring: Colouring, label: str) -> list[Picture]:
     axis = geometry.axis
     targets = np.flatnonzero(axis.volume_mask)
     flat = np.ravel_multi_index(tuple(axis.voxel[targets].T), axis.volume_shape)
@@ -71,6 +72,6 @@ def _slices(panel: Panel, geometry: CiftiGeometry, colouring: Colouring) -> list
     if panel.outline is not None:
         regions = list(volumes.cover(panel.outline[order], volume))
     return [
-        Picture(f"L  {height} mm  R", picture, region)
+        Picture(label.format(height), picture, region)
         for (height, picture), region in zip(slices, regions, strict=True)
     ]
