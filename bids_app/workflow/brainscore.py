@@ -12,7 +12,7 @@ from bids_app.encoding.ceiling import noise_ceiling
 from bids_app.encoding.held_out import HeldOutDesign
 from bids_app.encoding.permutation import fdr
 from bids_app.settings import Settings
-from bids_app.workflow.ceiling import StoryMeans
+from bids_app.workflow.ceiling import Others, StoryMeans
 from bids_app.workflow.designs import Designs
 from bids_app.workflow.engine import step
 from bids_app.workflow.outputs import Writer
@@ -74,15 +74,29 @@ def _score(design: HeldOutDesign, responses: Responses, settings: Settings) -> t
     return r, p, fdr(p).astype(np.float32), found.alpha
 
 
+def _others(responses: Responses, means: StoryMeans) -> Others | None:
+    """Mean of the others; None, with a message, where nobody heard the story or each has a space of their own."""
+    entities = responses.geometry.space_entities()
+    own = "seg" not in entities and is_own_space(entities.get("space"))
+    if own and "space" in entities:
+        log.info("%s: no noise ceiling, since everybody's %s is another space", means.unit.name, entities["space"])
+        return None
+    try:
+        others = means.others(responses)
+    except ValueError as error:  # without a name the space may be one that participants share, or not
+        if not own:
+            raise
+        log.info("%s: no noise ceiling, since participants lie on different grids (%s)", means.unit.name, error)
+        return None
+    if others is None:
+        log.info("%s: nobody else heard this story, so there is no noise ceiling", means.unit.name)
+    return others
+
+
 def write_ceiling(responses: Responses, means: StoryMeans, settings: Settings, writer: Writer) -> None:
     """Write the noise ceiling: the score of the mean response of the others who heard the same stories."""
-    space = responses.geometry.space_entities().get("space")
-    if space and is_own_space(space):
-        log.info("%s: no noise ceiling, since everybody's %s is another space", means.unit.name, space)
-        return
-    others = means.others(responses)
+    others = _others(responses, means)
     if others is None:
-        log.info("%s: nobody else heard this story, so there is no noise ceiling", writer.entities.get("sub"))
         return
     with step("noise ceiling", settings):
         targets = np.flatnonzero(np.isfinite(others.data).all(axis=0))

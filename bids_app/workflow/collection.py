@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bids_app.bids.alignment import align
+from bids_app.bids.errors import DatasetError
 from bids_app.bids.geometry import Geometry, is_own_space
 from bids_app.bids.outputs import OutputMap, find_maps
 from bids_app.workflow.outputs import Writer
@@ -113,11 +114,20 @@ def collections(out_dir: Path, what: str, stat: str) -> Iterator[Collection]:
     for output in find_maps(out_dir, what, stat):
         found[tuple((key, value) for key, value in output.entities.items() if key not in OF_PARTICIPANT)] = None
     for key in found:
-        space = dict(key).get("space")
-        if space and is_own_space(space):
-            _say_once(f"no group of the maps in {space}, which is another space for each participant: choose --space")
+        own = "seg" not in dict(key) and is_own_space(dict(key).get("space"))
+        space = dict(key).get("space", "the space of the scanner")
+        skipped = f"no group of the maps in {space}, which is another space for each participant: choose --space"
+        if own and "space" in dict(key):
+            _say_once(skipped)
             continue
-        yield collect(out_dir, dict(key))
+        try:
+            collection = collect(out_dir, dict(key))
+        except DatasetError as error:
+            if not own:
+                raise
+            _say_once(f"{skipped} ({error})")
+            continue
+        yield collection
 
 
 @cache

@@ -138,7 +138,7 @@ class AtlasPiece:
 
 @dataclass(frozen=True)
 class MeshPiece:
-    """Meshes of a space, along which recordings are smoothed and on which maps are drawn."""
+    """The mesh of a space, along which recordings are smoothed and on which maps are drawn."""
 
     space: str
     option: ClassVar[str] = "--space"
@@ -152,7 +152,7 @@ class MeshPiece:
     @property
     def title(self) -> str:
         """What it is, for messages."""
-        return f"the meshes of {self.space}"
+        return f"the mesh of {self.space}"
 
     @property
     def options(self) -> list[str] | None:
