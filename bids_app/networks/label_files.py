@@ -16,6 +16,7 @@ from bids_app.networks.label_tables import Region, read_table, table_beside
 _File = TypeVar("_File", Path, tuple[Path, Path])
 
 _log = logging.getLogger(__name__)
+_MOST_COMPRESSION = 1032  # of deflate: a byte holds at most that many
 
 
 @dataclass(frozen=True)
@@ -46,10 +47,22 @@ def read_labels(path: Path, names: Path | None = None) -> Labels:
     reader = next((read for ending, read in _READERS.items() if path.name.endswith(ending)), None)
     if reader is None:
         raise ValueError(f"{path} is no atlas that can be read; allowed are files that end in {', '.join(_READERS)}.")
-    return reader(path, names or table_beside(path))
+    try:
+        return reader(path, names or table_beside(path))
+    except Exception as error:  # whatever nibabel, numpy and expat raise for a file that is none
+        if isinstance(error, ValueError) and str(path) in str(error):
+            raise
+        raise ValueError(
+            f"The atlas {path} could not be read ({type(error).__name__}: {error}): it, or its table of names, is cut "
+            "off or of another format. Get or make it again, or give another with --atlas."
+        ) from error
 
 
 def _read_annot(path: Path, _: Path | None) -> Labels:
+    with path.open("rb") as file:
+        n_vertices = int.from_bytes(file.read(4), "big")
+    if path.stat().st_size < 8 * n_vertices + 4 or not n_vertices:
+        raise ValueError(f"{path} is no annotation, or cut off: it says {n_vertices:,} vertices, which it cannot hold.")
     indices, colours, names = nibabel.freesurfer.read_annot(path)
     regions = {
         index: Region(name.decode(), _hexadecimal(colour[:3] / 255))
@@ -75,12 +88,18 @@ def _read_gifti(path: Path, names: Path | None) -> Labels:
 
 def _read_nifti(path: Path, names: Path | None) -> Labels:
     image = nibabel.load(path)
-    if len(image.shape) != 3:
-        raise ValueError(f"{path} has the shape {image.shape}; an atlas volume has three dimensions.")
+    shape = tuple(image.shape)
+    if len(shape) < 3 or any(size != 1 for size in shape[3:]):
+        raise ValueError(f"{path} has the shape {shape}; an atlas volume has three dimensions.")
+    most = path.stat().st_size * (_MOST_COMPRESSION if path.name.endswith(".gz") else 1)
+    if int(np.prod(shape, dtype=object)) * image.get_data_dtype().itemsize > most:
+        raise ValueError(
+            f"{path} says that it has {shape} voxels, which a file of its size cannot hold: it is cut off."
+        )
     regions = read_table(names) if names else {}
     if not regions:
         _log.warning("No table of names stands beside %s (same name, .tsv, .csv, .txt or .lut).", path)
-    values = np.rint(np.nan_to_num(np.asarray(image.dataobj))).astype(np.int64)
+    values = np.rint(np.nan_to_num(np.asarray(image.dataobj).reshape(shape[:3]))).astype(np.int64)
     return Labels(path, values, regions, image.affine)
 
 

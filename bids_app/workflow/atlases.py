@@ -36,6 +36,8 @@ def find_atlas(geometry: Geometry, settings: Settings) -> Atlas | None:
     if settings.atlas == "none":
         return None
     if isinstance(geometry, ParcelGeometry):
+        if settings.atlas is not None:
+            _say_once(f"--atlas {settings.atlas} is not used: the networks of regions are those that their table names")
         if geometry.networks is None:
             _say_once(
                 "no network step: regions have no space, and their table names no network for each (column `network`)"
