@@ -8,7 +8,7 @@ import numpy as np
 
 from bids_app.bids.errors import DatasetError
 from bids_app.bids.geometry import STRUCTURES, SurfaceGeometry
-from bids_app.bids.image_files import reading
+from bids_app.bids.image_files import check_arrays, reading
 from bids_app.bids.maps import FloatArray
 
 # Vertices of a hemisphere in the spaces that have one mesh, and in those with several, by density.
@@ -35,14 +35,16 @@ def known_vertices(space: str, density: str = "") -> tuple[int, ...]:
     return tuple(densities.values())
 
 
-def read_surface(files: Sequence[Path], space: str, density: str = "") -> tuple[FloatArray, SurfaceGeometry]:
+def read_surface(
+    files: Sequence[Path], space: str, density: str = "", memory: int | None = None
+) -> tuple[FloatArray, SurfaceGeometry]:
     """BOLD (n_volumes, n_vertices) of both hemispheres, left before right.
 
     Usually there is one data array per volume; some tools write a single one, (n_vertices, n_volumes) or the other way
     round: the side that has the vertices of the space counts. Raises DatasetError where both or neither side fits,
     where a file is of the other hemisphere or of another mesh, and where the hemispheres have not the same volumes.
     """
-    arrays = [_read(path, side) for path, side in zip(files, STRUCTURES, strict=True)]
+    arrays = [_read(path, side, memory) for path, side in zip(files, STRUCTURES, strict=True)]
     known = known_vertices(space, density)
     left, right = (
         _oriented(path, array, known, other) for path, array, other in zip(files, arrays, reversed(arrays), strict=True)
@@ -63,9 +65,10 @@ def read_surface(files: Sequence[Path], space: str, density: str = "") -> tuple[
     return np.concatenate([left, right], axis=1), geometry
 
 
-def _read(path: Path, side: str) -> FloatArray:
+def _read(path: Path, side: str, memory: int | None) -> FloatArray:
     """Data arrays one below another (n_arrays, n), or a single array of two dimensions as it is."""
     with reading(path):
+        check_arrays(path, memory)
         image = nibabel.load(path)
         if not isinstance(image, nibabel.GiftiImage) or not image.darrays:
             raise DatasetError(f"{path} holds no data arrays of a surface: get or make it again.")

@@ -1,6 +1,8 @@
 """Files of images: whether they are here, whole, and small enough to be read."""
 
+import math
 import os
+import re
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -74,6 +76,25 @@ def check_size(path: Path, image: Any, memory: int | None = None) -> None:
         raise DatasetError(
             f"{path} needs {_gb(needed)} of memory ({shape} values) and {_gb(room)} are free: check its header, take a "
             "machine with more memory, or raise --mem-mb."
+        )
+
+
+def check_arrays(path: Path, memory: int | None = None) -> None:
+    """Raise DatasetError where the data arrays of a GIFTI file need more than the memory (bytes), or lie elsewhere.
+
+    Only the opening tags are looked at: nothing is decoded.
+    """
+    tags = re.findall(rb"<DataArray\b[^>]*>", path.read_bytes())
+    if any(re.search(rb'ExternalFileName\s*=\s*"[^"]', tag) for tag in tags):
+        raise DatasetError(
+            f"{path} keeps its data in another file (ExternalFileName): write them into the file itself."
+        )
+    n_values = sum(math.prod(int(size) for size in re.findall(rb'\bDim\d\s*=\s*"(\d{1,18})"', tag)) for tag in tags)
+    room = _available_memory() if memory is None else memory
+    if 8 * n_values > room:  # as stored, and as float32
+        raise DatasetError(
+            f"{path} needs {_gb(8 * n_values)} of memory ({n_values:,} values) and {_gb(room)} are free: check it, "
+            "take a machine with more memory, or raise --mem-mb."
         )
 
 

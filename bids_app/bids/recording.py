@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -74,8 +75,8 @@ def read_recording(run: Run, memory: int | None = None) -> Recording:
     return Recording(data, run.repetition_time, geometry, int(constant.sum()), int(missing.sum()))
 
 
-def _read_surface(run: Run, _: int | None) -> tuple[FloatArray, Geometry]:
-    return read_surface(run.files, run.space or "", run.density)
+def _read_surface(run: Run, memory: int | None) -> tuple[FloatArray, Geometry]:
+    return read_surface(run.files, run.space or "", run.density, memory)
 
 
 def _read_volume(run: Run, memory: int | None) -> tuple[FloatArray, Geometry]:
@@ -104,4 +105,9 @@ def _read_parcels(run: Run, _: int | None = None) -> tuple[FloatArray, Geometry]
     return np.array(values, dtype=np.float32), ParcelGeometry(seg, names, parcel_networks(run.derivative, seg, names))
 
 
-_READERS = {"surface": _read_surface, "volume": _read_volume, "cifti": _read_cifti, "parcels": _read_parcels}
+_READERS: dict[str, Callable[[Run, int | None], tuple[FloatArray, Geometry]]] = {
+    "surface": _read_surface,
+    "volume": _read_volume,
+    "cifti": _read_cifti,
+    "parcels": _read_parcels,
+}

@@ -102,3 +102,16 @@ def test_meshes_and_empty_files_are_refused(files):
     write(files[0], [BOLD[0], BOLD[1, :-1]])
     with pytest.raises(DatasetError, match="could not be read"):
         read_surface(files, "fsaverage3")
+
+
+def test_sizes_are_not_believed_and_other_files_not_opened(files):
+    assert read_surface(files, "fsaverage3", memory=8 * BOLD.size)[0].shape == (9, 2 * N)
+    with pytest.raises(DatasetError, match=r"needs 0\.0 MB of memory \(5,778 values\)"):
+        read_surface(files, "fsaverage3", memory=8 * BOLD.size - 1)
+    content = files[0].read_bytes()
+    files[0].write_bytes(content.replace(b'Dim0="642"', b'Dim0="999999999999"'))
+    with pytest.raises(DatasetError, match=r"needs 7[0-9,.]+ GB of memory"):
+        read_surface(files, "fsaverage3")
+    files[0].write_bytes(content.replace(b'ExternalFileName=""', b'ExternalFileName="/etc/passwd"'))
+    with pytest.raises(DatasetError, match="keeps its data in another file"):
+        read_surface(files, "fsaverage3")
