@@ -224,7 +224,19 @@ class Settings:
         "High-pass in Hz for data that were not cleaned; 0 for none beyond the cosines among the confounds.",
         metavar="HZ",
     )
-    smoothing_fwhm: float = _option(0.0, "mapping", "Smoothing of volumes in mm; 0 for none.", metavar="MM")
+    smoothing_fwhm: float = _option(
+        0.0,
+        "mapping",
+        "Smoothing in mm, in volumes inside their mask, on surfaces along the cortex; 0 for none.",
+        metavar="MM",
+    )
+    mask: Path | None = _option(
+        None,
+        "mapping",
+        "Analyse only what lies in this mask: a volume on the grid of the BOLD, one of a pair of GIFTI files, a CIFTI "
+        "file, or a list of parcels (.txt, .tsv).",
+        metavar="FILE",
+    )
     pool_tasks: bool = _option(False, "mapping", "Fit all tasks of a participant together.")
     noise_ceiling: str = _option(
         "all",
@@ -301,8 +313,8 @@ def is_list(name: str) -> bool:
 # What a result depends on; the rest says where things are or how they are run.
 _NUMBERS = {
     "common": (
-        "space session_label run_id confounds high_pass smoothing_fwhm pool_tasks folds purge repeats n_permutations "
-        "model_revision context dtype random_seed"
+        "space session_label run_id confounds high_pass smoothing_fwhm mask pool_tasks folds purge repeats "
+        "n_permutations model_revision context dtype random_seed"
     ),
     "networks": (
         "neurons penalty dictionary_scope encoding_penalty atlas allow_space_mismatch threshold top_percent n_spins"
@@ -317,7 +329,8 @@ _NUMBERS = {
 def numbers_of(settings: Settings, analysis: str) -> dict[str, Any]:
     """The settings that determine the numbers of an analysis, ready for JSON; kept in every sidecar."""
     names = (_NUMBERS["common"] + " " + _NUMBERS[analysis]).split()
-    return {name: getattr(settings, name) for name in names}
+    values = {name: getattr(settings, name) for name in names}
+    return {name: str(value) if isinstance(value, Path) else value for name, value in values.items()}
 
 
 def to_toml(settings: Settings) -> str:

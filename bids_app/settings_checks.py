@@ -127,6 +127,8 @@ def _contradictions(settings: Settings) -> Iterator[str]:
             "tested_distance = 0 cannot go with the analysis variance, where it would be future and past in one; give "
             "another number of words, such as 8"
         )
+    if settings.space and re.search(r"[\s,;]", settings.space):
+        yield f"space = {settings.space!r}: takes one space; choose one"
     both = sorted(set(settings.participant_label) & set(settings.exclude_participant_label))
     if both:
         yield f"participant {', '.join(both)}: is asked for and left out; give --participant-label or the other"
@@ -179,6 +181,8 @@ def _problems_of_paths(settings: Settings) -> Iterator[str]:
         path = getattr(settings, name)
         if path is not None and (problem := problem_of_file(path)):
             yield f"{name} = {path}: {problem}"
+    if settings.mask is not None and not _is(settings.mask, Path.is_file):
+        yield f"mask = {settings.mask}: there is no such file"
     database = settings.bids_database_dir
     if database is not None and _is(database, Path.exists) and not _is(database, Path.is_dir):
         yield f"bids_database_dir = {database}: is no folder: give another path"

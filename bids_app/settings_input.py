@@ -56,6 +56,8 @@ class _Reader:
         if value is None:
             return None
         if not is_list(name):
+            if isinstance(value, list | tuple | dict):
+                raise SettingsError(f"{name} = {_shown(value)}: takes one value; choose one")
             return self._one(name, value)
         if isinstance(value, dict):  # a table of a settings file: what the command line has as KEY=VALUE
             if name not in _TABLES:

@@ -193,7 +193,7 @@ BAD_FILES = [
     (b"out_dir = 'x'", "belongs on the command line"),
     (b"fold = 3\nalpha = 2", "did you mean folds?"),
     (b"fold = 3\nalpha = 2", "did you mean alphas?"),
-    (b"space = ['a', 'b']", "space = ['a', 'b']: must be a text"),
+    (b"space = ['a', 'b']", "space = ['a', 'b']: takes one value; choose one"),
     (b"atoms = [[2]]", "atoms = [2]: must be a whole number"),
     (b"participant_label = {a = 1}", "must be a list, not a table"),
     (b"# caf\xe9", "is not UTF-8"),
@@ -254,3 +254,14 @@ def test_paths_of_a_settings_file_count_from_its_folder(tmp_path, monkeypatch):
     assert settings.derivatives == (f"{study}/derivatives/prep", f"x={study}/derivatives/prep")
     assert (settings.work, settings.annotations) == (study / "code" / "w", study / "code" / "beside")
     assert given("in", "out", "participant", "--model", "../models/tiny").model == ("../models/tiny",)
+
+
+def test_one_space_is_chosen_not_several(tmp_path):
+    file = tmp_path / "settings.toml"
+    file.write_text('space = ["fsaverage6", "T1w"]\n')
+    with pytest.raises(SettingsError, match=r"space = \['fsaverage6', 'T1w'\]: takes one value; choose one"):
+        make_settings({"bids_dir": "a", "out_dir": "b", "level": "participant", "config_file": str(file)})
+    with pytest.raises(SettingsError, match="space = 'fsaverage6,T1w': takes one space; choose one"):
+        make_settings({"bids_dir": "a", "out_dir": "b", "level": "participant", "space": "fsaverage6,T1w"})
+    with pytest.raises(SettingsError, match=r"mask = .*roi\.nii: there is no such file"):
+        make_settings({"bids_dir": "a", "out_dir": "b", "level": "participant", "mask": str(tmp_path / "roi.nii")})

@@ -15,30 +15,22 @@ import numpy as np
 import numpy.typing as npt
 
 from bids_app.bids.atomic import atomic_path, write_text
+from bids_app.bids.cifti import SCALARS, CiftiGeometry, load_cifti
 from bids_app.bids.entities import build_name, parse_name
 from bids_app.bids.errors import DatasetError
+from bids_app.bids.maps import FloatArray, checked_maps
 
-FloatArray = npt.NDArray[np.float32]
 STRUCTURES = {"L": "CortexLeft", "R": "CortexRight"}
-
-
-def _checked(maps: npt.ArrayLike, n_targets: int, map_names: Sequence[str] | None) -> tuple[FloatArray, list[str]]:
-    values = np.atleast_2d(np.asarray(maps, dtype=np.float32))
-    if values.ndim != 2 or values.shape[1] != n_targets:
-        raise ValueError(f"Maps have the shape {np.shape(maps)}; this geometry needs (n_maps, {n_targets}).")
-    names = [f"map{i + 1}" for i in range(len(values))] if map_names is None else [str(name) for name in map_names]
-    if len(names) != len(values) or len(set(names)) != len(names):
-        raise ValueError(f"{len(values)} maps need as many different names; these came: {', '.join(names)}.")
-    return values, names
 
 
 @dataclass(frozen=True)
 class SurfaceGeometry:
-    """Vertices of both hemispheres, left before right."""
+    """Vertices of both hemispheres, left before right; `density` is the entity `den` of their files ("" = none)."""
 
     space: str
     n_vertices_left: int
     n_vertices_right: int
+    density: str = ""
     kind: ClassVar[str] = "surface"
 
     @property
@@ -48,7 +40,7 @@ class SurfaceGeometry:
 
     def space_entities(self) -> dict[str, str]:
         """Entities that say where the targets are."""
-        return {"space": self.space}
+        return {"space": self.space} | ({"den": self.density} if self.density else {})
 
     def same_targets(self, other: object) -> bool:
         """Whether maps of both may be compared target by target."""
@@ -65,7 +57,7 @@ class SurfaceGeometry:
 
         `target` is a folder and a name without hemisphere and ending (`…/sub-001_space-fsaverage5_…_statmap`).
         """
-        values, names = _checked(maps, self.n_targets, map_names)
+        values, names = checked_maps(maps, self.n_targets, map_names)
         paths = self.paths(target)
         halves = np.split(values, [self.n_vertices_left], axis=1)
         for path, half, structure in zip(paths, halves, STRUCTURES.values(), strict=True):
@@ -111,7 +103,7 @@ class VolumeGeometry:
 
     def save(self, maps: npt.ArrayLike, target: Path, map_names: Sequence[str] | None = None) -> list[Path]:
         """Write `target` + `.nii.gz`, 3-D for one map and 4-D for several, NaN outside the mask."""
-        values, _ = _checked(maps, self.n_targets, map_names)
+        values, _ = checked_maps(maps, self.n_targets, map_names)
         grid = np.full((*self.mask.shape, len(values)), np.nan, dtype=np.float32)
         grid[self.mask] = values.T
         image = nibabel.Nifti1Image(grid[..., 0] if len(values) == 1 else grid, self.affine)
@@ -153,7 +145,7 @@ class ParcelGeometry:
 
     def save(self, maps: npt.ArrayLike, target: Path, map_names: Sequence[str] | None = None) -> list[Path]:
         """Write `target` + `.tsv`: one row per parcel, columns `name`, `network` (where known), one per map."""
-        values, names = _checked(maps, self.n_targets, map_names)
+        values, names = checked_maps(maps, self.n_targets, map_names)
         if {"name", "network"} & set(names):
             raise ValueError("A map of parcels cannot be called 'name' or 'network'; these columns are taken.")
         labels = [self.names] if self.networks is None else [self.names, self.networks]
@@ -165,7 +157,15 @@ class ParcelGeometry:
         return [write_text(path, "".join("\t".join(row) + "\n" for row in rows))]
 
 
-Geometry = SurfaceGeometry | VolumeGeometry | ParcelGeometry
+Geometry = SurfaceGeometry | VolumeGeometry | CiftiGeometry | ParcelGeometry
+
+# Spaces of one person's own brain: nobody else's targets lie in them.
+OWN_SPACES = ("", "T1w", "T2w", "fsnative", "orig", "anat", "func", "boldref", "native", "individual")
+
+
+def is_own_space(space: str | None) -> bool:
+    """Whether a space is that of one participant's own brain, where participants cannot be compared."""
+    return (space or "") in OWN_SPACES
 
 
 def _gifti(maps: FloatArray, names: Sequence[str], structure: str) -> nibabel.gifti.GiftiImage:
@@ -182,30 +182,34 @@ def _gifti(maps: FloatArray, names: Sequence[str], structure: str) -> nibabel.gi
 def load_map(paths: Sequence[Path] | Path) -> tuple[FloatArray, Geometry]:
     """Read maps written by `save`: (n_maps, n_targets) and the geometry.
 
-    `paths` is what `save` gave back: left and right hemisphere, one NIfTI file, or one table. The mask of a volume is
-    where at least one map has a value. Raises DatasetError for anything else.
+    `paths` is what `save` gave back: left and right hemisphere, one NIfTI or CIFTI file, or one table. The mask of a
+    volume is where at least one map has a value. Raises DatasetError for anything else.
     """
     files = sorted([paths] if isinstance(paths, Path) else paths)
     names = [parse_name(path) for path in files]
     extensions = [name.extension for name in names]
     if extensions == [".func.gii"] * 2 and [name.entities.get("hemi") for name in names] == ["L", "R"]:
-        return _load_surface(files, names[0].entities.get("space", ""))
+        return _load_surface(files, names[0].entities.get("space", ""), names[0].entities.get("den", ""))
+    if extensions == [SCALARS]:
+        return load_cifti(files[0], names[0].entities.get("space", ""), names[0].entities.get("den", ""))[:2]
     if extensions in ([".nii.gz"], [".nii"]):
         return _load_volume(files[0], names[0].entities.get("space"))
     if extensions == [".tsv"]:
         return _load_parcels(files[0], names[0].entities.get("seg", ""))
     listed = ", ".join(path.name for path in files) or "none"
-    raise DatasetError(f"A map is hemi-L and hemi-R .func.gii, one .nii.gz or one .tsv; these files came: {listed}.")
+    raise DatasetError(
+        f"A map is hemi-L and hemi-R .func.gii, one .nii.gz, one {SCALARS} or one .tsv; these files came: {listed}."
+    )
 
 
-def _load_surface(files: Sequence[Path], space: str) -> tuple[FloatArray, Geometry]:
+def _load_surface(files: Sequence[Path], space: str, density: str) -> tuple[FloatArray, Geometry]:
     left, right = (np.stack([array.data for array in nibabel.load(path).darrays]) for path in files)
     if len(left) != len(right):
         raise DatasetError(
             f"{files[0].name} holds {len(left)} maps and {files[1].name} {len(right)}: write both again."
         )
     maps = np.concatenate([left, right], axis=1, dtype=np.float32)
-    return maps, SurfaceGeometry(space, left.shape[1], right.shape[1])
+    return maps, SurfaceGeometry(space, left.shape[1], right.shape[1], density)
 
 
 def _load_volume(path: Path, space: str | None) -> tuple[FloatArray, Geometry]:

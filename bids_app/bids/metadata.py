@@ -8,6 +8,7 @@ from pathlib import Path
 import nibabel
 from nibabel.filebasedimages import ImageFileError
 
+from bids_app.bids.cifti import SERIES, series_step
 from bids_app.bids.entities import Name, is_within, parse_name
 from bids_app.bids.errors import DatasetError
 from bids_app.bids.text import read_json
@@ -165,6 +166,8 @@ def _from_header(path: Path) -> float | None:
     if not path.name.endswith((".nii", ".nii.gz")) or not path.is_file():
         return None
     try:
+        if path.name.endswith(SERIES):
+            return series_step(path) or None
         header = nibabel.load(path).header
         zooms, unit = header.get_zooms(), header.get_xyzt_units()[1]
     except (OSError, EOFError, ImageFileError, ValueError, KeyError, AttributeError):

@@ -8,9 +8,10 @@ import numpy.typing as npt
 
 from bids_app.bids.derivatives import output_path, read_sidecar, write_sidecar
 from bids_app.bids.entities import Name, is_within, parse_name
-from bids_app.bids.geometry import FloatArray, Geometry, ParcelGeometry, load_map
+from bids_app.bids.geometry import Geometry, ParcelGeometry, load_map
+from bids_app.bids.maps import FloatArray
 
-EXTENSIONS = {".func.gii", ".nii.gz", ".nii", ".tsv", ".tsv.gz", ".parquet"}
+EXTENSIONS = {".func.gii", ".nii.gz", ".nii", ".dscalar.nii", ".tsv", ".tsv.gz", ".parquet"}
 
 
 @dataclass(frozen=True)
@@ -83,15 +84,15 @@ def find_outputs(out_dir: Path, suffix: str, level: str = "participant", **entit
     Of `entities` those that are None are left open: `find_outputs(out, "networks", desc="atoms", task="pieman")`.
     """
     wanted = {key: value for key, value in entities.items() if value is not None}
-    groups: dict[tuple[tuple[str, str], ...], list[tuple[Path, Name]]] = {}
+    groups: dict[tuple[str, tuple[tuple[str, str], ...]], list[tuple[Path, Name]]] = {}
     for path in sorted(_files(out_dir, level)):
         name = parse_name(path)
         if name.suffix == suffix and name.extension in EXTENSIONS and is_within(wanted, name.entities):
-            key = tuple((key, value) for key, value in name.entities.items() if key != "hemi")
-            groups.setdefault(key, []).append((path, name))
+            entities_of_both = tuple((key, value) for key, value in name.entities.items() if key != "hemi")
+            groups.setdefault((name.extension, entities_of_both), []).append((path, name))
     return [
-        OutputMap(dict(key), suffix, tuple(path for path, _ in files), read_sidecar(files[0][0]))
-        for key, files in groups.items()
+        OutputMap(dict(found), suffix, tuple(path for path, _ in files), read_sidecar(files[0][0]))
+        for (_, found), files in groups.items()
     ]
 
 

@@ -6,19 +6,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from bids_app.bids.cifti import SERIES
 from bids_app.bids.entities import Name, is_within, parse_name
 from bids_app.bids.errors import DatasetError
+from bids_app.bids.geometry import is_own_space
 
-Kind = Literal["surface", "volume", "parcels"]
+Kind = Literal["surface", "volume", "cifti", "parcels"]
 
 # Extension and allowed suffixes of each kind of BOLD. Older fMRIPrep and afni-nosmooth give surfaces no suffix.
 KINDS: dict[str, tuple[Kind, frozenset[str]]] = {
     ".func.gii": ("surface", frozenset({"bold", ""})),
+    SERIES: ("cifti", frozenset({"bold"})),
     ".nii.gz": ("volume", frozenset({"bold"})),
     ".nii": ("volume", frozenset({"bold"})),
     ".tsv": ("parcels", frozenset({"timeseries"})),
 }
 SPACES = ("fsaverage6", "fsaverage5", "MNI152NLin6Asym", "MNI152NLin2009cAsym")
+OTHER_SURFACES = ("fsaverage", "fsLR", "onavg")
 # Where one derivative holds several versions of a run, the cleaned one is what it was made for.
 DESCRIPTIONS = ("clean", "denoised", "preproc", "")
 # Entities that tell acquisitions apart.
@@ -58,6 +62,16 @@ class Run:
     def label(self) -> str:
         """Name of the run for people: `sub-001_task-pieman_run-1`."""
         return run_label(self.entities)
+
+    @property
+    def density(self) -> str:
+        """Density of a surface or of grayordinates, the entity `den`; empty where the name says none."""
+        return self.entities.get("den", "") if self.kind in {"surface", "cifti"} else ""
+
+    def space_entities(self) -> dict[str, str]:
+        """Entities of the outputs that say where the targets are, as the geometry of the recording has them."""
+        entities = {"seg": self.seg} if self.seg else {"space": self.space, "den": self.density}
+        return {key: value for key, value in entities.items() if value}
 
 
 @dataclass(frozen=True)
@@ -166,9 +180,17 @@ def check_hemispheres(candidate: Candidate) -> None:
 
 
 def first_space(places: Iterable[str]) -> str:
-    """Choose the default space among those present: in the order of `SPACES`, then any other by name, "" last."""
+    """Choose the default space among those present.
+
+    In the order of `SPACES`, then the other surfaces that participants share, then any other by name; last those of
+    one participant's own brain (T1w, fsnative, none at all), where participants cannot be compared.
+    """
     order = {space: rank for rank, space in enumerate(SPACES)}
-    return min(places, key=lambda place: (order.get(place, len(order)), place == "", place))
+
+    def rank(place: str) -> tuple[object, ...]:
+        return order.get(place, len(order)), is_own_space(place), place == "", place not in OTHER_SURFACES, place
+
+    return min(places, key=rank)
 
 
 def best_version(versions: Sequence[Candidate]) -> Candidate:

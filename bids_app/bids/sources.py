@@ -90,6 +90,7 @@ def _bold_of(folder: Path, label: str) -> Iterator[Path]:
 def _no_bold(folders: Sequence[Path]) -> DatasetError:
     listed = "\n  ".join(str(folder) for folder in folders)
     return DatasetError(
-        "No preprocessed BOLD (volumes _bold.nii.gz, surfaces .func.gii, parcels _seg-…_timeseries.tsv, all in "
-        f"sub-…/[ses-…/]func) was found; give the folder with -d.{near_misses(folders)} Looked in:\n  {listed}"
+        "No preprocessed BOLD (volumes _bold.nii.gz, surfaces .func.gii, grayordinates _bold.dtseries.nii, parcels "
+        "_seg-…_timeseries.tsv, all in sub-…/[ses-…/]func) was found; give the folder with "
+        f"-d.{near_misses(folders)} Looked in:\n  {listed}"
     )

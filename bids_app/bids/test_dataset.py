@@ -78,7 +78,10 @@ def test_tasks_sessions_and_runs_are_matched_as_whole_labels(tiny: TinyDataset) 
 def test_default_space() -> None:
     assert first_space(["T1w", "MNI152NLin2009cAsym", "fsaverage5", "MNI152NLin6Asym"]) == "fsaverage5"
     assert first_space(["", "T1w", "MNI152NLin6Asym"]) == "MNI152NLin6Asym"
-    assert first_space(["", "zebra", "T1w"]) == "T1w"
+    assert first_space(["", "zebra", "T1w"]) == "zebra"  # what participants share before their own brains
+    assert first_space(["T1w", "", "fsaverage", "fsnative", "MNIPediatric"]) == "fsaverage"
+    assert first_space(["T1w", "fsnative", "fsLR", "MNI152NLin2009cAsym"]) == "MNI152NLin2009cAsym"
+    assert first_space(["", "T1w"]) == "T1w"
     assert first_space(["", "fsaverage6", "fsaverage5"]) == "fsaverage6"
 
 

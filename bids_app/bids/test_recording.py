@@ -10,7 +10,7 @@ from bids_app.bids.geometry import ParcelGeometry, SurfaceGeometry, VolumeGeomet
 from bids_app.bids.recording import Recording, read_recording
 
 RUN = "sub-001_task-pieman"
-SURFACE = [f"{RUN}_hemi-{hemi}_space-fsaverage5_bold.func.gii" for hemi in "LR"]
+SURFACE = [f"{RUN}_hemi-{hemi}_space-Tiny_bold.func.gii" for hemi in "LR"]
 VOLUME = f"{RUN}_space-T1w_desc-preproc_bold.nii.gz"
 MASK = f"{RUN}_space-T1w_desc-brain_mask.nii.gz"
 PARCELS = f"{RUN}_seg-Tiny_stat-mean_timeseries.tsv"
@@ -43,7 +43,7 @@ def test_surface(tiny: TinyDataset, values: np.ndarray) -> None:
     expected[:, [0, 4, 7]] = np.nan
     np.testing.assert_array_equal(recording.data, expected)
     assert recording.data.dtype == np.float32
-    assert recording.geometry == SurfaceGeometry("fsaverage5", 3, 5)
+    assert recording.geometry == SurfaceGeometry("Tiny", 3, 5)
     assert (recording.repetition_time, recording.n_volumes, recording.is_usable.sum()) == (1.5, 6, 5)
 
 
@@ -131,7 +131,7 @@ def test_files_that_are_cut_off(tiny: TinyDataset, values: np.ndarray) -> None:
     write_gifti(func / SURFACE[0], values)
     content = (func / SURFACE[0]).read_bytes()
     (func / SURFACE[0]).write_bytes(content[: len(content) // 2])
-    with pytest.raises(DatasetError, match=r"hemi-L_space-fsaverage5_bold\.func\.gii could not be read"):
+    with pytest.raises(DatasetError, match=r"hemi-L_space-Tiny_bold\.func\.gii could not be read"):
         _read(tiny)
 
 
@@ -149,3 +149,15 @@ def test_broken_tables(tiny: TinyDataset, content: str) -> None:
     (func / PARCELS).write_text(content)
     with pytest.raises(DatasetError, match=r"timeseries\.tsv"):
         _read(tiny)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 3e38])
+def test_targets_without_a_usable_signal_are_counted(tiny: TinyDataset, values: np.ndarray, bad: float) -> None:
+    func = _func(tiny, SURFACE)
+    values[2, 1], values[:, 4], values[:, 5] = bad, 3.0, 0.0
+    write_gifti(func / SURFACE[0], values[:, :3])
+    write_gifti(func / SURFACE[1], values[:, 3:])
+    recording = _read(tiny)
+    assert (recording.n_missing, recording.n_constant) == (1, 2)
+    assert np.isnan(recording.data[:, [1, 4, 5]]).all()
+    assert np.isfinite(recording.data[:, [0, 2, 3, 6, 7]]).all()

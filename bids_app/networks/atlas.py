@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from nibabel.cifti2 import BrainModelAxis
 from numpy.typing import NDArray
 
+from bids_app.networks.atlas_grayordinates import DLABEL, grayordinate_labels, vertex_labels
 from bids_app.networks.atlas_surfaces import surface_labels
 from bids_app.networks.atlas_volumes import volume_labels
 from bids_app.networks.label_tables import Region
@@ -40,6 +42,7 @@ def load_atlas(
     n_vertices: tuple[int, int] | None = None,
     affine: NDArray[np.floating] | None = None,
     mask: NDArray[np.bool_] | None = None,
+    axis: BrainModelAxis | None = None,
     resources: Sequence[Path] | None = None,
     allow_space_mismatch: bool = False,
     regions: bool = False,
@@ -48,13 +51,14 @@ def load_atlas(
 
     Parameters
     ----------
-    name_or_file : one of `schemes.TEMPLATE_ATLASES` (yeo7, schaefer400, …), a label file (.annot, .gii, .nii, .nii.gz;
-        of a surface, either hemisphere), or a folder that holds one atlas for the data's space
-    kind : "surface" or "volume"; see `atlas_of_parcels` for the third
+    name_or_file : one of `schemes.TEMPLATE_ATLASES` (yeo7, schaefer400, …), a label file (.annot, .gii, .nii, .nii.gz,
+        .dlabel.nii; of a surface, either hemisphere), or a folder that holds one atlas for the data's space
+    kind : "surface", "volume" or "cifti"; see `atlas_of_parcels` for data that are regions
     space : the data's space
     n_vertices : vertices of the left and right hemisphere; by default those of `space`. Surfaces only
     affine, mask : array of shape (4, 4) and of shape (x, y, z); the targets are the mask's voxels in C order. Volumes
         only; the atlas's voxel nearest to each is taken
+    axis : the brain models of grayordinates ("cifti")
     resources : folders that are searched for named atlases before TemplateFlow's own; then nothing is downloaded
     allow_space_mismatch : take an atlas in another MNI152 space than the data's
     regions : take each region of a surface or volume by itself, under its own name, instead of its network; where the
@@ -66,7 +70,11 @@ def load_atlas(
     ValueError for unknown names and formats, and for an atlas that does not fit the data
     """
     name = str(name_or_file)
-    if kind == "surface":
+    if kind == "cifti" and axis is not None:
+        values, found = grayordinate_labels(name, space, axis, resources, apart=regions)
+    elif kind == "surface" and name.endswith(DLABEL) and n_vertices is not None:
+        values, found = vertex_labels(name, n_vertices)
+    elif kind == "surface":
         values, found = surface_labels(name, space, n_vertices, resources, apart=regions)
     elif kind == "volume":
         if affine is None or mask is None:
@@ -75,7 +83,7 @@ def load_atlas(
             name, space, affine, mask, resources=resources, allow_space_mismatch=allow_space_mismatch
         )
     else:
-        raise ValueError(f"Unknown kind of data {kind!r}; allowed are surface and volume.")
+        raise ValueError(f"Unknown kind of data {kind!r}; allowed are surface, volume and cifti.")
     return (_of_regions if regions else _of_networks)(_short_name(name), values, found)
 
 
@@ -125,7 +133,7 @@ def _colours(names: tuple[str, ...], groups: dict[int, str], regions: dict[int, 
 def _short_name(name: str) -> str:
     if not Path(name).exists():
         return name
-    return re.sub(r"^[lr]h\.|_?hemi-[LR](?![A-Za-z])|(\.label)?\.(annot|gii|nii|nii\.gz)$", "", Path(name).name)
+    return re.sub(r"^[lr]h\.|_?hemi-[LR](?![A-Za-z])|(\.d?label)?\.(annot|gii|nii|nii\.gz)$", "", Path(name).name)
 
 
 def atlas_of_parcels(networks: Sequence[str | None]) -> Atlas:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from bids_app.networks.label_files import Labels, check_exists, hemisphere_pair, only_one, read_labels, surface_pairs
 from bids_app.networks.label_tables import Region
 from bids_app.networks.schemes import is_background
-from bids_app.networks.surfaces import FSAVERAGE_VERTICES
+from bids_app.networks.surfaces import FSAVERAGE_VERTICES, fsaverage_of, is_fsaverage
 from bids_app.networks.template_files import locate, template_files
 
 
@@ -22,8 +22,15 @@ def surface_labels(
     With `apart`, regions that have the same name in both hemispheres get two: `L_…` and `R_…`, as all others then do.
     """
     wanted = n_vertices or _vertices_of(space)
+    if space == "fsLR" and not (Path(name).exists() or Path(name).suffix):
+        from bids_app.networks.fslr import as_key, fsaverage_at_fslr
+
+        values, regions = surface_labels(name, "fsaverage", None, resources, apart=apart)
+        return values[fsaverage_at_fslr(wanted[0], as_key(resources))], regions
     left, right = (read_labels(*files) for files in _surface_files(name, space, wanted, resources))
     sides = (left.present(), right.present())
+    for labels, wanted_of_side in zip((left, right), wanted, strict=True):
+        _check_density(labels, wanted_of_side, space)
     return _first_vertices(left, right, _told_apart(*sides) if apart else sides, wanted)
 
 
@@ -58,7 +65,7 @@ def _surface_files(
     if path.is_file() or path.suffix:
         check_exists(path)
         return [(file, None) for file in hemisphere_pair(path)]
-    left, right, names = locate(template_files(name, "surface", space), resources)
+    left, right, names = locate(template_files(name, "surface", fsaverage_of(space, n_vertices[0])), resources)
     return [(left, names), (right, names)]
 
 
@@ -74,16 +81,15 @@ def _first_vertices(
     left: Labels, right: Labels, regions: tuple[dict[int, Region], dict[int, Region]], n_vertices: tuple[int, int]
 ) -> tuple[NDArray[np.int64], dict[int, Region]]:
     """Both hemispheres at the data's vertices, the right one's labels numbered on from the left one's."""
-    for labels, wanted in zip((left, right), n_vertices, strict=True):
-        _check_density(labels, wanted)
     beyond = int(left.values.max()) + 2  # a right label may be -1
     numbered = regions[0] | {label + beyond: region for label, region in regions[1].items()}
     values = np.concatenate([left.values[: n_vertices[0]], right.values[: n_vertices[1]] + beyond])
     return values, numbered
 
 
-def _check_density(labels: Labels, wanted: int) -> None:
-    size, nested = labels.values.size, set(FSAVERAGE_VERTICES.values())
+def _check_density(labels: Labels, wanted: int, space: str) -> None:
+    size = labels.values.size
+    nested = set(FSAVERAGE_VERTICES.values()) if is_fsaverage(space) else set()
     if size == wanted or (size > wanted and {size, wanted} <= nested):
         return
     finer = [f"{name} ({n:,} vertices)" for name, n in FSAVERAGE_VERTICES.items() if n >= wanted and wanted in nested]

@@ -55,7 +55,15 @@ def read_labels(path: Path, names: Path | None = None) -> Labels:
     reader = next((read for ending, read in _READERS.items() if path.name.endswith(ending)), None)
     if reader is None:
         raise ValueError(f"{path} is no atlas that can be read; allowed are files that end in {', '.join(_READERS)}.")
-    return reader(path, names or table_beside(path))
+    try:
+        return reader(path, names or table_beside(path))
+    except Exception as error:  # whatever nibabel, numpy and expat raise for a file that is none
+        if isinstance(error, ValueError) and str(path) in str(error):
+            raise
+        raise ValueError(
+            f"The atlas {path} could not be read ({type(error).__name__}: {error}): it, or its table of names, is cut "
+            "off or of another format. Get or make it again, or give another with --atlas."
+        ) from error
 
 
 def _read_annot(path: Path, _: Path | None) -> Labels:
@@ -84,11 +92,15 @@ def _read_nifti(path: Path, names: Path | None) -> Labels:
     with _reading(path):
         image = nibabel.load(path)
         shape = tuple(map(int, image.shape))
-        if len(shape) != 3 or not 0 < np.prod(shape, dtype=float) <= _MOST_VOXELS:
+        if (
+            len(shape) < 3
+            or any(size != 1 for size in shape[3:])
+            or not 0 < np.prod(shape, dtype=float) <= _MOST_VOXELS
+        ):
             raise FileError(f"{path} has the shape {shape}; an atlas volume has three dimensions.")
         if image.get_data_dtype().kind not in "biuf":
             raise FileError(f"{path} holds {image.get_data_dtype()}; the labels of an atlas are whole numbers.")
-        values = _whole(path, np.asarray(image.dataobj))
+        values = _whole(path, np.asarray(image.dataobj).reshape(shape[:3]))
     regions = read_table(names) if names else {}
     if not regions:
         _log.warning("No table of names stands beside %s (same name, .tsv, .csv, .txt or .lut).", path)

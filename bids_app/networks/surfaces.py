@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from nibabel.cifti2 import BrainModelAxis
 from nibabel.nifti1 import Nifti1Image
 from numpy.typing import NDArray
+
+from bids_app.grayordinates import cortex_of
 
 if TYPE_CHECKING:  # nilearn takes more than a second to import, and surfaces that are nested do without
     from nilearn.surface import InMemoryMesh
@@ -27,6 +31,21 @@ _MNI305_TO_MNI152 = np.array(
 _MAPS_AT_ONCE = 16
 
 
+def is_fsaverage(space: str) -> bool:
+    """Whether a surface is fsaverage, of any density; a space without a name is taken for it."""
+    return space.startswith("fsaverage") or not space
+
+
+def fsaverage_of(space: str, n_vertices: int) -> str:
+    """The name of fsaverage's mesh with so many vertices per hemisphere; the space itself for all others.
+
+    >>> fsaverage_of("fsaverage", 40_962), fsaverage_of("fsLR", 32_492)
+    ('fsaverage6', 'fsLR')
+    """
+    named = {n: name for name, n in FSAVERAGE_VERTICES.items()}
+    return named.get(n_vertices, space) if is_fsaverage(space) else space
+
+
 def to_fsaverage5(
     maps: NDArray[np.floating],
     kind: str,
@@ -35,20 +54,25 @@ def to_fsaverage5(
     n_vertices: tuple[int, int] | None = None,
     affine: NDArray[np.floating] | None = None,
     mask: NDArray[np.bool_] | None = None,
+    axis: BrainModelAxis | None = None,
+    resources: Sequence[Path] | None = None,
 ) -> NDArray[np.float32]:
     """Maps on both hemispheres of fsaverage5, left then right.
 
-    Surfaces: the first 10,242 vertices of each hemisphere. Volumes: the mean along ten points between the white and
+    Surfaces: the first 10,242 vertices of each hemisphere of fsaverage, the nearest one on the sphere of fsLR.
+    Grayordinates: the same of their cortical part. Volumes: the mean along ten points between the white and
     the pial surface, trilinear, of what lies inside `mask` and is finite.
 
     Parameters
     ----------
     maps : array of shape (n_maps, n_targets)
         For volumes, one column per voxel of `mask`, in its C order.
-    kind : "surface" or "volume"
+    kind : "surface", "volume" or "cifti"
     space : name of the data's space, such as fsaverage6 or MNI152NLin6Asym
     n_vertices : vertices of the left and right hemisphere, for surfaces
     affine, mask : array of shape (4, 4) and of shape (x, y, z), for volumes
+    axis : the brain models of grayordinates
+    resources : folders with the spheres of fsLR, looked into before TemplateFlow's own
 
     Returns
     -------
@@ -57,10 +81,14 @@ def to_fsaverage5(
 
     Raises
     ------
-    ValueError for parcels, for surfaces that are no fsaverage, and for volumes that are not in an MNI152 space
+    ValueError for parcels, for surfaces that are neither fsaverage nor fsLR, and for volumes in no MNI152 space;
+    FileNotFoundError where the spheres of fsLR cannot be had
     """
+    if kind == "cifti" and axis is not None:
+        cortex = cortex_of(axis)
+        maps, kind, n_vertices = cortex.on_mesh(np.asarray(maps, dtype=np.float32)), "surface", cortex.n_vertices
     if kind == "surface":
-        return np.asarray(maps[:, _nested_vertices(space, n_vertices)], dtype=np.float32)
+        return np.asarray(maps[:, _vertices_at_fsaverage5(space, n_vertices, resources)], dtype=np.float32)
     grid_affine, inside = _grid(kind, space, affine, mask)
     return np.vstack(
         [_project(chunk, grid_affine, inside) for chunk in _chunks(np.asarray(maps, dtype=np.float32))]
@@ -75,13 +103,19 @@ def labels_to_fsaverage5(
     n_vertices: tuple[int, int] | None = None,
     affine: NDArray[np.floating] | None = None,
     mask: NDArray[np.bool_] | None = None,
+    axis: BrainModelAxis | None = None,
+    resources: Sequence[Path] | None = None,
 ) -> NDArray[np.int32]:
     """Labels (n_targets,) on fsaverage5, (20484,), 0 for none: the most frequent label between white and pial surface.
 
     Parameters and errors as in `to_fsaverage5`.
     """
+    if kind == "cifti" and axis is not None:
+        cortex = cortex_of(axis)
+        labels = np.nan_to_num(cortex.on_mesh(np.asarray(labels, dtype=np.float32))).astype(np.int32)
+        kind, n_vertices = "surface", cortex.n_vertices
     if kind == "surface":
-        return np.asarray(labels[_nested_vertices(space, n_vertices)], dtype=np.int32)
+        return np.asarray(labels[_vertices_at_fsaverage5(space, n_vertices, resources)], dtype=np.int32)
     from nilearn.surface import vol_to_surf
 
     grid_affine, inside = _grid(kind, space, affine, mask)
@@ -94,10 +128,16 @@ def labels_to_fsaverage5(
     return np.asarray(np.nan_to_num(np.concatenate(sides)), dtype=np.int32)  # NaN: outside the grid
 
 
-def _nested_vertices(space: str, n_vertices: tuple[int, int] | None) -> NDArray[np.int64]:
-    if n_vertices is None or any(n not in FSAVERAGE_VERTICES.values() for n in n_vertices):
+def _vertices_at_fsaverage5(
+    space: str, n_vertices: tuple[int, int] | None, resources: Sequence[Path] | None
+) -> NDArray[np.int64]:
+    if space == "fsLR" and n_vertices is not None and n_vertices[0] == n_vertices[1]:
+        from bids_app.networks.fslr import as_key, fslr_at_fsaverage5
+
+        return fslr_at_fsaverage5(n_vertices[0], as_key(resources))
+    if not is_fsaverage(space) or n_vertices is None or not set(n_vertices) <= set(FSAVERAGE_VERTICES.values()):
         raise ValueError(
-            f"Surface {space!r} with {n_vertices} vertices is not one of {', '.join(FSAVERAGE_VERTICES)} "
+            f"Surface {space!r} with {n_vertices} vertices is not fsLR or one of {', '.join(FSAVERAGE_VERTICES)} "
             f"({', '.join(map(str, FSAVERAGE_VERTICES.values()))} per hemisphere); choose another with --space."
         )
     first = np.arange(N_VERTICES)

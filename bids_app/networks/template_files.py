@@ -7,16 +7,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from platformdirs import user_cache_dir
-
 from bids_app.networks.schemes import TEMPLATE_ATLASES, TemplateAtlas
 from bids_app.networks.surfaces import FSAVERAGE_VERTICES
+from bids_app.template_home import is_there, local_template, template_folder, template_home
 from bids_app.wording import in_one_line
 
 # Density of TemplateFlow's fsaverage that matches a surface space; an atlas with fewer densities is thinned out.
 _DENSITIES = {"fsaverage5": "10k", "fsaverage6": "41k", "fsaverage": "164k"}
 _RESOLUTION = "02"
 _QUERY_KEYS = {
+    "space": "space",
     "res": "resolution",
     "den": "density",
     "hemi": "hemi",
@@ -30,6 +30,8 @@ _QUERY_KEYS = {
 def template_files(name: str, kind: str, space: str) -> list[str]:
     """File names of a named atlas in TemplateFlow: label files (left, right or one volume), then the table of names.
 
+    For fsLR those of fsaverage, and the spheres on which the two meet.
+
     Raises ValueError for an unknown name and for a space in which the atlas is not published.
     """
     atlas = _atlas(name)
@@ -40,11 +42,11 @@ def published_in(name: str) -> list[tuple[str, str]]:
     """Kind of data ("surface" or "volume") and space of each edition of a named atlas.
 
     >>> published_in("yeo7")
-    [('surface', 'fsaverage5'), ('surface', 'fsaverage6'), ('surface', 'fsaverage')]
+    [('surface', 'fsaverage5'), ('surface', 'fsaverage6'), ('surface', 'fsaverage'), ('surface', 'fsLR')]
 
     Raises ValueError for an unknown name.
     """
-    surfaces = [("surface", space) for space in FSAVERAGE_VERTICES]
+    surfaces = [("surface", space) for space in (*FSAVERAGE_VERTICES, "fsLR")]
     return surfaces + [("volume", space) for space in _atlas(name).templates]
 
 
@@ -59,9 +61,13 @@ def _atlas(name: str) -> TemplateAtlas:
 
 
 def _surface_files(name: str, atlas: TemplateAtlas, space: str) -> list[str]:
+    if space == "fsLR":  # taken over from fsaverage, on whose sphere fsLR lies
+        from bids_app.networks.fslr import sphere_files
+
+        return [*_surface_files(name, atlas, "fsaverage"), *sphere_files(fsaverage=True)]
     if space not in FSAVERAGE_VERTICES:
         raise ValueError(
-            f"Atlas {name!r} is published on {', '.join(FSAVERAGE_VERTICES)}, not on {space!r}; "
+            f"Atlas {name!r} is published on {', '.join(FSAVERAGE_VERTICES)} and can be had on fsLR, not on {space!r}; "
             "choose data on one of these with --space, or give an atlas on that surface with --atlas FILE."
         )
     density = _DENSITIES[space] if _DENSITIES[space] in atlas.densities else atlas.densities[-1]
@@ -110,10 +116,11 @@ def locate(
         places = "".join(f"{folder}, " for folder in folders)
         tried, reason = (" and not downloaded", f" ({cause})") if cause else ("", "")
         raise FileNotFoundError(
-            f"Atlas files not found in {places}{template_home()}{tried}: {', '.join(lacking)}; give a local atlas with "
-            f"--atlas FILE, or run once where there is network, with TEMPLATEFLOW_HOME on a disk that both see{reason}"
+            f"Template files not found in {places}{template_home()}{tried}: {', '.join(lacking)}; give a local atlas "
+            f"with --atlas FILE, or run once where there is network, with TEMPLATEFLOW_HOME on a disk that both "
+            f"see{reason}"
         ) from cause
-    return [path for path in (_local(name, folders) for name in file_names) if path is not None]
+    return [path for path in (local_template(name, folders) for name in file_names) if path is not None]
 
 
 def fetch_files(file_names: list[str], folder: Path) -> list[Path]:
@@ -122,19 +129,19 @@ def fetch_files(file_names: list[str], folder: Path) -> list[Path]:
     A file appears complete or not at all. Raises FileNotFoundError for what cannot be had.
     """
     for name in file_names:
-        if _is_there(target := folder / _folder(name) / name):
+        if is_there(target := folder / template_folder(name) / name):
             continue
         target.parent.mkdir(parents=True, exist_ok=True)
         draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=folder))
         try:
-            stub = draft / _folder(name) / name
+            stub = draft / template_folder(name) / name
             stub.parent.mkdir()
-            own = _local(name)
+            own = local_template(name)
             if own:
                 shutil.copyfile(own, stub)
             else:
                 stub.touch()  # empty, as in TemplateFlow's own layout: known, and not downloaded yet
-                _client(draft, folder).get(_folder(name).removeprefix("tpl-"), raise_empty=True, **_query(name))
+                _client(draft, folder).get(template_folder(name).removeprefix("tpl-"), raise_empty=True, **_query(name))
             stub.replace(target)
         except Exception as error:  # whatever TemplateFlow, its index or the network raise
             short = OSError(in_one_line(error))
@@ -142,12 +149,7 @@ def fetch_files(file_names: list[str], folder: Path) -> list[Path]:
             raise FileNotFoundError(f"{name} cannot be downloaded ({short}).") from short
         finally:
             shutil.rmtree(draft)
-    return [folder / _folder(name) / name for name in file_names]
-
-
-def template_home() -> Path:
-    """TemplateFlow's own folder, asked without importing it, which would lay it out where there is none."""
-    return Path(os.environ.get("TEMPLATEFLOW_HOME") or user_cache_dir("templateflow")).absolute()
+    return [folder / template_folder(name) / name for name in file_names]
 
 
 def _client(root: Path, folder: Path) -> Any:
@@ -169,20 +171,7 @@ def _client(root: Path, folder: Path) -> Any:
 
 
 def _missing(file_names: list[str], folders: Sequence[Path]) -> list[str]:
-    return [name for name in file_names if _local(name, folders) is None]
-
-
-def _local(name: str, folders: Sequence[Path] = ()) -> Path | None:
-    return next((path for home in (*folders, template_home()) if _is_there(path := home / _folder(name) / name)), None)
-
-
-def _is_there(path: Path) -> bool:
-    # files that were not downloaded yet stand there empty
-    return path.is_file() and path.stat().st_size > 0
-
-
-def _folder(name: str) -> str:
-    return name.split("_", maxsplit=1)[0]  # tpl-<template>
+    return [name for name in file_names if local_template(name, folders) is None]
 
 
 def _query(name: str) -> dict[str, Any]:

@@ -71,7 +71,7 @@ def test_yeo_volume_lands_on_yeo_surface(atlases):
     ("kind", "space", "arguments", "message"),
     [
         ("parcels", "", {}, "relabelling"),
-        ("surface", "fsLR", {"n_vertices": (32_492, 32_492)}, "'fsLR' with"),
+        ("surface", "civet", {"n_vertices": (32_492, 32_492)}, "'civet' with"),
         ("volume", "T1w", {"affine": AFFINE, "mask": np.ones(SHAPE, dtype=bool)}, "only MNI152"),
     ],
 )

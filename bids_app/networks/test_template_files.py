@@ -153,7 +153,7 @@ def test_without_network_the_error_names_files_and_cure(home):
     [
         ("yeo8", "surface", "fsaverage5", "Unknown atlas 'yeo8'"),
         ("yeo7", "volume", NLIN6, "on surfaces only"),
-        ("yeo7", "surface", "fsLR", "not on 'fsLR'"),
+        ("yeo7", "surface", "onavg", "not on 'onavg'"),
         ("schaefer400", "volume", "T1w", "not in 'T1w'"),
     ],
 )

@@ -13,8 +13,9 @@ import numpy.typing as npt
 from matplotlib.figure import Figure
 
 from bids_app.bids.atomic import atomic_path
+from bids_app.bids.cifti import CiftiGeometry
 from bids_app.bids.geometry import Geometry, ParcelGeometry, SurfaceGeometry, VolumeGeometry
-from bids_app.report import parcels, surfaces, volumes
+from bids_app.report import grayordinates, parcels, surfaces, volumes
 from bids_app.report.panels import Panel, Picture
 from bids_app.report.scales import Categories, Colouring, Scale
 
@@ -51,8 +52,10 @@ def style() -> Iterator[None]:
 
 def why_not_drawn(geometry: Geometry, colouring: Colouring) -> str | None:
     """Say why maps cannot be drawn, or None when they can."""
-    if isinstance(geometry, SurfaceGeometry) and not surfaces.can_draw(geometry.space):
-        return f"Maps in the space {geometry.space} are not drawn: only {', '.join(surfaces.SPACES)} are at hand."
+    if isinstance(geometry, CiftiGeometry):
+        return grayordinates.why_not_drawn(geometry)
+    if isinstance(geometry, SurfaceGeometry) and _mesh_of(geometry) is None:
+        return surfaces.why_no_mesh(geometry.space, geometry.n_vertices_left)
     if isinstance(geometry, ParcelGeometry) and isinstance(colouring, Categories):
         return "Networks of parcels are not drawn."
     return None
@@ -71,11 +74,13 @@ def draw_maps(panels: Sequence[Panel], geometry: Geometry, colouring: Colouring)
 
 def _views(panel: Panel, geometry: Geometry, colouring: Colouring) -> list[Picture]:
     """Pictures of one map."""
+    if isinstance(geometry, CiftiGeometry):
+        return grayordinates.paint(panel, geometry, colouring)
     if isinstance(geometry, SurfaceGeometry):
-        n_left = geometry.n_vertices_left
-        pictures = surfaces.paint(panel.values, n_left, colouring, panel.passing)
+        n_left, mesh = geometry.n_vertices_left, _mesh_of(geometry) or ""
+        pictures = surfaces.paint(panel.values, n_left, colouring, panel.passing, mesh)
         names = [f"{hemisphere} {side}" for hemisphere, side in surfaces.VIEWS]
-        regions = None if panel.outline is None else surfaces.cover(panel.outline, n_left)
+        regions = None if panel.outline is None else surfaces.cover(panel.outline, n_left, mesh)
     else:
         assert isinstance(geometry, VolumeGeometry)
         slices = volumes.paint(panel.values, geometry, colouring, panel.passing)
@@ -84,6 +89,16 @@ def _views(panel: Panel, geometry: Geometry, colouring: Colouring) -> list[Pictu
         regions = None if panel.outline is None else volumes.cover(panel.outline, geometry)
     filled: Sequence[Array | None] = regions or [None] * len(names)
     return [Picture(*one) for one in zip(names, pictures, filled, strict=True)]
+
+
+def _mesh_of(geometry: SurfaceGeometry) -> str | None:
+    left, right = geometry.n_vertices_left, geometry.n_vertices_right
+    return surfaces.mesh_of(geometry.space, left) if left == right else None
+
+
+def note_of(geometry: Geometry) -> str:
+    """What a caption says of targets that a figure does not show; empty where it shows all."""
+    return grayordinates.what_is_left_out(geometry) if isinstance(geometry, CiftiGeometry) else ""
 
 
 def _draw_rows(panels: Sequence[Panel], rows: Sequence[Sequence[Picture]], colouring: Colouring) -> Figure:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from bids_app.report import bars, html, matrices
-from bids_app.report.figures import draw_maps, spread, why_not_drawn
+from bids_app.report.figures import draw_maps, note_of, spread, why_not_drawn
 from bids_app.report.links import (
     Links,
     as_bool,
@@ -105,6 +105,7 @@ def _strongest_figure(
         "blue falls (deactive part)."
         + (" Outlined: the network in question." if any(panel.outline is not None for panel in panels) else "")
     )
+    caption = f"{caption} {note_of(maps.geometry)}".strip()
     alt = f"{caption} " + "; ".join(panel.title for panel in panels)
     return sheet.add(
         draw_maps(panels, maps.geometry, scale), analysis, analysis.variant("strongest"), alt=alt, caption=caption
@@ -130,6 +131,7 @@ def _winner_figure(sheet: Sheet, analysis: Analysis, parts: list[Links], maps: M
         "Each place in the colour of the network whose linked atom is strongest there; grey where no linked atom "
         f"passes the threshold ({100 * np.isfinite(winner).mean():.0f} % of the map is coloured)."
     )
+    caption = f"{caption} {note_of(maps.geometry)}".strip()
     figure = draw_maps([Panel("Networks of the linked atoms", winner)], maps.geometry, colouring)
     return sheet.add(figure, analysis, analysis.variant("winner"), alt=caption, caption=caption)
 

@@ -12,14 +12,15 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from bids_app.bids.alignment import placed
 from bids_app.bids.derivatives import read_table
-from bids_app.bids.geometry import Geometry, VolumeGeometry
+from bids_app.bids.geometry import Geometry
 from bids_app.bids.outputs import OutputMap, find_outputs
 
 Array = npt.NDArray[Any]
 
 SIGNIFICANT = 0.05
-UNITS = {"surface": "vertices", "volume": "voxels", "parcels": "parcels"}
+UNITS = {"surface": "vertices", "volume": "voxels", "cifti": "grayordinates", "parcels": "parcels"}
 _NOT_OF_AN_ANALYSIS = ("sub", "hemi", "stat", "desc")
 
 
@@ -130,14 +131,7 @@ def values_at(maps: Maps, geometry: Geometry) -> Array | None:
 
     The mask of a volume is where a file has values, so two files of one volume may differ in it.
     """
-    if maps.geometry.same_targets(geometry):
-        return maps.values
-    if not (isinstance(geometry, VolumeGeometry) and geometry.same_grid(maps.geometry)):
-        return None
-    assert isinstance(maps.geometry, VolumeGeometry)
-    grid = np.full((len(maps.values), *geometry.mask.shape), np.nan, dtype=maps.values.dtype)
-    grid[:, maps.geometry.mask] = maps.values
-    return grid[:, geometry.mask]
+    return placed(maps.values, maps.geometry, geometry)
 
 
 def find_analyses(out_dir: Path, participant: str | None) -> list[Analysis]:
@@ -187,7 +181,7 @@ def describe(entities: Sequence[tuple[str, str]]) -> str:
 def _say(key: str, value: str) -> str:
     if key == "atoms":
         return value
-    return f"{ {'ses': 'session', 'seg': 'parcels'}.get(key, key) } {value}"
+    return f"{ {'ses': 'session', 'seg': 'parcels', 'den': 'density'}.get(key, key) } {value}"
 
 
 def mean_of(values: Array) -> float:

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from bids_app.bids.entities import build_name
 from bids_app.bids.geometry import Geometry
 from bids_app.report import html
-from bids_app.report.figures import draw_maps, save, why_not_drawn
+from bids_app.report.figures import draw_maps, note_of, save, why_not_drawn
 from bids_app.report.panels import Panel
 from bids_app.report.results import UNITS, Analysis
 from bids_app.report.scales import Colouring
@@ -61,6 +61,7 @@ class Sheet:
         reason = why_not_drawn(geometry, colouring)
         if reason:
             return html.missing(f"{reason} {caption}")
+        caption = f"{caption} {note_of(geometry)}".strip()
         shown = " and ".join(panel.title for panel in panels)
         alt = f"{UNITS[geometry.kind].capitalize()} coloured by value: {shown}. {caption}"
         return self.add(draw_maps(panels, geometry, colouring), analysis, what, alt=alt, caption=caption)

@@ -1,13 +1,16 @@
-"""Cortical surfaces: a picture of the inflated fsaverage5 from any values per vertex, in milliseconds.
+"""Cortical surfaces: a picture of an inflated mesh from any values per vertex, in milliseconds.
 
 Which vertices each pixel shows never changes, so it is worked out once per view; drawing a map is then
-one sparse product. nilearn's mesh comes with the package, so nothing is downloaded.
+one sparse product. nilearn's mesh of fsaverage5 comes with the package; that of fsLR is drawn where TemplateFlow's
+folder, or that of N2N_HOME, has it. Nothing is downloaded.
 """
 
 from __future__ import annotations
 
 import functools
+import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,11 +19,13 @@ from nilearn import datasets, surface
 from scipy import sparse
 
 from bids_app.report.scales import Colouring
+from bids_app.template_home import local_template
 
 Array = npt.NDArray[Any]
 
 N_VERTICES = 10_242  # of one hemisphere of fsaverage5; the first ones of fsaverage6 and fsaverage
-SPACES = ("fsaverage5", "fsaverage6", "fsaverage")
+FSLR_VERTICES = 32_492
+FSAVERAGE = (N_VERTICES, 40_962, 163_842)
 VIEWS = (("left", "lateral"), ("left", "medial"), ("right", "medial"), ("right", "lateral"))
 _SUPERSAMPLING = 2
 _MM_PER_PIXEL = 0.6
@@ -41,31 +46,56 @@ class View:
     opaque: Array
 
 
-def can_draw(space: str) -> bool:
-    """Whether the mesh of a space is at hand."""
-    return space in SPACES
+def mesh_of(space: str, n_vertices: int) -> str | None:
+    """Name of the mesh on which data with so many vertices per hemisphere are drawn; None where there is none here."""
+    if space.startswith("fsaverage"):
+        return "fsaverage5" if n_vertices in FSAVERAGE else None
+    is_fslr = space == "fsLR" and n_vertices == FSLR_VERTICES
+    return "fsLR" if is_fslr and all(_inflated_fslr(side) for side in ("left", "right")) else None
 
 
-def hemispheres(values: Array, n_left: int) -> tuple[Array, Array]:
-    """Split values (n_targets, …), left hemisphere first, and keep the vertices that fsaverage5 has of each.
+def why_no_mesh(space: str, n_vertices: int) -> str:
+    """Say why data are not drawn on a surface."""
+    if space == "fsLR" and n_vertices == FSLR_VERTICES:
+        return (
+            "The cortex in the space fsLR is not drawn: its mesh is not at hand. Bring it with n2n fetch --space fsLR, "
+            "and name the folder with N2N_HOME."
+        )
+    return (
+        f"Maps in the space {space} are not drawn: only those of fsaverage5, fsaverage6, fsaverage, and fsLR with "
+        f"{FSLR_VERTICES:,} vertices per hemisphere are."
+    )
+
+
+def _inflated_fslr(side: str) -> Path | None:
+    home = os.environ.get("N2N_HOME")
+    folders = [Path(home).expanduser() / "templateflow"] if home else []
+    return local_template(f"tpl-fsLR_den-32k_hemi-{'L' if side == 'left' else 'R'}_inflated.surf.gii", folders)
+
+
+def hemispheres(values: Array, n_left: int, mesh: str = "fsaverage5") -> tuple[Array, Array]:
+    """Split values (n_targets, …), left hemisphere first, and keep the vertices that the mesh has of each.
 
     fsaverage5, 6 and 7 are nested: the first 10,242 vertices of each hemisphere are the same places.
     """
-    return values[:n_left][:N_VERTICES], values[n_left:][:N_VERTICES]
+    kept = N_VERTICES if mesh == "fsaverage5" else FSLR_VERTICES
+    return values[:n_left][:kept], values[n_left:][:kept]
 
 
-def paint(values: Array, n_left: int, colouring: Colouring, passing: Array | None = None) -> list[Array]:
+def paint(
+    values: Array, n_left: int, colouring: Colouring, passing: Array | None = None, mesh: str = "fsaverage5"
+) -> list[Array]:
     """RGBA pictures (h, w, 4) of values (n_targets,), one for each of `VIEWS`."""
-    sides = dict(zip(("left", "right"), hemispheres(colouring.colours(values, passing), n_left), strict=True))
-    return [_paint_view(sides[hemisphere], view_of(hemisphere, side)) for hemisphere, side in VIEWS]
+    sides = dict(zip(("left", "right"), hemispheres(colouring.colours(values, passing), n_left, mesh), strict=True))
+    return [_paint_view(sides[hemisphere], view_of(hemisphere, side, mesh)) for hemisphere, side in VIEWS]
 
 
-def cover(region: Array, n_left: int) -> list[Array]:
+def cover(region: Array, n_left: int, mesh: str = "fsaverage5") -> list[Array]:
     """How much of each pixel (h, w) a region (n_targets,) bool fills, one picture for each of `VIEWS`."""
-    sides = dict(zip(("left", "right"), hemispheres(region.astype(np.float32), n_left), strict=True))
+    sides = dict(zip(("left", "right"), hemispheres(region.astype(np.float32), n_left, mesh), strict=True))
     pictures = []
     for hemisphere, side in VIEWS:
-        view = view_of(hemisphere, side)
+        view = view_of(hemisphere, side, mesh)
         light = view.lit @ np.ones_like(sides[hemisphere])
         filled = (view.lit @ sides[hemisphere]) / np.maximum(light, 1e-6)
         pictures.append(filled.reshape(view.grey.shape))
@@ -83,13 +113,10 @@ def _paint_view(rgba: Array, view: View) -> Array:
 
 
 @functools.cache
-def view_of(hemisphere: str, side: str) -> View:
-    """The view of one hemisphere from one side, on nilearn's inflated fsaverage5."""
-    files = datasets.fetch_surf_fsaverage("fsaverage5")
-    mesh = surface.load_surf_mesh(files[f"infl_{hemisphere}"])
-    depth_of_sulci = np.asarray(surface.load_surf_data(files[f"sulc_{hemisphere}"]), dtype=np.float32)
-    seen = _turn(np.asarray(mesh.coordinates, dtype=np.float32), hemisphere, side)
-    faces = np.asarray(mesh.faces)
+def view_of(hemisphere: str, side: str, mesh: str = "fsaverage5") -> View:
+    """The view of one hemisphere from one side, on nilearn's inflated fsaverage5 or on TemplateFlow's inflated fsLR."""
+    coordinates, faces, depth_of_sulci = _shape_of(hemisphere, mesh)
+    seen = _turn(coordinates, hemisphere, side)
     brightness = _brightness(seen, faces)
     corners, weights, inside = _rasterise(seen, faces)
     pixel, count, shape = _blocks(inside)
@@ -105,6 +132,18 @@ def view_of(hemisphere: str, side: str) -> View:
 
     shaded = np.bincount(pixel, grey * share, minlength=count.size).reshape(shape)
     return View(product(light), product(grey), shaded, (count / _SUPERSAMPLING**2).reshape(shape))
+
+
+def _shape_of(hemisphere: str, mesh: str) -> tuple[Array, Array, Array]:
+    """Vertices (n, 3) in mm, triangles (m, 3), and depth of the sulci (n,), which is not known of fsLR."""
+    if mesh == "fsaverage5":
+        files = datasets.fetch_surf_fsaverage("fsaverage5")
+        inflated = surface.load_surf_mesh(files[f"infl_{hemisphere}"])
+        depth = np.asarray(surface.load_surf_data(files[f"sulc_{hemisphere}"]), dtype=np.float32)
+    else:
+        inflated = surface.load_surf_mesh(str(_inflated_fslr(hemisphere)))
+        depth = np.zeros(len(inflated.coordinates), dtype=np.float32)
+    return np.asarray(inflated.coordinates, dtype=np.float32), np.asarray(inflated.faces), depth
 
 
 def _blocks(inside: Array) -> tuple[Array, Array, tuple[int, int]]:

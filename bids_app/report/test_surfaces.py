@@ -3,7 +3,7 @@ import pytest
 from nilearn import datasets, surface
 
 from bids_app.report.scales import Categories, Scale
-from bids_app.report.surfaces import N_VERTICES, VIEWS, can_draw, cover, paint, view_of
+from bids_app.report.surfaces import N_VERTICES, VIEWS, cover, mesh_of, paint, view_of
 
 SCALE = Scale("r", 0, 1)
 BLANK = np.full(2 * N_VERTICES, np.nan)
@@ -51,8 +51,8 @@ def test_larger_meshes_are_drawn_by_the_vertices_they_share():
     small = np.concatenate([values[:N_VERTICES], values[n : n + N_VERTICES]])
     for one, other in zip(paint(values, n, SCALE), paint(small, N_VERTICES, SCALE), strict=True):
         np.testing.assert_array_equal(one, other)
-    assert can_draw("fsaverage6")
-    assert not can_draw("fsLR")
+    assert mesh_of("fsaverage6", n) == mesh_of("fsaverage", N_VERTICES) == "fsaverage5"
+    assert mesh_of("fsaverage", 40) is mesh_of("fsnative", n) is mesh_of("fsLR", n) is None
 
 
 def test_cover_is_a_fraction():

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from bids_app.bids.cifti import CiftiGeometry
 from bids_app.bids.derivatives import read_sidecar, write_sidecar
 from bids_app.bids.geometry import Geometry, ParcelGeometry, SurfaceGeometry, VolumeGeometry, load_map
 from bids_app.networks.atlas import Atlas, atlas_of_parcels, load_atlas
@@ -35,13 +36,15 @@ def find_atlas(geometry: Geometry, settings: Settings) -> Atlas | None:
     if settings.atlas == "none":
         return None
     if isinstance(geometry, ParcelGeometry):
+        if settings.atlas is not None:
+            _say_once(f"--atlas {settings.atlas} is not used: the networks of regions are those that their table names")
         if geometry.networks is None:
             _say_once(
                 "no network step: regions have no space, and their table names no network for each (column `network`)"
             )
             return None
         return atlas_of_parcels(geometry.networks)
-    name = settings.atlas or DEFAULT_ATLAS[geometry.kind]
+    name = settings.atlas or DEFAULT_ATLAS["volume" if geometry.kind == "volume" else "surface"]
     return load_atlas(name, geometry.kind, geometry.space or "", **_source(geometry, settings))
 
 
@@ -85,6 +88,8 @@ def place_of(geometry: Geometry) -> dict[str, Any]:
         return {"n_vertices": (geometry.n_vertices_left, geometry.n_vertices_right)}
     if isinstance(geometry, VolumeGeometry):
         return {"affine": geometry.affine, "mask": geometry.mask}
+    if isinstance(geometry, CiftiGeometry):
+        return {"axis": geometry.axis}
     return {}
 
 
@@ -103,8 +108,9 @@ def link_maps(maps: Floats, geometry: Geometry, atlas: Atlas, settings: Settings
         return correspond(maps, atlas.labels, atlas.network_names, spins=None, **common)
     place = (geometry.kind, geometry.space or "")
     spins = Spins.cached(settings.n_spins, settings.random_seed, settings.work / "spins")
-    labels = labels_to_fsaverage5(atlas.labels, *place, **place_of(geometry))
-    projected = to_fsaverage5(maps, *place, **place_of(geometry))
+    where = {**place_of(geometry), **atlas_source(settings)}
+    labels = labels_to_fsaverage5(atlas.labels, *place, **where)
+    projected = to_fsaverage5(maps, *place, **where)
     return correspond(projected, labels, atlas.network_names, spins=spins, **common)
 
 

@@ -21,7 +21,7 @@ import numpy.typing as npt
 from bids_app.bids.dataset import Run
 from bids_app.bids.entities import parse_name
 from bids_app.bids.errors import DatasetError
-from bids_app.bids.geometry import Geometry, VolumeGeometry
+from bids_app.bids.geometry import Geometry, VolumeGeometry, is_own_space
 from bids_app.encoding.haemodynamics import zscore
 from bids_app.settings import numbers_of
 from bids_app.workflow.responses import Responses, read_run
@@ -34,9 +34,7 @@ from bids_app.workflow.units import Unit
 log = logging.getLogger("neurons2networks")
 Floats = npt.NDArray[np.float32]
 Integers = npt.NDArray[np.int64]
-NAMES = ("space", "session_label", "run_id", "confounds", "high_pass", "smoothing_fwhm")
-# Spaces in which every participant has a mesh of their own, so that nobody's targets are anybody else's.
-OWN_SPACES = ("", "fsnative", "T1w", "native", "func", "individual")
+NAMES = ("space", "session_label", "run_id", "confounds", "high_pass", "smoothing_fwhm", "mask")
 
 
 class NoCeilingError(ValueError):
@@ -165,9 +163,9 @@ class StoryMeans:
         return self.unit.runs[0].subject
 
     def _require_others(self, geometry: Geometry) -> None:
-        space = " ".join(geometry.space_entities().values())
-        if space in OWN_SPACES:
-            raise NoCeilingError(f"in {space or 'their own space'} no two participants have the same targets")
+        entities = geometry.space_entities()
+        if "space" in entities and is_own_space(entities["space"]):
+            raise NoCeilingError(f"everybody's {entities['space']} is another space")
         if not set(self._members) - {self._label}:
             raise NoCeilingError("there is no other participant")
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,13 @@ import numpy as np
 import numpy.typing as npt
 
 from bids_app.bids.alignment import align
-from bids_app.bids.geometry import Geometry
+from bids_app.bids.errors import DatasetError
+from bids_app.bids.geometry import Geometry, is_own_space
 from bids_app.bids.outputs import OutputMap, find_maps
 from bids_app.workflow.outputs import Writer
 from bids_app.workflow.regions import region_targets
 
+log = logging.getLogger("neurons2networks")
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
 OF_PARTICIPANT = ("sub", "ses", "run")
@@ -111,7 +114,25 @@ def collections(out_dir: Path, what: str, stat: str) -> Iterator[Collection]:
     for output in find_maps(out_dir, what, stat):
         found[tuple((key, value) for key, value in output.entities.items() if key not in OF_PARTICIPANT)] = None
     for key in found:
-        yield collect(out_dir, dict(key))
+        own = "seg" not in dict(key) and is_own_space(dict(key).get("space"))
+        space = dict(key).get("space", "the space of the scanner")
+        skipped = f"no group of the maps in {space}, which is another space for each participant: choose --space"
+        if own and "space" in dict(key):
+            _say_once(skipped)
+            continue
+        try:
+            collection = collect(out_dir, dict(key))
+        except DatasetError as error:
+            if not own:
+                raise
+            _say_once(f"{skipped} ({error})")
+            continue
+        yield collection
+
+
+@cache
+def _say_once(message: str) -> None:
+    log.info("%s", message)
 
 
 def collect(out_dir: Path, entities: Mapping[str, str]) -> Collection:
@@ -124,7 +145,7 @@ def collect(out_dir: Path, entities: Mapping[str, str]) -> Collection:
         raise FileNotFoundError(f"{out_dir} holds no maps of participants with {dict(entities)}")
     names = _names(outputs, entities["stat"])
     loaded = [output.load() for output in outputs]
-    geometry, columns = align([own for _, own in loaded])
+    geometry, columns = align([own for _, own in loaded], [f"sub-{output.participant}" for output in outputs])
     first: dict[str, OutputMap] = {}
     for output in outputs:
         first.setdefault(str(output.participant), output)

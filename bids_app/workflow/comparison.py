@@ -126,7 +126,7 @@ def _organisation_rows(out_dir: Path) -> Iterator[Row]:
 
 
 def _identity(entities: Mapping[str, str]) -> dict[str, str]:
-    shown = [f"{k}-{entities[k]}" for k in ("task", "space", "seg") if k in entities]
+    shown = [f"{k}-{entities[k]}" for k in ("task", "space", "den", "seg") if k in entities]
     return {
         "data": " ".join(shown) or "all",
         "model": entities.get("model", ""),

@@ -131,6 +131,11 @@ def free_on(device: Any, settings: Settings) -> int:
         spread = settings.device in ("auto", "cuda")
         indices = range(torch.cuda.device_count()) if spread else [device.index or 0]
         return sum(torch.cuda.mem_get_info(index)[0] for index in indices)
+    return free_for_data(settings)
+
+
+def free_for_data(settings: Settings) -> int:
+    """Bytes that arrays can have in memory: what is free, and no more than --mem-mb."""
     free = free_memory()
     return min(free, settings.mem_mb * 1_000_000) if settings.mem_mb else free
 

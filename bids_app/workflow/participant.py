@@ -129,8 +129,7 @@ class _UnitWork:
                 self._score(analysis, model)
 
     def _writer(self, model: ModelRun | None, numbers: dict[str, Any]) -> Writer:
-        run = self.unit.runs[0]
-        place = {"seg": run.seg} if run.seg else {"space": run.space} if run.space else {}
+        place = self.unit.runs[0].space_entities()
         label = {"model": model.label} if model else {}
         files = [
             path
@@ -146,8 +145,8 @@ class _UnitWork:
         return self.responses.geometry
 
     def _extra(self) -> dict[str, Any]:
-        """Fields of every sidecar: how each run was cleaned, and what was heard more than once."""
-        return {**({"Cleaning": self.runs.cleaning} if self.runs.cleaning else {}), **self.repeated}
+        """Fields of every sidecar: how each run was cleaned, what could not be used, what was heard more than once."""
+        return {"Cleaning": self.runs.cleaning, "UnusableTargets": self.runs.unusable, **self.repeated}
 
     def _networks(self, model: ModelRun) -> None:
         stories, settings = self.sources.stories, self.settings

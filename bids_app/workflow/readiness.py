@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator, Sequence
 
 from bids_app.bids.errors import DatasetError
+from bids_app.bids.runs import Run
 from bids_app.language.weights import ModelFiles, count_weights
 from bids_app.settings import Settings
 from bids_app.workflow.feasibility import find_misfits, misfits_of_model
@@ -122,8 +123,15 @@ def _places(sources: Sources, participants: Sequence[str]) -> list[Place]:
             runs = sources.runs(participant).runs
         except (DatasetError, OSError):
             continue
-        return list(dict.fromkeys(Place(run.kind, run.space or "") for run in runs))
+        return list(dict.fromkeys(_place_of(run) for run in runs))
     return []
+
+
+def _place_of(run: Run) -> Place:
+    """Where the atlas of a run must lie: that of grayordinates on the surface, that of fsaverage by its density."""
+    kind = "surface" if run.kind == "cifti" else run.kind
+    of_density = {"10k": "fsaverage5", "41k": "fsaverage6"} if run.space == "fsaverage" else {}
+    return Place(kind, of_density.get(run.density, run.space or ""))
 
 
 def _about(piece: Piece, error: Exception, settings: Settings) -> str:

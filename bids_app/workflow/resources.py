@@ -11,12 +11,14 @@ from typing import Any, ClassVar
 
 from bids_app.language.weights import ModelFiles, check_complete, fetch_model, find_model, is_hub_name
 from bids_app.networks.label_files import check_exists
+from bids_app.networks.meshes import meshes_of
 from bids_app.networks.schemes import DEFAULT_ATLAS, DEFAULT_REGIONS
 from bids_app.networks.template_files import fetch_files, locate, published_in, template_files
 from bids_app.settings import Settings
 from bids_app.workflow.manifest import read_manifest, record
 
 MODELS, TEMPLATES = "models", "templateflow"  # folders of a folder of resources
+_MESHES_TO_FETCH = ("fsaverage6", "fsaverage", "fsLR")  # that of fsaverage5 is here always
 WITH_REGIONS = ("forecast", "depth", "variance")  # analyses that are told region by region
 
 
@@ -134,7 +136,43 @@ class AtlasPiece:
         return template_files(self.name, self.place.kind, self.place.space)
 
 
-Piece = ModelPiece | AtlasPiece
+@dataclass(frozen=True)
+class MeshPiece:
+    """The mesh of a space, along which recordings are smoothed and on which maps are drawn."""
+
+    space: str
+    option: ClassVar[str] = "--space"
+    is_asked = True
+
+    @property
+    def name(self) -> str:
+        """The space."""
+        return self.space
+
+    @property
+    def title(self) -> str:
+        """What it is, for messages."""
+        return f"the mesh of {self.space}"
+
+    @property
+    def options(self) -> list[str] | None:
+        """Options of `n2n fetch`."""
+        return ["--space", self.space]
+
+    def find(self, folders: Sequence[Path], *, download: bool) -> list[Path]:
+        """Its files. Raises FileNotFoundError, and ValueError for a space whose mesh is not known."""
+        paths = locate(meshes_of(self.space), [folder / TEMPLATES for folder in folders], download=download)
+        _refuse_damage(paths, folders)
+        return paths
+
+    def fetch(self, resources: Path) -> list[Path]:
+        """Bring it into a folder of resources."""
+        paths = fetch_files(meshes_of(self.space), resources / TEMPLATES)
+        record(resources, paths)
+        return paths
+
+
+Piece = ModelPiece | AtlasPiece | MeshPiece
 
 
 def _refuse_damage(paths: Sequence[Path], folders: Sequence[Path]) -> None:
@@ -147,7 +185,9 @@ def pieces_of_run(settings: Settings, places: Sequence[Place]) -> list[Piece]:
     """Everything that a run on data in these places needs, each piece once."""
     models: list[Piece] = [ModelPiece(name, settings.model_revision) for name in settings.model]
     atlases = (atlas for place in places for atlas in _atlases(settings, place)) if settings.level != "stimulus" else ()
-    return list(dict.fromkeys([*models, *atlases]))
+    smoothed = settings.smoothing_fwhm and settings.level != "stimulus"
+    meshes = [MeshPiece(place.space) for place in places if place.kind == "surface"] if smoothed else []
+    return list(dict.fromkeys([*models, *atlases, *meshes]))
 
 
 def _atlases(settings: Settings, place: Place) -> Iterator[AtlasPiece]:
@@ -188,6 +228,8 @@ def pieces_to_fetch(
         if not defaults:
             raise ValueError(f"--space {space}: no atlas is published there; give a run on it --atlas FILE or none")
         pieces += defaults
+        if space in _MESHES_TO_FETCH:
+            pieces.append(MeshPiece(space))
     if not pieces:
         raise ValueError("nothing to fetch: give --model, --atlas or --space")
     return pieces

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -13,15 +12,18 @@ import numpy.typing as npt
 from bids_app.bids.alignment import align
 from bids_app.bids.dataset import Run
 from bids_app.bids.errors import DatasetError
-from bids_app.bids.geometry import Geometry, VolumeGeometry
+from bids_app.bids.geometry import Geometry
 from bids_app.bids.recording import read_recording
 from bids_app.bids.timeline import read_timeline
 from bids_app.encoding.cleaning import clean
 from bids_app.encoding.haemodynamics import zscore
 from bids_app.settings import Settings
+from bids_app.workflow.masking import limit
+from bids_app.workflow.memory import free_for_data
 from bids_app.workflow.nuisance import confound_strategy, read_nuisance
 from bids_app.workflow.presentations import heard_in
 from bids_app.workflow.repeats import heard_content
+from bids_app.workflow.smoothing import smooth
 from bids_app.workflow.stories import Listening, Story
 from bids_app.workflow.units import Unit
 
@@ -45,6 +47,7 @@ class Responses:
     content : (n_volumes,) a number for what each volume heard, equal where the same was heard again; None where
         nothing was, see `repeats.heard_content`
     averaged : where runs were averaged, those that each of `listenings` stands for
+    unusable : of each run, by its label, how many targets there are, are constant, and have missing values
     """
 
     data: Floats
@@ -55,6 +58,7 @@ class Responses:
     cleaning: dict[str, dict[str, object]] = field(default_factory=dict)
     content: npt.NDArray[np.int64] | None = None
     averaged: tuple[tuple[RunSource, ...], ...] = ()
+    unusable: dict[str, dict[str, int]] = field(default_factory=dict)
 
     @property
     def run_lengths(self) -> tuple[int, ...]:
@@ -96,7 +100,9 @@ def read_responses(unit: Unit, stories: dict[str, Story], settings: Settings) ->
     parts = [read_run(run, stories, settings) for run in unit.runs]
     for run, part in zip(unit.runs, parts, strict=True):
         log.info("%s: %s", run.label, part.note)
-    geometry, columns = align([part.geometry for part in parts])
+    unusable = {run.label: part.unusable for run, part in zip(unit.runs, parts, strict=True)}
+    _say_what_is_left_out(unusable, parts[0].geometry)
+    geometry, columns = align([part.geometry for part in parts], [run.label for run in unit.runs])
     cut = [part.data[:, own] for part, own in zip(parts, columns, strict=True)]
     valid = np.all([np.isfinite(data).all(axis=0) & (np.ptp(data, axis=0) > 0) for data in cut], axis=0)
     if not valid.any():
@@ -105,14 +111,28 @@ def read_responses(unit: Unit, stories: dict[str, Story], settings: Settings) ->
     listenings, nuisance = tuple(part.listening for part in parts), tuple(part.nuisance for part in parts)
     cleaning = {run.label: part.cleaning for run, part in zip(unit.runs, parts, strict=True)}
     content = heard_content(listenings, stories)
-    return Responses(data, valid, geometry, listenings, nuisance, cleaning, content)
+    return Responses(data, valid, geometry, listenings, nuisance, cleaning, content, unusable=unusable)
+
+
+def _say_what_is_left_out(unusable: dict[str, dict[str, int]], geometry: Geometry) -> None:
+    for label, counts in unusable.items():
+        if counts["Constant"] or counts["Missing"]:
+            log.info(
+                "%s: of %d targets (%s), %d are constant and %d have missing values; they are left out",
+                label,
+                counts["Targets"],
+                geometry.kind,
+                counts["Constant"],
+                counts["Missing"],
+            )
 
 
 @dataclass(frozen=True)
 class CleanRun:
     """One run: data (n_kept, n_targets), cleaned and cut to the story but not z-scored, and what was regressed out.
 
-    `note` says for the log how it was cleaned, `cleaning` for the sidecars.
+    `note` says for the log how it was cleaned, `cleaning` for the sidecars. `unusable` counts the targets, those that
+    are constant and those with missing values.
     """
 
     data: Floats
@@ -121,11 +141,12 @@ class CleanRun:
     nuisance: Floats | None
     note: str = ""
     cleaning: dict[str, object] = field(default_factory=dict)
+    unusable: dict[str, int] = field(default_factory=dict)
 
 
 def read_run(run: Run, stories: dict[str, Story], settings: Settings) -> CleanRun:
     """Read one run, cut it to its story, and regress out confounds and slow drifts."""
-    recording = read_recording(run)
+    recording = read_recording(run, free_for_data(settings))
     timeline = read_timeline(run, recording.n_volumes)
     nuisance = read_nuisance(run, recording.n_volumes, settings)
     is_censored = timeline.is_missing
@@ -134,7 +155,8 @@ def read_run(run: Run, stories: dict[str, Story], settings: Settings) -> CleanRu
     if len(listening.volumes) == 0:
         raise DatasetError(f"{run.files[0].name}: every volume of its story is censored; leave the run out")
     kept = np.searchsorted(timeline.volumes, listening.volumes)
-    data = _smoothed(recording.data[kept], recording.geometry, settings.smoothing_fwhm, run.files[0])
+    smoothed = smooth(recording.data[kept], recording.geometry, settings)
+    data, geometry = limit(smoothed, recording.geometry, settings.mask)
     regressors = None
     if nuisance.regressors is not None:
         nuisance.require_freedom(run, kept)
@@ -149,20 +171,5 @@ def read_run(run: Run, stories: dict[str, Story], settings: Settings) -> CleanRu
         "CleanedBefore": run.is_clean,
         "CensoredVolumes": len(listening.censored),
     }
-    return CleanRun(data, listening, recording.geometry, regressors, note, cleaning)
-
-
-def _smoothed(data: Floats, geometry: Geometry, fwhm: float, path: Path) -> Floats:
-    if not fwhm:
-        return data
-    if not isinstance(geometry, VolumeGeometry):
-        raise DatasetError(f"{path.name}: --smoothing-fwhm works on volumes only; use a smoothed derivative")
-    from nibabel import Nifti1Image
-    from nilearn.image import smooth_img
-
-    grid = np.zeros((*geometry.mask.shape, len(data)), dtype=np.float32)
-    grid[geometry.mask] = np.nan_to_num(data.T)
-    smooth = np.asarray(smooth_img(Nifti1Image(grid, geometry.affine), fwhm).dataobj, dtype=np.float32)
-    smoothed = smooth[geometry.mask].T
-    smoothed[:, np.isnan(data).any(axis=0)] = np.nan
-    return smoothed
+    unusable = {"Targets": geometry.n_targets, "Constant": recording.n_constant, "Missing": recording.n_missing}
+    return CleanRun(data, listening, geometry, regressors, note, cleaning, unusable)

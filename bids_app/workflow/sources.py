@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 from bids_app.bids.dataset import Dataset, HeardStimuli, StimulusUse, open_dataset, require_content
@@ -135,6 +135,11 @@ class Sources:
         )
         for excluded in selection.excluded:
             log.info("left out: %s (%s)", excluded.label, excluded.reason)
+        if settings.space is None:
+            spaces = self.dataset.spaces(participant, self.filters)
+            chosen = selection.runs[0].space or selection.runs[0].seg or ""
+            if len(spaces) > 1:
+                _say_once(f"data in {_named(chosen)}, of {', '.join(map(_named, spaces))}; --space chooses another")
         return selection
 
     @cached_property
@@ -172,6 +177,15 @@ class Sources:
             f"{len(labels)} {who} no BOLD in {folders}, or only links to content that is not here: {shown}; get it "
             "(datalad get)"
         )
+
+
+@cache
+def _say_once(message: str) -> None:
+    log.info("%s", message)
+
+
+def _named(space: str) -> str:
+    return space or "the space of the scanner"
 
 
 def open_sources(settings: Settings) -> Sources:

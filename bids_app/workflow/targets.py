@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from bids_app.bids.alignment import placed
 from bids_app.bids.geometry import Geometry, VolumeGeometry
 
 Floats = npt.NDArray[np.float32]
@@ -15,18 +16,19 @@ def onto(values: Floats, geometry: Geometry, reference: Geometry) -> Floats:
 
     Raises ValueError when the two are not the same surface, grid or parcels.
     """
-    if geometry.same_targets(reference):
-        return values
-    if not (isinstance(geometry, VolumeGeometry) and isinstance(reference, VolumeGeometry)):
-        raise ValueError(f"maps of {geometry} cannot be laid onto {reference}: resample one to the space of the other")
-    if not geometry.same_grid(reference):
+    found = placed(values, geometry, reference)
+    if found is not None:
+        return found
+    if isinstance(geometry, VolumeGeometry) and isinstance(reference, VolumeGeometry):
         raise ValueError(
             f"volumes of shape {geometry.mask.shape} and {reference.mask.shape} lie on different grids: "
             "resample all participants to one grid"
         )
-    grid = np.full((len(values), geometry.mask.size), np.nan, dtype=np.float32)
-    grid[:, geometry.mask.ravel()] = values
-    return np.ascontiguousarray(grid[:, reference.mask.ravel()])
+    ways = [
+        f"{own.kind} {' '.join(own.space_entities().values())} ({own.n_targets:,} targets)"
+        for own in (geometry, reference)
+    ]
+    raise ValueError(f"maps of {ways[0]} cannot be laid onto {ways[1]}: resample one to the space of the other")
 
 
 def fill(values: Floats, valid: npt.NDArray[np.bool_]) -> Floats:

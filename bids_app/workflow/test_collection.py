@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
 
-from bids_app.bids.geometry import ParcelGeometry
+from bids_app.bids.errors import DatasetError
+from bids_app.bids.geometry import ParcelGeometry, SurfaceGeometry, VolumeGeometry
+from bids_app.workflow.collection import _say_once, collections
 from bids_app.workflow.group import run_group
 from bids_app.workflow.outputs import Writer
 from bids_app.workflow.test_forecast_group import (
@@ -43,3 +45,54 @@ def test_runs_of_a_participant_count_once_and_parcels_have_their_own_curves(tmp_
     assert (table["participants"] == 3).all()
     assert table["base"].isna().all()  # nobody left the score of the present word
     np.testing.assert_allclose(table[table["region"] == "B"]["mean"], expected[:, 1], atol=1e-6)
+
+
+def _write_brainscores(out_dir, geometries):
+    for number, geometry in enumerate(geometries, start=1):
+        entities = {"sub": f"{number:02d}", "task": "tale", **geometry.space_entities(), "model": "small"}
+        writer = Writer(out_dir, entities, [], NUMBERS, lambda geometry=geometry: geometry)
+        writer.maps("brainscore", "r", np.full((1, geometry.n_targets), number, np.float32), ["brainscore"])
+
+
+def volume(space, size):
+    return VolumeGeometry(space, np.eye(4), np.ones((size, 2, 2), dtype=bool))
+
+
+@pytest.mark.parametrize(
+    "geometries",
+    [
+        [SurfaceGeometry("fsnative", 5, 6), SurfaceGeometry("fsnative", 4, 7)],
+        [SurfaceGeometry("fsnative", 5, 6), SurfaceGeometry("fsnative", 5, 6)],  # by chance
+        [volume("T1w", 2), volume("T1w", 3)],
+        [volume(None, 2), volume(None, 3)],
+    ],
+)
+def test_spaces_of_participants_own_have_no_group(tmp_path, caplog, geometries):
+    _write_brainscores(tmp_path, geometries)
+    _say_once.cache_clear()
+    with caplog.at_level("INFO"):
+        assert list(collections(tmp_path, "brainscore", "r")) == []
+    assert "which is another space for each participant" in caplog.text
+
+
+def test_volumes_without_a_space_are_a_group_where_they_share_a_grid(tmp_path):
+    _write_brainscores(tmp_path, [volume(None, 2), volume(None, 2)])
+    (found,) = collections(tmp_path, "brainscore", "r")
+    np.testing.assert_array_equal(found.mean(), np.full((1, 8), 1.5))
+
+
+def test_who_has_another_number_of_vertices_is_named(tmp_path):
+    sizes = [5, 5, 6, 5]
+    _write_brainscores(tmp_path, [SurfaceGeometry("fsaverage5", n, n) for n in sizes])
+    expected = (
+        r"\(10 targets\) of sub-01, sub-02, sub-04 and .*\(12 targets\) of sub-03\. .*--exclude-participant-label"
+    )
+    with pytest.raises(DatasetError, match=expected):
+        list(collections(tmp_path, "brainscore", "r"))
+
+
+def test_who_has_other_parcels_is_named(tmp_path):
+    names = [("A", "B"), ("A", "B", "C"), ("A", "B")]
+    _write_brainscores(tmp_path, [ParcelGeometry("mine", own) for own in names])
+    with pytest.raises(DatasetError, match=r"\(2 targets\) of sub-01, sub-03 and .*\(3 targets\) of sub-02"):
+        list(collections(tmp_path, "brainscore", "r"))

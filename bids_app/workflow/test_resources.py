@@ -9,6 +9,7 @@ from bids_app.workflow.manifest import read_manifest, record
 from bids_app.workflow.resources import (
     TEMPLATES,
     AtlasPiece,
+    MeshPiece,
     ModelPiece,
     Place,
     fetch_command,
@@ -58,11 +59,27 @@ def test_the_stimulus_level_needs_no_atlas(settings):
 
 def test_spaces_alone_bring_what_a_run_takes_by_default():
     pieces = pieces_to_fetch([], None, [], ["fsaverage6", "MNI152NLin6Asym"])
+    assert pieces.pop(2) == MeshPiece("fsaverage6")
     assert [(piece.name, piece.place.space) for piece in pieces] == [
         ("yeo7", "fsaverage6"),
         ("destrieux", "fsaverage6"),
         ("schaefer400", "MNI152NLin6Asym"),
     ]
+
+
+def test_meshes_are_needed_where_surfaces_are_smoothed(tmp_path, monkeypatch):
+    monkeypatch.setenv("TEMPLATEFLOW_HOME", str(tmp_path / "none"))
+    settings = Settings(tmp_path, tmp_path, "participant", smoothing_fwhm=4.0, atlas="none", regions="none")
+    places = [Place("surface", "fsLR"), Place("volume", "T1w"), Place("surface", "fsaverage5")]
+    assert pieces_of_run(settings, places)[1:] == [MeshPiece("fsLR"), MeshPiece("fsaverage5")]
+    assert pieces_of_run(replace(settings, smoothing_fwhm=0.0), places)[1:] == []
+    assert MeshPiece("fsaverage5").find([], download=False) == []
+    with pytest.raises(FileNotFoundError, match=r"den-32k_hemi-L_midthickness.*den-32k_hemi-R_inflated"):
+        MeshPiece("fsLR").find([], download=False)
+    with pytest.raises(ValueError, match="mesh of fsnative"):
+        MeshPiece("fsnative").find([], download=False)
+    command = fetch_command(MeshPiece("fsLR"), None)
+    assert command == "n2n fetch --space fsLR --to DIR"
 
 
 def test_an_atlas_comes_in_the_spaces_where_it_is_published():
@@ -73,7 +90,7 @@ def test_an_atlas_comes_in_the_spaces_where_it_is_published():
         ("schaefer400", "fsaverage5"),
         ("schaefer400", "MNI152NLin6Asym"),
     ]
-    assert len(pieces_to_fetch([], None, ["schaefer400"], [])) == 5
+    assert len(pieces_to_fetch([], None, ["schaefer400"], [])) == 6
 
 
 @pytest.mark.parametrize(
@@ -82,7 +99,7 @@ def test_an_atlas_comes_in_the_spaces_where_it_is_published():
         ([], [], [], "nothing to fetch"),
         ([], ["yeo8"], [], "Unknown atlas 'yeo8'"),
         ([], ["yeo7"], ["MNI152NLin6Asym"], "--atlas yeo7 is not published in MNI152NLin6Asym; it is in fsaverage5"),
-        (["gpt2"], [], ["fsLR"], "--space fsLR: no atlas"),
+        (["gpt2"], [], ["onavg"], "--space onavg: no atlas"),
     ],
 )
 def test_what_there_is_not_cannot_be_fetched(models, names, spaces, said):

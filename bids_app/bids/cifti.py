@@ -1,0 +1,113 @@
+"""CIFTI files: grayordinates, which are vertices of both cortical hemispheres and voxels of deeper structures."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import ClassVar
+
+import nibabel
+import numpy as np
+from nibabel.cifti2 import BrainModelAxis, ScalarAxis, SeriesAxis
+from numpy.typing import ArrayLike, NDArray
+
+from bids_app.bids.atomic import atomic_path
+from bids_app.bids.errors import DatasetError
+from bids_app.bids.image_files import check_size, reading
+from bids_app.bids.maps import FloatArray, checked_maps
+from bids_app.grayordinates import Cortex, cortex_of, keys_of, same_places
+
+SERIES, SCALARS = ".dtseries.nii", ".dscalar.nii"
+
+
+@dataclass(frozen=True, eq=False)
+class CiftiGeometry:
+    """Targets of a CIFTI file, in the order of its axis of brain models; `density` is the entity `den` ("" = none)."""
+
+    space: str
+    density: str
+    axis: BrainModelAxis
+    kind: ClassVar[str] = "cifti"
+
+    @property
+    def n_targets(self) -> int:
+        """Number of grayordinates."""
+        return len(self.axis)
+
+    @cached_property
+    def cortex(self) -> Cortex:
+        """Which targets are vertices of the cortex."""
+        return cortex_of(self.axis)
+
+    @cached_property
+    def keys(self) -> NDArray[np.int64]:
+        """One number for each target, the same in any geometry on the same meshes and grid."""
+        return keys_of(self.axis)
+
+    def space_entities(self) -> dict[str, str]:
+        """Entities that say where the targets are."""
+        entities = {"space": self.space, "den": self.density}
+        return {key: value for key, value in entities.items() if value}
+
+    def same_grid(self, other: object) -> bool:
+        """Whether both lie on the same meshes and the same grid of voxels, whatever they have of them."""
+        return (
+            isinstance(other, CiftiGeometry)
+            and self.space_entities() == other.space_entities()
+            and same_places(self.axis, other.axis)
+        )
+
+    def same_targets(self, other: object) -> bool:
+        """Whether maps of both may be compared target by target."""
+        return isinstance(other, CiftiGeometry) and self.same_grid(other) and np.array_equal(self.keys, other.keys)
+
+    def only(self, targets: NDArray[np.intp]) -> "CiftiGeometry":
+        """The geometry of some of the targets."""
+        return CiftiGeometry(self.space, self.density, self.axis[targets])
+
+    def paths(self, target: Path) -> list[Path]:
+        """Files that `save` writes: one."""
+        return [target.with_name(target.name + SCALARS)]
+
+    def save(self, maps: ArrayLike, target: Path, map_names: Sequence[str] | None = None) -> list[Path]:
+        """Write `target` + `.dscalar.nii`, one named scalar per map, on the same brain models."""
+        values, names = checked_maps(maps, self.n_targets, map_names)
+        image = nibabel.Cifti2Image(values, (ScalarAxis(names), self.axis))
+        image.nifti_header.set_intent("ConnDenseScalar")
+        (path,) = self.paths(target)
+        with atomic_path(path) as partial:
+            image.to_filename(partial)
+        return [path]
+
+
+def load_cifti(
+    path: Path, space: str, density: str, memory: int | None = None
+) -> tuple[FloatArray, CiftiGeometry, object]:
+    """Rows (n_rows, n_targets) of a dense CIFTI file, the geometry, and the axis of the rows.
+
+    Raises DatasetError for a file of parcels or of connectivity, and for one that is cut off or larger than `memory`.
+    """
+    with reading(path):
+        image = nibabel.load(path)
+        if not isinstance(image, nibabel.Cifti2Image) or len(image.shape) != 2:
+            raise DatasetError(f"{path} is no CIFTI file with rows of grayordinates: make it again.")
+        rows, targets = (image.header.get_axis(dimension) for dimension in (0, 1))
+        if not isinstance(targets, BrainModelAxis):
+            raise DatasetError(
+                f"{path} holds a {type(targets).__name__} where grayordinates are needed: give a dense file, whose "
+                f"name ends in {SERIES}."
+            )
+        check_size(path, image, memory)
+        if (len(rows), len(targets)) != image.shape:
+            raise DatasetError(
+                f"{path} holds {image.shape} values, but its header describes {len(rows)} × {len(targets)}: "
+                "make it again."
+            )
+        return np.array(image.dataobj, dtype=np.float32), CiftiGeometry(space, density, targets), rows
+
+
+def series_step(path: Path) -> float | None:
+    """Seconds from one row of a series to the next, None where the rows are no series in time."""
+    image = nibabel.load(path)
+    axis = image.header.get_axis(0) if isinstance(image, nibabel.Cifti2Image) else None
+    return float(axis.step) if isinstance(axis, SeriesAxis) and axis.unit == "SECOND" else None

@@ -1,0 +1,125 @@
+"""BOLD of cortical surfaces in pairs of GIFTI files."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import nibabel
+import numpy as np
+
+from bids_app.bids.errors import DatasetError
+from bids_app.bids.geometry import STRUCTURES, SurfaceGeometry
+from bids_app.bids.image_files import check_arrays, reading
+from bids_app.bids.maps import FloatArray
+
+# Vertices of a hemisphere in the spaces that have one mesh, and in those with several, by density.
+_VERTICES = {"fsaverage3": 642, "fsaverage4": 2_562, "fsaverage5": 10_242, "fsaverage6": 40_962, "fsaverage7": 163_842}
+_DENSITIES = {
+    "fsaverage": {"3k": 2_562, "10k": 10_242, "41k": 40_962, "164k": 163_842},
+    "fsLR": {"4k": 4_002, "8k": 7_842, "32k": 32_492, "59k": 59_292, "164k": 163_842},
+    "onavg": {"10k": 10_242, "41k": 40_962},
+}
+_MESHES = ("NIFTI_INTENT_POINTSET", "NIFTI_INTENT_TRIANGLE")
+
+
+def known_vertices(space: str, density: str = "") -> tuple[int, ...]:
+    """Numbers of vertices that a hemisphere can have in a space; none where the space has no known mesh.
+
+    >>> known_vertices("fsaverage", "41k"), known_vertices("fsaverage5"), known_vertices("fsnative")
+    ((40962,), (10242,), ())
+    """
+    if space in _VERTICES:
+        return (_VERTICES[space],)
+    densities = _DENSITIES.get(space, {})
+    if density:
+        return (densities[density],) if density in densities else ()
+    return tuple(densities.values())
+
+
+def read_surface(
+    files: Sequence[Path], space: str, density: str = "", memory: int | None = None
+) -> tuple[FloatArray, SurfaceGeometry]:
+    """BOLD (n_volumes, n_vertices) of both hemispheres, left before right.
+
+    Usually there is one data array per volume; some tools write a single one, (n_vertices, n_volumes) or the other way
+    round: the side that has the vertices of the space counts. Raises DatasetError where both or neither side fits,
+    where a file is of the other hemisphere or of another mesh, and where the hemispheres have not the same volumes.
+    """
+    arrays = [_read(path, side, memory) for path, side in zip(files, STRUCTURES, strict=True)]
+    known = known_vertices(space, density)
+    left, right = (
+        _oriented(path, array, known, other) for path, array, other in zip(files, arrays, reversed(arrays), strict=True)
+    )
+    if len(left) != len(right):
+        raise DatasetError(
+            f"{files[0]} has {len(left)} volumes and {files[1].name} {len(right)}: "
+            "one hemisphere is incomplete. Get or make both again."
+        )
+    for path, half in zip(files, (left, right), strict=True):
+        _check_vertices(path, half.shape[1], known, f"{space} {density}".strip())
+    if known and left.shape[1] != right.shape[1]:
+        raise DatasetError(
+            f"{files[0]} has {left.shape[1]:,} vertices and {files[1].name} {right.shape[1]:,}; in {space} both "
+            "hemispheres have the same number: make both again."
+        )
+    geometry = SurfaceGeometry(space, left.shape[1], right.shape[1], density)
+    return np.concatenate([left, right], axis=1), geometry
+
+
+def _read(path: Path, side: str, memory: int | None) -> FloatArray:
+    """Data arrays one below another (n_arrays, n), or a single array of two dimensions as it is."""
+    with reading(path):
+        check_arrays(path, memory)
+        image = nibabel.load(path)
+        if not isinstance(image, nibabel.GiftiImage) or not image.darrays:
+            raise DatasetError(f"{path} holds no data arrays of a surface: get or make it again.")
+        _check_hemisphere(path, image, side)
+        if {nibabel.nifti1.intent_codes.niistring[array.intent] for array in image.darrays} & set(_MESHES):
+            raise DatasetError(f"{path} holds the mesh of a surface, no BOLD on it: give the .func.gii of the run.")
+        arrays = [np.asarray(array.data, dtype=np.float32) for array in image.darrays]
+        if len(arrays) > 1 or arrays[0].ndim == 1:
+            return np.stack([array.reshape(-1) if 1 in array.shape else array for array in arrays])
+        if arrays[0].ndim != 2:
+            raise DatasetError(f"{path} holds an array of the shape {arrays[0].shape}; it must have two dimensions.")
+        return np.ascontiguousarray(arrays[0])[np.newaxis]  # (1, n, m): either way round
+
+
+def _check_hemisphere(path: Path, image: nibabel.GiftiImage, side: str) -> None:
+    metas = [image.meta, image.darrays[0].meta]
+    said = next((meta["AnatomicalStructurePrimary"] for meta in metas if "AnatomicalStructurePrimary" in meta), None)
+    if said in STRUCTURES.values() and said != STRUCTURES[side]:
+        raise DatasetError(
+            f"{path} is named hemi-{side}, but says itself that it is {said}: the hemispheres were mixed up. "
+            "Make both again."
+        )
+
+
+def _oriented(path: Path, array: FloatArray, known: Sequence[int], other: FloatArray) -> FloatArray:
+    """(n_volumes, n_vertices), whichever way round a single array of two dimensions was written."""
+    if array.ndim == 2:
+        return array
+    only: FloatArray = array[0]
+    rows, columns = array.shape[1:]
+    if known:
+        is_vertices = [rows in known, columns in known]
+    elif other.ndim == 3:  # the volumes are what both hemispheres have the same number of
+        is_vertices = [columns == other.shape[2], rows == other.shape[1]]
+    else:
+        is_vertices = [columns == len(other), rows == len(other)]
+    if is_vertices == [True, False]:
+        return np.ascontiguousarray(only.T)
+    if is_vertices == [False, True]:
+        return only
+    fits = "both sides" if all(is_vertices) else "neither side"
+    expected = " or ".join(f"{n:,}" for n in known) or "unknown"
+    raise DatasetError(
+        f"{path} holds one array of the shape {rows} × {columns}, of which {fits} may be the vertices of a hemisphere "
+        f"({expected}): write one data array per volume."
+    )
+
+
+def _check_vertices(path: Path, found: int, known: Sequence[int], space: str) -> None:
+    if known and found not in known:
+        raise DatasetError(
+            f"{path} has {found:,} vertices; a hemisphere of {space} has {' or '.join(f'{n:,}' for n in known)}: "
+            "its name or its content is wrong."
+        )

@@ -1,0 +1,68 @@
+"""Grayordinates of CIFTI files: which target is a vertex of which cortical mesh, which one a voxel of a structure."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+
+import numpy as np
+from nibabel.cifti2 import BrainModelAxis
+from numpy.typing import NDArray
+
+CORTEX = ("CIFTI_STRUCTURE_CORTEX_LEFT", "CIFTI_STRUCTURE_CORTEX_RIGHT")
+_STRIDE = 1 << 32  # more than any mesh has vertices or any grid voxels
+
+
+@dataclass(frozen=True)
+class Cortex:
+    """The cortical part of an axis.
+
+    Attributes
+    ----------
+    n_vertices : vertices of the left and the right mesh, medial wall included
+    targets : (n,) positions on the axis
+    vertices : (n,) vertex of each, the right mesh numbered on from the left one
+    """
+
+    n_vertices: tuple[int, int]
+    targets: NDArray[np.intp]
+    vertices: NDArray[np.intp]
+
+    def on_mesh(self, values: NDArray[np.floating]) -> NDArray[np.float32]:
+        """Values (…, n_targets) on all vertices of both meshes (…, n_left + n_right), NaN where there is no target."""
+        full = np.full((*values.shape[:-1], sum(self.n_vertices)), np.nan, dtype=np.float32)
+        full[..., self.vertices] = values[..., self.targets]
+        return full
+
+
+def cortex_of(axis: BrainModelAxis) -> Cortex:
+    """The vertices of both hemispheres; a hemisphere that is not there has a mesh of no vertices."""
+    sizes = [int(axis.nvertices.get(structure, 0)) for structure in CORTEX]
+    targets = [np.flatnonzero(np.asarray(axis.name) == structure) for structure in CORTEX]
+    vertices = [axis.vertex[own] + offset for own, offset in zip(targets, (0, sizes[0]), strict=True)]
+    return Cortex((sizes[0], sizes[1]), np.concatenate(targets), np.concatenate(vertices).astype(np.intp))
+
+
+def keys_of(axis: BrainModelAxis) -> NDArray[np.int64]:
+    """One number per target, the same in every axis of the same meshes and grid: structure, then vertex or voxel."""
+    names = sorted(set(axis.name))
+    # A checksum of the name: the same structure has the same number in any axis, whatever else there is.
+    codes = {name: zlib.crc32(name.encode()) >> 2 for name in names}
+    if len(set(codes.values())) < len(names):
+        raise ValueError(f"The structures {', '.join(names)} cannot be told apart.")
+    place = np.asarray(axis.vertex, dtype=np.int64)
+    in_volume = place < 0
+    if in_volume.any():
+        place = place.copy()
+        place[in_volume] = np.ravel_multi_index(tuple(axis.voxel[in_volume].T), axis.volume_shape)
+    return np.array([codes[name] for name in axis.name], dtype=np.int64) * _STRIDE + place
+
+
+def same_places(first: BrainModelAxis, second: BrainModelAxis) -> bool:
+    """Whether both lie on the same meshes and the same grid of voxels, whichever targets they have of them."""
+    shared = set(first.nvertices) & set(second.nvertices)
+    if any(first.nvertices[name] != second.nvertices[name] for name in shared):
+        return False
+    if first.volume_shape is None or second.volume_shape is None:
+        return True
+    return first.volume_shape == second.volume_shape and np.allclose(first.affine, second.affine, atol=1e-3)

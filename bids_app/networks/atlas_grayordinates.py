@@ -1,0 +1,79 @@
+"""Labels of an atlas at grayordinates, and of a CIFTI atlas on surfaces."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import nibabel
+import numpy as np
+from nibabel.cifti2 import BrainModelAxis, LabelAxis
+from numpy.typing import NDArray
+
+from bids_app.grayordinates import cortex_of, keys_of, same_places
+from bids_app.networks.atlas_surfaces import surface_labels
+from bids_app.networks.label_files import check_exists
+from bids_app.networks.label_tables import Region
+
+DLABEL = ".dlabel.nii"
+
+
+def grayordinate_labels(
+    name: str, space: str, axis: BrainModelAxis, resources: Sequence[Path] | None, *, apart: bool = False
+) -> tuple[NDArray[np.int64], dict[int, Region]]:
+    """Label per target of the axis and the region of each label; parameters as in `atlas.load_atlas`.
+
+    A CIFTI file labels whatever it has of the targets, any other atlas of surfaces the cortex alone.
+    """
+    if name.endswith(DLABEL):
+        values, own, regions = _read(Path(name))
+        if not same_places(own, axis):
+            raise ValueError(f"The atlas {name} lies on other meshes, or another grid, than the data: give another.")
+        return _at(values, keys_of(own), keys_of(axis)), regions
+    cortex = cortex_of(axis)
+    on_mesh, regions = surface_labels(name, space, cortex.n_vertices, resources, apart=apart)
+    labels = np.full(len(axis), _nothing(regions), dtype=np.int64)
+    labels[cortex.targets] = on_mesh[cortex.vertices]
+    return labels, regions
+
+
+def vertex_labels(name: str, n_vertices: tuple[int, int]) -> tuple[NDArray[np.int64], dict[int, Region]]:
+    """Label of each vertex of both hemispheres from a CIFTI file, and the region of each label."""
+    values, axis, regions = _read(Path(name))
+    cortex = cortex_of(axis)
+    if cortex.n_vertices != n_vertices:
+        left, right = cortex.n_vertices
+        raise ValueError(
+            f"{name} lies on meshes of {left:,} and {right:,} vertices and the data have {n_vertices[0]:,} and "
+            f"{n_vertices[1]:,}: give an atlas on the same meshes."
+        )
+    labels = np.full(sum(n_vertices), _nothing(regions), dtype=np.int64)
+    labels[cortex.vertices] = values[cortex.targets]
+    return labels, regions
+
+
+def _at(values: NDArray[np.int64], keys: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.int64]:
+    order = np.argsort(keys)
+    at = np.minimum(np.searchsorted(keys[order], wanted), len(keys) - 1)
+    return np.where(keys[order[at]] == wanted, values[order[at]], 0)
+
+
+def _nothing(regions: dict[int, Region]) -> int:
+    """A label of no region."""
+    return min(regions, default=0) - 1
+
+
+def _read(path: Path) -> tuple[NDArray[np.int64], BrainModelAxis, dict[int, Region]]:
+    check_exists(path)
+    try:
+        image = nibabel.load(path)
+        names, axis = (image.header.get_axis(dimension) for dimension in (0, 1))
+    except Exception as error:  # whatever nibabel raises for a file that is none
+        raise ValueError(f"{path} could not be read as CIFTI ({error}): get or make it again.") from error
+    if not isinstance(names, LabelAxis) or not isinstance(axis, BrainModelAxis):
+        raise ValueError(f"{path} holds no labels of grayordinates (a dense label file, {DLABEL}).")
+    values = np.rint(np.asarray(image.dataobj[0])).astype(np.int64)
+    regions = {int(key): Region(name, _hexadecimal(colour)) for key, (name, colour) in names.label[0].items()}
+    return values, axis, regions
+
+
+def _hexadecimal(colour: Sequence[float]) -> str:
+    return "#" + "".join(f"{round(float(part) * 255):02x}" for part in colour[:3])

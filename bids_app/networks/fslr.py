@@ -1,0 +1,67 @@
+"""Between fsLR and fsaverage: the vertex of one that is nearest to each vertex of the other on fsaverage's sphere."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from bids_app.networks.meshes import read_mesh
+from bids_app.networks.template_files import locate
+
+# Vertices of a hemisphere, and what TemplateFlow calls that density.
+FSLR_DENSITIES = {32_492: "32k", 59_292: "59k", 163_842: "164k"}
+_FSLR_SPHERE = "tpl-fsLR_space-fsaverage_hemi-{hemi}_den-{density}_sphere.surf.gii"
+_FSAVERAGE_SPHERE = "tpl-fsaverage_hemi-{hemi}_den-164k_sphere.surf.gii"
+
+
+def sphere_files(n_vertices: int = 32_492, *, fsaverage: bool = False) -> list[str]:
+    """File names in TemplateFlow of the spheres of fsLR, left and right, and with `fsaverage` those of fsaverage too.
+
+    Raises ValueError for another number of vertices than that of a known density.
+    """
+    if n_vertices not in FSLR_DENSITIES:
+        known = ", ".join(f"{n:,}" for n in FSLR_DENSITIES)
+        raise ValueError(f"fsLR with {n_vertices:,} vertices per hemisphere is not known; known are {known}.")
+    own = [_FSLR_SPHERE.format(hemi=hemi, density=FSLR_DENSITIES[n_vertices]) for hemi in "LR"]
+    return own + ([_FSAVERAGE_SPHERE.format(hemi=hemi) for hemi in "LR"] if fsaverage else [])
+
+
+@lru_cache(maxsize=2)
+def fslr_at_fsaverage5(n_vertices: int, resources: tuple[Path, ...] | None = None) -> NDArray[np.int64]:
+    """The vertex of fsLR nearest to each of both hemispheres of fsaverage5 (20484,), the right ones numbered on.
+
+    Raises FileNotFoundError where the spheres of fsLR cannot be had.
+    """
+    from bids_app.networks.sphere import unit_sphere
+
+    left, right = (_on_unit_sphere(path) for path in locate(sphere_files(n_vertices), resources))
+    points = unit_sphere()  # the same for both hemispheres
+    return np.concatenate([_nearest(left, points), _nearest(right, points) + n_vertices])
+
+
+@lru_cache(maxsize=2)
+def fsaverage_at_fslr(n_vertices: int, resources: tuple[Path, ...] | None = None) -> NDArray[np.int64]:
+    """The vertex of fsaverage (163,842) nearest to each of both hemispheres of fsLR, the right ones numbered on.
+
+    Raises FileNotFoundError where the spheres of either cannot be had.
+    """
+    paths = locate(sphere_files(n_vertices, fsaverage=True), resources)
+    left, right, fsaverage_left, fsaverage_right = (_on_unit_sphere(path) for path in paths)
+    return np.concatenate([_nearest(fsaverage_left, left), _nearest(fsaverage_right, right) + len(fsaverage_left)])
+
+
+def as_key(resources: Sequence[Path] | None) -> tuple[Path, ...] | None:
+    """Folders as what a cache can hold."""
+    return None if resources is None else tuple(resources)
+
+
+def _on_unit_sphere(path: Path) -> NDArray[np.float64]:
+    points, _ = read_mesh(path)
+    return np.asarray(points / np.linalg.norm(points, axis=1, keepdims=True))
+
+
+def _nearest(vertices: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray[np.int64]:
+    return np.asarray(cKDTree(vertices).query(points)[1], dtype=np.int64)

@@ -1,0 +1,122 @@
+"""Limit a recording to the targets of `--mask`."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import numpy.typing as npt
+
+from bids_app.bids.alignment import placed
+from bids_app.bids.cifti import CiftiGeometry, load_cifti
+from bids_app.bids.content import require_content
+from bids_app.bids.entities import parse_name
+from bids_app.bids.errors import DatasetError
+from bids_app.bids.geometry import Geometry, ParcelGeometry, SurfaceGeometry, VolumeGeometry
+from bids_app.bids.image_files import reading
+from bids_app.bids.text import read_text
+from bids_app.bids.volumes import read_mask
+from bids_app.networks.label_files import hemisphere_pair
+
+Floats = npt.NDArray[np.float32]
+Booleans = npt.NDArray[np.bool_]
+
+_NAMES = ("name", "label", "parcel", "region")
+_FORMATS = {
+    "volume": "a volume on the grid of the BOLD (.nii, .nii.gz)",
+    "surface": "one of a pair of GIFTI files, hemi-L and hemi-R, on the mesh of the BOLD",
+    "cifti": "a CIFTI file of the same grayordinates (.dscalar.nii, .dlabel.nii), or one of a pair of GIFTI files",
+    "parcels": "a list of the names of parcels, one a line (.txt), or a table with a column `name` (.tsv)",
+}
+
+
+def limit(data: Floats, geometry: Geometry, mask: Path | None) -> tuple[Floats, Geometry]:
+    """Data (n_volumes, n_targets) inside a mask, and where they lie then.
+
+    A volume keeps the voxels of the mask alone; elsewhere the targets outside it become NaN. Raises DatasetError for a
+    mask of another kind, on other targets, or without any of the data's targets.
+    """
+    if mask is None:
+        return data, geometry
+    inside = inside_mask(mask, geometry)
+    if not inside.any():
+        raise DatasetError(f"--mask {mask} has no target in common with the data: give another, or leave it out.")
+    if isinstance(geometry, VolumeGeometry):
+        narrower = geometry.mask.copy()
+        narrower[geometry.mask] = inside
+        return np.ascontiguousarray(data[:, inside]), VolumeGeometry(geometry.space, geometry.affine, narrower)
+    limited = data.copy()
+    limited[:, ~inside] = np.nan
+    return limited, geometry
+
+
+def inside_mask(path: Path, geometry: Geometry) -> Booleans:
+    """Which targets (n_targets,) of the data lie in a mask. Raises DatasetError as `limit` does."""
+    require_content(path)
+    extension = parse_name(path).extension
+    if isinstance(geometry, VolumeGeometry) and extension.endswith((".nii", ".nii.gz")):
+        return np.asarray(read_mask(path, geometry.mask.shape, geometry.affine)[geometry.mask])
+    if isinstance(geometry, SurfaceGeometry) and extension.endswith(".gii"):
+        return _surface_mask(path, (geometry.n_vertices_left, geometry.n_vertices_right))
+    if isinstance(geometry, CiftiGeometry) and extension.endswith(".gii"):
+        cortex = geometry.cortex
+        inside = np.zeros(geometry.n_targets, dtype=bool)
+        inside[cortex.targets] = _surface_mask(path, cortex.n_vertices)[cortex.vertices]
+        return inside
+    if isinstance(geometry, CiftiGeometry) and extension.endswith(".nii"):
+        return _grayordinate_mask(path, geometry)
+    if isinstance(geometry, ParcelGeometry) and extension.endswith((".txt", ".tsv")):
+        return _parcel_mask(path, geometry.names)
+    raise DatasetError(
+        f"--mask {path} does not fit data of the kind '{geometry.kind}': give {_FORMATS[geometry.kind]}."
+    )
+
+
+def _surface_mask(path: Path, n_vertices: tuple[int, int]) -> Booleans:
+    try:
+        pair = hemisphere_pair(path)
+    except (ValueError, OSError) as error:
+        raise DatasetError(f"--mask {path}: {error}") from error
+    halves = []
+    for file, expected in zip(pair, n_vertices, strict=True):
+        with reading(file):
+            values = np.asarray(nibabel.load(file).darrays[0].data)
+        if values.shape != (expected,):
+            raise DatasetError(
+                f"--mask {file} has {values.size:,} vertices and the data have {expected:,}: "
+                "give a mask on the same surface."
+            )
+        halves.append(values > 0)
+    return np.concatenate(halves)
+
+
+def _grayordinate_mask(path: Path, geometry: CiftiGeometry) -> Booleans:
+    values, own, _ = load_cifti(path, geometry.space, geometry.density)
+    laid = placed(values[:1], own, geometry)
+    if laid is None:
+        raise DatasetError(f"--mask {path} lies on another mesh or grid than the data: give {_FORMATS['cifti']}.")
+    return np.asarray(laid[0] > 0)
+
+
+def _parcel_mask(path: Path, names: tuple[str, ...]) -> Booleans:
+    listed = _listed_names(path)
+    unknown = sorted(set(listed) - set(names))
+    if unknown:
+        shown = ", ".join(unknown[:5]) + (f" and {len(unknown) - 5} more" if len(unknown) > 5 else "")
+        raise DatasetError(f"--mask {path} lists parcels that the data do not have: {shown}; they have {names[0]}, ….")
+    return np.isin(names, listed)
+
+
+def _listed_names(path: Path) -> list[str]:
+    lines = [line.strip() for line in read_text(path).splitlines()]
+    if path.suffix == ".txt":
+        return [line for line in lines if line]
+    rows = [row for row in csv.reader(io.StringIO("\n".join(lines)), delimiter="\t", quoting=csv.QUOTE_NONE) if row]
+    header = [cell.strip().lower() for cell in rows[0]] if rows else []
+    column = next((header.index(name) for name in _NAMES if name in header), None)
+    if column is None:
+        raise DatasetError(f"--mask {path} has no column {' or '.join(_NAMES)}: add one with the names of the parcels.")
+    return [row[column].strip() for row in rows[1:] if len(row) > column and row[column].strip()]
