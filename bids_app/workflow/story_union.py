@@ -24,11 +24,15 @@ MORE = 0.05  # share of further words for which the grid is extended beyond what
 
 @dataclass(frozen=True)
 class _Heard:
-    """One playing in one run: `intervals` of the story in seconds from the start of the audio file."""
+    """One playing in one run: `intervals` of the story in seconds from the start of the audio file.
+
+    `is_cut`: an end that the table does not say, or that cannot be, was replaced by that of the words.
+    """
 
     use: StimulusUse
     stimulus: Stimulus
     intervals: tuple[Interval, ...]
+    is_cut: bool
 
     @property
     def rounded(self) -> tuple[Interval, ...]:
@@ -39,7 +43,8 @@ def unite(stem: str, words: Words, uses: Sequence[StimulusUse], repetition_time:
     """The story as all runs together heard it.
 
     Its words are those that any run heard, and those after the last event, which may end before the audio does. Its
-    grid is that of most runs (of equally many, that with most words, then the shortest), extended by what other runs
+    grid is that of most runs whose events have a believable end (of equally many, that with most words, then the
+    shortest), extended by what other runs
     heard where that holds further words. No event lasts longer than the words of the file. `repetition_time` (s) is for
     runs whose metadata do not have it. Raises DatasetError when no run heard a word.
     """
@@ -52,7 +57,7 @@ def unite(stem: str, words: Words, uses: Sequence[StimulusUse], repetition_time:
             f"{uses[0].events}{_and_more(len(uses) - 1)}; times of words must be seconds from the start of the audio "
             "file, onsets of events seconds from the first volume"
         )
-    most = _most_common([one for one, _ in usable], words)
+    most = _most_common([one for one, _ in usable if not one.is_cut] or [one for one, _ in usable], words)
     intervals, mask = most.intervals, _covered(words, most.intervals)
     for one, own in usable:
         if (own & ~mask).sum() > MORE * mask.sum():
@@ -73,7 +78,8 @@ def _heard(use: StimulusUse, words: Words) -> list[_Heard]:
         onset = stimulus.audio_onset
         relative = [(max(start, 0.0) - onset, end - onset) for start, end in stimulus.story]
         bounded = [(start, end if end <= last + BEYOND else last) for start, end in relative]
-        found.append(_Heard(use, stimulus, tuple((start, end) for start, end in bounded if end > start)))
+        intervals = tuple((start, end) for start, end in bounded if end > start)
+        found.append(_Heard(use, stimulus, intervals, bounded != relative))
     return found
 
 

@@ -59,6 +59,7 @@ def test_runs_that_start_within_the_audio_still_make_a_grid_from_volume_0() -> N
 @pytest.mark.parametrize("end", [3000, 1e9, INF])
 def test_a_story_without_end_does_not_decide(end: float) -> None:
     assert _grid(_unite(_use("01", 0, (6, end)), _use("02", 0, (6, 146)))) == (3, 72, 70)
+    assert _grid(_unite(*(_use(f"0{i}", 0, (6, end)) for i in range(3)), _use("09", 0, (6, 140)))) == (3, 69, 67)
     alone = _unite(_use("01", 0, (6, end)))
     assert len(alone.canonical.volumes) == 70  # until the last word
 
