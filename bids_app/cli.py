@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bids_app import __version__
+from bids_app.border import at_the_border
 from bids_app.settings import GROUPS, LEVELS, OPTIONS, SettingsError, element_type, is_list
 from bids_app.settings_input import make_settings, presets
 
@@ -87,8 +88,12 @@ def normalise(argv: Sequence[str]) -> list[str]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the app; returns the exit status."""
-    parser = make_parser()
-    arguments = vars(parser.parse_intermixed_args(normalise(sys.argv[1:] if argv is None else argv)))
+    words = sys.argv[1:] if argv is None else list(argv)
+    return at_the_border("neurons2networks", lambda: _main(words), words, is_program=argv is None)
+
+
+def _main(argv: Sequence[str]) -> int:
+    arguments = vars(make_parser().parse_intermixed_args(normalise(argv)))
     try:
         settings = make_settings(arguments)
     except SettingsError as error:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from bids_app import __version__
+from bids_app.border import at_the_border
 from bids_app.cli import add_options, normalise
 from bids_app.settings_input import make_settings
 
@@ -150,7 +151,12 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int | None]] = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one sub-command; returns the exit status."""
-    arguments = make_parser().parse_args(normalise(sys.argv[1:] if argv is None else argv))
+    words = sys.argv[1:] if argv is None else list(argv)
+    return at_the_border("n2n", lambda: _main(words), words, is_program=argv is None)
+
+
+def _main(argv: Sequence[str]) -> int:
+    arguments = make_parser().parse_args(normalise(argv))
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as in bids_app.cli
     from bids_app.home import keep_caches_in
 

@@ -55,7 +55,9 @@ class Settings:
         ("networks", "brainscore"), "analyse", "What to compute.", choices=ANALYSES, metavar="NAME"
     )
     preset: str | None = _option(None, "analyse", "Settings of a published analysis.", metavar="NAME")
-    config_file: Path | None = _option(None, "analyse", "Settings as TOML; the command line wins.", metavar="TOML")
+    config_file: Path | None = _option(
+        None, "analyse", "Settings as TOML, relative paths from its folder; the command line wins.", metavar="TOML"
+    )
     controls: tuple[str, ...] = _option(
         (),
         "analyse",

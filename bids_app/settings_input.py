@@ -8,17 +8,16 @@ from __future__ import annotations
 import difflib
 import json
 import math
-import re
 import tomllib
-from collections.abc import Mapping
+import unicodedata
+from collections.abc import Iterable, Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from bids_app.settings import LEVELS, OPTIONS, Settings, SettingsError, element_type, is_list
+from bids_app.settings import ARGUMENTS, OPTIONS, Settings, SettingsError, element_type, is_list
+from bids_app.settings_checks import find_problems, problem_of_file
 
-CONFOUND_STRATEGIES = ("auto", "none", "narratives", "simple", "scrubbing", "compcor", "ica_aroma")
-CLUSTERS = ("slurm", "pbs", "sge", "lsf")
 _LABELS = {
     "participant_label": "sub-",
     "exclude_participant_label": "sub-",
@@ -26,35 +25,124 @@ _LABELS = {
     "task_id": "task-",
     "run_id": "run-",
 }
+# Texts of a settings file that may be paths; a derivative always is one, after its name.
+_NAMES_OR_PATHS = ("model", "atlas", "regions")
+_TABLES = ("dask_cluster",)
+_KINDS = {int: "a whole number", float: "a number", str: "a text", bool: "true or false", Path: "a path"}
 
 
-def _convert(name: str, value: Any, folder: Path) -> Any:
-    """Turn a value from TOML or the command line into the field's type; relative paths count from `folder`."""
-    if value is None:
-        return None
-    if is_list(name):
+class _Reader:
+    """Values of one source (command line, settings file, preset) in the types of their fields.
+
+    Relative paths count from `folder`; in a settings file (`is_file`) so do texts that name a path. What is wrong is
+    collected in `problems`, one sentence for each value.
+    """
+
+    def __init__(self, folder: Path, is_file: bool = False) -> None:
+        self.folder, self.is_file = folder, is_file
+        self.problems: list[str] = []
+
+    def read(self, content: Mapping[str, Any]) -> dict[str, Any]:
+        """The values that can be."""
+        values = {}
+        for name, value in content.items():
+            try:
+                values[name] = self._convert(name, value)
+            except SettingsError as error:
+                self.problems.append(str(error))
+        return values
+
+    def _convert(self, name: str, value: Any) -> Any:
+        if value is None:
+            return None
+        if not is_list(name):
+            return self._one(name, value)
         if isinstance(value, dict):  # a table of a settings file: what the command line has as KEY=VALUE
-            value = [f"{key}={json.dumps(one)}" for key, one in value.items()]
-        values = value if isinstance(value, list | tuple) else [value]
+            if name not in _TABLES:
+                raise SettingsError(f"{name} = {_shown(value)}: must be a list, not a table")
+            value = [f"{key}={json.dumps(one, default=str)}" for key, one in value.items()]
         if name == "confounds":  # 'trans_* rot_*' in one string: the shell must not expand the patterns
-            values = [part for one in values for part in str(one).replace(",", " ").split()]
-        return tuple(_convert_one(name, v, folder) for v in values)
-    return _convert_one(name, value, folder)
+            given = value if isinstance(value, list | tuple) else [value]
+            value = [part for one in given for part in str(one).replace(",", " ").split()]
+        values = [self._one(name, one) for one in (value if isinstance(value, list | tuple) else [value])]
+        return tuple(values) if name == "distances" else tuple(dict.fromkeys(values))  # what comes twice counts once
+
+    def _one(self, name: str, value: Any) -> Any:
+        kind = element_type(name)
+        converted = _typed(name, value, kind)
+        if not isinstance(converted, str | Path):
+            return converted
+        _refuse_unprintable(name, str(converted))
+        if isinstance(converted, Path):
+            return (self.folder / _expanded(name, converted)).resolve()
+        converted = converted.removeprefix(_LABELS.get(name, ""))
+        if not converted.strip():
+            raise SettingsError(f"{name} = {converted!r}: is empty; leave it out, or give a value")
+        return self._path_in_text(name, converted) if self.is_file else converted
+
+    def _path_in_text(self, name: str, text: str) -> str:
+        """A text of a settings file in which a path that is relative counts from the file's folder."""
+        if name == "derivatives":
+            label, equals, path = text.partition("=") if "=" in text else ("", "", text)
+            return f"{label}{equals}{(self.folder / _expanded(name, Path(path))).resolve()}"
+        if name not in _NAMES_OR_PATHS or text == "none":
+            return text
+        path_of = self.folder / _expanded(name, Path(text))
+        is_path = text.startswith(("./", "../", "~")) or text in (".", "..") or path_of.exists()
+        return str(path_of.resolve()) if is_path else text
 
 
-def _convert_one(name: str, value: Any, folder: Path) -> Any:
-    kind = element_type(name)
-    if kind is Path:
-        return (folder / Path(value).expanduser()).resolve()
-    if kind is bool and not isinstance(value, bool):
-        raise SettingsError(f"{name} = {value!r}: must be true or false")
+def _typed(name: str, value: Any, kind: type) -> Any:
+    """A value in the type of its field. Raises SettingsError for one that only could be forced into it."""
+    wrong = SettingsError(f"{name} = {_shown(value)}: must be {_KINDS[kind]}")
+    if kind is bool or isinstance(value, bool):
+        if kind is not bool or not isinstance(value, bool):
+            raise wrong
+        return value
+    if kind in (str, Path):
+        if (kind is Path and not isinstance(value, str | Path)) or not isinstance(value, str | Path | int | float):
+            raise wrong
+        if str(value) == "":
+            raise SettingsError(f"{name} = '': is empty; leave it out, or give a value")
+        return kind(str(value))
+    if not isinstance(value, int | float | str) or (isinstance(value, str) and not value.isascii()):
+        raise wrong
     try:
-        converted = kind(value)
-    except (TypeError, ValueError):
-        raise SettingsError(f"{name} = {value!r}: must be a value of type {kind.__name__}") from None
-    if name in _LABELS:
-        return str(converted).removeprefix(_LABELS[name])
-    return converted
+        number = kind(value) if kind is float or isinstance(value, str) else _whole(value)
+    except (ValueError, OverflowError):
+        raise wrong from None
+    if not math.isfinite(number):
+        raise SettingsError(f"{name} = {value}: must be a finite number")
+    return number
+
+
+def _whole(value: float) -> int:
+    """2.0 is 2; 2.7 and infinity are no whole numbers."""
+    if int(value) != value:
+        raise ValueError
+    return int(value)
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:60] + "…"
+
+
+def _expanded(name: str, path: Path) -> Path:
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        raise SettingsError(
+            f"{name} = {path}: the home folder of that user is not known; give the whole path"
+        ) from None
+
+
+def _refuse_unprintable(name: str, text: str) -> None:
+    """Control characters and bytes that are no text have no place in a name: scripts, logs and tables would break."""
+    bad = next((letter for letter in text if unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp")), None)
+    if bad is not None:
+        kind = "bytes that are not UTF-8" if unicodedata.category(bad) == "Cs" else "a control character or line break"
+        raise SettingsError(f"{name} = {text!a}: holds {kind}; rename it")
 
 
 def presets() -> tuple[str, ...]:
@@ -66,19 +154,50 @@ def presets() -> tuple[str, ...]:
 def read_preset(name: str) -> dict[str, Any]:
     """Settings of a published analysis, by its name."""
     if name not in presets():
-        raise SettingsError(f"preset = {name!r}: is not one of {', '.join(presets())}")
-    return tomllib.loads((resources.files("bids_app") / "presets" / f"{name}.toml").read_text())
+        raise SettingsError(f"preset = {name!r}: is not one of {', '.join(presets())}{_nearest(name, presets())}")
+    return tomllib.loads((resources.files("bids_app") / "presets" / f"{name}.toml").read_text(encoding="utf-8"))
 
 
 def read_settings_file(path: Path) -> dict[str, Any]:
-    """Settings from a TOML file, keys with hyphens or underscores."""
+    """Settings from a TOML file, keys with hyphens or underscores.
+
+    Raises SettingsError for a file that cannot be read, and for keys that no setting has.
+    """
+    if problem := problem_of_file(path):
+        raise SettingsError(f"config_file = {path}: {problem}")
     try:
-        content = tomllib.loads(path.read_text())
-    except FileNotFoundError:
-        raise SettingsError(f"config_file = {path}: there is no such file") from None
-    except tomllib.TOMLDecodeError as error:
+        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except UnicodeDecodeError:
+        raise SettingsError(f"config_file = {path}: is not UTF-8 text; save it again in that encoding") from None
+    except RecursionError:
+        raise SettingsError(f"config_file = {path}: is nested too deep to be settings") from None
+    except (tomllib.TOMLDecodeError, ValueError) as error:  # ValueError: a number of thousands of digits
         raise SettingsError(f"config_file = {path}: is not valid TOML ({error})") from None
+    if problems := _problems_of_keys(content):
+        raise SettingsError("; ".join(f"{path}: {problem}" for problem in problems))
     return {key.replace("-", "_"): value for key, value in content.items()}
+
+
+def _problems_of_keys(content: Mapping[str, Any]) -> list[str]:
+    known = {option.name for option in OPTIONS} - {"config_file"}
+    problems, seen = [], set()
+    for key in content:
+        name = key.replace("-", "_")
+        if name in seen:
+            problems.append(f"{name} is there twice, with a hyphen and an underscore; keep one")
+        elif name == "config_file":
+            problems.append("config_file cannot be given in a settings file; put its settings into this one")
+        elif name in ARGUMENTS:
+            problems.append(f"{key} belongs on the command line: neurons2networks BIDS_DIR OUT_DIR LEVEL")
+        elif name not in known:
+            problems.append(f"unknown setting {key!r}{_nearest(name, known)}; --help lists those that exist")
+        seen.add(name)
+    return problems
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1)
+    return f" (did you mean {near[0]}?)" if near else ""
 
 
 def make_settings(arguments: Mapping[str, Any]) -> Settings:
@@ -86,139 +205,30 @@ def make_settings(arguments: Mapping[str, Any]) -> Settings:
 
     Raises SettingsError that lists all bad values at once.
     """
-    here = Path.cwd()
-    given = {name: _convert(name, value, here) for name, value in arguments.items()}
+    typed = _Reader(Path.cwd())
+    given = typed.read(arguments)
+    problems = typed.problems
     from_file: dict[str, Any] = {}
     if given.get("config_file"):
-        content = read_settings_file(given["config_file"])
-        _refuse_unknown(content, str(given["config_file"]))
-        from_file = {name: _convert(name, value, given["config_file"].parent) for name, value in content.items()}
-    preset = given.get("preset", from_file.get("preset"))
-    from_preset = {n: _convert(n, v, here) for n, v in read_preset(preset).items()} if preset else {}
-    settings = Settings(**{**from_preset, **from_file, **given})
-    problems = find_problems(settings)
+        try:
+            content = read_settings_file(given["config_file"])
+        except SettingsError as error:
+            problems.append(str(error))
+        else:
+            reader = _Reader(given["config_file"].parent, is_file=True)
+            from_file = reader.read(content)
+            problems += [f"{given['config_file']}: {problem}" for problem in reader.problems]
+    from_preset: dict[str, Any] = {}
+    if preset := given.get("preset", from_file.get("preset")):
+        try:
+            from_preset = _Reader(Path.cwd()).read(read_preset(preset))
+        except SettingsError as error:
+            problems.append(str(error))
+    values = {**from_preset, **from_file, **given}
+    if not set(ARGUMENTS) <= set(values):
+        raise SettingsError("; ".join(problems))  # a folder that cannot be: nothing more can be checked
+    settings = Settings(**values)
+    problems += [problem for problem in find_problems(settings) if problem not in problems]
     if problems:
         raise SettingsError("; ".join(problems))
     return settings
-
-
-def _refuse_unknown(content: Mapping[str, Any], source: str) -> None:
-    unknown = sorted(set(content) - {option.name for option in OPTIONS})
-    if unknown:
-        raise SettingsError(f"{source}: unknown settings {', '.join(unknown)}; see --help for those that exist")
-
-
-def find_problems(settings: Settings) -> list[str]:
-    """Every value that cannot be, one sentence each."""
-    problems = []
-    for option in OPTIONS:
-        allowed = option.metadata["choices"]
-        value = getattr(settings, option.name)
-        wrong = [v for v in (value if isinstance(value, tuple) else (value,)) if allowed and v not in allowed]
-        problems += [f"{option.name} = {v!r}: is not one of {', '.join(allowed)}" for v in wrong]
-    for name, least in _LEAST.items():
-        value = getattr(settings, name)
-        values = value if isinstance(value, tuple) else (value,)
-        problems += [f"{name} = {v}: must be at least {least}" for v in values if v is not None and v < least]
-    if not 0 < settings.significance <= 1:
-        problems.append(f"significance = {settings.significance}: must lie above 0 and not above 1")
-    if len(set(settings.distances)) < len(settings.distances):
-        problems.append(f"distances = {list(settings.distances)}: each must be given once")
-    if not 0 < settings.penalty < 1:
-        problems.append(f"penalty = {settings.penalty}: must lie between 0 and 1 (at 1 every loading is zero)")
-    problems += _problems_of_texts(settings)
-    problems += _problems_of_confounds(settings)
-    problems += _problems_of_dask(settings)
-    if settings.resources is not None and not settings.resources.is_dir():
-        problems.append(
-            f"resources = {settings.resources}: there is no such folder; make it with n2n fetch --to, where there is a "
-            "network"
-        )
-    if settings.dictionary_scope == "story" and settings.pool_tasks:
-        problems.append(
-            "dictionary_scope = 'story' cannot go with pool_tasks: atoms of one story mean nothing in another"
-        )
-    if "variance" in settings.analysis and settings.tested_distance == 0:
-        problems.append(
-            "tested_distance = 0 cannot go with the analysis variance, where it would be future and past in one; give "
-            "another number of words, such as 8"
-        )
-    if settings.level not in LEVELS:
-        problems.append(f"analysis level {settings.level!r}: is not one of {', '.join(LEVELS)}")
-    return problems
-
-
-_LEAST = {
-    "atoms": 2,
-    "n_spins": 1,
-    "delays": 1,
-    "pca": 0,
-    "folds": 2,
-    "purge": 0,
-    "high_pass": 0,
-    "smoothing_fwhm": 0,
-    "n_permutations": 1,
-    "nprocs": 1,
-    "omp_nthreads": 0,
-    "mem_mb": 0,
-    "alphas": 0,
-    "threshold": 0,
-    "window": 1,
-    "banded_candidates": 1,
-}
-
-
-def _problems_of_dask(settings: Settings) -> list[str]:
-    """Problems of where the jobs run."""
-    problems = [
-        f"dask_cluster = {pair!r}: must be KEY=VALUE, such as cores=4"
-        for pair in settings.dask_cluster
-        if not re.fullmatch(r"\w+=.+", pair)
-    ]
-    given = [name for name in ("dask_scheduler", "dask_cluster") if getattr(settings, name)]
-    if settings.engine != "dask":
-        return problems + [f"{name} is given, but engine is {settings.engine}: add --engine dask" for name in given]
-    if len(given) != 1:
-        problems.append("engine = 'dask': needs either --dask-scheduler ADDRESS or --dask-cluster KEY=VALUE …")
-    kinds = [pair.partition("=")[2].strip("\"'") for pair in settings.dask_cluster if pair.startswith("kind=")]
-    if settings.dask_cluster and (len(kinds) != 1 or kinds[0] not in CLUSTERS):
-        problems.append(f"dask_cluster: kind = {' '.join(kinds) or 'nothing'} is not one of {', '.join(CLUSTERS)}")
-    return problems
-
-
-def _problems_of_confounds(settings: Settings) -> list[str]:
-    """Problems of what is regressed out; whether a column is there shows with the table."""
-    given, problems = settings.confounds, []
-    if not given:
-        problems.append(f"confounds = []: must be one of {', '.join(CONFOUND_STRATEGIES)}, or names of columns")
-    strategies = [name for name in given if name in CONFOUND_STRATEGIES]
-    if strategies and len(given) > 1:
-        problems.append(f"confounds = {' '.join(given)}: {strategies[0]} must stand alone, or be left out")
-    for name in given:
-        close = difflib.get_close_matches(name.lower(), CONFOUND_STRATEGIES, n=1, cutoff=0.75)
-        if not re.fullmatch(r"[\w*?\[\]-]+", name):
-            problems.append(f"confounds = {name!r}: is no name or pattern of a column, such as trans_x or 'trans_*'")
-        elif close and name not in CONFOUND_STRATEGIES and not set(name) & set("*?["):
-            problems.append(f"confounds = {name!r}: did you mean {close[0]}?")
-    if not math.isfinite(settings.high_pass):
-        problems.append(f"high_pass = {settings.high_pass}: must be a frequency in Hz, such as 0.008, or 0")
-    return problems
-
-
-def _problems_of_texts(settings: Settings) -> list[str]:
-    """Problems of settings that are a word or a number."""
-    problems = []
-    if settings.layer not in ("auto", "all") and not (settings.layer.isdigit() and int(settings.layer) >= 1):
-        problems.append(f"layer = {settings.layer!r}: must be a number from 1, 'all' or 'auto'")
-    if settings.context not in ("auto", "left", "exact", "rolled") and not settings.context.isdigit():
-        problems.append(
-            f"context = {settings.context!r}: must be 'auto', 'left', 'exact', 'rolled' or a number of tokens"
-        )
-    if settings.encoding_penalty != "cv":
-        try:
-            fixed = float(settings.encoding_penalty)
-        except ValueError:
-            fixed = -1.0
-        if not 0 < fixed < 1:
-            problems.append(f"encoding_penalty = {settings.encoding_penalty!r}: must be 'cv' or lie between 0 and 1")
-    return problems

@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 import tomllib
@@ -132,3 +133,124 @@ def test_a_folder_of_resources_must_be_there(tmp_path):
     assert given("in", "out", "participant", "--resources", str(tmp_path)).resources == tmp_path
     with pytest.raises(SettingsError, match="nowhere: there is no such folder; make it with n2n fetch"):
         given("in", "out", "participant", "--resources", str(tmp_path / "nowhere"))
+
+
+BAD_OPTIONS = [
+    (("--layer", "²"), "layer = '²'"),
+    (("--layer", "0"), "layer = '0'"),
+    (("--context", "²"), "context = '²'"),
+    (("--folds", "٣"), "folds = '٣'"),
+    (("--folds", "2.7"), "folds = '2.7'"),
+    (("--alphas", "0"), "alphas = 0"),
+    (("--alphas", "1", "nan"), "alphas = nan"),
+    (("--alphas", "inf"), "alphas = inf"),
+    (("--threshold", "nan"), "threshold = nan"),
+    (("--threshold", "1e9"), "threshold = 1000000000"),
+    (("--top-percent", "0"), "top_percent = 0"),
+    (("--top-percent", "101"), "top_percent = 101"),
+    (("--high-pass", "nan"), "high_pass = nan"),
+    (("--random-seed", "-1"), "random_seed = -1"),
+    (("--random-seed", "4294967296"), "random_seed = 4294967296"),
+    (("--window", "100000"), "window = 100000"),
+    (("--n-spins", "0"), "n_spins = 0"),
+    (("--significance", "nan"), "significance = nan"),
+    (("--penalty=-inf",), "penalty = -inf"),
+    (("--encoding-penalty", "nan"), "encoding_penalty = 'nan'"),
+    (("--device", "gpu"), "device = 'gpu'"),
+    (("--task-id", ""), "task_id = ''"),
+    (("--space", "fs\naverage"), "control character"),
+    (("--model", "gpt\x00"), "control character"),
+    (("--derivatives", "a\udce4"), "not UTF-8"),
+    (("--annotations", "/no/such/folder"), "there is no such folder"),
+    (("--annotations", __file__), "is no folder"),
+    (("--exclude-scans", "/no/such.json"), "there is no such file"),
+    (("--bids-filter-file", "/"), "is a folder"),
+    (("--bids-filter-file", "/dev/zero"), "is no regular file"),
+    (("--config-file", "/"), "is a folder"),
+    (("--config-file", "/dev/zero"), "is no regular file"),
+    (("--bids-database-dir", __file__), "is no folder"),
+    (("--preset", "caucheteux203"), "did you mean caucheteux2023"),
+    (("--participant-label", "01", "02", "--exclude-participant-label", "sub-02"), "participant 02: is asked for"),
+]
+
+
+@pytest.mark.parametrize(("options", "said"), BAD_OPTIONS)
+def test_a_value_that_cannot_be(options, said):
+    with pytest.raises(SettingsError) as error:
+        given("in", "out", "participant", *options)
+    assert said in str(error.value)
+
+
+BAD_FILES = [
+    (b"model = []", "model = []: must name at least one"),
+    (b"analysis = []\natoms = []", "atoms = []: must name at least one"),
+    (b"folds = 2.7\npca = 'many'\nwrap = 1\nwork_dir = 5", "pca = 'many': must be a whole number"),
+    (b"folds = 2.7\npca = 'many'\nwrap = 1\nwork_dir = 5", "work_dir = 5: must be a path"),
+    (b"folds = true", "folds = True: must be a whole number"),
+    (b"n-spins = 5\nn_spins = 6", "n_spins is there twice"),
+    (b"n-spins = 1e400", "n_spins = inf"),
+    (b"config_file = 'other.toml'", "cannot be given in a settings file"),
+    (b"out_dir = 'x'", "belongs on the command line"),
+    (b"fold = 3\nalpha = 2", "did you mean folds?"),
+    (b"fold = 3\nalpha = 2", "did you mean alphas?"),
+    (b"space = ['a', 'b']", "space = ['a', 'b']: must be a text"),
+    (b"atoms = [[2]]", "atoms = [2]: must be a whole number"),
+    (b"participant_label = {a = 1}", "must be a list, not a table"),
+    (b"# caf\xe9", "is not UTF-8"),
+    (b"x = " + b"[" * 20_000, "nested too deep"),
+    (b"folds = " + b"9" * 5000, "is not valid TOML"),
+    (b"#" * 1_000_001, "too large for such a file"),
+    (b"space = 1979-05-27", "space = datetime.date"),
+]
+
+
+@pytest.mark.parametrize(("content", "said"), BAD_FILES)
+def test_a_settings_file_that_cannot_be(tmp_path, content, said):
+    file = tmp_path / "settings.toml"
+    file.write_bytes(content)
+    with pytest.raises(SettingsError) as error:
+        given("in", "out", "participant", "--config-file", str(file))
+    assert said in str(error.value)
+    assert len(str(error.value)) < 1000
+
+
+def test_pipes_are_never_opened(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for option in ("--config-file", "--bids-filter-file", "--exclude-scans"):
+        with pytest.raises(SettingsError, match="a pipe or a device"):
+            given("in", "out", "participant", option, str(tmp_path / "pipe"))
+
+
+@pytest.mark.parametrize("content", ["[1]", "5", "null", '{"bold": ["desc"]}', '{"bold": "clean"}', "[" * 20_000, "{"])
+def test_a_filter_file_that_cannot_be(tmp_path, content):
+    file = tmp_path / "filter.json"
+    file.write_text(content)
+    with pytest.raises(SettingsError, match=r'bids_filter_file = .*such as \{"bold": \{"desc": "clean"\}\}'):
+        given("in", "out", "participant", "--bids-filter-file", str(file))
+
+
+def test_whole_numbers_may_be_written_with_a_point_and_what_comes_twice_counts_once(tmp_path):
+    file = tmp_path / "settings.toml"
+    file.write_text("folds = 2.0\nlayer = 8\nrun_id = 1\natoms = [8, 8.0]\nparticipant_label = ['01', 'sub-01']\n")
+    settings = given("in", "out", "participant", "--config-file", str(file))
+    assert (settings.folds, settings.layer, settings.run_id) == (2, "8", ("1",))
+    assert (settings.atoms, settings.participant_label) == ((8,), ("01",))
+
+
+def test_paths_of_a_settings_file_count_from_its_folder(tmp_path, monkeypatch):
+    for folder in ("study/code", "study/models/tiny", "study/derivatives/prep", "study/code/beside", "elsewhere"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "study" / "atlas.nii").touch()
+    file = tmp_path / "study" / "code" / "settings.toml"
+    file.write_text(
+        'model = ["gpt2", "../models/tiny", "beside", "a/b"]\natlas = "../atlas.nii"\nregions = "none"\n'
+        'derivatives = ["../derivatives/prep", "x=../derivatives/prep"]\nwork_dir = "w"\nannotations = "beside"\n'
+    )
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    settings = given("in", "out", "participant", "--config-file", str(file))
+    study = tmp_path / "study"
+    assert settings.model == ("gpt2", f"{study}/models/tiny", f"{study}/code/beside", "a/b")
+    assert (settings.atlas, settings.regions) == (f"{study}/atlas.nii", "none")
+    assert settings.derivatives == (f"{study}/derivatives/prep", f"x={study}/derivatives/prep")
+    assert (settings.work, settings.annotations) == (study / "code" / "w", study / "code" / "beside")
+    assert given("in", "out", "participant", "--model", "../models/tiny").model == ("../models/tiny",)

@@ -88,11 +88,9 @@ def test_workers_in_slurm(demo, tmp_path):
         or subprocess.run(["scontrol", "ping"], capture_output=True, check=False).returncode
     ):
         pytest.skip("there is no SLURM here; ../shared/tools/slurm-up start gives one node")
-    config = tmp_path / "settings.toml"
-    table = '[dask_cluster]\nkind = "slurm"\njobs = 2\ncores = 1\nmemory = "3GB"\nwalltime = "00:20:00"\n'
-    config.write_text((demo.data / "code" / "demo.toml").read_text() + table)
-    out = tmp_path / "out"
-    done = run("bids_app", demo.data, out, "participant", "--config-file", config, *FAST, *ONLY)
+    config, out = demo.data / "code" / "demo.toml", tmp_path / "out"
+    table = ("--dask-cluster", "kind=slurm", "jobs=2", "cores=1", "memory=3GB", "walltime=00:20:00")
+    done = run("bids_app", demo.data, out, "participant", "--config-file", config, *FAST, *ONLY, *table)
     assert done.returncode == 0, done.stderr[-4000:]
     assert "submitted 2 job(s) with Dask workers" in done.stderr
     same_as_local(demo, out)

@@ -1,7 +1,8 @@
 """What OUT_DIR says about itself: dataset_description.json, .bidsignore, README.md."""
 
+import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bids_app import __version__
@@ -58,15 +59,41 @@ def _source(folder: Path) -> dict[str, str]:
     return {key: value for key, value in source.items() if value}
 
 
-def _check_ours(out_dir: Path, description: Mapping[str, object]) -> None:
-    """Raise DatasetError when OUT_DIR is another data set, which must not be overwritten."""
+def require_description(bids_dir: Path) -> None:
+    """Raise DatasetError, a sentence for each reason, where a folder does not say that it is a BIDS data set."""
+    path = bids_dir / "dataset_description.json"
+    advice = "if the folder is meant as it is, add --skip-bids-validation"
+    try:
+        content = json.loads(path.read_text(encoding="utf-8-sig")) if path.is_file() else None
+    except OSError as error:
+        raise DatasetError(f"{path} cannot be read ({error.strerror}): check its rights; {advice}") from None
+    except RecursionError:
+        raise DatasetError(f"{path} is damaged (nested too deep): restore it; {advice}") from None
+    except ValueError as error:
+        raise DatasetError(f"{path} is not valid JSON ({error}): mend it; {advice}") from None
+    if content is None or (isinstance(content, dict) and "BIDSVersion" not in content):
+        raise DatasetError(
+            f"{bids_dir} has no dataset_description.json with a BIDSVersion: is it the root of a BIDS data "
+            "set? If it is meant, add --skip-bids-validation"
+        )
+    if not isinstance(content, dict):
+        raise DatasetError(f'{path} must hold an object, such as {{"Name": …, "BIDSVersion": "1.10.0"}}; {advice}')
+
+
+def require_ours(out_dir: Path, foreign: Sequence[str] = ()) -> None:
+    """Raise DatasetError when OUT_DIR is another data set, or holds `foreign` files: neither must be overwritten."""
+    description = read_description(out_dir)
+    wanted = f"give an OUT_DIR that is empty, new, or was written by {PIPELINE}"
     generated = description.get("GeneratedBy")
     names = [entry.get("Name") for entry in generated if isinstance(entry, dict)] if isinstance(generated, list) else []
-    if description and PIPELINE not in names:
-        raise DatasetError(
-            f"{out_dir} holds another data set ({description.get('Name', 'without a name')}), "
-            f"not outputs of {PIPELINE}: give an OUT_DIR that is empty, new, or was written by it."
-        )
+    if PIPELINE in names:
+        return
+    if description:
+        title = description.get("Name", "without a name")
+        raise DatasetError(f"{out_dir} holds another data set ({title}), not outputs of {PIPELINE}: {wanted}.")
+    if foreign:
+        shown = ", ".join(foreign[:5]) + (f" and {len(foreign) - 5} more" if len(foreign) > 5 else "")
+        raise DatasetError(f"OUT_DIR {out_dir} holds other files ({shown}): {wanted}.")
 
 
 def write_dataset_description(out_dir: Path, links: Mapping[str, Path]) -> None:
@@ -75,8 +102,8 @@ def write_dataset_description(out_dir: Path, links: Mapping[str, Path]) -> None:
     `links` are the data sets read: the names used in BIDS URIs (`raw`, `fmriprep`, …) and their folders; links of
     earlier runs are kept. An existing README.md is left alone. Raises DatasetError when OUT_DIR holds another data set.
     """
+    require_ours(out_dir)
     earlier = read_description(out_dir)
-    _check_ours(out_dir, earlier)
     generated: dict[str, object] = {"Name": PIPELINE, "Version": __version__}
     if (image := container()) is not None:
         generated["Container"] = image

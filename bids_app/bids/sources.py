@@ -1,6 +1,7 @@
 """Which derivatives hold a data set's BOLD, and of whom."""
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -9,6 +10,8 @@ from bids_app.bids.entities import parse_name
 from bids_app.bids.errors import DatasetError
 from bids_app.bids.near_misses import near_misses
 from bids_app.bids.runs import is_bold
+
+_LABEL = re.compile("[0-9A-Za-z+]+")
 
 
 def choose_derivatives(bids_dir: Path, derivatives: Sequence[str | Path] = ()) -> dict[str, Path]:
@@ -21,9 +24,18 @@ def choose_derivatives(bids_dir: Path, derivatives: Sequence[str | Path] = ()) -
 
 
 def participant_labels(folder: Path) -> list[str]:
-    """Labels of the participants with a folder in a data set, sorted."""
+    """Labels of the participants with a folder in a data set, sorted; see `odd_folders` for those left out."""
+    return sorted(label for label in _labels(folder) if _LABEL.fullmatch(label))
+
+
+def odd_folders(folder: Path) -> list[str]:
+    """Names of folders such as `sub-01_old`, sorted: what follows `sub-` is no label of BIDS (letters and digits)."""
+    return sorted(f"sub-{label}" for label in _labels(folder) if not _LABEL.fullmatch(label))
+
+
+def _labels(folder: Path) -> list[str]:
     with os.scandir(folder) as entries:
-        return sorted(entry.name[4:] for entry in entries if entry.name.startswith("sub-") and entry.is_dir())
+        return [entry.name[4:] for entry in entries if entry.name.startswith("sub-") and entry.is_dir()]
 
 
 def _named(derivatives: Sequence[str | Path]) -> dict[str, Path]:

@@ -9,6 +9,7 @@ from bids_app.bids import index
 from bids_app.bids.conftest import TinyDataset
 from bids_app.bids.dataset import Dataset, DatasetError, open_dataset
 from bids_app.bids.runs import first_space
+from bids_app.bids.sources import odd_folders, participant_labels
 
 OLD = "sub-001_task-pieman_run-1_space-fsaverage6_hemi-{hemi}.func.gii"
 NEW = "sub-001_task-pieman_run-1_hemi-{hemi}_space-fsaverage6_bold.func.gii"
@@ -239,3 +240,10 @@ def test_stimuli_of_the_whole_data_set(narratives: Path) -> None:
     assert (vodka.participant, vodka.task, vodka.stimulus.story) == ("030", "milkyway", ((21.0, 425.0),))
     assert vodka.repetition_time in {1.5, 1.52}
     assert set(Dataset(narratives, {}).tasks_stimuli(["task-pieman"]).uses) == {"pieman_audio"}
+
+
+def test_folders_whose_names_are_no_labels_are_no_participants(tmp_path):
+    for name in ("sub-01", "sub-..", "sub-.*", "sub-<img>", "sub-02_old", "sub-0\n3", "sub-a+B"):
+        (tmp_path / name).mkdir()
+    assert participant_labels(tmp_path) == ["01", "a+B"]
+    assert odd_folders(tmp_path) == sorted(["sub-..", "sub-.*", "sub-<img>", "sub-02_old", "sub-0\n3"])

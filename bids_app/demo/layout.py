@@ -129,6 +129,16 @@ def copy_annotations(target: Path, annotations: Path, scan: Scan) -> Path:
 
 
 def write_settings(target: Path, settings: Mapping[str, object]) -> None:
-    """Write code/demo.toml. Its paths are absolute: it belongs to this copy of the data set."""
-    lines = [f"{key} = {json.dumps(value)}\n" for key, value in settings.items()]
-    write_text(target / "code" / "demo.toml", "# Settings for the analysis of this data set\n" + "".join(lines))
+    """Write code/demo.toml. Paths in the data set are relative to it, so that the data set can be moved or mounted."""
+    folder = target / "code"
+    lines = [f"{key} = {json.dumps(_relative(value, target), ensure_ascii=False)}\n" for key, value in settings.items()]
+    about = "# Settings for the analysis of this data set; paths count from this file's folder\n"
+    write_text(folder / "demo.toml", about + "".join(lines))
+
+
+def _relative(value: object, target: Path) -> object:
+    if isinstance(value, list):
+        return [_relative(one, target) for one in value]
+    if isinstance(value, str) and Path(value).is_absolute() and Path(value).is_relative_to(target.resolve()):
+        return f"../{Path(value).relative_to(target.resolve()).as_posix()}"
+    return value

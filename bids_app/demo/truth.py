@@ -74,7 +74,7 @@ def read_truth(demo_dir: Path) -> Truth | ForecastTruth:
     folder = demo_dir / _FOLDER
     if not (folder / "truth.json").exists():
         raise FileNotFoundError(f"{folder} holds no truth.json; {demo_dir} must be a folder written by `n2n demo`.")
-    options = json.loads((folder / "truth.json").read_text())
+    options = json.loads((folder / "truth.json").read_text(encoding="utf-8"))
     if options.get("plant") == "forecast":
         return ForecastTruth(read_table(folder / "truth.tsv"), read_table(folder / "truth_features.tsv"), options)
     links, courses, subgroups = (

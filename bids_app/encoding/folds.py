@@ -114,13 +114,3 @@ def inner_folds(fold: Fold, folds: Sequence[Fold]) -> list[Fold]:
             "use at least 3 folds, longer runs, or a fixed penalty."
         )
     return pairs
-
-
-def leave_one_out(rows: Ints, content: Ints) -> list[Fold]:
-    """Pairs that test each content among `rows` in turn, all volumes that heard it, and train on the other rows.
-
-    >>> [(train.tolist(), test.tolist()) for train, test in leave_one_out(np.arange(3), np.array([0, 1, 0]))]
-    [([1], [0, 2]), ([0, 2], [1])]
-    """
-    heard = content[rows]
-    return [(rows[heard != one], rows[heard == one]) for one in np.unique(heard)]

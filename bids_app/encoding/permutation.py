@@ -57,7 +57,9 @@ def permutation_test(
     longest = max(len(np.unique(copies.position[test])) for _, test in folds)
     distances = np.arange(longest, copies.length - longest + 1)
     if distances.size == 0:
-        raise ValueError(f"{len(folds)} folds of {len(Y)} volumes leave no room to move responses; use more folds.")
+        raise ValueError(
+            f"{len(folds)} folds of {copies.length} different volumes leave no room to move responses; use more folds."
+        )
     where = resolve_device(device)
     n_pairs = Y.shape[1] * distances.size
     pairs = np.random.default_rng(seed).choice(n_pairs, n_scores, replace=n_scores > n_pairs)

@@ -9,7 +9,7 @@ import torch
 from bids_app.encoding.arrays import AnyArray, Ints
 from bids_app.encoding.copies import NONE, Copies
 from bids_app.encoding.device import map_batches
-from bids_app.encoding.folds import Fold, leave_one_out
+from bids_app.encoding.folds import Fold
 from bids_app.encoding.ridge_left_out import LeftOut
 from bids_app.encoding.ridge_solver import Design, Eigen, Factors, centred_responses, rows_of
 from bids_app.encoding.ridge_triangles import BLOCK, ByTriangles
@@ -55,13 +55,13 @@ def penalty_errors(
     if len(alphas) == 1:
         return lambda Y: torch.zeros(1, Y.shape[1], dtype=torch.float64, device=Y.device)  # nothing to choose
     rows, eigen = whole
+    if pairs is None and content is not None:
+        return _LeaveCopiesOut(design.factorise(rows, rows, eigen), alphas, content[rows])
     if _triangles_pay(design, pairs or [(rows, rows)], len(alphas), Y.shape[1]) and not _overlap(pairs):
         sample, _ = centred_responses(Y[:, :: -(-Y.shape[1] // _N_SAMPLE)], alphas.device)
-        left_out = leave_one_out(rows, content) if pairs is None and content is not None else pairs
-        return ByTriangles(_left_out(design, whole, left_out, alphas.device), alphas, sample)
+        return ByTriangles(_left_out(design, whole, pairs, alphas.device), alphas, sample)
     if pairs is None:
-        factors = design.factorise(rows, rows, eigen)
-        return _LeaveOneOut(factors, alphas) if content is None else _LeaveCopiesOut(factors, alphas, content[rows])
+        return _LeaveOneOut(design.factorise(rows, rows, eigen), alphas)
     # Side by side, since a decomposition uses one thread for the most part.
     known: list[Eigen | None] = [*eigens] if eigens else [None] * len(pairs)
     parts = list(zip(pairs, known, strict=True))

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from bids_app.encoding.folds import content_folds, contiguous_folds, inner_folds, leave_one_out
+from bids_app.encoding.folds import content_folds, contiguous_folds, inner_folds
 
 
 @pytest.mark.parametrize("purge", [0, 4])
@@ -73,12 +73,3 @@ def test_without_repeats_any_rising_numbers_give_the_contiguous_folds():
 def test_a_short_story_heard_often_is_too_short_for_many_folds():
     with pytest.raises(ValueError, match="100 volumes, 10 of them without those that repeat another's, are too few"):
         content_folds(np.tile(np.arange(10), 10), 5)
-
-
-def test_leaving_one_out_leaves_out_its_repeats():
-    content, rows = heard_twice(), np.arange(5, 60)
-    pairs = leave_one_out(rows, content)
-    assert sorted(np.concatenate([test for _, test in pairs])) == rows.tolist()
-    for train, test in pairs:
-        assert np.isin(train, rows).all()
-        assert not np.isin(content[train], content[test]).any()

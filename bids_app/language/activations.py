@@ -49,7 +49,7 @@ class Activations:
         path = folder / _DESCRIPTION
         if not path.is_file():
             raise FileNotFoundError(f"{folder} holds no activations: there is no {_DESCRIPTION}.")
-        description = json.loads(path.read_text())
+        description = json.loads(path.read_text(encoding="utf-8"))
         units = tuple(description["units"])
         return cls(folder, int(description["n_words"]), units, description["revision"], description["weights_hash"])
 
@@ -119,7 +119,7 @@ def extract(
             reader = Reader(language_model, tokens, kind, subtoken)
             units = _write_layers(reader, windows, chunk_tokens, unfinished)
             description = _describe(reader, context, units)
-            (unfinished / _DESCRIPTION).write_text(json.dumps(description, indent=2))
+            (unfinished / _DESCRIPTION).write_text(json.dumps(description, indent=2), encoding="utf-8")
             _finish(unfinished, folder)
         finally:
             shutil.rmtree(unfinished, ignore_errors=True)

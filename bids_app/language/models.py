@@ -67,7 +67,7 @@ def load_model(
     files = find_model(name, revision, with_weights=untrained_seed is None, resources=resources, download=download)
     config = _load_config(files, name)
     tokenizer = _load_tokenizer(files, name)
-    configuration = hash_texts([(files.folder / "config.json").read_text(), hash_tokenizer(tokenizer)])
+    configuration = hash_texts([(files.folder / "config.json").read_text(encoding="utf-8"), hash_tokenizer(tokenizer)])
     if untrained_seed is None:
         model = _load_weights(files, config, DTYPES[dtype], target, device)
         source = hash_texts([hash_weights(files.folder), configuration])

@@ -119,7 +119,7 @@ def weight_files(folder: Path) -> list[Path]:
     if (folder / WEIGHTS_FILE).is_file():
         return [folder / WEIGHTS_FILE]
     if (folder / INDEX_FILE).is_file():
-        names = set(json.loads((folder / INDEX_FILE).read_text())["weight_map"].values())
+        names = set(json.loads((folder / INDEX_FILE).read_text(encoding="utf-8"))["weight_map"].values())
         return [folder / name for name in sorted(names)]
     pickles = sorted(path.name for path in folder.glob("*.bin"))
     found = f"only {', '.join(pickles)}, and pickled weights can run code when they are read" if pickles else "none"

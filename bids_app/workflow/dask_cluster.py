@@ -57,8 +57,11 @@ def start_cluster(settings: Settings) -> Iterator[Any]:
     kind = getattr(dask_jobqueue, class_name)
     _check_command(kind.job_cls.submit_command, table["kind"])
     refusals: list[str] = []
+    security = _security()
+    (settings.out_dir / "logs" / "dask").mkdir(parents=True, exist_ok=True)
+    arguments = _arguments(table, directive, settings)
     try:
-        cluster = kind(job_cls=_telling(kind.job_cls, refusals), **_arguments(table, directive, settings))
+        cluster = kind(job_cls=_telling(kind.job_cls, refusals), security=security, **arguments)
     except (TypeError, ValueError) as error:
         raise RuntimeError(f"--dask-cluster {' '.join(settings.dask_cluster)}: {error}") from None
     with cluster:
@@ -70,6 +73,7 @@ def start_cluster(settings: Settings) -> Iterator[Any]:
                 f"--dask-cluster kind={table['kind']}: the jobs of the workers were refused ({refusals[0]})"
             )
         log.info("submitted %d job(s) with Dask workers", len(cluster.workers))
+        log.info("their scheduler listens on %s, with TLS and certificates of this run", cluster.scheduler_address)
         yield cluster
 
 
@@ -98,6 +102,22 @@ def _check_command(command: str, kind: str) -> None:
         )
 
 
+def _security() -> Any:
+    """Certificates of this run alone: whoever reaches a scheduler without them could run code as its user.
+
+    Raises RuntimeError where they cannot be made.
+    """
+    from distributed.security import Security
+
+    try:
+        return Security.temporary()
+    except ImportError as error:
+        raise RuntimeError(
+            "--dask-cluster encrypts what it sends, for which the package cryptography is needed: pip install "
+            f"'neurons2networks[dask]' ({error})"
+        ) from None
+
+
 def _arguments(table: Mapping[str, Any], directive: str | None, settings: Settings) -> dict[str, Any]:
     """Arguments of dask-jobqueue's class."""
     given = {key: value for key, value in table.items() if key not in _OURS}
@@ -106,4 +126,7 @@ def _arguments(table: Mapping[str, Any], directive: str | None, settings: Settin
         given["worker_extra_args"] = [*given.get("worker_extra_args", []), "--resources", f"GPU={gpus}"]
         asked = [directive.format(gpus)] if directive else []
         given["job_extra_directives"] = [*given.get("job_extra_directives", []), *asked]
-    return {"log_directory": str(settings.out_dir / "logs" / "dask"), **given}
+    logs = str(settings.out_dir / "logs" / "dask")
+    # The dashboard has neither encryption nor a password: for this machine alone, or through a tunnel.
+    given["scheduler_options"] = {"dashboard_address": "127.0.0.1:0", **given.get("scheduler_options", {})}
+    return {"log_directory": logs, "shared_temp_directory": logs, **given}

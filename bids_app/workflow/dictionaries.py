@@ -109,7 +109,7 @@ def get_dictionary(
     folder = settings.work / "dictionaries" / f"{model.label}-{key}"
     computed_once(folder, lambda draft: _learn(draft, model, stems, n_atoms, stories, settings))
     content = np.load(folder / "atoms.npz")
-    summary = json.loads((folder / "summary.json").read_text())
+    summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
     atoms = {stem: content[f"story{i}"] for i, stem in enumerate(stems)}
     return Dictionary(stems, atoms, content["loadings"], content["layer_of"], content["unit_of"], summary)
 
@@ -153,7 +153,7 @@ def _learn(
         "ModelRevision": source.revision,
         "ModelWeightsHash": source.weights_hash,
     }
-    (draft / "summary.json").write_text(json.dumps(summary))
+    (draft / "summary.json").write_text(json.dumps(summary), encoding="utf-8")
     (draft / "responses.npy").unlink()
 
 

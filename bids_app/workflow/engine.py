@@ -15,9 +15,11 @@ from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
 from bids_app.disk import MEGABYTE
+from bids_app.interruption import end_workers, job_of_worker, prepare_worker
 from bids_app.settings import Settings
+from bids_app.workflow.explanations import explain
 from bids_app.workflow.memory import total_memory
-from bids_app.workflow.places import full_disk
+from bids_app.workflow.strays import writing
 
 log = logging.getLogger("neurons2networks")
 _PROCESS_MB = 600  # of a process that has imported everything and read nothing
@@ -114,12 +116,16 @@ def run_one(job: Job, settings: Settings) -> Failure | None:
     """Run one job in this process; whatever goes wrong comes back as a failure."""
     start = time.monotonic()
     try:
-        job.function(settings, job.name)
+        with writing(settings):
+            job.function(settings, job.name)
     except Exception as error:  # the boundary between jobs: whatever went wrong must not stop the others
-        log.debug("%s failed", job.label, exc_info=True)
-        reason = full_disk(error, settings) or str(error) or type(error).__name__
-        if not isinstance(error, ValueError | OSError):
-            reason = f"{type(error).__name__}: {reason}"
+        if settings.verbose > 1:
+            log.debug("%s failed", job.label, exc_info=True)
+        reason = explain(error, settings)
+        if reason is None:
+            reason = str(error) or type(error).__name__
+            if not isinstance(error, ValueError | OSError):
+                reason = f"{type(error).__name__}: {reason}"
         if job.part:
             reason = f"{job.part}: {reason}"
         return Failure(job.name, reason, traceback.format_exc())
@@ -140,17 +146,33 @@ def _run_here(jobs: Sequence[Job], settings: Settings) -> list[Failure]:
 
 def _run_in_processes(jobs: Sequence[Job], settings: Settings) -> list[Failure]:
     context = multiprocessing.get_context("spawn")  # a fork would copy the threads of torch in an unknown state
+    # Python's own helper clears up semaphores after a killed run, and need not say so.
+    os.environ.setdefault("PYTHONWARNINGS", "ignore:resource_tracker:UserWarning")
+    pool = ProcessPoolExecutor(settings.nprocs, context, _start_process, (settings,))
+    try:
+        return _collect(pool, jobs, settings)
+    except BaseException:  # a signal: nobody waits for jobs that go on
+        end_workers()
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _collect(pool: ProcessPoolExecutor, jobs: Sequence[Job], settings: Settings) -> list[Failure]:
     failures = []
-    with ProcessPoolExecutor(settings.nprocs, context, start_worker, (settings,)) as pool:
-        futures: dict[Future[Failure | None], Job] = {pool.submit(run_one, job, settings): job for job in jobs}
-        for future in as_completed(futures):
-            failure = _result(future, futures[future])
-            if failure:
-                failures.append(failure)
-                if settings.stop_on_first_crash:
-                    pool.shutdown(cancel_futures=True)
-                    break
+    futures: dict[Future[Failure | None], Job] = {pool.submit(_run_in_worker, job, settings): job for job in jobs}
+    for future in as_completed(futures):
+        failure = _result(future, futures[future])
+        if failure:
+            failures.append(failure)
+            if settings.stop_on_first_crash:
+                break
     return failures
+
+
+def _run_in_worker(job: Job, settings: Settings) -> Failure | None:
+    with job_of_worker():
+        return run_one(job, settings)
 
 
 def _result(future: Future[Failure | None], job: Job) -> Failure | None:
@@ -159,6 +181,12 @@ def _result(future: Future[Failure | None], job: Job) -> Failure | None:
     except Exception as error:  # the worker itself died, most often for lack of memory
         reason = f"its process ended ({error}); if memory ran out, lower --nprocs or raise --mem-mb"
         return Failure(job.name, reason, traceback.format_exc())
+
+
+def _start_process(settings: Settings) -> None:
+    """Prepare a process that this one has started, and that ends with it."""
+    prepare_worker()
+    start_worker(settings)
 
 
 def start_worker(settings: Settings) -> None:

@@ -34,7 +34,7 @@ def participant_jobs(sources: Sources, participant: str, split: bool) -> list[Jo
         return whole
     try:
         units = units_of(sources, participant)
-    except DatasetError:
+    except (DatasetError, OSError):
         return whole  # it says the same where it runs, and fails alone
     works = [model.label for model in model_runs(settings)] + [CEILING] * has_ceiling(settings)
     return [

@@ -42,7 +42,7 @@ def read_manifest(resources: Path) -> Manifest:
     if not path.is_file():
         return Manifest()
     try:
-        content = json.loads(path.read_text())
+        content = json.loads(path.read_text(encoding="utf-8"))
         return Manifest(dict(content["models"]), dict(content["files"]))
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{path} is no manifest of `n2n fetch` ({error}): remove it and fetch again.") from None

@@ -25,7 +25,7 @@ def total_memory(root: Path = Path("/")) -> int:
 
 def free_memory(root: Path = Path("/")) -> int:
     """Bytes of memory that this process can still have, of the machine and of each control group around it."""
-    fields = (line.split() for line in (root / "proc" / "meminfo").read_text().splitlines())
+    fields = (line.split() for line in (root / "proc" / "meminfo").read_text(encoding="utf-8").splitlines())
     machine = next(int(words[1]) * 1024 for words in fields if words[0] == "MemAvailable:")
     return max(0, min([machine, *(limit - used for limit, used in _groups(root))]))
 
@@ -35,7 +35,7 @@ def _groups(root: Path) -> Iterator[tuple[int, int]]:
 
     Inside a container the path of a group may be that of the host; the container's own group is then the topmost.
     """
-    for line in (root / "proc" / "self" / "cgroup").read_text().splitlines():
+    for line in (root / "proc" / "self" / "cgroup").read_text(encoding="utf-8").splitlines():
         _, controllers, path = line.split(":", maxsplit=2)
         if controllers and "memory" not in controllers.split(","):
             continue
@@ -51,13 +51,13 @@ def _groups(root: Path) -> Iterator[tuple[int, int]]:
 
 
 def _number(path: Path) -> int | None:
-    text = path.read_text().strip() if path.is_file() else ""
+    text = path.read_text(encoding="utf-8").strip() if path.is_file() else ""
     return int(text) if text.isdigit() else None
 
 
 def _cached(path: Path) -> int:
     """Bytes of files that the kernel keeps in memory, but gives up when a process asks for more."""
-    fields = [line.split() for line in path.read_text().splitlines()] if path.is_file() else []
+    fields = [line.split() for line in path.read_text(encoding="utf-8").splitlines()] if path.is_file() else []
     # "total_" in the first version: with the groups below
     return max((int(number) for name, number in fields if name.removeprefix("total_") == "inactive_file"), default=0)
 

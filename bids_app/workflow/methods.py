@@ -27,6 +27,12 @@ NEURONS = {
     "ffn-in": "the inputs of the second feed-forward matrix of every block",
     "residual": "the output of every block",
 }
+REPEATS = {
+    "together": "Volumes in which the same part of a story was heard again lay in the same fold, also inside the training "
+    "folds, and were shifted together in tests.",
+    "average": "Runs that heard the same at the same times were averaged; volumes in which the same part of a story was "
+    "heard again at other times lay in the same fold, also inside the training folds, and were shifted together in tests.",
+}
 CONTEXTS = {
     "auto": "with the default context of each model (causal models: strided windows with at least 512 tokens, or half "
     "of what the model allows, to the left; masked models: overlapping windows in which a word also sees later words)",
@@ -60,7 +66,7 @@ def _data(s: Settings) -> str:
     return (
         f"Data were analysed with neurons2networks {__version__}. Time series that were not cleaned before were freed "
         f"of confounds (choice: {' '.join(s.confounds)}){high_pass}{smoothing}. Each run was cut to its story, and each voxel "
-        "z-scored within the run."
+        f"z-scored within the run. {REPEATS[s.repeats]}"
     )
 
 

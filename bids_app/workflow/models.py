@@ -79,7 +79,7 @@ class ModelRun:
 
         pointer = self._pointer(story, kind, subtoken)
         computed_once(pointer, lambda draft: self._extract(story, kind, subtoken, draft))
-        return Activations.open(self._work / pointer.read_text())
+        return Activations.open(self._work / pointer.read_text(encoding="utf-8"))
 
     def has_read(self, story: Story, kind: str, subtoken: str) -> bool:
         """Whether these activations are in the cache, so that the model is not needed for them."""
@@ -100,7 +100,7 @@ class ModelRun:
         log.info("%s: responses of %s to the story %s", self.label, kind, story.stem)
         context = int(self.settings.context) if self.settings.context.isdigit() else self.settings.context
         made = extract(self.loaded, story.words.text, kind, context, self._work, subtoken=subtoken)
-        pointer.write_text(made.folder.name)
+        pointer.write_text(made.folder.name, encoding="utf-8")
 
 
 def model_runs(settings: Settings) -> list[ModelRun]:

@@ -22,6 +22,8 @@ def check_places(settings: Settings) -> None:
     """
     require_writable("OUT_DIR", settings.out_dir)
     require_writable("The work directory", settings.work)
+    if settings.bids_database_dir is not None:
+        require_writable("--bids-database-dir", settings.bids_database_dir)
     if goes_with_container(settings.out_dir):
         advice = mount_advice(settings.out_dir, "")
         log.warning("OUT_DIR %s lies in the container, and goes when it goes: %s", settings.out_dir, advice)
@@ -37,12 +39,6 @@ def require_writable(name: str, folder: Path) -> None:
             pass
     except OSError as error:
         raise DiskError(_refusal(name, folder, there, error)) from None
-
-
-def full_disk(error: BaseException, settings: Settings) -> str | None:
-    """What to say of an error that came from a full disk, None for another: what is free where this run writes."""
-    folders = dict.fromkeys(existing(folder) for folder in (settings.out_dir, settings.work))
-    return no_space(*folders) if is_full(error, *folders) else None
 
 
 def _refusal(name: str, folder: Path, there: Path, error: OSError) -> str:

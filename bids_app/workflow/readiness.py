@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from bids_app.bids.errors import DatasetError
 from bids_app.language.weights import ModelFiles, count_weights
 from bids_app.settings import Settings
+from bids_app.workflow.feasibility import find_misfits, misfits_of_model
 from bids_app.workflow.memory import too_little_memory
 from bids_app.workflow.models import model_runs
 from bids_app.workflow.resources import ModelPiece, Piece, Place, fetch_command, folders_of, pieces_of_run
@@ -24,25 +25,36 @@ def check(sources: Sources, participants: Sequence[str] = ()) -> None:
     """Check device, models, memory, and the atlases for the participants' data.
 
     What is missing is downloaded, unless the run has a folder of resources or is dry. Raises NotReadyError that names
-    everything that is still missing, one line each, with the command that fetches it; a dry run only says so.
+    everything that is still missing, one line each, with the command that fetches it; a dry run only says so. Settings
+    that fit neither data nor models are refused in both.
     """
     settings = sources.settings
-    problems = missing(sources, participants)
+    misfits = find_misfits(sources, participants)
+    problems = list(_problems(sources, () if misfits else participants, misfits))
+    _refuse(misfits, "settings do not fit the data or the models:")
     if settings.dry_run:
         for problem in problems:
             log.warning("before it is computed: %s", problem)
-    elif len(problems) == 1:
+    else:
+        _refuse(problems, "things are missing before this run can begin:")
+
+
+def _refuse(problems: Sequence[str], title: str) -> None:
+    if len(problems) == 1:
         raise NotReadyError(problems[0])
-    elif problems:
-        raise NotReadyError(f"{len(problems)} things are missing before this run can begin:\n" + "\n".join(problems))
+    if problems:
+        raise NotReadyError(f"{len(problems)} {title}\n" + "\n".join(problems))
 
 
 def missing(sources: Sources, participants: Sequence[str] = ()) -> list[str]:
-    """Everything that a run lacks, one line each; nothing is downloaded when it is dry."""
-    return list(_problems(sources, participants))
+    """Everything that a run lacks and every setting that does not fit, a line each; a dry run downloads nothing."""
+    misfits = find_misfits(sources, participants)
+    problems = list(_problems(sources, () if misfits else participants, misfits))
+    return [*misfits, *problems]
 
 
-def _problems(sources: Sources, participants: Sequence[str]) -> Iterator[str]:
+def _problems(sources: Sources, participants: Sequence[str], misfits: list[str]) -> Iterator[str]:
+    """What is missing; settings that a model does not fit are added to `misfits`."""
     settings = sources.settings
     # What is planned, or goes to a cluster, is computed on other machines than this one.
     here = not settings.dry_run and settings.engine == "local"
@@ -58,6 +70,8 @@ def _problems(sources: Sources, participants: Sequence[str]) -> Iterator[str]:
             else:
                 log.warning("the run goes on without it: %s", _about(piece, error, settings))
             continue
+        if isinstance(files, ModelFiles):
+            misfits += misfits_of_model(piece.name, files.folder, settings)
         if isinstance(files, ModelFiles) and here and not no_device:
             yield from _too_large(piece.name, files, sources)
 
@@ -106,7 +120,7 @@ def _places(sources: Sources, participants: Sequence[str]) -> list[Place]:
     for participant in participants:
         try:
             runs = sources.runs(participant).runs
-        except DatasetError:
+        except (DatasetError, OSError):
             continue
         return list(dict.fromkeys(Place(run.kind, run.space or "") for run in runs))
     return []

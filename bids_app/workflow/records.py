@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import glob
 import logging
 import sys
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from uuid import uuid4
 
 from bids_app.bids.atomic import write_text
+from bids_app.crash_reports import details_of, keep_report, stamp
 from bids_app.settings import Settings, to_toml
+from bids_app.wording import in_one_line
 from bids_app.workflow.engine import Failure
 from bids_app.workflow.methods import methods_text
 
 log = logging.getLogger("neurons2networks")
 LEVELS = (logging.INFO, logging.DEBUG)
+RUN = "run"  # in the names of crash reports: of what is no single job
 
 
 def start_log(settings: Settings) -> None:
@@ -28,7 +30,7 @@ def start_log(settings: Settings) -> None:
 
 def write_settings(settings: Settings) -> Path:
     """Keep the settings of this run in OUT_DIR/logs."""
-    return write_text(settings.out_dir / "logs" / f"{_stamp()}_{settings.level}.toml", to_toml(settings))
+    return write_text(settings.out_dir / "logs" / f"{stamp()}_{settings.level}.toml", to_toml(settings))
 
 
 def write_methods(settings: Settings) -> None:
@@ -37,23 +39,41 @@ def write_methods(settings: Settings) -> None:
 
 
 def write_crashes(settings: Settings, failures: Sequence[Failure]) -> None:
-    """Keep the traceback of every failed job in OUT_DIR/logs."""
+    """Keep the traceback of every failed job, with the settings, in OUT_DIR/logs."""
     for failure in failures:
-        path = settings.out_dir / "logs" / f"crash-{_stamp()}_{failure.name}.txt"
-        write_text(path, f"{failure.name}: {failure.reason}\n\n{failure.details}")
+        summary = f"{failure.name}: {failure.reason}"
+        keep_report(failure.name, summary, failure.details, to_toml(settings), settings.out_dir / "logs")
+
+
+def keep_crash(settings: Settings, error: BaseException) -> Path | None:
+    """Keep the traceback of an error that ended the whole run; where it is now."""
+    reason = f"{RUN}: {in_one_line(error)}"
+    return keep_report(RUN, reason, details_of(error), to_toml(settings), settings.out_dir / "logs")
 
 
 def crash_reasons(out_dir: Path, name: str) -> list[str]:
     """First lines of the crash reports of one participant."""
-    return [path.read_text().splitlines()[0] for path in sorted((out_dir / "logs").glob(f"crash-*_{name}.txt"))]
+    paths = sorted((out_dir / "logs").glob(f"crash-*_{glob.escape(name)}.txt"))
+    return [next(iter(path.read_text(encoding="utf-8", errors="replace").splitlines()), name) for path in paths]
 
 
-def forget_crashes(out_dir: Path, name: str) -> None:
-    """Remove the crash reports of a participant that has since succeeded."""
-    for path in (out_dir / "logs").glob(f"crash-*_{name}.txt"):
-        path.unlink(missing_ok=True)
+def forget_crashes(out_dir: Path, names: Iterable[str]) -> None:
+    """Remove the crash reports of jobs that have since succeeded."""
+    for name in names:
+        for path in (out_dir / "logs").glob(f"crash-*_{glob.escape(name)}.txt"):
+            path.unlink(missing_ok=True)
 
 
-def _stamp() -> str:
-    """When, and what tells runs apart that begin together: in containers, processes have the same number."""
-    return f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{uuid4().hex[:8]}"
+def show_failures(failures: Sequence[Failure], out_dir: Path) -> None:
+    """Log why jobs failed; what is the same for many participants is said once."""
+    same: dict[str, list[Failure]] = {}
+    for failure in failures:
+        same.setdefault(failure.reason.replace(failure.name, "sub-*"), []).append(failure)
+    for group in same.values():
+        log.error("%s failed: %s", group[0].name, group[0].reason)
+        others = [failure.name for failure in group[1:]]
+        if others:
+            shown = " ".join(others[:10]) + (" …" if len(others) > 10 else "")
+            log.error("the same failed for %d other(s): %s", len(others), shown)
+    if failures:
+        log.error("%d failed; tracebacks in %s", len(failures), out_dir / "logs")

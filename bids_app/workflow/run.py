@@ -8,14 +8,20 @@ from contextlib import AbstractContextManager, nullcontext
 
 from bids_app.bids.description import write_dataset_description
 from bids_app.settings import Settings
+from bids_app.wording import in_one_line
 from bids_app.workflow.dask_engine import open_dask
 from bids_app.workflow.engine import Engine, Failure, Job, LocalEngine
+from bids_app.workflow.explanations import explain
 from bids_app.workflow.jobs import participant_jobs, stimulus_jobs
-from bids_app.workflow.places import check_places, full_disk
+from bids_app.workflow.locations import check_derivatives, check_locations
+from bids_app.workflow.places import check_places
 from bids_app.workflow.readiness import check
 from bids_app.workflow.records import (
+    RUN,
     crash_reasons,
     forget_crashes,
+    keep_crash,
+    show_failures,
     start_log,
     write_crashes,
     write_methods,
@@ -23,6 +29,7 @@ from bids_app.workflow.records import (
 )
 from bids_app.workflow.shared import locked
 from bids_app.workflow.sources import Sources, open_sources
+from bids_app.workflow.strays import clearing_strays
 from bids_app.workflow.units import plan
 
 log = logging.getLogger("neurons2networks")
@@ -33,26 +40,41 @@ def run(settings: Settings) -> int:
     """Do what the settings ask for; returns the exit status. Errors of the user end in one sentence."""
     start_log(settings)
     try:
+        check_locations(settings)
         check_places(settings)
-        with _open_engine(settings) as engine:
+        with _clearing_strays(settings), _open_engine(settings) as engine:
             failures = LEVELS[settings.level](settings, engine)
-    except (ValueError, OSError, RuntimeError) as error:
-        log.debug("", exc_info=True)
-        log.error("%s", full_disk(error, settings) or error)
+    except Exception as error:  # the last boundary: no traceback reaches a user who did not ask for it
+        if settings.verbose > 1:
+            log.debug("", exc_info=True)
+        log.error("%s", _reason(error, settings))
         return EXIT_FAILED
-    for failure in failures:
-        log.error("%s failed: %s", failure.name, failure.reason)
-    if failures:
-        log.error("%d failed; tracebacks in %s", len(failures), settings.out_dir / "logs")
+    show_failures(failures, settings.out_dir)
+    if not failures and not settings.dry_run:
+        forget_crashes(settings.out_dir, [RUN])
     return EXIT_FAILED if failures else 0
+
+
+def _reason(error: Exception, settings: Settings) -> str:
+    """What ended a run, in words; what no user can have meant leaves a crash report."""
+    said = explain(error, settings)
+    is_foreseen = isinstance(error, OSError) or type(error) in (ValueError, RuntimeError)
+    if said is not None or is_foreseen or type(error).__module__.startswith("bids_app"):
+        return said or str(error)
+    report = keep_crash(settings, error)
+    return f"{in_one_line(error)} (an error of neurons2networks itself; details in {report}, please report them)"
 
 
 def _open_engine(settings: Settings) -> AbstractContextManager[Engine]:
     return open_dask(settings) if settings.engine == "dask" else nullcontext(LocalEngine(settings))
 
 
+def _clearing_strays(settings: Settings) -> AbstractContextManager[None]:
+    return nullcontext() if settings.dry_run else clearing_strays(settings)
+
+
 def _stimulus_level(settings: Settings, engine: Engine) -> list[Failure]:
-    sources = open_sources(settings)
+    sources = _open(settings)
     check(sources)
     if settings.dry_run:
         log.info("would prepare the stories %s", ", ".join(sources.stories))
@@ -62,9 +84,11 @@ def _stimulus_level(settings: Settings, engine: Engine) -> list[Failure]:
 
 
 def _participant_level(settings: Settings, engine: Engine) -> list[Failure]:
-    sources = open_sources(settings)
+    sources = _open(settings)
     participants = sources.participants
-    if not settings.reports_only:
+    if settings.reports_only:
+        _require_results(settings)
+    else:
         check(sources, participants)
     if settings.dry_run:
         for line in plan(sources, participants):
@@ -77,11 +101,25 @@ def _participant_level(settings: Settings, engine: Engine) -> list[Failure]:
         if failures:
             write_crashes(settings, failures)
             return failures
+        forget_crashes(settings.out_dir, ["stimulus"])
         jobs = [job for label in participants for job in participant_jobs(sources, label, engine.splits)]
         failures = _recorded(jobs, settings, engine)
-        for name in {f"sub-{label}" for label in participants} - {failure.name for failure in failures}:
-            forget_crashes(settings.out_dir, name)
     return failures + engine.run([Job(f"sub-{label}", _report, computes=False) for label in participants])
+
+
+def _open(settings: Settings) -> Sources:
+    """The data set, of which OUT_DIR must not be a part."""
+    sources = open_sources(settings)
+    check_derivatives(settings, sources.dataset.derivatives)
+    return sources
+
+
+def _require_results(settings: Settings) -> None:
+    """Raise ValueError where there is nothing to report on."""
+    if not any(settings.out_dir.glob("sub-*/")):
+        raise ValueError(
+            f"--reports-only: OUT_DIR {settings.out_dir} holds no results; run without it first, or check the path"
+        )
 
 
 def _describe(settings: Settings, sources: Sources) -> None:
@@ -114,6 +152,7 @@ def _recorded(jobs: Sequence[Job], settings: Settings, engine: Engine) -> list[F
     record = write_settings(settings)
     failures = engine.run(jobs)
     write_crashes(settings, failures)
+    forget_crashes(settings.out_dir, {job.name for job in jobs} - {failure.name for failure in failures})
     if len(failures) == len(jobs):
         record.unlink()  # reports show the settings of the newest run, and of this one nothing came
     elif settings.level != "group":

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import re
 import shlex
 import shutil
+import string
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -14,7 +16,8 @@ from pathlib import Path
 
 from bids_app.bids.atomic import write_text
 from bids_app.bids.errors import DatasetError
-from bids_app.settings import ARGUMENTS, Settings, to_toml
+from bids_app.settings import ARGUMENTS, Settings, SettingsError, to_toml
+from bids_app.workflow.locations import check_locations
 from bids_app.workflow.records import crash_reasons, start_log
 from bids_app.workflow.slurm_options import Request
 from bids_app.workflow.sources import Sources, open_sources
@@ -31,6 +34,7 @@ def submit(request: Request) -> None:
     Raises ValueError or RuntimeError, in sentences, for what cannot be.
     """
     start_log(request.settings)
+    check_locations(request.settings)
     participants = _participants(open_sources(request.settings), request.failed)
     if not participants:
         log.info("nothing is missing in %s", request.settings.out_dir)
@@ -69,6 +73,7 @@ def _has_failed(sources: Sources, label: str) -> bool:
 def write_scripts(request: Request, participants: Sequence[str]) -> Path:
     """Write the list of participants, the settings and the scripts; returns the one that submits the others."""
     folder = request.folder
+    _refuse_line_breaks(request, participants)
     write_text(folder / "participants.txt", "".join(f"{label}\n" for label in participants))
     write_text(folder / "settings.toml", _kept_settings(request))
     for kind in _KINDS:
@@ -77,11 +82,36 @@ def write_scripts(request: Request, participants: Sequence[str]) -> Path:
     return write_text(folder / "submit.sh", _filled("slurm_submit.sh", {"FOLDER": shlex.quote(str(folder))}))
 
 
+class _Template(string.Template):
+    """A script with parts such as @{COMMAND}; `$` is the shell's own. All parts are put in at once."""
+
+    delimiter = "@"
+    idpattern = "[A-Z]+"
+
+
 def _filled(template: str, parts: dict[str, str]) -> str:
-    text = (resources.files("bids_app.workflow") / "templates" / template).read_text()
-    for name, part in parts.items():
-        text = text.replace(f"@{name}@", part)
-    return text
+    text = (resources.files("bids_app.workflow") / "templates" / template).read_text(encoding="utf-8")
+    return _Template(text).substitute(parts)
+
+
+def _refuse_line_breaks(request: Request, participants: Sequence[str]) -> None:
+    """Raise SettingsError for a text that would end its line in a script or in the list of participants."""
+    texts = {
+        "the folder of the scripts": [str(request.folder)],
+        "the folder in which n2n was called": [str(Path.cwd())],
+        "--sbatch, --partition or --account": request.sbatch,
+        "--bind": request.bind,
+        "--container": [str(request.container)],
+        "this Python": [sys.executable],
+        "BIDS_DIR or OUT_DIR": [str(request.settings.bids_dir), str(request.settings.out_dir)],
+        "a participant's label": participants,
+    }
+    wrong = [f"{name} ({text!a})" for name, values in texts.items() for text in values if not text.isprintable()]
+    if wrong:
+        raise SettingsError(f"control characters or line breaks in {', '.join(wrong)}: they cannot stand in a script")
+    odd = [label for label in participants if not re.fullmatch("[0-9A-Za-z+]+", label)]
+    if odd:
+        raise SettingsError(f"participants {', '.join(odd)}: a label may hold letters and digits only; leave them out")
 
 
 def _kept_settings(request: Request) -> str:
@@ -106,15 +136,26 @@ def _directives(kind: str, request: Request, n_participants: int) -> list[str]:
     log_name = "participant-%A_%a.txt" if array else f"{kind}-%j.txt"
     return [
         f"--job-name=n2n-{kind}",
-        f"--output={shlex.quote(str(request.folder / log_name))}",
+        f"--output={shlex.quote(_literal(request.folder) + '/' + log_name)}",
         f"--chdir={shlex.quote(str(Path.cwd()))}",
         f"--time={request.time[kind]}",
         f"--cpus-per-task={request.cpus}",
         f"--mem={request.mem}",
         *([f"--gres=gpu:{request.gpus}"] if request.gpus and kind != "group" else []),
         *array,
-        *request.sbatch,
+        *(_quoted(option) for option in request.sbatch),
     ]
+
+
+def _quoted(option: str) -> str:
+    """An option of sbatch with its value in quotes where it needs them."""
+    name, equals, value = option.partition("=")
+    return f"{name}={shlex.quote(value)}" if equals else option
+
+
+def _literal(folder: Path) -> str:
+    """A folder in a name of SLURM's, in which % begins a pattern."""
+    return str(folder).replace("%", "%%")
 
 
 def _parts(kind: str, request: Request, directives: Sequence[str]) -> dict[str, str]:

@@ -9,11 +9,12 @@ from functools import cached_property
 from typing import Any
 
 from bids_app.bids.dataset import Dataset, HeardStimuli, StimulusUse, open_dataset, require_content
-from bids_app.bids.description import read_description
+from bids_app.bids.description import require_description
 from bids_app.bids.errors import DatasetError
 from bids_app.bids.filters import Filters, read_filters
 from bids_app.bids.onsets import ADVICE
 from bids_app.bids.runs import RunSelection
+from bids_app.bids.sources import odd_folders
 from bids_app.bids.words import find_words, read_words
 from bids_app.settings import Settings
 from bids_app.workflow.notices import notice
@@ -140,6 +141,12 @@ class Sources:
     def participants(self) -> list[str]:
         """Participants that the settings select."""
         present = self.dataset.participants()
+        odd = {name for folder in self.dataset.derivatives.values() for name in odd_folders(folder)}
+        if odd:
+            log.warning(
+                "left out: %s (what follows sub- may hold letters and digits only; rename it)",
+                ", ".join(ascii(name) for name in sorted(odd)),
+            )
         absent = sorted(set(self.settings.participant_label) - set(present))
         if absent:
             raise DatasetError(
@@ -170,11 +177,8 @@ class Sources:
 def open_sources(settings: Settings) -> Sources:
     """Open the data set of a run. Raises DatasetError when it does not say that it is one."""
     require_content(settings.bids_dir)
-    if not settings.skip_bids_validation and "BIDSVersion" not in read_description(settings.bids_dir):
-        raise DatasetError(
-            f"{settings.bids_dir} has no dataset_description.json with a BIDSVersion: is it the root of a BIDS data "
-            "set? If it is meant, add --skip-bids-validation"
-        )
+    if not settings.skip_bids_validation:
+        require_description(settings.bids_dir)
     dataset = open_dataset(
         settings.bids_dir,
         settings.derivatives,

@@ -1,4 +1,5 @@
 import itertools
+import os
 import time
 from functools import partial
 from pathlib import Path
@@ -110,6 +111,7 @@ def test_an_address_that_is_none(tmp_path):
 )
 def test_a_cluster_that_cannot_be_started(tmp_path, monkeypatch, pairs, said):
     pytest.importorskip("dask_jobqueue", reason="the extra `dask` is not installed")
+    pytest.importorskip("cryptography", reason="the extra `dask` is not installed")
     sbatch = tmp_path / "sbatch"
     sbatch.write_text("#!/bin/sh\nexit 1\n")
     sbatch.chmod(0o755)
@@ -121,6 +123,7 @@ def test_a_cluster_that_cannot_be_started(tmp_path, monkeypatch, pairs, said):
 
 def test_jobs_that_the_batch_system_refuses(tmp_path, monkeypatch):
     pytest.importorskip("dask_jobqueue", reason="the extra `dask` is not installed")
+    pytest.importorskip("cryptography", reason="the extra `dask` is not installed")
     sbatch = tmp_path / "sbatch"
     sbatch.write_text("#!/bin/sh\necho 'invalid partition specified: nosuch' >&2\nexit 1\n")
     sbatch.chmod(0o755)
@@ -129,3 +132,28 @@ def test_jobs_that_the_batch_system_refuses(tmp_path, monkeypatch):
     given = Settings(tmp_path, tmp_path, "participant", engine="dask", dask_cluster=pairs)
     with pytest.raises(RuntimeError, match=r"refused \(invalid partition specified: nosuch\)"):
         run(given, [Job("sub-1", fail)])
+
+
+def test_the_scheduler_of_a_cluster_is_closed_to_strangers(tmp_path, monkeypatch):
+    """Workers have the certificates of the run; whoever has none is refused, and the dashboard is this machine's."""
+    pytest.importorskip("dask_jobqueue", reason="the extra `dask` is not installed")
+    pytest.importorskip("cryptography", reason="the extra `dask` is not installed")
+    from bids_app.workflow.dask_cluster import start_cluster
+
+    sbatch = tmp_path / "sbatch"  # "submits" by running the script of the worker here
+    sbatch.write_text('#!/bin/sh\nnohup sh "$1" >/dev/null 2>&1 &\necho Submitted batch job 7\n')
+    sbatch.chmod(0o755)
+    (tmp_path / "scancel").symlink_to("/bin/true")
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    pairs = ("kind=slurm", "cores=1", "memory=1GB", "interface=lo", "death_timeout=20")
+    given = Settings(tmp_path, tmp_path / "out", "participant", engine="dask", dask_cluster=pairs)
+    with start_cluster(given) as cluster:
+        assert cluster.scheduler_address.startswith("tls://127.0.0.1:")
+        assert cluster.scheduler.services["dashboard"].address == "127.0.0.1"
+        with pytest.raises(OSError, match=r"tcp://|Timed out"):
+            distributed.Client(cluster.scheduler_address.replace("tls", "tcp"), timeout=3)
+        with distributed.Client(cluster, timeout=30) as client:
+            client.wait_for_workers(1, timeout=60)
+            assert client.submit(sum, [1, 2]).result(timeout=30) == 3
+    keys = [path for path in (tmp_path / "out").rglob("*") if path.is_file() and "KEY" in path.read_text()]
+    assert all(path.stat().st_mode & 0o077 == 0 for path in keys)

@@ -74,10 +74,3 @@ def test_results_that_go_with_the_container_are_warned_of(monkeypatch, settings,
     with caplog.at_level(logging.WARNING, logger="neurons2networks"):
         places.check_places(settings)
     assert "goes when it goes: is the volume mounted" in caplog.text
-
-
-def test_a_full_disk_is_explained_and_other_errors_are_not(settings):
-    full = places.full_disk(OSError(errno.ENOSPC, "No space left on device"), settings)
-    assert full is not None
-    assert f"free in {settings.bids_dir}" in full
-    assert places.full_disk(FileNotFoundError(errno.ENOENT, "No such file"), settings) is None

@@ -6,6 +6,9 @@ import pytest
 from bids_app.bids.events import Stimulus
 from bids_app.bids.words import Words
 from bids_app.encoding.folds import content_folds
+from bids_app.encoding.haemodynamics import neuron_responses, word_sums, zscore
+from bids_app.encoding.held_out import design_held_out, score_held_out
+from bids_app.encoding.recipe import Recipe
 from bids_app.workflow.repeats import heard_content, repetitions
 from bids_app.workflow.stories import Story, listen
 
@@ -132,3 +135,27 @@ def test_what_was_repeated_is_described():
         (("other", "copy"), (1, 3), 40),
     ]
     assert repetitions(runs[:2], heard_content(runs[:2], known)) == []
+
+
+def test_unrelated_responses_to_a_scrambled_version_score_nothing():
+    n = 900
+    pieces = [np.arange(start, start + 30) for start in range(0, n, 30)]  # of 12 s
+    orders = [np.arange(n), np.concatenate([pieces[piece] for piece in RNG.permutation(len(pieces))])]
+    words = text(n)
+    stories = {name: story(name, [words[i] for i in order]) for name, order in zip("ab", orders, strict=True)}
+    runs = [play(name, 0, 360) for name in "ab"]
+    content = heard_content(runs, stories)
+    driving, features = RNG.standard_normal((n, 150)), RNG.standard_normal((n, 12))
+    X, Y = [], []
+    for order, run in zip(orders, runs, strict=True):
+        onset = stories["a"].words.onset + 3
+        responses = neuron_responses(driving[order], onset, np.full(n, 0.3), TR, run.volumes)
+        Y.append(zscore(responses + 0.5 * RNG.standard_normal(responses.shape)))
+        X.append(word_sums(features[order], onset, TR, run.volumes))
+    scores = []
+    for known in (None, tuple(content.tolist())):
+        recipe = Recipe(n_components=None, content=known)
+        design = design_held_out(np.concatenate(X), [240, 240], recipe, device="cpu")
+        scores.append(score_held_out(design, np.concatenate(Y), device="cpu")[0].mean())
+    assert scores[0] > 0.1  # folds of volumes leak
+    assert abs(scores[1]) < 0.03

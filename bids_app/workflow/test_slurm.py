@@ -1,4 +1,5 @@
 import itertools
+import os
 import shlex
 import subprocess
 import tomllib
@@ -99,3 +100,72 @@ def test_a_folder_that_is_no_data_set_is_said(folders, capfd):
     assert str(folders / "data") in said
     assert "Traceback" not in said
     assert not (folders / "out" / "logs").exists()
+
+
+HOSTILE = [
+    "o@{COMMAND};$(touch PWN);x",
+    "o@COMMAND@;`touch PWN`",
+    """a'b"c $(touch PWN) %j #SBATCH --wrap=touch""",
+    "--wrap=x; touch PWN #",
+    "@@{DIRECTIVES}$HOME\\",
+]
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_no_name_of_a_folder_is_run(folders, monkeypatch, name):
+    """Bash runs the script of each kind with a program that notes its words."""
+    show = folders / "show $(touch PWN)"
+    show.write_text('#!/bin/bash\nprintf "%s\\0" "$@" > words\n')
+    show.chmod(0o755)
+    monkeypatch.setattr("bids_app.workflow.slurm.sys.executable", str(show))
+    monkeypatch.chdir(folders)
+    (folders / name).mkdir()
+    out = folders / name / "out"
+    request = read_request([str(folders / "data"), str(out), "--sbatch=--comment=a b"])
+    write_scripts(request, ["01", "02"])
+    environment = {"PATH": os.environ["PATH"], "SLURM_ARRAY_TASK_ID": "2"}
+    for kind in ("stimulus", "participant", "group"):
+        subprocess.run(["bash", request.folder / f"{kind}.sh"], check=True, env=environment, cwd=folders)
+        words = (folders / "words").read_text().split("\0")
+        assert words[2:5] == [str(folders / "data"), str(out), kind]
+        assert ("--participant-label", "02") in list(itertools.pairwise(words)) or kind != "participant"
+        text = (request.folder / f"{kind}.sh").read_text()
+        directives = [line for line in text.splitlines() if line.startswith("#SBATCH")]
+        values = [shlex.split(line)[1] for line in (one.lstrip("#") for one in directives)]
+        assert f"--output={str(request.folder).replace('%', '%%')}" in [value.rpartition("/")[0] for value in values]
+        assert "--comment=a b" in values
+    (folders / "bin").mkdir()
+    sbatch = folders / "bin" / "sbatch"
+    sbatch.write_text("#!/bin/bash\npwd >> from\necho 7\n")
+    sbatch.chmod(0o755)
+    environment["PATH"] = f"{folders / 'bin'}:{environment['PATH']}"
+    subprocess.run(["bash", request.folder / "submit.sh"], check=True, env=environment, capture_output=True)
+    assert set((request.folder / "from").read_text().splitlines()) == {str(request.folder)}
+    assert not list(folders.rglob("PWN"))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--partition", "x\n#SBATCH --wrap=id"),
+        ("--account", "x\ry"),
+        ("--sbatch=--qos=x\ntouch PWN",),
+        ("--bind", "/a\n:/b"),
+        ("--to", "scripts\ntouch PWN"),
+    ],
+)
+def test_line_breaks_are_refused(folders, monkeypatch, options):
+    monkeypatch.chdir(folders)
+    container = ("--container", str(folders / "app.sif")) if "--bind" in options else ()
+    with pytest.raises(SettingsError, match="control characters or line breaks in"):
+        written(folders, *options, *container)
+    with pytest.raises(SettingsError, match="control character or line break"):
+        read_request([str(folders / "data"), str(folders / "o\ntouch PWN3 #")])
+
+
+@pytest.mark.parametrize("label", ["01\n02", "<img>", "..", "a b"])
+def test_labels_that_are_none_reach_no_script(folders, label):
+    request = read_request([str(folders / "data"), str(folders / "out")])
+    with pytest.raises(SettingsError, match="label"):
+        write_scripts(request, ["01", label])
+    assert not request.folder.exists()

@@ -1,7 +1,7 @@
 #!/bin/bash
-@DIRECTIVES@
+@{DIRECTIVES}
 # Written by `n2n submit slurm`; submitted by submit.sh beside it.
 set -euo pipefail
 export OMP_WAIT_POLICY=PASSIVE
-@PREPARE@
-exec @COMMAND@
+@{PREPARE}
+exec @{COMMAND}

@@ -1,7 +1,7 @@
 #!/bin/bash
 # Written by `n2n submit slurm`: submits the stories, then the participants, then the group.
 set -euo pipefail
-cd @FOLDER@
+cd -- @{FOLDER}
 stimulus=$(sbatch --parsable stimulus.sh)
 # Without the stories' activations there is nothing to compute: a job whose turn cannot come is removed.
 participant=$(sbatch --parsable --dependency="afterok:${stimulus%%;*}" --kill-on-invalid-dep=yes participant.sh)

@@ -1,0 +1,41 @@
+"""Crash reports: what a programmer needs, kept in a file instead of shown. Imports nothing of the package."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import traceback
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import uuid4
+
+
+def stamp() -> str:
+    """When, and what tells runs apart that begin together: in containers, processes have the same number."""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{uuid4().hex[:8]}"
+
+
+def details_of(error: BaseException) -> str:
+    """The traceback of an error."""
+    return "".join(traceback.format_exception(error))
+
+
+def keep_report(name: str, summary: str, details: str, settings: str, folder: Path | None) -> Path | None:
+    """Write a crash report, its first line the summary, into `folder`, or where that cannot be into the temporary one.
+
+    Returns its path; None where nothing can be written.
+    """
+    text = f"{' '.join(summary.split())}\n\n{details}\n\nSettings\n\n{settings}"
+    for place in (folder, Path(tempfile.gettempdir())):
+        if place is None:
+            continue
+        path = place / f"crash-{stamp()}_{name}.txt"
+        draft = path.with_name(f".{uuid4().hex}_{path.name}")
+        try:
+            place.mkdir(parents=True, exist_ok=True)
+            draft.write_bytes(text.encode("utf-8", "backslashreplace"))
+            os.replace(draft, path)  # noqa: PTH105
+        except OSError:
+            continue
+        return path
+    return None

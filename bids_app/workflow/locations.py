@@ -1,0 +1,130 @@
+"""Where a run may write: never into what it reads, nor into a folder with files of others."""
+
+from __future__ import annotations
+
+import errno
+import fnmatch
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from bids_app.bids.description import require_ours
+from bids_app.disk import DiskError
+from bids_app.settings import Settings, SettingsError
+
+# Of a raw data set, beside the participants.
+_RAW = ("sourcedata", "code", "stimuli", "phenotype", ".git", ".datalad")
+# What may lie in a new OUT_DIR: what version control, batch systems and their users put there first.
+_HARMLESS = (".*", "logs", "code", "lost+found", "README*", "CHANGE*", "LICENSE*", "*.out", "*.err", "*.log")
+_PATH_MAX, _LONGEST_NAME = 4096, 700  # bytes: of a path, and for what a run adds to OUT_DIR
+_ADVICE = "give a folder outside it, or BIDS_DIR/derivatives/NAME"
+
+
+def check_locations(settings: Settings) -> None:
+    """Raise SettingsError where a run would write into the raw data, DatasetError where OUT_DIR holds files of others.
+
+    Nothing is written for it. The group level reads no raw data.
+    """
+    for name, folder in _written(settings):
+        _check_length(name, folder)
+        if settings.level != "group":
+            _check_raw(name, folder, settings.bids_dir)
+    if settings.level == "group":
+        return
+    if _is_or_holds(settings.out_dir, settings.bids_dir):
+        raise SettingsError(f"OUT_DIR {settings.out_dir} contains BIDS_DIR {settings.bids_dir}: {_ADVICE}")
+    kept = {folder for _, folder in _written(settings)} | {settings.out_dir / ".work"}
+    require_ours(settings.out_dir, _foreign(settings.out_dir, kept))
+
+
+def check_derivatives(settings: Settings, derivatives: Mapping[str, Path]) -> None:
+    """Raise SettingsError where a run would write into a derivative that it reads, or around it."""
+    for name, folder in _written(settings):
+        for derivative in derivatives.values():
+            if _same(derivative, settings.bids_dir):
+                continue
+            inside = _is_or_holds(derivative, folder)
+            if _same(derivative, settings.bids_dir / "derivatives"):  # its BOLD lies in derivatives/sub-*
+                inside = any(_is_or_holds(entry, folder) for entry in _participants(derivative))
+            if inside or (name == "OUT_DIR" and _is_or_holds(folder, derivative)):
+                raise SettingsError(
+                    f"{name} {folder} {'lies in' if inside else 'contains'} {derivative}, which is read: {_ADVICE}"
+                )
+
+
+def _written(settings: Settings) -> Iterator[tuple[str, Path]]:
+    yield "OUT_DIR", settings.out_dir
+    for name, folder in (("--work-dir", settings.work_dir), ("--bids-database-dir", settings.bids_database_dir)):
+        if folder is not None:
+            yield name, folder
+
+
+def _check_length(name: str, folder: Path) -> None:
+    try:
+        folder.lstat()
+    except OSError as error:
+        too_long = error.errno == errno.ENAMETOOLONG
+    else:
+        too_long = False
+    if too_long or len(os.fsencode(folder)) > _PATH_MAX - _LONGEST_NAME:
+        shown = f"{str(folder)[:60]}…"
+        raise DiskError(
+            f"{name} {shown} is too long for this disk ({len(os.fsencode(folder))} bytes): give a shorter path"
+        )
+
+
+def _check_raw(name: str, folder: Path, bids_dir: Path) -> None:
+    if _same(folder, bids_dir):
+        raise SettingsError(f"{name} {folder} is BIDS_DIR, where nothing is written: {_ADVICE}")
+    if _same(folder, bids_dir / "derivatives"):
+        raise SettingsError(
+            f"{name} {folder} is BIDS_DIR's folder of all derivatives: give one in it, such as "
+            f"{folder}/neurons2networks"
+        )
+    entries = [*_participants(bids_dir), *(bids_dir / name for name in _RAW)]
+    above = {_identity(one) for one in (folder, *folder.parents)} - {None}
+    part = next((entry for entry in entries if _identity(entry) in above), None)
+    if part is None and folder.resolve().is_relative_to(bids_dir.resolve()):  # also where it is not there yet
+        first = folder.resolve().relative_to(bids_dir.resolve()).parts[0]
+        part = bids_dir / first if first in _RAW or first.startswith("sub-") else None
+    if part is not None:
+        raise SettingsError(f"{name} {folder} lies in the raw data ({part}), where nothing is written: {_ADVICE}")
+
+
+def _participants(folder: Path) -> Iterable[Path]:
+    try:
+        return [Path(entry.path) for entry in os.scandir(folder) if entry.name.startswith("sub-")]
+    except OSError:  # not there, or not to be read: said where it is opened
+        return []
+
+
+def _foreign(folder: Path, kept: set[Path]) -> list[str]:
+    """Names of what lies in a folder and is none of a run's business, sorted."""
+    try:
+        entries = sorted(os.listdir(folder))  # noqa: PTH208
+    except OSError:
+        return []
+    mine = {path.relative_to(folder).parts[0] for path in kept if path != folder and path.is_relative_to(folder)}
+    return [
+        name for name in entries if name not in mine and not any(fnmatch.fnmatchcase(name, one) for one in _HARMLESS)
+    ]
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """What a path leads to, whatever it is called: through links, other mounts, and letters large or small."""
+    try:
+        about = path.stat()
+    except (OSError, ValueError):
+        return None
+    return about.st_dev, about.st_ino
+
+
+def _same(one: Path, other: Path) -> bool:
+    return one.resolve() == other.resolve() or (_identity(one) is not None and _identity(one) == _identity(other))
+
+
+def _is_or_holds(folder: Path, inner: Path) -> bool:
+    """Whether a folder is another or contains it."""
+    return any(
+        _same(folder, one) for one in dict.fromkeys((inner, *inner.parents, inner.resolve(), *inner.resolve().parents))
+    )
