@@ -17,9 +17,9 @@ from bids_app.encoding.haemodynamics import convolve, word_sums
 from bids_app.encoding.timing import Lag, response_lag
 from bids_app.settings import Settings
 from bids_app.workflow.readiness import missing
-from bids_app.workflow.responses import confound_strategy, read_run
+from bids_app.workflow.responses import confound_strategy, plan_run, read_run
 from bids_app.workflow.sources import Sources, open_sources
-from bids_app.workflow.stories import Listening, listen, segments_of, timed_words
+from bids_app.workflow.stories import Listening, segments_of, timed_words
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,6 @@ def _check_run(run: Run, sources: Sources, timing: bool) -> RunCheck:
         run.label,
         space=run.space or run.seg or "own",
         repetition_time=run.repetition_time,
-        confounds="cleaned before" if run.is_clean else confound_strategy(run, sources.settings),
         mask=run.mask.name if run.mask else "",
     )
     try:
@@ -89,7 +88,10 @@ def _check_run(run: Run, sources: Sources, timing: bool) -> RunCheck:
             return replace(row, note="its story has no word timings")
         row = replace(row, stimuli=" ".join(dict.fromkeys(stimulus.stem for stimulus in stimuli)))
         volumes = count_volumes(run)
-        row = _counted(replace(row, volumes=volumes), listen(stimuli, run.repetition_time, volumes), sources)
+        confounds = "cleaned before" if run.is_clean else confound_strategy(run, sources.settings)
+        row = replace(row, volumes=volumes, confounds=confounds)
+        listening, _, _ = plan_run(run, volumes, sources.stories, sources.settings)
+        row = _counted(row, listening, sources)
         if not row.story_volumes or not row.words:
             return replace(row, problem="no volume, or no word, lies inside a story event of the scan")
         return replace(row, lag=_lag(run, sources)) if timing else row

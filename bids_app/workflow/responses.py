@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -20,7 +20,7 @@ from bids_app.encoding.haemodynamics import zscore
 from bids_app.settings import Settings
 from bids_app.workflow.masking import limit
 from bids_app.workflow.memory import free_for_data
-from bids_app.workflow.nuisance import confound_strategy, read_nuisance
+from bids_app.workflow.nuisance import Nuisance, confound_strategy, read_nuisance
 from bids_app.workflow.presentations import heard_in
 from bids_app.workflow.repeats import heard_content
 from bids_app.workflow.smoothing import smooth
@@ -144,22 +144,33 @@ class CleanRun:
     unusable: dict[str, int] = field(default_factory=dict)
 
 
-def read_run(run: Run, stories: dict[str, Story], settings: Settings) -> CleanRun:
-    """Read one run, cut it to its story, and regress out confounds and slow drifts."""
-    recording = read_recording(run, free_for_data(settings))
-    timeline = read_timeline(run, recording.n_volumes)
-    nuisance = read_nuisance(run, recording.n_volumes, settings)
+def plan_run(
+    run: Run, n_rows: int, stories: Mapping[str, Story], settings: Settings
+) -> tuple[Listening, npt.NDArray[np.int64], Nuisance]:
+    """What a run heard, the rows of its BOLD that are kept, and what is regressed out, without reading the BOLD.
+
+    Raises DatasetError when the files of the run, whose BOLD has `n_rows` volumes, do not belong together.
+    """
+    timeline = read_timeline(run, n_rows)
+    nuisance = read_nuisance(run, n_rows, settings)
     is_censored = timeline.is_missing
     is_censored[timeline.volumes[nuisance.is_censored]] = True
-    listening = heard_in(run, stories, recording.repetition_time, timeline.n_volumes, is_censored)
+    listening = heard_in(run, stories, run.repetition_time, timeline.n_volumes, is_censored)
     if len(listening.volumes) == 0:
         raise DatasetError(f"{run.files[0].name}: every volume of its story is censored; leave the run out")
     kept = np.searchsorted(timeline.volumes, listening.volumes)
+    nuisance.require_freedom(run, kept)
+    return listening, kept, nuisance
+
+
+def read_run(run: Run, stories: dict[str, Story], settings: Settings) -> CleanRun:
+    """Read one run, cut it to its story, and regress out confounds and slow drifts."""
+    recording = read_recording(run, free_for_data(settings))
+    listening, kept, nuisance = plan_run(run, recording.n_volumes, stories, settings)
     smoothed = smooth(recording.data[kept], recording.geometry, settings)
     data, geometry = limit(smoothed, recording.geometry, settings.mask)
     regressors = None
     if nuisance.regressors is not None:
-        nuisance.require_freedom(run, kept)
         regressors = nuisance.regressors[kept]
         data = clean(data, recording.repetition_time, regressors, None)
     note = nuisance.note
