@@ -147,6 +147,8 @@ def _write_layers(reader: Reader, windows: list[Window], chunk_tokens: int | Non
     ]
     usual = _CHUNK_TOKENS.get(reader.language_model.device.type, 1024)
     limit = chunk_tokens or min(usual, _CHUNK_VALUES // sum(units))
+    if not reader.language_model.heeds_padding:
+        limit = 1  # one window at a time
     batches = list(batch_windows(windows, tokens.n_special, limit))
     _logger.info(
         "%s reads %d words (%d tokens) in %d windows and %d forward passes.",

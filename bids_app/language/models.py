@@ -8,15 +8,19 @@ from typing import Any
 import torch
 
 from bids_app.encoding.device import resolve_device
+from bids_app.language.experts import find_mixture
 from bids_app.language.labels import model_label
 from bids_app.language.neurons import find_blocks
+from bids_app.language.text_part import text_part
 from bids_app.language.weights import ModelFiles, find_model, hash_texts, hash_tokenizer, hash_weights, weight_files
+from bids_app.wording import in_one_line
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 _DEFAULT_MAX_TOKENS = 2048  # of models without a limit of their own, such as those with ALiBi positions
 _SAID_WITHOUT_LIMIT = 10**6  # tokenizers write 10³⁰ for "no limit"
 _PROBE_TOKENS = 8
+_POSITIONS = ("max_position_embeddings", "n_positions", "max_seq_len", "max_sequence_length")
 
 
 @dataclass(frozen=True)
@@ -25,7 +29,8 @@ class LanguageModel:
 
     `label` is alphanumeric, for file names; `revision` is the commit on the Hub (None for a folder); `n_layers` counts
     transformer blocks; `max_tokens` is the longest window it reads, special tokens included; `dtype` is a key of
-    `DTYPES`; `weights_hash` stands for weights, configuration and tokenizer.
+    `DTYPES`; `weights_hash` stands for weights, configuration and tokenizer; a model that does not
+    heed padding reads one window at a time.
     """
 
     name: str
@@ -39,6 +44,7 @@ class LanguageModel:
     device: torch.device
     dtype: str
     weights_hash: str
+    heeds_padding: bool = True
 
 
 def load_model(
@@ -69,25 +75,27 @@ def load_model(
     tokenizer = _load_tokenizer(files, name)
     configuration = hash_texts([(files.folder / "config.json").read_text(), hash_tokenizer(tokenizer)])
     if untrained_seed is None:
-        model = _load_weights(files, config, DTYPES[dtype], target, device)
+        model = _load_weights(files, config, DTYPES[dtype], target, device, name)
         source = hash_texts([hash_weights(files.folder), configuration])
     else:
-        model = _random_weights(config, untrained_seed).to(device=target, dtype=DTYPES[dtype])
+        model = text_part(_random_weights(config, untrained_seed), name)[0].to(device=target, dtype=DTYPES[dtype])
         source = f"untrained-{untrained_seed}-{configuration}"
     model.eval().requires_grad_(False)
     n_layers = len(find_blocks(model).blocks)
+    is_causal = _is_causal(model, tokenizer, name)
     return LanguageModel(
         name=name,
         label=model_label(name) + ("" if untrained_seed is None else f"untrained{untrained_seed}"),
         revision=files.revision,
         model=model,
         tokenizer=tokenizer,
-        is_causal=_is_causal(model, tokenizer),
+        is_causal=is_causal,
         n_layers=n_layers,
         max_tokens=_max_tokens(model, tokenizer),
         device=next(model.parameters()).device,
         dtype=dtype,
         weights_hash=source,
+        heeds_padding=is_causal or _heeds_padding(model, tokenizer),
     )
 
 
@@ -101,8 +109,6 @@ def _load_config(files: ModelFiles, name: str) -> Any:
             f"This version of transformers cannot read the configuration of the model {name} (models that bring their "
             f"own code are never run): {_first_line(error)}"
         ) from error
-    if getattr(config, "is_encoder_decoder", False):
-        raise ValueError(f"The model {name} is an encoder with a decoder; give a model with one stack of blocks.")
     config.use_cache = False
     config.chunk_size_feed_forward = 0  # so that each hook sees whole windows
     return config
@@ -128,7 +134,9 @@ def _ordinary_tokens(tokenizer: Any) -> list[int]:
     return sorted(set(tokenizer.get_vocab().values()) - set(tokenizer.all_special_ids))
 
 
-def _load_weights(files: ModelFiles, config: Any, dtype: torch.dtype, target: torch.device, device: str) -> Any:
+def _load_weights(
+    files: ModelFiles, config: Any, dtype: torch.dtype, target: torch.device, device: str, name: str
+) -> Any:
     from transformers import AutoModel
 
     size = sum(path.stat().st_size for path in weight_files(files.folder))
@@ -143,13 +151,15 @@ def _load_weights(files: ModelFiles, config: Any, dtype: torch.dtype, target: to
         output_loading_info=True,
         **spread,
     )
-    missing = sorted(key for key in loading["missing_keys"] if "pooler" not in key)
+    part, prefix = text_part(model, name)
+    keys = loading["missing_keys"]
+    missing = sorted(key.removeprefix(prefix) for key in keys if key.startswith(prefix) and "pooler" not in key)
     if missing:
         raise ValueError(
-            f"The weights in {files.folder} lack {len(missing)} tensors of {type(model).__name__}, such as "
+            f"The weights in {files.folder} lack {len(missing)} tensors of {type(part).__name__}, such as "
             f"{missing[0]}: the files are incomplete or belong to another architecture."
         )
-    return model if spread else model.to(target)
+    return part if spread else part.to(target)
 
 
 def _is_too_large_for_one_gpu(n_bytes: int) -> bool:
@@ -165,20 +175,57 @@ def _random_weights(config: Any, seed: int) -> Any:
 
 
 @torch.inference_mode()
-def _is_causal(model: Any, tokenizer: Any) -> bool:
+def _is_causal(model: Any, tokenizer: Any, name: str) -> bool:
     """Whether exchanging the last token leaves the vectors of all tokens before it as they are."""
     ids = _ordinary_tokens(tokenizer)[:_PROBE_TOKENS]
-    pair = torch.tensor([ids, [*ids[:-1], ids[0]]], device=next(model.parameters()).device)
-    before, after = (model(input_ids=text[None]).last_hidden_state[0, :-1] for text in pair)
-    return bool((before - after).abs().max() <= 1e-6 * before.abs().max())
+    device = next(model.parameters()).device
+    pair = torch.tensor([ids, [*ids[:-1], ids[0]]], device=device)
+    try:
+        before, after = (_states(model, text[None])[0, :-1] for text in pair)
+    except (RuntimeError, ValueError, TypeError, AttributeError, IndexError, NotImplementedError) as error:
+        raise ValueError(
+            f"The model {name} ({type(model).__name__}) cannot read a text of {len(ids)} tokens "
+            f"({in_one_line(error)}): choose another model."
+        ) from error
+    if not torch.isfinite(before).all():
+        raise ValueError(
+            f"The model {name} gives activations that are not finite for a text of {len(ids)} tokens: its weights are "
+            "damaged, or the dtype is too narrow (use float32 or bfloat16)."
+        )
+    # experts multiply as many tokens at once as are sent to them, which changes the rounding
+    is_mixture = any(find_mixture(block) is not None for block in find_blocks(model).blocks)
+    tolerance = max(1e-5, 4 * torch.finfo(before.dtype).eps) if is_mixture else 1e-6
+    return bool((before - after).abs().max() <= tolerance * before.abs().max())
+
+
+@torch.inference_mode()
+def _heeds_padding(model: Any, tokenizer: Any) -> bool:
+    """Whether padding at the right leaves the vectors of a text as they are: FNet mixes it in."""
+    ids = _ordinary_tokens(tokenizer)[:_PROBE_TOKENS]
+    device = next(model.parameters()).device
+    text = torch.tensor([ids], device=device)
+    padded = torch.tensor([[*ids, *[tokenizer.pad_token_id or 0] * 5]], device=device)
+    mask = torch.ones_like(padded)
+    mask[0, len(ids) :] = 0
+    alone, beside = _states(model, text)[0], _states(model, padded, mask)[0, : len(ids)]
+    tolerance = max(1e-4, 8 * torch.finfo(alone.dtype).eps)
+    return bool((alone - beside).abs().max() <= tolerance * alone.abs().max())
+
+
+def _states(model: Any, ids: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
+    mask = torch.ones_like(ids) if mask is None else mask
+    states: torch.Tensor = model(input_ids=ids, attention_mask=mask).last_hidden_state
+    return states
 
 
 def _max_tokens(model: Any, tokenizer: Any) -> int:
-    positions = getattr(model.config.get_text_config(), "max_position_embeddings", None)
-    if positions is None or positions <= 0:
+    config = model.config.get_text_config()
+    positions = [getattr(config, name, None) for name in _POSITIONS]
+    known = [value for value in positions if isinstance(value, int) and value > 0]
+    if not known:
         said = tokenizer.model_max_length
         return int(said) if said < _SAID_WITHOUT_LIMIT else _DEFAULT_MAX_TOKENS
-    return int(positions) - _reserved_positions(model)
+    return known[0] - _reserved_positions(model)
 
 
 def _reserved_positions(model: torch.nn.Module) -> int:

@@ -4,7 +4,7 @@ import shutil
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from transformers import AutoModel, MambaConfig, OPTConfig, OPTModel, RobertaConfig, RobertaModel, T5Config
+from transformers import AutoModel, MambaConfig, OPTConfig, OPTModel, RobertaConfig, RobertaModel
 
 from bids_app.language import models
 from bids_app.language.models import load_model
@@ -108,12 +108,6 @@ def test_pickled_weights_are_refused(model_folders, tmp_path):
     (folder / "model.safetensors").unlink()
     with pytest.raises(ValueError, match=r"only pytorch_model\.bin"):
         load_model(folder, device="cpu")
-
-
-def test_encoder_decoder_models_are_refused(tmp_path):
-    T5Config().save_pretrained(tmp_path)
-    with pytest.raises(ValueError, match="encoder with a decoder"):
-        load_model(tmp_path)
 
 
 def test_models_with_code_of_their_own_are_refused(tmp_path):
