@@ -8,11 +8,20 @@ from typing import Any
 import torch
 
 from bids_app.encoding.device import resolve_device
+from bids_app.language.configuration import CONFIG_FILE, check_sizes, read_configuration
 from bids_app.language.experts import find_mixture
 from bids_app.language.labels import model_label
 from bids_app.language.neurons import find_blocks
 from bids_app.language.text_part import text_part
-from bids_app.language.weights import ModelFiles, find_model, hash_texts, hash_tokenizer, hash_weights, weight_files
+from bids_app.language.weights import (
+    ModelFiles,
+    check_complete,
+    find_model,
+    hash_texts,
+    hash_tokenizer,
+    hash_weights,
+    weight_files,
+)
 from bids_app.wording import in_one_line
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -71,7 +80,10 @@ def load_model(
     name = str(name_or_path)
     target = resolve_device(device)
     files = find_model(name, revision, with_weights=untrained_seed is None, resources=resources, download=download)
+    check_sizes(files.folder)
     config = _load_config(files, name)
+    if untrained_seed is None:
+        check_complete(files)
     tokenizer = _load_tokenizer(files, name)
     configuration = hash_texts([(files.folder / "config.json").read_text(), hash_tokenizer(tokenizer)])
     if untrained_seed is None:
@@ -82,6 +94,7 @@ def load_model(
         source = f"untrained-{untrained_seed}-{configuration}"
     model.eval().requires_grad_(False)
     n_layers = len(find_blocks(model).blocks)
+    _check_vocabulary(model, tokenizer, name)
     is_causal = _is_causal(model, tokenizer, name)
     return LanguageModel(
         name=name,
@@ -102,12 +115,15 @@ def load_model(
 def _load_config(files: ModelFiles, name: str) -> Any:
     from transformers import AutoConfig  # heavy, and not needed where activations are there already
 
+    raw = read_configuration(files.folder)
     try:
         config = AutoConfig.from_pretrained(files.folder, trust_remote_code=False, local_files_only=True)
-    except (OSError, ValueError, KeyError) as error:
+    except Exception as error:  # whatever the checks of a hundred families raise
+        kind, brings_code = raw["model_type"], "auto_map" in raw
+        why = ", and the code that it brings (auto_map) is never run" if brings_code else ""
         raise ValueError(
-            f"This version of transformers cannot read the configuration of the model {name} (models that bring their "
-            f"own code are never run): {_first_line(error)}"
+            f"This version of transformers cannot read the configuration of the model {name}, of type {kind!r}{why}: "
+            f"choose another model, or correct {files.folder / CONFIG_FILE} ({_first_line(error)})."
         ) from error
     config.use_cache = False
     config.chunk_size_feed_forward = 0  # so that each hook sees whole windows
@@ -122,7 +138,7 @@ def _load_tokenizer(files: ModelFiles, name: str) -> Any:
         tokenizer = AutoTokenizer.from_pretrained(files.folder, trust_remote_code=False, local_files_only=True)
         if len(_ordinary_tokens(tokenizer)) > 1:
             return tokenizer
-    except (OSError, ValueError, ImportError, KeyError, TypeError) as error:
+    except Exception as error:  # the tokenizers library raises bare Exceptions
         reason = _first_line(error)
     raise ValueError(
         f"The tokenizer of the model {name} cannot be read ({reason}): add its tokenizer.json, or install "
@@ -141,16 +157,22 @@ def _load_weights(
 
     size = sum(path.stat().st_size for path in weight_files(files.folder))
     spread = {"device_map": "auto"} if device in ("auto", "cuda") and _is_too_large_for_one_gpu(size) else {}
-    model, loading = AutoModel.from_pretrained(
-        files.folder,
-        config=config,
-        dtype=dtype,
-        use_safetensors=True,
-        trust_remote_code=False,
-        local_files_only=True,
-        output_loading_info=True,
-        **spread,
-    )
+    try:
+        model, loading = AutoModel.from_pretrained(
+            files.folder,
+            config=config,
+            dtype=dtype,
+            use_safetensors=True,
+            trust_remote_code=False,
+            local_files_only=True,
+            output_loading_info=True,
+            **spread,
+        )
+    except Exception as error:  # sizes that differ, families without a body, libraries that are missing
+        raise ValueError(
+            f"The weights of the model {name} cannot be read into a {config.model_type} as "
+            f"{files.folder / CONFIG_FILE} describes it ({_first_line(error)}): copy it again, or choose another."
+        ) from error
     part, prefix = text_part(model, name)
     keys = loading["missing_keys"]
     missing = sorted(key.removeprefix(prefix) for key in keys if key.startswith(prefix) and "pooler" not in key)
@@ -159,7 +181,30 @@ def _load_weights(
             f"The weights in {files.folder} lack {len(missing)} tensors of {type(part).__name__}, such as "
             f"{missing[0]}: the files are incomplete or belong to another architecture."
         )
+    _check_finite(part, name)
     return part if spread else part.to(target)
+
+
+def _check_finite(model: torch.nn.Module, name: str) -> None:
+    for key, weight in model.named_parameters():
+        if not torch.isfinite(weight).all():
+            raise ValueError(
+                f"The weights of the model {name} hold values that are not finite, in {key}: copy the model again, or "
+                "use --dtype float32 or bfloat16 where they do not fit into float16."
+            )
+
+
+def _check_vocabulary(model: Any, tokenizer: Any, name: str) -> None:
+    try:
+        n_rows = model.get_input_embeddings().weight.shape[0]
+    except (AttributeError, NotImplementedError):
+        return  # characters without a table (CANINE)
+    largest = _ordinary_tokens(tokenizer)[-1]
+    if largest >= n_rows:
+        raise ValueError(
+            f"The tokenizer of the model {name} has tokens up to {largest}, but the model reads tokens below {n_rows} "
+            "alone: the two do not belong together; copy the model again."
+        )
 
 
 def _is_too_large_for_one_gpu(n_bytes: int) -> bool:
@@ -171,7 +216,12 @@ def _random_weights(config: Any, seed: int) -> Any:
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return AutoModel.from_config(config, dtype=torch.float32, trust_remote_code=False)
+        try:
+            return AutoModel.from_config(config, dtype=torch.float32, trust_remote_code=False)
+        except Exception as error:  # sizes that no model can have
+            raise ValueError(
+                f"No {config.model_type} can be made with this config.json: {_first_line(error)}."
+            ) from error
 
 
 @torch.inference_mode()

@@ -114,7 +114,7 @@ def test_models_with_code_of_their_own_are_refused(tmp_path):
     config = {"model_type": "private", "auto_map": {"AutoConfig": "code.Config", "AutoModel": "code.Model"}}
     (tmp_path / "config.json").write_text(json.dumps(config))
     (tmp_path / "code.py").write_text("raise SystemExit('this must never run')")
-    with pytest.raises(ValueError, match="own code are never run"):
+    with pytest.raises(ValueError, match=r"of type 'private', and the code that it brings \(auto_map\) is never run"):
         load_model(tmp_path)
 
 
