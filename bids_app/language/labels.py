@@ -23,7 +23,8 @@ def model_label(name: str | Path) -> str:
     'gpt2'
     """
     telling = _telling_parts(name)
-    label = _letters(telling[-1].rpartition("--")[2]) if telling else _label_of_content(Path(name).expanduser())
+    label = _letters(telling[-1].rpartition("--")[2]) if telling else ""
+    label = label or _label_of_content(Path(name).expanduser())
     if not label:
         raise ValueError(f"The model name {str(name)!r} has no letter or digit to make a label for file names from.")
     return label

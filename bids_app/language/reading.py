@@ -28,7 +28,8 @@ class Reader:
 
     def units(self) -> tuple[int, ...]:
         """Number of units of each layer, found by reading a few tokens; ValueError for an unknown order of axes."""
-        ids = np.tile(self.tokens.ids[:1], (2, 3))
+        token = self.tokens.ids[0] if len(self.tokens) else 1
+        ids = np.full((2, 3), token, np.int64)
         with record(self.language_model, self.kind) as recorder:
             _forward(self.language_model, ids, np.ones_like(ids))
         for layer in recorder.layers:

@@ -3,8 +3,8 @@
 import re
 from collections.abc import Sequence
 
-_CLOSING = frozenset(".,?!;:…)]}%”’›»*،؛؟।॥։·‰°′″")
-_OPENING = frozenset("([{“‘‹«¿¡„‚#")
+_CLOSING = frozenset(".,?!;:…)]}%”’›»،؛؟।॥։‰°′″")
+_OPENING = frozenset("([{“‘‹«¿¡„‚")
 _STRAIGHT = frozenset("\"'«»‹›„“”‚‘’")  # may open or close: told by what is open
 _PAIRS = {
     '"': '"',

@@ -48,3 +48,10 @@ def test_labels_stay_distinct_where_the_part_before_does_not_help():
     labels = model_labels(["a/x/gpt2", "b/x/gpt2", "B/x/gpt-2"])
     assert len({label.lower() for label in labels.values()}) == 3
     assert all(label.isalnum() for label in labels.values())
+
+
+def test_a_folder_named_in_another_script_gets_a_label(tmp_path):
+    folder = tmp_path / "模型"
+    folder.mkdir()
+    (folder / "config.json").write_text(json.dumps({"model_type": "bert"}))
+    assert model_label(folder).startswith("bertx")

@@ -33,7 +33,7 @@ class ModelRun:
     untrained: bool
     settings: Settings
 
-    @property
+    @cached_property
     def label(self) -> str:
         """The model in file names, distinct among the models of the run."""
         return model_labels(self.settings.model)[self.name] + ("Untrained" if self.untrained else "")
