@@ -16,6 +16,7 @@ _POSITIONS = ("max_position_embeddings", "n_positions", "max_seq_len")
 # What may be asked for without weights that say so: configurations also hold sizes of parts that are not there.
 _MOST_LAYERS, _USUAL_WIDTH, _MOST_POSITIONS = 1000, 2_000_000, 2**31
 _MOST_BYTES = 50_000_000
+_ENDINGS = {".json", ".safetensors", ".txt", ".model"}
 
 
 def read_configuration(folder: Path) -> dict[str, Any]:
@@ -25,6 +26,7 @@ def read_configuration(folder: Path) -> dict[str, Any]:
     and key, for one that cannot be used.
     """
     path = folder / CONFIG_FILE
+    _check_entries(folder)
     if not path.is_file():
         raise FileNotFoundError(f"The folder {folder} holds no model: it has no {CONFIG_FILE}{_found_instead(folder)}.")
     content = read_json(path)
@@ -75,6 +77,18 @@ def _sizes(content: Mapping[str, Any], limits: Mapping[str, int]) -> Iterator[tu
             yield from _sizes(value, limits)
         elif key in limits and value is not None:
             yield from ((key, one) for one in (value if isinstance(value, list) else [value]))
+
+
+def _check_entries(folder: Path) -> None:
+    """Refuse links whose content is not here, and what is no file, such as a pipe that would never end."""
+    for path in sorted(folder.iterdir()):
+        if path.suffix not in _ENDINGS or path.is_file() or path.is_dir():
+            continue
+        if path.is_symlink() and not path.exists():
+            raise FileNotFoundError(
+                f"{path} is a link to content that is not here: get it (datalad get …), or download the model again."
+            )
+        raise ValueError(f"{path} is neither a file nor a folder: copy or download the model again.")
 
 
 def _found_instead(folder: Path) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 _UNTELLING_NAMES = re.compile(r"model|models|checkpoint|weights|snapshots|main|[0-9a-f]{40}|\W*", re.IGNORECASE)
 _HASHED_BYTES = 1 << 20  # of each end of a file of weights
+_MOST_BYTES = 50_000_000  # of a configuration
 
 
 def model_label(name: str | Path) -> str:
@@ -67,8 +68,9 @@ def _letters(text: str) -> str:
 
 def _label_of_content(folder: Path) -> str:
     """The name that a model was saved under, else its type with a hash of its configuration and weights."""
+    path = folder / "config.json"
     try:
-        raw = (folder / "config.json").read_bytes()
+        raw = path.read_bytes() if path.is_file() and path.stat().st_size < _MOST_BYTES else b""
         content = json.loads(raw)
         saved_as = _telling(Path(str(content.get("_name_or_path") or "")).parts)
         kind = str(content.get("model_type") or "model")
@@ -77,10 +79,11 @@ def _label_of_content(folder: Path) -> str:
     if saved_as and (label := _letters(saved_as[-1].rpartition("--")[2])):
         return label
     digest = hashlib.sha256(raw)
-    for path in sorted(folder.glob("*.safetensors")):
-        digest.update(f"{path.name} {path.stat().st_size} ".encode())
-        with path.open("rb") as file:
+    for weights in sorted(path for path in folder.glob("*.safetensors") if path.is_file()):
+        size = weights.stat().st_size
+        digest.update(f"{weights.name} {size} ".encode())
+        with weights.open("rb") as file:
             digest.update(file.read(_HASHED_BYTES))
-            file.seek(max(0, path.stat().st_size - _HASHED_BYTES))
-            digest.update(file.read())
+            file.seek(max(0, size - _HASHED_BYTES))
+            digest.update(file.read(_HASHED_BYTES))
     return f"{_letters(kind)}x{digest.hexdigest()[:6]}"

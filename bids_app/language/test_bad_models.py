@@ -1,6 +1,7 @@
 """Models that cannot be used: each is refused in one sentence that says what and where."""
 
 import json
+import os
 import shutil
 
 import pytest
@@ -62,7 +63,27 @@ def _cut(folder):
     path.write_bytes(path.read_bytes()[:-100])
 
 
+def _dangling(name):
+    def edit(folder):
+        (folder / name).unlink()
+        (folder / name).symlink_to(folder.parent / ".git" / "annex" / "MD5E-s1")
+
+    return edit
+
+
+def _pipe(name):
+    def edit(folder):
+        (folder / name).unlink()
+        os.mkfifo(folder / name)
+
+    return edit
+
+
 BAD = {
+    "a link without content": (_dangling("config.json"), r"config\.json is a link to content that is not here"),
+    "weights not here": (_dangling(WEIGHTS_FILE), r"safetensors is a link to content that is not here.*datalad get"),
+    "a pipe": (_pipe("config.json"), r"config\.json is neither a file nor a folder"),
+    "a tokenizer that is a pipe": (_pipe("tokenizer.json"), r"tokenizer\.json is neither a file nor a folder"),
     "empty configuration": (_write("config.json", b""), r"config\.json cannot be read as JSON"),
     "broken configuration": (_write("config.json", b"{"), r"config\.json cannot be read as JSON"),
     "configuration of other bytes": (_write("config.json", b"\xff\xfe\x00"), r"config\.json cannot be read as JSON"),

@@ -68,7 +68,11 @@ class ModelRun:
         folder = Path(self.name)
         files: list[object] = [self.name, self.settings.model_revision]
         if folder.is_dir():
-            kept = [p for p in sorted(folder.iterdir()) if p.suffix in {".safetensors", ".json", ".txt", ".model"}]
+            kept = [
+                p
+                for p in sorted(folder.iterdir())
+                if p.suffix in {".safetensors", ".json", ".txt", ".model"} and p.is_file()
+            ]
             files = [(p.name, p.stat().st_size, p.stat().st_mtime_ns) for p in kept]
         seed = self.settings.random_seed if self.untrained else None
         return {"files": files, "untrained": seed, "dtype": self.settings.dtype, "context": self.settings.context}
