@@ -20,7 +20,7 @@ from bids_app.language.tokens import tokenize_words
 from bids_app.language.weights import hash_texts
 from bids_app.language.windows import Context, Window, batch_windows, plan_windows
 
-_FORMAT = "activations 1"  # raise it when the numbers change
+_FORMAT = "activations 2"  # raise it when the numbers change
 _DESCRIPTION = "activations.json"
 # Tokens read at once: on the CPU more take more memory and no less time.
 _CHUNK_TOKENS = {"cpu": 1024, "cuda": 4096}
@@ -91,8 +91,9 @@ def extract(
 ) -> Activations:
     """Read a text and return the activations of all its words, from the cache where they have been made before.
 
-    A word's row is the mean over its tokens, or its last token (`subtoken`). A word that the tokenizer gives no token
-    to gets a row of zeros. `kind` is one of `NEURON_KINDS`; `context` is explained at `plan_windows`.
+    A word's row is the mean over its tokens, or its last token (`subtoken`). A word that shares a token with a later
+    word has the row of that word; one that the tokenizer gives no token to, a row of zeros. `kind` is one of
+    `NEURON_KINDS`; `context` is explained at `plan_windows`.
 
     The model reads at most `chunk_tokens` tokens at once, padding included, but at least one window; only that many
     are held in memory. Numbers do not depend on it. A folder appears in `cache_dir` when complete, also when several
@@ -146,6 +147,8 @@ def _write_layers(reader: Reader, windows: list[Window], chunk_tokens: int | Non
     ]
     usual = _CHUNK_TOKENS.get(reader.language_model.device.type, 1024)
     limit = chunk_tokens or min(usual, _CHUNK_VALUES // sum(units))
+    if not reader.language_model.heeds_padding:
+        limit = 1  # one window at a time
     batches = list(batch_windows(windows, tokens.n_special, limit))
     _logger.info(
         "%s reads %d words (%d tokens) in %d windows and %d forward passes.",
@@ -156,6 +159,8 @@ def _write_layers(reader: Reader, windows: list[Window], chunk_tokens: int | Non
         for array, values in zip(arrays, rows, strict=True):
             array[words] += values  # rows begin at zero
     for array in arrays:
+        for word, holder in tokens.shared:
+            array[word] = array[holder]
         array.flush()
     return units
 
@@ -173,7 +178,8 @@ def _describe(reader: Reader, context: Context, units: tuple[int, ...]) -> dict[
         "subtoken": reader.subtoken,
         "n_words": tokens.n_words,
         "n_tokens": len(tokens),
-        "words_without_token": np.flatnonzero(tokens.tokens_per_word == 0).tolist(),
+        "words_without_token": tokens.without_token.tolist(),
+        "words_that_share_a_token": [word for word, _ in tokens.shared],
         "units": list(units),
     }
 

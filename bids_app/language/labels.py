@@ -1,13 +1,20 @@
 """What models are called in file names."""
 
+import hashlib
+import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
-_UNTELLING_NAMES = re.compile(r"model|models|checkpoint|weights|snapshots|main|[0-9a-f]{40}", re.IGNORECASE)
+_UNTELLING_NAMES = re.compile(r"model|models|checkpoint|weights|snapshots|main|[0-9a-f]{40}|\W*", re.IGNORECASE)
+_HASHED_BYTES = 1 << 20  # of each end of a file of weights
+_MOST_BYTES = 50_000_000  # of a configuration
 
 
 def model_label(name: str | Path) -> str:
     """Return a label for file names, letters and digits only, from the last telling part of a name or path.
+
+    A folder whose path tells nothing, such as /model in a container, is called after what its configuration says.
 
     >>> model_label("meta-llama/Llama-2-7b-hf")
     'Llama27bhf'
@@ -16,10 +23,67 @@ def model_label(name: str | Path) -> str:
     >>> model_label("hub/models--openai-community--gpt2/snapshots/607a30d783dfa663caf39e06633721c8d4cfcd7e")
     'gpt2'
     """
-    path = Path(name).expanduser()
-    parts = path.resolve().parts if path.is_dir() else path.parts
-    telling = [part for part in parts if not _UNTELLING_NAMES.fullmatch(part)] or list(parts)
-    label = re.sub(r"[^0-9A-Za-z]", "", telling[-1].rpartition("--")[2])
+    telling = _telling_parts(name)
+    label = _letters(telling[-1].rpartition("--")[2]) if telling else ""
+    label = label or _label_of_content(Path(name).expanduser())
     if not label:
         raise ValueError(f"The model name {str(name)!r} has no letter or digit to make a label for file names from.")
     return label
+
+
+def model_labels(names: Sequence[str]) -> dict[str, str]:
+    """Labels of models that are used side by side, distinct in any case of letters.
+
+    Models whose labels clash all get the part before in their labels (`a/gpt2` and `b/gpt2`: agpt2, bgpt2), and a
+    hash of the whole name where that does not help. A model alone keeps its short label, as do models that no other
+    clashes with; the order of names does not matter.
+
+    >>> model_labels(["a/gpt2", "b/gpt2", "bert"])
+    {'a/gpt2': 'agpt2', 'b/gpt2': 'bgpt2', 'bert': 'bert'}
+    """
+    labels = {name: model_label(name) for name in names}
+    longer = {name: _letters("".join(_telling_parts(name)[-2:]).replace("--", "")) or labels[name] for name in labels}
+    labels = {name: longer[name] if name in _clashing(labels) else label for name, label in labels.items()}
+    hashes = {name: hashlib.sha256(name.encode()).hexdigest()[:6] for name in labels}
+    return {name: f"{label}x{hashes[name]}" if name in _clashing(labels) else label for name, label in labels.items()}
+
+
+def _clashing(labels: dict[str, str]) -> set[str]:
+    lower = [label.lower() for label in labels.values()]
+    return {name for name, label in labels.items() if lower.count(label.lower()) > 1}
+
+
+def _telling_parts(name: str | Path) -> list[str]:
+    path = Path(name).expanduser()
+    return _telling((path.resolve() if path.is_dir() else path).parts)
+
+
+def _telling(parts: Sequence[str]) -> list[str]:
+    return [part for part in parts if not _UNTELLING_NAMES.fullmatch(part)]
+
+
+def _letters(text: str) -> str:
+    return re.sub(r"[^0-9A-Za-z]", "", text)
+
+
+def _label_of_content(folder: Path) -> str:
+    """The name that a model was saved under, else its type with a hash of its configuration and weights."""
+    path = folder / "config.json"
+    try:
+        raw = path.read_bytes() if path.is_file() and path.stat().st_size < _MOST_BYTES else b""
+        content = json.loads(raw)
+        saved_as = _telling(Path(str(content.get("_name_or_path") or "")).parts)
+        kind = str(content.get("model_type") or "model")
+    except (OSError, ValueError, RecursionError, AttributeError):
+        return _letters(folder.name)  # what is wrong is said when the model is looked for
+    if saved_as and (label := _letters(saved_as[-1].rpartition("--")[2])):
+        return label
+    digest = hashlib.sha256(raw)
+    for weights in sorted(path for path in folder.glob("*.safetensors") if path.is_file()):
+        size = weights.stat().st_size
+        digest.update(f"{weights.name} {size} ".encode())
+        with weights.open("rb") as file:
+            digest.update(file.read(_HASHED_BYTES))
+            file.seek(max(0, size - _HASHED_BYTES))
+            digest.update(file.read(_HASHED_BYTES))
+    return f"{_letters(kind)}x{digest.hexdigest()[:6]}"

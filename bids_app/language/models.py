@@ -8,15 +8,28 @@ from typing import Any
 import torch
 
 from bids_app.encoding.device import resolve_device
+from bids_app.language.configuration import CONFIG_FILE, check_sizes, read_configuration
+from bids_app.language.experts import find_mixture
 from bids_app.language.labels import model_label
 from bids_app.language.neurons import find_blocks
-from bids_app.language.weights import ModelFiles, find_model, hash_texts, hash_tokenizer, hash_weights, weight_files
+from bids_app.language.text_part import text_part
+from bids_app.language.weights import (
+    ModelFiles,
+    check_complete,
+    find_model,
+    hash_texts,
+    hash_tokenizer,
+    hash_weights,
+    weight_files,
+)
+from bids_app.wording import in_one_line
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 _DEFAULT_MAX_TOKENS = 2048  # of models without a limit of their own, such as those with ALiBi positions
 _SAID_WITHOUT_LIMIT = 10**6  # tokenizers write 10³⁰ for "no limit"
 _PROBE_TOKENS = 8
+_POSITIONS = ("max_position_embeddings", "n_positions", "max_seq_len", "max_sequence_length")
 
 
 @dataclass(frozen=True)
@@ -25,7 +38,8 @@ class LanguageModel:
 
     `label` is alphanumeric, for file names; `revision` is the commit on the Hub (None for a folder); `n_layers` counts
     transformer blocks; `max_tokens` is the longest window it reads, special tokens included; `dtype` is a key of
-    `DTYPES`; `weights_hash` stands for weights, configuration and tokenizer.
+    `DTYPES`; `weights_hash` stands for weights, configuration and tokenizer; a model that does not
+    heed padding reads one window at a time.
     """
 
     name: str
@@ -39,6 +53,7 @@ class LanguageModel:
     device: torch.device
     dtype: str
     weights_hash: str
+    heeds_padding: bool = True
 
 
 def load_model(
@@ -65,44 +80,51 @@ def load_model(
     name = str(name_or_path)
     target = resolve_device(device)
     files = find_model(name, revision, with_weights=untrained_seed is None, resources=resources, download=download)
+    check_sizes(files.folder)
     config = _load_config(files, name)
+    if untrained_seed is None:
+        check_complete(files)
     tokenizer = _load_tokenizer(files, name)
     configuration = hash_texts([(files.folder / "config.json").read_text(encoding="utf-8"), hash_tokenizer(tokenizer)])
     if untrained_seed is None:
-        model = _load_weights(files, config, DTYPES[dtype], target, device)
+        model = _load_weights(files, config, DTYPES[dtype], target, device, name)
         source = hash_texts([hash_weights(files.folder), configuration])
     else:
-        model = _random_weights(config, untrained_seed).to(device=target, dtype=DTYPES[dtype])
+        model = text_part(_random_weights(config, untrained_seed), name)[0].to(device=target, dtype=DTYPES[dtype])
         source = f"untrained-{untrained_seed}-{configuration}"
     model.eval().requires_grad_(False)
     n_layers = len(find_blocks(model).blocks)
+    _check_vocabulary(model, tokenizer, name)
+    is_causal = _is_causal(model, tokenizer, name)
     return LanguageModel(
         name=name,
         label=model_label(name) + ("" if untrained_seed is None else f"untrained{untrained_seed}"),
         revision=files.revision,
         model=model,
         tokenizer=tokenizer,
-        is_causal=_is_causal(model, tokenizer),
+        is_causal=is_causal,
         n_layers=n_layers,
         max_tokens=_max_tokens(model, tokenizer),
         device=next(model.parameters()).device,
         dtype=dtype,
         weights_hash=source,
+        heeds_padding=is_causal or _heeds_padding(model, tokenizer),
     )
 
 
 def _load_config(files: ModelFiles, name: str) -> Any:
     from transformers import AutoConfig  # heavy, and not needed where activations are there already
 
+    raw = read_configuration(files.folder)
     try:
         config = AutoConfig.from_pretrained(files.folder, trust_remote_code=False, local_files_only=True)
-    except (OSError, ValueError, KeyError) as error:
+    except Exception as error:  # whatever the checks of a hundred families raise
+        kind, brings_code = raw["model_type"], "auto_map" in raw
+        why = ", and the code that it brings (auto_map) is never run" if brings_code else ""
         raise ValueError(
-            f"This version of transformers cannot read the configuration of the model {name} (models that bring their "
-            f"own code are never run): {_first_line(error)}"
+            f"This version of transformers cannot read the configuration of the model {name}, of type {kind!r}{why}: "
+            f"choose another model, or correct {files.folder / CONFIG_FILE} ({_first_line(error)})."
         ) from error
-    if getattr(config, "is_encoder_decoder", False):
-        raise ValueError(f"The model {name} is an encoder with a decoder; give a model with one stack of blocks.")
     config.use_cache = False
     config.chunk_size_feed_forward = 0  # so that each hook sees whole windows
     return config
@@ -116,7 +138,7 @@ def _load_tokenizer(files: ModelFiles, name: str) -> Any:
         tokenizer = AutoTokenizer.from_pretrained(files.folder, trust_remote_code=False, local_files_only=True)
         if len(_ordinary_tokens(tokenizer)) > 1:
             return tokenizer
-    except (OSError, ValueError, ImportError, KeyError, TypeError) as error:
+    except Exception as error:  # the tokenizers library raises bare Exceptions
         reason = _first_line(error)
     raise ValueError(
         f"The tokenizer of the model {name} cannot be read ({reason}): add its tokenizer.json, or install "
@@ -128,28 +150,61 @@ def _ordinary_tokens(tokenizer: Any) -> list[int]:
     return sorted(set(tokenizer.get_vocab().values()) - set(tokenizer.all_special_ids))
 
 
-def _load_weights(files: ModelFiles, config: Any, dtype: torch.dtype, target: torch.device, device: str) -> Any:
+def _load_weights(
+    files: ModelFiles, config: Any, dtype: torch.dtype, target: torch.device, device: str, name: str
+) -> Any:
     from transformers import AutoModel
 
     size = sum(path.stat().st_size for path in weight_files(files.folder))
     spread = {"device_map": "auto"} if device in ("auto", "cuda") and _is_too_large_for_one_gpu(size) else {}
-    model, loading = AutoModel.from_pretrained(
-        files.folder,
-        config=config,
-        dtype=dtype,
-        use_safetensors=True,
-        trust_remote_code=False,
-        local_files_only=True,
-        output_loading_info=True,
-        **spread,
-    )
-    missing = sorted(key for key in loading["missing_keys"] if "pooler" not in key)
+    try:
+        model, loading = AutoModel.from_pretrained(
+            files.folder,
+            config=config,
+            dtype=dtype,
+            use_safetensors=True,
+            trust_remote_code=False,
+            local_files_only=True,
+            output_loading_info=True,
+            **spread,
+        )
+    except Exception as error:  # sizes that differ, families without a body, libraries that are missing
+        raise ValueError(
+            f"The weights of the model {name} cannot be read into a {config.model_type} as "
+            f"{files.folder / CONFIG_FILE} describes it ({_first_line(error)}): copy it again, or choose another."
+        ) from error
+    part, prefix = text_part(model, name)
+    keys = loading["missing_keys"]
+    missing = sorted(key.removeprefix(prefix) for key in keys if key.startswith(prefix) and "pooler" not in key)
     if missing:
         raise ValueError(
-            f"The weights in {files.folder} lack {len(missing)} tensors of {type(model).__name__}, such as "
+            f"The weights in {files.folder} lack {len(missing)} tensors of {type(part).__name__}, such as "
             f"{missing[0]}: the files are incomplete or belong to another architecture."
         )
-    return model if spread else model.to(target)
+    _check_finite(part, name)
+    return part if spread else part.to(target)
+
+
+def _check_finite(model: torch.nn.Module, name: str) -> None:
+    for key, weight in model.named_parameters():
+        if not torch.isfinite(weight).all():
+            raise ValueError(
+                f"The weights of the model {name} hold values that are not finite, in {key}: copy the model again, or "
+                "use --dtype float32 or bfloat16 where they do not fit into float16."
+            )
+
+
+def _check_vocabulary(model: Any, tokenizer: Any, name: str) -> None:
+    try:
+        n_rows = model.get_input_embeddings().weight.shape[0]
+    except (AttributeError, NotImplementedError):
+        return  # characters without a table (CANINE)
+    largest = _ordinary_tokens(tokenizer)[-1]
+    if largest >= n_rows:
+        raise ValueError(
+            f"The tokenizer of the model {name} has tokens up to {largest}, but the model reads tokens below {n_rows} "
+            "alone: the two do not belong together; copy the model again."
+        )
 
 
 def _is_too_large_for_one_gpu(n_bytes: int) -> bool:
@@ -161,24 +216,66 @@ def _random_weights(config: Any, seed: int) -> Any:
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return AutoModel.from_config(config, dtype=torch.float32, trust_remote_code=False)
+        try:
+            return AutoModel.from_config(config, dtype=torch.float32, trust_remote_code=False)
+        except Exception as error:  # sizes that no model can have
+            raise ValueError(
+                f"No {config.model_type} can be made with this config.json: {_first_line(error)}."
+            ) from error
 
 
 @torch.inference_mode()
-def _is_causal(model: Any, tokenizer: Any) -> bool:
+def _is_causal(model: Any, tokenizer: Any, name: str) -> bool:
     """Whether exchanging the last token leaves the vectors of all tokens before it as they are."""
     ids = _ordinary_tokens(tokenizer)[:_PROBE_TOKENS]
-    pair = torch.tensor([ids, [*ids[:-1], ids[0]]], device=next(model.parameters()).device)
-    before, after = (model(input_ids=text[None]).last_hidden_state[0, :-1] for text in pair)
-    return bool((before - after).abs().max() <= 1e-6 * before.abs().max())
+    device = next(model.parameters()).device
+    pair = torch.tensor([ids, [*ids[:-1], ids[0]]], device=device)
+    try:
+        before, after = (_states(model, text[None])[0, :-1] for text in pair)
+    except (RuntimeError, ValueError, TypeError, AttributeError, IndexError, NotImplementedError) as error:
+        raise ValueError(
+            f"The model {name} ({type(model).__name__}) cannot read a text of {len(ids)} tokens "
+            f"({in_one_line(error)}): choose another model."
+        ) from error
+    if not torch.isfinite(before).all():
+        raise ValueError(
+            f"The model {name} gives activations that are not finite for a text of {len(ids)} tokens: its weights are "
+            "damaged, or the dtype is too narrow (use float32 or bfloat16)."
+        )
+    # experts multiply as many tokens at once as are sent to them, which changes the rounding
+    is_mixture = any(find_mixture(block) is not None for block in find_blocks(model).blocks)
+    tolerance = max(1e-5, 4 * torch.finfo(before.dtype).eps) if is_mixture else 1e-6
+    return bool((before - after).abs().max() <= tolerance * before.abs().max())
+
+
+@torch.inference_mode()
+def _heeds_padding(model: Any, tokenizer: Any) -> bool:
+    """Whether padding at the right leaves the vectors of a text as they are: FNet mixes it in."""
+    ids = _ordinary_tokens(tokenizer)[:_PROBE_TOKENS]
+    device = next(model.parameters()).device
+    text = torch.tensor([ids], device=device)
+    padded = torch.tensor([[*ids, *[tokenizer.pad_token_id or 0] * 5]], device=device)
+    mask = torch.ones_like(padded)
+    mask[0, len(ids) :] = 0
+    alone, beside = _states(model, text)[0], _states(model, padded, mask)[0, : len(ids)]
+    tolerance = max(1e-4, 8 * torch.finfo(alone.dtype).eps)
+    return bool((alone - beside).abs().max() <= tolerance * alone.abs().max())
+
+
+def _states(model: Any, ids: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
+    mask = torch.ones_like(ids) if mask is None else mask
+    states: torch.Tensor = model(input_ids=ids, attention_mask=mask).last_hidden_state
+    return states
 
 
 def _max_tokens(model: Any, tokenizer: Any) -> int:
-    positions = getattr(model.config.get_text_config(), "max_position_embeddings", None)
-    if positions is None or positions <= 0:
+    config = model.config.get_text_config()
+    positions = [getattr(config, name, None) for name in _POSITIONS]
+    known = [value for value in positions if isinstance(value, int) and value > 0]
+    if not known:
         said = tokenizer.model_max_length
         return int(said) if said < _SAID_WITHOUT_LIMIT else _DEFAULT_MAX_TOKENS
-    return int(positions) - _reserved_positions(model)
+    return known[0] - _reserved_positions(model)
 
 
 def _reserved_positions(model: torch.nn.Module) -> int:

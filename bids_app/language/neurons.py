@@ -1,16 +1,21 @@
 """Where a model's neurons are, in every family by one rule, and a recorder for their activations.
 
 A neuron is a unit of the second matrix of a block's feed-forward network (science.md 1.1): `ffn-out` is that matrix's
-output, before residual and normalisation; `ffn-in` is its input; `residual` is the output of the whole block.
+output, before residual and normalisation; `ffn-in` is its input; `residual` is the output of the whole block. In a
+mixture of experts, `ffn-out` is the output of the mixture (the weighted sum of its experts), and `ffn-in` holds the
+inner units of the shared experts, then of the routed experts in the order of their index (see `experts.watch_units`).
 """
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
+
+from bids_app.language.experts import find_mixture, watch_units
 
 if TYPE_CHECKING:
     from bids_app.language.models import LanguageModel
@@ -19,25 +24,41 @@ NEURON_KINDS = ("ffn-out", "ffn-in", "residual")
 
 SECOND_MATRIX = {
     "output.dense": "BERT, RoBERTa, XLM-R, ELECTRA, DeBERTa, MPNet",
+    "ffn_output": "ALBERT",
     "ffn.lin2": "DistilBERT",
+    "lin2": "XLM, FlauBERT",
     "mlp.Wo": "ModernBERT",
     "mlp.c_proj": "GPT-2, GPT-Neo, StarCoder",
     "mlp.fc_out": "GPT-J, CodeGen",
     "mlp.dense_4h_to_h": "GPT-NeoX, Pythia, BLOOM, Falcon",
     "mlp.down_proj": "Llama, Mistral, Qwen, Gemma, Phi-3, OLMo",
-    "mlp.fc2": "Phi",
+    "mlp.fc2": "Phi, CLIP",
     "ffn.down_proj": "MPT",
-    "fc2": "OPT, XGLM, BioGPT",
+    "ff.layer_2": "XLNet",
+    "ffn.2": "CTRL",
+    "fc2": "OPT, XGLM, BioGPT, BART (encoder)",
+    "layer.1.DenseReluDense.wo": "T5 (encoder)",
+    "feed_forward.down_proj": "Jamba",
+    "feed_forward.w2": "LFM2",
+    "mlp_block.down_proj": "RecurrentGemma",
 }
 """Path of the second feed-forward matrix inside a block, and families that have it there."""
 
 
 @dataclass(frozen=True)
 class Blocks:
-    """The transformer blocks of a model, first to last, and the second feed-forward matrix of each."""
+    """The transformer blocks of a model, first to last, and the second feed-forward matrix of each.
+
+    Blocks that share their weights (ALBERT) are the same module several times. A mixture of experts stands for the
+    matrix. `residuals` are the modules whose output (input, where `is_input`) is the block's: XLM has no module for a
+    whole block. `is_time_first`: tensors are (n_tokens, n_windows, n_units).
+    """
 
     blocks: list[nn.Module]
     matrices: list[nn.Module]
+    residuals: list[nn.Module] = field(default_factory=list)
+    is_input: tuple[bool, ...] = ()
+    is_time_first: bool = False
 
 
 @dataclass
@@ -57,7 +78,7 @@ class Recorder:
 
 
 def find_blocks(model: nn.Module) -> Blocks:
-    """Find the longest list of blocks that all have a second feed-forward matrix at a known path.
+    """Find the longest list of blocks that all have a second feed-forward matrix at a known path, or experts.
 
     Raises ValueError, naming the model's class and the families known, when there is none.
     """
@@ -65,18 +86,40 @@ def find_blocks(model: nn.Module) -> Blocks:
     for candidates in model.modules():
         if not isinstance(candidates, nn.ModuleList) or len(candidates) <= len(best.blocks):
             continue
-        for path in SECOND_MATRIX:
-            matrices = [_submodule(block, path) for block in candidates]
-            if all(_is_matrix(matrix) for matrix in matrices):
-                best = Blocks(list(candidates), matrices)
-                break
+        matrices = [_second_matrix(block) for block in candidates]
+        found = [matrix for matrix in matrices if matrix is not None]
+        if len(found) == len(matrices):
+            best = Blocks(list(candidates), found)
     if not best.blocks:
         known = "; ".join(f"{path} ({families})" for path, families in SECOND_MATRIX.items())
         raise ValueError(
             f"No feed-forward neurons found in a {type(model).__name__}; its blocks must have their second "
             f"feed-forward matrix at one of: {known}."
         )
-    return best
+    return _as_called(model, best)
+
+
+def _as_called(model: Any, found: Blocks) -> Blocks:
+    """The blocks in the order of their calls, with what stands for a whole block."""
+    if hasattr(model, "ffns"):
+        return _blocks_of_xlm(model, found)
+    for module in model.modules():
+        if isinstance(groups := getattr(module, "albert_layer_groups", None), nn.ModuleList):
+            n_layers = model.config.num_hidden_layers
+            chosen = [groups[int(layer / (n_layers / len(groups)))] for layer in range(n_layers)]  # as ALBERT has it
+            blocks = [block for group in chosen for block in group.albert_layers]  # type: ignore[union-attr]
+            return Blocks(blocks, [block.get_submodule("ffn_output") for block in blocks], blocks)
+    is_time_first = type(model).__name__ == "XLNetModel"
+    return Blocks(found.blocks, found.matrices, found.blocks, is_time_first=is_time_first)
+
+
+def _blocks_of_xlm(model: Any, found: Blocks) -> Blocks:
+    """XLM and FlauBERT: a block ends with its second normalisation or, normalised before, where the next begins."""
+    n_layers = len(found.blocks)
+    if not getattr(model, "pre_norm", False):
+        return Blocks(found.blocks, found.matrices, list(model.layer_norm2))
+    ends = [*model.layer_norm1[1:], model]
+    return Blocks(found.blocks, found.matrices, ends, (True,) * (n_layers - 1) + (False,))
 
 
 @contextmanager
@@ -94,24 +137,43 @@ def record(
     found = find_blocks(language_model.model)
     recorder = Recorder(len(found.blocks))
     keep = reduce if reduce is not None else _copy
+    modules = found.residuals if kind == "residual" else found.matrices
+    is_input = (found.is_input or (False,) * len(modules)) if kind == "residual" else (kind == "ffn-in",) * len(modules)
+    layers_of: dict[tuple[int, bool], list[int]] = {}
+    for layer, (module, at_input) in enumerate(zip(modules, is_input, strict=True)):
+        layers_of.setdefault((id(module), at_input), []).append(layer)
     with ExitStack() as hooks:
-        for layer, (block, matrix) in enumerate(zip(found.blocks, found.matrices, strict=True)):
-            hooks.callback(_register(recorder, layer, block if kind == "residual" else matrix, kind, keep).remove)
+        for (_, at_input), layers in layers_of.items():
+            calls = cycle(layers)  # a module that several layers share is called once for each, in their order
+
+            def on_activations(activations: Tensor, calls: Iterator[int] = calls) -> None:
+                whole = activations.detach()
+                recorder.outputs[next(calls)] = keep(whole.transpose(0, 1) if found.is_time_first else whole)
+
+            for hook in _register(modules[layers[0]], at_input, on_activations):
+                hooks.callback(hook.remove)
         yield recorder
 
 
-def _register(recorder: Recorder, layer: int, module: nn.Module, kind: str, keep: Callable[[Tensor], Tensor]) -> Any:
-    def on_input(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        recorder.outputs[layer] = keep(inputs[0].detach())
-
-    def on_output(_: nn.Module, __: Any, output: Tensor | tuple[Tensor, ...]) -> None:
-        recorder.outputs[layer] = keep((output if isinstance(output, Tensor) else output[0]).detach())
-
-    return module.register_forward_pre_hook(on_input) if kind == "ffn-in" else module.register_forward_hook(on_output)
+def _register(module: nn.Module, at_input: bool, keep: Callable[[Tensor], None]) -> list[Any]:
+    if not at_input:
+        return [module.register_forward_hook(lambda _, __, out: keep(out if isinstance(out, Tensor) else out[0]))]
+    if _is_matrix(module) or not hasattr(module, "experts"):
+        return [module.register_forward_pre_hook(lambda _, inputs: keep(inputs[0]))]
+    return watch_units(module, keep)
 
 
 def _copy(activations: Tensor) -> Tensor:
     return activations.clone()  # later blocks may add to it in place
+
+
+def _second_matrix(block: nn.Module) -> nn.Module | None:
+    """The second feed-forward matrix of a block, or its mixture of experts; None where it has neither, or both."""
+    mixture = find_mixture(block)
+    matrices = [module for path in SECOND_MATRIX if _is_matrix(module := _submodule(block, path))]
+    if mixture is not None and matrices:
+        return None
+    return mixture or next(iter(matrices), None)
 
 
 def _submodule(block: nn.Module, path: str) -> Any:

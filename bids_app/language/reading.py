@@ -27,10 +27,19 @@ class Reader:
     subtoken: str
 
     def units(self) -> tuple[int, ...]:
-        """Number of units of each layer, found by reading one token."""
-        one_token = np.ones((1, 1), np.int64)
+        """Number of units of each layer, found by reading a few tokens; ValueError for an unknown order of axes."""
+        token = self.tokens.ids[0] if len(self.tokens) else 1
+        ids = np.full((2, 3), token, np.int64)
         with record(self.language_model, self.kind) as recorder:
-            _forward(self.language_model, one_token, one_token)
+            _forward(self.language_model, ids, np.ones_like(ids))
+        for layer in recorder.layers:
+            n_windows, n_tokens = (*layer.shape, 0)[:2]
+            is_whole = layer.ndim == 3 and n_windows == len(ids) and n_tokens >= ids.shape[1]
+            if not is_whole and tuple(layer.shape[:-1]) != (ids.size,):
+                raise ValueError(
+                    f"{self.language_model.name} gives activations of shape {tuple(layer.shape)} for {len(ids)} "
+                    f"windows of {ids.shape[1]} tokens, which this version cannot read: choose another model."
+                )
         return tuple(layer.shape[-1] for layer in recorder.layers)
 
     def read(self, windows: list[Window]) -> tuple[IntArray, list[FloatArray]]:
@@ -45,7 +54,9 @@ class Reader:
         begins = np.flatnonzero(np.diff(word, prepend=-1))
 
         def keep(activations: Tensor) -> Tensor:
-            whole = activations.reshape(*ids.shape, -1)  # some families lay the windows end to end
+            # Longformer pads windows to a multiple of its own; some families lay the windows end to end
+            cut = activations[:, : ids.shape[1]] if activations.ndim == 3 else activations
+            whole = cut.reshape(*ids.shape, -1)
             values = whole[window, place].to("cpu", torch.float32).numpy() * weight[:, None]
             return torch.from_numpy(np.add.reduceat(values, begins, axis=0) if len(word) else values)
 

@@ -1,5 +1,7 @@
 import numpy as np
 import pytest
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import PreTrainedTokenizerFast
 
 from bids_app.language.tokens import tokenize_words
 
@@ -80,6 +82,106 @@ def test_a_text_without_words_has_no_tokens(language_models):
     assert len(tokens) == 0
     assert tokens.is_last.shape == (0,)
     assert tokens.n_words == 2
+
+
+CORPUS = {
+    "zh": ("小 狐狸 看见 了 一 朵 花 。", "小狐狸看见了一朵花。"),
+    "fr": ("j' ai vu l' étoile qu' il aimait , aujourd' hui .", "j'ai vu l'étoile qu'il aimait, aujourd'hui."),
+    "en": ("do n't cry , \" it 's fine \" .", "don't cry, \"it's fine\"."),
+    "ja": ("きつね は 花 を 見 た 。", "きつねは花を見た。"),
+    "th": ("สุนัข จิ้งจอก เห็น ดอกไม้", "สุนัขจิ้งจอกเห็นดอกไม้"),
+}
+
+
+def _trained(kind):
+    """A tokenizer of each kind that merges across words where there is no space."""
+    specials = ["<unk>", "<s>"]
+    texts = [natural for _, natural in CORPUS.values()] * 30
+    if kind == "byte-level":
+        backend = Tokenizer(models.BPE())
+        backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+        backend.decoder = decoders.ByteLevel()
+        alphabet = pre_tokenizers.ByteLevel.alphabet()
+        trainer = trainers.BpeTrainer(vocab_size=500, initial_alphabet=alphabet, special_tokens=specials)
+    elif kind == "few merges":
+        backend = Tokenizer(models.BPE())
+        backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+        backend.decoder = decoders.ByteLevel()
+        alphabet = pre_tokenizers.ByteLevel.alphabet()
+        trainer = trainers.BpeTrainer(vocab_size=290, initial_alphabet=alphabet, special_tokens=specials)
+    elif kind == "byte fallback":
+        backend = Tokenizer(models.BPE(byte_fallback=True, unk_token="<unk>", fuse_unk=True))
+        backend.pre_tokenizer = pre_tokenizers.Metaspace()
+        steps = [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)]
+        backend.decoder = decoders.Sequence(steps)
+        specials += [f"<0x{byte:02X}>" for byte in range(256)]
+        trainer = trainers.BpeTrainer(vocab_size=300, special_tokens=specials, min_frequency=40)
+    elif kind == "wordpiece":
+        backend = Tokenizer(models.WordPiece(unk_token="<unk>"))
+        backend.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+        backend.decoder = decoders.WordPiece()
+        trainer = trainers.WordPieceTrainer(vocab_size=120, special_tokens=specials)
+    else:
+        backend = Tokenizer(models.Unigram())
+        backend.pre_tokenizer = pre_tokenizers.Metaspace()
+        backend.decoder = decoders.Metaspace()
+        trainer = trainers.UnigramTrainer(vocab_size=150, special_tokens=specials, unk_token="<unk>")
+    trainer.show_progress = False
+    backend.train_from_iterator(texts, trainer)
+    return PreTrainedTokenizerFast(tokenizer_object=backend, unk_token="<unk>", bos_token="<s>")
+
+
+@pytest.fixture(scope="module", params=["byte-level", "few merges", "byte fallback", "wordpiece", "unigram"])
+def trained(request):
+    return _trained(request.param)
+
+
+@pytest.mark.parametrize("language", CORPUS)
+def test_tokens_are_those_of_the_natural_text(trained, language):
+    words, natural = CORPUS[language]
+    words = words.split(" ")
+    tokens = tokenize_words(trained, words)
+    assert tokens.ids.tolist() == trained(natural, add_special_tokens=False)["input_ids"]
+    assert (np.diff(tokens.word) >= 0).all()
+    covered = set(tokens.word) | {word for word, _ in tokens.shared}
+    assert covered == set(range(len(words)))
+    letters = ["".join(trained.decode(tokens.ids[tokens.word == word]).split()) for word in range(len(words))]
+    if not tokens.shared:
+        assert all(set(word) & set(own) for word, own in zip(words, letters, strict=True) if "\ufffd" not in own)
+
+
+def test_a_token_that_spans_words_belongs_to_the_last_and_the_others_share_it():
+    tokenizer = _trained("byte-level")
+    words = CORPUS["zh"][0].split(" ")
+    tokens = tokenize_words(tokenizer, words)
+    assert len(tokens) < len(words)
+    for word, holder in tokens.shared:
+        assert word < holder
+        first = words[word + 1 : holder + 1]
+        held = tokenizer.decode(tokens.ids[tokens.word == holder])
+        assert words[word] + "".join(first) in held or held.endswith(words[holder])
+    assert len(tokens.without_token) == 0
+
+
+@pytest.mark.parametrize("words", [["小狐狸看见了一朵花。"], ["l'", "étoile"], ["don", "'t", "cry", "."]])
+def test_minilm_reads_the_natural_text(minilm, words):
+    tokens = tokenize_words(minilm.tokenizer, ["the", "fox", "sees", "a", "tree", *words])
+    natural = "the fox sees a tree " + {1: "".join(words), 2: "".join(words), 4: "don't cry."}[len(words)]
+    assert [*tokens.prefix, *tokens.ids, *tokens.suffix] == minilm.tokenizer(natural)["input_ids"]
+
+
+def test_unknown_words_are_named_and_too_many_refused(minilm, caplog):
+    tokenize_words(minilm.tokenizer, ["the", "fox", "🦊", "sees", "🦊"])
+    assert "2 of 5 words cannot be represented by the model's tokenizer, such as '🦊'" in caplog.text
+    with pytest.raises(ValueError, match=r"3 of 4 words cannot be represented .* choose a model of the language"):
+        tokenize_words(minilm.tokenizer, ["🦊", "🌹", "the", "🐑"])
+
+
+@pytest.mark.parametrize("text", ["<s>", "<unk>"])
+def test_special_tokens_in_a_transcript_are_text_or_said(trained, text, caplog):
+    tokens = tokenize_words(trained, ["cry", "it", "fine", "cry", text])
+    is_read = trained.bos_token_id in tokens.ids  # unigram vocabularies hold it as a piece like any other
+    assert is_read == ("1 of 5 words are read as special tokens of the model, such as '<s>'" in caplog.text)
 
 
 class _Contextual:

@@ -1,7 +1,8 @@
-"""Words → tokens, made word by word so that every token's word is known."""
+"""Words → tokens of the natural text, made so that every token's word is known."""
 
 import logging
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -9,7 +10,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from bids_app.language.spacing import spaces_before
+
 IntArray = npt.NDArray[np.int64]
+
+_MOST_UNKNOWN = 0.5  # share of words: above it the model reads little of the story
+_BROKEN = "\ufffd"  # what an unfinished character decodes to
 
 _logger = logging.getLogger(__name__)
 
@@ -19,7 +25,9 @@ class Tokens:
     """The tokens of a text: `ids` (n_tokens,), the index of each token's word `word` (n_tokens,), and `n_words`.
 
     `prefix` and `suffix` are the special tokens that the tokenizer puts around every window. A word without a token
-    (such as an empty text) is missing from `word`.
+    (such as an empty text) is missing from `word`. A token that spans several words, as in scripts without spaces,
+    belongs to the last of them; `shared` holds pairs of a word that has no token of its own for this reason, and the
+    word that its token belongs to, whose activations it takes.
     """
 
     ids: IntArray
@@ -27,6 +35,7 @@ class Tokens:
     n_words: int
     prefix: tuple[int, ...]
     suffix: tuple[int, ...]
+    shared: tuple[tuple[int, int], ...] = ()
 
     def __len__(self) -> int:
         """Return the number of tokens, special tokens left out."""
@@ -47,54 +56,139 @@ class Tokens:
         """Whether a token is the last of its word, (n_tokens,)."""
         return np.append(np.diff(self.word) != 0, True)[: len(self.word)]
 
+    @cached_property
+    def without_token(self) -> IntArray:
+        """Words that no token covers: their activations are zero."""
+        missing = set(np.flatnonzero(self.tokens_per_word == 0).tolist()) - {word for word, _ in self.shared}
+        return np.array(sorted(missing), np.int64)
+
 
 def tokenize_words(tokenizer: Any, texts: Sequence[str]) -> Tokens:
-    """Tokenize words one by one, each with a space before it where the tokenizer wants one.
+    """Tokenize the natural text of words (`spacing.spaces_before`) and tell each token's word.
 
-    Words are read literally: text that looks like a special token is not made one. Neither `word_ids()` nor offsets
-    are used. Raises ValueError when the tokens do not decode to what the tokens of the whole text decode to.
+    Words are tokenized one by one where that gives the tokens of the whole text; else the characters that the tokens
+    decode to are counted off against the words. Words are read literally: text that looks like a special token is not
+    made one. Neither `word_ids()` nor offsets are used.
+
+    Raises ValueError when the tokens do not decode to what the tokens of the whole text decode to, and when the
+    tokenizer knows less than half of the words.
     """
     words = [" ".join(text.split()) for text in texts]
     spoken = [index for index, word in enumerate(words) if word]
-    ids_of_words = _best_rule(tokenizer, [words[index] for index in spoken])
-    ids = [token for ids_of_word in ids_of_words for token in ids_of_word]
-    word = [index for index, ids_of_word in zip(spoken, ids_of_words, strict=True) for _ in ids_of_word]
+    ids, owner, shared = _split(tokenizer, [words[index] for index in spoken])
     prefix, suffix = _special_tokens(tokenizer)
-    tokens = Tokens(np.array(ids, np.int64), np.array(word, np.int64), len(words), prefix, suffix)
-    if n_empty := int((tokens.tokens_per_word == 0).sum()):
-        _logger.warning("%d of %d words have no token and get activations of zero.", n_empty, len(words))
+    index = np.array(spoken, np.int64)
+    pairs = tuple((spoken[word], spoken[other]) for word, other in shared)
+    tokens = Tokens(np.array(ids, np.int64), index[np.array(owner, np.int64)], len(words), prefix, suffix, pairs)
+    _report(tokenizer, tokens, words)
     return tokens
 
 
-def _best_rule(tokenizer: Any, words: list[str]) -> list[list[int]]:
-    """Return the ids of each word by the rule, space or no space before a word, that agrees with the whole text."""
+def _split(tokenizer: Any, words: list[str]) -> tuple[list[int], list[int], list[tuple[int, int]]]:
+    """Return the ids of a text, the word of each, and the words that share a token with a later one."""
     if not words:
-        return []
-    whole = _encode(tokenizer, [" ".join(words)])[0]
-    rules = [_encode(tokenizer, [words[0], *(f" {word}" for word in words[1:])]), _encode(tokenizer, words)]
-    joined = [[token for ids in rule for token in ids] for rule in rules]
-    for rule, ids in zip(rules, joined, strict=True):
-        if ids == whole:
-            return rule
+        return [], [], []
+    spaced = [" " * space + word for space, word in zip(spaces_before(words), words, strict=True)]
+    whole = _encode(tokenizer, ["".join(spaced)])[0]
+    rules = [_encode(tokenizer, spaced), _encode(tokenizer, words)]
+    for rule in rules:
+        if _end_to_end(rule) == whole:
+            return whole, [word for word, ids in enumerate(rule) for _ in ids], []
+    aligned = _align(tokenizer, whole, rules[1])
+    if aligned is not None:
+        return whole, *aligned
     decoded = _decode(tokenizer, whole)
-    for rule, ids in zip(rules, joined, strict=True):
-        if _decode(tokenizer, ids) == decoded:
-            return rule
-    raise ValueError(
-        f"The tokenizer {type(tokenizer).__name__} does not round-trip: {_first_difference(tokenizer, words, rules[0])}"
+    for rule in rules:
+        if _decode(tokenizer, _end_to_end(rule)) == decoded:
+            _logger.warning(
+                "The words are tokenized one by one: %s has %d tokens for them, %d for the whole text.",
+                *(type(tokenizer).__name__, sum(map(len, rule)), len(whole)),
+            )
+            return _end_to_end(rule), [word for word, ids in enumerate(rule) for _ in ids], []
+    difference = _first_difference(tokenizer, spaced, rules[0])
+    raise ValueError(f"The tokenizer {type(tokenizer).__name__} does not round-trip: {difference}")
+
+
+def _align(tokenizer: Any, ids: list[int], rule: list[list[int]]) -> tuple[list[int], list[tuple[int, int]]] | None:
+    """Tell the word of each token by the characters it decodes to; None where text and words decode differently."""
+    letters = [_letters(tokenizer, ids_of_word) for ids_of_word in rule]
+    if "".join(letters) != _letters(tokenizer, ids):
+        return None
+    word_of = np.repeat(np.arange(len(rule)), [len(word) for word in letters])
+    touched = list(_last_letters(tokenizer, ids))
+    if not len(word_of) or touched[-1] != len(word_of) - 1 or min(touched) < 0:
+        return None
+    owner = word_of[np.minimum(touched, len(word_of) - 1)]
+    missing = sorted(set(word_of.tolist()) - set(owner.tolist()))
+    ends = np.cumsum([len(word) for word in letters])
+    return owner.tolist(), [(word, int(owner[np.searchsorted(touched, ends[word] - 1)])) for word in missing]
+
+
+def _last_letters(tokenizer: Any, ids: list[int]) -> Iterator[int]:
+    """Index of the last letter that each token has a share in, letters counted without blanks.
+
+    Tokens may be bytes: those of one letter are decoded together, after the letters before, because some tokens
+    decode differently at the start of a text.
+    """
+    context: list[int] = []
+    group: list[int] = []
+    n_before = 0
+    for token in ids:
+        group.append(token)
+        text = _letters(tokenizer, [*context, *group])
+        complete = text.rstrip(_BROKEN)
+        n_new = max(0, len(complete) - len(_letters(tokenizer, context))) if context else len(complete)
+        is_open = len(complete) < len(text)
+        n_known = n_before + n_new
+        yield n_known if is_open or n_new == 0 else n_known - 1
+        if not is_open:
+            context, group, n_before = group, [], n_known
+
+
+def _report(tokenizer: Any, tokens: Tokens, words: list[str]) -> None:
+    """Log what the model cannot read; ValueError where that is most of the text."""
+    if len(tokens.without_token):
+        _logger.warning(
+            "%d of %d words have no token and get activations of zero.", len(tokens.without_token), len(words)
+        )
+    if tokens.shared:
+        _logger.info("%d of %d words share a token with the word after them.", len(tokens.shared), len(words))
+    unknown_id = getattr(tokenizer, "unk_token_id", None)
+    special = set(getattr(tokenizer, "all_special_ids", ())) - {unknown_id}
+    if marked := sorted(set(tokens.word[np.isin(tokens.ids, list(special))].tolist())):
+        _logger.warning(
+            "%d of %d words are read as special tokens of the model, such as %r: correct the transcript.",
+            *(len(marked), len(words), words[marked[0]]),
+        )
+    unknown = set(tokens.word[tokens.ids == unknown_id].tolist()) if unknown_id is not None else set()
+    unknown |= {word for word in tokens.without_token.tolist() if words[word]}
+    if not unknown:
+        return
+    n_spoken = sum(map(bool, words))
+    common = Counter(words[word] for word in sorted(unknown)).most_common(5)
+    message = (
+        f"{len(unknown)} of {n_spoken} words cannot be represented by the model's tokenizer, such as "
+        f"{', '.join(repr(word) for word, _ in common)}"
     )
+    if len(unknown) > _MOST_UNKNOWN * n_spoken:
+        raise ValueError(f"{message}: choose a model of the language and script of the story.")
+    _logger.warning("%s: the model reads them as unknown words.", message)
 
 
-def _first_difference(tokenizer: Any, words: list[str], rule: list[list[int]]) -> str:
-    for n_words in range(1, len(words) + 1):
-        apart = _decode(tokenizer, [token for ids in rule[:n_words] for token in ids])
-        whole = _decode(tokenizer, _encode(tokenizer, [" ".join(words[:n_words])])[0])
+def _first_difference(tokenizer: Any, spaced: list[str], rule: list[list[int]]) -> str:
+    for n_words in range(1, len(spaced) + 1):
+        apart = _decode(tokenizer, _end_to_end(rule[:n_words]))
+        whole = _decode(tokenizer, _encode(tokenizer, ["".join(spaced[:n_words])])[0])
         if apart != whole:
             break
     return (
-        f"word {n_words} of the text, {words[n_words - 1]!r}, reads {apart[-40:]!r} when tokenized by itself and "
-        f"{whole[-40:]!r} within the text; correct the word in the transcript or choose another model."
+        f"word {n_words} of the text, {spaced[n_words - 1].strip()!r}, reads {apart[-40:]!r} when tokenized by itself "
+        f"and {whole[-40:]!r} within the text; correct the word in the transcript or choose another model."
     )
+
+
+def _end_to_end(rule: list[list[int]]) -> list[int]:
+    return [token for ids in rule for token in ids]
 
 
 def _encode(tokenizer: Any, texts: list[str]) -> list[list[int]]:
@@ -106,6 +200,11 @@ def _encode(tokenizer: Any, texts: list[str]) -> list[list[int]]:
 
 def _decode(tokenizer: Any, ids: list[int]) -> str:
     return str(tokenizer.decode(ids, clean_up_tokenization_spaces=False)).strip()
+
+
+def _letters(tokenizer: Any, ids: list[int]) -> str:
+    """The characters of tokens without the blanks, which belong to no word."""
+    return "".join(_decode(tokenizer, ids).split()) if ids else ""
 
 
 def _special_tokens(tokenizer: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bids_app.language.configuration import check_sizes, read_configuration, read_json
 from bids_app.wording import in_one_line
 
 WEIGHTS_FILE = "model.safetensors"
@@ -43,12 +44,11 @@ def find_model(
     `resources` are folders that `fetch_model` has filled: a name is looked for there, then in the local cache. Where
     `download` is false the Hub is never asked.
 
-    Raises FileNotFoundError when the model cannot be had.
+    Raises FileNotFoundError when the model cannot be had, ValueError when its config.json cannot be used.
     """
     folder = Path(name_or_path).expanduser()
     if folder.is_dir():
-        if not (folder / "config.json").is_file():
-            raise FileNotFoundError(f"The folder {folder} holds no model: it has no config.json.")
+        read_configuration(folder)
         return ModelFiles(folder, None)
     if not is_hub_name(name_or_path):
         raise FileNotFoundError(
@@ -81,15 +81,18 @@ def is_hub_name(name: str) -> bool:
 
 
 def check_complete(files: ModelFiles) -> list[Path]:
-    """The files that hold the weights, after a look at their headers.
+    """The files that hold the weights, after a look at their headers and at the sizes that config.json asks for.
 
-    Raises FileNotFoundError for one that is missing, ValueError for one that is cut off, and as `weight_files`.
+    Raises FileNotFoundError for one that is missing, ValueError for one that is cut off, and as `weight_files` and
+    `check_sizes`.
     """
+    n_weights = 0
     paths = weight_files(files.folder)
     for path in paths:
         if not path.is_file():
             raise FileNotFoundError(f"The model in {files.folder} is incomplete: {path.name} is missing.")
-        _count(path)
+        n_weights += sum(map(math.prod, _shapes(path)))
+    check_sizes(files.folder, n_weights)
     return paths
 
 
@@ -98,16 +101,17 @@ def count_weights(folder: Path) -> int:
 
     Raises ValueError for a file that is no safetensors file, or cut off.
     """
-    return sum(_count(path) for path in weight_files(folder))
+    return sum(math.prod(shape) for path in weight_files(folder) for shape in _shapes(path))
 
 
-def _count(path: Path) -> int:
+def _shapes(path: Path) -> list[list[int]]:
+    """Shape of each tensor in a file, from its header."""
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(path, "np") as tensors:
-            return sum(math.prod(tensors.get_slice(key).get_shape()) for key in tensors.keys())  # noqa: SIM118
-    except SafetensorError as error:
+            return [list(tensors.get_slice(key).get_shape()) for key in tensors.keys()]  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
         raise ValueError(f"{path} is no complete safetensors file ({error}): copy or download it again.") from error
 
 
@@ -119,14 +123,26 @@ def weight_files(folder: Path) -> list[Path]:
     if (folder / WEIGHTS_FILE).is_file():
         return [folder / WEIGHTS_FILE]
     if (folder / INDEX_FILE).is_file():
-        names = set(json.loads((folder / INDEX_FILE).read_text(encoding="utf-8"))["weight_map"].values())
-        return [folder / name for name in sorted(names)]
-    pickles = sorted(path.name for path in folder.glob("*.bin"))
+        return _files_of_index(folder / INDEX_FILE)
+    pickles = sorted(path.name for ending in ("bin", "pt", "pth", "ckpt") for path in folder.glob(f"*.{ending}"))
+    others = sorted(path.name for ending in ("safetensors", "gguf") for path in folder.glob(f"*.{ending}"))
     found = f"only {', '.join(pickles)}, and pickled weights can run code when they are read" if pickles else "none"
+    found = f"only {', '.join(others)}" if others else found
     raise ValueError(
         f"The model in {folder} must have its weights as safetensors ({WEIGHTS_FILE}, or several files with "
         f"{INDEX_FILE}), but there is {found}: convert it with transformers' save_pretrained, or choose another model."
     )
+
+
+def _files_of_index(path: Path) -> list[Path]:
+    """The files that an index names, sorted; ValueError for a broken one, or one that points out of its folder."""
+    names = read_json(path).get("weight_map")
+    if not isinstance(names, dict) or not names or not all(isinstance(name, str) for name in names.values()):
+        raise ValueError(f"{path} must hold a weight_map of tensors to files: copy or download the model again.")
+    for name in names.values():
+        if Path(name).name != name or "\\" in name or not name.endswith(".safetensors"):
+            raise ValueError(f"{path} names the file {name!r}, which must be a safetensors file in the same folder.")
+    return [path.parent / name for name in sorted(set(names.values()))]
 
 
 def hash_weights(folder: Path) -> str:
@@ -151,6 +167,11 @@ def _hash_file(path: Path) -> str:
     blob = path.resolve().name
     if path.is_symlink() and _SHA256.fullmatch(blob):
         return blob  # the Hub's cache names large files by their SHA-256
+    return hash_file(path)
+
+
+def hash_file(path: Path) -> str:
+    """Return the SHA-256 of a file's content."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(_BLOCK_BYTES):

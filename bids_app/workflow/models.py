@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from bids_app.language.labels import model_label
+from bids_app.language.labels import model_labels
 from bids_app.settings import Settings
 from bids_app.workflow.resources import folders_of, model_source
 from bids_app.workflow.shared import computed_once, key_of
@@ -33,10 +33,10 @@ class ModelRun:
     untrained: bool
     settings: Settings
 
-    @property
+    @cached_property
     def label(self) -> str:
-        """The model in file names."""
-        return model_label(self.name) + ("Untrained" if self.untrained else "")
+        """The model in file names, distinct among the models of the run."""
+        return model_labels(self.settings.model)[self.name] + ("Untrained" if self.untrained else "")
 
     @cached_property
     def loaded(self) -> LanguageModel:
@@ -68,7 +68,11 @@ class ModelRun:
         folder = Path(self.name)
         files: list[object] = [self.name, self.settings.model_revision]
         if folder.is_dir():
-            kept = [p for p in sorted(folder.iterdir()) if p.suffix in {".safetensors", ".json", ".txt", ".model"}]
+            kept = [
+                p
+                for p in sorted(folder.iterdir())
+                if p.suffix in {".safetensors", ".json", ".txt", ".model"} and p.is_file()
+            ]
             files = [(p.name, p.stat().st_size, p.stat().st_mtime_ns) for p in kept]
         seed = self.settings.random_seed if self.untrained else None
         return {"files": files, "untrained": seed, "dtype": self.settings.dtype, "context": self.settings.context}
@@ -108,10 +112,10 @@ def model_runs(settings: Settings) -> list[ModelRun]:
     runs = [ModelRun(name, False, settings) for name in settings.model]
     if "untrained" in settings.controls:
         runs += [ModelRun(name, True, settings) for name in settings.model]
-    labels = [run.label for run in runs]
-    twice = sorted({label for label in labels if labels.count(label) > 1})
+    labels = [run.label.lower() for run in runs]
+    twice = sorted({run.name for run in runs if labels.count(run.label.lower()) > 1})
     if twice:
-        raise ValueError(f"--model: several models have the label {twice[0]} in file names; run them into two OUT_DIRs")
+        raise ValueError(f"--model: {', '.join(twice)} would have one label in file names; give each model once")
     return runs
 
 

@@ -1,10 +1,13 @@
+import hashlib
 import json
+import os
 from dataclasses import replace
 
 import pytest
 
 from bids_app.networks.template_files import template_files
 from bids_app.settings import Settings
+from bids_app.workflow import manifest
 from bids_app.workflow.manifest import read_manifest, record
 from bids_app.workflow.resources import (
     TEMPLATES,
@@ -154,11 +157,57 @@ def test_the_manifest_grows_and_keeps_revisions_apart(tmp_path):
     (tmp_path / "file").write_text("12345")
     record(tmp_path, [tmp_path / "file"], ("gpt2", None, "a" * 40))
     record(tmp_path, [], ("gpt2", "v1", "b" * 40))
-    manifest = read_manifest(tmp_path)
-    assert manifest.files == {"file": 5}
-    assert manifest.commit("gpt2", None) == "a" * 40
-    assert manifest.commit("gpt2", "v1") == "b" * 40
-    assert manifest.commit("bert", "v2") is None
+    grown = read_manifest(tmp_path)
+    assert grown.files == {"file": 5}
+    assert grown.commit("gpt2", None) == "a" * 40
+    assert grown.commit("gpt2", "v1") == "b" * 40
+    assert grown.commit("bert", "v2") is None
     (tmp_path / "manifest.json").write_text(json.dumps({"models": []}))
     with pytest.raises(ValueError, match="remove it and fetch again"):
         read_manifest(tmp_path)
+
+
+def _fetched(tmp_path):
+    path = tmp_path / "models" / "weights"
+    path.parent.mkdir()
+    path.write_text("12345")
+    record(tmp_path, [path], ("gpt2", None, "a" * 40))
+    return path
+
+
+def test_content_that_changed_under_the_same_size_is_noticed(tmp_path):
+    path = _fetched(tmp_path)
+    assert read_manifest(tmp_path).hashes == {"models/weights": hashlib.sha256(b"12345").hexdigest()}
+    assert read_manifest(tmp_path).find_damage(tmp_path, [path]) is None
+    path.write_text("12354")
+    os.utime(path, ns=(1, 1))
+    assert "its SHA-256 differs" in read_manifest(tmp_path).find_damage(tmp_path, [path])
+
+
+def test_content_is_compared_once(tmp_path, monkeypatch):
+    path = _fetched(tmp_path)
+    assert read_manifest(tmp_path).find_damage(tmp_path, [path]) is None
+    monkeypatch.setattr(manifest, "hash_file", lambda path: pytest.fail("compared again"))
+    assert read_manifest(tmp_path).find_damage(tmp_path, [path]) is None
+
+
+def test_manifests_of_sizes_alone_still_hold(tmp_path):
+    path = _fetched(tmp_path)
+    content = json.loads((tmp_path / "manifest.json").read_text())
+    del content["sha256"]
+    (tmp_path / "manifest.json").write_text(json.dumps(content))
+    path.write_text("54321")
+    assert read_manifest(tmp_path).find_damage(tmp_path, [path]) is None
+    path.write_text("5432")
+    assert "has 4 bytes and had 5" in read_manifest(tmp_path).find_damage(tmp_path, [path])
+
+
+def test_a_note_that_cannot_be_read_or_written_is_done_without(tmp_path, monkeypatch):
+    path = _fetched(tmp_path)
+    (tmp_path / manifest.CHECKED).write_text("[")
+
+    def refuse(path, text):
+        raise PermissionError(path)
+
+    monkeypatch.setattr(manifest, "write_text", refuse)
+    assert read_manifest(tmp_path).find_damage(tmp_path, [path]) is None

@@ -1,0 +1,100 @@
+"""A model's config.json, read and checked before anything is built from it."""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+CONFIG_FILE = "config.json"
+
+_LAYERS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers", "encoder_layers", "decoder_layers")
+_WIDTHS = (
+    *("hidden_size", "n_embd", "d_model", "dim", "emb_dim", "intermediate_size", "n_inner", "ffn_dim", "d_ff"),
+    *("d_inner", "dff", "vocab_size", "n_words", "num_experts", "num_local_experts", "n_routed_experts"),
+)
+_POSITIONS = ("max_position_embeddings", "n_positions", "max_seq_len")
+# What may be asked for without weights that say so: configurations also hold sizes of parts that are not there.
+_MOST_LAYERS, _USUAL_WIDTH, _MOST_POSITIONS = 1000, 2_000_000, 2**31
+_MOST_BYTES = 50_000_000
+_ENDINGS = {".json", ".safetensors", ".txt", ".model"}
+
+
+def read_configuration(folder: Path) -> dict[str, Any]:
+    """The content of config.json, whose sizes are whole numbers and not absurd.
+
+    Raises FileNotFoundError where there is none, saying what the folder holds instead, and ValueError, naming file
+    and key, for one that cannot be used.
+    """
+    path = folder / CONFIG_FILE
+    _check_entries(folder)
+    if not path.is_file():
+        raise FileNotFoundError(f"The folder {folder} holds no model: it has no {CONFIG_FILE}{_found_instead(folder)}.")
+    content = read_json(path)
+    if not isinstance(content.get("model_type"), str):
+        raise ValueError(f"{path} names no model_type: copy or download the model again.")
+    if quantised := content.get("quantization_config"):
+        method = quantised.get("quant_method", "unknown method") if isinstance(quantised, dict) else quantised
+        raise ValueError(f"The weights in {folder} are quantised ({method}): choose the model in its original weights.")
+    return content
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in a JSON file. Raises ValueError, naming the file, when it cannot be read or holds something else."""
+    try:
+        if path.stat().st_size > _MOST_BYTES:
+            raise ValueError(f"it has more than {_MOST_BYTES:,} bytes")
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError, OSError) as error:
+        reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise ValueError(f"{path} cannot be read as JSON ({reason}): copy or download the model again.") from None
+    if not isinstance(content, dict):
+        raise ValueError(f"{path} must hold a JSON object such as {{…}}: copy or download the model again.")
+    return content
+
+
+def check_sizes(folder: Path, n_weights: int = 0) -> None:
+    """Refuse a configuration whose sizes are no whole numbers, or ask for more than the weights hold.
+
+    Nothing is built: a million layers would take hours. Raises as `read_configuration`.
+    """
+    limits = dict.fromkeys(_LAYERS, _MOST_LAYERS)
+    limits |= dict.fromkeys(_WIDTHS, max(n_weights, _USUAL_WIDTH))
+    limits |= dict.fromkeys(_POSITIONS, _MOST_POSITIONS)
+    for key, value in _sizes(read_configuration(folder), limits):
+        where = f"{folder / CONFIG_FILE}: {key} = {value!r}"
+        if isinstance(value, bool) or not isinstance(value, int) or (value < 0 and key not in _POSITIONS):
+            raise ValueError(f"{where} must be a whole number, not negative: correct it, or copy the model again.")
+        if value > limits[key]:
+            raise ValueError(
+                f"{where} is more than a model can have ({limits[key]:,} at most"
+                f"{f', by its {n_weights:,} weights' if n_weights else ''}): correct it, or copy the model again."
+            )
+
+
+def _sizes(content: Mapping[str, Any], limits: Mapping[str, int]) -> Iterator[tuple[str, Any]]:
+    for key, value in content.items():
+        if isinstance(value, dict):
+            yield from _sizes(value, limits)
+        elif key in limits and value is not None:
+            yield from ((key, one) for one in (value if isinstance(value, list) else [value]))
+
+
+def _check_entries(folder: Path) -> None:
+    """Refuse links whose content is not here, and what is no file, such as a pipe that would never end."""
+    for path in sorted(folder.iterdir()):
+        if path.suffix not in _ENDINGS or path.is_file() or path.is_dir():
+            continue
+        if path.is_symlink() and not path.exists():
+            raise FileNotFoundError(
+                f"{path} is a link to content that is not here: get it (datalad get …), or download the model again."
+            )
+        raise ValueError(f"{path} is neither a file nor a folder: copy or download the model again.")
+
+
+def _found_instead(folder: Path) -> str:
+    if (folder / "adapter_config.json").is_file():
+        return ", but a LoRA adapter: merge it into its base model (peft's merge_and_unload) and save that"
+    if ggufs := sorted(path.name for path in folder.glob("*.gguf")):
+        return f", but {ggufs[0]}: GGUF files cannot be read; choose the model's original safetensors"
+    models = sorted(path.parent.name for path in folder.glob(f"*/{CONFIG_FILE}"))[:3]
+    return f", but its folder{'s' * (len(models) > 1)} {', '.join(models)}: give that" if models else ""

@@ -1,0 +1,55 @@
+"""The part of a model that reads text: the text tower of a multimodal model, the encoder of an encoder-decoder."""
+
+import inspect
+import logging
+from typing import Any
+
+_TOWERS = ("language_model", "text_model")
+
+_logger = logging.getLogger(__name__)
+
+
+def text_part(model: Any, name: str) -> tuple[Any, str]:
+    """Return the part of a model that reads text and has one stack of blocks, and the prefix of its weights' names.
+
+    Raises ValueError where no part of the model reads text.
+    """
+    path, part = _tower(model)
+    if path:
+        _logger.info("%s: its text part %s (%s) is read.", name, path, type(part).__name__)
+    if getattr(part.config, "is_encoder_decoder", False):
+        encoder = part.get_encoder()
+        path = next(inner for inner, module in model.named_modules() if module is encoder)
+        part = encoder
+        _logger.info("%s is an encoder with a decoder: its encoder alone is read.", name)
+    if "input_ids" not in inspect.signature(part.forward).parameters:
+        reads = getattr(part, "main_input_name", "something else")
+        raise ValueError(f"The model {name} ({type(part).__name__}) reads {reads}, not text: choose a language model.")
+    if getattr(part, "pre_norm", False):
+        forget_cache(part)
+    return part, f"{path}." if path else ""
+
+
+class _NoCache:
+    """What FlauBERT takes for keys and values of earlier tokens: none. Its own default is one it cannot index."""
+
+    def get_seq_length(self) -> int:
+        return 0
+
+    def __getitem__(self, layer: int) -> None:
+        return None
+
+
+def forget_cache(flaubert: Any) -> None:
+    """Let a FlauBERT with normalisation before its layers (small, large) run at all in transformers 5."""
+    flaubert.register_forward_pre_hook(lambda _, args, given: (args, {**given, "cache": _NoCache()}), with_kwargs=True)
+
+
+def _tower(model: Any) -> tuple[str, Any]:
+    """The shallowest text tower of a model, without its head; the model itself where it has none."""
+    towers = [(path, module) for path, module in model.named_modules() if path.rpartition(".")[2] in _TOWERS]
+    if not towers or not hasattr(towers[0][1], "config"):
+        return "", model
+    tower = min(towers, key=lambda found: found[0].count("."))[1]
+    body = getattr(tower, "base_model", tower)
+    return next((inner, module) for inner, module in model.named_modules() if module is body)
