@@ -6,6 +6,7 @@ Imports nothing of the package.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import multiprocessing
 import multiprocessing.connection
 import os
@@ -18,6 +19,7 @@ from types import FrameType
 from typing import Any
 
 SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 PATIENCE = 3.0  # seconds for a process to leave a computation and remove what it has half written
 _busy = threading.Event()  # set in a worker while it has a job
 
@@ -114,9 +116,16 @@ def prepare_worker() -> None:
     """Let this worker process end with the run: when it is told to, and when the process that started it is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends Ctrl-C to all; the first process tells the others
     signal.signal(signal.SIGTERM, _leave)
+    _let_the_kernel_kill_orphans()
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_follow, args=(parent.sentinel,), daemon=True, name="parent").start()
+
+
+def _let_the_kernel_kill_orphans() -> None:
+    """Where there is Linux: at once, also out of a computation that no thread of Python can interrupt."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _leave(number: int, _: FrameType | None) -> None:

@@ -77,8 +77,10 @@ def killed(words, moment):
     was_going = run.poll() is None
     run.kill()
     run.wait()
-    time.sleep(4)
-    return was_going, [pid for pid in workers if Path(f"/proc/{pid}").exists()]
+    end = time.monotonic() + 15
+    while (alive := [pid for pid in workers if Path(f"/proc/{pid}").exists()]) and time.monotonic() < end:
+        time.sleep(0.2)
+    return was_going, alive
 
 
 def contents(out):

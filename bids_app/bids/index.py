@@ -31,6 +31,9 @@ def index_participant(
         layout = BIDSLayout(folder, validate=False, is_derivative=True, indexer=indexer, database_path=known)
     except ValueError as error:
         raise DatasetError(f"pybids cannot read {folder}: {error}") from error
+    except PermissionError as error:
+        where = Path(error.filename or folder).parent
+        raise DatasetError(f"{where} cannot be read by this user: change its rights (chmod -R u+rX)") from None
     if database is not None and known is None:
         _keep(layout, database)
     return [Path(path) for path in layout.get(subject=participant, return_type="filename")]

@@ -250,3 +250,13 @@ def test_folders_whose_names_are_no_labels_are_no_participants(tmp_path):
         (tmp_path / name).mkdir()
     assert participant_labels(tmp_path) == ["01", "a+B"]
     assert odd_folders(tmp_path) == sorted(["sub-..", "sub-.*", "sub-<img>", "sub-02_old", "sub-0\n3"])
+
+
+@pytest.mark.parametrize("refuse", [PermissionError(13, "Permission denied", "/data/sub-01/layout_config.json")])
+def test_a_folder_that_may_not_be_read_is_an_error_of_the_data(tmp_path, monkeypatch, refuse):
+    def layout(*_, **__):
+        raise refuse
+
+    monkeypatch.setattr(index, "BIDSLayout", layout)
+    with pytest.raises(DatasetError, match=r"/data/sub-01 cannot be read by this user: change its rights"):
+        index.index_participant(tmp_path, "prep", "01")

@@ -18,6 +18,7 @@ from typing import Any, ClassVar
 from uuid import uuid4
 
 from bids_app.disk import MEGABYTE
+from bids_app.interruption import Interrupted
 from bids_app.settings import Settings
 from bids_app.workflow.dask_cluster import start_cluster
 from bids_app.workflow.engine import Failure, Job, run_one, start_worker
@@ -88,6 +89,13 @@ class _Round:
         self._said = -_PATIENCE
 
     def run(self) -> list[Failure]:
+        try:
+            return self._all()
+        except Interrupted:
+            self.client.cancel(list(self.running))  # jobs that have begun end by themselves, and are complete
+            raise
+
+    def _all(self) -> list[Failure]:
         while self.waiting or self.running:
             self._hand_over()
             for future in self._finished():

@@ -111,7 +111,7 @@ class Sources:
         for label in [use.participant, *others]:
             try:
                 runs = self.dataset.runs(label, tasks=[use.task], space=self.settings.space, filters=self.filters).runs
-            except DatasetError:
+            except (DatasetError, OSError):
                 continue
             return runs[0].repetition_time
         raise DatasetError(f"no participant has preprocessed data of task {use.task} that tell its repetition time")

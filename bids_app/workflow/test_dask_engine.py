@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from bids_app.interruption import Interrupted
 from bids_app.settings import Settings
 from bids_app.workflow.engine import Job
 
@@ -77,6 +78,18 @@ def test_a_job_that_fails_leaves_the_others_alone(cluster, tmp_path):
     assert (failure.name, failure.reason) == ("sub-1", "task-a gpt2: nothing of sub-1")
     assert "Traceback" in failure.details
     assert len(noted(tmp_path)) == 2
+
+
+def test_a_signal_takes_back_the_jobs_that_wait(cluster, tmp_path, monkeypatch):
+    def stop(*_, **__):
+        raise Interrupted(15)
+
+    monkeypatch.setattr(distributed, "wait", stop)
+    jobs = [Job(f"sub-{i}", partial(note, tmp_path)) for i in range(9)]
+    with pytest.raises(Interrupted):
+        run(settings(cluster, Path("/")), jobs)
+    time.sleep(1)
+    assert len(noted(tmp_path)) <= 2  # one for each worker
 
 
 def test_no_card_anywhere_is_said_instead_of_waited_for(tmp_path):
