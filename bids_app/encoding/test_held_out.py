@@ -170,3 +170,8 @@ def test_responses_of_another_length_are_refused(data: tuple[np.ndarray, ...]) -
     present, _, Y = data
     with pytest.raises(ValueError, match="200"):
         score_held_out(design_held_out(present, RUNS, RECIPE, device="cpu"), Y[:-1], ALPHAS, device="cpu")
+
+
+def test_what_was_heard_needs_a_number_per_volume(data: tuple[np.ndarray, ...]) -> None:
+    with pytest.raises(ValueError, match="3 volumes of 200"):
+        design_held_out(data[0], RUNS, replace(RECIPE, content=(0, 1, 2)), device="cpu")

@@ -8,7 +8,7 @@ import pytest
 
 from bids_app.bids.events import Stimulus
 from bids_app.bids.words import Words
-from bids_app.encoding.held_out import design_held_out
+from bids_app.encoding.held_out import design_held_out, predict_held_out
 from bids_app.encoding.recipe import Recipe
 from bids_app.forecast.windows import random_rows
 from bids_app.settings import Settings
@@ -197,3 +197,32 @@ def test_a_story_played_twice_has_the_windows_of_each_playing(tmp_path):
     n_first = len(once.listenings[0].volumes)
     assert not np.allclose(both._sum_words(2, 3)[n_first:], both._sum_words(2, 3)[: both.run_lengths[-1]])
     assert both.run_lengths == (*once.run_lengths, 16)
+
+
+def test_a_story_heard_in_two_runs_lies_in_one_fold(tmp_path):
+    settings = Settings(tmp_path, tmp_path, "participant", pca=3, delays=2, device="cpu")
+    heard = listen([STIMULUS], TR, 90)
+    stories = {"tale_audio": Story("tale_audio", WORDS, heard)}
+    for inner in ("contiguous", "leave-one-out"):
+        twice = Designs(FakeModel(), (heard, heard), stories, replace(settings, inner_folds=inner)).present(2)
+        np.testing.assert_array_equal(twice.content, np.tile(np.arange(70), 2))
+        for train, test in twice.pairs:
+            np.testing.assert_array_equal(test[: len(test) // 2] + 70, test[len(test) // 2 :])
+            assert not np.isin(train % 70, test % 70).any()
+        responses = RNG.standard_normal((140, 3))
+        found = predict_held_out(twice, responses, device="cpu").predictions
+        changed = responses.copy()
+        changed[twice.pairs[1][1]] = 50 * RNG.standard_normal((len(twice.pairs[1][1]), 3))
+        again = predict_held_out(twice, changed, device="cpu").predictions
+        np.testing.assert_allclose(again[twice.pairs[1][1]], found[twice.pairs[1][1]], atol=1e-4)
+    assert Designs(FakeModel(), (heard,), stories, settings).present(2).content is None
+
+
+def test_words_of_a_story_played_twice_in_a_run_are_those_of_each_time(tmp_path):
+    first = replace(STIMULUS, story=((9.0, 63.0),))
+    again = replace(STIMULUS, audio_onset=123.0, story=((129.0, 183.0),))
+    heard = listen([first, again], TR, 140)
+    settings = Settings(tmp_path, tmp_path, "participant", device="cpu")
+    sums = Designs(FakeModel(), (heard,), {"tale_audio": Story("tale_audio", WORDS, heard)}, settings).window_sums(2, 8)
+    np.testing.assert_allclose(sums[:36], sums[36:], atol=1e-5)
+    np.testing.assert_allclose(sums[:36], make(tmp_path).window_sums(2, 8)[:36], atol=1e-5)
