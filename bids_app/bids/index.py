@@ -1,5 +1,7 @@
 """The files of one participant in one derivative, through pybids."""
 
+import hashlib
+import json
 import re
 import shutil
 from collections.abc import Mapping
@@ -35,13 +37,14 @@ def index_participant(
     """Files in a participant's `func` folders, BOLD only as far as it passes the filter.
 
     Everything else is never looked at: all other participants, anatomy, figures, FreeSurfer's folders. With
-    `database_dir` the index is kept there, one for each derivative and participant, and used again.
+    `database_dir` the index is kept there, one for each derivative and participant, and used again as long as the
+    participant has the same files in the same folder.
     """
     # pybids matches paths from the root of the data set, which begin with a slash.
     own = re.escape(f"/sub-{participant}")
     others = re.compile(rf"^(?!{own}(/ses-[^/]+)?(/func(/.*)?)?$)")
     indexer = BIDSLayoutIndexer(validate=False, ignore=[others], index_metadata=False)
-    database = None if database_dir is None else database_dir / f"{name}_sub-{participant}"
+    database = None if database_dir is None else database_dir / _database_name(folder, name, participant)
     known = database if database is not None and database.is_dir() else None
     try:
         layout = BIDSLayout(folder, validate=False, is_derivative=True, indexer=indexer, database_path=known)
@@ -58,6 +61,16 @@ def index_participant(
     except ValueError as error:
         raise DatasetError(f"The BIDS filter {dict(bold_filter)} is not understood by pybids: {error}") from error
     return [path for path in every if path in passing or not is_bold(parse_name(path))]
+
+
+def _database_name(folder: Path, name: str, participant: str) -> str:
+    """Name of an index: the derivative, its participant, where the derivative lies, and which files there are."""
+    root = folder.resolve()
+    state = root.stat()
+    paths = [path for pattern in ("func/*", "ses-*/func/*") for path in root.glob(f"sub-{participant}/{pattern}")]
+    names = sorted(path.relative_to(root).as_posix() for path in paths)
+    content = json.dumps([str(root), state.st_dev, state.st_ino, names])
+    return f"{name}_sub-{participant}_{hashlib.sha256(content.encode()).hexdigest()[:16]}"
 
 
 def _keep(layout: BIDSLayout, database: Path) -> None:

@@ -16,17 +16,20 @@ _NETWORKS = ("network", "network_label")
 def parcel_networks(derivative: Path, seg: str, names: Sequence[str]) -> tuple[str, ...] | None:
     """Network of each parcel ("" = none) from the table of the segmentation, or None when no table has them.
 
-    The table is `…seg-SEG_dseg.tsv` or `…atlas-SEG_dseg.tsv` in the derivative's own folder or in its `atlases`, with
-    columns `name` (or `label`) and `network` (or `network_label`).
+    The table is one of `parcel_tables`, with columns `name` (or `label`) and `network` (or `network_label`).
     """
-    places = chain(derivative.glob("*_dseg.tsv"), derivative.glob("atlases/**/*_dseg.tsv"))
-    for path in sorted(places):
-        entities = parse_name(path).entities
-        if seg in {entities.get("seg"), entities.get("atlas")}:
-            networks = _read(path)
-            if set(names) & set(networks):
-                return tuple(networks.get(name, "") for name in names)
+    for path in parcel_tables(derivative, seg):
+        networks = _read(path)
+        if set(names) & set(networks):
+            return tuple(networks.get(name, "") for name in names)
     return None
+
+
+def parcel_tables(derivative: Path, seg: str) -> list[Path]:
+    """Tables `…seg-SEG_dseg.tsv` and `…atlas-SEG_dseg.tsv` in the derivative's own folder and in its `atlases`."""
+    places = chain(derivative.glob("*_dseg.tsv"), derivative.glob("atlases/**/*_dseg.tsv"))
+    entities = {path: parse_name(path).entities for path in sorted(places)}
+    return [path for path, own in entities.items() if seg in {own.get("seg"), own.get("atlas")}]
 
 
 def _read(path: Path) -> dict[str, str]:

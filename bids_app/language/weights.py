@@ -131,7 +131,7 @@ def weight_files(folder: Path) -> list[Path]:
 
 def hash_weights(folder: Path) -> str:
     """Return the SHA-256 of the contents of the safetensors files (of one file, the hash of that file)."""
-    digests = [_hash_file(path) for path in weight_files(folder)]
+    digests = [hash_file(path) for path in weight_files(folder)]
     return digests[0] if len(digests) == 1 else hash_texts(digests)
 
 
@@ -147,7 +147,8 @@ def hash_tokenizer(tokenizer: Any) -> str:
     return hash_texts([rules])
 
 
-def _hash_file(path: Path) -> str:
+def hash_file(path: Path) -> str:
+    """Return the SHA-256 of a file, of one in the Hub's cache from its name."""
     blob = path.resolve().name
     if path.is_symlink() and _SHA256.fullmatch(blob):
         return blob  # the Hub's cache names large files by their SHA-256

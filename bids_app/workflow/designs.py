@@ -20,7 +20,7 @@ from bids_app.encoding.recipe import Recipe
 from bids_app.forecast.windows import check_distances, offsets_of, random_rows, shift_words
 from bids_app.settings import Settings
 from bids_app.workflow.models import ModelRun
-from bids_app.workflow.shared import computed_once, key_of
+from bids_app.workflow.shared import computed_once, file_name, key_of
 from bids_app.workflow.stories import Listening, Story, segments_of, timed_words
 
 Floats = npt.NDArray[np.float32]
@@ -130,7 +130,7 @@ class Designs:
     def _stored(self, about: Mapping[str, object], sums: Callable[[], list[Floats]]) -> HeldOutDesign:
         """The design from disk, made by whoever needs it first."""
         content = {**about, **self._identity}
-        path = self.settings.work / "designs" / f"{'-'.join(self._stems)}-{key_of(content)}.npz"
+        path = self.settings.work / "designs" / f"{file_name(self._stems, key_of(content))}.npz"
         computed_once(path, lambda draft: self._make(draft, sums()))
         with np.load(path) as arrays:
             return HeldOutDesign.from_arrays(arrays)
