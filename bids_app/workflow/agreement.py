@@ -11,13 +11,11 @@ from typing import Any
 
 from bids_app.bids.outputs import OutputMap, find_maps
 from bids_app.checksums import find_damage
-from bids_app.settings import OPTIONS
+from bids_app.workflow.claims import common_settings
 from bids_app.workflow.completion import FOLDER, any_data, read_marker
 from bids_app.workflow.shared import key_of
 
 log = logging.getLogger("neurons2networks")
-# Which data: participants may differ in their sessions and runs.
-_OF_DATA = {option.name for option in OPTIONS if option.metadata["group"] == "data"}
 _OF_ALL = ("Model", "Dictionary")  # facts of a marker in which all participants must agree
 _LISTED = 5
 
@@ -99,7 +97,7 @@ def _identity(out_dir: Path, output: OutputMap) -> dict[str, str]:
     own = settings if isinstance(settings, dict) else {}
     marker = _marker_of(out_dir, output) or {}
     facts = {f"the {key.lower()}": key_of(marker[key]) for key in _OF_ALL if key in marker}
-    return {key: json.dumps(value) for key, value in own.items() if key not in _OF_DATA} | facts
+    return {key: json.dumps(value) for key, value in common_settings(own).items()} | facts
 
 
 def _marker_of(out_dir: Path, output: OutputMap) -> Mapping[str, Any] | None:
@@ -123,5 +121,5 @@ def _state(out_dir: Path) -> int:
 @lru_cache(maxsize=2)
 def _read(out_dir: Path, _state: int) -> tuple[dict[str, dict[str, Any]], dict[str, dict[str, Any]]]:
     """Markers by their names, and by the outputs that they list."""
-    markers = {path.name: read_marker(path) for path in sorted((out_dir / FOLDER).glob("[!.]*.json"))}
+    markers = {path.name: read_marker(path) for path in sorted((out_dir / FOLDER).glob("*_complete.json"))}
     return markers, {name: marker for marker in markers.values() for name in marker.get("Outputs", {})}

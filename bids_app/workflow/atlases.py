@@ -25,7 +25,7 @@ from bids_app.networks.label_tables import table_beside
 from bids_app.networks.schemes import DEFAULT_ATLAS, DEFAULT_REGIONS
 from bids_app.networks.spins import Spins
 from bids_app.settings import Settings
-from bids_app.workflow.completion import OtherSettingsError
+from bids_app.workflow.claims import OtherSettingsError
 from bids_app.workflow.resources import atlas_source
 from bids_app.workflow.shared import locked
 from bids_app.workflow.targets import onto

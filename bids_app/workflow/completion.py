@@ -5,25 +5,23 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from bids_app.bids.derivatives import output_path, read_sidecar, software_versions, write_json
-from bids_app.bids.entities import build_name, parse_name
+from bids_app.bids.entities import build_name, is_within, parse_name
 from bids_app.bids.errors import DatasetError
 from bids_app.bids.provenance import FileRecord, find_changes, record_files
 from bids_app.checksums import describe_file, find_damage
+from bids_app.workflow.claims import OtherSettingsError, agreed, differing_settings
 from bids_app.workflow.shared import file_name, key_of, locked
 
 log = logging.getLogger("neurons2networks")
 FOLDER = Path("logs") / "complete"
-
-
-class OtherSettingsError(ValueError):
-    """Outputs of other settings or other inputs are in the way."""
+_OF_PARTICIPANT = ("sub", "ses", "task", "acq", "run")
 
 
 @dataclass(frozen=True)
@@ -95,8 +93,24 @@ class Completion:
         if self.is_done():
             yield False
             return
-        with locked(self.path.with_name(f".{self.path.name}.lock"), keep=False):
+        with self._agreed(), locked(self.path.with_name(f".{self.path.name}.lock"), keep=False):
             yield not self.is_done()
+
+    def _agreed(self) -> AbstractContextManager[None]:
+        """A claim to the settings of this analysis for all participants."""
+        if "sub" not in self.entities:
+            return nullcontext()
+        shared = {key: value for key, value in self.entities.items() if key not in _OF_PARTICIPANT}
+        record = self.path.with_name(build_name(shared, "settings", ".json"))
+        pattern = f"sub-*_desc-{self.entities['desc']}_statmap.[!j]*"
+        return agreed(record, self.settings, lambda: any(self._of_anybody(pattern, shared)))
+
+    def _of_anybody(self, pattern: str, shared: Mapping[str, str]) -> Iterator[Path]:
+        """Maps of this analysis, whoever's they are."""
+        for folder in ("sub-*/func", "sub-*/ses-*/func"):
+            for path in self.out_dir.glob(f"{folder}/{pattern}"):
+                if is_within(shared, parse_name(path).entities):
+                    yield path
 
     def is_done(self, *, fast: bool = False) -> bool:
         """Whether all outputs are there, whole, and made from what would be read now; `fast` compares sizes alone.
@@ -199,16 +213,6 @@ def read_marker(path: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}
-
-
-def differing_settings(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """One phrase for each setting that differs."""
-    now = json.loads(json.dumps(now, default=str))
-    return [
-        f"{key} was {before.get(key)}, now {now.get(key)}"
-        for key in sorted({*before, *now})
-        if before.get(key) != now.get(key)
-    ]
 
 
 def _differing(fact: str, before: Any, now: Any) -> list[str]:

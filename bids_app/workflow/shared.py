@@ -69,10 +69,15 @@ def locked(lock: Path, *, keep: bool = True) -> Iterator[None]:
         yield
         if not keep:
             lock.unlink(missing_ok=True)  # before it is given free: whoever waited for it sees that it is gone
-        with suppress(OSError):
-            fcntl.flock(descriptor, fcntl.LOCK_UN)  # closing is not enough where a child process has inherited it
     finally:
-        os.close(descriptor)
+        release(descriptor)
+
+
+def release(descriptor: int) -> None:
+    """Give a lock free and close its file."""
+    with suppress(OSError):
+        fcntl.flock(descriptor, fcntl.LOCK_UN)  # closing is not enough where a child process has inherited it
+    os.close(descriptor)
 
 
 def _hold(lock: Path) -> int:
@@ -92,17 +97,17 @@ def _hold(lock: Path) -> int:
 
 def _wait_for(descriptor: int, lock: Path) -> None:
     start, said = time.monotonic(), False
-    while not _try_lock(descriptor):
+    while not try_lock(descriptor):
         if not said and time.monotonic() - start > _PATIENCE:
             log.info("waiting for %s, which another process is making", lock.name.removesuffix(".lock"))
             said = True
         time.sleep(0.1)
 
 
-def _try_lock(descriptor: int) -> bool:
-    """Whether the lock is ours, or there is none to be had."""
+def try_lock(descriptor: int, *, shared: bool = False) -> bool:
+    """Whether the lock, alone or shared with others, is ours now, or there is none to be had."""
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except OSError as error:
         return error.errno in _NO_LOCKS or _raise_unless_busy(error)
     return True

@@ -8,7 +8,7 @@ from bids_app.bids.geometry import ParcelGeometry, SurfaceGeometry, VolumeGeomet
 from bids_app.settings import Settings
 from bids_app.workflow import atlases
 from bids_app.workflow.atlases import find_regions, read_atlas, read_regions, write_atlas, write_regions
-from bids_app.workflow.completion import OtherSettingsError
+from bids_app.workflow.claims import OtherSettingsError
 from bids_app.workflow.regions import region_targets
 from bids_app.workflow.test_forecast_group import write_labels
 
