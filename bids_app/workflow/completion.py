@@ -94,7 +94,10 @@ class Completion:
             yield False
             return
         with self._agreed(), locked(self.path.with_name(f".{self.path.name}.lock"), keep=False):
-            yield not self.is_done()
+            reason = self._missing(fast=False)
+            if reason:
+                log.info("%s is made again: %s", self.title, reason)
+            yield reason is not None
 
     def _agreed(self) -> AbstractContextManager[None]:
         """A claim to the settings of this analysis for all participants."""
@@ -117,22 +120,23 @@ class Completion:
 
         Raises OtherSettingsError, which names what differs, when they were made from something else.
         """
+        return self._missing(fast=fast) is None
+
+    def _missing(self, *, fast: bool) -> str | None:
+        """Why the analysis is to be computed, "" where it never was; None when it is done."""
         marker = read_marker(self.path)
         outputs = marker.get("Outputs", {})
         if not marker or (outputs and not any_data(self.out_dir, outputs)):
             self._refuse_unmarked()
-            return False
+            return ""
         self._refuse_others(marker)
-        damage = find_damage(self.out_dir, outputs, fast=fast) or self._newer(marker)
-        if damage is not None:
-            log.info("%s is made again: %s", self.title, damage)
-        return damage is None
+        return find_damage(self.out_dir, outputs, fast=fast) or self._newer(marker)
 
     def finish(self, written: Iterable[Path]) -> None:
         """Write the marker. Raises DatasetError when an input has changed while the results were computed."""
         inputs = self.inputs
         if changes := find_changes(inputs.records, inputs.files, inputs.links):
-            raise DatasetError(f"{self.title}: {'; '.join(changes)} while it was read: run again")
+            raise DatasetError(f"{self.title}: an input was changed during the run ({'; '.join(changes)}): run again")
         outputs = {path.relative_to(self.out_dir).as_posix(): describe_file(path) for path in dict.fromkeys(written)}
         content = {
             "Description": "All outputs of this analysis are there; what they were made from.",
