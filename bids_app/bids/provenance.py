@@ -35,8 +35,17 @@ class FileRecord:
     @property
     def key(self) -> str:
         """Path below the data set, so that a data set may be moved or mounted elsewhere; else folder and name."""
-        scheme, _, rest = self.uri.partition(":")
-        return rest.partition(":")[2] if scheme == "bids" else "/".join(rest.split("/")[-2:])
+        return self.uri.split(":", 2)[2] if self.is_of_data_set else "/".join(self.uri.split("/")[-2:])
+
+    @property
+    def is_of_data_set(self) -> bool:
+        """Whether the file lies in one of the data sets, rather than elsewhere on the machine."""
+        return self.uri.startswith("bids:")
+
+    @property
+    def label(self) -> str:
+        """The file for people, without folders of the machine."""
+        return self.uri if self.is_of_data_set else self.key
 
     @property
     def name(self) -> str:

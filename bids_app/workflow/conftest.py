@@ -3,13 +3,16 @@
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from bids_app.settings import Settings
 from bids_app.workflow import participant as module
+from bids_app.workflow.outputs import Writer
 from bids_app.workflow.participant import run_participant
+from bids_app.workflow.responses import Responses
 
 EVENTS = "onset\tduration\ttrial_type\tstim_file\n6\t140\tstory\t{story}.wav\n"
 
@@ -63,17 +66,21 @@ class Study:
         for path in self.root.rglob(f"sub-{label}_*"):
             path.unlink()
 
-    def settings(self, **changes: object) -> Settings:
-        usual = {"analysis": ("brainscore",), "model": (str(self.root / "tinygpt"),), "noise_ceiling": "none"}
+    def settings(self, **changes: Any) -> Settings:
+        usual: dict[str, Any] = {
+            "analysis": ("brainscore",),
+            "model": (str(self.root / "tinygpt"),),
+            "noise_ceiling": "none",
+        }
         return Settings(self.root, self.out, "participant", **{**usual, **changes})
 
-    def run(self, label: str = "01", **changes: object) -> int:
+    def run(self, label: str = "01", **changes: Any) -> int:
         """Analyse a participant; how many analyses were computed for it."""
         before = len(self.computed)
         run_participant(self.settings(**changes), f"sub-{label}")
         return len(self.computed) - before
 
-    def score(self, responses, _designs, _settings, writer):
+    def score(self, responses: Responses, _designs: object, _settings: Settings, writer: Writer) -> None:
         """In place of the brain score: means of the data as scores."""
         self.computed.append(writer.entities["sub"])
         values = (responses.data[:10] + responses.data[-10:]).mean(axis=0)[None]
@@ -82,7 +89,7 @@ class Study:
 
 
 @pytest.fixture
-def study(tmp_path, monkeypatch):
+def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
     made = Study(tmp_path / "ds", tmp_path / "out")
     made.describe()
     made.add("01", seed=1)

@@ -80,7 +80,7 @@ class Writer:
     @property
     def _provenance(self) -> dict[str, object]:
         """Size and content of each file that was read; no times, so that the same data give the same sidecars."""
-        listed = [{"URI": one.uri, "Size": one.size, "SHA256": one.sha256} for one in self.files]
+        listed = [{"File": one.label, "Size": one.size, "SHA256": one.sha256} for one in self.files]
         return {"SourceFiles": listed} if listed else {}
 
     def _note(self, paths: Sequence[Path]) -> None:

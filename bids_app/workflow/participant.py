@@ -111,7 +111,7 @@ class _UnitWork:
     def _writer(self, completion: Completion) -> Writer:
         entities = {key: value for key, value in completion.entities.items() if key != "desc"}
         records = completion.inputs.records
-        sources = [record.uri for record in records]
+        sources = [record.uri for record in records if record.is_of_data_set]
         return Writer(self.settings.out_dir, entities, sources, completion.settings, self._geometry, records)
 
     def _completion(

@@ -182,7 +182,7 @@ def test_an_input_that_changes_while_it_is_read_is_no_result(study, monkeypatch)
 def test_sidecars_list_what_was_read(study):
     study.run()
     (output,) = find_maps(study.out, "brainscore", "r")
-    assert [one["URI"] for one in output.sidecar["SourceFiles"]] == output.sidecar["Sources"]
+    assert [one["File"] for one in output.sidecar["SourceFiles"]] == output.sidecar["Sources"]
     names = {source.rpartition("/")[2] for source in output.sidecar["Sources"]}
     stem = "sub-01_task-tale"
     assert names == {
