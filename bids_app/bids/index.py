@@ -69,8 +69,11 @@ def _database_name(folder: Path, name: str, participant: str) -> str:
     state = root.stat()
     paths = [path for pattern in ("func/*", "ses-*/func/*") for path in root.glob(f"sub-{participant}/{pattern}")]
     names = sorted(path.relative_to(root).as_posix() for path in paths)
-    content = json.dumps([str(root), state.st_dev, state.st_ino, names])
-    return f"{name}_sub-{participant}_{hashlib.sha256(content.encode()).hexdigest()[:16]}"
+    return f"{name}_sub-{participant}_{_digest(str(root), state.st_dev, state.st_ino)}_{_digest(*names)}"
+
+
+def _digest(*content: str | int) -> str:
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
 
 
 def _keep(layout: BIDSLayout, database: Path) -> None:
@@ -79,6 +82,9 @@ def _keep(layout: BIDSLayout, database: Path) -> None:
     try:
         layout.save(unfinished, replace_connection=False)
         unfinished.rename(database)
+        for outdated in database.parent.glob(f"{database.name.rpartition('_')[0]}_*"):
+            if outdated != database:
+                shutil.rmtree(outdated, ignore_errors=True)
     except OSError:
         if not database.is_dir():  # else: another process was faster
             raise

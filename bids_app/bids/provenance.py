@@ -112,15 +112,15 @@ def _change(before: FileRecord, path: Path, uri: str) -> str | None:
     return f"the content of {uri} has changed since"
 
 
-def files_of_run(run: Run, bids_dir: Path) -> list[Path]:
+def files_of_run(run: Run, bids_dir: Path, *, with_confounds: bool = True) -> list[Path]:
     """Every file that is read for a run, the words of its stories aside.
 
     BOLD, events, confounds with their JSON file, mask, tables of parcels, and the JSON files that may give the
     repetition time, up to the one that does.
     """
-    beside = [run.confounds.with_suffix(".json")] if run.confounds else []
+    confounds = [run.confounds, run.confounds.with_suffix(".json")] if run.confounds and with_confounds else []
     tables = parcel_tables(run.derivative, run.seg) if run.seg else []
-    optional = [run.confounds, *beside, run.mask, *tables, *_of_time(run, bids_dir)]
+    optional = [*confounds, run.mask, *tables, *_of_time(run, bids_dir)]
     return [*run.files, run.events, *(path for path in optional if path is not None and path.is_file())]
 
 

@@ -229,7 +229,8 @@ def test_processes_that_start_together_share_one_index(tiny: TinyDataset, tmp_pa
         found = pool.starmap(_index, [(tiny.root, tmp_path / "database")] * 4)
     assert found == [found[0]] * 4
     assert len(found[0]) == 1
-    assert [path.name.rpartition("_")[0] for path in (tmp_path / "database").iterdir()] == ["prep_sub-001"]
+    (kept,) = (tmp_path / "database").iterdir()
+    assert kept.name.startswith("prep_sub-001_")
 
 
 def test_a_kept_index_knows_its_data_set_and_sees_what_came_later(tiny: TinyDataset, tmp_path: Path) -> None:
@@ -249,6 +250,7 @@ def test_a_kept_index_knows_its_data_set_and_sees_what_came_later(tiny: TinyData
     for name in late:
         next(tiny.root.rglob(name)).unlink()
     assert len(_index(tiny.root, database)) == 1
+    assert len(list(database.iterdir())) == 2  # one for each data set: what is outdated goes
     # another data set at the place of the first, as in a container
     tiny.root.rename(tmp_path / "away")
     other.rename(tiny.root)

@@ -87,6 +87,8 @@ def test_all_files_of_a_run(tiny: TinyDataset) -> None:
     own = [VOLUME, mask, confounds, confounds.replace(".tsv", ".json"), beside.name]
     expected = {folder / name for name in own} | {run.events, inherited}
     assert set(files_of_run(run, tiny.root)) == expected
+    without = {path for path in expected if "confounds" not in path.name}
+    assert set(files_of_run(run, tiny.root, with_confounds=False)) == without
     beside.write_text('{"RepetitionTime": 1.5}')  # now nothing is inherited
     assert set(files_of_run(run, tiny.root)) == expected - {inherited}
 

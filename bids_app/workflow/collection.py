@@ -86,7 +86,8 @@ class Collection:
     def writer(self, out_dir: Path) -> Writer:
         """Where results of the group go."""
         sources = [f"bids::{path.relative_to(out_dir).as_posix()}" for m in self.members for path in m.paths]
-        return Writer(out_dir, self.place, sources, self.numbers, lambda: self.geometry)
+        who = self.participants
+        return Writer(out_dir, self.place, sources, self.numbers, lambda: self.geometry, participants=who)
 
     def mean(self) -> Floats:
         """Mean over participants, (n_maps, n_targets), NaN where somebody has no value."""

@@ -76,7 +76,7 @@ def _atoms(beta: Collection, settings: Settings) -> list[Row]:
         writer.maps(what, "p", p, beta.names, "Two-sided p of the t-test.")
         writer.maps(what, "q", fdr_per_map(p), beta.names, "p corrected within each map.")
     writer.maps(what, "z", spatial_z(mean), beta.names, "Mean coefficients, z-scored across the brain.")
-    writer.maps(what, "mean", mean, beta.names, "Mean coefficient over participants.", Participants=beta.participants)
+    writer.maps(what, "mean", mean, beta.names, "Mean coefficient over participants.")
     _group_links(beta, mean, what, settings, writer)
     scores = collect(out_dir, {**beta.entities, "stat": "r"})
     _write_scores(scores, out_dir, what.replace("atoms", "atomsfit"))

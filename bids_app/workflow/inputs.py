@@ -15,6 +15,7 @@ from bids_app.workflow.atlases import files_of_atlas
 from bids_app.workflow.completion import Inputs
 from bids_app.workflow.models import ModelRun
 from bids_app.workflow.resources import Place, folders_of, pieces_of_run
+from bids_app.workflow.responses import confound_strategy
 from bids_app.workflow.shared import key_of
 from bids_app.workflow.sources import Sources
 from bids_app.workflow.units import Unit
@@ -50,14 +51,19 @@ def inputs_of(
 
 def files_of_unit(unit: Unit, sources: Sources) -> list[Path]:
     """Files of the unit's runs, and the words of the stories that were heard in them."""
-    bids_dir, annotations = sources.settings.bids_dir, sources.settings.annotations
+    settings = sources.settings
     words = [
-        find_words(bids_dir, stimulus.stim_file, annotations)
+        find_words(settings.bids_dir, stimulus.stim_file, settings.annotations)
         for run in unit.runs
         for stimulus in read_events(run.events)
         if stimulus.stem in sources.stories
     ]
-    return [path for run in unit.runs for path in files_of_run(run, bids_dir)] + words
+    of_runs = [
+        path
+        for run in unit.runs
+        for path in files_of_run(run, settings.bids_dir, with_confounds=confound_strategy(run, settings) != "none")
+    ]
+    return of_runs + words
 
 
 def _atlas_files(unit: Unit, settings: Settings, analysis: str) -> Iterator[Path]:

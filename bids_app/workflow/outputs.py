@@ -42,7 +42,8 @@ class Writer:
     """Where the results of one analysis go, and what their sidecars say.
 
     `entities` holds what all its files share: the unit's, the space and the model. `geometry` is asked for only when
-    maps are written, because it takes reading the data. `written` grows with every file.
+    maps are written, because it takes reading the data. `participants` are those on whom results of several rest;
+    `written` grows with every file.
     """
 
     out_dir: Path
@@ -51,6 +52,7 @@ class Writer:
     numbers: Mapping[str, Any]
     geometry: Callable[[], Geometry]
     files: Sequence[FileRecord] = ()
+    participants: Sequence[str] = ()
     written: list[Path] = field(default_factory=list, compare=False)
 
     def maps(
@@ -79,9 +81,10 @@ class Writer:
 
     @property
     def _provenance(self) -> dict[str, object]:
-        """Size and content of each file that was read; no times, so that the same data give the same sidecars."""
+        """Size and content of each file that was read, without times: the same data give the same sidecars."""
         listed = [{"File": one.label, "Size": one.size, "SHA256": one.sha256} for one in self.files]
-        return {"SourceFiles": listed} if listed else {}
+        facts: dict[str, list[object]] = {"SourceFiles": [*listed], "Participants": [*self.participants]}
+        return {key: values for key, values in facts.items() if values}
 
     def _note(self, paths: Sequence[Path]) -> None:
         self.written.extend(file for path in paths for file in (path, sidecar_path(path)))
