@@ -73,11 +73,8 @@ class Completion:
     def path(self) -> Path:
         """The marker."""
         name = build_name(self.entities, "complete", ".json")
-        return (
-            self.out_dir
-            / FOLDER
-            / (file_name([self.story], f"{key_of(self.story)[:8]}_{name}") if self.story else name)
-        )
+        own = file_name([self.story], f"{key_of(self.story)[:8]}_{name}") if self.story else name
+        return self.out_dir / FOLDER / own
 
     @property
     def title(self) -> str:
@@ -133,7 +130,10 @@ class Completion:
         return find_damage(self.out_dir, outputs, fast=fast) or self._newer(marker)
 
     def finish(self, written: Iterable[Path]) -> None:
-        """Write the marker. Raises DatasetError when an input has changed while the results were computed."""
+        """Write the marker, and remove what the one before lists and was not written again.
+
+        Raises DatasetError when an input has changed while the results were computed.
+        """
         inputs = self.inputs
         if changes := find_changes(inputs.records, inputs.files, inputs.links):
             raise DatasetError(f"{self.title}: an input was changed during the run ({'; '.join(changes)}): run again")
@@ -148,6 +148,9 @@ class Completion:
             "Outputs": outputs,
             "SoftwareVersions": software_versions(),
         }
+        for name in set(read_marker(self.path).get("Outputs", {})) - set(outputs):
+            if ".." not in Path(name).parts:
+                (self.out_dir / name).unlink(missing_ok=True)
         write_json(self.path, content)
 
     def supersede_others(self) -> None:

@@ -226,3 +226,18 @@ def test_ceilings_are_made_again_when_the_others_change(study, monkeypatch):
         assert len(made) == expected
     study.run(**run, exclude_participant_label=("02",))
     assert len(made) == 5
+
+
+def test_a_ceiling_that_can_no_longer_be_had_goes(study, monkeypatch):
+    def write_ceiling(responses, means, settings, writer):
+        if "02" in means.sources.dataset.participants():
+            writer.maps("noiseceiling", "r", responses.data[:1], ["ceiling"])
+
+    monkeypatch.setattr(study.module, "write_ceiling", write_ceiling)
+    study.run(noise_ceiling="all")
+    assert len(find_maps(study.out, "noiseceiling")) == 1
+    shutil.rmtree(study.deriv / "sub-02")
+    study.run(noise_ceiling="all")
+    assert find_maps(study.out, "noiseceiling") == []
+    assert not list(study.out.glob("sub-01/func/*noiseceiling*"))
+    assert len(find_maps(study.out, "brainscore")) == 2
