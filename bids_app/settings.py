@@ -25,6 +25,18 @@ GROUPS = {
 }
 
 
+# What an option can decide. Results of participants are made again only by other settings that decide them.
+SCORES = ("brainscore", "forecast", "depth", "variance")
+FORECASTS = ("forecast", "depth", "variance")
+ATOMS = ("dictionary", "networks")
+OF_MODELS = (*ATOMS, *SCORES)
+FITS = ("networks", *SCORES, "ceiling")
+RESULTS = ("dictionary", *FITS)
+FILES = ("files",)  # which files are read: they count by their content (`bids.provenance`), wherever they lie
+GROUP = ("group",)  # the group level, which is computed anew each time
+NOTHING = ()  # where things are, which results are made, how they are computed, what is said
+
+
 class SettingsError(ValueError):
     """A setting that cannot be: says which, what came, what is allowed."""
 
@@ -37,10 +49,15 @@ def _option(
     choices: tuple[str, ...] = (),
     metavar: str | None = None,
     short: str | None = None,
+    decides: tuple[str, ...] | None = None,
 ) -> Any:
-    """Declare one setting with what the command line shows of it."""
+    """Declare one setting with what the command line shows of it, and which of `RESULTS` it decides.
+
+    `decides` may also be `FILES`, `GROUP` or `NOTHING`; a test fails for an option that leaves it out.
+    """
     metadata = {"group": group, "help": help, "choices": choices, "metavar": metavar, "short": short}
-    return field(default=default, metadata=metadata)
+    placed = {} if decides is None else {"decides": decides}
+    return field(default=default, metadata=metadata | placed)
 
 
 @dataclass(frozen=True)
@@ -52,11 +69,15 @@ class Settings:
     level: str
 
     analysis: tuple[str, ...] = _option(
-        ("networks", "brainscore"), "analyse", "What to compute.", choices=ANALYSES, metavar="NAME"
+        ("networks", "brainscore"), "analyse", "What to compute.", choices=ANALYSES, metavar="NAME", decides=NOTHING
     )
-    preset: str | None = _option(None, "analyse", "Settings of a published analysis.", metavar="NAME")
+    preset: str | None = _option(None, "analyse", "Settings of a published analysis.", metavar="NAME", decides=NOTHING)
     config_file: Path | None = _option(
-        None, "analyse", "Settings as TOML, relative paths from its folder; the command line wins.", metavar="TOML"
+        None,
+        "analyse",
+        "Settings as TOML, relative paths from its folder; the command line wins.",
+        metavar="TOML",
+        decides=NOTHING,
     )
     controls: tuple[str, ...] = _option(
         (),
@@ -64,22 +85,36 @@ class Settings:
         "Controls to run beside the analysis: the same architecture with random weights, circularly shifted atoms.",
         choices=("untrained", "shifted"),
         metavar="NAME",
+        decides=NOTHING,
     )
 
-    participant_label: tuple[str, ...] = _option((), "data", "Participants to analyse (default: all).", metavar="LABEL")
-    exclude_participant_label: tuple[str, ...] = _option((), "data", "Participants to leave out.", metavar="LABEL")
-    session_label: tuple[str, ...] = _option((), "data", "Sessions to analyse (default: all).", metavar="LABEL")
-    task_id: tuple[str, ...] = _option((), "data", "Tasks to analyse (default: all with word timings).", metavar="TASK")
-    run_id: tuple[str, ...] = _option((), "data", "Runs to analyse (default: all).", metavar="RUN")
+    participant_label: tuple[str, ...] = _option(
+        (), "data", "Participants to analyse (default: all).", metavar="LABEL", decides=FILES
+    )
+    exclude_participant_label: tuple[str, ...] = _option(
+        (), "data", "Participants to leave out.", metavar="LABEL", decides=FILES
+    )
+    session_label: tuple[str, ...] = _option(
+        (), "data", "Sessions to analyse (default: all).", metavar="LABEL", decides=FITS
+    )
+    task_id: tuple[str, ...] = _option(
+        (), "data", "Tasks to analyse (default: all with word timings).", metavar="TASK", decides=FILES
+    )
+    run_id: tuple[str, ...] = _option((), "data", "Runs to analyse (default: all).", metavar="RUN", decides=FITS)
     space: str | None = _option(
         None,
         "data",
         "Space of the BOLD data (default: the first present of fsaverage6, fsaverage5, MNI152NLin6Asym, "
         "MNI152NLin2009cAsym, any other).",
         metavar="SPACE",
+        decides=FITS,
     )
     bids_filter_file: Path | None = _option(
-        None, "data", 'JSON with entities that the BOLD files must have: {"bold": {"desc": "clean"}}.', metavar="JSON"
+        None,
+        "data",
+        'JSON with entities that the BOLD files must have: {"bold": {"desc": "clean"}}.',
+        metavar="JSON",
+        decides=FILES,
     )
     derivatives: tuple[str, ...] = _option(
         (),
@@ -87,33 +122,48 @@ class Settings:
         "Preprocessed data (default: the one folder of BIDS_DIR/derivatives that holds BOLD).",
         metavar="[NAME=]PATH",
         short="-d",
+        decides=FILES,
     )
     annotations: Path | None = _option(
-        None, "data", "Folder with word timings, looked in before BIDS_DIR.", metavar="DIR"
+        None, "data", "Folder with word timings, looked in before BIDS_DIR.", metavar="DIR", decides=FILES
     )
     exclude_scans: Path | None = _option(
-        None, "data", "JSON list of runs to leave out (default: BIDS_DIR/code/scan_exclude.json).", metavar="JSON"
+        None,
+        "data",
+        "JSON list of runs to leave out (default: BIDS_DIR/code/scan_exclude.json).",
+        metavar="JSON",
+        decides=FILES,
     )
     bids_database_dir: Path | None = _option(
-        None, "data", "Folder where pybids keeps its index between runs.", metavar="DIR"
+        None, "data", "Folder where pybids keeps its index between runs.", metavar="DIR", decides=NOTHING
     )
-    skip_bids_validation: bool = _option(False, "data", "Take a BIDS_DIR without a dataset_description.json.")
+    skip_bids_validation: bool = _option(
+        False, "data", "Take a BIDS_DIR without a dataset_description.json.", decides=NOTHING
+    )
 
     model: tuple[str, ...] = _option(
-        ("gpt2",), "model", "Language models: names on the Hugging Face hub, or folders.", metavar="NAME-or-PATH"
+        ("gpt2",),
+        "model",
+        "Language models: names on the Hugging Face hub, or folders.",
+        metavar="NAME-or-PATH",
+        decides=FILES,
     )
-    model_revision: str | None = _option(None, "model", "Revision of the model on the hub.", metavar="REV")
+    model_revision: str | None = _option(
+        None, "model", "Revision of the model on the hub.", metavar="REV", decides=OF_MODELS
+    )
     neurons: str = _option(
         "ffn-out",
         "model",
         "What counts as a neuron: output or input of the second feed-forward matrix, or the block's output.",
         choices=NEURON_KINDS,
+        decides=ATOMS,
     )
     layer: str = _option(
         "auto",
         "model",
         "Layer of the brain score, counted from 1: a number, 'all', or 'auto' (at two thirds of the depth).",
         metavar="N|all|auto",
+        decides=("brainscore", "forecast", "variance"),
     )
     context: str = _option(
         "auto",
@@ -122,16 +172,23 @@ class Settings:
         "overlapping windows), 'left' (never later words), 'exact' (a window per word), a least number of tokens, or "
         "'rolled' (left context, the story's end before its start: a leak, for comparison with a released analysis).",
         metavar="auto|left|exact|rolled|N",
+        decides=OF_MODELS,
     )
-    dtype: str = _option("float32", "model", "Number format of the model.", choices=("float32", "bfloat16", "float16"))
-    device: str = _option("auto", "model", "Where to compute: auto, cpu, cuda, cuda:1.", metavar="DEVICE")
+    dtype: str = _option(
+        "float32", "model", "Number format of the model.", choices=("float32", "bfloat16", "float16"), decides=OF_MODELS
+    )
+    device: str = _option(
+        "auto", "model", "Where to compute: auto, cpu, cuda, cuda:1.", metavar="DEVICE", decides=NOTHING
+    )
 
-    atoms: tuple[int, ...] = _option((64,), "mapping", "Atoms of the dictionary; several for a sweep.", metavar="K")
+    atoms: tuple[int, ...] = _option(
+        (64,), "mapping", "Atoms of the dictionary; several for a sweep.", metavar="K", decides=ATOMS
+    )
     penalty: float = _option(
-        0.15, "mapping", "Sparsity of the dictionary: 0 none, 1 every loading zero.", metavar="FLOAT"
+        0.15, "mapping", "Sparsity of the dictionary: 0 none, 1 every loading zero.", metavar="FLOAT", decides=ATOMS
     )
     dictionary_scope: str = _option(
-        "all", "mapping", "One dictionary for all stories, or one for each.", choices=("all", "story")
+        "all", "mapping", "One dictionary for all stories, or one for each.", choices=("all", "story"), decides=ATOMS
     )
     encoding_penalty: str = _option(
         "cv",
@@ -139,6 +196,7 @@ class Settings:
         "Sparsity of the fit of the atoms to a voxel: 'cv', or a fixed fraction of the penalty at which every "
         "coefficient is zero.",
         metavar="cv|FLOAT",
+        decides=("networks",),
     )
     atlas: str | None = _option(
         None,
@@ -146,25 +204,42 @@ class Settings:
         "Atlas of functional networks: a name (yeo7, yeo17, schaefer400), a file, or 'none' (default: yeo7 on "
         "surfaces, schaefer400 in volumes).",
         metavar="NAME-or-FILE",
+        decides=("networks", "forecast", "depth"),
     )
     allow_space_mismatch: bool = _option(
-        False, "mapping", "Take an atlas in another MNI152 space than the data's (1 to 2 mm off)."
+        False,
+        "mapping",
+        "Take an atlas in another MNI152 space than the data's (1 to 2 mm off).",
+        decides=("networks", "forecast", "depth"),
     )
-    threshold: float = _option(2.3, "mapping", "|z| across the brain from which a map is active.", metavar="Z")
+    threshold: float = _option(
+        2.3, "mapping", "|z| across the brain from which a map is active.", metavar="Z", decides=("networks",)
+    )
     top_percent: float | None = _option(
-        None, "mapping", "Instead of --threshold: the strongest percent of the brain, of each sign.", metavar="PERCENT"
+        None,
+        "mapping",
+        "Instead of --threshold: the strongest percent of the brain, of each sign.",
+        metavar="PERCENT",
+        decides=("networks",),
     )
-    n_spins: int = _option(1000, "mapping", "Rotations of the sphere in the spin test.", metavar="N")
+    n_spins: int = _option(
+        1000, "mapping", "Rotations of the sphere in the spin test.", metavar="N", decides=("networks",)
+    )
     distances: tuple[int, ...] = _option(
         tuple(range(-10, 31)),
         "mapping",
         "Distances of the forecast window in words: the window at 8 ends 8 words ahead; below 0 lies the past, a "
         "control (default: every one from -10 to 30).",
         metavar="D",
+        decides=("forecast",),
     )
-    window: int = _option(7, "mapping", "Words in a forecast window.", metavar="N")
+    window: int = _option(7, "mapping", "Words in a forecast window.", metavar="N", decides=FORECASTS)
     tested_distance: int = _option(
-        8, "mapping", "Distance at which the forecast score is tested, and of the depth and the variance.", metavar="D"
+        8,
+        "mapping",
+        "Distance at which the forecast score is tested, and of the depth and the variance.",
+        metavar="D",
+        decides=FORECASTS,
     )
     regions: str | None = _option(
         None,
@@ -172,43 +247,63 @@ class Settings:
         "Atlas of regions for the forecast curves: 'destrieux', a file, or 'none' (default: destrieux on surfaces "
         "where it is at hand).",
         metavar="NAME-or-FILE",
+        decides=("forecast", "depth"),
     )
     significance: float = _option(
-        0.01, "mapping", "Level, corrected over the brain, at which group maps of the forecast distance are shown."
+        0.01,
+        "mapping",
+        "Level, corrected over the brain, at which group maps of the forecast distance are shown.",
+        decides=GROUP,
     )
     banded_candidates: int = _option(
-        20, "mapping", "Weightings of the feature spaces that the banded ridge of the variance tries.", metavar="N"
+        20,
+        "mapping",
+        "Weightings of the feature spaces that the banded ridge of the variance tries.",
+        metavar="N",
+        decides=("variance",),
     )
     word_volume: str = _option(
         "onset",
         "mapping",
         "Volume in which a word counts for scores: that of its onset, or the next (as in a released analysis).",
         choices=("onset", "next"),
+        decides=SCORES,
     )
     wrap: bool = _option(
         False,
         "mapping",
         "Let delays and forecast windows run on from a story's end to its start (as in a released analysis).",
+        decides=SCORES,
     )
-    delays: int = _option(6, "mapping", "Delays of the finite impulse response, in volumes.", metavar="N")
-    pca: int = _option(20, "mapping", "Principal components of a layer; 0 for none.", metavar="N")
+    delays: int = _option(
+        6, "mapping", "Delays of the finite impulse response, in volumes.", metavar="N", decides=SCORES
+    )
+    pca: int = _option(20, "mapping", "Principal components of a layer; 0 for none.", metavar="N", decides=SCORES)
     alphas: tuple[float, ...] = _option(
-        tuple(10.0**exponent for exponent in range(-1, 9)), "mapping", "Ridge penalties to choose from.", metavar="A"
+        tuple(10.0**exponent for exponent in range(-1, 9)),
+        "mapping",
+        "Ridge penalties to choose from.",
+        metavar="A",
+        decides=(*SCORES, "ceiling"),
     )
     inner_folds: str = _option(
         "contiguous",
         "mapping",
         "How the ridge penalty is chosen inside the training folds.",
         choices=("contiguous", "leave-one-out"),
+        decides=SCORES,
     )
-    folds: int = _option(5, "mapping", "Contiguous folds of the cross-validation.", metavar="N")
-    purge: int = _option(0, "mapping", "Volumes dropped from training at each side of a fold's border.", metavar="N")
+    folds: int = _option(5, "mapping", "Contiguous folds of the cross-validation.", metavar="N", decides=FITS)
+    purge: int = _option(
+        0, "mapping", "Volumes dropped from training at each side of a fold's border.", metavar="N", decides=FITS
+    )
     repeats: str = _option(
         "together",
         "mapping",
         "What was heard more than once (in two runs, twice in a run, in versions of a story): 'together', all of it in "
         "one fold, or 'average', the runs that heard the same at the same times are averaged first.",
         choices=("together", "average"),
+        decides=FITS,
     )
     confounds: tuple[str, ...] = _option(
         ("auto",),
@@ -217,18 +312,21 @@ class Settings:
         "(simple, scrubbing, compcor, ica_aroma); names or quoted patterns of columns ('trans_*' 'rot_*' 'cosine*'); "
         "or auto (narratives where the data are not cleaned and have a table of confounds).",
         metavar="NAME",
+        decides=FITS,
     )
     high_pass: float = _option(
         0.008,
         "mapping",
         "High-pass in Hz for data that were not cleaned; 0 for none beyond the cosines among the confounds.",
         metavar="HZ",
+        decides=FITS,
     )
     smoothing_fwhm: float = _option(
         0.0,
         "mapping",
         "Smoothing in mm, in volumes inside their mask, on surfaces along the cortex; 0 for none.",
         metavar="MM",
+        decides=FITS,
     )
     mask: Path | None = _option(
         None,
@@ -236,20 +334,31 @@ class Settings:
         "Analyse only what lies in this mask: a volume on the grid of the BOLD, one of a pair of GIFTI files, a CIFTI "
         "file, or a list of parcels (.txt, .tsv).",
         metavar="FILE",
+        decides=FITS,
     )
-    pool_tasks: bool = _option(False, "mapping", "Fit all tasks of a participant together.")
+    pool_tasks: bool = _option(False, "mapping", "Fit all tasks of a participant together.", decides=FITS)
     noise_ceiling: str = _option(
         "all",
         "mapping",
         "Predict each participant from the mean of all others who heard the story, or leave the ceiling out.",
         choices=("all", "none"),
+        decides=("ceiling",),
     )
     n_permutations: int = _option(
-        4000, "mapping", "Scores of fits to circularly shifted responses behind each p-value.", metavar="N"
+        4000,
+        "mapping",
+        "Scores of fits to circularly shifted responses behind each p-value.",
+        metavar="N",
+        decides=("networks", "brainscore", "forecast"),
     )
 
     work_dir: Path | None = _option(
-        None, "run", "Folder for what is computed once and shared (default: OUT_DIR/.work).", metavar="DIR", short="-w"
+        None,
+        "run",
+        "Folder for what is computed once and shared (default: OUT_DIR/.work).",
+        metavar="DIR",
+        short="-w",
+        decides=NOTHING,
     )
     resources: Path | None = _option(
         None,
@@ -257,15 +366,28 @@ class Settings:
         "Folder that `n2n fetch` has filled with models and atlases; nothing is asked of the network then. The one "
         "that the environment variable N2N_HOME names is looked into as well.",
         metavar="DIR",
+        decides=FILES,
     )
-    nprocs: int = _option(1, "run", "Participants computed at the same time.", metavar="N")
-    omp_nthreads: int = _option(0, "run", "Threads of one process; 0: the processors divided by --nprocs.", metavar="N")
-    mem_mb: int = _option(0, "run", "Memory for the whole run in MB; 0: what the machine has.", metavar="MB")
+    nprocs: int = _option(1, "run", "Participants computed at the same time.", metavar="N", decides=NOTHING)
+    omp_nthreads: int = _option(
+        0, "run", "Threads of one process; 0: the processors divided by --nprocs.", metavar="N", decides=NOTHING
+    )
+    mem_mb: int = _option(
+        0, "run", "Memory for the whole run in MB; 0: what the machine has.", metavar="MB", decides=NOTHING
+    )
     engine: str = _option(
-        "local", "run", "Where the jobs run: on this machine, or on Dask workers.", choices=("local", "dask")
+        "local",
+        "run",
+        "Where the jobs run: on this machine, or on Dask workers.",
+        choices=("local", "dask"),
+        decides=NOTHING,
     )
     dask_scheduler: str | None = _option(
-        None, "run", "With --engine dask: a scheduler that is running, tcp://HOST:8786.", metavar="ADDRESS"
+        None,
+        "run",
+        "With --engine dask: a scheduler that is running, tcp://HOST:8786.",
+        metavar="ADDRESS",
+        decides=NOTHING,
     )
     dask_cluster: tuple[str, ...] = _option(
         (),
@@ -273,13 +395,14 @@ class Settings:
         "With --engine dask: workers to start as jobs of a cluster: kind (slurm, pbs, sge, lsf), jobs, gpus (of each "
         "job), and arguments of dask-jobqueue such as cores, memory, walltime, queue; in a settings file a table.",
         metavar="KEY=VALUE",
+        decides=NOTHING,
     )
-    random_seed: int = _option(0, "run", "Seed of everything random.", metavar="N")
-    dry_run: bool = _option(False, "run", "Say what would be computed, and stop.")
-    reports_only: bool = _option(False, "run", "Only write the reports again.")
-    stop_on_first_crash: bool = _option(False, "run", "Stop when a participant fails.")
-    resource_monitor: bool = _option(False, "run", "Log time and peak memory of each step.")
-    verbose: int = _option(0, "run", "Say more; -vv for everything.", short="-v")
+    random_seed: int = _option(0, "run", "Seed of everything random.", metavar="N", decides=OF_MODELS)
+    dry_run: bool = _option(False, "run", "Say what would be computed, and stop.", decides=NOTHING)
+    reports_only: bool = _option(False, "run", "Only write the reports again.", decides=NOTHING)
+    stop_on_first_crash: bool = _option(False, "run", "Stop when a participant fails.", decides=NOTHING)
+    resource_monitor: bool = _option(False, "run", "Log time and peak memory of each step.", decides=NOTHING)
+    verbose: int = _option(0, "run", "Say more; -vv for everything.", short="-v", decides=NOTHING)
 
     @property
     def work(self) -> Path:
@@ -310,27 +433,19 @@ def is_list(name: str) -> bool:
     return str(_TYPES[name]).startswith("tuple")
 
 
-# What a result depends on; the rest says where things are or how they are run.
-_NUMBERS = {
-    "common": (
-        "space session_label run_id confounds high_pass smoothing_fwhm mask pool_tasks folds purge repeats "
-        "n_permutations model_revision context dtype random_seed"
-    ),
-    "networks": (
-        "neurons penalty dictionary_scope encoding_penalty atlas allow_space_mismatch threshold top_percent n_spins"
-    ),
-    "brainscore": "layer delays pca alphas inner_folds noise_ceiling word_volume wrap",
-    "forecast": "layer delays pca alphas inner_folds word_volume wrap distances window tested_distance regions atlas",
-    "depth": "delays pca alphas inner_folds word_volume wrap window tested_distance regions atlas",
-    "variance": "layer delays pca alphas inner_folds word_volume wrap window tested_distance banded_candidates",
-}
+def numbers_of(settings: Settings, result: str) -> dict[str, Any]:
+    """The settings that decide a result (one of `RESULTS`), ready for JSON; kept in every sidecar.
+
+    An option whose declaration does not say what it decides counts for every result.
+    """
+    deciding = [item for item in OPTIONS if result in item.metadata.get("decides", RESULTS)]
+    return {item.name: _without_folder(item, getattr(settings, item.name)) for item in deciding}
 
 
-def numbers_of(settings: Settings, analysis: str) -> dict[str, Any]:
-    """The settings that determine the numbers of an analysis, ready for JSON; kept in every sidecar."""
-    names = (_NUMBERS["common"] + " " + _NUMBERS[analysis]).split()
-    values = {name: getattr(settings, name) for name in names}
-    return {name: str(value) if isinstance(value, Path) else value for name, value in values.items()}
+def _without_folder(item: dataclasses.Field[Any], value: Any) -> Any:
+    """A file that an option names counts by its content, wherever it lies (see `bids.provenance`)."""
+    is_file = item.metadata["metavar"] == "NAME-or-FILE" or isinstance(value, Path)
+    return Path(value).name if is_file and value is not None else value
 
 
 def to_toml(settings: Settings) -> str:

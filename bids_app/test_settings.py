@@ -2,12 +2,14 @@ import os
 import subprocess
 import sys
 import tomllib
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from bids_app import __version__
 from bids_app.cli import make_parser, normalise
-from bids_app.settings import Settings, SettingsError, to_toml
+from bids_app.settings import FILES, GROUP, OPTIONS, RESULTS, Settings, SettingsError, numbers_of, to_toml
 from bids_app.settings_input import make_settings, presets, read_preset
 from bids_app.workflow.dask_cluster import read_table
 
@@ -265,3 +267,29 @@ def test_one_space_is_chosen_not_several(tmp_path):
         make_settings({"bids_dir": "a", "out_dir": "b", "level": "participant", "space": "fsaverage6,T1w"})
     with pytest.raises(SettingsError, match=r"mask = .*roi\.nii: there is no such file"):
         make_settings({"bids_dir": "a", "out_dir": "b", "level": "participant", "mask": str(tmp_path / "roi.nii")})
+
+
+def test_every_option_says_what_it_decides():
+    allowed = {*RESULTS, *FILES, *GROUP}
+    for option in OPTIONS:
+        assert "decides" in option.metadata, f"{option.name}: say what it decides (see bids_app.settings.RESULTS)"
+        assert set(option.metadata["decides"]) <= allowed, option.name
+
+
+def test_an_option_that_is_not_placed_decides_everything(monkeypatch):
+    option = next(one for one in OPTIONS if one.name == "mem_mb")
+    unplaced = SimpleNamespace(
+        name="mem_mb", metadata={key: v for key, v in option.metadata.items() if key != "decides"}
+    )
+    monkeypatch.setattr("bids_app.settings.OPTIONS", (unplaced,))
+    settings = Settings(Path("in"), Path("out"), "participant", mem_mb=5)
+    assert all(numbers_of(settings, result) == {"mem_mb": 5} for result in RESULTS)
+
+
+def test_files_count_by_their_content_not_by_their_folder():
+    settings = Settings(Path("in"), Path("out"), "participant", atlas="/data/atlas.nii.gz", annotations=Path("/a"))
+    numbers = numbers_of(settings, "networks")
+    assert numbers["atlas"] == "atlas.nii.gz"
+    assert not {"annotations", "derivatives", "exclude_scans", "bids_filter_file", "mem_mb", "device"} & set(numbers)
+    assert numbers_of(settings, "dictionary")["penalty"] == 0.15
+    assert "penalty" not in numbers_of(settings, "brainscore")

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+_KEPT_LETTERS = 50
+
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
@@ -14,7 +16,8 @@ def atomic_path(path: Path) -> Iterator[Path]:
     When the block fails nothing is left behind. Several processes may write the same path at once: the last one wins.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{uuid.uuid4().hex}_{path.name}")
+    # The end alone, since a long name would become too long.
+    partial = path.with_name(f".{uuid.uuid4().hex}_{path.name[-_KEPT_LETTERS:]}")
     try:
         yield partial
         os.replace(partial, path)  # noqa: PTH105

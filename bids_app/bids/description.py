@@ -32,6 +32,7 @@ predicts each place of the brain.
 | `model-*_desc-atoms_loadings.parquet` | neurons of each atom: layer, unit, loading |
 | `stimuli/` | time course of each atom for each story |
 | `logs/` | settings of each run, text for the methods section, crash reports |
+| `logs/complete/` | for each analysis that is done, what it was made from and the checksums of its outputs |
 
 Names follow BIDS-Derivatives. In the names of maps, `desc` says what was computed (`atoms`, `brainscore`,
 `noiseceiling`) and `stat` which number is shown (`beta`, `z`, `r`, `r2`, `p`, `q`, `alpha`). The file with the ending

@@ -18,13 +18,9 @@ _NETWORKS = ("network", "network_label")
 def parcel_networks(derivative: Path, seg: str, names: Sequence[str]) -> tuple[str, ...] | None:
     """Network of each parcel ("" = none) from the table of the segmentation, or None when no table has them.
 
-    The table is `…seg-SEG_dseg.tsv` or `…atlas-SEG_dseg.tsv` in the derivative's own folder or in its `atlases`, with
-    columns `name` (or `label`) and `network` (or `network_label`).
+    The table is one of `parcel_tables`, with columns `name` (or `label`) and `network` (or `network_label`).
     """
-    for path in sorted(chain(derivative.glob("*_dseg.tsv"), derivative.glob("atlases/**/*_dseg.tsv"))):
-        entities = parse_name(path).entities
-        if seg not in {entities.get("seg"), entities.get("atlas")}:
-            continue
+    for path in parcel_tables(derivative, seg):
         networks = _read(path)
         known = set(names) & set(networks)
         if known:
@@ -38,6 +34,13 @@ def parcel_networks(derivative: Path, seg: str, names: Sequence[str]) -> tuple[s
                 listed(list(networks), 3),
             )
     return None
+
+
+def parcel_tables(derivative: Path, seg: str) -> list[Path]:
+    """Tables `…seg-SEG_dseg.tsv` and `…atlas-SEG_dseg.tsv` in the derivative's own folder and in its `atlases`."""
+    places = chain(derivative.glob("*_dseg.tsv"), derivative.glob("atlases/**/*_dseg.tsv"))
+    entities = {path: parse_name(path).entities for path in sorted(places)}
+    return [path for path, own in entities.items() if seg in {own.get("seg"), own.get("atlas")}]
 
 
 def _report_unknown(path: Path, unknown: Sequence[str], n_regions: int) -> None:

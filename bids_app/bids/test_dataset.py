@@ -1,5 +1,6 @@
 import json
 import multiprocessing
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -232,7 +233,35 @@ def test_processes_that_start_together_share_one_index(tiny: TinyDataset, tmp_pa
         found = pool.starmap(_index, [(tiny.root, tmp_path / "database")] * 4)
     assert found == [found[0]] * 4
     assert len(found[0]) == 1
-    assert [path.name for path in (tmp_path / "database").iterdir()] == ["prep_sub-001"]
+    (kept,) = (tmp_path / "database").iterdir()
+    assert kept.name.startswith("prep_sub-001_")
+
+
+def test_a_kept_index_knows_its_data_set_and_sees_what_came_later(tiny: TinyDataset, tmp_path: Path) -> None:
+    tiny.raw(RUN)
+    tiny.derivative("prep", both(OLD))
+    database = tmp_path / "database"
+    tiny.raw(RUN.replace("run-1", "run-2"))
+    other = tmp_path / "other"
+    shutil.copytree(tiny.root, other)
+    first, second = (open_dataset(root, database_dir=database).runs("001").runs[0] for root in (tiny.root, other))
+    assert first.files[0].is_relative_to(tiny.root)
+    assert second.files[0].is_relative_to(other)
+    late = [name.replace("run-1", "run-3") for name in both(OLD)]
+    tiny.raw(RUN.replace("run-1", "run-3"))
+    tiny.derivative("prep", late)
+    assert len(_index(tiny.root, database)) == 2
+    for name in late:
+        next(tiny.root.rglob(name)).unlink()
+    assert len(_index(tiny.root, database)) == 1
+    assert len(list(database.iterdir())) == 2  # one for each data set: what is outdated goes
+    # another data set at the place of the first, as in a container
+    tiny.root.rename(tmp_path / "away")
+    other.rename(tiny.root)
+    for name in both(OLD):
+        path = next(tiny.root.rglob(name))
+        path.rename(path.with_name(name.replace("run-1", "run-2")))
+    assert _index(tiny.root, database) == ["sub-001_task-pieman_run-2"]
 
 
 def test_stimuli_of_the_whole_data_set(narratives: Path) -> None:

@@ -12,6 +12,7 @@ from uuid import uuid4
 import numpy as np
 import numpy.typing as npt
 
+from bids_app.checksums import MANIFEST, artefact_damage, write_manifest
 from bids_app.disk import new_array
 from bids_app.language.models import LanguageModel
 from bids_app.language.neurons import NEURON_KINDS
@@ -111,7 +112,11 @@ def extract(
         raise ValueError("There is no word to read: the text is empty.")
     key = activation_key(language_model.weights_hash, texts, kind, context, language_model.dtype, subtoken=subtoken)
     folder = cache_dir / key
-    if not (folder / _DESCRIPTION).is_file():
+    damage = artefact_damage(folder) if folder.exists() else None
+    if damage is not None:
+        _logger.warning("%s is made again, because it is damaged: %s.", folder, damage)
+        shutil.rmtree(folder, ignore_errors=True)
+    if not folder.exists():
         tokens = tokenize_words(language_model.tokenizer, texts)
         windows = plan_windows(tokens, language_model.max_tokens, language_model.is_causal, context)
         unfinished = cache_dir / f".{key}-{uuid4().hex}"
@@ -121,6 +126,7 @@ def extract(
             units = _write_layers(reader, windows, chunk_tokens, unfinished)
             description = _describe(reader, context, units)
             (unfinished / _DESCRIPTION).write_text(json.dumps(description, indent=2), encoding="utf-8")
+            write_manifest(unfinished, unfinished / MANIFEST, key)
             _finish(unfinished, folder)
         finally:
             shutil.rmtree(unfinished, ignore_errors=True)
@@ -189,7 +195,7 @@ def _finish(unfinished: Path, folder: Path) -> None:
     try:
         unfinished.rename(folder)
     except OSError:
-        if not (folder / _DESCRIPTION).is_file():
+        if artefact_damage(folder) is not None:
             raise
 
 

@@ -306,3 +306,25 @@ def test_the_real_model_in_chunks(minilm, story, tmp_path):
     for layer in range(6):
         scale = np.abs(one.layer(layer)).max()
         np.testing.assert_allclose(one.layer(layer), other.layer(layer), rtol=0, atol=1e-5 * scale)
+
+
+def _cut(path):
+    path.write_bytes(path.read_bytes()[:-10])
+
+
+def _zero_a_block(path):
+    content = path.read_bytes()
+    path.write_bytes(content[:200] + bytes(100) + content[300:])
+
+
+@pytest.mark.parametrize("name", ["layer-001.npy", "activations.json", "manifest.json"])
+@pytest.mark.parametrize(
+    "damage", [_cut, _zero_a_block, lambda path: path.write_bytes(b""), lambda path: path.unlink()]
+)
+def test_damaged_activations_are_made_again(language_models, story, tmp_path, name, damage):
+    model = language_models["gpt2"]
+    first = extract(model, story, "ffn-out", "auto", tmp_path)
+    whole = {path.name: path.read_bytes() for path in first.folder.iterdir()}
+    damage(first.folder / name)
+    again = extract(model, story, "ffn-out", "auto", tmp_path)
+    assert {path.name: path.read_bytes() for path in again.folder.iterdir()} == whole

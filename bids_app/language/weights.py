@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bids_app.checksums import sha256_of
 from bids_app.language.configuration import check_sizes, read_configuration, read_json
 from bids_app.wording import in_one_line
 
@@ -147,7 +148,7 @@ def _files_of_index(path: Path) -> list[Path]:
 
 def hash_weights(folder: Path) -> str:
     """Return the SHA-256 of the contents of the safetensors files (of one file, the hash of that file)."""
-    digests = [_hash_file(path) for path in weight_files(folder)]
+    digests = [hash_file(path) for path in weight_files(folder)]
     return digests[0] if len(digests) == 1 else hash_texts(digests)
 
 
@@ -163,20 +164,12 @@ def hash_tokenizer(tokenizer: Any) -> str:
     return hash_texts([rules])
 
 
-def _hash_file(path: Path) -> str:
+def hash_file(path: Path) -> str:
+    """Return the SHA-256 of a file, of one in the Hub's cache from its name."""
     blob = path.resolve().name
     if path.is_symlink() and _SHA256.fullmatch(blob):
         return blob  # the Hub's cache names large files by their SHA-256
-    return hash_file(path)
-
-
-def hash_file(path: Path) -> str:
-    """Return the SHA-256 of a file's content."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(_BLOCK_BYTES):
-            digest.update(block)
-    return digest.hexdigest()
+    return sha256_of(path)
 
 
 def _hub_snapshot(

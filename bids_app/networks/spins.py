@@ -9,6 +9,7 @@ from uuid import uuid4
 import numpy as np
 from numpy.typing import NDArray
 
+from bids_app.checksums import artefact_damage, manifest_path, write_manifest
 from bids_app.disk import new_array
 from bids_app.encoding.device import resolve_device, run_batches
 from bids_app.networks.overlap import dice_of_counts
@@ -59,17 +60,18 @@ class Spins:
 
     @staticmethod
     def cached(n_spins: int, seed: int, folder: Path) -> "Spins":
-        """Rotations from a file that participants share, drawn and written there if it is missing.
+        """Rotations from a file that participants share, drawn and written there if it is missing or damaged.
 
         The file is memory-mapped, so many processes use the same memory; it appears complete or not at all.
         """
         path = folder / f"spins-{_checked(n_spins)}_seed-{seed}.npy"
-        if not path.is_file():
+        if artefact_damage(path) is not None:
             folder.mkdir(parents=True, exist_ok=True)
             unfinished = path.with_name(f".{path.stem}.{uuid4().hex}.npy")
             stored = new_array(unfinished, np.int16, (2, n_spins, N_VERTICES))
             _draw(stored, seed)
             stored.flush()
+            write_manifest(unfinished, manifest_path(path), path.name)
             unfinished.replace(path)
         return Spins.load(path)
 

@@ -70,9 +70,13 @@ def test_stored_spins_come_back(tmp_path, spins):
 def test_cached_spins_are_drawn_once(tmp_path, monkeypatch, spins):
     first = Spins.cached(3, 3, tmp_path / "cache")
     np.testing.assert_array_equal(first.right, spins.right[:3])
-    monkeypatch.setattr("bids_app.networks.spins._draw", None)
-    np.testing.assert_array_equal(Spins.cached(3, 3, tmp_path / "cache").left, first.left)
-    assert len(list((tmp_path / "cache").iterdir())) == 1
+    (stored,) = (tmp_path / "cache").glob("*.npy")
+    with monkeypatch.context() as patched:
+        patched.setattr("bids_app.networks.spins._draw", None)
+        np.testing.assert_array_equal(Spins.cached(3, 3, tmp_path / "cache").left, first.left)
+    for damage in (lambda whole: whole[:-100], lambda whole: whole[:2000] + bytes(500) + whole[2500:]):
+        stored.write_bytes(damage(stored.read_bytes()))
+        np.testing.assert_array_equal(Spins.cached(3, 3, tmp_path / "cache").left, spins.left[:3])
 
 
 def test_no_spins_are_refused():

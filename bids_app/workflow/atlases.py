@@ -8,21 +8,27 @@ import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+from xml.parsers.expat import ExpatError
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from nibabel.filebasedimages import ImageFileError
 
 from bids_app.bids.cifti import CiftiGeometry
 from bids_app.bids.derivatives import read_sidecar, write_sidecar
+from bids_app.bids.errors import DatasetError
 from bids_app.bids.geometry import Geometry, ParcelGeometry, SurfaceGeometry, VolumeGeometry, load_map
 from bids_app.networks.atlas import Atlas, atlas_of_parcels, load_atlas
 from bids_app.networks.correspondence import correspond, labels_to_fsaverage5, to_fsaverage5
+from bids_app.networks.label_files import hemisphere_pair
+from bids_app.networks.label_tables import table_beside
 from bids_app.networks.schemes import DEFAULT_ATLAS, DEFAULT_REGIONS
 from bids_app.networks.spins import Spins
 from bids_app.settings import Settings
-from bids_app.workflow.outputs import OtherSettingsError
+from bids_app.workflow.claims import OtherSettingsError
 from bids_app.workflow.resources import atlas_source
+from bids_app.workflow.shared import locked
 from bids_app.workflow.targets import onto
 
 log = logging.getLogger("neurons2networks")
@@ -69,6 +75,18 @@ def find_regions(geometry: Geometry, settings: Settings) -> Atlas | None:
             raise ValueError(f"--regions {asked}: {told}") from error
         _say_once(f"no curves of regions: {told}")
         return None
+
+
+def files_of_atlas(path: Path) -> list[Path]:
+    """Every file that is read where an atlas is given as `path`: both hemispheres, the table of names beside it."""
+    if path.is_dir():
+        return sorted(file for file in path.iterdir() if file.is_file())
+    try:
+        files = list(hemisphere_pair(path))
+    except (ValueError, OSError):
+        files = [path]
+    tables = [table_beside(file) for file in files]
+    return [*files, *(table for table in tables if table is not None)]
 
 
 def _source(geometry: Geometry, settings: Settings) -> dict[str, Any]:
@@ -151,25 +169,39 @@ def _write(
     atlas = find(geometry, settings)
     if atlas is None:
         return
-    target = _target(what, geometry, settings.out_dir)
-    paths = geometry.paths(target)
-    if _are_there(paths):
-        _refuse_another(atlas, paths[0])
-        return
+    with locked(settings.out_dir / "logs" / ".lock"):
+        if not _is_kept(what, atlas, geometry, settings.out_dir):
+            _save(what, atlas, geometry, settings.out_dir)
+
+
+def _save(what: str, atlas: Atlas, geometry: Geometry, out_dir: Path) -> None:
+    target = _target(what, geometry, out_dir)
     key, member = _KEPT[what]
     colours = None if atlas.colours is None else np.round(atlas.colours, 4).tolist()
     extra = {key: list(atlas.network_names), "Colours": colours, "Atlas": atlas.name}
-    for path in paths:  # before the labels: where these are, their names are
+    for path in geometry.paths(target):  # before the labels: where these are, their names are
         write_sidecar(path, [], {}, description=f"{member} of each target, in the order of {key}.", extra=extra)
     geometry.save(atlas.labels[None].astype(np.float32), target, [member.lower()])
 
 
-def _refuse_another(atlas: Atlas, path: Path) -> None:
-    kept = read_sidecar(path).get("Atlas")
-    if kept != atlas.name:
-        raise OtherSettingsError(
-            f"{path} was made from the atlas {kept}, not {atlas.name}; choose another OUT_DIR, or the atlas of before"
-        )
+def _is_kept(what: str, atlas: Atlas, geometry: Geometry, out_dir: Path) -> bool:
+    """Whether this atlas is kept already, whole. Raises OtherSettingsError where it is another one."""
+    path = geometry.paths(_target(what, geometry, out_dir))[0]
+    try:
+        kept = _read(what, geometry, out_dir)
+    except (OSError, ValueError, LookupError, DatasetError, ImageFileError, ExpatError) as error:
+        log.warning("%s is written again, because it cannot be read (%s)", path, error)
+        return False
+    if kept is None:
+        return False
+    differs = None
+    if kept.name != atlas.name:
+        differs = f"from the atlas {kept.name}, not {atlas.name}"
+    elif kept.network_names != atlas.network_names or not np.array_equal(kept.labels, atlas.labels):
+        differs = f"before the atlas {atlas.name} was changed"
+    if differs is not None:
+        raise OtherSettingsError(f"{path} was made {differs}; choose another OUT_DIR, or the atlas of before")
+    return True
 
 
 def _read(what: str, geometry: Geometry, out_dir: Path) -> Atlas | None:

@@ -60,7 +60,6 @@ def brainscore(responses: Responses, designs: Designs, settings: Settings, write
         best = np.asarray(layers, dtype=np.float32)[np.argmax(np.nan_to_num(r, nan=-np.inf), axis=0)]
         best[~responses.valid] = np.nan
         writer.maps(WHAT, "layer", best[None], ["best-layer"], "Layer with the highest score.", **extra)
-    # The map that `is_done` looks for comes last.
     writer.maps(WHAT, "r", r, names, "Correlation of predicted and held-out responses, averaged over folds.", **extra)
 
 

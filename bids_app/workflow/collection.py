@@ -16,6 +16,7 @@ from bids_app.bids.alignment import align
 from bids_app.bids.errors import DatasetError
 from bids_app.bids.geometry import Geometry, is_own_space
 from bids_app.bids.outputs import OutputMap, find_maps
+from bids_app.workflow.agreement import is_superseded, refuse_mixture
 from bids_app.workflow.outputs import Writer
 from bids_app.workflow.regions import region_targets
 
@@ -88,7 +89,8 @@ class Collection:
     def writer(self, out_dir: Path) -> Writer:
         """Where results of the group go."""
         sources = [f"bids::{path.relative_to(out_dir).as_posix()}" for m in self.members for path in m.paths]
-        return Writer(out_dir, self.place, sources, self.numbers, lambda: self.geometry)
+        who = self.participants
+        return Writer(out_dir, self.place, sources, self.numbers, lambda: self.geometry, participants=who)
 
     def mean(self) -> Floats:
         """Mean over participants, (n_maps, n_targets), NaN where somebody has no value."""
@@ -112,6 +114,8 @@ def collections(out_dir: Path, what: str, stat: str) -> Iterator[Collection]:
     """The maps of all participants called `what` and `stat`, once for each recording, space and model."""
     found: dict[tuple[tuple[str, str], ...], None] = {}
     for output in find_maps(out_dir, what, stat):
+        if is_superseded(out_dir, output):
+            continue
         found[tuple((key, value) for key, value in output.entities.items() if key not in OF_PARTICIPANT)] = None
     for key in found:
         own = "seg" not in dict(key) and is_own_space(dict(key).get("space"))
@@ -138,11 +142,13 @@ def _say_once(message: str) -> None:
 def collect(out_dir: Path, entities: Mapping[str, str]) -> Collection:
     """Read the maps of all participants; a participant with several runs or sessions counts once, by their mean.
 
-    Raises FileNotFoundError where there are none.
+    Maps that newer ones of the same BOLD have taken the place of are left aside. Raises FileNotFoundError where there
+    are none, and ValueError where not all were made with the same settings, model and dictionary.
     """
     outputs = _outputs(out_dir, entities)
     if not outputs:
         raise FileNotFoundError(f"{out_dir} holds no maps of participants with {dict(entities)}")
+    refuse_mixture(out_dir, outputs)
     names = _names(outputs, entities["stat"])
     loaded = [output.load() for output in outputs]
     geometry, columns = align([own for _, own in loaded], [f"sub-{output.participant}" for output in outputs])
@@ -163,7 +169,11 @@ def _outputs(out_dir: Path, entities: Mapping[str, str]) -> list[OutputMap]:
     """The participants' maps with these entities and no others: not those of a task when pooled ones are meant."""
     wanted = {key: value for key, value in entities.items() if key not in ("desc", "stat")}
     found = find_maps(out_dir, entities["desc"], entities["stat"], **wanted)
-    return [output for output in found if set(output.entities) - set(OF_PARTICIPANT) == set(entities)]
+    return [
+        output
+        for output in found
+        if set(output.entities) - set(OF_PARTICIPANT) == set(entities) and not is_superseded(out_dir, output)
+    ]
 
 
 def _names(outputs: Sequence[OutputMap], stat: str) -> list[str]:

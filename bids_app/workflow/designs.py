@@ -22,7 +22,7 @@ from bids_app.forecast.windows import check_distances, offsets_of, random_rows, 
 from bids_app.settings import Settings
 from bids_app.workflow.models import ModelRun
 from bids_app.workflow.repeats import heard_content
-from bids_app.workflow.shared import computed_once, key_of
+from bids_app.workflow.shared import computed_once, file_name, key_of
 from bids_app.workflow.stories import Listening, Story, segments_of, timed_words, words_heard
 
 Floats = npt.NDArray[np.float32]
@@ -143,7 +143,7 @@ class Designs:
     def _stored(self, about: Mapping[str, object], sums: Callable[[], list[Floats]]) -> HeldOutDesign:
         """The design from disk, made by whoever needs it first."""
         content = {**about, **self._identity}
-        path = self.settings.work / "designs" / f"{key_of(content)}.npz"
+        path = self.settings.work / "designs" / f"{file_name(self._stems, key_of(content))}.npz"
         computed_once(path, lambda draft: self._make(draft, sums()))
         with np.load(path) as arrays:
             return HeldOutDesign.from_arrays(arrays)
@@ -153,6 +153,10 @@ class Designs:
         design = design_held_out(spaces, self.run_lengths, self.recipe, inner=inner, device=self.settings.device)
         with draft.open("wb") as file:
             np.savez(file, allow_pickle=False, **design.to_arrays())
+
+    @cached_property
+    def _stems(self) -> list[str]:
+        return list(dict.fromkeys(stimulus.stem for one in self.listenings for stimulus in one.stimuli))
 
     @cached_property
     def _identity(self) -> dict[str, Any]:

@@ -26,9 +26,9 @@ from bids_app.encoding.dictionary import DictionaryLearning, reconstruction_r2, 
 from bids_app.encoding.haemodynamics import zscore
 from bids_app.networks.subgroups import members
 from bids_app.settings import Settings, numbers_of
+from bids_app.workflow.completion import Completion, Inputs
 from bids_app.workflow.engine import memory_mb
 from bids_app.workflow.models import ModelRun, neuron_matrix
-from bids_app.workflow.outputs import refuse_other_settings
 from bids_app.workflow.shared import computed_once, key_of
 from bids_app.workflow.stories import Listening, Story
 
@@ -95,17 +95,14 @@ def scopes(settings: Settings, stories: Mapping[str, Story]) -> list[tuple[str, 
 
 def dictionary_numbers(settings: Settings, stems: Sequence[str], n_atoms: int) -> dict[str, Any]:
     """Settings that determine a dictionary, for its sidecars."""
-    names = ("neurons", "context", "dtype", "model_revision", "penalty", "dictionary_scope", "random_seed")
-    numbers = numbers_of(settings, "networks")
-    return {**{name: numbers[name] for name in names}, "atoms": n_atoms, "stories": list(stems)}
+    return {**numbers_of(settings, "dictionary"), "atoms": n_atoms, "stories": list(stems)}
 
 
 def get_dictionary(
     model: ModelRun, stems: tuple[str, ...], n_atoms: int, stories: dict[str, Story], settings: Settings
 ) -> Dictionary:
     """The dictionary of these stories, learned now if it is not in the work directory."""
-    texts = {stem: (stories[stem].words.text, stories[stem].canonical) for stem in stems}
-    key = key_of([model.identity(), dictionary_numbers(settings, stems, n_atoms), _hashable(texts)])
+    key = dictionary_key(model, stems, n_atoms, stories, settings)
     folder = settings.work / "dictionaries" / f"{model.label}-{key}"
     computed_once(folder, lambda draft: _learn(draft, model, stems, n_atoms, stories, settings))
     content = np.load(folder / "atoms.npz")
@@ -114,11 +111,19 @@ def get_dictionary(
     return Dictionary(stems, atoms, content["loadings"], content["layer_of"], content["unit_of"], summary)
 
 
-def _hashable(texts: Mapping[str, tuple[tuple[str, ...], Listening]]) -> list[object]:
-    return [
-        (stem, text, grid.repetition_time, grid.volumes.tolist(), [vars(s) for s in grid.stimuli])
-        for stem, (text, grid) in texts.items()
-    ]
+def dictionary_key(
+    model: ModelRun, stems: Sequence[str], n_atoms: int, stories: Mapping[str, Story], settings: Settings
+) -> str:
+    """What tells a dictionary from all others: its model, settings, and the words of its stories with their times."""
+    heard = [_heard(stories[stem]) for stem in stems]
+    return key_of([model.identity(), dictionary_numbers(settings, stems, n_atoms), heard])
+
+
+def _heard(story: Story) -> list[object]:
+    """Words of a story and when they were heard, on the grid on which its atoms are learned."""
+    grid, words = story.canonical, story.words
+    times = [array.tolist() for array in (words.onset, words.duration, grid.volumes)]
+    return [story.stem, words.text, *times, grid.repetition_time, [vars(stimulus) for stimulus in grid.stimuli]]
 
 
 def _learn(
@@ -174,28 +179,39 @@ def atoms_on(
 def write_dictionary(dictionary: Dictionary, model: ModelRun, stories: dict[str, Story], settings: Settings) -> None:
     """Write the atoms' time courses for each story, and the loadings, to OUT_DIR.
 
-    Raises OtherSettingsError when those of other settings are there.
+    Raises OtherSettingsError when those of other settings, or of other words or times, are there.
     """
-    names = atom_names(dictionary.n_atoms)
-    numbers = dictionary_numbers(settings, dictionary.stems, dictionary.n_atoms)
-    entities = {"model": model.label, "desc": variant(settings, dictionary.n_atoms)}
-    for stem in dictionary.stems:
-        path = stimulus_path(settings.out_dir, stem, entities, "timeseries", ".tsv.gz")
-        grid = stories[stem].canonical
-        extra = {
-            "SamplingFrequency": 1 / grid.repetition_time,
-            "StartTime": float(grid.volumes[0] * grid.repetition_time - grid.stimuli[0].audio_onset),
-            **dictionary.summary,
-        }
-        if _is_new(path, numbers):
-            write_table(path, pd.DataFrame(dictionary.atoms[stem], columns=names))
-            columns = dict.fromkeys(names, "Time course of one atom; the start time counts from the audio file's.")
-            write_sidecar(path, [], numbers, columns=columns, extra=extra)
-    path = loadings_path(settings.out_dir, dictionary.stems[0], entities, settings)
-    if _is_new(path, numbers):
-        write_parquet(path, _loadings_table(dictionary))
-        description = "Non-zero loadings of neurons on atoms; `member`: in the atom's sub-group (strongest 5 %)."
-        write_sidecar(path, [], numbers, description=description, extra=dictionary.summary)
+    stems, n_atoms = dictionary.stems, dictionary.n_atoms
+    entities = {"model": model.label, "desc": variant(settings, n_atoms)}
+    series = {
+        stem: stimulus_path(settings.out_dir, stem, entities, "timeseries", ".tsv.gz") for stem in dictionary.stems
+    }
+    loadings = loadings_path(settings.out_dir, stems[0], entities, settings)
+    numbers = dictionary_numbers(settings, stems, n_atoms)
+    facts = {"Model": model.files, "Dictionary": dictionary_key(model, stems, n_atoms, stories, settings)}
+    story = stems[0] if settings.dictionary_scope == "story" else ""
+    targets = (*series.values(), loadings)
+    completion = Completion(settings.out_dir, entities, numbers, Inputs(facts=facts), story, targets)
+    with completion.claimed() as is_missing:
+        if is_missing:
+            for stem, path in series.items():
+                _write_series(path, dictionary, stories[stem], numbers)
+            write_parquet(loadings, _loadings_table(dictionary))
+            description = "Non-zero loadings of neurons on atoms; `member`: in the atom's sub-group (strongest 5 %)."
+            write_sidecar(loadings, [], numbers, description=description, extra=dictionary.summary)
+            completion.finish(file for path in targets for file in (path, sidecar_path(path)))
+
+
+def _write_series(path: Path, dictionary: Dictionary, story: Story, numbers: Mapping[str, Any]) -> None:
+    names, grid = atom_names(dictionary.n_atoms), story.canonical
+    extra = {
+        "SamplingFrequency": 1 / grid.repetition_time,
+        "StartTime": float(grid.volumes[0] * grid.repetition_time - grid.stimuli[0].audio_onset),
+        **dictionary.summary,
+    }
+    write_table(path, pd.DataFrame(dictionary.atoms[story.stem], columns=names))
+    columns = dict.fromkeys(names, "Time course of one atom; the start time counts from the audio file's.")
+    write_sidecar(path, [], numbers, columns=columns, extra=extra)
 
 
 def loadings_path(out_dir: Path, stem: str, entities: Mapping[str, str], settings: Settings) -> Path:
@@ -203,13 +219,6 @@ def loadings_path(out_dir: Path, stem: str, entities: Mapping[str, str], setting
     if settings.dictionary_scope == "story":
         return stimulus_path(out_dir, stem, entities, "loadings", ".parquet")
     return out_dir / output_path(out_dir, entities, "loadings", ".parquet").name
-
-
-def _is_new(path: Path, numbers: Mapping[str, Any]) -> bool:
-    if sidecar_path(path).exists() and path.exists():
-        refuse_other_settings(path, numbers)
-        return False
-    return True
 
 
 def _loadings_table(dictionary: Dictionary) -> pd.DataFrame:

@@ -67,7 +67,6 @@ def forecast(responses: Responses, designs: Designs, settings: Settings, writer:
     write(WHAT, "p", p, tested, "Chance of a gain this high with responses shifted in time.", **extra)
     write(WHAT, "q", q, tested, "p corrected for the number of targets (Benjamini-Hochberg).", **extra)
     writer.table(WHAT, curve_table(distances, gains, random, base, responses, settings), CURVE_COLUMNS)
-    # The map that `is_done` looks for comes last.
     text = "Gain in held-out correlation from the window at each distance over the present word alone."
     write(WHAT, "r", gains, names, text, Distances=distances, **extra)
 

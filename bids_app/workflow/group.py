@@ -15,6 +15,7 @@ from bids_app.bids.derivatives import read_table, stimulus_path
 from bids_app.bids.outputs import OutputMap, find_maps, find_outputs
 from bids_app.networks.overlap import spatial_z
 from bids_app.settings import Settings
+from bids_app.workflow.agreement import check_outputs
 from bids_app.workflow.atlases import link_maps, read_atlas
 from bids_app.workflow.collection import Collection, Floats, collect, collections
 from bids_app.workflow.comparison import Row, write_model_comparison, write_scores
@@ -38,6 +39,7 @@ def run_group(settings: Settings, name: str) -> None:
     out_dir = settings.out_dir
     if not find_maps(out_dir):
         raise NoResultsError(f"{out_dir} holds no maps of participants: run the participant level first")
+    check_outputs(out_dir)
     of_atoms = sorted({output.entities["desc"] for output in find_maps(out_dir, stat="beta")})
     rows: list[Row] = []
     for what, stat, summarise in (*SUMMARIES, *((what, "beta", _atoms) for what in of_atoms)):
@@ -74,7 +76,7 @@ def _atoms(beta: Collection, settings: Settings) -> list[Row]:
         writer.maps(what, "p", p, beta.names, "Two-sided p of the t-test.")
         writer.maps(what, "q", fdr_per_map(p), beta.names, "p corrected within each map.")
     writer.maps(what, "z", spatial_z(mean), beta.names, "Mean coefficients, z-scored across the brain.")
-    writer.maps(what, "mean", mean, beta.names, "Mean coefficient over participants.", Participants=beta.participants)
+    writer.maps(what, "mean", mean, beta.names, "Mean coefficient over participants.")
     _group_links(beta, mean, what, settings, writer)
     scores = collect(out_dir, {**beta.entities, "stat": "r"})
     _write_scores(scores, out_dir, what.replace("atoms", "atomsfit"))

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bids_app.bids.atomic import write_text
-from bids_app.language.weights import hash_file
+from bids_app.checksums import sha256_of
 from bids_app.workflow.shared import locked
 
 NAME = "manifest.json"
@@ -47,7 +47,7 @@ class Manifest:
                 return f"{path} has {size:,} bytes and had {self.files[name]:,} when it was fetched"
             seen = [size, state.st_mtime_ns]
             if name in self.hashes and checked.get(name) != seen:
-                if hash_file(path) != self.hashes[name]:
+                if sha256_of(path) != self.hashes[name]:
                     return f"{path} has other content than when it was fetched (its SHA-256 differs)"
                 checked[name] = seen
         if checked != known:
@@ -73,7 +73,7 @@ def read_manifest(resources: Path) -> Manifest:
 def record(resources: Path, paths: Iterable[Path], model: tuple[str, str | None, str] | None = None) -> None:
     """Add fetched files, and for a model its name, the revision asked for and the commit. Safe for several at once."""
     paths = list(paths)
-    hashes = {_relative(path, resources): hash_file(path) for path in paths}
+    hashes = {_relative(path, resources): sha256_of(path) for path in paths}
     with locked(resources / f".{NAME}.lock"):
         before = read_manifest(resources)
         files = before.files | {_relative(path, resources): path.stat().st_size for path in paths}

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from bids_app.bids.derivatives import write_json
+from bids_app.checksums import artefact_damage
 from bids_app.language.labels import model_labels
+from bids_app.language.weights import find_model, hash_file
 from bids_app.settings import Settings
 from bids_app.workflow.resources import folders_of, model_source
 from bids_app.workflow.shared import computed_once, key_of
@@ -23,6 +28,7 @@ if TYPE_CHECKING:  # torch and transformers take seconds to import; what a run w
 
 log = logging.getLogger("neurons2networks")
 Floats = npt.NDArray[np.float32]
+_MODEL_FILES = {".safetensors", ".json", ".txt", ".model", ".tiktoken"}
 
 
 @dataclass(frozen=True)
@@ -64,30 +70,40 @@ class ModelRun:
         self.__dict__.pop("loaded", None)
 
     def identity(self) -> dict[str, object]:
-        """What tells this model from others without loading it."""
-        folder = Path(self.name)
-        files: list[object] = [self.name, self.settings.model_revision]
-        if folder.is_dir():
-            kept = [
-                p
-                for p in sorted(folder.iterdir())
-                if p.suffix in {".safetensors", ".json", ".txt", ".model"} and p.is_file()
-            ]
-            files = [(p.name, p.stat().st_size, p.stat().st_mtime_ns) for p in kept]
+        """What tells this model from others without loading it: above all the content of its files."""
         seed = self.settings.random_seed if self.untrained else None
-        return {"files": files, "untrained": seed, "dtype": self.settings.dtype, "context": self.settings.context}
+        return {
+            "files": self.files,
+            "untrained": seed,
+            "dtype": self.settings.dtype,
+            "context": self.settings.context,
+        }
+
+    @cached_property
+    def files(self) -> dict[str, str]:
+        """SHA-256 of each file of configuration, tokenizer and weights, by its name.
+
+        Of a model of the Hub that is no longer on this machine, those of when it was used last; of one that never was
+        here, the name and revision alone.
+        """
+        return model_contents(self.name, self.settings.model_revision, folders_of(self.settings), self._work / "models")
 
     def activations(self, story: Story, kind: str, subtoken: str) -> Activations:
         """Activations of all layers for each word of a story, from the cache where they are there."""
         from bids_app.language.activations import Activations
 
         pointer = self._pointer(story, kind, subtoken)
-        computed_once(pointer, lambda draft: self._extract(story, kind, subtoken, draft))
+        computed_once(pointer, lambda draft: self._extract(story, kind, subtoken, draft), self._damage)
         return Activations.open(self._work / pointer.read_text(encoding="utf-8"))
 
     def has_read(self, story: Story, kind: str, subtoken: str) -> bool:
         """Whether these activations are in the cache, so that the model is not needed for them."""
-        return self._pointer(story, kind, subtoken).exists()
+        pointer = self._pointer(story, kind, subtoken)
+        return pointer.exists() and self._damage(pointer, fast=True) is None
+
+    def _damage(self, pointer: Path, *, fast: bool = False) -> str | None:
+        """What is wrong with activations, or with the file that says where they are."""
+        return artefact_damage(pointer, fast=fast) or artefact_damage(self._work / pointer.read_text(), fast=fast)
 
     @property
     def _work(self) -> Path:
@@ -105,6 +121,41 @@ class ModelRun:
         context = int(self.settings.context) if self.settings.context.isdigit() else self.settings.context
         made = extract(self.loaded, story.words.text, kind, context, self._work, subtoken=subtoken)
         pointer.write_text(made.folder.name, encoding="utf-8")
+
+
+def model_contents(name: str, revision: str | None, folders: Sequence[Path], memory: Path) -> dict[str, str]:
+    """SHA-256 of each file of a model; `memory` keeps them for the next process, and for when the model is gone."""
+    kept = memory / f"{key_of([name, revision])}.json"
+    folder = _model_folder(name, revision, folders)
+    before = _read_kept(kept)
+    if folder is None:
+        return {file: digest for file, (digest, *_) in before.items()} or {"name": name, "revision": str(revision)}
+    found: dict[str, list[Any]] = {}
+    for path in sorted(path for path in folder.iterdir() if path.suffix in _MODEL_FILES and path.is_file()):
+        state = [str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns, path.stat().st_ctime_ns]
+        known = before.get(path.name)
+        found[path.name] = known if known and known[1:] == state else [hash_file(path), *state]
+    if found != before:
+        write_json(kept, found)
+    return {file: str(digest) for file, (digest, *_) in found.items()}
+
+
+def _model_folder(name: str, revision: str | None, folders: Sequence[Path]) -> Path | None:
+    if (folder := Path(name).expanduser()).is_dir():
+        return folder
+    commit, places = model_source(name, revision, folders)
+    try:
+        return find_model(name, commit, resources=places, download=False).folder
+    except (OSError, ValueError):
+        return None
+
+
+def _read_kept(path: Path) -> dict[str, list[Any]]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
 
 
 def model_runs(settings: Settings) -> list[ModelRun]:

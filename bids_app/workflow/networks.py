@@ -84,7 +84,6 @@ def encode_networks(
         with step(f"{model.label}: networks of {what}", settings):
             links = link_maps(beta, responses.geometry, job.atlas, settings)
         write_links(writer, what, links, NeuronGroups(D, dictionary.members, dictionary.n_layers))
-    # The map that `is_done` looks for comes last.
     about_r = "Correlation of predicted and held-out responses, averaged over folds."
     writer.maps(what, "r", fill(r, responses.valid), ["r"], about_r)
 

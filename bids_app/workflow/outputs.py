@@ -1,10 +1,9 @@
-"""Write the results of one analysis of one unit, each with its sidecar; know what is there already."""
+"""Write the results of one analysis of one unit, each with its sidecar."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from bids_app.bids.derivatives import output_path, read_sidecar, write_sidecar, write_table
-from bids_app.bids.entities import parse_name
+from bids_app.bids.derivatives import output_path, sidecar_path, write_sidecar, write_table
 from bids_app.bids.geometry import Geometry
 from bids_app.bids.outputs import About, write_maps
+from bids_app.bids.provenance import FileRecord
 
 Floats = npt.NDArray[np.float32]
 
@@ -38,16 +37,13 @@ UNITS = {
 }
 
 
-class OtherSettingsError(ValueError):
-    """Outputs of other settings are in the way."""
-
-
 @dataclass(frozen=True)
 class Writer:
     """Where the results of one analysis go, and what their sidecars say.
 
     `entities` holds what all its files share: the unit's, the space and the model. `geometry` is asked for only when
-    maps are written, because it takes reading the data; so are further fields of the sidecars, `extra`.
+    maps are written, because it takes reading the data; so are further fields of the sidecars, `extra`. `participants`
+    are those on whom results of several rest; `written` grows with every file.
     """
 
     out_dir: Path
@@ -56,6 +52,9 @@ class Writer:
     numbers: Mapping[str, Any]
     geometry: Callable[[], Geometry]
     extra: Callable[[], Mapping[str, object]] = dict
+    files: Sequence[FileRecord] = ()
+    participants: Sequence[str] = ()
+    written: list[Path] = field(default_factory=list, compare=False)
 
     def maps(
         self,
@@ -68,39 +67,27 @@ class Writer:
     ) -> list[Path]:
         """Write maps (n_maps, n_targets) and a sidecar for each file."""
         entities = {**self.entities, "stat": stat, "desc": what}
-        about = About(self.sources, self.numbers, description, UNITS[stat], {**extra, **self.extra()})
-        return write_maps(self.out_dir, entities, self.geometry(), values, list(names or [stat]), about)
+        about = About(
+            self.sources, self.numbers, description, UNITS[stat], {**extra, **self.extra(), **self._provenance}
+        )
+        paths = write_maps(self.out_dir, entities, self.geometry(), values, list(names or [stat]), about)
+        self._note(paths)
+        return paths
 
     def table(self, what: str, table: pd.DataFrame, columns: Mapping[str, str], suffix: str = "networks") -> Path:
         """Write a table with a description of each of its columns."""
         path = output_path(self.out_dir, {**self.entities, "desc": what}, suffix, ".tsv")
         write_table(path, table)
-        write_sidecar(path, self.sources, self.numbers, columns=columns, extra=self.extra())
+        write_sidecar(path, self.sources, self.numbers, columns=columns, extra={**self.extra(), **self._provenance})
+        self._note([path])
         return path
 
-    def is_done(self, what: str, stat: str) -> bool:
-        """Whether the analysis that writes this map last has been made with the same settings.
+    @property
+    def _provenance(self) -> dict[str, object]:
+        """Size and content of each file that was read, without times: the same data give the same sidecars."""
+        listed = [{"File": one.label, "Size": one.size, "SHA256": one.sha256} for one in self.files]
+        facts: dict[str, list[object]] = {"SourceFiles": [*listed], "Participants": [*self.participants]}
+        return {key: values for key, values in facts.items() if values}
 
-        Raises OtherSettingsError when it was made with others.
-        """
-        target = output_path(self.out_dir, {**self.entities, "stat": stat, "desc": what})
-        wanted = parse_name(target).entities
-        for path in target.parent.glob(f"*_stat-{stat}_desc-{what}_statmap.[!j]*"):
-            found = {key: value for key, value in parse_name(path).entities.items() if key != "hemi"}
-            if found == wanted:
-                refuse_other_settings(path, self.numbers)
-                return True
-        return False
-
-
-def refuse_other_settings(path: Path, numbers: Mapping[str, Any]) -> None:
-    """Raise OtherSettingsError naming each setting that differs from those in the sidecar of `path`."""
-    before = read_sidecar(path).get("Settings", {})
-    now = json.loads(json.dumps(numbers, default=str))
-    assert isinstance(before, dict)
-    differing = [key for key in sorted(set(before) | set(now)) if before.get(key) != now.get(key)]
-    if differing:
-        listed = "; ".join(f"{key} was {before.get(key)}, now {now.get(key)}" for key in differing)
-        raise OtherSettingsError(
-            f"{path.name} was made with other settings ({listed}); choose another OUT_DIR, or remove the old outputs"
-        )
+    def _note(self, paths: Sequence[Path]) -> None:
+        self.written.extend(file for path in paths for file in (path, sidecar_path(path)))

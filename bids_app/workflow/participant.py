@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
 
@@ -15,10 +16,19 @@ from bids_app.workflow.atlases import find_atlas, find_regions, write_atlas, wri
 from bids_app.workflow.averages import average_repeats
 from bids_app.workflow.brainscore import brainscore, write_ceiling
 from bids_app.workflow.ceiling import StoryMeans
+from bids_app.workflow.completion import Completion
 from bids_app.workflow.depth import depth
 from bids_app.workflow.designs import Designs
-from bids_app.workflow.dictionaries import Dictionary, dictionary_numbers, get_dictionary, scopes, variant
+from bids_app.workflow.dictionaries import (
+    Dictionary,
+    dictionary_key,
+    dictionary_numbers,
+    get_dictionary,
+    scopes,
+    variant,
+)
 from bids_app.workflow.forecast import forecast
+from bids_app.workflow.inputs import data_of_others, inputs_of
 from bids_app.workflow.models import ModelRun, model_runs
 from bids_app.workflow.networks import NetworkJob, encode_networks
 from bids_app.workflow.outputs import Writer
@@ -31,12 +41,12 @@ from bids_app.workflow.variance import variance
 
 log = logging.getLogger("neurons2networks")
 
-# What each analysis of scores is called in the outputs, the map that it writes last, and what computes it.
+# What each analysis of scores is called in the outputs, and what computes it.
 SCORES = {
-    "brainscore": ("brainscore", "r", brainscore),
-    "forecast": ("forecast", "r", forecast),
-    "depth": ("forecastdepth", "r", depth),
-    "variance": ("variance", "r2", variance),
+    "brainscore": ("brainscore", brainscore),
+    "forecast": ("forecast", forecast),
+    "depth": ("forecastdepth", depth),
+    "variance": ("variance", variance),
 }
 
 
@@ -114,11 +124,10 @@ class _UnitWork:
         for model in model_runs(self.settings):
             if "networks" in self.settings.analysis:
                 for n_atoms in self.settings.atoms:
-                    if self._missing_networks(self._networks_writer(model, n_atoms), n_atoms):
+                    if not all(self._networks_of(model, n_atoms, s).is_done(fast=True) for s in self._kinds):
                         yield f"{self.unit.name}: networks of {model.label}"
-            for analysis, (what, stat, _) in SCORES.items():
-                writer = self._writer(model, numbers_of(self.settings, analysis))
-                if analysis in self.settings.analysis and not writer.is_done(what, stat):
+            for analysis in SCORES:
+                if analysis in self.settings.analysis and not self._score_of(analysis, model).is_done(fast=True):
                     yield f"{self.unit.name}: {analysis} of {model.label}"
 
     def _compare(self, model: ModelRun) -> None:
@@ -128,18 +137,35 @@ class _UnitWork:
             if analysis in self.settings.analysis:
                 self._score(analysis, model)
 
-    def _writer(self, model: ModelRun | None, numbers: dict[str, Any]) -> Writer:
+    def _writer(self, completion: Completion) -> Writer:
+        entities = {key: value for key, value in completion.entities.items() if key != "desc"}
+        records = completion.inputs.records
+        sources = [record.uri for record in records if record.is_of_data_set]
+        out_dir, settings = self.settings.out_dir, completion.settings
+        return Writer(out_dir, entities, sources, settings, self._geometry, self._extra, records)
+
+    def _completion(
+        self, what: str, model: ModelRun | None, numbers: dict[str, Any], atlas: str = "", **more: Any
+    ) -> Completion:
+        """The marker of an analysis, which reads the atlases of the analysis `atlas`."""
+        inputs = inputs_of(self.unit, self.sources, model, atlas, **more)
         place = self.unit.runs[0].space_entities()
         label = {"model": model.label} if model else {}
-        files = [
-            path
-            for r in self.unit.runs
-            for path in (*r.files, r.events, None if r.is_clean else r.confounds, r.outliers)
-            if path
-        ]
-        sources = [self.sources.dataset.uri(path) for path in files]
-        entities = {**self.unit.entities, **place, **label}
-        return Writer(self.settings.out_dir, entities, sources, numbers, self._geometry, self._extra)
+        entities = {**self.unit.entities, **place, **label, "desc": what}
+        return Completion(self.settings.out_dir, entities, numbers, inputs)
+
+    @contextmanager
+    def _claimed(self, completion: Completion) -> Iterator[Writer | None]:
+        """Where to write an analysis that is to be computed, None for one that is done; marked as done afterwards."""
+        with completion.claimed() as is_missing:
+            if is_missing:
+                writer = self._writer(completion)
+                yield writer
+                completion.finish(writer.written)
+            else:
+                log.info("%s is there already", completion.title)
+                yield None
+        completion.supersede_others()
 
     def _geometry(self) -> Any:
         return self.responses.geometry
@@ -148,30 +174,32 @@ class _UnitWork:
         """Fields of every sidecar: how each run was cleaned, what could not be used, what was heard more than once."""
         return {"Cleaning": self.runs.cleaning, "UnusableTargets": self.runs.unusable, **self.repeated}
 
+    @property
+    def _kinds(self) -> tuple[bool, ...]:
+        """The atoms themselves (False), and where asked for the control with shifted ones (True)."""
+        return (False, True) if "shifted" in self.settings.controls else (False,)
+
     def _networks(self, model: ModelRun) -> None:
+        for n_atoms in self.settings.atoms:
+            for shifted in self._kinds:
+                with self._claimed(self._networks_of(model, n_atoms, shifted)) as writer:
+                    if writer is not None:
+                        self._encode(model, n_atoms, writer, shifted)
+
+    def _encode(self, model: ModelRun, n_atoms: int, writer: Writer, shifted: bool) -> None:
         stories, settings = self.sources.stories, self.settings
-        for n_atoms in settings.atoms:
-            writer = self._networks_writer(model, n_atoms)
-            missing = self._missing_networks(writer, n_atoms)
-            if not missing:
-                log.info("%s: networks of %s are there already", self.unit.name, model.label)
-                continue
-            dictionary: Dictionary = get_dictionary(model, self._stems_of_dictionary(), n_atoms, stories, settings)
-            atlas = find_atlas(self.responses.geometry, settings)
-            if atlas is not None:
-                write_atlas(self.responses.geometry, settings)
-            job = NetworkJob(self.responses, stories, settings, atlas)
-            for shifted in missing:
-                encode_networks(job, model, dictionary, writer, shifted=shifted)
+        dictionary: Dictionary = get_dictionary(model, self._stems_of_dictionary(), n_atoms, stories, settings)
+        atlas = find_atlas(self.responses.geometry, settings)
+        if atlas is not None:
+            write_atlas(self.responses.geometry, settings)
+        job = NetworkJob(self.responses, stories, settings, atlas)
+        encode_networks(job, model, dictionary, writer, shifted=shifted)
 
-    def _networks_writer(self, model: ModelRun, n_atoms: int) -> Writer:
-        about = dictionary_numbers(self.settings, self._stems_of_dictionary(), n_atoms)
-        return self._writer(model, {**numbers_of(self.settings, "networks"), **about})
-
-    def _missing_networks(self, writer: Writer, n_atoms: int) -> list[bool]:
-        """Of the atoms (False) and the control with shifted ones (True) those that are not there."""
-        kinds = (False, True) if "shifted" in self.settings.controls else (False,)
-        return [s for s in kinds if not writer.is_done(variant(self.settings, n_atoms, shifted=s), "r")]
+    def _networks_of(self, model: ModelRun, n_atoms: int, shifted: bool) -> Completion:
+        stems, settings = self._stems_of_dictionary(), self.settings
+        numbers = {**numbers_of(settings, "networks"), **dictionary_numbers(settings, stems, n_atoms)}
+        key = dictionary_key(model, stems, n_atoms, self.sources.stories, settings)
+        return self._completion(variant(settings, n_atoms, shifted=shifted), model, numbers, "networks", dictionary=key)
 
     def _stems_of_dictionary(self) -> tuple[str, ...]:
         """Stories of the dictionary for this unit."""
@@ -185,21 +213,24 @@ class _UnitWork:
             "cannot fit together; use --dictionary-scope all"
         )
 
+    def _score_of(self, analysis: str, model: ModelRun) -> Completion:
+        return self._completion(SCORES[analysis][0], model, numbers_of(self.settings, analysis), analysis)
+
     def _score(self, analysis: str, model: ModelRun) -> None:
-        what, stat, compute = SCORES[analysis]
-        writer = self._writer(model, numbers_of(self.settings, analysis))
-        if writer.is_done(what, stat):
-            log.info("%s: %s of %s is there already", self.unit.name, analysis, model.label)
-            return
-        designs = Designs(model, self.responses.listenings, self.sources.stories, self.settings)
-        if analysis in WITH_REGIONS:
-            _write_atlases(self.responses.geometry, self.settings)
-        compute(self.responses, designs, self.settings, writer)
+        with self._claimed(self._score_of(analysis, model)) as writer:
+            if writer is None:
+                return
+            designs = Designs(model, self.responses.listenings, self.sources.stories, self.settings)
+            if analysis in WITH_REGIONS:
+                _write_atlases(self.responses.geometry, self.settings)
+            SCORES[analysis][1](self.responses, designs, self.settings, writer)
 
     def _ceiling(self) -> None:
-        writer = self._writer(None, numbers_of(self.settings, "brainscore"))
-        if not writer.is_done("noiseceiling", "r"):
-            write_ceiling(self.runs, StoryMeans(self.unit, self.sources), self.settings, writer)
+        others = data_of_others(self.unit, self.sources)
+        numbers = numbers_of(self.settings, "ceiling")
+        with self._claimed(self._completion("noiseceiling", None, numbers, others=others)) as writer:
+            if writer is not None:
+                write_ceiling(self.runs, StoryMeans(self.unit, self.sources), self.settings, writer)
 
 
 def _write_atlases(geometry: Geometry, settings: Settings) -> None:

@@ -6,13 +6,12 @@ import logging
 from collections.abc import Iterator, Sequence
 
 from bids_app.bids.errors import DatasetError
-from bids_app.bids.runs import Run
 from bids_app.language.weights import ModelFiles, count_weights
 from bids_app.settings import Settings
 from bids_app.workflow.feasibility import find_misfits, misfits_of_model
 from bids_app.workflow.memory import too_little_memory
 from bids_app.workflow.models import model_runs
-from bids_app.workflow.resources import ModelPiece, Piece, Place, fetch_command, folders_of, pieces_of_run
+from bids_app.workflow.resources import ModelPiece, Piece, Place, fetch_command, folders_of, pieces_of_run, place_of_run
 from bids_app.workflow.sources import Sources
 
 log = logging.getLogger("neurons2networks")
@@ -123,15 +122,8 @@ def _places(sources: Sources, participants: Sequence[str]) -> list[Place]:
             runs = sources.runs(participant).runs
         except (DatasetError, OSError):
             continue
-        return list(dict.fromkeys(_place_of(run) for run in runs))
+        return list(dict.fromkeys(place_of_run(run) for run in runs))
     return []
-
-
-def _place_of(run: Run) -> Place:
-    """Where the atlas of a run must lie: that of grayordinates on the surface, that of fsaverage by its density."""
-    kind = "surface" if run.kind == "cifti" else run.kind
-    of_density = {"10k": "fsaverage5", "41k": "fsaverage6"} if run.space == "fsaverage" else {}
-    return Place(kind, of_density.get(run.density, run.space or ""))
 
 
 def _about(piece: Piece, error: Exception, settings: Settings) -> str:

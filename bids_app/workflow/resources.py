@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+from bids_app.bids.runs import Run
 from bids_app.language.weights import ModelFiles, check_complete, fetch_model, find_model, is_hub_name
 from bids_app.networks.label_files import check_exists
 from bids_app.networks.meshes import meshes_of
@@ -48,6 +49,13 @@ class Place:
 
     kind: str
     space: str
+
+
+def place_of_run(run: Run) -> Place:
+    """Where the atlas of a run must lie: that of grayordinates on the surface, that of fsaverage by its density."""
+    kind = "surface" if run.kind == "cifti" else run.kind
+    of_density = {"10k": "fsaverage5", "41k": "fsaverage6"} if run.space == "fsaverage" else {}
+    return Place(kind, of_density.get(run.density, run.space or ""))
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,15 @@ import pytest
 from bids_app.bids.geometry import ParcelGeometry, SurfaceGeometry, VolumeGeometry
 from bids_app.settings import Settings
 from bids_app.workflow import atlases
-from bids_app.workflow.atlases import find_regions, read_atlas, read_regions, write_atlas, write_regions
-from bids_app.workflow.outputs import OtherSettingsError
+from bids_app.workflow.atlases import (
+    files_of_atlas,
+    find_regions,
+    read_atlas,
+    read_regions,
+    write_atlas,
+    write_regions,
+)
+from bids_app.workflow.claims import OtherSettingsError
 from bids_app.workflow.regions import region_targets
 from bids_app.workflow.test_forecast_group import write_labels
 
@@ -103,6 +110,43 @@ def test_another_atlas_is_not_taken_for_the_one_that_is_kept(surface, tmp_path):
     other = write_labels(tmp_path, "Others", np.tile([0, 1, 1, 1, 1], 2), ["Unknown", "Lobe"])
     with pytest.raises(OtherSettingsError, match="made from the atlas Parts, not Others"):
         write_regions(geometry, settings_of(tmp_path, regions=other))
+
+
+@pytest.mark.parametrize(
+    ("labels", "names"),
+    [([0, 1, 1, 1, 2], ["Unknown", "Sulcus", "Gyrus"]), ([0, 1, 1, 2, 2], ["Unknown", "Sulci", "Gyrus"])],
+)
+def test_an_atlas_that_was_corrected_is_not_the_one_that_is_kept(surface, tmp_path, labels, names):
+    geometry = SurfaceGeometry("test", 5, 5)
+    write_regions(geometry, surface)
+    kept = {path: path.read_bytes() for path in (surface.out_dir / "atlases").iterdir()}
+    write_labels(tmp_path, "Parts", np.tile(labels, 2), names)
+    with pytest.raises(OtherSettingsError, match="was made before the atlas Parts was changed"):
+        write_regions(geometry, surface)
+    assert {path: path.read_bytes() for path in (surface.out_dir / "atlases").iterdir()} == kept
+
+
+@pytest.mark.parametrize("content", [b"", b"<?xml"])
+def test_a_kept_atlas_that_cannot_be_read_is_written_again(surface, content):
+    geometry = SurfaceGeometry("test", 5, 5)
+    write_regions(geometry, surface)
+    path = next((surface.out_dir / "atlases").glob("hemi-R*.gii"))
+    whole = path.read_bytes()
+    path.write_bytes(content)
+    write_regions(geometry, surface)
+    assert path.read_bytes() == whole
+
+
+def test_all_files_of_an_atlas(tmp_path):
+    pair = [tmp_path / f"{side}h.A.annot" for side in "lr"]
+    for path in pair:
+        path.touch()
+    assert files_of_atlas(pair[1]) == pair
+    volume, table = tmp_path / "V_dseg.nii.gz", tmp_path / "V_dseg.tsv"
+    volume.touch()
+    table.touch()
+    assert files_of_atlas(volume) == [volume, table]
+    assert files_of_atlas(tmp_path) == sorted([*pair, volume, table])
 
 
 def test_regions_of_a_volume_serve_every_mask(tmp_path):

@@ -187,7 +187,7 @@ def test_content_that_changed_under_the_same_size_is_noticed(tmp_path):
 def test_content_is_compared_once(tmp_path, monkeypatch):
     path = _fetched(tmp_path)
     assert read_manifest(tmp_path).find_damage(tmp_path, [path]) is None
-    monkeypatch.setattr(manifest, "hash_file", lambda path: pytest.fail("compared again"))
+    monkeypatch.setattr(manifest, "sha256_of", lambda path: pytest.fail("compared again"))
     assert read_manifest(tmp_path).find_damage(tmp_path, [path]) is None
 
 

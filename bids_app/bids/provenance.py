@@ -1,0 +1,131 @@
+"""What a result was read from: each file with its size, time and content, and whether it is still the same."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from bids_app.bids.derivatives import bids_uri
+from bids_app.bids.errors import DatasetError
+from bids_app.bids.metadata import applicable
+from bids_app.bids.parcels import parcel_tables
+from bids_app.bids.runs import Run
+from bids_app.checksums import sha256_of
+
+
+@dataclass(frozen=True)
+class FileRecord:
+    """A file as it was when it was read.
+
+    Attributes
+    ----------
+    uri : BIDS URI
+    size : bytes
+    modified : nanoseconds since 1970
+    sha256 : of its content
+    """
+
+    uri: str
+    size: int
+    modified: int
+    sha256: str
+
+    @property
+    def key(self) -> str:
+        """Path below the data set, so that a data set may be moved or mounted elsewhere; else folder and name."""
+        return self.uri.split(":", 2)[2] if self.is_of_data_set else "/".join(self.uri.split("/")[-2:])
+
+    @property
+    def is_of_data_set(self) -> bool:
+        """Whether the file lies in one of the data sets, rather than elsewhere on the machine."""
+        return self.uri.startswith("bids:")
+
+    @property
+    def label(self) -> str:
+        """The file for people, without folders of the machine."""
+        return self.uri if self.is_of_data_set else self.key
+
+    @property
+    def name(self) -> str:
+        """Name of the file without its folder."""
+        return self.uri.rpartition("/")[2].rpartition(":")[2]
+
+    def to_json(self) -> dict[str, Any]:
+        """The record, ready for JSON."""
+        return asdict(self)
+
+
+def record_files(paths: Iterable[Path], links: Mapping[str, Path]) -> tuple[FileRecord, ...]:
+    """Record files, each once, in their order; `links` are the data sets, see `derivatives.bids_uri`.
+
+    Raises DatasetError for a file that cannot be read.
+    """
+    return tuple(_record(path, bids_uri(path, links)) for path in dict.fromkeys(paths))
+
+
+def _record(path: Path, uri: str) -> FileRecord:
+    try:
+        state = path.stat()
+        return FileRecord(uri, state.st_size, state.st_mtime_ns, sha256_of(path))
+    except OSError as error:
+        raise DatasetError(f"{path} could not be read ({error.strerror}).") from error
+
+
+def find_changes(recorded: Sequence[FileRecord], paths: Iterable[Path], links: Mapping[str, Path]) -> list[str]:
+    """What differs between the files that were read and those that would be read now, one phrase for each file.
+
+    Equal sizes and times count as unchanged; otherwise the contents are compared, so that copies and data sets that
+    were moved are the same. A file that lies elsewhere in its data set is the same when its name and content are.
+    """
+    before = {record.key: record for record in recorded}
+    now = {FileRecord(uri, 0, 0, "").key: (path, uri) for path in paths for uri in [bids_uri(path, links)]}
+    changes = [
+        change
+        for key, (path, uri) in now.items()
+        if key in before and (change := _change(before[key], path, uri)) is not None
+    ]
+    gone = [record for key, record in before.items() if key not in now]
+    for key, (path, uri) in now.items():
+        if key not in before:
+            present = _record(path, uri)
+            moved = [one for one in gone if (one.name, one.sha256) == (present.name, present.sha256)]
+            if moved:
+                gone.remove(moved[0])
+            else:
+                changes.append(f"{present.uri} was not read before")
+    return changes + [f"{record.uri} is no longer read" for record in gone]
+
+
+def _change(before: FileRecord, path: Path, uri: str) -> str | None:
+    try:
+        state = path.stat()
+    except OSError as error:
+        raise DatasetError(f"{path} could not be read ({error.strerror}).") from error
+    if (state.st_size, state.st_mtime_ns) == (before.size, before.modified):
+        return None
+    if _record(path, uri).sha256 == before.sha256:
+        return None
+    if state.st_size != before.size:
+        return f"{uri} has changed since ({before.size:,} bytes then, {state.st_size:,} now)"
+    return f"the content of {uri} has changed since"
+
+
+def files_of_run(run: Run, bids_dir: Path, *, with_confounds: bool = True) -> list[Path]:
+    """Every file that is read for a run, the words of its stories aside.
+
+    BOLD, events, confounds with their JSON file, the list of censored volumes, mask, tables of parcels, and the JSON
+    files that may give the repetition time, which are compared.
+    """
+    confounds = [run.confounds, run.confounds.with_suffix(".json")] if run.confounds and with_confounds else []
+    tables = parcel_tables(run.derivative, run.seg) if run.seg else []
+    optional = [*confounds, run.outliers, run.mask, *tables, *_of_time(run, bids_dir)]
+    return [*run.files, run.events, *(path for path in optional if path is not None and path.is_file())]
+
+
+def _of_time(run: Run, bids_dir: Path) -> list[Path]:
+    beside = [path.with_name(path.name.partition(".")[0] + ".json") for path in run.files]
+    suffix = "timeseries" if run.kind == "parcels" else "bold"
+    looked_at = [path for path in beside if path.is_file()]
+    looked_at += applicable(run.derivative, run.entities, suffix, ".json")
+    looked_at += applicable(bids_dir, run.entities, "bold", ".json")
+    return looked_at

@@ -1,0 +1,67 @@
+"""Whether files are whole: their sizes and checksums, kept beside them. Imports nothing of the package."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+
+MANIFEST = "manifest.json"
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file's content, computed once in a process for each state (size and times) of the file."""
+    state = path.stat()
+    return _sha256(str(path), state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino)
+
+
+@lru_cache(maxsize=100_000)
+def _sha256(path: str, *_state: int) -> str:
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def describe_file(path: Path) -> dict[str, object]:
+    """Size in bytes and SHA-256 of a file, ready for JSON."""
+    return {"Size": path.stat().st_size, "SHA256": sha256_of(path)}
+
+
+def find_damage(folder: Path, files: Mapping[str, Mapping[str, object]], *, fast: bool = False) -> str | None:
+    """What is wrong with the first file that is missing or not as `describe_file` described it; None if all are whole.
+
+    `files` are named by their paths below `folder`. With `fast`, sizes alone are compared.
+    """
+    for name, described in files.items():
+        path = folder / name
+        if not path.is_file():
+            return f"{name} is missing"
+        size = path.stat().st_size
+        if size != described.get("Size"):
+            return f"{name} has {size:,} bytes instead of {described.get('Size'):,}"
+        if not fast and sha256_of(path) != described.get("SHA256"):
+            return f"the content of {name} has changed since it was written"
+    return None
+
+
+def manifest_path(artefact: Path) -> Path:
+    """Where the manifest of an artefact is: in a folder, or beside a file."""
+    return artefact / MANIFEST if artefact.is_dir() else artefact.with_name(f"{artefact.name}.{MANIFEST}")
+
+
+def write_manifest(content: Path, manifest: Path, name: str) -> None:
+    """Describe a file that will be called `name`, or all files of a folder, in `manifest`."""
+    files = [path for path in sorted(content.rglob("*")) if path.is_file()] if content.is_dir() else [content]
+    described = {
+        path.relative_to(content).as_posix() if content.is_dir() else name: describe_file(path) for path in files
+    }
+    manifest.write_text(json.dumps(described, indent=1) + "\n", encoding="utf-8")
+
+
+def artefact_damage(artefact: Path, *, fast: bool = False) -> str | None:
+    """What is wrong with an artefact that has a manifest (see `find_damage`); None when it is whole."""
+    manifest = manifest_path(artefact)
+    try:
+        files = json.loads(manifest.read_text(encoding="utf-8"))
+        return find_damage(artefact if artefact.is_dir() else artefact.parent, files, fast=fast)
+    except (OSError, ValueError, AttributeError, TypeError):
+        return f"{manifest.name} is missing or cannot be read"

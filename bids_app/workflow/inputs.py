@@ -1,0 +1,109 @@
+"""What an analysis of one unit reads: every file, the model, and the data of others that it rests on."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from bids_app.bids.events import read_events
+from bids_app.bids.provenance import files_of_run
+from bids_app.bids.words import find_words
+from bids_app.settings import Settings
+from bids_app.workflow.atlases import files_of_atlas
+from bids_app.workflow.completion import Inputs
+from bids_app.workflow.models import ModelRun
+from bids_app.workflow.resources import folders_of, pieces_of_run, place_of_run
+from bids_app.workflow.responses import confound_strategy
+from bids_app.workflow.shared import key_of
+from bids_app.workflow.sources import Sources
+from bids_app.workflow.units import Unit
+
+
+def inputs_of(
+    unit: Unit,
+    sources: Sources,
+    model: ModelRun | None,
+    analysis: str = "",
+    dictionary: str | None = None,
+    others: Mapping[str, str] | None = None,
+) -> Inputs:
+    """What an analysis of a unit reads.
+
+    `analysis` names the one whose atlases are read ("" for none), `dictionary` is its key, `others` what the results
+    rest on beside the unit's own data.
+    """
+    facts: dict[str, object] = {"RepetitionTime": {run.label: run.repetition_time for run in unit.runs}}
+    if model is not None:
+        facts["Model"] = model.files
+    if dictionary is not None:
+        facts["Dictionary"] = dictionary
+    files = [*files_of_unit(unit, sources), *_atlas_files(unit, sources.settings, analysis)]
+    return Inputs(
+        files=tuple(dict.fromkeys(files)),
+        bold=tuple(path for run in unit.runs for path in run.files),
+        links=sources.dataset.links,
+        facts=facts,
+        others=others or {},
+    )
+
+
+def files_of_unit(unit: Unit, sources: Sources) -> list[Path]:
+    """Files of the unit's runs, and the words of the stories that were heard in them."""
+    settings = sources.settings
+    words = [
+        find_words(settings.bids_dir, stimulus.stim_file, settings.annotations)
+        for run in unit.runs
+        for stimulus in read_events(run.events, run.entities)
+        if stimulus.stem in sources.stories
+    ]
+    of_runs = [
+        path
+        for run in unit.runs
+        for path in files_of_run(run, settings.bids_dir, with_confounds=confound_strategy(run, settings) != "none")
+    ]
+    return of_runs + words
+
+
+def _atlas_files(unit: Unit, settings: Settings, analysis: str) -> Iterator[Path]:
+    """Files of the atlases that an analysis reads, as far as they are on this machine."""
+    of_this = dataclasses.replace(settings, analysis=(analysis,), model=(), level="participant")
+    for piece in pieces_of_run(of_this, [place_of_run(unit.runs[0])]):
+        try:
+            found = piece.find(folders_of(settings), download=False)
+        except (OSError, ValueError):
+            continue  # the analysis says what it lacks, or goes on without it
+        if isinstance(found, list):
+            for path in found:
+                yield from files_of_atlas(path)
+
+
+def data_of_others(unit: Unit, sources: Sources) -> dict[str, str]:
+    """A short text for the data of each other participant with the unit's tasks: it differs when these change.
+
+    From names, sizes and times alone, since there may be hundreds; `choice` stands for what is left out of them.
+    """
+    tasks = {run.task for run in unit.runs}
+    own = unit.entities["sub"]
+    found: dict[str, str] = {}
+    for folder in sources.dataset.derivatives.values():
+        for path in sorted(folder.glob("sub-*")):
+            label = path.name.removeprefix("sub-")
+            if label != own and (state := _state(path, tasks)):
+                found[label] = hashlib.sha256((found.get(label, "") + state).encode()).hexdigest()[:12]
+    settings = sources.settings
+    choice = [sources.dataset.excluded_scans, sources.filters, sorted(settings.exclude_participant_label)]
+    return {**found, "choice": key_of(choice)}
+
+
+def _state(participant: Path, tasks: Iterable[str]) -> str:
+    """Names, sizes and times of a participant's files of some tasks."""
+    files = [
+        path
+        for pattern in ("func/*", "ses-*/func/*")
+        for path in sorted(participant.glob(pattern))
+        if any(f"_task-{task}_" in path.name for task in tasks)
+    ]
+    states = [(path.relative_to(participant).as_posix(), path.stat()) for path in files if path.exists()]
+    return ";".join(f"{name} {state.st_size} {state.st_mtime_ns}" for name, state in states)
