@@ -31,7 +31,7 @@ def responses(*listenings):
     nuisance = tuple(RNG.standard_normal((len(part), 2)).astype(np.float32) for part in data)
     geometry = ParcelGeometry("T", tuple("abcd"))
     content = heard_content(listenings, STORIES)
-    whole = Responses(np.concatenate(data), np.ones(N_TARGETS, bool), geometry, listenings, nuisance, content)
+    whole = Responses(np.concatenate(data), np.ones(N_TARGETS, bool), geometry, listenings, nuisance, content=content)
     return whole, data
 
 
