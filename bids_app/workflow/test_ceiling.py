@@ -169,7 +169,7 @@ def test_what_did_not_change_is_read_once(world, monkeypatch):
 
 def test_everybody_on_a_mesh_of_their_own_has_no_ceiling(world, monkeypatch):
     monkeypatch.setattr(ParcelGeometry, "space_entities", lambda _: {"space": "fsnative"})
-    with pytest.raises(NoCeilingError, match="in fsnative no two participants"):
+    with pytest.raises(NoCeilingError, match="everybody's fsnative is another space"):
         world.others("01")
 
 

@@ -22,7 +22,7 @@ def unit_of(study, label="01", **changes):
 )
 def test_an_atlas_is_read_with_its_table_by_those_who_need_it(tmp_path, analysis, read):
     image, table = write(tmp_path / "A_dseg.nii.gz", ""), write(tmp_path / "A_dseg.tsv", "")
-    unit = SimpleNamespace(runs=[SimpleNamespace(kind="volume", space="T1w")])
+    unit = SimpleNamespace(runs=[SimpleNamespace(kind="volume", space="T1w", density=None)])
     asked = ("networks", "brainscore", "forecast")
     settings = Settings(tmp_path, tmp_path, "participant", atlas=str(image), analysis=asked, regions="none")
     assert list(_atlas_files(unit, settings, analysis)) == ([image, table] if read else [])

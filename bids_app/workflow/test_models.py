@@ -26,7 +26,8 @@ def model(tmp_path):
 
 
 def run_of(folder: Path, work: Path, **changes: object) -> ModelRun:
-    return ModelRun(str(folder), False, Settings(work, work / "out", "participant", work_dir=work / "work", **changes))
+    settings = Settings(work, work / "out", "participant", model=(str(folder),), work_dir=work / "work", **changes)
+    return ModelRun(str(folder), False, settings)
 
 
 def test_a_copied_or_touched_model_is_the_same(model, tmp_path):
