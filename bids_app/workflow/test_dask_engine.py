@@ -158,7 +158,7 @@ def test_the_scheduler_of_a_cluster_is_closed_to_strangers(tmp_path, monkeypatch
     sbatch.chmod(0o755)
     (tmp_path / "scancel").symlink_to("/bin/true")
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    pairs = ("kind=slurm", "cores=1", "memory=1GB", "interface=lo", "death_timeout=20")
+    pairs = ("kind=slurm", "cores=1", "memory=1GB", "interface=lo", "death_timeout=120")
     given = Settings(tmp_path, tmp_path / "out", "participant", engine="dask", dask_cluster=pairs)
     with start_cluster(given) as cluster:
         assert cluster.scheduler_address.startswith("tls://127.0.0.1:")
@@ -166,7 +166,7 @@ def test_the_scheduler_of_a_cluster_is_closed_to_strangers(tmp_path, monkeypatch
         with pytest.raises(OSError, match=r"tcp://|Timed out"):
             distributed.Client(cluster.scheduler_address.replace("tls", "tcp"), timeout=3)
         with distributed.Client(cluster, timeout=30) as client:
-            client.wait_for_workers(1, timeout=60)
+            client.wait_for_workers(1, timeout=120)
             assert client.submit(sum, [1, 2]).result(timeout=30) == 3
     keys = [path for path in (tmp_path / "out").rglob("*") if path.is_file() and "KEY" in path.read_text()]
     assert all(path.stat().st_mode & 0o077 == 0 for path in keys)
