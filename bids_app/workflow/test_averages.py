@@ -12,7 +12,7 @@ from bids_app.workflow.averages import average_repeats
 from bids_app.workflow.networks import _cleaned
 from bids_app.workflow.repeats import heard_content
 from bids_app.workflow.responses import Responses
-from bids_app.workflow.stories import Story, listen
+from bids_app.workflow.stories import Listening, Story, listen
 
 RNG = np.random.default_rng(0)
 TR, N_TARGETS = 1.5, 4
@@ -50,7 +50,30 @@ def test_a_run_that_stopped_early_counts_where_it_was():
     found = average_repeats(whole, STORIES)
     expected = np.concatenate([(data[1][:40] + data[0]) / 2, data[1][40:]])
     np.testing.assert_allclose(found.data, zscore(expected), atol=1e-5)
-    assert found.listenings == (whole.listenings[1],)
+    (heard,) = found.listenings
+    assert heard.stimuli == whole.listenings[1].stimuli
+    np.testing.assert_array_equal(heard.volumes, whole.listenings[1].volumes)
+
+
+def test_runs_with_other_censored_volumes_are_averaged_where_they_are_kept():
+    scan, censored = play(), (np.array([10, 30]), np.array([10, 11, 50]))
+    runs = [Listening(TR, np.delete(scan.volumes, rows), scan.stimuli, scan.volumes[rows]) for rows in censored]
+    whole, data = responses(*runs)
+    found = average_repeats(whole, STORIES)
+    total, count = np.zeros((80, N_TARGETS)), np.zeros((80, 1))
+    for rows, own in zip(censored, data, strict=True):
+        kept = np.delete(np.arange(80), rows)
+        total[kept] += own
+        count[kept] += 1
+    there = np.flatnonzero(count)
+    np.testing.assert_allclose(found.data, zscore(total[there] / count[there]), atol=1e-5)
+    (heard,) = found.listenings
+    np.testing.assert_array_equal(heard.censored, scan.volumes[[10]])
+    np.testing.assert_array_equal(heard.volumes, scan.volumes[there])
+    for source, rows in zip(found.sources[0], censored, strict=True):
+        np.testing.assert_array_equal(there[source.rows], np.delete(np.arange(80), rows))
+        assert source.nuisance is whole.nuisance[source.run]
+    assert found.content is None
 
 
 @pytest.mark.parametrize(
