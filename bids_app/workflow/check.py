@@ -83,7 +83,7 @@ def _check_run(run: Run, sources: Sources, timing: bool) -> RunCheck:
         mask=run.mask.name if run.mask else "",
     )
     try:
-        stimuli = [s for s in read_events(run.events) if s.stem in sources.stories]
+        stimuli = [s for s in read_events(run.events, run.entities) if s.stem in sources.stories]
         if not stimuli:
             return replace(row, note="its story has no word timings")
         row = replace(row, stimuli=" ".join(dict.fromkeys(stimulus.stem for stimulus in stimuli)))
@@ -104,10 +104,10 @@ def _counted(row: RunCheck, listening: Listening, sources: Sources) -> RunCheck:
     end = (row.volumes or 0) * listening.repetition_time
     heard = timed_words(listening, sources.stories)
     words = sum(int((onset < end).sum()) for _, _, onset, _ in heard)
-    timed = sum(int(story.words.is_timed.sum()) for story, *_ in heard)
-    unaligned = 0
-    for stimulus in listening.stimuli:
+    timed, unaligned = 0, 0
+    for stimulus in listening.stimuli:  # each playing of a story by itself
         text = sources.stories[stimulus.stem].words
+        timed += int(text.is_timed.sum())
         unaligned += sum(int((~text.is_timed[segment]).sum()) for segment in segments_of(stimulus, text))
     return replace(row, story_volumes=len(listening.volumes), words=words, unaligned=unaligned, left_out=timed - words)
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from bids_app.bids.events import read_events
@@ -13,7 +12,9 @@ from bids_app.bids.words import find_words
 from bids_app.settings import Settings
 from bids_app.workflow.atlases import files_of_atlas
 from bids_app.workflow.completion import Inputs
+from bids_app.workflow.masking import files_of_mask
 from bids_app.workflow.models import ModelRun
+from bids_app.workflow.others import states_of_all, states_of_participant
 from bids_app.workflow.resources import folders_of, pieces_of_run, place_of_run
 from bids_app.workflow.responses import confound_strategy
 from bids_app.workflow.shared import key_of
@@ -40,6 +41,7 @@ def inputs_of(
     if dictionary is not None:
         facts["Dictionary"] = dictionary
     files = [*files_of_unit(unit, sources), *_atlas_files(unit, sources.settings, analysis)]
+    files += files_of_mask(sources.settings.mask)
     return Inputs(
         files=tuple(dict.fromkeys(files)),
         bold=tuple(path for run in unit.runs for path in run.files),
@@ -82,28 +84,15 @@ def _atlas_files(unit: Unit, settings: Settings, analysis: str) -> Iterator[Path
 def data_of_others(unit: Unit, sources: Sources) -> dict[str, str]:
     """A short text for the data of each other participant with the unit's tasks: it differs when these change.
 
-    From names, sizes and times alone, since there may be hundreds; `choice` stands for what is left out of them.
+    From names, sizes and times alone, since there may be hundreds; `choice` stands for what is left out of them, and
+    `all` for files that apply to several participants.
     """
     tasks = {run.task for run in unit.runs}
-    own = unit.entities["sub"]
+    dataset, settings = sources.dataset, sources.settings
     found: dict[str, str] = {}
-    for folder in sources.dataset.derivatives.values():
-        for path in sorted(folder.glob("sub-*")):
-            label = path.name.removeprefix("sub-")
-            if label != own and (state := _state(path, tasks)):
-                found[label] = hashlib.sha256((found.get(label, "") + state).encode()).hexdigest()[:12]
-    settings = sources.settings
-    choice = [sources.dataset.excluded_scans, sources.filters, sorted(settings.exclude_participant_label)]
-    return {**found, "choice": key_of(choice)}
-
-
-def _state(participant: Path, tasks: Iterable[str]) -> str:
-    """Names, sizes and times of a participant's files of some tasks."""
-    files = [
-        path
-        for pattern in ("func/*", "ses-*/func/*")
-        for path in sorted(participant.glob(pattern))
-        if any(f"_task-{task}_" in path.name for task in tasks)
-    ]
-    states = [(path.relative_to(participant).as_posix(), path.stat()) for path in files if path.exists()]
-    return ";".join(f"{name} {state.st_size} {state.st_mtime_ns}" for name, state in states)
+    for label in dataset.participants():
+        states = states_of_participant(dataset, label, tasks)
+        if label != unit.entities["sub"] and any(name != "raw" for name, *_ in states):
+            found[label] = key_of(states)[:12]
+    choice = [dataset.excluded_scans, sources.filters, sorted(settings.exclude_participant_label)]
+    return {**found, "choice": key_of(choice), "all": key_of(states_of_all(dataset, tasks))[:12]}

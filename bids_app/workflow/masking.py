@@ -53,6 +53,16 @@ def limit(data: Floats, geometry: Geometry, mask: Path | None) -> tuple[Floats, 
     return limited, geometry
 
 
+def files_of_mask(mask: Path | None) -> tuple[Path, ...]:
+    """Files that are read for `--mask`: none, one, or those of both hemispheres. Raises DatasetError."""
+    if mask is None or mask.suffix != ".gii":
+        return () if mask is None else (mask,)
+    try:
+        return hemisphere_pair(mask)
+    except (ValueError, OSError) as error:
+        raise DatasetError(f"--mask {mask}: {error}") from error
+
+
 def inside_mask(path: Path, geometry: Geometry) -> Booleans:
     """Which targets (n_targets,) of the data lie in a mask. Raises DatasetError as `limit` does."""
     require_content(path)
@@ -76,12 +86,8 @@ def inside_mask(path: Path, geometry: Geometry) -> Booleans:
 
 
 def _surface_mask(path: Path, n_vertices: tuple[int, int]) -> Booleans:
-    try:
-        pair = hemisphere_pair(path)
-    except (ValueError, OSError) as error:
-        raise DatasetError(f"--mask {path}: {error}") from error
     halves = []
-    for file, expected in zip(pair, n_vertices, strict=True):
+    for file, expected in zip(files_of_mask(path), n_vertices, strict=True):
         with reading(file):
             values = np.asarray(nibabel.load(file).darrays[0].data)
         if values.shape != (expected,):
