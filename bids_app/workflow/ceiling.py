@@ -21,22 +21,20 @@ from bids_app.bids.alignment import positions_in, stored_targets
 from bids_app.bids.dataset import Run
 from bids_app.bids.errors import DatasetError
 from bids_app.bids.geometry import Geometry, is_own_space
-from bids_app.checksums import sha256_of
 from bids_app.encoding.haemodynamics import zscore
 from bids_app.settings import numbers_of
-from bids_app.workflow.masking import files_of_mask
-from bids_app.workflow.others import states_of_all, states_of_participant
 from bids_app.workflow.responses import Responses, read_run
 from bids_app.workflow.shared import computed_once, key_of
+from bids_app.workflow.shares import common_of, share_of
 from bids_app.workflow.sources import Sources
-from bids_app.workflow.stories import Listening, Story, story_time
+from bids_app.workflow.stories import Listening, story_time
 from bids_app.workflow.targets import onto
 from bids_app.workflow.units import Unit
 
 log = logging.getLogger("neurons2networks")
 Floats = npt.NDArray[np.float32]
 Integers = npt.NDArray[np.int64]
-NAMES = ("space", "session_label", "run_id", "confounds", "high_pass", "smoothing_fwhm", "mask")
+NAMES = ("confounds", "high_pass", "smoothing_fwhm")
 
 
 class NoCeilingError(ValueError):
@@ -203,18 +201,15 @@ class StoryMeans:
 
     def _sums(self, like: Run, listening: Listening, stem: str) -> Path | None:
         """The file of the sums of one story; None where nobody's run of it can be read."""
-        settings, dataset = self.sources.settings, self.sources.dataset
+        settings = self.sources.settings
         key = key_of(
             {
                 "stem": stem,
                 "repetition time": round(listening.repetition_time, 4),
                 "task": like.task,
                 "place": like.space or like.seg,
-                "files": [states_of_participant(dataset, label, {like.task}) for label in self._members],
-                "files of all": states_of_all(dataset, {like.task}),
-                "choice": [self._members, dataset.excluded_scans, self.sources.filters],
-                "words": _times_of(self.sources.stories[stem]),
-                "mask content": [sha256_of(path) for path in files_of_mask(settings.mask)],
+                "files": {label: share_of(self.sources, label, [like.task]) for label in self._members},
+                "common": common_of(self.sources, [like.task]),
                 **{name: numbers_of(settings, "brainscore")[name] for name in NAMES},
             }
         )
@@ -303,11 +298,6 @@ def _shortened(problems: Sequence[str], most: int = 1) -> str:
 
 def _same_time(first: float, second: float) -> bool:
     return abs(first - second) < 1e-4
-
-
-def _times_of(story: Story) -> list[object]:
-    """The words of a story and their times, which say how often a run played it."""
-    return [story.words.text, story.words.onset.tolist(), story.words.duration.tolist()]
 
 
 def _read_sums(path: Path, geometry: Geometry) -> tuple[StorySeries, list[str]]:

@@ -53,14 +53,12 @@ def limit(data: Floats, geometry: Geometry, mask: Path | None) -> tuple[Floats, 
     return limited, geometry
 
 
-def files_of_mask(mask: Path | None) -> tuple[Path, ...]:
-    """Files that are read for `--mask`: none, one, or those of both hemispheres. Raises DatasetError."""
-    if mask is None or mask.suffix != ".gii":
-        return () if mask is None else (mask,)
+def files_of_mask(path: Path) -> list[Path]:
+    """Every file that is read where `path` is given as mask: both hemispheres of a surface."""
     try:
-        return hemisphere_pair(mask)
-    except (ValueError, OSError) as error:
-        raise DatasetError(f"--mask {mask}: {error}") from error
+        return list(hemisphere_pair(path))
+    except (ValueError, OSError):
+        return [path]
 
 
 def inside_mask(path: Path, geometry: Geometry) -> Booleans:
@@ -86,8 +84,12 @@ def inside_mask(path: Path, geometry: Geometry) -> Booleans:
 
 
 def _surface_mask(path: Path, n_vertices: tuple[int, int]) -> Booleans:
+    try:
+        pair = hemisphere_pair(path)
+    except (ValueError, OSError) as error:
+        raise DatasetError(f"--mask {path}: {error}") from error
     halves = []
-    for file, expected in zip(files_of_mask(path), n_vertices, strict=True):
+    for file, expected in zip(pair, n_vertices, strict=True):
         with reading(file):
             values = np.asarray(nibabel.load(file).darrays[0].data)
         if values.shape != (expected,):

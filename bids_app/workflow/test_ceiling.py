@@ -12,6 +12,7 @@ from bids_app.bids.events import Stimulus
 from bids_app.bids.geometry import ParcelGeometry, VolumeGeometry
 from bids_app.bids.words import Words
 from bids_app.encoding.haemodynamics import zscore
+from bids_app.settings import Settings
 from bids_app.workflow import ceiling
 from bids_app.workflow.ceiling import NoCeilingError, StoryMeans, presentations_mean, story_steps
 from bids_app.workflow.responses import CleanRun, Responses
@@ -36,8 +37,8 @@ class World:
     def __init__(self, folder):
         self.folder, self.excluded = folder, ()
         self.runs_of = {label: [(HEARD, data.copy())] for label, data in DATA.items()}
-        self.links, self.broken = {"raw": folder / "raw", "x": folder}, set()
-        self.mask, self.annotations, self.excluded_scans, self.geometries = None, None, (), {}
+        self.links, self.broken, self.excluded_scans = {"raw": folder / "raw", "x": folder}, set(), ()
+        self.geometries = {}
 
     @property
     def derivatives(self):
@@ -66,12 +67,12 @@ class World:
 
     def others(self, label, more=()):
         """The ceiling's data; `more` runs of the participant are of another task."""
-        settings = SimpleNamespace(
-            work=self.folder / "work",
-            session_label=(),
-            run_id=(),
+        settings = Settings(
+            self.folder / "raw",
+            self.folder / "out",
+            "participant",
+            work_dir=self.folder / "work",
             exclude_participant_label=self.excluded,
-            mask=self.mask,
         )
         sources = SimpleNamespace(dataset=self, settings=settings, filters=None, stories=STORIES)
         parts = self.runs_of[label] + list(more)
@@ -88,7 +89,6 @@ class World:
 def world(tmp_path, monkeypatch):
     world = World(tmp_path)
     monkeypatch.setattr(ceiling, "read_run", world.read)
-    monkeypatch.setattr(ceiling, "numbers_of", lambda *_: dict.fromkeys(ceiling.NAMES))
     return world
 
 
@@ -224,26 +224,3 @@ def test_grids_of_the_same_shape_elsewhere_have_no_ceiling(world):
         world.geometries[label] = VolumeGeometry(None, np.diag([2, 2, 2 + number, 1.0]), np.ones((3, 1, 1), dtype=bool))
     with pytest.raises(NoCeilingError, match="another grid"):
         world.others("02")
-
-
-def test_what_decides_the_sums_beside_the_data_makes_new_ones(world, monkeypatch):
-    made = []
-    monkeypatch.setattr(StoryMeans, "_add_up", lambda self, *a, f=StoryMeans._add_up: made.append(1) or f(self, *a))
-    world.mask = world.folder / "mask.nii"
-    world.annotations = world.folder / "annotations"
-    changes = {
-        "mask": lambda n: world.mask.write_text("x" * n),
-        "onsets": lambda n: (world.annotations / "onsets.tsv").write_text("x" * n),
-        "inherited": lambda n: (world.folder / "raw" / "task-tale_events.tsv").write_text("x" * n),
-        "exclusions": lambda n: setattr(world, "excluded_scans", ("x" * n,)),
-    }
-    (world.folder / "raw").mkdir()
-    world.annotations.mkdir()
-    for change in changes.values():
-        change(1)
-    world.others("01")
-    for number, change in enumerate(changes.values(), 2):
-        change(2)
-        world.others("01")
-        world.others("02")
-        assert len(made) == number
