@@ -150,3 +150,11 @@ def test_files_that_hold_no_grayordinates_in_time(run):
         nibabel.Cifti2Image(values, (axis, GEOMETRY.axis)).to_filename(path)
         with pytest.raises(DatasetError, match="no series in time"):
             read_recording(found)
+
+
+def test_a_header_that_is_no_cifti_is_named(run):
+    tiny, path, values = run
+    content = path.read_bytes()
+    path.write_bytes(content.replace(b"AppliesToMatrixDimension", b"AppliesToMatrixDimensiox"))
+    with pytest.raises(DatasetError, match=path.name):
+        read_recording(open_dataset(tiny.root).runs("001").runs[0])
