@@ -97,6 +97,7 @@ def _identity(out_dir: Path, output: OutputMap) -> dict[str, str]:
     own = settings if isinstance(settings, dict) else {}
     marker = _marker_of(out_dir, output) or {}
     facts = {f"the {key.lower()}": key_of(marker[key]) for key in _OF_ALL if key in marker}
+    facts |= {f"the content of the {name}": key_of(value) for name, value in marker.get("Shared", {}).items()}
     return {key: json.dumps(value) for key, value in common_settings(own).items()} | facts
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,13 +18,13 @@ import numpy as np
 import numpy.typing as npt
 
 from bids_app.bids.dataset import Run
-from bids_app.bids.entities import parse_name
 from bids_app.bids.errors import DatasetError
 from bids_app.bids.geometry import Geometry, VolumeGeometry, is_own_space
 from bids_app.encoding.haemodynamics import zscore
 from bids_app.settings import numbers_of
 from bids_app.workflow.responses import Responses, read_run
 from bids_app.workflow.shared import computed_once, key_of
+from bids_app.workflow.shares import common_of, share_of
 from bids_app.workflow.sources import Sources
 from bids_app.workflow.stories import Listening, story_time
 from bids_app.workflow.targets import onto
@@ -34,7 +33,7 @@ from bids_app.workflow.units import Unit
 log = logging.getLogger("neurons2networks")
 Floats = npt.NDArray[np.float32]
 Integers = npt.NDArray[np.int64]
-NAMES = ("space", "session_label", "run_id", "confounds", "high_pass", "smoothing_fwhm", "mask")
+NAMES = ("confounds", "high_pass", "smoothing_fwhm")
 
 
 class NoCeilingError(ValueError):
@@ -204,8 +203,8 @@ class StoryMeans:
                 "repetition time": round(listening.repetition_time, 4),
                 "task": like.task,
                 "place": like.space or like.seg,
-                "files": [self._files(label, like.task) for label in self._members],
-                "filters": self.sources.filters,
+                "files": {label: share_of(self.sources, label, [like.task]) for label in self._members},
+                "common": common_of(self.sources, [like.task]),
                 **{name: numbers_of(settings, "brainscore")[name] for name in NAMES},
             }
         )
@@ -214,22 +213,6 @@ class StoryMeans:
             return computed_once(path, lambda draft: self._add_up(draft, like, listening, stem))
         except NoCeilingError:
             return None
-
-    def _files(self, participant: str, task: str) -> list[object]:
-        """What a participant's share is made from: names, sizes and times of the files of a task, and of its events.
-
-        Looked up in the folders, without an index: it takes milliseconds for hundreds of participants.
-        """
-        dataset = self.sources.dataset
-        found: list[object] = [participant]
-        for name, folder in dataset.links.items():
-            for path in sorted(_of_task(folder / f"sub-{participant}", task, events_only=name == "raw")):
-                try:
-                    state = path.stat()
-                except OSError:
-                    continue  # a link to content that is not here
-                found.append((name, path.relative_to(folder).as_posix(), state.st_size, state.st_mtime_ns))
-        return found
 
     def _add_up(self, draft: Path, like: Run, listening: Listening, stem: str) -> None:
         log.info("mean response of all participants to %s, for the noise ceiling", stem)
@@ -301,18 +284,6 @@ class StoryMeans:
         except DatasetError as error:
             log.debug("noise ceiling without sub-%s: %s", participant, error)
             return ()
-
-
-def _of_task(folder: Path, task: str, *, events_only: bool) -> Iterator[Path]:
-    """Files of a task in a participant's `func` folders; of the raw data set the events alone."""
-    for func in (folder / "func", *sorted(folder.glob("ses-*/func"))):
-        if not func.is_dir():
-            continue
-        with os.scandir(func) as entries:
-            for entry in entries:
-                name = parse_name(entry.name)
-                if name.entities.get("task") == task and (not events_only or name.suffix == "events"):
-                    yield Path(entry.path)
 
 
 def _shortened(problems: Sequence[str], most: int = 1) -> str:

@@ -21,6 +21,7 @@ from bids_app.workflow.shared import file_name, key_of, locked
 
 log = logging.getLogger("neurons2networks")
 FOLDER = Path("logs") / "complete"
+_BY_FILES = ("Dictionary", "Shared")  # facts whose changes show in files, and are named by them
 _OF_PARTICIPANT = ("sub", "ses", "task", "acq", "run")
 
 
@@ -177,7 +178,7 @@ class Completion:
     def _refuse_others(self, marker: Mapping[str, Any]) -> None:
         inputs, now = self.inputs, json.loads(json.dumps(self.inputs.facts, default=str))
         changes = differing_settings(marker.get("Settings", {}), self.settings)
-        changes += [c for key in now if key != "Dictionary" for c in _differing(key, marker.get(key), now[key])]
+        changes += [c for key in now if key not in _BY_FILES for c in _differing(key, marker.get(key), now[key])]
         changes += find_changes([FileRecord(**one) for one in marker.get("Files", [])], inputs.files, inputs.links)
         if not changes and now.get("Dictionary") != marker.get("Dictionary"):
             changes = ["the dictionary was learned from other words, other times of them, or other stories"]

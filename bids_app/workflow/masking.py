@@ -53,6 +53,14 @@ def limit(data: Floats, geometry: Geometry, mask: Path | None) -> tuple[Floats, 
     return limited, geometry
 
 
+def files_of_mask(path: Path) -> list[Path]:
+    """Every file that is read where `path` is given as mask: both hemispheres of a surface."""
+    try:
+        return list(hemisphere_pair(path))
+    except (ValueError, OSError):
+        return [path]
+
+
 def inside_mask(path: Path, geometry: Geometry) -> Booleans:
     """Which targets (n_targets,) of the data lie in a mask. Raises DatasetError as `limit` does."""
     require_content(path)

@@ -73,6 +73,17 @@ class Responses:
         )
         return self.averaged or tuple(single)
 
+    @property
+    def rows_of_runs(self) -> npt.NDArray[np.int64]:
+        """The row of `data` to which each volume of the runs went (n_volumes of all runs,), one after another."""
+        starts = np.cumsum([0, *self.run_lengths])
+        found = [
+            (source.run, start + source.rows)
+            for start, sources in zip(starts, self.sources, strict=False)
+            for source in sources
+        ]
+        return np.concatenate([rows for _, rows in sorted(found, key=lambda one: one[0])])
+
 
 @dataclass(frozen=True)
 class RunSource:

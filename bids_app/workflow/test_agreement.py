@@ -77,6 +77,22 @@ def test_different_models_of_the_same_name_are_never_averaged(study):
         collect(study.out, SCORES)
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda study, mask: study.words(0.39) or {"mask": mask}, "the content of the words of tale"),
+        (lambda study, mask: {"mask": write(mask, "A\nC\n")}, "the content of the mask"),
+        (lambda study, mask: {}, "the content of the mask"),
+    ],
+)
+def test_inputs_of_all_that_were_changed_between_participants_are_never_averaged(study, change, said):
+    mask = write(study.root / "mask.txt", "A\nB\n")
+    study.run("01", mask=mask)
+    study.run("02", **change(study, mask))
+    with pytest.raises(MixtureError, match=said):
+        collect(study.out, SCORES)
+
+
 def test_participants_may_differ_in_the_runs_that_are_read(study):
     study.run("01", run_id=())
     study.add("02", "_run-3", seed=3)

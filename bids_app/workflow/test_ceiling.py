@@ -9,6 +9,7 @@ from bids_app.bids.errors import DatasetError
 from bids_app.bids.events import Stimulus
 from bids_app.bids.geometry import ParcelGeometry
 from bids_app.encoding.haemodynamics import zscore
+from bids_app.settings import Settings
 from bids_app.workflow import ceiling
 from bids_app.workflow.ceiling import NoCeilingError, StoryMeans, presentations_mean, story_steps
 from bids_app.workflow.responses import CleanRun, Responses
@@ -32,7 +33,7 @@ class World:
     def __init__(self, folder):
         self.folder, self.excluded = folder, ()
         self.runs_of = {label: [(HEARD, data.copy())] for label, data in DATA.items()}
-        self.links, self.broken = {"raw": folder / "raw", "x": folder}, set()
+        self.links, self.broken, self.excluded_scans = {"raw": folder / "raw", "x": folder}, set(), ()
 
     @property
     def derivatives(self):
@@ -60,8 +61,12 @@ class World:
         (func / f"sub-{label}_task-tale_seg-T_timeseries.tsv").write_bytes(b"x" * size)
 
     def others(self, label):
-        settings = SimpleNamespace(
-            work=self.folder / "work", session_label=(), run_id=(), exclude_participant_label=self.excluded
+        settings = Settings(
+            self.folder / "raw",
+            self.folder / "out",
+            "participant",
+            work_dir=self.folder / "work",
+            exclude_participant_label=self.excluded,
         )
         sources = SimpleNamespace(dataset=self, settings=settings, filters=None, stories={})
         parts = self.runs_of[label]
@@ -77,7 +82,6 @@ class World:
 def world(tmp_path, monkeypatch):
     world = World(tmp_path)
     monkeypatch.setattr(ceiling, "read_run", world.read)
-    monkeypatch.setattr(ceiling, "numbers_of", lambda *_: dict.fromkeys(ceiling.NAMES))
     return world
 
 
