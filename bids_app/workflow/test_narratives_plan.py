@@ -20,6 +20,8 @@ from bids_app.bids.conftest import from_shared, narratives  # noqa: F401
 from bids_app.bids.errors import DatasetError
 from bids_app.bids.events import read_events
 from bids_app.settings import Settings
+from bids_app.workflow.check import check_runs
+from bids_app.workflow.check_rows import RunCheck
 from bids_app.workflow.presentations import presentations
 from bids_app.workflow.sources import Sources, open_sources
 from bids_app.workflow.units import units_of
@@ -93,6 +95,15 @@ def _outcomes(sources: Sources) -> list[tuple[str, str, str]]:
     return sorted(lines)
 
 
+_LEFT_OUT = {"on the list of scans to leave out": "excluded", "no word timings": "no words"}
+
+
+def _in_check(row: RunCheck) -> str:
+    """What becomes of a run as the table of the check says; its BOLD is an empty file."""
+    assert bool(row.words) is bool(row.story_volumes) is bool(row.problem) is not bool(row.note)
+    return _LEFT_OUT[row.note] if row.note else row.stimuli
+
+
 def _table(lines: list[tuple[str, str, str]]) -> pd.DataFrame:
     """One row per task; `digest` stands for each run's stories, onsets and repetition time."""
     rows = []
@@ -131,6 +142,12 @@ def test_the_plan_for_all_participants(
     assert caplog.text == ""
 
     outcomes = {name: outcome for _, name, outcome in lines}
+    rows = {row.run: row for row in check_runs(sources, sources.participants) if "_" in row.run}
+    assert {name: _in_check(row) for name, row in rows.items()} == {
+        name: (outcome.split(" ")[0] if outcome not in _LEFT_OUT.values() else outcome)
+        for name, outcome in outcomes.items()
+    }
+    assert {row.repeated for row in rows.values() if row.run.startswith("sub-002_task-pieman_")} == {281}
     excluded = {name for name, outcome in outcomes.items() if outcome == "excluded"}
     listed = json.loads(from_shared("data/narratives/scan_exclude.json").read_text())
     assert excluded == {name for task in listed.values() for names in task.values() for name in names}
