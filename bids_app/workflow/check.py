@@ -51,7 +51,7 @@ def check(settings: Settings, timing: bool = False) -> int:
     """Print the table of all runs, then every problem; gives the exit status. Nothing is written."""
     sources = open_sources(replace(settings, dry_run=True))
     rows = list(check_runs(sources, sources.participants, timing))
-    problems = [*problems_of(rows), *missing(sources, sources.participants)]
+    problems = [*problems_of(rows), *missing(sources, sources.analysed)]
     for line in [*table_of(rows), "", summary_of(rows)]:
         print(line)
     if problems:
@@ -67,7 +67,10 @@ def check_runs(sources: Sources, participants: Sequence[str], timing: bool = Fal
         try:
             selection = sources.runs(participant)
         except DatasetError as error:
-            yield RunCheck(f"sub-{participant}", problem=str(error))
+            left_out = participant in sources.left_out and sources.analysed != sources.participants
+            said = str(error)
+            name = f"sub-{participant}"
+            yield RunCheck(name, note=said) if left_out else RunCheck(name, problem=said)
             continue
         for run in selection.runs:
             yield _check_run(run, sources, timing)

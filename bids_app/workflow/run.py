@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 
 from bids_app.bids.description import write_dataset_description
+from bids_app.bids.exclusions import is_excluded
 from bids_app.settings import Settings
 from bids_app.wording import in_one_line
+from bids_app.workflow.completion import leave_aside
 from bids_app.workflow.dask_engine import open_dask
 from bids_app.workflow.engine import Engine, Failure, Job, LocalEngine
 from bids_app.workflow.explanations import explain
@@ -85,7 +87,7 @@ def _stimulus_level(settings: Settings, engine: Engine) -> list[Failure]:
 
 def _participant_level(settings: Settings, engine: Engine) -> list[Failure]:
     sources = _open(settings)
-    participants = sources.participants
+    participants = sources.analysed
     if settings.reports_only:
         _require_results(settings)
     else:
@@ -97,6 +99,7 @@ def _participant_level(settings: Settings, engine: Engine) -> list[Failure]:
     failures = []
     if not settings.reports_only:
         _describe(settings, sources)
+        leave_aside(settings.out_dir, lambda run: is_excluded(run, sources.dataset.excluded_scans))
         failures = engine.run(stimulus_jobs(settings, engine.splits))
         if failures:
             write_crashes(settings, failures)

@@ -10,10 +10,12 @@ from typing import Any
 
 from bids_app.bids.dataset import Dataset, HeardStimuli, StimulusUse, open_dataset, require_content
 from bids_app.bids.description import require_description
+from bids_app.bids.entities import is_asked
 from bids_app.bids.errors import DatasetError
+from bids_app.bids.exclusions import is_excluded
 from bids_app.bids.filters import Filters, read_filters
 from bids_app.bids.onsets import ADVICE
-from bids_app.bids.runs import RunSelection
+from bids_app.bids.runs import RunSelection, candidates
 from bids_app.bids.sources import odd_folders
 from bids_app.bids.words import find_words, read_words
 from bids_app.settings import Settings
@@ -168,6 +170,41 @@ class Sources:
         if missing:
             log.warning("%s; the others are analysed", self._absence(missing))
         return [label for label in kept if label not in missing]
+
+    @cached_property
+    def left_out(self) -> list[str]:
+        """Selected participants who have no run of those asked for; none of those named by their labels."""
+        if self.settings.participant_label:
+            return []
+        return [label for label in self.participants if not self._has_run(label)]
+
+    @cached_property
+    def analysed(self) -> list[str]:
+        """Selected participants without those left out; all of them where nobody would be left: their jobs say why."""
+        found = [label for label in self.participants if label not in self.left_out]
+        if found and self.left_out:
+            log.info(
+                "left out: %d participants whose runs are of other tasks, sessions or numbers than those asked for, or "
+                "scans to leave out (%s)",
+                len(self.left_out),
+                ", ".join(self.left_out[:10]) + (", …" if len(self.left_out) > 10 else ""),
+            )
+        return found or self.participants
+
+    def _has_run(self, label: str) -> bool:
+        """Whether a participant has BOLD of a run that the options ask for, by the names of its files alone."""
+        settings = self.settings
+        tasks = settings.task_id or sorted(self.story_tasks)
+        wanted = {"task": tasks, "ses": settings.session_label, "run": settings.run_id}
+        return any(
+            not is_excluded(one.name.entities, self.dataset.excluded_scans)
+            and all(
+                not labels or (key in one.run and is_asked(key, one.run[key], labels)) for key, labels in wanted.items()
+            )
+            for folder in self.dataset.derivatives.values()
+            for pattern in ("func/*", "ses-*/func/*")
+            for one in candidates((folder / f"sub-{label}").glob(pattern), folder)
+        )
 
     def _absence(self, labels: Sequence[str]) -> str:
         shown = f"{', '.join(labels[:10])}{f', … ({len(labels)} in all)' if len(labels) > 10 else ''}"
