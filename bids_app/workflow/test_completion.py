@@ -258,7 +258,7 @@ def test_ceilings_are_made_again_when_the_others_change(study, monkeypatch):
 
 
 def test_a_ceiling_that_can_no_longer_be_had_goes(study, monkeypatch):
-    def write_ceiling(responses, means, settings, writer):
+    def write_ceiling(responses, fitted, means, settings, writer):
         if "02" in means.sources.dataset.participants():
             writer.maps("noiseceiling", "r", responses.data[:1], ["ceiling"])
 
