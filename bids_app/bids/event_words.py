@@ -8,13 +8,6 @@ from bids_app.bids.word_columns import find_columns
 from bids_app.bids.word_rows import WordList
 from bids_app.bids.word_tables import rows_of_table
 
-_WORDS = {"word", "words", "token"}
-
-
-def holds_words(header: list[str]) -> bool:
-    """Whether the columns of an events.tsv, by its header, include one of words."""
-    return bool(_WORDS & {cell.strip().lower() for cell in header})
-
 
 def rows_of_events(path: Path, sidecar: Mapping[str, object] | None = None) -> WordList:
     """Rows of an events.tsv that hold a word. Raises DatasetError when a column is missing or a row is broken."""
