@@ -245,7 +245,7 @@ def _repeated(rows: Sequence[RunCheck], stories: Stories, pool_tasks: bool) -> l
     return done
 
 
-def _lag(run: Run, sources: Sources, stories: Stories) -> Lag:
+def _lag(run: Run, sources: Sources, stories: Stories) -> Lag | None:
     from bids_app.workflow.check_timing import lag_of_run  # torch
 
     return lag_of_run(run, stories, sources.settings)
