@@ -10,6 +10,13 @@ from bids_app.bids.word_columns import find_columns
 from bids_app.bids.word_rows import WordList
 from bids_app.bids.word_tables import rows_of_table
 
+_WORDS = {"word", "words", "token"}
+
+
+def holds_words(header: list[str]) -> bool:
+    """Whether the columns of an events.tsv, by its header, include one of words."""
+    return bool(_WORDS & {cell.strip().lower() for cell in header})
+
 
 def sidecar_of_events(path: Path) -> dict[str, object]:
     """What the JSON files of an events.tsv say, those that it inherits included. Raises DatasetError when broken."""
