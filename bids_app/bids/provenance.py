@@ -129,6 +129,6 @@ def _of_time(run: Run, bids_dir: Path) -> list[Path]:
     beside = [path.with_name(path.name.partition(".")[0] + ".json") for path in run.files]
     suffix = "timeseries" if run.kind == "parcels" else "bold"
     looked_at = [path for path in beside if path.is_file()]
-    looked_at += applicable(run.derivative, run.entities, suffix, ".json")
+    looked_at += applicable(run.derivative, run.entities, suffix, ".json", is_raw=False)
     looked_at += applicable(bids_dir, run.entities, "bold", ".json")
     return looked_at

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -134,10 +135,8 @@ def _report(stem: str, heard: Sequence[_Heard], most: _Heard, intervals: tuple[I
             f"audio, others differ ({named}{'; …' if len(others) > 5 else ''}); time grid of the dictionary: "
             f"{_times(intervals)}",
         )
-    times: dict[str, int] = {}
-    for one in heard:
-        times[one.use.label] = times.get(one.use.label, 0) + 1
-    twice = [label for label, number in times.items() if number > 1]
+    times = Counter((one.use.label, one.use.events) for one in heard)
+    twice = [label for (label, _), number in times.items() if number > 1]
     if twice:
         notice(logging.INFO, f"{stem}: played more than once in {len(twice)} run(s), such as {twice[0]}")
 
