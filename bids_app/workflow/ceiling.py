@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,9 +17,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from bids_app.bids.alignment import placed_by_keys
+from bids_app.bids.cifti import CiftiGeometry
 from bids_app.bids.dataset import Run
 from bids_app.bids.errors import DatasetError
-from bids_app.bids.geometry import Geometry, VolumeGeometry, is_own_space
+from bids_app.bids.geometry import Geometry, ParcelGeometry, VolumeGeometry, is_own_space
 from bids_app.encoding.haemodynamics import zscore
 from bids_app.settings import numbers_of
 from bids_app.workflow.responses import Responses, read_run
@@ -199,6 +201,7 @@ class StoryMeans:
         settings = self.sources.settings
         key = key_of(
             {
+                "format": 2,
                 "stem": stem,
                 "repetition time": round(listening.repetition_time, 4),
                 "task": like.task,
@@ -232,12 +235,12 @@ class StoryMeans:
             log.warning("noise ceiling of %s without %d run(s): %s", stem, len(problems), _shortened(problems))
         if total is None:
             raise NoCeilingError(f"nobody's run of {stem} can be read")
-        mask = reference.mask if isinstance(reference, VolumeGeometry) else np.zeros(0, dtype=bool)
+        assert reference is not None
         arrays: dict[str, npt.NDArray[Any]] = {
             "total": total.values,
             "count": total.count,
             "first": np.array(total.first),
-            "mask": mask,
+            **_places_of(reference),
         }
         with draft.open("wb") as file:
             np.savez(file, allow_pickle=False, participants=np.array(json.dumps(who)), **arrays)
@@ -295,15 +298,32 @@ def _same_time(first: float, second: float) -> bool:
     return abs(first - second) < 1e-4
 
 
+def _places_of(geometry: Geometry) -> dict[str, npt.NDArray[Any]]:
+    """Where the targets of sums are, for another process that adds nothing to them."""
+    if isinstance(geometry, VolumeGeometry):
+        return {"mask": geometry.mask, "affine": geometry.affine}
+    if isinstance(geometry, ParcelGeometry):
+        return {"names": np.array(json.dumps(geometry.names))}
+    return {"keys": geometry.keys} if isinstance(geometry, CiftiGeometry) else {}
+
+
+def _onto(values: Floats, places: Mapping[str, npt.NDArray[Any]], geometry: Geometry) -> Floats:
+    """Sums (n_rows, n_targets) on the targets of `geometry`, 0 where they have none. ValueError for another grid."""
+    if isinstance(geometry, VolumeGeometry):
+        values = onto(values, VolumeGeometry(geometry.space, places["affine"], places["mask"]), geometry)
+    elif isinstance(geometry, ParcelGeometry):
+        values = onto(values, ParcelGeometry(geometry.seg, tuple(json.loads(str(places["names"])))), geometry)
+    elif isinstance(geometry, CiftiGeometry):
+        values = placed_by_keys(values, places["keys"], geometry)
+    elif values.shape[1] != geometry.n_targets:
+        raise NoCeilingError(f"the others have {values.shape[1]} targets and this participant {geometry.n_targets}")
+    return np.nan_to_num(values)
+
+
 def _read_sums(path: Path, geometry: Geometry) -> tuple[StorySeries, list[str]]:
     """Sums on the targets of `geometry`, and the participants in them."""
     with np.load(path) as content:
-        total, count, mask = content["total"], content["count"], content["mask"]
+        total = _onto(content["total"], content, geometry)
+        count = _onto(content["count"].astype(np.float32), content, geometry).astype(np.int16)
         first, members = int(content["first"]), list(json.loads(str(content["participants"])))
-    if isinstance(geometry, VolumeGeometry):
-        stored = VolumeGeometry(geometry.space, geometry.affine, mask)
-        count = np.nan_to_num(onto(count.astype(np.float32), stored, geometry)).astype(np.int16)
-        total = np.nan_to_num(onto(total, stored, geometry))
-    elif total.shape[1] != geometry.n_targets:
-        raise NoCeilingError(f"the others have {total.shape[1]} targets and this participant {geometry.n_targets}")
     return StorySeries(total, count, first), members

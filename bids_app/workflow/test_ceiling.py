@@ -4,10 +4,12 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from nibabel.cifti2 import BrainModelAxis
 
+from bids_app.bids.cifti import CiftiGeometry
 from bids_app.bids.errors import DatasetError
 from bids_app.bids.events import Stimulus
-from bids_app.bids.geometry import ParcelGeometry
+from bids_app.bids.geometry import ParcelGeometry, VolumeGeometry
 from bids_app.encoding.haemodynamics import zscore
 from bids_app.settings import Settings
 from bids_app.workflow import ceiling
@@ -60,7 +62,7 @@ class World:
         func.mkdir(parents=True, exist_ok=True)
         (func / f"sub-{label}_task-tale_seg-T_timeseries.tsv").write_bytes(b"x" * size)
 
-    def others(self, label):
+    def others(self, label, geometry=GEOMETRY):
         settings = Settings(
             self.folder / "raw",
             self.folder / "out",
@@ -73,7 +75,7 @@ class World:
         run = SimpleNamespace(subject=label, task="tale", space=None, seg="test")
         data = np.concatenate([zscore(data) for _, data in parts])
         responses = Responses(
-            data, np.ones(3, dtype=bool), GEOMETRY, tuple(one for one, _ in parts), (None,) * len(parts)
+            data, np.ones(3, dtype=bool), geometry, tuple(one for one, _ in parts), (None,) * len(parts)
         )
         return StoryMeans(SimpleNamespace(runs=(run,) * len(parts)), sources).others(responses)
 
@@ -184,3 +186,34 @@ def test_a_story_that_plays_twice_in_a_run_is_one_presentation_each():
     assert steps.tolist() == [*range(10), *range(10)]
     series = presentations_mean([(DATA["01"][:20], steps)])
     np.testing.assert_allclose(series.values, (DATA["01"][:10] + DATA["01"][10:20]) / 2, atol=1e-6)
+
+
+def test_regions_in_another_order_are_matched_by_name(world, monkeypatch):
+    """02 has the same regions, C first; the sums are in the order of 01."""
+    order = [2, 0, 1]
+    turned = ParcelGeometry("test", tuple(GEOMETRY.names[i] for i in order))
+    world.runs_of["02"] = [(HEARD, DATA["02"][:, order])]
+
+    def read(run, *rest):
+        part = world.read(run, *rest)
+        return replace(part, geometry=turned) if run.key[0] == "02" else part
+
+    monkeypatch.setattr(ceiling, "read_run", read)
+    np.testing.assert_allclose(world.others("01").data, (z("02") + z("03")) / 2, atol=1e-5)
+    own = world.others("02", turned)
+    np.testing.assert_allclose(own.data, ((z("01") + z("03")) / 2)[:, order], atol=1e-5)
+
+
+def test_sums_lie_on_the_targets_of_whoever_reads_them():
+    values = RNG.standard_normal((2, 8)).astype(np.float32)
+    whole = VolumeGeometry("T1w", np.eye(4), np.ones((2, 2, 2), dtype=bool))
+    part = VolumeGeometry("T1w", np.eye(4), np.arange(8).reshape(2, 2, 2) > 2)
+    np.testing.assert_array_equal(ceiling._onto(values, ceiling._places_of(whole), part), values[:, 3:])
+    filled = ceiling._onto(values[:, 3:], ceiling._places_of(part), whole)
+    np.testing.assert_array_equal(filled, np.where(np.arange(8) > 2, values, 0))
+    moved = VolumeGeometry("T1w", np.diag([1, 1, 1, 1.0]) + np.eye(4)[:, ::-1] * 5 * (np.arange(4) < 1), whole.mask)
+    with pytest.raises(ValueError, match="different grids"):
+        ceiling._onto(values, ceiling._places_of(moved), whole)
+    cortex = [BrainModelAxis.from_mask(np.arange(9) >= first, "CORTEX_LEFT") for first in (1, 3)]
+    more, fewer = (CiftiGeometry("fsLR", "", axis) for axis in cortex)
+    np.testing.assert_array_equal(ceiling._onto(values, ceiling._places_of(more), fewer), values[:, 2:])
