@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,11 +17,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bids_app.bids.alignment import placed_by_keys
-from bids_app.bids.cifti import CiftiGeometry
+from bids_app.bids.alignment import positions_in, stored_targets
 from bids_app.bids.dataset import Run
 from bids_app.bids.errors import DatasetError
-from bids_app.bids.geometry import Geometry, ParcelGeometry, VolumeGeometry, is_own_space
+from bids_app.bids.geometry import Geometry, is_own_space
 from bids_app.encoding.haemodynamics import zscore
 from bids_app.settings import numbers_of
 from bids_app.workflow.responses import Responses, read_run
@@ -143,8 +142,11 @@ class StoryMeans:
             sums, members = _read_sums(path, responses.geometry)
             labels |= dict.fromkeys(members)
             places = list(self._rows(responses, stem, listening.repetition_time))
-            own = presentations_mean([(responses.data[rows], steps) for rows, steps in places])
-            for rows, steps in places:
+            # the sums hold runs of this task alone, one's own among them
+            own = presentations_mean(
+                [(responses.data[rows], steps) for task, rows, steps in places if task == like.task]
+            )
+            for _, rows, steps in places:
                 values, heard = sums.at(steps)
                 values, heard = values[:, responses.valid], heard[:, responses.valid]
                 if self._label in members:
@@ -186,15 +188,16 @@ class StoryMeans:
                     seen.add(key)
                     yield stem, run, listening
 
-    @staticmethod
-    def _rows(responses: Responses, stem: str, repetition_time: float) -> Iterator[tuple[Integers, Integers]]:
-        """Rows of `responses.data`, and the story's steps, of each run that has the story at this repetition time."""
+    def _rows(
+        self, responses: Responses, stem: str, repetition_time: float
+    ) -> Iterator[tuple[str, Integers, Integers]]:
+        """Of each run that has the story at this repetition time its task, rows of `responses.data`, and the steps."""
         starts = np.cumsum([0, *responses.run_lengths])
-        for start, listening in zip(starts, responses.listenings, strict=False):
+        for run, start, listening in zip(self.unit.runs, starts, responses.listenings, strict=False):
             if _same_time(listening.repetition_time, repetition_time):
                 rows, steps = story_steps(listening, stem)
                 if len(rows):
-                    yield rows + start, steps
+                    yield run.task, rows + start, steps
 
     def _sums(self, like: Run, listening: Listening, stem: str) -> Path | None:
         """The file of the sums of one story; None where nobody's run of it can be read."""
@@ -240,7 +243,7 @@ class StoryMeans:
             "total": total.values,
             "count": total.count,
             "first": np.array(total.first),
-            **_places_of(reference),
+            **stored_targets(reference),
         }
         with draft.open("wb") as file:
             np.savez(file, allow_pickle=False, participants=np.array(json.dumps(who)), **arrays)
@@ -298,32 +301,17 @@ def _same_time(first: float, second: float) -> bool:
     return abs(first - second) < 1e-4
 
 
-def _places_of(geometry: Geometry) -> dict[str, npt.NDArray[Any]]:
-    """Where the targets of sums are, for another process that adds nothing to them."""
-    if isinstance(geometry, VolumeGeometry):
-        return {"mask": geometry.mask, "affine": geometry.affine}
-    if isinstance(geometry, ParcelGeometry):
-        return {"names": np.array(json.dumps(geometry.names))}
-    return {"keys": geometry.keys} if isinstance(geometry, CiftiGeometry) else {}
-
-
-def _onto(values: Floats, places: Mapping[str, npt.NDArray[Any]], geometry: Geometry) -> Floats:
-    """Sums (n_rows, n_targets) on the targets of `geometry`, 0 where they have none. ValueError for another grid."""
-    if isinstance(geometry, VolumeGeometry):
-        values = onto(values, VolumeGeometry(geometry.space, places["affine"], places["mask"]), geometry)
-    elif isinstance(geometry, ParcelGeometry):
-        values = onto(values, ParcelGeometry(geometry.seg, tuple(json.loads(str(places["names"])))), geometry)
-    elif isinstance(geometry, CiftiGeometry):
-        values = placed_by_keys(values, places["keys"], geometry)
-    elif values.shape[1] != geometry.n_targets:
-        raise NoCeilingError(f"the others have {values.shape[1]} targets and this participant {geometry.n_targets}")
-    return np.nan_to_num(values)
-
-
 def _read_sums(path: Path, geometry: Geometry) -> tuple[StorySeries, list[str]]:
-    """Sums on the targets of `geometry`, and the participants in them."""
+    """Sums on the targets of `geometry`, zero where they have none, and the participants in them.
+
+    Raises NoCeilingError where the others lie on another surface, grid or parcels.
+    """
     with np.load(path) as content:
-        total = _onto(content["total"], content, geometry)
-        count = _onto(content["count"].astype(np.float32), content, geometry).astype(np.int16)
+        total, count = content["total"], content["count"]
         first, members = int(content["first"]), list(json.loads(str(content["participants"])))
-    return StorySeries(total, count, first), members
+        positions = positions_in(content, geometry)
+    if positions is None:
+        raise NoCeilingError("the others' data lie on another grid, surface or parcels than this participant's")
+    there = positions >= 0
+    values, counts = (np.where(there, one[:, positions], 0).astype(one.dtype) for one in (total, count))
+    return StorySeries(values, counts, first), members

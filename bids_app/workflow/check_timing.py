@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
 
+from bids_app.bids.errors import DatasetError
 from bids_app.bids.runs import Run
 from bids_app.encoding.haemodynamics import convolve, word_sums
 from bids_app.encoding.timing import Lag, response_lag
@@ -14,12 +16,23 @@ from bids_app.settings import Settings
 from bids_app.workflow.responses import read_run
 from bids_app.workflow.stories import Listening, Story, timed_words
 
+log = logging.getLogger("neurons2networks")
 
-def lag_of_run(run: Run, stories: Mapping[str, Story], settings: Settings) -> Lag:
-    """The lag at which the run's word rate fits the targets that follow it most (science.md 3.3)."""
+
+def lag_of_run(run: Run, stories: Mapping[str, Story], settings: Settings) -> Lag | None:
+    """The lag at which the run's word rate fits the targets that follow it most; None for a run that is too short.
+
+    Raises DatasetError for data that cannot be read.
+    """
     part = read_run(run, dict(stories), settings)
     usable = np.isfinite(part.data).all(axis=0) & (np.ptp(part.data, axis=0) > 0)
-    return response_lag(_word_rate(part.listening, stories), part.data[:, usable])
+    if not usable.any():
+        raise DatasetError(f"{run.files[0].name} has no voxel, vertex or parcel with finite, varying data.")
+    try:
+        return response_lag(_word_rate(part.listening, stories), part.data[:, usable])
+    except ValueError as error:
+        log.info("%s: no lag: %s", run.label, error)
+        return None
 
 
 def _word_rate(listening: Listening, stories: Mapping[str, Story]) -> npt.NDArray[np.float32]:
