@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bids_app.bids.events import read_events
+from bids_app.bids.parcels import parcel_tables
 from bids_app.bids.provenance import files_of_run
 from bids_app.bids.words import find_words
 from bids_app.checksums import sha256_of
@@ -44,7 +45,8 @@ def inputs_of(
         facts["Dictionary"] = dictionary
     shared = {**_words(unit, sources), "mask": _mask(sources.settings)}
     atlases = list(_atlas_files(unit, sources.settings, analysis))
-    shared |= {f"atlas {path.name}": [path] for path in atlases}
+    tables = [table for run in unit.runs if run.seg for table in parcel_tables(run.derivative, run.seg)]
+    shared |= {f"atlas {path.name}": [path] for path in (*atlases, *tables)}
     facts["Shared"] = {name: [sha256_of(path) for path in paths] for name, paths in shared.items()}
     if model is not None:
         facts["Shared"] |= {
