@@ -107,14 +107,18 @@ class Sources:
 
     def _repetition_time(self, use: StimulusUse) -> float:
         """From the preprocessed data of the first participant who has the task, where the raw data do not say it."""
+        reason = None
         others = [label for label in self.dataset.participants() if label != use.participant]
         for label in [use.participant, *others]:
             try:
                 runs = self.dataset.runs(label, tasks=[use.task], space=self.settings.space, filters=self.filters).runs
-            except (DatasetError, OSError):
+            except (DatasetError, OSError) as error:
+                reason = reason or error
                 continue
             return runs[0].repetition_time
-        raise DatasetError(f"no participant has preprocessed data of task {use.task} that tell its repetition time")
+        raise DatasetError(
+            f"no participant has preprocessed data of task {use.task} that tell its repetition time ({reason})"
+        )
 
     @cached_property
     def filters(self) -> Filters | None:
