@@ -7,6 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 
 MANIFEST = "manifest.json"
+SMALL = 1 << 16  # bytes up to which a file is compared by its content: tables and JSON, whose times may be kept
 
 
 def sha256_of(path: Path) -> str:

@@ -95,19 +95,19 @@ class Settings:
         (), "data", "Participants to leave out.", metavar="LABEL", decides=FILES
     )
     session_label: tuple[str, ...] = _option(
-        (), "data", "Sessions to analyse (default: all).", metavar="LABEL", decides=FITS
+        (), "data", "Sessions to analyse (default: all).", metavar="LABEL", decides=FILES
     )
     task_id: tuple[str, ...] = _option(
         (), "data", "Tasks to analyse (default: all with word timings).", metavar="TASK", decides=FILES
     )
-    run_id: tuple[str, ...] = _option((), "data", "Runs to analyse (default: all).", metavar="RUN", decides=FITS)
+    run_id: tuple[str, ...] = _option((), "data", "Runs to analyse (default: all).", metavar="RUN", decides=FILES)
     space: str | None = _option(
         None,
         "data",
         "Space of the BOLD data (default: the first present of fsaverage6, fsaverage5, MNI152NLin6Asym, "
         "MNI152NLin2009cAsym, any other).",
         metavar="SPACE",
-        decides=FITS,
+        decides=FILES,
     )
     bids_filter_file: Path | None = _option(
         None,
@@ -334,7 +334,7 @@ class Settings:
         "Analyse only what lies in this mask: a volume on the grid of the BOLD, one of a pair of GIFTI files, a CIFTI "
         "file, or a list of parcels (.txt, .tsv).",
         metavar="FILE",
-        decides=FITS,
+        decides=FILES,
     )
     pool_tasks: bool = _option(False, "mapping", "Fit all tasks of a participant together.", decides=FITS)
     noise_ceiling: str = _option(

@@ -14,7 +14,7 @@ def loaded(code, *arguments):
     command = [sys.executable, "-c", code, *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    return done.stdout.split()
+    return done.stdout.splitlines()[-1].split()
 
 
 def test_a_plan_of_all_participants_needs_nothing_heavy(demo_data, tmp_path):

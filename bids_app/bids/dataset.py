@@ -1,6 +1,6 @@
 """A BIDS data set: which derivative holds its BOLD, who took part, which runs of a participant can be analysed."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -87,6 +87,35 @@ class Dataset:
         counts; of several versions in it see `runs.best_version`. A run without events.tsv is an error when its task
         was asked for, and is left out otherwise. Raises DatasetError when nothing can be analysed.
         """
+        runs, excluded = [], []
+        outcomes = self.each_run(
+            participant, tasks=tasks, sessions=sessions, run_ids=run_ids, space=space, filters=filters
+        )
+        for label, outcome in outcomes:
+            if isinstance(outcome, DatasetError):
+                raise outcome
+            if isinstance(outcome, Run):
+                runs.append(outcome)
+            else:
+                excluded.append(ExcludedRun(label, outcome))
+        if not runs:
+            raise DatasetError(_no_run(participant, excluded))
+        return RunSelection(tuple(runs), tuple(excluded))
+
+    def each_run(
+        self,
+        participant: str,
+        *,
+        tasks: Sequence[str] | None = None,
+        sessions: Sequence[str] | None = None,
+        run_ids: Sequence[str] | None = None,
+        space: str | None = None,
+        filters: Filters | None = None,
+    ) -> Iterator[tuple[str, Run | str | DatasetError]]:
+        """Label of each run of a participant, and the run, or why it is left out, or what is wrong with it.
+
+        Arguments as those of `runs`. Raises DatasetError when the participant has no such run.
+        """
         chosen = [
             candidate
             for candidate in self._candidates(participant, filters)
@@ -101,17 +130,13 @@ class Dataset:
         by_run: dict[tuple[tuple[str, str], ...], list[Candidate]] = {}
         for candidate in chosen:
             by_run.setdefault(candidate.key, []).append(candidate)
-        runs, excluded = [], []
         for versions in by_run.values():
-            label = run_label(versions[0].run)
-            outcome = self._run(versions, place, must_have_events=tasks is not None)
-            if isinstance(outcome, Run):
-                runs.append(outcome)
-            else:
-                excluded.append(ExcludedRun(label, outcome))
-        if not runs:
-            raise DatasetError(_no_run(participant, excluded))
-        return RunSelection(tuple(runs), tuple(excluded))
+            outcome: Run | str | DatasetError
+            try:
+                outcome = self._run(versions, place, must_have_events=tasks is not None)
+            except DatasetError as error:
+                outcome = error
+            yield run_label(versions[0].run), outcome
 
     def tasks_stimuli(self, tasks: Sequence[str] | None = None) -> HeardStimuli:
         """Every stimulus with a story in the data set and who heard it, see `stimuli.find_stimuli`."""
@@ -215,12 +240,22 @@ def open_dataset(
     hold onsets for runs without events.tsv. Raises DatasetError when there is no BOLD or the choice is open.
     """
     require_content(bids_dir)
+    scans = scans_to_leave_out(bids_dir, exclude_scans)
+    require_annotations(annotations)
+    return Dataset(bids_dir, choose_derivatives(bids_dir, derivatives), scans, database_dir, annotations)
+
+
+def scans_to_leave_out(bids_dir: Path, exclude_scans: Path | None = None) -> tuple[str, ...]:
+    """Names of scans in a list, or in that of the data set itself. Raises DatasetError for one that cannot be read."""
     own_list = bids_dir / OWN_LIST
-    chosen_list = own_list if exclude_scans is None and own_list.is_file() else exclude_scans
-    scans = () if chosen_list is None else read_exclusions(chosen_list)
+    chosen = own_list if exclude_scans is None and own_list.is_file() else exclude_scans
+    return () if chosen is None else read_exclusions(chosen)
+
+
+def require_annotations(annotations: Path | None) -> None:
+    """Raise DatasetError for a folder of annotations that is none."""
     if annotations is not None and not annotations.is_dir():
         raise DatasetError(f"--annotations {annotations} is no folder: {mount_advice(annotations, 'check the path.')}")
-    return Dataset(bids_dir, choose_derivatives(bids_dir, derivatives), scans, database_dir, annotations)
 
 
 def require_content(bids_dir: Path) -> None:

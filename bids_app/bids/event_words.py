@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from bids_app.bids.entities import parse_name
+from bids_app.bids.metadata import applicable
 from bids_app.bids.text import read_json, read_rows
 from bids_app.bids.word_columns import find_columns
 from bids_app.bids.word_rows import WordList
@@ -16,13 +18,22 @@ def holds_words(header: list[str]) -> bool:
     return bool(_WORDS & {cell.strip().lower() for cell in header})
 
 
+def sidecar_of_events(path: Path) -> dict[str, object]:
+    """What the JSON files of an events.tsv say, those that it inherits included. Raises DatasetError when broken."""
+    root = path.parent
+    while root.name == "func" or root.name.startswith(("ses-", "sub-")):
+        root = root.parent
+    beside = path.with_suffix(".json")
+    inherited = reversed(applicable(root, parse_name(path).entities, "events", ".json"))
+    found = [one for one in inherited if one != beside] + ([beside] if beside.is_file() else [])
+    return {key: value for one in found for key, value in read_json(one).items()}
+
+
 def rows_of_events(path: Path, sidecar: Mapping[str, object] | None = None) -> WordList:
     """Rows of an events.tsv that hold a word. Raises DatasetError when a column is missing or a row is broken."""
     rows = read_rows(path)
     numbered = [(at, row) for at, row in enumerate(rows, 1) if any(cell.strip() for cell in row)]
-    beside = path.with_suffix(".json")
-    if sidecar is None:
-        sidecar = read_json(beside) if beside.is_file() else {}
+    sidecar = sidecar_of_events(path) if sidecar is None else sidecar
     columns = find_columns(numbered[0][1] if numbered else [], sidecar)
     words = rows_of_table(numbered[1:], columns, decimal_comma=False)
     return WordList([row for row, _ in words if row.text.strip()], sortable=True)

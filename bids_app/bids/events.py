@@ -1,15 +1,24 @@
 """When each stimulus was heard, from events.tsv or the table of onsets of `--annotations`."""
 
+import hashlib
+import logging
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
+import numpy as np
+
+from bids_app.bids.entities import parse_name
 from bids_app.bids.errors import DatasetError
+from bids_app.bids.event_words import holds_words, sidecar_of_events
 from bids_app.bids.onsets import ONSETS, Row, check_columns, rows_of_run
 from bids_app.bids.stimulus_names import stem_of
 from bids_app.bids.tables import doubled, listed
 from bids_app.bids.text import read_rows
+from bids_app.bids.word_columns import seconds_per
+from bids_app.bids.words import words_from_events
 
 MISSING = {"", "n/a", "na"}
 TOUCHING = 0.5  # s between the end of one row and the onset of the next that are still one story
@@ -17,6 +26,7 @@ _READ = ("onset", "duration", "trial_type", "stim_file")
 _PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".svg", ".txt")  # shown while audio goes on
 
 Interval = tuple[float, float]
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -53,16 +63,43 @@ def read_events(events_tsv: Path, run: Mapping[str, str] | None = None) -> tuple
     duration lasts until another file starts or its own story is named again (the last one for ever: infinity). A file
     whose story is named again after the story of another file was played again, and comes twice.
 
-    A table that names no stimulus gives an empty tuple. `run` are the entities of the run, by which the rows of a table
-    of onsets are chosen. Raises DatasetError when the table cannot be read, or a row that names a stimulus has an
-    impossible onset or duration.
+    A table that names no stimulus but holds a word in each row is the stimulus itself: its story lasts from the first
+    word to the last, and tables with the same words at the same distances are the same stimulus.
+
+    A table that names no stimulus and holds no words gives an empty tuple. `run` are the entities of the run, by which
+    the rows of a table of onsets are chosen. Raises DatasetError when the table cannot be read, or a row that names a
+    stimulus has an impossible onset or duration.
     """
     events = sorted(_read(events_tsv, run or {}), key=lambda event: event.onset)
+    if not events and (text := _text(events_tsv)):
+        return (text,)
     stimuli: list[Stimulus] = []
     for stem in dict.fromkeys(event.stem for event in events):
         stimuli += _played(stem, events)
     _refuse_instants(events_tsv, events, stimuli)
     return tuple(sorted(stimuli, key=lambda stimulus: stimulus.audio_onset))
+
+
+def _text(path: Path) -> Stimulus | None:
+    """The words in the rows of a table as a stimulus; None for a table without a column of words."""
+    if path.name == ONSETS:
+        return None
+    state = path.stat()
+    return _text_once(path, state.st_mtime_ns, state.st_size)
+
+
+@lru_cache(maxsize=4096)
+def _text_once(path: Path, *_state: int) -> Stimulus | None:
+    header = next(iter(read_rows(path)), [])
+    if not holds_words(header):
+        return None
+    words = words_from_events(path)
+    first, last = float(np.nanmin(words.onset)), float(np.nanmax(words.onset + words.duration))
+    times = np.round(words.onset - first, 2).tolist()
+    digest = hashlib.sha256(repr([words.text, times]).encode()).hexdigest()[:8]
+    task = parse_name(path).entities.get("task", "words")
+    _log.info("task %s: the words in the rows of its events.tsv are the story", task)
+    return Stimulus(f"{task}-{digest}", str(path), first, ((first, last),))
 
 
 def _played(stem: str, events: Sequence[_Event]) -> list[Stimulus]:
@@ -122,7 +159,8 @@ def _read(path: Path, run: Mapping[str, str]) -> list[_Event]:
         records = rows_of_run(records, run)
     named = [(row, record) for row, record in records if record.get("stim_file", "").lower() not in {*MISSING, "nan"}]
     has_story = any(_is_story(record) for _, record in named)
-    events = [_event(path, row, record, has_story) for row, record in named]
+    units = _units(path) if named else {}
+    events = [_event(path, row, record, has_story, units) for row, record in named]
     return [_ended(event, events) for event in events]
 
 
@@ -155,11 +193,25 @@ def read_records(path: Path) -> list[Row]:
     return records
 
 
-def _event(path: Path, row: int, record: Mapping[str, str], has_story: bool) -> _Event:
+def _units(path: Path) -> dict[str, float]:
+    """Seconds per unit of the columns of times, where the JSON files of a table say it; BIDS has seconds."""
+    found = {}
+    sidecar = sidecar_of_events(path)
+    for column in ("onset", "duration"):
+        entry = sidecar.get(column)
+        unit = entry.get("Units") if isinstance(entry, Mapping) else None
+        try:
+            found[column] = 1.0 if unit is None else seconds_per(unit, column)
+        except DatasetError:
+            _log.warning("%s: the unit of %s is said to be %r; it is read as seconds", path, column, str(unit)[:40])
+    return found
+
+
+def _event(path: Path, row: int, record: Mapping[str, str], has_story: bool, units: Mapping[str, float]) -> _Event:
     place = f"{path}, row {row} (line {row + 1})"
-    onset = _seconds(place, "onset", record["onset"])
+    onset = _seconds(place, "onset", record["onset"]) * units.get("onset", 1.0)
     cell = record.get("duration", "")
-    duration = math.nan if cell.lower() in MISSING else _seconds(place, "duration", cell)
+    duration = math.nan if cell.lower() in MISSING else _seconds(place, "duration", cell) * units.get("duration", 1.0)
     if duration < 0:
         raise DatasetError(f"{place}: the duration is {cell}; it must be 0 or more seconds, or n/a.")
     try:

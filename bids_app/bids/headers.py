@@ -5,10 +5,10 @@ import re
 from pathlib import Path
 
 import nibabel
-from nibabel.filebasedimages import ImageFileError
 
 from bids_app.bids.content import require_content
 from bids_app.bids.errors import DatasetError
+from bids_app.bids.image_files import BROKEN
 from bids_app.bids.runs import Run
 
 _GIFTI_HEAD = 1 << 16  # bytes in which the first data array of a GIFTI file begins
@@ -16,18 +16,25 @@ _ATTRIBUTE = r'\b{name}\s*=\s*"(\d+)"'
 
 
 def count_volumes(run: Run) -> int:
-    """Volumes of a run, as the header of its first file says.
+    """Volumes of a run, as the headers of its files say.
 
-    Raises DatasetError for a file that is not here or has no such header.
+    Raises DatasetError for a file that is not here or has no such header, and for hemispheres of different length.
     """
-    path = run.files[0]
+    counts = [_count(run.kind, path) for path in run.files]
+    if len(set(counts)) > 1:
+        listed = " and ".join(f"{path} has {count} volumes" for path, count in zip(run.files, counts, strict=True))
+        raise DatasetError(f"{listed}: one of them was cut. Get or make both again.")
+    return counts[0]
+
+
+def _count(kind: str, path: Path) -> int:
     require_content(path)
     try:
-        count = {"surface": _of_gifti, "parcels": _of_table}.get(run.kind, _of_image)(path)
-    except (OSError, EOFError, ImageFileError, ValueError, IndexError) as error:
+        count = {"surface": _of_gifti, "parcels": _of_table}.get(kind, _of_image)(path)
+    except BROKEN as error:
         raise DatasetError(f"{path}: its header cannot be read ({error}): get or make the file again.") from None
     if count < 1:
-        raise DatasetError(f"{path}: its header says {count} volumes; a time series is needed.")
+        raise DatasetError(f"{path}: its header says {max(count, 0)} volumes; a time series is needed.")
     return count
 
 

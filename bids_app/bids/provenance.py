@@ -13,6 +13,8 @@ from bids_app.bids.parcels import parcel_tables
 from bids_app.bids.runs import Run
 from bids_app.checksums import sha256_of
 
+_COMPARED = 1 << 23  # bytes up to which contents are compared although size and time are the same
+
 
 @dataclass(frozen=True)
 class FileRecord:
@@ -76,8 +78,9 @@ def _record(path: Path, uri: str) -> FileRecord:
 def find_changes(recorded: Sequence[FileRecord], paths: Iterable[Path], links: Mapping[str, Path]) -> list[str]:
     """What differs between the files that were read and those that would be read now, one phrase for each file.
 
-    Equal sizes and times count as unchanged; otherwise the contents are compared, so that copies and data sets that
-    were moved are the same. A file that lies elsewhere in its data set is the same when its name and content are.
+    Equal sizes and times count as unchanged where a file is large; otherwise the contents are compared, so that copies
+    and data sets that were moved are the same, and a table that was corrected in place with its time kept is not. A
+    file that lies elsewhere in its data set is the same when its name and content are.
     """
     before = {record.key: record for record in recorded}
     now = {FileRecord(uri, 0, 0, "").key: (path, uri) for path in paths for uri in [bids_uri(path, links)]}
@@ -103,7 +106,7 @@ def _change(before: FileRecord, path: Path, uri: str) -> str | None:
         state = path.stat()
     except OSError as error:
         raise DatasetError(f"{path} could not be read ({error.strerror}).") from error
-    if (state.st_size, state.st_mtime_ns) == (before.size, before.modified):
+    if (state.st_size, state.st_mtime_ns) == (before.size, before.modified) and state.st_size > _COMPARED:
         return None
     if _record(path, uri).sha256 == before.sha256:
         return None

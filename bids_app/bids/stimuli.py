@@ -158,9 +158,16 @@ def _tables(
             yield name, path
 
 
-def _runs(folder: Path, listing: Listing, unreadable: dict[Path, str]) -> Iterator[dict[str, str]]:
-    """Entities of each run that a folder has BOLD, its metadata or its events of."""
-    for place, level in _func_folders(folder):
+def raw_runs(bids_dir: Path, participant: str) -> list[dict[str, str]]:
+    """Entities of each run of a participant that the raw data set has BOLD, its metadata or its events of, sorted."""
+    return sorted(_distinct(list(_runs(bids_dir, list_names, {}, [participant]))), key=run_label)
+
+
+def _runs(
+    folder: Path, listing: Listing, unreadable: dict[Path, str], labels: Sequence[str] | None = None
+) -> Iterator[dict[str, str]]:
+    """Entities of each run that a folder has BOLD, its metadata or its events of; of all participants, or of some."""
+    for place, level in _func_folders(folder, participant_labels(folder) if labels is None else labels):
         try:
             names = [name for ending in _RUN_FILES for _, name in listing(place, ending)]
         except DatasetError as error:
@@ -172,9 +179,9 @@ def _runs(folder: Path, listing: Listing, unreadable: dict[Path, str]) -> Iterat
                 yield {key: value for key, value in run_entities(name.entities).items() if key not in _FOLDED}
 
 
-def _func_folders(folder: Path) -> Iterator[tuple[Path, dict[str, str]]]:
-    """The func folders of all participants, and the entities that their files must have."""
-    for label in participant_labels(folder):
+def _func_folders(folder: Path, labels: Sequence[str]) -> Iterator[tuple[Path, dict[str, str]]]:
+    """The func folders of participants, and the entities that their files must have."""
+    for label in labels:
         own = folder / f"sub-{label}"
         yield own / "func", {"sub": label}
         for session in sorted(own.glob("ses-*")):

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bids import layout
 
 from bids_app.bids import index
 from bids_app.bids.conftest import TinyDataset
@@ -208,12 +209,12 @@ def test_only_the_asked_participant_is_indexed(
     (root / "sub-001" / "anat" / "sub-001_T1w.nii.gz").touch()
     files = []
 
-    class Spy(index.BIDSLayout):  # type: ignore[misc]
+    class Spy(layout.BIDSLayout):  # type: ignore[misc]
         def __init__(self, *args: Any, **kwargs: Any) -> None:
             super().__init__(*args, **kwargs)
             files.extend(self.files)
 
-    monkeypatch.setattr(index, "BIDSLayout", Spy)
+    monkeypatch.setattr(layout, "BIDSLayout", Spy)
     dataset = open_dataset(tiny.root, database_dir=tmp_path / "database")
     assert dataset.participants() == ["001", "0011", "002"]
     first = dataset.runs("001")
@@ -283,9 +284,9 @@ def test_folders_whose_names_are_no_labels_are_no_participants(tmp_path):
 
 @pytest.mark.parametrize("refuse", [PermissionError(13, "Permission denied", "/data/sub-01/layout_config.json")])
 def test_a_folder_that_may_not_be_read_is_an_error_of_the_data(tmp_path, monkeypatch, refuse):
-    def layout(*_, **__):
+    def refusing(*_, **__):
         raise refuse
 
-    monkeypatch.setattr(index, "BIDSLayout", layout)
+    monkeypatch.setattr(layout, "BIDSLayout", refusing)
     with pytest.raises(DatasetError, match=r"/data/sub-01 cannot be read by this user: change its rights"):
-        index.index_participant(tmp_path, "prep", "01")
+        index.index_participant(tmp_path, "prep", "01", tmp_path / "database")

@@ -54,6 +54,8 @@ def find_words(bids_dir: Path, stim_file: str, annotations: Path | None = None) 
     """
     if annotations is not None and not annotations.is_dir():
         raise DatasetError(f"--annotations {annotations} is no folder: give the folder with the word timings.")
+    if stim_file.endswith("_events.tsv"):  # its rows are the words, see `events.read_events`
+        return Path(stim_file)
     stem = stem_of(stim_file)
     folder, _, name = stem.rpartition("/")
     other = name.removesuffix("_audio") if name.endswith("_audio") else f"{name}_audio"

@@ -106,10 +106,13 @@ def read_words(path: Path) -> Words:
     of words, AssemblyAI and Friends, and tables (.tsv, .csv) with a header: `onset` (`start`, `begin`), `duration` (or
     `end`, `offset`, `stop`), `word` (`text`, `token`, `label`). Pauses and noises are left out and counted; words that
     could not be aligned keep their place; typographic apostrophes become plain ones. A WAV file of the same name says
-    where the audio ends. Raises DatasetError when the file cannot be read, holds no word with a time, or holds times
-    that are impossible.
+    where the audio ends. The times of words that are rows of an events.tsv count from the first of them. Raises
+    DatasetError when the file cannot be read, holds no word with a time, or holds times that are impossible.
     """
     require_content(path)
+    if path.name.endswith("_events.tsv"):
+        words = words_from_events(path)
+        return words.shifted(-float(np.nanmin(words.onset)))
     ending = path.suffix.lower()
     if ending not in _READERS:
         way_out = REFUSED.get(ending, f"its ending must be one of {', '.join(_READERS)}")
@@ -124,8 +127,8 @@ def read_words(path: Path) -> Words:
 def words_from_events(path: Path, sidecar: Mapping[str, object] | None = None) -> Words:
     """Words that are rows of an events.tsv (columns onset, duration, word), in seconds from the first volume.
 
-    `sidecar` is what the JSON files of the table say (`{"onset": {"Units": "ms"}}`); without it, that of the same name
-    is read. Rows without a word are other events; words without an onset keep their place. Raises DatasetError.
+    `sidecar` is what the JSON files of the table say (`{"onset": {"Units": "ms"}}`); without it, they are read.
+    Rows without a word are other events; words without an onset keep their place. Raises DatasetError.
     """
     with _named(path):
         words = _words(rows_of_events(path, sidecar), may_start_before=True)

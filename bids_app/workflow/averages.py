@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -21,38 +21,50 @@ _SAME_PHASE = 0.1
 def average_repeats(responses: Responses, stories: Mapping[str, Story]) -> Responses:
     """One mean run for all runs that heard the same; see `RunSource`.
 
-    A run joins the longest one in which each of its volumes finds one at the same time of the same story. What repeats
-    otherwise (twice in a run, in another order, between the volumes) stays as it is, with its `content`.
+    A run joins the longest one in which each of its volumes finds one at the same time of the same story; of a moment
+    that some runs censored, the mean is that of the others. What repeats otherwise (twice in a run, in another order,
+    between the volumes) stays as it is, with its `content`.
     """
     if responses.content is None:
         return responses
-    borders = np.cumsum([0, *responses.run_lengths])
-    kept: dict[int, list[RunSource]] = {}
-    for run in sorted(range(len(responses.listenings)), key=lambda run: -responses.run_lengths[run]):
-        host, rows = _host(run, list(kept), responses.listenings)
-        kept.setdefault(host, []).append(RunSource(run, rows, responses.nuisance[run]))
-    averaged = tuple(tuple(sorted(kept[host], key=lambda one: one.run)) for host in sorted(kept))
-    listenings = tuple(responses.listenings[host] for host in sorted(kept))
-    data = [
-        mean_of_runs(
-            [(one.rows, responses.data[borders[one.run] : borders[one.run + 1]]) for one in sources],
-            len(listening.volumes),
+    heard = tuple(one.uncensored for one in responses.listenings)
+    hosted: dict[int, dict[int, Integers]] = {}  # of each run that others join, by their numbers, the rows they cover
+    for run in sorted(range(len(heard)), key=lambda run: -len(heard[run].volumes)):
+        host, rows = _host(run, list(hosted), heard)
+        hosted.setdefault(host, {})[run] = rows[responses.listenings[run].is_kept]
+    means = [_mean_listening(heard[host], hosted[host].values()) for host in sorted(hosted)]
+    averaged = tuple(
+        tuple(
+            RunSource(run, np.searchsorted(np.flatnonzero(mean.is_kept), rows), responses.nuisance[run])
+            for run, rows in sorted(hosted[host].items())
         )
+        for host, mean in zip(sorted(hosted), means, strict=True)
+    )
+    listenings = tuple(means)
+    parts = np.split(responses.data, np.cumsum(responses.run_lengths)[:-1])
+    data = [
+        mean_of_runs([(one.rows, parts[one.run]) for one in sources], len(listening.volumes))
         for sources, listening in zip(averaged, listenings, strict=True)
     ]
     return replace(
         responses,
         data=np.concatenate(data),
         listenings=listenings,
-        nuisance=tuple(responses.nuisance[host] for host in sorted(kept)),
+        nuisance=tuple(responses.nuisance[host] for host in sorted(hosted)),
         content=heard_content(listenings, stories),
         averaged=averaged,
     )
 
 
-def _host(run: int, kept: list[int], listenings: tuple[Listening, ...]) -> tuple[int, Integers]:
-    """The kept run that a run joins, and in which rows; itself where there is none."""
-    for host in kept:
+def _mean_listening(host: Listening, covered: Iterable[Integers]) -> Listening:
+    """What the mean of runs heard, from the rows of the host that each covers; volumes that all censored stay so."""
+    rows = np.unique(np.concatenate(list(covered)))
+    return Listening(host.repetition_time, host.volumes[rows], host.stimuli, np.delete(host.volumes, rows))
+
+
+def _host(run: int, hosts: list[int], listenings: tuple[Listening, ...]) -> tuple[int, Integers]:
+    """The longer run that a run joins, and in which rows; itself where there is none."""
+    for host in hosts:
         rows = _rows_in(listenings[run], listenings[host])
         if rows is not None:
             return host, rows

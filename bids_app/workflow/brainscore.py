@@ -76,23 +76,21 @@ def _score(design: HeldOutDesign, responses: Responses, settings: Settings) -> t
     return r, p, fdr(p).astype(np.float32), found.alpha
 
 
-def write_ceiling(responses: Responses, means: StoryMeans, settings: Settings, writer: Writer) -> None:
+def write_ceiling(runs: Responses, fitted: Responses, means: StoryMeans, settings: Settings, writer: Writer) -> None:
     """Write the noise ceiling: the score of the mean response of the others who heard the same stories.
 
-    Where there can be none, a line says why, and nothing is written.
+    `fitted` is what models are scored on, the runs or means of them. Where there can be no ceiling, a line says why,
+    and nothing is written.
     """
-    content = np.arange(len(responses.data)) if responses.content is None else responses.content
+    content = np.arange(len(fitted.data)) if fitted.content is None else fitted.content
     try:
-        others = means.others(responses)
-        own, rows = responses.data[others.rows], others.rows
-        mean = others.data
-        if settings.repeats == "average":
-            rows, own, mean = _averaged(content[rows], own, mean)
-            content = np.arange(content.max() + 1)
+        others = means.others(runs)
+        rows, mean = _on_fitted(others.data, fitted.rows_of_runs[others.rows])
         folds = within(content_folds(content, settings.folds, settings.purge), rows)
     except ValueError as error:
         log.info("%s: no noise ceiling: %s", means.unit.name, error)
         return
+    own = fitted.data[rows]
     with step("noise ceiling", settings):
         targets = np.flatnonzero(np.isfinite(mean).all(axis=0))
         r = np.full(mean.shape[1], np.nan, dtype=np.float32)
@@ -101,17 +99,18 @@ def write_ceiling(responses: Responses, means: StoryMeans, settings: Settings, w
     extra = {
         "Others": list(others.participants),
         "OthersAtMost": others.n_others,
-        "Volumes": len(responses.data),
-        "VolumesWithOthers": len(others.rows),
+        "Volumes": len(fitted.data),
+        "VolumesWithOthers": len(rows),
     }
-    writer.maps("noiseceiling", "r", fill(r, responses.valid), ["ceiling"], description, **extra)
+    writer.maps("noiseceiling", "r", fill(r, fitted.valid), ["ceiling"], description, **extra)
 
 
-def _averaged(
-    content: npt.NDArray[np.int64], own: Floats, mean: Floats
-) -> tuple[npt.NDArray[np.int64], Floats, Floats]:
-    """What was heard, each once and ascending, and the mean of the series (n_volumes, n_targets) over those volumes."""
-    different, row = np.unique(content, return_inverse=True)
-    weights = sparse.csr_array((1 / np.bincount(row)[row], (row, np.arange(len(row)))))
-    first, second = (np.asarray(weights @ one, dtype=np.float32) for one in (own, mean))
-    return different, first, second
+def _on_fitted(data: Floats, rows: Integers) -> tuple[Integers, Floats]:
+    """The different ones of `rows` (n,), ascending, and on each the mean of its `data` (n, n_targets), NaN left out."""
+    different, place = np.unique(rows, return_inverse=True)
+    if len(different) == len(rows):
+        return different, data[np.argsort(place)]
+    together = sparse.csr_array((np.ones(len(rows), dtype=np.float32), (place, np.arange(len(rows)))))
+    there = np.isfinite(data)
+    with np.errstate(invalid="ignore"):
+        return different, np.asarray((together @ np.where(there, data, 0)) / (together @ there.astype(np.float32)))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,14 +17,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from bids_app.bids.alignment import positions_in, stored_targets
 from bids_app.bids.dataset import Run
-from bids_app.bids.entities import parse_name
 from bids_app.bids.errors import DatasetError
-from bids_app.bids.geometry import Geometry, VolumeGeometry, is_own_space
+from bids_app.bids.geometry import Geometry, is_own_space
 from bids_app.encoding.haemodynamics import zscore
 from bids_app.settings import numbers_of
 from bids_app.workflow.responses import Responses, read_run
 from bids_app.workflow.shared import computed_once, key_of
+from bids_app.workflow.shares import common_of, share_of
 from bids_app.workflow.sources import Sources
 from bids_app.workflow.stories import Listening, story_time
 from bids_app.workflow.targets import onto
@@ -34,7 +34,7 @@ from bids_app.workflow.units import Unit
 log = logging.getLogger("neurons2networks")
 Floats = npt.NDArray[np.float32]
 Integers = npt.NDArray[np.int64]
-NAMES = ("space", "session_label", "run_id", "confounds", "high_pass", "smoothing_fwhm", "mask")
+NAMES = ("confounds", "high_pass", "smoothing_fwhm")
 
 
 class NoCeilingError(ValueError):
@@ -142,8 +142,11 @@ class StoryMeans:
             sums, members = _read_sums(path, responses.geometry)
             labels |= dict.fromkeys(members)
             places = list(self._rows(responses, stem, listening.repetition_time))
-            own = presentations_mean([(responses.data[rows], steps) for rows, steps in places])
-            for rows, steps in places:
+            # the sums hold runs of this task alone, one's own among them
+            own = presentations_mean(
+                [(responses.data[rows], steps) for task, rows, steps in places if task == like.task]
+            )
+            for _, rows, steps in places:
                 values, heard = sums.at(steps)
                 values, heard = values[:, responses.valid], heard[:, responses.valid]
                 if self._label in members:
@@ -185,15 +188,16 @@ class StoryMeans:
                     seen.add(key)
                     yield stem, run, listening
 
-    @staticmethod
-    def _rows(responses: Responses, stem: str, repetition_time: float) -> Iterator[tuple[Integers, Integers]]:
-        """Rows of `responses.data`, and the story's steps, of each run that has the story at this repetition time."""
+    def _rows(
+        self, responses: Responses, stem: str, repetition_time: float
+    ) -> Iterator[tuple[str, Integers, Integers]]:
+        """Of each run that has the story at this repetition time its task, rows of `responses.data`, and the steps."""
         starts = np.cumsum([0, *responses.run_lengths])
-        for start, listening in zip(starts, responses.listenings, strict=False):
+        for run, start, listening in zip(self.unit.runs, starts, responses.listenings, strict=False):
             if _same_time(listening.repetition_time, repetition_time):
                 rows, steps = story_steps(listening, stem)
                 if len(rows):
-                    yield rows + start, steps
+                    yield run.task, rows + start, steps
 
     def _sums(self, like: Run, listening: Listening, stem: str) -> Path | None:
         """The file of the sums of one story; None where nobody's run of it can be read."""
@@ -204,8 +208,8 @@ class StoryMeans:
                 "repetition time": round(listening.repetition_time, 4),
                 "task": like.task,
                 "place": like.space or like.seg,
-                "files": [self._files(label, like.task) for label in self._members],
-                "filters": self.sources.filters,
+                "files": {label: share_of(self.sources, label, [like.task]) for label in self._members},
+                "common": common_of(self.sources, [like.task]),
                 **{name: numbers_of(settings, "brainscore")[name] for name in NAMES},
             }
         )
@@ -214,22 +218,6 @@ class StoryMeans:
             return computed_once(path, lambda draft: self._add_up(draft, like, listening, stem))
         except NoCeilingError:
             return None
-
-    def _files(self, participant: str, task: str) -> list[object]:
-        """What a participant's share is made from: names, sizes and times of the files of a task, and of its events.
-
-        Looked up in the folders, without an index: it takes milliseconds for hundreds of participants.
-        """
-        dataset = self.sources.dataset
-        found: list[object] = [participant]
-        for name, folder in dataset.links.items():
-            for path in sorted(_of_task(folder / f"sub-{participant}", task, events_only=name == "raw")):
-                try:
-                    state = path.stat()
-                except OSError:
-                    continue  # a link to content that is not here
-                found.append((name, path.relative_to(folder).as_posix(), state.st_size, state.st_mtime_ns))
-        return found
 
     def _add_up(self, draft: Path, like: Run, listening: Listening, stem: str) -> None:
         log.info("mean response of all participants to %s, for the noise ceiling", stem)
@@ -249,12 +237,12 @@ class StoryMeans:
             log.warning("noise ceiling of %s without %d run(s): %s", stem, len(problems), _shortened(problems))
         if total is None:
             raise NoCeilingError(f"nobody's run of {stem} can be read")
-        mask = reference.mask if isinstance(reference, VolumeGeometry) else np.zeros(0, dtype=bool)
+        assert reference is not None
         arrays: dict[str, npt.NDArray[Any]] = {
             "total": total.values,
             "count": total.count,
             "first": np.array(total.first),
-            "mask": mask,
+            **stored_targets(reference),
         }
         with draft.open("wb") as file:
             np.savez(file, allow_pickle=False, participants=np.array(json.dumps(who)), **arrays)
@@ -303,18 +291,6 @@ class StoryMeans:
             return ()
 
 
-def _of_task(folder: Path, task: str, *, events_only: bool) -> Iterator[Path]:
-    """Files of a task in a participant's `func` folders; of the raw data set the events alone."""
-    for func in (folder / "func", *sorted(folder.glob("ses-*/func"))):
-        if not func.is_dir():
-            continue
-        with os.scandir(func) as entries:
-            for entry in entries:
-                name = parse_name(entry.name)
-                if name.entities.get("task") == task and (not events_only or name.suffix == "events"):
-                    yield Path(entry.path)
-
-
 def _shortened(problems: Sequence[str], most: int = 1) -> str:
     more = f"; and {len(problems) - most} more" if len(problems) > most else ""
     return "; ".join(problems[:most]) + more
@@ -325,14 +301,16 @@ def _same_time(first: float, second: float) -> bool:
 
 
 def _read_sums(path: Path, geometry: Geometry) -> tuple[StorySeries, list[str]]:
-    """Sums on the targets of `geometry`, and the participants in them."""
+    """Sums on the targets of `geometry`, zero where they have none, and the participants in them.
+
+    Raises NoCeilingError where the others lie on another surface, grid or parcels.
+    """
     with np.load(path) as content:
-        total, count, mask = content["total"], content["count"], content["mask"]
+        total, count = content["total"], content["count"]
         first, members = int(content["first"]), list(json.loads(str(content["participants"])))
-    if isinstance(geometry, VolumeGeometry):
-        stored = VolumeGeometry(geometry.space, geometry.affine, mask)
-        count = np.nan_to_num(onto(count.astype(np.float32), stored, geometry)).astype(np.int16)
-        total = np.nan_to_num(onto(total, stored, geometry))
-    elif total.shape[1] != geometry.n_targets:
-        raise NoCeilingError(f"the others have {total.shape[1]} targets and this participant {geometry.n_targets}")
-    return StorySeries(total, count, first), members
+        positions = positions_in(content, geometry)
+    if positions is None:
+        raise NoCeilingError("the others' data lie on another grid, surface or parcels than this participant's")
+    there = positions >= 0
+    values, counts = (np.where(there, one[:, positions], 0).astype(one.dtype) for one in (total, count))
+    return StorySeries(values, counts, first), members

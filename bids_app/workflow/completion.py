@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -21,6 +21,7 @@ from bids_app.workflow.shared import file_name, key_of, locked
 
 log = logging.getLogger("neurons2networks")
 FOLDER = Path("logs") / "complete"
+_BY_FILES = ("Dictionary", "Shared")  # facts whose changes show in files, and are named by them
 _OF_PARTICIPANT = ("sub", "ses", "task", "acq", "run")
 
 
@@ -177,7 +178,7 @@ class Completion:
     def _refuse_others(self, marker: Mapping[str, Any]) -> None:
         inputs, now = self.inputs, json.loads(json.dumps(self.inputs.facts, default=str))
         changes = differing_settings(marker.get("Settings", {}), self.settings)
-        changes += [c for key in now if key != "Dictionary" for c in _differing(key, marker.get(key), now[key])]
+        changes += [c for key in now if key not in _BY_FILES for c in _differing(key, marker.get(key), now[key])]
         changes += find_changes([FileRecord(**one) for one in marker.get("Files", [])], inputs.files, inputs.links)
         if not changes and now.get("Dictionary") != marker.get("Dictionary"):
             changes = ["the dictionary was learned from other words, other times of them, or other stories"]
@@ -220,6 +221,21 @@ def read_marker(path: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}
+
+
+def leave_aside(out_dir: Path, is_left_out: Callable[[Mapping[str, str]], bool]) -> None:
+    """Mark what was made from BOLD that is to be left out now: the group level leaves it aside until it no longer is.
+
+    `is_left_out` says it of the entities in the name of a BOLD file.
+    """
+    for path in sorted((out_dir / FOLDER).glob("sub-*_complete.json")):
+        marker = read_marker(path)
+        left_out = any(is_left_out(parse_name(Path(name)).entities) for name in _bold(marker))
+        if left_out != ("LeftOut" in marker):
+            kept = {key: value for key, value in marker.items() if key != "LeftOut"}
+            write_json(path, {**kept, "LeftOut": True} if left_out else kept)
+            if left_out:
+                log.info("%s was made from a scan to leave out: the group level leaves it aside", _title(path))
 
 
 def _differing(fact: str, before: Any, now: Any) -> list[str]:

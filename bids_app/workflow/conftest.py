@@ -13,6 +13,7 @@ from bids_app.workflow import participant as module
 from bids_app.workflow.outputs import Writer
 from bids_app.workflow.participant import run_participant
 from bids_app.workflow.responses import Responses
+from bids_app.workflow.targets import fill
 
 EVENTS = "onset\tduration\ttrial_type\tstim_file\n6\t140\tstory\t{story}.wav\n"
 
@@ -83,7 +84,7 @@ class Study:
     def score(self, responses: Responses, _designs: object, _settings: Settings, writer: Writer) -> None:
         """In place of the brain score: means of the data as scores."""
         self.computed.append(writer.entities["sub"])
-        values = (responses.data[:10] + responses.data[-10:]).mean(axis=0)[None]
+        values = fill((responses.data[:10] + responses.data[-10:]).mean(axis=0)[None], responses.valid)
         writer.maps("brainscore", "p", values, ["layer-01"])
         writer.maps("brainscore", "r", values, ["layer-01"], Layers=[1])
 

@@ -118,6 +118,13 @@ def _security() -> Any:
         ) from None
 
 
+def _address() -> str:
+    """The one address at which the scheduler listens unless told otherwise: that by which this machine is known."""
+    from distributed.utils import get_ip
+
+    return str(get_ip())
+
+
 def _arguments(table: Mapping[str, Any], directive: str | None, settings: Settings) -> dict[str, Any]:
     """Arguments of dask-jobqueue's class."""
     given = {key: value for key, value in table.items() if key not in _OURS}
@@ -128,5 +135,8 @@ def _arguments(table: Mapping[str, Any], directive: str | None, settings: Settin
         given["job_extra_directives"] = [*given.get("job_extra_directives", []), *asked]
     logs = str(settings.out_dir / "logs" / "dask")
     # The dashboard has neither encryption nor a password: for this machine alone, or through a tunnel.
-    given["scheduler_options"] = {"dashboard_address": "127.0.0.1:0", **given.get("scheduler_options", {})}
+    options = {"dashboard_address": "127.0.0.1:0", **given.get("scheduler_options", {})}
+    if not {"interface", "host"} & {*given, *options}:
+        options["host"] = _address()
+    given["scheduler_options"] = options
     return {"log_directory": logs, "shared_temp_directory": logs, **given}

@@ -10,9 +10,11 @@ from typing import Any
 
 from bids_app.bids.entities import is_asked, strip_prefix
 from bids_app.bids.errors import DatasetError
-from bids_app.bids.runs import Candidate, candidates
+from bids_app.bids.events import read_events
+from bids_app.bids.runs import Candidate, Run, candidates
 from bids_app.forecast.windows import check_distances
 from bids_app.settings import Settings
+from bids_app.workflow.presentations import presentations
 from bids_app.workflow.sources import Sources
 from bids_app.workflow.stories import Story, segments_of
 from bids_app.workflow.units import Unit, units_of
@@ -103,7 +105,7 @@ def _misfits_of_runs(sources: Sources, participants: Sequence[str]) -> Iterator[
     units = _first_units(sources, participants)
     if not units:
         return
-    heard = {unit.name: [_n_volumes(run.events, sources) for run in unit.runs] for unit in units}
+    heard = {unit.name: [_n_volumes(run, sources) for run in unit.runs] for unit in units}
     longest, most = max(max(runs) for runs in heard.values()), max(sum(runs) for runs in heard.values())
     if not _WITH_DELAYS.isdisjoint(settings.analysis) and settings.delays >= longest:
         yield (
@@ -142,11 +144,11 @@ def _first_units(sources: Sources, participants: Sequence[str]) -> list[Unit]:
     return []
 
 
-def _n_volumes(events: Path, sources: Sources) -> int:
-    from bids_app.bids.events import read_events
-
-    stems = {stimulus.stem for stimulus in read_events(events)}
-    return sum(len(story.canonical.volumes) for stem, story in sources.stories.items() if stem in stems)
+def _n_volumes(run: Run, sources: Sources) -> int:
+    """Volumes of the stories of a run, as most runs hear them; of one that is played twice, both times."""
+    words = {stem: story.words for stem, story in sources.stories.items()}
+    stimuli = presentations(read_events(run.events, run.entities), words)
+    return sum(len(sources.stories[stimulus.stem].canonical.volumes) for stimulus in stimuli)
 
 
 def _dictionary_volumes(stories: dict[str, Story], settings: Settings) -> int:

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from bids_app.bids.events import read_events
 from bids_app.bids.provenance import files_of_run
 from bids_app.bids.words import find_words
+from bids_app.checksums import sha256_of
 from bids_app.settings import Settings
 from bids_app.workflow.atlases import files_of_atlas
 from bids_app.workflow.completion import Inputs
+from bids_app.workflow.masking import files_of_mask
 from bids_app.workflow.models import ModelRun
 from bids_app.workflow.resources import folders_of, pieces_of_run, place_of_run
 from bids_app.workflow.responses import confound_strategy
 from bids_app.workflow.shared import key_of
+from bids_app.workflow.shares import common_of, share_of
 from bids_app.workflow.sources import Sources
 from bids_app.workflow.units import Unit
 
@@ -39,7 +41,11 @@ def inputs_of(
         facts["Model"] = model.files
     if dictionary is not None:
         facts["Dictionary"] = dictionary
-    files = [*files_of_unit(unit, sources), *_atlas_files(unit, sources.settings, analysis)]
+    shared = {**_words(unit, sources), "mask": _mask(sources.settings)}
+    atlases = list(_atlas_files(unit, sources.settings, analysis))
+    shared |= {f"atlas {path.name}": [path] for path in atlases}
+    facts["Shared"] = {name: [sha256_of(path) for path in paths] for name, paths in shared.items()}
+    files = [*files_of_unit(unit, sources), *atlases]
     return Inputs(
         files=tuple(dict.fromkeys(files)),
         bold=tuple(path for run in unit.runs for path in run.files),
@@ -50,20 +56,33 @@ def inputs_of(
 
 
 def files_of_unit(unit: Unit, sources: Sources) -> list[Path]:
-    """Files of the unit's runs, and the words of the stories that were heard in them."""
+    """Files of the unit's runs, the words of the stories that were heard in them, and the mask."""
     settings = sources.settings
-    words = [
-        find_words(settings.bids_dir, stimulus.stim_file, settings.annotations)
-        for run in unit.runs
-        for stimulus in read_events(run.events, run.entities)
-        if stimulus.stem in sources.stories
-    ]
     of_runs = [
         path
         for run in unit.runs
         for path in files_of_run(run, settings.bids_dir, with_confounds=confound_strategy(run, settings) != "none")
     ]
-    return of_runs + words
+    words = [path for paths in _words(unit, sources).values() for path in paths]
+    return [*of_runs, *words, *_mask(settings)]
+
+
+def _words(unit: Unit, sources: Sources) -> dict[str, list[Path]]:
+    settings = sources.settings
+    heard = {
+        stimulus.stem: stimulus.stim_file
+        for run in unit.runs
+        for stimulus in read_events(run.events, run.entities)
+        if stimulus.stem in sources.stories
+    }
+    return {
+        f"words of {stem}": [find_words(settings.bids_dir, stim_file, settings.annotations)]
+        for stem, stim_file in heard.items()
+    }
+
+
+def _mask(settings: Settings) -> list[Path]:
+    return [] if settings.mask is None else files_of_mask(settings.mask)
 
 
 def _atlas_files(unit: Unit, settings: Settings, analysis: str) -> Iterator[Path]:
@@ -82,28 +101,10 @@ def _atlas_files(unit: Unit, settings: Settings, analysis: str) -> Iterator[Path
 def data_of_others(unit: Unit, sources: Sources) -> dict[str, str]:
     """A short text for the data of each other participant with the unit's tasks: it differs when these change.
 
-    From names, sizes and times alone, since there may be hundreds; `choice` stands for what is left out of them.
+    `what all have in common` stands for the rest, such as words, events that all inherit, and what is left out.
     """
     tasks = {run.task for run in unit.runs}
     own = unit.entities["sub"]
-    found: dict[str, str] = {}
-    for folder in sources.dataset.derivatives.values():
-        for path in sorted(folder.glob("sub-*")):
-            label = path.name.removeprefix("sub-")
-            if label != own and (state := _state(path, tasks)):
-                found[label] = hashlib.sha256((found.get(label, "") + state).encode()).hexdigest()[:12]
-    settings = sources.settings
-    choice = [sources.dataset.excluded_scans, sources.filters, sorted(settings.exclude_participant_label)]
-    return {**found, "choice": key_of(choice)}
-
-
-def _state(participant: Path, tasks: Iterable[str]) -> str:
-    """Names, sizes and times of a participant's files of some tasks."""
-    files = [
-        path
-        for pattern in ("func/*", "ses-*/func/*")
-        for path in sorted(participant.glob(pattern))
-        if any(f"_task-{task}_" in path.name for task in tasks)
-    ]
-    states = [(path.relative_to(participant).as_posix(), path.stat()) for path in files if path.exists()]
-    return ";".join(f"{name} {state.st_size} {state.st_mtime_ns}" for name, state in states)
+    shares = {label: share_of(sources, label, tasks) for label in sources.dataset.participants() if label != own}
+    found = {label: key_of(share)[:12] for label, share in shares.items() if share}
+    return {**found, "what all have in common": key_of(common_of(sources, tasks))}

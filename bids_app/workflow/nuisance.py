@@ -91,18 +91,18 @@ def confound_strategy(run: Run, settings: Settings) -> str:
 def read_nuisance(run: Run, n_volumes: int, settings: Settings) -> Nuisance:
     """Confounds and slow cosines of the whole run (n_volumes rows); none for data that are clean."""
     confounds = read_confounds(run.confounds, confound_strategy(run, settings), run.files[0], n_volumes)
-    cosines = high_pass_cosines(run, n_volumes, settings.high_pass)
-    n_asked = cosines.shape[1]
+    slow = high_pass_cosines(run, n_volumes, settings.high_pass)
+    n_asked = slow.shape[1]
     if confounds is not None:
-        cosines = _not_among(cosines, confounds.cosines)
-    parts = [part for part in (None if confounds is None else confounds.values, cosines) if part is not None]
+        slow = _not_among(slow, confounds.cosines)
+    parts = [part for part in (None if confounds is None else confounds.values, slow) if part is not None]
     regressors = np.column_stack(parts).astype(np.float32)
     return Nuisance(
         regressors if regressors.shape[1] else None,
         () if confounds is None else confounds.names,
-        cosines.shape[1],
+        slow.shape[1],
         np.zeros(n_volumes, dtype=bool) if confounds is None else confounds.is_censored,
-        _note(run, n_volumes, settings.high_pass, confounds, n_asked, cosines.shape[1]),
+        _note(run, n_volumes, settings.high_pass, confounds, n_asked, slow.shape[1]),
     )
 
 
@@ -119,19 +119,29 @@ def high_pass_cosines(run: Run, n_volumes: int, high_pass: float) -> Floats:
             f"--high-pass {high_pass:g} Hz leaves nothing of {run.label}: with a volume each "
             f"{run.repetition_time:g} s it holds frequencies up to {highest:.3g} Hz. Give a lower one, such as 0.008."
         )
-    from nilearn.glm.first_level.design_matrix import create_cosine_drift  # takes more than a second to import
-
-    times = np.arange(n_volumes) * run.repetition_time
-    return np.asarray(create_cosine_drift(high_pass, times)[:, :-1], dtype=np.float32)
+    return cosines(n_volumes, run.repetition_time, high_pass)
 
 
-def _not_among(cosines: Floats, others: Floats) -> Floats:
+def cosines(n_volumes: int, repetition_time: float, high_pass: float) -> Floats:
+    """Discrete cosines (type 2) of unit length up to a frequency (n_volumes, n_cosines), without the constant.
+
+    As nilearn's `create_cosine_drift`, without the second that importing it takes.
+    """
+    if n_volumes < 2:
+        return np.zeros((n_volumes, 0), dtype=np.float32)
+    step = (n_volumes - 1) * repetition_time / (n_volumes - 1)  # rounded as there
+    order = np.arange(1, min(n_volumes - 1, int(2 * n_volumes * high_pass * step)) + 1)
+    phase = np.pi / n_volumes * (np.arange(n_volumes)[:, None] + 0.5)
+    return np.asarray(np.sqrt(2.0 / n_volumes) * np.cos(phase * order), dtype=np.float32)
+
+
+def _not_among(slow: Floats, others: Floats) -> Floats:
     """The cosines that others do not hold already: what is filtered out once is not filtered out again."""
-    if not others.shape[1] or not cosines.shape[1]:
-        return cosines
+    if not others.shape[1] or not slow.shape[1]:
+        return slow
     basis = np.column_stack([np.ones(len(others)), others]).astype(np.float64)
-    left = cosines - basis @ np.linalg.lstsq(basis, cosines, rcond=None)[0]
-    return cosines[:, np.linalg.norm(left, axis=0) > _SAME * np.linalg.norm(cosines, axis=0)]
+    left = slow - basis @ np.linalg.lstsq(basis, slow, rcond=None)[0]
+    return slow[:, np.linalg.norm(left, axis=0) > _SAME * np.linalg.norm(slow, axis=0)]
 
 
 def _note(run: Run, n_volumes: int, high_pass: float, confounds: Confounds | None, n_asked: int, n_added: int) -> str:

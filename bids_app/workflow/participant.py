@@ -230,7 +230,7 @@ class _UnitWork:
         numbers = numbers_of(self.settings, "ceiling")
         with self._claimed(self._completion("noiseceiling", None, numbers, others=others)) as writer:
             if writer is not None:
-                write_ceiling(self.runs, StoryMeans(self.unit, self.sources), self.settings, writer)
+                write_ceiling(self.runs, self.responses, StoryMeans(self.unit, self.sources), self.settings, writer)
 
 
 def _write_atlases(geometry: Geometry, settings: Settings) -> None:

@@ -58,12 +58,21 @@ def presentations(listenings: Sequence[Listening]) -> Iterator[Presentation]:
 
 
 def heard_content(listenings: Sequence[Listening], stories: Mapping[str, Story]) -> Integers | None:
-    """A number for what each volume heard, (n_volumes of all runs,): equal where the same was heard again.
+    """A number for what each kept volume heard, (n_volumes of all runs,): equal where the same was heard again.
 
     Volumes that hear something new count on. One that is closer than half a volume to what an earlier presentation
-    heard has the number of the nearest volume of that: of the same story, or of one that shares these words. None
-    where nothing was heard more than once.
+    heard has the number of the nearest volume of that: of the same story, or of one that shares these words. Censored
+    volumes are numbered with the others first, so that what one run lacks and another has lies between its neighbours.
+    None where nothing was heard more than once.
     """
+    everything = _content_of_all([one.uncensored for one in listenings], stories)
+    kept = everything[np.concatenate([one.is_kept for one in listenings])]
+    different, content = np.unique(kept, return_inverse=True)
+    return None if len(different) == len(kept) else np.asarray(content)
+
+
+def _content_of_all(listenings: Sequence[Listening], stories: Mapping[str, Story]) -> Integers:
+    """The numbers of `heard_content` for runs of which no volume is left out."""
     content = np.full(sum(len(one.volumes) for one in listenings), NOWHERE)
     known: dict[str, list[Presentation]] = {}
     links = _Links(stories)
@@ -77,8 +86,6 @@ def heard_content(listenings: Sequence[Listening], stories: Mapping[str, Story])
         known.setdefault(one.stem, []).append(one)
     outside = np.flatnonzero(content == NOWHERE)
     content[outside] = n_different + np.arange(len(outside))
-    if n_different + len(outside) == len(content):
-        return None
     return _in_order(content)
 
 

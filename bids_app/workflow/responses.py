@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,20 +14,19 @@ from bids_app.bids.dataset import Run
 from bids_app.bids.errors import DatasetError
 from bids_app.bids.geometry import Geometry
 from bids_app.bids.recording import read_recording
-from bids_app.bids.timeline import read_timeline
 from bids_app.encoding.cleaning import clean
 from bids_app.encoding.haemodynamics import zscore
 from bids_app.settings import Settings
 from bids_app.workflow.masking import limit
 from bids_app.workflow.memory import free_for_data
-from bids_app.workflow.nuisance import Nuisance, confound_strategy, read_nuisance
-from bids_app.workflow.presentations import heard_in
+from bids_app.workflow.nuisance import confound_strategy
 from bids_app.workflow.repeats import heard_content
+from bids_app.workflow.run_plan import plan_run
 from bids_app.workflow.smoothing import smooth
 from bids_app.workflow.stories import Listening, Story
 from bids_app.workflow.units import Unit
 
-__all__ = ["CleanRun", "Responses", "confound_strategy", "read_responses", "read_run"]
+__all__ = ["CleanRun", "Responses", "confound_strategy", "plan_run", "read_responses", "read_run"]
 
 log = logging.getLogger("neurons2networks")
 Floats = npt.NDArray[np.float32]
@@ -47,7 +46,8 @@ class Responses:
     content : (n_volumes,) a number for what each volume heard, equal where the same was heard again; None where
         nothing was, see `repeats.heard_content`
     averaged : where runs were averaged, those that each of `listenings` stands for
-    unusable : of each run, by its label, how many targets there are, are constant, and have missing values
+    unusable : of each run, by its label, how many targets its BOLD has (whatever `--mask` keeps), how many of them are
+        constant, and how many have missing values
     """
 
     data: Floats
@@ -73,6 +73,17 @@ class Responses:
             for run, (length, nuisance) in enumerate(zip(self.run_lengths, self.nuisance, strict=True))
         )
         return self.averaged or tuple(single)
+
+    @property
+    def rows_of_runs(self) -> npt.NDArray[np.int64]:
+        """The row of `data` to which each volume of the runs went (n_volumes of all runs,), one after another."""
+        starts = np.cumsum([0, *self.run_lengths])
+        found = [
+            (source.run, start + source.rows)
+            for start, sources in zip(starts, self.sources, strict=False)
+            for source in sources
+        ]
+        return np.concatenate([rows for _, rows in sorted(found, key=lambda one: one[0])])
 
 
 @dataclass(frozen=True)
@@ -144,25 +155,6 @@ class CleanRun:
     unusable: dict[str, int] = field(default_factory=dict)
 
 
-def plan_run(
-    run: Run, n_rows: int, stories: Mapping[str, Story], settings: Settings
-) -> tuple[Listening, npt.NDArray[np.int64], Nuisance]:
-    """What a run heard, the rows of its BOLD that are kept, and what is regressed out, without reading the BOLD.
-
-    Raises DatasetError when the files of the run, whose BOLD has `n_rows` volumes, do not belong together.
-    """
-    timeline = read_timeline(run, n_rows)
-    nuisance = read_nuisance(run, n_rows, settings)
-    is_censored = timeline.is_missing
-    is_censored[timeline.volumes[nuisance.is_censored]] = True
-    listening = heard_in(run, stories, run.repetition_time, timeline.n_volumes, is_censored)
-    if len(listening.volumes) == 0:
-        raise DatasetError(f"{run.files[0].name}: every volume of its story is censored; leave the run out")
-    kept = np.searchsorted(timeline.volumes, listening.volumes)
-    nuisance.require_freedom(run, kept)
-    return listening, kept, nuisance
-
-
 def read_run(run: Run, stories: dict[str, Story], settings: Settings) -> CleanRun:
     """Read one run, cut it to its story, and regress out confounds and slow drifts."""
     recording = read_recording(run, free_for_data(settings))
@@ -182,5 +174,9 @@ def read_run(run: Run, stories: dict[str, Story], settings: Settings) -> CleanRu
         "CleanedBefore": run.is_clean,
         "CensoredVolumes": len(listening.censored),
     }
-    unusable = {"Targets": geometry.n_targets, "Constant": recording.n_constant, "Missing": recording.n_missing}
+    unusable = {
+        "Targets": recording.geometry.n_targets,
+        "Constant": recording.n_constant,
+        "Missing": recording.n_missing,
+    }
     return CleanRun(data, listening, geometry, regressors, note, cleaning, unusable)

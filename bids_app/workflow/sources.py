@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 from typing import Any
 
 from bids_app.bids.dataset import Dataset, HeardStimuli, StimulusUse, open_dataset, require_content
 from bids_app.bids.description import require_description
+from bids_app.bids.entities import is_asked
 from bids_app.bids.errors import DatasetError
+from bids_app.bids.exclusions import is_excluded
 from bids_app.bids.filters import Filters, read_filters
 from bids_app.bids.onsets import ADVICE
-from bids_app.bids.runs import RunSelection
+from bids_app.bids.runs import Run, RunSelection, candidates
 from bids_app.bids.sources import odd_folders
 from bids_app.bids.words import find_words, read_words
 from bids_app.settings import Settings
@@ -128,23 +130,48 @@ class Sources:
 
     def runs(self, participant: str) -> RunSelection:
         """The runs of one participant that the settings select and whose stories have word timings."""
-        settings = self.settings
-        selection = self.dataset.runs(
-            participant,
-            tasks=settings.task_id or None,
-            sessions=settings.session_label or None,
-            run_ids=settings.run_id or None,
-            space=settings.space,
-            filters=self.filters,
-        )
+        selection = self.dataset.runs(participant, **self._choice)
         for excluded in selection.excluded:
             log.info("left out: %s (%s)", excluded.label, excluded.reason)
-        if settings.space is None:
-            spaces = self.dataset.spaces(participant, self.filters)
-            chosen = selection.runs[0].space or selection.runs[0].seg or ""
-            if len(spaces) > 1:
-                _say_once(f"data in {_named(chosen)}, of {', '.join(map(_named, spaces))}; --space chooses another")
+        self._say_space(participant, selection.runs[0])
         return selection
+
+    def each_run(self, participant: str) -> Iterator[tuple[str, Run | str | DatasetError]]:
+        """Label of each run that the settings select, and the run, or why it is left out, or what is wrong with it."""
+        for label, outcome in self.dataset.each_run(participant, **self._choice):
+            if isinstance(outcome, Run):
+                self._say_space(participant, outcome)
+            yield label, outcome
+
+    def _say_space(self, participant: str, run: Run) -> None:
+        """Log the space that was chosen for the user."""
+        if self.settings.space is not None:
+            return
+        spaces = self.dataset.spaces(participant, self.filters)
+        if len(spaces) > 1:
+            chosen = run.space or run.seg or ""
+            listed = ", ".join(map(_named, spaces))
+            notice(logging.INFO, f"data in {_named(chosen)}, of {listed}; --space chooses another")
+
+    def is_selected(self, entities: Mapping[str, str]) -> bool:
+        """Whether the settings select a run, by its entities."""
+        settings = self.settings
+        asked = {"task": settings.task_id, "ses": settings.session_label, "run": settings.run_id}
+        return all(
+            not labels or (key in entities and is_asked(key, entities[key], labels)) for key, labels in asked.items()
+        )
+
+    @property
+    def _choice(self) -> dict[str, Any]:
+        """Which runs the settings select, for the data set."""
+        settings = self.settings
+        return {
+            "tasks": settings.task_id or None,
+            "sessions": settings.session_label or None,
+            "run_ids": settings.run_id or None,
+            "space": settings.space,
+            "filters": self.filters,
+        }
 
     @cached_property
     def participants(self) -> list[str]:
@@ -173,6 +200,37 @@ class Sources:
             log.warning("%s; the others are analysed", self._absence(missing))
         return [label for label in kept if label not in missing]
 
+    @cached_property
+    def left_out(self) -> list[str]:
+        """Selected participants who have no run of those asked for; none of those named by their labels."""
+        if self.settings.participant_label:
+            return []
+        return [label for label in self.participants if not self._has_run(label)]
+
+    @cached_property
+    def analysed(self) -> list[str]:
+        """Selected participants without those left out; all of them where nobody would be left: their jobs say why."""
+        found = [label for label in self.participants if label not in self.left_out]
+        if found and self.left_out:
+            log.info(
+                "left out: %d participants whose runs are of other tasks, sessions or numbers than those asked for, or "
+                "scans to leave out (%s)",
+                len(self.left_out),
+                ", ".join(self.left_out[:10]) + (", …" if len(self.left_out) > 10 else ""),
+            )
+        return found or self.participants
+
+    def _has_run(self, label: str) -> bool:
+        """Whether a participant has BOLD of a run that the options ask for, by the names of its files alone."""
+        return any(
+            not is_excluded(one.name.entities, self.dataset.excluded_scans)
+            and self.is_selected(one.run)
+            and (bool(self.settings.task_id) or one.run["task"] in self.story_tasks)
+            for folder in self.dataset.derivatives.values()
+            for pattern in ("func/*", "ses-*/func/*")
+            for one in candidates((folder / f"sub-{label}").glob(pattern), folder)
+        )
+
     def _absence(self, labels: Sequence[str]) -> str:
         shown = f"{', '.join(labels[:10])}{f', … ({len(labels)} in all)' if len(labels) > 10 else ''}"
         folders = ", ".join(str(folder) for folder in self.dataset.derivatives.values())
@@ -181,11 +239,6 @@ class Sources:
             f"{len(labels)} {who} no BOLD in {folders}, or only links to content that is not here: {shown}; get it "
             "(datalad get)"
         )
-
-
-@cache
-def _say_once(message: str) -> None:
-    log.info("%s", message)
 
 
 def _named(space: str) -> str:

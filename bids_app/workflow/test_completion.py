@@ -47,16 +47,45 @@ def move_words(study):
     return {"annotations": folder}
 
 
+def name_the_same_runs(study):
+    return {"space": "T"}
+
+
+def move_mask(study):
+    return {"mask": write(study.root / "elsewhere" / "mask.txt", "A\nB\n")}
+
+
 def add_unrelated(study):
     study.add("03")
     write(study.root / "README", "more")
     write(study.root / "code" / "scan_exclude.json", json.dumps({"tale": {"sub-03": ["sub-03_task-tale"]}}))
 
 
-@pytest.mark.parametrize("change", [touch_all, move_data, copy_data, move_words, add_unrelated])
+@pytest.mark.parametrize(
+    "change", [touch_all, move_data, copy_data, move_words, name_the_same_runs, move_mask, add_unrelated]
+)
 def test_the_same_data_are_accepted(study, change):
-    study.run()
+    masked = {"mask": write(study.root / "mask.txt", "A\nB\n")} if change is move_mask else {}
+    study.run(**masked)
     assert study.run(**(change(study) or {})) == 0
+
+
+def test_runs_and_sessions_count_by_the_files_that_they_choose(study):
+    study.remove("01"), study.add("01", "_run-1"), study.add("02", "_run-2")
+    study.run("01")
+    assert study.run("01", run_id=("1",)) == study.run("01", run_id=("01",)) == 0
+    study.add("01", "_run-2")
+    assert study.run("01", run_id=("1",)) == 0
+
+
+def test_a_mask_counts_by_its_content(study):
+    mask = write(study.root / "mask.txt", "A\nB\n")
+    study.run(mask=mask)
+    mask.write_text("A\nC\n")
+    with pytest.raises(OtherSettingsError, match=r"the content of \S*mask\.txt has changed since"):
+        study.run(mask=mask)
+    with pytest.raises(OtherSettingsError, match=r"mask\.txt is no longer read"):
+        study.run()
 
 
 def other_words(study):
@@ -229,7 +258,7 @@ def test_ceilings_are_made_again_when_the_others_change(study, monkeypatch):
 
 
 def test_a_ceiling_that_can_no_longer_be_had_goes(study, monkeypatch):
-    def write_ceiling(responses, means, settings, writer):
+    def write_ceiling(responses, fitted, means, settings, writer):
         if "02" in means.sources.dataset.participants():
             writer.maps("noiseceiling", "r", responses.data[:1], ["ceiling"])
 

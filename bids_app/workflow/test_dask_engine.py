@@ -158,7 +158,7 @@ def test_the_scheduler_of_a_cluster_is_closed_to_strangers(tmp_path, monkeypatch
     sbatch.chmod(0o755)
     (tmp_path / "scancel").symlink_to("/bin/true")
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    pairs = ("kind=slurm", "cores=1", "memory=1GB", "interface=lo", "death_timeout=20")
+    pairs = ("kind=slurm", "cores=1", "memory=1GB", "interface=lo", "death_timeout=120")
     given = Settings(tmp_path, tmp_path / "out", "participant", engine="dask", dask_cluster=pairs)
     with start_cluster(given) as cluster:
         assert cluster.scheduler_address.startswith("tls://127.0.0.1:")
@@ -166,7 +166,22 @@ def test_the_scheduler_of_a_cluster_is_closed_to_strangers(tmp_path, monkeypatch
         with pytest.raises(OSError, match=r"tcp://|Timed out"):
             distributed.Client(cluster.scheduler_address.replace("tls", "tcp"), timeout=3)
         with distributed.Client(cluster, timeout=30) as client:
-            client.wait_for_workers(1, timeout=60)
+            client.wait_for_workers(1, timeout=120)
             assert client.submit(sum, [1, 2]).result(timeout=30) == 3
     keys = [path for path in (tmp_path / "out").rglob("*") if path.is_file() and "KEY" in path.read_text()]
     assert all(path.stat().st_mode & 0o077 == 0 for path in keys)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [({}, "192.0.2.7"), ({"interface": "ib0"}, None), ({"scheduler_options": {"host": "10.0.0.1"}}, "10.0.0.1")],
+)
+def test_the_scheduler_listens_at_one_address(tmp_path, monkeypatch, given, expected):
+    """Where nobody names an interface or an address, at that by which the machine is known; never at all."""
+    from bids_app.workflow import dask_cluster
+
+    monkeypatch.setattr(dask_cluster, "_address", lambda: "192.0.2.7")
+    settings = Settings(tmp_path, tmp_path / "out", "participant")
+    options = dask_cluster._arguments({"cores": 1, **given}, None, settings)["scheduler_options"]
+    assert options.get("host") == expected
+    assert options["dashboard_address"] == "127.0.0.1:0"

@@ -44,7 +44,8 @@ def test_links_bold_and_facts(study):
     inputs = inputs_of(unit, sources, None, dictionary="key")
     assert inputs.bold == unit.runs[0].files
     assert set(inputs.bold) < set(inputs.files)
-    assert inputs.facts == {"RepetitionTime": {"sub-01_task-tale": 2.0}, "Dictionary": "key"}
+    assert inputs.facts["RepetitionTime"] == {"sub-01_task-tale": 2.0}
+    assert inputs.facts["Dictionary"] == "key"
 
 
 def test_data_of_others_name_who_has_changed(study):
@@ -52,12 +53,12 @@ def test_data_of_others_name_who_has_changed(study):
         return data_of_others(*unit_of(study, **changes))
 
     first = now()
-    assert first.keys() == {"02", "choice"}
+    assert first.keys() == {"02", "what all have in common"}
     study.bold("01", seed=9)  # one's own
     write(study.deriv / "sub-02" / "func" / "sub-02_task-rest_seg-T_timeseries.tsv", "A\n1\n")  # another task
     assert now() == first
     study.bold("02", seed=9)
     assert now()["02"] != first["02"]
     study.add("03")
-    assert now().keys() == {"02", "03", "choice"}
-    assert now(exclude_participant_label=("03",))["choice"] != first["choice"]
+    assert now().keys() == {"02", "03", "what all have in common"}
+    assert now(exclude_participant_label=("03",))["what all have in common"] != first["what all have in common"]

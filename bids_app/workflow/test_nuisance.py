@@ -6,12 +6,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from nilearn.glm.first_level.design_matrix import create_cosine_drift
 
 from bids_app.bids.confound_columns import MOTION
 from bids_app.bids.conftest import write_nifti
 from bids_app.bids.errors import DatasetError
 from bids_app.settings import Settings
-from bids_app.workflow.nuisance import confound_strategy, summary
+from bids_app.workflow.nuisance import confound_strategy, cosines, summary
 from bids_app.workflow.responses import CleanRun, read_responses, read_run
 from bids_app.workflow.sources import open_sources
 from bids_app.workflow.units import units_of
@@ -283,3 +284,12 @@ def test_absent_participants_are_one_line(tmp_path: Path, caplog: pytest.LogCapt
     assert "02, 03, 04, 05, 06, 07, 08, 09, 10, 11, … (13 in all); get it (datalad get); the others" in caplog.text
     with pytest.raises(DatasetError, match=r"2 participants have no BOLD .*: 02, 03; get it .*--exclude-participant"):
         _ = open_sources(_settings(tmp_path / "data", participant_label=("01", "02", "03"))).participants
+
+
+@pytest.mark.parametrize(
+    ("n", "step", "high_pass"), [(300, 1.5, 0.008), (90, 2, 0.01), (7, 0.7, 0.2), (241, 1.52, 0.3)]
+)
+def test_cosines_are_those_of_nilearn(n, step, high_pass):
+    expected = create_cosine_drift(high_pass, np.arange(n) * step)[:, :-1]
+    np.testing.assert_allclose(cosines(n, step, high_pass), expected, atol=1e-6)
+    assert cosines(1, step, high_pass).shape == (1, 0)

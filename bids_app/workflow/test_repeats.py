@@ -73,6 +73,20 @@ def test_between_the_volumes_the_nearest_counts():
         assert content_of([play("tale", 0, 120), play("tale", 0, 120, onset=onset)]) == [*range(80), *range(80)]
 
 
+def test_volumes_that_one_run_censors_lie_between_their_neighbours():
+    """A fold of what only one of two runs kept would be tested by the volumes next to each of them."""
+    scan = [Stimulus("tale", "tale.wav", 3.0, ((3.0, 123.0),))]
+    censored = [np.isin(np.arange(82), rows) for rows in ([10, 30, 31, 50, 70], [10, 20, 40])]
+    runs = [listen(scan, TR, 82, one) for one in censored]
+    content = np.array(content_of(runs))
+    moments = np.concatenate([run.volumes for run in runs])
+    np.testing.assert_array_equal(content, np.unique(moments, return_inverse=True)[1])
+    for _, test in content_folds(content, 5):
+        assert np.ptp(moments[test]) < 17
+    alone = [np.isin(np.arange(82), rows) for rows in (np.arange(42), np.arange(42, 82))]
+    assert content_of([listen(scan, TR, 82, one) for one in alone]) is None
+
+
 def test_another_repetition_time():
     content = np.array(content_of([play("tale", 0, 120), play("tale", 0, 120, tr=2.0, onset=4.0)]))
     seconds = np.arange(60) * 2.0
