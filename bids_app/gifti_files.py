@@ -8,7 +8,12 @@ from xml.parsers import expat
 
 from bids_app.text_files import FileError, check_content
 
-_ITEM_BYTES = {"NIFTI_TYPE_UINT8": 1, "NIFTI_TYPE_INT32": 4, "NIFTI_TYPE_FLOAT32": 4, "NIFTI_TYPE_FLOAT64": 8}
+# GIFTI allows UINT8, INT32 and FLOAT32; the others are written all the same.
+_ITEM_BYTES = {
+    f"NIFTI_TYPE_{kind}{8 * size}": size
+    for kind, sizes in (("UINT", (1, 2, 4, 8)), ("INT", (1, 2, 4, 8)), ("FLOAT", (4, 8)))
+    for size in sizes
+}
 
 
 class _Arrays:
@@ -65,6 +70,10 @@ def check_gifti(path: Path) -> None:
             parser.ParseFile(file)
     except (FileError, OSError, ValueError, LookupError, MemoryError, expat.ExpatError, zlib.error) as error:
         reason = "its text is damaged" if isinstance(error, binascii.Error | zlib.error) else str(error)
-        raise FileError(f"{path} is no whole GIFTI file ({reason}): get or make it again.") from error
+        raise FileError(_broken(path, reason)) from error
     if arrays.n_arrays == 0:
-        raise FileError(f"{path} is no whole GIFTI file (it holds no array): get or make it again.")
+        raise FileError(_broken(path, "it holds no data arrays"))
+
+
+def _broken(path: Path, reason: str) -> str:
+    return f"{path} could not be read: it is no whole GIFTI file ({reason}). Get or make it again."

@@ -1,13 +1,15 @@
 """Bring maps and recordings of several runs or participants to the same targets."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from bids_app.bids.cifti import CiftiGeometry
 from bids_app.bids.errors import DatasetError
-from bids_app.bids.geometry import Geometry, VolumeGeometry
+from bids_app.bids.geometry import Geometry, SurfaceGeometry, VolumeGeometry
 from bids_app.bids.maps import FloatArray
 
 Indices = npt.NDArray[np.intp]
@@ -68,6 +70,35 @@ def placed(values: FloatArray, geometry: Geometry, reference: Geometry) -> Float
     found = np.full((len(values), len(positions)), np.nan, dtype=np.float32)
     found[:, positions >= 0] = values[:, positions[positions >= 0]]
     return found
+
+
+def stored_targets(geometry: Geometry) -> dict[str, npt.NDArray[Any]]:
+    """Where the targets lie, as arrays for `numpy.savez`: `positions_in` compares them with those of a geometry."""
+    where: list[object] = [geometry.kind, *geometry.space_entities().items()]
+    affine, targets = np.zeros((4, 4)), np.arange(geometry.n_targets)
+    if isinstance(geometry, VolumeGeometry):
+        where += geometry.mask.shape
+        affine, targets = geometry.affine, np.flatnonzero(geometry.mask)
+    elif isinstance(geometry, CiftiGeometry):
+        axis = geometry.axis
+        where += [sorted(axis.nvertices.items()), axis.volume_shape]
+        affine, targets = affine if axis.affine is None else axis.affine, geometry.keys
+    elif isinstance(geometry, SurfaceGeometry):
+        where += [geometry.n_vertices_left, geometry.n_vertices_right]
+    else:
+        where += geometry.names
+    return {"where": np.array(json.dumps(where, default=int)), "affine": affine, "targets": targets}
+
+
+def positions_in(stored: Mapping[str, npt.NDArray[Any]], geometry: Geometry) -> Indices | None:
+    """For each target of a geometry its position (n_targets,) among those of `stored_targets`, -1 where there is none.
+
+    None when the two are not the same surface, grid or parcels.
+    """
+    own = stored_targets(geometry)
+    if str(own["where"]) != str(stored["where"]) or not np.allclose(own["affine"], stored["affine"], atol=1e-3):
+        return None
+    return _positions(own["targets"], stored["targets"])
 
 
 def _positions(wanted: npt.NDArray[np.int64], keys: npt.NDArray[np.int64]) -> Indices:

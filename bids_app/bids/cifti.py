@@ -107,7 +107,8 @@ def load_cifti(
 
 
 def series_step(path: Path) -> float | None:
-    """Seconds from one row of a series to the next, None where the rows are no series in time."""
-    image = nibabel.load(path)
-    axis = image.header.get_axis(0) if isinstance(image, nibabel.Cifti2Image) else None
+    """Seconds from one row of a series to the next, None where the rows are no series in time; raises DatasetError."""
+    with reading(path):
+        image = nibabel.load(path)
+        axis = image.header.get_axis(0) if isinstance(image, nibabel.Cifti2Image) else None
     return float(axis.step) if isinstance(axis, SeriesAxis) and axis.unit == "SECOND" else None

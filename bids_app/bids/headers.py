@@ -5,10 +5,10 @@ import re
 from pathlib import Path
 
 import nibabel
-from nibabel.filebasedimages import ImageFileError
 
 from bids_app.bids.content import require_content
 from bids_app.bids.errors import DatasetError
+from bids_app.bids.image_files import BROKEN
 from bids_app.bids.runs import Run
 
 _GIFTI_HEAD = 1 << 16  # bytes in which the first data array of a GIFTI file begins
@@ -31,7 +31,7 @@ def _count(kind: str, path: Path) -> int:
     require_content(path)
     try:
         count = {"surface": _of_gifti, "parcels": _of_table}.get(kind, _of_image)(path)
-    except (OSError, EOFError, ImageFileError, ValueError, IndexError) as error:
+    except BROKEN as error:
         raise DatasetError(f"{path}: its header cannot be read ({error}): get or make the file again.") from None
     if count < 1:
         raise DatasetError(f"{path}: its header says {max(count, 0)} volumes; a time series is needed.")

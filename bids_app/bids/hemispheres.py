@@ -10,6 +10,8 @@ from bids_app.bids.errors import DatasetError
 from bids_app.bids.geometry import STRUCTURES, SurfaceGeometry
 from bids_app.bids.image_files import check_arrays, reading
 from bids_app.bids.maps import FloatArray
+from bids_app.bids.text import as_dataset_error
+from bids_app.gifti_files import check_gifti
 
 # Vertices of a hemisphere in the spaces that have one mesh, and in those with several, by density.
 _VERTICES = {"fsaverage3": 642, "fsaverage4": 2_562, "fsaverage5": 10_242, "fsaverage6": 40_962, "fsaverage7": 163_842}
@@ -69,6 +71,9 @@ def _read(path: Path, side: str, memory: int | None) -> FloatArray:
     """Data arrays one below another (n_arrays, n), or a single array of two dimensions as it is."""
     with reading(path):
         check_arrays(path, memory)
+    with as_dataset_error():
+        check_gifti(path)
+    with reading(path):
         image = nibabel.load(path)
         if not isinstance(image, nibabel.GiftiImage) or not image.darrays:
             raise DatasetError(f"{path} holds no data arrays of a surface: get or make it again.")

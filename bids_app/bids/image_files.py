@@ -11,17 +11,19 @@ from typing import Any
 from xml.parsers.expat import ExpatError
 
 import numpy as np
+from nibabel.cifti2.cifti2 import Cifti2HeaderError
 from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError
 
 from bids_app.bids.errors import DatasetError
 
 # What a file that is cut off or no image at all makes nibabel, zlib and expat raise.
-_BROKEN = (
+BROKEN = (
     EOFError,
     OSError,
     ImageFileError,
     HeaderDataError,
+    Cifti2HeaderError,
     ValueError,
     LookupError,
     OverflowError,
@@ -42,7 +44,7 @@ def reading(path: Path) -> Iterator[None]:
         yield
     except DatasetError:
         raise
-    except _BROKEN as error:
+    except BROKEN as error:
         raise DatasetError(
             f"{path} could not be read ({type(error).__name__}: {error}): "
             "it is cut off or no image. Get or make it again."
@@ -72,15 +74,11 @@ def check_size(path: Path, image: Any, memory: int | None = None) -> None:
 
 
 def check_arrays(path: Path, memory: int | None = None) -> None:
-    """Raise DatasetError where the data arrays of a GIFTI file need more than the memory (bytes), or lie elsewhere.
+    """Raise DatasetError where the data arrays of a GIFTI file need more than the memory (bytes).
 
     Only the opening tags are looked at: nothing is decoded.
     """
     tags = re.findall(rb"<DataArray\b[^>]*>", path.read_bytes())
-    if any(re.search(rb'ExternalFileName\s*=\s*"[^"]', tag) for tag in tags):
-        raise DatasetError(
-            f"{path} keeps its data in another file (ExternalFileName): write them into the file itself."
-        )
     n_values = sum(math.prod(int(size) for size in re.findall(rb'\bDim\d\s*=\s*"(\d{1,18})"', tag)) for tag in tags)
     room = _available_memory() if memory is None else memory
     if 8 * n_values > room:  # as stored, and as float32

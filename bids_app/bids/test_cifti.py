@@ -1,11 +1,14 @@
+from contextlib import suppress
+
 import nibabel
 import numpy as np
 import pytest
 from nibabel.cifti2 import BrainModelAxis, LabelAxis, ParcelsAxis, ScalarAxis, SeriesAxis
 
 from bids_app.bids.alignment import align, placed
-from bids_app.bids.cifti import CiftiGeometry
+from bids_app.bids.cifti import CiftiGeometry, series_step
 from bids_app.bids.dataset import DatasetError, open_dataset
+from bids_app.bids.headers import count_volumes
 from bids_app.bids.outputs import About, find_maps, write_maps
 from bids_app.bids.recording import read_recording
 
@@ -149,4 +152,17 @@ def test_files_that_hold_no_grayordinates_in_time(run):
     for axis in (ScalarAxis(list("abcdef")), LabelAxis(list("abcdef"), {0: ("?", (0, 0, 0, 0))})):
         nibabel.Cifti2Image(values, (axis, GEOMETRY.axis)).to_filename(path)
         with pytest.raises(DatasetError, match="no series in time"):
+            read_recording(found)
+
+
+def test_a_header_that_is_no_cifti_is_named(run):
+    tiny, path, _ = run
+    (found,) = open_dataset(tiny.root).runs("001").runs
+    content = path.read_bytes()
+    for number in (b"0", b"1"):
+        path.write_bytes(content.replace(b'AppliesToMatrixDimension="%s"' % number, b'AppliesToMatrixDimension="4"'))
+        for read in (read_recording, count_volumes, lambda run: series_step(run.files[0])):
+            with suppress(DatasetError):  # the only error that may come
+                read(found)
+        with pytest.raises(DatasetError, match="could not be read"):
             read_recording(found)

@@ -113,5 +113,27 @@ def test_sizes_are_not_believed_and_other_files_not_opened(files):
     with pytest.raises(DatasetError, match=r"needs 7[0-9,.]+ GB of memory"):
         read_surface(files, "fsaverage3")
     files[0].write_bytes(content.replace(b'ExternalFileName=""', b'ExternalFileName="/etc/passwd"'))
-    with pytest.raises(DatasetError, match="keeps its data in another file"):
+    with pytest.raises(DatasetError, match="lies in another file"):
         read_surface(files, "fsaverage3")
+
+
+def test_a_small_file_cannot_fill_the_memory(files):
+    """An array that expands to more than its dimensions say is refused before it is expanded."""
+    import base64
+    import zlib
+
+    text = files[0].read_text()
+    start = text.index("<Data>") + len("<Data>")
+    bomb = base64.b64encode(zlib.compress(bytes(50_000_000))).decode()
+    files[0].write_text(text[:start] + bomb + text[text.index("</Data>") :])
+    with pytest.raises(DatasetError, match=rf"array 1 does not hold the {4 * N} bytes"):
+        read_surface(files, "fsaverage3")
+
+
+@pytest.mark.parametrize("kind", ["INT16", "UINT16", "INT64", "FLOAT64"])
+def test_types_that_gifti_does_not_know_but_tools_write(files, kind):
+    values = np.abs(np.round(BOLD * 1000)).astype(kind.lower())
+    for path in files:
+        arrays = [nibabel.gifti.GiftiDataArray(row, datatype=f"NIFTI_TYPE_{kind}") for row in values]
+        path.write_bytes(nibabel.gifti.GiftiImage(darrays=arrays).to_xml(mode="force"))
+    np.testing.assert_array_equal(read_surface(files, "fsaverage3")[0], np.hstack([values, values]))

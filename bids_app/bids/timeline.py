@@ -6,9 +6,9 @@ from pathlib import Path
 import nibabel
 import numpy as np
 import numpy.typing as npt
-from nibabel.filebasedimages import ImageFileError
 
 from bids_app.bids.errors import DatasetError
+from bids_app.bids.image_files import BROKEN
 from bids_app.bids.metadata import beside
 from bids_app.bids.runs import Run
 from bids_app.bids.tables import listed, read_number_table
@@ -88,7 +88,7 @@ def _length_of_scan(run: Run) -> tuple[int | None, Path | None]:
     for path in run.raw_files:
         try:
             shape = nibabel.load(path).shape
-        except (OSError, EOFError, ImageFileError, ValueError):
+        except BROKEN:
             continue  # a link without its content, usually
         if len(shape) == 4:
             return int(shape[3]), path

@@ -34,6 +34,8 @@ def check_outputs(out_dir: Path) -> None:
         title, outputs = name.removesuffix("_complete.json"), marker.get("Outputs", {})
         if "SupersededBy" in marker:
             log.info("left aside: %s, which %s has taken the place of", title, marker["SupersededBy"])
+        elif "LeftOut" in marker:
+            log.info("left aside: %s, made from a scan to leave out", title)
         elif outputs and not any_data(out_dir, outputs):
             log.info("left aside: %s, whose outputs were removed", title)
         elif damage := find_damage(out_dir, outputs):
@@ -62,8 +64,8 @@ def _halves(out_dir: Path) -> list[Path]:
 
 
 def is_superseded(out_dir: Path, output: OutputMap) -> bool:
-    """Whether a newer analysis of the same BOLD has taken the place of the one that wrote this."""
-    return "SupersededBy" in (_marker_of(out_dir, output) or {})
+    """Whether a newer analysis of the same BOLD has taken the place of this one, or its BOLD is to be left out."""
+    return not {"SupersededBy", "LeftOut"}.isdisjoint(_marker_of(out_dir, output) or {})
 
 
 def refuse_mixture(out_dir: Path, outputs: Sequence[OutputMap]) -> None:

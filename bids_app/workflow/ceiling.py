@@ -17,9 +17,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from bids_app.bids.alignment import positions_in, stored_targets
 from bids_app.bids.dataset import Run
 from bids_app.bids.errors import DatasetError
-from bids_app.bids.geometry import Geometry, VolumeGeometry, is_own_space
+from bids_app.bids.geometry import Geometry, is_own_space
 from bids_app.encoding.haemodynamics import zscore
 from bids_app.settings import numbers_of
 from bids_app.workflow.responses import Responses, read_run
@@ -141,8 +142,11 @@ class StoryMeans:
             sums, members = _read_sums(path, responses.geometry)
             labels |= dict.fromkeys(members)
             places = list(self._rows(responses, stem, listening.repetition_time))
-            own = presentations_mean([(responses.data[rows], steps) for rows, steps in places])
-            for rows, steps in places:
+            # the sums hold runs of this task alone, one's own among them
+            own = presentations_mean(
+                [(responses.data[rows], steps) for task, rows, steps in places if task == like.task]
+            )
+            for _, rows, steps in places:
                 values, heard = sums.at(steps)
                 values, heard = values[:, responses.valid], heard[:, responses.valid]
                 if self._label in members:
@@ -184,15 +188,16 @@ class StoryMeans:
                     seen.add(key)
                     yield stem, run, listening
 
-    @staticmethod
-    def _rows(responses: Responses, stem: str, repetition_time: float) -> Iterator[tuple[Integers, Integers]]:
-        """Rows of `responses.data`, and the story's steps, of each run that has the story at this repetition time."""
+    def _rows(
+        self, responses: Responses, stem: str, repetition_time: float
+    ) -> Iterator[tuple[str, Integers, Integers]]:
+        """Of each run that has the story at this repetition time its task, rows of `responses.data`, and the steps."""
         starts = np.cumsum([0, *responses.run_lengths])
-        for start, listening in zip(starts, responses.listenings, strict=False):
+        for run, start, listening in zip(self.unit.runs, starts, responses.listenings, strict=False):
             if _same_time(listening.repetition_time, repetition_time):
                 rows, steps = story_steps(listening, stem)
                 if len(rows):
-                    yield rows + start, steps
+                    yield run.task, rows + start, steps
 
     def _sums(self, like: Run, listening: Listening, stem: str) -> Path | None:
         """The file of the sums of one story; None where nobody's run of it can be read."""
@@ -232,12 +237,12 @@ class StoryMeans:
             log.warning("noise ceiling of %s without %d run(s): %s", stem, len(problems), _shortened(problems))
         if total is None:
             raise NoCeilingError(f"nobody's run of {stem} can be read")
-        mask = reference.mask if isinstance(reference, VolumeGeometry) else np.zeros(0, dtype=bool)
+        assert reference is not None
         arrays: dict[str, npt.NDArray[Any]] = {
             "total": total.values,
             "count": total.count,
             "first": np.array(total.first),
-            "mask": mask,
+            **stored_targets(reference),
         }
         with draft.open("wb") as file:
             np.savez(file, allow_pickle=False, participants=np.array(json.dumps(who)), **arrays)
@@ -296,14 +301,16 @@ def _same_time(first: float, second: float) -> bool:
 
 
 def _read_sums(path: Path, geometry: Geometry) -> tuple[StorySeries, list[str]]:
-    """Sums on the targets of `geometry`, and the participants in them."""
+    """Sums on the targets of `geometry`, zero where they have none, and the participants in them.
+
+    Raises NoCeilingError where the others lie on another surface, grid or parcels.
+    """
     with np.load(path) as content:
-        total, count, mask = content["total"], content["count"], content["mask"]
+        total, count = content["total"], content["count"]
         first, members = int(content["first"]), list(json.loads(str(content["participants"])))
-    if isinstance(geometry, VolumeGeometry):
-        stored = VolumeGeometry(geometry.space, geometry.affine, mask)
-        count = np.nan_to_num(onto(count.astype(np.float32), stored, geometry)).astype(np.int16)
-        total = np.nan_to_num(onto(total, stored, geometry))
-    elif total.shape[1] != geometry.n_targets:
-        raise NoCeilingError(f"the others have {total.shape[1]} targets and this participant {geometry.n_targets}")
-    return StorySeries(total, count, first), members
+        positions = positions_in(content, geometry)
+    if positions is None:
+        raise NoCeilingError("the others' data lie on another grid, surface or parcels than this participant's")
+    there = positions >= 0
+    values, counts = (np.where(there, one[:, positions], 0).astype(one.dtype) for one in (total, count))
+    return StorySeries(values, counts, first), members

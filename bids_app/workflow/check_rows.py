@@ -210,10 +210,10 @@ def _counted(row: RunCheck, listening: Listening, stories: Stories, end: float) 
     """The row with the counts of volumes and words; the scan ends at `end` (s)."""
     heard = timed_words(listening, stories)
     words = sum(int((onset < end).sum()) for _, _, onset, _ in heard)
-    timed = sum(int(story.words.is_timed.sum()) for story, *_ in heard)
-    unaligned = 0
-    for stimulus in listening.stimuli:
+    timed, unaligned = 0, 0
+    for stimulus in listening.stimuli:  # each playing of a story counts
         text = stories[stimulus.stem].words
+        timed += int(text.is_timed.sum())
         unaligned += sum(int((~text.is_timed[segment]).sum()) for segment in segments_of(stimulus, text))
     return replace(
         row,

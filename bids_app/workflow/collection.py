@@ -40,6 +40,7 @@ class Collection:
     maps : (n_participants, n_maps, n_targets) on the targets that all participants have; NaN where they have no data
     names : of the maps
     members : the participants' outputs, in the order of `maps`
+    counted : labels of the participants that count, None all
     """
 
     entities: dict[str, str]
@@ -47,6 +48,7 @@ class Collection:
     names: list[str]
     geometry: Geometry
     members: tuple[OutputMap, ...]
+    counted: frozenset[str] | None = None
 
     @property
     def participants(self) -> list[str]:
@@ -110,11 +112,11 @@ def _mean_over(maps: Floats, targets: npt.NDArray[np.int64]) -> Doubles:
     return np.asarray(maps[:, targets].mean(axis=1, dtype=np.float64))
 
 
-def collections(out_dir: Path, what: str, stat: str) -> Iterator[Collection]:
-    """The maps of all participants called `what` and `stat`, once for each recording, space and model."""
+def collections(out_dir: Path, what: str, stat: str, counted: frozenset[str] | None = None) -> Iterator[Collection]:
+    """The maps of all participants that count called `what` and `stat`, once for each recording, space and model."""
     found: dict[tuple[tuple[str, str], ...], None] = {}
     for output in find_maps(out_dir, what, stat):
-        if is_superseded(out_dir, output):
+        if is_superseded(out_dir, output) or not (counted is None or output.participant in counted):
             continue
         found[tuple((key, value) for key, value in output.entities.items() if key not in OF_PARTICIPANT)] = None
     for key in found:
@@ -125,7 +127,7 @@ def collections(out_dir: Path, what: str, stat: str) -> Iterator[Collection]:
             _say_once(skipped)
             continue
         try:
-            collection = collect(out_dir, dict(key))
+            collection = collect(out_dir, dict(key), counted)
         except DatasetError as error:
             if not own:
                 raise
@@ -139,13 +141,13 @@ def _say_once(message: str) -> None:
     log.info("%s", message)
 
 
-def collect(out_dir: Path, entities: Mapping[str, str]) -> Collection:
-    """Read the maps of all participants; a participant with several runs or sessions counts once, by their mean.
+def collect(out_dir: Path, entities: Mapping[str, str], counted: frozenset[str] | None = None) -> Collection:
+    """Read the maps of all participants, or those that count; one with several runs or sessions counts by their mean.
 
     Maps that newer ones of the same BOLD have taken the place of are left aside. Raises FileNotFoundError where there
     are none, and ValueError where not all were made with the same settings, model and dictionary.
     """
-    outputs = _outputs(out_dir, entities)
+    outputs = [one for one in _outputs(out_dir, entities) if counted is None or one.participant in counted]
     if not outputs:
         raise FileNotFoundError(f"{out_dir} holds no maps of participants with {dict(entities)}")
     refuse_mixture(out_dir, outputs)
@@ -162,7 +164,9 @@ def collect(out_dir: Path, entities: Mapping[str, str]) -> Collection:
         maps, _ = loaded.pop(0)  # given free as they are added: there may be no room for all of them twice
         total[rows[str(output.participant)]] += maps[:, own]
         counts[rows[str(output.participant)]] += 1
-    return Collection(dict(entities), np.divide(total, counts, out=total), names, geometry, tuple(first.values()))
+    return Collection(
+        dict(entities), np.divide(total, counts, out=total), names, geometry, tuple(first.values()), counted
+    )
 
 
 def _outputs(out_dir: Path, entities: Mapping[str, str]) -> list[OutputMap]:

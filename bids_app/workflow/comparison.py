@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import pandas as pd
 from bids_app.bids.derivatives import read_table, write_sidecar, write_table
 from bids_app.bids.outputs import OutputMap, find_outputs
 from bids_app.networks.intervals import bootstrap_interval, percentile_interval, resampled_means
+from bids_app.workflow.agreement import is_superseded
 from bids_app.workflow.collection import Collection
 from bids_app.workflow.significance import FEWEST_FOR_STATISTICS, signed_rank
 
@@ -71,13 +72,13 @@ def summarise(values: Doubles) -> pd.DataFrame:
     return table.assign(participants=len(values))
 
 
-def write_model_comparison(out_dir: Path, rows: Iterable[Row] = ()) -> None:
+def write_model_comparison(out_dir: Path, rows: Iterable[Row] = (), counted: Container[str] | None = None) -> None:
     """Write group/model-comparison.tsv: one row per data, model and measure, with intervals over participants.
 
     Long format, with the columns of `MODEL_COLUMNS`. `rows` are those of `model_row`; others come from tables in
-    OUT_DIR.
+    OUT_DIR. `counted` are the participants that count, None all.
     """
-    table = pd.DataFrame([*rows, *_score_rows(out_dir), *_organisation_rows(out_dir)])
+    table = pd.DataFrame([*rows, *_score_rows(out_dir), *_organisation_rows(out_dir, counted)])
     if table.empty:
         return
     path = out_dir / "group" / "model-comparison.tsv"
@@ -108,11 +109,13 @@ def _score_rows(out_dir: Path) -> Iterator[Row]:
         yield {**_identity(output.entities), "measure": measure, **best[["mean", "low", "high", "participants"]]}
 
 
-def _organisation_rows(out_dir: Path) -> Iterator[Row]:
+def _organisation_rows(out_dir: Path, counted: Container[str] | None) -> Iterator[Row]:
     """Measures of a model's organisation, from each participant's own table."""
     found: dict[tuple[str, ...], tuple[OutputMap, dict[str, list[float]]]] = {}
     for output in find_outputs(out_dir, "networks"):
-        if not output.entities["desc"].startswith("organisation"):
+        if not output.entities["desc"].startswith("organisation") or is_superseded(out_dir, output):
+            continue
+        if counted is not None and output.participant not in counted:
             continue
         table = read_table(output.paths[0]).set_index("network")
         _, own = found.setdefault(tuple(_identity(output.entities).values()), (output, {}))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -221,6 +221,21 @@ def read_marker(path: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}
+
+
+def leave_aside(out_dir: Path, is_left_out: Callable[[Mapping[str, str]], bool]) -> None:
+    """Mark what was made from BOLD that is to be left out now: the group level leaves it aside until it no longer is.
+
+    `is_left_out` says it of the entities in the name of a BOLD file.
+    """
+    for path in sorted((out_dir / FOLDER).glob("sub-*_complete.json")):
+        marker = read_marker(path)
+        left_out = any(is_left_out(parse_name(Path(name)).entities) for name in _bold(marker))
+        if left_out != ("LeftOut" in marker):
+            kept = {key: value for key, value in marker.items() if key != "LeftOut"}
+            write_json(path, {**kept, "LeftOut": True} if left_out else kept)
+            if left_out:
+                log.info("%s was made from a scan to leave out: the group level leaves it aside", _title(path))
 
 
 def _differing(fact: str, before: Any, now: Any) -> list[str]:

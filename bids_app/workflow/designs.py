@@ -47,7 +47,7 @@ class Designs:
 
     @cached_property
     def words_per_volume(self) -> float:
-        """Timed words per kept volume."""
+        """Timed words per volume of the stories, censored ones among them."""
         n_words = sum(len(rows) for one in self.listenings for _, rows, _, _ in timed_words(one, self.stories))
         return n_words / sum(self.run_lengths)
 
@@ -164,6 +164,7 @@ class Designs:
         return {
             "model": self.model.identity(),
             "heard": [self._heard(one) for one in self.listenings],
+            "stretches": self.run_lengths,  # no word is delayed from one into the next
             "recipe": asdict(self.recipe),
             "inner folds": self.settings.inner_folds,
             "word volume": self.settings.word_volume,

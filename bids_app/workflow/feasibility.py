@@ -14,6 +14,7 @@ from bids_app.bids.events import read_events
 from bids_app.bids.runs import Candidate, Run, candidates
 from bids_app.forecast.windows import check_distances
 from bids_app.settings import Settings
+from bids_app.workflow.presentations import presentations
 from bids_app.workflow.sources import Sources
 from bids_app.workflow.stories import Story, segments_of
 from bids_app.workflow.units import Unit, units_of
@@ -138,8 +139,10 @@ def _first_units(sources: Sources, participants: Sequence[str]) -> list[Unit]:
 
 
 def _n_volumes(run: Run, sources: Sources) -> int:
-    stems = {stimulus.stem for stimulus in read_events(run.events, run.entities)}
-    return sum(len(story.canonical.volumes) for stem, story in sources.stories.items() if stem in stems)
+    """Volumes of the stories of a run, as most runs hear them; of one that is played twice, both times."""
+    words = {stem: story.words for stem, story in sources.stories.items()}
+    stimuli = presentations(read_events(run.events, run.entities), words)
+    return sum(len(sources.stories[stimulus.stem].canonical.volumes) for stimulus in stimuli)
 
 
 def _dictionary_volumes(stories: dict[str, Story], settings: Settings) -> int:

@@ -81,7 +81,7 @@ def _tested(scores: Collection) -> int | None:
 def _beside(scores: Collection, what: str, out_dir: Path) -> Collection | None:
     """Other maps of the same recordings and model; None where there are none."""
     try:
-        return collect(out_dir, {**scores.entities, "desc": what})
+        return collect(out_dir, {**scores.entities, "desc": what}, scores.counted)
     except FileNotFoundError:
         return None
 

@@ -40,13 +40,34 @@ def run_group(settings: Settings, name: str) -> None:
     if not find_maps(out_dir):
         raise NoResultsError(f"{out_dir} holds no maps of participants: run the participant level first")
     check_outputs(out_dir)
+    counted = _counted(settings)
     of_atoms = sorted({output.entities["desc"] for output in find_maps(out_dir, stat="beta")})
     rows: list[Row] = []
     for what, stat, summarise in (*SUMMARIES, *((what, "beta", _atoms) for what in of_atoms)):
-        for collection in collections(out_dir, what, stat):
+        for collection in collections(out_dir, what, stat, counted):
             log.info("%s: %s", name, collection.title)
             rows += summarise(collection, settings)
-    write_model_comparison(out_dir, rows)
+    write_model_comparison(out_dir, rows, counted)
+
+
+def _counted(settings: Settings) -> frozenset[str] | None:
+    """Participants that count; None where the options name nobody. Raises NoResultsError where nobody is left."""
+    if not (settings.participant_label or settings.exclude_participant_label):
+        return None
+    there = {str(output.participant) for output in find_maps(settings.out_dir)}
+    absent = sorted(set(settings.participant_label) - there)
+    counted = frozenset(
+        set(settings.participant_label or there) - set(settings.exclude_participant_label) - set(absent)
+    )
+    if absent or not counted:
+        listed = f"of participant {', '.join(absent)}" if absent else "of a participant that is left"
+        raise NoResultsError(
+            f"{settings.out_dir} holds no maps {listed}; it has {', '.join(sorted(there))}: check --participant-label "
+            "and --exclude-participant-label, or run the participant level first"
+        )
+    if left := sorted(there - counted):
+        log.info("left aside, as asked: %s", ", ".join(left))
+    return counted
 
 
 def _brainscore(scores: Collection, settings: Settings) -> list[Row]:
@@ -78,7 +99,7 @@ def _atoms(beta: Collection, settings: Settings) -> list[Row]:
     writer.maps(what, "z", spatial_z(mean), beta.names, "Mean coefficients, z-scored across the brain.")
     writer.maps(what, "mean", mean, beta.names, "Mean coefficient over participants.")
     _group_links(beta, mean, what, settings, writer)
-    scores = collect(out_dir, {**beta.entities, "stat": "r"})
+    scores = collect(out_dir, {**beta.entities, "stat": "r"}, beta.counted)
     _write_scores(scores, out_dir, what.replace("atoms", "atomsfit"))
     return []
 

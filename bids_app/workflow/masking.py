@@ -17,8 +17,9 @@ from bids_app.bids.entities import parse_name
 from bids_app.bids.errors import DatasetError
 from bids_app.bids.geometry import Geometry, ParcelGeometry, SurfaceGeometry, VolumeGeometry
 from bids_app.bids.image_files import reading
-from bids_app.bids.text import read_text
+from bids_app.bids.text import as_dataset_error, read_text
 from bids_app.bids.volumes import read_mask
+from bids_app.gifti_files import check_gifti
 from bids_app.networks.label_files import hemisphere_pair
 
 Floats = npt.NDArray[np.float32]
@@ -90,6 +91,8 @@ def _surface_mask(path: Path, n_vertices: tuple[int, int]) -> Booleans:
         raise DatasetError(f"--mask {path}: {error}") from error
     halves = []
     for file, expected in zip(pair, n_vertices, strict=True):
+        with as_dataset_error():
+            check_gifti(file)
         with reading(file):
             values = np.asarray(nibabel.load(file).darrays[0].data)
         if values.shape != (expected,):

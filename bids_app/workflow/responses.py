@@ -46,7 +46,8 @@ class Responses:
     content : (n_volumes,) a number for what each volume heard, equal where the same was heard again; None where
         nothing was, see `repeats.heard_content`
     averaged : where runs were averaged, those that each of `listenings` stands for
-    unusable : of each run, by its label, how many targets there are, are constant, and have missing values
+    unusable : of each run, by its label, how many targets its BOLD has (whatever `--mask` keeps), how many of them are
+        constant, and how many have missing values
     """
 
     data: Floats
@@ -173,5 +174,9 @@ def read_run(run: Run, stories: dict[str, Story], settings: Settings) -> CleanRu
         "CleanedBefore": run.is_clean,
         "CensoredVolumes": len(listening.censored),
     }
-    unusable = {"Targets": geometry.n_targets, "Constant": recording.n_constant, "Missing": recording.n_missing}
+    unusable = {
+        "Targets": recording.geometry.n_targets,
+        "Constant": recording.n_constant,
+        "Missing": recording.n_missing,
+    }
     return CleanRun(data, listening, geometry, regressors, note, cleaning, unusable)

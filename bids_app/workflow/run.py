@@ -8,10 +8,12 @@ from contextlib import AbstractContextManager, nullcontext
 
 from bids_app.bids.description import write_dataset_description
 from bids_app.bids.errors import DatasetError
+from bids_app.bids.exclusions import is_excluded
 from bids_app.settings import Settings
 from bids_app.wording import in_one_line
 from bids_app.workflow.check import check_runs, print_rows
 from bids_app.workflow.check_table import problems_of
+from bids_app.workflow.completion import leave_aside
 from bids_app.workflow.dask_engine import open_dask
 from bids_app.workflow.engine import Engine, Failure, Job, LocalEngine
 from bids_app.workflow.explanations import explain
@@ -88,7 +90,7 @@ def _stimulus_level(settings: Settings, engine: Engine) -> list[Failure]:
 
 def _participant_level(settings: Settings, engine: Engine) -> list[Failure]:
     sources = _open(settings)
-    participants = sources.participants
+    participants = sources.analysed
     if settings.dry_run:
         _plan(sources, participants)
         return []
@@ -99,6 +101,7 @@ def _participant_level(settings: Settings, engine: Engine) -> list[Failure]:
     failures = []
     if not settings.reports_only:
         _describe(settings, sources)
+        leave_aside(settings.out_dir, lambda run: is_excluded(run, sources.dataset.excluded_scans))
         failures = engine.run(stimulus_jobs(settings, engine.splits))
         if failures:
             write_crashes(settings, failures)
@@ -112,7 +115,7 @@ def _participant_level(settings: Settings, engine: Engine) -> list[Failure]:
 def _plan(sources: Sources, participants: Sequence[str]) -> None:
     """Print the table of `n2n check`, and say what would be computed. Raises DatasetError for runs with a problem."""
     problems: list[str] = []
-    rows = list(check_runs(sources, participants, problems=problems))
+    rows = list(check_runs(sources, sources.participants, problems=problems))
     print_rows(rows)
     problems += problems_of(rows)
     for problem in problems:

@@ -49,8 +49,8 @@ def submit(request: Request) -> None:
 
 def _participants(sources: Sources, failed: bool) -> list[str]:
     if not failed:
-        return sources.participants
-    return [label for label in sources.participants if _has_failed(sources, label)]
+        return sources.analysed
+    return [label for label in sources.analysed if _has_failed(sources, label)]
 
 
 def _has_failed(sources: Sources, label: str) -> bool:

@@ -12,9 +12,10 @@ from bids_app.bids.dataset import Dataset, HeardStimuli, StimulusUse, open_datas
 from bids_app.bids.description import require_description
 from bids_app.bids.entities import is_asked
 from bids_app.bids.errors import DatasetError
+from bids_app.bids.exclusions import is_excluded
 from bids_app.bids.filters import Filters, read_filters
 from bids_app.bids.onsets import ADVICE
-from bids_app.bids.runs import Run, RunSelection
+from bids_app.bids.runs import Run, RunSelection, candidates
 from bids_app.bids.sources import odd_folders
 from bids_app.bids.words import find_words, read_words
 from bids_app.settings import Settings
@@ -194,6 +195,37 @@ class Sources:
         if missing:
             log.warning("%s; the others are analysed", self._absence(missing))
         return [label for label in kept if label not in missing]
+
+    @cached_property
+    def left_out(self) -> list[str]:
+        """Selected participants who have no run of those asked for; none of those named by their labels."""
+        if self.settings.participant_label:
+            return []
+        return [label for label in self.participants if not self._has_run(label)]
+
+    @cached_property
+    def analysed(self) -> list[str]:
+        """Selected participants without those left out; all of them where nobody would be left: their jobs say why."""
+        found = [label for label in self.participants if label not in self.left_out]
+        if found and self.left_out:
+            log.info(
+                "left out: %d participants whose runs are of other tasks, sessions or numbers than those asked for, or "
+                "scans to leave out (%s)",
+                len(self.left_out),
+                ", ".join(self.left_out[:10]) + (", …" if len(self.left_out) > 10 else ""),
+            )
+        return found or self.participants
+
+    def _has_run(self, label: str) -> bool:
+        """Whether a participant has BOLD of a run that the options ask for, by the names of its files alone."""
+        return any(
+            not is_excluded(one.name.entities, self.dataset.excluded_scans)
+            and self.is_selected(one.run)
+            and (bool(self.settings.task_id) or one.run["task"] in self.story_tasks)
+            for folder in self.dataset.derivatives.values()
+            for pattern in ("func/*", "ses-*/func/*")
+            for one in candidates((folder / f"sub-{label}").glob(pattern), folder)
+        )
 
     def _absence(self, labels: Sequence[str]) -> str:
         shown = f"{', '.join(labels[:10])}{f', … ({len(labels)} in all)' if len(labels) > 10 else ''}"

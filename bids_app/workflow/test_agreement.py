@@ -11,9 +11,9 @@ from bids_app.bids.outputs import find_maps
 from bids_app.settings import Settings
 from bids_app.workflow.agreement import MixtureError, check_outputs
 from bids_app.workflow.collection import collect, collections
-from bids_app.workflow.completion import FOLDER
+from bids_app.workflow.completion import FOLDER, leave_aside
 from bids_app.workflow.conftest import write
-from bids_app.workflow.group import run_group
+from bids_app.workflow.group import NoResultsError, run_group
 from bids_app.workflow.outputs import Writer
 
 SCORES = {"task": "tale", "seg": "T", "model": "tinygpt", "stat": "r", "desc": "brainscore"}
@@ -75,6 +75,34 @@ def test_different_models_of_the_same_name_are_never_averaged(study):
     study.run("02")
     with pytest.raises(MixtureError, match=r"the model is \w+ in sub-01 and \w+ in sub-02"):
         collect(study.out, SCORES)
+
+
+def test_maps_of_a_scan_that_is_left_out_later_do_not_count(study, caplog):
+    study.run("01"), study.run("02")
+    before = scores(study)
+    leave_aside(study.out, lambda run: run["sub"] == "02")
+    assert scores(study).keys() == {"01"}
+    with caplog.at_level(logging.INFO, "neurons2networks"):
+        check_outputs(study.out)
+    assert any("made from a scan to leave out" in message for message in caplog.messages)
+    leave_aside(study.out, lambda run: False)
+    assert scores(study).keys() == before.keys() == {"01", "02"}
+
+
+def test_the_group_is_of_the_participants_that_are_asked_for(study):
+    for label in ("03", "04"):
+        study.add(label, seed=int(label))
+    for label in ("01", "02", "03", "04"):
+        study.run(label)
+    expected = np.mean([values(study, label) for label in ("01", "02", "04")], axis=0)
+    for chosen in ({"exclude_participant_label": ("03",)}, {"participant_label": ("01", "02", "04")}):
+        run_group(study.settings(**chosen), "group")
+        (mean,) = find_maps(study.out, "brainscore", "mean", level="group")
+        np.testing.assert_allclose(mean.load()[0][0], expected, rtol=1e-5)
+    with pytest.raises(NoResultsError, match="holds no maps of participant 05; it has 01, 02, 03, 04"):
+        run_group(study.settings(participant_label=("01", "05")), "group")
+    with pytest.raises(NoResultsError, match="of a participant that is left"):
+        run_group(study.settings(exclude_participant_label=("01", "02", "03", "04")), "group")
 
 
 @pytest.mark.parametrize(

@@ -4,16 +4,19 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from nibabel.cifti2 import BrainModelAxis
 
+from bids_app.bids.cifti import CiftiGeometry
 from bids_app.bids.errors import DatasetError
 from bids_app.bids.events import Stimulus
-from bids_app.bids.geometry import ParcelGeometry
+from bids_app.bids.geometry import ParcelGeometry, VolumeGeometry
+from bids_app.bids.words import Words
 from bids_app.encoding.haemodynamics import zscore
 from bids_app.settings import Settings
 from bids_app.workflow import ceiling
 from bids_app.workflow.ceiling import NoCeilingError, StoryMeans, presentations_mean, story_steps
 from bids_app.workflow.responses import CleanRun, Responses
-from bids_app.workflow.stories import listen
+from bids_app.workflow.stories import Story, listen
 
 GEOMETRY = ParcelGeometry("test", ("A", "B", "C"))
 
@@ -23,6 +26,7 @@ def heard(audio_onset=0.0, start=0.0, end=80.0, n_volumes=40):
 
 
 HEARD = heard()
+STORIES = {"tale": Story("tale", Words(np.array([1.0]), np.array([0.3]), ("once",)), HEARD)}
 RNG = np.random.default_rng(0)
 DATA = {label: RNG.standard_normal((40, 3)).astype(np.float32) for label in ("01", "02", "03")}
 
@@ -34,6 +38,7 @@ class World:
         self.folder, self.excluded = folder, ()
         self.runs_of = {label: [(HEARD, data.copy())] for label, data in DATA.items()}
         self.links, self.broken, self.excluded_scans = {"raw": folder / "raw", "x": folder}, set(), ()
+        self.geometries = {}
 
     @property
     def derivatives(self):
@@ -53,14 +58,15 @@ class World:
         if label in self.broken:
             raise DatasetError("cut off")
         listening, data = self.runs_of[label][number]
-        return CleanRun(data, listening, GEOMETRY, None)
+        return CleanRun(data, listening, self.geometries.get(label, GEOMETRY), None)
 
     def touch(self, label, size=1):
         func = self.folder / f"sub-{label}" / "func"
         func.mkdir(parents=True, exist_ok=True)
         (func / f"sub-{label}_task-tale_seg-T_timeseries.tsv").write_bytes(b"x" * size)
 
-    def others(self, label):
+    def others(self, label, more=()):
+        """The ceiling's data; `more` runs of the participant are of another task."""
         settings = Settings(
             self.folder / "raw",
             self.folder / "out",
@@ -68,14 +74,15 @@ class World:
             work_dir=self.folder / "work",
             exclude_participant_label=self.excluded,
         )
-        sources = SimpleNamespace(dataset=self, settings=settings, filters=None, stories={})
-        parts = self.runs_of[label]
-        run = SimpleNamespace(subject=label, task="tale", space=None, seg="test")
+        sources = SimpleNamespace(dataset=self, settings=settings, filters=None, stories=STORIES)
+        parts = self.runs_of[label] + list(more)
+        geometry = self.geometries.get(label, GEOMETRY)
+        own = [SimpleNamespace(subject=label, task=task, space=None, seg="test") for task in ("tale", "again")]
+        unit = (own[0],) * len(self.runs_of[label]) + (own[1],) * len(more)
         data = np.concatenate([zscore(data) for _, data in parts])
-        responses = Responses(
-            data, np.ones(3, dtype=bool), GEOMETRY, tuple(one for one, _ in parts), (None,) * len(parts)
-        )
-        return StoryMeans(SimpleNamespace(runs=(run,) * len(parts)), sources).others(responses)
+        valid = np.isfinite(data).all(axis=0)
+        responses = Responses(data[:, valid], valid, geometry, tuple(one for one, _ in parts), (None,) * len(parts))
+        return StoryMeans(SimpleNamespace(runs=unit), sources).others(responses)
 
 
 @pytest.fixture
@@ -184,3 +191,36 @@ def test_a_story_that_plays_twice_in_a_run_is_one_presentation_each():
     assert steps.tolist() == [*range(10), *range(10)]
     series = presentations_mean([(DATA["01"][:20], steps)])
     np.testing.assert_allclose(series.values, (DATA["01"][:10] + DATA["01"][10:20]) / 2, atol=1e-6)
+
+
+def test_ones_own_runs_of_another_task_are_not_in_the_sums(world):
+    """Tasks that are fitted together may play one story; the sums are of one task."""
+    again = RNG.standard_normal((40, 3)).astype(np.float32)
+    others = world.others("01", more=[(HEARD, again)])
+    np.testing.assert_allclose(others.data, np.tile((z("02") + z("03")) / 2, (2, 1)), atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["volume", "cifti"])
+def test_targets_are_matched_by_where_they_are(world, kind):
+    """Each lacks another of four places: as many targets, but not the same ones."""
+    grid, where = np.arange(4).reshape(4, 1, 1), {"01": [0, 1, 2], "02": [0, 1, 3], "03": [0, 2, 3]}
+    for label, own in where.items():
+        if kind == "volume":
+            world.geometries[label] = VolumeGeometry("MNI", np.eye(4), np.isin(grid, own))
+        else:
+            axis = BrainModelAxis.from_surface(own, 4, name="CortexLeft")
+            world.geometries[label] = CiftiGeometry("fsLR", "91k", axis)
+    others = world.others("02")  # of the places of 01, the first of the sums
+    np.testing.assert_allclose(others.data[:, 0], (z("01") + z("03"))[:, 0] / 2, atol=1e-5)
+    np.testing.assert_allclose(others.data[:, 1], z("01")[:, 1], atol=1e-5)
+    assert np.isnan(others.data[:, 2]).all()
+    others = world.others("03")
+    np.testing.assert_allclose(others.data[:, 1], z("01")[:, 2], atol=1e-5)
+
+
+def test_grids_of_the_same_shape_elsewhere_have_no_ceiling(world):
+    """Everybody's own BOLD: voxels with the same number are not at the same place."""
+    for number, label in enumerate(world.runs_of):
+        world.geometries[label] = VolumeGeometry(None, np.diag([2, 2, 2 + number, 1.0]), np.ones((3, 1, 1), dtype=bool))
+    with pytest.raises(NoCeilingError, match="another grid"):
+        world.others("02")

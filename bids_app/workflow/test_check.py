@@ -54,6 +54,17 @@ def test_words_and_volumes_outside_the_story_or_without_a_time_are_counted(study
     assert (short.story_volumes, short.words, short.unaligned, short.left_out) == (25, 123, 1, 176)
 
 
+def test_of_a_story_that_plays_twice_both_playings_are_counted(study):
+    event = "{onset}\t60\tstory\ttale.wav\n"
+    header = "onset\tduration\ttrial_type\tstim_file\n"
+    study.events("01", text=header + event.format(onset=6))
+    once = rows(study)["sub-01_task-tale"]
+    study.events("01", text=header + event.format(onset=6) + event.format(onset=76))
+    twice = rows(study)["sub-01_task-tale"]
+    assert (twice.story_volumes, twice.words, twice.left_out) == (60, 2 * once.words, 2 * once.left_out)
+    assert once.left_out > 100
+
+
 def test_what_is_heard_again_is_counted(study, capsys):
     study.remove("01")
     study.add("01", "_run-1")

@@ -226,3 +226,19 @@ def test_words_of_a_story_played_twice_in_a_run_are_those_of_each_time(tmp_path)
     sums = Designs(FakeModel(), (heard,), {"tale_audio": Story("tale_audio", WORDS, heard)}, settings).window_sums(2, 8)
     np.testing.assert_allclose(sums[:36], sums[36:], atol=1e-5)
     np.testing.assert_allclose(sums[:36], make(tmp_path).window_sums(2, 8)[:36], atol=1e-5)
+
+
+def test_where_one_story_ends_and_the_next_begins_decides_a_design(tmp_path):
+    """The border may move by a volume in which no word is said: what is delayed across it is another."""
+    onset = np.where(np.abs(ONSET + 3.0 - 63.75) < 2, np.nan, ONSET)
+    words = Words(onset, np.full(N_WORDS, 0.2), WORDS.text)
+    made = []
+    for border in (63.0, 64.5):
+        heard = listen([replace(STIMULUS, story=((9.0, border), (border, 117.0)))], TR, 90)
+        stories = {"tale_audio": Story("tale_audio", words, heard)}
+        made.append(replace(make(tmp_path, delays=4), listenings=(heard,), stories=stories))
+    first, second = made
+    np.testing.assert_array_equal(first.present_sums(2), second.present_sums(2))
+    assert first.run_lengths != second.run_lengths
+    one, other = (designs.present(2).folds[0].features for designs in made)
+    assert not np.allclose(one, other)
