@@ -231,7 +231,7 @@ class Sources:
         return any(
             not is_excluded(one.name.entities, self.dataset.excluded_scans)
             and self.is_selected(one.run)
-            and (bool(self.settings.task_id) or one.run["task"] in self.story_tasks)
+            and (bool(self.settings.task_id) or one.run.get("task") in self.story_tasks)
             for folder in self.dataset.derivatives.values()
             for pattern in ("func/*", "ses-*/func/*")
             for one in candidates((folder / f"sub-{label}").glob(pattern), folder)
