@@ -31,7 +31,7 @@ def test_records_say_what_was_read(tmp_path: Path) -> None:
         "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",  # of "abc", from FIPS 180-2
     )
     assert (record.key, record.name) == ("sub-1/file0", "file0")
-    with pytest.raises(DatasetError, match="could not be read"):
+    with pytest.raises(DatasetError, match="nothing does not exist"):
         record_files([tmp_path / "nothing"], {})
 
 

@@ -36,7 +36,7 @@ def check(settings: Settings, timing: bool = False) -> int:
             problems += missing(sources, participants)
     print_rows(rows)
     _print_list("Decided for you, or noticed", each_kind_once(remarks))
-    problems = [*dict.fromkeys(problems), *problems_of(rows)]
+    problems = problems_of(rows, problems)
     _print_list(f"{len(problems)} problem(s)", problems)
     return int(bool(problems))
 

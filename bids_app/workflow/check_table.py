@@ -70,8 +70,11 @@ def confounds_of(rows: Iterable[RunCheck]) -> Iterator[str]:
         yield f"regressed out of {number} run(s), {len(names)} confounds: {summary(names)}"
 
 
-def problems_of(rows: Iterable[RunCheck]) -> list[str]:
-    """Every problem once: runs with the same, labels and paths aside, share a line that names the first of them."""
+def problems_of(rows: Iterable[RunCheck], of_all: Iterable[str] = ()) -> list[str]:
+    """Every problem once: runs with the same, labels and paths aside, share a line that names the first of them.
+
+    `of_all` are problems of no single run; they come first, unless a run has them too.
+    """
     found: dict[str, list[tuple[str, str]]] = {}
     for row in rows:
         for problem in (*row.problems, _mistimed(row)):
@@ -81,8 +84,9 @@ def problems_of(rows: Iterable[RunCheck]) -> list[str]:
     for same in found.values():
         runs = list(dict.fromkeys(run for run, _ in same[1:]))
         more = f" (and {len(runs)} more with the same: {_listed(runs)})" if runs else ""
-        lines.append(f"{same[0][0]}: {same[0][1]}{more}")
-    return lines
+        run, problem = same[0]
+        lines.append(f"{problem if problem.startswith(run) else f'{run}: {problem}'}{more}")
+    return [one for one in dict.fromkeys(of_all) if not any(one in line for line in lines)] + lines
 
 
 def each_kind_once(lines: Iterable[str]) -> list[str]:

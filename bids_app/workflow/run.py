@@ -117,12 +117,17 @@ def _plan(sources: Sources, participants: Sequence[str]) -> None:
     problems: list[str] = []
     rows = list(check_runs(sources, sources.participants, problems=problems))
     print_rows(rows)
-    problems += problems_of(rows)
+    problems = problems_of(rows, problems)
     for problem in problems:
         log.error("%s", problem)
-    check(sources, participants)
-    for line in plan(sources, participants):
-        log.info("would compute %s", line)
+    try:
+        check(sources, participants)
+        for line in plan(sources, participants):
+            log.info("would compute %s", line)
+    except DatasetError as error:
+        said = "\n".join(problems)
+        if not all(line in said for line in str(error).splitlines()):
+            raise
     if problems:
         raise DatasetError(f"{len(problems)} problem(s), see above")
 

@@ -1,11 +1,16 @@
 """`n2n check` names tables that do not belong together before hours are spent."""
 
+import shutil
+
 import numpy as np
 import pytest
 
 from bids_app.workflow.check import check_runs
+from bids_app.workflow.check_rows import RunCheck
+from bids_app.workflow.check_table import problems_of
+from bids_app.workflow.run import run
 from bids_app.workflow.sources import open_sources
-from bids_app.workflow.test_nuisance import BAD, RUN, N, X, _confounds, _dataset, _settings
+from bids_app.workflow.test_nuisance import BAD, RUN, TABLE, N, X, _confounds, _dataset, _settings
 
 
 def _row(root, **settings):
@@ -32,3 +37,21 @@ def test_censored_volumes_are_not_counted(tmp_path):
 def test_a_high_pass_that_leaves_nothing(tmp_path, high_pass):
     _dataset(tmp_path / "data")
     assert "leave" in _row(tmp_path / "data", high_pass=high_pass).problem
+
+
+def test_a_problem_is_said_once(tmp_path, caplog):
+    func = _dataset(tmp_path / "data")
+    (tmp_path / "data" / "task-tale_bold.json").rename((func / TABLE).with_suffix(".json"))
+    shutil.copy(func / TABLE, func / TABLE.replace("_seg-", "_rec-moco_seg-"))
+    run(_settings(tmp_path / "data", dry_run=True))
+    assert caplog.text.count("is there in several versions") == 1
+
+
+def test_problems_of_all_come_first_unless_a_run_has_them():
+    rows = [_row_with("sub-01_task-a", "sub-01_task-a has none"), _row_with("sub-02_task-a", "it is torn")]
+    lines = ["sub-01_task-a has none", "sub-02_task-a: it is torn"]
+    assert problems_of(rows, ["no model", "no model", "it is torn"]) == ["no model", *lines]
+
+
+def _row_with(label, problem):
+    return RunCheck(label, problems=(problem,))
