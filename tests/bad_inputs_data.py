@@ -54,6 +54,8 @@ VOCABULARY = [
 KINDS = ("regions", "volumes", "surfaces")
 CONFOUNDS = ["trans_x", "trans_y", "trans_z", "rot_x", "rot_y", "rot_z"]
 GRID, N_VERTICES, N_REGIONS = (5, 5, 5), 60, 6
+# Five voxels of 40 mm from ear to ear: the whole cortex lies in them.
+AFFINE = np.array([[40.0, 0, 0, -80], [0, 40, 0, -100], [0, 0, 40, -60], [0, 0, 0, 1]])
 _ENDINGS = {
     "regions": "seg-T_timeseries.tsv",
     "volumes": "space-MNI152NLin6Asym_desc-preproc_bold.nii.gz",
@@ -177,7 +179,7 @@ def region_table(series, names=None):
 def write_image(path, data, repetition_time=REPETITION_TIME, affine=None):
     path.parent.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
-    image = nib.Nifti1Image(data, np.diag([4, 4, 4, 1]) if affine is None else affine)
+    image = nib.Nifti1Image(data, AFFINE if affine is None else affine)
     image.header.set_xyzt_units("mm", "sec")
     if data.ndim == 4:
         image.header["pixdim"][4] = repetition_time

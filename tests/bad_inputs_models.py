@@ -179,15 +179,6 @@ ATLASES = (
         "space|MNI",
         lambda b: _labels(b, name="tpl-MNI152NLin2009cAsym_atlas-A_dseg.nii.gz"),
     ),
-    _atlas(
-        "labels missing from its table",
-        r"\[?3",
-        lambda b: _labels(b, table="index\tname\n1\tVis\n2\tDefault\n"),
-        status=0,
-    ),
-    _atlas("without a table", "table", lambda b: _labels(b, table=None)),
-    _atlas("broken table", r"dseg\.tsv", lambda b: _labels(b, table="garbage")),
-    _atlas("table with a label twice", "twice|1", lambda b: _labels(b, table=TABLE + "1\tLimbic\n")),
     _atlas("truncated", "damaged|truncated|could not be read|cannot be read", _truncated),
     _atlas("all zero", "label|empty|no region|none", lambda b: _labels(b, np.zeros(GRID))),
     _atlas(
@@ -202,7 +193,7 @@ ATLASES = (
     ),
     _atlas(
         "elsewhere",
-        "overlap|outside|none|no ",
+        "do not overlap anywhere",
         lambda b: _labels(b, affine=np.array([[4, 0, 0, 900], [0, 4, 0, 0], [0, 0, 4, 0], [0, 0, 0, 1]])),
     ),
     _atlas("unknown format", "format|ending|\\.xyz", lambda b: write(b.root / "a.xyz", "x")),

@@ -47,7 +47,13 @@ def volume_labels(
     """Label per voxel of the mask and the region of each label; parameters as in `atlas.load_atlas`."""
     volume = read_labels(*_volume_file(name, space, resources))
     _check_space(volume.path, space, allow_space_mismatch)
-    return _nearest_voxels(volume, affine, mask), _volume_regions(volume)
+    labels = _nearest_voxels(volume, affine, mask)
+    if volume.values.any() and not labels.any():
+        raise ValueError(
+            f"The atlas {volume.path} and the data do not overlap anywhere: the position in the header (sform, qform) "
+            "of one of them is wrong, or they are in different spaces; give another --atlas, or mend the header."
+        )
+    return labels, _volume_regions(volume)
 
 
 def _volume_file(name: str, space: str, resources: Sequence[Path] | None) -> tuple[Path, Path | None]:
