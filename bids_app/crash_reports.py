@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import traceback
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
@@ -36,6 +37,8 @@ def keep_report(name: str, summary: str, details: str, settings: str, folder: Pa
             draft.write_bytes(text.encode("utf-8", "backslashreplace"))
             os.replace(draft, path)  # noqa: PTH105
         except OSError:
+            with suppress(OSError):
+                draft.unlink()
             continue
         return path
     return None

@@ -224,9 +224,7 @@ def _problems_of_filters(path: Path) -> Iterator[str]:
         return
     if not isinstance(content, dict) or not all(isinstance(value, dict) for value in content.values()):
         yield f"bids_filter_file = {path}: must be an object with entities of BOLD files, such as {example}"
-    elif unknown := sorted(set(content) - {"bold"}):
-        yield f"bids_filter_file = {path}: has the keys {', '.join(unknown)}; only 'bold' is used here"
-    else:
+    else:  # which keys and entities there are, the reader of the filters knows
         for key, value in content.get("bold", {}).items():
             values = value if isinstance(value, list) else [value]
             if not all(one is None or isinstance(one, str | int) for one in values):

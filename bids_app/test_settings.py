@@ -231,6 +231,12 @@ def test_a_filter_file_that_cannot_be(tmp_path, content):
         given("in", "out", "participant", "--bids-filter-file", str(file))
 
 
+def test_a_filter_file_may_have_queries_of_other_apps(tmp_path):
+    file = tmp_path / "filter.json"
+    file.write_text('{"t1w": {"datatype": "anat"}, "bold": {"res": "2"}}')
+    assert given("in", "out", "participant", "--bids-filter-file", str(file)).bids_filter_file == file
+
+
 def test_whole_numbers_may_be_written_with_a_point_and_what_comes_twice_counts_once(tmp_path):
     file = tmp_path / "settings.toml"
     file.write_text("folds = 2.0\nlayer = 8\nrun_id = 1\natoms = [8, 8.0]\nparticipant_label = ['01', 'sub-01']\n")

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from bids_app.bids.cifti import CiftiGeometry
 from bids_app.bids.errors import DatasetError
-from bids_app.bids.geometry import Geometry, SurfaceGeometry, VolumeGeometry
+from bids_app.bids.geometry import Geometry, ParcelGeometry, SurfaceGeometry, VolumeGeometry
 from bids_app.bids.maps import FloatArray
 
 Indices = npt.NDArray[np.intp]
@@ -18,9 +18,9 @@ Indices = npt.NDArray[np.intp]
 def align(geometries: Sequence[Geometry], names: Sequence[str] = ()) -> tuple[Geometry, list[Indices]]:
     """Common geometry, and for each geometry the indices (n_common,) of its targets in it.
 
-    Surfaces and parcels must be the same. Volumes must lie on one grid, grayordinates on the same meshes and grid; the
-    common targets are those that all of them have. `names` say what each geometry is of, for messages. Use:
-    `common, columns = align([a.geometry, b.geometry]); a.data[:, columns[0]]`. Raises DatasetError else.
+    Surfaces must be the same, and parcels, whose order may differ. Volumes must lie on one grid, grayordinates on the
+    same meshes and grid; the common targets are those that all of them have. `names` say what each geometry is of, for
+    messages. Use: `common, columns = align([a.geometry, b.geometry]); a.data[:, columns[0]]`. Raises DatasetError else.
     """
     if not geometries:
         raise DatasetError("There is nothing to align: no run has a geometry.")
@@ -30,6 +30,9 @@ def align(geometries: Sequence[Geometry], names: Sequence[str] = ()) -> tuple[Ge
         return _shared_voxels([geometry for geometry in geometries if isinstance(geometry, VolumeGeometry)])
     if isinstance(first, CiftiGeometry):
         return _shared_grayordinates([geometry for geometry in geometries if isinstance(geometry, CiftiGeometry)])
+    if isinstance(first, ParcelGeometry):
+        parcels = [geometry for geometry in geometries if isinstance(geometry, ParcelGeometry)]
+        return first, [_of_names(first.names, geometry.names) for geometry in parcels]
     return first, [np.arange(geometry.n_targets) for geometry in geometries]
 
 
@@ -65,11 +68,25 @@ def placed(values: FloatArray, geometry: Geometry, reference: Geometry) -> Float
         numbers = np.full(geometry.mask.shape, -1, dtype=np.intp)
         numbers[geometry.mask] = np.arange(geometry.n_targets)
         positions = numbers[reference.mask]
+    elif isinstance(geometry, ParcelGeometry) and geometry.same_grid(reference):
+        assert isinstance(reference, ParcelGeometry)
+        positions = _of_names(reference.names, geometry.names)
     else:
         return None
+    return _at(values, positions)
+
+
+def _at(values: FloatArray, positions: Indices) -> FloatArray:
+    """Columns of `values` at these positions, NaN where a position is -1."""
     found = np.full((len(values), len(positions)), np.nan, dtype=np.float32)
     found[:, positions >= 0] = values[:, positions[positions >= 0]]
     return found
+
+
+def _of_names(wanted: Sequence[str], names: Sequence[str]) -> Indices:
+    """Where each wanted parcel is among the names."""
+    places = {name: place for place, name in enumerate(names)}
+    return np.array([places[name] for name in wanted], dtype=np.intp)
 
 
 def stored_targets(geometry: Geometry) -> dict[str, npt.NDArray[Any]]:
@@ -85,8 +102,9 @@ def stored_targets(geometry: Geometry) -> dict[str, npt.NDArray[Any]]:
         affine, targets = affine if axis.affine is None else axis.affine, geometry.keys
     elif isinstance(geometry, SurfaceGeometry):
         where += [geometry.n_vertices_left, geometry.n_vertices_right]
-    else:
-        where += geometry.names
+    else:  # parcels are matched by name, whatever their order
+        where += sorted(geometry.names)
+        targets = np.searchsorted(np.sort(geometry.names), geometry.names)
     return {"where": np.array(json.dumps(where, default=int)), "affine": affine, "targets": targets}
 
 
@@ -127,7 +145,7 @@ def _refuse_different(geometries: Sequence[Geometry], names: Sequence[str]) -> N
 
 
 def _is_comparable(first: Geometry, second: Geometry) -> bool:
-    if isinstance(first, VolumeGeometry | CiftiGeometry):
+    if isinstance(first, VolumeGeometry | CiftiGeometry | ParcelGeometry):
         return first.same_grid(second)
     return first.same_targets(second)
 

@@ -96,7 +96,7 @@ def _filled(table: NumberTable, names: Sequence[str]) -> Doubles:
     """Columns whose missing values in the first volumes are their means."""
     if twice := doubled([name for name in table.names if name in names]):
         raise DatasetError(f"{table.path} has several columns called {listed(twice)}: make it again.")
-    values = table.numbers(names)
+    values, filled = table.numbers(names), []
     for j, name in enumerate(names):
         column = values[:, j]
         bad = np.flatnonzero(~np.isfinite(column))
@@ -110,6 +110,10 @@ def _filled(table: NumberTable, names: Sequence[str]) -> Doubles:
                 f"(n/a) in the first {_MISSING_AT_START} volumes only. Choose others with --confounds, or mend it."
             )
         column[bad] = np.delete(column, bad).mean()
+        if len(bad):
+            filled.append(name)
+    if filled:
+        log.info("%s: missing in the first volumes, where the mean is taken: %s", table.path.name, listed(filled))
     return values
 
 

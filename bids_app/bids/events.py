@@ -15,12 +15,14 @@ from bids_app.bids.errors import DatasetError
 from bids_app.bids.event_words import holds_words, sidecar_of_events
 from bids_app.bids.onsets import ONSETS, Row, check_columns, rows_of_run
 from bids_app.bids.stimulus_names import stem_of
+from bids_app.bids.tables import doubled, listed
 from bids_app.bids.text import read_rows
 from bids_app.bids.word_columns import seconds_per
 from bids_app.bids.words import words_from_events
 
 MISSING = {"", "n/a", "na"}
 TOUCHING = 0.5  # s between the end of one row and the onset of the next that are still one story
+_READ = ("onset", "duration", "trial_type", "stim_file")
 _PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".svg", ".txt")  # shown while audio goes on
 
 Interval = tuple[float, float]
@@ -172,6 +174,8 @@ def read_records(path: Path) -> list[Row]:
     if not any(any(row) for row in rows):
         raise DatasetError(f"{path} is empty: an events table needs the columns onset, duration and stim_file.")
     header = [cell.lower() for cell in rows[0]]
+    if twice := doubled([name for name in header if name in _READ]):
+        raise DatasetError(f"{path} has several columns called {listed(twice)}: keep one.")
     if "onset" not in header:
         separated = "" if len(header) > 1 else " Columns must be separated by tabs."
         raise DatasetError(f"{path} has no column onset; its columns are {', '.join(header)}.{separated}")

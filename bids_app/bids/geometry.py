@@ -139,6 +139,10 @@ class ParcelGeometry:
         """Whether maps of both may be compared target by target."""
         return isinstance(other, ParcelGeometry) and (self.seg, self.names) == (other.seg, other.names)
 
+    def same_grid(self, other: object) -> bool:
+        """Whether both have the same parcels, in whatever order."""
+        return isinstance(other, ParcelGeometry) and self.seg == other.seg and sorted(self.names) == sorted(other.names)
+
     def paths(self, target: Path) -> list[Path]:
         """Files that `save` writes: one."""
         return [target.with_name(target.name + ".tsv")]

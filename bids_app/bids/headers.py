@@ -67,4 +67,4 @@ def _of_table(path: Path) -> int:
     opened = gzip.open if path.name.endswith(".gz") else open
     with opened(path, "rb") as stream:
         lines = sum(1 for line in stream if line.strip())
-    return lines - 1
+    return max(lines - 1, 0)

@@ -1,6 +1,8 @@
 """BOLD of cortical surfaces in pairs of GIFTI files."""
 
+import logging
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 import nibabel
@@ -13,6 +15,8 @@ from bids_app.bids.maps import FloatArray
 from bids_app.bids.text import as_dataset_error
 from bids_app.gifti_files import check_gifti
 
+log = logging.getLogger("neurons2networks")
+
 # Vertices of a hemisphere in the spaces that have one mesh, and in those with several, by density.
 _VERTICES = {"fsaverage3": 642, "fsaverage4": 2_562, "fsaverage5": 10_242, "fsaverage6": 40_962, "fsaverage7": 163_842}
 _DENSITIES = {
@@ -20,6 +24,7 @@ _DENSITIES = {
     "fsLR": {"4k": 4_002, "8k": 7_842, "32k": 32_492, "59k": 59_292, "164k": 163_842},
     "onavg": {"10k": 10_242, "41k": 40_962},
 }
+_EVERY_MESH = {*_VERTICES.values(), *(size for sizes in _DENSITIES.values() for size in sizes.values())}
 _MESHES = ("NIFTI_INTENT_POINTSET", "NIFTI_INTENT_TRIANGLE")
 
 
@@ -44,7 +49,8 @@ def read_surface(
 
     Usually there is one data array per volume; some tools write a single one, (n_vertices, n_volumes) or the other way
     round: the side that has the vertices of the space counts. Raises DatasetError where both or neither side fits,
-    where a file is of the other hemisphere or of another mesh, and where the hemispheres have not the same volumes.
+    where a file is of the other hemisphere or has the mesh of another space, and where the hemispheres have not the
+    same volumes; warns of a mesh that belongs to no space.
     """
     arrays = [_read(path, side, memory) for path, side in zip(files, STRUCTURES, strict=True)]
     known = known_vertices(space, density)
@@ -123,8 +129,17 @@ def _oriented(path: Path, array: FloatArray, known: Sequence[int], other: FloatA
 
 
 def _check_vertices(path: Path, found: int, known: Sequence[int], space: str) -> None:
-    if known and found not in known:
+    """Refuse the mesh of another space; warn of one of no space, such as one without its medial wall."""
+    if not known or found in known:
+        return
+    expected = " or ".join(f"{n:,}" for n in known)
+    if found in _EVERY_MESH:
         raise DatasetError(
-            f"{path} has {found:,} vertices; a hemisphere of {space} has {' or '.join(f'{n:,}' for n in known)}: "
-            "its name or its content is wrong."
+            f"{path} has {found:,} vertices; a hemisphere of {space} has {expected}: its name or its content is wrong."
         )
+    _warn_once(f"{path} has {found:,} vertices; a hemisphere of {space} has {expected}: no atlas or picture fits it")
+
+
+@cache  # a file is read again for the noise ceilings of others
+def _warn_once(message: str) -> None:
+    log.warning("%s", message)

@@ -1,5 +1,6 @@
 """Files of images: whether they are here, whole, and small enough to be read."""
 
+import gzip
 import math
 import os
 import re
@@ -49,6 +50,18 @@ def reading(path: Path) -> Iterator[None]:
             f"{path} could not be read ({type(error).__name__}: {error}): "
             "it is cut off or no image. Get or make it again."
         ) from error
+
+
+@contextmanager
+def to_the_end(path: Path, image: Any) -> Iterator[Any]:
+    """The image in a stream that is read to its end, where the checksum of gzip shows what a disk has damaged."""
+    if not path.name.endswith(".gz") or not hasattr(image, "from_stream"):
+        yield image
+        return
+    with gzip.open(path, "rb") as stream:
+        yield type(image).from_stream(stream)
+        while stream.read(2**20):
+            pass
 
 
 def check_size(path: Path, image: Any, memory: int | None = None) -> None:

@@ -42,19 +42,27 @@ def list_names(folder: Path, ending: str) -> list[tuple[Path, Name]]:
 
 
 def applicable(
-    root: Path, entities: Mapping[str, str], suffix: str, extension: str, listing: Listing = list_names
+    root: Path,
+    entities: Mapping[str, str],
+    suffix: str,
+    extension: str,
+    listing: Listing = list_names,
+    *,
+    is_raw: bool = True,
 ) -> list[Path]:
     """Files of a kind that apply to a run, the most specific first (the inheritance principle of BIDS).
 
     They lie in the run's own folder or above it, up to the root, and none of their entities contradicts the run's.
     Events must name their task, and below a participant's folder the participant, as BIDS has it: `old_events.tsv` is
-    nobody's. `listing` may remember the folders for many runs.
+    nobody's. `listing` may remember the folders for many runs. In raw data those of single echoes apply to the run,
+    which is made of them; in a derivative they belong to files of their own.
     """
     folders = [root]
     for key in ("sub", "ses"):
         if key in entities:
             folders.append(folders[-1] / f"{key}-{entities[key]}")
     folders.append(folders[-1] / "func")
+    folded = _FOLDED if is_raw else set()
     found = []
     for folder in reversed(folders):
         needed = {"task"} | ({"sub"} if folder != root else set()) if suffix == "events" else set()
@@ -64,7 +72,7 @@ def applicable(
             if name.suffix == suffix
             and name.extension == extension
             and needed <= set(name.entities)
-            and is_within({key: value for key, value in name.entities.items() if key not in _FOLDED}, entities)
+            and is_within({key: value for key, value in name.entities.items() if key not in folded}, entities)
         ]
         found += [path for _, path in sorted(matches, key=lambda match: -match[0])]
     return found
@@ -86,7 +94,7 @@ def repetition_time(
     """
     own = beside(files)
     sidecars = [path for path in own if path.is_file() or path.is_symlink()]
-    sidecars += applicable(derivative, entities, suffix, ".json") if suffix else []
+    sidecars += applicable(derivative, entities, suffix, ".json", is_raw=False) if suffix else []
     images = [*files, *applicable(raw, entities, "bold", ".nii.gz")]
     stated = (_first(_from_json, paths) for paths in (sidecars, applicable(raw, entities, "bold", ".json")))
     found = [one for one in stated if one is not None]

@@ -42,7 +42,8 @@ def read_parcel_table(path: Path) -> tuple[FloatArray, tuple[str, ...]]:
     _refuse_names_of_rows(table)
     values = table.columns(range(len(table.names)))
     kept = [i for i, name in enumerate(table.names) if not _is_index(path, name, values[:, i])]
-    dropped = [table.names[i] or f"column {i + 1} without a name" for i in range(len(table.names)) if i not in kept]
+    left_out = sorted(set(range(len(table.names))) - set(kept))
+    dropped = [table.names[i] or f"column {i + 1} without a name" for i in left_out]
     names = tuple(table.names[i] for i in kept)
     if dropped:
         log.info("%s: %s count(s) the volumes or their times and is no region: left out", path.name, listed(dropped))

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from bids_app.bids.content import require_content
 from bids_app.bids.derivatives import bids_uri
 from bids_app.bids.errors import DatasetError
 from bids_app.bids.metadata import applicable
@@ -66,6 +67,7 @@ def record_files(paths: Iterable[Path], links: Mapping[str, Path]) -> tuple[File
 
 
 def _record(path: Path, uri: str) -> FileRecord:
+    require_content(path)  # the content of a pipe or of a device has no end
     try:
         state = path.stat()
         return FileRecord(uri, state.st_size, state.st_mtime_ns, sha256_of(path))
@@ -129,6 +131,6 @@ def _of_time(run: Run, bids_dir: Path) -> list[Path]:
     beside = [path.with_name(path.name.partition(".")[0] + ".json") for path in run.files]
     suffix = "timeseries" if run.kind == "parcels" else "bold"
     looked_at = [path for path in beside if path.is_file()]
-    looked_at += applicable(run.derivative, run.entities, suffix, ".json")
+    looked_at += applicable(run.derivative, run.entities, suffix, ".json", is_raw=False)
     looked_at += applicable(bids_dir, run.entities, "bold", ".json")
     return looked_at

@@ -76,8 +76,13 @@ def holds_bold(folder: Path) -> bool:
 
 
 def has_content(folder: Path, label: str) -> bool:
-    """Whether a participant has BOLD in this folder whose content is here; stops at the first such file."""
-    return any(path.exists() for path in _bold_of(folder, label))
+    """Whether a participant has BOLD in this folder whose content is here; stops at the first such file.
+
+    A folder that may not be looked into counts: what is in it is not known, and whoever reads it is told why.
+    """
+    inner = folder / f"sub-{label}"
+    closed = inner.is_dir() and not os.access(inner, os.R_OK | os.X_OK)
+    return closed or any(path.exists() for path in _bold_of(folder, label))
 
 
 def _bold_of(folder: Path, label: str) -> Iterator[Path]:

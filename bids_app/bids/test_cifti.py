@@ -155,6 +155,7 @@ def test_files_that_hold_no_grayordinates_in_time(run):
             read_recording(found)
 
 
+@pytest.mark.filterwarnings("ignore:Dataobj shape")
 def test_a_header_that_is_no_cifti_is_named(run):
     tiny, path, _ = run
     (found,) = open_dataset(tiny.root).runs("001").runs

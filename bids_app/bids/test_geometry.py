@@ -107,6 +107,14 @@ def test_volumes_are_aligned_on_the_voxels_they_share() -> None:
     assert len(first) == common.n_targets == (MASK & other).sum()
 
 
+def test_parcels_in_another_order_are_aligned_by_name() -> None:
+    turned = ParcelGeometry("Tiny", ("d", "a", "b c"))
+    common, (first, second) = align([GEOMETRIES[2], turned])
+    assert common == GEOMETRIES[2]
+    assert first.tolist() == [0, 1, 2]
+    assert [turned.names[place] for place in second] == ["a", "b c", "d"]
+
+
 def test_only_like_is_aligned_with_like() -> None:
     surface, columns = align([GEOMETRIES[0], SurfaceGeometry("fsaverage5", 7, 5)])
     assert surface == GEOMETRIES[0]

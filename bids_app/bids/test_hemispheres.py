@@ -72,6 +72,17 @@ def test_another_mesh_than_that_of_the_space_is_refused(files, space, density, e
         read_surface(files, space, density)
 
 
+def test_a_mesh_of_no_space_is_said(files, caplog):
+    for path in files:
+        write(path, BOLD[:, :600])
+    data, geometry = read_surface(files, "fsLR", "32k")
+    np.testing.assert_array_equal(data, np.hstack([BOLD[:, :600]] * 2))
+    assert geometry.n_vertices_left == 600
+    assert [record.message for record in caplog.records] == [
+        f"{path} has 600 vertices; a hemisphere of fsLR 32k has 32,492: no atlas or picture fits it" for path in files
+    ]
+
+
 def test_hemispheres_of_two_densities(files):
     for path, n in zip(files, (2_562, 10_242), strict=True):
         write(path, np.zeros((2, n)))

@@ -38,6 +38,14 @@ def test_the_nearest_and_most_specific_source_wins(tiny: TinyDataset) -> None:
         assert _seconds(tiny, path, root) == (1.0 if number == 0 else seconds)
 
 
+def test_single_echoes_of_a_derivative_are_files_of_their_own(tiny: TinyDataset) -> None:
+    root = tiny.derivative("prep", [NAME])
+    path = root / "sub-01" / "ses-a" / "func" / NAME
+    path.with_name("sub-01_ses-a_task-x_run-1_echo-1_bold.json").write_text('{"RepetitionTime": 3}')
+    tiny.raw("sub-01_ses-a_task-x_run-1_echo-1", repetition_time=2.0)
+    assert _seconds(tiny, path, root) == 2.0
+
+
 def test_sampling_frequency_stands_in(tiny: TinyDataset) -> None:
     root = tiny.derivative("prep", [NAME])
     path = root / "sub-01" / "ses-a" / "func" / NAME

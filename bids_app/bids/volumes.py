@@ -10,7 +10,7 @@ import numpy.typing as npt
 from bids_app.bids.content import require_content
 from bids_app.bids.errors import DatasetError
 from bids_app.bids.geometry import VolumeGeometry
-from bids_app.bids.image_files import check_numbers, check_size, reading
+from bids_app.bids.image_files import check_numbers, check_size, reading, to_the_end
 from bids_app.bids.maps import FloatArray
 
 
@@ -29,7 +29,8 @@ def read_volume(
     mask = None if mask_path is None else read_mask(mask_path, shape[:3], image.affine)
     with reading(path):
         check_size(path, image, memory)
-        grid = image.get_fdata(dtype=np.float32, caching="unchanged").reshape(shape)
+        with to_the_end(path, image) as stream:
+            grid = stream.get_fdata(dtype=np.float32, caching="unchanged").reshape(shape)
     if mask is None:
         mask = (grid != grid[..., :1]).any(axis=3)
     geometry = VolumeGeometry(space, np.asarray(image.affine, dtype=np.float64), mask)

@@ -28,6 +28,7 @@ FloatArray = npt.NDArray[np.float64]
 
 # Typographic apostrophes become plain ones: tokenizers know the contractions of the plain one.
 _APOSTROPHES = str.maketrans("\u2018\u2019\u02bc", "'''")
+_LONGEST_WORD = 1000  # letters; longer than any word, compounds and names of molecules included
 # Natural Stories writes the position in the text behind each word.
 _NUMBERED = re.compile(r"(.*\S)\s+/\s+\d+(\.\d+)*", re.DOTALL)
 
@@ -193,7 +194,13 @@ def _texts(rows: Sequence[WordRow]) -> list[str]:
 
 
 def _check_texts(rows: Sequence[WordRow]) -> None:
-    """Raise DatasetError for rows that are sentences."""
+    """Raise DatasetError for rows that are sentences, or no word of any language."""
+    longest = max(rows, key=lambda row: len(row.text))
+    if len(longest.text) > _LONGEST_WORD:
+        raise DatasetError(
+            f"{longest.place} holds {len(longest.text):,} letters ({longest.text[:40]!r} …), where a word has at most "
+            f"{_LONGEST_WORD}: mend the row, or align the text with the audio again."
+        )
     n_words = [len(row.text.split()) for row in rows]
     if sum(n_words) > 2.5 * len(rows):
         row = rows[int(np.argmax(n_words))]

@@ -20,7 +20,6 @@ _TEXT_FILES = ["*.json", "*.txt", "*.model", "*.tiktoken"]
 _OTHER_WEIGHTS = ["*/*", "consolidated*"]  # other frameworks' copies of the same weights
 _HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_BLOCK_BYTES = 1 << 22
 _LOCAL: Mapping[str, Any] = {"local_files_only": True}
 
 

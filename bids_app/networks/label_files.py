@@ -178,6 +178,11 @@ def hemisphere_pair(path: Path) -> tuple[Path, Path]:
     """
     right, left = _swapped(path, _LEFT_MARKS), _swapped(path, _RIGHT_MARKS)
     if (right is None) == (left is None):
+        if path.name.endswith(_VOLUME_ENDINGS) and ".dlabel." not in path.name:
+            raise ValueError(
+                f"{path} is a volume, and the data lie on a surface: give a surface atlas (.annot, .label.gii), "
+                "or choose data in a volume with --space."
+            )
         raise ValueError(
             f"The name of {path} does not say which hemisphere it is; name the two files lh.… and rh.…, "
             "or with hemi-L and hemi-R."

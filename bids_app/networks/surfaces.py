@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from nibabel.affines import apply_affine
 from nibabel.cifti2 import BrainModelAxis
 from nibabel.nifti1 import Nifti1Image
 from numpy.typing import NDArray
@@ -29,6 +30,7 @@ _MNI305_TO_MNI152 = np.array(
     ]
 )
 _MAPS_AT_ONCE = 16
+_N_DEPTHS = 10  # points between white and pial surface, as nilearn takes them
 
 
 def is_fsaverage(space: str) -> bool:
@@ -116,16 +118,35 @@ def labels_to_fsaverage5(
         kind, n_vertices = "surface", cortex.n_vertices
     if kind == "surface":
         return np.asarray(labels[_vertices_at_fsaverage5(space, n_vertices, resources)], dtype=np.int32)
-    from nilearn.surface import vol_to_surf
-
     grid_affine, inside = _grid(kind, space, affine, mask)
-    volume = np.zeros(inside.shape, dtype=np.float32)
+    volume = np.zeros(inside.shape, dtype=np.int32)
     volume[inside] = labels
-    image = Nifti1Image(volume, grid_affine)
-    sides = [
-        vol_to_surf(image, pial, inner_mesh=white, interpolation="nearest_most_frequent") for pial, white in _meshes()
-    ]
-    return np.asarray(np.nan_to_num(np.concatenate(sides)), dtype=np.int32)  # NaN: outside the grid
+    sides = [_most_frequent(volume, grid_affine, pial, white) for pial, white in _meshes()]
+    found = np.concatenate(sides)
+    if (found < 0).all():
+        raise ValueError(
+            f"The grid of the data (space {space}) does not reach the cortex: its position in the header (sform, "
+            "qform) is wrong, or --space is; preprocess again, or leave the networks out (--atlas none)."
+        )
+    return np.maximum(found, 0)
+
+
+def _most_frequent(
+    volume: NDArray[np.int32], affine: NDArray[np.float64], pial: InMemoryMesh, white: InMemoryMesh
+) -> NDArray[np.int32]:
+    """The most frequent value (the smallest of several) at ten points between two surfaces; -1 outside the grid.
+
+    As nilearn's "nearest_most_frequent", which cannot be had where a recording covers only a part of the cortex.
+    """
+    depths = np.linspace(0, 1, _N_DEPTHS)[:, None, None]
+    points = white.coordinates + depths * (pial.coordinates - white.coordinates)  # (n_depths, n_vertices, 3)
+    voxels = np.rint(apply_affine(np.linalg.inv(affine), points)).clip(-1, 1 << 30).astype(np.int64)
+    inside = ((voxels >= 0) & (voxels < volume.shape)).all(axis=-1)
+    values = np.full(inside.shape, -1, dtype=np.int32)
+    values[inside] = volume[tuple(voxels[inside].T)]
+    counts = np.where(inside, (values[:, None] == values[None]).sum(axis=1), 0)
+    most = counts == counts.max(axis=0)
+    return np.asarray(np.where(most, values, np.iinfo(np.int32).max).min(axis=0), dtype=np.int32)
 
 
 def _vertices_at_fsaverage5(

@@ -1,9 +1,10 @@
 import nibabel
 import numpy as np
 import pytest
+from nilearn.surface import vol_to_surf
 
 from bids_app.networks.atlas import load_atlas
-from bids_app.networks.surfaces import labels_to_fsaverage5, to_fsaverage5
+from bids_app.networks.surfaces import _meshes, labels_to_fsaverage5, to_fsaverage5
 
 NLIN6 = "MNI152NLin6Asym"
 AFFINE = np.array([[-5.0, 0, 0, 90], [0, 5, 0, -126], [0, 0, 5, -72], [0, 0, 0, 1]])
@@ -65,6 +66,37 @@ def test_yeo_volume_lands_on_yeo_surface(atlases):
     projected = labels_to_fsaverage5(volume.labels, "volume", NLIN6, **grid)
     for found, expected in zip(np.split(projected, 2), np.split(surface.labels, 2), strict=True):
         assert (found == expected)[expected > 0].mean() > 0.86  # 0.85 and 0.82 without the affine to MNI152
+
+
+def test_labels_are_those_of_nilearn_where_the_grid_holds_the_cortex():
+    labels = np.random.default_rng(0).integers(0, 6, np.prod(SHAPE) // 27 + 40)  # in blocks, with ties
+    volume = labels[(np.indices(SHAPE).sum(axis=0) * 7 + np.indices(SHAPE)[0]) % len(labels)]
+    grid = {"affine": AFFINE, "mask": np.ones(SHAPE, dtype=bool)}
+    image = nibabel.Nifti1Image(volume.astype(np.float32), AFFINE)
+    expected = [
+        vol_to_surf(image, pial, inner_mesh=white, interpolation="nearest_most_frequent") for pial, white in _meshes()
+    ]
+    found = labels_to_fsaverage5(volume.ravel(), "volume", NLIN6, **grid)
+    np.testing.assert_array_equal(found, np.concatenate(expected))
+
+
+def test_a_recording_of_a_slab_gives_the_labels_of_the_slab():
+    volume = np.indices(SHAPE)[0] // 6 % 3 + 1
+    whole = labels_to_fsaverage5(volume.ravel(), "volume", NLIN6, affine=AFFINE, mask=np.ones(SHAPE, dtype=bool))
+    slab = np.s_[:, :, 18:30]
+    affine = AFFINE.copy()
+    affine[2, 3] += 5 * 18
+    part = labels_to_fsaverage5(
+        volume[slab].ravel(), "volume", NLIN6, affine=affine, mask=np.ones(volume[slab].shape, dtype=bool)
+    )
+    assert 0.1 < (part == 0).mean() < 0.8
+    assert (part == whole)[part > 0].mean() > 0.95  # a border is nearer to a part of the points
+
+
+def test_a_grid_that_does_not_reach_the_cortex_is_refused():
+    mask = np.ones((4, 4, 4), dtype=bool)
+    with pytest.raises(ValueError, match="does not reach the cortex: its position in the header"):
+        labels_to_fsaverage5(np.ones(64), "volume", NLIN6, affine=AFFINE + np.eye(4, k=3) * 900, mask=mask)
 
 
 @pytest.mark.parametrize(

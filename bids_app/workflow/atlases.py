@@ -27,6 +27,7 @@ from bids_app.networks.schemes import DEFAULT_ATLAS, DEFAULT_REGIONS
 from bids_app.networks.spins import Spins
 from bids_app.settings import Settings
 from bids_app.workflow.claims import OtherSettingsError
+from bids_app.workflow.notices import notice
 from bids_app.workflow.resources import atlas_source
 from bids_app.workflow.shared import locked
 from bids_app.workflow.targets import onto
@@ -43,7 +44,10 @@ def find_atlas(geometry: Geometry, settings: Settings) -> Atlas | None:
         return None
     if isinstance(geometry, ParcelGeometry):
         if settings.atlas is not None:
-            _say_once(f"--atlas {settings.atlas} is not used: the networks of regions are those that their table names")
+            notice(
+                logging.WARNING,
+                f"--atlas {settings.atlas} is not used: the networks of regions are those that their table names",
+            )
         if geometry.networks is None:
             _say_once(
                 "no network step: regions have no space, and their table names no network for each (column `network`)"

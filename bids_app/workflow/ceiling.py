@@ -204,6 +204,7 @@ class StoryMeans:
         settings = self.sources.settings
         key = key_of(
             {
+                "format": 2,
                 "stem": stem,
                 "repetition time": round(listening.repetition_time, 4),
                 "task": like.task,

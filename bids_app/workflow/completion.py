@@ -182,6 +182,13 @@ class Completion:
         changes += find_changes([FileRecord(**one) for one in marker.get("Files", [])], inputs.files, inputs.links)
         if not changes and now.get("Dictionary") != marker.get("Dictionary"):
             changes = ["the dictionary was learned from other words, other times of them, or other stories"]
+        if not changes:  # what no file of one's own shows: the words of a story are those that anybody heard
+            before = marker.get("Shared", {})
+            changes = [
+                f"the {name} is another, because other runs hear more or less of it than before"
+                for name, content in now.get("Shared", {}).items()
+                if name in before and before[name] != content
+            ]
         if changes:
             self._refuse(changes)
 

@@ -15,11 +15,13 @@ _WORDS = {
     errno.ENOTDIR: "a file is in the place of a folder: check the path",
     errno.EISDIR: "is a folder, must be a file",
     errno.ENAMETOOLONG: "the name is too long for this disk: give a shorter path",
-    errno.EFBIG: "the file became larger than this user or disk allows (ulimit -f): raise the limit",
+    errno.EFBIG: "a file became larger than this user or disk allows (ulimit -f): raise the limit",
     errno.EROFS: "the disk is mounted read-only: give a folder on another disk",
     errno.EIO: "the disk answered with an error: check it, then run again",
     errno.ESTALE: "the network disk lost the file: check its mount, then run again",
 }
+
+_WITHOUT_PATH = (errno.EFBIG, errno.EROFS, errno.EIO, errno.ESTALE)  # clear enough where the file is not named
 
 
 def explain(error: BaseException, settings: Settings) -> str | None:
@@ -41,7 +43,7 @@ def _of_files(error: OSError, settings: Settings) -> str | None:
     if error.errno in (errno.EMFILE, errno.ENFILE):
         return "too many files are open (ulimit -n): raise the limit to 1024 or more"
     if error.filename is None or isinstance(error.filename, int):
-        return None
+        return _WORDS.get(error.errno or 0) if error.errno in _WITHOUT_PATH else None
     path = Path(os.fsdecode(error.filename))
     if error.errno in (errno.EACCES, errno.EPERM):
         return _of_rights(path, settings)

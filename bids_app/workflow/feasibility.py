@@ -24,6 +24,7 @@ _WITH_LAYER = {"brainscore", "forecast", "variance"}
 _WITH_DELAYS = {"brainscore", "forecast", "depth", "variance"}
 _WITH_DISTANCE = {"forecast", "depth", "variance"}
 _TRIED = 5  # participants whose runs are looked at before it is left to their jobs to say what is wrong
+_FEWEST_VOLUMES = 4  # two folds of two
 _LAYERS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers")
 _WIDTHS = ("hidden_size", "n_embd", "d_model", "dim", "emb_dim")
 
@@ -111,7 +112,12 @@ def _misfits_of_runs(sources: Sources, participants: Sequence[str]) -> Iterator[
             f"--delays {settings.delays}: the longest run hears {longest} volumes of a story; a response that long "
             "cannot be estimated, give a few volumes (6 cover 9 to 12 s)"
         )
-    if 2 * settings.folds > most:
+    if most < _FEWEST_VOLUMES:
+        yield (
+            f"--folds {settings.folds}: the story events hold {most} volumes with words in the longest fit, too few to "
+            "be split; check the word timings and the events, or choose other tasks"
+        )
+    elif 2 * settings.folds > most:
         yield (
             f"--folds {settings.folds}: too many for {most} volumes, each fold would hold too few; give 5, or at most "
             f"{most // 2}"

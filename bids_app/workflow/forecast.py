@@ -17,6 +17,7 @@ from bids_app.workflow.brainscore import one_layer
 from bids_app.workflow.curve_tables import CURVE_COLUMNS, curve_table
 from bids_app.workflow.designs import N_RANDOM, Designs
 from bids_app.workflow.engine import memory_mb, step
+from bids_app.workflow.notices import notice
 from bids_app.workflow.outputs import Writer
 from bids_app.workflow.responses import Responses
 from bids_app.workflow.scoring import predict, score_and_test
@@ -39,6 +40,13 @@ def forecast(responses: Responses, designs: Designs, settings: Settings, writer:
     """Score every distance and the controls, test one distance, and write maps, distances and curves."""
     distances = distances_of(settings)
     designs.check(distances)
+    added = sorted(set(distances) - set(settings.distances))
+    if added:
+        notice(
+            logging.INFO,
+            f"distances {' '.join(map(str, added))} are computed beside those of --distances: the tested one, 0, or a "
+            "control in the past",
+        )
     layer = one_layer(settings, designs.n_layers)
     about = {
         "Layer": layer,

@@ -5,8 +5,10 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from bids_app.bids.events import read_events
+from bids_app.bids.parcels import parcel_tables
 from bids_app.bids.provenance import files_of_run
 from bids_app.bids.words import find_words
 from bids_app.checksums import sha256_of
@@ -36,15 +38,20 @@ def inputs_of(
     `analysis` names the one whose atlases are read ("" for none), `dictionary` is its key, `others` what the results
     rest on beside the unit's own data.
     """
-    facts: dict[str, object] = {"RepetitionTime": {run.label: run.repetition_time for run in unit.runs}}
+    facts: dict[str, Any] = {"RepetitionTime": {run.label: run.repetition_time for run in unit.runs}}
     if model is not None:
         facts["Model"] = model.files
     if dictionary is not None:
         facts["Dictionary"] = dictionary
     shared = {**_words(unit, sources), "mask": _mask(sources.settings)}
     atlases = list(_atlas_files(unit, sources.settings, analysis))
-    shared |= {f"atlas {path.name}": [path] for path in atlases}
+    tables = [table for run in unit.runs if run.seg for table in parcel_tables(run.derivative, run.seg)]
+    shared |= {f"atlas {path.name}": [path] for path in (*atlases, *tables)}
     facts["Shared"] = {name: [sha256_of(path) for path in paths] for name, paths in shared.items()}
+    if model is not None:
+        facts["Shared"] |= {
+            f"text of {stem}": [key_of(sources.stories[stem].words.text)] for stem in _heard(unit, sources)
+        }
     files = [*files_of_unit(unit, sources), *atlases]
     return Inputs(
         files=tuple(dict.fromkeys(files)),
@@ -67,17 +74,21 @@ def files_of_unit(unit: Unit, sources: Sources) -> list[Path]:
     return [*of_runs, *words, *_mask(settings)]
 
 
-def _words(unit: Unit, sources: Sources) -> dict[str, list[Path]]:
-    settings = sources.settings
-    heard = {
+def _heard(unit: Unit, sources: Sources) -> dict[str, str]:
+    """The audio file of each story that was heard, by stem."""
+    return {
         stimulus.stem: stimulus.stim_file
         for run in unit.runs
         for stimulus in read_events(run.events, run.entities)
         if stimulus.stem in sources.stories
     }
+
+
+def _words(unit: Unit, sources: Sources) -> dict[str, list[Path]]:
+    settings = sources.settings
     return {
         f"words of {stem}": [find_words(settings.bids_dir, stim_file, settings.annotations)]
-        for stem, stim_file in heard.items()
+        for stem, stim_file in _heard(unit, sources).items()
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
@@ -94,10 +94,8 @@ class _UnitWork:
         """For sidecars: what was heard more than once, in which runs, and what was done about it."""
         found = []
         for one in repetitions(self.runs.listenings, self.runs.content):
-            hosts = {n for n, means in enumerate(self.responses.sources) for run in means if run.run in one.runs}
-            averaged = len(hosts) == 1 and len(one.runs) > 1
             labels = [self.unit.runs[run].label for run in one.runs]
-            handled = "averaged" if averaged else "in one fold"
+            handled = self._handled(one.runs)
             log.info(
                 "%s: heard more than once (--repeats %s): %s in %s, %d volumes, %s",
                 self.unit.name,
@@ -109,6 +107,21 @@ class _UnitWork:
             )
             found.append({"Stimuli": list(one.stems), "Runs": labels, "Volumes": one.n_volumes, "Handled": handled})
         return {"Repeated": found} if found else {}
+
+    def _handled(self, runs: Sequence[int]) -> str:
+        """What was done about runs that heard the same."""
+        means = [[source.run for source in sources if source.run in runs] for sources in self.responses.sources]
+        means = [members for members in means if members]
+        averaged = [
+            " with ".join(self.unit.runs[run].label for run in members) for members in means if len(members) > 1
+        ]
+        if averaged and len(means) == 1:
+            return "averaged"
+        if averaged:
+            return f"in one fold, after averaging {' and '.join(averaged)} (others have volumes at other times of it)"
+        if self.settings.repeats == "average":
+            return "in one fold, not averaged: no two runs have volumes at the same times of it"
+        return "in one fold"
 
     def compute(self, work: str | None) -> None:
         """Everything, or only what one model has to say, or the noise ceiling."""

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from bids_app.bids.errors import DatasetError
 from bids_app.language.weights import ModelFiles, count_weights
 from bids_app.settings import Settings
+from bids_app.workflow.explanations import explain
 from bids_app.workflow.feasibility import find_misfits, misfits_of_model
 from bids_app.workflow.memory import too_little_memory
 from bids_app.workflow.models import model_runs
@@ -129,7 +130,7 @@ def _places(sources: Sources, participants: Sequence[str]) -> list[Place]:
 def _about(piece: Piece, error: Exception, settings: Settings) -> str:
     command = fetch_command(piece, settings.resources)  # elsewhere than N2N_HOME, which may be part of an image
     if not isinstance(error, FileNotFoundError) or command is None:
-        return f"{piece.option} {piece.name}: {error}"
+        return f"{piece.option} {piece.name}: {explain(error, settings) or error}"
     if settings.resources:
         return f'{piece.title} is not in {settings.resources}: run "{command}" where there is a network'
     if settings.dry_run:

@@ -171,6 +171,11 @@ def _recorded(jobs: Sequence[Job], settings: Settings, engine: Engine) -> list[F
     """Run jobs, and keep their settings, the methods text and crash reports in OUT_DIR/logs."""
     record = write_settings(settings)
     failures = engine.run(jobs)
+    if not record.exists():
+        raise ValueError(
+            f"OUT_DIR {settings.out_dir} was removed or emptied while the run wrote into it: results are missing; run "
+            "again with an OUT_DIR that nothing else clears"
+        )
     write_crashes(settings, failures)
     forget_crashes(settings.out_dir, {job.name for job in jobs} - {failure.name for failure in failures})
     if len(failures) == len(jobs):

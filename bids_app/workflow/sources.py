@@ -24,6 +24,7 @@ from bids_app.workflow.stories import Story
 from bids_app.workflow.story_union import unite
 
 log = logging.getLogger("neurons2networks")
+_MOST_REASONS = 5  # why stories cannot be used, in one message
 
 
 @dataclass(frozen=True)
@@ -69,8 +70,9 @@ class Sources:
                 broken[stem] = str(error)
         if missing:
             notice(logging.INFO, f"without word timings, left out: {', '.join(missing)}")
-        for stem, reason in broken.items():
-            notice(logging.WARNING, f"the story {stem} cannot be used: {reason}")
+        if found:  # otherwise `stories` raises with the reasons
+            for stem, reason in broken.items():
+                notice(logging.WARNING, f"the story {stem} cannot be used: {reason}")
         return found, missing, broken
 
     @property
@@ -87,7 +89,8 @@ class Sources:
                 f"stim_file). {ADVICE.format(label='sub-01_task-TASK')}"
             )
             unreadable = next(iter(self.heard.unreadable.values()), nothing)
-            raise DatasetError(next(iter([*broken.values(), *missing.values()]), unreadable))
+            reasons = list(dict.fromkeys(broken.values())) or list(missing.values())[:1] or [unreadable]
+            raise DatasetError("\n".join(reasons[:_MOST_REASONS]))
         return found
 
     @property
@@ -102,21 +105,28 @@ class Sources:
 
     def _story(self, stem: str, uses: Sequence[StimulusUse], path: Any) -> Story:
         words = read_words(path)
+        repetition_time = uses[0].repetition_time or self._repetition_time(uses[0])
         try:
-            return unite(stem, words, uses, uses[0].repetition_time or self._repetition_time(uses[0]))
+            return unite(stem, words, uses, repetition_time)
         except DatasetError as error:
             raise DatasetError(f"{path}: {error}") from None
 
     def _repetition_time(self, use: StimulusUse) -> float:
-        """From the preprocessed data of the first participant who has the task, where the raw data do not say it."""
-        others = [label for label in self.dataset.participants() if label != use.participant]
-        for label in [use.participant, *others]:
+        """From the preprocessed data of the first participant who has the task, where the raw data do not say it.
+
+        Raises DatasetError where none of them can be analysed, with what is wrong with the first who has BOLD.
+        """
+        reason = f"nobody has preprocessed data of task {use.task}, which tell its repetition time"
+        asked = [use.participant, *self.settings.participant_label, *self.dataset.participants()]
+        with_bold = (label for label in dict.fromkeys(asked) if not self.dataset.without_bold([label]))
+        for number, label in enumerate(with_bold):
             try:
                 runs = self.dataset.runs(label, tasks=[use.task], space=self.settings.space, filters=self.filters).runs
-            except (DatasetError, OSError):
+            except (DatasetError, OSError) as error:
+                reason = reason if number else str(error)
                 continue
             return runs[0].repetition_time
-        raise DatasetError(f"no participant has preprocessed data of task {use.task} that tell its repetition time")
+        raise DatasetError(reason)
 
     @cached_property
     def filters(self) -> Filters | None:
@@ -128,7 +138,7 @@ class Sources:
         """The runs of one participant that the settings select and whose stories have word timings."""
         selection = self.dataset.runs(participant, **self._choice)
         for excluded in selection.excluded:
-            log.info("left out: %s (%s)", excluded.label, excluded.reason)
+            notice(logging.INFO, f"left out: {excluded.label} ({excluded.reason})")
         self._say_space(participant, selection.runs[0])
         return selection
 
@@ -221,7 +231,7 @@ class Sources:
         return any(
             not is_excluded(one.name.entities, self.dataset.excluded_scans)
             and self.is_selected(one.run)
-            and (bool(self.settings.task_id) or one.run["task"] in self.story_tasks)
+            and (bool(self.settings.task_id) or one.run.get("task") in self.story_tasks)
             for folder in self.dataset.derivatives.values()
             for pattern in ("func/*", "ses-*/func/*")
             for one in candidates((folder / f"sub-{label}").glob(pattern), folder)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -65,6 +66,7 @@ def unite(stem: str, words: Words, uses: Sequence[StimulusUse], repetition_time:
     _report(stem, [one for one, _ in usable], most, intervals)
     seconds = most.use.repetition_time or repetition_time
     _doubt_units(words, most, intervals, seconds)
+    _report_unheard(stem, words, np.any([mask for _, mask in usable], axis=0))
     end = max(end for one, _ in usable for _, end in one.intervals)
     kept, _ = words.within([*(interval for one, _ in usable for interval in one.intervals), (end, np.inf)])
     return Story(stem, kept, _grid(most, intervals, seconds))
@@ -134,12 +136,22 @@ def _report(stem: str, heard: Sequence[_Heard], most: _Heard, intervals: tuple[I
             f"audio, others differ ({named}{'; …' if len(others) > 5 else ''}); time grid of the dictionary: "
             f"{_times(intervals)}",
         )
-    times: dict[str, int] = {}
-    for one in heard:
-        times[one.use.label] = times.get(one.use.label, 0) + 1
-    twice = [label for label, number in times.items() if number > 1]
+    times = Counter((one.use.label, one.use.events) for one in heard)
+    twice = [label for (label, _), number in times.items() if number > 1]
     if twice:
         notice(logging.INFO, f"{stem}: played more than once in {len(twice)} run(s), such as {twice[0]}")
+
+
+def _report_unheard(stem: str, words: Words, is_heard: npt.NDArray[np.bool_]) -> None:
+    """Say which words of the file no run heard: they lie before, between or after the story events."""
+    unheard = np.flatnonzero(words.is_timed & ~is_heard)
+    if len(unheard):
+        first = unheard[0]
+        notice(
+            logging.INFO,
+            f"{stem}: {len(unheard)} of {len(words)} words lie outside the story events of every run, the first "
+            f"{words.text[first]!r} at {words.onset[first]:.4g} s of the audio: they are in no volume",
+        )
 
 
 def _doubt_units(words: Words, most: _Heard, intervals: Sequence[Interval], repetition_time: float) -> None:

@@ -16,6 +16,7 @@ from bids_app.workflow.conftest import write
 from bids_app.workflow.group import NoResultsError, run_group
 from bids_app.workflow.outputs import Writer
 
+TABLE = "seg-T_dseg.tsv"
 SCORES = {"task": "tale", "seg": "T", "model": "tinygpt", "stat": "r", "desc": "brainscore"}
 
 
@@ -111,10 +112,15 @@ def test_the_group_is_of_the_participants_that_are_asked_for(study):
         (lambda study, mask: study.words(0.39) or {"mask": mask}, "the content of the words of tale"),
         (lambda study, mask: {"mask": write(mask, "A\nC\n")}, "the content of the mask"),
         (lambda study, mask: {}, "the content of the mask"),
+        (
+            lambda study, mask: write(study.deriv / TABLE, "index\tname\n1\tA\n3\tB\n2\tC\n") and {"mask": mask},
+            f"the content of the atlas {TABLE}",
+        ),
     ],
 )
 def test_inputs_of_all_that_were_changed_between_participants_are_never_averaged(study, change, said):
     mask = write(study.root / "mask.txt", "A\nB\n")
+    write(study.deriv / TABLE, "index\tname\n1\tA\n2\tB\n3\tC\n")
     study.run("01", mask=mask)
     study.run("02", **change(study, mask))
     with pytest.raises(MixtureError, match=said):

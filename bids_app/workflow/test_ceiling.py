@@ -193,6 +193,15 @@ def test_a_story_that_plays_twice_in_a_run_is_one_presentation_each():
     np.testing.assert_allclose(series.values, (DATA["01"][:10] + DATA["01"][10:20]) / 2, atol=1e-6)
 
 
+def test_regions_in_another_order_are_matched_by_name(world):
+    """02 has the same regions, C first; the sums are in the order of 01."""
+    order = [2, 0, 1]
+    world.geometries["02"] = ParcelGeometry("test", tuple(GEOMETRY.names[i] for i in order))
+    world.runs_of["02"] = [(HEARD, DATA["02"][:, order])]
+    np.testing.assert_allclose(world.others("01").data, (z("02") + z("03")) / 2, atol=1e-5)
+    np.testing.assert_allclose(world.others("02").data, ((z("01") + z("03")) / 2)[:, order], atol=1e-5)
+
+
 def test_ones_own_runs_of_another_task_are_not_in_the_sums(world):
     """Tasks that are fitted together may play one story; the sums are of one task."""
     again = RNG.standard_normal((40, 3)).astype(np.float32)

@@ -147,6 +147,16 @@ def test_what_was_changed_is_named_and_nothing_is_overwritten(study, change):
     assert study.run(**options) == 1
 
 
+def test_words_that_others_hear_are_part_of_what_the_model_reads(study):
+    late = "onset\tduration\ttrial_type\tstim_file\n6\t10\tmusic\ttale.wav\n16\t130\tstory\ttale.wav\n"
+    for label in ("01", "02"):
+        study.events(label, text=late)
+    assert study.run() == 1
+    study.events("02", text=late.replace("6\t10\tmusic", "6\t9.9\tstory").replace("16\t130", "15.9\t130.1"))
+    with pytest.raises(OtherSettingsError, match="the text of tale is another, because other runs hear more"):
+        study.run()
+
+
 def test_other_settings_are_named(study):
     study.run(delays=4)
     with pytest.raises(OtherSettingsError, match=r"delays was 4, now 6; folds was 5, now 3"):

@@ -96,6 +96,31 @@ def test_a_broken_word_table_fails_those_who_heard_the_story(study: Study) -> No
         _ = study.sources(task_id=("other",)).stories
 
 
+def test_what_keeps_everybody_from_being_analysed_is_said_once(study: Study, caplog: pytest.LogCaptureFixture) -> None:
+    folder = study.root / "derivatives" / "prep" / "sub-01" / "func"
+    (folder / "sub-01_task-tale_rec-norm_seg-T_timeseries.tsv").touch()
+    with pytest.raises(DatasetError, match=r"^sub-01_task-tale is there in several versions.*\(rec-norm or no rec\)"):
+        _ = study.sources().stories
+    assert caplog.text == ""
+    study.run("sub-02_task-tale")
+    assert _labels(study.sources(), "02") == ["sub-02_task-tale"]
+
+
+def test_what_is_left_out_is_said_once(study: Study, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    study.run("sub-31_task-tale")
+    study.run("sub-31_task-mute", stim_file="mute.wav")
+    study.run("sub-31_task-rest").unlink()
+    sources = study.sources()
+    for _ in range(2):
+        assert _labels(sources, "31") == ["sub-31_task-tale"]
+    lines = [record.message for record in caplog.records if "sub-31" in record.message]
+    assert lines == [
+        "left out: sub-31_task-rest (it has no events.tsv, which says when which story was heard)",
+        "left out: sub-31_task-mute (its story mute has no word timings)",
+    ]
+
+
 def test_the_same_names_in_two_folders_are_two_stories(study: Study) -> None:
     for language in ("EN", "FR"):
         study.words(f"{language}/section1", WORDS.replace("\tw0", f"\t{language}"))
@@ -135,4 +160,4 @@ def test_a_run_without_a_story_says_why(study: Study, caplog: pytest.LogCaptureF
     study.run("sub-01_task-untimed", stim_file="untimed.wav")
     assert _labels(study.sources(), "01") == ["sub-01_task-tale"]
     assert "sub-01_task-press (its events name no audio file with a story" in caplog.text
-    assert "sub-01_task-untimed (No word timings for untimed.wav" in caplog.text
+    assert "sub-01_task-untimed (its story untimed has no word timings)" in caplog.text

@@ -1,5 +1,6 @@
 """What all runs together say of a story, with runs that stopped early, started late or say nonsense."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +39,17 @@ def test_one_who_stopped_early_does_not_decide() -> None:
         story = _unite(*stopped, _use("09", 0, (6, 146)))
         assert _grid(story) == (3, 72, 70)
         assert (story.words.text[0], story.words.text[-1]) == ("w14", WORDS.text[-1])
+
+
+def test_two_inherited_tables_are_not_one_run(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    slow, fast = (
+        replace(_use("", 6, (6, 146)), events=Path(f"task-tale{acq}_events.tsv")) for acq in ("", "_acq-fast")
+    )
+    _unite(slow, fast)
+    assert "more than once" not in caplog.text
+    _unite(slow, slow)
+    assert "tale: played more than once in 1 run(s), such as task-tale" in caplog.text
 
 
 def test_a_story_over_two_runs() -> None:

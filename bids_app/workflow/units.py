@@ -11,9 +11,9 @@ from bids_app.bids.events import read_events
 from bids_app.bids.runs import Run
 from bids_app.settings import Settings
 from bids_app.workflow.models import model_runs
+from bids_app.workflow.notices import notice
 from bids_app.workflow.sources import Sources
 
-log = logging.getLogger("neurons2networks")
 CEILING = "noise ceiling"  # what is computed of a unit beside its models, whose labels hold no space
 UNIT_ENTITIES = ("sub", "ses", "task", "acq", "run")
 
@@ -73,21 +73,23 @@ def _has_words(run: Run, sources: Sources) -> bool:
     except DatasetError as error:
         if sources.settings.task_id or run.task in sources.story_tasks:
             raise
-        log.warning("left out: %s (%s)", run.label, error)  # no story is known of its task, which may be another one
+        notice(
+            logging.WARNING, f"left out: {run.label} ({error})"
+        )  # no story is known of its task, which may be another one
         return False
     for stem in stems:
         if stem in sources.broken:
             raise DatasetError(f"{run.label}: {sources.broken[stem]}")
     found = any(stem in sources.stories for stem in stems)
     if not found:
-        log.info("left out: %s (%s)", run.label, _no_words(stems, sources))
+        notice(logging.INFO, f"left out: {run.label} ({_no_words(stems)})")
     return found
 
 
-def _no_words(stems: Sequence[str], sources: Sources) -> str:
+def _no_words(stems: Sequence[str]) -> str:
     if not stems:
         return "its events name no audio file with a story: columns stim_file and trial_type"
-    return sources.missing.get(stems[0], f"its story {stems[0]} has no word timings").partition("\n")[0].rstrip(":")
+    return f"its story {stems[0]} has no word timings"
 
 
 def has_ceiling(settings: Settings) -> bool:

@@ -1,0 +1,230 @@
+"""Every bad input that users have met: `python -m tests.bad_inputs [PATTERN]` prints what is said to each.
+
+A case spoils a copy of a small data set (`bad_inputs_data`) and says what must come out (`bad_inputs_cases`). Each runs
+in a fork of this process, which has imported the package once, so that it can be killed, lose its rights or its disk.
+"""
+
+import argparse
+import contextlib
+import ctypes
+import faulthandler
+import importlib
+import json
+import os
+import re
+import resource
+import shutil
+import signal
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.bad_inputs_data import copy_of, make_bases
+
+USUAL = ("--analysis", "brainscore", "--n-permutations", "20", "--noise-ceiling", "none", "--omp-nthreads", "1")
+_MORE = {"regions": (), "surfaces": (), "volumes": ("--confounds", "trans_* rot_*")}
+_STRAY = re.compile(r"\.[0-9a-f]{32}_")
+_SECONDS = 60
+# Imported once, for all forks.
+PRELOADED = (
+    "bids_app.workflow.run",
+    "bids_app.workflow.check",
+    "bids_app.workflow.participant",
+    "bids_app.workflow.stimulus",
+    "bids_app.workflow.group",
+    "bids_app.language.models",
+    "bids_app.report.participant",
+    "bids_app.report.group",
+    "nilearn.glm.first_level",
+    "nilearn.interfaces.fmriprep",
+    "matplotlib.pyplot",
+    "scipy.signal",
+)
+
+
+@dataclass(frozen=True)
+class Case:
+    """An input and what must come of it.
+
+    `spoil` changes the data set and may return options of its own. `status` is what the process must return, `said`
+    a regular expression that its output must hold. `others`: whether the second participant must have results,
+    None where it does not matter.
+    """
+
+    name: str
+    said: str
+    spoil: Callable | None = None
+    options: tuple = ()
+    kind: str = "regions"
+    level: str = "participant"
+    status: int = 1
+    others: bool | None = None
+    without_rights: bool = False  # where root runs the tests: what root may not read is not read
+    plain: bool = False  # without the options that make other cases fast
+    file_limit: int | None = None  # bytes of the largest file that can be written
+    seconds: float = _SECONDS
+    leaves: bool = False  # maps that were written before
+
+
+def run_case(case, bases):
+    """Run a case; returns its record: status, what was said, and everything that fell short (a list of texts)."""
+    root = Path(tempfile.mkdtemp(prefix="case-", dir=bases))
+    started = time.monotonic()
+    bench = copy_of(bases, case.kind, root)
+    try:
+        extra = (case.spoil(bench) if case.spoil else None) or ()
+        extra = tuple(map(str, extra if isinstance(extra, tuple | list) else ()))
+        out = str(bench.out)
+        if extra[:1] == ("OUT",):  # OUT_DIR elsewhere
+            out, extra = extra[1], extra[2:]
+        options = tuple(option.format(root=root, bases=bases) for option in case.options)
+        usual = () if case.plain else (*USUAL, "--model", str(bases / "tiny"), *_MORE[case.kind])
+        words = [str(bench.data), out, case.level, *usual, *options, *extra]
+        status, said = _in_a_fork(words, case, root / "said.txt")
+        short = list(_shortcomings(case, bench, status, said))
+        seconds = round(time.monotonic() - started, 1)
+        said = said.replace(str(root), "…")
+        return {"name": case.name, "status": status, "said": said, "short": short, "seconds": seconds}
+    finally:
+        for path in (bench.root, *bench.root.rglob("*")):
+            with contextlib.suppress(OSError):
+                path.chmod(0o700)
+        shutil.rmtree(root, ignore_errors=True)
+
+
+def _in_a_fork(words, case, log):
+    child = os.fork()
+    if not child:
+        os._exit(_child(words, case, log))
+    limit = time.monotonic() + case.seconds
+    while time.monotonic() < limit:
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            return os.waitstatus_to_exitcode(status), log.read_text(errors="replace")
+        time.sleep(0.02)
+    os.killpg(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return "timeout", log.read_text(errors="replace")
+
+
+def _child(words, case, log):
+    os.setpgid(0, 0)
+    with log.open("w") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+    sys.stdout, sys.stderr = (os.fdopen(number, "w", 1, errors="backslashreplace") for number in (1, 2))
+    try:
+        if case.file_limit is not None:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (case.file_limit, case.file_limit))
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        if case.without_rights:
+            _drop_rights()
+        from bids_app.cli import main
+        from bids_app.kit import main as n2n
+
+        os.chdir("/")
+        if case.seconds > 10:
+            faulthandler.dump_traceback_later(case.seconds - 5, file=2)
+        return n2n(["check", words[0], *words[3:]]) if case.level == "check" else main(words)
+    except SystemExit as error:
+        return error.code
+    except BaseException:
+        traceback.print_exc()
+        return 99
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+
+
+def _drop_rights():
+    """Root keeps its files, but no longer reads and writes what their rights forbid."""
+    if os.geteuid():
+        return
+    libc = ctypes.CDLL(None, use_errno=True)
+    header = (ctypes.c_uint32 * 2)(0x20080522, 0)  # version 3, this process
+    nothing = (ctypes.c_uint32 * 6)()
+    if libc.capset(header, nothing):
+        raise OSError(ctypes.get_errno(), "capset")
+
+
+def _shortcomings(case, bench, status, said):
+    if status != case.status:
+        yield f"status {status}, not {case.status}"
+    if not re.search(case.said, said.replace(str(bench.root), "…"), re.DOTALL):
+        yield f"is not said: {case.said}"
+    if "Traceback" in said:
+        yield "a traceback"
+    if found := re.search(r"\.py:\d+: \w*Warning.*", said):
+        yield f"a bare warning: {found[0][:100]}"
+    long = [line for line in said.splitlines() if len(line.replace(str(bench.root), "…")) > 900]
+    if long:
+        yield f"a line of {len(long[0])} letters"
+    results = {path.name[:6] for path in bench.out.rglob("*_statmap.*")} if bench.out.is_dir() else set()
+    if case.status and "sub-01" in results and case.others is not None:
+        yield "sub-01 has maps"
+    if case.status and case.others is None and results and not case.leaves:
+        yield f"maps of {', '.join(sorted(results))}"
+    if case.others and "sub-02" not in results:
+        yield "sub-02 has no maps"
+    if bench.out.is_dir():
+        strays = [path.name for path in bench.out.rglob(".*") if _STRAY.match(path.name) and path.is_file()]
+        if strays:
+            yield f"strays: {strays[0]}"
+        for report in (bench.out / "logs").glob("crash-*"):
+            if "bids_dir =" not in report.read_text(errors="replace"):
+                yield f"{report.name} without the settings"
+
+
+@contextlib.contextmanager
+def _bases():
+    with tempfile.TemporaryDirectory(prefix="bad-inputs-", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o755)
+        make_bases(Path(folder))
+        yield Path(folder)
+
+
+def run_all(pattern="", workers=None):
+    """Records of all cases whose name holds a pattern, in the order of the table."""
+    from tests.bad_inputs_cases import CASES
+
+    for name in PRELOADED:
+        importlib.import_module(name)
+    cases = [case for case in CASES if re.search(pattern, case.name)]
+    assert len({case.name for case in cases}) == len(cases), "two cases have the same name"
+    with _bases() as folder, ThreadPoolExecutor(workers or min(4, os.cpu_count() or 1)) as pool:
+        yield from pool.map(lambda case: run_case(case, folder), cases)
+
+
+def _shortened(said):
+    """The first error, else the warnings, else the last line."""
+    lines = [line for line in said.splitlines() if line.strip()]
+    errors = [line for line in lines if " ERROR " in line] or [line for line in lines if " WARNING " in line]
+    return (errors or lines[-1:] or [""])[0][:400]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("pattern", nargs="?", default="", help="Regular expression of the names of cases.")
+    parser.add_argument("--json", type=Path, help="Where the records go.")
+    parser.add_argument("--full", action="store_true", help="Print everything that was said.")
+    parser.add_argument("--workers", type=int)
+    arguments = parser.parse_args()
+    records = []
+    for record in run_all(arguments.pattern, arguments.workers):
+        records.append(record)
+        verdict = "; ".join(record["short"]) or "ok"
+        print(f"{record['name'][:50]:50} {record['status']!s:>7} {record['seconds']:5.1f} s  {verdict}", flush=True)
+        print(record["said"] if arguments.full else f"    {_shortened(record['said'])}", flush=True)
+    print(f"{sum(not record['short'] for record in records)} of {len(records)} as they must be")
+    if arguments.json:
+        arguments.json.write_text(json.dumps(records, indent=1))
+    return any(record["short"] for record in records)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,272 @@
+"""Bad settings, folders and rights; see `bad_inputs`."""
+
+import os
+import shutil
+import socket
+
+from tests.bad_inputs import Case
+from tests.bad_inputs_data import write
+
+NETWORKS = ("--analysis", "networks", "--atoms", "4", "-w", "{bases}/work")
+FORECAST = ("--analysis", "forecast")
+OURS = {"Name": "x", "BIDSVersion": "1.10.0", "GeneratedBy": [{"Name": "neurons2networks"}]}
+DEEP = "[" * 100_000
+
+
+def _setting(*options, said, status=1, name="", **more):
+    return Case(name or f"settings: {' '.join(options)}"[:60], said, options=options, status=status, **more)
+
+
+def _bad(*options, said, **more):
+    """A setting that is refused before anything is looked at."""
+    return _setting(*options, said=said, status=2, **more)
+
+
+def _toml(name, content, said, status=2, **more):
+    def spoil(bench):
+        return "--config-file", bench.write("s.toml", content)
+
+    return Case(f"toml: {name}", said, spoil, status=status, **more)
+
+
+def _filter(name, content, said):
+    def spoil(bench):
+        return "--bids-filter-file", bench.write("f.json", content)
+
+    return Case(f"filter: {name}", said, spoil, status=2)
+
+
+def _exclude(name, content, said, status=2):
+    def spoil(bench):
+        return "--exclude-scans", bench.write("x.json", content)
+
+    return Case(f"exclude: {name}", said, spoil, status=status)
+
+
+def _out(name, place, said, spoil=None, status=1):
+    """OUT_DIR somewhere in the data; `place` is relative to the root."""
+
+    def also(bench):
+        if spoil:
+            spoil(bench)
+        return "OUT", str(bench.root / place)
+
+    return Case(f"out: {name}", said, also, status=status)
+
+
+def _description(content):
+    def spoil(bench):
+        path = bench.data / "dataset_description.json"
+        path.unlink() if content is None else write(path, content)
+
+    return spoil
+
+
+def _second_derivative(bench):
+    shutil.copytree(bench.deriv, bench.deriv.with_name("other"))
+
+
+def _no_derivative(bench):
+    shutil.rmtree(bench.deriv)
+
+
+def _at(name, make):
+    """An option that names a path which `make` has made into something else than a file."""
+
+    def spoil(bench):
+        path = bench.root / "thing"
+        make(path)
+        return name, path
+
+    return spoil
+
+
+def _socket(path):
+    socket.socket(socket.AF_UNIX).bind(str(path))
+
+
+def _zero(path):
+    path.symlink_to("/dev/zero")
+
+
+def _closed(which, more=()):
+    """Take away everybody else's rights to a path of the bench."""
+
+    def spoil(bench):
+        path = which(bench)
+        path.chmod(0)
+        return [part.format(path=path) for part in more]
+
+    return spoil
+
+
+def _closed_to_us(name, which, said, more=(), **rest):
+    return Case(f"rights: {name}", said, _closed(which, more), without_rights=True, **rest)
+
+
+def _folder(place):
+    def which(bench):
+        path = bench.root / place
+        path.mkdir(parents=True)
+        write(bench.out / "dataset_description.json", OURS)
+        return path
+
+    return which
+
+
+LABELS = (
+    _setting("--participant-label", "99", said=r"99.*sub-01|99.*01"),
+    _setting("--participant-label", "01", "99", said=r"99"),
+    _setting("--participant-label", ".*", said=r"\.\*"),
+    _setting("--participant-label", "..", said=r"\.\."),
+    _setting("--session-label", "9", said="--session-label 9: no participant asked for has it"),
+    _setting("--task-id", "nosuch", said="nosuch.*tale"),
+    _setting("--run-id", "7", said="--run-id 7: no participant asked for has it"),
+    _setting("--space", "fsaverage5", said="--space fsaverage5: no participant asked for has it; there is T"),
+    _bad("--space", "a b", said="takes one space"),
+    _setting("--atlas", "nosuch", *NETWORKS, kind="volumes", said="nosuch.*(schaefer|yeo)", name="settings: atlas"),
+    _setting("--regions", "nosuch", *FORECAST, kind="surfaces", said="nosuch", name="settings: regions"),
+    _bad("--preset", "sun2042", said=r"preset = 'sun2042': is not one of .*sun2024"),
+    _setting("--model", "no-such-model-xyz", said="no-such-model-xyz", name="settings: model"),
+    _bad("--exclude-participant-label", "01", "--participant-label", "01", said="is asked for and left out"),
+    _setting("--exclude-participant-label", "01", "02", said=r"(?i)no participant"),
+)
+
+NUMBERS = (
+    _setting("--delays", "1000", said=r"--delays 1000: the longest run hears \d+ volumes"),
+    _setting("--delays", "70", said=r"--delays 70: the longest run hears \d+ volumes"),
+    _setting("--folds", "60", said=r"--folds 60: too many"),
+    _setting("--high-pass", "10", said=r"--high-pass 10.* give at most 0\.125"),
+    _setting("--high-pass", "0.33", said=r"--high-pass 0\.33.* give at most 0\.125"),
+    _bad("--high-pass", "nan", said="high_pass = nan: must be a finite number"),
+    _bad("--threshold", "1e9", said="threshold = 1000000000.*must be at least 0 and at most 100"),
+    _bad("--window", "100000", said="window = 100000: must be .* at most 10000"),
+    _setting("--window", "400", *FORECAST, said=r"window.*400.*30\d|400.*window"),
+    _setting("--tested-distance", "5000", *FORECAST, said="5000"),
+    _setting(
+        "--tested-distance", "3", "--distances", "0", "8", *FORECAST, status=0, said="distances -3 3 are computed"
+    ),
+    _setting(*NETWORKS, "--atoms", "75", said=r"--atoms 75: a dictionary is learned on \d+ volumes", name="atoms: 75"),
+    _setting(*NETWORKS, "--atoms", "300", said=r"--atoms 300: .*volumes", name="atoms: 300"),
+    _setting(*NETWORKS, "--atoms", "100000", said=r"--atoms 100000: .*volumes", name="atoms: 100000"),
+    _bad("--atoms", "1000000", said="atoms = 1000000: must be"),
+    _bad("--atoms", "-3", said="atoms = -3: must be"),
+    _bad("--atoms", "4.5", said="atoms = '4.5': must be a whole number"),
+    _bad("--random-seed", "-1", said="random_seed = -1: must be at least 0"),
+    _bad("--layer", "²", said="layer = '²': must be a number from 1"),
+    _bad("--context", "²", said="context = '²': must be"),
+    _bad("--layer", "0", said="layer = '0': must be a number from 1"),
+    _setting("--layer", "99", said="--layer 99: the model .* has 2 layers"),
+    _bad("--penalty", "1", said="penalty = 1.*must be above 0 and below 1"),
+    _bad("--alphas", "0", said="alphas = 0.*must be above 0"),
+    _bad("--smoothing-fwhm", "-1", said="smoothing_fwhm = -1.*must be at least 0"),
+    _bad("--n-permutations", "0", said="n_permutations = 0: must be at least 1"),
+    _bad("--nprocs", "0", said="nprocs = 0: must be at least 1"),
+    _setting("--mem-mb", "20", said="(?i)memory.*MB|MB.*memory"),
+    _bad("--device", "gpu", said="device = 'gpu': must be auto, cpu, cuda"),
+    _setting("--device", "cuda:7", said="cuda"),
+    _bad("--atoms", "1", "--folds", "1", "--layer", "x", said="atoms.*folds.*layer", name="settings: several bad"),
+    _bad("--pool-tasks", "--dictionary-scope", "story", said="cannot go with pool_tasks"),
+    _bad("--analysis", "variance", "--tested-distance", "0", said="tested_distance = 0 cannot go with"),
+    _bad("--engine", "dask", said="needs either --dask-scheduler"),
+    _bad("--confounds", "none", "trans_x", said="must stand alone"),
+    _bad("--confounds", "narrative", said="did you mean narratives"),
+    _bad("--no-such-option", "1", said="unrecognized arguments: --no-such-option"),
+    _bad("--participant-label", "", said="is empty"),
+    _bad("--task-id", "a\tb", said="holds a control character"),
+)
+
+FILES = (
+    _toml("unknown key", "atom = [3]", r"unknown setting 'atom' \(did you mean atoms\?\)"),
+    _toml("wrong type", "penalty = 'much'\nnprocs = true", "penalty = 'much'.*nprocs = True"),
+    _toml("atoms empty", "atoms = []", r"atoms = \[\]: must name at least one"),
+    _toml("model empty", "model = []", r"model = \[\]: must name at least one", plain=True),
+    _toml("analysis empty", "analysis = []", r"analysis = \[\]: must name at least one", plain=True),
+    _toml("config_file in it", "config_file = 'a.toml'", "config_file cannot be given in a settings file"),
+    _toml("keys twice", "n-spins = 3\nn_spins = 4", "n_spins is there twice, with a hyphen and an underscore"),
+    _toml("deep", "atoms = " + DEEP, "nested too deep"),
+    _toml("latin-1", b"# caf\xe9", "is not UTF-8 text"),
+    _toml("work_dir a number", "work_dir = 3", "work_dir = 3: must be a path"),
+    _toml("space a list", "space = ['a', 'b']", "takes one value; choose one"),
+    _toml("broken", "atoms = ", "is not valid TOML"),
+    _toml("a huge number", "nprocs = " + "9" * 5000, "is not valid TOML|must be"),
+    _toml("infinite", "penalty = inf", "penalty = inf: must be a finite number"),
+    _toml("a date", "nprocs = 2020-01-01", "nprocs = .*must be a whole number"),
+    _toml("a table", "[atoms]\na = 1", "must be a list, not a table"),
+    Case("toml: a folder", "is a folder, must be a file", _at("--config-file", os.mkdir), status=2),
+    Case("toml: a pipe", "is no regular file", _at("--config-file", os.mkfifo), status=2, seconds=20),
+    Case("toml: a socket", "is no regular file", _at("--config-file", _socket), status=2, seconds=20),
+    Case("toml: /dev/zero", "is no regular file", _at("--config-file", _zero), status=2, seconds=20),
+    _bad("--config-file", "/nope/s.toml", said="there is no such file"),
+    _filter("a list", [1], "must be an object with entities"),
+    _filter("a number", "5", "must be an object with entities"),
+    _filter("null", "null", "must be an object with entities"),
+    _filter("bold a list", {"bold": ["desc"]}, "must be an object with entities"),
+    _filter("deep", DEEP, "nested too deep"),
+    _filter("broken", "{", "must be JSON such as"),
+    _filter("of other suffix", {"t1w": {}}, "has the keys t1w; only 'bold' is used"),
+    _filter("a table inside", {"bold": {"desc": {"a": 1}}}, "must be a text, or a list of texts"),
+    _bad("--bids-filter-file", "/nope.json", said="there is no such file"),
+    Case("filter: a pipe", "is no regular file", _at("--bids-filter-file", os.mkfifo), status=2, seconds=20),
+    _exclude("deep", DEEP, "nested too deep", status=1),
+    _exclude("a number", "5", r"x\.json", status=1),
+    _exclude("broken", "{", r"x\.json", status=1),
+    Case("exclude: /dev/zero", "is no regular file", _at("--exclude-scans", _zero), status=2, seconds=20),
+    _bad("--annotations", "/nope", said="there is no such folder"),
+    Case("annotations a file", "is no folder", lambda b: ("--annotations", b.align), status=2),
+    _bad("--mask", "/nope.nii.gz", said="there is no such file"),
+    _bad("--bids-database-dir", "/etc/passwd", said="is no folder"),
+    _setting("--bids-database-dir", "/proc/x", said="/proc/x"),
+)
+
+
+def _read_only(name):
+    def spoil(bench):
+        (bench.root / name).symlink_to("/proc/nowhere")
+
+    return spoil
+
+
+FOLDERS = (
+    _out("in sub-01", "data/sub-01/out", "lies in the raw data"),
+    _out("is BIDS_DIR", "data", "is BIDS_DIR, where nothing is written"),
+    _out("is derivatives", "data/derivatives", "folder of all derivatives"),
+    _out("in sourcedata", "data/sourcedata/x", "lies in the raw data"),
+    _out("around BIDS_DIR", ".", "contains BIDS_DIR"),
+    _out("in the derivative that is read", "data/derivatives/deriv/x", "lies in .*which is read"),
+    _out("a file", "a-file", r"a-file", lambda b: b.write("a-file", "x")),
+    _out("of 300 letters", "x" * 300, "is too long for this disk"),
+    _out("with files of others", "full", "full", lambda b: b.write("full/thesis.doc", "x")),
+    _out("a link to nowhere", "gone", "cannot be (written|made)", _read_only("gone")),
+    Case("data: no description", "--skip-bids-validation", _description(None)),
+    Case("data: description broken", "dataset_description.json", _description("{")),
+    Case("data: description deep", "dataset_description.json", _description(DEEP)),
+    Case("data: description empty", "dataset_description.json", _description("")),
+    Case("data: no derivative", "(?i)no preprocessed BOLD", _no_derivative),
+    Case("data: several derivatives", r"deriv.*other.*-d|-d.*deriv.*other", _second_derivative),
+    Case("data: no folder", "data", lambda b: shutil.rmtree(b.data)),
+    _setting("-d", "nowhere", said="nowhere"),
+    Case("reports-only on nothing", "holds no results", options=("--reports-only",)),
+    Case("group on nothing", "run the participant level first", level="group"),
+    Case("disk full", r"a file became larger than this user or disk allows", file_limit=4096),
+)
+
+RIGHTS = (
+    _closed_to_us(
+        "config file", lambda b: b.write("s.toml", ""), "cannot be read", ("--config-file", "{path}"), status=2
+    ),
+    _closed_to_us("time series of sub-01", lambda b: b.bold(), "may not be read|cannot be read", others=True),
+    _closed_to_us("derivative of sub-01", lambda b: b.deriv / "sub-01", "may not be read|cannot be read", others=True),
+    _closed_to_us("events of sub-01", lambda b: b.events(), "may not be read|cannot be read", others=True),
+    _closed_to_us("words", lambda b: b.align, "may not be read|cannot be read"),
+    _closed_to_us("BIDS_DIR", lambda b: b.data, "may not be read|cannot be read"),
+    _closed_to_us("description", lambda b: b.data / "dataset_description.json", "may not be read|cannot be read"),
+    _closed_to_us("OUT_DIR", _folder("out"), "OUT_DIR .* cannot be written by user"),
+    _closed_to_us("OUT_DIR/logs", _folder("out/logs"), "cannot be written by user.*(remove it|rights)"),
+    _closed_to_us("OUT_DIR/sub-01", _folder("out/sub-01"), "cannot be written by user", others=True),
+    _closed_to_us("OUT_DIR/.work", _folder("out/.work"), "cannot be written by user"),
+    _closed_to_us("model", lambda b: b.model, "may not be read|cannot be read", ("--model", "{path}")),
+    _closed_to_us("filter", lambda b: b.write("f.json", "{}"), "be read", ("--bids-filter-file", "{path}"), status=2),
+)
+
+CASES_OF_SETTINGS = (*LABELS, *NUMBERS, *FILES, *FOLDERS, *RIGHTS)
