@@ -31,7 +31,7 @@ def test_records_say_what_was_read(tmp_path: Path) -> None:
         "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",  # of "abc", from FIPS 180-2
     )
     assert (record.key, record.name) == ("sub-1/file0", "file0")
-    with pytest.raises(DatasetError, match="could not be read"):
+    with pytest.raises(DatasetError, match="does not exist"):
         record_files([tmp_path / "nothing"], {})
 
 
@@ -110,3 +110,9 @@ def test_tables_of_parcels_belong_to_their_run(tiny: TinyDataset) -> None:
     assert {path.name for path in files_of_run(run, tiny.root)} == {
         *(f"{RUN}_seg-Yeo_timeseries.tsv", f"{RUN}_events.tsv", f"{RUN}_bold.json", "seg-Yeo_dseg.tsv")
     }
+
+
+def test_pipes_are_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "bold")
+    with pytest.raises(DatasetError, match="is a pipe or a device"):
+        record_files([tmp_path / "bold"], {})
