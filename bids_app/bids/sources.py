@@ -80,9 +80,13 @@ def has_content(folder: Path, label: str) -> bool:
 
     A folder that may not be looked into counts: what is in it is not known, and whoever reads it is told why.
     """
+    return is_closed(folder, label) or any(path.exists() for path in _bold_of(folder, label))
+
+
+def is_closed(folder: Path, label: str) -> bool:
+    """Whether a participant's folder may not be looked into."""
     inner = folder / f"sub-{label}"
-    closed = inner.is_dir() and not os.access(inner, os.R_OK | os.X_OK)
-    return closed or any(path.exists() for path in _bold_of(folder, label))
+    return inner.is_dir() and not os.access(inner, os.R_OK | os.X_OK)
 
 
 def _bold_of(folder: Path, label: str) -> Iterator[Path]:

@@ -110,3 +110,9 @@ def test_tables_of_parcels_belong_to_their_run(tiny: TinyDataset) -> None:
     assert {path.name for path in files_of_run(run, tiny.root)} == {
         *(f"{RUN}_seg-Yeo_timeseries.tsv", f"{RUN}_events.tsv", f"{RUN}_bold.json", "seg-Yeo_dseg.tsv")
     }
+
+
+def test_pipes_are_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "bold")
+    with pytest.raises(DatasetError, match="is a pipe or a device"):
+        record_files([tmp_path / "bold"], {})

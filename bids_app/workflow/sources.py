@@ -16,7 +16,7 @@ from bids_app.bids.exclusions import is_excluded
 from bids_app.bids.filters import Filters, read_filters
 from bids_app.bids.onsets import ADVICE
 from bids_app.bids.runs import Run, RunSelection, candidates
-from bids_app.bids.sources import odd_folders
+from bids_app.bids.sources import is_closed, odd_folders
 from bids_app.bids.words import find_words, read_words
 from bids_app.settings import Settings
 from bids_app.workflow.notices import notice
@@ -227,8 +227,11 @@ class Sources:
         return found or self.participants
 
     def _has_run(self, label: str) -> bool:
-        """Whether a participant has BOLD of a run that the options ask for, by the names of its files alone."""
-        return any(
+        """Whether a participant has BOLD of a run that the options ask for, by the names of its files alone.
+
+        So does one whose folder may not be looked into: its job says why.
+        """
+        return any(is_closed(folder, label) for folder in self.dataset.derivatives.values()) or any(
             not is_excluded(one.name.entities, self.dataset.excluded_scans)
             and self.is_selected(one.run)
             and (bool(self.settings.task_id) or one.run.get("task") in self.story_tasks)
