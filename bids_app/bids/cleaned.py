@@ -10,7 +10,8 @@ from bids_app.bids.text import read_json
 
 _DESCRIPTIONS = ("clean", "denois", "residual")
 # Tools whose BOLD is what is left after a regression; names without blanks, hyphens and case.
-_TOOLS = ("xcpd", "xcpengine", "gigaconnectome", "afninosmooth", "afnismooth", "afniproc")
+_CENSORING = ("xcpd", "xcpengine")
+_TOOLS = (*_CENSORING, "gigaconnectome", "afninosmooth", "afnismooth", "afniproc")
 
 
 def is_cleaned(path: Path, description: str, derivative: Path) -> bool:
@@ -27,13 +28,22 @@ def is_cleaned(path: Path, description: str, derivative: Path) -> bool:
     )
 
 
-@lru_cache(maxsize=64)
+def may_be_censored(derivative: Path) -> bool:
+    """Whether a derivative is of a tool that takes volumes with head motion out of its series: XCP-D and its kin."""
+    return _is_of_tool(derivative, _CENSORING)
+
+
 def _is_of_cleaning_tool(derivative: Path) -> bool:
+    return _is_of_tool(derivative, _TOOLS)
+
+
+@lru_cache(maxsize=64)
+def _is_of_tool(derivative: Path, tools: tuple[str, ...]) -> bool:
     content = read_description(derivative)
     entries = [content.get("PipelineDescription"), *_listed(content.get("GeneratedBy"))]
     names = [str(entry.get("Name", "")) for entry in entries if isinstance(entry, dict)]
     names = [name for name in names if name] or [derivative.absolute().name]
-    return any(re.sub(r"[\W_]", "", name.lower()).startswith(_TOOLS) for name in names)
+    return any(re.sub(r"[\W_]", "", name.lower()).startswith(tools) for name in names)
 
 
 def _listed(value: object) -> list[object]:

@@ -1,10 +1,11 @@
 """Tables of region names: BIDS `dseg.tsv`, comma-separated lists, FreeSurfer's and FSL's look-up tables."""
 
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from bids_app.text_files import MEGABYTE, read_text, rows_of
+from bids_app.text_files import MEGABYTE, FileError, read_text, rows_of
 
 _LIMIT = 16 * MEGABYTE
 _ENDINGS = (".tsv", ".csv", ".txt", ".lut")
@@ -48,7 +49,8 @@ def read_table(path: Path, hemisphere: str = "") -> dict[int, Region]:
 
     A first line with known column names (index, name, network, color …) is a header; otherwise a row is a number, a
     name and, in FreeSurfer's tables, red, green and blue from 0 to 255, or, in FSL's, a number, three colours from 0
-    to 1 and a name. Raises FileError for a file that cannot be read.
+    to 1 and a name. Raises FileError for a file that cannot be read, and for a label
+    with two meanings.
     """
     text = read_text(path, _LIMIT).replace("\r\n", "\n").replace("\r", "\n")
     lines = [line for line in text.split("\n") if line.strip()]
@@ -58,8 +60,21 @@ def read_table(path: Path, hemisphere: str = "") -> dict[int, Region]:
     header = [cell.lower() for cell in rows[0]]
     index, name, network = _columns(header)
     if index is not None and (name is not None or network is not None):
-        return _with_header(header, rows[1:], hemisphere)
-    return dict(region for region in map(_without_header, rows) if region is not None)
+        return _each_once(path, _with_header(header, rows[1:], hemisphere))
+    return _each_once(path, (region for region in map(_without_header, rows) if region is not None))
+
+
+def _each_once(path: Path, regions: Iterable[tuple[int, Region]]) -> dict[int, Region]:
+    """Regions by their labels. Raises FileError for a label with two meanings, of which one would be lost."""
+    found: dict[int, Region] = {}
+    for label, region in regions:
+        other = found.setdefault(label, region)
+        if (other.name, other.network) != (region.name, region.network):
+            raise FileError(
+                f"{path} has the label {label} twice, as {other.name!r} and as {region.name!r}: one label must be one "
+                "region; correct the table"
+            )
+    return found
 
 
 def _cells(path: Path, line: str) -> list[str]:
@@ -83,11 +98,10 @@ def _columns(header: list[str]) -> tuple[int | None, int | None, int | None]:
     return index, name, _column(header, _NETWORK_COLUMNS)
 
 
-def _with_header(header: list[str], rows: list[list[str]], hemisphere: str) -> dict[int, Region]:
+def _with_header(header: list[str], rows: list[list[str]], hemisphere: str) -> Iterator[tuple[int, Region]]:
     index, name, network = _columns(header)
     colour = _column(header, ("color", "colour"))
     side = _column(header, ("hemi",))
-    regions = {}
     for row in rows:
         if index is None or len(row) < len(header) or not _is_whole(row[index]):
             continue
@@ -95,8 +109,7 @@ def _with_header(header: list[str], rows: list[list[str]], hemisphere: str) -> d
             continue
         of_network = row[network] if network is not None else None
         own = row[name] if name is not None else of_network or ""
-        regions[int(float(row[index]))] = Region(own, _colour(row[colour]) if colour is not None else None, of_network)
-    return regions
+        yield int(float(row[index])), Region(own, _colour(row[colour]) if colour is not None else None, of_network)
 
 
 def _without_header(row: list[str]) -> tuple[int, Region] | None:

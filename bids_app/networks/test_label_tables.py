@@ -78,3 +78,15 @@ def test_table_is_found_beside_its_image(tmp_path, image, table):
         (tmp_path / name).touch()
     assert table_beside(tmp_path / image) == tmp_path / table
     assert table_beside(tmp_path / "nothing.nii.gz") is None
+
+
+def test_a_label_with_two_meanings_is_refused(tmp_path):
+    path = tmp_path / "a_dseg.tsv"
+    path.write_text("index\tname\n1\tVis\n2\tDefault\n1\tVis\n")
+    assert read_table(path)[1].name == "Vis"  # the same row twice loses nothing
+    path.write_text("index\tname\n1\tVis\n2\tDefault\n2\tLimbic\n")
+    with pytest.raises(FileError, match=r"a_dseg\.tsv has the label 2 twice, as 'Default' and as 'Limbic'"):
+        read_table(path)
+    (tmp_path / "a.lut").write_text("1 Vis 0 0 0\n1 Default 0 0 0\n")
+    with pytest.raises(FileError, match="label 1 twice"):
+        read_table(tmp_path / "a.lut")

@@ -88,7 +88,7 @@ def record(resources: Path, paths: Iterable[Path], model: tuple[str, str | None,
 
 def _read_checked(resources: Path) -> dict[str, list[int]]:
     try:
-        content = json.loads((resources / CHECKED).read_text())
+        content = json.loads((resources / CHECKED).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         content = None
     return content if isinstance(content, dict) else {}

@@ -103,7 +103,9 @@ class ModelRun:
 
     def _damage(self, pointer: Path, *, fast: bool = False) -> str | None:
         """What is wrong with activations, or with the file that says where they are."""
-        return artefact_damage(pointer, fast=fast) or artefact_damage(self._work / pointer.read_text(), fast=fast)
+        return artefact_damage(pointer, fast=fast) or artefact_damage(
+            self._work / pointer.read_text(encoding="utf-8"), fast=fast
+        )
 
     @property
     def _work(self) -> Path:

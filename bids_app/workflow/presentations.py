@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from bids_app.bids.cleaned import may_be_censored
 from bids_app.bids.dataset import Run
 from bids_app.bids.errors import DatasetError
 from bids_app.bids.events import TOUCHING, Interval, Stimulus, read_events
@@ -97,6 +98,7 @@ def heard_in(
             f"({times or 'no story with words'}; the scan lasts {scan:g} s); check onsets (seconds from the first "
             f"volume) and repetition time ({repetition_time:g} s)"
         )
+    _refuse_lost_volumes(run, kept, words, scan)
     for stimulus in stimuli:
         for line in _doubts(stimulus, words[stimulus.stem], scan, stimulus in kept):
             notice(logging.WARNING, f"{run.label}: {line}")
@@ -118,13 +120,34 @@ def _refuse_other_units(run: Run, stimuli: Sequence[Stimulus], scan: float) -> N
             )
 
 
+def _refuse_lost_volumes(run: Run, stimuli: Sequence[Stimulus], words: Mapping[str, Words], scan: float) -> None:
+    """Raise DatasetError where volumes may have been taken out of a series, and nothing says which."""
+    if run.outliers is not None or not may_be_censored(run.derivative):
+        return
+    for stimulus in stimuli:
+        heard, late = _n_heard(stimulus, words[stimulus.stem], scan)
+        if late > CUT_OFF * heard:
+            raise DatasetError(
+                f"{run.files[0]} ends at {scan:g} s, before the story of {stimulus.stim_file} does, and no "
+                "…_outliers.tsv stands beside it: volumes with head motion may have been taken out of it, so that it "
+                "is not known when each was scanned. Add the table, give uncensored series, or leave the run out "
+                "(--exclude-scans)"
+            )
+
+
+def _n_heard(stimulus: Stimulus, words: Words, scan: float) -> tuple[int, int]:
+    """Words in the story, and those of them after the end of the scan."""
+    heard = sum(_n_words(words, event, stimulus.audio_onset) for event in stimulus.story)
+    late = sum(_n_words(words, (max(start, scan), end), stimulus.audio_onset) for start, end in stimulus.story)
+    return heard, late
+
+
 def _doubts(stimulus: Stimulus, words: Words, scan: float, is_kept: bool) -> Iterator[str]:
     """What looks wrong with a stimulus, though it can be used."""
     if not is_kept:
         yield f"{stimulus.stim_file} was played outside the scan ({stimulus.story[0][0]:g} s); it is left out"
         return
-    heard = sum(_n_words(words, event, stimulus.audio_onset) for event in stimulus.story)
-    late = sum(_n_words(words, (max(start, scan), end), stimulus.audio_onset) for start, end in stimulus.story)
+    heard, late = _n_heard(stimulus, words, scan)
     if late > CUT_OFF * heard:
         yield (
             f"the scan ends at {scan:g} s, before the story of {stimulus.stim_file} does: {late} of its {heard} words "

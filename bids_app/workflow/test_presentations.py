@@ -117,6 +117,14 @@ def test_a_story_that_outlasts_the_scan_is_cut_and_named(tmp_path: Path, caplog:
     assert "the scan ends at 100 s, before the story of tale.wav does: 115 of its 349 words" in caplog.text
 
 
+def test_a_series_that_may_lack_volumes_needs_its_table(tmp_path: Path) -> None:
+    """XCP-D takes volumes out: a series that ends before its story is not taken for a scan that stopped."""
+    (tmp_path / "dataset_description.json").write_text('{"Name": "x", "GeneratedBy": [{"Name": "XCP-D"}]}')
+    assert _hear(tmp_path, "6\t140\tstory\ttale.wav\n").volumes[-1] == 72
+    with pytest.raises(DatasetError, match=r"bold\.tsv ends at 100 s, .*no …_outliers\.tsv stands beside it"):
+        _hear(tmp_path, "6\t140\tstory\ttale.wav\n", n_volumes=50)
+
+
 def test_a_playing_after_the_scan_is_left_out_and_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     rows = "6\t60\tstory\ttale.wav\n170\t60\tstory\ttale.wav\n"
     heard = _hear(tmp_path, rows, words=words_until(60))
