@@ -75,14 +75,14 @@ class Settings:
     config_file: Path | None = _option(
         None,
         "analyse",
-        "Settings as TOML, relative paths from its folder; the command line wins.",
+        "TOML file with settings; relative paths start at its folder, and the command line takes precedence.",
         metavar="TOML",
         decides=NOTHING,
     )
     controls: tuple[str, ...] = _option(
         (),
         "analyse",
-        "Controls to run beside the analysis: the same architecture with random weights, circularly shifted atoms.",
+        "Controls to run besides the analysis: the same architecture with random weights, or circularly shifted atoms.",
         choices=("untrained", "shifted"),
         metavar="NAME",
         decides=NOTHING,
@@ -98,13 +98,13 @@ class Settings:
         (), "data", "Sessions to analyse (default: all).", metavar="LABEL", decides=FILES
     )
     task_id: tuple[str, ...] = _option(
-        (), "data", "Tasks to analyse (default: all with word timings).", metavar="TASK", decides=FILES
+        (), "data", "Tasks to analyse (default: all tasks with word timings).", metavar="TASK", decides=FILES
     )
     run_id: tuple[str, ...] = _option((), "data", "Runs to analyse (default: all).", metavar="RUN", decides=FILES)
     space: str | None = _option(
         None,
         "data",
-        "Space of the BOLD data (default: the first present of fsaverage6, fsaverage5, MNI152NLin6Asym, "
+        "Space of the BOLD data (default: the first available of fsaverage6, fsaverage5, MNI152NLin6Asym, "
         "MNI152NLin2009cAsym, any other).",
         metavar="SPACE",
         decides=FILES,
@@ -112,25 +112,25 @@ class Settings:
     bids_filter_file: Path | None = _option(
         None,
         "data",
-        'JSON with entities that the BOLD files must have: {"bold": {"desc": "clean"}}.',
+        'JSON file with the entities that BOLD files must have: {"bold": {"desc": "clean"}}.',
         metavar="JSON",
         decides=FILES,
     )
     derivatives: tuple[str, ...] = _option(
         (),
         "data",
-        "Preprocessed data (default: the one folder of BIDS_DIR/derivatives that holds BOLD).",
+        "Preprocessed data (default: the only folder in BIDS_DIR/derivatives that holds BOLD).",
         metavar="[NAME=]PATH",
         short="-d",
         decides=FILES,
     )
     annotations: Path | None = _option(
-        None, "data", "Folder with word timings, looked in before BIDS_DIR.", metavar="DIR", decides=FILES
+        None, "data", "Folder with word timings and onsets, searched before BIDS_DIR.", metavar="DIR", decides=FILES
     )
     exclude_scans: Path | None = _option(
         None,
         "data",
-        "JSON list of runs to leave out (default: BIDS_DIR/code/scan_exclude.json).",
+        "JSON file that lists runs to leave out (default: BIDS_DIR/code/scan_exclude.json).",
         metavar="JSON",
         decides=FILES,
     )
@@ -138,23 +138,23 @@ class Settings:
         None, "data", "Folder where pybids keeps its index between runs.", metavar="DIR", decides=NOTHING
     )
     skip_bids_validation: bool = _option(
-        False, "data", "Take a BIDS_DIR without a dataset_description.json.", decides=NOTHING
+        False, "data", "Accept a BIDS_DIR without a dataset_description.json.", decides=NOTHING
     )
 
     model: tuple[str, ...] = _option(
         ("gpt2",),
         "model",
-        "Language models: names on the Hugging Face hub, or folders.",
+        "Language models: names on the Hugging Face Hub, or folders.",
         metavar="NAME-or-PATH",
         decides=FILES,
     )
     model_revision: str | None = _option(
-        None, "model", "Revision of the model on the hub.", metavar="REV", decides=OF_MODELS
+        None, "model", "Revision of the model on the Hugging Face Hub.", metavar="REV", decides=OF_MODELS
     )
     neurons: str = _option(
         "ffn-out",
         "model",
-        "What counts as a neuron: output or input of the second feed-forward matrix, or the block's output.",
+        "Which values count as neurons: output or input of the second feed-forward matrix, or the output of the block.",
         choices=NEURON_KINDS,
         decides=ATOMS,
     )
@@ -169,8 +169,9 @@ class Settings:
         "auto",
         "model",
         "Context of a word: 'auto' (causal models: windows with at least 512 tokens to the left; masked models: "
-        "overlapping windows), 'left' (never later words), 'exact' (a window per word), a least number of tokens, or "
-        "'rolled' (left context, the story's end before its start: a leak, for comparison with a released analysis).",
+        "overlapping windows), 'left' (only earlier words), 'exact' (one window per word), a minimum number of tokens, "
+        "or 'rolled' (left context with the story's end before its start: a leak, for comparison with a released "
+        "analysis).",
         metavar="auto|left|exact|rolled|N",
         decides=OF_MODELS,
     )
@@ -182,13 +183,21 @@ class Settings:
     )
 
     atoms: tuple[int, ...] = _option(
-        (64,), "mapping", "Atoms of the dictionary; several for a sweep.", metavar="K", decides=ATOMS
+        (64,), "mapping", "Number of atoms in the dictionary; several numbers for a sweep.", metavar="K", decides=ATOMS
     )
     penalty: float = _option(
-        0.15, "mapping", "Sparsity of the dictionary: 0 none, 1 every loading zero.", metavar="FLOAT", decides=ATOMS
+        0.15,
+        "mapping",
+        "Sparsity of the dictionary, from 0 (none) to 1 (all loadings are zero).",
+        metavar="FLOAT",
+        decides=ATOMS,
     )
     dictionary_scope: str = _option(
-        "all", "mapping", "One dictionary for all stories, or one for each.", choices=("all", "story"), decides=ATOMS
+        "all",
+        "mapping",
+        "One dictionary for all stories, or one for each story.",
+        choices=("all", "story"),
+        decides=ATOMS,
     )
     encoding_penalty: str = _option(
         "cv",
@@ -209,76 +218,82 @@ class Settings:
     allow_space_mismatch: bool = _option(
         False,
         "mapping",
-        "Take an atlas in another MNI152 space than the data's (1 to 2 mm off).",
+        "Accept an atlas in another MNI152 space than the data (1 to 2 mm off).",
         decides=("networks", "forecast", "depth"),
     )
     threshold: float = _option(
-        2.3, "mapping", "|z| across the brain from which a map is active.", metavar="Z", decides=("networks",)
+        2.3,
+        "mapping",
+        "|z| across the brain beyond which a map is active or deactive.",
+        metavar="Z",
+        decides=("networks",),
     )
     top_percent: float | None = _option(
         None,
         "mapping",
-        "Instead of --threshold: the strongest percent of the brain, of each sign.",
+        "Instead of --threshold: percentage of the brain with the strongest values of each sign.",
         metavar="PERCENT",
         decides=("networks",),
     )
     n_spins: int = _option(
-        1000, "mapping", "Rotations of the sphere in the spin test.", metavar="N", decides=("networks",)
+        1000, "mapping", "Number of rotations of the sphere in the spin test.", metavar="N", decides=("networks",)
     )
     distances: tuple[int, ...] = _option(
         tuple(range(-10, 31)),
         "mapping",
-        "Distances of the forecast window in words: the window at 8 ends 8 words ahead; below 0 lies the past, a "
-        "control (default: every one from -10 to 30).",
+        "Distances of the forecast window in words: the window at 8 ends 8 words ahead; distances below 0 are past "
+        "words, a control (default: all from -10 to 30).",
         metavar="D",
         decides=("forecast",),
     )
-    window: int = _option(7, "mapping", "Words in a forecast window.", metavar="N", decides=FORECASTS)
+    window: int = _option(7, "mapping", "Number of words in a forecast window.", metavar="N", decides=FORECASTS)
     tested_distance: int = _option(
         8,
         "mapping",
-        "Distance at which the forecast score is tested, and of the depth and the variance.",
+        "Distance in words at which the forecast score is tested; the depth and variance analyses use it too.",
         metavar="D",
         decides=FORECASTS,
     )
     regions: str | None = _option(
         None,
         "mapping",
-        "Atlas of regions for the forecast curves: 'destrieux', a file, or 'none' (default: destrieux on surfaces "
-        "where it is at hand).",
+        "Atlas of regions for the forecast curves: 'destrieux', a file, or 'none' (default: destrieux on surfaces, if "
+        "available).",
         metavar="NAME-or-FILE",
         decides=("forecast", "depth"),
     )
     significance: float = _option(
         0.01,
         "mapping",
-        "Level, corrected over the brain, at which group maps of the forecast distance are shown.",
+        "Significance level, corrected over the brain, for group maps of the forecast distance.",
         decides=GROUP,
     )
     banded_candidates: int = _option(
         20,
         "mapping",
-        "Weightings of the feature spaces that the banded ridge of the variance tries.",
+        "Number of weightings of the feature spaces that the banded ridge of the variance analysis tries.",
         metavar="N",
         decides=("variance",),
     )
     word_volume: str = _option(
         "onset",
         "mapping",
-        "Volume in which a word counts for scores: that of its onset, or the next (as in a released analysis).",
+        "Volume to which scores assign a word: that of its onset, or the next (as in a released analysis).",
         choices=("onset", "next"),
         decides=SCORES,
     )
     wrap: bool = _option(
         False,
         "mapping",
-        "Let delays and forecast windows run on from a story's end to its start (as in a released analysis).",
+        "Let delays and forecast windows wrap from the end of a story to its start (as in a released analysis).",
         decides=SCORES,
     )
     delays: int = _option(
-        6, "mapping", "Delays of the finite impulse response, in volumes.", metavar="N", decides=SCORES
+        6, "mapping", "Number of delays, in volumes, of the finite impulse response.", metavar="N", decides=SCORES
     )
-    pca: int = _option(20, "mapping", "Principal components of a layer; 0 for none.", metavar="N", decides=SCORES)
+    pca: int = _option(
+        20, "mapping", "Number of principal components of a layer; 0 for no reduction.", metavar="N", decides=SCORES
+    )
     alphas: tuple[float, ...] = _option(
         tuple(10.0**exponent for exponent in range(-1, 9)),
         "mapping",
@@ -293,15 +308,19 @@ class Settings:
         choices=("contiguous", "leave-one-out"),
         decides=SCORES,
     )
-    folds: int = _option(5, "mapping", "Contiguous folds of the cross-validation.", metavar="N", decides=FITS)
+    folds: int = _option(5, "mapping", "Number of contiguous folds of the cross-validation.", metavar="N", decides=FITS)
     purge: int = _option(
-        0, "mapping", "Volumes dropped from training at each side of a fold's border.", metavar="N", decides=FITS
+        0,
+        "mapping",
+        "Number of volumes dropped from training on each side of a held-out fold.",
+        metavar="N",
+        decides=FITS,
     )
     repeats: str = _option(
         "together",
         "mapping",
-        "What was heard more than once (in two runs, twice in a run, in versions of a story): 'together', all of it in "
-        "one fold, or 'average', the runs that heard the same at the same times are averaged first.",
+        "Passages heard more than once (in two runs, twice in a run, or in versions of a story): 'together' keeps all "
+        "presentations in the same fold; 'average' first averages runs that heard the same at the same times.",
         choices=("together", "average"),
         decides=FITS,
     )
@@ -310,28 +329,28 @@ class Settings:
         "mapping",
         "Confounds to regress out: none; those of the Narratives data paper (narratives); a strategy of nilearn "
         "(simple, scrubbing, compcor, ica_aroma); names or quoted patterns of columns ('trans_*' 'rot_*' 'cosine*'); "
-        "or auto (narratives where the data are not cleaned and have a table of confounds).",
+        "or auto (narratives, if the data are not yet cleaned and have a table of confounds).",
         metavar="NAME",
         decides=FITS,
     )
     high_pass: float = _option(
         0.008,
         "mapping",
-        "High-pass in Hz for data that were not cleaned; 0 for none beyond the cosines among the confounds.",
+        "High-pass cut-off in Hz for data that were not cleaned; 0 for no filter besides cosines among the confounds.",
         metavar="HZ",
         decides=FITS,
     )
     smoothing_fwhm: float = _option(
         0.0,
         "mapping",
-        "Smoothing in mm, in volumes inside their mask, on surfaces along the cortex; 0 for none.",
+        "Smoothing kernel (FWHM) in mm, within the mask of volumes or along the cortical surface; 0 for none.",
         metavar="MM",
         decides=FITS,
     )
     mask: Path | None = _option(
         None,
         "mapping",
-        "Analyse only what lies in this mask: a volume on the grid of the BOLD, one of a pair of GIFTI files, a CIFTI "
+        "Analyse only what is in this mask: a volume on the grid of the BOLD, one of a pair of GIFTI files, a CIFTI "
         "file, or a list of parcels (.txt, .tsv).",
         metavar="FILE",
         decides=FILES,
@@ -340,14 +359,14 @@ class Settings:
     noise_ceiling: str = _option(
         "all",
         "mapping",
-        "Predict each participant from the mean of all others who heard the story, or leave the ceiling out.",
+        "Predict each participant from the mean of all others who heard the story (all), or omit the ceiling (none).",
         choices=("all", "none"),
         decides=("ceiling",),
     )
     n_permutations: int = _option(
         4000,
         "mapping",
-        "Scores of fits to circularly shifted responses behind each p-value.",
+        "Number of scores from fits to circularly shifted responses behind each p-value.",
         metavar="N",
         decides=("networks", "brainscore", "forecast"),
     )
@@ -355,7 +374,7 @@ class Settings:
     work_dir: Path | None = _option(
         None,
         "run",
-        "Folder for what is computed once and shared (default: OUT_DIR/.work).",
+        "Folder for intermediate results that jobs share (default: OUT_DIR/.work).",
         metavar="DIR",
         short="-w",
         decides=NOTHING,
@@ -363,17 +382,21 @@ class Settings:
     resources: Path | None = _option(
         None,
         "run",
-        "Folder that `n2n fetch` has filled with models and atlases; nothing is asked of the network then. The one "
-        "that the environment variable N2N_HOME names is looked into as well.",
+        "Folder that `n2n fetch` has filled with models and atlases; the network is then not used. The folder in the "
+        "environment variable N2N_HOME is searched as well.",
         metavar="DIR",
         decides=FILES,
     )
-    nprocs: int = _option(1, "run", "Participants computed at the same time.", metavar="N", decides=NOTHING)
+    nprocs: int = _option(1, "run", "Number of participants computed at the same time.", metavar="N", decides=NOTHING)
     omp_nthreads: int = _option(
-        0, "run", "Threads of one process; 0: the processors divided by --nprocs.", metavar="N", decides=NOTHING
+        0,
+        "run",
+        "Threads of each process; 0: the number of processors divided by --nprocs.",
+        metavar="N",
+        decides=NOTHING,
     )
     mem_mb: int = _option(
-        0, "run", "Memory for the whole run in MB; 0: what the machine has.", metavar="MB", decides=NOTHING
+        0, "run", "Memory for the whole run in MB; 0: the memory of the machine.", metavar="MB", decides=NOTHING
     )
     engine: str = _option(
         "local",
@@ -385,24 +408,24 @@ class Settings:
     dask_scheduler: str | None = _option(
         None,
         "run",
-        "With --engine dask: a scheduler that is running, tcp://HOST:8786.",
+        "With --engine dask: address of a running scheduler, tcp://HOST:8786.",
         metavar="ADDRESS",
         decides=NOTHING,
     )
     dask_cluster: tuple[str, ...] = _option(
         (),
         "run",
-        "With --engine dask: workers to start as jobs of a cluster: kind (slurm, pbs, sge, lsf), jobs, gpus (of each "
-        "job), and arguments of dask-jobqueue such as cores, memory, walltime, queue; in a settings file a table.",
+        "With --engine dask: start workers as jobs of a cluster: kind (slurm, pbs, sge, lsf), jobs, gpus (of each "
+        "job), and arguments of dask-jobqueue such as cores, memory, walltime, queue; in a settings file, a table.",
         metavar="KEY=VALUE",
         decides=NOTHING,
     )
-    random_seed: int = _option(0, "run", "Seed of everything random.", metavar="N", decides=OF_MODELS)
-    dry_run: bool = _option(False, "run", "Say what would be computed, and stop.", decides=NOTHING)
+    random_seed: int = _option(0, "run", "Seed of all random numbers.", metavar="N", decides=OF_MODELS)
+    dry_run: bool = _option(False, "run", "Print what would be computed, and stop.", decides=NOTHING)
     reports_only: bool = _option(False, "run", "Only write the reports again.", decides=NOTHING)
     stop_on_first_crash: bool = _option(False, "run", "Stop when a participant fails.", decides=NOTHING)
     resource_monitor: bool = _option(False, "run", "Log time and peak memory of each step.", decides=NOTHING)
-    verbose: int = _option(0, "run", "Say more; -vv for everything.", short="-v", decides=NOTHING)
+    verbose: int = _option(0, "run", "Log more; -vv for everything.", short="-v", decides=NOTHING)
 
     @property
     def work(self) -> Path:
