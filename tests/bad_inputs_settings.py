@@ -204,7 +204,6 @@ FILES = (
     _filter("bold a list", {"bold": ["desc"]}, "must be an object with entities"),
     _filter("deep", DEEP, "nested too deep"),
     _filter("broken", "{", "must be JSON such as"),
-    _filter("of other suffix", {"t1w": {}}, "has the keys t1w; only 'bold' is used"),
     _filter("a table inside", {"bold": {"desc": {"a": 1}}}, "must be a text, or a list of texts"),
     _bad("--bids-filter-file", "/nope.json", said="there is no such file"),
     Case("filter: a pipe", "is no regular file", _at("--bids-filter-file", os.mkfifo), status=2, seconds=20),

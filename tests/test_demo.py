@@ -20,7 +20,7 @@ STORED = Path(__file__).with_name("demo_outputs.txt")
 
 def files_of(out):
     """Names of all outputs; logs by what they are, the work directory and locks left out."""
-    found = (p.relative_to(out) for p in out.rglob("*") if p.is_file() and p.name != ".lock")
+    found = (p.relative_to(out) for p in out.rglob("*") if p.is_file() and p.name not in (".lock", ".running"))
     return sorted({str(p) if p.parts[0] != "logs" else f"logs/*{p.suffix}" for p in found if p.parts[0] != ".work"})
 
 

@@ -74,7 +74,7 @@ def test_curves_are_means_over_regions_of_the_maps(forecast):
 
 
 def test_nobody_else_heard_the_story(forecast):
-    assert "there is no noise ceiling" in (forecast / "said.txt").read_text()
+    assert "no noise ceiling: there is no other participant" in (forecast / "said.txt").read_text()
     assert not find_maps(forecast / "out", "noiseceiling")
 
 

@@ -75,7 +75,7 @@ def contents(out):
     found = {}
     for path in out.rglob("*"):
         name = path.relative_to(out)
-        if path.is_file() and name.parts[0] != "logs" and path.suffix != ".lock":
+        if path.is_file() and name.parts[0] != "logs" and path.suffix != ".lock" and path.name != ".running":
             of_run = rb"(out_dir|participant_label|bids_database_dir) = .*" if path.suffix == ".html" else rb"$^"
             found[str(name)] = re.sub(of_run, b"", path.read_bytes())
     return found

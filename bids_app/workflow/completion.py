@@ -195,9 +195,9 @@ class Completion:
     def _refuse_unmarked(self) -> None:
         """Refuse to overwrite what a run that was interrupted, or an older version, has left of other settings."""
         for path in self._data_there():
-            before = read_sidecar(path).get("Settings", {})
-            assert isinstance(before, dict)
-            if changes := differing_settings(before, self.settings):
+            before = read_sidecar(path).get("Settings")
+            # Without a sidecar: another process is between the two, or was killed there.
+            if isinstance(before, dict) and (changes := differing_settings(before, self.settings)):
                 self._refuse(changes)
 
     def _data_there(self) -> list[Path]:
