@@ -90,8 +90,15 @@ class _Reader:
         if name not in _NAMES_OR_PATHS or text == "none":
             return text
         path_of = self.folder / _expanded(name, Path(text))
-        is_path = text.startswith(("./", "../", "~")) or text in (".", "..") or path_of.exists()
+        is_path = text.startswith(("./", "../", "~")) or text in (".", "..") or _exists(path_of)
         return str(path_of.resolve()) if is_path else text
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # no file can have this name
+        return False
 
 
 def _typed(name: str, value: Any, kind: type) -> Any:
@@ -111,9 +118,10 @@ def _typed(name: str, value: Any, kind: type) -> Any:
         raise wrong
     try:
         number = kind(value) if kind is float or isinstance(value, str) else _whole(value)
+        is_finite = math.isfinite(number)
     except (ValueError, OverflowError):
         raise wrong from None
-    if not math.isfinite(number):
+    if not is_finite:
         raise SettingsError(f"{name} = {value}: must be a finite number")
     return number
 

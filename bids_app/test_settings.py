@@ -184,6 +184,8 @@ def test_a_value_that_cannot_be(options, said):
 
 
 BAD_FILES = [
+    (b"random_seed = 1" + b"0" * 400, "random_seed = 1"),
+    (b'model = ["' + b"x" * 5000 + b'"]\nfolds = 2.7', "folds = 2.7: must be a whole number"),
     (b"model = []", "model = []: must name at least one"),
     (b"analysis = []\natoms = []", "atoms = []: must name at least one"),
     (b"folds = 2.7\npca = 'many'\nwrap = 1\nwork_dir = 5", "pca = 'many': must be a whole number"),

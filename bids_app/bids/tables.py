@@ -17,6 +17,7 @@ Floats = npt.NDArray[np.float64]
 MISSING = {"", "n/a", "na", "nan", "none", "null"}
 # No series of a scanner or of motion comes near it; squares of larger numbers leave the range of float32.
 LARGEST = 1e18
+_MOST_DIGITS = 18  # of a number that counts; Python refuses to read thousands of them
 
 
 @dataclass(frozen=True)
@@ -127,7 +128,7 @@ def doubled(names: Sequence[str]) -> list[str]:
 
 def is_count(text: str) -> bool:
     """Whether a text is a whole number without a sign, as a name of a column may be."""
-    return text.isascii() and text.isdecimal()
+    return text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS
 
 
 def is_number(text: str) -> bool:

@@ -109,3 +109,15 @@ def test_networks_that_fit_the_regions_in_part_or_not_at_all(tmp_path: Path, cap
     assert parcel_networks(tmp_path, "T", ("x", "y")) is None
     assert "names no region of the series (x, y; the table has A, B)" in caplog.text
     assert parcel_networks(tmp_path, "Other", ("A",)) is None
+
+
+def test_names_of_thousands_of_digits(tmp_path):
+    """Longer than what Python turns into a number."""
+    path = tmp_path / "sub-1_timeseries.tsv"
+    path.write_text("9" * 5000 + "\tB\n1\t2\n3\t4\n")
+    data, names = read_parcel_table(path)
+    assert data.tolist() == [[1, 2], [3, 4]]
+    assert names[1] == "B"
+    path.write_text("9" * 5000 + "\t7\n1\t2\n3\t4\n")
+    with pytest.raises(DatasetError, match="has no header"):
+        read_parcel_table(path)
