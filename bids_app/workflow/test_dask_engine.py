@@ -153,8 +153,11 @@ def test_the_scheduler_of_a_cluster_is_closed_to_strangers(tmp_path, monkeypatch
     pytest.importorskip("cryptography", reason="the extra `dask` is not installed")
     from bids_app.workflow.dask_cluster import start_cluster
 
-    sbatch = tmp_path / "sbatch"  # "submits" by running the script of the worker here
-    sbatch.write_text('#!/bin/sh\nnohup sh "$1" >/dev/null 2>&1 &\necho Submitted batch job 7\n')
+    sbatch = tmp_path / "sbatch"  # "submits" by running the worker's script here: a copy, as the file goes at once
+    script = tmp_path / "submitted"
+    sbatch.write_text(
+        f"#!/bin/sh\ncp \"$1\" '{script}'\nnohup sh '{script}' >/dev/null 2>&1 &\necho Submitted batch job 7\n"
+    )
     sbatch.chmod(0o755)
     (tmp_path / "scancel").symlink_to("/bin/true")
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
