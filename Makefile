@@ -8,12 +8,14 @@ VENV_WHEEL ?= .venv-wheel
 DEMO ?= demo-output
 BIN = $(VENV)/bin
 STAMP = $(VENV)/.installed
+DOCS_VENV ?= .venv-docs
+DOCS_STAMP = $(DOCS_VENV)/.installed
 WORKERS ?= 2
 WORKFLOWS = .github/workflows/*.yml
 # What the unit tests need beside the package, without pins.
 UNIT_TOOLS = filelock hypothesis pytest pytest-xdist sentencepiece
 
-.PHONY: demo test lint tests coverage test-min test-new wheel benchmark release-check clean
+.PHONY: demo test lint tests coverage test-min test-new wheel image docs benchmark release-check clean
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -42,7 +44,7 @@ lint: $(STAMP)
 	$(BIN)/hadolint Dockerfile
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows $(WORKFLOWS)
 	$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
-	$(BIN)/shellcheck --severity=warning tests/*.sh bids_app/*/templates/*.sh
+	$(BIN)/shellcheck --severity=warning tests/*.sh
 	$(BIN)/mypy
 
 tests: $(STAMP)
@@ -59,13 +61,13 @@ coverage: $(STAMP)
 # The unit tests with the oldest versions that pyproject.toml allows, and with the newest that there are.
 test-min:
 	$(PYTHON) -m venv --clear $(VENV_MIN)
-	$(VENV_MIN)/bin/python -m pip install --quiet -c constraints-min.txt --editable . $(UNIT_TOOLS)
-	$(VENV_MIN)/bin/python -m pytest --numprocesses $(WORKERS) bids_app
+	$(VENV_MIN)/bin/python -m pip install --quiet -c constraints-min.txt --editable '.[dask]' $(UNIT_TOOLS)
+	$(VENV_MIN)/bin/python -m pytest --numprocesses $(WORKERS) bids_app tests/test_dask.py
 
 test-new:
 	$(PYTHON) -m venv --clear $(VENV_NEW)
-	$(VENV_NEW)/bin/python -m pip install --quiet --upgrade --editable . $(UNIT_TOOLS)
-	$(VENV_NEW)/bin/python -m pytest --numprocesses $(WORKERS) bids_app
+	$(VENV_NEW)/bin/python -m pip install --quiet --upgrade --editable '.[dask]' $(UNIT_TOOLS)
+	$(VENV_NEW)/bin/python -m pytest --numprocesses $(WORKERS) bids_app tests/test_dask.py
 
 # The wheel is built, installed where no source is, and used.
 wheel: $(STAMP)
@@ -75,15 +77,31 @@ wheel: $(STAMP)
 	$(VENV_WHEEL)/bin/python -m pip install --quiet -c constraints.txt dist/*.whl
 	tests/installed.sh $(VENV_WHEEL)/bin
 
+# The image is built and used as strangers do (tests/container.sh). BUILD_OPTIONS are those of `docker build`.
+image: $(STAMP)
+	PYTHON=$(abspath $(BIN))/python tests/container.sh
+
 # ONLY="ridge forecast" runs some of the scripts; options such as --device cuda may follow.
 benchmark: $(STAMP)
 	$(BIN)/python -m pip install --quiet -c constraints.txt --editable '.[test,benchmark]'
 	$(BIN)/python -m benchmarks $(ONLY)
+
+# The pages are built from the text of the package, which need not be installed: only the extra `docs` is.
+$(DOCS_STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(DOCS_VENV)
+	$(PYTHON) -c "import tomllib; p = tomllib.load(open('pyproject.toml', 'rb')); \
+		print(*p['project']['optional-dependencies']['docs'], sep='\n')" > $(DOCS_VENV)/requirements.txt
+	$(DOCS_VENV)/bin/python -m pip install --quiet -c constraints.txt -r $(DOCS_VENV)/requirements.txt
+	touch $@
+
+docs: $(DOCS_STAMP)
+	NO_MKDOCS_2_WARNING=1 $(DOCS_VENV)/bin/mkdocs build --strict --clean
+	@echo "Built: site/index.html"
 
 # TAG=v0.2.0: do the versions and the changelog agree with the tag?
 release-check:
 	$(PYTHON) -m tests.release $(TAG)
 
 clean:
-	rm -rf $(VENV) $(VENV_MIN) $(VENV_NEW) $(VENV_WHEEL) $(DEMO) dist build coverage.json .coverage*
+	rm -rf $(VENV) $(VENV_MIN) $(VENV_NEW) $(VENV_WHEEL) $(DOCS_VENV) $(DEMO) site dist build coverage.json .coverage*
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache *.egg-info

@@ -1,4 +1,4 @@
-"""Coverage of each folder of the package by the unit tests, and its floor: `python -m tests.coverage_floors coverage.json`."""
+"""Floors of unit-test coverage, folder by folder: `python -m tests.coverage_floors coverage.json`."""
 
 import json
 import sys

@@ -42,8 +42,8 @@ def test_every_pin_of_the_minimum_is_a_dependency():
 
 def test_what_the_tests_need_is_pinned():
     pinned = pins("constraints.txt")
-    wanted = [Requirement(line).name for extra in ("test", "dask") for line in EXTRAS[extra]]
-    assert [name for name in wanted if canonical(name) not in pinned] == []
+    wanted = {canonical(Requirement(line).name) for extra in ("test", "dask") for line in EXTRAS[extra]}
+    assert wanted - set(pinned) == {"neurons2networks"}  # its extra dask
 
 
 def test_versions_agree():
