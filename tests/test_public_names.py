@@ -27,7 +27,8 @@ def test_a_public_name_is_a_documented_object(name):
 def test_type_checkers_see_the_same_names_in_the_same_modules():
     tree = ast.parse((ROOT / "bids_app" / "__init__.py").read_text(encoding="utf-8"))
     block = next(node for node in tree.body if isinstance(node, ast.If))
-    seen = {name.name: node.module for node in block.body for name in node.names}
+    imports = [node for node in block.body if isinstance(node, ast.ImportFrom)]
+    seen = {name.name: node.module for node in imports for name in node.names}
     homes = {name: f"bids_app.{home}" for name, home in bids_app._HOMES.items()}
     assert homes == seen
     assert sorted(homes) == sorted(bids_app.__all__)
