@@ -43,7 +43,6 @@ lint: $(STAMP)
 	$(BIN)/lint-imports
 	$(BIN)/hadolint Dockerfile
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows $(WORKFLOWS)
-	$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
 	$(BIN)/shellcheck --severity=warning tests/*.sh
 	$(BIN)/mypy
 
@@ -86,15 +85,18 @@ benchmark: $(STAMP)
 	$(BIN)/python -m pip install --quiet -c constraints.txt --editable '.[test,benchmark]'
 	$(BIN)/python -m benchmarks $(ONLY)
 
-# The pages are built from the text of the package, which need not be installed: only the extra `docs` is.
+# The pages are made from the text of the package, which needs none of its dependencies for it: only the extra `docs`.
 $(DOCS_STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(DOCS_VENV)
-	$(PYTHON) -c "import tomllib; p = tomllib.load(open('pyproject.toml', 'rb')); \
-		print(*p['project']['optional-dependencies']['docs'], sep='\n')" > $(DOCS_VENV)/requirements.txt
+	$(DOCS_VENV)/bin/python -m pip install --quiet --dry-run --no-deps --report $(DOCS_VENV)/report.json .
+	$(DOCS_VENV)/bin/python -c "import json, re; needs = json.load(open('$(DOCS_VENV)/report.json'))['install'][0]['metadata']; \
+		print(*(line.split(';')[0] for line in needs['requires_dist'] if re.search('extra == .docs.', line)), sep='\n')" \
+		> $(DOCS_VENV)/requirements.txt
 	$(DOCS_VENV)/bin/python -m pip install --quiet -c constraints.txt -r $(DOCS_VENV)/requirements.txt
 	touch $@
 
 docs: $(DOCS_STAMP)
+	$(DOCS_VENV)/bin/python -m doctest docs/theme/hooks.py docs/theme/docstrings.py
 	NO_MKDOCS_2_WARNING=1 $(DOCS_VENV)/bin/mkdocs build --strict --clean
 	@echo "Built: site/index.html"
 
