@@ -11,6 +11,8 @@ from typing import Any
 import nibabel
 import numpy as np
 
+from bids_app.bids.runs import Kind
+
 
 @dataclass(frozen=True)
 class Reader:
@@ -54,7 +56,7 @@ def _confounds(path: Path) -> None:
     read_confounds(path.with_suffix(".tsv"), "narratives")
 
 
-def _recording(kind: str, *names: str) -> Callable[[Path], None]:
+def _recording(kind: Kind, *names: str) -> Callable[[Path], None]:
     def read(path: Path) -> None:
         from bids_app.bids.recording import read_recording
         from bids_app.bids.runs import Run
