@@ -8,8 +8,8 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks import harness
+from bids_app.run.run import run
 from bids_app.settings_input import make_settings
-from bids_app.workflow.run import run
 
 METADATA = Path(__file__).parents[2] / "shared" / "data" / "narratives" / "ds002345-metadata.tar.gz"
 N_FILES = 20_000

@@ -117,23 +117,23 @@ def _evaluate(arguments: argparse.Namespace) -> None:
 
 
 def _check(arguments: argparse.Namespace) -> int:
-    from bids_app.workflow.check import check  # heavy: only when there is something to check
+    from bids_app.run.check import check  # heavy: only when there is something to check
 
     given = {name: value for name, value in vars(arguments).items() if name not in ("command", "timing")}
     return check(make_settings({**given, "out_dir": NO_OUT_DIR, "level": "participant"}), timing=arguments.timing)
 
 
 def _submit(arguments: argparse.Namespace) -> None:
-    from bids_app.workflow.slurm_options import read_request
+    from bids_app.engines.slurm_options import read_request
 
     request = read_request(arguments.arguments)
-    from bids_app.workflow.slurm import submit  # heavy: only when there is something to submit
+    from bids_app.engines.slurm import submit  # heavy: only when there is something to submit
 
     submit(request)
 
 
 def _fetch(arguments: argparse.Namespace) -> None:
-    from bids_app.workflow.resources import fetch, pieces_to_fetch
+    from bids_app.machine.resources import fetch, pieces_to_fetch
 
     pieces = pieces_to_fetch(arguments.model, arguments.model_revision, arguments.atlas, arguments.space)
     for line in fetch(pieces, arguments.to.expanduser().resolve()):

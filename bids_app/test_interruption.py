@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from bids_app.border import at_the_border
 from bids_app.settings import Settings
-from bids_app.workflow.engine import Job, LocalEngine
+from bids_app.engines.local import Job, LocalEngine
 
 def sleep(folder, settings, name):
     Path(folder, f"pid-{name}").write_text(str(os.getpid()))

@@ -9,9 +9,9 @@ import pytest
 
 from bids_app import __version__
 from bids_app.cli import make_parser, normalise
+from bids_app.engines.dask_cluster import read_table
 from bids_app.settings import FILES, GROUP, OPTIONS, RESULTS, Settings, SettingsError, numbers_of, to_toml
 from bids_app.settings_input import make_settings, presets, read_preset
-from bids_app.workflow.dask_cluster import read_table
 
 
 def given(*argv):

@@ -32,14 +32,14 @@ _STRAY = re.compile(r"\.[0-9a-f]{32}_")
 _SECONDS = 60
 # Imported once, for all forks.
 PRELOADED = (
-    "bids_app.workflow.run",
-    "bids_app.workflow.check",
-    "bids_app.workflow.participant",
-    "bids_app.workflow.stimulus",
-    "bids_app.workflow.group",
+    "bids_app.run.run",
+    "bids_app.run.check",
+    "bids_app.run.participant",
+    "bids_app.run.stimulus",
+    "bids_app.run.group",
     "bids_app.language.models",
-    "bids_app.report.participant",
-    "bids_app.report.group",
+    "bids_app.pages.participant",
+    "bids_app.pages.group",
     "nilearn.glm.first_level",
     "nilearn.interfaces.fmriprep",
     "matplotlib.pyplot",

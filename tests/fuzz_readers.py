@@ -116,15 +116,15 @@ def _settings(path: Path) -> None:
 
 
 def _filters(path: Path) -> None:
+    from bids_app.inputs.sources import Sources
     from bids_app.settings import Settings
-    from bids_app.workflow.sources import Sources
 
     settings = Settings(bids_dir=path.parent, out_dir=path.parent, level="participant", bids_filter_file=path)
     Sources(None, settings).filters  # type: ignore[arg-type]  # noqa: B018
 
 
 def _manifest(path: Path) -> None:
-    from bids_app.workflow.manifest import read_manifest
+    from bids_app.machine.manifest import read_manifest
 
     read_manifest(path.parent)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bids_app import cli, kit
-from bids_app.workflow.slurm_options import make_submission_parser
+from bids_app.engines.slurm_options import make_submission_parser
 
 ROOT = Path(__file__).parents[1]
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))

@@ -35,7 +35,7 @@ class Stimulus:
 
     `audio_onset` is when the file started (it may be negative), `story` the intervals (onset, end) of its story.
     `restarts` is for each interval when the file started if it was played from its beginning again for this interval:
-    the table does not say whether it was, the words do (see `workflow.presentations`).
+    the table does not say whether it was, the words do (see `inputs.presentations`).
     """
 
     stem: str

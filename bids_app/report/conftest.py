@@ -67,7 +67,7 @@ def scores_table() -> pd.DataFrame:
 
 
 class Writer:
-    """Writes maps and tables of one participant (or the group) as the workflow does."""
+    """Writes maps and tables of one participant (or the group) as a run does."""
 
     def __init__(self, out_dir: Path, geometry: Geometry, participant: str | None = "001") -> None:
         subject = {"sub": participant} if participant else {}

@@ -1,0 +1,107 @@
+"""The atom × network matrix: networks down, atoms across, one matrix for each part of the maps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import matplotlib
+import numpy as np
+import numpy.typing as npt
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from bids_app.analyses.networks.link_tables import Links, order_of_atoms, short_name
+from bids_app.report.figures import WIDTH_INCHES
+from bids_app.report.scales import network_colours, round_up
+
+Array = npt.NDArray[Any]
+
+_ROW_INCHES = 0.27
+_MOST_LABELS = 24
+_MAPS = {"active": "Reds", "deactive": "Blues"}  # as in the maps: red above, blue below the mean
+
+
+def colour_map(part: str) -> LinearSegmentedColormap:
+    """White to red for active parts, white to blue for deactive ones; dark ends cut so that marks stay visible."""
+    base = matplotlib.colormaps[_MAPS.get(part, "Greys")]
+    return LinearSegmentedColormap.from_list(part, np.vstack([[1, 1, 1, 1], base(np.linspace(0.0, 0.88, 255))]))
+
+
+def upper_limit(parts: Sequence[Links]) -> float:
+    """The highest Dice of all parts, rounded up: their common colour limit."""
+    highest = [float(np.nanmax(part.dice)) for part in parts if np.isfinite(part.dice).any()]
+    return round_up(max(highest, default=0.0)) or 1.0
+
+
+def draw_links(parts: Sequence[Links]) -> Figure:
+    """Dice of every atom with every network; linked cells are framed, and carry the number who share them if known."""
+    order, n_linked = order_of_atoms(parts)
+    n_networks = len(parts[0].networks)
+    height = 0.9 + len(parts) * (n_networks * _ROW_INCHES + 0.35)
+    figure = Figure(figsize=(WIDTH_INCHES, height), layout="constrained")
+    rows = np.atleast_1d(figure.subplots(len(parts), 1, sharex=True))
+    high = upper_limit(parts)
+    edges = column_edges(len(order), n_linked)
+    for axes, part in zip(rows, parts, strict=True):
+        mesh = _draw_part(axes, part, order, edges, high)
+        bar = figure.colorbar(mesh, ax=axes, pad=0.01, fraction=0.025, aspect=12)
+        bar.set_label("Dice")
+        bar.outline.set_visible(False)
+        if 0 < n_linked < len(order):
+            axes.axvline(edges[n_linked], color="0.25", linewidth=1.2)
+    _label_atoms(rows[-1], [parts[0].atoms[atom] for atom in order], edges, n_linked)
+    return figure
+
+
+def column_edges(n_atoms: int, n_linked: int) -> Array:
+    """Edges (n_atoms + 1,) of the columns: linked atoms, which come first, are wide enough to read.
+
+    They get up to three times the width of the others, together no more than half of the matrix unless they need it.
+    """
+    others = n_atoms - n_linked
+    wide = float(np.clip(others / n_linked, 1, 3)) if n_linked else 1.0
+    return np.concatenate([[0.0], np.cumsum(np.where(np.arange(n_atoms) < n_linked, wide, 1.0))])
+
+
+def _draw_part(axes: Any, part: Links, order: Array, edges: Array, high: float) -> Any:
+    dice = part.dice[order].T
+    heights = np.arange(len(part.networks) + 1)
+    mesh = axes.pcolormesh(
+        edges, heights, dice, cmap=colour_map(part.part), vmin=0, vmax=high, edgecolor="0.93", linewidth=0.3
+    )
+    for column, row in np.argwhere(part.linked[order]):
+        wide = edges[column + 1] - edges[column]
+        axes.add_patch(Rectangle((edges[column], row), wide, 1, fill=False, edgecolor="black", linewidth=1.5, zorder=3))
+        if part.sharing is not None and np.isfinite(part.sharing[order][column, row]):
+            count = f"{part.sharing[order][column, row]:.0f}"
+            shade = "white" if dice[row, column] > 0.6 * high else "black"
+            axes.text(edges[column] + wide / 2, row + 0.52, count, ha="center", va="center", size=7, color=shade)
+    axes.invert_yaxis()
+    axes.set_title(f"{part.part} part", loc="left")
+    axes.set_yticks(np.arange(len(part.networks)) + 0.5, part.networks)
+    for row, colour in enumerate(network_colours(part.networks)):
+        axes.add_patch(
+            Rectangle(
+                (-0.009, row + 0.12), 0.006, 0.76, color=colour, clip_on=False, transform=axes.get_yaxis_transform()
+            )
+        )
+    axes.tick_params(length=0, pad=7)
+    axes.tick_params(axis="x", pad=2)
+    for side in axes.spines.values():
+        side.set_visible(False)
+    return mesh
+
+
+def _label_atoms(axes: Any, names: Sequence[str], edges: Array, n_linked: int) -> None:
+    """Name the linked atoms, and all others too where there are few."""
+    middles = (edges[:-1] + edges[1:]) / 2
+    named = len(names) if len(names) <= _MOST_LABELS else n_linked
+    short = [short_name(name) for name in names]
+    axes.set_xticks(middles[:named], short[:named], size=7.5)
+    if 0 < n_linked < len(names):
+        told = f"{len(names) - n_linked} atoms without a link"
+        place = (edges[n_linked] + edges[-1]) / 2
+        axes.text(place, -0.04, told, transform=axes.get_xaxis_transform(), ha="center", va="top", size=8, color="0.4")
+    axes.set_xlabel("atom", loc="left")

@@ -1,0 +1,132 @@
+"""From atoms to maps to networks, for one unit and one model."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from bids_app.analyses.networks.dictionary import Dictionary, atom_names, atoms_on, variant
+from bids_app.analyses.networks.tables import NeuronGroups, write_links
+from bids_app.analyses.scoring import score_and_test
+from bids_app.analyses.writer import Writer
+from bids_app.bids.targets import fill
+from bids_app.encoding.cleaning import clean
+from bids_app.encoding.copies import Copies
+from bids_app.encoding.folds import Fold, content_folds
+from bids_app.encoding.haemodynamics import zscore
+from bids_app.encoding.lasso import DEFAULT_RATIOS, LassoCV, lasso
+from bids_app.encoding.permutation import fdr
+from bids_app.encoding.scores import r2
+from bids_app.engines.local import memory_mb, step
+from bids_app.inputs.atlases import link_maps
+from bids_app.inputs.models import ModelRun
+from bids_app.inputs.responses import Responses, RunSource, mean_of_runs
+from bids_app.inputs.timing import Story
+from bids_app.networks.atlas import Atlas
+from bids_app.networks.overlap import spatial_z
+from bids_app.settings import Settings
+
+log = logging.getLogger("neurons2networks")
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class NetworkJob:
+    """What all network analyses of one unit share."""
+
+    responses: Responses
+    stories: dict[str, Story]
+    settings: Settings
+    atlas: Atlas | None
+
+
+def encode_networks(
+    job: NetworkJob, model: ModelRun, dictionary: Dictionary, writer: Writer, *, shifted: bool = False
+) -> None:
+    """Fit the atoms to every target, test the fit, and link the atoms' maps to networks."""
+    settings, responses = job.settings, job.responses
+    D = np.concatenate([atoms_on(dictionary, heard, model, job.stories, settings) for heard in responses.listenings])
+    if shifted:
+        D = _shifted(D, responses)
+    content = np.arange(len(D)) if responses.content is None else responses.content
+    folds = content_folds(content, settings.folds, settings.purge)
+    what = variant(settings, dictionary.n_atoms, shifted=shifted)
+    names = atom_names(dictionary.n_atoms)
+    with step(f"{model.label}: fit of {what}", settings):
+        fitted = _lasso(settings, folds).fit(D, responses.data)
+        beta, in_sample = _coefficients(D, fitted.ratio_, responses, settings)
+    with step(f"{model.label}: test of {what}", settings):
+        r, p = score_and_test(
+            lambda data: _lasso(settings, folds).fit(D, data).held_out_,
+            fitted.held_out_,
+            responses.data,
+            folds,
+            settings,
+            responses.content,
+        )
+    beta = fill(beta, responses.valid)
+    z = spatial_z(beta)
+    writer.maps(what, "beta", beta, names, "Coefficient of each atom in a sparse fit.")
+    writer.maps(what, "z", z, names, "Coefficients, z-scored across the brain.")
+    writer.maps(what, "r2", fill(in_sample, responses.valid), ["r2"], "Variance explained in the data fitted.")
+    writer.maps(what, "p", fill(p, responses.valid), ["p"], "Chance of r under circular shifts of the atoms.")
+    writer.maps(
+        what,
+        "q",
+        fill(fdr(p).astype(np.float32), responses.valid),
+        ["q"],
+        "p corrected over targets (Benjamini-Hochberg).",
+    )
+    if job.atlas is not None:
+        with step(f"{model.label}: networks of {what}", settings):
+            links = link_maps(beta, responses.geometry, job.atlas, settings)
+        write_links(writer, what, links, NeuronGroups(D, dictionary.members, dictionary.n_layers))
+    about_r = "Correlation of predicted and held-out responses, averaged over folds."
+    writer.maps(what, "r", fill(r, responses.valid), ["r"], about_r)
+
+
+def _lasso(settings: Settings, folds: list[Fold]) -> LassoCV:
+    fixed = settings.encoding_penalty != "cv"
+    return LassoCV(
+        (float(settings.encoding_penalty),) if fixed else DEFAULT_RATIOS,
+        folds=folds,
+        device=settings.device,
+        mem_mb=memory_mb(settings),
+    )
+
+
+def _coefficients(D: Floats, ratio: Floats, responses: Responses, settings: Settings) -> tuple[Floats, Floats]:
+    """Coefficients (n_atoms, n_valid) and in-sample R² (n_valid,).
+
+    The atoms are freed of the same confounds as the responses first: else what the confounds took away with them would
+    be missed, and other atoms called upon to fill the gap (Frisch, Waugh and Lovell). Not so for held-out scores: a
+    projection over all volumes tells the training part something of the test part.
+    """
+    parts = zip(_by_run(D, responses.run_lengths), responses.sources, strict=True)
+    cleaned = np.concatenate([_cleaned(part, sources) for part, sources in parts])
+    coefficients, intercept = lasso(cleaned, responses.data, ratio, device=settings.device, mem_mb=memory_mb(settings))
+    return coefficients, r2(cleaned @ coefficients + intercept, responses.data)
+
+
+def _by_run(D: Floats, run_lengths: tuple[int, ...]) -> list[Floats]:
+    return list(np.split(D, np.cumsum(run_lengths)[:-1]))
+
+
+def _cleaned(D: Floats, sources: tuple[RunSource, ...]) -> Floats:
+    """Regressors of one run freed of its confounds, or the mean of this over the runs that were averaged."""
+    cleaned = [(source.rows, zscore(clean(D[source.rows], 1.0, source.nuisance, None))) for source in sources]
+    return cleaned[0][1] if len(cleaned) == 1 else mean_of_runs(cleaned, len(D))
+
+
+def _shifted(D: Floats, responses: Responses) -> Floats:
+    """The control: atoms turned round by half of each run, so that they match nothing that was heard.
+
+    Where something was heard more than once, by half of all that was heard: half of a run may be the same story again.
+    """
+    if responses.content is None:
+        return np.concatenate([np.roll(part, len(part) // 2, axis=0) for part in _by_run(D, responses.run_lengths)])
+    copies = Copies(responses.content)
+    return np.asarray(D[copies.moved([copies.length // 2]).ravel()])
