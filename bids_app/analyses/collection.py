@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from bids_app.analyses.outputs import find_output
 from bids_app.analyses.writer import Writer
 from bids_app.bids.alignment import align
 from bids_app.bids.errors import DatasetError
@@ -24,10 +25,6 @@ log = logging.getLogger("neurons2networks")
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
 OF_PARTICIPANT = ("sub", "ses", "run")
-# Keys of the participants' sidecars that hold for the group too.
-_OF_LAYERS = ("Layer", "Layers", "Fraction", "Fractions")
-_OF_WORDS = ("Distances", "Window", "TestedDistance", "Spaces", "FutureDistance", "PastDistance", "WordsPerVolume")
-_SHARED_KEYS = _OF_LAYERS + _OF_WORDS
 
 
 @dataclass(frozen=True)
@@ -69,8 +66,9 @@ class Collection:
 
     @property
     def about(self) -> dict[str, object]:
-        """Keys of the participants' sidecars that hold for the group too."""
-        return {key: self.sidecar[key] for key in _SHARED_KEYS if key in self.sidecar}
+        """Fields of the participants' sidecars that those of the group have too, as the catalogue lists them."""
+        fields = find_output(self.entities["desc"], "statmap", "group").fields
+        return {key: self.sidecar[key] for key in fields if key in self.sidecar}
 
     @property
     def title(self) -> str:

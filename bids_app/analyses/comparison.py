@@ -12,6 +12,7 @@ import pandas as pd
 
 from bids_app.analyses.collection import Collection
 from bids_app.analyses.significance import FEWEST_FOR_STATISTICS, signed_rank
+from bids_app.bids.catalogue import MODEL_COMPARISON, SCORE_COLUMNS
 from bids_app.bids.derivatives import read_table, write_sidecar, write_table
 from bids_app.bids.outputs import OutputMap, find_outputs
 from bids_app.machine.agreement import is_superseded
@@ -20,30 +21,6 @@ from bids_app.networks.intervals import bootstrap_interval, percentile_interval,
 Doubles = npt.NDArray[np.float64]
 Row = dict[str, Any]
 
-INTERVAL_COLUMNS = {
-    "low": "Lower end of the 95 % bootstrap interval over participants.",
-    "high": "Upper end of the 95 % bootstrap interval over participants.",
-}
-SUMMARY_COLUMNS = {
-    "mean": "Mean over participants of the mean over the region's targets.",
-    **INTERVAL_COLUMNS,
-    "p": "Two-sided p of the signed-rank test over participants.",
-    "participants": "Number of participants.",
-}
-SCORE_COLUMNS = {
-    "map": "Map that was averaged: a layer, or the whole fit.",
-    "region": "Network, parcel, or `all` for every target.",
-    **SUMMARY_COLUMNS,
-}
-MODEL_COLUMNS = {
-    "data": "Task, and space or segmentation.",
-    "model": "Language model.",
-    "analysis": "Entity desc of the files behind the row.",
-    "measure": "What is compared.",
-    "mean": "Mean over participants.",
-    **INTERVAL_COLUMNS,
-    "participants": "Number of participants.",
-}
 MEASURES = ("involvement_entropy", "atom_diversity", "compactness", "active", "deactive")
 
 
@@ -57,7 +34,7 @@ def write_scores(collection: Collection, out_dir: Path, what: str) -> None:
         for (atlas, region), values in collection.region_means(out_dir).items()
         if atlas != "regions"
     ]
-    collection.writer(out_dir).table(what, pd.concat(tables)[list(SCORE_COLUMNS)], SCORE_COLUMNS)
+    collection.writer(out_dir).table(what, pd.concat(tables)[list(SCORE_COLUMNS)])
 
 
 def summarise(values: Doubles) -> pd.DataFrame:
@@ -75,16 +52,16 @@ def summarise(values: Doubles) -> pd.DataFrame:
 def write_model_comparison(out_dir: Path, rows: Iterable[Row] = (), counted: Container[str] | None = None) -> None:
     """Write group/model-comparison.tsv: one row per data, model and measure, with intervals over participants.
 
-    Long format, with the columns of `MODEL_COLUMNS`. `rows` are those of `model_row`; others come from tables in
+    Long format, with the columns of `MODEL_COMPARISON`. `rows` are those of `model_row`; others come from tables in
     OUT_DIR. `counted` are the participants that count, None all.
     """
     table = pd.DataFrame([*rows, *_score_rows(out_dir), *_organisation_rows(out_dir, counted)])
     if table.empty:
         return
-    path = out_dir / "group" / "model-comparison.tsv"
-    table = table[list(MODEL_COLUMNS)].sort_values(["data", "analysis", "measure", "model"], kind="stable")
+    path, columns = out_dir / MODEL_COMPARISON.pattern, MODEL_COMPARISON.columns
+    table = table[list(columns)].sort_values(["data", "analysis", "measure", "model"], kind="stable")
     write_table(path, table)
-    write_sidecar(path, [], {}, columns=MODEL_COLUMNS)
+    write_sidecar(path, [], {}, columns=columns)
 
 
 def model_row(entities: Mapping[str, str], measure: str, values: npt.ArrayLike) -> Row:

@@ -8,26 +8,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from bids_app.analyses.depth.outputs import CURVES as DEPTH_CURVES
+from bids_app.analyses.forecast.outputs import CURVES as FORECAST_CURVES
 from bids_app.bids.targets import fill
-from bids_app.inputs.regions import REGION_COLUMNS, region_targets
+from bids_app.inputs.regions import region_targets
 from bids_app.inputs.responses import Responses
 from bids_app.settings import Settings
 
 Floats = npt.NDArray[np.float32]
-
-CURVE_COLUMNS = {
-    **REGION_COLUMNS,
-    "window": "`distance`, or `random` for windows of random words, a control.",
-    "distance": "Words from the present one to the end of the window; negative in the past, a control too.",
-    "r": "Forecast score, mean over the region's targets: gain in held-out correlation over the present word alone.",
-    "base": "Held-out correlation with the present word alone, mean over the region's targets.",
-}
-DEPTH_COLUMNS = {
-    **REGION_COLUMNS,
-    "layer": "Layer, counted from 1.",
-    "fraction": "The same as a fraction of the model's depth.",
-    "r": "Forecast score at the tested distance, mean over the region's targets.",
-}
 
 
 def curve_table(
@@ -41,7 +29,7 @@ def curve_table(
         shared = {"atlas": atlas, "region": region, "base": present}
         rows += [shared | {"window": "distance", "distance": d, "r": r} for d, r in zip(distances, curve, strict=True)]
         rows.append(shared | {"window": "random", "distance": None, "r": control})
-    return pd.DataFrame(rows).astype({"distance": "Int64"})[list(CURVE_COLUMNS)]
+    return pd.DataFrame(rows).astype({"distance": "Int64"})[list(FORECAST_CURVES.columns)]
 
 
 def depth_table(
@@ -54,7 +42,7 @@ def depth_table(
         for atlas, region, targets in region_targets(responses.geometry, settings.out_dir)
         for layer, fraction, r in zip(layers, fractions, _means(everything, targets), strict=True)
     ]
-    return pd.DataFrame(rows)[list(DEPTH_COLUMNS)]
+    return pd.DataFrame(rows)[list(DEPTH_CURVES.columns)]
 
 
 def _means(maps: Floats, targets: npt.NDArray[np.int64]) -> list[float]:

@@ -30,11 +30,11 @@ def write_statistics(collection: Collection, out_dir: Path, what: str, **extra: 
     if len(collection.members) >= FEWEST_FOR_STATISTICS:
         w, p = signed_rank(collection.maps, collection.complete)
         q = fdr_per_map(p)
-        writer.maps(what, "w", w, names, "Signed-rank test against zero over participants.", **about)
-        writer.maps(what, "p", p, names, "Two-sided p of the signed-rank test.", **about)
-        writer.maps(what, "q", q, names, "p corrected within each map.", **about)
+        writer.maps(what, "w", w, names, **about)
+        writer.maps(what, "p", p, names, **about)
+        writer.maps(what, "q", q, names, **about)
     about = {"Participants": collection.participants, **about}
-    writer.maps(what, "mean", collection.mean(), names, "Mean over participants.", **about)
+    writer.maps(what, "mean", collection.mean(), names, **about)
     return q
 
 

@@ -51,7 +51,7 @@ def _write_brainscores(out_dir, geometries):
     for number, geometry in enumerate(geometries, start=1):
         entities = {"sub": f"{number:02d}", "task": "tale", **geometry.space_entities(), "model": "small"}
         writer = Writer(out_dir, entities, [], NUMBERS, lambda geometry=geometry: geometry)
-        writer.maps("brainscore", "r", np.full((1, geometry.n_targets), number, np.float32), ["brainscore"])
+        writer.maps("brainscore", "r", np.full((1, geometry.n_targets), number, np.float32), ["layer-01"])
 
 
 def volume(space, size):

@@ -1,4 +1,4 @@
-"""Write the results of one analysis of one unit, each with its sidecar."""
+"""Write the results of one analysis of one unit, each with its sidecar, as the catalogue of outputs has them."""
 
 from __future__ import annotations
 
@@ -11,30 +11,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from bids_app.analyses.outputs import find_output
+from bids_app.bids.catalogue import Output
 from bids_app.bids.derivatives import output_path, sidecar_path, write_sidecar, write_table
 from bids_app.bids.geometry import Geometry
 from bids_app.bids.outputs import About, write_maps
 from bids_app.bids.provenance import FileRecord
 
 Floats = npt.NDArray[np.float32]
-
-UNITS = {
-    "beta": "standard deviations of the response per standard deviation of the atom",
-    "z": "standard deviations across the brain",
-    "r": "Pearson correlation with held-out data",
-    "r2": "fraction of variance",
-    "p": "probability",
-    "q": "false discovery rate",
-    "alpha": "ridge penalty",
-    "layer": "layer, counted from 1",
-    "d": "words ahead",
-    "k": "layer, counted from 1",
-    "fraction": "layer / number of layers",
-    "mean": "mean over participants",
-    "t": "t statistic",
-    "w": "Wilcoxon signed-rank statistic, standardised",
-    "n": "participants",
-}
 
 
 @dataclass(frozen=True)
@@ -57,30 +41,41 @@ class Writer:
     written: list[Path] = field(default_factory=list, compare=False)
 
     def maps(
-        self,
-        what: str,
-        stat: str,
-        values: Floats,
-        names: Sequence[str] | None = None,
-        description: str = "",
-        **extra: object,
+        self, desc: str, stat: str, values: Floats, names: Sequence[str] | None = None, **extra: object
     ) -> list[Path]:
-        """Write maps (n_maps, n_targets) and a sidecar for each file."""
-        entities = {**self.entities, "stat": stat, "desc": what}
-        about = About(
-            self.sources, self.numbers, description, UNITS[stat], {**extra, **self.extra(), **self._provenance}
-        )
-        paths = write_maps(self.out_dir, entities, self.geometry(), values, list(names or [stat]), about)
+        """Write maps (n_maps, n_targets) and a sidecar for each file; `extra` are further fields of the sidecars.
+
+        Units and description are those of the catalogue. Raises CatalogueError for what it does not list.
+        """
+        names = list(names or [stat])
+        output = self.output(desc, "statmap")
+        maps = output.require_maps(stat, names)
+        fields = {**extra, **self.extra(), **self._provenance}
+        output.require_fields(fields)
+        about = About(self.sources, self.numbers, maps.description, maps.units, fields)
+        entities = {**self.entities, "stat": stat, "desc": desc}
+        paths = write_maps(self.out_dir, entities, self.geometry(), values, names, about)
         self._note(paths)
         return paths
 
-    def table(self, what: str, table: pd.DataFrame, columns: Mapping[str, str], suffix: str = "networks") -> Path:
-        """Write a table with a description of each of its columns."""
-        path = output_path(self.out_dir, {**self.entities, "desc": what}, suffix, ".tsv")
+    def table(self, desc: str, table: pd.DataFrame) -> Path:
+        """Write a table of networks or regions, with the columns of the catalogue.
+
+        Raises CatalogueError where the table has others, or the catalogue does not list it.
+        """
+        output = self.output(desc, "networks")
+        output.require_columns(list(table.columns))
+        fields = {**self.extra(), **self._provenance}
+        output.require_fields(fields)
+        path = output_path(self.out_dir, {**self.entities, "desc": desc}, "networks", ".tsv")
         write_table(path, table)
-        write_sidecar(path, self.sources, self.numbers, columns=columns, extra={**self.extra(), **self._provenance})
+        write_sidecar(path, self.sources, self.numbers, columns=output.columns, extra=fields)
         self._note([path])
         return path
+
+    def output(self, desc: str, suffix: str) -> Output:
+        """What the catalogue says of an output. Raises CatalogueError where it is not listed at this level."""
+        return find_output(desc, suffix, "participant" if "sub" in self.entities else "group")
 
     @property
     def _provenance(self) -> dict[str, object]:

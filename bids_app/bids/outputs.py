@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy.typing as npt
 
+from bids_app.bids.catalogue import PARCEL_COLUMNS
 from bids_app.bids.derivatives import output_path, read_sidecar, write_sidecar
 from bids_app.bids.entities import Name, is_within, parse_name
 from bids_app.bids.geometry import Geometry, ParcelGeometry, load_map
@@ -63,8 +64,8 @@ def write_maps(
     target = output_path(out_dir, {**entities, **geometry.space_entities()})
     columns = None
     if isinstance(geometry, ParcelGeometry):
-        networks = {} if geometry.networks is None else {"network": "Functional network of the parcel"}
-        columns = {"name": "Name of the parcel"} | networks | dict.fromkeys(map_names, about.description)
+        shown = [name for name in PARCEL_COLUMNS if name != "network" or geometry.networks is not None]
+        columns = {name: PARCEL_COLUMNS[name] for name in shown} | dict.fromkeys(map_names, about.description)
     for path in geometry.paths(target):
         more = {"Maps": list(map_names)} | dict(about.extra)
         texts = {"description": about.description, "units": about.units}

@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 from nibabel.filebasedimages import ImageFileError
 
+from bids_app.bids.catalogue import ATLASES, find_output
 from bids_app.bids.cifti import CiftiGeometry
 from bids_app.bids.derivatives import read_sidecar, write_sidecar
 from bids_app.bids.errors import DatasetError
@@ -183,8 +184,10 @@ def _save(what: str, atlas: Atlas, geometry: Geometry, out_dir: Path) -> None:
     key, member = _KEPT[what]
     colours = None if atlas.colours is None else np.round(atlas.colours, 4).tolist()
     extra = {key: list(atlas.network_names), "Colours": colours, "Atlas": atlas.name}
+    output = find_output(ATLASES, what, "dseg", "participant")
+    output.require_fields(extra)
     for path in geometry.paths(target):  # before the labels: where these are, their names are
-        write_sidecar(path, [], {}, description=f"{member} of each target, in the order of {key}.", extra=extra)
+        write_sidecar(path, [], {}, description=output.content, extra=extra)
     geometry.save(atlas.labels[None].astype(np.float32), target, [member.lower()])
 
 

@@ -13,11 +13,6 @@ from bids_app.inputs.atlases import read_atlas, read_regions
 
 Indices = npt.NDArray[np.int64]
 
-REGION_COLUMNS = {
-    "atlas": "What the region is of: `all`, `networks`, `regions` or `parcels`.",
-    "region": "Network, region or parcel; `all` for every target.",
-}
-
 
 def region_targets(
     geometry: Geometry, out_dir: Path, where: npt.NDArray[np.bool_] | None = None

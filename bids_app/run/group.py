@@ -15,8 +15,8 @@ from bids_app.analyses.collection import Collection, Floats, collect, collection
 from bids_app.analyses.comparison import Row, write_model_comparison, write_scores
 from bids_app.analyses.depth.group import summarise_depth, summarise_variance
 from bids_app.analyses.forecast.group import summarise_forecast
-from bids_app.analyses.networks.dictionary import atom_names, loadings_path, read_members
-from bids_app.analyses.networks.tables import NeuronGroups, write_links
+from bids_app.analyses.networks.dictionary import atom_names, loadings_path, read_members, read_n_layers
+from bids_app.analyses.networks.tables import NeuronGroups, read_links, write_links
 from bids_app.analyses.significance import FEWEST_FOR_STATISTICS, fdr_per_map, one_sample, write_statistics
 from bids_app.analyses.writer import Writer
 from bids_app.bids.derivatives import read_table, stimulus_path
@@ -81,9 +81,8 @@ def _write_scores(scores: Collection, out_dir: Path, what: str) -> None:
 
 
 def _ceiling(ceiling: Collection, settings: Settings) -> list[Row]:
-    about = "Noise ceiling, mean over participants."
     mean = ceiling.maps.mean(axis=0)
-    ceiling.writer(settings.out_dir).maps("noiseceiling", "mean", mean, ceiling.names, about)
+    ceiling.writer(settings.out_dir).maps("noiseceiling", "mean", mean, ceiling.names)
     return []
 
 
@@ -93,11 +92,11 @@ def _atoms(beta: Collection, settings: Settings) -> list[Row]:
     writer, mean = beta.writer(out_dir), beta.mean()
     if len(beta.members) >= FEWEST_FOR_STATISTICS:
         t, p = one_sample(beta.maps, beta.complete)
-        writer.maps(what, "t", t, beta.names, "One-sample t over participants.")
-        writer.maps(what, "p", p, beta.names, "Two-sided p of the t-test.")
-        writer.maps(what, "q", fdr_per_map(p), beta.names, "p corrected within each map.")
-    writer.maps(what, "z", spatial_z(mean), beta.names, "Mean coefficients, z-scored across the brain.")
-    writer.maps(what, "mean", mean, beta.names, "Mean coefficient over participants.")
+        writer.maps(what, "t", t, beta.names)
+        writer.maps(what, "p", p, beta.names)
+        writer.maps(what, "q", fdr_per_map(p), beta.names)
+    writer.maps(what, "z", spatial_z(mean), beta.names)
+    writer.maps(what, "mean", mean, beta.names)
     _group_links(beta, mean, what, settings, writer)
     scores = collect(out_dir, {**beta.entities, "stat": "r"}, beta.counted)
     _write_scores(scores, out_dir, what.replace("atoms", "atomsfit"))
@@ -113,11 +112,7 @@ def _group_links(beta: Collection, mean: Floats, what: str, settings: Settings, 
     links = link_maps(mean, beta.geometry, atlas, used)
     shared = _n_sharing(links, beta.members, what, settings.out_dir)
     links = links.assign(participants=shared, replicated=links["linked"] & (2 * shared >= len(beta.members)))
-    extra = {
-        "participants": "Number of participants whose own map has this link.",
-        "replicated": "Whether the group map and the maps of at least half of the participants have it.",
-    }
-    write_links(writer, what, links, _neuron_groups(beta, what, used), extra)
+    write_links(writer, what, links, _neuron_groups(beta, what, used))
 
 
 def _n_sharing(links: pd.DataFrame, members: Sequence[OutputMap], what: str, out_dir: Path) -> npt.NDArray[np.int64]:
@@ -126,8 +121,7 @@ def _n_sharing(links: pd.DataFrame, members: Sequence[OutputMap], what: str, out
     for member in members:
         wanted = {key: value for key, value in member.entities.items() if key not in ("desc", "stat")}
         own = find_outputs(out_dir, "networks", desc=what, **wanted)[0]
-        table = read_table(own.paths[0])
-        table = table.assign(atom=table["atom"] - 1)
+        table = read_links(own.paths[0])
         merged = links[["atom", "network", "part"]].merge(table, how="left", on=["atom", "network", "part"])
         counts += merged["linked"].astype(str).str.lower().eq("true").to_numpy()
     return counts
@@ -142,8 +136,7 @@ def _neuron_groups(beta: Collection, what: str, settings: Settings) -> NeuronGro
     members = read_members(path)
     names = atom_names(len(beta.names))
     atoms = pd.concat(tables)[names].to_numpy(dtype=np.float32)
-    summary = pd.read_parquet(path, columns=["layer"])
-    return NeuronGroups(atoms, members, int(summary["layer"].max()))
+    return NeuronGroups(atoms, members, read_n_layers(path))
 
 
 # For each analysis the entities desc and stat of its maps, and what writes the group's files about them and gives rows

@@ -53,14 +53,14 @@ def brainscore(responses: Responses, designs: Designs, settings: Settings, write
     names = [f"layer-{layer:02d}" for layer in layers]
     r, p, q, alpha = (fill(np.stack(values), responses.valid) for values in zip(*scores, strict=True))
     extra = {"Layers": layers}
-    writer.maps(WHAT, "p", p, names, "Chance of a score this high when the prediction is shifted in time.", **extra)
-    writer.maps(WHAT, "q", q, names, "p corrected for the number of targets (Benjamini-Hochberg).", **extra)
-    writer.maps(WHAT, "alpha", alpha, names, "Ridge penalty, geometric mean over folds.", **extra)
+    writer.maps(WHAT, "p", p, names, **extra)
+    writer.maps(WHAT, "q", q, names, **extra)
+    writer.maps(WHAT, "alpha", alpha, names, **extra)
     if len(layers) > 1:
         best = np.asarray(layers, dtype=np.float32)[np.argmax(np.nan_to_num(r, nan=-np.inf), axis=0)]
         best[~responses.valid] = np.nan
-        writer.maps(WHAT, "layer", best[None], ["best-layer"], "Layer with the highest score.", **extra)
-    writer.maps(WHAT, "r", r, names, "Correlation of predicted and held-out responses, averaged over folds.", **extra)
+        writer.maps(WHAT, "layer", best[None], ["best-layer"], **extra)
+    writer.maps(WHAT, "r", r, names, **extra)
 
 
 def _score(design: HeldOutDesign, responses: Responses, settings: Settings) -> tuple[Floats, Floats, Floats, Floats]:
@@ -95,14 +95,13 @@ def write_ceiling(runs: Responses, fitted: Responses, means: StoryMeans, setting
         targets = np.flatnonzero(np.isfinite(mean).all(axis=0))
         r = np.full(mean.shape[1], np.nan, dtype=np.float32)
         r[targets] = noise_ceiling(mean[:, targets], own[:, targets], folds, alphas=settings.alphas)
-    description = "Correlation of held-out responses with their prediction from the mean of the other participants."
     extra = {
         "Others": list(others.participants),
         "OthersAtMost": others.n_others,
         "Volumes": len(fitted.data),
         "VolumesWithOthers": len(rows),
     }
-    writer.maps("noiseceiling", "r", fill(r, fitted.valid), ["ceiling"], description, **extra)
+    writer.maps("noiseceiling", "r", fill(r, fitted.valid), ["ceiling"], **extra)
 
 
 def _on_fitted(data: Floats, rows: Integers) -> tuple[Integers, Floats]:

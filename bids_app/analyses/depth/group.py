@@ -6,38 +6,17 @@ import numpy as np
 import pandas as pd
 
 from bids_app.analyses.collection import Collection
-from bids_app.analyses.comparison import INTERVAL_COLUMNS, SUMMARY_COLUMNS, Row, model_row, summarise
+from bids_app.analyses.comparison import Row, model_row, summarise
+from bids_app.analyses.depth.outputs import GROUP_CURVES, GROUP_PEAKS
 from bids_app.analyses.forecast.group import EVERYWHERE, PEAKS, too_few
 from bids_app.analyses.forecast.tables import Regions, interval_of, of_region, place_columns
 from bids_app.analyses.significance import write_statistics
+from bids_app.analyses.variance.outputs import GROUP_SPACES
 from bids_app.bids.targets import fill
 from bids_app.forecast.depth import best_layer, fraction_of_depth, group_layer
-from bids_app.inputs.regions import REGION_COLUMNS
 from bids_app.settings import Settings
 
 WHAT = "forecastdepth"
-LAYER_COLUMNS = {
-    **REGION_COLUMNS,
-    "layer": "Layer, counted from 1.",
-    "fraction": "The same as a fraction of the model's depth.",
-    "mean": SUMMARY_COLUMNS["mean"],
-    **INTERVAL_COLUMNS,
-    "participants": SUMMARY_COLUMNS["participants"],
-}
-PEAK_COLUMNS = {
-    **REGION_COLUMNS,
-    "group_curve": "Layer, counted from 1, at which the mean curve of the participants peaks.",
-    "fraction": "The same as a fraction of the model's depth.",
-    "low": "Lower end of the layer's 95 % bootstrap interval over participants.",
-    "high": "Upper end of the layer's 95 % bootstrap interval over participants.",
-    "participants_mean": "Mean of the layers at which the participants' own curves peak; noise draws it to the middle.",
-    "participants": SUMMARY_COLUMNS["participants"],
-}
-SPACE_COLUMNS = {
-    **REGION_COLUMNS,
-    "space": "`total`: all feature spaces together; otherwise what is lost without that one.",
-    **SUMMARY_COLUMNS,
-}
 
 
 def summarise_depth(scores: Collection, settings: Settings) -> list[Row]:
@@ -46,14 +25,13 @@ def summarise_depth(scores: Collection, settings: Settings) -> list[Row]:
     write_statistics(scores, out_dir, WHAT, **too_few(scores, settings))
     writer = scores.writer(out_dir)
     layers = fill(np.stack(group_layer(scores.maps[:, :, scores.complete])), scores.complete)
-    text = "of the highest mean score over participants, and mean of the participants' own."
     about = {**scores.about, "Participants": scores.participants}
-    writer.maps(WHAT, "k", layers, PEAKS, f"Layer, counted from 1, {text}", **about)
+    writer.maps(WHAT, "k", layers, PEAKS, **about)
     fractions = fraction_of_depth(layers, n_layers).astype(np.float32)
-    writer.maps(WHAT, "fraction", fractions, PEAKS, f"Layer / number of layers, {text}", **about)
+    writer.maps(WHAT, "fraction", fractions, PEAKS, **about)
     gains = scores.region_means(out_dir)
-    writer.table(WHAT, _layer_table(gains, n_layers), LAYER_COLUMNS)
-    writer.table(f"{WHAT}peak", _peak_table(gains, n_layers), PEAK_COLUMNS)
+    writer.table(WHAT, _layer_table(gains, n_layers))
+    writer.table(f"{WHAT}peak", _peak_table(gains, n_layers))
     own = fraction_of_depth(best_layer(gains[EVERYWHERE].T), n_layers)
     return [model_row(scores.entities, "k* / layers", own)]
 
@@ -64,7 +42,7 @@ def _layer_table(gains: Regions, n_layers: int) -> pd.DataFrame:
     tables = [
         of_region(place, summarise(values).assign(layer=layers, fraction=fractions)) for place, values in gains.items()
     ]
-    return pd.concat(tables)[list(LAYER_COLUMNS)]
+    return pd.concat(tables)[list(GROUP_CURVES.columns)]
 
 
 def _peak_table(gains: Regions, n_layers: int) -> pd.DataFrame:
@@ -77,7 +55,7 @@ def _peak_table(gains: Regions, n_layers: int) -> pd.DataFrame:
         high=high,
         participants_mean=own,
         participants=[len(values) for values in gains.values()],
-    )[list(PEAK_COLUMNS)]
+    )[list(GROUP_PEAKS.columns)]
 
 
 def summarise_variance(found: Collection, settings: Settings) -> list[Row]:
@@ -88,5 +66,5 @@ def summarise_variance(found: Collection, settings: Settings) -> list[Row]:
         of_region(place, summarise(values).assign(space=found.names))
         for place, values in found.region_means(out_dir).items()
     ]
-    found.writer(out_dir).table(what, pd.concat(tables)[list(SPACE_COLUMNS)], SPACE_COLUMNS)
+    found.writer(out_dir).table(what, pd.concat(tables)[list(GROUP_SPACES.columns)])
     return []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from bids_app.analyses.curves import DEPTH_COLUMNS, depth_table
+from bids_app.analyses.curves import depth_table
 from bids_app.analyses.writer import Writer
 from bids_app.bids.targets import fill
 from bids_app.engines.local import memory_mb, step
@@ -33,13 +33,11 @@ def depth(responses: Responses, designs: Designs, settings: Settings, writer: Wr
     }
     best = best_layer(gains)
     share = fraction_of_depth(best, designs.n_layers).astype(np.float32)
-    writer.table(WHAT, depth_table(gains, layers, fractions, responses, settings), DEPTH_COLUMNS)
-    text = "Layer, counted from 1, from which the words ahead add most."
-    writer.maps(WHAT, "k", fill(best, responses.valid), ["layer"], text, **about)
-    writer.maps(WHAT, "fraction", fill(share, responses.valid), ["fraction"], "The same layer / layers.", **about)
+    writer.table(WHAT, depth_table(gains, layers, fractions, responses, settings))
+    writer.maps(WHAT, "k", fill(best, responses.valid), ["layer"], **about)
+    writer.maps(WHAT, "fraction", fill(share, responses.valid), ["fraction"], **about)
     names = [f"layer-{layer:02d}" for layer in layers]
-    text = f"Forecast score at distance {settings.tested_distance}, present words and window from the same layer."
-    writer.maps(WHAT, "r", fill(gains, responses.valid), names, text, **about)
+    writer.maps(WHAT, "r", fill(gains, responses.valid), names, **about)
 
 
 def _gain(responses: Responses, designs: Designs, layer: int, settings: Settings) -> Floats:

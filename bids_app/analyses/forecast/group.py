@@ -11,7 +11,7 @@ import numpy as np
 
 from bids_app.analyses.collection import Collection, Doubles, Floats, collect
 from bids_app.analyses.comparison import Row, model_row
-from bids_app.analyses.forecast.tables import CURVE_COLUMNS, DISTANCE_COLUMNS, Regions, curve_table, distance_table
+from bids_app.analyses.forecast.tables import Regions, curve_table, distance_table
 from bids_app.analyses.significance import shortfall, write_statistics
 from bids_app.bids.targets import fill
 from bids_app.forecast.distance import group_distance
@@ -21,11 +21,7 @@ log = logging.getLogger("neurons2networks")
 WHAT = "forecast"
 PEAKS = ["group-curve", "participants-mean"]
 EVERYWHERE = ("all", "all")
-# What stands beside the scores, and what is said of its mean.
-_BESIDE = {
-    "base": "Held-out correlation with the present word alone, mean over participants.",
-    "random": "Forecast score of windows of random words, a control, mean over participants.",
-}
+_BESIDE = ("base", "random")  # what stands beside the scores
 
 
 def summarise_forecast(scores: Collection, settings: Settings) -> list[Row]:
@@ -37,16 +33,16 @@ def summarise_forecast(scores: Collection, settings: Settings) -> list[Row]:
     for kind, found in beside.items():
         if found is not None:
             extra = {"Participants": found.participants, **found.about}
-            found.writer(out_dir).maps(f"{WHAT}{kind}", "mean", found.mean(), found.names, _BESIDE[kind], **extra)
+            found.writer(out_dir).maps(f"{WHAT}{kind}", "mean", found.mean(), found.names, **extra)
     tested = _tested(scores)
     if tested is not None:
         _write_distance(scores, _write_contrast(scores, tested, settings, note), settings, note)
     gains = scores.region_means(out_dir)
     present, random = ({} if found is None else found.region_means(out_dir) for found in beside.values())
     writer = scores.writer(out_dir)
-    writer.table(WHAT, curve_table(distances, gains, random, present), CURVE_COLUMNS)
+    writer.table(WHAT, curve_table(distances, gains, random, present))
     seed = int(scores.numbers["random_seed"])
-    writer.table(f"{WHAT}distance", distance_table(distances, tested, gains, seed), DISTANCE_COLUMNS)
+    writer.table(f"{WHAT}distance", distance_table(distances, tested, gains, seed))
     return [] if tested is None else _rows(scores, tested, gains, beside["base"], present)
 
 
@@ -102,11 +98,7 @@ def _write_distance(scores: Collection, q: Floats | None, settings: Settings, no
     log.info("%s: forecast distance shown in %d of %d targets", scores.title, shown.sum(), scores.complete.sum())
     peaks = fill(np.stack(group_distance(scores.maps[:, :, shown], distances_of(scores))), shown)
     about = {**scores.about, "Significance": settings.significance, "Participants": scores.participants, **note}
-    text = (
-        "Distance of the highest score, of the mean over participants and as the mean of their own distances, "
-        "where q of the contrast is below Significance."
-    )
-    scores.writer(settings.out_dir).maps(f"{WHAT}distance", "d", peaks, PEAKS, text, **about)
+    scores.writer(settings.out_dir).maps(f"{WHAT}distance", "d", peaks, PEAKS, **about)
 
 
 def _rows(scores: Collection, tested: int, gains: Regions, base: Collection | None, present: Regions) -> list[Row]:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bids_app.analyses.brainscore.participant import one_layer
-from bids_app.analyses.curves import CURVE_COLUMNS, curve_table
+from bids_app.analyses.curves import curve_table
 from bids_app.analyses.scoring import predict, score_and_test
 from bids_app.analyses.writer import Writer
 from bids_app.bids.targets import fill
@@ -63,20 +63,17 @@ def forecast(responses: Responses, designs: Designs, settings: Settings, writer:
     tested, q = [name_of(settings.tested_distance)], fdr(p).astype(np.float32)
     names = [name_of(distance) for distance in distances]
 
-    def write(what: str, stat: str, values: Floats, names: list[str], text: str, **extra: object) -> None:
-        writer.maps(what, stat, fill(values, responses.valid), names, text, **about, **extra)
+    def write(what: str, stat: str, values: Floats, names: list[str], **extra: object) -> None:
+        writer.maps(what, stat, fill(values, responses.valid), names, **about, **extra)
 
-    control = "The same with windows of random words of the story: what more features add by themselves."
-    peak = "Distance, in words, at which the forecast score is highest; noisy scores make it tend to the middle."
-    write(f"{WHAT}base", "r", base, ["present"], "Held-out correlation with the present word alone.")
-    write(f"{WHAT}random", "r", random, [f"random-{n + 1}" for n in range(N_RANDOM)], control)
-    write(f"{WHAT}distance", "d", best_distance(gains, distances), ["distance"], peak, Distances=distances)
+    write(f"{WHAT}base", "r", base, ["present"])
+    write(f"{WHAT}random", "r", random, [f"random-{n + 1}" for n in range(N_RANDOM)])
+    write(f"{WHAT}distance", "d", best_distance(gains, distances), ["distance"], Distances=distances)
     extra = {"TestedDistance": settings.tested_distance}
-    write(WHAT, "p", p, tested, "Chance of a gain this high with responses shifted in time.", **extra)
-    write(WHAT, "q", q, tested, "p corrected for the number of targets (Benjamini-Hochberg).", **extra)
-    writer.table(WHAT, curve_table(distances, gains, random, base, responses, settings), CURVE_COLUMNS)
-    text = "Gain in held-out correlation from the window at each distance over the present word alone."
-    write(WHAT, "r", gains, names, text, Distances=distances, **extra)
+    write(WHAT, "p", p, tested, **extra)
+    write(WHAT, "q", q, tested, **extra)
+    writer.table(WHAT, curve_table(distances, gains, random, base, responses, settings))
+    write(WHAT, "r", gains, names, Distances=distances, **extra)
 
 
 def name_of(distance: int) -> str:

@@ -9,37 +9,15 @@ import numpy.typing as npt
 import pandas as pd
 
 from bids_app.analyses.collection import Doubles
-from bids_app.analyses.comparison import SUMMARY_COLUMNS, summarise
+from bids_app.analyses.comparison import summarise
+from bids_app.analyses.forecast.outputs import GROUP_CURVES, GROUP_DISTANCES
 from bids_app.analyses.significance import FEWEST_FOR_STATISTICS
+from bids_app.bids.catalogue import REGION_COLUMNS
 from bids_app.encoding.permutation import fdr
 from bids_app.forecast.distance import best_distance, group_distance, split_half
-from bids_app.inputs.regions import REGION_COLUMNS
 from bids_app.networks.intervals import percentile_interval, resampled_means
 
 Regions = dict[tuple[str, str], Doubles]  # means over the targets of a region, (n_participants, n_maps)
-
-CURVE_COLUMNS = {
-    **REGION_COLUMNS,
-    "window": "`distance`, or `random` for windows of random words, a control.",
-    "distance": "Words from the present one to the end of the window; negative in the past, a control too.",
-    **SUMMARY_COLUMNS,
-    "base": "Held-out correlation with the present word alone, mean over participants and targets.",
-}
-DISTANCE_COLUMNS = {
-    **REGION_COLUMNS,
-    "group_curve": "Distance at which the mean curve of the participants peaks.",
-    "low": "Lower end of its 95 % bootstrap interval over participants.",
-    "high": "Upper end of its 95 % bootstrap interval over participants.",
-    "participants_mean": "Mean of the distances at which the participants' own curves peak; with noise, the middle.",
-    "contrast": "F at the tested distance - F(0), mean over participants.",
-    "contrast_p": "Two-sided p of its signed-rank test over participants.",
-    "contrast_q": "The same, corrected for the number of regions of the atlas (Benjamini-Hochberg).",
-    "split_half": "Words between the peaks of two halves of the participants, mean over random halves.",
-    "split_half_null": "The same where each participant's curve is shifted circularly by an amount of its own.",
-    "split_half_p": "How often shifted curves agree as well.",
-    "cross_validated": "F at the peak of one half of the participants - F(0), both in the other half.",
-    "participants": SUMMARY_COLUMNS["participants"],
-}
 
 
 def curve_table(distances: Sequence[int], gains: Regions, random: Regions, present: Regions) -> pd.DataFrame:
@@ -57,7 +35,7 @@ def curve_table(distances: Sequence[int], gains: Regions, random: Regions, prese
             rows = summarise(random[place].mean(axis=1, keepdims=True))
             rows = rows.assign(window="random", distance=pd.array([pd.NA], dtype="Int64"), **shared)
             tables.append(of_region(place, rows))
-    return pd.concat(tables)[list(CURVE_COLUMNS)]
+    return pd.concat(tables)[list(GROUP_CURVES.columns)]
 
 
 def of_region(place: tuple[str, str], rows: pd.DataFrame) -> pd.DataFrame:
@@ -85,7 +63,7 @@ def distance_table(distances: Sequence[int], tested: int | None, gains: Regions,
         split_half_p=[half.p for half in halves],
         cross_validated=[half.cross_validated for half in halves],
         participants=[len(values) for values in gains.values()],
-    )[list(DISTANCE_COLUMNS)]
+    )[list(GROUP_DISTANCES.columns)]
 
 
 def place_columns(regions: Regions) -> pd.DataFrame:

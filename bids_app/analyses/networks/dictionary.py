@@ -13,8 +13,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from bids_app.analyses.networks.outputs import ATOM_COURSES, LOADINGS
+from bids_app.analyses.networks.tables import counted_from_one, counted_from_zero
 from bids_app.bids.derivatives import (
     output_path,
+    read_sidecar,
     sidecar_path,
     stimulus_path,
     write_parquet,
@@ -196,9 +199,11 @@ def write_dictionary(dictionary: Dictionary, model: ModelRun, stories: dict[str,
         if is_missing:
             for stem, path in series.items():
                 _write_series(path, dictionary, stories[stem], numbers)
-            write_parquet(loadings, _loadings_table(dictionary))
-            description = "Non-zero loadings of neurons on atoms; `member`: in the atom's sub-group (strongest 5 %)."
-            write_sidecar(loadings, [], numbers, description=description, extra=dictionary.summary)
+            table = _loadings_table(dictionary)
+            LOADINGS.require_columns(list(table.columns))
+            LOADINGS.require_fields(dictionary.summary)
+            write_parquet(loadings, table)
+            write_sidecar(loadings, [], numbers, description=LOADINGS.content, extra=dictionary.summary)
             completion.finish(file for path in targets for file in (path, sidecar_path(path)))
 
 
@@ -209,8 +214,11 @@ def _write_series(path: Path, dictionary: Dictionary, story: Story, numbers: Map
         "StartTime": float(grid.volumes[0] * grid.repetition_time - grid.stimuli[0].audio_onset),
         **dictionary.summary,
     }
+    ATOM_COURSES.require_columns(names)
+    ATOM_COURSES.require_fields(extra)
     write_table(path, pd.DataFrame(dictionary.atoms[story.stem], columns=names))
-    columns = dict.fromkeys(names, "Time course of one atom; the start time counts from the audio file's.")
+    (description,) = ATOM_COURSES.columns.values()
+    columns = dict.fromkeys(names, description)
     write_sidecar(path, [], numbers, columns=columns, extra=extra)
 
 
@@ -227,11 +235,15 @@ def _loadings_table(dictionary: Dictionary) -> pd.DataFrame:
     table = table.assign(atom=atom, loading=dictionary.loadings[atom, neuron])
     chosen = dictionary.members[["atom", "neuron"]].assign(member=True)
     table = table.merge(chosen, how="left", on=["atom", "neuron"])
-    # Atoms and layers are counted from 1 in everything that users read, units from 0 as in the model.
-    return table.assign(atom=table["atom"] + 1, layer=table["layer"] + 1, member=table["member"].eq(True))
+    table = table.assign(member=table["member"].eq(True))
+    return counted_from_one(table)  # units stay counted from 0, as in the model
 
 
 def read_members(path: Path) -> pd.DataFrame:
     """Sub-groups from the loadings that `write_dictionary` wrote, counted from 0 as `Dictionary.members`."""
-    table = pd.read_parquet(path, filters=[("member", "==", True)])
-    return table.assign(atom=table["atom"] - 1, layer=table["layer"] - 1)
+    return counted_from_zero(pd.read_parquet(path, filters=[("member", "==", True)]))
+
+
+def read_n_layers(path: Path) -> int:
+    """Number of layers of the model behind the loadings that `write_dictionary` wrote."""
+    return int(str(read_sidecar(path)["Layers"]))

@@ -69,23 +69,16 @@ def encode_networks(
         )
     beta = fill(beta, responses.valid)
     z = spatial_z(beta)
-    writer.maps(what, "beta", beta, names, "Coefficient of each atom in a sparse fit.")
-    writer.maps(what, "z", z, names, "Coefficients, z-scored across the brain.")
-    writer.maps(what, "r2", fill(in_sample, responses.valid), ["r2"], "Variance explained in the data fitted.")
-    writer.maps(what, "p", fill(p, responses.valid), ["p"], "Chance of r under circular shifts of the atoms.")
-    writer.maps(
-        what,
-        "q",
-        fill(fdr(p).astype(np.float32), responses.valid),
-        ["q"],
-        "p corrected over targets (Benjamini-Hochberg).",
-    )
+    writer.maps(what, "beta", beta, names)
+    writer.maps(what, "z", z, names)
+    writer.maps(what, "r2", fill(in_sample, responses.valid), ["r2"])
+    writer.maps(what, "p", fill(p, responses.valid), ["p"])
+    writer.maps(what, "q", fill(fdr(p).astype(np.float32), responses.valid), ["q"])
     if job.atlas is not None:
         with step(f"{model.label}: networks of {what}", settings):
             links = link_maps(beta, responses.geometry, job.atlas, settings)
         write_links(writer, what, links, NeuronGroups(D, dictionary.members, dictionary.n_layers))
-    about_r = "Correlation of predicted and held-out responses, averaged over folds."
-    writer.maps(what, "r", fill(r, responses.valid), ["r"], about_r)
+    writer.maps(what, "r", fill(r, responses.valid), ["r"])
 
 
 def _lasso(settings: Settings, folds: list[Fold]) -> LassoCV:

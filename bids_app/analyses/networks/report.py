@@ -21,6 +21,7 @@ from bids_app.analyses.networks.link_tables import (
     subgroup_summary,
     winning_networks,
 )
+from bids_app.bids.catalogue import STATISTICS
 from bids_app.report import bars, html
 from bids_app.report.figures import draw_maps, note_of, spread, why_not_drawn
 from bids_app.report.page import Sheet
@@ -32,8 +33,7 @@ from bids_app.report.scales import Categories, network_colours, signed_scale
 Array = npt.NDArray[Any]
 
 MOST_ATOMS = 3
-_MAP_STATS = ("z", "mean", "t", "w", "beta")  # of the atoms' maps, the one that is drawn first
-_MAP_LABELS = {"z": "z across the brain", "mean": "mean", "t": "t", "w": "signed-rank z", "beta": "beta"}
+_MAP_STATS = ("z", "mean", "t", "beta")  # of the atoms' maps, the one that is drawn first
 _NO_LINKS = "No atom × network table: this recording was analysed without networks or without an atlas."
 
 
@@ -96,7 +96,7 @@ def _strongest_figure(
     regions = network_regions(sheet.out_dir, maps.geometry)
     panels = [_atom_panel(part, atom, network, values[atom], regions) for atom, network, part in chosen]
     cut = float(max(cuts[atom] for atom, _, _ in chosen))
-    scale = signed_scale([panel.values for panel in panels], _MAP_LABELS[maps.stat], cut)
+    scale = signed_scale([panel.values for panel in panels], STATISTICS[maps.stat].label, cut)
     reason = why_not_drawn(maps.geometry, scale)
     if reason:
         return html.missing(reason)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from bids_app.analyses.networks.outputs import ORGANISATION, SUBGROUPS
 from bids_app.analyses.writer import Writer
+from bids_app.bids.derivatives import read_table
 from bids_app.networks.organisation import (
     atom_diversity,
     compactness,
@@ -20,40 +22,7 @@ from bids_app.networks.organisation import (
 )
 from bids_app.networks.subgroups import layer_histogram, of_networks, summary
 
-LINK_COLUMNS = {
-    "atom": "Atom, counted from 1.",
-    "network": "Network of the atlas.",
-    "part": "Whether the positive (active) or the negative (deactive) part of the atom's map is meant.",
-    "dice": "Dice overlap of the part with the network.",
-    "p": "Chance of such an overlap when the networks are rotated on the cortical sphere, (b + 1)/(n + 1).",
-    "q": "p corrected over atoms and networks of the same part (Benjamini-Hochberg).",
-    "linked": "Whether q < 0.05.",
-}
-SUBGROUP_COLUMNS = {
-    "network": "Network whose linked atoms' neurons are meant.",
-    "model": "Language model.",
-    "layer": "Layer, counted from 1.",
-    "neurons": "Neurons of the sub-group in this layer.",
-    "share": "The same as a fraction of the sub-group.",
-    "mean_loading": "Mean loading of these neurons on the linked atoms.",
-    "mean_absolute_loading": "Mean of the absolute loading.",
-    "size": "Neurons of the sub-group in all layers.",
-    "layer_concentration": "1 - normalised entropy of the sub-group over layers; 1: all in one layer.",
-}
-ORGANISATION_COLUMNS = {
-    "network": "Network, or `all` for measures of the whole model.",
-    "active": "Atoms linked with their active part.",
-    "deactive": "Atoms linked with their deactive part.",
-    "atoms": "Atoms linked with either part.",
-    "consistency": "Mean |r| between the time courses of the linked atoms.",
-    "null_mean": "The same for as many atoms drawn at random, mean.",
-    "null_low": "2.5th percentile of the random draws.",
-    "null_high": "97.5th percentile of the random draws.",
-    "p": "Chance of this consistency under random draws, (b + 1)/(n + 1).",
-    "involvement_entropy": "Entropy in bits of the links over networks.",
-    "atom_diversity": "1 - mean |r| between all atoms.",
-    "compactness": "Gini index of the table of links.",
-}
+_COUNTED = ("atom", "layer")
 
 
 @dataclass(frozen=True)
@@ -65,34 +34,41 @@ class NeuronGroups:
     n_layers: int
 
 
-def write_links(
-    writer: Writer, what: str, links: pd.DataFrame, groups: NeuronGroups, extra: Mapping[str, str] | None = None
-) -> None:
-    """Write the links (atoms from 0, as `networks.correspondence.link` gives them) and what follows from them.
+def counted_from_one(table: pd.DataFrame) -> pd.DataFrame:
+    """A table as files have it: atoms and layers, which are counted from 0 in the package, counted from 1."""
+    return table.assign(**{name: table[name] + 1 for name in _COUNTED if name in table})
 
-    `extra` describes further columns of `links`.
-    """
-    writer.table(what, links.assign(atom=links["atom"] + 1), {**LINK_COLUMNS, **(extra or {})})
+
+def counted_from_zero(table: pd.DataFrame) -> pd.DataFrame:
+    """A table that was read from a file: undoes `counted_from_one`."""
+    return table.assign(**{name: table[name] - 1 for name in _COUNTED if name in table})
+
+
+def write_links(writer: Writer, what: str, links: pd.DataFrame, groups: NeuronGroups) -> None:
+    """Write the links, as `networks.correspondence.link` gives them, and what follows from them."""
     subgroups = describe_subgroups(links, groups, str(writer.entities["model"]))
-    writer.table(what.replace("atoms", "subgroups"), subgroups, SUBGROUP_COLUMNS)
     organisation = describe_organisation(links, groups.atoms)
-    writer.table(what.replace("atoms", "organisation"), organisation, ORGANISATION_COLUMNS)
+    for name, table in (("atoms", links), ("subgroups", subgroups), ("organisation", organisation)):
+        writer.table(what.replace("atoms", name), counted_from_one(table))
+
+
+def read_links(path: Path) -> pd.DataFrame:
+    """The links that `write_links` wrote, atoms counted from 0."""
+    return counted_from_zero(read_table(path))
 
 
 def describe_subgroups(links: pd.DataFrame, groups: NeuronGroups, model: str) -> pd.DataFrame:
-    """Neurons per network and layer; columns of `SUBGROUP_COLUMNS`."""
+    """Neurons per network and layer; columns of `outputs.SUBGROUPS`, layers counted from 0."""
     names = list(links["network"].unique())
     neurons = of_networks(links, groups.members)
     table = summary(neurons, "network", names, groups.n_layers)
     concentration = layer_concentration(layer_histogram(neurons, "network", names, groups.n_layers))
-    table = table.assign(
-        model=model, layer=table["layer"] + 1, layer_concentration=np.repeat(concentration, groups.n_layers)
-    )
-    return table[list(SUBGROUP_COLUMNS)]
+    table = table.assign(model=model, layer_concentration=np.repeat(concentration, groups.n_layers))
+    return table[list(SUBGROUPS.columns)]
 
 
 def describe_organisation(links: pd.DataFrame, atoms: npt.NDArray[np.float32]) -> pd.DataFrame:
-    """Organisation of a model: a row per network and one for the whole; columns of `ORGANISATION_COLUMNS`."""
+    """Organisation of a model: a row per network and one for the whole; columns of `outputs.ORGANISATION`."""
     counts = involvement(links)
     table = counts.merge(consistency(atoms, links), on="network")
     linked = links.loc[links["linked"], "atom"].nunique()
@@ -105,4 +81,4 @@ def describe_organisation(links: pd.DataFrame, atoms: npt.NDArray[np.float32]) -
         "atom_diversity": atom_diversity(atoms),
         "compactness": compactness(links),
     }
-    return pd.concat([table, pd.DataFrame([whole])], ignore_index=True).reindex(columns=list(ORGANISATION_COLUMNS))
+    return pd.concat([table, pd.DataFrame([whole])], ignore_index=True).reindex(columns=list(ORGANISATION.columns))

@@ -41,6 +41,5 @@ def variance(responses: Responses, designs: Designs, settings: Settings, writer:
         )
     maps = np.stack([found.total, *(found.unique[name] for name in spaces)])
     about = {"Layer": layer, "Spaces": list(spaces), "FutureDistance": ahead, "PastDistance": -ahead}
-    text = "Held-out R² of all spaces together, and what it loses without each of them."
     names = ["total", *spaces]
-    writer.maps(WHAT, "r2", fill(maps, responses.valid), names, text, Window=settings.window, **about)
+    writer.maps(WHAT, "r2", fill(maps, responses.valid), names, Window=settings.window, **about)
