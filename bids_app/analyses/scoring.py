@@ -11,7 +11,7 @@ from bids_app.encoding.folds import Fold
 from bids_app.encoding.held_out import HeldOut, HeldOutDesign, predict_held_out
 from bids_app.encoding.permutation import permutation_test
 from bids_app.encoding.scores import fold_mean_r
-from bids_app.engines.local import memory_mb
+from bids_app.machine.budget import memory_mb
 from bids_app.settings import Settings
 
 Floats = npt.NDArray[np.float32]

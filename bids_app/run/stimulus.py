@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 
 from bids_app.analyses.networks.dictionary import get_dictionary, scopes, write_dictionary
-from bids_app.engines.local import step
 from bids_app.inputs.models import ModelRun, model_runs
 from bids_app.inputs.sources import open_sources
 from bids_app.inputs.timing import Story
+from bids_app.machine.budget import step
 from bids_app.settings import Settings
 
 log = logging.getLogger("neurons2networks")

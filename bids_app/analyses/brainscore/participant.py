@@ -16,9 +16,9 @@ from bids_app.encoding.ceiling import noise_ceiling
 from bids_app.encoding.folds import content_folds, within
 from bids_app.encoding.held_out import HeldOutDesign
 from bids_app.encoding.permutation import fdr
-from bids_app.engines.local import step
 from bids_app.inputs.designs import Designs
 from bids_app.inputs.responses import Responses
+from bids_app.machine.budget import step
 from bids_app.settings import Settings
 
 log = logging.getLogger("neurons2networks")

@@ -24,9 +24,9 @@ from bids_app.bids.derivatives import (
 from bids_app.disk import new_array
 from bids_app.encoding.dictionary import DictionaryLearning, reconstruction_r2, time_courses
 from bids_app.encoding.haemodynamics import zscore
-from bids_app.engines.local import memory_mb
 from bids_app.inputs.models import ModelRun, neuron_matrix
 from bids_app.inputs.timing import Listening, Story
+from bids_app.machine.budget import memory_mb
 from bids_app.machine.completion import Completion, Inputs
 from bids_app.machine.once import computed_once, key_of
 from bids_app.networks.subgroups import members

@@ -20,11 +20,11 @@ from bids_app.encoding.haemodynamics import zscore
 from bids_app.encoding.lasso import DEFAULT_RATIOS, LassoCV, lasso
 from bids_app.encoding.permutation import fdr
 from bids_app.encoding.scores import r2
-from bids_app.engines.local import memory_mb, step
 from bids_app.inputs.atlases import link_maps
 from bids_app.inputs.models import ModelRun
 from bids_app.inputs.responses import Responses, RunSource, mean_of_runs
 from bids_app.inputs.timing import Story
+from bids_app.machine.budget import memory_mb, step
 from bids_app.networks.atlas import Atlas
 from bids_app.networks.overlap import spatial_z
 from bids_app.settings import Settings

@@ -7,9 +7,9 @@ import numpy as np
 from bids_app.analyses.brainscore.participant import one_layer
 from bids_app.analyses.writer import Writer
 from bids_app.bids.targets import fill
-from bids_app.engines.local import memory_mb, step
 from bids_app.inputs.designs import Designs
 from bids_app.inputs.responses import Responses
+from bids_app.machine.budget import memory_mb, step
 from bids_app.settings import Settings
 
 WHAT = "variance"
