@@ -7,8 +7,7 @@ import pandas as pd
 
 from bids_app.analyses.collection import Collection
 from bids_app.analyses.comparison import INTERVAL_COLUMNS, SUMMARY_COLUMNS, Row, model_row, summarise
-from bids_app.analyses.forecast.group import EVERYWHERE, PEAKS, too_few
-from bids_app.analyses.forecast.tables import Regions, interval_of, of_region, place_columns
+from bids_app.analyses.region_tables import EVERYWHERE, PEAKS, Regions, interval_of, of_region, place_columns, too_few
 from bids_app.analyses.significance import write_statistics
 from bids_app.bids.targets import fill
 from bids_app.forecast.depth import best_layer, fraction_of_depth, group_layer
@@ -32,11 +31,6 @@ PEAK_COLUMNS = {
     "high": "Upper end of the layer's 95 % bootstrap interval over participants.",
     "participants_mean": "Mean of the layers at which the participants' own curves peak; noise draws it to the middle.",
     "participants": SUMMARY_COLUMNS["participants"],
-}
-SPACE_COLUMNS = {
-    **REGION_COLUMNS,
-    "space": "`total`: all feature spaces together; otherwise what is lost without that one.",
-    **SUMMARY_COLUMNS,
 }
 
 
@@ -78,15 +72,3 @@ def _peak_table(gains: Regions, n_layers: int) -> pd.DataFrame:
         participants_mean=own,
         participants=[len(values) for values in gains.values()],
     )[list(PEAK_COLUMNS)]
-
-
-def summarise_variance(found: Collection, settings: Settings) -> list[Row]:
-    """Write the maps and the table of the unique variance."""
-    what, out_dir = found.entities["desc"], settings.out_dir
-    write_statistics(found, out_dir, what, **too_few(found, settings))
-    tables = [
-        of_region(place, summarise(values).assign(space=found.names))
-        for place, values in found.region_means(out_dir).items()
-    ]
-    found.writer(out_dir).table(what, pd.concat(tables)[list(SPACE_COLUMNS)], SPACE_COLUMNS)
-    return []

@@ -8,9 +8,8 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from bids_app.analyses.brainscore.participant import one_layer
 from bids_app.analyses.curves import CURVE_COLUMNS, curve_table
-from bids_app.analyses.scoring import predict, score_and_test
+from bids_app.analyses.scoring import one_layer, predict, score_and_test
 from bids_app.analyses.writer import Writer
 from bids_app.bids.targets import fill
 from bids_app.encoding.held_out import HeldOutDesign

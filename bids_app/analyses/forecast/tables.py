@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -10,13 +10,10 @@ import pandas as pd
 
 from bids_app.analyses.collection import Doubles
 from bids_app.analyses.comparison import SUMMARY_COLUMNS, summarise
-from bids_app.analyses.significance import FEWEST_FOR_STATISTICS
+from bids_app.analyses.region_tables import Regions, interval_of, of_region, place_columns
 from bids_app.encoding.permutation import fdr
 from bids_app.forecast.distance import best_distance, group_distance, split_half
 from bids_app.inputs.regions import REGION_COLUMNS
-from bids_app.networks.intervals import percentile_interval, resampled_means
-
-Regions = dict[tuple[str, str], Doubles]  # means over the targets of a region, (n_participants, n_maps)
 
 CURVE_COLUMNS = {
     **REGION_COLUMNS,
@@ -60,11 +57,6 @@ def curve_table(distances: Sequence[int], gains: Regions, random: Regions, prese
     return pd.concat(tables)[list(CURVE_COLUMNS)]
 
 
-def of_region(place: tuple[str, str], rows: pd.DataFrame) -> pd.DataFrame:
-    """Rows with their atlas and region."""
-    return rows.assign(atlas=place[0], region=place[1])
-
-
 def distance_table(distances: Sequence[int], tested: int | None, gains: Regions, seed: int) -> pd.DataFrame:
     """A row for each region: where its curve peaks, how sure that is, and whether participants agree on it.
 
@@ -86,21 +78,6 @@ def distance_table(distances: Sequence[int], tested: int | None, gains: Regions,
         cross_validated=[half.cross_validated for half in halves],
         participants=[len(values) for values in gains.values()],
     )[list(DISTANCE_COLUMNS)]
-
-
-def place_columns(regions: Regions) -> pd.DataFrame:
-    """Atlas and region of each entry."""
-    return pd.DataFrame(list(regions), columns=list(REGION_COLUMNS))
-
-
-def interval_of(values: Doubles, peak: Callable[[Doubles], npt.NDArray[np.floating]]) -> Doubles:
-    """Bootstrap interval over participants of the peak of their mean curve.
-
-    `values` (n_participants, n_points); `peak` takes curves (n_points, n_draws). NaN for one participant.
-    """
-    if len(values) < FEWEST_FOR_STATISTICS:
-        return np.full(2, np.nan)
-    return percentile_interval(peak(resampled_means(values).T)[:, None])[:, 0]
 
 
 def _contrasts(atlases: pd.Series, distances: Sequence[int], tested: int | None, gains: Regions) -> pd.DataFrame:

@@ -26,7 +26,7 @@ from bids_app.encoding.dictionary import DictionaryLearning, reconstruction_r2, 
 from bids_app.encoding.haemodynamics import zscore
 from bids_app.inputs.models import ModelRun, neuron_matrix
 from bids_app.inputs.timing import Listening, Story
-from bids_app.machine.budget import memory_mb
+from bids_app.machine.budget import memory_mb, step
 from bids_app.machine.completion import Completion, Inputs
 from bids_app.machine.once import computed_once, key_of
 from bids_app.networks.subgroups import members
@@ -109,6 +109,15 @@ def get_dictionary(
     summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
     atoms = {stem: content[f"story{i}"] for i, stem in enumerate(stems)}
     return Dictionary(stems, atoms, content["loadings"], content["layer_of"], content["unit_of"], summary)
+
+
+def prepare(model: ModelRun, stories: dict[str, Story], settings: Settings) -> None:
+    """Learn and write the dictionaries of a model that are not there yet."""
+    for n_atoms in settings.atoms:
+        for stems in scopes(settings, stories):
+            with step(f"{model.label}: dictionary of {n_atoms} atoms", settings):
+                dictionary = get_dictionary(model, stems, n_atoms, stories, settings)
+            write_dictionary(dictionary, model, stories, settings)
 
 
 def dictionary_key(

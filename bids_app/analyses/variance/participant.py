@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bids_app.analyses.brainscore.participant import one_layer
+from bids_app.analyses.scoring import one_layer
 from bids_app.analyses.writer import Writer
 from bids_app.bids.targets import fill
 from bids_app.inputs.designs import Designs
