@@ -11,11 +11,13 @@ import dataclasses
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_type_hints
 
 from bids_app.analyses.record import Analysis
 from bids_app.analyses.registry import ANALYSES
+from bids_app.choices import AtlasChoice, LayerChoice
 from bids_app.options import (
     ACTIVATIONS,
     ATLAS,
@@ -431,6 +433,21 @@ class Settings(_Own):
         """These settings as the options of one analysis."""
         assert isinstance(self, options)
         return self
+
+    @cached_property
+    def layers(self) -> LayerChoice:
+        """`--layer`, read."""
+        return LayerChoice.parse(self.layer)
+
+    @cached_property
+    def network_atlas(self) -> AtlasChoice:
+        """`--atlas`, read."""
+        return AtlasChoice.parse(self.atlas)
+
+    @cached_property
+    def region_atlas(self) -> AtlasChoice:
+        """`--regions`, read."""
+        return AtlasChoice.parse(self.regions)
 
     @property
     def work(self) -> Path:

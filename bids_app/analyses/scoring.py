@@ -82,19 +82,8 @@ def _write_atlases(geometry: Geometry, settings: Settings) -> None:
         if find_atlas(geometry, settings) is not None:
             write_atlas(geometry, settings)
     except (ValueError, OSError, RuntimeError) as error:
-        if settings.atlas is not None:
+        if settings.network_atlas.is_asked:
             raise
         log.info("no curves per network: %s", error)
     if find_regions(geometry, settings) is not None:
         write_regions(geometry, settings)
-
-
-def one_layer(settings: Settings, n_layers: int) -> int:
-    """Layer of an analysis of one layer, counted from 1; 'auto' (and 'all') is at two thirds of the depth (8 of 12).
-
-    Raises ValueError for a layer that the model does not have.
-    """
-    layer = round(n_layers * 2 / 3) if settings.layer in ("auto", "all") else int(settings.layer)
-    if layer > n_layers:
-        raise ValueError(f"--layer {layer}: the model has {n_layers} layers; give 1 to {n_layers}, 'all' or 'auto'")
-    return max(1, layer)

@@ -201,14 +201,14 @@ def _atlases(settings: Settings, place: Place) -> Iterator[AtlasPiece]:
     if place.kind == "parcels":
         return  # their table names the networks
     with_regions = any(analysis.keeps_atlases for analysis in settings.analyses)
+    regions = settings.region_atlas
     with_links = any(analysis.needs_atlas for analysis in settings.analyses)
-    if settings.atlas != "none" and (with_links or with_regions):
+    if not settings.network_atlas.is_off and (with_links or with_regions):
         # the scores are told without networks where nobody asked for an atlas and none is at hand
-        needed = settings.atlas is not None or with_links
-        yield AtlasPiece(settings.atlas or DEFAULT_ATLAS[place.kind], place, needed)
-    if settings.regions != "none" and with_regions and (place.kind == "surface" or settings.regions):
-        asked = settings.regions is not None
-        yield AtlasPiece(settings.regions or DEFAULT_REGIONS, place, asked, "--regions")
+        needed = settings.network_atlas.is_asked or with_links
+        yield AtlasPiece(settings.network_atlas.name or DEFAULT_ATLAS[place.kind], place, needed)
+    if not regions.is_off and with_regions and (place.kind == "surface" or regions.is_asked):
+        yield AtlasPiece(regions.name or DEFAULT_REGIONS, place, regions.is_asked, "--regions")
 
 
 def pieces_to_fetch(

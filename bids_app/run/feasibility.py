@@ -189,8 +189,7 @@ def misfits_of_model(name: str, folder: Path, settings: Settings) -> Iterator[st
     """Settings that a model has not enough layers or neurons for."""
     shape = Shape.read(folder)
     n_layers = shape.n_layers
-    wants_layer = settings.layer.isdecimal() and _reads(settings, LAYER)
-    if wants_layer and n_layers is not None and int(settings.layer) > n_layers:
+    if _reads(settings, LAYER) and n_layers is not None and not settings.layers.fits(n_layers):
         yield f"--layer {settings.layer}: the model {name} has {n_layers} layers; give 1 to {n_layers}, 'all' or 'auto'"
     if not _reads(settings, DICTIONARY) or settings.neurons == "ffn-in" or not (n_layers and shape.width):
         return  # experts and gates make the number of hidden neurons another

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 from bids_app.analyses.brainscore.ceiling import StoryMeans
-from bids_app.analyses.scoring import one_layer, predict, score_and_test
+from bids_app.analyses.scoring import predict, score_and_test
 from bids_app.analyses.work import Step, Work
 from bids_app.analyses.writer import Writer
 from bids_app.bids.targets import fill
@@ -29,14 +29,9 @@ Integers = npt.NDArray[np.int64]
 WHAT = "brainscore"
 
 
-def chosen_layers(settings: Settings, n_layers: int) -> list[int]:
-    """Layers to score, counted from 1, see `one_layer`."""
-    return list(range(1, n_layers + 1)) if settings.layer == "all" else [one_layer(settings, n_layers)]
-
-
 def brainscore(responses: Responses, designs: Designs, settings: Settings, writer: Writer) -> None:
     """Score the chosen layers and write r, p, q, the penalty, and the best layer where there are several."""
-    layers = chosen_layers(settings, designs.n_layers)
+    layers = settings.layers.chosen(designs.n_layers)
     scores = []
     for layer in layers:
         with step(f"{designs.model.label}: brain score of layer {layer}", settings):

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bids_app.analyses.curves import CURVE_COLUMNS, curve_table
-from bids_app.analyses.scoring import one_layer, predict, score_and_test
+from bids_app.analyses.scoring import predict, score_and_test
 from bids_app.analyses.writer import Writer
 from bids_app.bids.targets import fill
 from bids_app.encoding.held_out import HeldOutDesign
@@ -46,7 +46,7 @@ def forecast(responses: Responses, designs: Designs, settings: Settings, writer:
             f"distances {' '.join(map(str, added))} are computed beside those of --distances: the tested one, 0, or a "
             "control in the past",
         )
-    layer = one_layer(settings, designs.n_layers)
+    layer = settings.layers.one(designs.n_layers)
     about = {
         "Layer": layer,
         "Layers": designs.n_layers,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bids_app.analyses.record import Paragraph
 from bids_app.analyses.references import KONG_2025, SUN_2024
+from bids_app.choices import parse_ratio
 from bids_app.settings import Settings
 
 NEURONS = {
@@ -18,7 +19,7 @@ def paragraph(s: Settings) -> Paragraph:
     atoms = ", ".join(map(str, s.atoms))
     penalty = (
         "a penalty chosen for each voxel by nested cross-validation over contiguous blocks; for the maps, the largest penalty within one standard error of the best"
-        if s.encoding_penalty == "cv"
+        if parse_ratio(s.encoding_penalty) is None
         else f"a penalty of {s.encoding_penalty} times the smallest that makes every coefficient zero"
     )
     part = (

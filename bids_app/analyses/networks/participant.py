@@ -26,6 +26,7 @@ from bids_app.analyses.writer import Writer
 from bids_app.bids.errors import DatasetError
 from bids_app.bids.events import read_events
 from bids_app.bids.targets import fill
+from bids_app.choices import parse_ratio
 from bids_app.encoding.cleaning import clean
 from bids_app.encoding.copies import Copies
 from bids_app.encoding.folds import Fold, content_folds
@@ -140,9 +141,9 @@ def encode_networks(
 
 
 def _lasso(settings: Settings, folds: list[Fold]) -> LassoCV:
-    fixed = settings.encoding_penalty != "cv"
+    fixed = parse_ratio(settings.encoding_penalty)
     return LassoCV(
-        (float(settings.encoding_penalty),) if fixed else DEFAULT_RATIOS,
+        DEFAULT_RATIOS if fixed is None else (fixed,),
         folds=folds,
         device=settings.device,
         mem_mb=memory_mb(settings),
