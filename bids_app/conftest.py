@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from bids_app.analyses.brainscore import participant as module
 from bids_app.analyses.writer import Writer
 from bids_app.bids.targets import fill
 from bids_app.inputs.responses import Responses
-from bids_app.run import participant as module
 from bids_app.run.participant import run_participant
 from bids_app.settings import Settings
 
@@ -95,5 +95,5 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
     made.describe()
     made.add("01", seed=1)
     made.add("02", seed=2)
-    monkeypatch.setitem(module.SCORES, "brainscore", ("brainscore", made.score))
+    monkeypatch.setattr(module, "brainscore", made.score)
     return made

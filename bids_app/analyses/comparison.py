@@ -34,7 +34,7 @@ def write_scores(collection: Collection, out_dir: Path, what: str) -> None:
         for (atlas, region), values in collection.region_means(out_dir).items()
         if atlas != "regions"
     ]
-    collection.writer(out_dir).table(what, pd.concat(tables)[list(SCORE_COLUMNS)])
+    collection.writer(out_dir).table(what, pd.concat(tables))
 
 
 def summarise(values: Doubles) -> pd.DataFrame:

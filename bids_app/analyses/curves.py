@@ -8,8 +8,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from bids_app.analyses.depth.outputs import CURVES as DEPTH_CURVES
-from bids_app.analyses.forecast.outputs import CURVES as FORECAST_CURVES
 from bids_app.bids.targets import fill
 from bids_app.inputs.regions import region_targets
 from bids_app.inputs.responses import Responses
@@ -29,7 +27,7 @@ def curve_table(
         shared = {"atlas": atlas, "region": region, "base": present}
         rows += [shared | {"window": "distance", "distance": d, "r": r} for d, r in zip(distances, curve, strict=True)]
         rows.append(shared | {"window": "random", "distance": None, "r": control})
-    return pd.DataFrame(rows).astype({"distance": "Int64"})[list(FORECAST_CURVES.columns)]
+    return pd.DataFrame(rows).astype({"distance": "Int64"})
 
 
 def depth_table(
@@ -42,7 +40,7 @@ def depth_table(
         for atlas, region, targets in region_targets(responses.geometry, settings.out_dir)
         for layer, fraction, r in zip(layers, fractions, _means(everything, targets), strict=True)
     ]
-    return pd.DataFrame(rows)[list(DEPTH_CURVES.columns)]
+    return pd.DataFrame(rows)
 
 
 def _means(maps: Floats, targets: npt.NDArray[np.int64]) -> list[float]:

@@ -59,12 +59,12 @@ class Writer:
         return paths
 
     def table(self, desc: str, table: pd.DataFrame) -> Path:
-        """Write a table of networks or regions, with the columns of the catalogue.
+        """Write a table of networks or regions, with the columns of the catalogue in its order.
 
         Raises CatalogueError where the table has others, or the catalogue does not list it.
         """
         output = self.output(desc, "networks")
-        output.require_columns(list(table.columns))
+        table = table[output.require_columns(table.columns)]
         fields = {**self.extra(), **self._provenance}
         output.require_fields(fields)
         path = output_path(self.out_dir, {**self.entities, "desc": desc}, "networks", ".tsv")

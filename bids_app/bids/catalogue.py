@@ -7,7 +7,7 @@ files of OUT_DIR that belong to no analysis. Writers, sidecars, OUT_DIR's README
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
@@ -137,15 +137,14 @@ class Output:
             raise CatalogueError(f"{self.desc}, {stat}: the catalogue lists no map {_listed(unknown)}")
         return maps
 
-    def require_columns(self, names: Sequence[str]) -> None:
-        """Raise CatalogueError where a table has not the columns of the catalogue, in their order."""
-        if _has_numbers(self.columns):
-            problem = _unlisted(names, self.columns)
-        else:
-            problem = [] if list(names) == list(self.columns) else list(names)
-        if problem:
+    def require_columns(self, names: Iterable[str]) -> list[str]:
+        """The columns of a table in the order of the catalogue. Raises CatalogueError for others, or missing ones."""
+        names = list(names)
+        numbered = any("#" in name for name in self.columns)
+        if _unlisted(names, self.columns) or not (numbered or set(names) == set(self.columns)):
             expected = _listed(self.columns)
-            raise CatalogueError(f"{self.desc}: columns {_listed(problem)}, but the catalogue lists {expected}")
+            raise CatalogueError(f"{self.desc}: columns {_listed(names)}, but the catalogue lists {expected}")
+        return names if numbered else list(self.columns)
 
     def require_fields(self, names: Iterable[str]) -> None:
         """Raise CatalogueError where a sidecar has fields that the catalogue does not list."""
@@ -177,10 +176,6 @@ def find_output(outputs: Iterable[Output], desc: str, suffix: str, level: str) -
 def _unlisted(names: Iterable[str], listed: Iterable[str]) -> list[str]:
     pattern = re.compile("|".join(re.escape(name).replace(r"\#", r"[+-]?\d+") for name in listed) or r"(?!)")
     return [name for name in names if pattern.fullmatch(name) is None]
-
-
-def _has_numbers(names: Iterable[str]) -> bool:
-    return any("#" in name for name in names)
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -5,25 +5,21 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import os
-import resource
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
-from bids_app.disk import MEGABYTE
 from bids_app.interruption import end_workers, job_of_worker, prepare_worker
+from bids_app.machine.budget import PROCESS_MB, has_too_little_memory, threads
 from bids_app.machine.explanations import explain
-from bids_app.machine.memory import total_memory
+from bids_app.machine.log import start_log
 from bids_app.machine.strays import writing
 from bids_app.settings import Settings
 
 log = logging.getLogger("neurons2networks")
-_PROCESS_MB = 600  # of a process that has imported everything and read nothing
-_LEAST_MB = 256
 
 
 @dataclass(frozen=True)
@@ -71,11 +67,11 @@ class LocalEngine:
 
     def __post_init__(self) -> None:
         """Say when the memory is too little for the processes."""
-        if _share_mb(self.settings) < _LEAST_MB:
+        if has_too_little_memory(self.settings):
             log.warning(
                 "memory may not suffice for --nprocs %d: each process takes %d MB before any data, and so does the one "
                 "that starts them; lower --nprocs, or raise --mem-mb",
-                *(self.settings.nprocs, _PROCESS_MB),
+                *(self.settings.nprocs, PROCESS_MB),
             )
 
     def run(self, jobs: Sequence[Job]) -> list[Failure]:
@@ -94,22 +90,6 @@ def set_threads(settings: Settings) -> None:
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ[name] = str(n)
     torch.set_num_threads(n)
-
-
-def threads(settings: Settings) -> int:
-    """Threads of one process."""
-    return settings.omp_nthreads or max(1, len(os.sched_getaffinity(0)) // settings.nprocs)
-
-
-def memory_mb(settings: Settings) -> int:
-    """Memory in MB that one process may plan with, beside what every process takes by itself."""
-    return max(_LEAST_MB, _share_mb(settings))
-
-
-def _share_mb(settings: Settings) -> int:
-    processes = settings.nprocs + (settings.nprocs > 1)  # the one that starts the others is there, too
-    total = settings.mem_mb or int(0.8 * total_memory() / MEGABYTE)
-    return (total - processes * _PROCESS_MB) // settings.nprocs
 
 
 def run_one(job: Job, settings: Settings) -> Failure | None:
@@ -191,18 +171,5 @@ def _start_process(settings: Settings) -> None:
 
 def start_worker(settings: Settings) -> None:
     """Prepare a process for jobs: its log and its threads."""
-    from bids_app.run.records import start_log
-
     start_log(settings)
     set_threads(settings)
-
-
-@contextmanager
-def step(name: str, settings: Settings) -> Iterator[None]:
-    """Log what is being done, and with --resource-monitor its time and the peak memory of the process."""
-    start = time.monotonic()
-    log.debug("%s …", name)
-    yield
-    if settings.resource_monitor:
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-        log.info("%s: %.1f s, peak memory %d MB", name, time.monotonic() - start, peak)

@@ -19,7 +19,8 @@ from bids_app.bids.errors import DatasetError
 from bids_app.engines.slurm_options import Request
 from bids_app.inputs.sources import Sources, open_sources
 from bids_app.machine.locations import check_locations
-from bids_app.run.records import crash_reasons, start_log
+from bids_app.machine.log import start_log
+from bids_app.run.records import crash_reasons
 from bids_app.settings import ARGUMENTS, Settings, SettingsError, to_toml
 
 log = logging.getLogger("neurons2networks")

@@ -1,6 +1,7 @@
 import pytest
 
-from bids_app.engines.local import LocalEngine, memory_mb
+from bids_app.engines.local import LocalEngine
+from bids_app.machine.budget import memory_mb
 from bids_app.settings import Settings
 
 

@@ -41,10 +41,10 @@ _KEPT = {"atlas": ("Networks", "Network"), "regions": ("Regions", "Region")}
 
 def find_atlas(geometry: Geometry, settings: Settings) -> Atlas | None:
     """The atlas for these data; None, with a message, where there can be none."""
-    if settings.atlas == "none":
+    if settings.network_atlas.is_off:
         return None
     if isinstance(geometry, ParcelGeometry):
-        if settings.atlas is not None:
+        if settings.network_atlas.is_asked:
             notice(
                 logging.WARNING,
                 f"--atlas {settings.atlas} is not used: the networks of regions are those that their table names",
@@ -55,7 +55,7 @@ def find_atlas(geometry: Geometry, settings: Settings) -> Atlas | None:
             )
             return None
         return atlas_of_parcels(geometry.networks)
-    name = settings.atlas or DEFAULT_ATLAS["volume" if geometry.kind == "volume" else "surface"]
+    name = settings.network_atlas.name or DEFAULT_ATLAS["volume" if geometry.kind == "volume" else "surface"]
     return load_atlas(name, geometry.kind, geometry.space or "", **_source(geometry, settings))
 
 
@@ -64,8 +64,8 @@ def find_regions(geometry: Geometry, settings: Settings) -> Atlas | None:
 
     Raises ValueError where one was asked for and cannot be had.
     """
-    asked = settings.regions
-    if asked == "none":
+    asked = settings.region_atlas.name
+    if settings.region_atlas.is_off:
         return None
     if isinstance(geometry, ParcelGeometry):
         if asked is None:

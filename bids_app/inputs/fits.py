@@ -12,9 +12,7 @@ from bids_app.bids.runs import Run
 from bids_app.inputs.models import model_runs
 from bids_app.inputs.sources import Sources
 from bids_app.machine.notices import notice
-from bids_app.settings import Settings
 
-CEILING = "noise ceiling"  # what is computed of a unit beside its models, whose labels hold no space
 UNIT_ENTITIES = ("sub", "ses", "task", "acq", "run")
 
 
@@ -90,11 +88,6 @@ def _no_words(stems: Sequence[str]) -> str:
     if not stems:
         return "its events name no audio file with a story: columns stim_file and trial_type"
     return f"its story {stems[0]} has no word timings"
-
-
-def has_ceiling(settings: Settings) -> bool:
-    """Whether the settings ask for the noise ceiling of each unit."""
-    return "brainscore" in settings.analysis and settings.noise_ceiling == "all"
 
 
 def make_units(runs: Sequence[Run], pool_tasks: bool) -> list[Unit]:

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from bids_app.bids.derivatives import write_json
 from bids_app.checksums import artefact_damage
+from bids_app.choices import parse_context
 from bids_app.inputs.timing import Listening, Story, timed_words
 from bids_app.language.labels import model_labels
 from bids_app.language.weights import find_model, hash_file
@@ -120,7 +121,7 @@ class ModelRun:
         from bids_app.language.activations import extract
 
         log.info("%s: responses of %s to the story %s", self.label, kind, story.stem)
-        context = int(self.settings.context) if self.settings.context.isdigit() else self.settings.context
+        context = parse_context(self.settings.context)
         made = extract(self.loaded, story.words.text, kind, context, self._work, subtoken=subtoken)
         pointer.write_text(made.folder.name, encoding="utf-8")
 

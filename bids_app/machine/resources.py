@@ -20,7 +20,6 @@ from bids_app.settings import Settings
 
 MODELS, TEMPLATES = "models", "templateflow"  # folders of a folder of resources
 _MESHES_TO_FETCH = ("fsaverage6", "fsaverage", "fsLR")  # that of fsaverage5 is here always
-WITH_REGIONS = ("forecast", "depth", "variance")  # analyses that are told region by region
 
 
 def folders_of(settings: Settings) -> list[Path]:
@@ -201,14 +200,15 @@ def pieces_of_run(settings: Settings, places: Sequence[Place]) -> list[Piece]:
 def _atlases(settings: Settings, place: Place) -> Iterator[AtlasPiece]:
     if place.kind == "parcels":
         return  # their table names the networks
-    with_regions = not set(settings.analysis).isdisjoint(WITH_REGIONS)
-    if settings.atlas != "none" and ("networks" in settings.analysis or with_regions):
+    with_regions = any(analysis.keeps_atlases for analysis in settings.analyses)
+    regions = settings.region_atlas
+    with_links = any(analysis.needs_atlas for analysis in settings.analyses)
+    if not settings.network_atlas.is_off and (with_links or with_regions):
         # the scores are told without networks where nobody asked for an atlas and none is at hand
-        needed = settings.atlas is not None or "networks" in settings.analysis
-        yield AtlasPiece(settings.atlas or DEFAULT_ATLAS[place.kind], place, needed)
-    if settings.regions != "none" and with_regions and (place.kind == "surface" or settings.regions):
-        asked = settings.regions is not None
-        yield AtlasPiece(settings.regions or DEFAULT_REGIONS, place, asked, "--regions")
+        needed = settings.network_atlas.is_asked or with_links
+        yield AtlasPiece(settings.network_atlas.name or DEFAULT_ATLAS[place.kind], place, needed)
+    if not regions.is_off and with_regions and (place.kind == "surface" or regions.is_asked):
+        yield AtlasPiece(regions.name or DEFAULT_REGIONS, place, regions.is_asked, "--regions")
 
 
 def pieces_to_fetch(

@@ -212,7 +212,7 @@ def test_an_input_that_changes_while_it_is_read_is_no_result(study, monkeypatch)
         study.score(responses, designs, settings, writer)
         study.bold("01", seed=5)
 
-    monkeypatch.setitem(study.module.SCORES, "brainscore", ("brainscore", score))
+    monkeypatch.setattr(study.module, "brainscore", score)
     with pytest.raises(DatasetError, match=r"was changed during the run \(.*timeseries\.tsv has changed .*: run again"):
         study.run()
     assert not list((study.out / FOLDER).glob("*_complete.json"))

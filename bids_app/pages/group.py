@@ -4,25 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bids_app.pages.intervals import models, region_scores
-from bids_app.pages.sections import (
-    BRAIN_SCORE,
-    FORECAST,
-    OF_ATOMS,
-    Part,
-    Question,
-    answer,
-    methods,
-    with_variants,
-    write_page,
-)
-from bids_app.pages.summary import glance
+from bids_app.analyses.record import Question
+from bids_app.pages.intervals import held_out, models, region_scores
+from bids_app.pages.sections import Part, answer, head, methods, questions, write_page
 from bids_app.report import html
 from bids_app.report.figures import style
 from bids_app.report.page import Sheet, open_sheet
-from bids_app.report.results import common, describe, find_analyses, titles
+from bids_app.report.results import common, describe, find_analyses
 
-REGIONS = Question("regions", "How well, network by network?", region_scores, ("brainscore", "atomsfit"))
+
+def _regions() -> Question:
+    """The section about scores per network, after the first about scores."""
+    return Question(20, "regions", "How well, network by network?", region_scores, tuple(held_out()))
 
 
 def write_group_report(out_dir: Path) -> Path:
@@ -31,7 +24,7 @@ def write_group_report(out_dir: Path) -> Path:
     analyses = find_analyses(out_dir, None)
     participants = sorted(path.name for path in out_dir.glob("sub-*") if path.is_dir())
     with style():
-        parts = answer(sheet, analyses, (BRAIN_SCORE, REGIONS, *FORECAST, *OF_ATOMS)) if analyses else []
+        parts = answer(sheet, analyses, questions([_regions()])) if analyses else []
         parts.append(("models", "How do the models compare?", models(sheet)))
     shared = describe(common(analyses))
     told = f"{len(participants)} participant{'s' * (len(participants) != 1)}. {shared[:1].upper()}{shared[1:]}"
@@ -41,8 +34,7 @@ def write_group_report(out_dir: Path) -> Path:
         lead += html.box("Participants that failed", problems)
     if not analyses:
         lead += html.missing("There are no maps or tables of the group.")
-    rows = with_variants(analyses)
-    lead += glance(rows, titles(rows))
+    lead += head(analyses)
     ends = [_participants(sheet, participants), methods(sheet)]
     return write_page(sheet, "group.html", "Group", lead, [*parts, *ends])
 

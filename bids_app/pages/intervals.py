@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import pandas as pd
 
-from bids_app.analyses.brainscore.report import HELD_OUT, layer_of
+from bids_app.analyses.registry import ANALYSES
 from bids_app.bids.derivatives import read_table
 from bids_app.report import bars, html
 from bids_app.report.page import Sheet
 from bids_app.report.results import Analysis
 from bids_app.report.scales import network_colours
+from bids_app.report.scores import HELD_OUT, layer_of
 
 _WHOLE = "all"
 _GREY = "#5c6773"
-_TITLES = {"brainscore": "Brain score", "atomsfit": "Atoms", "forecast": "Forecast", "forecastdepth": "Depth"}
 # Charts of models side by side: which measures, what is on the axis, what it is.
 _MEASURES = {
     "models": (r"r( |$)", HELD_OUT, "Mean score of each model over all targets."),
@@ -23,10 +23,15 @@ _MEASURES = {
 }
 
 
+def held_out() -> dict[str, str]:
+    """Names and titles of the held-out scores of all analyses, in the order of their sections."""
+    told = sorted((analysis.report() for analysis in ANALYSES), key=lambda report: [q.rank for q in report.questions])
+    return {what: report.titles[what] for report in told for what in report.held_out}
+
+
 def region_scores(sheet: Sheet, analysis: Analysis) -> str:
-    """Brain score and score of the atoms for each network or parcel, with confidence intervals."""
-    found = {"brainscore": "brainscore", "atomsfit": analysis.variant("atomsfit")}
-    parts = [_one_score(sheet, analysis, what, _TITLES[kind]) for kind, what in found.items()]
+    """Held-out scores for each network or parcel, with confidence intervals."""
+    parts = [_one_score(sheet, analysis, analysis.variant(what), title) for what, title in held_out().items()]
     return "\n".join(part for part in parts if part) or html.missing("No scores per network or parcel.")
 
 
@@ -49,8 +54,7 @@ def _one_score(sheet: Sheet, analysis: Analysis, what: str, title: str) -> str:
         "not corrected for the number of regions."
     )
     told = ", ".join(f"{name} {value:.3f}" for name, value in zip(names, middle, strict=True))
-    shown = what.replace("brainscore", "regions")
-    image = sheet.add(figure, analysis, shown, alt=f"{title}: {told}.", caption=caption, ending="svg")
+    image = sheet.add(figure, analysis, f"regions{what}", alt=f"{title}: {told}.", caption=caption, ending="svg")
     body = html.table(rows, colours) + f"<p>{sheet.link(path, path.name)}</p>"
     return image + html.details(f"Table: {title.lower()}", body)
 
@@ -90,9 +94,13 @@ def _model_chart(sheet: Sheet, table: pd.DataFrame, kind: str, palette: dict[str
     rows = table[table["measure"].astype(str).str.match(pattern)]
     if rows["model"].nunique() < 2:
         return ""
-    names = (rows["model"] + ": " + rows["analysis"].replace(_TITLES) + ", " + rows["data"]).tolist()
+    names = (rows["model"] + ": " + rows["analysis"].replace(_titles()) + ", " + rows["data"]).tolist()
     middle, low, high = (rows[name].to_numpy(dtype=float) for name in ("mean", "low", "high"))
     figure = bars.draw_intervals(names, middle, low, high, label, [palette[str(model)] for model in rows["model"]])
     told = f"{caption} Mean over participants with its 95 % bootstrap interval."
     alt = f"{told} " + ", ".join(f"{name}: {value:.3f}" for name, value in zip(names, middle, strict=True))
     return sheet.add(figure, Analysis({}, ()), kind, alt=alt, caption=told, ending="svg")
+
+
+def _titles() -> dict[str, str]:
+    return {what: title for analysis in ANALYSES for what, title in analysis.report().titles.items()}

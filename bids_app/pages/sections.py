@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from bids_app.analyses.brainscore.report import atom_encoding, brain_score
-from bids_app.analyses.depth.report import depth_map, depth_models
-from bids_app.analyses.forecast.report_curves import forecast_curves
-from bids_app.analyses.forecast.report_distance import distance_notes, forecast_distance
-from bids_app.analyses.forecast.report_maps import forecast_maps
-from bids_app.analyses.networks.report import atom_maps, atom_networks, subgroups, tables
-from bids_app.analyses.variance.report import unique_variance
+from bids_app.analyses.record import Question, Report
+from bids_app.analyses.registry import ANALYSES
 from bids_app.bids.atomic import write_text
+from bids_app.pages.summary import glance
 from bids_app.report import html
 from bids_app.report.page import Sheet, newest_settings
 from bids_app.report.results import Analysis, titles
@@ -21,54 +17,22 @@ from bids_app.report.results import Analysis, titles
 Part = tuple[str, str, str]  # anchor, heading, HTML
 
 
-@dataclass(frozen=True)
-class Question:
-    """What a reader asks, and what answers it.
-
-    It is asked where there is an output of one of the names `about`. `of_atoms` if each variant of the dictionary has
-    its own answer; `models`, if given, comes first and answers for all models of the same data at once.
-    """
-
-    anchor: str
-    heading: str
-    section: Callable[[Sheet, Analysis], str]
-    about: tuple[str, ...]
-    of_atoms: bool = False
-    models: Callable[[Sheet, Sequence[Analysis]], str] | None = None
+def reports() -> list[Report]:
+    """What the pages say of each analysis."""
+    return [analysis.report() for analysis in ANALYSES]
 
 
-_ATOMS = ("atoms", "atomsfit", "subgroups", "organisation")
+def questions(more: Sequence[Question] = ()) -> list[Question]:
+    """All sections in the order in which a reader asks."""
+    own = [question for report in reports() for question in report.questions]
+    return sorted([*own, *more], key=lambda question: question.rank)
 
-# In the order in which a reader asks.
-BRAIN_SCORE = Question(
-    "brainscore", "Where does the model predict the brain?", brain_score, ("brainscore", "noiseceiling")
-)
-FORECAST = (
-    Question("forecast", "Where do words ahead add to it?", forecast_maps, ("forecast",)),
-    Question("curves", "How far ahead, and is it more than the controls?", forecast_curves, ("forecast",)),
-    Question(
-        "distance",
-        "Which distance is best for each place?",
-        forecast_distance,
-        ("forecast", "forecastdistance"),
-        models=distance_notes,
-    ),
-    Question(
-        "depth",
-        "How deep in the model do the forecasts lie?",
-        depth_map,
-        ("forecastdepth", "forecastdepthpeak"),
-        models=depth_models,
-    ),
-    Question("variance", "What do past, present and coming words explain alone?", unique_variance, ("variance",)),
-)
-OF_ATOMS = (
-    Question("links", "Which atoms link to which networks?", atom_networks, _ATOMS, of_atoms=True),
-    Question("encoding", "Where do the atoms predict the brain?", atom_encoding, _ATOMS, of_atoms=True),
-    Question("atoms", "What do the linked atoms look like?", atom_maps, _ATOMS, of_atoms=True),
-    Question("subgroups", "Which layers hold the sub-groups?", subgroups, _ATOMS, of_atoms=True),
-    Question("tables", "Tables", tables, _ATOMS, of_atoms=True),
-)
+
+def head(analyses: Sequence[Analysis]) -> str:
+    """The table on top of a page."""
+    rows = with_variants(analyses)
+    cells = sorted((cell for report in reports() for cell in report.cells), key=lambda cell: cell.rank)
+    return glance(rows, titles(rows), cells)
 
 
 def with_variants(analyses: Sequence[Analysis]) -> list[Analysis]:

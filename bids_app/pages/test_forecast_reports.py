@@ -4,7 +4,7 @@ from unittest.mock import patch
 import numpy as np
 import pytest
 
-from bids_app.analyses.forecast.results import passing_at, read_forecast
+from bids_app.analyses.forecast_files import passing_at, read_forecast
 from bids_app.analyses.variance.report import draw_variance
 from bids_app.bids.derivatives import read_table
 from bids_app.bids.geometry import ParcelGeometry, SurfaceGeometry

@@ -17,16 +17,18 @@ from bids_app.inputs.fits import Unit, units_of
 from bids_app.inputs.presentations import presentations
 from bids_app.inputs.sources import Sources
 from bids_app.inputs.timing import Story, segments_of
+from bids_app.options import DESIGNS, DICTIONARY, LAYER
 from bids_app.settings import Settings
 
 _LABELS = {"task_id": "task", "session_label": "ses", "run_id": "run"}
-_WITH_LAYER = {"brainscore", "forecast", "variance"}
-_WITH_DELAYS = {"brainscore", "forecast", "depth", "variance"}
-_WITH_DISTANCE = {"forecast", "depth", "variance"}
 _TRIED = 5  # participants whose runs are looked at before it is left to their jobs to say what is wrong
 _FEWEST_VOLUMES = 4  # two folds of two
 _LAYERS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers")
 _WIDTHS = ("hidden_size", "n_embd", "d_model", "dim", "emb_dim")
+
+
+def _reads(settings: Settings, reading: str) -> bool:
+    return any(reading in analysis.reads for analysis in settings.analyses)
 
 
 def find_misfits(sources: Sources, participants: Sequence[str]) -> list[str]:
@@ -84,9 +86,9 @@ def _listed(labels: Sequence[str]) -> str:
 def _misfits_of_stories(sources: Sources) -> Iterator[str]:
     """Windows and distances that are longer than every story."""
     settings, stories = sources.settings, sources.stories
-    if _WITH_DISTANCE.isdisjoint(settings.analysis):
+    distances = {distance for analysis in settings.analyses for distance in analysis.distances(settings)}
+    if not distances:
         return
-    distances = {settings.tested_distance} | ({0, *settings.distances} if "forecast" in settings.analysis else set())
     lengths = [
         segment.stop - segment.start
         for story in stories.values()
@@ -107,7 +109,7 @@ def _misfits_of_runs(sources: Sources, participants: Sequence[str]) -> Iterator[
         return
     heard = {unit.name: [_n_volumes(run, sources) for run in unit.runs] for unit in units}
     longest, most = max(max(runs) for runs in heard.values()), max(sum(runs) for runs in heard.values())
-    if not _WITH_DELAYS.isdisjoint(settings.analysis) and settings.delays >= longest:
+    if _reads(settings, DESIGNS) and settings.delays >= longest:
         yield (
             f"--delays {settings.delays}: the longest run hears {longest} volumes of a story; a response that long "
             "cannot be estimated, give a few volumes (6 cover 9 to 12 s)"
@@ -128,7 +130,7 @@ def _misfits_of_runs(sources: Sources, participants: Sequence[str]) -> Iterator[
             f"--high-pass {settings.high_pass:g}: with a repetition time of {repetition_time:g} s it takes more than "
             f"half of the volumes' freedom; give at most {0.25 / repetition_time:.3f} Hz (0.008 is usual)"
         )
-    if "networks" in settings.analysis:
+    if _reads(settings, DICTIONARY):
         volumes = _dictionary_volumes(stories, settings)
         for n_atoms in settings.atoms:
             if n_atoms > volumes:
@@ -187,10 +189,9 @@ def misfits_of_model(name: str, folder: Path, settings: Settings) -> Iterator[st
     """Settings that a model has not enough layers or neurons for."""
     shape = Shape.read(folder)
     n_layers = shape.n_layers
-    wants_layer = settings.layer.isdecimal() and not _WITH_LAYER.isdisjoint(settings.analysis)
-    if wants_layer and n_layers is not None and int(settings.layer) > n_layers:
+    if _reads(settings, LAYER) and n_layers is not None and not settings.layers.fits(n_layers):
         yield f"--layer {settings.layer}: the model {name} has {n_layers} layers; give 1 to {n_layers}, 'all' or 'auto'"
-    if "networks" not in settings.analysis or settings.neurons == "ffn-in" or not (n_layers and shape.width):
+    if not _reads(settings, DICTIONARY) or settings.neurons == "ffn-in" or not (n_layers and shape.width):
         return  # experts and gates make the number of hidden neurons another
     n_neurons = n_layers * shape.width
     for n_atoms in settings.atoms:

@@ -2,32 +2,20 @@
 
 from __future__ import annotations
 
-import dataclasses
 import logging
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-import pandas as pd
-
-from bids_app.analyses.collection import Collection, Floats, collect, collections
-from bids_app.analyses.comparison import Row, write_model_comparison, write_scores
-from bids_app.analyses.depth.group import summarise_depth, summarise_variance
-from bids_app.analyses.forecast.group import summarise_forecast
-from bids_app.analyses.networks.dictionary import atom_names, loadings_path, read_members, read_n_layers
-from bids_app.analyses.networks.tables import NeuronGroups, read_links, write_links
-from bids_app.analyses.significance import FEWEST_FOR_STATISTICS, fdr_per_map, one_sample, write_statistics
-from bids_app.analyses.writer import Writer
-from bids_app.bids.derivatives import read_table, stimulus_path
-from bids_app.bids.outputs import OutputMap, find_maps, find_outputs
-from bids_app.inputs.atlases import link_maps, read_atlas
+from bids_app.analyses.collection import collections
+from bids_app.analyses.comparison import Row, write_model_comparison
+from bids_app.analyses.record import Summary
+from bids_app.analyses.registry import ANALYSES
+from bids_app.bids.outputs import find_maps
 from bids_app.machine.agreement import check_outputs
-from bids_app.networks.overlap import spatial_z
 from bids_app.settings import Settings
 
 log = logging.getLogger("neurons2networks")
-Summary = Callable[[Collection, Settings], list[Row]]
 
 
 class NoResultsError(ValueError):
@@ -41,12 +29,12 @@ def run_group(settings: Settings, name: str) -> None:
         raise NoResultsError(f"{out_dir} holds no maps of participants: run the participant level first")
     check_outputs(out_dir)
     counted = _counted(settings)
-    of_atoms = sorted({output.entities["desc"] for output in find_maps(out_dir, stat="beta")})
     rows: list[Row] = []
-    for what, stat, summarise in (*SUMMARIES, *((what, "beta", _atoms) for what in of_atoms)):
-        for collection in collections(out_dir, what, stat, counted):
-            log.info("%s: %s", name, collection.title)
-            rows += summarise(collection, settings)
+    for summary in _summaries():
+        for what in _called(summary, out_dir):
+            for collection in collections(out_dir, what, summary.stat, counted):
+                log.info("%s: %s", name, collection.title)
+                rows += summary.write(collection, settings)
     write_model_comparison(out_dir, rows, counted)
 
 
@@ -70,81 +58,13 @@ def _counted(settings: Settings) -> frozenset[str] | None:
     return counted
 
 
-def _brainscore(scores: Collection, settings: Settings) -> list[Row]:
-    _write_scores(scores, settings.out_dir, "brainscore")
-    return []
+def _summaries() -> Iterator[Summary]:
+    """Those of all analyses: what there is in OUT_DIR counts, not what this run asks for."""
+    for analysis in ANALYSES:
+        yield from analysis.summaries()
 
 
-def _write_scores(scores: Collection, out_dir: Path, what: str) -> None:
-    write_statistics(scores, out_dir, what)
-    write_scores(scores, out_dir, what)
-
-
-def _ceiling(ceiling: Collection, settings: Settings) -> list[Row]:
-    mean = ceiling.maps.mean(axis=0)
-    ceiling.writer(settings.out_dir).maps("noiseceiling", "mean", mean, ceiling.names)
-    return []
-
-
-def _atoms(beta: Collection, settings: Settings) -> list[Row]:
-    """Group maps of the atoms, their links, and the scores of the fit."""
-    out_dir, what = settings.out_dir, beta.entities["desc"]
-    writer, mean = beta.writer(out_dir), beta.mean()
-    if len(beta.members) >= FEWEST_FOR_STATISTICS:
-        t, p = one_sample(beta.maps, beta.complete)
-        writer.maps(what, "t", t, beta.names)
-        writer.maps(what, "p", p, beta.names)
-        writer.maps(what, "q", fdr_per_map(p), beta.names)
-    writer.maps(what, "z", spatial_z(mean), beta.names)
-    writer.maps(what, "mean", mean, beta.names)
-    _group_links(beta, mean, what, settings, writer)
-    scores = collect(out_dir, {**beta.entities, "stat": "r"}, beta.counted)
-    _write_scores(scores, out_dir, what.replace("atoms", "atomsfit"))
-    return []
-
-
-def _group_links(beta: Collection, mean: Floats, what: str, settings: Settings, writer: Writer) -> None:
-    atlas = read_atlas(beta.geometry, settings.out_dir)
-    if atlas is None:
-        return
-    kept = ("threshold", "top_percent", "n_spins", "random_seed", "dictionary_scope")
-    used = dataclasses.replace(settings, **{name: beta.numbers[name] for name in kept})
-    links = link_maps(mean, beta.geometry, atlas, used)
-    shared = _n_sharing(links, beta.members, what, settings.out_dir)
-    links = links.assign(participants=shared, replicated=links["linked"] & (2 * shared >= len(beta.members)))
-    write_links(writer, what, links, _neuron_groups(beta, what, used))
-
-
-def _n_sharing(links: pd.DataFrame, members: Sequence[OutputMap], what: str, out_dir: Path) -> npt.NDArray[np.int64]:
-    """How many participants have each link."""
-    counts = np.zeros(len(links), dtype=np.int64)
-    for member in members:
-        wanted = {key: value for key, value in member.entities.items() if key not in ("desc", "stat")}
-        own = find_outputs(out_dir, "networks", desc=what, **wanted)[0]
-        table = read_links(own.paths[0])
-        merged = links[["atom", "network", "part"]].merge(table, how="left", on=["atom", "network", "part"])
-        counts += merged["linked"].astype(str).str.lower().eq("true").to_numpy()
-    return counts
-
-
-def _neuron_groups(beta: Collection, what: str, settings: Settings) -> NeuronGroups:
-    """The dictionary behind the maps, from what the stimulus level wrote."""
-    stems = [str(stem) for stem in beta.numbers["stories"]]
-    entities = {"model": beta.entities["model"], "desc": what.removesuffix("Shifted")}
-    tables = [read_table(stimulus_path(settings.out_dir, stem, entities, "timeseries", ".tsv.gz")) for stem in stems]
-    path = loadings_path(settings.out_dir, stems[0], entities, settings)
-    members = read_members(path)
-    names = atom_names(len(beta.names))
-    atoms = pd.concat(tables)[names].to_numpy(dtype=np.float32)
-    return NeuronGroups(atoms, members, read_n_layers(path))
-
-
-# For each analysis the entities desc and stat of its maps, and what writes the group's files about them and gives rows
-# for the comparison of models; the atoms, whose desc differs, come after.
-SUMMARIES: tuple[tuple[str, str, Summary], ...] = (
-    ("brainscore", "r", _brainscore),
-    ("noiseceiling", "r", _ceiling),
-    ("forecast", "r", summarise_forecast),
-    ("forecastdepth", "r", summarise_depth),
-    ("variance", "r2", summarise_variance),
-)
+def _called(summary: Summary, out_dir: Path) -> list[str]:
+    """The names in OUT_DIR that a summary takes."""
+    found = {output.entities["desc"] for output in find_maps(out_dir, stat=summary.stat)}
+    return sorted(name for name in found if re.fullmatch(summary.desc, name))

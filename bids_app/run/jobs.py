@@ -9,7 +9,7 @@ from functools import partial
 
 from bids_app.bids.errors import DatasetError
 from bids_app.engines.local import Job
-from bids_app.inputs.fits import CEILING, has_ceiling, units_of
+from bids_app.inputs.fits import units_of
 from bids_app.inputs.models import model_runs
 from bids_app.inputs.sources import Sources
 from bids_app.settings import Settings
@@ -26,7 +26,8 @@ def stimulus_jobs(settings: Settings, split: bool) -> list[Job]:
 def participant_jobs(sources: Sources, participant: str, split: bool) -> list[Job]:
     """One job, or where `split` as many as can run at the same time.
 
-    That is one for each unit (a task, or all of them pooled) and model, and one for the noise ceiling of each unit.
+    That is one for each unit (a task, or all of them pooled) and model, and one for what needs no model, such as its
+    noise ceiling.
     """
     name, settings = f"sub-{participant}", sources.settings
     whole = [Job(name, _participant)]
@@ -36,12 +37,17 @@ def participant_jobs(sources: Sources, participant: str, split: bool) -> list[Jo
         units = units_of(sources, participant)
     except (DatasetError, OSError):
         return whole  # it says the same where it runs, and fails alone
-    works = [model.label for model in model_runs(settings)] + [CEILING] * has_ceiling(settings)
     return [
-        Job(name, partial(_participant, unit=unit.name, work=work), f"{unit.name.removeprefix(name)} {work}".strip())
+        Job(name, partial(_participant, unit=unit.name, part=part), f"{unit.name.removeprefix(name)} {part}".strip())
         for unit in units
-        for work in works
+        for part in _parts_of(settings)
     ]
+
+
+def _parts_of(settings: Settings) -> list[str]:
+    """What of a unit can be computed at the same time: each model, and each thing that needs none."""
+    alone = [one.name for analysis in settings.analyses for one in analysis.alone if one.asked(settings)]
+    return [model.label for model in model_runs(settings)] + alone
 
 
 def _stimulus(settings: Settings, name: str, model: str | None = None) -> None:
@@ -50,7 +56,7 @@ def _stimulus(settings: Settings, name: str, model: str | None = None) -> None:
     run_stimulus(settings, name, model)
 
 
-def _participant(settings: Settings, name: str, unit: str | None = None, work: str | None = None) -> None:
+def _participant(settings: Settings, name: str, unit: str | None = None, part: str | None = None) -> None:
     from bids_app.run.participant import run_participant
 
-    run_participant(settings, name, unit, work)
+    run_participant(settings, name, unit, part)

@@ -110,7 +110,7 @@ def _too_large(name: str, files: ModelFiles, sources: Sources) -> Iterator[str]:
 def _has_read_all(name: str, sources: Sources) -> bool:
     """Whether all activations of a model that the run needs are in the cache."""
     settings = sources.settings
-    kinds = {(settings.neurons, "mean") if name == "networks" else ("residual", "last") for name in settings.analysis}
+    kinds = {analysis.activations(settings) for analysis in settings.analyses}
     runs = [run for run in model_runs(settings) if run.name == name]
     stories = sources.stories.values()
     return all(run.has_read(story, *kind) for run in runs for story in stories for kind in kinds)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import glob
 import logging
-import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -16,16 +15,7 @@ from bids_app.settings import Settings, to_toml
 from bids_app.wording import in_one_line
 
 log = logging.getLogger("neurons2networks")
-LEVELS = (logging.INFO, logging.DEBUG)
 RUN = "run"  # in the names of crash reports: of what is no single job
-
-
-def start_log(settings: Settings) -> None:
-    """Log to standard error: what is done, and with -v each step."""
-    logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S")
-    log.setLevel(LEVELS[min(settings.verbose, 1)])
-    logging.getLogger("bids_app").setLevel(LEVELS[min(settings.verbose, 1)])
-    logging.getLogger().setLevel(logging.DEBUG if settings.verbose > 1 else logging.WARNING)
 
 
 def write_settings(settings: Settings) -> Path:

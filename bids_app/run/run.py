@@ -17,6 +17,7 @@ from bids_app.machine.completion import leave_aside
 from bids_app.machine.explanations import explain
 from bids_app.machine.folders import check_places
 from bids_app.machine.locations import check_derivatives, check_locations
+from bids_app.machine.log import start_log
 from bids_app.machine.once import locked
 from bids_app.machine.strays import clearing_strays
 from bids_app.run.check import check_runs, print_rows
@@ -29,7 +30,6 @@ from bids_app.run.records import (
     forget_crashes,
     keep_crash,
     show_failures,
-    start_log,
     write_crashes,
     write_methods,
     write_settings,

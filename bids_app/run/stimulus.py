@@ -1,14 +1,13 @@
-"""The level that needs no brain: activations of every model for every story, and the dictionaries."""
+"""The level that needs no brain: activations of every model for every story, and what analyses make of them alone."""
 
 from __future__ import annotations
 
 import logging
 
-from bids_app.analyses.networks.dictionary import get_dictionary, scopes, write_dictionary
-from bids_app.engines.local import step
 from bids_app.inputs.models import ModelRun, model_runs
 from bids_app.inputs.sources import open_sources
 from bids_app.inputs.timing import Story
+from bids_app.machine.budget import step
 from bids_app.settings import Settings
 
 log = logging.getLogger("neurons2networks")
@@ -25,13 +24,10 @@ def run_stimulus(settings: Settings, name: str, model: str | None = None) -> Non
 
 
 def _prepare(model: ModelRun, stories: dict[str, Story], settings: Settings) -> None:
-    if "brainscore" in settings.analysis:
+    for kind, subtoken in dict.fromkeys(one.activations(settings) for one in settings.analyses if one.prepare is None):
         for story in stories.values():
-            with step(f"{model.label}: hidden states for {story.stem}", settings):
-                model.activations(story, "residual", "last")
-    if "networks" in settings.analysis:
-        for n_atoms in settings.atoms:
-            for stems in scopes(settings, stories):
-                with step(f"{model.label}: dictionary of {n_atoms} atoms", settings):
-                    dictionary = get_dictionary(model, stems, n_atoms, stories, settings)
-                write_dictionary(dictionary, model, stories, settings)
+            with step(f"{model.label}: {kind} activations for {story.stem}", settings):
+                model.activations(story, kind, subtoken)
+    for analysis in settings.analyses:
+        if analysis.prepare is not None:
+            analysis.prepare(model, stories, settings)

@@ -10,16 +10,18 @@ from scipy import sparse
 
 from bids_app.analyses.brainscore.ceiling import StoryMeans
 from bids_app.analyses.scoring import predict, score_and_test
+from bids_app.analyses.work import Step, Work
 from bids_app.analyses.writer import Writer
 from bids_app.bids.targets import fill
 from bids_app.encoding.ceiling import noise_ceiling
 from bids_app.encoding.folds import content_folds, within
 from bids_app.encoding.held_out import HeldOutDesign
 from bids_app.encoding.permutation import fdr
-from bids_app.engines.local import step
 from bids_app.inputs.designs import Designs
+from bids_app.inputs.files_read import data_of_others
 from bids_app.inputs.responses import Responses
-from bids_app.settings import Settings
+from bids_app.machine.budget import step
+from bids_app.settings import Settings, numbers_of
 
 log = logging.getLogger("neurons2networks")
 Floats = npt.NDArray[np.float32]
@@ -27,25 +29,9 @@ Integers = npt.NDArray[np.int64]
 WHAT = "brainscore"
 
 
-def chosen_layers(settings: Settings, n_layers: int) -> list[int]:
-    """Layers to score, counted from 1, see `one_layer`."""
-    return list(range(1, n_layers + 1)) if settings.layer == "all" else [one_layer(settings, n_layers)]
-
-
-def one_layer(settings: Settings, n_layers: int) -> int:
-    """Layer of an analysis of one layer, counted from 1; 'auto' (and 'all') is at two thirds of the depth (8 of 12).
-
-    Raises ValueError for a layer that the model does not have.
-    """
-    layer = round(n_layers * 2 / 3) if settings.layer in ("auto", "all") else int(settings.layer)
-    if layer > n_layers:
-        raise ValueError(f"--layer {layer}: the model has {n_layers} layers; give 1 to {n_layers}, 'all' or 'auto'")
-    return max(1, layer)
-
-
 def brainscore(responses: Responses, designs: Designs, settings: Settings, writer: Writer) -> None:
     """Score the chosen layers and write r, p, q, the penalty, and the best layer where there are several."""
-    layers = chosen_layers(settings, designs.n_layers)
+    layers = settings.layers.chosen(designs.n_layers)
     scores = []
     for layer in layers:
         with step(f"{designs.model.label}: brain score of layer {layer}", settings):
@@ -74,6 +60,16 @@ def _score(design: HeldOutDesign, responses: Responses, settings: Settings) -> t
         design.content,
     )
     return r, p, fdr(p).astype(np.float32), found.alpha
+
+
+def ceiling_step(work: Work) -> Step:
+    """The noise ceiling of a unit, beside its models."""
+    others = data_of_others(work.unit, work.sources)
+
+    def compute(writer: Writer) -> None:
+        write_ceiling(work.runs, work.responses, StoryMeans(work.unit, work.sources), work.settings, writer)
+
+    return Step(work.completion("noiseceiling", None, numbers_of(work.settings, "ceiling"), others=others), compute)
 
 
 def write_ceiling(runs: Responses, fitted: Responses, means: StoryMeans, settings: Settings, writer: Writer) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,32 +10,16 @@ import numpy.typing as npt
 import pandas as pd
 
 from bids_app.bids.geometry import Geometry
-from bids_app.report import bars, html
+from bids_app.report import bars, html, scores
 from bids_app.report.page import Sheet
 from bids_app.report.panels import Panel
 from bids_app.report.results import SIGNIFICANT, Analysis, Maps, mean_of, values_at
 from bids_app.report.scales import position_scale, score_scale
+from bids_app.report.scores import HELD_OUT, SCORE_STATS, best_map, layer_of, passing, say_passing
 
 Array = npt.NDArray[Any]
 
-SCORE_STATS = ("r", "mean")
-HELD_OUT = "held-out Pearson r"
 LEAST_CEILING = 0.05  # below it, a share of the ceiling is one noise over another
-
-
-def best_map(maps: Maps) -> int:
-    """The map with the highest mean over targets: the best layer where a score was made for each."""
-    means = [mean_of(values) for values in maps.values]
-    return int(np.nanargmax(means)) if np.isfinite(means).any() else 0
-
-
-def passing(analysis: Analysis, maps: Maps, what: str, row: int) -> Array | None:
-    """Which targets (n_targets,) of one map have q < 0.05; None without a test."""
-    q = analysis.like(maps, what, "q")
-    if q is None:
-        return None
-    significant: Array = q[row if len(q) == len(maps.values) else 0] < SIGNIFICANT
-    return significant
 
 
 def brain_score(sheet: Sheet, analysis: Analysis) -> str:
@@ -61,27 +44,6 @@ def brain_score(sheet: Sheet, analysis: Analysis) -> str:
     if ceiling is None:
         parts.append(html.missing("No noise ceiling: it needs other participants who heard the same story."))
     return "\n".join([*parts, *_layers(sheet, analysis, maps)])
-
-
-def atom_encoding(sheet: Sheet, analysis: Analysis) -> str:
-    """Map of the held-out score of all atoms together."""
-    found = fit_of_atoms(analysis)
-    if found is None:
-        return html.missing("No held-out score of the atoms: this recording has no map of it (analysis networks).")
-    what, maps = found
-    panel = Panel("Held-out score of the atoms", maps.values[0], passing(analysis, maps, what, 0))
-    caption = f"How well all atoms together predict held-out brain responses. {say_passing(panel, maps)}"
-    scale = score_scale([panel.values], HELD_OUT)
-    return sheet.add_maps([panel], maps.geometry, scale, analysis, analysis.variant("fit"), caption)
-
-
-def fit_of_atoms(analysis: Analysis) -> tuple[str, Maps] | None:
-    """The held-out score of the atoms, and what it is called: the group keeps it apart from the atoms' own maps."""
-    for what, stat in ((analysis.variant("atomsfit"), "mean"), (analysis.atoms, "r")):
-        maps = analysis.maps(what, [stat], several=False)
-        if maps is not None:
-            return what, maps
-    return None
 
 
 def _ceiling(analysis: Analysis, geometry: Geometry) -> Array | None:
@@ -157,26 +119,29 @@ def passing_in_any_layer(analysis: Analysis, layer: Maps) -> Array | None:
     return significant
 
 
-def layer_of(name: str) -> str | None:
-    """The layer in the name of a map, None when it names none.
-
-    >>> layer_of("layer-08"), layer_of("score")
-    ('8', None)
-    """
-    match = re.fullmatch(r"(?i)layer[\s_-]*0*(\d+)", name)
-    return match[1] if match else None
+def score_cell(analysis: Analysis) -> str:
+    """The mean brain score, of the best layer where there are several."""
+    return scores.score_cell(analysis, analysis.maps("brainscore", SCORE_STATS), "brainscore")
 
 
-def say_passing(panel: Panel, maps: Maps) -> str:
-    """What the colours mean, with the number of targets that pass."""
-    unit = maps.unit
-    valid = int(np.isfinite(panel.values).sum())
-    weak = "hollow" if maps.geometry.kind == "parcels" else "paler"
-    below = "" if maps.geometry.kind == "parcels" else "; r ≤ 0 is not coloured"
-    if panel.passing is None:
-        return f"Mean r {mean_of(panel.values):.3f} over {valid:,} {unit}{below}; without a test of significance."
-    n_passing = int(np.count_nonzero(panel.passing))
-    return (
-        f"Mean r {mean_of(panel.values):.3f}; {n_passing:,} of {valid:,} {unit} have q < {SIGNIFICANT:g} "
-        f"(full colour; others {weak}{below})."
-    )
+def layer_cell(analysis: Analysis) -> str:
+    """The layer that is best for most targets, or else the one that was scored."""
+    score, layer = analysis.maps("brainscore", SCORE_STATS), analysis.maps("brainscore", ("layer",))
+    if layer is not None and np.isfinite(layer.values).any():
+        return _most_frequent(analysis, layer)
+    name = None if score is None else layer_of(score.names[best_map(score)])
+    if score is None or name is None:
+        return ""
+    return html.cell(name, "highest mean r" if len(score.values) > 1 else "the one that was scored")
+
+
+def _most_frequent(analysis: Analysis, layer: Maps) -> str:
+    """The most frequent best layer, among significant targets where there are any."""
+    significant = passing_in_any_layer(analysis, layer)
+    unit = layer.unit
+    best = layer.values[0]
+    if significant is not None and np.isfinite(best[significant]).any():
+        best, unit = best[significant], f"significant {unit}"
+    layers, counts = np.unique(best[np.isfinite(best)], return_counts=True)
+    share = 100 * counts.max() / counts.sum()
+    return html.cell(f"{layers[counts.argmax()]:.0f}", f"best in {share:.0f} % of {unit}")

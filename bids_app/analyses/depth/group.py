@@ -7,11 +7,9 @@ import pandas as pd
 
 from bids_app.analyses.collection import Collection
 from bids_app.analyses.comparison import Row, model_row, summarise
-from bids_app.analyses.depth.outputs import GROUP_CURVES, GROUP_PEAKS
-from bids_app.analyses.forecast.group import EVERYWHERE, PEAKS, too_few
-from bids_app.analyses.forecast.tables import Regions, interval_of, of_region, place_columns
+from bids_app.analyses.depth.outputs import GROUP_CURVES
+from bids_app.analyses.region_tables import EVERYWHERE, PEAKS, Regions, interval_of, of_region, place_columns, too_few
 from bids_app.analyses.significance import write_statistics
-from bids_app.analyses.variance.outputs import GROUP_SPACES
 from bids_app.bids.targets import fill
 from bids_app.forecast.depth import best_layer, fraction_of_depth, group_layer
 from bids_app.settings import Settings
@@ -55,16 +53,4 @@ def _peak_table(gains: Regions, n_layers: int) -> pd.DataFrame:
         high=high,
         participants_mean=own,
         participants=[len(values) for values in gains.values()],
-    )[list(GROUP_PEAKS.columns)]
-
-
-def summarise_variance(found: Collection, settings: Settings) -> list[Row]:
-    """Write the maps and the table of the unique variance."""
-    what, out_dir = found.entities["desc"], settings.out_dir
-    write_statistics(found, out_dir, what, **too_few(found, settings))
-    tables = [
-        of_region(place, summarise(values).assign(space=found.names))
-        for place, values in found.region_means(out_dir).items()
-    ]
-    found.writer(out_dir).table(what, pd.concat(tables)[list(GROUP_SPACES.columns)])
-    return []
+    )

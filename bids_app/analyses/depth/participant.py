@@ -8,11 +8,11 @@ import numpy.typing as npt
 from bids_app.analyses.curves import depth_table
 from bids_app.analyses.writer import Writer
 from bids_app.bids.targets import fill
-from bids_app.engines.local import memory_mb, step
 from bids_app.forecast.depth import best_layer, fraction_of_depth
 from bids_app.forecast.scores import forecast_scores
 from bids_app.inputs.designs import Designs
 from bids_app.inputs.responses import Responses
+from bids_app.machine.budget import memory_mb, step
 from bids_app.settings import Settings
 
 Floats = npt.NDArray[np.float32]

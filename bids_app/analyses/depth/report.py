@@ -9,10 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from bids_app.analyses.forecast.report_distance import GREY, say_shown
-from bids_app.analyses.forecast.results import map_name, passing_at, tested_distance
+from bids_app.analyses.forecast_files import GREY, map_name, passing_at, say_interval, say_shown, tested_distance
 from bids_app.report import curve_charts, html
-from bids_app.report.curves import WHOLE, Curve, charted_atlas, depth_curves
+from bids_app.report.curves import WHOLE, Curve, charted_atlas, depth_curves, whole
 from bids_app.report.page import Sheet
 from bids_app.report.panels import Panel
 from bids_app.report.results import SIGNIFICANT, Analysis, Maps
@@ -115,3 +114,11 @@ def _table(sheet: Sheet, analysis: Analysis) -> str:
         return ""
     body = html.table(table, most_rows=200) + f"<p>{sheet.link(path, path.name)}</p>"
     return html.details(f"Table: best layers of {len(table)} regions", body)
+
+
+def depth_cell(analysis: Analysis) -> str:
+    """k* of the curve over all targets."""
+    depth = whole(read_depth(analysis))
+    if depth is None or not np.isfinite(depth.peak):
+        return ""
+    return html.cell(f"{100 * depth.peak:.0f} %", say_interval(depth, "of the depth", 100))

@@ -11,16 +11,15 @@ import numpy as np
 
 from bids_app.analyses.collection import Collection, Doubles, Floats, collect
 from bids_app.analyses.comparison import Row, model_row
-from bids_app.analyses.forecast.tables import Regions, curve_table, distance_table
-from bids_app.analyses.significance import shortfall, write_statistics
+from bids_app.analyses.forecast.tables import curve_table, distance_table
+from bids_app.analyses.region_tables import EVERYWHERE, PEAKS, Regions, too_few
+from bids_app.analyses.significance import write_statistics
 from bids_app.bids.targets import fill
 from bids_app.forecast.distance import group_distance
 from bids_app.settings import Settings
 
 log = logging.getLogger("neurons2networks")
 WHAT = "forecast"
-PEAKS = ["group-curve", "participants-mean"]
-EVERYWHERE = ("all", "all")
 _BESIDE = ("base", "random")  # what stands beside the scores
 
 
@@ -44,15 +43,6 @@ def summarise_forecast(scores: Collection, settings: Settings) -> list[Row]:
     seed = int(scores.numbers["random_seed"])
     writer.table(f"{WHAT}distance", distance_table(distances, tested, gains, seed))
     return [] if tested is None else _rows(scores, tested, gains, beside["base"], present)
-
-
-def too_few(collection: Collection, settings: Settings) -> dict[str, Any]:
-    """What sidecars should note, and the log says, where so few participants can show nothing."""
-    note = shortfall(len(collection.members), settings.significance)
-    if note is None:
-        return {}
-    log.warning("%s: %s", collection.title, note)
-    return {"Note": note}
 
 
 def distances_of(scores: Collection) -> list[int]:

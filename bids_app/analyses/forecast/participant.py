@@ -8,18 +8,17 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from bids_app.analyses.brainscore.participant import one_layer
 from bids_app.analyses.curves import curve_table
 from bids_app.analyses.scoring import predict, score_and_test
 from bids_app.analyses.writer import Writer
 from bids_app.bids.targets import fill
 from bids_app.encoding.held_out import HeldOutDesign
 from bids_app.encoding.permutation import fdr
-from bids_app.engines.local import memory_mb, step
 from bids_app.forecast.distance import best_distance
 from bids_app.forecast.scores import forecast_scores
 from bids_app.inputs.designs import N_RANDOM, Designs
 from bids_app.inputs.responses import Responses
+from bids_app.machine.budget import memory_mb, step
 from bids_app.machine.notices import notice
 from bids_app.settings import Settings
 
@@ -47,7 +46,7 @@ def forecast(responses: Responses, designs: Designs, settings: Settings, writer:
             f"distances {' '.join(map(str, added))} are computed beside those of --distances: the tested one, 0, or a "
             "control in the past",
         )
-    layer = one_layer(settings, designs.n_layers)
+    layer = settings.layers.one(designs.n_layers)
     about = {
         "Layer": layer,
         "Layers": designs.n_layers,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from bids_app.analyses.forecast.results import Forecast, gain, read_forecast, share
+from bids_app.analyses.forecast_files import Forecast, gain, read_forecast, share
 from bids_app.report import curve_charts, html
 from bids_app.report.curves import Curve, contrast, networks, say
 from bids_app.report.page import Sheet

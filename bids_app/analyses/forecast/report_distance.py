@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 from matplotlib.figure import Figure
 
-from bids_app.analyses.forecast.results import Forecast, map_name, passing_at, read_forecast
+from bids_app.analyses.forecast_files import GREY, Forecast, map_name, passing_at, read_forecast, say_shown
 from bids_app.report import html
 from bids_app.report.curve_charts import WHOLE_COLOUR
 from bids_app.report.curves import WHOLE, say
@@ -24,7 +24,6 @@ from bids_app.report.scales import PositionScale, network_colours, position_scal
 
 Array = npt.NDArray[Any]
 
-GREY = "#5c6773"
 _QUIET = "0.55"
 _NOT_RUN = "No forecast distances: this recording has no map or table of them (analysis forecast)."
 _TITLES = {
@@ -76,14 +75,6 @@ def distance_scale(maps: Sequence[Array], tested: int | None) -> PositionScale:
     """Scale of d* that holds nearly all values, and always 0 and as far beyond the tested distance as 0 lies below."""
     found = position_scale(maps, "d* (words)")
     return replace(found, low=min(0.0, found.low), high=max(2.0 * (tested or 0), found.high))
-
-
-def say_shown(test: Array, maps: Maps, score: str) -> str:
-    """Where a map of best places is in full colour."""
-    weak = "hollow" if maps.geometry.kind == "parcels" else "paler"
-    if not test.any():
-        return f" {score} is nowhere significant (q < {SIGNIFICANT:g}), so all is {weak}: noise decides."
-    return f" Full colour where {score} has q < {SIGNIFICANT:g}, {weak} elsewhere, where noise decides."
 
 
 def _chart(sheet: Sheet, analysis: Analysis, forecast: Forecast, table: pd.DataFrame) -> str:

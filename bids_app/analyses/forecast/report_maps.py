@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bids_app.analyses.forecast.results import STATS, Forecast, gain, map_name, passing_at, read_forecast, share
+from bids_app.analyses.forecast_files import STATS, Forecast, gain, map_name, passing_at, read_forecast, share
 from bids_app.report import curve_charts, html
 from bids_app.report.curves import say
 from bids_app.report.page import Sheet

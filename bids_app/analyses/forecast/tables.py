@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -10,14 +10,9 @@ import pandas as pd
 
 from bids_app.analyses.collection import Doubles
 from bids_app.analyses.comparison import summarise
-from bids_app.analyses.forecast.outputs import GROUP_CURVES, GROUP_DISTANCES
-from bids_app.analyses.significance import FEWEST_FOR_STATISTICS
-from bids_app.bids.catalogue import REGION_COLUMNS
+from bids_app.analyses.region_tables import Regions, interval_of, of_region, place_columns
 from bids_app.encoding.permutation import fdr
 from bids_app.forecast.distance import best_distance, group_distance, split_half
-from bids_app.networks.intervals import percentile_interval, resampled_means
-
-Regions = dict[tuple[str, str], Doubles]  # means over the targets of a region, (n_participants, n_maps)
 
 
 def curve_table(distances: Sequence[int], gains: Regions, random: Regions, present: Regions) -> pd.DataFrame:
@@ -35,12 +30,7 @@ def curve_table(distances: Sequence[int], gains: Regions, random: Regions, prese
             rows = summarise(random[place].mean(axis=1, keepdims=True))
             rows = rows.assign(window="random", distance=pd.array([pd.NA], dtype="Int64"), **shared)
             tables.append(of_region(place, rows))
-    return pd.concat(tables)[list(GROUP_CURVES.columns)]
-
-
-def of_region(place: tuple[str, str], rows: pd.DataFrame) -> pd.DataFrame:
-    """Rows with their atlas and region."""
-    return rows.assign(atlas=place[0], region=place[1])
+    return pd.concat(tables)
 
 
 def distance_table(distances: Sequence[int], tested: int | None, gains: Regions, seed: int) -> pd.DataFrame:
@@ -63,22 +53,7 @@ def distance_table(distances: Sequence[int], tested: int | None, gains: Regions,
         split_half_p=[half.p for half in halves],
         cross_validated=[half.cross_validated for half in halves],
         participants=[len(values) for values in gains.values()],
-    )[list(GROUP_DISTANCES.columns)]
-
-
-def place_columns(regions: Regions) -> pd.DataFrame:
-    """Atlas and region of each entry."""
-    return pd.DataFrame(list(regions), columns=list(REGION_COLUMNS))
-
-
-def interval_of(values: Doubles, peak: Callable[[Doubles], npt.NDArray[np.floating]]) -> Doubles:
-    """Bootstrap interval over participants of the peak of their mean curve.
-
-    `values` (n_participants, n_points); `peak` takes curves (n_points, n_draws). NaN for one participant.
-    """
-    if len(values) < FEWEST_FOR_STATISTICS:
-        return np.full(2, np.nan)
-    return percentile_interval(peak(resampled_means(values).T)[:, None])[:, 0]
+    )
 
 
 def _contrasts(atlases: pd.Series, distances: Sequence[int], tested: int | None, gains: Regions) -> pd.DataFrame:

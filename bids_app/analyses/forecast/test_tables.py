@@ -1,7 +1,7 @@
 import numpy as np
 from scipy.stats import bootstrap
 
-from bids_app.analyses.forecast.tables import interval_of
+from bids_app.analyses.region_tables import interval_of
 
 
 def test_interval_of_what_is_no_peak_is_that_of_scipy():

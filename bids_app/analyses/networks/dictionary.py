@@ -27,9 +27,9 @@ from bids_app.bids.derivatives import (
 from bids_app.disk import new_array
 from bids_app.encoding.dictionary import DictionaryLearning, reconstruction_r2, time_courses
 from bids_app.encoding.haemodynamics import zscore
-from bids_app.engines.local import memory_mb
 from bids_app.inputs.models import ModelRun, neuron_matrix
 from bids_app.inputs.timing import Listening, Story
+from bids_app.machine.budget import memory_mb, step
 from bids_app.machine.completion import Completion, Inputs
 from bids_app.machine.once import computed_once, key_of
 from bids_app.networks.subgroups import members
@@ -112,6 +112,15 @@ def get_dictionary(
     summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
     atoms = {stem: content[f"story{i}"] for i, stem in enumerate(stems)}
     return Dictionary(stems, atoms, content["loadings"], content["layer_of"], content["unit_of"], summary)
+
+
+def prepare(model: ModelRun, stories: dict[str, Story], settings: Settings) -> None:
+    """Learn and write the dictionaries of a model that are not there yet."""
+    for n_atoms in settings.atoms:
+        for stems in scopes(settings, stories):
+            with step(f"{model.label}: dictionary of {n_atoms} atoms", settings):
+                dictionary = get_dictionary(model, stems, n_atoms, stories, settings)
+            write_dictionary(dictionary, model, stories, settings)
 
 
 def dictionary_key(
@@ -200,9 +209,8 @@ def write_dictionary(dictionary: Dictionary, model: ModelRun, stories: dict[str,
             for stem, path in series.items():
                 _write_series(path, dictionary, stories[stem], numbers)
             table = _loadings_table(dictionary)
-            LOADINGS.require_columns(list(table.columns))
             LOADINGS.require_fields(dictionary.summary)
-            write_parquet(loadings, table)
+            write_parquet(loadings, table[LOADINGS.require_columns(table.columns)])
             write_sidecar(loadings, [], numbers, description=LOADINGS.content, extra=dictionary.summary)
             completion.finish(file for path in targets for file in (path, sidecar_path(path)))
 

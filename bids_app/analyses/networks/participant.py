@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from bids_app.analyses.networks.dictionary import Dictionary, atom_names, atoms_on, variant
+from bids_app.analyses.networks.dictionary import (
+    Dictionary,
+    atom_names,
+    atoms_on,
+    dictionary_key,
+    dictionary_numbers,
+    get_dictionary,
+    scopes,
+    variant,
+)
 from bids_app.analyses.networks.tables import NeuronGroups, write_links
 from bids_app.analyses.scoring import score_and_test
+from bids_app.analyses.work import Step, Work
 from bids_app.analyses.writer import Writer
+from bids_app.bids.errors import DatasetError
+from bids_app.bids.events import read_events
 from bids_app.bids.targets import fill
+from bids_app.choices import parse_ratio
 from bids_app.encoding.cleaning import clean
 from bids_app.encoding.copies import Copies
 from bids_app.encoding.folds import Fold, content_folds
@@ -20,14 +34,14 @@ from bids_app.encoding.haemodynamics import zscore
 from bids_app.encoding.lasso import DEFAULT_RATIOS, LassoCV, lasso
 from bids_app.encoding.permutation import fdr
 from bids_app.encoding.scores import r2
-from bids_app.engines.local import memory_mb, step
-from bids_app.inputs.atlases import link_maps
+from bids_app.inputs.atlases import find_atlas, link_maps, write_atlas
 from bids_app.inputs.models import ModelRun
 from bids_app.inputs.responses import Responses, RunSource, mean_of_runs
 from bids_app.inputs.timing import Story
+from bids_app.machine.budget import memory_mb, step
 from bids_app.networks.atlas import Atlas
 from bids_app.networks.overlap import spatial_z
-from bids_app.settings import Settings
+from bids_app.settings import Settings, numbers_of
 
 log = logging.getLogger("neurons2networks")
 Floats = npt.NDArray[np.float32]
@@ -41,6 +55,44 @@ class NetworkJob:
     stories: dict[str, Story]
     settings: Settings
     atlas: Atlas | None
+
+
+def steps(work: Work, model: ModelRun) -> Iterator[Step]:
+    """One step for each number of atoms, and where asked for one more with the atoms shifted, a control."""
+    settings = work.settings
+    for n_atoms in settings.atoms:
+        for shifted in (False, True) if "shifted" in settings.controls else (False,):
+            yield _step(work, model, n_atoms, shifted)
+
+
+def _step(work: Work, model: ModelRun, n_atoms: int, shifted: bool) -> Step:
+    settings, stories, stems = work.settings, work.sources.stories, _stems_of_dictionary(work)
+    numbers = {**numbers_of(settings, "networks"), **dictionary_numbers(settings, stems, n_atoms)}
+    key = dictionary_key(model, stems, n_atoms, stories, settings)
+    name = variant(settings, n_atoms, shifted=shifted)
+
+    def compute(writer: Writer) -> None:
+        dictionary = get_dictionary(model, stems, n_atoms, stories, settings)
+        atlas = find_atlas(work.responses.geometry, settings)
+        if atlas is not None:
+            write_atlas(work.responses.geometry, settings)
+        job = NetworkJob(work.responses, stories, settings, atlas)
+        encode_networks(job, model, dictionary, writer, shifted=shifted)
+
+    return Step(work.completion(name, model, numbers, "networks", dictionary=key), compute)
+
+
+def _stems_of_dictionary(work: Work) -> tuple[str, ...]:
+    """Stories of the dictionary for this unit."""
+    played = {s.stem for run in work.unit.runs for s in read_events(run.events, run.entities)}
+    heard = played & set(work.sources.stories)
+    for stems in scopes(work.settings, work.sources.stories):
+        if heard <= set(stems):
+            return stems
+    raise DatasetError(
+        f"{work.unit.name} plays several stories ({', '.join(sorted(heard))}), which --dictionary-scope story "
+        "cannot fit together; use --dictionary-scope all"
+    )
 
 
 def encode_networks(
@@ -82,9 +134,9 @@ def encode_networks(
 
 
 def _lasso(settings: Settings, folds: list[Fold]) -> LassoCV:
-    fixed = settings.encoding_penalty != "cv"
+    fixed = parse_ratio(settings.encoding_penalty)
     return LassoCV(
-        (float(settings.encoding_penalty),) if fixed else DEFAULT_RATIOS,
+        DEFAULT_RATIOS if fixed is None else (fixed,),
         folds=folds,
         device=settings.device,
         mem_mb=memory_mb(settings),

@@ -180,3 +180,17 @@ def _table(
 
 def _only_linked(rows: pd.DataFrame) -> pd.DataFrame:
     return rows[as_bool(rows["linked"])].drop(columns="linked").sort_values("dice", ascending=False)
+
+
+def links_cell(analysis: Analysis) -> str:
+    """How many links there are, of how many atoms to how many networks."""
+    table = analysis.table(analysis.atoms)
+    if table is None or table.empty:
+        return ""
+    parts = read_links(table)
+    n_links = sum(int(part.linked.sum()) for part in parts)
+    n_atoms = int(np.any([part.linked.any(axis=1) for part in parts], axis=0).sum())
+    n_networks = len(linked_networks(parts))
+    return html.cell(
+        str(n_links), f"{n_atoms} of {len(parts[0].atoms)} atoms, {n_networks} of {len(parts[0].networks)} networks"
+    )

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from bids_app.analyses.networks.outputs import ORGANISATION, SUBGROUPS
+from bids_app.analyses.networks.outputs import ORGANISATION
 from bids_app.analyses.writer import Writer
 from bids_app.bids.derivatives import read_table
 from bids_app.networks.organisation import (
@@ -63,8 +63,7 @@ def describe_subgroups(links: pd.DataFrame, groups: NeuronGroups, model: str) ->
     neurons = of_networks(links, groups.members)
     table = summary(neurons, "network", names, groups.n_layers)
     concentration = layer_concentration(layer_histogram(neurons, "network", names, groups.n_layers))
-    table = table.assign(model=model, layer_concentration=np.repeat(concentration, groups.n_layers))
-    return table[list(SUBGROUPS.columns)]
+    return table.assign(model=model, layer_concentration=np.repeat(concentration, groups.n_layers))
 
 
 def describe_organisation(links: pd.DataFrame, atoms: npt.NDArray[np.float32]) -> pd.DataFrame:

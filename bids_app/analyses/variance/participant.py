@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from bids_app.analyses.brainscore.participant import one_layer
 from bids_app.analyses.writer import Writer
 from bids_app.bids.targets import fill
-from bids_app.engines.local import memory_mb, step
 from bids_app.inputs.designs import Designs
 from bids_app.inputs.responses import Responses
+from bids_app.machine.budget import memory_mb, step
 from bids_app.settings import Settings
 
 WHAT = "variance"
@@ -21,7 +20,7 @@ def variance(responses: Responses, designs: Designs, settings: Settings, writer:
 
     ahead = abs(settings.tested_distance)
     designs.check([ahead, -ahead])
-    layer = one_layer(settings, designs.n_layers)
+    layer = settings.layers.one(designs.n_layers)
     spaces = {
         "present": designs.present_sums(layer),
         "future": designs.window_sums(layer, ahead),

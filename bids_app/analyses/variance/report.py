@@ -12,7 +12,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from bids_app.analyses.forecast.results import gain
+from bids_app.analyses.forecast_files import gain
 from bids_app.bids.geometry import ParcelGeometry
 from bids_app.report import html
 from bids_app.report.curves import WHOLE, charted_atlas

@@ -6,10 +6,10 @@ from typing import cast
 
 import pytest
 
+from bids_app.analyses.work import Work
 from bids_app.inputs.fits import Unit
 from bids_app.inputs.sources import Sources
 from bids_app.inputs.test_averages import STORIES, play, responses
-from bids_app.run.participant import _UnitWork
 from bids_app.settings import Settings
 
 AT_ONCE, LATER, BETWEEN = play(), play(onset=6.0), play(onset=3.6)  # volumes of the last lie between the others'
@@ -36,7 +36,7 @@ def test_what_was_done_about_repeats(repeats: str, listenings: tuple, handled: s
     settings = Settings(bids_dir=Path("in"), out_dir=Path("out"), level="participant", repeats=repeats)
     runs = tuple(SimpleNamespace(label=f"run-{number}") for number in range(len(listenings)))
     unit = cast("Unit", SimpleNamespace(name="sub-01", runs=runs))
-    work = _UnitWork(cast("Sources", SimpleNamespace(settings=settings, stories=STORIES)), unit)
+    work = Work(cast("Sources", SimpleNamespace(settings=settings, stories=STORIES)), unit)
     work.__dict__["runs"] = responses(*listenings)[0]
     (repeated,) = work.repeated["Repeated"]
     assert repeated["Handled"] == handled

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from bids_app.report.curves import Curve, distance_curves, strongest_regions, whole
+from bids_app.report.curves import Curve, distance_curves, say, strongest_regions, whole
 from bids_app.report.results import SIGNIFICANT, Analysis, Maps, values_at
 
 Array = npt.NDArray[Any]
@@ -89,3 +89,20 @@ def passing_at(analysis: Analysis, maps: Maps, what: str, name: str) -> Array | 
         return None
     q = values_at(test, maps.geometry)
     return None if q is None else np.asarray(q[test.names.index(name)] < SIGNIFICANT)
+
+
+GREY = "#5c6773"
+
+
+def say_shown(test: Array, maps: Maps, score: str) -> str:
+    """Where a map of best places is in full colour."""
+    weak = "hollow" if maps.geometry.kind == "parcels" else "paler"
+    if not test.any():
+        return f" {score} is nowhere significant (q < {SIGNIFICANT:g}), so all is {weak}: noise decides."
+    return f" Full colour where {score} has q < {SIGNIFICANT:g}, {weak} elsewhere, where noise decides."
+
+
+def say_interval(curve: Curve, unit: str, times: float = 1) -> str:
+    """The unit of a peak, with the ends of its interval where there is one."""
+    low, high = (np.round(times * end) for end in curve.peak_interval)
+    return f"{unit}; 95 % interval {say(low)} to {say(high)}" if np.isfinite(low) else unit
