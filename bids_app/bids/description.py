@@ -7,6 +7,8 @@ from pathlib import Path
 
 from bids_app import __version__
 from bids_app.bids.atomic import write_text
+from bids_app.bids.catalogue import Output
+from bids_app.bids.catalogue_text import readme
 from bids_app.bids.container import container
 from bids_app.bids.derivatives import write_json
 from bids_app.bids.errors import DatasetError
@@ -17,28 +19,6 @@ BIDS_VERSION = "1.10.0"
 
 # Only what the validator does not know by itself.
 IGNORED = ("*_statmap.*", "*_networks.*", "*_loadings.*", "*.html", "figures", "group", "atlases")
-
-README = """# neurons2networks
-
-Which groups of a language model's neurons behave like which functional brain networks, and how well the model
-predicts each place of the brain.
-
-| path | what |
-|---|---|
-| `sub-*.html`, `group.html` | reports: look here first |
-| `sub-*/[ses-*/]func/*_statmap.*` | brain maps of each participant |
-| `sub-*/[ses-*/]func/*_networks.tsv` | links of atoms to networks; sub-groups of neurons of each network |
-| `group/` | the same over participants, and the comparison of models |
-| `model-*_desc-atoms_loadings.parquet` | neurons of each atom: layer, unit, loading |
-| `stimuli/` | time course of each atom for each story |
-| `logs/` | settings of each run, text for the methods section, crash reports |
-| `logs/complete/` | for each analysis that is done, what it was made from and the checksums of its outputs |
-
-Names follow BIDS-Derivatives. In the names of maps, `desc` says what was computed (`atoms`, `brainscore`,
-`noiseceiling`) and `stat` which number is shown (`beta`, `z`, `r`, `r2`, `p`, `q`, `alpha`). The file with the ending
-`.json` beside each file holds its sources, settings, units and software versions. Where a map has no value it holds
-NaN (`n/a` in tables).
-"""
 
 
 def read_description(folder: Path) -> dict[str, object]:
@@ -97,11 +77,12 @@ def require_ours(out_dir: Path, foreign: Sequence[str] = ()) -> None:
         raise DatasetError(f"OUT_DIR {out_dir} holds other files ({shown}): {wanted}.")
 
 
-def write_dataset_description(out_dir: Path, links: Mapping[str, Path]) -> None:
+def write_dataset_description(out_dir: Path, links: Mapping[str, Path], outputs: Sequence[Output]) -> None:
     """Write dataset_description.json, .bidsignore and README.md into OUT_DIR.
 
     `links` are the data sets read: the names used in BIDS URIs (`raw`, `fmriprep`, …) and their folders; links of
-    earlier runs are kept. An existing README.md is left alone. Raises DatasetError when OUT_DIR holds another data set.
+    earlier runs are kept. README.md describes `outputs`, those of all analyses; an existing one is left alone. Raises
+    DatasetError when OUT_DIR holds another data set.
     """
     require_ours(out_dir)
     earlier = read_description(out_dir)
@@ -121,4 +102,4 @@ def write_dataset_description(out_dir: Path, links: Mapping[str, Path]) -> None:
     write_json(out_dir / "dataset_description.json", content)
     write_text(out_dir / ".bidsignore", "".join(f"{pattern}\n" for pattern in IGNORED))
     if not (out_dir / "README.md").exists():
-        write_text(out_dir / "README.md", README)
+        write_text(out_dir / "README.md", readme(outputs))

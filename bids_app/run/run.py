@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 
+from bids_app.analyses.outputs import all_outputs
 from bids_app.bids.description import write_dataset_description
 from bids_app.bids.errors import DatasetError
 from bids_app.bids.exclusions import is_excluded
@@ -150,7 +151,7 @@ def _require_results(settings: Settings) -> None:
 def _describe(settings: Settings, sources: Sources) -> None:
     """Write dataset_description.json, to which runs on other derivatives may add at the same time."""
     with locked(settings.out_dir / "logs" / ".lock"):
-        write_dataset_description(settings.out_dir, sources.dataset.links)
+        write_dataset_description(settings.out_dir, sources.dataset.links, all_outputs())
 
 
 def _report(settings: Settings, name: str) -> None:
