@@ -10,6 +10,7 @@ import pytest
 from bids_app.bids.derivatives import read_table
 from bids_app.bids.outputs import find_maps, find_outputs
 from bids_app.demo.evaluate import evaluate
+from tests.catalogue_check import unlisted
 from tests.conftest import make_once, run, succeed
 
 DISTANCES = ("-4", "4", "8", "12")
@@ -43,6 +44,10 @@ def test_planted_distance_and_layer_come_back(forecast):
     assert table["gain"]["ahead"] > 5 * abs(table["gain"]["nothing"])
     assert table["significant"]["ahead"] > 0.2
     assert 0.02 < table["significant"]["nothing"] < 0.08
+
+
+def test_what_is_written_is_what_the_catalogue_lists(forecast):
+    assert unlisted(forecast / "out") == []
 
 
 def test_zero_and_the_tested_distance_are_always_there(forecast):
