@@ -41,7 +41,7 @@ def _one_score(sheet: Sheet, analysis: Analysis, what: str, title: str) -> str:
         return ""
     rows = best_map_rows(table)
     regions = rows["region"].astype(str).tolist()
-    colours = region_colours(regions)
+    colours = region_colours(sheet, analysis, regions)
     middle, low, high = (rows[name].to_numpy(dtype=float) for name in ("mean", "low", "high"))
     names = ["everywhere" if region == _WHOLE else region for region in regions]
     figure = bars.draw_intervals(
@@ -65,10 +65,10 @@ def best_map_rows(table: pd.DataFrame) -> pd.DataFrame:
     return table[table["map"] == whole.idxmax()] if len(whole) else table.drop_duplicates("region")
 
 
-def region_colours(regions: list[str]) -> dict[str, str]:
+def region_colours(sheet: Sheet, analysis: Analysis, regions: list[str]) -> dict[str, str]:
     """Grey for the whole, a colour for each other region."""
     others = [region for region in dict.fromkeys(regions) if region != _WHOLE]
-    return {_WHOLE: _GREY, **dict(zip(others, network_colours(others), strict=True))}
+    return {_WHOLE: _GREY, **sheet.network_colours(analysis, others)}
 
 
 def models(sheet: Sheet) -> str:

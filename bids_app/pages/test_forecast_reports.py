@@ -14,6 +14,7 @@ from bids_app.pages.test_reports import read
 from bids_app.report import page as sheet
 from bids_app.report.conftest_forecast import Sample
 from bids_app.report.results import find_analyses
+from bids_app.report.test_regions import HEXADECIMAL, keep
 
 NAMES = ("a", "b", "c", "d", "e & f", "g")
 QUESTIONS = {
@@ -223,3 +224,17 @@ def test_marks_of_the_unique_variance(out_dir):
         shown = [kind.get_offsets()[:, 0] for kind in dots[axes]]
         wanted = [rows[rows["space"] == space]["mean"] for space in spaces]
         np.testing.assert_allclose(shown, wanted)
+
+
+def test_curves_of_networks_have_the_colours_of_the_atlas(tmp_path):
+    geometry, first = SurfaceGeometry("fsaverage5", 3, 3), np.arange(6) < 3
+    regions = {"networks": {"DefaultA": first, "DefaultB": ~first}}
+    peak, depth = np.where(first, 0.0, 8.0), np.where(first, 0.3, 0.8)
+    sample = Sample(geometry, regions, peak, np.full(6, 0.02), depth, noise=0.001, distances=tuple(range(-4, 13, 4)))
+    sample.write(tmp_path)
+    keep(tmp_path, geometry)
+    read(write_group_report(tmp_path))
+    figures = {path.name.partition("desc-")[2]: path.read_text() for path in tmp_path.glob("group/figures/*.svg")}
+    for name in ("forecastnetworks", "distances", "depth", "regionsbrainscore"):
+        for colour in (HEXADECIMAL["DefaultA"], HEXADECIMAL["DefaultB"]):
+            assert colour in figures[f"{name}_figure.svg"], name

@@ -4,15 +4,16 @@ from unittest.mock import patch
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.colors import to_rgb
 
 from bids_app.analyses.brainscore.report import share_of_ceiling
-from bids_app.bids.derivatives import write_table
+from bids_app.bids.derivatives import write_sidecar, write_table
 from bids_app.bids.geometry import ParcelGeometry, SurfaceGeometry, VolumeGeometry
 from bids_app.pages.group import write_group_report
 from bids_app.pages.participant import write_participant_report
 from bids_app.report import html, parcels
 from bids_app.report import page as sheet
-from bids_app.report.conftest import N, Writer, links_table
+from bids_app.report.conftest import NETWORKS, N, Writer, links_table
 from bids_app.report.panels import Panel
 from bids_app.report.results import Maps, find_analyses, titles, values_at
 from bids_app.report.scales import Scale
@@ -204,3 +205,20 @@ def test_markdown_is_escaped():
     assert text == (
         "<h4>A &lt;b&gt;</h4>\n<p>One <em>two</em> <code>x&lt;y</code></p>\n<ul><li>a &amp; b</li><li>c</li></ul>"
     )
+
+
+def test_networks_have_the_colours_of_the_atlas(surface_out):
+    colours = ("#010203", "#a0b0c0", "#0f1e2d")
+    sidecar = {"Networks": list(NETWORKS), "Colours": [list(to_rgb(colour)) for colour in colours], "Atlas": "mine"}
+    geometry = SurfaceGeometry("fsaverage5", N, N)
+    target = surface_out / "atlases" / "space-fsaverage5_desc-atlas_dseg"
+    for path in geometry.save(np.ones((1, 2 * N)), target, ["network"]):
+        write_sidecar(path, [], {}, extra=sidecar)
+    linked = ((1, "A & <b>", "active"), (2, "Visual", "deactive"))
+    Writer(surface_out, geometry).table("atoms", links_table(linked=linked))
+    text = write_participant_report(surface_out, "001", []).read_text()
+    assert all(colour in text for colour in colours)
+    folder = surface_out / "sub-001" / "figures"
+    for name, shown in (("links", colours), ("subgroups", colours[:2])):
+        (figure,) = (path.read_text() for path in folder.glob(f"*desc-{name}_figure.svg"))
+        assert all(colour in figure for colour in shown)

@@ -15,8 +15,9 @@ from bids_app.bids.geometry import Geometry
 from bids_app.report import html
 from bids_app.report.figures import draw_maps, note_of, save, why_not_drawn
 from bids_app.report.panels import Panel
+from bids_app.report.regions import atlas_colours
 from bids_app.report.results import UNITS, Analysis
-from bids_app.report.scales import Colouring
+from bids_app.report.scales import Colouring, network_colours
 
 DEFAULT_THRESHOLD = 2.3  # |z| across the brain from which a map counts as active
 
@@ -40,6 +41,11 @@ class Sheet:
         """The strongest percent of the brain that the analysis took instead of a threshold, or None."""
         value = self.settings.get("top_percent")
         return None if value is None else float(value)
+
+    def network_colours(self, analysis: Analysis, names: Sequence[str]) -> dict[str, str]:
+        """A colour for each network: that of the atlas which OUT_DIR keeps for the space of the analysis, if it has."""
+        colours = network_colours(names, atlas_colours(self.out_dir, analysis.entities))
+        return dict(zip(names, colours, strict=True))
 
     def add(self, figure: Figure, analysis: Analysis, what: str, *, alt: str, caption: str, ending: str = "png") -> str:
         """Write a figure and give its HTML."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -22,7 +22,7 @@ _YEO = {
     "#4682b4": ("somatomotor", "sommot"),
     "#00760e": ("dorsalattention", "dorsattn"),
     "#c43afa": ("ventralattention", "salventattn", "salience", "salienceventralattention", "ventattn"),
-    "#b9b36a": ("limbic",),
+    "#dcf8a4": ("limbic",),
     "#e69422": ("control", "frontoparietal", "cont", "frontoparietalcontrol", "controlfrontoparietal"),
     "#cd3e4e": ("default", "defaultmode"),
 }
@@ -190,12 +190,17 @@ def position_scale(
     return PositionScale(label, first, last if last > first else first + 1)
 
 
-def network_colours(names: Sequence[str]) -> tuple[str, ...]:
-    """A colour per network: the published one for Yeo's seven, a distinct one for any other.
+def network_colours(names: Sequence[str], of_atlas: Mapping[str, str] | None = None) -> tuple[str, ...]:
+    """A colour per network: that of the atlas, else the published one for Yeo's seven, a distinct one for any other.
 
     >>> network_colours(["Default", "Dorsal Attention", "Mine"])
     ('#cd3e4e', '#00760e', '#4e79a7')
+    >>> network_colours(["Default", "Mine"], {"Default": "#123456"})
+    ('#123456', '#4e79a7')
     """
     others = iter(_OTHER_COLOURS * (1 + len(names) // len(_OTHER_COLOURS)))
     plain = ["".join(letter for letter in name.lower() if letter.isalpha()) for name in names]
-    return tuple(_YEO_COLOUR.get(name) or next(others) for name in plain)
+    known = of_atlas or {}
+    return tuple(
+        known.get(name) or _YEO_COLOUR.get(short) or next(others) for name, short in zip(names, plain, strict=True)
+    )

@@ -41,7 +41,7 @@ def depth_models(sheet: Sheet, analyses: Sequence[Analysis]) -> str:
     places = dict.fromkeys((curve.atlas, curve.region) for curve in curves)
     regions = [[curve for curve in curves if (curve.atlas, curve.region) == place] for place in places]
     names = [region for of_atlas, region in places if of_atlas == "networks"]
-    palette = dict(zip(names, network_colours(names), strict=True))
+    palette = sheet.network_colours(analyses[0], names)
     models = model_colours([curve.model for curve in curves])
     figure = curve_charts.draw_depths(regions, [palette.get(own[0].region, GREY) for own in regions], models)
     caption = _say_curves(analyses[0], curves, models)

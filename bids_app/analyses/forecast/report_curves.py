@@ -12,7 +12,6 @@ from bids_app.report import curve_charts, html
 from bids_app.report.curves import Curve, contrast, networks, say
 from bids_app.report.page import Sheet
 from bids_app.report.results import Analysis
-from bids_app.report.scales import network_colours
 
 _NO_CURVES = "No curves of F over distance: this recording has no table of them (analysis forecast)."
 
@@ -25,8 +24,9 @@ def forecast_curves(sheet: Sheet, analysis: Analysis) -> str:
     parts = [_whole_figure(sheet, analysis, forecast)]
     named = networks(forecast.curves)
     if named:
-        colours = network_colours([curve.region for curve in named])
-        parts.append(_multiples(sheet, analysis, named, colours, "forecastnetworks", "The same for each network."))
+        colours = sheet.network_colours(analysis, [curve.region for curve in named])
+        own = [colours[curve.region] for curve in named]
+        parts.append(_multiples(sheet, analysis, named, own, "forecastnetworks", "The same for each network."))
     best = forecast.strongest
     if best:
         of_all = sum(curve.atlas == best[0].atlas for curve in forecast.curves)

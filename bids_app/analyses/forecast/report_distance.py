@@ -20,7 +20,7 @@ from bids_app.report.figures import WIDTH_INCHES
 from bids_app.report.page import Sheet
 from bids_app.report.panels import Panel
 from bids_app.report.results import SIGNIFICANT, Analysis, Maps
-from bids_app.report.scales import PositionScale, network_colours, position_scale
+from bids_app.report.scales import PositionScale, position_scale
 
 Array = npt.NDArray[Any]
 
@@ -83,7 +83,8 @@ def _chart(sheet: Sheet, analysis: Analysis, forecast: Forecast, table: pd.DataF
     names = ["everywhere" if region == WHOLE else str(region) for region in rows["region"]]
     halves = bool(np.isfinite(rows["split_half"].to_numpy(dtype=float)).any())
     ends = _range(analysis, forecast)
-    figure = draw_distances(rows, names, None if ends is None else ends[:2], halves)
+    colours = row_colours(sheet, analysis, rows)
+    figure = draw_distances(rows, names, colours, None if ends is None else ends[:2], halves)
     caption = (
         f"Filled or open dot with bar: d* of the group's mean curve with its 95 % bootstrap interval, filled where "
         f"F({forecast.tested}) − F(0) has q < {SIGNIFICANT:g}. Diamond: mean of the participants' own d*; "
@@ -109,11 +110,13 @@ def chart_rows(table: pd.DataFrame, regions: list[str]) -> pd.DataFrame:
     return pd.concat([first, rest.loc[[region for region in regions if region in rest.index]]], ignore_index=True)
 
 
-def draw_distances(rows: pd.DataFrame, names: list[str], ends: tuple[float, float] | None, halves: bool) -> Figure:
+def draw_distances(
+    rows: pd.DataFrame, names: list[str], colours: list[str], ends: tuple[float, float] | None, halves: bool
+) -> Figure:
     """d* of each row with its interval and the mean of individuals; with `halves` the split halves at the right."""
     figure = Figure(figsize=(WIDTH_INCHES * (0.95 if halves else 0.7), 1.1 + 0.26 * len(rows)), layout="constrained")
     charts = figure.subplots(1, 1 + halves, sharey=True, squeeze=False, width_ratios=[1.7, 1][: 1 + halves])[0]
-    colours, quiet = row_colours(rows), [_QUIET] * len(rows)
+    quiet = [_QUIET] * len(rows)
     values = {name: rows[name].to_numpy(dtype=float) for name in rows if name not in ("atlas", "region")}
     significant = values["contrast_q"] < SIGNIFICANT
     if ends is not None:
@@ -150,10 +153,10 @@ def draw_distances(rows: pd.DataFrame, names: list[str], ends: tuple[float, floa
     return figure
 
 
-def row_colours(rows: pd.DataFrame) -> list[str]:
+def row_colours(sheet: Sheet, analysis: Analysis, rows: pd.DataFrame) -> list[str]:
     """Grey for the whole, its own colour for a network, one for all regions."""
     regions = rows.loc[rows["atlas"] == "networks", "region"].astype(str).tolist()
-    own = dict(zip(regions, network_colours(regions), strict=True))
+    own = sheet.network_colours(analysis, regions)
     return [
         GREY if atlas == WHOLE else own.get(str(region), WHOLE_COLOUR) if atlas == "networks" else WHOLE_COLOUR
         for atlas, region in zip(rows["atlas"], rows["region"], strict=True)

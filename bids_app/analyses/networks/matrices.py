@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib
@@ -14,7 +14,7 @@ from matplotlib.patches import Rectangle
 
 from bids_app.analyses.networks.link_tables import Links, order_of_atoms, short_name
 from bids_app.report.figures import WIDTH_INCHES
-from bids_app.report.scales import network_colours, round_up
+from bids_app.report.scales import round_up
 
 Array = npt.NDArray[Any]
 
@@ -35,8 +35,11 @@ def upper_limit(parts: Sequence[Links]) -> float:
     return round_up(max(highest, default=0.0)) or 1.0
 
 
-def draw_links(parts: Sequence[Links]) -> Figure:
-    """Dice of every atom with every network; linked cells are framed, and carry the number who share them if known."""
+def draw_links(parts: Sequence[Links], colours: Mapping[str, str]) -> Figure:
+    """Dice of every atom with every network, which has its colour of `colours`.
+
+    Linked cells are framed, and carry the number who share them if known.
+    """
     order, n_linked = order_of_atoms(parts)
     n_networks = len(parts[0].networks)
     height = 0.9 + len(parts) * (n_networks * _ROW_INCHES + 0.35)
@@ -45,7 +48,7 @@ def draw_links(parts: Sequence[Links]) -> Figure:
     high = upper_limit(parts)
     edges = column_edges(len(order), n_linked)
     for axes, part in zip(rows, parts, strict=True):
-        mesh = _draw_part(axes, part, order, edges, high)
+        mesh = _draw_part(axes, part, order, edges, high, colours)
         bar = figure.colorbar(mesh, ax=axes, pad=0.01, fraction=0.025, aspect=12)
         bar.set_label("Dice")
         bar.outline.set_visible(False)
@@ -65,7 +68,7 @@ def column_edges(n_atoms: int, n_linked: int) -> Array:
     return np.concatenate([[0.0], np.cumsum(np.where(np.arange(n_atoms) < n_linked, wide, 1.0))])
 
 
-def _draw_part(axes: Any, part: Links, order: Array, edges: Array, high: float) -> Any:
+def _draw_part(axes: Any, part: Links, order: Array, edges: Array, high: float, colours: Mapping[str, str]) -> Any:
     dice = part.dice[order].T
     heights = np.arange(len(part.networks) + 1)
     mesh = axes.pcolormesh(
@@ -81,12 +84,10 @@ def _draw_part(axes: Any, part: Links, order: Array, edges: Array, high: float) 
     axes.invert_yaxis()
     axes.set_title(f"{part.part} part", loc="left")
     axes.set_yticks(np.arange(len(part.networks)) + 0.5, part.networks)
-    for row, colour in enumerate(network_colours(part.networks)):
-        axes.add_patch(
-            Rectangle(
-                (-0.009, row + 0.12), 0.006, 0.76, color=colour, clip_on=False, transform=axes.get_yaxis_transform()
-            )
-        )
+    across = axes.get_yaxis_transform()
+    for row, network in enumerate(part.networks):
+        shown = {"color": colours[network], "clip_on": False, "transform": across}
+        axes.add_patch(Rectangle((-0.009, row + 0.12), 0.006, 0.76, **shown))
     axes.tick_params(length=0, pad=7)
     axes.tick_params(axis="x", pad=2)
     for side in axes.spines.values():

@@ -28,7 +28,7 @@ from bids_app.report.page import Sheet
 from bids_app.report.panels import Panel
 from bids_app.report.regions import network_regions
 from bids_app.report.results import SIGNIFICANT, Analysis, Maps
-from bids_app.report.scales import Categories, network_colours, signed_scale
+from bids_app.report.scales import Categories, signed_scale
 
 Array = npt.NDArray[Any]
 
@@ -53,7 +53,7 @@ def atom_networks(sheet: Sheet, analysis: Analysis) -> str:
     )
     if any(part.sharing is not None for part in parts):
         caption += " Numbers: participants who share the link."
-    figure = matrices.draw_links(parts)
+    figure = matrices.draw_links(parts, sheet.network_colours(analysis, parts[0].networks))
     alt = f"Matrix of networks by atoms. {caption}"
     return sheet.add(figure, analysis, analysis.variant("links"), alt=alt, caption=caption, ending="svg")
 
@@ -121,7 +121,7 @@ def _atom_panel(part: Links, atom: int, network: int, values: Array, regions: di
 
 def _winner_figure(sheet: Sheet, analysis: Analysis, parts: list[Links], maps: Maps, values: Array, cuts: Array) -> str:
     linked = linked_networks(parts)
-    palette = dict(zip(parts[0].networks, network_colours(parts[0].networks), strict=True))
+    palette = sheet.network_colours(analysis, parts[0].networks)
     colouring = Categories("network", tuple(linked), tuple(palette[name] for name in linked))
     if why_not_drawn(maps.geometry, colouring):
         return ""
@@ -151,9 +151,8 @@ def subgroups(sheet: Sheet, analysis: Analysis) -> str:
         "dashed: an even spread over the layers."
     )
     alt = f"{caption} Fullest layers: {told}."
-    return sheet.add(
-        bars.draw_layers(shares), analysis, analysis.variant("subgroups"), alt=alt, caption=caption, ending="svg"
-    )
+    figure = bars.draw_layers(shares, sheet.network_colours(analysis, [str(network) for network in shares.index]))
+    return sheet.add(figure, analysis, analysis.variant("subgroups"), alt=alt, caption=caption, ending="svg")
 
 
 def tables(sheet: Sheet, analysis: Analysis) -> str:
@@ -174,7 +173,7 @@ def _table(
         return ""
     rows = shorten(rows)
     names = list(dict.fromkeys(rows["network"].astype(str)))
-    body = html.table(rows, dict(zip(names, network_colours(names), strict=True)))
+    body = html.table(rows, sheet.network_colours(analysis, names))
     return html.details(f"{title} ({len(rows)} rows)", body + f"<p>{sheet.link(path, path.name)}</p>")
 
 

@@ -16,6 +16,8 @@ from bids_app.pages.intervals import best_map_rows
 from bids_app.report.bars import draw_intervals, draw_layers, draw_scores_by_layer
 from bids_app.report.conftest import NETWORKS, links_table, scores_table, subgroups_table
 
+COLOURS = dict(zip(NETWORKS, ("#111111", "#222222", "#333333"), strict=True))
+
 
 @pytest.fixture
 def parts():
@@ -47,7 +49,7 @@ def test_linked_atoms_come_first_and_by_network(parts):
 
 
 def test_the_matrix_shows_the_values_of_the_table(parts):
-    figure = draw_links(parts)
+    figure = draw_links(parts, COLOURS)
     order, _ = order_of_atoms(parts)
     for axes, part in zip(figure.axes, parts, strict=False):
         mesh = axes.collections[0]
@@ -60,7 +62,7 @@ def test_the_matrix_shows_the_values_of_the_table(parts):
 
 def test_sharing_participants_are_written_into_the_cells():
     table = links_table().assign(participants=lambda t: np.where(t["linked"], 7, 0))
-    texts = [text.get_text() for axes in draw_links(read_links(table)).axes for text in axes.texts]
+    texts = [text.get_text() for axes in draw_links(read_links(table), COLOURS).axes for text in axes.texts]
     assert texts.count("7") == 2
     assert "0" not in texts
 
@@ -97,7 +99,9 @@ def test_layer_shares_and_their_bars():
     shares = layer_shares(subgroups_table())
     assert list(shares.index) == ["Visual", "Default"]  # the third has no neurons
     np.testing.assert_allclose(shares, [[0.75, 0.25], [0, 1]])
-    heights = [[bar.get_height() for bar in axes.patches] for axes in draw_layers(shares).axes if axes.get_visible()]
+    heights = [
+        [bar.get_height() for bar in axes.patches] for axes in draw_layers(shares, COLOURS).axes if axes.get_visible()
+    ]
     np.testing.assert_allclose(heights, shares)
     assert subgroup_summary(subgroups_table())["fullest layer"].tolist() == [1, 2]
     assert subgroup_summary(subgroups_table())["neurons"].tolist() == [8, 4]
