@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from bids_app.bids.derivatives import read_sidecar
-from bids_app.bids.geometry import Geometry, ParcelGeometry, load_map
+from bids_app.bids.geometry import load_map
+from bids_app.bids.geometry_base import Geometry
 from bids_app.report.results import Maps, values_at
 
 Array = npt.NDArray[Any]
@@ -17,7 +18,7 @@ Array = npt.NDArray[Any]
 
 def network_regions(out_dir: Path, geometry: Geometry) -> dict[str, Array]:
     """The targets (n_targets,) bool of each network; empty where OUT_DIR has no atlas for the geometry."""
-    if isinstance(geometry, ParcelGeometry):
+    if geometry.has_own_names:
         return {}
     place = "_".join(f"{key}-{value}" for key, value in geometry.space_entities().items())
     paths = sorted((out_dir / "atlases").glob(f"*{place}_desc-atlas_dseg.*[iz]"))
