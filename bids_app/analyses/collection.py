@@ -16,7 +16,8 @@ from bids_app.analyses.outputs import find_output
 from bids_app.analyses.writer import Writer
 from bids_app.bids.alignment import align
 from bids_app.bids.errors import DatasetError
-from bids_app.bids.geometry import Geometry, is_own_space
+from bids_app.bids.geometry import is_own_space
+from bids_app.bids.geometry_base import Geometry
 from bids_app.bids.outputs import OutputMap, find_maps
 from bids_app.inputs.regions import region_targets
 from bids_app.machine.agreement import is_superseded, refuse_mixture

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from bids_app.analyses.work import Step, Work
 from bids_app.analyses.writer import Writer
-from bids_app.bids.geometry import Geometry
+from bids_app.bids.geometry_base import Geometry
 from bids_app.encoding.folds import Fold
 from bids_app.encoding.held_out import HeldOut, HeldOutDesign, predict_held_out
 from bids_app.encoding.permutation import permutation_test

@@ -14,7 +14,7 @@ import pandas as pd
 from bids_app.analyses.outputs import find_output
 from bids_app.bids.catalogue import Output
 from bids_app.bids.derivatives import output_path, sidecar_path, write_sidecar, write_table
-from bids_app.bids.geometry import Geometry
+from bids_app.bids.geometry_base import Geometry
 from bids_app.bids.outputs import About, write_maps
 from bids_app.bids.provenance import FileRecord
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import nibabel
 import numpy as np
@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from bids_app.bids.atomic import atomic_path
 from bids_app.bids.errors import DatasetError
+from bids_app.bids.geometry_base import Geometry
 from bids_app.bids.image_files import check_size, reading
 from bids_app.bids.maps import FloatArray, checked_maps
 from bids_app.grayordinates import Cortex, cortex_of, keys_of, same_places
@@ -21,7 +22,7 @@ SERIES, SCALARS = ".dtseries.nii", ".dscalar.nii"
 
 
 @dataclass(frozen=True, eq=False)
-class CiftiGeometry:
+class CiftiGeometry(Geometry):
     """Targets of a CIFTI file, in the order of its axis of brain models; `density` is the entity `den` ("" = none)."""
 
     space: str
@@ -49,7 +50,17 @@ class CiftiGeometry:
         entities = {"space": self.space, "den": self.density}
         return {key: value for key, value in entities.items() if value}
 
-    def same_grid(self, other: object) -> bool:
+    @property
+    def extent(self) -> Sequence[object]:
+        """Vertices of each cortical structure, and the shape of the grid of voxels."""
+        return [sorted(self.axis.nvertices.items()), self.axis.volume_shape]
+
+    @property
+    def grid_affine(self) -> NDArray[np.float64]:
+        """From voxels to millimetres (4, 4); zeros where there are no voxels."""
+        return np.zeros((4, 4)) if self.axis.affine is None else np.asarray(self.axis.affine)
+
+    def same_grid(self, other: Geometry) -> bool:
         """Whether both lie on the same meshes and the same grid of voxels, whatever they have of them."""
         return (
             isinstance(other, CiftiGeometry)
@@ -57,9 +68,9 @@ class CiftiGeometry:
             and same_places(self.axis, other.axis)
         )
 
-    def same_targets(self, other: object) -> bool:
-        """Whether maps of both may be compared target by target."""
-        return isinstance(other, CiftiGeometry) and self.same_grid(other) and np.array_equal(self.keys, other.keys)
+    def where(self) -> dict[str, Any]:
+        """The axis of brain models."""
+        return {"axis": self.axis}
 
     def only(self, targets: NDArray[np.intp]) -> "CiftiGeometry":
         """The geometry of some of the targets."""

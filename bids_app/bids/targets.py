@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bids_app.bids.alignment import placed
-from bids_app.bids.geometry import Geometry, VolumeGeometry
+from bids_app.bids.geometry_base import Geometry
 
 Floats = npt.NDArray[np.float32]
 
@@ -19,16 +19,10 @@ def onto(values: Floats, geometry: Geometry, reference: Geometry) -> Floats:
     found = placed(values, geometry, reference)
     if found is not None:
         return found
-    if isinstance(geometry, VolumeGeometry) and isinstance(reference, VolumeGeometry):
-        raise ValueError(
-            f"volumes of shape {geometry.mask.shape} and {reference.mask.shape} lie on different grids: "
-            "resample all participants to one grid"
-        )
-    ways = [
-        f"{own.kind} {' '.join(own.space_entities().values())} ({own.n_targets:,} targets)"
-        for own in (geometry, reference)
-    ]
-    raise ValueError(f"maps of {ways[0]} cannot be laid onto {ways[1]}: resample one to the space of the other")
+    raise ValueError(
+        f"maps of {geometry.described()} cannot be laid onto {reference.described()}: resample all participants to one "
+        "grid or mesh"
+    )
 
 
 def fill(values: Floats, valid: npt.NDArray[np.bool_]) -> Floats:

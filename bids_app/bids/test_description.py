@@ -12,7 +12,8 @@ from bids_app.bids import derivatives
 from bids_app.bids.container import CONTAINER_TAG
 from bids_app.bids.description import write_dataset_description
 from bids_app.bids.errors import DatasetError
-from bids_app.bids.geometry import Geometry, ParcelGeometry, SurfaceGeometry, VolumeGeometry
+from bids_app.bids.geometry import ParcelGeometry, SurfaceGeometry, VolumeGeometry
+from bids_app.bids.geometry_base import Geometry
 
 GEOMETRIES: list[Geometry] = [
     SurfaceGeometry("fsaverage5", 5, 6),

@@ -16,10 +16,10 @@ import pandas as pd
 from nibabel.filebasedimages import ImageFileError
 
 from bids_app.bids.catalogue import ATLASES, find_output
-from bids_app.bids.cifti import CiftiGeometry
 from bids_app.bids.derivatives import read_sidecar, write_sidecar
 from bids_app.bids.errors import DatasetError
-from bids_app.bids.geometry import Geometry, ParcelGeometry, SurfaceGeometry, VolumeGeometry, load_map
+from bids_app.bids.geometry import load_map
+from bids_app.bids.geometry_base import Geometry
 from bids_app.bids.targets import onto
 from bids_app.machine.claims import OtherSettingsError
 from bids_app.machine.notices import notice
@@ -43,20 +43,20 @@ def find_atlas(geometry: Geometry, settings: Settings) -> Atlas | None:
     """The atlas for these data; None, with a message, where there can be none."""
     if settings.network_atlas.is_off:
         return None
-    if isinstance(geometry, ParcelGeometry):
+    if geometry.has_own_names:
         if settings.network_atlas.is_asked:
             notice(
                 logging.WARNING,
                 f"--atlas {settings.atlas} is not used: the networks of regions are those that their table names",
             )
-        if geometry.networks is None:
+        if geometry.target_networks is None:
             _say_once(
                 "no network step: regions have no space, and their table names no network for each (column `network`)"
             )
             return None
-        return atlas_of_parcels(geometry.networks)
+        return atlas_of_parcels(geometry.target_networks)
     name = settings.network_atlas.name or DEFAULT_ATLAS["volume" if geometry.kind == "volume" else "surface"]
-    return load_atlas(name, geometry.kind, geometry.space or "", **_source(geometry, settings))
+    return load_atlas(name, geometry.kind, geometry.place, **_source(geometry, settings))
 
 
 def find_regions(geometry: Geometry, settings: Settings) -> Atlas | None:
@@ -67,13 +67,13 @@ def find_regions(geometry: Geometry, settings: Settings) -> Atlas | None:
     asked = settings.region_atlas.name
     if settings.region_atlas.is_off:
         return None
-    if isinstance(geometry, ParcelGeometry):
+    if geometry.has_own_names:
         if asked is None:
             return None
         raise ValueError(f"--regions {asked}: the data are regions themselves; leave it out, or give 'none'")
     name, source = asked or DEFAULT_REGIONS, _source(geometry, settings)
     try:
-        return load_atlas(name, geometry.kind, geometry.space or "", **source, regions=True)
+        return load_atlas(name, geometry.kind, geometry.place, **source, regions=True)
     except (ValueError, OSError) as error:
         told = str(error).replace("--atlas", "--regions")
         if asked is not None:
@@ -97,23 +97,12 @@ def files_of_atlas(path: Path) -> list[Path]:
 def _source(geometry: Geometry, settings: Settings) -> dict[str, Any]:
     """How `load_atlas` is to find an atlas, and what it is to be laid on."""
     mismatch = settings.allow_space_mismatch
-    return {**place_of(geometry), **atlas_source(settings), "allow_space_mismatch": mismatch}
+    return {**geometry.where(), **atlas_source(settings), "allow_space_mismatch": mismatch}
 
 
 @functools.cache
 def _say_once(message: str) -> None:
     log.info("%s", message)
-
-
-def place_of(geometry: Geometry) -> dict[str, Any]:
-    """What the networks room wants to know of where the targets are."""
-    if isinstance(geometry, SurfaceGeometry):
-        return {"n_vertices": (geometry.n_vertices_left, geometry.n_vertices_right)}
-    if isinstance(geometry, VolumeGeometry):
-        return {"affine": geometry.affine, "mask": geometry.mask}
-    if isinstance(geometry, CiftiGeometry):
-        return {"axis": geometry.axis}
-    return {}
 
 
 def link_maps(maps: Floats, geometry: Geometry, atlas: Atlas, settings: Settings) -> pd.DataFrame:
@@ -127,11 +116,11 @@ def link_maps(maps: Floats, geometry: Geometry, atlas: Atlas, settings: Settings
         "n_permutations": settings.n_spins,
         "seed": settings.random_seed,
     }
-    if isinstance(geometry, ParcelGeometry):
+    if geometry.has_own_names:
         return correspond(maps, atlas.labels, atlas.network_names, spins=None, **common)
-    place = (geometry.kind, geometry.space or "")
+    place = (geometry.kind, geometry.place)
     spins = Spins.cached(settings.n_spins, settings.random_seed, settings.work / "spins")
-    where = {**place_of(geometry), **atlas_source(settings)}
+    where = {**geometry.where(), **atlas_source(settings)}
     labels = labels_to_fsaverage5(atlas.labels, *place, **where)
     projected = to_fsaverage5(maps, *place, **where)
     return correspond(projected, labels, atlas.network_names, spins=spins, **common)
@@ -152,25 +141,24 @@ def write_regions(geometry: Geometry, settings: Settings) -> None:
 
 def read_atlas(geometry: Geometry, out_dir: Path) -> Atlas | None:
     """The networks that the participants' maps were compared with; None when there were none."""
-    if isinstance(geometry, ParcelGeometry):
-        if geometry.networks is None:
+    if geometry.has_own_names:
+        if geometry.target_networks is None:
             return None
-        return atlas_of_parcels(geometry.networks)
+        return atlas_of_parcels(geometry.target_networks)
     return _read("atlas", geometry, out_dir)
 
 
 def read_regions(geometry: Geometry, out_dir: Path) -> Atlas | None:
     """The regions of the second atlas; None when there were none."""
-    return None if isinstance(geometry, ParcelGeometry) else _read("regions", geometry, out_dir)
+    return None if geometry.has_own_names else _read("regions", geometry, out_dir)
 
 
 def _write(
     what: str, find: Callable[[Geometry, Settings], Atlas | None], geometry: Geometry, settings: Settings
 ) -> None:
-    if isinstance(geometry, ParcelGeometry):
+    if geometry.has_own_names:
         return  # the table of parcels names their networks itself
-    if isinstance(geometry, VolumeGeometry):
-        geometry = VolumeGeometry(geometry.space, geometry.affine, np.ones_like(geometry.mask))
+    geometry = geometry.whole()
     atlas = find(geometry, settings)
     if atlas is None:
         return

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import nibabel
 import numpy as np
@@ -15,7 +17,8 @@ from bids_app.bids.cifti import CiftiGeometry, load_cifti
 from bids_app.bids.content import require_content
 from bids_app.bids.entities import parse_name
 from bids_app.bids.errors import DatasetError
-from bids_app.bids.geometry import Geometry, ParcelGeometry, SurfaceGeometry, VolumeGeometry
+from bids_app.bids.geometry import ParcelGeometry, SurfaceGeometry, VolumeGeometry
+from bids_app.bids.geometry_base import Geometry
 from bids_app.bids.image_files import reading
 from bids_app.bids.text import as_dataset_error, read_text
 from bids_app.bids.volumes import read_mask
@@ -45,13 +48,7 @@ def limit(data: Floats, geometry: Geometry, mask: Path | None) -> tuple[Floats, 
     inside = inside_mask(mask, geometry)
     if not inside.any():
         raise DatasetError(f"--mask {mask} has no target in common with the data: give another, or leave it out.")
-    if isinstance(geometry, VolumeGeometry):
-        narrower = geometry.mask.copy()
-        narrower[geometry.mask] = inside
-        return np.ascontiguousarray(data[:, inside]), VolumeGeometry(geometry.space, geometry.affine, narrower)
-    limited = data.copy()
-    limited[:, ~inside] = np.nan
-    return limited, geometry
+    return geometry.limited(data, inside)
 
 
 def files_of_mask(path: Path) -> list[Path]:
@@ -66,22 +63,27 @@ def inside_mask(path: Path, geometry: Geometry) -> Booleans:
     """Which targets (n_targets,) of the data lie in a mask. Raises DatasetError as `limit` does."""
     require_content(path)
     extension = parse_name(path).extension
-    if isinstance(geometry, VolumeGeometry) and extension.endswith((".nii", ".nii.gz")):
-        return np.asarray(read_mask(path, geometry.mask.shape, geometry.affine)[geometry.mask])
-    if isinstance(geometry, SurfaceGeometry) and extension.endswith(".gii"):
-        return _surface_mask(path, (geometry.n_vertices_left, geometry.n_vertices_right))
-    if isinstance(geometry, CiftiGeometry) and extension.endswith(".gii"):
-        cortex = geometry.cortex
-        inside = np.zeros(geometry.n_targets, dtype=bool)
-        inside[cortex.targets] = _surface_mask(path, cortex.n_vertices)[cortex.vertices]
-        return inside
-    if isinstance(geometry, CiftiGeometry) and extension.endswith(".nii"):
-        return _grayordinate_mask(path, geometry)
-    if isinstance(geometry, ParcelGeometry) and extension.endswith((".txt", ".tsv")):
-        return _parcel_mask(path, geometry.names)
+    for endings, read in _READERS[geometry.kind]:
+        if extension.endswith(endings):
+            return read(path, geometry)
     raise DatasetError(
         f"--mask {path} does not fit data of the kind '{geometry.kind}': give {_FORMATS[geometry.kind]}."
     )
+
+
+def _volume_mask(path: Path, geometry: VolumeGeometry) -> Booleans:
+    return np.asarray(read_mask(path, geometry.mask.shape, geometry.affine)[geometry.mask])
+
+
+def _vertex_mask(path: Path, geometry: SurfaceGeometry) -> Booleans:
+    return _surface_mask(path, (geometry.n_vertices_left, geometry.n_vertices_right))
+
+
+def _cortex_mask(path: Path, geometry: CiftiGeometry) -> Booleans:
+    cortex = geometry.cortex
+    inside = np.zeros(geometry.n_targets, dtype=bool)
+    inside[cortex.targets] = _surface_mask(path, cortex.n_vertices)[cortex.vertices]
+    return inside
 
 
 def _surface_mask(path: Path, n_vertices: tuple[int, int]) -> Booleans:
@@ -112,7 +114,8 @@ def _grayordinate_mask(path: Path, geometry: CiftiGeometry) -> Booleans:
     return np.asarray(laid[0] > 0)
 
 
-def _parcel_mask(path: Path, names: tuple[str, ...]) -> Booleans:
+def _parcel_mask(path: Path, geometry: ParcelGeometry) -> Booleans:
+    names = geometry.names
     listed = _listed_names(path)
     unknown = sorted(set(listed) - set(names))
     if unknown:
@@ -131,3 +134,12 @@ def _listed_names(path: Path) -> list[str]:
     if column is None:
         raise DatasetError(f"--mask {path} has no column {' or '.join(_NAMES)}: add one with the names of the parcels.")
     return [row[column].strip() for row in rows[1:] if len(row) > column and row[column].strip()]
+
+
+# For each kind of data: the endings of files that can be its mask, and what reads them.
+_READERS: dict[str, tuple[tuple[tuple[str, ...], Callable[[Path, Any], Booleans]], ...]] = {
+    "volume": (((".nii", ".nii.gz"), _volume_mask),),
+    "surface": (((".gii",), _vertex_mask),),
+    "cifti": (((".gii",), _cortex_mask), ((".nii",), _grayordinate_mask)),
+    "parcels": (((".txt", ".tsv"), _parcel_mask),),
+}

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from bids_app.bids.geometry import Geometry, ParcelGeometry
+from bids_app.bids.geometry_base import Geometry
 from bids_app.inputs.atlases import read_atlas, read_regions
 
 Indices = npt.NDArray[np.int64]
@@ -30,6 +30,6 @@ def region_targets(
             targets = np.flatnonzero(inside & (atlas.labels == number))
             if len(targets):
                 yield kind, name, targets
-    if isinstance(geometry, ParcelGeometry):
+    if geometry.has_own_names:
         for target in np.flatnonzero(inside):
-            yield "parcels", geometry.names[target], np.array([target])
+            yield "parcels", geometry.target_names[target], np.array([target])

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from bids_app.bids.alignment import align
 from bids_app.bids.dataset import Run
 from bids_app.bids.errors import DatasetError
-from bids_app.bids.geometry import Geometry
+from bids_app.bids.geometry_base import Geometry
 from bids_app.bids.recording import read_recording
 from bids_app.encoding.cleaning import clean
 from bids_app.encoding.haemodynamics import zscore

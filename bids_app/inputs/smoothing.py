@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from bids_app.bids.cifti import CiftiGeometry
 from bids_app.bids.errors import DatasetError
-from bids_app.bids.geometry import Geometry, SurfaceGeometry, VolumeGeometry
+from bids_app.bids.geometry import SurfaceGeometry, VolumeGeometry
+from bids_app.bids.geometry_base import Geometry
 from bids_app.encoding.smoothing import SurfaceSmoother, smooth_volume
 from bids_app.grayordinates import CORTEX
 from bids_app.machine.resources import atlas_source
@@ -28,16 +31,19 @@ def smooth(data: Floats, geometry: Geometry, settings: Settings) -> Floats:
     fwhm = settings.smoothing_fwhm
     if not fwhm:
         return data
-    if isinstance(geometry, VolumeGeometry):
-        return smooth_volume(data, geometry.mask, _voxel_sizes(geometry.affine), fwhm)
+    if geometry.kind not in _SMOOTHERS:
+        raise DatasetError("--smoothing-fwhm: regions have no neighbours; leave it out, or choose voxels or vertices.")
     folders = atlas_source(settings)["resources"]
-    resources = None if folders is None else tuple(folders)
-    if isinstance(geometry, SurfaceGeometry):
-        sizes = (geometry.n_vertices_left, geometry.n_vertices_right)
-        return _along_surface(data, geometry.space, sizes, fwhm, resources)
-    if isinstance(geometry, CiftiGeometry):
-        return _grayordinates(data, geometry, fwhm, resources)
-    raise DatasetError("--smoothing-fwhm: regions have no neighbours; leave it out, or choose voxels or vertices.")
+    return _SMOOTHERS[geometry.kind](data, geometry, fwhm, None if folders is None else tuple(folders))
+
+
+def _voxels(data: Floats, geometry: VolumeGeometry, fwhm: float, _: tuple[Path, ...] | None) -> Floats:
+    return smooth_volume(data, geometry.mask, _voxel_sizes(geometry.affine), fwhm)
+
+
+def _vertices(data: Floats, geometry: SurfaceGeometry, fwhm: float, resources: tuple[Path, ...] | None) -> Floats:
+    sizes = (geometry.n_vertices_left, geometry.n_vertices_right)
+    return _along_surface(data, geometry.space, sizes, fwhm, resources)
 
 
 def _voxel_sizes(affine: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
@@ -83,3 +89,10 @@ def _grayordinates(data: Floats, geometry: CiftiGeometry, fwhm: float, resources
         own = targets[order]  # as the voxels of a mask are
         result[:, own] = smooth_volume(data[:, own], mask, _voxel_sizes(axis.affine), fwhm)
     return result
+
+
+_SMOOTHERS: dict[str, Callable[[Floats, Any, float, tuple[Path, ...] | None], Floats]] = {
+    "volume": _voxels,
+    "surface": _vertices,
+    "cifti": _grayordinates,
+}

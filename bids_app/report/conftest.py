@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 
 from bids_app.bids.derivatives import output_path, write_sidecar, write_table
-from bids_app.bids.geometry import Geometry, ParcelGeometry, SurfaceGeometry
+from bids_app.bids.geometry import ParcelGeometry, SurfaceGeometry
+from bids_app.bids.geometry_base import Geometry
 
 Array = npt.NDArray[Any]
 

@@ -11,7 +11,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from bids_app.bids.entities import build_name
-from bids_app.bids.geometry import Geometry
+from bids_app.bids.geometry_base import Geometry
 from bids_app.report import html
 from bids_app.report.figures import draw_maps, note_of, save, why_not_drawn
 from bids_app.report.panels import Panel

@@ -12,7 +12,8 @@ from matplotlib.colors import to_hex
 
 from bids_app.bids.derivatives import read_sidecar
 from bids_app.bids.entities import parse_name
-from bids_app.bids.geometry import Geometry, ParcelGeometry, load_map
+from bids_app.bids.geometry import load_map
+from bids_app.bids.geometry_base import Geometry
 from bids_app.report.results import Maps, values_at
 
 Array = npt.NDArray[Any]
@@ -22,7 +23,7 @@ _OF_SPACE = ("space", "den")
 
 def network_regions(out_dir: Path, geometry: Geometry) -> dict[str, Array]:
     """The targets (n_targets,) bool of each network; empty where OUT_DIR has no atlas for the geometry."""
-    if isinstance(geometry, ParcelGeometry):
+    if geometry.has_own_names:
         return {}
     paths = _atlas(out_dir, geometry.space_entities())
     names = read_sidecar(paths[0]).get("Networks") if paths else None

@@ -14,7 +14,7 @@ import pandas as pd
 
 from bids_app.bids.alignment import placed
 from bids_app.bids.derivatives import read_table
-from bids_app.bids.geometry import Geometry
+from bids_app.bids.geometry_base import Geometry
 from bids_app.bids.outputs import OutputMap, find_outputs
 
 Array = npt.NDArray[Any]

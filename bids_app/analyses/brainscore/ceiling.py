@@ -20,7 +20,8 @@ import numpy.typing as npt
 from bids_app.bids.alignment import positions_in, stored_targets
 from bids_app.bids.dataset import Run
 from bids_app.bids.errors import DatasetError
-from bids_app.bids.geometry import Geometry, is_own_space
+from bids_app.bids.geometry import is_own_space
+from bids_app.bids.geometry_base import Geometry
 from bids_app.bids.targets import onto
 from bids_app.encoding.haemodynamics import zscore
 from bids_app.inputs.fits import Unit

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from bids_app.bids.geometry import Geometry
+from bids_app.bids.geometry_base import Geometry
 from bids_app.report import bars, html, scores
 from bids_app.report.page import Sheet
 from bids_app.report.panels import Panel

@@ -13,7 +13,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bids_app.analyses.forecast_files import gain
-from bids_app.bids.geometry import ParcelGeometry
 from bids_app.report import html
 from bids_app.report.curves import WHOLE, charted_atlas
 from bids_app.report.dots import Dots, draw_rows
@@ -123,9 +122,8 @@ def region_rows(sheet: Sheet, analysis: Analysis, maps: Maps) -> pd.DataFrame:
         return table
     everywhere = np.ones(maps.geometry.n_targets, bool)
     named = {(WHOLE, WHOLE): everywhere}
-    if isinstance(maps.geometry, ParcelGeometry):
-        places = np.arange(maps.geometry.n_targets)
-        named |= {("parcels", name): places == place for place, name in enumerate(maps.geometry.names)}
+    places = np.arange(maps.geometry.n_targets)
+    named |= {("parcels", name): places == place for place, name in enumerate(maps.geometry.target_names)}
     named |= {("networks", name): where for name, where in network_regions(sheet.out_dir, maps.geometry).items()}
     return pd.DataFrame(
         [
