@@ -71,16 +71,18 @@ def test_the_key_holds_nothing_else(tmp_path):
     assert key_of(tmp_path, stories=same) == key_of(tmp_path)
 
 
-def dictionary_of(seed=0):
+def dictionary_of(seed=0, summary=None):
     rng = np.random.default_rng(seed)
     atoms = {"tale": rng.standard_normal((12, N_ATOMS)).astype(np.float32)}
     loadings = rng.standard_normal((N_ATOMS, N_NEURONS)).astype(np.float32)
-    return Dictionary(("tale",), atoms, loadings, np.repeat([0, 1], 3), np.tile([0, 1, 2], 2), {"Neurons": N_NEURONS})
+    return Dictionary(
+        ("tale",), atoms, loadings, np.repeat([0, 1], 3), np.tile([0, 1, 2], 2), summary or {"Neurons": N_NEURONS}
+    )
 
 
-def write(folder, seed=0, model=None, words=WORDS, **changes):
+def write(folder, seed=0, model=None, words=WORDS, summary=None, **changes):
     stories = {"tale": story_of(words=words)}
-    write_dictionary(dictionary_of(seed), model or model_of(), stories, settings_of(folder, **changes))
+    write_dictionary(dictionary_of(seed, summary), model or model_of(), stories, settings_of(folder, **changes))
 
 
 def outputs(folder):
