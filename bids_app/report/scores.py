@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from bids_app.bids.catalogue import STATISTICS
 from bids_app.report import html
 from bids_app.report.panels import Panel
 from bids_app.report.results import SIGNIFICANT, Analysis, Maps, mean_of
 
 Array = npt.NDArray[Any]
 SCORE_STATS = ("r", "mean")
-HELD_OUT = "held-out Pearson r"
+HELD_OUT = STATISTICS["r"].label
 
 
 def best_map(maps: Maps) -> int:
