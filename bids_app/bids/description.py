@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bids_app import __version__
-from bids_app.bids.atomic import write_text
+from bids_app.atomic import write_text
 from bids_app.bids.container import container
 from bids_app.bids.derivatives import write_json
 from bids_app.bids.errors import DatasetError
