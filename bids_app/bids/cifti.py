@@ -11,7 +11,7 @@ import numpy as np
 from nibabel.cifti2 import BrainModelAxis, ScalarAxis, SeriesAxis
 from numpy.typing import ArrayLike, NDArray
 
-from bids_app.bids.atomic import atomic_path
+from bids_app.atomic import atomic_path
 from bids_app.bids.errors import DatasetError
 from bids_app.bids.geometry_base import Geometry
 from bids_app.bids.image_files import check_size, reading

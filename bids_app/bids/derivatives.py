@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from bids_app import __version__
-from bids_app.bids.atomic import atomic_path, write_text
+from bids_app.atomic import atomic_path, write_text
 from bids_app.bids.entities import build_name, parse_name
 from bids_app.bids.errors import DatasetError
 from bids_app.bids.stimulus_names import stem_label

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bids_app import __version__
-from bids_app.bids.atomic import write_text
+from bids_app.atomic import write_text
 from bids_app.bids.catalogue import Output
 from bids_app.bids.catalogue_text import readme
 from bids_app.bids.container import container

@@ -16,7 +16,7 @@ import nibabel
 import numpy as np
 import numpy.typing as npt
 
-from bids_app.bids.atomic import atomic_path, write_text
+from bids_app.atomic import atomic_path, write_text
 from bids_app.bids.catalogue import PARCEL_COLUMNS
 from bids_app.bids.cifti import SCALARS, load_cifti
 from bids_app.bids.entities import build_name, parse_name

@@ -8,8 +8,8 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
-from uuid import uuid4
 
+from bids_app.atomic import atomic_path
 from bids_app.bids.errors import DatasetError
 
 if TYPE_CHECKING:
@@ -90,15 +90,8 @@ def _digest(*content: str | int) -> str:
 
 def _keep(layout: "BIDSLayout", database: Path) -> None:
     """Keep an index for later runs. It appears complete: other processes may look for it while it is written."""
-    unfinished = database.with_name(f".{uuid4().hex}-{database.name}")
-    try:
-        layout.save(unfinished, replace_connection=False)
-        unfinished.rename(database)
-        for outdated in database.parent.glob(f"{database.name.rpartition('_')[0]}_*"):
-            if outdated != database:
-                shutil.rmtree(outdated, ignore_errors=True)
-    except OSError:
-        if not database.is_dir():  # else: another process was faster
-            raise
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
+    with atomic_path(database, first_stays=True) as draft:
+        layout.save(draft, replace_connection=False)
+    for outdated in database.parent.glob(f"{database.name.rpartition('_')[0]}_*"):
+        if outdated != database:
+            shutil.rmtree(outdated, ignore_errors=True)

@@ -76,6 +76,10 @@ class Words:
         """Return the same words `seconds` later; words without a time stay without."""
         return dataclasses.replace(self, onset=self.onset + seconds)
 
+    def timed_within(self, intervals: Iterable[tuple[float, float]]) -> npt.NDArray[np.bool_]:
+        """Which words (n_words,) have a time and their midpoint in one of the intervals, see `within`."""
+        return _lies_in(self.onset + self.duration / 2, intervals)
+
     def within(self, intervals: Iterable[tuple[float, float]]) -> tuple["Words", npt.NDArray[np.intp]]:
         """Return the words whose midpoint lies in one of the intervals (start ≤ midpoint < end), and their indices.
 
@@ -83,12 +87,17 @@ class Words:
         word without a time goes with the next word that has one (the last words with the one before).
         """
         place = _places(self.onset + self.duration / 2)
-        inside = np.zeros(len(self), dtype=bool)
-        for start, end in intervals:
-            inside |= (place >= start) & (place < end)
-        index = np.flatnonzero(inside)
+        index = np.flatnonzero(_lies_in(place, intervals))
         text = tuple(self.text[i] for i in index)
         return Words(self.onset[index], self.duration[index], text, self.counts), index
+
+
+def _lies_in(times: FloatArray, intervals: Iterable[tuple[float, float]]) -> npt.NDArray[np.bool_]:
+    """Which times lie in one of the intervals (start ≤ time < end); NaN in none."""
+    inside = np.zeros(len(times), dtype=bool)
+    for start, end in intervals:
+        inside |= (times >= start) & (times < end)
+    return inside
 
 
 def _places(times: FloatArray) -> FloatArray:

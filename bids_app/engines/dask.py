@@ -19,7 +19,8 @@ from uuid import uuid4
 
 from bids_app.disk import MEGABYTE
 from bids_app.engines.dask_cluster import start_cluster
-from bids_app.engines.local import Failure, Job, run_one, start_worker
+from bids_app.engines.jobs import Failure, Job
+from bids_app.engines.local import run_one, start_worker
 from bids_app.interruption import Interrupted
 from bids_app.settings import Settings
 

@@ -7,11 +7,12 @@ import multiprocessing
 import os
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import ClassVar
 
+from bids_app.engines.jobs import Failure, Job
 from bids_app.interruption import end_workers, job_of_worker, prepare_worker
 from bids_app.machine.budget import PROCESS_MB, has_too_little_memory, threads
 from bids_app.machine.explanations import explain
@@ -20,42 +21,6 @@ from bids_app.machine.strays import writing
 from bids_app.settings import Settings
 
 log = logging.getLogger("neurons2networks")
-
-
-@dataclass(frozen=True)
-class Job:
-    """One piece of work that can run in another process: a function of the settings and a name.
-
-    `part` says which part of what is named, where that is cut into several jobs; `computes`: more than a report.
-    """
-
-    name: str
-    function: Callable[[Settings, str], None]
-    part: str = ""
-    computes: bool = True
-
-    @property
-    def label(self) -> str:
-        """Name and part, for messages."""
-        return f"{self.name} {self.part}".strip()
-
-
-@dataclass(frozen=True)
-class Failure:
-    """A job that failed: its name, the reason in one line, and the traceback."""
-
-    name: str
-    reason: str
-    details: str
-
-
-class Engine(Protocol):
-    """What runs jobs. `splits`: whether it is worth cutting a participant into as many jobs as possible."""
-
-    splits: ClassVar[bool]
-
-    def run(self, jobs: Sequence[Job]) -> list[Failure]:
-        """Run all jobs; one that fails leaves the others alone unless `stop_on_first_crash`."""
 
 
 @dataclass(frozen=True)

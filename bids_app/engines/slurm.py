@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 
-from bids_app.bids.atomic import write_text
+from bids_app.atomic import write_text
 from bids_app.bids.errors import DatasetError
 from bids_app.engines.slurm_options import Request
 from bids_app.inputs.sources import Sources, open_sources

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bids_app.engines.local import Job
+from bids_app.engines.jobs import Job
 from bids_app.interruption import Interrupted
 from bids_app.settings import Settings
 

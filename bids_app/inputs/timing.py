@@ -123,14 +123,8 @@ def story_time(listening: Listening) -> tuple[tuple[str, ...], Floats]:
 def words_heard(stimulus: Stimulus, words: Words) -> tuple[Integers, Floats, Floats]:
     """Rows of the timed words inside the story events, their onsets in scan time (s) and durations (s)."""
     onset = words.onset + stimulus.audio_onset
-    rows = np.flatnonzero(np.any([_inside(stimulus, words, event) for event in stimulus.story], axis=0))
+    rows = np.flatnonzero(words.shifted(stimulus.audio_onset).timed_within(stimulus.story))
     return rows, onset[rows], words.duration[rows]
-
-
-def _inside(stimulus: Stimulus, words: Words, event: tuple[float, float]) -> npt.NDArray[np.bool_]:
-    """Whether the midpoint of each word lies in a story event; false for words without a time."""
-    midpoint = words.onset + stimulus.audio_onset + words.duration / 2
-    return np.asarray((midpoint >= event[0]) & (midpoint < event[1]))  # NaN compares false
 
 
 def segments_of(stimulus: Stimulus, words: Words) -> list[slice]:
@@ -138,7 +132,8 @@ def segments_of(stimulus: Stimulus, words: Words) -> list[slice]:
 
     A file with two stories has two segments; what lies before, between and after them belongs to none.
     """
-    rows = [np.flatnonzero(_inside(stimulus, words, event)) for event in stimulus.story]
+    heard = words.shifted(stimulus.audio_onset)
+    rows = [np.flatnonzero(heard.timed_within([event])) for event in stimulus.story]
     return [slice(int(own[0]), int(own[-1]) + 1) for own in rows if len(own)]
 
 

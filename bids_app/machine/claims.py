@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from bids_app.bids.atomic import write_text
+from bids_app.atomic import write_text
 from bids_app.machine.once import locked, release, try_lock
 from bids_app.settings import OPTIONS
 

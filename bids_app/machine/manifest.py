@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bids_app.bids.atomic import write_text
+from bids_app.atomic import write_text
 from bids_app.checksums import sha256_of
 from bids_app.machine.once import locked
 

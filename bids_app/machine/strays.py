@@ -13,7 +13,7 @@ from pathlib import Path
 
 from bids_app.settings import Settings
 
-# Names of what is being written: files (bids.atomic), drafts (machine.once), activations, rotations, indices.
+# Names of what is being written: files (atomic), drafts (machine.once), activations, rotations, indices.
 _HEX = "[0-9a-f]{32}"
 _STRAY = re.compile(rf"\.({_HEX}[_-].+|draft-{_HEX}-.+|[0-9a-f]{{16,64}}-{_HEX}|.+\.{_HEX}\.npy)", re.DOTALL)
 _NOT_OURS = {".git", ".datalad", "cache"}

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from bids_app.bids.atomic import atomic_path
+from bids_app.atomic import atomic_path
 from bids_app.machine.strays import clearing_strays, remove_strays, writing
 from bids_app.settings import Settings
 

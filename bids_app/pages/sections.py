@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bids_app.analyses.record import Question, Report
 from bids_app.analyses.registry import ANALYSES
-from bids_app.bids.atomic import write_text
+from bids_app.atomic import write_text
 from bids_app.pages.summary import glance
 from bids_app.report import html
 from bids_app.report.page import Sheet, newest_settings

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
 
-from bids_app.bids.atomic import atomic_path
+from bids_app.atomic import atomic_path
 from bids_app.bids.geometry import ParcelGeometry, SurfaceGeometry, VolumeGeometry
 from bids_app.bids.geometry_base import Geometry
 from bids_app.report import grayordinates, parcels, surfaces, volumes

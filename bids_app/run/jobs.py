@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import partial
 
 from bids_app.bids.errors import DatasetError
-from bids_app.engines.local import Job
+from bids_app.engines.jobs import Job
 from bids_app.inputs.fits import units_of
 from bids_app.inputs.models import model_runs
 from bids_app.inputs.sources import Sources

@@ -7,9 +7,9 @@ import logging
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from bids_app.bids.atomic import write_text
+from bids_app.atomic import write_text
 from bids_app.crash_reports import details_of, keep_report, stamp
-from bids_app.engines.local import Failure
+from bids_app.engines.jobs import Failure
 from bids_app.run.methods import methods_text
 from bids_app.settings import Settings, to_toml
 from bids_app.wording import in_one_line

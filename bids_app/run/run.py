@@ -11,7 +11,8 @@ from bids_app.bids.description import write_dataset_description
 from bids_app.bids.errors import DatasetError
 from bids_app.bids.exclusions import is_excluded
 from bids_app.engines.dask import open_dask
-from bids_app.engines.local import Engine, Failure, Job, LocalEngine
+from bids_app.engines.jobs import Engine, Failure, Job
+from bids_app.engines.local import LocalEngine
 from bids_app.inputs.fits import plan
 from bids_app.inputs.sources import Sources, open_sources
 from bids_app.machine.completion import leave_aside

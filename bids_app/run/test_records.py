@@ -2,7 +2,8 @@ import tempfile
 
 import pytest
 
-from bids_app.engines.local import Failure, Job, LocalEngine
+from bids_app.engines.jobs import Failure, Job
+from bids_app.engines.local import LocalEngine
 from bids_app.run import run as run_module
 from bids_app.run.records import crash_reasons, forget_crashes, show_failures, write_crashes
 from bids_app.settings import Settings
