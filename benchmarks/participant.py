@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from bids_app.encoding.lasso._fista import fista
 
 from benchmarks import harness
 from bids_app.bids.recording import read_recording
 from bids_app.demo.generate import DEFAULTS, generate
-from bids_app.encoding.fista import fista
 from bids_app.inputs.sources import open_sources
 from bids_app.run.run import run
 from bids_app.settings import Settings

@@ -5,9 +5,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from bids_app.encoding.design.folds import contiguous_folds
+from bids_app.stats.arrays import Fold
 
 from benchmarks import harness, ties
-from bids_app.encoding.folds import Fold, contiguous_folds
 from bids_app.encoding.ridge import RidgeCV
 
 Floats = npt.NDArray[np.float32]

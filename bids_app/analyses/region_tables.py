@@ -11,10 +11,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from bids_app.analyses.collection import Collection, Doubles
-from bids_app.analyses.significance import FEWEST_FOR_STATISTICS, shortfall
+from bids_app.analyses.significance import FEWEST_FOR_STATISTICS
 from bids_app.bids.catalogue import REGION_COLUMNS
-from bids_app.networks.intervals import percentile_interval, resampled_means
 from bids_app.settings import Settings
+from bids_app.stats.intervals import percentile_interval, resampled_means
+from bids_app.stats.signed_rank import shortfall
 
 log = logging.getLogger("neurons2networks")
 PEAKS = ["group-curve", "participants-mean"]

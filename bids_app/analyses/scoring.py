@@ -11,16 +11,16 @@ import numpy.typing as npt
 from bids_app.analyses.work import Step, Work
 from bids_app.analyses.writer import Writer
 from bids_app.bids.geometry_base import Geometry
-from bids_app.encoding.folds import Fold
-from bids_app.encoding.held_out import HeldOut, HeldOutDesign, predict_held_out
-from bids_app.encoding.permutation import permutation_test
-from bids_app.encoding.scores import fold_mean_r
+from bids_app.encoding.ridge.held_out import HeldOut, HeldOutDesign, predict_held_out
 from bids_app.inputs.atlases import find_atlas, find_regions, write_atlas, write_regions
 from bids_app.inputs.designs import Designs
 from bids_app.inputs.models import ModelRun
 from bids_app.inputs.responses import Responses
 from bids_app.machine.budget import memory_mb
 from bids_app.settings import Settings, numbers_of
+from bids_app.stats.arrays import Fold
+from bids_app.stats.correlation import fold_mean_r
+from bids_app.stats.permutation import permutation_test
 
 log = logging.getLogger("neurons2networks")
 Floats = npt.NDArray[np.float32]

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from scipy.stats import norm, rankdata, ttest_1samp
 
 from bids_app.analyses.collection import Collection
-from bids_app.encoding.permutation import fdr
+from bids_app.stats.fdr import fdr
 
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from scipy.stats import ttest_1samp, wilcoxon
 
-from bids_app.analyses.significance import one_sample, shortfall, signed_rank
+from bids_app.stats.signed_rank import shortfall, signed_rank
+from bids_app.stats.t_test import one_sample
 
 RNG = np.random.default_rng(0)
 MAPS = RNG.standard_normal((9, 2, 30)).astype(np.float32) + 0.4

@@ -5,10 +5,10 @@ import pandas as pd
 import pytest
 
 from bids_app.analyses.outputs import all_outputs
-from bids_app.analyses.significance import signed_rank
 from bids_app.analyses.writer import Writer
 from bids_app.bids.catalogue import LEVELS, STATISTICS, CatalogueError
 from bids_app.bids.geometry import ParcelGeometry
+from bids_app.stats.signed_rank import signed_rank
 
 GEOMETRY = ParcelGeometry("x", ("a", "b", "c"))
 VALUES = np.arange(3, dtype=np.float32)[None]

@@ -5,8 +5,8 @@ Import this module where it is called: numba takes a quarter of a second.
 
 import numpy as np
 
-from bids_app.encoding.arrays import Doubles
 from bids_app.encoding.compiled import compiled
+from bids_app.stats.arrays import Doubles
 
 
 @compiled

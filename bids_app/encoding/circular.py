@@ -6,11 +6,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from bids_app.encoding.arrays import AnyArray, Doubles, Ints, require_matrix
-from bids_app.encoding.copies import NONE, Copies
-from bids_app.encoding.device import column_batches, targets_per_batch, to_device
-from bids_app.encoding.folds import Fold
-from bids_app.encoding.haemodynamics import CONSTANT
+from bids_app.stats.arrays import AnyArray, Doubles, Fold, Ints, require_matrix
+from bids_app.stats.copies import NONE, Copies
+from bids_app.stats.device import column_batches, targets_per_batch, to_device
+from bids_app.stats.standardise import CONSTANT
 
 _BATCH = 1024  # targets of one fold that stay in a processor's cache, and that keep it busy
 

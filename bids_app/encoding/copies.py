@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from bids_app.encoding.arrays import Ints
+from bids_app.stats.arrays import Ints
 
 NONE = -1
 

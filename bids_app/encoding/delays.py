@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from bids_app.encoding.arrays import AnyArray, require_matrix
+from bids_app.stats.arrays import AnyArray, require_matrix
 
 
 def delay(X: npt.ArrayLike, delays: Sequence[int], run_lengths: Sequence[int], wrap: bool = False) -> AnyArray:

@@ -6,10 +6,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from bids_app.encoding.arrays import Doubles, Floats, require_matrix
-from bids_app.encoding.device import column_batches, resolve_device
-from bids_app.encoding.dictionary_coding import code_all
-from bids_app.encoding.dictionary_solver import learn
+from bids_app.encoding.dictionary._coding import code_all
+from bids_app.encoding.dictionary._solver import learn
+from bids_app.stats.arrays import Doubles, Floats, require_matrix
+from bids_app.stats.device import column_batches, resolve_device
 
 _BATCH = 4096
 

@@ -3,9 +3,9 @@
 import numpy as np
 import torch
 
-from bids_app.encoding.arrays import AnyArray, Doubles, Ints
-from bids_app.encoding.device import column_batches, run_batches, targets_per_batch
-from bids_app.encoding.sparse import lasso_gram
+from bids_app.encoding.lasso._solver import lasso_gram
+from bids_app.stats.arrays import AnyArray, Doubles, Ints
+from bids_app.stats.device import column_batches, run_batches, targets_per_batch
 
 _FINAL_TOLERANCE = 1e-5
 _FINAL_ITERATIONS = 2000

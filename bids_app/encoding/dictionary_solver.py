@@ -7,9 +7,9 @@ import numpy as np
 import torch
 from torch.nn.functional import normalize, softshrink
 
-from bids_app.encoding.arrays import AnyArray, Doubles, Floats, Ints
-from bids_app.encoding.device import column_batches, side_by_side
-from bids_app.encoding.dictionary_coding import Coder, Neurons
+from bids_app.encoding.dictionary._coding import Coder, Neurons
+from bids_app.stats.arrays import AnyArray, Doubles, Floats, Ints
+from bids_app.stats.device import column_batches, side_by_side
 
 # An atom whose squared loadings sum to less than this share of the average atom's is not used by any neuron.
 _UNUSED = 1e-6
@@ -128,7 +128,7 @@ class Learner:
 
         Returns by how much that lowers the objective's sum over neurons.
         """
-        from bids_app.encoding.atom_sweep import sweep  # with numba, which takes a while to import
+        from bids_app.encoding.dictionary._atom_sweep import sweep  # with numba, which takes a while to import
 
         gram, cross = self.loading_gram, self.moments[:, len(self.atoms) :]
         return sweep(self.atoms, gram, cross, _UNUSED * np.trace(gram) / len(gram))

@@ -6,9 +6,9 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from bids_app.encoding.arrays import AnyArray, Doubles, Floats, Ints, require_finite, require_matrix
-from bids_app.encoding.delays import delay
-from bids_app.encoding.haemodynamics import moments
+from bids_app.encoding.design.delays import delay
+from bids_app.stats.arrays import AnyArray, Doubles, Floats, Ints, require_finite, require_matrix
+from bids_app.stats.standardise import moments
 
 # Components with less of the first one's variance than this are rounding, not data.
 _NEGLIGIBLE = 1e-10

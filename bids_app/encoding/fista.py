@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import torch
 
-from bids_app.encoding.device import column_batches
+from bids_app.stats.device import column_batches
 
 _CPU_BATCH = 1024  # with 64 regressors, the four blocks at hand take 1 MB: what the cache of a core holds
 _CHECK_EVERY = 8

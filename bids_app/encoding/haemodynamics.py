@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from bids_app.encoding.arrays import AnyArray, Doubles, Floats, Ints, require_matrix
-from bids_app.encoding.device import column_batches
+from bids_app.stats.arrays import AnyArray, Doubles, Floats, Ints, require_matrix
+from bids_app.stats.device import column_batches
 
 _HRF_SECONDS = 32.0
 _HRF_FINE_STEP = 0.01

@@ -11,14 +11,14 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from bids_app.encoding.arrays import AnyArray, Floats, Ints, require_finite, require_matrix
-from bids_app.encoding.device import map_batches, resolve_device, run_batches
-from bids_app.encoding.folds import Fold, inner_folds
-from bids_app.encoding.recipe import PUBLISHED, Recipe
+from bids_app.encoding.design.folds import inner_folds
+from bids_app.encoding.design.recipe import PUBLISHED, Recipe
 from bids_app.encoding.ridge import DEFAULT_ALPHAS, penalties
-from bids_app.encoding.ridge_selection import PenaltyErrors, choose, penalty_errors
-from bids_app.encoding.ridge_solver import Design, Eigen, Factors, Predictor, centred_responses, ridge_batches, rows_of
-from bids_app.encoding.scores import column_correlations
+from bids_app.encoding.ridge._selection import PenaltyErrors, choose, penalty_errors
+from bids_app.encoding.ridge._solver import Design, Eigen, Factors, Predictor, centred_responses, ridge_batches, rows_of
+from bids_app.stats.arrays import AnyArray, Floats, Fold, Ints, require_finite, require_matrix
+from bids_app.stats.correlation import column_correlations
+from bids_app.stats.device import map_batches, resolve_device, run_batches
 
 Inner = Literal["contiguous", "loo"]
 

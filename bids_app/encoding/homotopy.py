@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bids_app.encoding.arrays import AnyArray, Doubles, Floats, Ints
 from bids_app.encoding.compiled import compiled
+from bids_app.stats.arrays import AnyArray, Doubles, Floats, Ints
 
 # A regressor that the active ones explain but for this share is left out, since float32 could not tell them apart.
 _COLLINEAR = 1e-6

@@ -8,12 +8,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from bids_app.encoding.arrays import AnyArray, Floats, Ints, require_finite, require_matrix
-from bids_app.encoding.device import column_batches, map_batches, resolve_device, targets_per_batch, to_device
-from bids_app.encoding.folds import Fold, contiguous_folds, inner_folds
-from bids_app.encoding.scores import pearson_r
-from bids_app.encoding.segment_sums import SegmentSums
-from bids_app.encoding.sparse import lasso_gram
+from bids_app.encoding.design.folds import contiguous_folds, inner_folds
+from bids_app.encoding.lasso._segment_sums import SegmentSums
+from bids_app.encoding.lasso._solver import lasso_gram
+from bids_app.stats.arrays import AnyArray, Floats, Fold, Ints, require_finite, require_matrix
+from bids_app.stats.correlation import pearson_r
+from bids_app.stats.device import column_batches, map_batches, resolve_device, targets_per_batch, to_device
 
 DEFAULT_RATIOS = tuple(float(ratio) for ratio in np.geomspace(0.9, 0.02, 9))
 Selection = Literal["one-se", "min"]

@@ -6,11 +6,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from bids_app.encoding.arrays import AnyArray, Doubles, Ints
-from bids_app.encoding.circular import SharedShifts, Shifts, fold_batches, paired, shifts_inside, unit_norm
-from bids_app.encoding.copies import Copies
-from bids_app.encoding.device import resolve_device, run_batches, to_device
-from bids_app.encoding.folds import Fold
+from bids_app.stats.arrays import AnyArray, Doubles, Fold, Ints
+from bids_app.stats.circular import SharedShifts, Shifts, fold_batches, paired, shifts_inside, unit_norm
+from bids_app.stats.copies import Copies
+from bids_app.stats.device import resolve_device, run_batches, to_device
 
 Pair = tuple[AnyArray, AnyArray]
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from bids_app.encoding.arrays import Floats, Ints
-from bids_app.encoding.features import DelayedComponents
-from bids_app.encoding.folds import Fold, content_folds
+from bids_app.encoding.design.features import DelayedComponents
+from bids_app.encoding.design.folds import content_folds
+from bids_app.stats.arrays import Floats, Fold, Ints
 
 
 @dataclass(frozen=True)

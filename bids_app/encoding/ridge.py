@@ -8,17 +8,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from bids_app.encoding.arrays import AnyArray, Floats, require_finite, require_matrix
-from bids_app.encoding.device import resolve_device, run_batches
-from bids_app.encoding.folds import Fold
-from bids_app.encoding.ridge_selection import choose, penalty_errors
-from bids_app.encoding.ridge_solver import (
-    Design,
-    centred_responses,
-    filtered_projections,
-    ridge_batches,
-)
-from bids_app.encoding.scores import pearson_r
+from bids_app.encoding.ridge._selection import choose, penalty_errors
+from bids_app.encoding.ridge._solver import Design, centred_responses, filtered_projections, ridge_batches
+from bids_app.stats.arrays import AnyArray, Floats, Fold, require_finite, require_matrix
+from bids_app.stats.correlation import pearson_r
+from bids_app.stats.device import resolve_device, run_batches
 
 DEFAULT_ALPHAS = tuple(float(alpha) for alpha in np.logspace(-1, 8, 10))
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import torch
 
-from bids_app.encoding.folds import Fold
-from bids_app.encoding.ridge_solver import Design, Eigen
+from bids_app.encoding.ridge._solver import Design, Eigen
+from bids_app.stats.arrays import Fold
 
 # Directions whose eigenvalue is a smaller part of the largest are rounding.
 _NEGLIGIBLE = 1e-9

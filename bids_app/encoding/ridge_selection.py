@@ -6,13 +6,12 @@ from typing import Protocol
 import numpy as np
 import torch
 
-from bids_app.encoding.arrays import AnyArray, Ints
-from bids_app.encoding.copies import NONE, Copies
-from bids_app.encoding.device import map_batches
-from bids_app.encoding.folds import Fold
-from bids_app.encoding.ridge_left_out import LeftOut
-from bids_app.encoding.ridge_solver import Design, Eigen, Factors, centred_responses, rows_of
-from bids_app.encoding.ridge_triangles import BLOCK, ByTriangles
+from bids_app.encoding.ridge._left_out import LeftOut
+from bids_app.encoding.ridge._solver import Design, Eigen, Factors, centred_responses, rows_of
+from bids_app.encoding.ridge._triangles import BLOCK, ByTriangles
+from bids_app.stats.arrays import AnyArray, Fold, Ints
+from bids_app.stats.copies import NONE, Copies
+from bids_app.stats.device import map_batches
 
 # How much slower the decompositions of `ByTriangles` are than products, in float64 on top.
 _DECOMPOSITION = 3

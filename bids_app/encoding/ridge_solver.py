@@ -6,8 +6,8 @@ from functools import cached_property
 import numpy as np
 import torch
 
-from bids_app.encoding.arrays import AnyArray, Ints
-from bids_app.encoding.device import column_batches, targets_per_batch, to_device
+from bids_app.stats.arrays import AnyArray, Ints
+from bids_app.stats.device import column_batches, targets_per_batch, to_device
 
 # Targets of a batch on the CPU: products of fewer are slow, of more not faster. Few targets make at least some batches.
 _SMALLEST_BATCH, _LARGEST_BATCH, _N_BATCHES = 256, 2048, 8

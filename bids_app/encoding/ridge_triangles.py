@@ -10,10 +10,10 @@ from threading import Lock
 
 import torch
 
-from bids_app.encoding.device import map_batches
-from bids_app.encoding.ridge_bounds import TOLERANCE, Bound, Overfit, Plan, Seen, bound, overfits
-from bids_app.encoding.ridge_left_out import LeftOut, MeanErrors, symmetric_product
-from bids_app.encoding.ridge_solver import rows_of
+from bids_app.encoding.ridge._bounds import TOLERANCE, Bound, Overfit, Plan, Seen, bound, overfits
+from bids_app.encoding.ridge._left_out import LeftOut, MeanErrors, symmetric_product
+from bids_app.encoding.ridge._solver import rows_of
+from bids_app.stats.device import map_batches
 
 # Rows of a triangle that are multiplied together.
 BLOCK = 32

@@ -6,10 +6,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from bids_app.encoding.arrays import AnyArray, Floats, require_matrix
-from bids_app.encoding.device import column_batches
-from bids_app.encoding.folds import Fold
-from bids_app.encoding.haemodynamics import CONSTANT, moments
+from bids_app.stats.arrays import AnyArray, Floats, Fold, require_matrix
+from bids_app.stats.device import column_batches
+from bids_app.stats.standardise import CONSTANT, moments
 
 _BATCH = 1024  # columns whose float64 copies stay in the processor's cache
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from bids_app.encoding.arrays import Ints
+from bids_app.stats.arrays import Ints
 
 
 class SegmentSums:

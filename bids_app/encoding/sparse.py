@@ -2,7 +2,7 @@
 
 import torch
 
-from bids_app.encoding.fista import fista
+from bids_app.encoding.lasso._fista import fista
 
 # Steps along the gradient take the same time however many regressors are active, but longer the worse these are
 # conditioned; a path takes longer with every active regressor, whatever their condition. (Measured with 64 regressors:
@@ -65,7 +65,7 @@ def _follow(
     tolerance: float,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Coefficients (K, V), and which targets are within the tolerance, (V,)."""
-    from bids_app.encoding.homotopy import solve  # with numba, which takes a while to import
+    from bids_app.encoding.lasso._homotopy import solve  # with numba, which takes a while to import
 
     rows = cross.T.contiguous()
     coef = torch.zeros_like(rows) if start is None else start.T.clone(memory_format=torch.contiguous_format)

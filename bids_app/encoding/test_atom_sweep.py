@@ -1,6 +1,6 @@
 import numpy as np
 
-from bids_app.encoding.atom_sweep import sweep
+from bids_app.encoding.dictionary._atom_sweep import sweep
 
 
 def reference(atoms, gram, cross, least_power):

@@ -3,7 +3,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from bids_app.encoding.delays import delay
+from bids_app.encoding.design.delays import delay
 
 
 def test_delay_by_definition():

@@ -3,7 +3,7 @@ import threading
 import pytest
 import torch
 
-from bids_app.encoding.device import column_batches, map_batches, resolve_device, side_by_side, targets_per_batch
+from bids_app.stats.device import column_batches, map_batches, resolve_device, side_by_side, targets_per_batch
 
 
 def test_resolve_device():

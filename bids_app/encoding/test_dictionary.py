@@ -6,11 +6,11 @@ from scipy.stats import skew
 from sklearn.decomposition import DictionaryLearning as Reference
 from sklearn.decomposition import sparse_encode
 
-from bids_app.encoding.device import resolve_device
 from bids_app.encoding.dictionary import DictionaryLearning, reconstruction_r2, time_courses
-from bids_app.encoding.dictionary_coding import Neurons
-from bids_app.encoding.dictionary_solver import Learner
-from bids_app.encoding.haemodynamics import zscore
+from bids_app.encoding.dictionary._coding import Neurons
+from bids_app.encoding.dictionary._solver import Learner
+from bids_app.stats.device import resolve_device
+from bids_app.stats.standardise import zscore
 
 
 def planted(n_volumes=120, n_atoms=8, n_neurons=600, noise=0.5, seed=0):

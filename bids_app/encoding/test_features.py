@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from sklearn.decomposition import PCA
 
-from bids_app.encoding.delays import delay
-from bids_app.encoding.features import DelayedComponents
-from bids_app.encoding.haemodynamics import zscore
+from bids_app.encoding.design.delays import delay
+from bids_app.encoding.design.features import DelayedComponents
+from bids_app.stats.standardise import zscore
 
 
 @pytest.mark.parametrize("n_features", [12, 90])
@@ -51,7 +51,7 @@ def test_too_many_components():
 
 def test_rows_without_responses_still_reach_the_next_ones():
     """What a planted response owes to a censored volume is explained, which it would not be with gaps filled by 0."""
-    from bids_app.encoding.recipe import Recipe
+    from bids_app.encoding.design.recipe import Recipe
 
     X = np.random.default_rng(3).standard_normal((200, 3))
     kept = np.flatnonzero(np.arange(200) % 7 > 1)

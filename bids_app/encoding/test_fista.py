@@ -3,7 +3,7 @@ import pytest
 import torch
 from sklearn.linear_model import Lasso
 
-from bids_app.encoding.fista import fista
+from bids_app.encoding.lasso._fista import fista
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from bids_app.encoding.folds import content_folds, contiguous_folds, inner_folds
+from bids_app.encoding.design.folds import content_folds, contiguous_folds, inner_folds
 
 
 @pytest.mark.parametrize("purge", [0, 4])

@@ -2,14 +2,14 @@ import numpy as np
 import pytest
 from nilearn.glm.first_level import glover_hrf
 
-from bids_app.encoding.haemodynamics import (
+from bids_app.encoding.design.haemodynamics import (
     convolve,
     haemodynamic_kernel,
     neuron_responses,
     pool_words,
     word_sums,
-    zscore,
 )
+from bids_app.stats.standardise import zscore
 
 
 @pytest.fixture

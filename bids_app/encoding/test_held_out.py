@@ -10,10 +10,10 @@ from sklearn.linear_model import Ridge, RidgeCV
 from sklearn.model_selection import KFold
 from sklearn.preprocessing import StandardScaler
 
-from bids_app.encoding.haemodynamics import zscore
-from bids_app.encoding.held_out import HeldOutDesign, design_held_out, predict_held_out, score_held_out
-from bids_app.encoding.recipe import Recipe
-from bids_app.encoding.scores import fold_mean_r
+from bids_app.encoding.design.recipe import Recipe
+from bids_app.encoding.ridge.held_out import HeldOutDesign, design_held_out, predict_held_out, score_held_out
+from bids_app.stats.correlation import fold_mean_r
+from bids_app.stats.standardise import zscore
 
 RUNS = [90, 110]
 N = sum(RUNS)

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from sklearn.linear_model import Lasso
 
-from bids_app.encoding.folds import contiguous_folds
+from bids_app.encoding.design.folds import contiguous_folds
 from bids_app.encoding.lasso import LassoCV, lasso
-from bids_app.encoding.scores import pearson_r
+from bids_app.stats.correlation import pearson_r
 
 RATIOS = (0.7, 0.3, 0.1, 0.03)
 

@@ -4,15 +4,17 @@ import torch
 from scipy.signal import lfilter
 from scipy.stats import false_discovery_control
 
-from bids_app.encoding.circular import SharedShifts, Shifts, unit_norm
-from bids_app.encoding.copies import Copies
-from bids_app.encoding.folds import content_folds, contiguous_folds
-from bids_app.encoding.haemodynamics import convolve, zscore
-from bids_app.encoding.held_out import design_held_out, predict_held_out
+from bids_app.encoding.design.folds import content_folds, contiguous_folds
+from bids_app.encoding.design.haemodynamics import convolve
+from bids_app.encoding.design.recipe import Recipe
 from bids_app.encoding.lasso import LassoCV
-from bids_app.encoding.permutation import fdr, permutation_test
-from bids_app.encoding.recipe import Recipe
-from bids_app.encoding.scores import fold_mean_r
+from bids_app.encoding.ridge.held_out import design_held_out, predict_held_out
+from bids_app.stats.circular import SharedShifts, Shifts, unit_norm
+from bids_app.stats.copies import Copies
+from bids_app.stats.correlation import fold_mean_r
+from bids_app.stats.fdr import fdr
+from bids_app.stats.permutation import permutation_test
+from bids_app.stats.standardise import zscore
 
 
 def ridge(X, Y):

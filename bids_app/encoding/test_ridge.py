@@ -6,9 +6,9 @@ from scipy.linalg import solve
 from sklearn.linear_model import RidgeCV as SklearnRidgeCV
 from sklearn.model_selection import PredefinedSplit
 
-from bids_app.encoding.folds import contiguous_folds
+from bids_app.encoding.design.folds import contiguous_folds
 from bids_app.encoding.ridge import RidgeCV
-from bids_app.encoding.scores import pearson_r
+from bids_app.stats.correlation import pearson_r
 
 ALPHAS = np.logspace(-1, 4, 8)
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from bids_app.encoding.folds import contiguous_folds
-from bids_app.encoding.ridge_bounds import Plan, Seen, _extremes, bound, overfits
-from bids_app.encoding.ridge_left_out import LeftOut
-from bids_app.encoding.ridge_solver import Design
+from bids_app.encoding.design.folds import contiguous_folds
+from bids_app.encoding.ridge._bounds import Plan, Seen, _extremes, bound, overfits
+from bids_app.encoding.ridge._left_out import LeftOut
+from bids_app.encoding.ridge._solver import Design
 
 N = 120
 ALPHAS = np.logspace(0, 5, 12)

@@ -5,9 +5,10 @@ import pytest
 import torch
 from sklearn.linear_model import Ridge
 
-from bids_app.encoding.folds import Fold, contiguous_folds
-from bids_app.encoding.ridge_left_out import LeftOut, MeanErrors, symmetric_product
-from bids_app.encoding.ridge_solver import Design
+from bids_app.encoding.design.folds import contiguous_folds
+from bids_app.encoding.ridge._left_out import LeftOut, MeanErrors, symmetric_product
+from bids_app.encoding.ridge._solver import Design
+from bids_app.stats.arrays import Fold
 
 N, N_TARGETS = 60, 5
 RNG = np.random.default_rng(0)

@@ -5,11 +5,12 @@ import pytest
 import torch
 from sklearn.linear_model import Ridge
 
-from bids_app.encoding.folds import Fold, contiguous_folds
-from bids_app.encoding.ridge_left_out import LeftOut
-from bids_app.encoding.ridge_selection import PenaltyErrors, _ByResiduals, _LeaveOneOut, choose, penalty_errors
-from bids_app.encoding.ridge_solver import Design
-from bids_app.encoding.ridge_triangles import ByTriangles
+from bids_app.encoding.design.folds import contiguous_folds
+from bids_app.encoding.ridge._left_out import LeftOut
+from bids_app.encoding.ridge._selection import PenaltyErrors, _ByResiduals, _LeaveOneOut, choose, penalty_errors
+from bids_app.encoding.ridge._solver import Design
+from bids_app.encoding.ridge._triangles import ByTriangles
+from bids_app.stats.arrays import Fold
 
 N, ALPHAS = 75, np.array([0.1, 3.0, 50.0, 1e4])
 RNG = np.random.default_rng(0)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from bids_app.encoding.folds import contiguous_folds
-from bids_app.encoding.ridge_solver import Design, Predictor
+from bids_app.encoding.design.folds import contiguous_folds
+from bids_app.encoding.ridge._solver import Design, Predictor
 
 N, N_TARGETS = 60, 30
 ALPHAS = [0.1, 10.0, 1e3, 1e7]

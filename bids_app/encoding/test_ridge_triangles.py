@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from bids_app.encoding.folds import contiguous_folds
-from bids_app.encoding.ridge_left_out import LeftOut
-from bids_app.encoding.ridge_selection import _ByResiduals, _LeaveOneOut
-from bids_app.encoding.ridge_solver import Design, Factors
-from bids_app.encoding.ridge_triangles import ByTriangles
+from bids_app.encoding.design.folds import contiguous_folds
+from bids_app.encoding.ridge._left_out import LeftOut
+from bids_app.encoding.ridge._selection import _ByResiduals, _LeaveOneOut
+from bids_app.encoding.ridge._solver import Design, Factors
+from bids_app.encoding.ridge._triangles import ByTriangles
 
 N, N_FEATURES = 200, 130
 ALPHAS = torch.as_tensor(np.logspace(-1, 8, 10), dtype=torch.float32)

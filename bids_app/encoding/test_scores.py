@@ -3,8 +3,8 @@ import pytest
 from scipy.stats import pearsonr
 from sklearn.metrics import r2_score
 
-from bids_app.encoding.folds import contiguous_folds
-from bids_app.encoding.scores import fold_mean_r, pearson_r, r2
+from bids_app.encoding.design.folds import contiguous_folds
+from bids_app.stats.correlation import fold_mean_r, pearson_r, r2
 
 
 @pytest.fixture

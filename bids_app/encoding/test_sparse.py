@@ -4,8 +4,8 @@ import torch
 from sklearn.linear_model import Lasso
 
 from bids_app.encoding import sparse
-from bids_app.encoding.fista import fista
-from bids_app.encoding.sparse import lasso_gram
+from bids_app.encoding.lasso._fista import fista
+from bids_app.encoding.lasso._solver import lasso_gram
 
 
 def ill_conditioned(n_volumes=120, n_regressors=40, n_targets=25, seed=0):

@@ -1,7 +1,7 @@
 import numpy as np
 from scipy.stats import bootstrap
 
-from bids_app.networks.intervals import bootstrap_interval, percentile_interval, resampled_means
+from bids_app.stats.intervals import bootstrap_interval, percentile_interval, resampled_means
 
 
 def test_interval_is_near_that_of_the_normal_distribution():

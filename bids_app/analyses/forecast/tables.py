@@ -11,8 +11,8 @@ import pandas as pd
 from bids_app.analyses.collection import Doubles
 from bids_app.analyses.comparison import summarise
 from bids_app.analyses.region_tables import Regions, interval_of, of_region, place_columns
-from bids_app.encoding.permutation import fdr
 from bids_app.forecast.distance import best_distance, group_distance, split_half
+from bids_app.stats.fdr import fdr
 
 
 def curve_table(distances: Sequence[int], gains: Regions, random: Regions, present: Regions) -> pd.DataFrame:

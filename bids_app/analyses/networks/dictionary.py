@@ -26,7 +26,6 @@ from bids_app.bids.derivatives import (
 )
 from bids_app.disk import new_array
 from bids_app.encoding.dictionary import DictionaryLearning, reconstruction_r2, time_courses
-from bids_app.encoding.haemodynamics import zscore
 from bids_app.inputs.models import ModelRun, neuron_matrix
 from bids_app.inputs.timing import Listening, Story
 from bids_app.machine.budget import memory_mb, step
@@ -34,6 +33,7 @@ from bids_app.machine.completion import Completion, Inputs
 from bids_app.machine.once import computed_once, key_of
 from bids_app.networks.subgroups import members
 from bids_app.settings import Settings, numbers_of
+from bids_app.stats.standardise import zscore
 
 log = logging.getLogger("neurons2networks")
 Floats = npt.NDArray[np.float32]

@@ -28,12 +28,8 @@ from bids_app.bids.events import read_events
 from bids_app.bids.targets import fill
 from bids_app.choices import parse_ratio
 from bids_app.encoding.cleaning import clean
-from bids_app.encoding.copies import Copies
-from bids_app.encoding.folds import Fold, content_folds
-from bids_app.encoding.haemodynamics import zscore
+from bids_app.encoding.design.folds import content_folds
 from bids_app.encoding.lasso import DEFAULT_RATIOS, LassoCV, lasso
-from bids_app.encoding.permutation import fdr
-from bids_app.encoding.scores import r2
 from bids_app.inputs.atlases import find_atlas, link_maps, write_atlas
 from bids_app.inputs.models import ModelRun
 from bids_app.inputs.responses import Responses, RunSource, mean_of_runs
@@ -42,6 +38,11 @@ from bids_app.machine.budget import memory_mb, step
 from bids_app.networks.atlas import Atlas
 from bids_app.networks.overlap import spatial_z
 from bids_app.settings import Settings, numbers_of
+from bids_app.stats.arrays import Fold
+from bids_app.stats.copies import Copies
+from bids_app.stats.correlation import r2
+from bids_app.stats.fdr import fdr
+from bids_app.stats.standardise import zscore
 
 log = logging.getLogger("neurons2networks")
 Floats = npt.NDArray[np.float32]
