@@ -15,7 +15,6 @@ from bids_app.bids.errors import DatasetError
 from bids_app.bids.geometry import Geometry
 from bids_app.bids.recording import read_recording
 from bids_app.encoding.cleaning import clean
-from bids_app.encoding.haemodynamics import zscore
 from bids_app.inputs.fits import Unit
 from bids_app.inputs.masking import limit
 from bids_app.inputs.nuisance import confound_strategy
@@ -25,6 +24,7 @@ from bids_app.inputs.smoothing import smooth
 from bids_app.inputs.timing import Listening, Story
 from bids_app.machine.memory import free_for_data
 from bids_app.settings import Settings
+from bids_app.stats.standardise import zscore
 
 __all__ = ["CleanRun", "Responses", "confound_strategy", "plan_run", "read_responses", "read_run"]
 

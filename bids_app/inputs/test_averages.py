@@ -13,13 +13,13 @@ from bids_app.bids.geometry import ParcelGeometry
 from bids_app.bids.words import Words
 from bids_app.encoding.ceiling import noise_ceiling
 from bids_app.encoding.cleaning import clean
-from bids_app.encoding.folds import content_folds, within
-from bids_app.encoding.haemodynamics import zscore
+from bids_app.encoding.design.folds import content_folds, within
 from bids_app.inputs.averages import average_repeats
 from bids_app.inputs.repeats import heard_content
 from bids_app.inputs.responses import Responses
 from bids_app.inputs.timing import Listening, Story, listen
 from bids_app.settings import Settings
+from bids_app.stats.standardise import zscore
 
 RNG = np.random.default_rng(0)
 TR, N_TARGETS = 1.5, 4

@@ -22,7 +22,6 @@ from bids_app.bids.dataset import Run
 from bids_app.bids.errors import DatasetError
 from bids_app.bids.geometry import Geometry, is_own_space
 from bids_app.bids.targets import onto
-from bids_app.encoding.haemodynamics import zscore
 from bids_app.inputs.fits import Unit
 from bids_app.inputs.responses import Responses, read_run
 from bids_app.inputs.shares import common_of, share_of
@@ -30,6 +29,7 @@ from bids_app.inputs.sources import Sources
 from bids_app.inputs.timing import Listening, story_time
 from bids_app.machine.once import computed_once, key_of
 from bids_app.settings import numbers_of
+from bids_app.stats.standardise import zscore
 
 log = logging.getLogger("neurons2networks")
 Floats = npt.NDArray[np.float32]

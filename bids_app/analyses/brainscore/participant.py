@@ -13,13 +13,13 @@ from bids_app.analyses.scoring import predict, score_and_test
 from bids_app.analyses.writer import Writer
 from bids_app.bids.targets import fill
 from bids_app.encoding.ceiling import noise_ceiling
-from bids_app.encoding.folds import content_folds, within
-from bids_app.encoding.held_out import HeldOutDesign
-from bids_app.encoding.permutation import fdr
+from bids_app.encoding.design.folds import content_folds, within
+from bids_app.encoding.ridge.held_out import HeldOutDesign
 from bids_app.engines.local import step
 from bids_app.inputs.designs import Designs
 from bids_app.inputs.responses import Responses
 from bids_app.settings import Settings
+from bids_app.stats.fdr import fdr
 
 log = logging.getLogger("neurons2networks")
 Floats = npt.NDArray[np.float32]

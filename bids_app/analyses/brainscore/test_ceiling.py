@@ -13,10 +13,10 @@ from bids_app.bids.errors import DatasetError
 from bids_app.bids.events import Stimulus
 from bids_app.bids.geometry import ParcelGeometry, VolumeGeometry
 from bids_app.bids.words import Words
-from bids_app.encoding.haemodynamics import zscore
 from bids_app.inputs.responses import CleanRun, Responses
 from bids_app.inputs.timing import Story, listen
 from bids_app.settings import Settings
+from bids_app.stats.standardise import zscore
 
 GEOMETRY = ParcelGeometry("test", ("A", "B", "C"))
 

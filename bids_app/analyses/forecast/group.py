@@ -12,10 +12,11 @@ import numpy as np
 from bids_app.analyses.collection import Collection, Doubles, Floats, collect
 from bids_app.analyses.comparison import Row, model_row
 from bids_app.analyses.forecast.tables import CURVE_COLUMNS, DISTANCE_COLUMNS, Regions, curve_table, distance_table
-from bids_app.analyses.significance import shortfall, write_statistics
+from bids_app.analyses.significance import write_statistics
 from bids_app.bids.targets import fill
 from bids_app.forecast.distance import group_distance
 from bids_app.settings import Settings
+from bids_app.stats.signed_rank import shortfall
 
 log = logging.getLogger("neurons2networks")
 WHAT = "forecast"

@@ -13,8 +13,7 @@ from bids_app.analyses.curves import CURVE_COLUMNS, curve_table
 from bids_app.analyses.scoring import predict, score_and_test
 from bids_app.analyses.writer import Writer
 from bids_app.bids.targets import fill
-from bids_app.encoding.held_out import HeldOutDesign
-from bids_app.encoding.permutation import fdr
+from bids_app.encoding.ridge.held_out import HeldOutDesign
 from bids_app.engines.local import memory_mb, step
 from bids_app.forecast.distance import best_distance
 from bids_app.forecast.scores import forecast_scores
@@ -22,6 +21,7 @@ from bids_app.inputs.designs import N_RANDOM, Designs
 from bids_app.inputs.responses import Responses
 from bids_app.machine.notices import notice
 from bids_app.settings import Settings
+from bids_app.stats.fdr import fdr
 
 log = logging.getLogger("neurons2networks")
 Floats = npt.NDArray[np.float32]

@@ -11,10 +11,10 @@ import pandas as pd
 from bids_app.analyses.collection import Doubles
 from bids_app.analyses.comparison import SUMMARY_COLUMNS, summarise
 from bids_app.analyses.significance import FEWEST_FOR_STATISTICS
-from bids_app.encoding.permutation import fdr
 from bids_app.forecast.distance import best_distance, group_distance, split_half
 from bids_app.inputs.regions import REGION_COLUMNS
-from bids_app.networks.intervals import percentile_interval, resampled_means
+from bids_app.stats.fdr import fdr
+from bids_app.stats.intervals import percentile_interval, resampled_means
 
 Regions = dict[tuple[str, str], Doubles]  # means over the targets of a region, (n_participants, n_maps)
 

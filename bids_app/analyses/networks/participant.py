@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -12,14 +13,9 @@ from bids_app.analyses.networks.dictionary import Dictionary, atom_names, atoms_
 from bids_app.analyses.networks.tables import NeuronGroups, write_links
 from bids_app.analyses.scoring import score_and_test
 from bids_app.analyses.writer import Writer
-from bids_app.bids.targets import fill
 from bids_app.encoding.cleaning import clean
-from bids_app.encoding.copies import Copies
-from bids_app.encoding.folds import Fold, content_folds
-from bids_app.encoding.haemodynamics import zscore
-from bids_app.encoding.lasso import DEFAULT_RATIOS, LassoCV, lasso
-from bids_app.encoding.permutation import fdr
-from bids_app.encoding.scores import r2
+from bids_app.encoding.design.folds import content_folds
+from bids_app.encoding.lasso import DEFAULT_RATIOS, lasso
 from bids_app.engines.local import memory_mb, step
 from bids_app.inputs.atlases import link_maps
 from bids_app.inputs.models import ModelRun
@@ -28,6 +24,15 @@ from bids_app.inputs.timing import Story
 from bids_app.networks.atlas import Atlas
 from bids_app.networks.overlap import spatial_z
 from bids_app.settings import Settings
+from bids_app.stats.arrays import Fold
+from bids_app.stats.copies import Copies
+from bids_app.stats.correlation import r2
+from bids_app.stats.fdr import fdr
+from bids_app.stats.standardise import zscore
+
+if TYPE_CHECKING:
+    from bids_app.encoding.lasso import LassoCV
+from bids_app.bids.targets import fill
 
 log = logging.getLogger("neurons2networks")
 Floats = npt.NDArray[np.float32]
@@ -89,6 +94,8 @@ def encode_networks(
 
 
 def _lasso(settings: Settings, folds: list[Fold]) -> LassoCV:
+    from bids_app.encoding.lasso import LassoCV  # with scikit-learn, which takes a second to import
+
     fixed = settings.encoding_penalty != "cv"
     return LassoCV(
         (float(settings.encoding_penalty),) if fixed else DEFAULT_RATIOS,
