@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from bids_app.stats.standardise import zscore
 from scipy.ndimage import gaussian_filter1d
 
 from benchmarks import harness
 from bids_app.encoding.dictionary import DictionaryLearning
+from bids_app.stats.standardise import zscore
 
 Floats = npt.NDArray[np.float32]
 

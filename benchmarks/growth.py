@@ -4,9 +4,9 @@ from collections.abc import Callable
 from functools import partial
 
 import numpy as np
-from bids_app.encoding.design.folds import contiguous_folds
 
 from benchmarks import harness
+from bids_app.encoding.design.folds import contiguous_folds
 from bids_app.encoding.dictionary import DictionaryLearning
 from bids_app.encoding.ridge import RidgeCV
 

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from bids_app.encoding.lasso._fista import fista
 
 from benchmarks import harness
 from bids_app.bids.recording import read_recording
 from bids_app.demo.generate import DEFAULTS, generate
+from bids_app.encoding.lasso._fista import fista
 from bids_app.inputs.sources import open_sources
 from bids_app.run.run import run
 from bids_app.settings import Settings
@@ -40,8 +40,8 @@ STAGES = {
 
 # On the CPU the lasso is no matrix product. By steps along the gradient, which a GPU takes, the same results are.
 BY_STEPS: dict[str, Callable[[Any], Any]] = {
-    "bids_app.encoding.lasso.lasso_gram": lambda _: fista,
-    "bids_app.encoding.dictionary_coding.lasso_gram": lambda _: fista,
+    "bids_app.encoding.lasso._cross_validation.lasso_gram": lambda _: fista,
+    "bids_app.encoding.dictionary._coding.lasso_gram": lambda _: fista,
 }
 
 

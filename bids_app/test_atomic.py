@@ -16,13 +16,18 @@ def test_a_file_has_its_name_only_when_it_is_whole(tmp_path):
 @pytest.mark.parametrize("is_folder", [False, True])
 def test_what_fails_leaves_nothing_and_keeps_what_was_there(tmp_path, is_folder):
     path = write_text(tmp_path / "kept", "before")
-    with pytest.raises(OSError, match="disk full"), atomic_path(path) as draft:
-        if is_folder:
-            draft.mkdir()
-            (draft / "part").touch()
-        else:
-            draft.touch()
-        raise OSError("disk full")
+
+    def fail():
+        with atomic_path(path) as draft:
+            if is_folder:
+                draft.mkdir()
+                (draft / "part").touch()
+            else:
+                draft.touch()
+            raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        fail()
     assert path.read_text() == "before"
     assert list(tmp_path.iterdir()) == [path]
 

@@ -40,7 +40,7 @@ def score_and_test(
     settings: Settings,
     content: npt.NDArray[np.int64] | None = None,
 ) -> tuple[Floats, Floats]:
-    """Pearson r averaged over folds, and its p, (n_targets,) each; see `encoding.permutation.permutation_test`.
+    """Pearson r averaged over folds, and its p, (n_targets,) each; see `stats.permutation.permutation_test`.
 
     Of a pair of predictions, the gain of r over that of the second. `refit` gives the predictions of other data;
     `content` says which volumes heard the same.

@@ -141,6 +141,7 @@ def _heard(story: Story) -> list[object]:
 def _learn(
     draft: Path, model: ModelRun, stems: tuple[str, ...], n_atoms: int, stories: dict[str, Story], settings: Settings
 ) -> None:
+
     draft.mkdir(parents=True)
     lengths = [len(stories[stem].canonical.volumes) for stem in stems]
     borders = np.cumsum([0, *lengths])

@@ -14,13 +14,14 @@ from bids_app.analyses.collection import Collection, Floats, collect
 from bids_app.analyses.comparison import Row, write_scores
 from bids_app.analyses.networks.dictionary import atom_names, loadings_path, read_members, read_n_layers
 from bids_app.analyses.networks.tables import NeuronGroups, read_links, write_links
-from bids_app.analyses.significance import FEWEST_FOR_STATISTICS, fdr_per_map, write_statistics
+from bids_app.analyses.significance import FEWEST_FOR_STATISTICS, write_statistics
 from bids_app.analyses.writer import Writer
 from bids_app.bids.derivatives import read_table, stimulus_path
 from bids_app.bids.outputs import OutputMap, find_outputs
 from bids_app.inputs.atlases import link_maps, read_atlas
 from bids_app.networks.overlap import spatial_z
 from bids_app.settings import Settings
+from bids_app.stats.fdr import fdr
 from bids_app.stats.t_test import one_sample
 
 
@@ -32,7 +33,7 @@ def summarise(beta: Collection, settings: Settings) -> list[Row]:
         t, p = one_sample(beta.maps, beta.complete)
         writer.maps(what, "t", t, beta.names)
         writer.maps(what, "p", p, beta.names)
-        writer.maps(what, "q", fdr_per_map(p), beta.names)
+        writer.maps(what, "q", fdr(p, axis=1).astype(np.float32), beta.names)
     writer.maps(what, "z", spatial_z(mean), beta.names)
     writer.maps(what, "mean", mean, beta.names)
     _group_links(beta, mean, what, settings, writer)

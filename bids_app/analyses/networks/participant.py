@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -29,7 +30,7 @@ from bids_app.bids.targets import fill
 from bids_app.choices import parse_ratio
 from bids_app.encoding.cleaning import clean
 from bids_app.encoding.design.folds import content_folds
-from bids_app.encoding.lasso import DEFAULT_RATIOS, LassoCV, lasso
+from bids_app.encoding.lasso import DEFAULT_RATIOS, lasso
 from bids_app.inputs.atlases import find_atlas, link_maps, write_atlas
 from bids_app.inputs.models import ModelRun
 from bids_app.inputs.responses import Responses, RunSource, mean_of_runs
@@ -43,6 +44,9 @@ from bids_app.stats.copies import Copies
 from bids_app.stats.correlation import r2
 from bids_app.stats.fdr import fdr
 from bids_app.stats.standardise import zscore
+
+if TYPE_CHECKING:
+    from bids_app.encoding.lasso import LassoCV
 
 log = logging.getLogger("neurons2networks")
 Floats = npt.NDArray[np.float32]
@@ -135,6 +139,8 @@ def encode_networks(
 
 
 def _lasso(settings: Settings, folds: list[Fold]) -> LassoCV:
+    from bids_app.encoding.lasso import LassoCV  # with scikit-learn, which takes a second to import
+
     fixed = parse_ratio(settings.encoding_penalty)
     return LassoCV(
         DEFAULT_RATIOS if fixed is None else (fixed,),
