@@ -14,7 +14,7 @@ from bids_app.bids.geometry import Geometry
 from bids_app.report import bars, html
 from bids_app.report.page import Sheet
 from bids_app.report.panels import Panel
-from bids_app.report.results import SIGNIFICANT, Analysis, Maps, mean_of, values_at
+from bids_app.report.results import SIGNIFICANT, Analysis, Maps, mean_of, median_of, values_at
 from bids_app.report.scales import position_scale, score_scale
 
 Array = npt.NDArray[Any]
@@ -143,7 +143,7 @@ def _best_layers(sheet: Sheet, analysis: Analysis, layer: Maps) -> str:
     caption = (
         "The layer that predicts each place best"
         + ("; paler where no layer is significant." if panel.passing is not None else ".")
-        + f" Median: {np.nanmedian(layer.values):.0f}."
+        + f" Median: {median_of(layer.values):.0f}."
     )
     return sheet.add_maps([panel], layer.geometry, scale, analysis, "bestlayer", caption)
 
