@@ -59,7 +59,8 @@ def check_gifti(path: Path) -> None:
 
     Compressed data are expanded no further than that size, so that a small file cannot fill the memory.
     """
-    check_content(path)
+    if check_content(path) == 0:
+        raise FileError(_broken(path, "it is empty"))
     arrays = _Arrays()
     parser = expat.ParserCreate()
     parser.StartElementHandler = arrays.start

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import math
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -104,8 +105,8 @@ def _problems_of_paths(settings: Settings) -> Iterator[str]:
         path = getattr(settings, name)
         if path is not None and (problem := problem_of_file(path)):
             yield f"{name} = {path}: {problem}"
-    if settings.mask is not None and not _is(settings.mask, Path.is_file):
-        yield f"mask = {settings.mask}: there is no such file"
+    if settings.mask is not None and (problem := problem_of_file(settings.mask, math.inf)):
+        yield f"mask = {settings.mask}: {problem}"
     database = settings.bids_database_dir
     if database is not None and _is(database, Path.exists) and not _is(database, Path.is_dir):
         yield f"bids_database_dir = {database}: is no folder: give another path"
@@ -113,14 +114,16 @@ def _problems_of_paths(settings: Settings) -> Iterator[str]:
         yield from _problems_of_filters(settings.bids_filter_file)
 
 
-def problem_of_file(path: Path) -> str | None:
-    """What is wrong with a small file that is to be read; None for nothing. Pipes and devices are never opened."""
+def problem_of_file(path: Path, most_bytes: float = MOST_BYTES) -> str | None:
+    """What is wrong with a file that is to be read; None for nothing. Pipes and devices are never opened."""
     if not _is(path, Path.exists):
+        if _is(path, Path.is_symlink):
+            return "is a link to content that is not here: get it first (datalad get …)"
         return "there is no such file"
     if not _is(path, Path.is_file):
         return "is a folder, must be a file" if _is(path, Path.is_dir) else "is no regular file (a pipe or a device)"
     size = path.stat().st_size
-    if size > MOST_BYTES:
+    if size > most_bytes:
         return f"has {size / 1e6:,.1f} MB, too large for such a file: check the path"
     try:
         path.open("rb").close()

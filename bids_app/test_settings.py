@@ -266,6 +266,24 @@ def test_paths_of_a_settings_file_count_from_its_folder(tmp_path, monkeypatch):
     assert given("in", "out", "participant", "--model", "../models/tiny").model == ("../models/tiny",)
 
 
+def test_a_link_to_a_file_keeps_its_name(tmp_path):
+    """git-annex names its objects after their content: neither the hemisphere nor the table beside would be found."""
+    names = ("hemi-L_mask.shape.gii", "hemi-L_atlas.label.gii")
+    for name in names:
+        (tmp_path / f"MD5E-{name[-9:]}").touch()
+        (tmp_path / name).symlink_to(f"MD5E-{name[-9:]}")
+    (tmp_path / "folder").symlink_to("real")
+    (tmp_path / "real").mkdir()
+    file = tmp_path / "settings.toml"
+    file.write_text(f'mask = "{names[0]}"\natlas = "./{names[1]}"\nwork_dir = "folder"\n')
+    settings = given("in", "out", "participant", "--config-file", str(file))
+    assert (settings.mask, settings.atlas) == (tmp_path / names[0], str(tmp_path / names[1]))
+    assert settings.work == tmp_path / "real"
+    (tmp_path / "gone.nii.gz").symlink_to("nowhere")
+    with pytest.raises(SettingsError, match=r"mask = .*gone\.nii\.gz: is a link to content that is not here"):
+        given("in", "out", "participant", "--mask", str(tmp_path / "gone.nii.gz"))
+
+
 def test_one_space_is_chosen_not_several(tmp_path):
     file = tmp_path / "settings.toml"
     file.write_text('space = ["fsaverage6", "T1w"]\n')

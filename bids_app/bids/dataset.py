@@ -29,6 +29,7 @@ from bids_app.bids.runs import (
 )
 from bids_app.bids.sources import choose_derivatives, has_content, participant_labels
 from bids_app.bids.stimuli import HeardStimuli, StimulusUse, find_events, find_stimuli
+from bids_app.text_files import is_there
 
 __all__ = ["Dataset", "DatasetError", "HeardStimuli", "Run", "RunSelection", "StimulusUse", "open_dataset"]
 
@@ -248,7 +249,7 @@ def open_dataset(
 def scans_to_leave_out(bids_dir: Path, exclude_scans: Path | None = None) -> tuple[str, ...]:
     """Names of scans in a list, or in that of the data set itself. Raises DatasetError for one that cannot be read."""
     own_list = bids_dir / OWN_LIST
-    chosen = own_list if exclude_scans is None and own_list.is_file() else exclude_scans
+    chosen = own_list if exclude_scans is None and is_there(own_list) else exclude_scans
     return () if chosen is None else read_exclusions(chosen)
 
 

@@ -13,10 +13,11 @@ import pandas as pd
 
 from bids_app import __version__
 from bids_app.atomic import atomic_path, write_text
+from bids_app.bids.content import require_content
 from bids_app.bids.entities import build_name, parse_name
 from bids_app.bids.errors import DatasetError
 from bids_app.bids.stimulus_names import stem_label
-from bids_app.bids.text import read_json
+from bids_app.bids.text import is_there, read_json
 
 SOFTWARE = ("torch", "transformers", "nilearn", "nibabel", "pybids", "numpy", "scipy")
 
@@ -98,6 +99,7 @@ def write_table(path: Path, table: pd.DataFrame) -> Path:
 
 def read_table(path: Path) -> pd.DataFrame:
     """Read what `write_table` wrote; the columns of a `.tsv.gz` come from its sidecar. Only `n/a` is missing."""
+    require_content(path)
     if not path.name.endswith(".gz"):
         return pd.read_csv(path, sep="\t", na_values=["n/a"], keep_default_na=False)
     columns = read_sidecar(path).get("Columns")
@@ -157,6 +159,6 @@ def write_sidecar(
 def read_sidecar(path: Path) -> dict[str, object]:
     """Content of the JSON file beside a data file; empty when there is none. Raises DatasetError when broken."""
     sidecar = sidecar_path(path)
-    if not sidecar.is_file():
+    if not is_there(sidecar):
         return {}
     return read_json(sidecar)

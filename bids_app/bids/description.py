@@ -1,6 +1,5 @@
 """What OUT_DIR says about itself: dataset_description.json, .bidsignore, README.md."""
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,7 +11,7 @@ from bids_app.bids.catalogue_text import readme
 from bids_app.bids.container import container
 from bids_app.bids.derivatives import write_json
 from bids_app.bids.errors import DatasetError
-from bids_app.bids.text import read_json
+from bids_app.bids.text import is_there, read_json, read_json_content
 
 PIPELINE = "neurons2networks"
 BIDS_VERSION = "1.10.0"
@@ -45,13 +44,9 @@ def require_description(bids_dir: Path) -> None:
     path = bids_dir / "dataset_description.json"
     advice = "if the folder is meant as it is, add --skip-bids-validation"
     try:
-        content = json.loads(path.read_text(encoding="utf-8-sig")) if path.is_file() else None
-    except OSError as error:
-        raise DatasetError(f"{path} cannot be read ({error.strerror}): check its rights; {advice}") from None
-    except RecursionError:
-        raise DatasetError(f"{path} is damaged (nested too deep): restore it; {advice}") from None
-    except ValueError as error:
-        raise DatasetError(f"{path} is not valid JSON ({error}): mend it; {advice}") from None
+        content = read_json_content(path) if is_there(path) else None
+    except DatasetError as error:
+        raise DatasetError(f"{str(error).rstrip('.')}; {advice}") from None
     if content is None or (isinstance(content, dict) and "BIDSVersion" not in content):
         raise DatasetError(
             f"{bids_dir} has no dataset_description.json with a BIDSVersion: is it the root of a BIDS data "

@@ -6,7 +6,6 @@ NaN (volumes are NaN outside the mask too), in tables of parcels as `n/a`.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ from bids_app.bids.entities import build_name, parse_name
 from bids_app.bids.errors import DatasetError
 from bids_app.bids.geometry_base import Geometry, Keys
 from bids_app.bids.maps import FloatArray, checked_maps
+from bids_app.bids.text import read_rows
 
 STRUCTURES = {"L": "CortexLeft", "R": "CortexRight"}
 
@@ -280,8 +280,7 @@ def _load_volume(path: Path, space: str | None) -> tuple[FloatArray, Geometry]:
 
 
 def _load_parcels(path: Path, seg: str) -> tuple[FloatArray, Geometry]:
-    with path.open(newline="", encoding="utf-8") as stream:
-        header, *rows = csv.reader(stream, delimiter="\t", quoting=csv.QUOTE_NONE)
+    header, *rows = read_rows(path)
     n_labels = 2 if header[1:2] == ["network"] else 1
     values = [[np.nan if cell == "n/a" else float(cell) for cell in row[n_labels:]] for row in rows]
     networks = tuple(row[1].replace("n/a", "") for row in rows) if n_labels == 2 else None

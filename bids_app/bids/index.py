@@ -10,7 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from bids_app.atomic import atomic_path
+from bids_app.bids.content import pass_over
 from bids_app.bids.errors import DatasetError
+
+_ENDINGS = (".nii", ".nii.gz", ".gii", ".tsv", ".json")
 
 if TYPE_CHECKING:
     from bids.layout import BIDSLayout
@@ -50,6 +53,9 @@ def _listed(participant: Path) -> Iterator[Path]:
             continue
         for parent, folders, names in os.walk(func, onerror=_refuse, followlinks=True):
             folders[:] = [one for one in folders if not one.startswith(".")]
+            for one in folders:
+                if one.endswith(_ENDINGS):
+                    pass_over(Path(parent, one))
             yield from (Path(parent, one) for one in names if not one.startswith("."))
 
 

@@ -9,9 +9,10 @@ import nibabel
 from nibabel.filebasedimages import ImageFileError
 
 from bids_app.bids.cifti import SERIES, series_step
+from bids_app.bids.content import pass_over
 from bids_app.bids.entities import Name, is_within, parse_name
 from bids_app.bids.errors import DatasetError
-from bids_app.bids.text import read_json
+from bids_app.bids.text import is_there, read_json
 
 # Sources of a repetition time may differ by so much: some headers are rounded.
 _TOLERANCE = 0.01
@@ -33,12 +34,15 @@ def list_names(folder: Path, ending: str) -> list[tuple[Path, Name]]:
     """
     try:
         with os.scandir(folder) as entries:
-            names = [e.name for e in entries if e.name.endswith(ending) and not e.is_dir()]
+            named = [(e.name, e.is_dir()) for e in entries if e.name.endswith(ending)]
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as error:
         raise DatasetError(f"The folder {folder} may not be read ({error.strerror}): check its permissions.") from error
-    return [(folder / name, parse_name(name)) for name in sorted(names)]
+    for name, is_folder in named:
+        if is_folder and "." in name.lstrip("."):
+            pass_over(folder / name)
+    return [(folder / name, parse_name(name)) for name, is_folder in sorted(named) if not is_folder]
 
 
 def applicable(
@@ -93,7 +97,7 @@ def repetition_time(
     by more than 1 %.
     """
     own = beside(files)
-    sidecars = [path for path in own if path.is_file() or path.is_symlink()]
+    sidecars = [path for path in own if is_there(path)]
     sidecars += applicable(derivative, entities, suffix, ".json", is_raw=False) if suffix else []
     images = [*files, *applicable(raw, entities, "bold", ".nii.gz")]
     stated = (_first(_from_json, paths) for paths in (sidecars, applicable(raw, entities, "bold", ".json")))

@@ -12,7 +12,7 @@ from bids_app.bids.image_files import BROKEN
 from bids_app.bids.metadata import beside
 from bids_app.bids.runs import Run
 from bids_app.bids.tables import listed, read_number_table
-from bids_app.bids.text import read_json
+from bids_app.bids.text import is_there, read_json
 
 Integers = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
@@ -99,7 +99,7 @@ def _length_of_scan(run: Run) -> tuple[int | None, Path | None]:
 
 def _discarded(run: Run) -> int | None:
     for path in beside(run.files):
-        if path.is_file():
+        if is_there(path):
             number = read_json(path).get(_DISCARDED)
             if isinstance(number, int) and not isinstance(number, bool) and number >= 0:
                 return number

@@ -7,6 +7,7 @@ import nibabel
 import numpy as np
 import numpy.typing as npt
 
+from bids_app.affines import problem_of_affine
 from bids_app.bids.content import require_content
 from bids_app.bids.errors import DatasetError
 from bids_app.bids.geometry import VolumeGeometry
@@ -26,6 +27,8 @@ def read_volume(
         image = nibabel.load(path)
         shape = _shape_of_series(path, image)
         check_numbers(path, image)
+    if problem := problem_of_affine(image.affine):
+        raise DatasetError(f"{path}: {problem}; correct its sform or qform, or preprocess it again.")
     mask = None if mask_path is None else read_mask(mask_path, shape[:3], image.affine)
     with reading(path):
         check_size(path, image, memory)

@@ -217,6 +217,11 @@ def _check_texts(rows: Sequence[WordRow]) -> None:
             f"{row.place} and others hold several words ({row.text[:40]!r}): "
             "one row must be one word; align the text with the audio."
         )
+    if len(rows) > 2 and len({row.text for row in rows}) == 1:
+        raise DatasetError(
+            f"{rows[0].place} and all {len(rows) - 1} others hold the same word ({rows[0].text[:40]!r}): is it the "
+            "column of the words? Correct it, or align again."
+        )
 
 
 def _notes(rows: Sequence[WordRow], is_timed: npt.NDArray[np.bool_]) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from bids_app.language.weights import find_model, hash_file
 from bids_app.machine.once import computed_once, key_of
 from bids_app.machine.resources import folders_of, model_source
 from bids_app.settings import Settings
+from bids_app.text_files import read_json_content
 
 if TYPE_CHECKING:  # torch and transformers take seconds to import; what a run would do is known without them
     from bids_app.language.activations import Activations
@@ -155,8 +155,8 @@ def _model_folder(name: str, revision: str | None, folders: Sequence[Path]) -> P
 
 def _read_kept(path: Path) -> dict[str, list[Any]]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        content = read_json_content(path)
+    except ValueError:
         return {}
     return content if isinstance(content, dict) else {}
 

@@ -82,13 +82,13 @@ def _sizes(content: Mapping[str, Any], limits: Mapping[str, int]) -> Iterator[tu
 def _check_entries(folder: Path) -> None:
     """Refuse links whose content is not here, and what is no file, such as a pipe that would never end."""
     for path in sorted(folder.iterdir()):
-        if path.suffix not in _ENDINGS or path.is_file() or path.is_dir():
+        if path.suffix not in _ENDINGS or path.is_file():
             continue
         if path.is_symlink() and not path.exists():
             raise FileNotFoundError(
                 f"{path} is a link to content that is not here: get it (datalad get …), or download the model again."
             )
-        raise ValueError(f"{path} is neither a file nor a folder: copy or download the model again.")
+        raise ValueError(f"{path} is no file, but a folder, a pipe or a device: copy or download the model again.")
 
 
 def _found_instead(folder: Path) -> str:

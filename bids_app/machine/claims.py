@@ -12,6 +12,7 @@ from typing import Any
 from bids_app.atomic import write_text
 from bids_app.machine.once import locked, release, try_lock
 from bids_app.settings import OPTIONS
+from bids_app.text_files import read_json_content
 
 # Participants may differ in which of their data are read, and dictionaries of single stories in their story.
 _MAY_DIFFER = {option.name for option in OPTIONS if option.metadata["group"] == "data"} | {"stories"}
@@ -64,7 +65,7 @@ def agreed(record: Path, settings: Mapping[str, Any], is_used: Callable[[], bool
 
 def _claim(record: Path, settings: Mapping[str, Any], is_used: Callable[[], bool], *, alone: bool) -> None:
     try:
-        before = json.loads(record.read_text(encoding="utf-8"))
+        before = read_json_content(record)
     except (OSError, ValueError):
         before = settings
     differing = differing_settings(before, settings) if isinstance(before, dict) else []

@@ -18,6 +18,7 @@ from bids_app.bids.provenance import FileRecord, find_changes, record_files
 from bids_app.checksums import describe_file, find_damage
 from bids_app.machine.claims import OtherSettingsError, agreed, differing_settings
 from bids_app.machine.once import file_name, key_of, locked
+from bids_app.text_files import read_json_content
 
 log = logging.getLogger("neurons2networks")
 FOLDER = Path("logs") / "complete"
@@ -224,8 +225,8 @@ class Completion:
 def read_marker(path: Path) -> dict[str, Any]:
     """Content of a marker; empty where there is none that can be read."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        content = read_json_content(path)
+    except ValueError:
         return {}
     return content if isinstance(content, dict) else {}
 

@@ -44,7 +44,9 @@ def _of_files(error: OSError, settings: Settings) -> str | None:
         return "too many files are open (ulimit -n): raise the limit to 1024 or more"
     if error.filename is None or isinstance(error.filename, int):
         return _WORDS.get(error.errno or 0) if error.errno in _WITHOUT_PATH else None
-    path = Path(os.fsdecode(error.filename))
+    # Of two paths, the second is where a file was to come: the first is a draft that nobody knows.
+    named = error.filename2 if isinstance(error, IsADirectoryError) and error.filename2 else error.filename
+    path = Path(os.fsdecode(named))
     if error.errno in (errno.EACCES, errno.EPERM):
         return _of_rights(path, settings)
     words = _WORDS.get(error.errno or 0)

@@ -7,10 +7,12 @@ import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from bids_app.atomic import write_text
 from bids_app.checksums import sha256_of
 from bids_app.machine.once import locked
+from bids_app.text_files import is_there, read_json, read_json_content
 
 NAME = "manifest.json"
 CHECKED = ".checked.json"  # size and time of files that were compared with their hashes
@@ -61,10 +63,10 @@ def read_manifest(resources: Path) -> Manifest:
     Raises ValueError when it cannot be read.
     """
     path = resources / NAME
-    if not path.is_file():
+    if not is_there(path):
         return Manifest()
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content: dict[str, Any] = dict(read_json(path))
         return Manifest(dict(content["models"]), dict(content["files"]), dict(content.get("sha256", {})))
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ValueError(f"{path} is no manifest of `n2n fetch` ({error}): remove it and fetch again.") from None
@@ -88,8 +90,8 @@ def record(resources: Path, paths: Iterable[Path], model: tuple[str, str | None,
 
 def _read_checked(resources: Path) -> dict[str, list[int]]:
     try:
-        content = json.loads((resources / CHECKED).read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        content = read_json_content(resources / CHECKED)
+    except ValueError:
         content = None
     return content if isinstance(content, dict) else {}
 

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 from bids_app.bids.runs import Run
 from bids_app.language.weights import ModelFiles, check_complete, fetch_model, find_model, is_hub_name
 from bids_app.machine.manifest import read_manifest, record
+from bids_app.networks.atlas import check_files
 from bids_app.networks.label_files import check_exists
 from bids_app.networks.meshes import meshes_of
 from bids_app.networks.schemes import DEFAULT_ATLAS, DEFAULT_REGIONS
@@ -125,11 +126,18 @@ class AtlasPiece:
     def find(self, folders: Sequence[Path], *, download: bool) -> list[Path]:
         """Its files. Raises FileNotFoundError, and ValueError for an atlas that there is not in this space."""
         if self._is_path:
-            check_exists(Path(self.name))
-            return [Path(self.name)]
+            path = Path(self.name)
+            if not path.is_dir():
+                check_exists(path)
+            return [path]
         paths = locate(self._names(), [folder / TEMPLATES for folder in folders], download=download)
         _refuse_damage(paths, folders)
         return paths
+
+    def check(self) -> None:
+        """Read a file that is given as an atlas. Raises ValueError where it, or its table, is of no use."""
+        if self._is_path:
+            check_files(Path(self.name), self.place.kind)
 
     def fetch(self, resources: Path) -> list[Path]:
         """Bring it into a folder of resources."""

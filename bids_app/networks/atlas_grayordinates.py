@@ -1,5 +1,6 @@
 """Labels of an atlas at grayordinates, and of a CIFTI atlas on surfaces."""
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,10 +11,13 @@ from numpy.typing import NDArray
 
 from bids_app.grayordinates import cortex_of, keys_of, same_places
 from bids_app.networks.atlas_surfaces import surface_labels
-from bids_app.networks.label_files import check_exists
+from bids_app.networks.label_files import check_exists, hexadecimal, named, reading, whole
 from bids_app.networks.label_tables import Region
+from bids_app.text_files import FileError
 
 DLABEL = ".dlabel.nii"
+
+_log = logging.getLogger(__name__)
 
 
 def grayordinate_labels(
@@ -61,19 +65,31 @@ def _nothing(regions: dict[int, Region]) -> int:
     return min(regions, default=0) - 1
 
 
+def check_grayordinates(path: Path) -> None:
+    """Read a CIFTI atlas. Raises FileError for one that cannot be used whatever the data are."""
+    _read(path)
+
+
 def _read(path: Path) -> tuple[NDArray[np.int64], BrainModelAxis, dict[int, Region]]:
+    """Label of each grayordinate, where these are, and the region of each label that occurs."""
     check_exists(path)
-    try:
-        image = nibabel.load(path)
+    with reading(path):
+        try:
+            image = nibabel.load(path)
+        except AttributeError as error:  # what nibabel makes of labels without any name
+            raise FileError(
+                f"{path} is damaged, or a map of labels in it has no table of their names: make it again."
+            ) from error
         names, axis = (image.header.get_axis(dimension) for dimension in (0, 1))
-    except Exception as error:  # whatever nibabel raises for a file that is none
-        raise ValueError(f"{path} could not be read as CIFTI ({error}): get or make it again.") from error
-    if not isinstance(names, LabelAxis) or not isinstance(axis, BrainModelAxis):
-        raise ValueError(f"{path} holds no labels of grayordinates (a dense label file, {DLABEL}).")
-    values = np.rint(np.asarray(image.dataobj[0])).astype(np.int64)
-    regions = {int(key): Region(name, _hexadecimal(colour)) for key, (name, colour) in names.label[0].items()}
-    return values, axis, regions
+        if not isinstance(names, LabelAxis) or not isinstance(axis, BrainModelAxis):
+            raise FileError(f"{path} holds no labels of grayordinates (a dense label file, {DLABEL}).")
+        values = whole(path, np.asarray(image.dataobj[0]))
+        regions = {int(key): Region(name, _colour(colour)) for key, (name, colour) in names.label[0].items()}
+    if len(names) > 1:
+        _log.warning("%s holds %d maps of labels: the first, %s, counts.", path, len(names), names.name[0])
+    return values, axis, named(path, values, regions)
 
 
-def _hexadecimal(colour: Sequence[float]) -> str:
-    return "#" + "".join(f"{round(float(part) * 255):02x}" for part in colour[:3])
+def _colour(parts: Sequence[float]) -> str | None:
+    colour = np.array(parts[:3], dtype=float)
+    return hexadecimal(colour) if colour.size == 3 and ((colour >= 0) & (colour <= 1)).all() else None

@@ -82,5 +82,33 @@ def test_files_that_do_not_fit(tmp_path):
     with pytest.raises(ValueError, match="holds no labels of grayordinates"):
         load_atlas(path, "cifti", "fsLR", axis=DATA)
     path.write_bytes(b"nothing")
-    with pytest.raises(ValueError, match="could not be read as CIFTI"):
+    with pytest.raises(ValueError, match="cannot be read as an atlas"):
         load_atlas(path, "cifti", "fsLR", axis=DATA)
+
+
+def test_a_label_without_a_name_is_refused(tmp_path):
+    path = tmp_path / "own.dlabel.nii"
+    write(path, values=np.where(np.arange(len(OWN)) == 4, 7, VALUES))
+    message = r"own\.dlabel\.nii has the label 7 at 1 places, which its own table of names does not name"
+    with pytest.raises(ValueError, match=message):
+        load_atlas(path, "cifti", "fsLR", axis=DATA)
+    with pytest.raises(ValueError, match=message):
+        load_atlas(path, "surface", "fsLR", n_vertices=(N, N))
+    write(path, rows=LabelAxis(["atlas"], {}))
+    with pytest.raises(ValueError, match="a map of labels in it has no table of their names"):
+        load_atlas(path, "cifti", "fsLR", axis=DATA)
+    write(path, values=VALUES + 0.4)
+    with pytest.raises(ValueError, match="labels must be whole numbers"):
+        load_atlas(path, "cifti", "fsLR", axis=DATA)
+    path.write_bytes(write(path).read_bytes()[:-40])
+    with pytest.raises(ValueError, match=r"own\.dlabel\.nii cannot be read as an atlas"):
+        load_atlas(path, "cifti", "fsLR", axis=DATA)
+
+
+def test_of_several_maps_the_first_counts_and_the_log_says_so(tmp_path, caplog):
+    values = np.stack([VALUES, np.where(VALUES == 3, 8, VALUES)]).astype(np.float32)
+    names = LabelAxis(["seven", "seventeen"], [TABLE, TABLE])
+    nibabel.Cifti2Image(values, (names, OWN)).to_filename(tmp_path / "two.dlabel.nii")
+    atlas = load_atlas(tmp_path / "two.dlabel.nii", "cifti", "fsLR", axis=OWN)
+    assert "holds 2 maps of labels: the first, seven, counts" in caplog.text
+    np.testing.assert_array_equal(atlas.labels == 1, VALUES == 3)

@@ -82,7 +82,7 @@ def newest_settings(out_dir: Path, level: str, participant: str | None = None) -
 
     For a participant it is the last that concerned them: when each runs by itself, others end in between.
     """
-    files = sorted((out_dir / "logs").glob("*.toml"))
+    files = sorted(path for path in (out_dir / "logs").glob("*.toml") if path.is_file())
     of_level = [path for path in files if path.stem.endswith(f"_{level}")]
     for path in reversed(of_level if participant else []):
         labels = tomllib.loads(path.read_text(encoding="utf-8")).get("participant_label")

@@ -188,3 +188,9 @@ def mean_of(values: Array) -> float:
     """Mean over the targets that have a value, NaN when none has."""
     finite = np.asarray(values, dtype=float)[np.isfinite(values)]
     return float(finite.mean()) if finite.size else float("nan")
+
+
+def median_of(values: Array) -> float:
+    """The median over finite values, NaN without any."""
+    finite = values[np.isfinite(values)]
+    return float(np.median(finite)) if len(finite) else float("nan")

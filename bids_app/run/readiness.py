@@ -11,7 +11,16 @@ from bids_app.inputs.sources import Sources
 from bids_app.language.weights import ModelFiles, count_weights
 from bids_app.machine.explanations import explain
 from bids_app.machine.memory import too_little_memory
-from bids_app.machine.resources import ModelPiece, Piece, Place, fetch_command, folders_of, pieces_of_run, place_of_run
+from bids_app.machine.resources import (
+    AtlasPiece,
+    ModelPiece,
+    Piece,
+    Place,
+    fetch_command,
+    folders_of,
+    pieces_of_run,
+    place_of_run,
+)
 from bids_app.run.feasibility import find_misfits, misfits_of_model
 from bids_app.settings import Settings
 
@@ -65,6 +74,8 @@ def _problems(sources: Sources, participants: Sequence[str], misfits: list[str])
     for piece in pieces_of_run(settings, _places(sources, participants)):
         try:
             files = _find(piece, sources)
+            if isinstance(piece, AtlasPiece):
+                piece.check()
         except (OSError, ValueError) as error:
             if piece.is_asked:
                 yield _about(piece, error, settings)

@@ -13,7 +13,7 @@ from bids_app.bids.geometry_base import Geometry
 from bids_app.report import bars, html, scores
 from bids_app.report.page import Sheet
 from bids_app.report.panels import Panel
-from bids_app.report.results import SIGNIFICANT, Analysis, Maps, mean_of, values_at
+from bids_app.report.results import SIGNIFICANT, Analysis, Maps, mean_of, median_of, values_at
 from bids_app.report.scales import position_scale, score_scale
 from bids_app.report.scores import HELD_OUT, SCORE_STATS, best_map, layer_of, passing, say_passing
 
@@ -105,7 +105,7 @@ def _best_layers(sheet: Sheet, analysis: Analysis, layer: Maps) -> str:
     caption = (
         "The layer that predicts each place best"
         + ("; paler where no layer is significant." if panel.passing is not None else ".")
-        + f" Median: {np.nanmedian(layer.values):.0f}."
+        + f" Median: {median_of(layer.values):.0f}."
     )
     return sheet.add_maps([panel], layer.geometry, scale, analysis, "bestlayer", caption)
 

@@ -14,7 +14,7 @@ from bids_app.report import curve_charts, html
 from bids_app.report.curves import WHOLE, Curve, charted_atlas, depth_curves, whole
 from bids_app.report.page import Sheet
 from bids_app.report.panels import Panel
-from bids_app.report.results import SIGNIFICANT, Analysis, Maps
+from bids_app.report.results import SIGNIFICANT, Analysis, Maps, median_of
 from bids_app.report.scales import network_colours, position_scale
 
 Array = npt.NDArray[Any]
@@ -87,8 +87,8 @@ def depth_map(sheet: Sheet, analysis: Analysis) -> str:
     shown = values if test is None or not test.any() else values[test]
     caption = "How deep in the model the layer lies that forecasts each place best."
     caption += "" if test is None else say_shown(test, maps, "F")
-    if test is None or test.any():
-        caption += f" Median{'' if test is None else ' there'}: {100 * np.nanmedian(shown):.0f} % of the depth."
+    if (test is None or test.any()) and np.isfinite(median := median_of(shown)):
+        caption += f" Median{'' if test is None else ' there'}: {100 * median:.0f} % of the depth."
     scale = position_scale([values], "fraction of depth", 0.0, 1.0)
     image = sheet.add_maps([panel], maps.geometry, scale, analysis, "depthmap", caption)
     return image + _table(sheet, analysis)

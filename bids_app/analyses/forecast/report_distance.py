@@ -19,7 +19,7 @@ from bids_app.report.dots import Dots, draw_rows
 from bids_app.report.figures import WIDTH_INCHES
 from bids_app.report.page import Sheet
 from bids_app.report.panels import Panel
-from bids_app.report.results import SIGNIFICANT, Analysis, Maps
+from bids_app.report.results import SIGNIFICANT, Analysis, Maps, median_of
 from bids_app.report.scales import PositionScale, position_scale
 
 Array = npt.NDArray[Any]
@@ -66,8 +66,8 @@ def _map(sheet: Sheet, analysis: Analysis, maps: Maps, forecast: Forecast) -> st
         caption += f" Only where F({tested}) − F(0) is significant{at}: {n_valid:,} {maps.unit}."
     elif test is not None:
         caption += say_shown(test, maps, f"F({tested})")
-    if test is None or test.any():
-        caption += f" Median{'' if test is None else ' there'}: {say(float(np.nanmedian(shown[0])))} words."
+    if (test is None or test.any()) and np.isfinite(median := median_of(shown[0])):
+        caption += f" Median{'' if test is None else ' there'}: {say(median)} words."
     return sheet.add_maps(panels, maps.geometry, scale, analysis, "forecastdistance", caption)
 
 
