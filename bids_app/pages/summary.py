@@ -30,11 +30,11 @@ _NONE = ""
 
 
 def glance(analyses: Sequence[Analysis], titles: Sequence[str]) -> str:
-    """A table with one row per analysis; numbers that no analysis has get no column."""
-    if not analyses:
-        return ""
+    """A table with one row per analysis; numbers that no analysis has get no column, "" without any."""
     rows = [_cells(analysis) for analysis in analyses]
-    names = [name for name in rows[0] if any(row[name] for row in rows)]
+    names = [name for name in rows[0] if any(row[name] for row in rows)] if rows else []
+    if not names:
+        return ""
     head = "".join(f'<th scope="col">{html.escape(name)}</th>' for name in ["", *names])
     body = "\n".join(
         f'<tr><th scope="row">{html.escape(title)}</th>{"".join(row[name] or "<td>–</td>" for name in names)}</tr>'

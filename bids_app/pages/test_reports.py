@@ -10,11 +10,12 @@ from bids_app.bids.derivatives import write_table
 from bids_app.bids.geometry import ParcelGeometry, SurfaceGeometry, VolumeGeometry
 from bids_app.pages.group import write_group_report
 from bids_app.pages.participant import write_participant_report
+from bids_app.pages.summary import glance
 from bids_app.report import html, parcels
 from bids_app.report import page as sheet
 from bids_app.report.conftest import N, Writer, links_table
 from bids_app.report.panels import Panel
-from bids_app.report.results import Maps, find_analyses, titles, values_at
+from bids_app.report.results import Analysis, Maps, find_analyses, titles, values_at
 from bids_app.report.scales import Scale
 
 VOID = {"meta", "img", "link", "br", "hr", "input"}
@@ -204,3 +205,8 @@ def test_markdown_is_escaped():
     assert text == (
         "<h4>A &lt;b&gt;</h4>\n<p>One <em>two</em> <code>x&lt;y</code></p>\n<ul><li>a &amp; b</li><li>c</li></ul>"
     )
+
+
+def test_no_table_stands_at_the_head_where_there_is_no_number():
+    assert glance([], []) == ""
+    assert glance([Analysis({"task": "tale"}, ())], ["task tale"]) == ""

@@ -125,8 +125,15 @@ def _n_sharing(links: pd.DataFrame, members: Sequence[OutputMap], what: str, out
     counts = np.zeros(len(links), dtype=np.int64)
     for member in members:
         wanted = {key: value for key, value in member.entities.items() if key not in ("desc", "stat")}
-        own = find_outputs(out_dir, "networks", desc=what, **wanted)[0]
-        table = read_table(own.paths[0])
+        own = find_outputs(out_dir, "networks", desc=what, **wanted)
+        if not own:
+            raise NoResultsError(
+                f"sub-{member.participant} has maps of atoms, but no table of their links "
+                f"(…_desc-{what}_networks.tsv in {out_dir}): its participant level stopped early, or ran with "
+                f"--atlas none. Run the participant level of sub-{member.participant} again with the settings of the "
+                f"others, or leave it out with --exclude-participant-label {member.participant}."
+            )
+        table = read_table(own[0].paths[0])
         table = table.assign(atom=table["atom"] - 1)
         merged = links[["atom", "network", "part"]].merge(table, how="left", on=["atom", "network", "part"])
         counts += merged["linked"].astype(str).str.lower().eq("true").to_numpy()
