@@ -20,6 +20,10 @@ _OF_ALL = ("Model", "Dictionary")  # facts of a marker in which all participants
 _LISTED = 5
 
 
+class NoResultsError(ValueError):
+    """OUT_DIR lacks what the group level summarises."""
+
+
 class MixtureError(ValueError):
     """The participants' results do not belong together, or are not whole."""
 

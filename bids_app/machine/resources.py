@@ -21,6 +21,8 @@ from bids_app.settings import Settings
 
 MODELS, TEMPLATES = "models", "templateflow"  # folders of a folder of resources
 _MESHES_TO_FETCH = ("fsaverage6", "fsaverage", "fsLR")  # that of fsaverage5 is here always
+# Vertices of a hemisphere by the entity `den` of surfaces and grayordinates; those of 32k and 91k are the usual ones.
+_VERTICES_OF_FSLR = {"59k": 59_292, "170k": 59_292, "164k": 163_842}
 
 
 def folders_of(settings: Settings) -> list[Path]:
@@ -45,17 +47,18 @@ def atlas_source(settings: Settings) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Place:
-    """Where data lie: kind ("surface", "volume", "parcels") and space."""
+    """Where data lie: kind ("surface", "volume", "parcels"), space, and of fsLR the entity `den` of the files."""
 
     kind: str
     space: str
+    density: str = ""
 
 
 def place_of_run(run: Run) -> Place:
     """Where the atlas of a run must lie: that of grayordinates on the surface, that of fsaverage by its density."""
     kind = "surface" if run.kind == "cifti" else run.kind
     of_density = {"10k": "fsaverage5", "41k": "fsaverage6"} if run.space == "fsaverage" else {}
-    return Place(kind, of_density.get(run.density, run.space or ""))
+    return Place(kind, of_density.get(run.density, run.space or ""), run.density if run.space == "fsLR" else "")
 
 
 @dataclass(frozen=True)
@@ -187,7 +190,40 @@ class MeshPiece:
         return paths
 
 
-Piece = ModelPiece | AtlasPiece | MeshPiece
+@dataclass(frozen=True)
+class SpherePiece:
+    """The spheres of fsLR, on which its maps meet the networks that the spin test rotates."""
+
+    density: str = ""
+    name: ClassVar[str] = "fsLR"
+    title: ClassVar[str] = "the sphere of fsLR"
+    option: ClassVar[str] = "--space"
+    is_asked = True
+
+    @property
+    def options(self) -> list[str] | None:
+        """Options of `n2n fetch`; None for a density that it does not bring."""
+        return None if self.density in _VERTICES_OF_FSLR else ["--space", self.name]
+
+    def find(self, folders: Sequence[Path], *, download: bool) -> list[Path]:
+        """Its files. Raises FileNotFoundError."""
+        paths = locate(self._names(), [folder / TEMPLATES for folder in folders], download=download)
+        _refuse_damage(paths, folders)
+        return paths
+
+    def fetch(self, resources: Path) -> list[Path]:
+        """Bring it into a folder of resources."""
+        paths = fetch_files(self._names(), resources / TEMPLATES)
+        record(resources, paths)
+        return paths
+
+    def _names(self) -> list[str]:
+        from bids_app.networks.fslr import sphere_files  # with scipy.spatial, which takes a while to import
+
+        return sphere_files(_VERTICES_OF_FSLR.get(self.density, 32_492))
+
+
+Piece = ModelPiece | AtlasPiece | MeshPiece | SpherePiece
 
 
 def _refuse_damage(paths: Sequence[Path], folders: Sequence[Path]) -> None:
@@ -202,7 +238,10 @@ def pieces_of_run(settings: Settings, places: Sequence[Place]) -> list[Piece]:
     atlases = (atlas for place in places for atlas in _atlases(settings, place)) if settings.level != "stimulus" else ()
     smoothed = settings.smoothing_fwhm and settings.level != "stimulus"
     meshes = [MeshPiece(place.space) for place in places if place.kind == "surface"] if smoothed else []
-    return list(dict.fromkeys([*models, *atlases, *meshes]))
+    with_links = any(analysis.needs_atlas for analysis in settings.analyses)
+    linked = with_links and not settings.network_atlas.is_off and settings.level != "stimulus"
+    on_fslr = [place for place in places if (place.kind, place.space) == ("surface", "fsLR")] if linked else []
+    return list(dict.fromkeys([*models, *atlases, *meshes, *(SpherePiece(place.density) for place in on_fslr)]))
 
 
 def _atlases(settings: Settings, place: Place) -> Iterator[AtlasPiece]:

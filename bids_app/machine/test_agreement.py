@@ -11,9 +11,9 @@ from bids_app.analyses.writer import Writer
 from bids_app.bids.geometry import SurfaceGeometry
 from bids_app.bids.outputs import find_maps
 from bids_app.conftest import write
-from bids_app.machine.agreement import MixtureError, check_outputs
+from bids_app.machine.agreement import MixtureError, NoResultsError, check_outputs
 from bids_app.machine.completion import FOLDER, leave_aside
-from bids_app.run.group import NoResultsError, run_group
+from bids_app.run.group import run_group
 from bids_app.settings import Settings
 
 TABLE = "seg-T_dseg.tsv"

@@ -13,6 +13,7 @@ from bids_app.machine.resources import (
     MeshPiece,
     ModelPiece,
     Place,
+    SpherePiece,
     fetch_command,
     folders_of,
     model_source,
@@ -83,6 +84,21 @@ def test_meshes_are_needed_where_surfaces_are_smoothed(tmp_path, monkeypatch):
         MeshPiece("fsnative").find([], download=False)
     command = fetch_command(MeshPiece("fsLR"), None)
     assert command == "n2n fetch --space fsLR --to DIR"
+
+
+@pytest.mark.parametrize(("density", "vertices"), [("32k", "32k"), ("91k", "32k"), ("170k", "59k"), ("", "32k")])
+def test_links_of_maps_on_fslr_need_its_sphere_whatever_the_atlas(settings, density, vertices, monkeypatch, tmp_path):
+    monkeypatch.setenv("TEMPLATEFLOW_HOME", str(tmp_path / "none"))
+    place, own = Place("surface", "fsLR", density), replace(settings, atlas="own.dlabel.nii")
+    piece = pieces_of_run(own, [place, SURFACE])[-1]
+    assert piece == SpherePiece(density)
+    with pytest.raises(FileNotFoundError, match=rf"space-fsaverage_hemi-L_den-{vertices}_sphere.surf.gii") as error:
+        piece.find([], download=False)
+    assert "--atlas FILE" not in str(error.value)
+    assert fetch_command(piece, None) == (None if vertices == "59k" else "n2n fetch --space fsLR --to DIR")
+    for other in (replace(own, atlas="none"), replace(own, analysis=("brainscore",)), replace(own, level="stimulus")):
+        assert not any(isinstance(piece, SpherePiece) for piece in pieces_of_run(other, [place]))
+    assert not any(isinstance(piece, SpherePiece) for piece in pieces_of_run(own, [SURFACE, VOLUME, PARCELS]))
 
 
 def test_an_atlas_comes_in_the_spaces_where_it_is_published():

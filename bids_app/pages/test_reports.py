@@ -11,11 +11,12 @@ from bids_app.bids.derivatives import write_sidecar, write_table
 from bids_app.bids.geometry import ParcelGeometry, SurfaceGeometry, VolumeGeometry
 from bids_app.pages.group import write_group_report
 from bids_app.pages.participant import write_participant_report
+from bids_app.pages.sections import head
 from bids_app.report import html, parcels
 from bids_app.report import page as sheet
 from bids_app.report.conftest import NETWORKS, N, Writer, links_table
 from bids_app.report.panels import Panel
-from bids_app.report.results import Maps, find_analyses, titles, values_at
+from bids_app.report.results import Analysis, Maps, find_analyses, titles, values_at
 from bids_app.report.scales import Scale
 
 VOID = {"meta", "img", "link", "br", "hr", "input"}
@@ -222,3 +223,8 @@ def test_networks_have_the_colours_of_the_atlas(surface_out):
     for name, shown in (("links", colours), ("subgroups", colours[:2])):
         (figure,) = (path.read_text() for path in folder.glob(f"*desc-{name}_figure.svg"))
         assert all(colour in figure for colour in shown)
+
+
+def test_no_table_stands_at_the_head_where_there_is_no_number():
+    assert head([]) == ""
+    assert head([Analysis({"task": "tale"}, ())]) == ""

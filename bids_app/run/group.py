@@ -12,14 +12,10 @@ from bids_app.analyses.comparison import Row, write_model_comparison
 from bids_app.analyses.record import Summary
 from bids_app.analyses.registry import ANALYSES
 from bids_app.bids.outputs import find_maps
-from bids_app.machine.agreement import check_outputs
+from bids_app.machine.agreement import NoResultsError, check_outputs
 from bids_app.settings import Settings
 
 log = logging.getLogger("neurons2networks")
-
-
-class NoResultsError(ValueError):
-    """OUT_DIR holds nothing to summarise."""
 
 
 def run_group(settings: Settings, name: str) -> None:

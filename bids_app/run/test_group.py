@@ -6,7 +6,8 @@ from bids_app.analyses.forecast.test_group import GEOMETRY, write_labels, writer
 from bids_app.bids.derivatives import read_table
 from bids_app.bids.outputs import find_outputs
 from bids_app.inputs.atlases import write_regions
-from bids_app.run.group import NoResultsError, run_group
+from bids_app.machine.agreement import NoResultsError
+from bids_app.run.group import run_group
 from bids_app.settings import Settings
 
 

@@ -19,6 +19,7 @@ from bids_app.analyses.writer import Writer
 from bids_app.bids.derivatives import read_table, stimulus_path
 from bids_app.bids.outputs import OutputMap, find_outputs
 from bids_app.inputs.atlases import link_maps, read_atlas
+from bids_app.machine.agreement import NoResultsError
 from bids_app.networks.overlap import spatial_z
 from bids_app.settings import Settings
 from bids_app.stats.fdr import fdr
@@ -61,8 +62,15 @@ def _n_sharing(links: pd.DataFrame, members: Sequence[OutputMap], what: str, out
     counts = np.zeros(len(links), dtype=np.int64)
     for member in members:
         wanted = {key: value for key, value in member.entities.items() if key not in ("desc", "stat")}
-        own = find_outputs(out_dir, "networks", desc=what, **wanted)[0]
-        table = read_links(own.paths[0])
+        own = find_outputs(out_dir, "networks", desc=what, **wanted)
+        if not own:
+            raise NoResultsError(
+                f"sub-{member.participant} has maps of atoms, but no table of their links "
+                f"(…_desc-{what}_networks.tsv in {out_dir}): its participant level stopped early, or ran with "
+                f"--atlas none. Run the participant level of sub-{member.participant} again with the settings of the "
+                f"others, or leave it out with --exclude-participant-label {member.participant}."
+            )
+        table = read_links(own[0].paths[0])
         merged = links[["atom", "network", "part"]].merge(table, how="left", on=["atom", "network", "part"])
         counts += merged["linked"].astype(str).str.lower().eq("true").to_numpy()
     return counts

@@ -20,6 +20,8 @@ Array = npt.NDArray[Any]
 
 _ROW_INCHES = 0.27
 _MOST_LABELS = 24
+_LABEL_POINTS, _SMALLEST_POINTS = 7.5, 5.0
+_SHARE_OF_MATRIX = 0.8  # of the width of the figure; names of networks and the colour bar have the rest
 _MAPS = {"active": "Reds", "deactive": "Blues"}  # as in the maps: red above, blue below the mean
 
 
@@ -61,22 +63,28 @@ def draw_links(parts: Sequence[Links], colours: Mapping[str, str]) -> Figure:
 def column_edges(n_atoms: int, n_linked: int) -> Array:
     """Edges (n_atoms + 1,) of the columns: linked atoms, which come first, are wide enough to read.
 
-    They get up to three times the width of the others, together no more than half of the matrix unless they need it.
+    They get three times the width of the others, or more among many, together no more than half of the matrix unless
+    they need it.
     """
     others = n_atoms - n_linked
-    wide = float(np.clip(others / n_linked, 1, 3)) if n_linked else 1.0
+    wide = float(np.clip(others / n_linked, 1, max(3, n_atoms / 40))) if n_linked else 1.0
     return np.concatenate([[0.0], np.cumsum(np.where(np.arange(n_atoms) < n_linked, wide, 1.0))])
 
 
 def _draw_part(axes: Any, part: Links, order: Array, edges: Array, high: float, colours: Mapping[str, str]) -> Any:
     dice = part.dice[order].T
     heights = np.arange(len(part.networks) + 1)
+    # lines between narrow columns would hide these; in their own colour they close the gaps between them
+    border = "0.93" if _room(dice.shape[1], edges) > _SMALLEST_POINTS else "face"
     mesh = axes.pcolormesh(
-        edges, heights, dice, cmap=colour_map(part.part), vmin=0, vmax=high, edgecolor="0.93", linewidth=0.3
+        edges, heights, dice, cmap=colour_map(part.part), vmin=0, vmax=high, edgecolor=border, linewidth=0.3
     )
+    frame = float(np.clip(0.2 * _room(int(part.linked.any(axis=1).sum()), edges), 0.5, 1.5))
     for column, row in np.argwhere(part.linked[order]):
         wide = edges[column + 1] - edges[column]
-        axes.add_patch(Rectangle((edges[column], row), wide, 1, fill=False, edgecolor="black", linewidth=1.5, zorder=3))
+        axes.add_patch(
+            Rectangle((edges[column], row), wide, 1, fill=False, edgecolor="black", linewidth=frame, zorder=3)
+        )
         if part.sharing is not None and np.isfinite(part.sharing[order][column, row]):
             count = f"{part.sharing[order][column, row]:.0f}"
             shade = "white" if dice[row, column] > 0.6 * high else "black"
@@ -95,12 +103,27 @@ def _draw_part(axes: Any, part: Links, order: Array, edges: Array, high: float, 
     return mesh
 
 
+def _fitting(labels: Sequence[str], edges: Array) -> dict[str, Any]:
+    """Size and rotation with which labels of the first columns do not overlap: upright where these are narrow."""
+    room = _room(len(labels), edges)
+    if (max(map(len, labels), default=0) * 0.64 + 0.5) * _LABEL_POINTS <= room:  # digits are 0.64 as wide as the size
+        return {"size": _LABEL_POINTS, "rotation": 0}
+    return {"size": float(np.clip(room / 1.1, _SMALLEST_POINTS, _LABEL_POINTS)), "rotation": 90}
+
+
+def _room(n_columns: int, edges: Array) -> float:
+    """Width of the narrowest of the first columns, in points."""
+    narrowest = float(np.diff(edges)[:n_columns].min(initial=np.inf))
+    return narrowest / float(edges[-1]) * _SHARE_OF_MATRIX * WIDTH_INCHES * 72
+
+
 def _label_atoms(axes: Any, names: Sequence[str], edges: Array, n_linked: int) -> None:
     """Name the linked atoms, and all others too where there are few."""
     middles = (edges[:-1] + edges[1:]) / 2
     named = len(names) if len(names) <= _MOST_LABELS else n_linked
-    short = [short_name(name) for name in names]
-    axes.set_xticks(middles[:named], short[:named], size=7.5)
+    short = [short_name(name) for name in names[:named]]
+    step = max(1, int(np.ceil(1.1 * _SMALLEST_POINTS / _room(named, edges))))  # only every so-manyth has room
+    axes.set_xticks(middles[:named:step], short[::step], **_fitting(short, edges))
     if 0 < n_linked < len(names):
         told = f"{len(names) - n_linked} atoms without a link"
         place = (edges[n_linked] + edges[-1]) / 2

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -71,6 +73,20 @@ def test_columns_of_linked_atoms_are_wider():
     np.testing.assert_array_equal(np.diff(column_edges(10, 2)), [3, 3] + [1] * 8)
     np.testing.assert_array_equal(np.diff(column_edges(4, 4)), np.ones(4))
     np.testing.assert_array_equal(np.diff(column_edges(3, 0)), np.ones(3))
+
+
+@pytest.mark.parametrize("n_linked", [3, 20, 45, 90, 250])
+def test_names_of_atoms_do_not_overlap(n_linked):
+    rows = [
+        {"atom": atom, "network": network, "part": "active", "dice": 0.5, "linked": network == "A" and atom <= n_linked}
+        for atom in range(1, 301)
+        for network in ("A", "B")
+    ]
+    figure = draw_links(read_links(pd.DataFrame(rows)))
+    figure.canvas.draw()
+    boxes = [label.get_window_extent() for label in figure.axes[0].get_xticklabels()]
+    assert len(boxes) >= min(n_linked, 45)  # of more only some have room
+    assert all(left.x1 < right.x0 for left, right in pairwise(boxes))
 
 
 def test_strongest_links_are_of_different_atoms(parts):
