@@ -11,6 +11,7 @@ from bids_app.bids.cifti import CiftiGeometry
 from bids_app.bids.errors import DatasetError
 from bids_app.bids.geometry import Geometry, ParcelGeometry, SurfaceGeometry, VolumeGeometry
 from bids_app.bids.maps import FloatArray
+from bids_app.wording import listed
 
 Indices = npt.NDArray[np.intp]
 
@@ -152,8 +153,7 @@ def _is_comparable(first: Geometry, second: Geometry) -> bool:
 
 def _listed(numbers: Sequence[int], names: Sequence[str]) -> str:
     own = list(dict.fromkeys(names[number] for number in numbers)) if names else []
-    more = f" and {len(own) - 5} more" if len(own) > 5 else ""
-    return f" of {', '.join(own[:5])}{more}" if own else ""
+    return f" of {listed(own)}" if own else ""
 
 
 def _describe(geometry: Geometry) -> str:

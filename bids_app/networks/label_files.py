@@ -12,7 +12,7 @@ import nibabel
 import numpy as np
 from numpy.typing import NDArray
 
-from bids_app.gifti_files import check_gifti
+from bids_app.gifti_files import read_gifti
 from bids_app.networks.annotations import read_annotation
 from bids_app.networks.label_tables import Region, read_table, table_beside
 from bids_app.text_files import FileError, check_content
@@ -73,9 +73,8 @@ def _read_annot(path: Path, _: Path | None) -> Labels:
 
 
 def _read_gifti(path: Path, names: Path | None) -> Labels:
-    check_gifti(path)
+    image = read_gifti(path)
     with _reading(path):
-        image = nibabel.load(path)
         values = _whole(path, np.asarray(image.darrays[0].data).reshape(-1))
         regions = {
             int(label.key): Region(label.label, _gifti_colour(label))

@@ -22,7 +22,7 @@ from bids_app.analyses.writer import Writer
 from bids_app.bids.derivatives import read_table, stimulus_path
 from bids_app.bids.outputs import OutputMap, find_maps, find_outputs
 from bids_app.inputs.atlases import link_maps, read_atlas
-from bids_app.machine.agreement import check_outputs
+from bids_app.machine.agreement import check_outputs, note_group
 from bids_app.networks.overlap import spatial_z
 from bids_app.settings import Settings
 
@@ -48,6 +48,7 @@ def run_group(settings: Settings, name: str) -> None:
             log.info("%s: %s", name, collection.title)
             rows += summarise(collection, settings)
     write_model_comparison(out_dir, rows, counted)
+    note_group(out_dir)
 
 
 def _counted(settings: Settings) -> frozenset[str] | None:

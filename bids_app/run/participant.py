@@ -26,7 +26,7 @@ from bids_app.analyses.writer import Writer
 from bids_app.bids.errors import DatasetError
 from bids_app.bids.events import read_events
 from bids_app.bids.geometry import Geometry
-from bids_app.inputs.atlases import find_atlas, find_regions, write_atlas, write_regions
+from bids_app.inputs.atlases import find_atlas, find_regions, mend_atlases, write_atlas, write_regions
 from bids_app.inputs.averages import average_repeats
 from bids_app.inputs.designs import Designs
 from bids_app.inputs.files_read import data_of_others, inputs_of
@@ -125,6 +125,7 @@ class _UnitWork:
 
     def compute(self, work: str | None) -> None:
         """Everything, or only what one model has to say, or the noise ceiling."""
+        mend_atlases(self.unit.runs[0].space_entities(), self._geometry, self.settings)
         for model in model_runs(self.settings):
             if work in (None, model.label):
                 self._compare(model)
