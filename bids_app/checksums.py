@@ -10,6 +10,7 @@ from uuid import uuid4
 from bids_app.text_files import check_content
 
 MANIFEST = "manifest.json"
+_SEAL = "Checksum"  # key of a JSON file's checksum of its other content
 SMALL = 1 << 16  # bytes up to which a file is compared by its content: tables and JSON, whose times may be kept
 
 
@@ -49,6 +50,21 @@ def find_damage(folder: Path, files: Mapping[str, Mapping[str, object]], *, fast
         if not fast and sha256_of(path) != described.get("SHA256"):
             return f"the content of {name} has changed since it was written"
     return None
+
+
+def sealed(content: Mapping[str, object]) -> dict[str, object]:
+    """Content of a JSON file, plain, with a checksum of itself."""
+    return {**content, _SEAL: _digest(content)}
+
+
+def is_whole(content: Mapping[str, object]) -> bool:
+    """Whether the content of a JSON file is as `sealed` left it; one of an older version, without a seal, counts so."""
+    return _SEAL not in content or content[_SEAL] == _digest(content)
+
+
+def _digest(content: Mapping[str, object]) -> str:
+    rest = {key: value for key, value in content.items() if key != _SEAL}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
 
 
 def manifest_path(artefact: Path) -> Path:

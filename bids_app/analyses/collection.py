@@ -21,6 +21,7 @@ from bids_app.bids.geometry_base import Geometry
 from bids_app.bids.outputs import OutputMap, find_maps
 from bids_app.inputs.regions import region_targets
 from bids_app.machine.agreement import is_superseded, refuse_mixture
+from bids_app.wording import listed
 
 log = logging.getLogger("neurons2networks")
 Floats = npt.NDArray[np.float32]
@@ -192,4 +193,4 @@ def _names(outputs: Sequence[OutputMap], stat: str) -> list[str]:
 
 
 def _listed(names: object) -> str:
-    return ", ".join(map(str, names)) if isinstance(names, list) else "none"
+    return listed(names) if isinstance(names, list) else "none"

@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from bids_app.analyses.writer import Writer
+from bids_app.inputs.atlases import mend_atlases
 from bids_app.inputs.averages import average_repeats
 from bids_app.inputs.files_read import inputs_of
 from bids_app.inputs.fits import Unit
@@ -84,6 +85,10 @@ class Work:
         if self.settings.repeats == "average":
             return "in one fold, not averaged: no two runs have volumes at the same times of it"
         return "in one fold"
+
+    def mend_atlases(self) -> None:
+        """Make atlases that OUT_DIR keeps for these data again where they are damaged."""
+        mend_atlases(self.unit.runs[0].space_entities(), self._geometry, self.settings)
 
     def do(self, step: Step) -> None:
         """Compute and write a step, unless it is done."""

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from bids_app.bids.errors import DatasetError
 from bids_app.bids.geometry_base import Geometry, positions
 from bids_app.bids.maps import FloatArray
+from bids_app.wording import listed
 
 Indices = npt.NDArray[np.intp]
 
@@ -86,5 +87,4 @@ def _refuse_different(geometries: Sequence[Geometry], names: Sequence[str]) -> N
 
 def _listed(numbers: Sequence[int], names: Sequence[str]) -> str:
     own = list(dict.fromkeys(names[number] for number in numbers)) if names else []
-    more = f" and {len(own) - 5} more" if len(own) > 5 else ""
-    return f" of {', '.join(own[:5])}{more}" if own else ""
+    return f" of {listed(own)}" if own else ""

@@ -11,8 +11,9 @@ import numpy.typing as npt
 from bids_app.bids.confound_columns import NILEARN, NoColumnError, choose_columns, newer_name
 from bids_app.bids.derivatives import sidecar_path
 from bids_app.bids.errors import DatasetError
-from bids_app.bids.tables import NumberTable, doubled, listed, read_number_table
+from bids_app.bids.tables import NumberTable, doubled, read_number_table
 from bids_app.bids.text import is_there, read_json
+from bids_app.wording import listed
 
 log = logging.getLogger("neurons2networks")
 FloatArray = npt.NDArray[np.float32]

@@ -30,6 +30,7 @@ from bids_app.bids.runs import (
 from bids_app.bids.sources import choose_derivatives, has_content, participant_labels
 from bids_app.bids.stimuli import HeardStimuli, StimulusUse, find_events, find_stimuli
 from bids_app.text_files import is_there
+from bids_app.wording import listed
 
 __all__ = ["Dataset", "DatasetError", "HeardStimuli", "Run", "RunSelection", "StimulusUse", "open_dataset"]
 
@@ -148,9 +149,8 @@ class Dataset:
         label = strip_prefix(participant, "sub")
         if label not in self.participants():
             present = self.participants()
-            listed = ", ".join(present[:10]) + (f", … ({len(present)} in all)" if len(present) > 10 else "")
             folders = ", ".join(str(folder) for folder in self.derivatives.values())
-            raise DatasetError(f"There is no participant {label} in {folders}; there are {listed or 'none'}.")
+            raise DatasetError(f"There is no participant {label} in {folders}; there are {listed(present)}.")
         key = f"{label} {filters!r}"
         if key not in self._files:
             self._files[key] = {
@@ -272,10 +272,7 @@ def _no_run(participant: str, excluded: Sequence[ExcludedRun]) -> str:
     runs_of: dict[str, list[str]] = {}
     for run in excluded:
         runs_of.setdefault(run.reason, []).append(run.label)
-    reasons = "; ".join(
-        f"{', '.join(labels[:3])}{f' and {len(labels) - 3} more' if len(labels) > 3 else ''}: {reason}"
-        for reason, labels in runs_of.items()
-    )
+    reasons = "; ".join(f"{listed(labels, 3)}: {reason}" for reason, labels in runs_of.items())
     advice = f" {ADVICE.format(label=excluded[0].label)}." if any("no events" in reason for reason in runs_of) else ""
     return f"No run of sub-{strip_prefix(participant, 'sub')} can be analysed ({reasons}).{advice}"
 

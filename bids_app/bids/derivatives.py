@@ -62,17 +62,17 @@ def bids_uri(path: Path, links: Mapping[str, Path]) -> str:
     return f"bids:{innermost}:{file.relative_to(roots[innermost]).as_posix()}"
 
 
-def _plain(value: object) -> object:
+def as_json(value: object) -> object:
     """Turn a value into what JSON knows; NaN and infinity become null."""
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): as_json(item) for key, item in value.items()}
     if isinstance(value, np.ndarray):
-        return _plain(value.tolist())
+        return as_json(value.tolist())
     if isinstance(value, list | tuple | set | frozenset):
         items = sorted(value, key=str) if isinstance(value, set | frozenset) else value
-        return [_plain(item) for item in items]
+        return [as_json(item) for item in items]
     if isinstance(value, np.generic):
-        return _plain(value.item())
+        return as_json(value.item())
     if isinstance(value, float):
         return value if np.isfinite(value) else None
     return value if value is None or isinstance(value, bool | int | str) else str(value)
@@ -80,7 +80,7 @@ def _plain(value: object) -> object:
 
 def write_json(path: Path, content: Mapping[str, object]) -> Path:
     """Write a JSON file; arrays, paths, sets and missing numbers are turned into plain JSON."""
-    return write_text(path, json.dumps(_plain(content), indent=2, ensure_ascii=False) + "\n")
+    return write_text(path, json.dumps(as_json(content), indent=2, ensure_ascii=False) + "\n")
 
 
 def write_table(path: Path, table: pd.DataFrame) -> Path:

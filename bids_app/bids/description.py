@@ -12,6 +12,7 @@ from bids_app.bids.container import container
 from bids_app.bids.derivatives import write_json
 from bids_app.bids.errors import DatasetError
 from bids_app.bids.text import is_there, read_json, read_json_content
+from bids_app.wording import listed
 
 PIPELINE = "neurons2networks"
 BIDS_VERSION = "1.10.0"
@@ -68,16 +69,15 @@ def require_ours(out_dir: Path, foreign: Sequence[str] = ()) -> None:
         title = description.get("Name", "without a name")
         raise DatasetError(f"{out_dir} holds another data set ({title}), not outputs of {PIPELINE}: {wanted}.")
     if foreign:
-        shown = ", ".join(foreign[:5]) + (f" and {len(foreign) - 5} more" if len(foreign) > 5 else "")
-        raise DatasetError(f"OUT_DIR {out_dir} holds other files ({shown}): {wanted}.")
+        raise DatasetError(f"OUT_DIR {out_dir} holds other files ({listed(foreign, 5)}): {wanted}.")
 
 
 def write_dataset_description(out_dir: Path, links: Mapping[str, Path], outputs: Sequence[Output]) -> None:
     """Write dataset_description.json, .bidsignore and README.md into OUT_DIR.
 
     `links` are the data sets read: the names used in BIDS URIs (`raw`, `fmriprep`, …) and their folders; links of
-    earlier runs are kept. README.md describes `outputs`, those of all analyses; an existing one is left alone. Raises
-    DatasetError when OUT_DIR holds another data set.
+    earlier runs are kept. README.md describes `outputs`, those of all analyses; one that somebody wrote is left alone.
+    Raises DatasetError when OUT_DIR holds another data set.
     """
     require_ours(out_dir)
     earlier = read_description(out_dir)
@@ -96,5 +96,12 @@ def write_dataset_description(out_dir: Path, links: Mapping[str, Path], outputs:
     }
     write_json(out_dir / "dataset_description.json", content)
     write_text(out_dir / ".bidsignore", "".join(f"{pattern}\n" for pattern in IGNORED))
-    if not (out_dir / "README.md").exists():
-        write_text(out_dir / "README.md", readme(outputs))
+    text = readme(outputs)
+    if not _is_written(out_dir / "README.md", text):
+        write_text(out_dir / "README.md", text)
+
+
+def _is_written(path: Path, ours: str) -> bool:
+    """Whether there is a README that is more than the beginning of ours, or zeros, as a full disk leaves behind."""
+    content = path.read_bytes() if path.is_file() else b""
+    return not ours.encode().startswith(content) and b"\0" not in content

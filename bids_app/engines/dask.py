@@ -20,7 +20,7 @@ from uuid import uuid4
 from bids_app.disk import MEGABYTE
 from bids_app.engines.dask_cluster import start_cluster
 from bids_app.engines.jobs import Failure, Job
-from bids_app.engines.local import run_one, start_worker
+from bids_app.engines.local import run_one, say_done, start_worker
 from bids_app.interruption import Interrupted
 from bids_app.settings import Settings
 
@@ -154,7 +154,7 @@ class _Round:
         if failure:
             self.failures.append(failure)
         else:
-            log.info("%s: done in %.0f s", job.label, time.monotonic() - start)
+            say_done(job, time.monotonic() - start)
 
 
 def _result(future: Any, job: Job) -> Failure | None:

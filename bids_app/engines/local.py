@@ -74,8 +74,16 @@ def run_one(job: Job, settings: Settings) -> Failure | None:
         if job.part:
             reason = f"{job.part}: {reason}"
         return Failure(job.name, reason, traceback.format_exc())
-    log.info("%s: done in %.0f s", job.label, time.monotonic() - start)
+    say_done(job, time.monotonic() - start)
     return None
+
+
+def say_done(job: Job, seconds: float) -> None:
+    """Log that a job has ended; the report of a participant, who was said to be done before, only with -v."""
+    if job.computes:
+        log.info("%s: done in %.0f s", job.label, seconds)
+    else:
+        log.debug("%s: report written in %.0f s", job.label, seconds)
 
 
 def _run_here(jobs: Sequence[Job], settings: Settings) -> list[Failure]:

@@ -1,5 +1,6 @@
 import pytest
 
+from bids_app.engines.jobs import Job
 from bids_app.engines.local import LocalEngine
 from bids_app.machine.budget import memory_mb
 from bids_app.settings import Settings
@@ -19,3 +20,11 @@ def test_too_little_memory_for_the_processes_is_said(tmp_path, caplog):
     assert not caplog.records
     LocalEngine(settings(tmp_path, nprocs=2, mem_mb=1500))
     assert "lower --nprocs" in caplog.text
+
+
+def test_who_is_done_is_said_once_though_a_report_follows(tmp_path, caplog):
+    caplog.set_level("INFO")
+    engine = LocalEngine(settings(tmp_path))
+    for computes in (True, False):
+        engine.run([Job("sub-01", lambda *_: None, computes=computes)])
+    assert caplog.text.count("sub-01: done in") == 1

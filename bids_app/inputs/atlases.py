@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from xml.parsers.expat import ExpatError
@@ -16,12 +16,14 @@ import pandas as pd
 from nibabel.filebasedimages import ImageFileError
 
 from bids_app.bids.catalogue import ATLASES, find_output
-from bids_app.bids.derivatives import read_sidecar, write_sidecar
+from bids_app.bids.derivatives import read_sidecar, sidecar_path, write_json, write_sidecar
 from bids_app.bids.errors import DatasetError
 from bids_app.bids.geometry import load_map
 from bids_app.bids.geometry_base import Geometry
 from bids_app.bids.targets import onto
+from bids_app.checksums import describe_file, find_damage, sealed
 from bids_app.machine.claims import OtherSettingsError
+from bids_app.machine.completion import FOLDER, read_marker
 from bids_app.machine.notices import notice
 from bids_app.machine.once import locked
 from bids_app.machine.resources import atlas_source
@@ -35,6 +37,7 @@ from bids_app.settings import Settings
 
 log = logging.getLogger("neurons2networks")
 Floats = npt.NDArray[np.float32]
+_RECORD = "_dseg.json"  # ends the name of the file with the sizes and checksums of a kept atlas
 # For each kind of atlas that OUT_DIR keeps: the key of its names in the sidecar, and what one of them is.
 _KEPT = {"atlas": ("Networks", "Network"), "regions": ("Regions", "Region")}
 
@@ -176,7 +179,35 @@ def _save(what: str, atlas: Atlas, geometry: Geometry, out_dir: Path) -> None:
     output.require_fields(extra)
     for path in geometry.paths(target):  # before the labels: where these are, their names are
         write_sidecar(path, [], {}, description=output.content, extra=extra)
-    geometry.save(atlas.labels[None].astype(np.float32), target, [member.lower()])
+    paths = geometry.save(atlas.labels[None].astype(np.float32), target, [member.lower()])
+    files = [file for path in paths for file in (path, sidecar_path(path))]
+    outputs = {file.relative_to(out_dir).as_posix(): describe_file(file) for file in files}
+    write_json(_record(what, geometry.space_entities(), out_dir), sealed({"Outputs": outputs}))
+
+
+def mend_atlases(place: Mapping[str, str], geometry: Callable[[], Geometry], settings: Settings) -> None:
+    """Write the kept atlases of a place (entities) again where they are damaged; `geometry` is asked for only then."""
+    for what, find in (("atlas", find_atlas), ("regions", find_regions)):
+        outputs = read_marker(_record(what, place, settings.out_dir)).get("Outputs", {})
+        damage = find_damage(settings.out_dir, outputs)
+        if damage:
+            log.warning("the atlas in %s is made again: %s", settings.out_dir / "atlases", damage)
+            with locked(settings.out_dir / "logs" / ".lock"):
+                for name in outputs:
+                    (settings.out_dir / name).unlink(missing_ok=True)
+            _write(what, find, geometry(), settings)
+
+
+def damaged_atlases(out_dir: Path) -> list[str]:
+    """What is wrong with the atlases that OUT_DIR keeps, one phrase for each."""
+    records = sorted((out_dir / FOLDER).glob(f"*{_RECORD}"))
+    damages = [find_damage(out_dir, read_marker(record).get("Outputs", {})) for record in records]
+    return [damage for damage in damages if damage is not None]
+
+
+def _record(what: str, place: Mapping[str, str], out_dir: Path) -> Path:
+    """Where sizes and checksums of a kept atlas are."""
+    return out_dir / FOLDER / f"{_place_name(place)}_desc-{what}{_RECORD}"
 
 
 def _is_kept(what: str, atlas: Atlas, geometry: Geometry, out_dir: Path) -> bool:
@@ -212,8 +243,11 @@ def _read(what: str, geometry: Geometry, out_dir: Path) -> Atlas | None:
 
 def _target(what: str, geometry: Geometry, out_dir: Path) -> Path:
     """Where labels are kept, without hemisphere and ending."""
-    place = "_".join(f"{key}-{value}" for key, value in geometry.space_entities().items())
-    return out_dir / "atlases" / f"{place}_desc-{what}_dseg"
+    return out_dir / "atlases" / f"{_place_name(geometry.space_entities())}_desc-{what}_dseg"
+
+
+def _place_name(place: Mapping[str, str]) -> str:
+    return "_".join(f"{key}-{value}" for key, value in place.items())
 
 
 def _are_there(paths: Sequence[Path]) -> bool:

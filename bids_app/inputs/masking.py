@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import nibabel
 import numpy as np
 import numpy.typing as npt
 
@@ -19,11 +18,11 @@ from bids_app.bids.entities import parse_name
 from bids_app.bids.errors import DatasetError
 from bids_app.bids.geometry import ParcelGeometry, SurfaceGeometry, VolumeGeometry
 from bids_app.bids.geometry_base import Geometry
-from bids_app.bids.image_files import reading
 from bids_app.bids.text import as_dataset_error, read_text
 from bids_app.bids.volumes import read_mask
-from bids_app.gifti_files import check_gifti
+from bids_app.gifti_files import read_gifti
 from bids_app.networks.label_files import hemisphere_pair
+from bids_app.wording import listed
 
 Floats = npt.NDArray[np.float32]
 Booleans = npt.NDArray[np.bool_]
@@ -94,9 +93,7 @@ def _surface_mask(path: Path, n_vertices: tuple[int, int]) -> Booleans:
     halves = []
     for file, expected in zip(pair, n_vertices, strict=True):
         with as_dataset_error():
-            check_gifti(file)
-        with reading(file):
-            values = np.asarray(nibabel.load(file).darrays[0].data)
+            values = np.asarray(read_gifti(file).darrays[0].data)
         if values.shape != (expected,):
             raise DatasetError(
                 f"--mask {file} has {values.size:,} vertices and the data have {expected:,}: "
@@ -116,12 +113,14 @@ def _grayordinate_mask(path: Path, geometry: CiftiGeometry) -> Booleans:
 
 def _parcel_mask(path: Path, geometry: ParcelGeometry) -> Booleans:
     names = geometry.names
-    listed = _listed_names(path)
-    unknown = sorted(set(listed) - set(names))
+    asked = _listed_names(path)
+    unknown = sorted(set(asked) - set(names))
     if unknown:
-        shown = ", ".join(unknown[:5]) + (f" and {len(unknown) - 5} more" if len(unknown) > 5 else "")
-        raise DatasetError(f"--mask {path} lists parcels that the data do not have: {shown}; they have {names[0]}, ….")
-    return np.isin(names, listed)
+        raise DatasetError(
+            f"--mask {path} lists parcels that the data do not have: {listed(unknown, 5)}; they have "
+            f"{listed(names, 5)}."
+        )
+    return np.isin(names, asked)
 
 
 def _listed_names(path: Path) -> list[str]:

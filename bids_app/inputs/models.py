@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bids_app.bids.derivatives import write_json
-from bids_app.checksums import artefact_damage
+from bids_app.checksums import artefact_damage, is_whole, sealed
 from bids_app.choices import parse_context
 from bids_app.inputs.timing import Listening, Story, timed_words
 from bids_app.language.labels import model_labels
@@ -139,7 +139,7 @@ def model_contents(name: str, revision: str | None, folders: Sequence[Path], mem
         known = before.get(path.name)
         found[path.name] = known if known and known[1:] == state else [hash_file(path), *state]
     if found != before:
-        write_json(kept, found)
+        write_json(kept, sealed(found))
     return {file: str(digest) for file, (digest, *_) in found.items()}
 
 
@@ -158,7 +158,9 @@ def _read_kept(path: Path) -> dict[str, list[Any]]:
         content = read_json_content(path)
     except ValueError:
         return {}
-    return content if isinstance(content, dict) else {}
+    if not isinstance(content, dict) or not is_whole(content):
+        return {}
+    return {name: known for name, known in content.items() if isinstance(known, list)}
 
 
 def model_runs(settings: Settings) -> list[ModelRun]:

@@ -14,6 +14,7 @@ from bids_app.bids.dataset import Run
 from bids_app.bids.errors import DatasetError
 from bids_app.bids.geometry_base import Geometry
 from bids_app.bids.recording import read_recording
+from bids_app.bids.timeline import n_interpolated
 from bids_app.encoding.cleaning import clean
 from bids_app.inputs.fits import Unit
 from bids_app.inputs.masking import limit
@@ -173,6 +174,7 @@ def read_run(run: Run, stories: dict[str, Story], settings: Settings) -> CleanRu
         "HighPassCosines": nuisance.n_cosines,
         "CleanedBefore": run.is_clean,
         "CensoredVolumes": len(listening.censored),
+        "InterpolatedVolumes": n_interpolated(run, recording.n_volumes),
     }
     unusable = {
         "Targets": recording.geometry.n_targets,

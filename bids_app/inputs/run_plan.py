@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 
 import numpy as np
@@ -9,10 +10,11 @@ import numpy.typing as npt
 
 from bids_app.bids.errors import DatasetError
 from bids_app.bids.runs import Run
-from bids_app.bids.timeline import read_timeline
+from bids_app.bids.timeline import n_interpolated, read_timeline
 from bids_app.inputs.nuisance import Nuisance, read_nuisance
 from bids_app.inputs.presentations import heard_in
 from bids_app.inputs.timing import Listening, Story
+from bids_app.machine.notices import notice
 from bids_app.settings import Settings
 
 
@@ -24,6 +26,12 @@ def plan_run(
     Raises DatasetError when the files of the run, whose BOLD has `n_rows` volumes, do not belong together.
     """
     timeline = read_timeline(run, n_rows)
+    if filled := n_interpolated(run, n_rows):
+        notice(
+            logging.WARNING,
+            f"{run.label}: {filled} of {n_rows} volumes are marked in …_outliers.tsv and still in the series, where "
+            "XCP-D interpolates them: they are analysed as they are; give the censored series to leave them out",
+        )
     nuisance = read_nuisance(run, n_rows, settings)
     is_censored = timeline.is_missing
     is_censored[timeline.volumes[nuisance.is_censored]] = True

@@ -57,10 +57,10 @@ def common_of(sources: Sources, tasks: Collection[str]) -> dict[str, object]:
 
 
 def _is_asked(name: Name, tasks: Collection[str], sources: Sources) -> bool:
-    """Whether a file is of the tasks, sessions and runs that are asked for; one that does not say its run is."""
+    """Whether a file is of the tasks, sessions and runs that are asked for; one that does not say which is of all."""
     settings = sources.settings
     wanted: Mapping[str, Iterable[str]] = {"ses": settings.session_label, "run": settings.run_id}
-    return name.entities.get("task") in tasks and all(
+    return name.entities.get("task", "") in ("", *tasks) and all(
         not labels or key not in name.entities or is_asked(key, name.entities[key], labels)
         for key, labels in wanted.items()
     )

@@ -22,9 +22,14 @@ from bids_app.inputs.story_union import unite
 from bids_app.inputs.timing import Story
 from bids_app.machine.notices import notice
 from bids_app.settings import Settings
+from bids_app.wording import listed
 
 log = logging.getLogger("neurons2networks")
 _MOST_REASONS = 5  # why stories cannot be used, in one message
+
+
+class _NoTimeError(DatasetError):
+    """The repetition time of a run is not known."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +49,7 @@ class Sources:
             more = len(heard.unreadable) - 3
             notice(logging.WARNING, f"{more} more tables of events cannot be read and are left out")
         if heard.unmatched:
-            names = ", ".join(heard.unmatched[:5]) + (" …" if len(heard.unmatched) > 5 else "")
-            notice(logging.WARNING, f"these belong to no run of this data set: {names}")
+            notice(logging.WARNING, f"these belong to no run of this data set: {listed(heard.unmatched)}")
         _warn_of_case(heard.uses)
         return heard
 
@@ -105,16 +109,17 @@ class Sources:
 
     def _story(self, stem: str, uses: Sequence[StimulusUse], path: Any) -> Story:
         words = read_words(path)
-        repetition_time = uses[0].repetition_time or self._repetition_time(uses[0])
         try:
-            return unite(stem, words, uses, repetition_time)
+            return unite(stem, words, uses, self._repetition_time)
+        except _NoTimeError:
+            raise
         except DatasetError as error:
             raise DatasetError(f"{path}: {error}") from None
 
     def _repetition_time(self, use: StimulusUse) -> float:
-        """From the preprocessed data of the first participant who has the task, where the raw data do not say it.
+        """From the preprocessed data of the run's participant, else the first with the task; the raw data lack it.
 
-        Raises DatasetError where none of them can be analysed, with what is wrong with the first who has BOLD.
+        Raises _NoTimeError where none of them can be analysed, with what is wrong with the first who has BOLD.
         """
         reason = f"nobody has preprocessed data of task {use.task}, which tell its repetition time"
         asked = [use.participant, *self.settings.participant_label, *self.dataset.participants()]
@@ -126,7 +131,7 @@ class Sources:
                 reason = reason if number else str(error)
                 continue
             return runs[0].repetition_time
-        raise DatasetError(reason)
+        raise _NoTimeError(reason)
 
     @cached_property
     def filters(self) -> Filters | None:
@@ -156,8 +161,8 @@ class Sources:
         spaces = self.dataset.spaces(participant, self.filters)
         if len(spaces) > 1:
             chosen = run.space or run.seg or ""
-            listed = ", ".join(map(_named, spaces))
-            notice(logging.INFO, f"data in {_named(chosen)}, of {listed}; --space chooses another")
+            there = ", ".join(map(_named, spaces))
+            notice(logging.INFO, f"data in {_named(chosen)}, of {there}; --space chooses another")
 
     def is_selected(self, entities: Mapping[str, str]) -> bool:
         """Whether the settings select a run, by its entities."""
@@ -193,7 +198,7 @@ class Sources:
         if absent:
             raise DatasetError(
                 f"--participant-label {' '.join(absent)}: not in the preprocessed data, which has "
-                f"{len(present)} participants ({' '.join(present[:10])}{' …' if len(present) > 10 else ''})"
+                f"{len(present)} participants ({listed(present)})"
             )
         chosen = self.settings.participant_label or present
         kept = [label for label in chosen if label not in self.settings.exclude_participant_label]
@@ -222,7 +227,7 @@ class Sources:
                 "left out: %d participants whose runs are of other tasks, sessions or numbers than those asked for, or "
                 "scans to leave out (%s)",
                 len(self.left_out),
-                ", ".join(self.left_out[:10]) + (", …" if len(self.left_out) > 10 else ""),
+                listed(self.left_out),
             )
         return found or self.participants
 
@@ -241,12 +246,11 @@ class Sources:
         )
 
     def _absence(self, labels: Sequence[str]) -> str:
-        shown = f"{', '.join(labels[:10])}{f', … ({len(labels)} in all)' if len(labels) > 10 else ''}"
         folders = ", ".join(str(folder) for folder in self.dataset.derivatives.values())
         who = "participant has" if len(labels) == 1 else "participants have"
         return (
-            f"{len(labels)} {who} no BOLD in {folders}, or only links to content that is not here: {shown}; get it "
-            "(datalad get)"
+            f"{len(labels)} {who} no BOLD in {folders}, or only links to content that is not here: {listed(labels)}; "
+            "get it (datalad get)"
         )
 
 

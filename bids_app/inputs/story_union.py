@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,8 +18,10 @@ from bids_app.bids.words import Words
 from bids_app.inputs.presentations import presentations
 from bids_app.inputs.timing import Listening, Story, listen
 from bids_app.machine.notices import notice
+from bids_app.wording import listed
 
 BEYOND = 60.0  # s that a story event may outlast the last word of its file
+_SAME_TIME = 1e-3  # s
 MORE = 0.05  # share of further words for which the grid is extended beyond what most runs heard
 
 
@@ -40,14 +42,16 @@ class _Heard:
         return tuple((round(start, 2), round(end, 2)) for start, end in self.intervals)
 
 
-def unite(stem: str, words: Words, uses: Sequence[StimulusUse], repetition_time: float) -> Story:
+def unite(
+    stem: str, words: Words, uses: Sequence[StimulusUse], repetition_time: Callable[[StimulusUse], float]
+) -> Story:
     """The story as all runs together heard it.
 
     Its words are those that any run heard, and those after the last event, which may end before the audio does. Its
     grid is that of most runs whose events have a believable end (of equally many, that with most words, then the
-    shortest), extended by what other runs
-    heard where that holds further words. No event lasts longer than the words of the file. `repetition_time` (s) is for
-    runs whose metadata do not have it. Raises DatasetError when no run heard a word.
+    shortest), extended by what other runs heard where that holds further words. No event lasts longer than the words of
+    the file. `repetition_time` (s) is asked for the run of the grid where its metadata do not have it. Raises
+    DatasetError when no run heard a word.
     """
     heard = [one for use in uses for one in _heard(use, words)]
     covered = [_covered(words, one.intervals) for one in heard]
@@ -64,7 +68,8 @@ def unite(stem: str, words: Words, uses: Sequence[StimulusUse], repetition_time:
         if (own & ~mask).sum() > MORE * mask.sum():
             intervals, mask = _joined([*intervals, *one.intervals]), mask | own
     _report(stem, [one for one, _ in usable], most, intervals)
-    seconds = most.use.repetition_time or repetition_time
+    seconds = most.use.repetition_time or repetition_time(most.use)
+    _report_times(stem, [one.use for one, _ in usable], most.use.label, seconds)
     _doubt_units(words, most, intervals, seconds)
     _report_unheard(stem, words, np.any([mask for _, mask in usable], axis=0))
     end = max(end for one, _ in usable for _, end in one.intervals)
@@ -129,11 +134,11 @@ def _grid(most: _Heard, intervals: Sequence[Interval], repetition_time: float) -
 def _report(stem: str, heard: Sequence[_Heard], most: _Heard, intervals: tuple[Interval, ...]) -> None:
     others = [one for one in heard if one.rounded != most.rounded]
     if others:
-        named = "; ".join(f"{one.use.label} {_times(one.intervals)}" for one in others[:5])
+        named = listed([f"{one.use.label} {_times(one.intervals)}" for one in others], 5, separator="; ")
         notice(
             logging.INFO,
             f"{stem}: {len(heard) - len(others)} of {len(heard)} playings are of {_times(most.intervals)} of the "
-            f"audio, others differ ({named}{'; …' if len(others) > 5 else ''}); time grid of the dictionary: "
+            f"audio, others differ ({named}); time grid of the dictionary: "
             f"{_times(intervals)}",
         )
     times = Counter((one.use.label, one.use.events) for one in heard)
@@ -151,6 +156,18 @@ def _report_unheard(stem: str, words: Words, is_heard: npt.NDArray[np.bool_]) ->
             logging.INFO,
             f"{stem}: {len(unheard)} of {len(words)} words lie outside the story events of every run, the first "
             f"{words.text[first]!r} at {words.onset[first]:.4g} s of the audio: they are in no volume",
+        )
+
+
+def _report_times(stem: str, uses: Sequence[StimulusUse], label: str, seconds: float) -> None:
+    """Say which repetition time the grid has where runs differ in it, as far as the raw data tell."""
+    times = {use.label: use.repetition_time for use in uses}
+    others = [f"{who} {time:g} s" for who, time in times.items() if time and abs(time - seconds) > _SAME_TIME]
+    if others:
+        notice(
+            logging.WARNING,
+            f"{stem}: runs differ in their repetition time; the dictionary is learned with that of {label}, "
+            f"{seconds:g} s, and its atoms are fitted to the volumes of the others ({listed(others, 5)})",
         )
 
 

@@ -8,8 +8,10 @@ from bids_app.analyses.forecast.test_group import write_labels
 from bids_app.bids.geometry import ParcelGeometry, SurfaceGeometry, VolumeGeometry
 from bids_app.inputs import atlases
 from bids_app.inputs.atlases import (
+    damaged_atlases,
     files_of_atlas,
     find_regions,
+    mend_atlases,
     read_atlas,
     read_regions,
     write_atlas,
@@ -161,3 +163,32 @@ def test_regions_of_a_volume_serve_every_mask(tmp_path):
     assert read_regions(other, settings.out_dir).labels.tolist() == [0, 1, 2]
     found = [(region, targets.tolist()) for _, region, targets in region_targets(other, settings.out_dir)]
     assert found == [("all", [0, 1, 2]), ("X", [1, 2]), ("r1", [1]), ("r2", [2])]
+
+
+def flip(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("damage", [flip, lambda path: path.unlink(), lambda path: path.write_bytes(b"")])
+@pytest.mark.parametrize("name", ["hemi-L*atlas*.gii", "hemi-R*regions*.gii", "hemi-R*atlas*.json"])
+def test_a_kept_atlas_that_is_damaged_is_written_again(surface, damage, name):
+    geometry = SurfaceGeometry("test", 5, 5)
+    write_atlas(geometry, surface), write_regions(geometry, surface)
+    folder, asked = surface.out_dir / "atlases", []
+
+    def ask():
+        asked.append(1)
+        return geometry
+
+    mend_atlases(geometry.space_entities(), ask, surface)
+    assert not asked
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    (path,) = folder.glob(name)
+    damage(path)
+    (said,) = damaged_atlases(surface.out_dir)
+    assert path.name in said
+    mend_atlases(geometry.space_entities(), ask, surface)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    assert not damaged_atlases(surface.out_dir)

@@ -39,6 +39,14 @@ def test_a_copied_or_touched_model_is_the_same(model, tmp_path):
     assert run_of(model, tmp_path).identity() == run_of(copy, tmp_path).identity() == identity
 
 
+def test_a_damaged_memory_of_a_model_is_no_other_model(model, tmp_path):
+    before = run_of(model, tmp_path).files
+    (kept,) = (tmp_path / "work" / "activations" / "models").iterdir()
+    digest = before["model.safetensors"]
+    kept.write_text(kept.read_text().replace(digest, digest[::-1]))
+    assert run_of(model, tmp_path).files == before
+
+
 @pytest.mark.parametrize("name", ["config.json", "model.safetensors", "vocab.txt"])
 def test_a_model_that_is_replaced_in_place_is_another(model, tmp_path, name):
     before = run_of(model, tmp_path).files

@@ -200,12 +200,18 @@ def test_censored_rows_are_put_back_at_their_volumes(
         responses = read_responses(units_of(sources, "01")[0], sources.stories, sources.settings)
     assert f"6 of {N - 3} volumes of the story left out (censored)" in caplog.text
     assert responses.cleaning[RUN]["CensoredVolumes"] == 6
+    assert responses.cleaning[RUN]["InterpolatedVolumes"] == 0
 
 
-def test_series_that_were_not_censored_are_whole(tmp_path: Path) -> None:
+def test_series_that_were_not_censored_are_whole_and_what_was_filled_in_is_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     func = _dataset(tmp_path / "data", X, tool="xcp_d")
     _write(func / f"{RUN}_outliers.tsv", pd.DataFrame({"framewise_displacement": BAD}))
-    assert len(_read(tmp_path / "data").data) == N - 3
+    found = _read(tmp_path / "data")
+    assert len(found.data) == N - 3
+    assert found.cleaning["InterpolatedVolumes"] == 6
+    assert f"6 of {N} volumes are marked in …_outliers.tsv and still in the series" in caplog.text
 
 
 def test_outliers_of_another_run(tmp_path: Path) -> None:

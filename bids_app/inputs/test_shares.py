@@ -37,6 +37,8 @@ def edit_with_its_time_kept(path, old, new):
         lambda study: edit_with_its_time_kept(study.events("02"), "140", "120"),
         lambda study: edit_with_its_time_kept(study.bold("02"), ".1", ".2"),
         lambda study: write(study.deriv / "sub-02" / "func" / "sub-02_task-tale_outliers.tsv", "motion\n0\n"),
+        lambda study: write(study.deriv / "sub-02" / "func" / "sub-02_bold.json", '{"RepetitionTime": 2.0}'),
+        lambda study: write(study.root / "sub-02" / "sub-02_events.tsv", EVENTS.format(story="other")),
         lambda study: study.words(0.39),
     ],
 )

@@ -25,7 +25,7 @@ def _use(
 
 
 def _unite(*uses: StimulusUse) -> Story:
-    return unite("tale", WORDS, uses, 2.0)
+    return unite("tale", WORDS, uses, lambda _: 2.0)
 
 
 def _grid(story: Story) -> tuple[int, int, int]:
@@ -90,7 +90,26 @@ def test_the_repetition_time_of_most_runs_is_that_of_the_grid() -> None:
     times = (1.52, 1.5, 1.5)
     story = _unite(*(_use(f"0{i}", 0, (6, 146), repetition_time=tr) for i, tr in enumerate(times)))
     assert story.canonical.repetition_time == 1.5
-    assert unite("tale", WORDS, [_use("01", 0, (6, 146), repetition_time=None)], 0.8).canonical.repetition_time == 0.8
+    story = unite("tale", WORDS, [_use("01", 0, (6, 146), repetition_time=None)], lambda _: 0.8)
+    assert story.canonical.repetition_time == 0.8
+
+
+def test_other_repetition_times_are_said_and_the_unknown_one_is_asked_of_its_own_run(caplog):
+    asked: list[str] = []
+
+    def ask(use: StimulusUse) -> float:
+        asked.append(use.label)
+        return 1.5
+
+    times = {"01": 1.5, "02": 2.0, "03": None}
+    uses = [_use(label, 0, (6, 146), repetition_time=time) for label, time in times.items()]
+    assert unite("tale", WORDS, uses, ask).canonical.repetition_time == 1.5
+    assert not asked
+    assert "learned with that of sub-01_task-tale, 1.5 s, and" in caplog.text
+    assert "the others (sub-02_task-tale 2 s)" in caplog.text
+    most = [replace(use, repetition_time=None) for use in (uses[0], uses[2])]
+    assert unite("tale", WORDS, [uses[1], *most], ask).canonical.repetition_time == 1.5
+    assert asked == ["sub-01_task-tale"]  # not that of sub-02, who comes first and is alone with it
 
 
 def test_words_before_every_story_are_dropped_and_those_after_are_kept() -> None:

@@ -9,15 +9,18 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from bids_app.bids.derivatives import write_json
 from bids_app.bids.outputs import OutputMap, find_maps
-from bids_app.checksums import find_damage
+from bids_app.checksums import describe_file, find_damage, sealed
+from bids_app.inputs.atlases import damaged_atlases
 from bids_app.machine.claims import common_settings
 from bids_app.machine.completion import FOLDER, any_data, read_marker
 from bids_app.machine.once import key_of
+from bids_app.wording import listed
 
 log = logging.getLogger("neurons2networks")
+_GROUP = FOLDER / "group_outputs.json"
 _OF_ALL = ("Model", "Dictionary")  # facts of a marker in which all participants must agree
-_LISTED = 5
 
 
 class NoResultsError(ValueError):
@@ -33,8 +36,26 @@ def check_outputs(out_dir: Path) -> None:
 
     Analyses that newer ones have taken the place of, and those whose outputs were removed, are named in the log.
     """
+    problems = damaged_outputs(out_dir) + damaged_atlases(out_dir)
+    problems += [f"the other hemisphere of {path} is missing" for path in _halves(out_dir)]
+    if problems:
+        raise MixtureError(
+            f"{'; '.join(problems)}: run the participant level again with the same settings, which makes what is "
+            "missing"
+        )
+    if unmarked := [output.paths[0].name for output in find_maps(out_dir) if _marker_of(out_dir, output) is None]:
+        log.warning(
+            "not known to be complete (interrupted, or made by an older version): %s; run the participant level again",
+            listed(unmarked),
+        )
+
+
+def damaged_outputs(out_dir: Path, start: str = "") -> list[str]:
+    """What is wrong with the outputs of each analysis, one phrase for each; of those alone whose name begins so."""
     problems = []
     for name, marker in sorted(_markers(out_dir).items()):
+        if not name.startswith(start):
+            continue
         title, outputs = name.removesuffix("_complete.json"), marker.get("Outputs", {})
         if "SupersededBy" in marker:
             log.info("left aside: %s, which %s has taken the place of", title, marker["SupersededBy"])
@@ -44,18 +65,26 @@ def check_outputs(out_dir: Path) -> None:
             log.info("left aside: %s, whose outputs were removed", title)
         elif damage := find_damage(out_dir, outputs):
             problems.append(f"{title}: {damage}")
-    problems += [f"the other hemisphere of {path} is missing" for path in _halves(out_dir)]
+    return problems
+
+
+def note_group(out_dir: Path) -> None:
+    """Keep sizes and checksums of what the group level has written, for reports that are made later."""
+    files = [path for path in sorted((out_dir / "group").glob("[!.]*")) if path.is_file()]
+    outputs = {path.relative_to(out_dir).as_posix(): describe_file(path) for path in files}
+    write_json(out_dir / _GROUP, sealed({"Outputs": outputs}))
+
+
+def check_whole(out_dir: Path, participants: Sequence[str] | None) -> None:
+    """Raise MixtureError where what a report shows is damaged: of participants, or with None of the group."""
+    level = "group" if participants is None else "participant"
+    if participants is None:
+        damage = find_damage(out_dir, read_marker(out_dir / _GROUP).get("Outputs", {}))
+        problems = [damage] if damage else []
+    else:
+        problems = [line for label in participants for line in damaged_outputs(out_dir, f"sub-{label}_")]
     if problems:
-        raise MixtureError(
-            f"{'; '.join(problems)}: run the participant level again with the same settings, which makes what is "
-            "missing"
-        )
-    if unmarked := [output.paths[0].name for output in find_maps(out_dir) if _marker_of(out_dir, output) is None]:
-        listed = ", ".join(unmarked[:_LISTED]) + (f", … ({len(unmarked)} in all)" if len(unmarked) > _LISTED else "")
-        log.warning(
-            "not known to be complete (interrupted, or made by an older version): %s; run the participant level again",
-            listed,
-        )
+        raise MixtureError(f"{'; '.join(problems)}: run the {level} level again, which makes what is missing")
 
 
 def _halves(out_dir: Path) -> list[Path]:
@@ -81,20 +110,18 @@ def refuse_mixture(out_dir: Path, outputs: Sequence[OutputMap]) -> None:
     keys = sorted({key for key, _ in by_value})
     differing = [key for key in keys if sum(found == key for found, _ in by_value) > 1]
     if differing:
-        listed = "; ".join(
+        told = "; ".join(
             f"{key} is {' and '.join(_who(value, who) for (one, value), who in by_value.items() if one == key)}"
             for key in differing
         )
         raise MixtureError(
-            f"{outputs[0].paths[0].name} and those of other participants were made with different settings: {listed}. "
+            f"{outputs[0].paths[0].name} and those of other participants were made with different settings: {told}. "
             "Nothing is averaged: make all participants with the same settings"
         )
 
 
 def _who(value: str, participants: Sequence[str]) -> str:
-    names = list(dict.fromkeys(participants))
-    listed = ", ".join(names[:_LISTED]) + (f", … ({len(names)} in all)" if len(names) > _LISTED else "")
-    return f"{value} in {listed}"
+    return f"{value} in {listed(list(dict.fromkeys(participants)))}"
 
 
 def _identity(out_dir: Path, output: OutputMap) -> dict[str, str]:

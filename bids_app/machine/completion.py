@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from bids_app.bids.derivatives import output_path, read_sidecar, software_versions, write_json
+from bids_app.bids.derivatives import as_json, output_path, read_sidecar, software_versions, write_json
 from bids_app.bids.entities import build_name, is_within, parse_name
 from bids_app.bids.errors import DatasetError
 from bids_app.bids.provenance import FileRecord, find_changes, record_files
-from bids_app.checksums import describe_file, find_damage
+from bids_app.checksums import describe_file, find_damage, is_whole, sealed
 from bids_app.machine.claims import OtherSettingsError, agreed, differing_settings
 from bids_app.machine.once import file_name, key_of, locked
 from bids_app.text_files import read_json_content
 
 log = logging.getLogger("neurons2networks")
 FOLDER = Path("logs") / "complete"
+_OF_MODEL = "of the model has changed since"
 _BY_FILES = ("Dictionary", "Shared")  # facts whose changes show in files, and are named by them
 _OF_PARTICIPANT = ("sub", "ses", "task", "acq", "run")
 
@@ -127,7 +128,7 @@ class Completion:
         outputs = marker.get("Outputs", {})
         if not marker or (outputs and not any_data(self.out_dir, outputs)):
             self._refuse_unmarked()
-            return ""
+            return f"{self.path.name} is damaged" if self.path.exists() and not marker else ""
         self._refuse_others(marker)
         return find_damage(self.out_dir, outputs, fast=fast) or self._newer(marker)
 
@@ -153,7 +154,7 @@ class Completion:
         for name in set(read_marker(self.path).get("Outputs", {})) - set(outputs):
             if ".." not in Path(name).parts:
                 (self.out_dir / name).unlink(missing_ok=True)
-        write_json(self.path, content)
+        _write_marker(self.path, content)
 
     def supersede_others(self) -> None:
         """Mark what was computed before from some of the same BOLD: the group level leaves it aside."""
@@ -165,10 +166,10 @@ class Completion:
                 continue
             other = read_marker(path)
             if _bold(own) & _bold(other) and "SupersededBy" not in other:
-                write_json(path, {**other, "SupersededBy": self.title})
+                _write_marker(path, {**other, "SupersededBy": self.title})
                 log.info("%s takes the place of %s, which is left aside from now on", self.title, _title(path))
         if own.pop("SupersededBy", None) is not None:
-            write_json(self.path, own)
+            _write_marker(self.path, own)
 
     def _newer(self, marker: Mapping[str, Any]) -> str | None:
         """What has changed in the data of others that the results rest on; None for nothing."""
@@ -214,21 +215,27 @@ class Completion:
             if {k: v for k, v in parse_name(path).entities.items() if k not in ("hemi", "stat", "den")} == own
         ]
 
-    def _refuse(self, changes: Iterable[str]) -> None:
+    def _refuse(self, changes: Sequence[str]) -> None:
         old = f"the files that {self.path} lists" if self.path.exists() else f"*_desc-{self.entities['desc']}_*"
         raise OtherSettingsError(
             f"{self.title} was made with other settings or from other inputs ({'; '.join(changes)}): choose another "
-            f"OUT_DIR, or remove the old outputs ({old}) and run again"
+            f"OUT_DIR, or remove the old outputs ({old}) and run again{_advice(changes)}"
         )
 
 
 def read_marker(path: Path) -> dict[str, Any]:
-    """Content of a marker; empty where there is none that can be read."""
+    """Content of a marker; empty where there is none that can be read, and for one that is damaged."""
     try:
         content = read_json_content(path)
     except ValueError:
         return {}
-    return content if isinstance(content, dict) else {}
+    return content if isinstance(content, dict) and is_whole(content) else {}
+
+
+def _write_marker(path: Path, content: Mapping[str, Any]) -> None:
+    plain = as_json(content)
+    assert isinstance(plain, dict)
+    write_json(path, sealed(plain))
 
 
 def leave_aside(out_dir: Path, is_left_out: Callable[[Mapping[str, str]], bool]) -> None:
@@ -241,9 +248,23 @@ def leave_aside(out_dir: Path, is_left_out: Callable[[Mapping[str, str]], bool])
         left_out = any(is_left_out(parse_name(Path(name)).entities) for name in _bold(marker))
         if left_out != ("LeftOut" in marker):
             kept = {key: value for key, value in marker.items() if key != "LeftOut"}
-            write_json(path, {**kept, "LeftOut": True} if left_out else kept)
+            _write_marker(path, {**kept, "LeftOut": True} if left_out else kept)
             if left_out:
                 log.info("%s was made from a scan to leave out: the group level leaves it aside", _title(path))
+
+
+def _advice(changes: Sequence[str]) -> str:
+    """A further way out, where the change is one that users make without knowing."""
+    if any(change.startswith("stories was ") for change in changes):
+        return (
+            "; with --dictionary-scope all, one dictionary is learned from all stories that are read: to keep these "
+            "results, name with --task-id the tasks whose stories they were made from"
+        )
+    if any(_OF_MODEL in change for change in changes):
+        return (
+            "; if this is another model with the same label, give both in one command (--model A B) to tell them apart"
+        )
+    return ""
 
 
 def _differing(fact: str, before: Any, now: Any) -> list[str]:
@@ -251,7 +272,7 @@ def _differing(fact: str, before: Any, now: Any) -> list[str]:
         return [] if before == now else [f"{fact} was {before}, now {now}"]
     changed = [key for key in sorted({*before, *now}) if before.get(key) != now.get(key)]
     if fact == "Model":
-        return [f"{key} of the model has changed since" for key in changed]
+        return [f"{key} {_OF_MODEL}" for key in changed]
     return [f"{fact} of {key} was {before.get(key)}, now {now.get(key)}" for key in changed]
 
 

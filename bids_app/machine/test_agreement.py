@@ -11,7 +11,7 @@ from bids_app.analyses.writer import Writer
 from bids_app.bids.geometry import SurfaceGeometry
 from bids_app.bids.outputs import find_maps
 from bids_app.conftest import write
-from bids_app.machine.agreement import MixtureError, NoResultsError, check_outputs
+from bids_app.machine.agreement import MixtureError, NoResultsError, check_outputs, check_whole
 from bids_app.machine.completion import FOLDER, leave_aside
 from bids_app.run.group import run_group
 from bids_app.settings import Settings
@@ -143,6 +143,22 @@ def test_what_is_broken_is_named_with_what_to_run(study, damage):
         run_group(study.settings(), "group")
     study.run("02")
     check_outputs(study.out)
+
+
+def test_reports_alone_are_not_made_of_what_is_damaged(study):
+    study.run("01"), study.run("02")
+    run_group(study.settings(), "group")
+    check_whole(study.out, ["01", "02"])
+    check_whole(study.out, None)
+    for folder, level in (("group", "group"), ("sub-02/func", "participant")):
+        path = next((study.out / folder).glob("*stat-*.tsv"))
+        path.write_text(path.read_text().replace("0.", "1.", 1))
+        participants = ["01", "02"] if level == "participant" else None
+        with pytest.raises(
+            MixtureError, match=f"the content of .*{path.name} has changed.*run the {level} level again"
+        ):
+            check_whole(study.out, participants)
+    check_whole(study.out, ["01"])
 
 
 def test_removed_outputs_are_left_aside(study, caplog):

@@ -12,7 +12,7 @@ from bids_app.bids.outputs import find_maps
 from bids_app.conftest import EVENTS, write
 from bids_app.inputs.sources import open_sources
 from bids_app.machine.claims import OtherSettingsError, agreed
-from bids_app.machine.completion import FOLDER
+from bids_app.machine.completion import FOLDER, Completion, Inputs
 from bids_app.run.participant import unfinished
 
 
@@ -119,7 +119,7 @@ def other_weights(study):
     state = path.stat()
     path.write_text(path.read_text().replace("content", "CONTENT"))  # of the same size
     os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns + 1))
-    return "model.safetensors of the model has changed since"
+    return r"model.safetensors of the model has changed since.*; if .* give both in one command \(--model A B\)"
 
 
 def later_words_file(study):
@@ -168,6 +168,18 @@ def test_other_settings_are_named(study):
     assert study.run() == 1  # the way out
 
 
+def test_a_further_story_for_a_dictionary_of_all_names_the_way_out(tmp_path):
+    def completion(*stories):
+        return Completion(tmp_path, {"model": "m", "desc": "atoms"}, {"stories": stories, "atoms": 8}, Inputs())
+
+    completion("tale").finish([write(tmp_path / "model-m_desc-atoms_loadings.tsv", "x")])
+    assert completion("tale").is_done()
+    with pytest.raises(
+        OtherSettingsError, match=r"stories was \['tale'\], now \['other', 'tale'\].* --task-id the tasks"
+    ):
+        completion("other", "tale").is_done()
+
+
 def cut(path):
     path.write_bytes(path.read_bytes()[:-20])
 
@@ -205,6 +217,21 @@ def test_a_marker_that_is_cut_off_counts_as_none(study):
     (marker,) = (study.out / FOLDER).glob("*_complete.json")
     marker.write_text(marker.read_text()[:100])
     assert study.run() == 1
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [('"Outputs"', '"Outputt"'), ('"delays": 4', '"delays": 5'), ('"Size": ', '"Size": 1')]
+)
+def test_a_marker_with_another_letter_counts_as_none(study, old, new, caplog):
+    study.run(delays=4)
+    (marker,) = (study.out / FOLDER).glob("*_complete.json")
+    content = marker.read_text()
+    assert old in content
+    marker.write_text(content.replace(old, new, 1))
+    with caplog.at_level(logging.INFO, "neurons2networks"):
+        assert study.run(delays=4) == 1
+    assert f"is made again: {marker.name} is damaged" in caplog.text
+    assert marker.read_text() == content
 
 
 def test_an_input_that_changes_while_it_is_read_is_no_result(study, monkeypatch):

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bids_app.affines import problem_of_affine
-from bids_app.gifti_files import check_gifti
+from bids_app.gifti_files import read_gifti
 from bids_app.networks.annotations import read_annotation
 from bids_app.networks.label_tables import Region, read_table, table_beside, table_name
 from bids_app.text_files import FileError, check_content
@@ -99,9 +99,8 @@ def _read_annot(path: Path, _: Path | None) -> Labels:
 
 
 def _read_gifti(path: Path, names: Path | None) -> Labels:
-    check_gifti(path)
+    image = read_gifti(path)
     with reading(path):
-        image = nibabel.load(path)
         _check_side(path, image)
         values = whole(path, np.asarray(image.darrays[0].data).reshape(-1))
         regions = {

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from bids_app.inputs.nuisance import summary
 from bids_app.run.check_rows import RunCheck
+from bids_app.wording import listed
 
 _TITLES = {
     "run": "run",
@@ -83,7 +84,7 @@ def problems_of(rows: Iterable[RunCheck], of_all: Iterable[str] = ()) -> list[st
     lines = []
     for same in found.values():
         runs = list(dict.fromkeys(run for run, _ in same[1:]))
-        more = f" (and {len(runs)} more with the same: {_listed(runs)})" if runs else ""
+        more = f" (and {len(runs)} more with the same: {listed(runs, 3)})" if runs else ""
         run, problem = same[0]
         lines.append(f"{problem if problem.startswith(run) else f'{run}: {problem}'}{more}")
     return [one for one in dict.fromkeys(of_all) if not any(one in line for line in lines)] + lines
@@ -99,10 +100,6 @@ def each_kind_once(lines: Iterable[str]) -> list[str]:
 
 def _kind(problem: str) -> str:
     return re.sub(r"\S*/\S*|sub-\w+|\d+", "*", problem)
-
-
-def _listed(runs: Sequence[str], most: int = 3) -> str:
-    return ", ".join([*runs[:most], *(["…"] if len(runs) > most else [])])
 
 
 def _mistimed(row: RunCheck) -> str:

@@ -19,6 +19,7 @@ from bids_app.inputs.sources import Sources
 from bids_app.inputs.timing import Story, segments_of
 from bids_app.options import DESIGNS, DICTIONARY, LAYER
 from bids_app.settings import Settings
+from bids_app.wording import listed
 
 _LABELS = {"task_id": "task", "session_label": "ses", "run_id": "run"}
 _TRIED = 5  # participants whose runs are looked at before it is left to their jobs to say what is wrong
@@ -55,7 +56,7 @@ def _absent_labels(sources: Sources, participants: Sequence[str]) -> Iterator[st
             if not any(is_asked(key, value, [label]) for value in there):
                 absent = True
                 option = next(name for name, its in _LABELS.items() if its == key).replace("_", "-")
-                yield f"--{option} {label}: no participant asked for has it; there is {_listed(there)}"
+                yield f"--{option} {label}: no participant asked for has it; there is {listed(there)}"
     fitting = [
         one for one in present if all(key in one.run and is_asked(key, one.run[key], asked[key]) for key in asked)
     ]
@@ -69,7 +70,7 @@ def _absent_labels(sources: Sources, participants: Sequence[str]) -> Iterator[st
         space = strip_prefix(strip_prefix(settings.space, "space"), "seg")
         if not any(space in (one.place, *one.name.entities.values()) for one in fitting):
             places = sorted({one.place for one in fitting if one.place})
-            yield f"--space {settings.space}: no participant asked for has it; there is {_listed(places)}"
+            yield f"--space {settings.space}: no participant asked for has it; there is {listed(places)}"
 
 
 def _candidates(sources: Sources, participants: Sequence[str]) -> Iterator[Candidate]:
@@ -77,10 +78,6 @@ def _candidates(sources: Sources, participants: Sequence[str]) -> Iterator[Candi
         for label in participants:
             for pattern in ("func/*", "ses-*/func/*"):
                 yield from candidates((folder / f"sub-{label}").glob(pattern), folder)
-
-
-def _listed(labels: Sequence[str]) -> str:
-    return ", ".join(labels[:20]) + (f", … ({len(labels)} in all)" if len(labels) > 20 else "") or "none"
 
 
 def _misfits_of_stories(sources: Sources) -> Iterator[str]:

@@ -12,7 +12,7 @@ from bids_app.analyses.comparison import Row, write_model_comparison
 from bids_app.analyses.record import Summary
 from bids_app.analyses.registry import ANALYSES
 from bids_app.bids.outputs import find_maps
-from bids_app.machine.agreement import NoResultsError, check_outputs
+from bids_app.machine.agreement import NoResultsError, check_outputs, note_group
 from bids_app.settings import Settings
 
 log = logging.getLogger("neurons2networks")
@@ -32,6 +32,7 @@ def run_group(settings: Settings, name: str) -> None:
                 log.info("%s: %s", name, collection.title)
                 rows += summary.write(collection, settings)
     write_model_comparison(out_dir, rows, counted)
+    note_group(out_dir)
 
 
 def _counted(settings: Settings) -> frozenset[str] | None:

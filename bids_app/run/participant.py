@@ -31,6 +31,7 @@ def unfinished(sources: Sources, participant: str) -> list[str]:
 
 
 def _compute(work: Work, part: str | None) -> None:
+    work.mend_atlases()
     for model in model_runs(work.settings):
         if part in (None, model.label):
             for analysis in work.settings.analyses:

@@ -12,7 +12,7 @@ from bids_app.crash_reports import details_of, keep_report, stamp
 from bids_app.engines.jobs import Failure
 from bids_app.run.methods import methods_text
 from bids_app.settings import Settings, to_toml
-from bids_app.wording import in_one_line
+from bids_app.wording import in_one_line, listed
 
 log = logging.getLogger("neurons2networks")
 RUN = "run"  # in the names of crash reports: of what is no single job
@@ -64,7 +64,6 @@ def show_failures(failures: Sequence[Failure], out_dir: Path) -> None:
         log.error("%s failed: %s", group[0].name, group[0].reason)
         others = [failure.name for failure in group[1:]]
         if others:
-            shown = " ".join(others[:10]) + (" …" if len(others) > 10 else "")
-            log.error("the same failed for %d other(s): %s", len(others), shown)
+            log.error("the same failed for others: %s", listed(others))
     if failures:
         log.error("%d failed; tracebacks in %s", len(failures), out_dir / "logs")

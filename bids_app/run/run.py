@@ -15,6 +15,7 @@ from bids_app.engines.jobs import Engine, Failure, Job
 from bids_app.engines.local import LocalEngine
 from bids_app.inputs.fits import plan
 from bids_app.inputs.sources import Sources, open_sources
+from bids_app.machine.agreement import check_whole
 from bids_app.machine.completion import leave_aside
 from bids_app.machine.explanations import explain
 from bids_app.machine.folders import check_places
@@ -98,6 +99,7 @@ def _participant_level(settings: Settings, engine: Engine) -> list[Failure]:
         return []
     if settings.reports_only:
         _require_results(settings)
+        check_whole(settings.out_dir, participants)
     else:
         check(sources, participants)
     failures = []
@@ -168,6 +170,8 @@ def _group_level(settings: Settings, engine: Engine) -> list[Failure]:
     from bids_app.pages.group import write_group_report
     from bids_app.run.group import run_group
 
+    if settings.reports_only:
+        check_whole(settings.out_dir, None)
     failures = [] if settings.reports_only else _recorded([Job("group", run_group)], settings, engine)
     if not failures:
         write_group_report(settings.out_dir)

@@ -19,7 +19,8 @@ def test_what_is_the_same_for_all_is_said_once(tmp_path, caplog):
     show_failures([*same, Failure("sub-900", "another reason", "")], tmp_path)
     lines = [record.getMessage() for record in caplog.records]
     assert lines[0] == "sub-000 failed: sub-000 has no usable target"
-    assert lines[1].startswith("the same failed for 344 other(s): sub-001 sub-002")
+    assert lines[1].startswith("the same failed for others: sub-001, sub-002")
+    assert lines[1].endswith("sub-010, … (344 in all)")
     assert lines[2] == "sub-900 failed: another reason"
     assert lines[3].startswith("346 failed; tracebacks in")
     assert len(lines) == 4

@@ -31,6 +31,7 @@ from bids_app.inputs.timing import Listening, story_time
 from bids_app.machine.once import computed_once, key_of
 from bids_app.settings import numbers_of
 from bids_app.stats.standardise import zscore
+from bids_app.wording import listed
 
 log = logging.getLogger("neurons2networks")
 Floats = npt.NDArray[np.float32]
@@ -236,7 +237,7 @@ class StoryMeans:
             reference = reference or geometry  # voxels outside the first participant's mask get no ceiling
             total = series if total is None else total.plus(series)
         if problems:  # one line: of a data set that is only partly here there may be hundreds
-            log.warning("noise ceiling of %s without %d run(s): %s", stem, len(problems), _shortened(problems))
+            log.warning("noise ceiling of %s without %d run(s): %s", stem, len(problems), listed(problems, 1, "; "))
         if total is None:
             raise NoCeilingError(f"nobody's run of {stem} can be read")
         assert reference is not None
@@ -267,7 +268,11 @@ class StoryMeans:
             try:
                 part = read_run(run, self.sources.stories, self.sources.settings)
                 rows, steps = story_steps(part.listening, stem)
-                if not len(rows) or not _same_time(part.listening.repetition_time, listening.repetition_time):
+                if not len(rows):
+                    continue
+                if not _same_time(part.listening.repetition_time, listening.repetition_time):
+                    seconds = f"{part.listening.repetition_time:g} s, not {listening.repetition_time:g} s"
+                    problems.append(f"{run.label} (repetition time {seconds})")
                     continue
                 reference = reference or part.geometry
                 parts.append((onto(zscore(part.data), part.geometry, reference)[rows], steps))
@@ -291,11 +296,6 @@ class StoryMeans:
         except DatasetError as error:
             log.debug("noise ceiling without sub-%s: %s", participant, error)
             return ()
-
-
-def _shortened(problems: Sequence[str], most: int = 1) -> str:
-    more = f"; and {len(problems) - most} more" if len(problems) > most else ""
-    return "; ".join(problems[:most]) + more
 
 
 def _same_time(first: float, second: float) -> bool:

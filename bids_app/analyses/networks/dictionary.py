@@ -30,6 +30,7 @@ from bids_app.inputs.models import ModelRun, neuron_matrix
 from bids_app.inputs.timing import Listening, Story
 from bids_app.machine.budget import memory_mb, step
 from bids_app.machine.completion import Completion, Inputs
+from bids_app.machine.notices import notice
 from bids_app.machine.once import computed_once, key_of
 from bids_app.networks.subgroups import members
 from bids_app.settings import Settings, numbers_of
@@ -185,6 +186,12 @@ def atoms_on(
     stem = listening.stimuli[0].stem
     if stem in dictionary.atoms and listening.same_grid(stories[stem].canonical):
         return zscore(dictionary.atoms[stem])
+    if stem in stories and (grid := stories[stem].canonical).repetition_time != listening.repetition_time:
+        notice(
+            logging.INFO,
+            f"{stem}: the repetition time is {listening.repetition_time:g} s, and was {grid.repetition_time:g} s where "
+            "the dictionary was learned: its atoms are fitted to the volumes of this run",
+        )
     X = neuron_matrix(model, settings.neurons, listening, stories)
     return zscore(time_courses(X, dictionary.loadings))
 
