@@ -64,5 +64,5 @@ def artefact_damage(artefact: Path, *, fast: bool = False) -> str | None:
     try:
         files = json.loads(manifest.read_text(encoding="utf-8"))
         return find_damage(artefact if artefact.is_dir() else artefact.parent, files, fast=fast)
-    except (OSError, ValueError, AttributeError, TypeError):
+    except (OSError, ValueError, AttributeError, TypeError, RecursionError):
         return f"{manifest.name} is missing or cannot be read"

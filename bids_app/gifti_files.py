@@ -2,6 +2,8 @@
 
 import base64
 import binascii
+import math
+import sys
 import zlib
 from pathlib import Path
 from xml.parsers import expat
@@ -14,6 +16,7 @@ _ITEM_BYTES = {
     for kind, sizes in (("UINT", (1, 2, 4, 8)), ("INT", (1, 2, 4, 8)), ("FLOAT", (4, 8)))
     for size in sizes
 }
+_MOST_DIMENSIONS = 6  # of GIFTI
 
 
 class _Arrays:
@@ -21,6 +24,7 @@ class _Arrays:
 
     def __init__(self) -> None:
         self._attributes: dict[str, str] = {}
+        self._shape: list[int] = []
         self._text: list[str] = []
         self._inside = False
         self.n_arrays = 0
@@ -28,9 +32,20 @@ class _Arrays:
     def start(self, name: str, attributes: dict[str, str]) -> None:
         if name == "DataArray":
             self._attributes, self.n_arrays = attributes, self.n_arrays + 1
+            self._shape = self._shape_of(attributes)
             if attributes.get("ExternalFileName"):
                 raise FileError(f"array {self.n_arrays} lies in another file: save it with its data inside")
         self._inside, self._text = name == "Data", []
+
+    def _shape_of(self, attributes: dict[str, str]) -> list[int]:
+        """Sizes of an array's dimensions; nibabel would look for any number of them."""
+        n_dimensions = int(attributes.get("Dimensionality", "0"))
+        if not 0 <= n_dimensions <= _MOST_DIMENSIONS:
+            raise FileError(f"array {self.n_arrays} has {n_dimensions} dimensions")
+        missing = [name for axis in range(n_dimensions) if (name := f"Dim{axis}") not in attributes]
+        if missing:
+            raise FileError(f"array {self.n_arrays} has no {missing[0]}")
+        return [int(attributes[f"Dim{axis}"]) for axis in range(n_dimensions)]
 
     def characters(self, text: str) -> None:
         if self._inside:
@@ -44,13 +59,13 @@ class _Arrays:
     def _check(self, data: str) -> None:
         if self._attributes.get("Encoding") not in {"GZipBase64Binary", "Base64Binary"}:
             return
-        n_bytes = _ITEM_BYTES.get(self._attributes.get("DataType", ""), 0)
-        for axis in range(int(self._attributes.get("Dimensionality", "0"))):
-            n_bytes *= int(self._attributes[f"Dim{axis}"])
+        n_bytes = math.prod(self._shape) * _ITEM_BYTES.get(self._attributes.get("DataType", ""), 0)
+        if not 0 < n_bytes < sys.maxsize:
+            raise FileError(f"array {self.n_arrays} has dimensions that cannot be")
         content = base64.b64decode(data)
         if self._attributes["Encoding"] == "GZipBase64Binary":
-            content = zlib.decompressobj().decompress(content, max(n_bytes, 0) + 1)  # no more than is expected
-        if len(content) != n_bytes or n_bytes <= 0:
+            content = zlib.decompressobj().decompress(content, n_bytes + 1)  # no more than is expected
+        if len(content) != n_bytes:
             raise FileError(f"array {self.n_arrays} does not hold the {n_bytes} bytes that its dimensions ask for")
 
 

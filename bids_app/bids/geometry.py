@@ -4,7 +4,6 @@ Maps are arrays of shape (n_maps, n_targets). A target without a value is NaN: i
 NaN (volumes are NaN outside the mask too), in tables of parcels as `n/a`.
 """
 
-import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from bids_app.bids.cifti import SCALARS, CiftiGeometry, load_cifti
 from bids_app.bids.entities import build_name, parse_name
 from bids_app.bids.errors import DatasetError
 from bids_app.bids.maps import FloatArray, checked_maps
+from bids_app.bids.text import read_rows
 
 STRUCTURES = {"L": "CortexLeft", "R": "CortexRight"}
 
@@ -225,8 +225,7 @@ def _load_volume(path: Path, space: str | None) -> tuple[FloatArray, Geometry]:
 
 
 def _load_parcels(path: Path, seg: str) -> tuple[FloatArray, Geometry]:
-    with path.open(newline="", encoding="utf-8") as stream:
-        header, *rows = csv.reader(stream, delimiter="\t", quoting=csv.QUOTE_NONE)
+    header, *rows = read_rows(path)
     n_labels = 2 if header[1:2] == ["network"] else 1
     values = [[np.nan if cell == "n/a" else float(cell) for cell in row[n_labels:]] for row in rows]
     networks = tuple(row[1].replace("n/a", "") for row in rows) if n_labels == 2 else None

@@ -155,7 +155,7 @@ def _model_folder(name: str, revision: str | None, folders: Sequence[Path]) -> P
 def _read_kept(path: Path) -> dict[str, list[Any]]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}
 

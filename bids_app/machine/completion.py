@@ -225,7 +225,7 @@ def read_marker(path: Path) -> dict[str, Any]:
     """Content of a marker; empty where there is none that can be read."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}
 
