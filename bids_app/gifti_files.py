@@ -3,6 +3,7 @@
 import base64
 import binascii
 import math
+import sys
 import zlib
 from pathlib import Path
 from typing import Any
@@ -29,12 +30,25 @@ _BROKEN = (
     expat.ExpatError,
     zlib.error,
 )
+_MOST_DIMENSIONS = 6  # of GIFTI
 
 
 class _Parser(GiftiImageParser):  # type: ignore[misc]
     """nibabel's parser; it stops at an array that is not as long as its dimensions say, and expands no further."""
 
     _char_blocks: list[str] | None
+
+    def StartElementHandler(self, name: str, attrs: dict[str, str]) -> None:  # noqa: N802 (nibabel's name)
+        """Take up an element that begins: called by nibabel, which would look for any number of dimensions."""
+        if name == "DataArray":
+            number = self.img.numDA + 1
+            n_dimensions = int(attrs.get("Dimensionality", "0"))
+            if not 0 <= n_dimensions <= _MOST_DIMENSIONS:
+                raise FileError(f"array {number} has {n_dimensions} dimensions")
+            missing = [name for axis in range(n_dimensions) if (name := f"Dim{axis}") not in attrs]
+            if missing:
+                raise FileError(f"array {number} has no {missing[0]}")
+        super().StartElementHandler(name, attrs)
 
     def flush_chardata(self) -> None:
         """Take up the text of an element that has ended: called by nibabel."""
@@ -54,10 +68,12 @@ class _Parser(GiftiImageParser):  # type: ignore[misc]
         kind = nibabel.nifti1.data_type_codes.dtype[self.da.datatype]
         kind = kind.newbyteorder(nibabel.gifti.gifti.gifti_endian_codes.byteorder[self.da.endian])
         n_bytes = kind.itemsize * math.prod(self.da.dims)
+        if not 0 < n_bytes < sys.maxsize:
+            raise FileError(f"array {number} has dimensions that cannot be")
         content = base64.b64decode(text)
         if encoding == "B64GZ":
-            content = zlib.decompressobj().decompress(content, max(n_bytes, 0) + 1)  # no more than is expected
-        if len(content) != n_bytes or n_bytes <= 0 or kind.itemsize > _WIDEST or kind.hasobject:
+            content = zlib.decompressobj().decompress(content, n_bytes + 1)  # no more than is expected
+        if len(content) != n_bytes or kind.itemsize > _WIDEST or kind.hasobject:
             raise FileError(f"array {number} does not hold the {n_bytes} bytes that its dimensions ask for")
         order = nibabel.gifti.gifti.array_index_order_codes.npcode[self.da.ind_ord]
         return np.frombuffer(content, dtype=kind).reshape(tuple(self.da.dims), order=order)

@@ -16,7 +16,8 @@ from bids_app.bids.errors import DatasetError
 from bids_app.bids.geometry_base import Geometry
 from bids_app.bids.image_files import check_size, reading
 from bids_app.bids.maps import FloatArray, checked_maps
-from bids_app.grayordinates import Cortex, cortex_of, keys_of, same_places
+from bids_app.cifti_files import load_image
+from bids_app.grayordinates import Cortex, check_axis, cortex_of, keys_of, same_places
 
 SERIES, SCALARS = ".dtseries.nii", ".dscalar.nii"
 
@@ -99,7 +100,7 @@ def load_cifti(
     Raises DatasetError for a file of parcels or of connectivity, and for one that is cut off or larger than `memory`.
     """
     with reading(path):
-        image = nibabel.load(path)
+        image = load_image(path)
         if not isinstance(image, nibabel.Cifti2Image) or len(image.shape) != 2:
             raise DatasetError(f"{path} is no CIFTI file with rows of grayordinates: make it again.")
         rows, targets = (image.header.get_axis(dimension) for dimension in (0, 1))
@@ -108,6 +109,7 @@ def load_cifti(
                 f"{path} holds a {type(targets).__name__} where grayordinates are needed: give a dense file, whose "
                 f"name ends in {SERIES}."
             )
+        check_axis(targets)
         check_size(path, image, memory)
         if (len(rows), len(targets)) != image.shape:
             raise DatasetError(
@@ -120,6 +122,6 @@ def load_cifti(
 def series_step(path: Path) -> float | None:
     """Seconds from one row of a series to the next, None where the rows are no series in time; raises DatasetError."""
     with reading(path):
-        image = nibabel.load(path)
+        image = load_image(path)
         axis = image.header.get_axis(0) if isinstance(image, nibabel.Cifti2Image) else None
     return float(axis.step) if isinstance(axis, SeriesAxis) and axis.unit == "SECOND" else None

@@ -1,11 +1,11 @@
 """What the files of a data set inherit from files above them: metadata in JSON, events, repetition time."""
 
+import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 
-import nibabel
 from nibabel.filebasedimages import ImageFileError
 
 from bids_app.bids.cifti import SERIES, series_step
@@ -13,6 +13,7 @@ from bids_app.bids.content import pass_over
 from bids_app.bids.entities import Name, is_within, parse_name
 from bids_app.bids.errors import DatasetError
 from bids_app.bids.text import is_there, read_json
+from bids_app.cifti_files import load_image
 
 # Sources of a repetition time may differ by so much: some headers are rounded.
 _TOLERANCE = 0.01
@@ -153,7 +154,7 @@ def _from_json(path: Path) -> float | None:
 def _from_volume_timing(times: object, path: Path) -> float:
     if not isinstance(times, list) or not all(isinstance(time, int | float) for time in times) or len(times) < 2:
         raise DatasetError(f"VolumeTiming in {path} is no list of at least two times in seconds.")
-    steps = [later - earlier for earlier, later in pairwise(times)]
+    steps = [later - earlier for earlier, later in pairwise(map(_as_float, times))]
     if max(steps) - min(steps) > _TOLERANCE * abs(steps[0]):
         raise DatasetError(
             f"VolumeTiming in {path} has steps from {min(steps):g} to {max(steps):g} s: only volumes at equal "
@@ -164,14 +165,23 @@ def _from_volume_timing(times: object, path: Path) -> float:
 
 def _seconds(value: object, source: str) -> float:
     """A repetition time that can be one. Raises DatasetError for anything else."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
-        raise DatasetError(f"{source} is {value!r}; it must be a number of seconds above 0.")
-    if value >= _LONGEST:
+    seconds = _as_float(value) if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
+    if not 0 < seconds < math.inf:
+        raise DatasetError(f"{source} is {value!r:.60}; it must be a number of seconds above 0.")
+    if seconds >= _LONGEST:
         raise DatasetError(
-            f"{source} is {value:g}, which looks like milliseconds: it must be a number of seconds, such as "
-            f"{value / 1000:g}. Correct it, or write RepetitionTime into the JSON file beside the BOLD."
+            f"{source} is {seconds:g}, which looks like milliseconds: it must be a number of seconds, such as "
+            f"{seconds / 1000:g}. Correct it, or write RepetitionTime into the JSON file beside the BOLD."
         )
-    return float(value)
+    return seconds
+
+
+def _as_float(number: float) -> float:
+    """The number; infinity for whole numbers of JSON that are larger than any float."""
+    try:
+        return float(number)
+    except OverflowError:
+        return math.inf if number > 0 else -math.inf
 
 
 def _from_header(path: Path) -> float | None:
@@ -180,7 +190,7 @@ def _from_header(path: Path) -> float | None:
     try:
         if path.name.endswith(SERIES):
             return series_step(path) or None
-        header = nibabel.load(path).header
+        header = load_image(path).header
         zooms, unit = header.get_zooms(), header.get_xyzt_units()[1]
     except (OSError, EOFError, ImageFileError, ValueError, KeyError, AttributeError):
         return None

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import nibabel
 import numpy as np
 import numpy.typing as npt
 
@@ -14,6 +13,7 @@ from bids_app.bids.metadata import beside
 from bids_app.bids.runs import Run
 from bids_app.bids.tables import NumberTable, read_number_table
 from bids_app.bids.text import is_there, read_json
+from bids_app.cifti_files import load_image
 from bids_app.wording import listed
 
 Integers = npt.NDArray[np.int64]
@@ -104,7 +104,7 @@ def _length_of_scan(run: Run) -> tuple[int | None, Path | None]:
     """Volumes of the scan and the file that says so; None where none is here."""
     for path in run.raw_files:
         try:
-            shape = nibabel.load(path).shape
+            shape = load_image(path).shape
         except BROKEN:
             continue  # a link without its content, usually
         if len(shape) == 4:

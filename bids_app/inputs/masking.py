@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,7 +16,7 @@ from bids_app.bids.entities import parse_name
 from bids_app.bids.errors import DatasetError
 from bids_app.bids.geometry import ParcelGeometry, SurfaceGeometry, VolumeGeometry
 from bids_app.bids.geometry_base import Geometry
-from bids_app.bids.text import as_dataset_error, read_text
+from bids_app.bids.text import as_dataset_error, read_rows, read_text
 from bids_app.bids.volumes import read_mask
 from bids_app.gifti_files import read_gifti
 from bids_app.networks.label_files import hemisphere_pair
@@ -124,10 +122,9 @@ def _parcel_mask(path: Path, geometry: ParcelGeometry) -> Booleans:
 
 
 def _listed_names(path: Path) -> list[str]:
-    lines = [line.strip() for line in read_text(path).splitlines()]
     if path.suffix == ".txt":
-        return [line for line in lines if line]
-    rows = [row for row in csv.reader(io.StringIO("\n".join(lines)), delimiter="\t", quoting=csv.QUOTE_NONE) if row]
+        return [name for line in read_text(path).splitlines() if (name := line.strip())]
+    rows = [row for row in read_rows(path) if any(cell.strip() for cell in row)]
     header = [cell.strip().lower() for cell in rows[0]] if rows else []
     column = next((header.index(name) for name in _NAMES if name in header), None)
     if column is None:

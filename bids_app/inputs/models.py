@@ -156,7 +156,7 @@ def _model_folder(name: str, revision: str | None, folders: Sequence[Path]) -> P
 def _read_kept(path: Path) -> dict[str, list[Any]]:
     try:
         content = read_json_content(path)
-    except ValueError:
+    except (OSError, ValueError, RecursionError):
         return {}
     if not isinstance(content, dict) or not is_whole(content):
         return {}

@@ -84,7 +84,13 @@ def test_grayordinates_take_either_kind(tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "content"),
-    [("m.txt", "C\n\n B b \n"), ("m.tsv", "index\tname\n3\tC\n2\tB b\n"), ("m.tsv", "Label\nC\nB b\n")],
+    [
+        ("m.txt", "C\n\n B b \n"),
+        ("m.tsv", "index\tname\n3\tC\n2\tB b\n"),
+        ("m.tsv", "Label\nC\nB b\n"),
+        ("m.tsv", "\tname\n\tC\n1\tB b\t\n"),
+        ("m.tsv", f"name\tx\nC\t{'x' * 140_000}\nB b\n"),
+    ],
 )
 def test_parcels_are_listed_by_name(tmp_path, name, content):
     (tmp_path / name).write_text(content)

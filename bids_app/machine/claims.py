@@ -66,7 +66,7 @@ def agreed(record: Path, settings: Mapping[str, Any], is_used: Callable[[], bool
 def _claim(record: Path, settings: Mapping[str, Any], is_used: Callable[[], bool], *, alone: bool) -> None:
     try:
         before = read_json_content(record)
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         before = settings
     differing = differing_settings(before, settings) if isinstance(before, dict) else []
     if differing and not alone:

@@ -227,7 +227,7 @@ def read_marker(path: Path) -> dict[str, Any]:
     """Content of a marker; empty where there is none that can be read, and for one that is damaged."""
     try:
         content = read_json_content(path)
-    except ValueError:
+    except (OSError, ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) and is_whole(content) else {}
 

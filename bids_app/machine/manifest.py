@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 from bids_app.atomic import write_text
 from bids_app.checksums import sha256_of
 from bids_app.machine.once import locked
-from bids_app.text_files import is_there, read_json, read_json_content
+from bids_app.text_files import FileError, is_there, read_json, read_json_content
 
 NAME = "manifest.json"
 CHECKED = ".checked.json"  # size and time of files that were compared with their hashes
+
+_Value = TypeVar("_Value", str, int)
 
 log = logging.getLogger("neurons2networks")
 
@@ -60,16 +62,26 @@ class Manifest:
 def read_manifest(resources: Path) -> Manifest:
     """The manifest of a folder; an empty one where there is none, as in a cache copied by hand.
 
-    Raises ValueError when it cannot be read.
+    Raises FileError when it cannot be read.
     """
     path = resources / NAME
     if not is_there(path):
         return Manifest()
     try:
-        content: dict[str, Any] = dict(read_json(path))
-        return Manifest(dict(content["models"]), dict(content["files"]), dict(content.get("sha256", {})))
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise ValueError(f"{path} is no manifest of `n2n fetch` ({error}): remove it and fetch again.") from None
+        content = read_json(path)
+        return Manifest(
+            _entries(content, "models", str), _entries(content, "files", int), _entries(content, "sha256", str, {})
+        )
+    except ValueError as error:
+        raise FileError(f"{path} is no manifest of `n2n fetch` ({error}): remove it and fetch again.") from None
+
+
+def _entries(content: Mapping[str, object], key: str, kind: type[_Value], default: object = None) -> dict[str, _Value]:
+    """A part of a manifest. Raises ValueError where its values are not all of one kind."""
+    part = content.get(key, default)
+    if not isinstance(part, dict) or not all(isinstance(value, kind) for value in part.values()):
+        raise ValueError(f"{key} must be an object of values such as {kind(12)!r}")
+    return part
 
 
 def record(resources: Path, paths: Iterable[Path], model: tuple[str, str | None, str] | None = None) -> None:

@@ -22,6 +22,7 @@ from bids_app.machine.resources import (
 )
 from bids_app.networks.template_files import template_files
 from bids_app.settings import Settings
+from bids_app.text_files import FileError
 
 SURFACE, VOLUME, PARCELS = Place("surface", "fsaverage6"), Place("volume", "MNI152NLin6Asym"), Place("parcels", "")
 
@@ -178,9 +179,10 @@ def test_the_manifest_grows_and_keeps_revisions_apart(tmp_path):
     assert grown.commit("gpt2", None) == "a" * 40
     assert grown.commit("gpt2", "v1") == "b" * 40
     assert grown.commit("bert", "v2") is None
-    (tmp_path / "manifest.json").write_text(json.dumps({"models": []}))
-    with pytest.raises(ValueError, match="remove it and fetch again"):
-        read_manifest(tmp_path)
+    for broken in ({"models": []}, {"models": {}, "files": {"file": "5"}}, {"models": {"gpt2": 1}, "files": {}}, []):
+        (tmp_path / "manifest.json").write_text(json.dumps(broken))
+        with pytest.raises(FileError, match="remove it and fetch again"):
+            read_manifest(tmp_path)
 
 
 def _fetched(tmp_path):

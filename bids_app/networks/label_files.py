@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bids_app.affines import problem_of_affine
+from bids_app.cifti_files import load_image
 from bids_app.gifti_files import read_gifti
 from bids_app.networks.annotations import read_annotation
 from bids_app.networks.label_tables import Region, read_table, table_beside, table_name
@@ -86,7 +87,9 @@ def read_labels(path: Path, names: Path | None = None) -> Labels:
     except FileError:
         raise
     except Exception as error:  # whatever nibabel, numpy and expat raise for a file that is none
-        raise ValueError(
+        if isinstance(error, FileError) and str(path) in str(error):
+            raise
+        raise FileError(
             f"The atlas {path} could not be read ({type(error).__name__}: {error}): it, or its table of names, is cut "
             "off or of another format. Get or make it again, or give another with --atlas."
         ) from error
@@ -100,11 +103,11 @@ def _read_annot(path: Path, _: Path | None) -> Labels:
 
 def _read_gifti(path: Path, names: Path | None) -> Labels:
     image = read_gifti(path)
-    with reading(path):
+    with reading_atlas(path):
         _check_side(path, image)
-        values = whole(path, np.asarray(image.darrays[0].data).reshape(-1))
+        values = whole_labels(path, np.asarray(image.darrays[0].data).reshape(-1))
         regions = {
-            int(label.key): Region(label.label, _gifti_colour(label))
+            int(label.key): Region(label.label, hexadecimal((label.red, label.green, label.blue)))
             for label in image.labeltable.labels
             if label.label
         }
@@ -141,8 +144,8 @@ def _with_table(labels: Labels, table: Path | None) -> Labels:
 
 
 def _read_nifti(path: Path, names: Path | None) -> Labels:
-    with reading(path):
-        image = nibabel.load(path)
+    with reading_atlas(path):
+        image = load_image(path)
         shape = tuple(map(int, image.shape))
         if (
             len(shape) < 3
@@ -154,7 +157,7 @@ def _read_nifti(path: Path, names: Path | None) -> Labels:
             raise FileError(f"{path}: {problem}; correct its sform or qform, or get it again.")
         if image.get_data_dtype().kind not in "biuf":
             raise FileError(f"{path} holds {image.get_data_dtype()}; the labels of an atlas are whole numbers.")
-        values = whole(path, np.asarray(image.dataobj).reshape(shape[:3]))
+        values = whole_labels(path, np.asarray(image.dataobj).reshape(shape[:3]))
     return Labels(path, values, read_table(names) if names else {}, image.affine, names)
 
 
@@ -169,7 +172,7 @@ _VOLUME_ENDINGS = (".nii.gz", ".nii")
 
 
 @contextmanager
-def reading(path: Path) -> Iterator[None]:
+def reading_atlas(path: Path) -> Iterator[None]:
     """Turn what a damaged file makes nibabel raise into FileError: it has no error of its own for that."""
     try:
         yield
@@ -179,7 +182,7 @@ def reading(path: Path) -> Iterator[None]:
         raise FileError(f"{path} cannot be read as an atlas ({in_one_line(error)}): get or make it again.") from error
 
 
-def whole(path: Path, values: NDArray[np.generic]) -> NDArray[np.int64]:
+def whole_labels(path: Path, values: NDArray[np.generic]) -> NDArray[np.int64]:
     """Labels as whole numbers, 0 where there is none; raises FileError for other numbers."""
     if values.dtype.kind in "biu" and values.dtype.itemsize <= 4:
         return values.astype(np.int64)
@@ -194,16 +197,12 @@ def whole(path: Path, values: NDArray[np.generic]) -> NDArray[np.int64]:
     return labels.astype(np.int64)
 
 
-def _gifti_colour(label: nibabel.gifti.GiftiLabel) -> str | None:
-    parts = [label.red, label.green, label.blue]
-    if any(part is None or not 0 <= part <= 1 for part in parts):
+def hexadecimal(colour: Iterable[float | None]) -> str | None:
+    """Red, green and blue from 0 to 1 as #rrggbb; None where one is missing or outside."""
+    parts = [-1.0 if part is None else float(part) for part in colour]
+    if not all(0 <= part <= 1 for part in parts):
         return None
-    return hexadecimal(np.array(parts))
-
-
-def hexadecimal(colour: NDArray[np.floating]) -> str:
-    """A colour (3,) of parts from 0 to 1 as `#rrggbb`."""
-    return "#" + "".join(f"{round(float(part) * 255):02x}" for part in colour)
+    return "#" + "".join(f"{round(part * 255):02x}" for part in parts)
 
 
 # Marks of a hemisphere in a file's name, with those of the other one.

@@ -4,6 +4,8 @@ import pytest
 from nibabel.cifti2 import BrainModelAxis, LabelAxis, ScalarAxis
 
 from bids_app.networks.atlas import load_atlas
+from bids_app.networks.atlas_grayordinates import vertex_labels
+from bids_app.text_files import FileError
 
 N = 60
 TABLE = {0: ("???", (0, 0, 0, 0)), 3: ("Vis", (0.5, 0, 0, 1)), 8: ("Default", (0, 0, 1, 1)), 9: ("Cont", (0, 1, 0, 1))}
@@ -112,3 +114,31 @@ def test_of_several_maps_the_first_counts_and_the_log_says_so(tmp_path, caplog):
     atlas = load_atlas(tmp_path / "two.dlabel.nii", "cifti", "fsLR", axis=OWN)
     assert "holds 2 maps of labels: the first, seven, counts" in caplog.text
     np.testing.assert_array_equal(atlas.labels == 1, VALUES == 3)
+
+
+def test_targets_without_a_label_or_a_colour(tmp_path):
+    values = VALUES.astype(np.float32)
+    values[:4] = np.nan
+    path = write(tmp_path / "own.dlabel.nii", values=values)
+    path.write_bytes(path.read_bytes().replace(b'Red="0.5"', b'Red="nan"'))
+    labels, regions = vertex_labels(str(path), (N, N))
+    assert not (labels[5:9] > 0).any()
+    assert [regions[key].colour for key in (3, 8, 9)] == [None, "#0000ff", "#00ff00"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        (b'SurfaceNumberOfVertices="60"', b'SurfaceNumberOfVertices="9" ', "vertices that its mesh of 9 does not have"),
+        (b'SurfaceNumberOfVertices="60"', b'SurfaceNumberOfVertexes="6" ', "has None vertices"),
+        (b'VolumeDimensions="2,2,3"', b'VolumeDimensions="2,2,1"', "voxels outside its grid of 2 × 2 × 1"),
+    ],
+)
+def test_targets_outside_their_mesh_or_grid(tmp_path, old, new, reason):
+    path = write(tmp_path / "own.dlabel.nii")
+    content = path.read_bytes()
+    assert old in content
+    assert len(old) == len(new)
+    path.write_bytes(content.replace(old, new))
+    with pytest.raises(FileError, match=reason):
+        vertex_labels(str(path), (N, N))
