@@ -4,8 +4,10 @@ VENV ?= .venv
 DEMO ?= demo-output
 BIN = $(VENV)/bin
 STAMP = $(VENV)/.installed
+DOCS_VENV ?= .venv-docs
+DOCS_STAMP = $(DOCS_VENV)/.installed
 
-.PHONY: demo test benchmark clean
+.PHONY: demo test benchmark docs clean
 
 $(STAMP): setup.cfg constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -36,5 +38,20 @@ benchmark: $(STAMP)
 	$(BIN)/python -m pip install --quiet -c constraints.txt --editable '.[test,benchmark]'
 	$(BIN)/python -m benchmarks $(ONLY)
 
+# The pages are made from the text of the package, which needs none of its dependencies for it: only the extra `docs`.
+$(DOCS_STAMP): pyproject.toml setup.cfg constraints.txt
+	$(PYTHON) -m venv $(DOCS_VENV)
+	$(DOCS_VENV)/bin/python -m pip install --quiet --dry-run --no-deps --report $(DOCS_VENV)/report.json .
+	$(DOCS_VENV)/bin/python -c "import json, re; needs = json.load(open('$(DOCS_VENV)/report.json'))['install'][0]['metadata']; \
+		print(*(line.split(';')[0] for line in needs['requires_dist'] if re.search('extra == .docs.', line)), sep='\n')" \
+		> $(DOCS_VENV)/requirements.txt
+	$(DOCS_VENV)/bin/python -m pip install --quiet -c constraints.txt -r $(DOCS_VENV)/requirements.txt
+	touch $@
+
+docs: $(DOCS_STAMP)
+	$(DOCS_VENV)/bin/python -m doctest docs/theme/hooks.py docs/theme/docstrings.py
+	NO_MKDOCS_2_WARNING=1 $(DOCS_VENV)/bin/mkdocs build --strict --clean
+	@echo "Built: site/index.html"
+
 clean:
-	rm -rf $(VENV) $(DEMO) .mypy_cache .ruff_cache .pytest_cache *.egg-info
+	rm -rf $(VENV) $(DOCS_VENV) $(DEMO) site .mypy_cache .ruff_cache .pytest_cache *.egg-info
