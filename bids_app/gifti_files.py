@@ -45,7 +45,8 @@ class _Parser(GiftiImageParser):  # type: ignore[misc]
             n_dimensions = int(attrs.get("Dimensionality", "0"))
             if not 0 <= n_dimensions <= _MOST_DIMENSIONS:
                 raise FileError(f"array {number} has {n_dimensions} dimensions")
-            missing = [name for axis in range(n_dimensions) if (name := f"Dim{axis}") not in attrs]
+            sizes = [f"Dim{axis}" for axis in range(n_dimensions)]
+            missing = [size for size in sizes if size not in attrs]
             if missing:
                 raise FileError(f"array {number} has no {missing[0]}")
         super().StartElementHandler(name, attrs)

@@ -115,8 +115,10 @@ class VolumeGeometry(Geometry):
 
     @property
     def size(self) -> str:
-        """Shape of the grid, for messages."""
-        return f"grid {self.mask.shape}"
+        """Shape of the grid, size of its voxels and where it begins, for messages."""
+        sizes = " × ".join(f"{size:.3g}" for size in np.linalg.norm(self.affine[:3, :3], axis=0))
+        origin = ", ".join(f"{place:.4g}" for place in self.affine[:3, 3])
+        return f"grid {self.mask.shape} of {sizes} mm from ({origin})"
 
     def only(self, targets: npt.NDArray[np.intp]) -> VolumeGeometry:
         """The geometry of some of the voxels."""

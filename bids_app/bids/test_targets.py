@@ -23,7 +23,7 @@ def test_other_surfaces_and_grids_are_refused():
     with pytest.raises(ValueError, match="resample"):
         onto(np.zeros((1, 4)), SurfaceGeometry("fsaverage5", 2, 2), SurfaceGeometry("fsaverage6", 2, 2))
     other = VolumeGeometry("MNI152NLin6Asym", 2 * np.eye(4), np.ones(GRID, dtype=bool))
-    with pytest.raises(ValueError, match="different grids"):
+    with pytest.raises(ValueError, match="cannot be laid onto volume"):
         onto(np.zeros((1, 8)), other, volume([0]))
 
 
