@@ -126,5 +126,5 @@ def test_only_like_is_aligned_with_like() -> None:
     moved = VolumeGeometry("MNI152NLin6Asym", AFFINE + 1, MASK)
     with pytest.raises(DatasetError, match="different targets"):
         align([GEOMETRIES[1], moved])
-    with pytest.raises(DatasetError, match="no target .* in common"):
+    with pytest.raises(DatasetError, match=r"no target .* in common"):
         align([GEOMETRIES[1], VolumeGeometry("MNI152NLin6Asym", AFFINE, ~MASK)])
