@@ -89,7 +89,8 @@ def _parcel_networks(path: Path) -> None:
 
 
 def _sidecar(path: Path) -> None:
-    from bids_app.bids.metadata import raw_repetition_time, read_json
+    from bids_app.bids.metadata import raw_repetition_time
+    from bids_app.bids.text import read_json
 
     read_json(path)
     raw_repetition_time(path.parent, {"task": "t"})

@@ -21,8 +21,8 @@ from pathlib import Path
 import nibabel
 import numpy as np
 
-QUICK = ("--atoms", "8", "--n-permutations", "20", "--n-spins", "9", "--encoding-penalty", "0.3")
-QUICK += ("--omp-nthreads", "1", "--analysis", "networks", "brainscore")
+_FEW = ("--atoms", "8", "--n-permutations", "20", "--n-spins", "9", "--encoding-penalty", "0.3")
+QUICK = (*_FEW, "--omp-nthreads", "1", "--analysis", "networks", "brainscore")
 HIDDEN = re.compile(r"\..*[0-9a-f]{32}.*")
 SPACES = {"surface": "fsaverage5", "volume": "MNI152NLin6Asym"}
 NOT_COMPARED = {".html", ".png", ".svg"}  # hold dates, and random names of parts
@@ -34,7 +34,7 @@ def make_data(folder):
     if not demo.exists():
         subprocess.run([sys.executable, "-m", "bids_app.kit", "demo", str(demo), "--participants", "2"], check=True)
     for image in (demo / "derivatives" / "fmriprep").glob("sub-*/func/*_bold.nii.gz"):
-        run = re.match(r"sub-\d+_task-\w+?(?=_)", image.name)[0]
+        run = re.findall(r"^sub-\d+_task-\w+?(?=_)", image.name)[0]
         target = parcels / run.partition("_")[0] / "func" / f"{run}_seg-Demo_timeseries.tsv"
         if target.exists():
             continue
