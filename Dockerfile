@@ -24,7 +24,7 @@ RUN --mount=type=secret,id=pip,target=/root/.config/pip/pip.conf \
     && cd /opt/n2n/lib/python3.*/site-packages/torch \
     && rm -rf test include bin/*[Tt]est* bin/protoc*
 # Requirements before the source: a change of the source installs them not again.
-COPY pyproject.toml setup.cfg README.md ./
+COPY pyproject.toml LICENSE THIRD-PARTY-NOTICES.md README.md ./
 COPY bids_app/__init__.py bids_app/
 RUN --mount=type=secret,id=pip,target=/root/.config/pip/pip.conf \
     /opt/installer/bin/pip --python /opt/n2n install '.[dask]'
@@ -46,6 +46,7 @@ FROM ${BASE_IMAGE}
 ARG VERSION=0.1.0
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="neurons2networks" \
+      org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.description="BIDS-App that links groups of a language model's neurons to functional brain networks" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"

@@ -22,6 +22,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tests.bad_inputs_data import copy_of, make_bases
 
@@ -57,8 +58,8 @@ class Case:
 
     name: str
     said: str
-    spoil: Callable | None = None
-    options: tuple = ()
+    spoil: Callable[..., Any] | None = None
+    options: tuple[str, ...] = ()
     kind: str = "regions"
     level: str = "participant"
     status: int = 1

@@ -5,6 +5,7 @@ Every file must be listed; maps, their statistics, names and units, columns of t
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -45,7 +46,7 @@ def _problems(path, out_dir):
     level = _LEVELS.get(name.suffix) or ("participant" if "sub" in name.entities else "group")
     try:
         output = find_output(name.entities["desc"], name.suffix, level)
-        sidecar = read_sidecar(path)
+        sidecar: dict[str, Any] = read_sidecar(path)
         columns = _columns(path, name)
         if output.suffix == "statmap":
             maps = output.require_maps(name.entities["stat"], sidecar["Maps"])

@@ -50,11 +50,11 @@ def artefact_of(path):
 
 def batches(out, only=""):
     """Lists of files to damage together: of each kind of file one, of each artefact at most one in a list."""
-    kinds = {}
+    kinds: dict[tuple[bool, object], list[Path]] = {}
     for path in sorted(path.relative_to(out) for path in out.rglob("*") if path.is_file() and path.stat().st_size):
         if not EMPTY_BY_NATURE.search(path.as_posix()) and re.search(only, path.as_posix()):
             kinds.setdefault((path.parts[0] == ".work", kind_of(path)), []).append(path)
-    found = []
+    found: list[tuple[bool | None, list[Path]]] = []
     for (in_work, _), paths in sorted(kinds.items()):
         for work, batch in found:
             if STOPS.search(paths[0].name):

@@ -32,8 +32,8 @@ import numpy as np
 from bids_app.border import at_the_border
 from bids_app.cli import _main
 
-QUICK = ("--atoms", "8", "--n-permutations", "20", "--n-spins", "9", "--encoding-penalty", "0.3")
-QUICK += ("--omp-nthreads", "1", "--analysis", "networks", "brainscore")
+_FEW = ("--atoms", "8", "--n-permutations", "20", "--n-spins", "9", "--encoding-penalty", "0.3")
+QUICK = (*_FEW, "--omp-nthreads", "1", "--analysis", "networks", "brainscore")
 HIDDEN = re.compile(r"\..*[0-9a-f]{32}.*")
 SPACES = {"surface": "fsaverage5", "volume": "MNI152NLin6Asym"}
 NOT_COMPARED = {".html", ".png", ".svg"}  # hold dates, and random names of parts
@@ -45,7 +45,7 @@ def make_data(folder):
     if not demo.exists():
         subprocess.run([sys.executable, "-m", "bids_app.kit", "demo", str(demo), "--participants", "2"], check=True)
     for image in (demo / "derivatives" / "fmriprep").glob("sub-*/func/*_bold.nii.gz"):
-        run = re.match(r"sub-\d+_task-\w+?(?=_)", image.name)[0]
+        run = re.findall(r"^sub-\d+_task-\w+?(?=_)", image.name)[0]
         target = parcels / run.partition("_")[0] / "func" / f"{run}_seg-Demo_timeseries.tsv"
         if target.exists():
             continue
@@ -78,7 +78,7 @@ def start(words):
     process = multiprocessing.get_context("fork").Process(target=_work, args=(words, sender))
     process.start()
     os.close(sender)
-    said = []
+    said: list[str] = []
     reader = threading.Thread(target=_read, args=(receiver, said), daemon=True)
     reader.start()
     return process, reader, said
@@ -92,9 +92,9 @@ def _work(words, sender):
     try:
         status = at_the_border("neurons2networks", lambda: _main(arguments), arguments, is_program=True)
     except SystemExit as error:
-        status = error.code
+        status = error.code if isinstance(error.code, int) else 1 if error.code else 0
     sys.stderr.flush()
-    os._exit(status or 0)
+    os._exit(status)
 
 
 def _read(receiver, said):
@@ -220,9 +220,9 @@ def main():
     print("| | data | participant run killed | group run killed | then |\n|---|---|---|---|---|", flush=True)
     for number in range((arguments.kills + 1) // 2):
         kind = arguments.kinds[number % len(arguments.kinds)]
-        row, is_wrong = trial(
-            folder, kind, number + 1, chance, *references[kind], signal.Signals[f"SIG{arguments.signal}"]
-        )
+        expected, seconds = references[kind]
+        by = signal.Signals[f"SIG{arguments.signal}"]
+        row, is_wrong = trial(folder, kind, number + 1, chance, expected, seconds, by)
         wrong += is_wrong
         print(f"| {' | '.join(map(str, row))} |", flush=True)
     return 1 if wrong else 0

@@ -52,7 +52,8 @@ def _runs(metadata):
             for participant in PARTICIPANTS
             for run in (1, 2)
         }
-        return [(*key, archive.extractfile(name).read().decode()) for key, name in names.items()]
+        texts = {key: archive.extractfile(name) for key, name in names.items()}
+        return [(*key, text.read().decode()) for key, text in texts.items() if text is not None]
 
 
 def _words(path, rng):

@@ -118,11 +118,11 @@ class ModelRun:
         return self._work / "requests" / key_of(request)
 
     def _extract(self, story: Story, kind: str, subtoken: str, pointer: Path) -> None:
-        from bids_app.language.activations import extract
+        from bids_app.language.activations import read_activations
 
         log.info("%s: responses of %s to the story %s", self.label, kind, story.stem)
         context = parse_context(self.settings.context)
-        made = extract(self.loaded, story.words.text, kind, context, self._work, subtoken=subtoken)
+        made = read_activations(self.loaded, story.words.text, kind, context, self._work, subtoken=subtoken)
         pointer.write_text(made.folder.name, encoding="utf-8")
 
 

@@ -80,7 +80,7 @@ def extracted(monkeypatch):
     """Texts that were read, by a stand-in for a language model."""
     read = []
 
-    def extract(_, texts, kind, context, cache, *, subtoken):
+    def read_activations(_, texts, kind, context, cache, *, subtoken):
         read.append(texts)
         folder = cache / "made"
         shutil.rmtree(folder, ignore_errors=True)
@@ -91,7 +91,7 @@ def extracted(monkeypatch):
         write_manifest(folder, folder / MANIFEST, folder.name)
         return SimpleNamespace(folder=folder)
 
-    monkeypatch.setattr(language, "extract", extract)
+    monkeypatch.setattr(language, "read_activations", read_activations)
     return read
 
 

@@ -46,7 +46,7 @@ class Activations:
 
     @classmethod
     def open(cls, folder: Path) -> "Activations":
-        """Open a folder that `extract` has written; FileNotFoundError when it is none."""
+        """Open a folder that `read_activations` has written; FileNotFoundError when it is none."""
         path = folder / _DESCRIPTION
         if not path.is_file():
             raise FileNotFoundError(f"{folder} holds no activations: there is no {_DESCRIPTION}.")
@@ -80,7 +80,7 @@ class Activations:
         return rows
 
 
-def extract(
+def read_activations(
     language_model: LanguageModel,
     texts: Sequence[str],
     kind: str,
