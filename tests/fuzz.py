@@ -31,7 +31,7 @@ from tests.fuzz_readers import READERS
 
 OWN = (DatasetError, SettingsError, FileError)
 SLOW = 3.0  # seconds of the processor, whatever else the machine does
-HANGS = 600  # seconds of the clock for `_BATCH` inputs
+HANGS = 180  # seconds of the clock for `_BATCH` inputs
 _BATCH = 200
 MEMORY = Path("/dev/shm")
 GREEDY = 500.0  # MB that the process may grow by with one reader; an input has at most 2 MB
