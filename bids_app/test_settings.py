@@ -8,9 +8,11 @@ from types import SimpleNamespace
 import pytest
 
 from bids_app import __version__
+from bids_app.analyses.registry import ANALYSES
 from bids_app.cli import make_parser, normalise
 from bids_app.engines.dask_cluster import read_table
-from bids_app.settings import FILES, GROUP, OPTIONS, RESULTS, Settings, SettingsError, numbers_of, to_toml
+from bids_app.options import FILES, GROUP, READINGS, names_of
+from bids_app.settings import OPTIONS, RESULTS, Settings, SettingsError, numbers_of, to_toml
 from bids_app.settings_input import make_settings, presets, read_preset
 
 
@@ -117,7 +119,8 @@ def test_quirks_of_released_code_are_never_defaults():
 
 def test_help_and_version_import_nothing_heavy():
     code = (
-        "import sys; from bids_app.cli import make_parser; make_parser().format_help();"
+        "import sys; from bids_app.analyses.registry import ANALYSES
+from bids_app.cli import make_parser; make_parser().format_help();"
         "heavy = {'torch', 'numpy', 'transformers', 'nibabel', 'pandas', 'bids'} & set(sys.modules);"
         "assert not heavy, heavy"
     )
@@ -296,10 +299,12 @@ def test_one_space_is_chosen_not_several(tmp_path):
 
 
 def test_every_option_says_what_it_decides():
-    allowed = {*RESULTS, *FILES, *GROUP}
+    allowed = {*READINGS, *FILES, *GROUP}
+    of_analyses = {name for analysis in ANALYSES for name in names_of(analysis.options)}
     for option in OPTIONS:
-        assert "decides" in option.metadata, f"{option.name}: say what it decides (see bids_app.settings.RESULTS)"
-        assert set(option.metadata["decides"]) <= allowed, option.name
+        if option.name not in of_analyses:  # those decide their analysis unless they say otherwise
+            assert "decides" in option.metadata, f"{option.name}: say what it decides (see bids_app.options.READINGS)"
+        assert set(option.metadata.get("decides", ())) <= allowed, option.name
 
 
 def test_an_option_that_is_not_placed_decides_everything(monkeypatch):
@@ -318,4 +323,9 @@ def test_files_count_by_their_content_not_by_their_folder():
     assert numbers["atlas"] == "atlas.nii.gz"
     assert not {"annotations", "derivatives", "exclude_scans", "bids_filter_file", "mem_mb", "device"} & set(numbers)
     assert numbers_of(settings, "dictionary")["penalty"] == 0.15
+    assert {"n_spins", "penalty", "atlas", "folds"} <= set(numbers)
+    assert not {"distances", "banded_candidates", "delays", "noise_ceiling"} & set(numbers)
+    assert [one for one in RESULTS if "n_spins" in numbers_of(settings, one)] == ["networks"]
+    assert [one for one in RESULTS if "noise_ceiling" in numbers_of(settings, one)] == ["ceiling"]
+    assert [one for one in RESULTS if "window" in numbers_of(settings, one)] == ["forecast", "depth", "variance"]
     assert "penalty" not in numbers_of(settings, "brainscore")
