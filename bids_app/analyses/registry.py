@@ -1,12 +1,19 @@
-"""All analyses, in the order in which they are computed and told of in a methods section."""
+"""All analyses, in the order in which they are computed and told of in a methods section.
+
+To add one is a folder here, whose `analysis.py` has a record `ANALYSIS`, and its name in `NAMES`.
+"""
 
 from __future__ import annotations
 
-from bids_app.analyses.brainscore.analysis import BRAINSCORE
-from bids_app.analyses.depth.analysis import DEPTH
-from bids_app.analyses.forecast.analysis import FORECAST
-from bids_app.analyses.networks.analysis import NETWORKS
-from bids_app.analyses.record import Analysis
-from bids_app.analyses.variance.analysis import VARIANCE
+from importlib import import_module
 
-ANALYSES: tuple[Analysis, ...] = (NETWORKS, BRAINSCORE, FORECAST, DEPTH, VARIANCE)
+from bids_app.analyses.record import Analysis
+
+NAMES = (
+    "networks",
+    "brainscore",
+    "forecast",
+    "depth",
+    "variance",
+)
+ANALYSES: tuple[Analysis, ...] = tuple(import_module(f"bids_app.analyses.{name}.analysis").ANALYSIS for name in NAMES)

@@ -51,7 +51,7 @@ def _report() -> Report:
 
 
 NAME = "brainscore"
-BRAINSCORE = Analysis(
+ANALYSIS = Analysis(
     name=NAME,
     title="how well hidden states predict held-out responses, and the noise ceiling",
     reads=frozenset({ACTIVATIONS, DESIGNS, RESPONSES, PENALTIES, LAYER, PERMUTATIONS}),

@@ -44,7 +44,7 @@ def _report() -> Report:
 
 
 NAME = "depth"
-DEPTH = Analysis(
+ANALYSIS = Analysis(
     name=NAME,
     title="from which layer the words ahead add most",
     reads=frozenset({ACTIVATIONS, DESIGNS, RESPONSES, PENALTIES, WINDOWS, ATLAS, REGIONS}),

@@ -71,7 +71,7 @@ def _distances(settings: Settings) -> Sequence[int]:
 
 
 NAME = "forecast"
-FORECAST = Analysis(
+ANALYSIS = Analysis(
     name=NAME,
     title="what words ahead add to the prediction, and how far ahead",
     reads=frozenset({ACTIVATIONS, DESIGNS, RESPONSES, PENALTIES, LAYER, WINDOWS, PERMUTATIONS, ATLAS, REGIONS}),

@@ -66,7 +66,7 @@ def _problems(settings: Settings) -> Iterator[str]:
         yield "dictionary_scope = 'story' cannot go with pool_tasks: atoms of one story mean nothing in another"
 
 
-NETWORKS = Analysis(
+ANALYSIS = Analysis(
     name="networks",
     title="atoms of the model's neurons, fitted to the brain and linked to its networks",
     reads=frozenset({ACTIVATIONS, DICTIONARY, RESPONSES, ATLAS, PERMUTATIONS}),

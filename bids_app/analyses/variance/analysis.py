@@ -51,7 +51,7 @@ def _problems(settings: Settings) -> Iterator[str]:
 
 
 NAME = "variance"
-VARIANCE = Analysis(
+ANALYSIS = Analysis(
     name=NAME,
     title="what present, future and past words each explain alone",
     reads=frozenset({ACTIVATIONS, DESIGNS, RESPONSES, PENALTIES, LAYER, WINDOWS}),
