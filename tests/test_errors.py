@@ -42,7 +42,8 @@ def test_group_level_without_results(tmp_path):
 def test_a_participant_whose_links_are_missing_is_named(demo, tmp_path):
     out = tmp_path / "out"
     shutil.copytree(demo.out, out)
-    for path in (out / "sub-02").rglob("*_networks.*"):
+    record = next((out / "logs" / "complete").glob("sub-02_task-lighthouse*_desc-atoms_complete.json"))
+    for path in (record, *(out / "sub-02").rglob("*task-lighthouse*_networks.*")):  # as if it had stopped before these
         path.unlink()
     done = run("bids_app", demo.data, out, "group")
     assert done.returncode == 1
