@@ -126,7 +126,7 @@ def test_help_and_version_import_nothing_heavy():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-@pytest.mark.parametrize("module", ["bids_app", "bids_app.kit"])
+@pytest.mark.parametrize("module", ["bids_app", "bids_app.tools"])
 def test_version_is_the_same_everywhere(module):
     shown = subprocess.run([sys.executable, "-m", module, "--version"], check=True, capture_output=True, text=True)
     assert shown.stdout.split()[-1] == __version__

@@ -130,7 +130,7 @@ def _child(words, case, log):
         if case.without_rights:
             _drop_rights()
         from bids_app.cli import main
-        from bids_app.kit import main as n2n
+        from bids_app.tools import main as n2n
 
         os.chdir("/")
         return n2n(["check", words[0], *words[3:]]) if case.level == "check" else main(words)

@@ -43,7 +43,7 @@ def make_data(folder):
     """The demo data set, and its volumes averaged over parcels in a derivative beside it."""
     demo, parcels = folder / "demo", folder / "parcels"
     if not demo.exists():
-        subprocess.run([sys.executable, "-m", "bids_app.kit", "demo", str(demo), "--participants", "2"], check=True)
+        subprocess.run([sys.executable, "-m", "bids_app.tools", "demo", str(demo), "--participants", "2"], check=True)
     for image in (demo / "derivatives" / "fmriprep").glob("sub-*/func/*_bold.nii.gz"):
         run = re.findall(r"^sub-\d+_task-\w+?(?=_)", image.name)[0]
         target = parcels / run.partition("_")[0] / "func" / f"{run}_seg-Demo_timeseries.tsv"

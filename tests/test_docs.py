@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from bids_app import cli, kit
+from bids_app import cli, tools
 from bids_app.engines.slurm_options import make_submission_parser
 from bids_app.settings import OPTIONS
 
@@ -68,7 +68,7 @@ def test_every_page_is_in_the_navigation() -> None:
 
 @each_page
 def test_options_in_running_text_are_the_parsers(page: Path) -> None:
-    parsers = (cli.make_parser(), kit.make_parser(), make_submission_parser())
+    parsers = (cli.make_parser(), tools.make_parser(), make_submission_parser())
     known = FOREIGN.union(*(_options(parser) for parser in parsers))
     used = {option for span in re.findall(r"`(--[^`]+)`", page.read_text()) for option in OPTION.findall(span)}
     assert used <= known, used - known
@@ -123,7 +123,7 @@ def _is_understood(words: list[str]) -> bool:
         if rest[:2] == ["submit", "slurm"]:
             given, others = make_submission_parser().parse_known_args(rest[2:])
             program, rest = "neurons2networks", [given.bids_dir, given.out_dir, "participant", *others]
-        (cli if program == "neurons2networks" else kit).make_parser().parse_args(rest)
+        (cli if program == "neurons2networks" else tools).make_parser().parse_args(rest)
     except SystemExit as stopped:
         return stopped.code == 0  # --version
     return True

@@ -21,7 +21,7 @@ OPTIONS = ("--analysis", "brainscore", "forecast", "depth", "--distances", *DIST
 def forecast(tmp_path_factory):
     def make(folder):
         demo = ("demo", folder / "data", "--plant", "forecast", "--participants", "1", "--space", "fsaverage5")
-        succeed("bids_app.kit", *demo)
+        succeed("bids_app.tools", *demo)
         done = analyse(folder)
         assert done.returncode == 0, done.stderr[-4000:]
         (folder / "said.txt").write_text(done.stderr)
@@ -120,7 +120,7 @@ def test_started_again_it_only_says_what_is_there(forecast):
 def test_one_sentence(forecast, tmp_path, options, said):
     if "bert" in options:
         data = tmp_path / "data"
-        succeed("bids_app.kit", "demo", data, "--participants", "1", "--stories", "1", "--space", "fsaverage5")
+        succeed("bids_app.tools", "demo", data, "--participants", "1", "--stories", "1", "--space", "fsaverage5")
         options = (*options[:-1], str(data / "sourcedata" / "models" / "bert"))
     config = forecast / "data" / "code" / "demo.toml"
     fixed = ("--config-file", config, "--analysis", "forecast", "--layer", "1", "--omp-nthreads", "1")

@@ -6,7 +6,7 @@ import tomllib
 
 import pytest
 
-from bids_app import kit
+from bids_app import tools
 from bids_app.engines.slurm import write_scripts
 from bids_app.engines.slurm_options import read_request
 from bids_app.settings import SettingsError
@@ -95,7 +95,7 @@ def test_a_list_that_waiting_jobs_read_is_not_overwritten(folders):
 
 
 def test_a_folder_that_is_no_data_set_is_said(folders, capfd):
-    assert kit.main(["submit", "slurm", str(folders / "data"), str(folders / "out")]) == 1
+    assert tools.main(["submit", "slurm", str(folders / "data"), str(folders / "out")]) == 1
     said = capfd.readouterr().err
     assert str(folders / "data") in said
     assert "Traceback" not in said
