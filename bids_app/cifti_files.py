@@ -34,7 +34,7 @@ def load_image(path: Path) -> Any:
 def _descriptions(path: Path) -> list[bytes]:
     """The XML of a CIFTI file; none for other files, and for those that nibabel will refuse."""
     try:
-        with gzip.open(path) if path.name.endswith(".gz") else path.open("rb") as file:
+        with gzip.open(path, "rb") if path.name.endswith(".gz") else path.open("rb") as file:
             header = file.read(_HEADER + 4)
             order = next((mark for mark in "<>" if header[:4] == struct.pack(f"{mark}i", _HEADER)), None)
             if order is None or len(header) < _HEADER + 4:

@@ -116,7 +116,8 @@ def load_cifti(
                 f"{path} holds {image.shape} values, but its header describes {len(rows)} × {len(targets)}: "
                 "make it again."
             )
-        return np.array(image.dataobj, dtype=np.float32), CiftiGeometry(space, density, targets), rows
+        values = np.array(image.get_fdata(caching="unchanged", dtype=np.float32))
+        return values, CiftiGeometry(space, density, targets), rows
 
 
 def series_step(path: Path) -> float | None:

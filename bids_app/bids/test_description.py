@@ -10,7 +10,7 @@ import pytest
 
 from bids_app.bids import derivatives
 from bids_app.bids.container import CONTAINER_TAG
-from bids_app.bids.description import README, write_dataset_description
+from bids_app.bids.description import readme, write_dataset_description
 from bids_app.bids.errors import DatasetError
 from bids_app.bids.geometry import ParcelGeometry, SurfaceGeometry, VolumeGeometry
 from bids_app.bids.geometry_base import Geometry
@@ -97,10 +97,11 @@ def test_description_names_what_was_read_and_what_wrote_it(tmp_path: Path, monke
     assert set(content["DatasetLinks"]) == {"raw", "fmriprep"}
     assert "Container" not in content["GeneratedBy"][0]
     assert (out_dir / "README.md").read_text() == "mine"
-    for damaged in ("", README[:100], "\0" * len(README)):
+    whole = readme(())
+    for damaged in ("", whole[:100], "\0" * len(whole)):
         (out_dir / "README.md").write_text(damaged)
-        write_dataset_description(out_dir, {})
-        assert (out_dir / "README.md").read_text() == README
+        write_dataset_description(out_dir, {}, ())
+        assert (out_dir / "README.md").read_text() == whole
 
 
 def test_another_data_set_is_not_overwritten(tmp_path: Path) -> None:

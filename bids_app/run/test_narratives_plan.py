@@ -41,7 +41,9 @@ def _words(events: pd.DataFrame) -> str:
         for onset, duration in zip(stories.onset - start, stories.duration, strict=True)
         for second in range(int(onset) + 1, int(onset + duration) - 1, 2)
     ]
-    return "".join(f"word,word,{second},{second + 0.5}\n" for second in times)
+    story = str(events.stim_file.iloc[0]).removesuffix("_audio.wav")
+    words = {second: f"{story}{second}" for second in times}  # no two stories share a passage
+    return "".join(f"{word},{word},{second},{second + 0.5}\n" for second, word in words.items())
 
 
 def _make(text_copy: Path, folder: Path) -> Path:

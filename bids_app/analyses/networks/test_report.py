@@ -82,7 +82,7 @@ def test_names_of_atoms_do_not_overlap(n_linked):
         for atom in range(1, 301)
         for network in ("A", "B")
     ]
-    figure = draw_links(read_links(pd.DataFrame(rows)))
+    figure = draw_links(read_links(pd.DataFrame(rows)), {"A": "#112233", "B": "#445566"})
     figure.canvas.draw()
     boxes = [label.get_window_extent() for label in figure.axes[0].get_xticklabels()]
     assert len(boxes) >= min(n_linked, 45)  # of more only some have room
