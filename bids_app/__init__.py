@@ -9,14 +9,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:  # what type checkers, editors and the API page see; `_HOMES` says the same to Python
     from bids_app.encoding.ceiling import noise_ceiling
     from bids_app.encoding.cleaning import clean
-    from bids_app.encoding.delays import delay
+    from bids_app.encoding.design.delays import delay
+    from bids_app.encoding.design.folds import content_folds, contiguous_folds
+    from bids_app.encoding.design.haemodynamics import neuron_responses
     from bids_app.encoding.dictionary import DictionaryLearning
-    from bids_app.encoding.folds import content_folds, contiguous_folds
-    from bids_app.encoding.haemodynamics import neuron_responses
     from bids_app.encoding.lasso import LassoCV
-    from bids_app.encoding.permutation import fdr, permutation_test
     from bids_app.encoding.ridge import RidgeCV
-    from bids_app.encoding.scores import pearson_r
     from bids_app.forecast.depth import best_layer
     from bids_app.forecast.distance import best_distance
     from bids_app.forecast.scores import forecast_scores
@@ -24,9 +22,12 @@ if TYPE_CHECKING:  # what type checkers, editors and the API page see; `_HOMES` 
     from bids_app.language.activations import Activations, read_activations
     from bids_app.language.models import LanguageModel, load_model
     from bids_app.networks.atlas import Atlas, load_atlas
-    from bids_app.networks.intervals import bootstrap_interval
     from bids_app.networks.overlap import dice
     from bids_app.networks.spins import relabelling_test, spin_test
+    from bids_app.stats.correlation import pearson_r
+    from bids_app.stats.fdr import fdr
+    from bids_app.stats.intervals import bootstrap_interval
+    from bids_app.stats.permutation import permutation_test
 
 __version__ = "0.1.0"
 
@@ -40,20 +41,20 @@ _HOMES = {
     "RidgeCV": "encoding.ridge",
     "best_distance": "forecast.distance",
     "best_layer": "forecast.depth",
-    "bootstrap_interval": "networks.intervals",
+    "bootstrap_interval": "stats.intervals",
     "clean": "encoding.cleaning",
-    "content_folds": "encoding.folds",
-    "contiguous_folds": "encoding.folds",
-    "delay": "encoding.delays",
+    "content_folds": "encoding.design.folds",
+    "contiguous_folds": "encoding.design.folds",
+    "delay": "encoding.design.delays",
     "dice": "networks.overlap",
-    "fdr": "encoding.permutation",
+    "fdr": "stats.fdr",
     "forecast_scores": "forecast.scores",
     "load_atlas": "networks.atlas",
     "load_model": "language.models",
-    "neuron_responses": "encoding.haemodynamics",
+    "neuron_responses": "encoding.design.haemodynamics",
     "noise_ceiling": "encoding.ceiling",
-    "pearson_r": "encoding.scores",
-    "permutation_test": "encoding.permutation",
+    "pearson_r": "stats.correlation",
+    "permutation_test": "stats.permutation",
     "read_activations": "language.activations",
     "relabelling_test": "networks.spins",
     "spin_test": "networks.spins",

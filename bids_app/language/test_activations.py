@@ -223,14 +223,6 @@ def test_a_failure_leaves_nothing_behind(language_models, story, tmp_path, monke
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_that_cannot_be_named_is_an_error(tmp_path):
-    (tmp_path / "unfinished").mkdir()
-    (tmp_path / "taken").mkdir()
-    (tmp_path / "taken" / "other").touch()
-    with pytest.raises(OSError, match="not empty"):
-        activations._finish(tmp_path / "unfinished", tmp_path / "taken")
-
-
 def test_words_without_tokens_get_rows_of_zeros(language_models, story, tmp_path):
     bert = language_models["bert"]
     words = ["", *story[:5], "\u200b", *story[5:9], " "]

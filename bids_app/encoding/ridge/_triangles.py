@@ -1,0 +1,56 @@
+"""Errors of penalties as sums of squares of triangles times the responses.
+
+The residuals of all left-out volumes at one penalty are a matrix A times the responses, and the triangle T of its QR
+decomposition has |T y| = |A y|. With many penalties, products with triangles take fewer operations than predictions.
+"""
+
+from collections.abc import Sequence
+
+import torch
+
+from bids_app.encoding.ridge._solver import Factors, rows_of
+from bids_app.encoding.ridge._tuning import TUNING
+from bids_app.stats.device import map_batches
+
+
+class ByTriangles:
+    """One triangle per penalty, cut into bands; the bands of all penalties with the same rows are one product."""
+
+    def __init__(self, folds: Sequence[Factors], alphas: torch.Tensor, *, loo: bool):
+        """Decompose the residuals of all folds; with `loo`, of one set of rows, each of them left out."""
+        self._rows = torch.unique(torch.cat([part for fold in folds for part in (fold.train, fold.test)]))
+        self._n_alphas = len(alphas)
+
+        def triangle(alpha: torch.Tensor) -> torch.Tensor:
+            parts = [
+                residuals(fold, alpha, self._rows, loo=loo) / (len(fold.test) * len(folds)) ** 0.5 for fold in folds
+            ]
+            upper: torch.Tensor = torch.linalg.qr(torch.cat(parts), mode="r").R.float()
+            return upper
+
+        triangles = torch.stack(list(map_batches(triangle, list(alphas), alphas.device)))
+        self._bands = [
+            triangles[:, start : start + TUNING.band, start:].reshape(-1, len(self._rows) - start)
+            for start in range(0, triangles.shape[1], TUNING.band)
+        ]
+
+    def __call__(self, Y: torch.Tensor) -> torch.Tensor:
+        """Mean squared errors (n_alphas, V) float64."""
+        Y = rows_of(Y, self._rows)
+        errors = torch.zeros(self._n_alphas, Y.shape[1], dtype=torch.float64, device=Y.device)
+        for band in self._bands:
+            residual = (band @ Y[len(Y) - band.shape[1] :]).view(self._n_alphas, -1, Y.shape[1])
+            errors += residual.square_().sum(dim=1)
+        return errors
+
+
+def residuals(fold: Factors, alpha: torch.Tensor, rows: torch.Tensor, *, loo: bool) -> torch.Tensor:
+    """(n_test, n_rows) float64: this @ Y[rows] are residuals of a fold's test rows, or those of not fitting them."""
+    weighted = fold.basis * fold.filters(alpha[None].double())[:, 0]
+    found = (fold.test[:, None] == rows[None]).double() - weighted @ fold.project[:, rows]
+    return found / (1 - leverage(weighted, fold)) if loo else found
+
+
+def leverage(weighted: torch.Tensor, factors: Factors) -> torch.Tensor:
+    """How much each row's own response weighs in its prediction by `weighted` @ `project`, (n_test, 1)."""
+    return (weighted * factors.project[:, factors.test].T).sum(dim=1, keepdim=True)

@@ -1,0 +1,148 @@
+"""The memory of the machine, and whether a model fits into it: asked before it is loaded, not after a crash."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from bids_app.settings import Settings
+
+_BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
+
+# Room beside the weights for what passes through the layers of a batch of windows: a fraction of them, and bytes.
+# Measured on the CPU, 242 million weights: 1.26 GB in float32 (1.56 GB are asked for), 0.91 GB in bfloat16 (0.98 GB).
+_ROOM, _LEAST_ROOM = 0.2, 400_000_000
+_UNLIMITED = 2**60  # the first version of control groups writes a number near 2⁶³ for "no limit"
+
+
+def total_memory(root: Path = Path("/")) -> int:
+    """Bytes of memory of the machine, or of the tightest control group (container, SLURM job) around this process."""
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return min([machine, *(limit for limit, _ in _groups(root))])
+
+
+def free_memory(root: Path = Path("/")) -> int:
+    """Bytes of memory that this process can still have, of the machine and of each control group around it."""
+    fields = (line.split() for line in (root / "proc" / "meminfo").read_text(encoding="utf-8").splitlines())
+    machine = next(int(words[1]) * 1024 for words in fields if words[0] == "MemAvailable:")
+    return max(0, min([machine, *(limit - used for limit, used in _groups(root))]))
+
+
+def _groups(root: Path) -> Iterator[tuple[int, int]]:
+    """Limit and use in bytes of each limited control group around this process, of both versions.
+
+    Inside a container the path of a group may be that of the host; the container's own group is then the topmost.
+    """
+    for line in (root / "proc" / "self" / "cgroup").read_text(encoding="utf-8").splitlines():
+        _, controllers, path = line.split(":", maxsplit=2)
+        if controllers and "memory" not in controllers.split(","):
+            continue
+        top = root / "sys" / "fs" / "cgroup" / ("memory" if controllers else "")
+        names = ("memory.limit_in_bytes", "memory.usage_in_bytes") if controllers else ("memory.max", "memory.current")
+        folder = top / path.lstrip("/")
+        for group in (folder, *folder.parents):
+            limit, used = (_number(group / name) for name in names)
+            if limit is not None and limit < _UNLIMITED:
+                yield limit, (used or 0) - _cached(group / "memory.stat")
+            if group == top:
+                break
+
+
+def _number(path: Path) -> int | None:
+    text = path.read_text(encoding="utf-8").strip() if path.is_file() else ""
+    return int(text) if text.isdigit() else None
+
+
+def _cached(path: Path) -> int:
+    """Bytes of files that the kernel keeps in memory, but gives up when a process asks for more."""
+    fields = [line.split() for line in path.read_text(encoding="utf-8").splitlines()] if path.is_file() else []
+    # "total_" in the first version: with the groups below
+    return max((int(number) for name, number in fields if name.removeprefix("total_") == "inactive_file"), default=0)
+
+
+def too_little_memory(name: str, n_weights: int, settings: Settings) -> str | None:
+    """What is wrong and what would fit, in a sentence, where a model of so many weights is too large; else None.
+
+    Raises ValueError for a device that is not there.
+    """
+    from bids_app.stats.device import resolve_device
+
+    device = resolve_device(settings.device)
+    room = free_on(device, settings)
+    needed = _needed(n_weights, settings.dtype)
+    if needed <= room:
+        return None
+    return (
+        f"--model {name}: {_count(n_weights)} weights need {_gb(needed)} in {settings.dtype}, room to work "
+        f"included, and {_what_there_is(device, room, settings)}; "
+        f"what would fit: {_what_fits(n_weights, device, settings)}"
+    )
+
+
+def _what_there_is(device: Any, room: int, settings: Settings) -> str:
+    if device.type != "cpu":
+        return f"the GPU ({device}) has {_gb(room)} free"
+    if room == settings.mem_mb * 1_000_000:
+        return f"--mem-mb allows {_gb(room)}"
+    return f"this machine (or its container or job) has {_gb(room)} free"
+
+
+def _what_fits(n_weights: int, device: Any, settings: Settings) -> str:
+    fitting = []
+    room = free_on(device, settings)
+    smaller = _needed(n_weights, "bfloat16")
+    if settings.dtype == "float32" and smaller <= room:
+        fitting.append(f"--dtype bfloat16 ({_gb(smaller)})")
+    for other in _other_devices(device):
+        free = free_on(other, settings)
+        if _needed(n_weights, settings.dtype) <= free:
+            fitting.append(f"--device {other.type} ({_gb(free)} free)")
+    largest = int((room - _LEAST_ROOM) / _bytes_per_weight(settings.dtype))
+    if largest > 0:
+        fitting.append(f"a model of at most {_count(largest)} weights")
+    if device.type == "cpu" and settings.mem_mb and _needed(n_weights, settings.dtype) <= free_memory():
+        fitting.append("a larger --mem-mb")
+    return ", ".join(fitting) or "nothing here; take a machine with more memory"
+
+
+def _other_devices(device: Any) -> list[Any]:
+    import torch
+
+    if device.type != "cpu":
+        return [torch.device("cpu")]
+    return [torch.device("cuda")] if torch.cuda.is_available() else []
+
+
+def _needed(n_weights: int, dtype: str) -> int:
+    return int(n_weights * _bytes_per_weight(dtype)) + _LEAST_ROOM
+
+
+def _bytes_per_weight(dtype: str) -> float:
+    return _BYTES[dtype] * (1 + _ROOM)
+
+
+def free_on(device: Any, settings: Settings) -> int:
+    """Bytes that a model can have on a device; on all GPUs where it may be spread over them."""
+    import torch
+
+    if device.type == "cuda":
+        spread = settings.device in ("auto", "cuda")
+        indices = range(torch.cuda.device_count()) if spread else [device.index or 0]
+        return sum(torch.cuda.mem_get_info(index)[0] for index in indices)
+    return free_for_data(settings)
+
+
+def free_for_data(settings: Settings) -> int:
+    """Bytes that arrays can have in memory: what is free, and no more than --mem-mb."""
+    free = free_memory()
+    return min(free, settings.mem_mb * 1_000_000) if settings.mem_mb else free
+
+
+def _count(n_weights: int) -> str:
+    return f"{n_weights / 1e9:,.1f} billion" if n_weights >= 1e9 else f"{n_weights / 1e6:,.1f} million"
+
+
+def _gb(n_bytes: int) -> str:
+    return f"{n_bytes / 1e9:.1f} GB" if n_bytes >= 1e8 else f"{n_bytes / 1e6:.1f} MB"
