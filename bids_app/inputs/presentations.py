@@ -21,7 +21,7 @@ from bids_app.bids.dataset import Run
 from bids_app.bids.errors import DatasetError
 from bids_app.bids.events import TOUCHING, Interval, Stimulus, read_events
 from bids_app.bids.words import Words
-from bids_app.inputs.timing import Listening, Story, listen, volumes_of
+from bids_app.inputs.timing import StimulusTiming, Story, listen, volumes_of
 from bids_app.machine.notices import notice
 
 STRAYS = 5  # words between two events that may be stray ones
@@ -81,7 +81,7 @@ def heard_in(
     repetition_time: float,
     n_volumes: int,
     is_censored: npt.NDArray[np.bool_] | None = None,
-) -> Listening:
+) -> StimulusTiming:
     """What a run heard of the stories with words, without the volumes that `is_censored` (n_volumes,) names.
 
     Raises DatasetError when no story lies inside the scan, or a time cannot be in seconds.

@@ -10,7 +10,7 @@ from bids_app.bids.errors import DatasetError
 from bids_app.bids.events import Stimulus, read_events
 from bids_app.bids.words import Words
 from bids_app.inputs.presentations import heard_in, presentations
-from bids_app.inputs.timing import Listening, Story, listen, story_time, timed_words
+from bids_app.inputs.timing import StimulusTiming, Story, listen, story_time, timed_words
 
 HEADER = "onset\tduration\ttrial_type\tstim_file\n"
 
@@ -85,7 +85,7 @@ def test_both_playings_have_words_and_the_same_story_time() -> None:
     np.testing.assert_allclose(seconds[:30], seconds[30:])
 
 
-def _hear(tmp_path: Path, rows: str, n_volumes: int = 80, words: Words | None = None) -> Listening:
+def _hear(tmp_path: Path, rows: str, n_volumes: int = 80, words: Words | None = None) -> StimulusTiming:
     path = tmp_path / "sub-1_task-tale_events.tsv"
     path.write_text(HEADER + rows)
     run = Run(
