@@ -9,7 +9,7 @@ from scipy.ndimage import gaussian_filter1d
 
 from benchmarks import harness
 from bids_app.encoding.dictionary import DictionaryLearning
-from bids_app.encoding.haemodynamics import zscore
+from bids_app.stats.standardise import zscore
 
 Floats = npt.NDArray[np.float32]
 

@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks import harness, ties
-from bids_app.encoding.folds import inner_folds
-from bids_app.encoding.held_out import HeldOutDesign, design_held_out, score_held_out
+from bids_app.encoding.design.folds import inner_folds
 from bids_app.encoding.ridge import DEFAULT_ALPHAS, RidgeCV
+from bids_app.encoding.ridge.held_out import HeldOutDesign, design_held_out, score_held_out
 
 Floats = npt.NDArray[np.float32]
 

@@ -6,8 +6,8 @@ from functools import partial
 import numpy as np
 
 from benchmarks import harness
+from bids_app.encoding.design.folds import contiguous_folds
 from bids_app.encoding.dictionary import DictionaryLearning
-from bids_app.encoding.folds import contiguous_folds
 from bids_app.encoding.ridge import RidgeCV
 
 MEM_MB = 4000.0

@@ -9,9 +9,9 @@ import numpy.typing as npt
 from scipy.ndimage import gaussian_filter1d
 
 from benchmarks import harness
-from bids_app.encoding.folds import contiguous_folds
-from bids_app.encoding.haemodynamics import zscore
+from bids_app.encoding.design.folds import contiguous_folds
 from bids_app.encoding.lasso import DEFAULT_RATIOS, LassoCV, lasso
+from bids_app.stats.standardise import zscore
 
 Floats = npt.NDArray[np.float32]
 

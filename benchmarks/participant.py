@@ -15,7 +15,7 @@ import torch
 from benchmarks import harness
 from bids_app.bids.recording import read_recording
 from bids_app.demo.generate import DEFAULTS, generate
-from bids_app.encoding.fista import fista
+from bids_app.encoding.lasso._fista import fista
 from bids_app.settings import Settings
 from bids_app.settings_input import make_settings
 from bids_app.workflow.run import run
@@ -40,8 +40,8 @@ STAGES = {
 
 # On the CPU the lasso is no matrix product. By steps along the gradient, which a GPU takes, the same results are.
 BY_STEPS: dict[str, Callable[[Any], Any]] = {
-    "bids_app.encoding.lasso.lasso_gram": lambda _: fista,
-    "bids_app.encoding.dictionary_coding.lasso_gram": lambda _: fista,
+    "bids_app.encoding.lasso._estimator.lasso_gram": lambda _: fista,
+    "bids_app.encoding.dictionary._coding.lasso_gram": lambda _: fista,
 }
 
 

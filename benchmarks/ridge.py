@@ -7,8 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks import harness, ties
-from bids_app.encoding.folds import Fold, contiguous_folds
+from bids_app.encoding.design.folds import contiguous_folds
 from bids_app.encoding.ridge import RidgeCV
+from bids_app.stats.arrays import Fold
 
 Floats = npt.NDArray[np.float32]
 

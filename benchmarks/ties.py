@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from bids_app.encoding.folds import Fold
+from bids_app.stats.arrays import Fold
 
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]

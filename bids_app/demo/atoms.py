@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from bids_app.bids.words import Words
 from bids_app.demo.scans import REPETITION_TIME, Scan, heard
+from bids_app.encoding.design.haemodynamics import neuron_responses
 from bids_app.encoding.dictionary import DictionaryLearning, time_courses
-from bids_app.encoding.haemodynamics import neuron_responses
 from bids_app.language.activations import Activations
 
 Float = NDArray[np.float32]

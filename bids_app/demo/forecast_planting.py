@@ -14,10 +14,11 @@ from bids_app.demo.cortex import Cortex, smooth_fields
 from bids_app.demo.planting import drive
 from bids_app.demo.recordings import Data, Head
 from bids_app.demo.scans import REPETITION_TIME, Scan, heard, stream
-from bids_app.encoding.haemodynamics import convolve, word_sums, zscore
+from bids_app.encoding.design.haemodynamics import convolve, word_sums
 from bids_app.forecast.windows import shift_words
 from bids_app.language.activations import extract
 from bids_app.language.models import LanguageModel
+from bids_app.stats.standardise import zscore
 
 Float = NDArray[np.float64]
 

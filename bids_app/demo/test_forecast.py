@@ -9,11 +9,12 @@ import pytest
 from bids_app.bids.words import read_words
 from bids_app.demo.forecast import DEFAULTS, generate_forecast
 from bids_app.demo.truth import read_truth
-from bids_app.encoding.haemodynamics import word_sums, zscore
-from bids_app.encoding.held_out import design_held_out, score_held_out
+from bids_app.encoding.design.haemodynamics import word_sums
+from bids_app.encoding.ridge.held_out import design_held_out, score_held_out
 from bids_app.forecast.windows import offsets_of, shift_words
 from bids_app.language.activations import extract
 from bids_app.language.models import load_model
+from bids_app.stats.standardise import zscore
 
 FUNC = "derivatives/fmriprep/sub-01/func/sub-01_task-lighthouse"
 SMALL = replace(DEFAULTS, participants=1, n_volumes=300, seed=4, spaces=("fsaverage5",), snr=1.0)

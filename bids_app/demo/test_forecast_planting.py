@@ -9,7 +9,7 @@ from bids_app.demo.cortex import NETWORK_NAMES, load_cortex, make_grid, partitio
 from bids_app.demo.forecast_planting import AHEAD, NOTHING, PRESENT, find_features, plan_regions, respond_to_words
 from bids_app.demo.recordings import Head
 from bids_app.demo.scans import made_scan
-from bids_app.encoding.haemodynamics import haemodynamic_kernel
+from bids_app.encoding.design.haemodynamics import haemodynamic_kernel
 
 SCANS = [made_scan("first", 120), made_scan("second", 100)]
 N_LAYERS, SNR = 6, 0.4

@@ -1,1 +1,1 @@
-"""Arrays in, arrays out: delays, folds, dictionary, lasso, ridge, scores, permutations."""
+"""Arrays in, arrays out: the design, ridge, lasso and dictionary; cleaning, smoothing and the noise ceiling."""

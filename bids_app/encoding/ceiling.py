@@ -5,12 +5,12 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from bids_app.encoding.arrays import AnyArray, Doubles, Floats, require_finite, require_matrix
-from bids_app.encoding.device import column_batches
-from bids_app.encoding.folds import Fold, inner_folds
-from bids_app.encoding.haemodynamics import moments
+from bids_app.encoding.design.folds import inner_folds
 from bids_app.encoding.ridge import DEFAULT_ALPHAS
-from bids_app.encoding.scores import fold_mean_r
+from bids_app.stats.arrays import AnyArray, Doubles, Floats, Fold, require_finite, require_matrix
+from bids_app.stats.correlation import fold_mean_r
+from bids_app.stats.device import column_batches
+from bids_app.stats.standardise import moments
 
 _TARGETS_AT_ONCE = 2048
 

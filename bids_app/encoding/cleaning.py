@@ -3,8 +3,8 @@
 import numpy as np
 import numpy.typing as npt
 
-from bids_app.encoding.arrays import Floats, require_matrix
-from bids_app.encoding.device import column_batches
+from bids_app.stats.arrays import Floats, require_matrix
+from bids_app.stats.device import column_batches
 
 _BATCH = 2048  # columns; larger float64 copies would cost more in fresh memory than in computation
 

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from bids_app.encoding.arrays import Doubles, Floats, Ints, require_matrix
-from bids_app.encoding.folds import Fold, inner_folds
+from bids_app.encoding.design.folds import inner_folds
 from bids_app.encoding.ridge import RidgeCV
-from bids_app.encoding.scores import fold_mean_r
+from bids_app.stats.arrays import Doubles, Floats, Fold, Ints, require_matrix
+from bids_app.stats.correlation import fold_mean_r
 
 # Standard deviations (volumes) by which the identity is smoothed.
 SIGMAS = (0.1, 0.6, 1.2, 2.4, 4.8)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bids_app.encoding.arrays import Floats
+from bids_app.stats.arrays import Floats
 
 FWHM_PER_SIGMA = float(np.sqrt(8 * np.log(2)))
 _STEPS = 10  # of the implicit scheme; its variance is exact for any number, its shape nears the Gaussian

@@ -3,8 +3,8 @@ import pytest
 from sklearn.linear_model import Ridge
 
 from bids_app.encoding.ceiling import noise_ceiling
-from bids_app.encoding.folds import contiguous_folds, inner_folds
-from bids_app.encoding.scores import fold_mean_r
+from bids_app.encoding.design.folds import contiguous_folds, inner_folds
+from bids_app.stats.correlation import fold_mean_r
 
 ALPHAS = np.logspace(-1, 5, 7)
 

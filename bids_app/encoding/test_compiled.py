@@ -29,8 +29,8 @@ def test_without_a_folder_for_the_result_it_is_compiled_all_the_same(monkeypatch
 def test_the_result_is_kept_in_the_folder_that_is_named(tmp_path):
     env = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path / "caches"), "PYTHONPATH": str(Path(__file__).parents[2])}
     code = (
-        "import numpy as np; from bids_app.encoding.atom_sweep import sweep; "
+        "import numpy as np; from bids_app.encoding.dictionary._atom_sweep import sweep; "
         "sweep(np.eye(3), np.eye(3), np.eye(3), 0.0)"
     )
     subprocess.run([sys.executable, "-c", code], env=env, check=True)
-    assert list((tmp_path / "caches").rglob("atom_sweep.sweep*.nbi"))
+    assert list((tmp_path / "caches").rglob("_atom_sweep.sweep*.nbi"))

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy.signal import lfilter
 
-from bids_app.encoding.folds import content_folds, contiguous_folds
-from bids_app.encoding.haemodynamics import zscore
+from bids_app.encoding.design.folds import content_folds, contiguous_folds
 from bids_app.encoding.leaks import LEAK, autocorrelation_scores
+from bids_app.stats.standardise import zscore
 
 N, N_TARGETS = 120, 40
 RNG = np.random.default_rng(0)

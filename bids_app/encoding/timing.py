@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from bids_app.encoding.arrays import AnyArray, Floats, Ints, require_finite, require_matrix
-from bids_app.encoding.haemodynamics import zscore
+from bids_app.stats.arrays import AnyArray, Floats, Ints, require_finite, require_matrix
+from bids_app.stats.standardise import zscore
 
 MOST_VOLUMES = 10  # lags looked at, to either side
 EXPECTED_WITHIN = 2  # volumes to either side of 0

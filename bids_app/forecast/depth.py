@@ -3,8 +3,8 @@
 import numpy as np
 import numpy.typing as npt
 
-from bids_app.encoding.arrays import Doubles, Floats
 from bids_app.forecast.distance import best_distance, group_distance
+from bids_app.stats.arrays import Doubles, Floats
 
 
 def best_layer(gains: npt.ArrayLike) -> Floats:

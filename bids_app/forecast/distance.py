@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from bids_app.encoding.arrays import AnyArray, Doubles, Floats, Ints
+from bids_app.stats.arrays import AnyArray, Doubles, Floats, Ints
 
 _FEWEST_TO_SPLIT = 4
 # So few that the sums of their halves stay in the processor's cache.

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from bids_app.encoding.arrays import Floats
-from bids_app.encoding.held_out import HeldOutDesign, score_held_out
 from bids_app.encoding.ridge import DEFAULT_ALPHAS
+from bids_app.encoding.ridge.held_out import HeldOutDesign, score_held_out
+from bids_app.stats.arrays import Floats
 
 
 @dataclass(frozen=True)
@@ -40,8 +40,8 @@ def forecast_scores(
 
     Raises ValueError where a window's design has other folds than `base`: their scores could not be compared.
 
-    >>> from bids_app.encoding.held_out import design_held_out
-    >>> from bids_app.encoding.recipe import Recipe
+    >>> from bids_app.encoding.ridge.held_out import design_held_out
+    >>> from bids_app.encoding.design.recipe import Recipe
     >>> from bids_app.forecast.windows import offsets_of, shift_words
     >>> words = np.random.default_rng(0).standard_normal((200, 4)).astype("float32")  # a word per volume
     >>> def window(distance):

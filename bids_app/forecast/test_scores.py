@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 from scipy.signal import lfilter
 
-from bids_app.encoding.haemodynamics import word_sums, zscore
-from bids_app.encoding.held_out import design_held_out, predict_held_out
-from bids_app.encoding.recipe import Recipe
-from bids_app.encoding.scores import fold_mean_r
+from bids_app.encoding.design.haemodynamics import word_sums
+from bids_app.encoding.design.recipe import Recipe
+from bids_app.encoding.ridge.held_out import design_held_out, predict_held_out
 from bids_app.forecast.distance import best_distance
 from bids_app.forecast.scores import forecast_scores
 from bids_app.forecast.windows import offsets_of, random_rows, shift_words
+from bids_app.stats.correlation import fold_mean_r
+from bids_app.stats.standardise import zscore
 
 N_WORDS, N_VOLUMES, REPETITION_TIME = 600, 400, 1.5
 STORY = [slice(0, N_WORDS)]

@@ -5,14 +5,14 @@ import pytest
 from himalaya.backend import get_backend, set_backend
 from sklearn.linear_model import Ridge
 
-from bids_app.encoding.delays import delay
-from bids_app.encoding.features import DelayedComponents
-from bids_app.encoding.folds import contiguous_folds, inner_folds
-from bids_app.encoding.held_out import design_held_out, predict_held_out
-from bids_app.encoding.recipe import Recipe
-from bids_app.encoding.scores import r2
+from bids_app.encoding.design.delays import delay
+from bids_app.encoding.design.features import DelayedComponents
+from bids_app.encoding.design.folds import contiguous_folds, inner_folds
+from bids_app.encoding.design.recipe import Recipe
+from bids_app.encoding.ridge.held_out import design_held_out, predict_held_out
 from bids_app.forecast import variance
 from bids_app.forecast.variance import candidate_mixtures, restricted, unique_variance
+from bids_app.stats.correlation import r2
 
 RUNS = [140, 160]
 N = sum(RUNS)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from bids_app.encoding.haemodynamics import word_sums
+from bids_app.encoding.design.haemodynamics import word_sums
 from bids_app.forecast.windows import check_distances, offsets_of, random_rows, shift_words
 
 SEGMENTS = [slice(0, 11), range(11, 30), slice(33, 40)]  # words 30 to 32 belong to no story

@@ -20,12 +20,12 @@ from himalaya.kernel_ridge import (
     solve_multiple_kernel_ridge_random_search,
 )
 
-from bids_app.encoding.arrays import AnyArray, Doubles, Floats, require_finite, require_matrix
-from bids_app.encoding.device import column_batches, resolve_device, targets_per_batch
-from bids_app.encoding.folds import Fold, inner_folds
-from bids_app.encoding.haemodynamics import zscore
-from bids_app.encoding.recipe import PUBLISHED, Recipe
+from bids_app.encoding.design.folds import inner_folds
+from bids_app.encoding.design.recipe import PUBLISHED, Recipe
 from bids_app.encoding.ridge import DEFAULT_ALPHAS, penalties
+from bids_app.stats.arrays import AnyArray, Doubles, Floats, Fold, require_finite, require_matrix
+from bids_app.stats.device import column_batches, resolve_device, targets_per_batch
+from bids_app.stats.standardise import zscore
 
 # Random mixtures lean to few spaces but do not repeat the mixtures of some alike.
 _CONCENTRATION = 0.5

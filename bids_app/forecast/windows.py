@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from bids_app.encoding.arrays import AnyArray, Ints, require_matrix
+from bids_app.stats.arrays import AnyArray, Ints, require_matrix
 
 # Rows of words that may share a window, such as those of one story; words outside every segment have empty windows.
 Segments = Sequence[slice | range]

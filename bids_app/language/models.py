@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 
-from bids_app.encoding.device import resolve_device
 from bids_app.language.configuration import CONFIG_FILE, check_sizes, read_configuration
 from bids_app.language.experts import find_mixture
 from bids_app.language.labels import model_label
@@ -22,6 +21,7 @@ from bids_app.language.weights import (
     hash_weights,
     weight_files,
 )
+from bids_app.stats.device import resolve_device
 from bids_app.wording import in_one_line
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from bids_app.networks.overlap import dice, parts, spatial_z
 from bids_app.networks.spins import Spins, relabelling_test, spin_test
 from bids_app.networks.surfaces import labels_to_fsaverage5, to_fsaverage5
+from bids_app.stats.fdr import fdr
 
 __all__ = [
     "PARTS",
@@ -47,19 +48,16 @@ def link(
     -------
     table with the columns atom (from 0), network, part, dice, p, q, linked; by part, atom, network
     """
-    from scipy.stats import false_discovery_control  # takes a second to import
-
     tables = []
     for part, values in p.items():
         n_atoms, n_networks = values.shape
-        q = false_discovery_control(values, axis=None, method="bh") if values.size else values
         columns = {
             "atom": np.repeat(np.arange(n_atoms), n_networks),
             "network": np.tile(np.asarray(network_names, dtype=object), n_atoms),
             "part": part,
             "dice": np.ravel(overlap[part]),
             "p": np.ravel(values),
-            "q": np.ravel(q),
+            "q": np.ravel(fdr(values)),
         }
         tables.append(pd.DataFrame(columns).assign(linked=lambda table: table["q"] < alpha))
     return pd.concat(tables, ignore_index=True)

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from bids_app.checksums import artefact_damage, manifest_path, write_manifest
 from bids_app.disk import new_array
-from bids_app.encoding.device import resolve_device, run_batches
 from bids_app.networks.overlap import dice_of_counts
 from bids_app.networks.surfaces import N_VERTICES
+from bids_app.stats.device import resolve_device, run_batches
 
 _MIRROR = np.diag([-1.0, 1.0, 1.0])
 

@@ -9,10 +9,10 @@ import numpy.typing as npt
 from scipy import sparse
 
 from bids_app.encoding.ceiling import noise_ceiling
-from bids_app.encoding.folds import content_folds, within
-from bids_app.encoding.held_out import HeldOutDesign
-from bids_app.encoding.permutation import fdr
+from bids_app.encoding.design.folds import content_folds, within
+from bids_app.encoding.ridge.held_out import HeldOutDesign
 from bids_app.settings import Settings
+from bids_app.stats.fdr import fdr
 from bids_app.workflow.ceiling import StoryMeans
 from bids_app.workflow.designs import Designs
 from bids_app.workflow.engine import step

@@ -21,8 +21,8 @@ from bids_app.bids.alignment import positions_in, stored_targets
 from bids_app.bids.dataset import Run
 from bids_app.bids.errors import DatasetError
 from bids_app.bids.geometry import Geometry, is_own_space
-from bids_app.encoding.haemodynamics import zscore
 from bids_app.settings import numbers_of
+from bids_app.stats.standardise import zscore
 from bids_app.workflow.responses import Responses, read_run
 from bids_app.workflow.shared import computed_once, key_of
 from bids_app.workflow.shares import common_of, share_of

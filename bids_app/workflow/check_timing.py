@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from bids_app.bids.errors import DatasetError
 from bids_app.bids.runs import Run
-from bids_app.encoding.haemodynamics import convolve, word_sums
+from bids_app.encoding.design.haemodynamics import convolve, word_sums
 from bids_app.encoding.timing import Lag, response_lag
 from bids_app.settings import Settings
 from bids_app.workflow.responses import read_run

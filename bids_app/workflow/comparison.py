@@ -12,10 +12,11 @@ import pandas as pd
 
 from bids_app.bids.derivatives import read_table, write_sidecar, write_table
 from bids_app.bids.outputs import OutputMap, find_outputs
-from bids_app.networks.intervals import bootstrap_interval, percentile_interval, resampled_means
+from bids_app.stats.intervals import bootstrap_interval, percentile_interval, resampled_means
+from bids_app.stats.signed_rank import signed_rank
 from bids_app.workflow.agreement import is_superseded
 from bids_app.workflow.collection import Collection
-from bids_app.workflow.significance import FEWEST_FOR_STATISTICS, signed_rank
+from bids_app.workflow.significance import FEWEST_FOR_STATISTICS
 
 Doubles = npt.NDArray[np.float64]
 Row = dict[str, Any]

@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from bids_app.bids.events import Stimulus
-from bids_app.encoding.haemodynamics import word_sums
-from bids_app.encoding.held_out import HeldOutDesign, Inner, design_held_out
-from bids_app.encoding.recipe import Recipe
+from bids_app.encoding.design.haemodynamics import word_sums
+from bids_app.encoding.design.recipe import Recipe
+from bids_app.encoding.ridge.held_out import HeldOutDesign, Inner, design_held_out
 from bids_app.forecast.windows import check_distances, offsets_of, random_rows, shift_words
 from bids_app.settings import Settings
 from bids_app.workflow.models import ModelRun

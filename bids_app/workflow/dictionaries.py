@@ -23,9 +23,9 @@ from bids_app.bids.derivatives import (
 )
 from bids_app.disk import new_array
 from bids_app.encoding.dictionary import DictionaryLearning, reconstruction_r2, time_courses
-from bids_app.encoding.haemodynamics import zscore
 from bids_app.networks.subgroups import members
 from bids_app.settings import Settings, numbers_of
+from bids_app.stats.standardise import zscore
 from bids_app.workflow.completion import Completion, Inputs
 from bids_app.workflow.engine import memory_mb
 from bids_app.workflow.models import ModelRun, neuron_matrix

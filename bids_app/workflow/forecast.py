@@ -8,11 +8,11 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from bids_app.encoding.held_out import HeldOutDesign
-from bids_app.encoding.permutation import fdr
+from bids_app.encoding.ridge.held_out import HeldOutDesign
 from bids_app.forecast.distance import best_distance
 from bids_app.forecast.scores import forecast_scores
 from bids_app.settings import Settings
+from bids_app.stats.fdr import fdr
 from bids_app.workflow.brainscore import one_layer
 from bids_app.workflow.curve_tables import CURVE_COLUMNS, curve_table
 from bids_app.workflow.designs import N_RANDOM, Designs

@@ -11,10 +11,11 @@ import numpy as np
 
 from bids_app.forecast.distance import group_distance
 from bids_app.settings import Settings
+from bids_app.stats.signed_rank import shortfall
 from bids_app.workflow.collection import Collection, Doubles, Floats, collect
 from bids_app.workflow.comparison import Row, model_row
 from bids_app.workflow.forecast_tables import CURVE_COLUMNS, DISTANCE_COLUMNS, Regions, curve_table, distance_table
-from bids_app.workflow.significance import shortfall, write_statistics
+from bids_app.workflow.significance import write_statistics
 from bids_app.workflow.targets import fill
 
 log = logging.getLogger("neurons2networks")

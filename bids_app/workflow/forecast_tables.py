@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from bids_app.encoding.permutation import fdr
 from bids_app.forecast.distance import best_distance, group_distance, split_half
-from bids_app.networks.intervals import percentile_interval, resampled_means
+from bids_app.stats.fdr import fdr
+from bids_app.stats.intervals import percentile_interval, resampled_means
 from bids_app.workflow.collection import Doubles
 from bids_app.workflow.comparison import SUMMARY_COLUMNS, summarise
 from bids_app.workflow.regions import REGION_COLUMNS

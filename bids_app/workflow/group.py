@@ -15,6 +15,8 @@ from bids_app.bids.derivatives import read_table, stimulus_path
 from bids_app.bids.outputs import OutputMap, find_maps, find_outputs
 from bids_app.networks.overlap import spatial_z
 from bids_app.settings import Settings
+from bids_app.stats.fdr import fdr
+from bids_app.stats.t_test import one_sample
 from bids_app.workflow.agreement import check_outputs
 from bids_app.workflow.atlases import link_maps, read_atlas
 from bids_app.workflow.collection import Collection, Floats, collect, collections
@@ -24,7 +26,7 @@ from bids_app.workflow.dictionaries import atom_names, loadings_path, read_membe
 from bids_app.workflow.forecast_group import summarise_forecast
 from bids_app.workflow.links import NeuronGroups, write_links
 from bids_app.workflow.outputs import Writer
-from bids_app.workflow.significance import FEWEST_FOR_STATISTICS, fdr_per_map, one_sample, write_statistics
+from bids_app.workflow.significance import FEWEST_FOR_STATISTICS, write_statistics
 
 log = logging.getLogger("neurons2networks")
 Summary = Callable[[Collection, Settings], list[Row]]
@@ -95,7 +97,7 @@ def _atoms(beta: Collection, settings: Settings) -> list[Row]:
         t, p = one_sample(beta.maps, beta.complete)
         writer.maps(what, "t", t, beta.names, "One-sample t over participants.")
         writer.maps(what, "p", p, beta.names, "Two-sided p of the t-test.")
-        writer.maps(what, "q", fdr_per_map(p), beta.names, "p corrected within each map.")
+        writer.maps(what, "q", fdr(p, axis=1).astype(np.float32), beta.names, "p corrected within each map.")
     writer.maps(what, "z", spatial_z(mean), beta.names, "Mean coefficients, z-scored across the brain.")
     writer.maps(what, "mean", mean, beta.names, "Mean coefficient over participants.")
     _group_links(beta, mean, what, settings, writer)

@@ -67,7 +67,7 @@ def too_little_memory(name: str, n_weights: int, settings: Settings) -> str | No
 
     Raises ValueError for a device that is not there.
     """
-    from bids_app.encoding.device import resolve_device
+    from bids_app.stats.device import resolve_device
 
     device = resolve_device(settings.device)
     room = free_on(device, settings)

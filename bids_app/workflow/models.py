@@ -179,7 +179,7 @@ def neuron_matrix(
 
     Layer after layer, so that no more than one layer's words are in memory; `out` may be a memory-mapped array.
     """
-    from bids_app.encoding.haemodynamics import neuron_responses
+    from bids_app.encoding.design.haemodynamics import neuron_responses
 
     heard = timed_words(listening, stories)
     sources = [model.activations(story, kind, "mean") for story, _, _, _ in heard]

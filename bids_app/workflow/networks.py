@@ -9,15 +9,16 @@ import numpy as np
 import numpy.typing as npt
 
 from bids_app.encoding.cleaning import clean
-from bids_app.encoding.copies import Copies
-from bids_app.encoding.folds import Fold, content_folds
-from bids_app.encoding.haemodynamics import zscore
+from bids_app.encoding.design.folds import content_folds
 from bids_app.encoding.lasso import DEFAULT_RATIOS, LassoCV, lasso
-from bids_app.encoding.permutation import fdr
-from bids_app.encoding.scores import r2
 from bids_app.networks.atlas import Atlas
 from bids_app.networks.overlap import spatial_z
 from bids_app.settings import Settings
+from bids_app.stats.arrays import Fold
+from bids_app.stats.copies import Copies
+from bids_app.stats.correlation import r2
+from bids_app.stats.fdr import fdr
+from bids_app.stats.standardise import zscore
 from bids_app.workflow.atlases import link_maps
 from bids_app.workflow.dictionaries import Dictionary, atom_names, atoms_on, variant
 from bids_app.workflow.engine import memory_mb, step

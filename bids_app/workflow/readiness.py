@@ -79,7 +79,7 @@ def _problems(sources: Sources, participants: Sequence[str], misfits: list[str])
 
 def _without_device(name: str) -> str | None:
     """What is wrong with a device; None for one that is there."""
-    from bids_app.encoding.device import resolve_device  # torch, which a plan does without
+    from bids_app.stats.device import resolve_device  # torch, which a plan does without
 
     try:
         resolve_device(name)

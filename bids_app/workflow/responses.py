@@ -15,8 +15,8 @@ from bids_app.bids.errors import DatasetError
 from bids_app.bids.geometry import Geometry
 from bids_app.bids.recording import read_recording
 from bids_app.encoding.cleaning import clean
-from bids_app.encoding.haemodynamics import zscore
 from bids_app.settings import Settings
+from bids_app.stats.standardise import zscore
 from bids_app.workflow.masking import limit
 from bids_app.workflow.memory import free_for_data
 from bids_app.workflow.nuisance import confound_strategy

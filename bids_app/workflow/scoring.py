@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from bids_app.encoding.folds import Fold
-from bids_app.encoding.held_out import HeldOut, HeldOutDesign, predict_held_out
-from bids_app.encoding.permutation import permutation_test
-from bids_app.encoding.scores import fold_mean_r
+from bids_app.encoding.ridge.held_out import HeldOut, HeldOutDesign, predict_held_out
 from bids_app.settings import Settings
+from bids_app.stats.arrays import Fold
+from bids_app.stats.correlation import fold_mean_r
+from bids_app.stats.permutation import permutation_test
 from bids_app.workflow.engine import memory_mb
 
 Floats = npt.NDArray[np.float32]
@@ -31,7 +31,7 @@ def score_and_test(
     settings: Settings,
     content: npt.NDArray[np.int64] | None = None,
 ) -> tuple[Floats, Floats]:
-    """Pearson r averaged over folds, and its p, (n_targets,) each; see `encoding.permutation.permutation_test`.
+    """Pearson r averaged over folds, and its p, (n_targets,) each; see `stats.permutation.permutation_test`.
 
     Of a pair of predictions, the gain of r over that of the second. `refit` gives the predictions of other data;
     `content` says which volumes heard the same.

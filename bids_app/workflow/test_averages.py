@@ -10,9 +10,9 @@ from bids_app.bids.geometry import ParcelGeometry
 from bids_app.bids.words import Words
 from bids_app.encoding.ceiling import noise_ceiling
 from bids_app.encoding.cleaning import clean
-from bids_app.encoding.folds import content_folds, within
-from bids_app.encoding.haemodynamics import zscore
+from bids_app.encoding.design.folds import content_folds, within
 from bids_app.settings import Settings
+from bids_app.stats.standardise import zscore
 from bids_app.workflow.averages import average_repeats
 from bids_app.workflow.brainscore import write_ceiling
 from bids_app.workflow.ceiling import Others

@@ -11,8 +11,8 @@ from bids_app.bids.errors import DatasetError
 from bids_app.bids.events import Stimulus
 from bids_app.bids.geometry import ParcelGeometry, VolumeGeometry
 from bids_app.bids.words import Words
-from bids_app.encoding.haemodynamics import zscore
 from bids_app.settings import Settings
+from bids_app.stats.standardise import zscore
 from bids_app.workflow import ceiling
 from bids_app.workflow.ceiling import NoCeilingError, StoryMeans, presentations_mean, story_steps
 from bids_app.workflow.responses import CleanRun, Responses

@@ -8,8 +8,8 @@ import pytest
 
 from bids_app.bids.events import Stimulus
 from bids_app.bids.words import Words
-from bids_app.encoding.held_out import design_held_out, predict_held_out
-from bids_app.encoding.recipe import Recipe
+from bids_app.encoding.design.recipe import Recipe
+from bids_app.encoding.ridge.held_out import design_held_out, predict_held_out
 from bids_app.forecast.windows import random_rows
 from bids_app.settings import Settings
 from bids_app.workflow import designs as module

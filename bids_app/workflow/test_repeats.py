@@ -5,10 +5,11 @@ import pytest
 
 from bids_app.bids.events import Stimulus
 from bids_app.bids.words import Words
-from bids_app.encoding.folds import content_folds
-from bids_app.encoding.haemodynamics import neuron_responses, word_sums, zscore
-from bids_app.encoding.held_out import design_held_out, score_held_out
-from bids_app.encoding.recipe import Recipe
+from bids_app.encoding.design.folds import content_folds
+from bids_app.encoding.design.haemodynamics import neuron_responses, word_sums
+from bids_app.encoding.design.recipe import Recipe
+from bids_app.encoding.ridge.held_out import design_held_out, score_held_out
+from bids_app.stats.standardise import zscore
 from bids_app.workflow.repeats import heard_content, repetitions
 from bids_app.workflow.stories import Story, listen
 

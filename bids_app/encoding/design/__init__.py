@@ -1,0 +1,1 @@
+"""What predicts: words per volume, responses to them, delays, components; and the folds of the volumes."""

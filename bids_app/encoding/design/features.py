@@ -1,0 +1,80 @@
+"""From word vectors per volume to the design of a brain score."""
+
+from collections.abc import Sequence
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+from bids_app.encoding.design.delays import delay
+from bids_app.stats.arrays import AnyArray, Doubles, Floats, Ints, require_finite, require_matrix
+from bids_app.stats.standardise import moments
+
+# Components with less of the first one's variance than this are rounding, not data.
+_NEGLIGIBLE = 1e-10
+
+
+class DelayedComponents:
+    """Standardise, principal components, delays, standardise: all fitted on the training rows alone.
+
+    Delays are made on each run's whole time line and rows are picked afterwards, so that the border of a fold is no
+    start of a run. (A training row just after a test part thus holds features of test volumes: stimulus, not brain;
+    `purge` of the folds keeps such rows out of training where that is not wanted.)
+
+    Parameters
+    ----------
+    n_components : how many principal components; all features as they are when None or not fewer than the features
+    delays : volumes, such as range(6)
+    wrap : whether delays run on from a run's end to its start (a leak, to compare with a released analysis)
+
+    Attributes
+    ----------
+    components_ : array of shape (n_features, n_components), or None
+    """
+
+    components_: Doubles | None
+
+    def __init__(self, n_components: int | None, delays: Sequence[int], wrap: bool = False):
+        """Keep the settings; nothing is computed before `fit`."""
+        self.n_components, self.delays, self.wrap = n_components, list(delays), wrap
+
+    def fit(self, X: npt.ArrayLike, run_lengths: Sequence[int], rows: Ints | None = None) -> Self:
+        """Fit on `rows` (all when None) of X, (n_volumes, n_features), the runs joined one after the other."""
+        X = require_matrix("X", X)
+        require_finite("X", X)
+        chosen = slice(None) if rows is None else rows
+        self._first = moments(X[chosen])
+        self.components_ = self._principal((X[chosen] - self._first[0]) * self._first[1])
+        self._second = moments(self._delayed(X, run_lengths)[chosen])
+        return self
+
+    def transform(self, X: npt.ArrayLike, run_lengths: Sequence[int]) -> Floats:
+        """The design of all rows, (n_volumes, n_components * n_delays), float32."""
+        mean, scale = self._second
+        return np.asarray((self._delayed(require_matrix("X", X), run_lengths) - mean) * scale, dtype=np.float32)
+
+    def _delayed(self, X: AnyArray, run_lengths: Sequence[int]) -> AnyArray:
+        mean, scale = self._first
+        standardised = (X - mean) * scale
+        if self.components_ is not None:
+            standardised = standardised @ self.components_
+        return delay(standardised, self.delays, run_lengths, wrap=self.wrap)
+
+    def _principal(self, standardised: AnyArray) -> Doubles | None:
+        n_rows, n_features = standardised.shape
+        if self.n_components is None or self.n_components >= n_features:
+            return None
+        if not 1 <= self.n_components < n_rows:
+            raise ValueError(
+                f"n_components={self.n_components} from {n_rows} training volumes; it must be at least 1 and below "
+                "the number of volumes. Use fewer components or longer runs."
+            )
+        wide = n_features > n_rows
+        product = standardised @ standardised.T if wide else standardised.T @ standardised
+        variance, vectors = np.linalg.eigh(product)
+        variance, vectors = variance[::-1][: self.n_components], vectors[:, ::-1][:, : self.n_components]
+        if wide:
+            vectors = standardised.T @ vectors
+            vectors /= np.sqrt(np.maximum(variance, np.finfo(float).tiny))
+        vectors[:, variance <= _NEGLIGIBLE * variance[0]] = 0
+        return np.asarray(vectors)

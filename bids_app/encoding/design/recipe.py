@@ -1,0 +1,58 @@
+"""How word vectors per volume become the features of a held-out fit, and the volumes its folds."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from bids_app.encoding.design.features import DelayedComponents
+from bids_app.encoding.design.folds import content_folds
+from bids_app.stats.arrays import Floats, Fold, Ints
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Standardise, principal components, delays, standardise; contiguous folds over all that was heard.
+
+    The defaults are those of Caucheteux et al. (2023).
+
+    Attributes
+    ----------
+    n_components, delays, wrap : see `DelayedComponents`
+    n_folds, purge, content : see `content_folds`; content None where each volume heard something new
+    kept : rows of the features that have responses, where others (censored volumes) have none; None for all
+    """
+
+    n_components: int | None = 20
+    delays: tuple[int, ...] = tuple(range(6))
+    n_folds: int = 5
+    purge: int = 0
+    wrap: bool = False
+    content: tuple[int, ...] | None = None
+    kept: tuple[int, ...] | None = None
+
+    def folds(self, n_volumes: int) -> list[Fold]:
+        """Training and test rows of each fold."""
+        content = np.arange(n_volumes) if self.content is None else np.array(self.content)
+        if len(content) != n_volumes:
+            raise ValueError(f"content names {len(content)} volumes of {n_volumes}; each volume needs one number.")
+        return content_folds(content, self.n_folds, self.purge)
+
+    def features(self, X: npt.ArrayLike, run_lengths: Sequence[int], train: Ints) -> Floats:
+        """Features of the kept rows of X, fitted on the rows `train` of them, (n_volumes, n_components * n_delays).
+
+        Delays are made before rows are left out: what was heard in a censored volume still counts in the next ones.
+        """
+        parts = DelayedComponents(self.n_components, self.delays, wrap=self.wrap)
+        if self.kept is None:
+            return parts.fit(X, run_lengths, train).transform(X, run_lengths)
+        kept = np.array(self.kept, dtype=np.int64)
+        return parts.fit(X, run_lengths, kept[train]).transform(X, run_lengths)[kept]
+
+    def n_kept(self, n_rows: int) -> int:
+        """Volumes that have responses, of `n_rows` of the features."""
+        return n_rows if self.kept is None else len(self.kept)
+
+
+PUBLISHED = Recipe()

@@ -1,0 +1,90 @@
+"""Loadings of neurons on the atoms of a dictionary as they are."""
+
+import numpy as np
+import torch
+
+from bids_app.encoding.lasso._solver import lasso_gram
+from bids_app.stats.arrays import AnyArray, Doubles, Ints
+from bids_app.stats.device import column_batches, run_batches, targets_per_batch
+
+_FINAL_TOLERANCE = 1e-5
+_FINAL_ITERATIONS = 2000
+_FINAL_CPU_BATCH = 512
+_FINAL_GPU_BATCHES = 8
+
+
+class Neurons:
+    """Batches of neurons' responses, (n_volumes, batch) float32 on the device, from an array or a memory map."""
+
+    def __init__(self, X: AnyArray, device: torch.device, columns: Ints | None = None):
+        """Take all columns of X, or some of them."""
+        self.X, self.device, self.columns = X, device, columns
+        self.n_volumes = int(X.shape[0])
+        self.n_neurons = int(X.shape[1]) if columns is None else len(columns)
+
+    def __getitem__(self, batch: slice) -> torch.Tensor:
+        """The responses of a batch, not to be changed: they may be X itself."""
+        if self.columns is None:
+            block = np.asarray(self.X[:, batch], dtype=np.float32)
+            if not block.flags.writeable:  # torch wants no part of a memory map that is only read
+                block = block.copy()
+        else:  # "clip", since the check of indices that are known to be right takes most of the time
+            block = np.asarray(np.take(self.X, self.columns[batch], axis=1, mode="clip"), dtype=np.float32)
+        return torch.from_numpy(block).to(self.device)
+
+    def batch_size(self, n_atoms: int, mem_mb: float | None, preferred: int) -> int:
+        """How many neurons to code at a time, within `mem_mb` megabytes."""
+        side_by_side = torch.get_num_threads() if self.device.type == "cpu" else 1
+        bytes_per_neuron = 4 * (3 * self.n_volumes + 8 * n_atoms) * side_by_side
+        return targets_per_batch(bytes_per_neuron, preferred, mem_mb)
+
+
+class Coder:
+    """The lasso of neurons on atoms as they are."""
+
+    def __init__(self, atoms: Doubles, penalty: float, device: torch.device):
+        """Copy the atoms, (n_atoms, n_volumes), to the device."""
+        self.penalty = penalty
+        self.atoms = torch.as_tensor(atoms, dtype=torch.float32, device=device)
+        self.gram = self.atoms @ self.atoms.T
+
+    def __call__(
+        self, block: torch.Tensor, start: torch.Tensor | None, tolerance: float, max_iterations: int
+    ) -> tuple[torch.Tensor, torch.Tensor, float]:
+        """Loadings A of responses X, begun from some or from zero; DᵀX; and ½|X|²."""
+        half_squares = 0.5 * float(torch.linalg.vector_norm(block, dim=1).double().square().sum())
+        if not np.isfinite(half_squares):
+            raise ValueError("X has NaN or infinite values; leave out such neurons before learning a dictionary.")
+        cross = self.atoms @ block
+        loadings = lasso_gram(self.gram, cross, self.penalty, start, tolerance=tolerance, max_iterations=max_iterations)
+        return loadings, cross, half_squares
+
+
+def code_all(
+    X: AnyArray, atoms: Doubles, penalty: float, device: torch.device, mem_mb: float | None
+) -> tuple[torch.Tensor, float, Doubles]:
+    """Loadings of all neurons on the atoms, (n_atoms, n_neurons).
+
+    With them, the mean over neurons of ½|x − Da|² + λ|a|₁, and each atom's sums of a, a² and a³, (3, n_atoms).
+    """
+    neurons, coder = Neurons(X, device), Coder(atoms, penalty, device)
+    result = torch.empty(len(atoms), neurons.n_neurons, device=device)
+    preferred = _FINAL_CPU_BATCH if device.type == "cpu" else -(-neurons.n_neurons // _FINAL_GPU_BATCHES)
+
+    batches = column_batches(neurons.n_neurons, neurons.batch_size(len(atoms), mem_mb, preferred))
+    # Made beforehand: small arrays kept from each batch would lie in the room that the next one's large ones need.
+    half_squares, sums = np.zeros(len(batches)), np.zeros((len(batches), 5, len(atoms)))
+
+    def code(number: int) -> None:
+        block = neurons[batches[number]]
+        loadings, cross, half_squares[number] = coder(block, None, _FINAL_TOLERANCE, _FINAL_ITERATIONS)
+        result[:, batches[number]] = loadings
+        fit = torch.addmm(cross, coder.gram, loadings, alpha=0.5, beta=-1).mul_(loadings)
+        squares = loadings.square()
+        for row, part in enumerate((fit, loadings.abs(), loadings, squares, squares * loadings)):
+            sums[number, row] = part.sum(dim=1, dtype=torch.float64).cpu().numpy()
+
+    run_batches(code, range(len(batches)), device)
+    fit, absolute, *powers = sums.sum(axis=0)
+    objective = half_squares.sum() + fit.sum() + penalty * absolute.sum()
+    return result, float(objective) / neurons.n_neurons, np.array(powers)

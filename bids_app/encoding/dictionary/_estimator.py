@@ -1,0 +1,137 @@
+"""Sparse dictionary of the temporal responses of artificial neurons."""
+
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from bids_app.encoding.dictionary._coding import code_all
+from bids_app.encoding.dictionary._solver import learn
+from bids_app.stats.arrays import Doubles, Floats, require_matrix
+from bids_app.stats.device import column_batches, resolve_device
+
+_BATCH = 4096
+
+
+class DictionaryLearning:
+    """Atoms D and sparse loadings A with X ≈ DA: min ½|X − DA|² + λ|A|₁ over A and D, every |d| ≤ 1.
+
+    Solved by turns for the loadings (batched lasso) and the atoms (block coordinate descent, Mairal et al. 2010), over
+    batches of neurons, so that X may be a memory map larger than memory, and over samples of many neurons first. In the
+    smallest sample, atoms that are worth little give way to directions that residuals share.
+
+    Parameters
+    ----------
+    n_atoms : number of atoms K
+    penalty : λ = penalty * √n_volumes; for z-scored columns of X, every loading is 0 at penalty 1
+    max_iter : most passes over all neurons
+    tolerance : stop when more neurons, or another pass over all, are expected to lower the objective by less than this
+        share through better atoms
+    random_state : seed of the first atoms; the same seed gives the same bits on one machine
+    device : "auto", "cpu" or "cuda"
+    mem_mb : memory for a batch of neurons, in megabytes
+
+    Attributes
+    ----------
+    atoms_ : array of shape (n_volumes, n_atoms), float32, norm at most 1; ordered by the variance of d aᵀ, so that
+        an atom that no neuron loads on comes last; signs such that the loadings' skew is not negative
+    loadings_ : array of shape (n_atoms, n_neurons), float32
+    objective_ : mean over neurons of ½|x − Da|² + λ|a|₁
+    n_iter_ : number of passes over all neurons; 0 where a sample of them was enough to learn the atoms
+    penalty_ : λ
+
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.standard_normal((50, 2)) @ rng.standard_normal((2, 300))
+    >>> model = DictionaryLearning(n_atoms=2, device="cpu").fit(X)
+    >>> model.atoms_.shape, model.loadings_.shape
+    ((50, 2), (2, 300))
+    """
+
+    atoms_: Floats
+    loadings_: Floats
+    objective_: float
+    n_iter_: int
+    penalty_: float
+
+    def __init__(
+        self,
+        n_atoms: int = 64,
+        penalty: float = 0.15,
+        max_iter: int = 200,
+        tolerance: float = 1e-3,
+        random_state: int = 0,
+        *,
+        device: str = "auto",
+        mem_mb: float | None = None,
+    ):
+        """Keep the settings; nothing is computed before `fit`."""
+        self.n_atoms, self.penalty, self.max_iter, self.tolerance = n_atoms, penalty, max_iter, tolerance
+        self.random_state, self.device, self.mem_mb = random_state, device, mem_mb
+
+    def fit(self, X: npt.ArrayLike) -> Self:
+        """Learn from X of shape (n_volumes, n_neurons), columns z-scored per story; ValueError if not finite."""
+        X = require_matrix("X", X)
+        if self.n_atoms < 1 or self.max_iter < 1:
+            raise ValueError(f"n_atoms={self.n_atoms}, max_iter={self.max_iter}; both must be at least 1.")
+        if not self.penalty > 0:
+            raise ValueError(f"penalty={self.penalty}; it must be positive (0.15 by default, 1 gives no loadings).")
+        device = resolve_device(self.device)
+        self.penalty_ = self.penalty * float(np.sqrt(X.shape[0]))
+        generator = np.random.default_rng(self.random_state)
+        atoms, self.n_iter_ = learn(
+            X,
+            self.n_atoms,
+            self.penalty_,
+            generator,
+            device,
+            max_iter=self.max_iter,
+            tolerance=self.tolerance,
+            mem_mb=self.mem_mb,
+        )
+        loadings, self.objective_, powers = code_all(X, atoms, self.penalty_, device, self.mem_mb)
+        self._keep(atoms, loadings, powers / X.shape[1])
+        return self
+
+    def _keep(self, atoms: Doubles, loadings: torch.Tensor, moments: Doubles) -> None:
+        first, second, third = moments
+        order = np.argsort(-second * np.square(atoms).sum(axis=1), kind="stable")
+        skewed_left = third - 3 * first * second + 2 * first**3 < 0
+        sign = np.where(skewed_left, -1, 1).astype(np.float32)[order, None]
+        self.atoms_ = np.ascontiguousarray((atoms[order] * sign).T, dtype=np.float32)
+        self.loadings_ = loadings.cpu().numpy()
+        for batch in column_batches(loadings.shape[1], _BATCH):  # in place
+            self.loadings_[:, batch] = self.loadings_[order, batch] * sign
+
+
+def time_courses(X: npt.ArrayLike, loadings: npt.ArrayLike) -> Floats:
+    """Least-squares time courses of known atoms on other volumes, D' = X Aᵀ (A Aᵀ)⁻¹.
+
+    X is (n_volumes', n_neurons), loadings (n_atoms, n_neurons); the result (n_volumes', n_atoms). Atoms without a
+    loading get zeros (pseudo-inverse).
+    """
+    loadings = require_matrix("loadings", loadings)
+    X = require_matrix("X", X)
+    if X.shape[1] != loadings.shape[1]:
+        raise ValueError(f"X has {X.shape[1]} neurons and loadings {loadings.shape[1]}; they must be the same neurons.")
+    gram = np.zeros((loadings.shape[0], loadings.shape[0]))
+    cross = np.zeros((X.shape[0], loadings.shape[0]))
+    for batch in column_batches(X.shape[1], _BATCH):
+        part = np.asarray(loadings[:, batch], dtype=np.float32)
+        gram += part @ part.T
+        cross += np.asarray(X[:, batch], dtype=np.float32) @ part.T
+    return np.asarray(cross @ np.linalg.pinv(gram, rcond=1e-6, hermitian=True), dtype=np.float32)
+
+
+def reconstruction_r2(X: npt.ArrayLike, atoms: npt.ArrayLike, loadings: npt.ArrayLike) -> Floats:
+    """1 − |x − Da|² / |x − mean(x)|² of each neuron, (n_neurons,); 0 for a neuron that never changes."""
+    X = require_matrix("X", X)
+    atoms = np.asarray(require_matrix("atoms", atoms, X.shape[0]), dtype=np.float32)
+    loadings = require_matrix("loadings", loadings, atoms.shape[1])
+    result = np.zeros(X.shape[1], dtype=np.float32)
+    for batch in column_batches(X.shape[1], _BATCH):
+        block = np.asarray(X[:, batch], dtype=np.float32)
+        error = np.square(block - atoms @ np.asarray(loadings[:, batch], dtype=np.float32)).sum(axis=0)
+        variance = np.square(block - block.mean(axis=0)).sum(axis=0)
+        result[batch] = 1 - np.divide(error, variance, out=np.ones_like(error), where=variance > 0)
+    return result

@@ -1,0 +1,275 @@
+"""Alternating minimisation for sparse dictionaries, on batches of neurons."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch.nn.functional import normalize, softshrink
+
+from bids_app.encoding.dictionary._coding import Coder, Neurons
+from bids_app.stats.arrays import AnyArray, Doubles, Floats, Ints
+from bids_app.stats.device import column_batches, side_by_side
+
+# An atom whose squared loadings sum to less than this share of the average atom's is not used by any neuron.
+_UNUSED = 1e-6
+_CODING_TOLERANCE = 1e-3
+_CODING_ITERATIONS = 8
+# The atoms are updated after so many neurons, whatever the size of the batches that these are coded in.
+_UNIT = 4096
+# Whatever the number of threads, so that this changes no result; smaller batches cost more than they share out.
+_CPU_BATCHES_PER_UNIT, _SMALLEST_CPU_BATCH = 8, 256
+# The first atoms are learned on a sample of neurons, where a pass costs little; then come larger and larger samples.
+_SAMPLE = 4096
+_SAMPLE_UNIT = 512
+_SAMPLE_PASSES = 20
+_SAMPLE_TOLERANCE = 0.1  # as a share of the tolerance that is asked for
+_GROWTH = 8
+_EXCHANGE_EVERY = 3
+_REFINEMENTS = 2
+_EXCHANGES_WORTH = 1e-3
+_CANDIDATES = 256
+_REFINED = 32
+# Atoms put in at the same time are less alike than this.
+_ALIKE = 0.5
+
+
+@dataclass
+class Coded:
+    """What the loadings A of some neurons X say about the objective: A [Aᵀ Xᵀ], and the sums of |A| and ½X²."""
+
+    moments: Floats  # (n_atoms, n_atoms + n_volumes)
+    absolute: float
+    half_squares: float
+
+
+class Learner:
+    """State of the minimisation: atoms, loadings and the running sums that atoms are updated from.
+
+    The surrogate of Mairal et al. (2010), with the contribution of every batch replaced when it is seen again: after a
+    pass, the sums belong to the loadings at hand. Before the first, they are what a sample of the neurons had.
+    """
+
+    def __init__(
+        self,
+        neurons: Neurons,
+        atoms: Doubles,
+        penalty: float,
+        expected: Doubles | None = None,
+        *,
+        mem_mb: float | None = None,
+        unit: int = _UNIT,
+    ):
+        """Begin with atoms of shape (n_atoms, n_volumes), which are changed in place, and loadings of zero.
+
+        `expected` is a neuron's share of the moments where another learner knows it.
+        """
+        n_atoms = atoms.shape[0]
+        self.neurons, self.penalty = neurons, penalty
+        self.atoms = atoms  # (n_atoms, n_volumes)
+        self.loadings = torch.zeros(n_atoms, neurons.n_neurons, device=neurons.device)
+        shared_out = max(_SMALLEST_CPU_BATCH, -(-unit // _CPU_BATCHES_PER_UNIT))
+        preferred = shared_out if neurons.device.type == "cpu" else unit
+        size = neurons.batch_size(n_atoms, mem_mb, preferred)
+        # The atoms stay as they are while a unit's batches are coded, side by side.
+        self.units = [
+            [
+                slice(unit_.start + batch.start, unit_.start + batch.stop)
+                for batch in column_batches(_width(unit_), size)
+            ]
+            for unit_ in column_batches(neurons.n_neurons, unit)
+        ]
+        self.moments = np.zeros((n_atoms, n_atoms + neurons.n_volumes))
+        known = self.moments if expected is None else expected
+        self._coded = {
+            batch.start: Coded((known * _width(batch)).astype(np.float32), 0.0, 0.0)
+            for unit_ in self.units
+            for batch in unit_
+        }
+        for coded in self._coded.values():
+            self.moments += coded.moments
+
+    @property
+    def loading_gram(self) -> Doubles:
+        """A Aᵀ."""
+        return self.moments[:, : len(self.atoms)]
+
+    @property
+    def mean_moments(self) -> Doubles:
+        """A neuron's share of the moments."""
+        return self.moments / self.neurons.n_neurons
+
+    def objective(self) -> float:
+        """Mean over neurons of ½|x − Da|² + λ|a|₁ at the present atoms and loadings."""
+        n_atoms = len(self.atoms)
+        fit = 0.5 * np.vdot(self.atoms @ self.atoms.T, self.moments[:, :n_atoms])
+        fit -= np.vdot(self.atoms, self.moments[:, n_atoms:])
+        rest = sum(coded.half_squares + self.penalty * coded.absolute for coded in self._coded.values())
+        return float(rest + fit) / self.neurons.n_neurons
+
+    def code(self, batches: list[slice], apply: Callable[..., Iterable[Coded]]) -> None:
+        """Better loadings of some batches of neurons, and their share of the sums; `apply` maps over the batches."""
+        coder = Coder(self.atoms, self.penalty, self.neurons.device)
+
+        def code(batch: slice) -> Coded:
+            block = self.neurons[batch]
+            loadings, _, half_squares = coder(block, self.loadings[:, batch], _CODING_TOLERANCE, _CODING_ITERATIONS)
+            self.loadings[:, batch] = loadings
+            moments = torch.cat([loadings @ loadings.T, loadings @ block.T], dim=1).cpu().numpy()
+            return Coded(moments, float(loadings.abs().sum(dtype=torch.float64)), half_squares)
+
+        for batch, coded in zip(batches, apply(code, batches), strict=True):
+            self.moments += coded.moments
+            self.moments -= self._coded[batch.start].moments
+            self._coded[batch.start] = coded
+
+    def update_atoms(self) -> float:
+        """One sweep of block coordinate descent over the atoms that are used, each within the unit ball.
+
+        Returns by how much that lowers the objective's sum over neurons.
+        """
+        from bids_app.encoding.dictionary._atom_sweep import sweep  # with numba, which takes a while to import
+
+        gram, cross = self.loading_gram, self.moments[:, len(self.atoms) :]
+        return sweep(self.atoms, gram, cross, _UNUSED * np.trace(gram) / len(gram))
+
+    def run(self, max_iter: int, tolerance: float, *, exchange: bool = False) -> tuple[int, float]:
+        """Passes over all neurons until the atoms lower the objective by less than this share.
+
+        With `exchange`, atoms are exchanged on the way, while that helps. Returns the number of passes, and by which
+        share the last one lowered the objective.
+        """
+        share, best = 0.0, np.inf
+        with side_by_side(self.neurons.device) as apply:
+            for iteration in range(1, max_iter + 1):
+                gain = sum(self._improve(unit, apply) for unit in self.units)
+                objective = self.objective()
+                share = gain / max(objective * self.neurons.n_neurons, 1e-30)
+                if exchange and iteration % _EXCHANGE_EVERY == 0:
+                    # Once atoms were exchanged for little, as happens with noise, they are left as they are.
+                    exchange = objective < (1 - _EXCHANGES_WORTH) * best and self.exchange() > 0
+                    best = objective
+                if share <= tolerance and not exchange:
+                    break
+        return iteration, share
+
+    def _improve(self, unit: list[slice], apply: Callable[..., Iterable[Coded]]) -> float:
+        """Code a unit, then update the atoms; by how much the latter lowers the objective's sum over neurons."""
+        self.code(unit, apply)
+        return self.update_atoms()
+
+    def exchange(self) -> int:
+        """Put directions that the residuals share in the place of atoms that are worth less; how many.
+
+        A pass that moves atoms a little at a time does not leave a local minimum where two atoms share the neurons of
+        one, and another is missing. With all other loadings as they are, a new atom c lowers the objective by
+        Σ ½ max(|cᵀr| − λ, 0)² over the residuals r. Doing without an atom d costs about ½ Σ a² (1 − ρ²), where
+        the atom most like it, with the correlation ρ, takes over.
+        """
+        found, gains = self._shared_directions()
+        norms = np.maximum(np.linalg.norm(self.atoms, axis=1), 1e-30)
+        directions = self.atoms / norms[:, None]
+        power = np.diag(self.loading_gram) * norms**2
+        exchanged: list[int] = []
+        for candidate in np.argsort(-gains, kind="stable"):
+            if np.abs(directions[exchanged] @ found[candidate]).max(initial=0) > _ALIKE:
+                continue
+            likeness = np.abs(directions @ directions.T)
+            np.fill_diagonal(likeness, 0)
+            losses = 0.5 * power * np.maximum(1 - likeness.max(axis=0) ** 2, 0)
+            losses[exchanged] = np.inf
+            worst = int(losses.argmin())
+            if gains[candidate] <= losses[worst]:
+                break
+            directions[worst] = found[candidate]
+            exchanged.append(worst)
+        self._replace(exchanged, directions[exchanged])
+        return len(exchanged)
+
+    def _shared_directions(self) -> tuple[Doubles, Doubles]:
+        """Directions of norm 1 that many residuals share, (n_atoms, n_volumes), and what each would gain."""
+        # The residuals X − Da take part in products alone, so they need no memory of their own.
+        atoms = torch.as_tensor(self.atoms.T, dtype=torch.float32, device=self.neurons.device)
+        X, loadings = self.neurons[slice(0, self.neurons.n_neurons)], self.loadings
+
+        def along(directions: torch.Tensor, step: int = 1) -> torch.Tensor:
+            """Products of directions with all residuals, or with one in `step`, (n_neurons / step, n_directions)."""
+            explained = loadings[:, step - 1 :: step].T @ (atoms.T @ directions)
+            return explained.addmm_(X[:, step - 1 :: step].T, directions, beta=-1)
+
+        every = -(-self.neurons.n_neurons // _CANDIDATES)
+        candidates = normalize(torch.addmm(X[:, ::every], atoms, loadings[:, ::every], alpha=-1), dim=0)
+        gains = _gains(along(candidates, 4), self.penalty)  # on others than the candidates, as a rule
+        found = candidates[:, gains.topk(min(_REFINED, len(gains))).indices]
+        for _ in range(_REFINEMENTS):
+            weights = softshrink(along(found), self.penalty)
+            found = normalize(torch.addmm(X @ weights, atoms, loadings @ weights, alpha=-1), dim=0)
+        gains = _gains(along(found), self.penalty)
+        return found.T.cpu().numpy().astype(np.float64), gains.cpu().numpy().astype(np.float64)
+
+    def _replace(self, which: list[int], atoms: Doubles) -> None:
+        """New atoms, which no neuron loads on yet."""
+        self.atoms[which] = atoms
+        self.loadings[which] = 0
+        for moments in (self.moments, *(coded.moments for coded in self._coded.values())):
+            moments[which] = 0
+            moments[:, which] = 0
+
+
+def learn(
+    X: AnyArray,
+    n_atoms: int,
+    penalty: float,
+    generator: np.random.Generator,
+    device: torch.device,
+    *,
+    max_iter: int,
+    tolerance: float,
+    mem_mb: float | None,
+) -> tuple[Doubles, int]:
+    """Atoms, (n_atoms, n_volumes), and how many passes over all of X's columns they took.
+
+    They are neurons at first, are learned on a sample of neurons and then on larger and larger samples, each seen once,
+    until what still larger ones are expected to gain is below `tolerance`, as a share of the objective; without that,
+    on all.
+    """
+    size = min(X.shape[1], max(_SAMPLE, 8 * n_atoms))
+    neurons = Neurons(np.asarray(np.take(X, _columns(X, size, generator), axis=1), dtype=np.float32), device)
+    atoms = _seeds(neurons.X, n_atoms, generator)
+    learner = Learner(neurons, atoms, penalty, mem_mb=mem_mb, unit=_SAMPLE_UNIT)
+    learner.run(_SAMPLE_PASSES, _SAMPLE_TOLERANCE * tolerance, exchange=True)
+    expected = learner.mean_moments
+    del neurons, learner  # so that the memory of the sample is free
+    while (size := _GROWTH * size) < 0.5 * X.shape[1]:
+        larger = Learner(Neurons(X, device, _columns(X, size, generator)), atoms, penalty, expected, mem_mb=mem_mb)
+        _, share = larger.run(1, 0)
+        # What a finite sample costs falls with its size: this one has taken all but 1 / growth of what the last left.
+        if share <= tolerance * (_GROWTH - 1):
+            return atoms, 0
+        expected = larger.mean_moments
+    return atoms, Learner(Neurons(X, device), atoms, penalty, expected, mem_mb=mem_mb).run(max_iter, tolerance)[0]
+
+
+def _gains(products: torch.Tensor, penalty: float) -> torch.Tensor:
+    """By how much each new atom of norm 1 lowers the objective's sum over residuals, from its products with them."""
+    return 0.5 * softshrink(products, penalty).square_().sum(dim=0)
+
+
+def _width(batch: slice) -> int:
+    return int(batch.stop - batch.start)
+
+
+def _columns(X: AnyArray, size: int, generator: np.random.Generator) -> Ints:
+    """Randomly chosen columns, in order: those of a batch lie close together in a memory map."""
+    return np.sort(generator.choice(X.shape[1], size, replace=False))
+
+
+def _seeds(sample: AnyArray, n_atoms: int, generator: np.random.Generator) -> Doubles:
+    """Randomly chosen neurons, scaled to norm 1, (n_atoms, n_volumes); zeros where there are too few."""
+    n_neurons = sample.shape[1]
+    seeds = np.zeros((n_atoms, sample.shape[0]))
+    chosen = generator.choice(n_neurons, min(n_atoms, n_neurons), replace=False)
+    seeds[: len(chosen)] = sample[:, chosen].T
+    norm = np.linalg.norm(seeds, axis=1, keepdims=True)
+    np.divide(seeds, norm, out=seeds, where=norm > 0)
+    return seeds

@@ -1,0 +1,75 @@
+"""The lasso for many targets, from the Gram matrix of a few regressors."""
+
+import torch
+
+from bids_app.encoding.lasso._fista import fista
+
+# Steps along the gradient take the same time however many regressors are active, but longer the worse these are
+# conditioned; a path takes longer with every active regressor, whatever their condition. (Measured with 64 regressors:
+# docs/benchmarks.md.)
+_MANY_ACTIVE = 8
+_WELL_CONDITIONED = 1000.0
+
+
+def lasso_gram(
+    gram: torch.Tensor,
+    cross: torch.Tensor,
+    penalty: torch.Tensor | float,
+    start: torch.Tensor | None = None,
+    *,
+    tolerance: float = 1e-5,
+    max_iterations: int = 5000,
+) -> torch.Tensor:
+    """Minimise ½ bᵀ gram b − crossᵀ b + penalty |b|₁ for each column of `cross`.
+
+    On the CPU each target is followed along its penalty, exactly but for rounding (see `_homotopy`). On a GPU all take
+    steps side by side (see `_fista`); so they do on the CPU where this is faster, and where regressors cannot be told
+    apart.
+
+    Parameters
+    ----------
+    gram : tensor of shape (K, K), XᵀX, float32
+    cross : tensor of shape (K, V), Xᵀy of each target, float32
+    penalty : positive number, or tensor of shape (V,)
+    start : tensor of shape (K, V), where to begin; zero when None
+    tolerance : largest violation of a target's optimality conditions, as a share of its max|Xᵀy|
+    max_iterations : of steps at most so many; the best so far is returned, without a warning
+
+    Returns
+    -------
+    tensor of shape (K, V); exact zeros where a regressor has not entered
+    """
+    if cross.device.type != "cpu" or _steps_are_faster(gram, start):
+        return fista(gram, cross, penalty, start, tolerance=tolerance, max_iterations=max_iterations)
+    result, solved = _follow(gram, cross, penalty, start, tolerance)
+    if not solved.all():
+        rest = (~solved).nonzero()[:, 0]
+        of_rest = penalty[rest] if isinstance(penalty, torch.Tensor) else penalty
+        columns = cross[:, rest], of_rest, result[:, rest]
+        result[:, rest] = fista(gram, *columns, tolerance=tolerance, max_iterations=max_iterations)
+    return result
+
+
+def _steps_are_faster(gram: torch.Tensor, start: torch.Tensor | None) -> bool:
+    if start is None or int(torch.count_nonzero(start)) <= _MANY_ACTIVE * start.shape[1]:
+        return False
+    eigenvalues = torch.linalg.eigvalsh(gram)
+    return bool(eigenvalues[-1] <= _WELL_CONDITIONED * eigenvalues[0])
+
+
+def _follow(
+    gram: torch.Tensor,
+    cross: torch.Tensor,
+    penalty: torch.Tensor | float,
+    start: torch.Tensor | None,
+    tolerance: float,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Coefficients (K, V), and which targets are within the tolerance, (V,)."""
+    from bids_app.encoding.lasso._homotopy import solve  # with numba, which takes a while to import
+
+    rows = cross.T.contiguous()
+    coef = torch.zeros_like(rows) if start is None else start.T.clone(memory_format=torch.contiguous_format)
+    penalties = torch.as_tensor(penalty, dtype=torch.float32).expand(len(rows)).contiguous()
+    solved = torch.empty(len(rows), dtype=torch.bool)
+    solve(gram.contiguous().numpy(), rows.numpy(), penalties.numpy(), coef.numpy(), tolerance, solved.numpy())
+    return coef.T.contiguous(), solved

@@ -1,0 +1,118 @@
+"""Ridge regression with a penalty per target."""
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from bids_app.encoding.ridge._selection import choose, penalty_errors
+from bids_app.encoding.ridge._solver import Design, centred_responses, filtered_projections, ridge_batches
+from bids_app.stats.arrays import AnyArray, Floats, Fold, require_finite, require_matrix
+from bids_app.stats.correlation import pearson_r
+from bids_app.stats.device import resolve_device, run_batches
+
+DEFAULT_ALPHAS = tuple(float(alpha) for alpha in np.logspace(-1, 8, 10))
+
+
+class RidgeCV:
+    """min over b of |y − Xb|² + α|b|² for every target y, with an intercept and the target's own α.
+
+    Parameters
+    ----------
+    alphas : positive penalties to choose from
+    folds : (train, test) pairs; the α with the smallest mean squared error on the test parts is taken. Leave-one-out
+        when None
+    device : "auto", "cpu" or "cuda"
+    mem_mb : memory for a batch of targets, in megabytes
+
+    Attributes
+    ----------
+    alpha_ : array of shape (n_targets,)
+    coef_ : array of shape (n_features, n_targets)
+    intercept_ : array of shape (n_targets,)
+
+    >>> X = np.random.default_rng(0).standard_normal((60, 4))
+    >>> model = RidgeCV([0.1, 10], device="cpu").fit(X, X[:, :1] + X[:, 1:2])
+    >>> model.coef_.round(1).ravel().tolist()[:2], model.score(X, X[:, :1] + X[:, 1:2]).round(2).tolist()
+    ([1.0, 1.0], [1.0])
+    """
+
+    alpha_: Floats
+    intercept_: Floats
+    _back: Floats  # (n_features, rank)
+    _projections: Floats  # (rank, n_targets), coefficients in the space of the eigenvectors
+
+    def __init__(
+        self,
+        alphas: Sequence[float] = DEFAULT_ALPHAS,
+        folds: Sequence[Fold] | None = None,
+        device: str = "auto",
+        mem_mb: float | None = None,
+    ):
+        """Keep the settings; nothing is computed before `fit`."""
+        self.alphas, self.folds, self.device, self.mem_mb = alphas, folds, device, mem_mb
+
+    def fit(self, X: npt.ArrayLike, Y: npt.ArrayLike) -> Self:
+        """Fit X (n_volumes, n_features) to Y (n_volumes, n_targets); ValueError where a value is not finite."""
+        X, Y = checked(X, Y)
+        device = resolve_device(self.device)
+        alphas = penalties(self.alphas, device)
+        design = Design(X, device)
+        everything = np.arange(X.shape[0])
+        eigen = design.decompose(everything)
+        whole = design.factorise(everything, everything[:0], eigen)  # nothing to test: it is not for predictions
+        n_targets = Y.shape[1]
+        errors = penalty_errors(design, (everything, eigen), self.folds, alphas, Y)
+        self.alpha_ = np.empty(n_targets, dtype=np.float32)
+        self.intercept_ = np.empty(n_targets, dtype=np.float32)
+        self._back = design.coefficient_map(whole).cpu().numpy()
+        self._projections = np.empty((self._back.shape[1], n_targets), dtype=np.float32)
+        self.__dict__.pop("coef_", None)
+        mean_back = design.mean @ self._back
+
+        def fit(batch: slice) -> None:
+            centred, mean = centred_responses(Y[:, batch], device)
+            alpha = choose(errors(centred), alphas)
+            projections = filtered_projections(whole, alpha, centred)[:-1].cpu().numpy()
+            self.alpha_[batch], self._projections[:, batch] = alpha.cpu().numpy(), projections
+            self.intercept_[batch] = mean - mean_back @ projections
+
+        batches = ridge_batches(design.n_volumes, len(whole.eigenvalues), n_targets, device, self.mem_mb)
+        run_batches(fit, batches, device)
+        return self
+
+    @cached_property
+    def coef_(self) -> Floats:
+        """Made when first asked for: with more features than volumes they take far more room than what predicts."""
+        return np.asarray(self._back @ self._projections, dtype=np.float32)
+
+    def _weighted(self, X: npt.ArrayLike) -> Floats:
+        return np.asarray(np.asarray(X, dtype=np.float32) @ self._back @ self._projections, dtype=np.float32)
+
+    def predict(self, X: npt.ArrayLike) -> Floats:
+        """Predictions (n_volumes', n_targets), float32."""
+        return np.asarray(self._weighted(X) + self.intercept_, dtype=np.float32)
+
+    def score(self, X: npt.ArrayLike, Y: npt.ArrayLike) -> Floats:
+        """Pearson correlation of prediction and response per target, (n_targets,)."""
+        # without the intercept: a weak prediction beside a large mean would be rounded
+        return pearson_r(self._weighted(X), Y)
+
+
+def checked(X: npt.ArrayLike, Y: npt.ArrayLike) -> tuple[AnyArray, AnyArray]:
+    """Both as arrays with as many rows; ValueError where a value is not finite."""
+    X = require_matrix("X", X)
+    Y = require_matrix("Y", Y, X.shape[0])
+    require_finite("X", X)
+    require_finite("Y", Y)
+    return X, Y
+
+
+def penalties(alphas: Sequence[float], device: torch.device) -> torch.Tensor:
+    """The penalties on the device; ValueError unless all are positive."""
+    if not len(alphas) or not all(np.isfinite(alpha) and alpha > 0 for alpha in alphas):
+        raise ValueError(f"alphas={list(alphas)}; at least one penalty is needed, and all must be positive.")
+    return torch.as_tensor(np.asarray(alphas, dtype=np.float32), device=device)

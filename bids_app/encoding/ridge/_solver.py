@@ -1,0 +1,197 @@
+"""Ridge for many targets and penalties from one eigendecomposition per training set."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+
+from bids_app.stats.arrays import AnyArray, Ints
+from bids_app.stats.device import column_batches, targets_per_batch, to_device
+
+# Targets of a batch on the CPU: products of fewer are slow, of more not faster. Few targets make at least some batches.
+_SMALLEST_BATCH, _LARGEST_BATCH, _N_BATCHES = 256, 2048, 8
+
+
+@dataclass(frozen=True)
+class Factors:
+    """What one training set gives to all targets and penalties: predictions are basis · filter(α) · project · Y.
+
+    The last row of `project` takes the mean of the training rows and the last column of `basis` adds it again, so the
+    intercept needs no pass of its own. Everything but `test` lies on the device, in float32.
+    """
+
+    eigenvalues: torch.Tensor  # (rank,), of XᵀX or XXᵀ of the centred training rows
+    project: torch.Tensor  # (rank + 1, n_volumes), zero for rows that are not trained on
+    basis: torch.Tensor  # (n_test, rank + 1)
+    test: torch.Tensor  # (n_test,), row numbers
+    vectors: torch.Tensor  # (rank, rank) float64, eigenvectors
+    train: torch.Tensor  # (n_train,), row numbers
+
+    def projections(self, Y: torch.Tensor) -> torch.Tensor:
+        """`project` @ Y, (rank + 1, V), without the rows that are not trained on."""
+        return self._of_trained @ rows_of(Y, self.train)
+
+    @cached_property
+    def _of_trained(self) -> torch.Tensor:
+        return self.project[:, self.train]
+
+    def filters(self, alpha: torch.Tensor) -> torch.Tensor:
+        """1 / (eigenvalue + α), (rank + 1, n_alphas), and 1 for the mean."""
+        shrunk = torch.reciprocal(self.eigenvalues[:, None] + alpha[None])
+        return torch.cat([shrunk, torch.ones_like(alpha)[None]])
+
+
+@dataclass(frozen=True)
+class Eigen:
+    """Eigenvalues (rank,) and eigenvectors (rank, rank), float64, of XᵀX or XXᵀ of centred training rows."""
+
+    values: AnyArray
+    vectors: AnyArray
+
+
+class Design:
+    """Regressors of all volumes, (n_volumes, n_features), factorised for one training set after the other.
+
+    Works on features × features where there are no more features than volumes, else on volumes × volumes; there, the
+    products of all volumes are made once and every training set's are cut out of them. Sums in float64.
+    """
+
+    def __init__(self, X: AnyArray, device: torch.device):
+        """Centre X over all volumes."""
+        self.mean = X.mean(axis=0, dtype=np.float64)
+        self.X = to_device(X - self.mean, device, torch.float64)
+        self.n_volumes, self.n_features = int(X.shape[0]), int(X.shape[1])
+        self._kernel = self.X @ self.X.T if self.n_features > self.n_volumes else None
+
+    @property
+    def dual(self) -> bool:
+        """Whether decompositions are those of volumes × volumes."""
+        return self._kernel is not None
+
+    def rank(self, n_rows: int) -> int:
+        """Of a decomposition of so many rows."""
+        return n_rows if self.dual else self.n_features
+
+    def decompose(self, train: Ints) -> Eigen:
+        """The eigendecomposition of one training set; row numbers into all volumes."""
+        rows = torch.as_tensor(train, device=self.X.device)
+        if self._kernel is not None:
+            product = _centred(self._kernel, rows, rows)
+        else:
+            X = self.X[rows] - self.X[rows].mean(dim=0)
+            product = X.T @ X
+        return _decomposed(product)
+
+    def factorise(self, train: Ints, test: Ints, eigen: Eigen | None = None) -> Factors:
+        """Factors of one fold; row numbers into all volumes. `eigen` is `decompose(train)` where it is known."""
+        eigen = eigen or self.decompose(train)
+        rows, tested = (torch.as_tensor(part, device=self.X.device) for part in (train, test))
+        values, vectors = (torch.as_tensor(part, device=self.X.device) for part in (eigen.values, eigen.vectors))
+        if self._kernel is not None:
+            basis = _centred(self._kernel, tested, rows) @ vectors
+        else:
+            basis = (self.X[tested] - self.X[rows].mean(dim=0)) @ vectors
+        return self._factors(values, vectors, project=self.scores(eigen, rows).T, basis=basis, rows=rows, tested=tested)
+
+    def scores(self, eigen: Eigen, rows: torch.Tensor) -> torch.Tensor:
+        """Of the decomposed rows, (n_rows, rank) float64: eigenvectors without means if `dual`, else components."""
+        vectors = torch.as_tensor(eigen.vectors, device=self.X.device)
+        if self.dual:
+            return vectors - vectors.mean(dim=0)
+        X = self.X[rows]
+        return (X - X.mean(dim=0)) @ vectors
+
+    def coefficient_map(self, factors: Factors) -> torch.Tensor:
+        """What turns the filtered projections (rank, V) of a training set into coefficients, (n_features, rank)."""
+        if self._kernel is None:
+            return factors.vectors.float()
+        X = self.X[factors.train]
+        return ((X - X.mean(dim=0)).T @ factors.vectors).float()
+
+    def _factors(
+        self,
+        eigenvalues: torch.Tensor,
+        vectors: torch.Tensor,
+        *,
+        project: torch.Tensor,
+        basis: torch.Tensor,
+        rows: torch.Tensor,
+        tested: torch.Tensor,
+    ) -> Factors:
+        full = torch.zeros(len(eigenvalues) + 1, self.n_volumes, dtype=torch.float64, device=self.X.device)
+        full[:-1, rows] = project
+        full[-1, rows] = 1 / len(rows)
+        with_mean = torch.cat([basis, torch.ones(len(basis), 1, dtype=basis.dtype, device=basis.device)], dim=1)
+        return Factors(eigenvalues.clamp(min=0).float(), full.float(), with_mean.float(), tested, vectors, rows)
+
+
+def _decomposed(product: torch.Tensor) -> Eigen:
+    if product.device.type == "cpu":  # numpy's LAPACK took half the time of torch's (MKL) on an AMD processor
+        return Eigen(*np.linalg.eigh(product.numpy()))
+    values, vectors = torch.linalg.eigh(product)
+    return Eigen(values.cpu().numpy(), vectors.cpu().numpy())
+
+
+def _centred(kernel: torch.Tensor, rows: torch.Tensor, train: torch.Tensor) -> torch.Tensor:
+    """Products of `rows` and `train`, (n_rows, n_train), both centred by the means of `train`."""
+    within = kernel[train][:, train]
+    between = kernel[rows][:, train]
+    return between.sub(between.mean(dim=1, keepdim=True)).sub(within.mean(dim=0)).add(within.mean())
+
+
+def filtered_projections(factors: Factors, alpha: torch.Tensor, Y: torch.Tensor) -> torch.Tensor:
+    """Projections of Y shrunk by each target's own penalty (V,), (rank + 1, V); `basis` @ this are predictions."""
+    return factors.projections(Y).mul_(factors.filters(alpha))
+
+
+class Predictor:
+    """Predictions of the test rows, (n_test, V), for responses (n_volumes, V) that each have a penalty, (V,).
+
+    Where it takes fewer operations for `n_targets` in all, targets with the same penalty are predicted together, by
+    the one matrix (n_test, n_train) that basis, filter and projections then come to.
+    """
+
+    def __init__(self, factors: Factors, alphas: torch.Tensor, n_targets: int):
+        """Make the matrices where they pay; `alphas` are all penalties that may come."""
+        self._factors = factors
+        self._matrices: dict[float, torch.Tensor] = {}
+        rank, n_train, n_test = len(factors.eigenvalues), len(factors.train), len(factors.test)
+        together = n_test * n_train * (n_targets + len(alphas) * rank)
+        if together < rank * (n_train + n_test) * n_targets:
+            basis, project = (part.double() for part in (factors.basis[:, :-1], factors.project[:-1, factors.train]))
+            for alpha in alphas:
+                self._matrices[float(alpha)] = (basis / (factors.eigenvalues.double() + alpha) @ project).float()
+
+    def __call__(self, alpha: torch.Tensor, Y: torch.Tensor) -> torch.Tensor:
+        """Predictions of a batch of targets."""
+        factors = self._factors
+        if not self._matrices:
+            return factors.basis @ filtered_projections(factors, alpha, Y)
+        trained, order = rows_of(Y, factors.train), torch.argsort(alpha)
+        values, counts = torch.unique_consecutive(alpha[order], return_counts=True)
+        blocks = torch.split_with_sizes(trained.index_select(1, order), counts.tolist(), dim=1)
+        parts = [self._matrices[value] @ block for value, block in zip(values.tolist(), blocks, strict=True)]
+        predicted = torch.cat(parts, dim=1).index_select(1, torch.argsort(order))
+        return predicted.add_(factors.project[-1, factors.train] @ trained)  # the means, beside which entries are small
+
+
+def ridge_batches(n_volumes: int, rank: int, n_targets: int, device: torch.device, mem_mb: float | None) -> list[slice]:
+    """Batches of targets: on the CPU enough of them for its threads, and no larger than products gain from."""
+    bytes_per_target = 4 * (2 * n_volumes + 2 * rank) + 8 * 64
+    size = targets_per_batch(bytes_per_target, n_targets, mem_mb)
+    if device.type == "cpu":
+        size = min(size, _LARGEST_BATCH, max(_SMALLEST_BATCH, n_targets // _N_BATCHES))
+    return column_batches(n_targets, size)
+
+
+def rows_of(Y: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
+    """Y[rows]; without a copy where the rows are consecutive."""
+    first, last = int(rows[0]), int(rows[-1])
+    return Y[first : last + 1] if last - first + 1 == len(rows) else Y[rows]
+
+
+def centred_responses(Y: AnyArray, device: torch.device) -> tuple[torch.Tensor, AnyArray]:
+    """Responses (n, V) less their means, on the device, and the means (V,), float64."""
+    mean: AnyArray = Y.mean(axis=0, dtype=np.float64)
+    return to_device(Y - mean, device), mean

@@ -1,0 +1,244 @@
+"""Ridge on held-out volumes, in two steps: what the stimulus alone determines, and what the responses add.
+
+The first is the same for everybody who heard a story at the same times, and can be kept and shared.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from bids_app.encoding.design.folds import inner_folds
+from bids_app.encoding.design.recipe import PUBLISHED, Recipe
+from bids_app.encoding.ridge import DEFAULT_ALPHAS, penalties
+from bids_app.encoding.ridge._selection import PenaltyErrors, choose, penalty_errors
+from bids_app.encoding.ridge._solver import Design, Eigen, Factors, Predictor, centred_responses, ridge_batches, rows_of
+from bids_app.stats.arrays import AnyArray, Floats, Fold, Ints, require_finite, require_matrix
+from bids_app.stats.correlation import column_correlations
+from bids_app.stats.device import map_batches, resolve_device, run_batches
+
+Inner = Literal["contiguous", "loo"]
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Predictions of every volume by a fit that did not see its fold.
+
+    predictions is (n_volumes, n_targets) float32; alpha (n_targets,), the geometric mean over folds of the penalty;
+    folds the (train, test) pairs.
+    """
+
+    predictions: Floats
+    alpha: Floats
+    folds: list[Fold]
+
+
+@dataclass(frozen=True)
+class FoldDesign:
+    """One outer fold: the design that was fitted on its training rows, and its decompositions.
+
+    features is (n_volumes, n_features) float32, the rows of the test part among them; `whole` decomposes the training
+    part, `inner` each part of it that is trained on to choose a penalty (none for leave-one-out).
+    """
+
+    fold: Fold
+    features: Floats
+    whole: Eigen
+    inner: tuple[Eigen, ...]
+
+
+@dataclass(frozen=True)
+class HeldOutDesign:
+    """All of a held-out ridge that depends on the stimulus alone; see `design_held_out`.
+
+    content is (n_volumes,), which volumes heard the same; None where each heard something new.
+    """
+
+    folds: tuple[FoldDesign, ...]
+    content: Ints | None = None
+
+    @property
+    def n_volumes(self) -> int:
+        """Volumes of all runs together."""
+        return len(self.folds[0].features)
+
+    @property
+    def pairs(self) -> list[Fold]:
+        """Training and test rows of each fold."""
+        return [one.fold for one in self.folds]
+
+    def to_arrays(self) -> dict[str, AnyArray]:
+        """Everything as named arrays, for `numpy.savez`."""
+        arrays: dict[str, AnyArray] = {} if self.content is None else {"content": self.content}
+        for number, one in enumerate(self.folds):
+            parts: dict[str, AnyArray] = {"train": one.fold[0], "test": one.fold[1], "features": one.features}
+            for place, eigen in enumerate((one.whole, *one.inner)):
+                parts |= {f"values{place}": eigen.values, f"vectors{place}": eigen.vectors}
+            arrays |= {f"{number}.{name}": array for name, array in parts.items()}
+        return arrays
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, AnyArray]) -> "HeldOutDesign":
+        """The inverse of `to_arrays`."""
+        folds = tuple(_fold_from(arrays, f"{number}.") for number in range(_count(arrays, "{}.train")))
+        return cls(folds, arrays.get("content"))
+
+
+def _count(arrays: Mapping[str, AnyArray], pattern: str) -> int:
+    names, count = set(arrays), 0
+    while pattern.format(count) in names:
+        count += 1
+    return count
+
+
+def _fold_from(arrays: Mapping[str, AnyArray], prefix: str) -> FoldDesign:
+    eigen = [
+        Eigen(arrays[f"{prefix}values{place}"], arrays[f"{prefix}vectors{place}"])
+        for place in range(_count(arrays, prefix + "values{}"))
+    ]
+    fold = (arrays[prefix + "train"], arrays[prefix + "test"])
+    return FoldDesign(fold, arrays[prefix + "features"], eigen[0], tuple(eigen[1:]))
+
+
+def design_held_out(
+    X: AnyArray | Sequence[AnyArray],
+    run_lengths: Sequence[int],
+    recipe: Recipe = PUBLISHED,
+    *,
+    inner: Inner = "contiguous",
+    device: str = "auto",
+) -> HeldOutDesign:
+    """Make the features of every fold, and decompose every part of them that is trained on.
+
+    Parameters
+    ----------
+    X : array of shape (n_volumes, n_features), word vectors summed per volume, the runs one after the other; or a list
+        of such arrays, feature spaces that are each reduced to their own components and then laid side by side
+    run_lengths : volumes of each run
+    recipe : how features and folds are made; of the rows of X only its `kept` ones are volumes of the design
+    inner : how a penalty is chosen inside the training rows: "contiguous", the other folds are the inner test parts,
+        or "loo", leave-one-out as published (volumes that heard the same are left out together)
+    """
+    if inner not in ("contiguous", "loo"):
+        raise ValueError(f"Unknown inner={inner!r}; the penalty is chosen by 'contiguous' folds or by 'loo'.")
+    spaces = [require_matrix("X", space) for space in ([X] if isinstance(X, np.ndarray) else X)]
+    for space in spaces:
+        require_finite("X", space)
+    where = resolve_device(device)
+    folds = recipe.folds(recipe.n_kept(len(spaces[0])))
+
+    def one(fold: Fold) -> FoldDesign:
+        features = np.concatenate([recipe.features(space, run_lengths, fold[0]) for space in spaces], axis=1)
+        design = Design(features, where)
+        trained = [fold[0], *(train for train, _ in _inner_pairs(fold, folds, inner))]
+        whole, *others = [design.decompose(train) for train in trained]
+        return FoldDesign(fold, features, whole, tuple(others))
+
+    content = None if recipe.content is None else np.array(recipe.content, dtype=np.int64)
+    return HeldOutDesign(tuple(map_batches(one, folds, where)), content)
+
+
+def _inner_pairs(fold: Fold, folds: list[Fold], inner: Inner) -> list[Fold]:
+    return inner_folds(fold, folds) if inner == "contiguous" else []
+
+
+@dataclass(frozen=True)
+class _Part:
+    """One fold's fit of a batch of targets: predictions and responses less the means, (n_test, n_batch) each."""
+
+    fold: Fold
+    batch: slice
+    predicted: torch.Tensor
+    actual: torch.Tensor
+    mean: AnyArray
+
+
+def _fit(
+    design: HeldOutDesign,
+    Y: AnyArray,
+    alphas: Sequence[float],
+    device: str,
+    mem_mb: float | None,
+    take: Callable[[_Part], None],
+) -> Floats:
+    """Fit every fold of every batch, batches side by side, and hand each fit to `take`.
+
+    Returns the geometric mean over folds of the penalty, (n_targets,).
+    """
+    where = resolve_device(device)
+    grid = penalties(alphas, where)
+
+    def prepare(one: FoldDesign) -> tuple[Factors, PenaltyErrors, Predictor]:
+        matrix, train = Design(one.features, where), one.fold[0]
+        whole = matrix.factorise(*one.fold, one.whole)
+        pairs = inner_folds(one.fold, design.pairs) if one.inner else None
+        errors = penalty_errors(matrix, (train, one.whole), pairs, grid, Y, one.inner, design.content)
+        return whole, errors, Predictor(whole, grid, Y.shape[1])
+
+    fits = list(map_batches(prepare, design.folds, where))
+    rank = max(len(whole.eigenvalues) for whole, *_ in fits)
+    log_alpha = np.zeros(Y.shape[1])
+
+    def fit(batch: slice) -> None:
+        centred, mean = centred_responses(Y[:, batch], where)
+        for one, (whole, errors, predict) in zip(design.folds, fits, strict=True):
+            alpha = choose(errors(centred), grid)
+            log_alpha[batch] += np.log(alpha.cpu().numpy()) / len(fits)
+            take(_Part(one.fold, batch, predict(alpha, centred), rows_of(centred, whole.test), mean))
+
+    run_batches(fit, ridge_batches(len(Y), rank, Y.shape[1], where, mem_mb), where)
+    return np.exp(log_alpha).astype(np.float32)
+
+
+def _checked(design: HeldOutDesign, Y: npt.ArrayLike) -> AnyArray:
+    Y = require_matrix("Y", Y, design.n_volumes)
+    require_finite("Y", Y)
+    return Y
+
+
+def predict_held_out(
+    design: HeldOutDesign,
+    Y: npt.ArrayLike,
+    alphas: Sequence[float] = DEFAULT_ALPHAS,
+    *,
+    device: str = "auto",
+    mem_mb: float | None = None,
+) -> HeldOut:
+    """Held-out predictions of Y, (n_volumes, n_targets), each target with its own penalty out of `alphas`.
+
+    Y must be finite and should be z-scored per run: beside a large mean, the float32 of strongly shrunk predictions
+    would be coarse.
+    """
+    Y = _checked(design, Y)
+    predictions = np.empty(Y.shape, dtype=np.float32)
+
+    def take(part: _Part) -> None:
+        predictions[part.fold[1], part.batch] = part.predicted.cpu().numpy() + part.mean
+
+    alpha = _fit(design, Y, alphas, device, mem_mb, take)
+    return HeldOut(predictions, alpha, design.pairs)
+
+
+def score_held_out(
+    design: HeldOutDesign,
+    Y: npt.ArrayLike,
+    alphas: Sequence[float] = DEFAULT_ALPHAS,
+    *,
+    device: str = "auto",
+    mem_mb: float | None = None,
+) -> tuple[Floats, Floats]:
+    """Pearson r of held-out predictions averaged over folds, and the penalty, (n_targets,) each.
+
+    The same numbers as `fold_mean_r` of `predict_held_out`, without keeping the predictions.
+    """
+    Y = _checked(design, Y)
+    r = np.zeros(Y.shape[1])
+
+    def take(part: _Part) -> None:
+        r[part.batch] += column_correlations(part.predicted, part.actual).cpu().numpy() / len(design.folds)
+
+    alpha = _fit(design, Y, alphas, device, mem_mb, take)
+    return r.astype(np.float32), alpha

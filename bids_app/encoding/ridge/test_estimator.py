@@ -1,0 +1,88 @@
+import numpy as np
+import pytest
+from himalaya.kernel_ridge import KernelRidgeCV as HimalayaKernelRidgeCV
+from himalaya.ridge import RidgeCV as HimalayaRidgeCV
+from scipy.linalg import solve
+from sklearn.linear_model import RidgeCV as SklearnRidgeCV
+from sklearn.model_selection import PredefinedSplit
+
+from bids_app.encoding.design.folds import contiguous_folds
+from bids_app.encoding.ridge import RidgeCV
+from bids_app.stats.correlation import pearson_r
+
+ALPHAS = np.logspace(-1, 4, 8)
+
+
+def problem(n_features, n_volumes=80, n_targets=40):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((n_volumes, n_features)) + 2
+    weights = rng.standard_normal((n_features, n_targets)) * np.geomspace(0.01, 2, n_targets) / np.sqrt(n_features)
+    return X, X @ weights + rng.standard_normal((n_volumes, n_targets)) + 50
+
+
+@pytest.mark.parametrize("n_features", [10, 200])
+def test_against_himalaya(n_features):
+    X, Y = problem(n_features)
+    folds = contiguous_folds(80, 5)
+    model = RidgeCV(ALPHAS, folds, device="cpu").fit(X, Y)
+    split = PredefinedSplit(np.repeat(np.arange(5), 16))
+    if n_features == 10:
+        peer = HimalayaRidgeCV(ALPHAS, fit_intercept=True, cv=split).fit(X, Y)
+        expected = peer.predict(X)
+    else:
+        peer = HimalayaKernelRidgeCV(ALPHAS, fit_intercept=True, cv=split).fit(X, Y)
+        expected = peer.predict(X)
+    assert len(np.unique(model.alpha_)) > 3
+    np.testing.assert_allclose(model.alpha_, peer.best_alphas_, rtol=1e-5)
+    np.testing.assert_allclose(model.predict(X), expected, atol=1e-3)
+
+
+@pytest.mark.parametrize("n_features", [10, 200])
+def test_leave_one_out_against_scikit_learn(n_features):
+    X, Y = problem(n_features)
+    model = RidgeCV(ALPHAS, device="cpu").fit(X, Y)
+    peer = SklearnRidgeCV(ALPHAS, alpha_per_target=True).fit(X, Y)
+    assert len(np.unique(model.alpha_)) > 3
+    np.testing.assert_allclose(model.alpha_, peer.alpha_, rtol=1e-5)
+    np.testing.assert_allclose(model.coef_.T, peer.coef_, atol=1e-4)
+    np.testing.assert_allclose(model.intercept_, peer.intercept_, atol=1e-3)
+    np.testing.assert_allclose(model.score(X, Y), pearson_r(peer.predict(X), Y), atol=1e-5)
+
+
+def test_purged_folds_by_definition():
+    X, Y = problem(10)
+    folds = contiguous_folds(80, 4, purge=5)
+    error = np.zeros((len(ALPHAS), 40))
+    for train, test in folds:
+        x, y = X[train] - X[train].mean(axis=0), Y[train] - Y[train].mean(axis=0)
+        for row, alpha in enumerate(ALPHAS):
+            b = solve(x.T @ x + alpha * np.eye(10), x.T @ y)
+            error[row] += np.mean(
+                (Y[test] - Y[train].mean(axis=0) - (X[test] - X[train].mean(axis=0)) @ b) ** 2, axis=0
+            )
+    model = RidgeCV(ALPHAS, folds, device="cpu").fit(X, Y)
+    np.testing.assert_allclose(model.alpha_, ALPHAS[error.argmin(axis=0)], rtol=1e-5)
+
+
+def test_batches_change_nothing_and_constant_targets_are_fine():
+    X, Y = problem(10)
+    Y[:, 4] = 3
+    folds = contiguous_folds(80, 5)
+    model = RidgeCV(ALPHAS, folds, device="cpu").fit(X, Y)
+    small = RidgeCV(ALPHAS, folds, device="cpu", mem_mb=0.01).fit(X, Y)
+    np.testing.assert_array_equal(small.alpha_, model.alpha_)
+    np.testing.assert_allclose(small.coef_, model.coef_, atol=1e-5)
+    np.testing.assert_allclose(model.predict(X)[:, 4], 3, atol=1e-5)
+
+
+@pytest.mark.parametrize("alphas", [[], [0.0], [1.0, np.inf]])
+def test_penalties_must_be_positive(alphas):
+    with pytest.raises(ValueError, match="alphas"):
+        RidgeCV(alphas, device="cpu").fit(*problem(5))
+
+
+def test_nan_is_an_error():
+    X, Y = problem(5)
+    Y[3, 7] = np.inf
+    with pytest.raises(ValueError, match="first: 7"):
+        RidgeCV(ALPHAS, device="cpu").fit(X, Y)

@@ -1,0 +1,1 @@
+"""Statistics of arrays: correlations, permutation tests, q, tests and intervals over participants."""

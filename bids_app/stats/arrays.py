@@ -1,0 +1,33 @@
+"""Array types and the input checks that every public function of this room shares."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float32]
+Doubles = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Fold = tuple[Ints, Ints]  # numbers of the rows that are trained on, and of those that are tested
+
+AnyArray = npt.NDArray[Any]
+
+
+def require_matrix(name: str, array: npt.ArrayLike, n_rows: int | None = None) -> AnyArray:
+    """The array unchanged (a memory map stays one) if it is two-dimensional with `n_rows` rows, else ValueError."""
+    matrix = array if isinstance(array, np.ndarray) else np.asarray(array)
+    if matrix.ndim != 2 or 0 in matrix.shape:
+        raise ValueError(f"{name} has shape {matrix.shape}; it must be a matrix with at least one row and one column.")
+    if n_rows is not None and matrix.shape[0] != n_rows:
+        raise ValueError(f"{name} has {matrix.shape[0]} rows where {n_rows} are needed: one per kept volume.")
+    return matrix
+
+
+def require_finite(name: str, array: AnyArray) -> None:
+    """ValueError that names the first column with NaN or infinity (a sum is enough to find out: no copy is made)."""
+    if not np.isfinite(array.sum(axis=0, dtype=np.float64)).all():
+        columns = np.flatnonzero(~np.isfinite(array.sum(axis=0, dtype=np.float64)))
+        raise ValueError(
+            f"{name} has NaN or infinite values in {columns.size} of {array.shape[1]} columns (first: {columns[0]}); "
+            "leave such columns out (medial wall, outside the mask) before the fit."
+        )

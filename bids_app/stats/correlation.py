@@ -1,0 +1,66 @@
+"""How well predictions match responses, per target."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from bids_app.stats.arrays import AnyArray, Floats, Fold, require_matrix
+from bids_app.stats.device import column_batches
+from bids_app.stats.standardise import CONSTANT, moments
+
+_BATCH = 1024  # columns whose float64 copies stay in the processor's cache
+
+
+def pearson_r(A: npt.ArrayLike, B: npt.ArrayLike) -> Floats:
+    """Pearson correlation of the columns of two (n, V) arrays, (V,); 0 where either is constant, NaN stays NaN."""
+    A, B = _pair(A, B)
+    result = np.empty(A.shape[1], dtype=np.float32)
+    for batch in column_batches(A.shape[1], _BATCH):
+        result[batch] = column_correlations(*(torch.as_tensor(part[:, batch]) for part in (A, B)))
+    return result
+
+
+def fold_mean_r(predictions: npt.ArrayLike, Y: npt.ArrayLike, folds: Sequence[Fold]) -> Floats:
+    """Pearson correlation within each test part, averaged over the folds, (V,); a constant part counts as 0."""
+    predictions, Y = _pair(predictions, Y)
+    total = np.zeros(Y.shape[1])
+    for _, test in folds:
+        total += pearson_r(predictions[test], Y[test])
+    return (total / len(folds)).astype(np.float32)
+
+
+def column_correlations(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    """`pearson_r` of two (n, V) blocks on a device, (V,) float64."""
+    (a, a_squares, a_constant), (b, b_squares, b_constant) = map(_centred, (a, b))
+    r = (a * b).sum(dim=0) / (a_squares * b_squares).sqrt()
+    return torch.where(a_constant | b_constant, 0.0, r)
+
+
+def _centred(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Columns less their mean (n, V), their sums of squares and whether they are constant (V,), in float64."""
+    mean = x.mean(dim=0, dtype=torch.float64)
+    centred = x - mean
+    squares = centred.square().sum(dim=0)
+    return centred, squares, squares <= CONSTANT**2 * len(x) * mean.square()
+
+
+def r2(predictions: npt.ArrayLike, Y: npt.ArrayLike) -> Floats:
+    """Coefficient of determination 1 - |y - prediction|² / |y - mean(y)|² per target, (V,); 0 where y is constant."""
+    predictions, Y = _pair(predictions, Y)
+    result = np.zeros(Y.shape[1], dtype=np.float32)
+    for batch in column_batches(Y.shape[1], _BATCH):
+        y = Y[:, batch].astype(np.float64)
+        residual = np.square(y - predictions[:, batch]).sum(axis=0)
+        _, inverse = moments(y)
+        with np.errstate(invalid="ignore"):
+            result[batch] = np.where(inverse == 0, 0.0, 1 - residual * inverse**2 / len(y))
+    return result
+
+
+def _pair(A: npt.ArrayLike, B: npt.ArrayLike) -> tuple[AnyArray, AnyArray]:
+    A, B = require_matrix("predictions", A), require_matrix("Y", B)
+    if A.shape != B.shape:
+        raise ValueError(f"Predictions have shape {A.shape} and responses {B.shape}; they must be the same.")
+    return A, B
