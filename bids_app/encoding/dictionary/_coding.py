@@ -3,14 +3,10 @@
 import numpy as np
 import torch
 
+from bids_app.encoding.dictionary._tuning import TUNING
 from bids_app.encoding.lasso._solver import lasso_gram
 from bids_app.stats.arrays import AnyArray, Doubles, Ints
 from bids_app.stats.device import column_batches, run_batches, targets_per_batch
-
-_FINAL_TOLERANCE = 1e-5
-_FINAL_ITERATIONS = 2000
-_FINAL_CPU_BATCH = 512
-_FINAL_GPU_BATCHES = 8
 
 
 class Neurons:
@@ -69,7 +65,7 @@ def code_all(
     """
     neurons, coder = Neurons(X, device), Coder(atoms, penalty, device)
     result = torch.empty(len(atoms), neurons.n_neurons, device=device)
-    preferred = _FINAL_CPU_BATCH if device.type == "cpu" else -(-neurons.n_neurons // _FINAL_GPU_BATCHES)
+    preferred = TUNING.final_cpu_batch if device.type == "cpu" else -(-neurons.n_neurons // TUNING.final_gpu_batches)
 
     batches = column_batches(neurons.n_neurons, neurons.batch_size(len(atoms), mem_mb, preferred))
     # Made beforehand: small arrays kept from each batch would lie in the room that the next one's large ones need.
@@ -77,7 +73,7 @@ def code_all(
 
     def code(number: int) -> None:
         block = neurons[batches[number]]
-        loadings, cross, half_squares[number] = coder(block, None, _FINAL_TOLERANCE, _FINAL_ITERATIONS)
+        loadings, cross, half_squares[number] = coder(block, None, TUNING.final_tolerance, TUNING.final_iterations)
         result[:, batches[number]] = loadings
         fit = torch.addmm(cross, coder.gram, loadings, alpha=0.5, beta=-1).mul_(loadings)
         squares = loadings.square()

@@ -8,30 +8,9 @@ import torch
 from torch.nn.functional import normalize, softshrink
 
 from bids_app.encoding.dictionary._coding import Coder, Neurons
+from bids_app.encoding.dictionary._tuning import TUNING
 from bids_app.stats.arrays import AnyArray, Doubles, Floats, Ints
 from bids_app.stats.device import column_batches, side_by_side
-
-# An atom whose squared loadings sum to less than this share of the average atom's is not used by any neuron.
-_UNUSED = 1e-6
-_CODING_TOLERANCE = 1e-3
-_CODING_ITERATIONS = 8
-# The atoms are updated after so many neurons, whatever the size of the batches that these are coded in.
-_UNIT = 4096
-# Whatever the number of threads, so that this changes no result; smaller batches cost more than they share out.
-_CPU_BATCHES_PER_UNIT, _SMALLEST_CPU_BATCH = 8, 256
-# The first atoms are learned on a sample of neurons, where a pass costs little; then come larger and larger samples.
-_SAMPLE = 4096
-_SAMPLE_UNIT = 512
-_SAMPLE_PASSES = 20
-_SAMPLE_TOLERANCE = 0.1  # as a share of the tolerance that is asked for
-_GROWTH = 8
-_EXCHANGE_EVERY = 3
-_REFINEMENTS = 2
-_EXCHANGES_WORTH = 1e-3
-_CANDIDATES = 256
-_REFINED = 32
-# Atoms put in at the same time are less alike than this.
-_ALIKE = 0.5
 
 
 @dataclass
@@ -58,7 +37,7 @@ class Learner:
         expected: Doubles | None = None,
         *,
         mem_mb: float | None = None,
-        unit: int = _UNIT,
+        unit: int = TUNING.unit,
     ):
         """Begin with atoms of shape (n_atoms, n_volumes), which are changed in place, and loadings of zero.
 
@@ -68,7 +47,7 @@ class Learner:
         self.neurons, self.penalty = neurons, penalty
         self.atoms = atoms  # (n_atoms, n_volumes)
         self.loadings = torch.zeros(n_atoms, neurons.n_neurons, device=neurons.device)
-        shared_out = max(_SMALLEST_CPU_BATCH, -(-unit // _CPU_BATCHES_PER_UNIT))
+        shared_out = max(TUNING.smallest_cpu_batch, -(-unit // TUNING.cpu_batches_per_unit))
         preferred = shared_out if neurons.device.type == "cpu" else unit
         size = neurons.batch_size(n_atoms, mem_mb, preferred)
         # The atoms stay as they are while a unit's batches are coded, side by side.
@@ -113,7 +92,9 @@ class Learner:
 
         def code(batch: slice) -> Coded:
             block = self.neurons[batch]
-            loadings, _, half_squares = coder(block, self.loadings[:, batch], _CODING_TOLERANCE, _CODING_ITERATIONS)
+            loadings, _, half_squares = coder(
+                block, self.loadings[:, batch], TUNING.coding_tolerance, TUNING.coding_iterations
+            )
             self.loadings[:, batch] = loadings
             moments = torch.cat([loadings @ loadings.T, loadings @ block.T], dim=1).cpu().numpy()
             return Coded(moments, float(loadings.abs().sum(dtype=torch.float64)), half_squares)
@@ -131,7 +112,7 @@ class Learner:
         from bids_app.encoding.dictionary._atom_sweep import sweep  # with numba, which takes a while to import
 
         gram, cross = self.loading_gram, self.moments[:, len(self.atoms) :]
-        return sweep(self.atoms, gram, cross, _UNUSED * np.trace(gram) / len(gram))
+        return sweep(self.atoms, gram, cross, TUNING.unused * np.trace(gram) / len(gram))
 
     def run(self, max_iter: int, tolerance: float, *, exchange: bool = False) -> tuple[int, float]:
         """Passes over all neurons until the atoms lower the objective by less than this share.
@@ -145,9 +126,9 @@ class Learner:
                 gain = sum(self._improve(unit, apply) for unit in self.units)
                 objective = self.objective()
                 share = gain / max(objective * self.neurons.n_neurons, 1e-30)
-                if exchange and iteration % _EXCHANGE_EVERY == 0:
+                if exchange and iteration % TUNING.exchange_every == 0:
                     # Once atoms were exchanged for little, as happens with noise, they are left as they are.
-                    exchange = objective < (1 - _EXCHANGES_WORTH) * best and self.exchange() > 0
+                    exchange = objective < (1 - TUNING.exchanges_worth) * best and self.exchange() > 0
                     best = objective
                 if share <= tolerance and not exchange:
                     break
@@ -172,7 +153,7 @@ class Learner:
         power = np.diag(self.loading_gram) * norms**2
         exchanged: list[int] = []
         for candidate in np.argsort(-gains, kind="stable"):
-            if np.abs(directions[exchanged] @ found[candidate]).max(initial=0) > _ALIKE:
+            if np.abs(directions[exchanged] @ found[candidate]).max(initial=0) > TUNING.alike:
                 continue
             likeness = np.abs(directions @ directions.T)
             np.fill_diagonal(likeness, 0)
@@ -197,11 +178,11 @@ class Learner:
             explained = loadings[:, step - 1 :: step].T @ (atoms.T @ directions)
             return explained.addmm_(X[:, step - 1 :: step].T, directions, beta=-1)
 
-        every = -(-self.neurons.n_neurons // _CANDIDATES)
+        every = -(-self.neurons.n_neurons // TUNING.candidates)
         candidates = normalize(torch.addmm(X[:, ::every], atoms, loadings[:, ::every], alpha=-1), dim=0)
         gains = _gains(along(candidates, 4), self.penalty)  # on others than the candidates, as a rule
-        found = candidates[:, gains.topk(min(_REFINED, len(gains))).indices]
-        for _ in range(_REFINEMENTS):
+        found = candidates[:, gains.topk(min(TUNING.refined, len(gains))).indices]
+        for _ in range(TUNING.refinements):
             weights = softshrink(along(found), self.penalty)
             found = normalize(torch.addmm(X @ weights, atoms, loadings @ weights, alpha=-1), dim=0)
         gains = _gains(along(found), self.penalty)
@@ -233,18 +214,18 @@ def learn(
     until what still larger ones are expected to gain is below `tolerance`, as a share of the objective; without that,
     on all.
     """
-    size = min(X.shape[1], max(_SAMPLE, 8 * n_atoms))
+    size = min(X.shape[1], max(TUNING.sample, 8 * n_atoms))
     neurons = Neurons(np.asarray(np.take(X, _columns(X, size, generator), axis=1), dtype=np.float32), device)
     atoms = _seeds(neurons.X, n_atoms, generator)
-    learner = Learner(neurons, atoms, penalty, mem_mb=mem_mb, unit=_SAMPLE_UNIT)
-    learner.run(_SAMPLE_PASSES, _SAMPLE_TOLERANCE * tolerance, exchange=True)
+    learner = Learner(neurons, atoms, penalty, mem_mb=mem_mb, unit=TUNING.sample_unit)
+    learner.run(TUNING.sample_passes, TUNING.sample_tolerance * tolerance, exchange=True)
     expected = learner.mean_moments
     del neurons, learner  # so that the memory of the sample is free
-    while (size := _GROWTH * size) < 0.5 * X.shape[1]:
+    while (size := TUNING.growth * size) < 0.5 * X.shape[1]:
         larger = Learner(Neurons(X, device, _columns(X, size, generator)), atoms, penalty, expected, mem_mb=mem_mb)
         _, share = larger.run(1, 0)
         # What a finite sample costs falls with its size: this one has taken all but 1 / growth of what the last left.
-        if share <= tolerance * (_GROWTH - 1):
+        if share <= tolerance * (TUNING.growth - 1):
             return atoms, 0
         expected = larger.mean_moments
     return atoms, Learner(Neurons(X, device), atoms, penalty, expected, mem_mb=mem_mb).run(max_iter, tolerance)[0]

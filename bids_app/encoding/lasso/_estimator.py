@@ -11,18 +11,13 @@ import torch
 from bids_app.encoding.design.folds import contiguous_folds, inner_folds
 from bids_app.encoding.lasso._segment_sums import SegmentSums
 from bids_app.encoding.lasso._solver import lasso_gram
+from bids_app.encoding.lasso._tuning import TUNING
 from bids_app.stats.arrays import AnyArray, Floats, Fold, Ints, require_finite, require_matrix
 from bids_app.stats.correlation import pearson_r
 from bids_app.stats.device import column_batches, map_batches, resolve_device, targets_per_batch, to_device
 
 DEFAULT_RATIOS = tuple(float(ratio) for ratio in np.geomspace(0.9, 0.02, 9))
 Selection = Literal["one-se", "min"]
-# Largest violation of the optimality conditions, as a share of the penalty: on the way, and of what is kept.
-_PATH_TOLERANCE = 1e-2
-_FINAL_TOLERANCE = 1e-3
-_CPU_BATCH = 2048
-# A target's path ends when its error has risen so many times in a row in every fold.
-_RISES = 2
 
 
 class LassoCV:
@@ -145,7 +140,9 @@ class _Problem:
         if self.device.type == "cpu":
             bytes_per_target *= torch.get_num_threads()  # so many batches are worked on side by side
         size = targets_per_batch(bytes_per_target, self.n_targets, mem_mb)
-        self.batches = column_batches(self.n_targets, min(size, _CPU_BATCH) if self.device.type == "cpu" else size)
+        self.batches = column_batches(
+            self.n_targets, min(size, TUNING.estimator_batch) if self.device.type == "cpu" else size
+        )
 
     def responses(self, batch: slice) -> tuple[torch.Tensor, torch.Tensor]:
         """Centred responses (n, V) and the means taken off, (V,)."""
@@ -208,7 +205,7 @@ def _path_errors(
         if step:
             risen = outer[:, step, going] > outer[:, :step, going].amin(dim=1)
             rises[:, going] = torch.where(risen, rises[:, going] + 1, 0)
-            keep = (rises[:, going] < _RISES).any(dim=0)
+            keep = (rises[:, going] < TUNING.rises).any(dim=0)
             if not keep.any():
                 break
             if not keep.all():
@@ -232,7 +229,7 @@ class _Pair:
 
     def errors(self, ratio: float) -> list[torch.Tensor]:
         """Mean squared errors on the first and the second fold, (V,) each."""
-        tolerance = _PATH_TOLERANCE * ratio
+        tolerance = TUNING.path_tolerance * ratio
         self.coef = lasso_gram(self.gram, self.cross, ratio * self.largest, self.coef, tolerance=tolerance)
         return [yy + ((gram @ self.coef - 2 * cross) * self.coef).sum(dim=0) for gram, cross, yy in self.tests]
 
@@ -268,7 +265,7 @@ def _solve(sums: SegmentSums, index: int, ratio: torch.Tensor) -> tuple[torch.Te
     """Coefficients (K, V), intercepts and λ_max (V,) of one training set, for X and Y centred over all rows."""
     gram, cross, x_mean, y_mean = sums.moments(index)
     largest = _positive(cross.abs().amax(dim=0))
-    coef = lasso_gram(gram, cross, ratio * largest, tolerance=_FINAL_TOLERANCE * float(ratio.min()))
+    coef = lasso_gram(gram, cross, ratio * largest, tolerance=TUNING.final_tolerance * float(ratio.min()))
     return coef, y_mean - x_mean @ coef, largest
 
 

@@ -4,19 +4,8 @@ from typing import NamedTuple
 
 import torch
 
+from bids_app.encoding.lasso._tuning import TUNING
 from bids_app.stats.device import column_batches
-
-_CPU_BATCH = 1024  # with 64 regressors, the four blocks at hand take 1 MB: what the cache of a core holds
-_CHECK_EVERY = 8
-_RESTART_EVERY = 5
-# Converged targets are taken out once they are this share of the batch; more often costs more in copies than it saves.
-_DROP_SHARE = 0.3
-# The few regressors that are active in most targets are better conditioned among themselves than all are: steps that
-# would be too long for all, with a small constant momentum, bring most targets home soonest. The rest goes on together.
-_OPENING_STEP = 2.3
-_OPENING_MOMENTUM = 0.3
-_OPENING_CHECKS = (4, 8, 10, 12, 16)
-_OPENING_REST = 0.1
 
 
 class _Speed(NamedTuple):
@@ -49,7 +38,7 @@ def fista(
     speed = _Speed(1 / largest, (1 - root) / (1 + root))
     result = torch.empty_like(cross)
     left = torch.zeros(cross.shape[1], dtype=torch.bool, device=cross.device)
-    size = _CPU_BATCH if cross.device.type == "cpu" else cross.shape[1]
+    size = TUNING.step_batch if cross.device.type == "cpu" else cross.shape[1]
     per_penalty = 1 / penalty
     for batch in column_batches(cross.shape[1], size):
         scale = per_penalty[batch] if isinstance(per_penalty, torch.Tensor) else per_penalty
@@ -75,25 +64,25 @@ def _opening(
     max_iterations: int,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """The lasso with penalty 1 for most targets of a batch, and which need more iterations; `cross` is overwritten."""
-    step = _OPENING_STEP * speed.step
+    step = TUNING.opening_step * speed.step
     contraction = _contraction(gram, step)
     scaled = cross.mul_(step)
     largest = before = scaled.abs().amax(dim=0)  # how much a coefficient changes at most in a step from zero, (V,)
     b = torch.zeros_like(scaled) if start is None else start
     extrapolated, b_next, forward = b.clone(), torch.empty_like(b), torch.empty_like(b)
-    last = min(_OPENING_CHECKS[-1], max_iterations)
+    last = min(TUNING.opening_checks[-1], max_iterations)
     for iteration in range(1, last + 1):
         torch.addmm(scaled, contraction, extrapolated, out=forward)
         torch.ops.aten.softshrink.out(forward, step, out=b_next)
-        if iteration == last or iteration in _OPENING_CHECKS:
+        if iteration == last or iteration in TUNING.opening_checks:
             change = torch.sub(b_next, extrapolated, out=forward).abs_().amax(dim=0)
             moving = change > tolerance * largest
             astray = moving & (change > before)  # steps are too long for what is active in these targets
             before = change
-            few = int(moving.sum()) <= _OPENING_REST * len(moving)
+            few = int(moving.sum()) <= TUNING.opening_rest * len(moving)
             if iteration == last or few or 2 * int(astray.sum()) > len(moving):
                 break
-        torch.lerp(b, b_next, 1 + _OPENING_MOMENTUM, out=extrapolated)
+        torch.lerp(b, b_next, 1 + TUNING.opening_momentum, out=extrapolated)
         b, b_next = b_next, b
     b_next.masked_fill_(change > largest, 0)
     return b_next, astray if iteration == max_iterations else moving
@@ -116,11 +105,11 @@ def _fista(
         torch.ops.aten.softshrink.out(forward, step, out=b_next)
         if iteration == max_iterations:
             break
-        if iteration % _CHECK_EVERY == 0:
+        if iteration % TUNING.check_every == 0:
             moving = (torch.sub(b_next, extrapolated, out=forward).abs_().amax(dim=0) > limit).nonzero()[:, 0]
             if len(moving) == 0:
                 break
-            if len(moving) < (1 - _DROP_SHARE) * len(limit):
+            if len(moving) < (1 - TUNING.drop_share) * len(limit):
                 if result is None:
                     result, left = b_next.clone(), torch.arange(len(limit), device=b.device)
                 else:
@@ -128,7 +117,7 @@ def _fista(
                 left, limit = left[moving], limit[moving]
                 scaled, b, b_next, extrapolated = (x.index_select(1, moving) for x in (scaled, b, b_next, extrapolated))
                 forward = torch.empty_like(b)
-        if iteration % _RESTART_EVERY == 0 and _uphill(b, b_next, extrapolated):
+        if iteration % TUNING.restart_every == 0 and _uphill(b, b_next, extrapolated):
             ratio = 1.0
         following = (1 + (1 + 4 * ratio**2) ** 0.5) / 2
         momentum = min((ratio - 1) / following, speed.most_momentum)

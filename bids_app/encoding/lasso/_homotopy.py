@@ -13,12 +13,11 @@ from typing import NamedTuple
 import numpy as np
 
 from bids_app.encoding.compiled import compiled
+from bids_app.encoding.lasso._tuning import TUNING
 from bids_app.stats.arrays import AnyArray, Doubles, Floats, Ints
 
-# A regressor that the active ones explain but for this share is left out, since float32 could not tell them apart.
-_COLLINEAR = 1e-6
-# A path with more events than this times the number of regressors goes round in circles.
-_MOST_EVENTS = 16
+# numba takes numbers of a module, not of a dataclass
+_COLLINEAR, _MOST_EVENTS = TUNING.collinear, TUNING.most_events
 
 
 class _Path(NamedTuple):

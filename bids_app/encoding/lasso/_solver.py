@@ -3,12 +3,7 @@
 import torch
 
 from bids_app.encoding.lasso._fista import fista
-
-# Steps along the gradient take the same time however many regressors are active, but longer the worse these are
-# conditioned; a path takes longer with every active regressor, whatever their condition. (Measured with 64 regressors:
-# docs/benchmarks.md.)
-_MANY_ACTIVE = 8
-_WELL_CONDITIONED = 1000.0
+from bids_app.encoding.lasso._tuning import TUNING
 
 
 def lasso_gram(
@@ -51,10 +46,10 @@ def lasso_gram(
 
 
 def _steps_are_faster(gram: torch.Tensor, start: torch.Tensor | None) -> bool:
-    if start is None or int(torch.count_nonzero(start)) <= _MANY_ACTIVE * start.shape[1]:
+    if start is None or int(torch.count_nonzero(start)) <= TUNING.many_active * start.shape[1]:
         return False
     eigenvalues = torch.linalg.eigvalsh(gram)
-    return bool(eigenvalues[-1] <= _WELL_CONDITIONED * eigenvalues[0])
+    return bool(eigenvalues[-1] <= TUNING.well_conditioned * eigenvalues[0])
 
 
 def _follow(

@@ -4,6 +4,7 @@ import torch
 from sklearn.linear_model import Lasso
 
 from bids_app.encoding.lasso._fista import fista
+from bids_app.encoding.lasso._tuning import LassoTuning
 
 
 @pytest.fixture
@@ -48,7 +49,7 @@ def test_warm_start_and_batch_change_nothing(problem, monkeypatch):
     gram, cross, penalty, expected = problem
     start = torch.as_tensor(expected, dtype=torch.float32) + 0.1
     np.testing.assert_allclose(fista(gram, cross, penalty, start, tolerance=1e-6), expected, atol=1e-4)
-    monkeypatch.setattr("bids_app.encoding.lasso._fista._CPU_BATCH", 7)
+    monkeypatch.setattr("bids_app.encoding.lasso._fista.TUNING", LassoTuning(step_batch=7))
     np.testing.assert_allclose(fista(gram, cross, penalty, tolerance=1e-6), expected, atol=1e-4)
     assert cross[0, 0] == problem[1][0, 0]
 
