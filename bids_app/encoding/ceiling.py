@@ -4,12 +4,14 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from bids_app.encoding.design.folds import inner_folds
-from bids_app.encoding.ridge import DEFAULT_ALPHAS
-from bids_app.stats.arrays import AnyArray, Doubles, Floats, Fold, require_finite, require_matrix
+from bids_app.encoding.ridge import DEFAULT_ALPHAS, penalties
+from bids_app.encoding.ridge._loop import Batch, TrainingSet, fit_targets
+from bids_app.stats.arrays import AnyArray, Floats, Fold, require_finite, require_matrix
 from bids_app.stats.correlation import fold_mean_r
-from bids_app.stats.device import column_batches
+from bids_app.stats.device import column_batches, to_device
 from bids_app.stats.standardise import moments
 
 _TARGETS_AT_ONCE = 2048
@@ -32,30 +34,46 @@ def noise_ceiling(
         raise ValueError(f"others has shape {others.shape} and Y {Y.shape}; they must be the same.")
     require_finite("others", others)
     require_finite("Y", Y)
-    grid = np.asarray(alphas, dtype=np.float64)
+    grid = penalties(alphas, torch.device("cpu"), torch.float64)
     predictions = np.zeros(Y.shape, dtype=np.float32)
-    for batch in column_batches(Y.shape[1], _TARGETS_AT_ONCE):
-        x, y = others[:, batch].astype(np.float64), Y[:, batch].astype(np.float64)
-        for fold in folds:
-            train, test = fold
-            errors = sum(_single_errors(x, y, pair, grid) for pair in inner_folds(fold, folds))
-            alpha = grid[np.argmin(errors, axis=0)]
-            x_test, _, slope = _single_ridge(x, y, fold, alpha)
-            predictions[test, batch] = slope * x_test + y[train].mean(axis=0)
+    sets = [_training_set(others, fold, inner_folds(fold, folds), grid, predictions) for fold in folds]
+    fit_targets(sets, Y, grid, column_batches(Y.shape[1], _TARGETS_AT_ONCE), torch.float64)
     return fold_mean_r(predictions, Y, folds)
 
 
-def _single_ridge(x: AnyArray, y: AnyArray, fold: Fold, alpha: AnyArray) -> tuple[Doubles, Doubles, Doubles]:
-    """Test rows (n_test, V) of regressor and response, standardised and centred on training rows, and the slopes."""
+def _training_set(
+    others: AnyArray, fold: Fold, inner: Sequence[Fold], grid: torch.Tensor, predictions: Floats
+) -> TrainingSet:
+    """Ridge of each target on its own regressor, whose predictions of the fold's test rows are put in place."""
+
+    def regressors(batch: Batch) -> torch.Tensor:
+        return to_device(others[:, batch.columns], grid.device, torch.float64)
+
+    def errors(batch: Batch) -> torch.Tensor:
+        x = regressors(batch)
+        return torch.stack([_errors(x, batch.Y, pair, grid) for pair in inner]).sum(dim=0)
+
+    def fit(batch: Batch, alpha: torch.Tensor) -> None:
+        x, mean, slope = _single_ridge(regressors(batch), batch.Y, fold, alpha)
+        predictions[fold[1], batch.columns] = (slope * x + mean).numpy() + batch.mean
+
+    return TrainingSet(errors, fit)
+
+
+def _single_ridge(
+    x: torch.Tensor, y: torch.Tensor, fold: Fold, alpha: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Test rows (n_test, V) of the regressor, standardised on training rows, the response's mean there, and slopes."""
     train, test = fold
-    mean, scale = moments(x[train])
-    standardised = (x[train] - mean) * scale
-    slope = np.einsum("nv,nv->v", standardised, y[train]) / (len(train) + alpha)
-    return (x[test] - mean) * scale, y[test] - y[train].mean(axis=0), slope
+    of_x, scale = (torch.as_tensor(part) for part in moments(x[train].numpy()))
+    mean = y[train].mean(dim=0)
+    slope = (((x[train] - of_x) * scale) * y[train]).sum(dim=0) / (len(train) + alpha)
+    return (x[test] - of_x) * scale, mean, slope
 
 
-def _single_errors(x: AnyArray, y: AnyArray, fold: Fold, alphas: AnyArray) -> Doubles:
+def _errors(x: torch.Tensor, y: torch.Tensor, fold: Fold, alphas: torch.Tensor) -> torch.Tensor:
     """Mean squared test error of each penalty, (n_alphas, V), from three sums over the test rows."""
-    x_test, y_test, slope = _single_ridge(x, y, fold, alphas[:, None])
-    yy, xy, xx = (np.einsum("nv,nv->v", a, b) for a, b in ((y_test, y_test), (x_test, y_test), (x_test, x_test)))
-    return np.asarray((yy - 2 * slope * xy + slope**2 * xx) / len(x_test))
+    x_test, mean, slope = _single_ridge(x, y, fold, alphas[:, None])
+    y_test = y[fold[1]] - mean
+    yy, xy, xx = ((a * b).mean(dim=0) for a, b in ((y_test, y_test), (x_test, y_test), (x_test, x_test)))
+    return yy - 2 * slope * xy + slope.square() * xx

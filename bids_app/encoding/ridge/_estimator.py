@@ -8,11 +8,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from bids_app.encoding.ridge._selection import choose, penalty_errors
-from bids_app.encoding.ridge._solver import Design, centred_responses, filtered_projections, ridge_batches
+from bids_app.encoding.ridge._loop import Batch, TrainingSet, fit_targets
+from bids_app.encoding.ridge._selection import penalty_errors
+from bids_app.encoding.ridge._solver import Design, filtered_projections, ridge_batches
 from bids_app.stats.arrays import AnyArray, Floats, Fold, require_finite, require_matrix
 from bids_app.stats.correlation import pearson_r
-from bids_app.stats.device import resolve_device, run_batches
+from bids_app.stats.device import resolve_device
 
 DEFAULT_ALPHAS = tuple(float(alpha) for alpha in np.logspace(-1, 8, 10))
 
@@ -65,7 +66,7 @@ class RidgeCV:
         eigen = design.decompose(everything)
         whole = design.factorise(everything, everything[:0], eigen)  # nothing to test: it is not for predictions
         n_targets = Y.shape[1]
-        errors = penalty_errors(design, (everything, eigen), self.folds, alphas, Y)
+        errors = penalty_errors(design, (everything, eigen), self.folds, alphas, n_targets)
         self.alpha_ = np.empty(n_targets, dtype=np.float32)
         self.intercept_ = np.empty(n_targets, dtype=np.float32)
         self._back = design.coefficient_map(whole).cpu().numpy()
@@ -73,15 +74,13 @@ class RidgeCV:
         self.__dict__.pop("coef_", None)
         mean_back = design.mean @ self._back
 
-        def fit(batch: slice) -> None:
-            centred, mean = centred_responses(Y[:, batch], device)
-            alpha = choose(errors(centred), alphas)
-            projections = filtered_projections(whole, alpha, centred)[:-1].cpu().numpy()
-            self.alpha_[batch], self._projections[:, batch] = alpha.cpu().numpy(), projections
-            self.intercept_[batch] = mean - mean_back @ projections
+        def fit(batch: Batch, alpha: torch.Tensor) -> None:
+            projections = filtered_projections(whole, alpha, batch.Y)[:-1].cpu().numpy()
+            self.alpha_[batch.columns], self._projections[:, batch.columns] = alpha.cpu().numpy(), projections
+            self.intercept_[batch.columns] = batch.mean - mean_back @ projections
 
         batches = ridge_batches(design.n_volumes, len(whole.eigenvalues), n_targets, device, self.mem_mb)
-        run_batches(fit, batches, device)
+        fit_targets([TrainingSet(lambda batch: errors(batch.Y), fit)], Y, alphas, batches)
         return self
 
     @cached_property
@@ -111,8 +110,8 @@ def checked(X: npt.ArrayLike, Y: npt.ArrayLike) -> tuple[AnyArray, AnyArray]:
     return X, Y
 
 
-def penalties(alphas: Sequence[float], device: torch.device) -> torch.Tensor:
+def penalties(alphas: Sequence[float], device: torch.device, dtype: torch.dtype = torch.float32) -> torch.Tensor:
     """The penalties on the device; ValueError unless all are positive."""
     if not len(alphas) or not all(np.isfinite(alpha) and alpha > 0 for alpha in alphas):
         raise ValueError(f"alphas={list(alphas)}; at least one penalty is needed, and all must be positive.")
-    return torch.as_tensor(np.asarray(alphas, dtype=np.float32), device=device)
+    return torch.as_tensor(np.asarray(alphas, dtype=np.float64), dtype=dtype, device=device)

@@ -6,17 +6,12 @@ from typing import Protocol
 import numpy as np
 import torch
 
-from bids_app.encoding.ridge._left_out import LeftOut
-from bids_app.encoding.ridge._solver import Design, Eigen, Factors, centred_responses, rows_of
-from bids_app.encoding.ridge._triangles import BLOCK, ByTriangles
-from bids_app.stats.arrays import AnyArray, Fold, Ints
+from bids_app.encoding.ridge._solver import Design, Eigen, Factors, rows_of
+from bids_app.encoding.ridge._triangles import ByTriangles, leverage
+from bids_app.encoding.ridge._tuning import TUNING
+from bids_app.stats.arrays import Fold, Ints
 from bids_app.stats.copies import NONE, Copies
 from bids_app.stats.device import map_batches
-
-# How much slower the decompositions of `ByTriangles` are than products, in float64 on top.
-_DECOMPOSITION = 3
-# Responses by which is chosen what to evaluate for all.
-_N_SAMPLE = 256
 
 
 class PenaltyErrors(Protocol):
@@ -31,15 +26,13 @@ def penalty_errors(
     whole: tuple[Ints, Eigen],
     pairs: Sequence[Fold] | None,
     alphas: torch.Tensor,
-    Y: AnyArray,
+    n_targets: int,
     eigens: Sequence[Eigen] = (),
     content: Ints | None = None,
 ) -> PenaltyErrors:
     """Errors on the test parts of folds, or leave-one-out errors.
 
-    Either prediction by prediction, or, where that takes fewer operations, through triangles: the residuals of all
-    left-out volumes are a matrix times the responses, and that matrix may be replaced by the triangle of its QR
-    decomposition, which keeps the sum of squares.
+    Either prediction by prediction, or, where that takes fewer operations, through triangles.
 
     Parameters
     ----------
@@ -47,50 +40,33 @@ def penalty_errors(
     whole : numbers of the rows among which all pairs lie, and their decomposition
     pairs : (train, test) rows of each fold; None for leave-one-out
     alphas : penalties, (n_alphas,)
-    Y : all responses, (n_volumes, n_targets), of which a sample is looked at
+    n_targets : how many responses are to come, in all batches
     eigens : the decompositions of the training parts, where they are known
     content : (n_volumes,) for leave-one-out: volumes with the same number are left out together
     """
     if len(alphas) == 1:
         return lambda Y: torch.zeros(1, Y.shape[1], dtype=torch.float64, device=Y.device)  # nothing to choose
-    rows, eigen = whole
-    if pairs is None and content is not None:
-        return _LeaveCopiesOut(design.factorise(rows, rows, eigen), alphas, content[rows])
-    if _triangles_pay(design, pairs or [(rows, rows)], len(alphas), Y.shape[1]) and not _overlap(pairs):
-        sample, _ = centred_responses(Y[:, :: -(-Y.shape[1] // _N_SAMPLE)], alphas.device)
-        return ByTriangles(_left_out(design, whole, pairs, alphas.device), alphas, sample)
     if pairs is None:
-        return _LeaveOneOut(design.factorise(rows, rows, eigen), alphas)
-    # Side by side, since a decomposition uses one thread for the most part.
-    known: list[Eigen | None] = [*eigens] if eigens else [None] * len(pairs)
-    parts = list(zip(pairs, known, strict=True))
-    return _ByResiduals(
-        list(map_batches(lambda part: design.factorise(*part[0], part[1]), parts, alphas.device)), alphas
-    )
+        rows, eigen = whole
+        factors = design.factorise(rows, rows, eigen)
+        if content is not None:
+            return _LeaveCopiesOut(factors, alphas, content[rows])
+        folds = [factors]
+    else:
+        # Side by side, since a decomposition uses one thread for the most part.
+        known: list[Eigen | None] = [*eigens] if eigens else [None] * len(pairs)
+        parts = list(zip(pairs, known, strict=True))
+        folds = list(map_batches(lambda part: design.factorise(*part[0], part[1]), parts, alphas.device))
+    if _triangles_pay(folds, len(alphas), n_targets):
+        return ByTriangles(folds, alphas, loo=pairs is None)
+    return _LeaveOneOut(folds[0], alphas) if pairs is None else _ByResiduals(folds, alphas)
 
 
-def _used(pairs: Sequence[Fold]) -> Ints:
-    return np.unique(np.concatenate([part for pair in pairs for part in pair]))
-
-
-def _triangles_pay(design: Design, pairs: Sequence[Fold], n_alphas: int, n_targets: int) -> bool:
-    n_rows = len(_used(pairs))
-    direct = sum(design.rank(len(train)) * (len(train) + n_alphas * len(test)) for train, test in pairs)
-    triangles = n_alphas * n_rows * (n_rows + BLOCK) / 2
-    return triangles * n_targets + _DECOMPOSITION * n_alphas * n_rows**3 < direct * n_targets
-
-
-def _overlap(pairs: Sequence[Fold] | None) -> bool:
-    """Whether a fold tests rows that it trains on, so that they are not left out."""
-    return any(np.isin(test, train).any() for train, test in pairs or [])
-
-
-def _left_out(design: Design, whole: tuple[Ints, Eigen], pairs: Sequence[Fold] | None, device: torch.device) -> LeftOut:
-    rows, eigen = whole
-    used = rows if pairs is None else _used(pairs)
-    if len(used) < len(rows):  # rows that take no part would make larger triangles
-        eigen = design.decompose(used)
-    return LeftOut.of(design, eigen, torch.as_tensor(used, device=device), pairs)
+def _triangles_pay(folds: Sequence[Factors], n_alphas: int, n_targets: int) -> bool:
+    n_rows = len(torch.unique(torch.cat([part for fold in folds for part in (fold.train, fold.test)])))
+    direct = sum(len(fold.eigenvalues) * (len(fold.train) + n_alphas * len(fold.test)) for fold in folds)
+    triangles = n_alphas * n_rows * (n_rows + TUNING.band) / 2
+    return triangles * n_targets + TUNING.decomposition * n_alphas * n_rows**3 < direct * n_targets
 
 
 def choose(errors: torch.Tensor, alphas: torch.Tensor) -> torch.Tensor:
@@ -127,8 +103,7 @@ class _LeaveOneOut:
         projected, target = factors.projections(Y), rows_of(Y, factors.test)
         for row, weight in enumerate(factors.filters(self.alphas).T):
             weighted = factors.basis * weight
-            leverage = (weighted * factors.project[:, factors.test].T).sum(dim=1, keepdim=True)
-            residual = torch.addmm(target, weighted, projected, alpha=-1) / (1 - leverage)
+            residual = torch.addmm(target, weighted, projected, alpha=-1) / (1 - leverage(weighted, factors))
             errors[row] = residual.square_().mean(dim=0)
         return errors
 
@@ -158,8 +133,8 @@ class _LeaveCopiesOut:
             weighted = factors.basis * weight
             residual = torch.addmm(target, weighted, projected, alpha=-1)
             for group in self.groups:
-                leverage = weighted[group] @ back[group].mT  # (n_pieces, n_copies, n_copies)
-                kept = torch.eye(group.shape[1], dtype=leverage.dtype, device=leverage.device) - leverage
+                own = weighted[group] @ back[group].mT  # (n_pieces, n_copies, n_copies)
+                kept = torch.eye(group.shape[1], dtype=own.dtype, device=own.device) - own
                 left_out = torch.linalg.solve(kept, residual[group])
                 errors[row] += left_out.square_().mean(dim=1).sum(dim=0)
         return errors / sum(len(group) for group in self.groups)

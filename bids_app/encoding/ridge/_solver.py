@@ -6,11 +6,9 @@ from functools import cached_property
 import numpy as np
 import torch
 
+from bids_app.encoding.ridge._tuning import TUNING
 from bids_app.stats.arrays import AnyArray, Ints
 from bids_app.stats.device import column_batches, targets_per_batch, to_device
-
-# Targets of a batch on the CPU: products of fewer are slow, of more not faster. Few targets make at least some batches.
-_SMALLEST_BATCH, _LARGEST_BATCH, _N_BATCHES = 256, 2048, 8
 
 
 @dataclass(frozen=True)
@@ -64,15 +62,6 @@ class Design:
         self.n_volumes, self.n_features = int(X.shape[0]), int(X.shape[1])
         self._kernel = self.X @ self.X.T if self.n_features > self.n_volumes else None
 
-    @property
-    def dual(self) -> bool:
-        """Whether decompositions are those of volumes × volumes."""
-        return self._kernel is not None
-
-    def rank(self, n_rows: int) -> int:
-        """Of a decomposition of so many rows."""
-        return n_rows if self.dual else self.n_features
-
     def decompose(self, train: Ints) -> Eigen:
         """The eigendecomposition of one training set; row numbers into all volumes."""
         rows = torch.as_tensor(train, device=self.X.device)
@@ -90,17 +79,12 @@ class Design:
         values, vectors = (torch.as_tensor(part, device=self.X.device) for part in (eigen.values, eigen.vectors))
         if self._kernel is not None:
             basis = _centred(self._kernel, tested, rows) @ vectors
+            project = (vectors - vectors.mean(dim=0)).T
         else:
-            basis = (self.X[tested] - self.X[rows].mean(dim=0)) @ vectors
-        return self._factors(values, vectors, project=self.scores(eigen, rows).T, basis=basis, rows=rows, tested=tested)
-
-    def scores(self, eigen: Eigen, rows: torch.Tensor) -> torch.Tensor:
-        """Of the decomposed rows, (n_rows, rank) float64: eigenvectors without means if `dual`, else components."""
-        vectors = torch.as_tensor(eigen.vectors, device=self.X.device)
-        if self.dual:
-            return vectors - vectors.mean(dim=0)
-        X = self.X[rows]
-        return (X - X.mean(dim=0)) @ vectors
+            mean = self.X[rows].mean(dim=0)
+            basis = (self.X[tested] - mean) @ vectors
+            project = ((self.X[rows] - mean) @ vectors).T
+        return self._factors(values, vectors, project=project, basis=basis, rows=rows, tested=tested)
 
     def coefficient_map(self, factors: Factors) -> torch.Tensor:
         """What turns the filtered projections (rank, V) of a training set into coefficients, (n_features, rank)."""
@@ -181,7 +165,7 @@ def ridge_batches(n_volumes: int, rank: int, n_targets: int, device: torch.devic
     bytes_per_target = 4 * (2 * n_volumes + 2 * rank) + 8 * 64
     size = targets_per_batch(bytes_per_target, n_targets, mem_mb)
     if device.type == "cpu":
-        size = min(size, _LARGEST_BATCH, max(_SMALLEST_BATCH, n_targets // _N_BATCHES))
+        size = min(size, TUNING.largest_batch, max(TUNING.smallest_batch, n_targets // TUNING.batches))
     return column_batches(n_targets, size)
 
 
@@ -191,7 +175,9 @@ def rows_of(Y: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
     return Y[first : last + 1] if last - first + 1 == len(rows) else Y[rows]
 
 
-def centred_responses(Y: AnyArray, device: torch.device) -> tuple[torch.Tensor, AnyArray]:
+def centred_responses(
+    Y: AnyArray, device: torch.device, dtype: torch.dtype = torch.float32
+) -> tuple[torch.Tensor, AnyArray]:
     """Responses (n, V) less their means, on the device, and the means (V,), float64."""
     mean: AnyArray = Y.mean(axis=0, dtype=np.float64)
-    return to_device(Y - mean, device), mean
+    return to_device(Y - mean, device, dtype), mean

@@ -14,11 +14,12 @@ import torch
 from bids_app.encoding.design.folds import inner_folds
 from bids_app.encoding.design.recipe import PUBLISHED, Recipe
 from bids_app.encoding.ridge import DEFAULT_ALPHAS, penalties
-from bids_app.encoding.ridge._selection import PenaltyErrors, choose, penalty_errors
-from bids_app.encoding.ridge._solver import Design, Eigen, Factors, Predictor, centred_responses, ridge_batches, rows_of
+from bids_app.encoding.ridge._loop import Batch, TrainingSet, fit_targets
+from bids_app.encoding.ridge._selection import penalty_errors
+from bids_app.encoding.ridge._solver import Design, Eigen, Predictor, ridge_batches, rows_of
 from bids_app.stats.arrays import AnyArray, Floats, Fold, Ints, require_finite, require_matrix
 from bids_app.stats.correlation import column_correlations
-from bids_app.stats.device import map_batches, resolve_device, run_batches
+from bids_app.stats.device import map_batches, resolve_device
 
 Inner = Literal["contiguous", "loo"]
 
@@ -150,10 +151,9 @@ class _Part:
     """One fold's fit of a batch of targets: predictions and responses less the means, (n_test, n_batch) each."""
 
     fold: Fold
-    batch: slice
+    batch: Batch
     predicted: torch.Tensor
     actual: torch.Tensor
-    mean: AnyArray
 
 
 def _fit(
@@ -164,32 +164,29 @@ def _fit(
     mem_mb: float | None,
     take: Callable[[_Part], None],
 ) -> Floats:
-    """Fit every fold of every batch, batches side by side, and hand each fit to `take`.
+    """Fit every fold of every batch, and hand each fit to `take`.
 
     Returns the geometric mean over folds of the penalty, (n_targets,).
     """
     where = resolve_device(device)
     grid = penalties(alphas, where)
+    log_alpha = np.zeros(Y.shape[1])
 
-    def prepare(one: FoldDesign) -> tuple[Factors, PenaltyErrors, Predictor]:
+    def prepare(one: FoldDesign) -> tuple[int, TrainingSet]:
         matrix, train = Design(one.features, where), one.fold[0]
         whole = matrix.factorise(*one.fold, one.whole)
         pairs = inner_folds(one.fold, design.pairs) if one.inner else None
-        errors = penalty_errors(matrix, (train, one.whole), pairs, grid, Y, one.inner, design.content)
-        return whole, errors, Predictor(whole, grid, Y.shape[1])
+        errors = penalty_errors(matrix, (train, one.whole), pairs, grid, Y.shape[1], one.inner, design.content)
+        predict = Predictor(whole, grid, Y.shape[1])
 
-    fits = list(map_batches(prepare, design.folds, where))
-    rank = max(len(whole.eigenvalues) for whole, *_ in fits)
-    log_alpha = np.zeros(Y.shape[1])
+        def fit(batch: Batch, alpha: torch.Tensor) -> None:
+            log_alpha[batch.columns] += np.log(alpha.cpu().numpy()) / len(design.folds)
+            take(_Part(one.fold, batch, predict(alpha, batch.Y), rows_of(batch.Y, whole.test)))
 
-    def fit(batch: slice) -> None:
-        centred, mean = centred_responses(Y[:, batch], where)
-        for one, (whole, errors, predict) in zip(design.folds, fits, strict=True):
-            alpha = choose(errors(centred), grid)
-            log_alpha[batch] += np.log(alpha.cpu().numpy()) / len(fits)
-            take(_Part(one.fold, batch, predict(alpha, centred), rows_of(centred, whole.test), mean))
+        return len(whole.eigenvalues), TrainingSet(lambda batch: errors(batch.Y), fit)
 
-    run_batches(fit, ridge_batches(len(Y), rank, Y.shape[1], where, mem_mb), where)
+    ranks, sets = zip(*map_batches(prepare, design.folds, where), strict=True)
+    fit_targets(sets, Y, grid, ridge_batches(len(Y), max(ranks), Y.shape[1], where, mem_mb))
     return np.exp(log_alpha).astype(np.float32)
 
 
@@ -216,7 +213,7 @@ def predict_held_out(
     predictions = np.empty(Y.shape, dtype=np.float32)
 
     def take(part: _Part) -> None:
-        predictions[part.fold[1], part.batch] = part.predicted.cpu().numpy() + part.mean
+        predictions[part.fold[1], part.batch.columns] = part.predicted.cpu().numpy() + part.batch.mean
 
     alpha = _fit(design, Y, alphas, device, mem_mb, take)
     return HeldOut(predictions, alpha, design.pairs)
@@ -238,7 +235,7 @@ def score_held_out(
     r = np.zeros(Y.shape[1])
 
     def take(part: _Part) -> None:
-        r[part.batch] += column_correlations(part.predicted, part.actual).cpu().numpy() / len(design.folds)
+        r[part.batch.columns] += column_correlations(part.predicted, part.actual).cpu().numpy() / len(design.folds)
 
     alpha = _fit(design, Y, alphas, device, mem_mb, take)
     return r.astype(np.float32), alpha
