@@ -40,7 +40,7 @@ STAGES = {
 
 # On the CPU the lasso is no matrix product. By steps along the gradient, which a GPU takes, the same results are.
 BY_STEPS: dict[str, Callable[[Any], Any]] = {
-    "bids_app.encoding.lasso._estimator.lasso_gram": lambda _: fista,
+    "bids_app.encoding.lasso._cross_validation.lasso_gram": lambda _: fista,
     "bids_app.encoding.dictionary._coding.lasso_gram": lambda _: fista,
 }
 

@@ -22,7 +22,7 @@ from bids_app.bids.derivatives import (
     write_table,
 )
 from bids_app.disk import new_array
-from bids_app.encoding.dictionary import DictionaryLearning, reconstruction_r2, time_courses
+from bids_app.encoding.dictionary import reconstruction_r2, time_courses
 from bids_app.networks.subgroups import members
 from bids_app.settings import Settings, numbers_of
 from bids_app.stats.standardise import zscore
@@ -129,6 +129,8 @@ def _heard(story: Story) -> list[object]:
 def _learn(
     draft: Path, model: ModelRun, stems: tuple[str, ...], n_atoms: int, stories: dict[str, Story], settings: Settings
 ) -> None:
+    from bids_app.encoding.dictionary import DictionaryLearning  # with scikit-learn, which takes a second to import
+
     draft.mkdir(parents=True)
     lengths = [len(stories[stem].canonical.volumes) for stem in stems]
     borders = np.cumsum([0, *lengths])

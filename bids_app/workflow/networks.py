@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from bids_app.encoding.cleaning import clean
 from bids_app.encoding.design.folds import content_folds
-from bids_app.encoding.lasso import DEFAULT_RATIOS, LassoCV, lasso
+from bids_app.encoding.lasso import DEFAULT_RATIOS, lasso
 from bids_app.networks.atlas import Atlas
 from bids_app.networks.overlap import spatial_z
 from bids_app.settings import Settings
@@ -28,6 +29,9 @@ from bids_app.workflow.outputs import Writer
 from bids_app.workflow.responses import Responses, RunSource, mean_of_runs
 from bids_app.workflow.scoring import score_and_test
 from bids_app.workflow.stories import Story
+
+if TYPE_CHECKING:
+    from bids_app.encoding.lasso import LassoCV
 from bids_app.workflow.targets import fill
 
 log = logging.getLogger("neurons2networks")
@@ -90,6 +94,8 @@ def encode_networks(
 
 
 def _lasso(settings: Settings, folds: list[Fold]) -> LassoCV:
+    from bids_app.encoding.lasso import LassoCV  # with scikit-learn, which takes a second to import
+
     fixed = settings.encoding_penalty != "cv"
     return LassoCV(
         (float(settings.encoding_penalty),) if fixed else DEFAULT_RATIOS,

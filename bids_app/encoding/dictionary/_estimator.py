@@ -5,16 +5,18 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 import torch
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import validate_data
 
 from bids_app.encoding.dictionary._coding import code_all
 from bids_app.encoding.dictionary._solver import learn
-from bids_app.stats.arrays import Doubles, Floats, require_matrix
+from bids_app.stats.arrays import Doubles, Floats
 from bids_app.stats.device import column_batches, resolve_device
 
 _BATCH = 4096
 
 
-class DictionaryLearning:
+class DictionaryLearning(BaseEstimator):  # type: ignore[misc]
     """Atoms D and sparse loadings A with X ≈ DA: min ½|X − DA|² + λ|A|₁ over A and D, every |d| ≤ 1.
 
     Solved by turns for the loadings (batched lasso) and the atoms (block coordinate descent, Mairal et al. 2010), over
@@ -69,9 +71,9 @@ class DictionaryLearning:
         self.n_atoms, self.penalty, self.max_iter, self.tolerance = n_atoms, penalty, max_iter, tolerance
         self.random_state, self.device, self.mem_mb = random_state, device, mem_mb
 
-    def fit(self, X: npt.ArrayLike) -> Self:
+    def fit(self, X: npt.ArrayLike, y: object = None) -> Self:  # noqa: ARG002 (scikit-learn's convention)
         """Learn from X of shape (n_volumes, n_neurons), columns z-scored per story; ValueError if not finite."""
-        X = require_matrix("X", X)
+        X = validate_data(self, X, ensure_all_finite=False, ensure_min_samples=2)
         if self.n_atoms < 1 or self.max_iter < 1:
             raise ValueError(f"n_atoms={self.n_atoms}, max_iter={self.max_iter}; both must be at least 1.")
         if not self.penalty > 0:
@@ -102,36 +104,3 @@ class DictionaryLearning:
         self.loadings_ = loadings.cpu().numpy()
         for batch in column_batches(loadings.shape[1], _BATCH):  # in place
             self.loadings_[:, batch] = self.loadings_[order, batch] * sign
-
-
-def time_courses(X: npt.ArrayLike, loadings: npt.ArrayLike) -> Floats:
-    """Least-squares time courses of known atoms on other volumes, D' = X Aᵀ (A Aᵀ)⁻¹.
-
-    X is (n_volumes', n_neurons), loadings (n_atoms, n_neurons); the result (n_volumes', n_atoms). Atoms without a
-    loading get zeros (pseudo-inverse).
-    """
-    loadings = require_matrix("loadings", loadings)
-    X = require_matrix("X", X)
-    if X.shape[1] != loadings.shape[1]:
-        raise ValueError(f"X has {X.shape[1]} neurons and loadings {loadings.shape[1]}; they must be the same neurons.")
-    gram = np.zeros((loadings.shape[0], loadings.shape[0]))
-    cross = np.zeros((X.shape[0], loadings.shape[0]))
-    for batch in column_batches(X.shape[1], _BATCH):
-        part = np.asarray(loadings[:, batch], dtype=np.float32)
-        gram += part @ part.T
-        cross += np.asarray(X[:, batch], dtype=np.float32) @ part.T
-    return np.asarray(cross @ np.linalg.pinv(gram, rcond=1e-6, hermitian=True), dtype=np.float32)
-
-
-def reconstruction_r2(X: npt.ArrayLike, atoms: npt.ArrayLike, loadings: npt.ArrayLike) -> Floats:
-    """1 − |x − Da|² / |x − mean(x)|² of each neuron, (n_neurons,); 0 for a neuron that never changes."""
-    X = require_matrix("X", X)
-    atoms = np.asarray(require_matrix("atoms", atoms, X.shape[0]), dtype=np.float32)
-    loadings = require_matrix("loadings", loadings, atoms.shape[1])
-    result = np.zeros(X.shape[1], dtype=np.float32)
-    for batch in column_batches(X.shape[1], _BATCH):
-        block = np.asarray(X[:, batch], dtype=np.float32)
-        error = np.square(block - atoms @ np.asarray(loadings[:, batch], dtype=np.float32)).sum(axis=0)
-        variance = np.square(block - block.mean(axis=0)).sum(axis=0)
-        result[batch] = 1 - np.divide(error, variance, out=np.ones_like(error), where=variance > 0)
-    return result

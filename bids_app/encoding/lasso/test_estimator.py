@@ -52,7 +52,9 @@ def reference_choice(X, y, folds, selection):
 
 @pytest.mark.parametrize("selection", ["min", "one-se"])
 def test_cross_validated_fit_against_scikit_learn(problem, selection, monkeypatch):
-    monkeypatch.setattr("bids_app.encoding.lasso._estimator.TUNING", LassoTuning(rises=99))  # all paths to their end
+    monkeypatch.setattr(
+        "bids_app.encoding.lasso._cross_validation.TUNING", LassoTuning(rises=99)
+    )  # all paths to their end
     X, Y = problem
     folds = contiguous_folds(90, 4, purge=2)
     model = LassoCV(RATIOS, n_folds=4, purge=2, selection=selection, device="cpu").fit(X, Y)
@@ -68,7 +70,7 @@ def test_cross_validated_fit_against_scikit_learn(problem, selection, monkeypatc
 
 @pytest.mark.parametrize("purge", [0, 3])
 def test_held_out_is_nested(problem, purge, monkeypatch):
-    monkeypatch.setattr("bids_app.encoding.lasso._estimator.TUNING", LassoTuning(rises=99))
+    monkeypatch.setattr("bids_app.encoding.lasso._cross_validation.TUNING", LassoTuning(rises=99))
     X, Y = problem
     folds = contiguous_folds(90, 4, purge)
     predictions = LassoCV(RATIOS, n_folds=4, purge=purge, device="cpu").fit(X, Y).held_out_
@@ -95,7 +97,7 @@ def test_a_path_that_ends_early_chooses_the_same():
     Y = 0.3 * X[:, :1] + rng.standard_normal((120, 200))
     early = LassoCV(device="cpu", selection="min").fit(X, Y)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("bids_app.encoding.lasso._estimator.TUNING", LassoTuning(rises=99))
+        patch.setattr("bids_app.encoding.lasso._cross_validation.TUNING", LassoTuning(rises=99))
         whole = LassoCV(device="cpu", selection="min").fit(X, Y)
     assert (early.ratio_ == whole.ratio_).mean() > 0.95
 

@@ -1,5 +1,19 @@
 """Ridge regression with a penalty per target, by cross-validation, and on held-out volumes."""
 
-from bids_app.encoding.ridge._estimator import DEFAULT_ALPHAS, RidgeCV, penalties
+from typing import TYPE_CHECKING
+
+from bids_app.encoding.ridge._penalties import DEFAULT_ALPHAS, penalties
+
+if TYPE_CHECKING:
+    from bids_app.encoding.ridge._estimator import RidgeCV
 
 __all__ = ["DEFAULT_ALPHAS", "RidgeCV", "penalties"]
+
+
+def __getattr__(name: str) -> object:
+    """The estimator, with scikit-learn, which takes a second to import, when it is asked for."""
+    if name == "RidgeCV":
+        from bids_app.encoding.ridge._estimator import RidgeCV
+
+        return RidgeCV
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -8,17 +8,16 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from bids_app.encoding.estimators import ManyTargets
 from bids_app.encoding.ridge._loop import Batch, TrainingSet, fit_targets
+from bids_app.encoding.ridge._penalties import DEFAULT_ALPHAS, penalties
 from bids_app.encoding.ridge._selection import penalty_errors
 from bids_app.encoding.ridge._solver import Design, filtered_projections, ridge_batches
-from bids_app.stats.arrays import AnyArray, Floats, Fold, require_finite, require_matrix
-from bids_app.stats.correlation import pearson_r
+from bids_app.stats.arrays import Floats, Fold
 from bids_app.stats.device import resolve_device
 
-DEFAULT_ALPHAS = tuple(float(alpha) for alpha in np.logspace(-1, 8, 10))
 
-
-class RidgeCV:
+class RidgeCV(ManyTargets):
     """min over b of |y − Xb|² + α|b|² for every target y, with an intercept and the target's own α.
 
     Parameters
@@ -42,7 +41,6 @@ class RidgeCV:
     """
 
     alpha_: Floats
-    intercept_: Floats
     _back: Floats  # (n_features, rank)
     _projections: Floats  # (rank, n_targets), coefficients in the space of the eigenvectors
 
@@ -56,9 +54,9 @@ class RidgeCV:
         """Keep the settings; nothing is computed before `fit`."""
         self.alphas, self.folds, self.device, self.mem_mb = alphas, folds, device, mem_mb
 
-    def fit(self, X: npt.ArrayLike, Y: npt.ArrayLike) -> Self:
-        """Fit X (n_volumes, n_features) to Y (n_volumes, n_targets); ValueError where a value is not finite."""
-        X, Y = checked(X, Y)
+    def fit(self, X: npt.ArrayLike, y: npt.ArrayLike) -> Self:
+        """Fit X (n_volumes, n_features) to y (n_volumes, n_targets); ValueError where a value is not finite."""
+        X, Y = self._checked(X, y)
         device = resolve_device(self.device)
         alphas = penalties(self.alphas, device)
         design = Design(X, device)
@@ -89,29 +87,4 @@ class RidgeCV:
         return np.asarray(self._back @ self._projections, dtype=np.float32)
 
     def _weighted(self, X: npt.ArrayLike) -> Floats:
-        return np.asarray(np.asarray(X, dtype=np.float32) @ self._back @ self._projections, dtype=np.float32)
-
-    def predict(self, X: npt.ArrayLike) -> Floats:
-        """Predictions (n_volumes', n_targets), float32."""
-        return np.asarray(self._weighted(X) + self.intercept_, dtype=np.float32)
-
-    def score(self, X: npt.ArrayLike, Y: npt.ArrayLike) -> Floats:
-        """Pearson correlation of prediction and response per target, (n_targets,)."""
-        # without the intercept: a weak prediction beside a large mean would be rounded
-        return pearson_r(self._weighted(X), Y)
-
-
-def checked(X: npt.ArrayLike, Y: npt.ArrayLike) -> tuple[AnyArray, AnyArray]:
-    """Both as arrays with as many rows; ValueError where a value is not finite."""
-    X = require_matrix("X", X)
-    Y = require_matrix("Y", Y, X.shape[0])
-    require_finite("X", X)
-    require_finite("Y", Y)
-    return X, Y
-
-
-def penalties(alphas: Sequence[float], device: torch.device, dtype: torch.dtype = torch.float32) -> torch.Tensor:
-    """The penalties on the device; ValueError unless all are positive."""
-    if not len(alphas) or not all(np.isfinite(alpha) and alpha > 0 for alpha in alphas):
-        raise ValueError(f"alphas={list(alphas)}; at least one penalty is needed, and all must be positive.")
-    return torch.as_tensor(np.asarray(alphas, dtype=np.float64), dtype=dtype, device=device)
+        return np.asarray(self._regressors(X) @ self._back @ self._projections, dtype=np.float32)

@@ -85,8 +85,8 @@ class _ByResiduals:
         for fold in self.folds:
             projected, target = fold.projections(Y), rows_of(Y, fold.test)
             residual = torch.empty_like(target)
-            for row, weight in enumerate(fold.filters(self.alphas).T):
-                torch.addmm(target, fold.basis * weight, projected, alpha=-1, out=residual)
+            for row, weight in enumerate(fold.filters(self.alphas.double()).T):
+                torch.addmm(target, (fold.basis * weight).float(), projected, alpha=-1, out=residual)
                 errors[row] += residual.square_().mean(dim=0)
         return errors / len(self.folds)
 
@@ -101,9 +101,10 @@ class _LeaveOneOut:
         factors = self.factors
         errors = torch.empty(len(self.alphas), Y.shape[1], dtype=torch.float64, device=Y.device)
         projected, target = factors.projections(Y), rows_of(Y, factors.test)
-        for row, weight in enumerate(factors.filters(self.alphas).T):
+        for row, weight in enumerate(factors.filters(self.alphas.double()).T):
             weighted = factors.basis * weight
-            residual = torch.addmm(target, weighted, projected, alpha=-1) / (1 - leverage(weighted, factors))
+            residual = torch.addmm(target, weighted.float(), projected, alpha=-1)
+            residual /= (1 - leverage(weighted, factors)).float()
             errors[row] = residual.square_().mean(dim=0)
         return errors
 
@@ -129,12 +130,12 @@ class _LeaveCopiesOut:
         errors = torch.zeros(len(self.alphas), Y.shape[1], dtype=torch.float64, device=Y.device)
         projected, target = factors.projections(Y), rows_of(Y, factors.test)
         back = factors.project[:, factors.test].T
-        for row, weight in enumerate(factors.filters(self.alphas).T):
+        for row, weight in enumerate(factors.filters(self.alphas.double()).T):
             weighted = factors.basis * weight
-            residual = torch.addmm(target, weighted, projected, alpha=-1)
+            residual = torch.addmm(target, weighted.float(), projected, alpha=-1)
             for group in self.groups:
                 own = weighted[group] @ back[group].mT  # (n_pieces, n_copies, n_copies)
                 kept = torch.eye(group.shape[1], dtype=own.dtype, device=own.device) - own
-                left_out = torch.linalg.solve(kept, residual[group])
+                left_out = torch.linalg.inv(kept).float() @ residual[group]
                 errors[row] += left_out.square_().mean(dim=1).sum(dim=0)
         return errors / sum(len(group) for group in self.groups)

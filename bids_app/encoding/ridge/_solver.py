@@ -16,14 +16,15 @@ class Factors:
     """What one training set gives to all targets and penalties: predictions are basis · filter(α) · project · Y.
 
     The last row of `project` takes the mean of the training rows and the last column of `basis` adds it again, so the
-    intercept needs no pass of its own. Everything but `test` lies on the device, in float32.
+    intercept needs no pass of its own. All lies on the device, in float64: what is made of few rows is exact, and
+    becomes float32 where it meets the responses.
     """
 
     eigenvalues: torch.Tensor  # (rank,), of XᵀX or XXᵀ of the centred training rows
     project: torch.Tensor  # (rank + 1, n_volumes), zero for rows that are not trained on
     basis: torch.Tensor  # (n_test, rank + 1)
     test: torch.Tensor  # (n_test,), row numbers
-    vectors: torch.Tensor  # (rank, rank) float64, eigenvectors
+    vectors: torch.Tensor  # (rank, rank), eigenvectors
     train: torch.Tensor  # (n_train,), row numbers
 
     def projections(self, Y: torch.Tensor) -> torch.Tensor:
@@ -32,11 +33,11 @@ class Factors:
 
     @cached_property
     def _of_trained(self) -> torch.Tensor:
-        return self.project[:, self.train]
+        return self.project[:, self.train].float()
 
     def filters(self, alpha: torch.Tensor) -> torch.Tensor:
-        """1 / (eigenvalue + α), (rank + 1, n_alphas), and 1 for the mean."""
-        shrunk = torch.reciprocal(self.eigenvalues[:, None] + alpha[None])
+        """1 / (eigenvalue + α), (rank + 1, n_alphas), and 1 for the mean, in the penalties' own type."""
+        shrunk = torch.reciprocal(self.eigenvalues.to(alpha.dtype)[:, None] + alpha[None])
         return torch.cat([shrunk, torch.ones_like(alpha)[None]])
 
 
@@ -107,7 +108,7 @@ class Design:
         full[:-1, rows] = project
         full[-1, rows] = 1 / len(rows)
         with_mean = torch.cat([basis, torch.ones(len(basis), 1, dtype=basis.dtype, device=basis.device)], dim=1)
-        return Factors(eigenvalues.clamp(min=0).float(), full.float(), with_mean.float(), tested, vectors, rows)
+        return Factors(eigenvalues.clamp(min=0), full, with_mean, tested, vectors, rows)
 
 
 def _decomposed(product: torch.Tensor) -> Eigen:
@@ -143,21 +144,23 @@ class Predictor:
         rank, n_train, n_test = len(factors.eigenvalues), len(factors.train), len(factors.test)
         together = n_test * n_train * (n_targets + len(alphas) * rank)
         if together < rank * (n_train + n_test) * n_targets:
-            basis, project = (part.double() for part in (factors.basis[:, :-1], factors.project[:-1, factors.train]))
+            basis, project = factors.basis[:, :-1], factors.project[:-1, factors.train]
             for alpha in alphas:
-                self._matrices[float(alpha)] = (basis / (factors.eigenvalues.double() + alpha) @ project).float()
+                self._matrices[float(alpha)] = (basis / (factors.eigenvalues + alpha) @ project).float()
 
     def __call__(self, alpha: torch.Tensor, Y: torch.Tensor) -> torch.Tensor:
         """Predictions of a batch of targets."""
         factors = self._factors
         if not self._matrices:
-            return factors.basis @ filtered_projections(factors, alpha, Y)
+            return factors.basis.float() @ filtered_projections(factors, alpha, Y)
         trained, order = rows_of(Y, factors.train), torch.argsort(alpha)
         values, counts = torch.unique_consecutive(alpha[order], return_counts=True)
         blocks = torch.split_with_sizes(trained.index_select(1, order), counts.tolist(), dim=1)
         parts = [self._matrices[value] @ block for value, block in zip(values.tolist(), blocks, strict=True)]
         predicted = torch.cat(parts, dim=1).index_select(1, torch.argsort(order))
-        return predicted.add_(factors.project[-1, factors.train] @ trained)  # the means, beside which entries are small
+        return predicted.add_(
+            factors.project[-1, factors.train].float() @ trained
+        )  # the means, beside which entries are small
 
 
 def ridge_batches(n_volumes: int, rank: int, n_targets: int, device: torch.device, mem_mb: float | None) -> list[slice]:

@@ -46,11 +46,11 @@ class ByTriangles:
 
 def residuals(fold: Factors, alpha: torch.Tensor, rows: torch.Tensor, *, loo: bool) -> torch.Tensor:
     """(n_test, n_rows) float64: this @ Y[rows] are residuals of a fold's test rows, or those of not fitting them."""
-    weighted = fold.basis.double() * fold.filters(alpha[None])[:, 0].double()
-    found = (fold.test[:, None] == rows[None]).double() - weighted @ fold.project[:, rows].double()
+    weighted = fold.basis * fold.filters(alpha[None].double())[:, 0]
+    found = (fold.test[:, None] == rows[None]).double() - weighted @ fold.project[:, rows]
     return found / (1 - leverage(weighted, fold)) if loo else found
 
 
 def leverage(weighted: torch.Tensor, factors: Factors) -> torch.Tensor:
     """How much each row's own response weighs in its prediction by `weighted` @ `project`, (n_test, 1)."""
-    return (weighted * factors.project[:, factors.test].T.to(weighted.dtype)).sum(dim=1, keepdim=True)
+    return (weighted * factors.project[:, factors.test].T).sum(dim=1, keepdim=True)

@@ -54,7 +54,7 @@ def test_penalties_may_come_in_any_order(problem):
 def test_residuals_are_a_matrix_times_the_responses(problem):
     folds, _, Y = problem
     fold, alpha = folds[1], ALPHAS[3]
-    predicted = fold.basis.double() * fold.filters(alpha[None])[:, 0] @ (fold.project.double() @ Y.double())
+    predicted = fold.basis * fold.filters(alpha[None].double())[:, 0] @ (fold.project @ Y.double())
     expected = Y[fold.test].double() - predicted
     found = residuals(fold, alpha, torch.arange(N), loo=False) @ Y.double()
     np.testing.assert_allclose(found, expected, atol=1e-6)

@@ -1,0 +1,42 @@
+"""Atoms and loadings that are known: time courses on other volumes, and how well they reconstruct."""
+
+import numpy as np
+import numpy.typing as npt
+
+from bids_app.stats.arrays import Floats, require_matrix
+from bids_app.stats.device import column_batches
+
+_BATCH = 4096
+
+
+def time_courses(X: npt.ArrayLike, loadings: npt.ArrayLike) -> Floats:
+    """Least-squares time courses of known atoms on other volumes, D' = X Aᵀ (A Aᵀ)⁻¹.
+
+    X is (n_volumes', n_neurons), loadings (n_atoms, n_neurons); the result (n_volumes', n_atoms). Atoms without a
+    loading get zeros (pseudo-inverse).
+    """
+    loadings = require_matrix("loadings", loadings)
+    X = require_matrix("X", X)
+    if X.shape[1] != loadings.shape[1]:
+        raise ValueError(f"X has {X.shape[1]} neurons and loadings {loadings.shape[1]}; they must be the same neurons.")
+    gram = np.zeros((loadings.shape[0], loadings.shape[0]))
+    cross = np.zeros((X.shape[0], loadings.shape[0]))
+    for batch in column_batches(X.shape[1], _BATCH):
+        part = np.asarray(loadings[:, batch], dtype=np.float32)
+        gram += part @ part.T
+        cross += np.asarray(X[:, batch], dtype=np.float32) @ part.T
+    return np.asarray(cross @ np.linalg.pinv(gram, rcond=1e-6, hermitian=True), dtype=np.float32)
+
+
+def reconstruction_r2(X: npt.ArrayLike, atoms: npt.ArrayLike, loadings: npt.ArrayLike) -> Floats:
+    """1 − |x − Da|² / |x − mean(x)|² of each neuron, (n_neurons,); 0 for a neuron that never changes."""
+    X = require_matrix("X", X)
+    atoms = np.asarray(require_matrix("atoms", atoms, X.shape[0]), dtype=np.float32)
+    loadings = require_matrix("loadings", loadings, atoms.shape[1])
+    result = np.zeros(X.shape[1], dtype=np.float32)
+    for batch in column_batches(X.shape[1], _BATCH):
+        block = np.asarray(X[:, batch], dtype=np.float32)
+        error = np.square(block - atoms @ np.asarray(loadings[:, batch], dtype=np.float32)).sum(axis=0)
+        variance = np.square(block - block.mean(axis=0)).sum(axis=0)
+        result[batch] = 1 - np.divide(error, variance, out=np.ones_like(error), where=variance > 0)
+    return result

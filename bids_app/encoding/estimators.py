@@ -1,0 +1,53 @@
+"""What all estimators share: scikit-learn's conventions for many targets.
+
+Import this module where it is used: scikit-learn takes a second.
+"""
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from bids_app.stats.arrays import AnyArray, Floats, require_finite, require_matrix
+from bids_app.stats.correlation import pearson_r
+
+
+class ManyTargets(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: ignore[misc]
+    """A regression of many targets at once: Y is always (n_volumes, n_targets), and `score` gives a value for each."""
+
+    intercept_: Floats
+
+    def __sklearn_tags__(self):  # type: ignore[no-untyped-def]  # scikit-learn has no types
+        """No single target without a second dimension."""
+        tags = super().__sklearn_tags__()
+        tags.target_tags.single_output = False
+        return tags
+
+    def _checked(self, X: npt.ArrayLike, y: npt.ArrayLike) -> tuple[AnyArray, AnyArray]:
+        """Both as arrays with as many rows; ValueError where a value is not finite."""
+        options = {"ensure_all_finite": False, "ensure_min_samples": 2}  # what is not finite is named below
+        X, Y = validate_data(self, X, y, multi_output=True, y_numeric=True, **options)
+        Y = require_matrix("Y", Y, len(X))
+        require_finite("X", X)
+        require_finite("Y", Y)
+        return X, Y
+
+    def _regressors(self, X: npt.ArrayLike) -> Floats:
+        """X of volumes to predict, float32; ValueError where it is not like that of the fit."""
+        check_is_fitted(self)
+        X = validate_data(self, X, reset=False, ensure_all_finite=False)
+        require_finite("X", X)
+        return np.asarray(X, dtype=np.float32)
+
+    def _weighted(self, X: npt.ArrayLike) -> Floats:
+        """Predictions without the intercept, (n_volumes', n_targets)."""
+        raise NotImplementedError
+
+    def predict(self, X: npt.ArrayLike) -> Floats:
+        """Predictions (n_volumes', n_targets), float32."""
+        return np.asarray(self._weighted(X) + self.intercept_, dtype=np.float32)
+
+    def score(self, X: npt.ArrayLike, y: npt.ArrayLike) -> Floats:
+        """Pearson correlation of prediction and response per target, (n_targets,)."""
+        # without the intercept: a weak prediction beside a large mean would be rounded
+        return pearson_r(self._weighted(X), y)

@@ -1,0 +1,192 @@
+"""The lasso along the penalties, without pairs of folds, and at known penalties."""
+
+from collections.abc import Sequence
+from itertools import combinations
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from bids_app.encoding.design.folds import inner_folds
+from bids_app.encoding.lasso._segment_sums import SegmentSums
+from bids_app.encoding.lasso._solver import lasso_gram
+from bids_app.encoding.lasso._tuning import TUNING
+from bids_app.stats.arrays import AnyArray, Floats, Fold, Ints, require_finite, require_matrix
+from bids_app.stats.device import column_batches, map_batches, resolve_device, targets_per_batch, to_device
+
+DEFAULT_RATIOS = tuple(float(ratio) for ratio in np.geomspace(0.9, 0.02, 9))
+Selection = Literal["one-se", "min"]
+
+
+def lasso(
+    X: npt.ArrayLike, Y: npt.ArrayLike, ratio: npt.ArrayLike, *, device: str = "auto", mem_mb: float | None = None
+) -> tuple[Floats, Floats]:
+    """Coefficients (n_regressors, n_targets) and intercepts (n_targets,) at known ratios, a number or (n_targets,)."""
+    problem = Problem(X, Y, device, mem_mb)
+    ratios = np.broadcast_to(np.asarray(ratio, dtype=np.float32), (problem.n_targets,))
+
+    def fit(batch: slice) -> tuple[Floats, Floats]:
+        Y_batch, y_mean = problem.responses(batch)
+        sums = SegmentSums(problem.X, Y_batch, [np.arange(problem.n_volumes)])
+        coef, intercept, _ = solve(sums, 0, to_device(ratios[batch].copy(), problem.device))
+        return coef.cpu().numpy(), (intercept + y_mean - problem.x_mean @ coef).cpu().numpy()
+
+    coefs, intercepts = zip(*map_batches(fit, problem.batches, problem.device), strict=True)
+    return np.concatenate(coefs, axis=1), np.concatenate(intercepts)
+
+
+class Problem:
+    """Checked inputs: regressors on the device, responses by batches of targets."""
+
+    def __init__(self, X: npt.ArrayLike, Y: npt.ArrayLike, device: str, mem_mb: float | None):
+        X, self.Y = require_matrix("X", X), require_matrix("Y", Y, np.shape(X)[0])
+        require_finite("X", X)
+        require_finite("Y", self.Y)
+        self.device = resolve_device(device)
+        self.n_volumes, self.n_targets = int(self.Y.shape[0]), int(self.Y.shape[1])
+        x_mean = X.mean(axis=0, dtype=np.float64)
+        self.X, self.x_mean = to_device(X - x_mean, self.device), to_device(x_mean, self.device)
+        bytes_per_target = 4 * (32 * X.shape[1] + 4 * self.n_volumes + 200)
+        if self.device.type == "cpu":
+            bytes_per_target *= torch.get_num_threads()  # so many batches are worked on side by side
+        size = targets_per_batch(bytes_per_target, self.n_targets, mem_mb)
+        self.batches = column_batches(
+            self.n_targets, min(size, TUNING.estimator_batch) if self.device.type == "cpu" else size
+        )
+
+    def responses(self, batch: slice) -> tuple[torch.Tensor, torch.Tensor]:
+        """Centred responses (n, V) and the means taken off, (V,)."""
+        Y: AnyArray = np.asarray(self.Y[:, batch])
+        mean = Y.mean(axis=0, dtype=np.float64)
+        return to_device(Y - mean, self.device), to_device(mean, self.device)
+
+
+class Design:
+    """Which rows each fit is trained and tested on: pairs of folds, single folds, nothing held out."""
+
+    def __init__(self, folds: list[Fold], choose: bool):
+        self.folds = folds
+        self.pairs = list(combinations(range(len(folds)), 2)) if choose else []
+        if choose:
+            inner_folds(folds[0], folds)  # an error here is clearer than an empty training set below
+        n_volumes = 1 + max(int(test[-1]) for _, test in folds)
+        self.training_sets: list[Ints] = [_common(folds[f][0], folds[g][0]) for f, g in self.pairs]
+        self.training_sets += [train for train, _ in folds] + [np.arange(n_volumes)]
+        self.everything = len(self.training_sets) - 1
+
+    def outer(self, fold: int) -> int:
+        """Number of the training set without one fold."""
+        return len(self.pairs) + fold
+
+    def test_rows(self, held_out: int, tested: int) -> Ints:
+        """Rows of the fold `tested` that serve the choice for the fold `held_out`: not those that it purges."""
+        return _common(self.folds[held_out][0], self.folds[tested][1])
+
+
+def _common(first: Ints, second: Ints) -> Ints:
+    return np.intersect1d(first, second, assume_unique=True)
+
+
+def path_errors(
+    X: torch.Tensor, Y: torch.Tensor, sums: SegmentSums, design: Design, ratios: list[float]
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Errors of the fits without pairs of folds, both (n_folds, n_ratios, V), infinite past the end of a path.
+
+    The first sums the mean squared errors by which a fold's penalty is chosen, from fits that did not see it; the
+    second those made on a fold.
+    """
+    n_folds = len(design.folds)
+    shape = (n_folds, len(ratios), Y.shape[1])
+    outer, by_fold = (torch.full(shape, torch.inf, device=Y.device) for _ in range(2))
+    if not design.pairs:
+        return outer, by_fold
+    fits = [_Pair(X, Y, sums, index, design) for index in range(len(design.pairs))]
+    going = torch.arange(Y.shape[1], device=Y.device)
+    rises = torch.zeros(n_folds, Y.shape[1], dtype=torch.int64, device=Y.device)
+    for step, ratio in enumerate(ratios):
+        for errors in (outer, by_fold):
+            errors[:, step, going] = 0
+        for fit, (f, g) in zip(fits, design.pairs, strict=True):
+            of_f, of_g = fit.errors(ratio)
+            outer[g, step, going] += of_f
+            outer[f, step, going] += of_g
+            by_fold[f, step, going] += of_f
+            by_fold[g, step, going] += of_g
+        if step:
+            risen = outer[:, step, going] > outer[:, :step, going].amin(dim=1)
+            rises[:, going] = torch.where(risen, rises[:, going] + 1, 0)
+            keep = (rises[:, going] < TUNING.rises).any(dim=0)
+            if not keep.any():
+                break
+            if not keep.all():
+                going = going[keep]
+                for fit in fits:
+                    fit.keep(keep)
+    return outer, by_fold
+
+
+class _Pair:
+    """The path of the fit without two folds, tested on each of them; targets leave it when they are done."""
+
+    def __init__(self, X: torch.Tensor, Y: torch.Tensor, sums: SegmentSums, index: int, design: Design):
+        f, g = design.pairs[index]
+        self.gram, self.cross, x_mean, y_mean = sums.moments(index)
+        self.largest = _positive(self.cross.abs().amax(dim=0))
+        tests = [design.test_rows(g, f), design.test_rows(f, g)]
+        # A test set's squared error needs its moments alone, whatever the number of its rows.
+        self.tests = [_moments(X[rows] - x_mean, Y[rows] - y_mean) for rows in tests]
+        self.coef: torch.Tensor | None = None
+
+    def errors(self, ratio: float) -> list[torch.Tensor]:
+        """Mean squared errors on the first and the second fold, (V,) each."""
+        tolerance = TUNING.path_tolerance * ratio
+        self.coef = lasso_gram(self.gram, self.cross, ratio * self.largest, self.coef, tolerance=tolerance)
+        return [yy + ((gram @ self.coef - 2 * cross) * self.coef).sum(dim=0) for gram, cross, yy in self.tests]
+
+    def keep(self, keep: torch.Tensor) -> None:
+        """Go on with some of the targets, (V,) bool."""
+        assert self.coef is not None
+        self.cross, self.coef, self.largest = self.cross[:, keep], self.coef[:, keep], self.largest[keep]
+        self.tests = [(gram, cross[:, keep], yy[keep]) for gram, cross, yy in self.tests]
+
+
+def _moments(X: torch.Tensor, Y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    n = len(X)
+    return X.T @ X / n, X.T @ Y / n, Y.square().mean(dim=0)
+
+
+def best_ratio(errors: torch.Tensor, ratios: list[float]) -> torch.Tensor:
+    """The ratio with the smallest error, the largest such; (n_ratios, V) to (V,)."""
+    return torch.tensor(ratios, device=errors.device)[errors.argmin(dim=0)]
+
+
+def one_se_ratio(errors: torch.Tensor, ratios: list[float]) -> torch.Tensor:
+    """The largest ratio within one standard error of the smallest error; (n_folds, n_ratios, V) to (V,)."""
+    if len(ratios) == 1:
+        return best_ratio(errors.sum(dim=0), ratios)
+    best = errors.mean(dim=0).argmin(dim=0)
+    excess = errors - errors.gather(1, best.expand(len(errors), 1, -1))
+    allowed = excess.std(dim=0) / len(errors) ** 0.5
+    close = excess.mean(dim=0) <= allowed  # infinite where the path had ended, whose deviation is NaN
+    return torch.tensor(ratios, device=errors.device)[close.to(torch.int8).argmax(dim=0)]
+
+
+def solve(sums: SegmentSums, index: int, ratio: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Coefficients (K, V), intercepts and λ_max (V,) of one training set, for X and Y centred over all rows."""
+    gram, cross, x_mean, y_mean = sums.moments(index)
+    largest = _positive(cross.abs().amax(dim=0))
+    coef = lasso_gram(gram, cross, ratio * largest, tolerance=TUNING.final_tolerance * float(ratio.min()))
+    return coef, y_mean - x_mean @ coef, largest
+
+
+def _positive(largest: torch.Tensor) -> torch.Tensor:
+    """λ_max, with 1 for targets that are constant: they get coefficients of zero at any penalty."""
+    return torch.where(largest > 0, largest, 1.0)
+
+
+def checked_ratios(ratios: Sequence[float]) -> list[float]:
+    ordered = sorted((float(ratio) for ratio in ratios), reverse=True)
+    if not ordered or not all(0 < ratio < 1 for ratio in ordered):
+        raise ValueError(f"Penalty ratios {list(ratios)}: each must be between 0 and 1, both excluded.")
+    return ordered
