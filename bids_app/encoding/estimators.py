@@ -6,7 +6,7 @@ Import this module where it is used: scikit-learn takes a second.
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from bids_app.stats.arrays import AnyArray, Floats, require_finite, require_matrix
 from bids_app.stats.correlation import pearson_r
@@ -25,19 +25,22 @@ class ManyTargets(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: ign
 
     def _checked(self, X: npt.ArrayLike, y: npt.ArrayLike) -> tuple[AnyArray, AnyArray]:
         """Both as arrays with as many rows; ValueError where a value is not finite."""
-        options = {"ensure_all_finite": False, "ensure_min_samples": 2}  # what is not finite is named below
-        X, Y = validate_data(self, X, y, multi_output=True, y_numeric=True, **options)
-        Y = require_matrix("Y", Y, len(X))
-        require_finite("X", X)
-        require_finite("Y", Y)
-        return X, Y
+        if y is None:
+            raise ValueError(f"{type(self).__name__} requires y to be passed, but the target y is None.")
+        # what is not finite is named below, with its columns
+        features: AnyArray = validate_data(self, X, ensure_all_finite=False, ensure_min_samples=2)
+        responses = check_array(y, ensure_2d=False, ensure_all_finite=False, input_name="y")
+        responses = require_matrix("Y", responses, len(features))
+        require_finite("X", features)
+        require_finite("Y", responses)
+        return features, responses
 
     def _regressors(self, X: npt.ArrayLike) -> Floats:
         """X of volumes to predict, float32; ValueError where it is not like that of the fit."""
         check_is_fitted(self)
-        X = validate_data(self, X, reset=False, ensure_all_finite=False)
-        require_finite("X", X)
-        return np.asarray(X, dtype=np.float32)
+        features: AnyArray = validate_data(self, X, reset=False, ensure_all_finite=False)
+        require_finite("X", features)
+        return np.asarray(features, dtype=np.float32)
 
     def _weighted(self, X: npt.ArrayLike) -> Floats:
         """Predictions without the intercept, (n_volumes', n_targets)."""

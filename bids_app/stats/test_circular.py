@@ -45,3 +45,14 @@ def test_correlations_where_copies_move_together_against_numpy(content):
     r, square = shifts(torch.as_tensor(a), torch.as_tensor(b))
     np.testing.assert_allclose(r, (a * b).sum(axis=0), atol=1e-12)
     np.testing.assert_allclose(square, np.square(moved[1:]).mean(axis=0), atol=1e-6)
+
+
+def test_columns_beside_a_large_mean_keep_their_digits():
+    x = np.random.default_rng(0).standard_normal((50, 4))
+    x[:, 2] = 7
+    large = torch.as_tensor(x + 1e4, dtype=torch.float32)
+    expected = large.double().numpy() - large.double().numpy().mean(axis=0)
+    expected /= np.maximum(np.linalg.norm(expected, axis=0), 1e-12)
+    found = unit_norm(large)
+    np.testing.assert_allclose(found, np.where(np.arange(4) == 2, 0, expected), atol=1e-6)
+    np.testing.assert_allclose(found.sum(dim=0), 0, atol=1e-6)

@@ -23,6 +23,13 @@ def test_against_scikit_learn(n_features):
     assert (sign[:5] == sign[5:]).all()
 
 
+@pytest.mark.parametrize("n_features", [12, 90])  # fewer and more than the volumes
+def test_components_are_orthonormal(n_features):
+    X = np.random.default_rng(0).standard_normal((60, n_features))
+    components = DelayedComponents(5, [0]).fit(X, [60]).components_
+    np.testing.assert_allclose(components.T @ components, np.eye(5), atol=1e-10)
+
+
 @pytest.mark.parametrize("n_components", [None, 4, 9])
 def test_without_components(n_components):
     X = np.random.default_rng(0).standard_normal((30, 4))

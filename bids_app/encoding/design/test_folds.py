@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from bids_app.encoding.design.folds import content_folds, contiguous_folds, inner_folds
+from bids_app.encoding.design.folds import content_folds, contiguous_folds, inner_folds, within
 
 
 @pytest.mark.parametrize("purge", [0, 4])
@@ -36,6 +36,23 @@ def test_inner_folds_need_three_folds():
     folds = contiguous_folds(40, 2)
     with pytest.raises(ValueError, match="at least 3 folds"):
         inner_folds(folds[0], folds)
+
+
+def test_a_purge_that_leaves_a_neighbour_nothing_to_test_is_refused():
+    folds = contiguous_folds(40, 10, purge=4)  # pieces of 4 volumes
+    with pytest.raises(ValueError, match="cannot be split again"):
+        inner_folds(folds[3], folds)
+    assert len(inner_folds(contiguous_folds(40, 10, 3)[3], contiguous_folds(40, 10, 3))) == 9  # one volume is enough
+
+
+def test_folds_keep_three_volumes_to_test_and_four_to_train_on():
+    folds = contiguous_folds(12, 4)
+    assert len(within(folds, np.array([0, 1, 2, 3, 4, 5, 6, 7, 8]))) == 3
+    pairs = [(np.arange(4), np.arange(4, 7)), (np.arange(3), np.arange(3, 7))]
+    kept = within([pairs[0]] * 3 + [pairs[1]], np.arange(7))
+    assert [len(train) for train, _ in kept] == [4, 4, 4]
+    with pytest.raises(ValueError, match="too few folds"):
+        within([*pairs, pairs[0]], np.arange(7))
 
 
 def heard_twice(n=40, starts=(0, 7)):

@@ -10,7 +10,7 @@ from sklearn.utils.validation import validate_data
 
 from bids_app.encoding.dictionary._coding import code_all
 from bids_app.encoding.dictionary._solver import learn
-from bids_app.stats.arrays import Doubles, Floats
+from bids_app.stats.arrays import AnyArray, Doubles, Floats
 from bids_app.stats.device import column_batches, resolve_device
 
 _BATCH = 4096
@@ -73,16 +73,16 @@ class DictionaryLearning(BaseEstimator):  # type: ignore[misc]
 
     def fit(self, X: npt.ArrayLike, y: object = None) -> Self:  # noqa: ARG002 (scikit-learn's convention)
         """Learn from X of shape (n_volumes, n_neurons), columns z-scored per story; ValueError if not finite."""
-        X = validate_data(self, X, ensure_all_finite=False, ensure_min_samples=2)
+        data: AnyArray = validate_data(self, X, ensure_all_finite=False, ensure_min_samples=2)
         if self.n_atoms < 1 or self.max_iter < 1:
             raise ValueError(f"n_atoms={self.n_atoms}, max_iter={self.max_iter}; both must be at least 1.")
         if not self.penalty > 0:
             raise ValueError(f"penalty={self.penalty}; it must be positive (0.15 by default, 1 gives no loadings).")
         device = resolve_device(self.device)
-        self.penalty_ = self.penalty * float(np.sqrt(X.shape[0]))
+        self.penalty_ = self.penalty * float(np.sqrt(data.shape[0]))
         generator = np.random.default_rng(self.random_state)
         atoms, self.n_iter_ = learn(
-            X,
+            data,
             self.n_atoms,
             self.penalty_,
             generator,
@@ -91,8 +91,8 @@ class DictionaryLearning(BaseEstimator):  # type: ignore[misc]
             tolerance=self.tolerance,
             mem_mb=self.mem_mb,
         )
-        loadings, self.objective_, powers = code_all(X, atoms, self.penalty_, device, self.mem_mb)
-        self._keep(atoms, loadings, powers / X.shape[1])
+        loadings, self.objective_, powers = code_all(data, atoms, self.penalty_, device, self.mem_mb)
+        self._keep(atoms, loadings, powers / data.shape[1])
         return self
 
     def _keep(self, atoms: Doubles, loadings: torch.Tensor, moments: Doubles) -> None:
