@@ -51,3 +51,11 @@ def test_short_runs_are_refused():
 )
 def test_a_clear_lag_beyond_two_volumes_is_not_expected(volumes, p, expected):
     assert Lag(volumes, 0.5, p, np.zeros(21)).is_expected is expected
+
+
+def test_the_correlation_at_the_lag_is_pearson_s():
+    expected, _ = world(0, 0)
+    Y = np.stack([np.roll(expected, 1)] * 3, axis=1)
+    lag = response_lag(expected, 5 * Y + 2)
+    assert lag.volumes == 1
+    assert lag.r == pytest.approx(1, abs=1e-3)
