@@ -1,6 +1,6 @@
-# The app in a container. The CPU image needs an index of CPU wheels of torch, the CUDA image nothing but PyPI:
-#   docker build --build-arg TORCH_INDEX=URL -t neurons2networks .
-#   docker build --build-arg VARIANT=cuda -t neurons2networks:cuda .
+# The app in a container, with torch from PyPI, or a smaller image with an index of CPU wheels of torch:
+#   docker build -t neurons2networks .
+#   docker build --build-arg TORCH_INDEX=URL -t neurons2networks:cpu .
 # docs/docker.md explains the build arguments.
 ARG BASE_IMAGE=python:3.11-slim-bookworm
 
@@ -11,8 +11,9 @@ ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=igno
     PIP_CONSTRAINT=/source/constraints.txt PIP_BUILD_CONSTRAINT=/source/constraints.txt
 # pip stays behind in an environment of its own: the final image installs nothing.
 RUN python3 -m venv /opt/installer && python3 -m venv --without-pip /opt/n2n
-ARG VARIANT=cpu
 ARG TORCH_INDEX
+# Whoever names an index wants its CPU build; without one any build of torch will do.
+ARG VARIANT=${TORCH_INDEX:+cpu}
 COPY constraints.txt docker/check_torch.py ./
 # torch brings its C++ tests and headers, 200 MB that nothing here uses.
 # A pip.conf of the host (another index, a certificate) comes as a secret, so that it stays in no layer.
@@ -23,7 +24,7 @@ RUN --mount=type=secret,id=pip,target=/root/.config/pip/pip.conf \
     && cd /opt/n2n/lib/python3.*/site-packages/torch \
     && rm -rf test include bin/*[Tt]est* bin/protoc*
 # Requirements before the source: a change of the source installs them not again.
-COPY pyproject.toml setup.cfg README.md ./
+COPY pyproject.toml LICENSE THIRD-PARTY-NOTICES.md README.md ./
 COPY bids_app/__init__.py bids_app/
 RUN --mount=type=secret,id=pip,target=/root/.config/pip/pip.conf \
     /opt/installer/bin/pip --python /opt/n2n install '.[dask]'
@@ -37,13 +38,15 @@ ARG FETCH=yes
 RUN mkdir -p /opt/neurons2networks \
     && if [ "$FETCH" = yes ]; then \
         /opt/n2n/bin/n2n fetch --to /opt/neurons2networks \
-            --space fsaverage5 fsaverage6 fsaverage MNI152NLin6Asym MNI152NLin2009cAsym; \
+            --space fsaverage5 fsaverage6 fsaverage MNI152NLin6Asym MNI152NLin2009cAsym \
+        || { echo "Atlases cannot be fetched here. To build without them: --build-arg FETCH=no" >&2; exit 1; }; \
     fi
 
 FROM ${BASE_IMAGE}
 ARG VERSION=0.1.0
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="neurons2networks" \
+      org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.description="BIDS-App that links groups of a language model's neurons to functional brain networks" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"

@@ -93,13 +93,14 @@ def objective(X: Floats, found: tuple[Floats, Any]) -> float:
     """Mean over neurons of ½|x − Da|² + λ|a|₁."""
     atoms, loadings = found
     total = 0.0
-    for start in range(0, X.shape[1], _BATCH):
+    n_neurons: int = X.shape[1]
+    for start in range(0, n_neurons, _BATCH):
         part = loadings[:, start : start + _BATCH]
         part = part.toarray() if hasattr(part, "toarray") else part
         error = X[:, start : start + _BATCH] - atoms @ part
         total += 0.5 * float(np.square(error).sum(dtype=np.float64))
         total += PENALTY * len(X) ** 0.5 * float(np.abs(part).sum(dtype=np.float64))
-    return total / X.shape[1]
+    return total / n_neurons
 
 
 def main() -> None:

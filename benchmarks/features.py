@@ -12,7 +12,7 @@ import numpy.typing as npt
 import torch
 
 from benchmarks import harness
-from bids_app.language.activations import Activations, extract
+from bids_app.language.activations import Activations, read_activations
 from bids_app.language.models import LanguageModel, load_model
 from bids_app.language.neurons import record
 from bids_app.language.tokens import Tokens, tokenize_words
@@ -97,7 +97,7 @@ def load(name: str, folder: Path, device: str) -> LanguageModel:
 def ours(model: LanguageModel, words: list[str]) -> None:
     """All layers of the story, on disk, not from the cache."""
     with tempfile.TemporaryDirectory() as folder:
-        extract(model, words, KIND, "auto", Path(folder))
+        read_activations(model, words, KIND, "auto", Path(folder))
 
 
 def one_by_one(model: LanguageModel, tokens: Tokens, n_timed: int) -> None:
@@ -126,7 +126,7 @@ def agreement(model: LanguageModel, words: list[str], places: tuple[int, ...] = 
     words = words[: places[-1] + 1]
     tokens = tokenize_words(model.tokenizer, words)
     with tempfile.TemporaryDirectory() as folder:
-        whole = extract(model, words, KIND, "exact", Path(folder))
+        whole = read_activations(model, words, KIND, "exact", Path(folder))
         worst = max(difference(whole, place, read_word(model, tokens, place, len(tokens))) for place in places)
     return f"activations within {worst:.0e} of the largest where the context is the same"
 

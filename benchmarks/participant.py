@@ -16,26 +16,26 @@ from benchmarks import harness
 from bids_app.bids.recording import read_recording
 from bids_app.demo.generate import DEFAULTS, generate
 from bids_app.encoding.lasso._fista import fista
+from bids_app.inputs.sources import open_sources
+from bids_app.run.run import run
 from bids_app.settings import Settings
 from bids_app.settings_input import make_settings
-from bids_app.workflow.run import run
-from bids_app.workflow.sources import open_sources
 
 # What is timed, and what the table calls it. The time of one that another calls counts for the inner one alone.
 STAGES = {
-    "bids_app.workflow.models.ModelRun.activations": "activations of the model",
-    "bids_app.workflow.stimulus.get_dictionary": "dictionary",
-    "bids_app.workflow.participant.read_responses": "reading and cleaning the BOLD",
-    "bids_app.workflow.networks.LassoCV.fit": "lasso with cross-validated penalties, and its refits for p",
-    "bids_app.workflow.networks._coefficients": "coefficients of the atoms",
-    "bids_app.workflow.networks.score_and_test": "scores of the atoms and their p",
-    "bids_app.workflow.networks.link_maps": "spins, links of atoms and networks",
-    "bids_app.workflow.designs.design_held_out": "designs of the brain score",
-    "bids_app.workflow.scoring.predict_held_out": "ridge of the brain score, and its refits for p",
-    "bids_app.workflow.brainscore.score_and_test": "brain scores and their p",
-    "bids_app.workflow.participant.write_ceiling": "noise ceiling (reads the BOLD again)",
-    "bids_app.workflow.outputs.write_maps": "writing maps",
-    "bids_app.report.participant.write_participant_report": "report",
+    "bids_app.inputs.models.ModelRun.activations": "activations of the model",
+    "bids_app.run.stimulus.get_dictionary": "dictionary",
+    "bids_app.run.participant.read_responses": "reading and cleaning the BOLD",
+    "bids_app.analyses.networks.participant.LassoCV.fit": "lasso with cross-validated penalties, and its refits for p",
+    "bids_app.analyses.networks.participant._coefficients": "coefficients of the atoms",
+    "bids_app.analyses.networks.participant.score_and_test": "scores of the atoms and their p",
+    "bids_app.analyses.networks.participant.link_maps": "spins, links of atoms and networks",
+    "bids_app.inputs.designs.design_held_out": "designs of the brain score",
+    "bids_app.analyses.scoring.predict_held_out": "ridge of the brain score, and its refits for p",
+    "bids_app.analyses.brainscore.participant.score_and_test": "brain scores and their p",
+    "bids_app.run.participant.write_ceiling": "noise ceiling (reads the BOLD again)",
+    "bids_app.analyses.writer.write_maps": "writing maps",
+    "bids_app.pages.participant.write_participant_report": "report",
 }
 
 # On the CPU the lasso is no matrix product. By steps along the gradient, which a GPU takes, the same results are.

@@ -8,8 +8,8 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks import harness
+from bids_app.run.run import run
 from bids_app.settings_input import make_settings
-from bids_app.workflow.run import run
 
 METADATA = Path(__file__).parents[2] / "shared" / "data" / "narratives" / "ds002345-metadata.tar.gz"
 N_FILES = 20_000
@@ -103,7 +103,7 @@ def participant_level(root: Path, out: Path, *options: str, code: str = _RUN) ->
 
 def check(root: Path, *options: str) -> None:
     """`n2n check` of all participants, in a process of its own; the BOLD is made up, so that it finds problems."""
-    code = "import sys; from bids_app.kit import main; sys.exit(main())"
+    code = "import sys; from bids_app.tools import main; sys.exit(main())"
     done = subprocess.run([sys.executable, "-c", code, "check", str(root), *options], check=False, capture_output=True)
     if done.returncode not in (0, 1) or b"problem(s)" not in done.stdout:
         raise RuntimeError((done.stdout + done.stderr).decode())

@@ -1,3 +1,104 @@
-"""neurons2networks: which groups of a language model's neurons behave like which functional brain networks."""
+"""neurons2networks: which groups of a language model's neurons behave like which functional brain networks.
+
+The public names of the library are loaded when they are first used, so that `import bids_app` takes no time.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # what type checkers, editors and the API page see; `_HOMES` says the same to Python
+    from bids_app.encoding.ceiling import noise_ceiling
+    from bids_app.encoding.cleaning import clean
+    from bids_app.encoding.design.delays import delay
+    from bids_app.encoding.design.folds import content_folds, contiguous_folds
+    from bids_app.encoding.design.haemodynamics import neuron_responses
+    from bids_app.encoding.dictionary import DictionaryLearning
+    from bids_app.encoding.lasso import LassoCV
+    from bids_app.encoding.ridge import RidgeCV
+    from bids_app.forecast.depth import best_layer
+    from bids_app.forecast.distance import best_distance
+    from bids_app.forecast.scores import forecast_scores
+    from bids_app.forecast.variance import unique_variance
+    from bids_app.language.activations import Activations, read_activations
+    from bids_app.language.models import LanguageModel, load_model
+    from bids_app.networks.atlas import Atlas, load_atlas
+    from bids_app.networks.overlap import dice
+    from bids_app.networks.spins import relabelling_test, spin_test
+    from bids_app.stats.correlation import pearson_r
+    from bids_app.stats.fdr import fdr
+    from bids_app.stats.intervals import bootstrap_interval
+    from bids_app.stats.permutation import permutation_test
 
 __version__ = "0.1.0"
+
+# The module of each public name. A module may move; these names stay.
+_HOMES = {
+    "Activations": "language.activations",
+    "Atlas": "networks.atlas",
+    "DictionaryLearning": "encoding.dictionary",
+    "LanguageModel": "language.models",
+    "LassoCV": "encoding.lasso",
+    "RidgeCV": "encoding.ridge",
+    "best_distance": "forecast.distance",
+    "best_layer": "forecast.depth",
+    "bootstrap_interval": "stats.intervals",
+    "clean": "encoding.cleaning",
+    "content_folds": "encoding.design.folds",
+    "contiguous_folds": "encoding.design.folds",
+    "delay": "encoding.design.delays",
+    "dice": "networks.overlap",
+    "fdr": "stats.fdr",
+    "forecast_scores": "forecast.scores",
+    "load_atlas": "networks.atlas",
+    "load_model": "language.models",
+    "neuron_responses": "encoding.design.haemodynamics",
+    "noise_ceiling": "encoding.ceiling",
+    "pearson_r": "stats.correlation",
+    "permutation_test": "stats.permutation",
+    "read_activations": "language.activations",
+    "relabelling_test": "networks.spins",
+    "spin_test": "networks.spins",
+    "unique_variance": "forecast.variance",
+}
+
+__all__ = [
+    "Activations",
+    "Atlas",
+    "DictionaryLearning",
+    "LanguageModel",
+    "LassoCV",
+    "RidgeCV",
+    "best_distance",
+    "best_layer",
+    "bootstrap_interval",
+    "clean",
+    "content_folds",
+    "contiguous_folds",
+    "delay",
+    "dice",
+    "fdr",
+    "forecast_scores",
+    "load_atlas",
+    "load_model",
+    "neuron_responses",
+    "noise_ceiling",
+    "pearson_r",
+    "permutation_test",
+    "read_activations",
+    "relabelling_test",
+    "spin_test",
+    "unique_variance",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name from its module, once."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,17 +1,25 @@
-"""Whether files are whole: their sizes and checksums, kept beside them. Imports nothing of the package."""
+"""Whether files are whole: sizes and checksums, kept beside them. Imports nothing of the package but text files."""
 
 import hashlib
 import json
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
+from uuid import uuid4
+
+from bids_app.text_files import check_content
 
 MANIFEST = "manifest.json"
+_SEAL = "Checksum"  # key of a JSON file's checksum of its other content
 SMALL = 1 << 16  # bytes up to which a file is compared by its content: tables and JSON, whose times may be kept
 
 
 def sha256_of(path: Path) -> str:
-    """SHA-256 of a file's content, computed once in a process for each state (size and times) of the file."""
+    """SHA-256 of a file's content, computed once in a process for each state (size and times) of the file.
+
+    Raises FileError for anything but a file: the content of a pipe or a device has no end.
+    """
+    check_content(path)
     state = path.stat()
     return _sha256(str(path), state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino)
 
@@ -44,6 +52,21 @@ def find_damage(folder: Path, files: Mapping[str, Mapping[str, object]], *, fast
     return None
 
 
+def sealed(content: Mapping[str, object]) -> dict[str, object]:
+    """Content of a JSON file, plain, with a checksum of itself."""
+    return {**content, _SEAL: _digest(content)}
+
+
+def is_whole(content: Mapping[str, object]) -> bool:
+    """Whether the content of a JSON file is as `sealed` left it; one of an older version, without a seal, counts so."""
+    return _SEAL not in content or content[_SEAL] == _digest(content)
+
+
+def _digest(content: Mapping[str, object]) -> str:
+    rest = {key: value for key, value in content.items() if key != _SEAL}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
+
+
 def manifest_path(artefact: Path) -> Path:
     """Where the manifest of an artefact is: in a folder, or beside a file."""
     return artefact / MANIFEST if artefact.is_dir() else artefact.with_name(f"{artefact.name}.{MANIFEST}")
@@ -55,14 +78,21 @@ def write_manifest(content: Path, manifest: Path, name: str) -> None:
     described = {
         path.relative_to(content).as_posix() if content.is_dir() else name: describe_file(path) for path in files
     }
-    manifest.write_text(json.dumps(described, indent=1) + "\n", encoding="utf-8")
+    draft = manifest.with_name(f".{uuid4().hex}_{manifest.name}")
+    try:
+        draft.write_text(json.dumps(described, indent=1) + "\n", encoding="utf-8")
+        draft.replace(manifest)  # whatever was there before: who opened a pipe to write into it would wait for ever
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def artefact_damage(artefact: Path, *, fast: bool = False) -> str | None:
     """What is wrong with an artefact that has a manifest (see `find_damage`); None when it is whole."""
     manifest = manifest_path(artefact)
     try:
+        if not manifest.is_file():  # a pipe would be waited for
+            raise FileNotFoundError(manifest)
         files = json.loads(manifest.read_text(encoding="utf-8"))
         return find_damage(artefact if artefact.is_dir() else artefact.parent, files, fast=fast)
-    except (OSError, ValueError, AttributeError, TypeError):
+    except (OSError, ValueError, AttributeError, TypeError, RecursionError):
         return f"{manifest.name} is missing or cannot be read"

@@ -104,7 +104,7 @@ def _main(argv: Sequence[str]) -> int:
     from bids_app.home import keep_caches_in
 
     keep_caches_in(settings.work / "cache")
-    from bids_app.workflow.run import run  # heavy: only when something is to be computed
+    from bids_app.run.run import run  # heavy: only when something is to be computed
 
     return run(settings)
 

@@ -1,14 +1,15 @@
-"""Crash reports: what a programmer needs, kept in a file instead of shown. Imports nothing of the package."""
+"""Crash reports: what a programmer needs, kept in a file instead of shown."""
 
 from __future__ import annotations
 
-import os
 import tempfile
 import traceback
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
+
+from bids_app.atomic import atomic_path
 
 
 def stamp() -> str:
@@ -31,14 +32,8 @@ def keep_report(name: str, summary: str, details: str, settings: str, folder: Pa
         if place is None:
             continue
         path = place / f"crash-{stamp()}_{name}.txt"
-        draft = path.with_name(f".{uuid4().hex}_{path.name}")
-        try:
-            place.mkdir(parents=True, exist_ok=True)
+        with suppress(OSError), atomic_path(path) as draft:
             draft.write_bytes(text.encode("utf-8", "backslashreplace"))
-            os.replace(draft, path)  # noqa: PTH105
-        except OSError:
-            with suppress(OSError):
-                draft.unlink()
-            continue
-        return path
+        if path.is_file():
+            return path
     return None

@@ -1,78 +1,103 @@
-"""Whether a GIFTI file can be read within the size that it says. Imports nothing of the package but text files."""
+"""GIFTI files, read within the size that they say. Imports nothing of the package but text files."""
 
 import base64
 import binascii
+import math
+import sys
 import zlib
 from pathlib import Path
+from typing import Any
 from xml.parsers import expat
+
+import nibabel
+import numpy as np
+from nibabel.gifti.parse_gifti_fast import GiftiImageParser, gifti_encoding_codes, read_data_block
 
 from bids_app.text_files import FileError, check_content
 
-# GIFTI allows UINT8, INT32 and FLOAT32; the others are written all the same.
-_ITEM_BYTES = {
-    f"NIFTI_TYPE_{kind}{8 * size}": size
-    for kind, sizes in (("UINT", (1, 2, 4, 8)), ("INT", (1, 2, 4, 8)), ("FLOAT", (4, 8)))
-    for size in sizes
-}
+_WIDEST = 8  # bytes of a value
+# What files that are none make the parsers raise.
+_BROKEN = (
+    FileError,
+    OSError,
+    ArithmeticError,
+    ValueError,
+    LookupError,
+    MemoryError,
+    AttributeError,
+    TypeError,
+    AssertionError,
+    expat.ExpatError,
+    zlib.error,
+)
+_MOST_DIMENSIONS = 6  # of GIFTI
 
 
-class _Arrays:
-    """Follows a GIFTI file and stops at the first array that is not as long as its dimensions say."""
+class _Parser(GiftiImageParser):  # type: ignore[misc]
+    """nibabel's parser; it stops at an array that is not as long as its dimensions say, and expands no further."""
 
-    def __init__(self) -> None:
-        self._attributes: dict[str, str] = {}
-        self._text: list[str] = []
-        self._inside = False
-        self.n_arrays = 0
+    _char_blocks: list[str] | None
 
-    def start(self, name: str, attributes: dict[str, str]) -> None:
+    def StartElementHandler(self, name: str, attrs: dict[str, str]) -> None:  # noqa: N802 (nibabel's name)
+        """Take up an element that begins: called by nibabel, which would look for any number of dimensions."""
         if name == "DataArray":
-            self._attributes, self.n_arrays = attributes, self.n_arrays + 1
-            if attributes.get("ExternalFileName"):
-                raise FileError(f"array {self.n_arrays} lies in another file: save it with its data inside")
-        self._inside, self._text = name == "Data", []
+            number = self.img.numDA + 1
+            n_dimensions = int(attrs.get("Dimensionality", "0"))
+            if not 0 <= n_dimensions <= _MOST_DIMENSIONS:
+                raise FileError(f"array {number} has {n_dimensions} dimensions")
+            sizes = [f"Dim{axis}" for axis in range(n_dimensions)]
+            missing = [size for size in sizes if size not in attrs]
+            if missing:
+                raise FileError(f"array {number} has no {missing[0]}")
+        super().StartElementHandler(name, attrs)
 
-    def characters(self, text: str) -> None:
-        if self._inside:
-            self._text.append(text)
+    def flush_chardata(self) -> None:
+        """Take up the text of an element that has ended: called by nibabel."""
+        if self.write_to == "Data":
+            blocks, self._char_blocks = self._char_blocks, None
+            self.da.data = self._decoded("".join(blocks or []))
+        else:
+            super().flush_chardata()
 
-    def end(self, name: str) -> None:
-        if name == "Data":
-            self._check("".join(self._text))
-        self._inside = False
+    def _decoded(self, text: str) -> Any:
+        number = self.img.numDA
+        encoding = gifti_encoding_codes.label[self.da.encoding]
+        if encoding == "External" or self.da.ext_fname:
+            raise FileError(f"array {number} lies in another file: save it with its data inside")
+        if encoding == "ASCII":
+            return read_data_block(self.da, None, text, mmap=False)
+        kind = nibabel.nifti1.data_type_codes.dtype[self.da.datatype]
+        kind = kind.newbyteorder(nibabel.gifti.gifti.gifti_endian_codes.byteorder[self.da.endian])
+        n_bytes = kind.itemsize * math.prod(self.da.dims)
+        if not 0 < n_bytes < sys.maxsize:
+            raise FileError(f"array {number} has dimensions that cannot be")
+        content = base64.b64decode(text)
+        if encoding == "B64GZ":
+            content = zlib.decompressobj().decompress(content, n_bytes + 1)  # no more than is expected
+        if len(content) != n_bytes or kind.itemsize > _WIDEST or kind.hasobject:
+            raise FileError(f"array {number} does not hold the {n_bytes} bytes that its dimensions ask for")
+        order = nibabel.gifti.gifti.array_index_order_codes.npcode[self.da.ind_ord]
+        return np.frombuffer(content, dtype=kind).reshape(tuple(self.da.dims), order=order)
 
-    def _check(self, data: str) -> None:
-        if self._attributes.get("Encoding") not in {"GZipBase64Binary", "Base64Binary"}:
-            return
-        n_bytes = _ITEM_BYTES.get(self._attributes.get("DataType", ""), 0)
-        for axis in range(int(self._attributes.get("Dimensionality", "0"))):
-            n_bytes *= int(self._attributes[f"Dim{axis}"])
-        content = base64.b64decode(data)
-        if self._attributes["Encoding"] == "GZipBase64Binary":
-            content = zlib.decompressobj().decompress(content, max(n_bytes, 0) + 1)  # no more than is expected
-        if len(content) != n_bytes or n_bytes <= 0:
-            raise FileError(f"array {self.n_arrays} does not hold the {n_bytes} bytes that its dimensions ask for")
 
+def read_gifti(path: Path) -> nibabel.GiftiImage:
+    """Read a GIFTI file, whose arrays are read-only.
 
-def check_gifti(path: Path) -> None:
-    """Raise FileError for a GIFTI file that is cut off, is none, or holds arrays of another size than it says.
-
-    Compressed data are expanded no further than that size, so that a small file cannot fill the memory.
+    Raises FileError for one that is cut off, is none, or holds arrays of another size than it says. Compressed data are
+    expanded no further than that size, so that a small file cannot fill the memory.
     """
-    check_content(path)
-    arrays = _Arrays()
-    parser = expat.ParserCreate()
-    parser.StartElementHandler = arrays.start
-    parser.EndElementHandler = arrays.end
-    parser.CharacterDataHandler = arrays.characters
+    if check_content(path) == 0:
+        raise FileError(_broken(path, "it is empty"))
+    parser = _Parser()
     try:
         with path.open("rb") as file:
-            parser.ParseFile(file)
-    except (FileError, OSError, ValueError, LookupError, MemoryError, expat.ExpatError, zlib.error) as error:
+            parser.parse(fptr=file)
+    except _BROKEN as error:
         reason = "its text is damaged" if isinstance(error, binascii.Error | zlib.error) else str(error)
         raise FileError(_broken(path, reason)) from error
-    if arrays.n_arrays == 0:
+    if parser.img is None or not parser.img.darrays:
         raise FileError(_broken(path, "it holds no data arrays"))
+    return parser.img
 
 
 def _broken(path: Path, reason: str) -> str:

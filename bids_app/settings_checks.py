@@ -4,86 +4,18 @@ from __future__ import annotations
 
 import difflib
 import json
+import math
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bids_app.analyses.registry import ANALYSES
 from bids_app.settings import LEVELS, OPTIONS, Settings
 
 CONFOUND_STRATEGIES = ("auto", "none", "narratives", "simple", "scrubbing", "compcor", "ica_aroma")
 CLUSTERS = ("slurm", "pbs", "sge", "lsf")
 MOST_BYTES = 1_000_000  # of a settings file, a filter or a list of scans: none that a person wrote is larger
-
-
-@dataclass(frozen=True)
-class Range:
-    """Numbers that are allowed, from `least` to `most`; `open_least`, `open_most`: without that number itself."""
-
-    least: float
-    most: float
-    open_least: bool = False
-    open_most: bool = False
-
-    def holds(self, value: float) -> bool:
-        """Whether a number is allowed; NaN never is."""
-        above = value > self.least if self.open_least else value >= self.least
-        return above and (value < self.most if self.open_most else value <= self.most)
-
-    def __str__(self) -> str:
-        """What must be, for messages.
-
-        >>> str(Range(0, 1, open_least=True))
-        'must be above 0 and at most 1'
-        """
-        low = f"{'above' if self.open_least else 'at least'} {self.least:.12g}"
-        return f"must be {low} and {'below' if self.open_most else 'at most'} {self.most:.12g}"
-
-
-RANGES = {
-    "atoms": Range(2, 100_000),
-    "penalty": Range(0, 1, open_least=True, open_most=True),
-    "threshold": Range(0, 100),
-    "top_percent": Range(0, 100, open_least=True, open_most=True),
-    "n_spins": Range(1, 1_000_000),
-    "distances": Range(-100_000, 100_000),
-    "window": Range(1, 10_000),
-    "tested_distance": Range(-100_000, 100_000),
-    "significance": Range(0, 1, open_least=True),
-    "banded_candidates": Range(1, 100_000),
-    "delays": Range(1, 10_000),
-    "pca": Range(0, 100_000),
-    "alphas": Range(0, 1e30, open_least=True),
-    "folds": Range(2, 10_000),
-    "purge": Range(0, 10_000),
-    "high_pass": Range(0, 10),
-    "smoothing_fwhm": Range(0, 100),
-    "n_permutations": Range(1, 10_000_000),
-    "nprocs": Range(1, 10_000),
-    "omp_nthreads": Range(0, 10_000),
-    "mem_mb": Range(0, 1_000_000_000),
-    "random_seed": Range(0, 2**32 - 1),
-}
-
-
-def _is_fraction(text: str) -> bool:
-    try:
-        return 0 < float(text) < 1
-    except ValueError:
-        return False
-
-
-# Settings that are a word or a number: whether a text is one, and what must be.
-_FORMS: dict[str, tuple[Callable[[str], object], str]] = {
-    "layer": (re.compile(r"auto|all|0*[1-9][0-9]{0,5}").fullmatch, "must be a number from 1, 'all' or 'auto'"),
-    "context": (
-        re.compile(r"auto|left|exact|rolled|[0-9]{1,7}").fullmatch,
-        "must be 'auto', 'left', 'exact', 'rolled' or a number of tokens",
-    ),
-    "encoding_penalty": (lambda text: text == "cv" or _is_fraction(text), "must be 'cv' or lie between 0 and 1"),
-    "device": (re.compile(r"auto|cpu|mps|cuda(:[0-9]{1,3})?").fullmatch, "must be auto, cpu, cuda or cuda:N"),
-}
 
 
 def find_problems(settings: Settings) -> list[str]:
@@ -95,11 +27,10 @@ def find_problems(settings: Settings) -> list[str]:
         problems += [f"{option.name} = {value!r}: is not one of {', '.join(allowed)}" for value in wrong]
         if option.default and option.default != () and getattr(settings, option.name) == ():
             problems.append(f"{option.name} = []: must name at least one; without it, the default is taken")
-    for name, allowed_range in RANGES.items():
-        wrong = [value for value in _values(settings, name) if not allowed_range.holds(value)]
-        problems += [f"{name} = {value}: {allowed_range}" for value in wrong]
-    for name, (is_right, must) in _FORMS.items():
-        problems += [f"{name} = {value!r}: {must}" for value in _values(settings, name) if not is_right(value)]
+    for option in OPTIONS:
+        form = option.metadata["allowed"]
+        wrong = [value for value in _values(settings, option.name) if form is not None and not form.holds(value)]
+        problems += [f"{option.name} = {value!r}: {form}" for value in wrong]
     if settings.level not in LEVELS:
         problems.append(f"analysis level {settings.level!r}: is not one of {', '.join(LEVELS)}")
     return [
@@ -118,15 +49,8 @@ def _values(settings: Settings, name: str) -> tuple[Any, ...]:
 
 def _contradictions(settings: Settings) -> Iterator[str]:
     """Values that each may be, but not together."""
-    if len(set(settings.distances)) < len(settings.distances):
-        yield f"distances = {list(settings.distances)}: each must be given once"
-    if settings.dictionary_scope == "story" and settings.pool_tasks:
-        yield "dictionary_scope = 'story' cannot go with pool_tasks: atoms of one story mean nothing in another"
-    if "variance" in settings.analysis and settings.tested_distance == 0:
-        yield (
-            "tested_distance = 0 cannot go with the analysis variance, where it would be future and past in one; give "
-            "another number of words, such as 8"
-        )
+    for analysis in ANALYSES:
+        yield from analysis.problems(settings)
     if settings.space and re.search(r"[\s,;]", settings.space):
         yield f"space = {settings.space!r}: takes one space; choose one"
     both = sorted(set(settings.participant_label) & set(settings.exclude_participant_label))
@@ -181,8 +105,8 @@ def _problems_of_paths(settings: Settings) -> Iterator[str]:
         path = getattr(settings, name)
         if path is not None and (problem := problem_of_file(path)):
             yield f"{name} = {path}: {problem}"
-    if settings.mask is not None and not _is(settings.mask, Path.is_file):
-        yield f"mask = {settings.mask}: there is no such file"
+    if settings.mask is not None and (problem := problem_of_file(settings.mask, math.inf)):
+        yield f"mask = {settings.mask}: {problem}"
     database = settings.bids_database_dir
     if database is not None and _is(database, Path.exists) and not _is(database, Path.is_dir):
         yield f"bids_database_dir = {database}: is no folder: give another path"
@@ -190,14 +114,16 @@ def _problems_of_paths(settings: Settings) -> Iterator[str]:
         yield from _problems_of_filters(settings.bids_filter_file)
 
 
-def problem_of_file(path: Path) -> str | None:
-    """What is wrong with a small file that is to be read; None for nothing. Pipes and devices are never opened."""
+def problem_of_file(path: Path, most_bytes: float = MOST_BYTES) -> str | None:
+    """What is wrong with a file that is to be read; None for nothing. Pipes and devices are never opened."""
     if not _is(path, Path.exists):
+        if _is(path, Path.is_symlink):
+            return "is a link to content that is not here: get it first (datalad get …)"
         return "there is no such file"
     if not _is(path, Path.is_file):
         return "is a folder, must be a file" if _is(path, Path.is_dir) else "is no regular file (a pipe or a device)"
     size = path.stat().st_size
-    if size > MOST_BYTES:
+    if size > most_bytes:
         return f"has {size / 1e6:,.1f} MB, too large for such a file: check the path"
     try:
         path.open("rb").close()

@@ -26,6 +26,7 @@ _LABELS = {
     "run_id": "run-",
 }
 # Texts of a settings file that may be paths; a derivative always is one, after its name.
+_FILES = ("config_file", "bids_filter_file", "exclude_scans", "mask")
 _NAMES_OR_PATHS = ("model", "atlas", "regions")
 _TABLES = ("dask_cluster",)
 _KINDS = {int: "a whole number", float: "a number", str: "a text", bool: "true or false", Path: "a path"}
@@ -76,7 +77,7 @@ class _Reader:
             return converted
         _refuse_unprintable(name, str(converted))
         if isinstance(converted, Path):
-            return (self.folder / _expanded(name, converted)).resolve()
+            return _located(self.folder / _expanded(name, converted), is_file=name in _FILES)
         converted = converted.removeprefix(_LABELS.get(name, ""))
         if not converted.strip():
             raise SettingsError(f"{name} = {converted!r}: is empty; leave it out, or give a value")
@@ -91,7 +92,20 @@ class _Reader:
             return text
         path_of = self.folder / _expanded(name, Path(text))
         is_path = text.startswith(("./", "../", "~")) or text in (".", "..") or _exists(path_of)
-        return str(path_of.resolve()) if is_path else text
+        return str(_located(path_of)) if is_path else text
+
+
+def _located(path: Path, *, is_file: bool = False) -> Path:
+    """The path from the root, links followed; but a link to a file keeps its name.
+
+    The content of a DataLad data set lies in git-annex's objects, whose names say neither space nor hemisphere.
+    `is_file`: also a link without its content.
+    """
+    try:
+        keeps_name = path.is_symlink() and not path.is_dir() and (is_file or path.exists())
+    except OSError:
+        keeps_name = False
+    return path.parent.resolve() / path.name if keeps_name else path.resolve()
 
 
 def _exists(path: Path) -> bool:

@@ -15,7 +15,8 @@ from functools import partial
 from pathlib import Path
 from bids_app.border import at_the_border
 from bids_app.settings import Settings
-from bids_app.workflow.engine import Job, LocalEngine
+from bids_app.engines.local import LocalEngine
+from bids_app.engines.jobs import Job
 
 def sleep(folder, settings, name):
     Path(folder, f"pid-{name}").write_text(str(os.getpid()))

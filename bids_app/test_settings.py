@@ -8,10 +8,12 @@ from types import SimpleNamespace
 import pytest
 
 from bids_app import __version__
+from bids_app.analyses.registry import ANALYSES
 from bids_app.cli import make_parser, normalise
-from bids_app.settings import FILES, GROUP, OPTIONS, RESULTS, Settings, SettingsError, numbers_of, to_toml
+from bids_app.engines.dask_cluster import read_table
+from bids_app.options import FILES, GROUP, READINGS, names_of
+from bids_app.settings import OPTIONS, RESULTS, Settings, SettingsError, numbers_of, to_toml
 from bids_app.settings_input import make_settings, presets, read_preset
-from bids_app.workflow.dask_cluster import read_table
 
 
 def given(*argv):
@@ -124,7 +126,7 @@ def test_help_and_version_import_nothing_heavy():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-@pytest.mark.parametrize("module", ["bids_app", "bids_app.kit"])
+@pytest.mark.parametrize("module", ["bids_app", "bids_app.tools"])
 def test_version_is_the_same_everywhere(module):
     shown = subprocess.run([sys.executable, "-m", module, "--version"], check=True, capture_output=True, text=True)
     assert shown.stdout.split()[-1] == __version__
@@ -266,6 +268,24 @@ def test_paths_of_a_settings_file_count_from_its_folder(tmp_path, monkeypatch):
     assert given("in", "out", "participant", "--model", "../models/tiny").model == ("../models/tiny",)
 
 
+def test_a_link_to_a_file_keeps_its_name(tmp_path):
+    """git-annex names its objects after their content: neither the hemisphere nor the table beside would be found."""
+    names = ("hemi-L_mask.shape.gii", "hemi-L_atlas.label.gii")
+    for name in names:
+        (tmp_path / f"MD5E-{name[-9:]}").touch()
+        (tmp_path / name).symlink_to(f"MD5E-{name[-9:]}")
+    (tmp_path / "folder").symlink_to("real")
+    (tmp_path / "real").mkdir()
+    file = tmp_path / "settings.toml"
+    file.write_text(f'mask = "{names[0]}"\natlas = "./{names[1]}"\nwork_dir = "folder"\n')
+    settings = given("in", "out", "participant", "--config-file", str(file))
+    assert (settings.mask, settings.atlas) == (tmp_path / names[0], str(tmp_path / names[1]))
+    assert settings.work == tmp_path / "real"
+    (tmp_path / "gone.nii.gz").symlink_to("nowhere")
+    with pytest.raises(SettingsError, match=r"mask = .*gone\.nii\.gz: is a link to content that is not here"):
+        given("in", "out", "participant", "--mask", str(tmp_path / "gone.nii.gz"))
+
+
 def test_one_space_is_chosen_not_several(tmp_path):
     file = tmp_path / "settings.toml"
     file.write_text('space = ["fsaverage6", "T1w"]\n')
@@ -278,10 +298,12 @@ def test_one_space_is_chosen_not_several(tmp_path):
 
 
 def test_every_option_says_what_it_decides():
-    allowed = {*RESULTS, *FILES, *GROUP}
+    allowed = {*READINGS, *FILES, *GROUP}
+    of_analyses = {name for analysis in ANALYSES for name in names_of(analysis.options)}
     for option in OPTIONS:
-        assert "decides" in option.metadata, f"{option.name}: say what it decides (see bids_app.settings.RESULTS)"
-        assert set(option.metadata["decides"]) <= allowed, option.name
+        if option.name not in of_analyses:  # those decide their analysis unless they say otherwise
+            assert "decides" in option.metadata, f"{option.name}: say what it decides (see bids_app.options.READINGS)"
+        assert set(option.metadata.get("decides", ())) <= allowed, option.name
 
 
 def test_an_option_that_is_not_placed_decides_everything(monkeypatch):
@@ -300,4 +322,9 @@ def test_files_count_by_their_content_not_by_their_folder():
     assert numbers["atlas"] == "atlas.nii.gz"
     assert not {"annotations", "derivatives", "exclude_scans", "bids_filter_file", "mem_mb", "device"} & set(numbers)
     assert numbers_of(settings, "dictionary")["penalty"] == 0.15
+    assert {"n_spins", "penalty", "atlas", "folds"} <= set(numbers)
+    assert not {"distances", "banded_candidates", "delays", "noise_ceiling"} & set(numbers)
+    assert [one for one in RESULTS if "n_spins" in numbers_of(settings, one)] == ["networks"]
+    assert [one for one in RESULTS if "noise_ceiling" in numbers_of(settings, one)] == ["ceiling"]
+    assert [one for one in RESULTS if "window" in numbers_of(settings, one)] == ["forecast", "depth", "variance"]
     assert "penalty" not in numbers_of(settings, "brainscore")

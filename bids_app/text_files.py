@@ -53,6 +53,14 @@ def check_content(path: Path) -> int:
     return status.st_size
 
 
+def is_there(path: Path) -> bool:
+    """Whether something has this name, be it a link without its content, a pipe or a folder.
+
+    What is there is read, so that its reader says why it cannot be; it is not taken for missing.
+    """
+    return os.path.lexists(path)
+
+
 def read_bytes(path: Path, limit: int = LIMIT) -> bytes:
     """Content of a file of at most `limit` bytes. Raises FileError, before reading, for a larger one."""
     size = check_content(path)

@@ -1,6 +1,19 @@
-"""Words about errors of others. Imports nothing of the package."""
+"""Words for messages: lists, and errors of others. Imports nothing of the package."""
 
 import textwrap
+from collections.abc import Sequence
+
+
+def listed(items: Sequence[object], most: int = 10, separator: str = ", ") -> str:
+    """The first of the items, and how many there are where that is not all; "none" for none.
+
+    >>> listed(["a", "b"]), listed(range(9), most=2), listed([])
+    ('a, b', '0, 1, … (9 in all)', 'none')
+    """
+    shown = [str(item) or "(no name)" for item in items[:most]]
+    if len(items) > most:
+        shown.append(f"… ({len(items)} in all)")
+    return separator.join(shown) or "none"
 
 
 def in_one_line(error: BaseException) -> str:

@@ -1,6 +1,7 @@
 """The small data sets that the bad inputs are made from: two participants, one story, a tiny model.
 
-`regions` are tables of time series, `volumes` NIfTI images with confounds, `surfaces` pairs of GIFTI files.
+`regions` are tables of time series, `volumes` NIfTI images with confounds, `surfaces` pairs of GIFTI files, `cifti`
+files of grayordinates, here of the cortex alone.
 """
 
 import json
@@ -10,48 +11,14 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+from nibabel.cifti2 import BrainModelAxis, SeriesAxis
 
 VOLUMES, REPETITION_TIME = 80, 2.0
 STORY = (6.0, 140.0)  # onset and duration in the scan, in seconds
-VOCABULARY = [
-    "the",
-    "a",
-    "small",
-    "old",
-    "tree",
-    "river",
-    "light",
-    "house",
-    "wind",
-    "story",
-    "walks",
-    "sees",
-    "hears",
-    "and",
-    "then",
-    "under",
-    "over",
-    "near",
-    "far",
-    "bird",
-    "stone",
-    "morning",
-    "evening",
-    "song",
-    "water",
-    "road",
-    "child",
-    "keeper",
-    "door",
-    "lamp",
-    "hill",
-    "boat",
-    "rain",
-    "cloud",
-    "field",
-    "garden",
-]
-KINDS = ("regions", "volumes", "surfaces")
+_TEXT = """the a small old tree river light house wind story walks sees hears and then under over near far bird
+stone morning evening song water road child keeper door lamp hill boat rain cloud field garden"""
+VOCABULARY = _TEXT.split()
+KINDS = ("regions", "volumes", "surfaces", "cifti")
 CONFOUNDS = ["trans_x", "trans_y", "trans_z", "rot_x", "rot_y", "rot_z"]
 GRID, N_VERTICES, N_REGIONS = (5, 5, 5), 60, 6
 # Five voxels of 40 mm from ear to ear: the whole cortex lies in them.
@@ -60,6 +27,7 @@ _ENDINGS = {
     "regions": "seg-T_timeseries.tsv",
     "volumes": "space-MNI152NLin6Asym_desc-preproc_bold.nii.gz",
     "surfaces": "hemi-{}_space-T_bold.func.gii",
+    "cifti": "space-fsLR_den-91k_bold.dtseries.nii",
 }
 
 
@@ -157,6 +125,10 @@ def _write_bold(bench, label, rng):
         write(bench.sidecar(label), {"RepetitionTime": REPETITION_TIME})
         write_image(bench.mask(label), np.ones(GRID, dtype=np.uint8))
         write(bench.confounds(label), region_table(rng.standard_normal((VOLUMES, len(CONFOUNDS))), CONFOUNDS))
+    elif bench.kind == "cifti":
+        write(bench.sidecar(label), {"RepetitionTime": REPETITION_TIME})
+        series = SeriesAxis(0, REPETITION_TIME, VOLUMES)
+        write_cifti(bench.bold(label), 100 + rng.standard_normal((VOLUMES, 2 * N_VERTICES)), series)
     else:
         write(bench.sidecar(label), {"RepetitionTime": REPETITION_TIME})
         for hemi in "LR":
@@ -179,7 +151,11 @@ def region_table(series, names=None):
 def write_image(path, data, repetition_time=REPETITION_TIME, affine=None):
     path.parent.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
-    image = nib.Nifti1Image(data, AFFINE if affine is None else affine)
+    image = nib.Nifti1Image(data, AFFINE)
+    if affine is not None:  # as it is, where nibabel would refuse or repair it
+        image.header["srow_x"], image.header["srow_y"], image.header["srow_z"] = affine[:3]
+        image.header["sform_code"], image.header["qform_code"] = 2, 0
+        image = nib.Nifti1Image(data, None, image.header)
     image.header.set_xyzt_units("mm", "sec")
     if data.ndim == 4:
         image.header["pixdim"][4] = repetition_time
@@ -194,6 +170,15 @@ def write_gifti(path, series):
     for row in series:
         image.add_gifti_data_array(nib.gifti.GiftiDataArray(row, "NIFTI_INTENT_TIME_SERIES", "NIFTI_TYPE_FLOAT32"))
     nib.save(image, path)
+    return path
+
+
+def write_cifti(path, values, rows):
+    """Values (n_rows, 2 * N_VERTICES) of both hemispheres; `rows` is the axis of the first dimension."""
+    cortex = [BrainModelAxis.from_mask(np.ones(N_VERTICES, bool), f"CORTEX_{side}") for side in ("LEFT", "RIGHT")]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    nib.Cifti2Image(np.asarray(values, np.float32), (rows, cortex[0] + cortex[1])).to_filename(path)
     return path
 
 

@@ -71,6 +71,7 @@ def _nowhere(path):
 THINGS = {
     "a folder": (os.mkdir, r"is a folder"),
     "a pipe": (os.mkfifo, r"(is a|a pipe|neither|no regular|not a regular)"),
+    "a socket": (_socket, r"(is a|a pipe|neither|no regular|not a regular)"),
     "/dev/zero": (_zero, r"(a device|neither|no regular|not a regular)"),
     "a link to nowhere": (_nowhere, r"datalad get"),
     "empty": (

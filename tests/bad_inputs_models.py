@@ -1,15 +1,12 @@
-"""Bad models and atlases, and what goes wrong while a run is under way; see `bad_inputs`."""
+"""Bad models, and what goes wrong while a run is under way; see `bad_inputs`."""
 
 import json
 import os
 import shutil
 import time
 
-import nibabel as nib
-import numpy as np
-
 from tests.bad_inputs import Case
-from tests.bad_inputs_data import GRID, N_VERTICES, write, write_image
+from tests.bad_inputs_data import write
 
 DEEP = "[" * 100_000
 WEIGHTS = "model.safetensors"
@@ -143,89 +140,6 @@ MODELS = (
     ),
 )
 
-NETWORKS = ("--analysis", "networks", "--atoms", "4", "-w", "{bases}/work")
-
-
-def _atlas(name, said, make, kind="volumes", **more):
-    def spoil(bench):
-        return "--atlas", make(bench)
-
-    return Case(f"atlas: {name}", said, spoil, kind=kind, options=NETWORKS, **more)
-
-
-LABELS = np.arange(np.prod(GRID)).reshape(GRID) % 3 + 1
-TABLE = "index\tname\n1\tVis\n2\tDefault\n3\tCont\n"
-
-
-def _labels(bench, data=LABELS, table=TABLE, name="tpl-MNI152NLin6Asym_atlas-A_dseg.nii.gz", **more):
-    path = write_image(bench.root / name, np.asarray(data, dtype=np.int16), **more)
-    if table is not None:
-        write(bench.root / name.replace(".nii.gz", ".tsv"), table)
-    return path
-
-
-def _truncated(bench):
-    path = _labels(bench)
-    return write(path, path.read_bytes()[:60])
-
-
-def _annot(bench, content=b""):
-    return write(bench.root / "lh.a.annot", content)
-
-
-ATLASES = (
-    _atlas(
-        "of a space that is not the data's",
-        "space|MNI",
-        lambda b: _labels(b, name="tpl-MNI152NLin2009cAsym_atlas-A_dseg.nii.gz"),
-    ),
-    _atlas("truncated", "damaged|truncated|could not be read|cannot be read", _truncated),
-    _atlas("all zero", "label|empty|no region|none", lambda b: _labels(b, np.zeros(GRID))),
-    _atlas(
-        "fractions",
-        "whole|integer|label",
-        lambda b: write_image(b.root / "tpl-MNI152NLin6Asym_atlas-A_dseg.nii.gz", LABELS + np.float32(0.4)),
-    ),
-    _atlas(
-        "of four dimensions",
-        "dimension|3D|4",
-        lambda b: write_image(b.root / "tpl-MNI152NLin6Asym_atlas-A_dseg.nii.gz", np.ones((*GRID, 4), np.int16)),
-    ),
-    _atlas(
-        "elsewhere",
-        "do not overlap anywhere",
-        lambda b: _labels(b, affine=np.array([[4, 0, 0, 900], [0, 4, 0, 0], [0, 0, 4, 0], [0, 0, 0, 1]])),
-    ),
-    _atlas("unknown format", "format|ending|\\.xyz", lambda b: write(b.root / "a.xyz", "x")),
-    _atlas(
-        "a folder without files", "empty|holds no|no atlas", lambda b: ((b.root / "atl").mkdir(), b.root / "atl")[1]
-    ),
-    _atlas(
-        "a pipe",
-        "There is no atlas file",
-        lambda b: (os.mkfifo(b.root / "a.nii.gz"), b.root / "a.nii.gz")[1],
-        seconds=30,
-    ),
-    _atlas("of a volume, for surfaces", "is a volume, and the data lie on a surface", _labels, kind="surfaces"),
-    _atlas("of a volume, for regions", "--atlas .* is not used", _labels, kind="regions", status=0),
-    _atlas("empty annot", "annot", _annot, kind="surfaces"),
-    _atlas("broken gifti", "gii", lambda b: write(b.root / "a_hemi-L.label.gii", "<GIFTI"), kind="surfaces"),
-    _atlas("of other vertices", "vertices", lambda b: _label_gifti(b, N_VERTICES - 4), kind="surfaces"),
-)
-
-
-def _label_gifti(bench, n):
-    for hemi in "LR":
-        labels = (np.arange(n) % 3 + 1).astype(np.int32)
-        array = nib.gifti.GiftiDataArray(labels, "NIFTI_INTENT_LABEL", "NIFTI_TYPE_INT32")
-        table = nib.gifti.GiftiLabelTable()
-        for number, name in enumerate(("none", "Vis", "Default", "Cont")):
-            label = nib.gifti.GiftiLabel(number, 1, 1, 1, 1)
-            label.label = name
-            table.labels.append(label)
-        nib.save(nib.GiftiImage(darrays=[array], labeltable=table), bench.root / f"atlas_hemi-{hemi}.label.gii")
-    return bench.root / "atlas_hemi-L.label.gii"
-
 
 def _removed_during(bench):
     """OUT_DIR goes, from another process, as soon as something lies in it."""
@@ -242,4 +156,4 @@ DURING = (
     Case("during: OUT_DIR removed", "was removed or emptied while the run wrote into it", _removed_during, leaves=True),
 )
 
-CASES_OF_MODELS = (*MODELS, *ATLASES, *DURING)
+CASES_OF_MODELS = (*MODELS, *DURING)

@@ -58,7 +58,7 @@ def make_once(tmp_path_factory, name, make):
 @pytest.fixture(scope="session")
 def demo_data(tmp_path_factory):
     def make(folder):
-        succeed("bids_app.kit", "demo", folder / "data", "--participants", "2")
+        succeed("bids_app.tools", "demo", folder / "data", "--participants", "2")
 
     return make_once(tmp_path_factory, "demo", make) / "data"
 

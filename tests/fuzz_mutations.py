@@ -1,6 +1,7 @@
 """Damage to the bytes of a file: what disks, editors, encodings and people do to it."""
 
 import random
+import re
 
 # Where, how much (both from 0 to 1), what and which token.
 Mutation = tuple[str, float, float, bytes]
@@ -37,7 +38,17 @@ TOKENS = (
     b"0",
     b"1.5",
     b"9" * 30,
+    b"9" * 400,  # more than a float holds, and a whole number that Python reads
     b"9" * 5000,
+    b"2147483647",
+    b"1e-320",
+    b"[]",
+    b"{}",
+    b'""',
+    b"false",
+    b"1_000",
+    b"../",
+    b"\xe2\x80\xa8",
     b"1e300",
     b"n/a",
     b"null",
@@ -50,6 +61,13 @@ TOKENS = (
     b"\x7f\xff\xff\xff",
     b"\xff\xff\xff\xff",
     b"\x80\x00\x00\x00",
+    # As binary numbers, low byte first: the largest of 16 and of 32 bits, the lowest, one, no number, infinity.
+    b"\xff\x7f",
+    b"\xff\xff\xff\x7f",
+    b"\x00\x00\x00\x80",
+    b"\x01\x00",
+    b"\x00\x00\xc0\x7f",
+    b"\x00\x00\x80\x7f",
     b"x" * 140_000,
 )
 KINDS = (
@@ -65,9 +83,15 @@ KINDS = (
     "repeat line",
     "drop column",
     "number",
+    "value",
     "encode",
 )
 _LARGEST = 2_000_000
+# What stands for one thing in a table, in JSON, TOML or XML.
+_VALUES = {
+    "number": re.compile(rb"\d[\d.+\-eE]*"),
+    "value": re.compile(rb'"[^"]*"|[^\s",;:=\[\]{}<>/]+'),
+}
 
 
 def mutate(content: bytes, mutations: list[Mutation]) -> bytes:
@@ -90,8 +114,9 @@ def _mutate(content: bytes, kind: str, place: float, amount: float, token: bytes
     end = at + int(amount * (len(content) - at)) + 1
     if kind in {"shuffle lines", "drop line", "repeat line", "drop column"}:
         return _lines(content, kind, place, amount)
-    if kind == "number":
-        return _number(content, at, token)
+    if kind in _VALUES:
+        found = _VALUES[kind].search(content, at)
+        return content if found is None else content[: found.start()] + token + content[found.end() :]
     if kind == "encode":
         names = ("utf-16", "utf-16-le", "utf-8-sig", "utf-32", "cp1252")
         return content.decode("latin-1").encode(names[int(place * 4.99)], errors="replace")
@@ -123,13 +148,3 @@ def _lines(content: bytes, kind: str, place: float, amount: float) -> bytes:
         column = int(place * 3)
         lines = [delimiter.join(row[:column] + row[column + 1 :]) for row in rows]
     return b"\n".join(lines)
-
-
-def _number(content: bytes, at: int, token: bytes) -> bytes:
-    """Another value for the number that stands next."""
-    digits = b"0123456789.-+eE"
-    start = next((i for i in range(at, len(content)) if content[i : i + 1].isdigit()), None)
-    if start is None:
-        return content
-    end = next((i for i in range(start, len(content)) if content[i] not in digits), len(content))
-    return content[:start] + token + content[end:]

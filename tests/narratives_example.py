@@ -1,12 +1,12 @@
-"""Made-up BOLD beside Narratives' layout: `python tests/narratives_example.py DIR [ds002345-metadata.tar.gz]`.
+"""Made-up BOLD beside Narratives' layout: `python -m tests.narratives_example DIR [ds002345-metadata.tar.gz]`.
 
 Participants 001 to 003 hear `pieman` in two runs. Their regions respond to the story, the same way whenever they hear
 it, and have nothing to do with its words: whatever a model says about the story, its held-out score must be 0.
 Events come from the text copy of the data set where it is given; the words are drawn at random.
 """
 
+import argparse
 import json
-import sys
 import tarfile
 from pathlib import Path
 
@@ -52,7 +52,8 @@ def _runs(metadata):
             for participant in PARTICIPANTS
             for run in (1, 2)
         }
-        return [(*key, archive.extractfile(name).read().decode()) for key, name in names.items()]
+        texts = {key: archive.extractfile(name) for key, name in names.items()}
+        return [(*key, text.read().decode()) for key, text in texts.items() if text is not None]
 
 
 def _words(path, rng):
@@ -85,4 +86,7 @@ def _write(path, text):
 
 
 if __name__ == "__main__":
-    make(*sys.argv[1:3])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", metavar="DIR", type=Path, help="where the data set goes")
+    parser.add_argument("metadata", nargs="?", type=Path, help="archive of the text files of Narratives")
+    make(**vars(parser.parse_args()))

@@ -6,14 +6,14 @@ import pytest
 problem = runpy.run_path(str(Path(__file__).resolve().parents[1] / "docker" / "check_torch.py"))["problem"]
 
 
-@pytest.mark.parametrize(("variant", "cuda"), [("cpu", None), ("cuda", "13.0")])
+@pytest.mark.parametrize(("variant", "cuda"), [("cpu", None), ("cuda", "13.0"), ("", None), ("", "13.0")])
 def test_a_torch_of_the_variant_is_taken(variant, cuda):
     assert problem(variant, cuda) is None
 
 
 @pytest.mark.parametrize(
     ("variant", "cuda", "said"),
-    [("cpu", "13.0", "TORCH_INDEX=URL"), ("cuda", None, "leave out TORCH_INDEX"), ("rocm", None, "one of cpu, cuda")],
+    [("cpu", "13.0", "TORCH_INDEX=URL"), ("cuda", None, "leave out other sources"), ("rocm", None, "one of cpu, cuda")],
 )
 def test_another_torch_stops_the_build_with_advice(variant, cuda, said):
     assert said in problem(variant, cuda)

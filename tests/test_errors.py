@@ -39,6 +39,20 @@ def test_group_level_without_results(tmp_path):
     assert "run the participant level first" in done.stderr
 
 
+def test_a_participant_whose_links_are_missing_is_named(demo, tmp_path):
+    out = tmp_path / "out"
+    shutil.copytree(demo.out, out)
+    record = next((out / "logs" / "complete").glob("sub-02_task-lighthouse*_desc-atoms_complete.json"))
+    for path in (record, *(out / "sub-02").rglob("*task-lighthouse*_networks.*")):  # as if it had stopped before these
+        path.unlink()
+    done = run("bids_app", demo.data, out, "group")
+    assert done.returncode == 1
+    assert "sub-02 has maps of atoms, but no table of their links" in done.stderr
+    assert "IndexError" not in done.stderr
+    without = run("bids_app", demo.data, out, "group", "--exclude-participant-label", "02")
+    assert without.returncode == 0, without.stderr
+
+
 def test_a_folder_that_is_no_data_set_needs_to_be_meant(demo_data, tmp_path):
     folder = tmp_path / "data"
     shutil.copytree(demo_data, folder, ignore=shutil.ignore_patterns("*.gii", "*.nii.gz", "dataset_description.json"))

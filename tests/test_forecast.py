@@ -10,6 +10,7 @@ import pytest
 from bids_app.bids.derivatives import read_table
 from bids_app.bids.outputs import find_maps, find_outputs
 from bids_app.demo.evaluate import evaluate
+from tests.catalogue_check import unlisted
 from tests.conftest import make_once, run, succeed
 
 DISTANCES = ("-4", "4", "8", "12")
@@ -20,7 +21,7 @@ OPTIONS = ("--analysis", "brainscore", "forecast", "depth", "--distances", *DIST
 def forecast(tmp_path_factory):
     def make(folder):
         demo = ("demo", folder / "data", "--plant", "forecast", "--participants", "1", "--space", "fsaverage5")
-        succeed("bids_app.kit", *demo)
+        succeed("bids_app.tools", *demo)
         done = analyse(folder)
         assert done.returncode == 0, done.stderr[-4000:]
         (folder / "said.txt").write_text(done.stderr)
@@ -43,6 +44,10 @@ def test_planted_distance_and_layer_come_back(forecast):
     assert table["gain"]["ahead"] > 5 * abs(table["gain"]["nothing"])
     assert table["significant"]["ahead"] > 0.2
     assert 0.02 < table["significant"]["nothing"] < 0.08
+
+
+def test_what_is_written_is_what_the_catalogue_lists(forecast):
+    assert unlisted(forecast / "out") == []
 
 
 def test_zero_and_the_tested_distance_are_always_there(forecast):
@@ -115,7 +120,7 @@ def test_started_again_it_only_says_what_is_there(forecast):
 def test_one_sentence(forecast, tmp_path, options, said):
     if "bert" in options:
         data = tmp_path / "data"
-        succeed("bids_app.kit", "demo", data, "--participants", "1", "--stories", "1", "--space", "fsaverage5")
+        succeed("bids_app.tools", "demo", data, "--participants", "1", "--stories", "1", "--space", "fsaverage5")
         options = (*options[:-1], str(data / "sourcedata" / "models" / "bert"))
     config = forecast / "data" / "code" / "demo.toml"
     fixed = ("--config-file", config, "--analysis", "forecast", "--layer", "1", "--omp-nthreads", "1")

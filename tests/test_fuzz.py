@@ -8,7 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.fuzz import describe, is_own, prepare, read_damaged
+from bids_app.bids.errors import DatasetError
+from tests.fuzz import describe, is_own, prepare, read_content, read_damaged
+from tests.fuzz_cases import CASES
 from tests.fuzz_mutations import KINDS, TOKENS, Mutation, mutate
 from tests.fuzz_readers import READERS
 
@@ -44,6 +46,14 @@ def test_only_own_errors_come_out_of_damaged_files(name: str, tmp_path: Path) ->
         logging.disable(logging.NOTSET)
 
 
+@pytest.mark.parametrize(("name", "content"), [(name, content) for name, all_of in CASES.items() for content in all_of])
+def test_what_once_failed_is_read_or_refused_in_words(name: str, content: bytes, tmp_path: Path) -> None:
+    reader = READERS[name]
+    prepare(reader, tmp_path)
+    error, _ = read_content(reader, tmp_path, content)
+    assert is_own(error, reader), f"{error and describe(error)}: {error!r}"
+
+
 def test_damage_is_the_same_each_time() -> None:
     mutations: list[Mutation] = [
         ("shuffle lines", 0.3, 0.2, b""),
@@ -52,3 +62,14 @@ def test_damage_is_the_same_each_time() -> None:
     ]
     content = b"onset\tword\n1\ta\n2\tb\n"
     assert mutate(content, mutations) == mutate(content, mutations) != content
+
+
+def test_only_errors_of_the_package_that_name_the_file_count_as_its_own() -> None:
+    reader = READERS["sidecar"]
+    assert is_own(None, reader)
+    assert is_own(DatasetError("task-t_bold.json is damaged"), reader)
+    assert not is_own(DatasetError("a file is damaged"), reader)
+    assert not is_own(ValueError("task-t_bold.json is damaged"), reader)
+    greedy = DatasetError("task-t_bold.json is damaged")
+    greedy.__cause__ = MemoryError()
+    assert not is_own(greedy, reader)

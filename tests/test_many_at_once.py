@@ -56,7 +56,7 @@ def run_together(arguments, folder):
     """Exit statuses, and what the processes said."""
     # Each is forked from a process that has imported everything, which eight times over would take most of the time.
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["bids_app.workflow.run", "bids_app.report.participant", "transformers.models.gpt2"])
+    context.set_forkserver_preload(["bids_app.run.run", "bids_app.pages.participant", "transformers.models.gpt2"])
     together = context.Barrier(len(LABELS))
     logs = [folder / f"said-{label}.txt" for label in LABELS]
     processes = [

@@ -15,7 +15,7 @@ import pytest
 import templateflow
 from huggingface_hub import constants
 
-from bids_app import cli, kit
+from bids_app import cli, tools
 from bids_app.networks.schemes import SCHEMES
 from bids_app.networks.template_files import template_files
 from tests.archive import MAIN, Archive, served
@@ -69,7 +69,7 @@ def archive(demo_data, tmp_path, monkeypatch):
 
 
 def fetch(*arguments):
-    return kit.main(["fetch", *map(str, arguments)])
+    return tools.main(["fetch", *map(str, arguments)])
 
 
 def run_here(*arguments):
@@ -152,7 +152,7 @@ def test_all_that_is_missing_is_said_with_commands_that_bring_it(archive, demo_d
     commands = re.findall(r'run "n2n (.+)" where there is a network', caplog.text)
     assert len(commands) == 4
     for command in commands:
-        assert kit.main(shlex.split(command)) == 0
+        assert tools.main(shlex.split(command)) == 0
     caplog.clear()
     assert run_here(*run, "--dry-run", "--resources", resources) == 0
     assert "before it is computed" not in caplog.text

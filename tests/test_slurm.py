@@ -25,7 +25,7 @@ def slurm():
 def submit(data, out, *options):
     """Submit, wait for all jobs; returns what was said."""
     config = data / "code" / "demo.toml"
-    done = run("bids_app.kit", "submit", "slurm", data, out, "--config-file", config, *QUICK, *ASKED, *options)
+    done = run("bids_app.tools", "submit", "slurm", data, out, "--config-file", config, *QUICK, *ASKED, *options)
     assert done.returncode == 0, done.stderr
     end = time.monotonic() + LIMIT
     while subprocess.run(["squeue", "-h"], capture_output=True, text=True, check=True).stdout.strip():

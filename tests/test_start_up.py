@@ -25,4 +25,4 @@ def test_a_plan_of_all_participants_needs_nothing_heavy(demo_data, tmp_path):
 
 @pytest.mark.parametrize("level", ["stimulus", "participant"])
 def test_the_first_bold_file_is_read_with_torch_alone(level):
-    assert loaded(f"import bids_app.workflow.{level}") == ["torch"]
+    assert loaded(f"import bids_app.run.{level}") == ["torch"]

@@ -33,7 +33,9 @@ def test_models_sweeps_controls_pooling_and_layers_in_one_run(demo_data, tmp_pat
     assert found == {(label, kind) for label in labels for kind in kinds}
     score = find_maps(tmp_path, "brainscore", "r", model="bert")[0]
     assert "task" not in score.entities
-    assert score.load()[0].shape[0] == len(score.sidecar["Layers"]) > 1
+    layers = score.sidecar["Layers"]
+    assert isinstance(layers, list)
+    assert score.load()[0].shape[0] == len(layers) > 1
     succeed("bids_app", demo_data, tmp_path, "group")
     comparison = (tmp_path / "group" / "model-comparison.tsv").read_text()
     assert all(label in comparison for label in labels)

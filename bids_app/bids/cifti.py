@@ -4,24 +4,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import nibabel
 import numpy as np
 from nibabel.cifti2 import BrainModelAxis, ScalarAxis, SeriesAxis
 from numpy.typing import ArrayLike, NDArray
 
-from bids_app.bids.atomic import atomic_path
+from bids_app.atomic import atomic_path
 from bids_app.bids.errors import DatasetError
+from bids_app.bids.geometry_base import Geometry
 from bids_app.bids.image_files import check_size, reading
 from bids_app.bids.maps import FloatArray, checked_maps
-from bids_app.grayordinates import Cortex, cortex_of, keys_of, same_places
+from bids_app.cifti_files import load_image
+from bids_app.grayordinates import Cortex, check_axis, cortex_of, keys_of, same_places
 
 SERIES, SCALARS = ".dtseries.nii", ".dscalar.nii"
 
 
 @dataclass(frozen=True, eq=False)
-class CiftiGeometry:
+class CiftiGeometry(Geometry):
     """Targets of a CIFTI file, in the order of its axis of brain models; `density` is the entity `den` ("" = none)."""
 
     space: str
@@ -49,7 +51,17 @@ class CiftiGeometry:
         entities = {"space": self.space, "den": self.density}
         return {key: value for key, value in entities.items() if value}
 
-    def same_grid(self, other: object) -> bool:
+    @property
+    def extent(self) -> Sequence[object]:
+        """Vertices of each cortical structure, and the shape of the grid of voxels."""
+        return [sorted(self.axis.nvertices.items()), self.axis.volume_shape]
+
+    @property
+    def grid_affine(self) -> NDArray[np.float64]:
+        """From voxels to millimetres (4, 4); zeros where there are no voxels."""
+        return np.zeros((4, 4)) if self.axis.affine is None else np.asarray(self.axis.affine)
+
+    def same_grid(self, other: Geometry) -> bool:
         """Whether both lie on the same meshes and the same grid of voxels, whatever they have of them."""
         return (
             isinstance(other, CiftiGeometry)
@@ -57,9 +69,9 @@ class CiftiGeometry:
             and same_places(self.axis, other.axis)
         )
 
-    def same_targets(self, other: object) -> bool:
-        """Whether maps of both may be compared target by target."""
-        return isinstance(other, CiftiGeometry) and self.same_grid(other) and np.array_equal(self.keys, other.keys)
+    def where(self) -> dict[str, Any]:
+        """The axis of brain models."""
+        return {"axis": self.axis}
 
     def only(self, targets: NDArray[np.intp]) -> "CiftiGeometry":
         """The geometry of some of the targets."""
@@ -88,7 +100,7 @@ def load_cifti(
     Raises DatasetError for a file of parcels or of connectivity, and for one that is cut off or larger than `memory`.
     """
     with reading(path):
-        image = nibabel.load(path)
+        image = load_image(path)
         if not isinstance(image, nibabel.Cifti2Image) or len(image.shape) != 2:
             raise DatasetError(f"{path} is no CIFTI file with rows of grayordinates: make it again.")
         rows, targets = (image.header.get_axis(dimension) for dimension in (0, 1))
@@ -97,18 +109,20 @@ def load_cifti(
                 f"{path} holds a {type(targets).__name__} where grayordinates are needed: give a dense file, whose "
                 f"name ends in {SERIES}."
             )
+        check_axis(targets)
         check_size(path, image, memory)
         if (len(rows), len(targets)) != image.shape:
             raise DatasetError(
                 f"{path} holds {image.shape} values, but its header describes {len(rows)} × {len(targets)}: "
                 "make it again."
             )
-        return np.array(image.dataobj, dtype=np.float32), CiftiGeometry(space, density, targets), rows
+        values = np.array(image.get_fdata(caching="unchanged", dtype=np.float32))
+        return values, CiftiGeometry(space, density, targets), rows
 
 
 def series_step(path: Path) -> float | None:
     """Seconds from one row of a series to the next, None where the rows are no series in time; raises DatasetError."""
     with reading(path):
-        image = nibabel.load(path)
+        image = load_image(path)
         axis = image.header.get_axis(0) if isinstance(image, nibabel.Cifti2Image) else None
     return float(axis.step) if isinstance(axis, SeriesAxis) and axis.unit == "SECOND" else None

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bids_app.bids.description import read_description
 from bids_app.bids.metadata import beside
-from bids_app.bids.text import read_json
+from bids_app.bids.text import is_there, read_json
 
 _DESCRIPTIONS = ("clean", "denois", "residual")
 # Tools whose BOLD is what is left after a regression; names without blanks, hyphens and case.
@@ -24,7 +24,7 @@ def is_cleaned(path: Path, description: str, derivative: Path) -> bool:
     if description.startswith("preproc"):
         return False
     return _is_of_cleaning_tool(derivative) or any(
-        bool(read_json(sidecar).get("ConfoundRegressors")) for sidecar in beside([path]) if sidecar.is_file()
+        bool(read_json(sidecar).get("ConfoundRegressors")) for sidecar in beside([path]) if is_there(sidecar)
     )
 
 

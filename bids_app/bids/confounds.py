@@ -11,8 +11,9 @@ import numpy.typing as npt
 from bids_app.bids.confound_columns import NILEARN, NoColumnError, choose_columns, newer_name
 from bids_app.bids.derivatives import sidecar_path
 from bids_app.bids.errors import DatasetError
-from bids_app.bids.tables import NumberTable, doubled, listed, read_number_table
-from bids_app.bids.text import read_json
+from bids_app.bids.tables import NumberTable, doubled, read_number_table
+from bids_app.bids.text import is_there, read_json
+from bids_app.wording import listed
 
 log = logging.getLogger("neurons2networks")
 FloatArray = npt.NDArray[np.float32]
@@ -74,7 +75,7 @@ def read_confounds(path: Path | None, strategy: str, bold: Path | None = None, n
     names = [newer_name(name) for name in table.names]
     table = NumberTable(path, tuple(names), table.rows, table.lines)
     sidecar = sidecar_path(path)
-    metadata = read_json(sidecar) if sidecar.is_file() or sidecar.is_symlink() else {}
+    metadata = read_json(sidecar) if is_there(sidecar) else {}
     try:
         chosen = choose_columns(names, strategy, metadata)
     except NoColumnError as error:

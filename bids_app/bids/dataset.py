@@ -29,6 +29,8 @@ from bids_app.bids.runs import (
 )
 from bids_app.bids.sources import choose_derivatives, has_content, participant_labels
 from bids_app.bids.stimuli import HeardStimuli, StimulusUse, find_events, find_stimuli
+from bids_app.text_files import is_there
+from bids_app.wording import listed
 
 __all__ = ["Dataset", "DatasetError", "HeardStimuli", "Run", "RunSelection", "StimulusUse", "open_dataset"]
 
@@ -147,9 +149,8 @@ class Dataset:
         label = strip_prefix(participant, "sub")
         if label not in self.participants():
             present = self.participants()
-            listed = ", ".join(present[:10]) + (f", … ({len(present)} in all)" if len(present) > 10 else "")
             folders = ", ".join(str(folder) for folder in self.derivatives.values())
-            raise DatasetError(f"There is no participant {label} in {folders}; there are {listed or 'none'}.")
+            raise DatasetError(f"There is no participant {label} in {folders}; there are {listed(present)}.")
         key = f"{label} {filters!r}"
         if key not in self._files:
             self._files[key] = {
@@ -248,7 +249,7 @@ def open_dataset(
 def scans_to_leave_out(bids_dir: Path, exclude_scans: Path | None = None) -> tuple[str, ...]:
     """Names of scans in a list, or in that of the data set itself. Raises DatasetError for one that cannot be read."""
     own_list = bids_dir / OWN_LIST
-    chosen = own_list if exclude_scans is None and own_list.is_file() else exclude_scans
+    chosen = own_list if exclude_scans is None and is_there(own_list) else exclude_scans
     return () if chosen is None else read_exclusions(chosen)
 
 
@@ -271,10 +272,7 @@ def _no_run(participant: str, excluded: Sequence[ExcludedRun]) -> str:
     runs_of: dict[str, list[str]] = {}
     for run in excluded:
         runs_of.setdefault(run.reason, []).append(run.label)
-    reasons = "; ".join(
-        f"{', '.join(labels[:3])}{f' and {len(labels) - 3} more' if len(labels) > 3 else ''}: {reason}"
-        for reason, labels in runs_of.items()
-    )
+    reasons = "; ".join(f"{listed(labels, 3)}: {reason}" for reason, labels in runs_of.items())
     advice = f" {ADVICE.format(label=excluded[0].label)}." if any("no events" in reason for reason in runs_of) else ""
     return f"No run of sub-{strip_prefix(participant, 'sub')} can be analysed ({reasons}).{advice}"
 

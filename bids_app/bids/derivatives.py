@@ -12,11 +12,12 @@ import numpy as np
 import pandas as pd
 
 from bids_app import __version__
-from bids_app.bids.atomic import atomic_path, write_text
+from bids_app.atomic import atomic_path, write_text
+from bids_app.bids.content import require_content
 from bids_app.bids.entities import build_name, parse_name
 from bids_app.bids.errors import DatasetError
 from bids_app.bids.stimulus_names import stem_label
-from bids_app.bids.text import read_json
+from bids_app.bids.text import is_there, read_json
 
 SOFTWARE = ("torch", "transformers", "nilearn", "nibabel", "pybids", "numpy", "scipy")
 
@@ -61,17 +62,17 @@ def bids_uri(path: Path, links: Mapping[str, Path]) -> str:
     return f"bids:{innermost}:{file.relative_to(roots[innermost]).as_posix()}"
 
 
-def _plain(value: object) -> object:
+def as_json(value: object) -> object:
     """Turn a value into what JSON knows; NaN and infinity become null."""
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): as_json(item) for key, item in value.items()}
     if isinstance(value, np.ndarray):
-        return _plain(value.tolist())
+        return as_json(value.tolist())
     if isinstance(value, list | tuple | set | frozenset):
         items = sorted(value, key=str) if isinstance(value, set | frozenset) else value
-        return [_plain(item) for item in items]
+        return [as_json(item) for item in items]
     if isinstance(value, np.generic):
-        return _plain(value.item())
+        return as_json(value.item())
     if isinstance(value, float):
         return value if np.isfinite(value) else None
     return value if value is None or isinstance(value, bool | int | str) else str(value)
@@ -79,7 +80,7 @@ def _plain(value: object) -> object:
 
 def write_json(path: Path, content: Mapping[str, object]) -> Path:
     """Write a JSON file; arrays, paths, sets and missing numbers are turned into plain JSON."""
-    return write_text(path, json.dumps(_plain(content), indent=2, ensure_ascii=False) + "\n")
+    return write_text(path, json.dumps(as_json(content), indent=2, ensure_ascii=False) + "\n")
 
 
 def write_table(path: Path, table: pd.DataFrame) -> Path:
@@ -98,6 +99,7 @@ def write_table(path: Path, table: pd.DataFrame) -> Path:
 
 def read_table(path: Path) -> pd.DataFrame:
     """Read what `write_table` wrote; the columns of a `.tsv.gz` come from its sidecar. Only `n/a` is missing."""
+    require_content(path)
     if not path.name.endswith(".gz"):
         return pd.read_csv(path, sep="\t", na_values=["n/a"], keep_default_na=False)
     columns = read_sidecar(path).get("Columns")
@@ -157,6 +159,6 @@ def write_sidecar(
 def read_sidecar(path: Path) -> dict[str, object]:
     """Content of the JSON file beside a data file; empty when there is none. Raises DatasetError when broken."""
     sidecar = sidecar_path(path)
-    if not sidecar.is_file():
+    if not is_there(sidecar):
         return {}
     return read_json(sidecar)

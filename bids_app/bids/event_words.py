@@ -5,7 +5,7 @@ from pathlib import Path
 
 from bids_app.bids.entities import parse_name
 from bids_app.bids.metadata import applicable
-from bids_app.bids.text import read_json, read_rows
+from bids_app.bids.text import is_there, read_json, read_rows
 from bids_app.bids.word_columns import find_columns
 from bids_app.bids.word_rows import WordList
 from bids_app.bids.word_tables import rows_of_table
@@ -25,7 +25,7 @@ def sidecar_of_events(path: Path) -> dict[str, object]:
         root = root.parent
     beside = path.with_suffix(".json")
     inherited = reversed(applicable(root, parse_name(path).entities, "events", ".json"))
-    found = [one for one in inherited if one != beside] + ([beside] if beside.is_file() else [])
+    found = [one for one in inherited if one != beside] + ([beside] if is_there(beside) else [])
     return {key: value for one in found for key, value in read_json(one).items()}
 
 

@@ -15,10 +15,11 @@ from bids_app.bids.errors import DatasetError
 from bids_app.bids.event_words import holds_words, sidecar_of_events
 from bids_app.bids.onsets import ONSETS, Row, check_columns, rows_of_run
 from bids_app.bids.stimulus_names import stem_of
-from bids_app.bids.tables import doubled, listed
+from bids_app.bids.tables import doubled
 from bids_app.bids.text import read_rows
 from bids_app.bids.word_columns import seconds_per
 from bids_app.bids.words import words_from_events
+from bids_app.wording import listed
 
 MISSING = {"", "n/a", "na"}
 TOUCHING = 0.5  # s between the end of one row and the onset of the next that are still one story
@@ -35,7 +36,7 @@ class Stimulus:
 
     `audio_onset` is when the file started (it may be negative), `story` the intervals (onset, end) of its story.
     `restarts` is for each interval when the file started if it was played from its beginning again for this interval:
-    the table does not say whether it was, the words do (see `workflow.presentations`).
+    the table does not say whether it was, the words do (see `inputs.presentations`).
     """
 
     stem: str

@@ -4,27 +4,31 @@ Maps are arrays of shape (n_maps, n_targets). A target without a value is NaN: i
 NaN (volumes are NaN outside the mask too), in tables of parcels as `n/a`.
 """
 
-import csv
-from collections.abc import Sequence
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import nibabel
 import numpy as np
 import numpy.typing as npt
 
-from bids_app.bids.atomic import atomic_path, write_text
-from bids_app.bids.cifti import SCALARS, CiftiGeometry, load_cifti
+from bids_app.atomic import atomic_path, write_text
+from bids_app.bids.catalogue import PARCEL_COLUMNS
+from bids_app.bids.cifti import SCALARS, load_cifti
 from bids_app.bids.entities import build_name, parse_name
 from bids_app.bids.errors import DatasetError
+from bids_app.bids.geometry_base import Geometry, Keys
 from bids_app.bids.maps import FloatArray, checked_maps
+from bids_app.bids.text import read_rows
 
 STRUCTURES = {"L": "CortexLeft", "R": "CortexRight"}
 
 
 @dataclass(frozen=True)
-class SurfaceGeometry:
+class SurfaceGeometry(Geometry):
     """Vertices of both hemispheres, left before right; `density` is the entity `den` of their files ("" = none)."""
 
     space: str
@@ -38,13 +42,23 @@ class SurfaceGeometry:
         """Number of vertices of both hemispheres."""
         return self.n_vertices_left + self.n_vertices_right
 
+    @property
+    def keys(self) -> Keys:
+        """Number of each vertex, left before right."""
+        return np.arange(self.n_targets)
+
+    @property
+    def extent(self) -> Sequence[object]:
+        """Vertices of the left and the right hemisphere."""
+        return [self.n_vertices_left, self.n_vertices_right]
+
+    def where(self) -> dict[str, Any]:
+        """Vertices of the hemispheres."""
+        return {"n_vertices": (self.n_vertices_left, self.n_vertices_right)}
+
     def space_entities(self) -> dict[str, str]:
         """Entities that say where the targets are."""
         return {"space": self.space} | ({"den": self.density} if self.density else {})
-
-    def same_targets(self, other: object) -> bool:
-        """Whether maps of both may be compared target by target."""
-        return self == other
 
     def paths(self, target: Path) -> list[Path]:
         """Files that `save` writes: [left, right]."""
@@ -67,7 +81,7 @@ class SurfaceGeometry:
 
 
 @dataclass(frozen=True, eq=False)
-class VolumeGeometry:
+class VolumeGeometry(Geometry):
     """Voxels inside a mask (x, y, z), in the order of `mask.nonzero()`; affine (4, 4) from voxels to millimetres."""
 
     space: str | None
@@ -84,18 +98,45 @@ class VolumeGeometry:
         """Entities that say where the targets are; empty for the participant's own BOLD space."""
         return {"space": self.space} if self.space else {}
 
-    def same_grid(self, other: object) -> bool:
-        """Whether both lie on one grid of voxels, whatever their masks."""
-        return (
-            isinstance(other, VolumeGeometry)
-            and self.space == other.space
-            and self.mask.shape == other.mask.shape
-            and np.allclose(self.affine, other.affine, atol=1e-3)
-        )
+    @property
+    def keys(self) -> Keys:
+        """Position of each voxel in the whole grid."""
+        return np.flatnonzero(self.mask)
 
-    def same_targets(self, other: object) -> bool:
-        """Whether maps of both may be compared target by target."""
-        return isinstance(other, VolumeGeometry) and self.same_grid(other) and np.array_equal(self.mask, other.mask)
+    @property
+    def extent(self) -> Sequence[object]:
+        """Shape of the grid."""
+        return list(self.mask.shape)
+
+    @property
+    def grid_affine(self) -> npt.NDArray[np.float64]:
+        """From voxels to millimetres (4, 4)."""
+        return self.affine
+
+    @property
+    def size(self) -> str:
+        """Shape of the grid, size of its voxels and where it begins, for messages."""
+        sizes = " × ".join(f"{size:.3g}" for size in np.linalg.norm(self.affine[:3, :3], axis=0))
+        origin = ", ".join(f"{place:.4g}" for place in self.affine[:3, 3])
+        return f"grid {self.mask.shape} of {sizes} mm from ({origin})"
+
+    def only(self, targets: npt.NDArray[np.intp]) -> VolumeGeometry:
+        """The geometry of some of the voxels."""
+        mask = np.zeros_like(self.mask)
+        mask.ravel()[self.keys[targets]] = True
+        return VolumeGeometry(self.space, self.affine, mask)
+
+    def whole(self) -> VolumeGeometry:
+        """All voxels of the grid."""
+        return VolumeGeometry(self.space, self.affine, np.ones_like(self.mask))
+
+    def limited(self, data: FloatArray, inside: npt.NDArray[np.bool_]) -> tuple[FloatArray, VolumeGeometry]:
+        """Data of the voxels inside alone."""
+        return np.ascontiguousarray(data[:, inside]), self.only(np.flatnonzero(inside))
+
+    def where(self) -> dict[str, Any]:
+        """Grid and mask."""
+        return {"affine": self.affine, "mask": self.mask}
 
     def paths(self, target: Path) -> list[Path]:
         """Files that `save` writes: one."""
@@ -118,13 +159,14 @@ class VolumeGeometry:
 
 
 @dataclass(frozen=True)
-class ParcelGeometry:
+class ParcelGeometry(Geometry):
     """Named regions of a segmentation, with the network of each where the data set tells it ("" = none)."""
 
     seg: str
     names: tuple[str, ...]
     networks: tuple[str, ...] | None = None
     kind: ClassVar[str] = "parcels"
+    has_own_names: ClassVar[bool] = True
 
     @property
     def n_targets(self) -> int:
@@ -135,13 +177,30 @@ class ParcelGeometry:
         """Entities that say where the targets are."""
         return {"seg": self.seg}
 
-    def same_targets(self, other: object) -> bool:
-        """Whether maps of both may be compared target by target."""
-        return isinstance(other, ParcelGeometry) and (self.seg, self.names) == (other.seg, other.names)
+    @property
+    def keys(self) -> Keys:
+        """Rank of each parcel's name among all names."""
+        return np.searchsorted(np.sort(self.names), self.names)
 
-    def same_grid(self, other: object) -> bool:
-        """Whether both have the same parcels, in whatever order."""
-        return isinstance(other, ParcelGeometry) and self.seg == other.seg and sorted(self.names) == sorted(other.names)
+    @property
+    def extent(self) -> Sequence[object]:
+        """Names of the parcels, in alphabetical order."""
+        return sorted(self.names)
+
+    @property
+    def target_names(self) -> tuple[str, ...]:
+        """Names of the parcels."""
+        return self.names
+
+    @property
+    def target_networks(self) -> tuple[str, ...] | None:
+        """The network of each parcel, where the table tells it."""
+        return self.networks
+
+    @property
+    def columns(self) -> Mapping[str, str]:
+        """The parcel and, where it is known, its network."""
+        return {name: text for name, text in PARCEL_COLUMNS.items() if name != "network" or self.networks is not None}
 
     def paths(self, target: Path) -> list[Path]:
         """Files that `save` writes: one."""
@@ -160,8 +219,6 @@ class ParcelGeometry:
         (path,) = self.paths(target)
         return [write_text(path, "".join("\t".join(row) + "\n" for row in rows))]
 
-
-Geometry = SurfaceGeometry | VolumeGeometry | CiftiGeometry | ParcelGeometry
 
 # Spaces of one person's own brain: nobody else's targets lie in them.
 OWN_SPACES = ("", "T1w", "T2w", "fsnative", "orig", "anat", "func", "boldref", "native", "individual")
@@ -225,8 +282,7 @@ def _load_volume(path: Path, space: str | None) -> tuple[FloatArray, Geometry]:
 
 
 def _load_parcels(path: Path, seg: str) -> tuple[FloatArray, Geometry]:
-    with path.open(newline="", encoding="utf-8") as stream:
-        header, *rows = csv.reader(stream, delimiter="\t", quoting=csv.QUOTE_NONE)
+    header, *rows = read_rows(path)
     n_labels = 2 if header[1:2] == ["network"] else 1
     values = [[np.nan if cell == "n/a" else float(cell) for cell in row[n_labels:]] for row in rows]
     networks = tuple(row[1].replace("n/a", "") for row in rows) if n_labels == 2 else None

@@ -4,12 +4,11 @@ import gzip
 import re
 from pathlib import Path
 
-import nibabel
-
 from bids_app.bids.content import require_content
 from bids_app.bids.errors import DatasetError
 from bids_app.bids.image_files import BROKEN
 from bids_app.bids.runs import Run
+from bids_app.cifti_files import load_image
 
 _GIFTI_HEAD = 1 << 16  # bytes in which the first data array of a GIFTI file begins
 _ATTRIBUTE = r'\b{name}\s*=\s*"(\d+)"'
@@ -39,7 +38,7 @@ def _count(kind: str, path: Path) -> int:
 
 
 def _of_image(path: Path) -> int:
-    shape = nibabel.load(path).shape
+    shape = load_image(path).shape
     if path.name.endswith(".dtseries.nii"):
         return int(shape[0])
     if len(shape) < 4:

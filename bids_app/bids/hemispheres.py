@@ -13,7 +13,7 @@ from bids_app.bids.geometry import STRUCTURES, SurfaceGeometry
 from bids_app.bids.image_files import check_arrays, reading
 from bids_app.bids.maps import FloatArray
 from bids_app.bids.text import as_dataset_error
-from bids_app.gifti_files import check_gifti
+from bids_app.gifti_files import read_gifti
 
 log = logging.getLogger("neurons2networks")
 
@@ -78,11 +78,8 @@ def _read(path: Path, side: str, memory: int | None) -> FloatArray:
     with reading(path):
         check_arrays(path, memory)
     with as_dataset_error():
-        check_gifti(path)
+        image = read_gifti(path)
     with reading(path):
-        image = nibabel.load(path)
-        if not isinstance(image, nibabel.GiftiImage) or not image.darrays:
-            raise DatasetError(f"{path} holds no data arrays of a surface: get or make it again.")
         _check_hemisphere(path, image, side)
         if {nibabel.nifti1.intent_codes.niistring[array.intent] for array in image.darrays} & set(_MESHES):
             raise DatasetError(f"{path} holds the mesh of a surface, no BOLD on it: give the .func.gii of the run.")

@@ -8,9 +8,12 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
-from uuid import uuid4
 
+from bids_app.atomic import atomic_path
+from bids_app.bids.content import pass_over
 from bids_app.bids.errors import DatasetError
+
+_ENDINGS = (".nii", ".nii.gz", ".gii", ".tsv", ".json")
 
 if TYPE_CHECKING:
     from bids.layout import BIDSLayout
@@ -50,6 +53,9 @@ def _listed(participant: Path) -> Iterator[Path]:
             continue
         for parent, folders, names in os.walk(func, onerror=_refuse, followlinks=True):
             folders[:] = [one for one in folders if not one.startswith(".")]
+            for one in folders:
+                if one.endswith(_ENDINGS):
+                    pass_over(Path(parent, one))
             yield from (Path(parent, one) for one in names if not one.startswith("."))
 
 
@@ -90,15 +96,8 @@ def _digest(*content: str | int) -> str:
 
 def _keep(layout: "BIDSLayout", database: Path) -> None:
     """Keep an index for later runs. It appears complete: other processes may look for it while it is written."""
-    unfinished = database.with_name(f".{uuid4().hex}-{database.name}")
-    try:
-        layout.save(unfinished, replace_connection=False)
-        unfinished.rename(database)
-        for outdated in database.parent.glob(f"{database.name.rpartition('_')[0]}_*"):
-            if outdated != database:
-                shutil.rmtree(outdated, ignore_errors=True)
-    except OSError:
-        if not database.is_dir():  # else: another process was faster
-            raise
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
+    with atomic_path(database, first_stays=True) as draft:
+        layout.save(draft, replace_connection=False)
+    for outdated in database.parent.glob(f"{database.name.rpartition('_')[0]}_*"):
+        if outdated != database:
+            shutil.rmtree(outdated, ignore_errors=True)

@@ -1,17 +1,19 @@
 """What the files of a data set inherit from files above them: metadata in JSON, events, repetition time."""
 
+import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 
-import nibabel
 from nibabel.filebasedimages import ImageFileError
 
 from bids_app.bids.cifti import SERIES, series_step
+from bids_app.bids.content import pass_over
 from bids_app.bids.entities import Name, is_within, parse_name
 from bids_app.bids.errors import DatasetError
-from bids_app.bids.text import read_json
+from bids_app.bids.text import is_there, read_json
+from bids_app.cifti_files import load_image
 
 # Sources of a repetition time may differ by so much: some headers are rounded.
 _TOLERANCE = 0.01
@@ -33,12 +35,15 @@ def list_names(folder: Path, ending: str) -> list[tuple[Path, Name]]:
     """
     try:
         with os.scandir(folder) as entries:
-            names = [e.name for e in entries if e.name.endswith(ending) and not e.is_dir()]
+            named = [(e.name, e.is_dir()) for e in entries if e.name.endswith(ending)]
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as error:
         raise DatasetError(f"The folder {folder} may not be read ({error.strerror}): check its permissions.") from error
-    return [(folder / name, parse_name(name)) for name in sorted(names)]
+    for name, is_folder in named:
+        if is_folder and "." in name.lstrip("."):
+            pass_over(folder / name)
+    return [(folder / name, parse_name(name)) for name, is_folder in sorted(named) if not is_folder]
 
 
 def applicable(
@@ -93,7 +98,7 @@ def repetition_time(
     by more than 1 %.
     """
     own = beside(files)
-    sidecars = [path for path in own if path.is_file() or path.is_symlink()]
+    sidecars = [path for path in own if is_there(path)]
     sidecars += applicable(derivative, entities, suffix, ".json", is_raw=False) if suffix else []
     images = [*files, *applicable(raw, entities, "bold", ".nii.gz")]
     stated = (_first(_from_json, paths) for paths in (sidecars, applicable(raw, entities, "bold", ".json")))
@@ -149,7 +154,7 @@ def _from_json(path: Path) -> float | None:
 def _from_volume_timing(times: object, path: Path) -> float:
     if not isinstance(times, list) or not all(isinstance(time, int | float) for time in times) or len(times) < 2:
         raise DatasetError(f"VolumeTiming in {path} is no list of at least two times in seconds.")
-    steps = [later - earlier for earlier, later in pairwise(times)]
+    steps = [later - earlier for earlier, later in pairwise(map(_as_float, times))]
     if max(steps) - min(steps) > _TOLERANCE * abs(steps[0]):
         raise DatasetError(
             f"VolumeTiming in {path} has steps from {min(steps):g} to {max(steps):g} s: only volumes at equal "
@@ -160,14 +165,23 @@ def _from_volume_timing(times: object, path: Path) -> float:
 
 def _seconds(value: object, source: str) -> float:
     """A repetition time that can be one. Raises DatasetError for anything else."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
-        raise DatasetError(f"{source} is {value!r}; it must be a number of seconds above 0.")
-    if value >= _LONGEST:
+    seconds = _as_float(value) if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
+    if not 0 < seconds < math.inf:
+        raise DatasetError(f"{source} is {value!r:.60}; it must be a number of seconds above 0.")
+    if seconds >= _LONGEST:
         raise DatasetError(
-            f"{source} is {value:g}, which looks like milliseconds: it must be a number of seconds, such as "
-            f"{value / 1000:g}. Correct it, or write RepetitionTime into the JSON file beside the BOLD."
+            f"{source} is {seconds:g}, which looks like milliseconds: it must be a number of seconds, such as "
+            f"{seconds / 1000:g}. Correct it, or write RepetitionTime into the JSON file beside the BOLD."
         )
-    return float(value)
+    return seconds
+
+
+def _as_float(number: float) -> float:
+    """The number; infinity for whole numbers of JSON that are larger than any float."""
+    try:
+        return float(number)
+    except OverflowError:
+        return math.inf if number > 0 else -math.inf
 
 
 def _from_header(path: Path) -> float | None:
@@ -176,7 +190,7 @@ def _from_header(path: Path) -> float | None:
     try:
         if path.name.endswith(SERIES):
             return series_step(path) or None
-        header = nibabel.load(path).header
+        header = load_image(path).header
         zooms, unit = header.get_zooms(), header.get_xyzt_units()[1]
     except (OSError, EOFError, ImageFileError, ValueError, KeyError, AttributeError):
         return None

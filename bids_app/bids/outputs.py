@@ -8,7 +8,8 @@ import numpy.typing as npt
 
 from bids_app.bids.derivatives import output_path, read_sidecar, write_sidecar
 from bids_app.bids.entities import Name, is_within, parse_name
-from bids_app.bids.geometry import Geometry, ParcelGeometry, load_map
+from bids_app.bids.geometry import load_map
+from bids_app.bids.geometry_base import Geometry
 from bids_app.bids.maps import FloatArray
 
 EXTENSIONS = {".func.gii", ".nii.gz", ".nii", ".dscalar.nii", ".tsv", ".tsv.gz", ".parquet"}
@@ -62,9 +63,8 @@ def write_maps(
     """
     target = output_path(out_dir, {**entities, **geometry.space_entities()})
     columns = None
-    if isinstance(geometry, ParcelGeometry):
-        networks = {} if geometry.networks is None else {"network": "Functional network of the parcel"}
-        columns = {"name": "Name of the parcel"} | networks | dict.fromkeys(map_names, about.description)
+    if geometry.columns:
+        columns = {**geometry.columns, **dict.fromkeys(map_names, about.description)}
     for path in geometry.paths(target):
         more = {"Maps": list(map_names)} | dict(about.extra)
         texts = {"description": about.description, "units": about.units}

@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from bids_app.bids.errors import DatasetError
-from bids_app.bids.tables import MISSING, NumberTable, doubled, is_count, is_number, listed, read_number_table, unquoted
+from bids_app.bids.tables import MISSING, NumberTable, doubled, is_count, is_number, read_number_table, unquoted
+from bids_app.wording import listed
 
 log = logging.getLogger("neurons2networks")
 FloatArray = npt.NDArray[np.float32]

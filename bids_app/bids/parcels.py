@@ -6,8 +6,9 @@ from itertools import chain
 from pathlib import Path
 
 from bids_app.bids.entities import parse_name
-from bids_app.bids.tables import listed, unquoted
+from bids_app.bids.tables import unquoted
 from bids_app.bids.text import read_rows
+from bids_app.wording import listed
 
 log = logging.getLogger("neurons2networks")
 

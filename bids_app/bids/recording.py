@@ -10,7 +10,8 @@ from nibabel.cifti2 import SeriesAxis
 from bids_app.bids.cifti import load_cifti
 from bids_app.bids.content import require_content
 from bids_app.bids.errors import DatasetError
-from bids_app.bids.geometry import Geometry, ParcelGeometry
+from bids_app.bids.geometry import ParcelGeometry
+from bids_app.bids.geometry_base import Geometry
 from bids_app.bids.hemispheres import read_surface
 from bids_app.bids.maps import FloatArray
 from bids_app.bids.parcel_tables import read_parcel_table

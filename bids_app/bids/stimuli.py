@@ -14,6 +14,7 @@ from bids_app.bids.metadata import Listing, applicable, list_names, raw_repetiti
 from bids_app.bids.onsets import EVENTS, ONSETS, entities_of
 from bids_app.bids.runs import RUN_ENTITIES, is_bold, run_entities, run_label
 from bids_app.bids.sources import participant_labels
+from bids_app.text_files import is_there
 
 _FOLDED = ("echo",)  # several raw files of one run
 _RUN_FILES = ("events.tsv", "bold.json", ".nii.gz", ".nii", ".func.gii", "timeseries.tsv")
@@ -67,7 +68,7 @@ def find_events(
             if {"sub", "task"} <= set(name.entities) and is_within(name.entities, run):
                 return path
         table = annotations / ONSETS
-        if table.exists() and read_events(table, run):
+        if is_there(table) and read_events(table, run):
             return table
     return next(iter(applicable(bids_dir, run, "events", ".tsv", listing)), None)
 
@@ -88,7 +89,7 @@ def find_stimuli(
     listing = cache(list_names)
     uses: dict[str, list[tuple[bool, StimulusUse]]] = {}
     unreadable: dict[Path, str] = {}
-    has_onsets = annotations is not None and (annotations / ONSETS).exists()
+    has_onsets = annotations is not None and is_there(annotations / ONSETS)
     folders = [bids_dir, *(derivatives if has_onsets else [])]
     runs = _distinct([run for folder in folders for run in _runs(folder, listing, unreadable)])
     for run, events in _tables(runs, bids_dir, tasks, annotations, listing, unreadable):
@@ -109,7 +110,7 @@ def find_stimuli(
 
 
 def _unused_rows(annotations: Path | None, runs: Sequence[Mapping[str, str]]) -> list[str]:
-    if annotations is None or not (annotations / ONSETS).exists():
+    if annotations is None or not is_there(annotations / ONSETS):
         return []
     try:
         records = read_records(annotations / ONSETS)

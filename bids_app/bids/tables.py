@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from bids_app.bids.errors import DatasetError
 from bids_app.bids.text import read_rows
+from bids_app.wording import listed
 
 Floats = npt.NDArray[np.float64]
 
@@ -113,12 +114,6 @@ def unquoted(cell: str) -> str:
     """Text of a cell without the blanks and the pair of quotation marks around it."""
     text = cell.strip()
     return text[1:-1].strip() if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'" else text
-
-
-def listed(names: Sequence[str], most: int = 12) -> str:
-    """Names for messages, the first of many."""
-    shown = ", ".join(name or "(no name)" for name in names[:most])
-    return f"{shown}, … ({len(names)} in all)" if len(names) > most else shown
 
 
 def doubled(names: Sequence[str]) -> list[str]:

@@ -4,6 +4,7 @@ import pytest
 
 from bids_app.bids.content import require_content
 from bids_app.bids.errors import DatasetError
+from bids_app.bids.metadata import list_names
 
 
 def test_content_that_is_here_passes(tmp_path):
@@ -43,3 +44,14 @@ def test_pointers_of_unlocked_files_are_no_content(tmp_path, pointer):
     path.write_text(pointer)
     with pytest.raises(DatasetError, match="get it first"):
         require_content(path)
+
+
+def test_a_folder_in_the_place_of_a_file_is_said_once(tmp_path, caplog):
+    (tmp_path / "task-x_bold.json").mkdir()
+    (tmp_path / "func").mkdir()
+    (tmp_path / "a_bold.json").touch()
+    for _ in range(2):
+        assert [path.name for path, _ in list_names(tmp_path, "bold.json")] == ["a_bold.json"]
+        assert [path.name for path, _ in list_names(tmp_path, "")] == ["a_bold.json"]
+    (message,) = caplog.messages
+    assert message.startswith(f"{tmp_path / 'task-x_bold.json'} is a folder")

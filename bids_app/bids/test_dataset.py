@@ -152,6 +152,15 @@ def test_events_are_inherited(tiny: TinyDataset) -> None:
     assert (run.events.name, run.repetition_time) == ("task-pieman_events.tsv", 2.0)
 
 
+def test_an_exclusion_list_whose_content_is_not_here_is_not_taken_for_none(tiny: TinyDataset) -> None:
+    tiny.raw(RUN)
+    tiny.derivative("prep", [f"{RUN}_space-T1w_bold.nii.gz"])
+    (tiny.root / "code").mkdir()
+    (tiny.root / "code" / "scan_exclude.json").symlink_to("../.git/annex/objects/gone")
+    with pytest.raises(DatasetError, match=r"scan_exclude\.json is a link to content that is not here"):
+        open_dataset(tiny.root)
+
+
 def test_scans_on_the_exclusion_list_are_left_out_and_listed(tiny: TinyDataset) -> None:
     runs = [RUN, "sub-001_task-pieman_run-2", "sub-001_task-piemanpni"]
     for name in runs:

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bids_app.atomic import atomic_path, write_text
 from bids_app.bids import derivatives
-from bids_app.bids.atomic import atomic_path, write_text
 from bids_app.bids.errors import DatasetError
 
 ENTITIES = {"desc": "atoms", "stat": "r", "model": "gpt2", "space": "fsaverage6", "run": "1", "task": "pieman"}

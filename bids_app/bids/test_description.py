@@ -10,9 +10,10 @@ import pytest
 
 from bids_app.bids import derivatives
 from bids_app.bids.container import CONTAINER_TAG
-from bids_app.bids.description import write_dataset_description
+from bids_app.bids.description import readme, write_dataset_description
 from bids_app.bids.errors import DatasetError
-from bids_app.bids.geometry import Geometry, ParcelGeometry, SurfaceGeometry, VolumeGeometry
+from bids_app.bids.geometry import ParcelGeometry, SurfaceGeometry, VolumeGeometry
+from bids_app.bids.geometry_base import Geometry
 
 GEOMETRIES: list[Geometry] = [
     SurfaceGeometry("fsaverage5", 5, 6),
@@ -43,7 +44,7 @@ def _write_maps(out_dir: Path, sub: dict[str, str]) -> None:
 
 def write_sample(out_dir: Path, raw: Path) -> None:
     """One of every kind of file that OUT_DIR may hold."""
-    write_dataset_description(out_dir, {"raw": raw, "fmriprep": raw / "derivatives" / "fmriprep"})
+    write_dataset_description(out_dir, {"raw": raw, "fmriprep": raw / "derivatives" / "fmriprep"}, ())
     _write_maps(out_dir, {"sub": "001", "task": "pieman", "run": "1"})
     _write_maps(out_dir, {"sub": "002", "ses": "a"})
     _write_maps(out_dir, {"task": "pieman"})
@@ -82,7 +83,7 @@ def test_description_names_what_was_read_and_what_wrote_it(tmp_path: Path, monke
     raw.mkdir()
     (raw / "dataset_description.json").write_text('{"DatasetDOI": "10.18112/openneuro.ds002345.v1.1.4"}')
     monkeypatch.setenv(CONTAINER_TAG, "neurons2networks:0.1.0")
-    write_dataset_description(out_dir, {"raw": raw})
+    write_dataset_description(out_dir, {"raw": raw}, ())
     content = _description(out_dir)
     (generated,) = content["GeneratedBy"]
     assert generated["Name"] == "neurons2networks"
@@ -91,16 +92,21 @@ def test_description_names_what_was_read_and_what_wrote_it(tmp_path: Path, monke
     assert content["SourceDatasets"] == [{"URL": raw.as_uri()} | doi]
     monkeypatch.delenv(CONTAINER_TAG)
     (out_dir / "README.md").write_text("mine")
-    write_dataset_description(out_dir, {"fmriprep": tmp_path / "fmriprep"})
+    write_dataset_description(out_dir, {"fmriprep": tmp_path / "fmriprep"}, ())
     content = _description(out_dir)
     assert set(content["DatasetLinks"]) == {"raw", "fmriprep"}
     assert "Container" not in content["GeneratedBy"][0]
     assert (out_dir / "README.md").read_text() == "mine"
+    whole = readme(())
+    for damaged in ("", whole[:100], "\0" * len(whole)):
+        (out_dir / "README.md").write_text(damaged)
+        write_dataset_description(out_dir, {}, ())
+        assert (out_dir / "README.md").read_text() == whole
 
 
 def test_another_data_set_is_not_overwritten(tmp_path: Path) -> None:
     description = tmp_path / "dataset_description.json"
     description.write_text('{"Name": "Narratives", "BIDSVersion": "1.2.1"}')
     with pytest.raises(DatasetError, match=r"holds another data set \(Narratives\)"):
-        write_dataset_description(tmp_path, {})
+        write_dataset_description(tmp_path, {}, ())
     assert list(tmp_path.iterdir()) == [description]

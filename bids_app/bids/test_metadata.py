@@ -68,6 +68,9 @@ def test_errors(tiny: TinyDataset) -> None:
         ("true", "is True; it must"),
         ('"2.0"', "is '2.0'; it must"),
         ("[2]", r"is \[2\]; it must"),
+        ("9" * 400, "is 9{60}; it must"),  # more than a float holds
+        ("-" + "9" * 400, "is -9{59}; it must"),
+        ("1e999", "is inf; it must"),
     ):
         sidecar.write_text(f'{{"RepetitionTime": {value}}}')
         with pytest.raises(DatasetError, match=message):
@@ -143,6 +146,9 @@ def test_volume_timing(tiny: TinyDataset) -> None:
     assert _seconds(tiny, path, root) == 2.5
     sidecar.write_text('{"VolumeTiming": [0, 2.5, 5.0, 9.5]}')
     with pytest.raises(DatasetError, match=r"steps from 2.5 to 4.5 s: only volumes at equal distances"):
+        _seconds(tiny, path, root)
+    sidecar.write_text(f'{{"VolumeTiming": [0, {"9" * 400}]}}')
+    with pytest.raises(DatasetError, match=r"step of VolumeTiming in .* is inf; it must"):
         _seconds(tiny, path, root)
     sidecar.write_text('{"VolumeTiming": "0 2.5"}')
     with pytest.raises(DatasetError, match="is no list of at least two times"):

@@ -101,3 +101,14 @@ def test_masks(path, tmp_path):
     mask.write_bytes(b"no image")
     with pytest.raises(DatasetError, match=r"mask\.nii\.gz could not be read"):
         read_volume(path, mask, "T1w")
+
+
+@pytest.mark.parametrize(
+    ("place", "message"), [(np.nan, "does not say where its voxels lie"), (0.0, "gives its voxels no size")]
+)
+def test_a_header_without_a_place_is_refused(path, place, message):
+    header = nibabel.Nifti1Image(GRID, np.eye(4)).header
+    header["srow_x"], header["qform_code"] = place, 0
+    nibabel.Nifti1Image(GRID, None, header).to_filename(path)
+    with pytest.raises(DatasetError, match=rf"sub-1_bold\.nii\.gz: the header {message}"):
+        read_volume(path, None, "MNI152NLin6Asym")

@@ -226,3 +226,15 @@ def test_words_of_alice() -> None:
     assert words.text[:10] == ("Alice", "was", "beginning", "to", "get", "very", "tired", "of", "sitting", "by")
     assert (np.diff(words.onset) > 0).all()
     assert words.onset[0] == pytest.approx(20.05891632653599)
+
+
+def test_one_word_in_all_rows_is_no_column_of_words(tmp_path: Path) -> None:
+    path = tmp_path / "tale_words.tsv"
+    for texts in (["word"] * 30, ["a", *["word"] * 29]):
+        rows = "".join(f"{0.4 * n:.1f}\t0.3\t{text}\n" for n, text in enumerate(texts))
+        path.write_text(f"onset\tduration\tword\n{rows}")
+        if texts[0] == "a":
+            assert len(read_words(path).text) == 30
+        else:
+            with pytest.raises(DatasetError, match=r"all 29 others hold the same word \('word'\)"):
+                read_words(path)

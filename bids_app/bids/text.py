@@ -6,9 +6,9 @@ from pathlib import Path
 
 from bids_app import text_files
 from bids_app.bids.errors import DatasetError
-from bids_app.text_files import LIMIT
+from bids_app.text_files import LIMIT, is_there
 
-__all__ = ["LIMIT", "read_json", "read_json_content", "read_rows", "read_text"]
+__all__ = ["LIMIT", "is_there", "read_json", "read_json_content", "read_rows", "read_text"]
 
 
 @contextmanager

@@ -1,9 +1,9 @@
 """Where the rows of a recording lie on the time line of its scan."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import nibabel
 import numpy as np
 import numpy.typing as npt
 
@@ -11,8 +11,10 @@ from bids_app.bids.errors import DatasetError
 from bids_app.bids.image_files import BROKEN
 from bids_app.bids.metadata import beside
 from bids_app.bids.runs import Run
-from bids_app.bids.tables import listed, read_number_table
-from bids_app.bids.text import read_json
+from bids_app.bids.tables import NumberTable, read_number_table
+from bids_app.bids.text import is_there, read_json
+from bids_app.cifti_files import load_image
+from bids_app.wording import listed
 
 Integers = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
@@ -67,27 +69,42 @@ def _kept(run: Run, path: Path, n_rows: int) -> Integers:
     table = read_number_table(path)
     if len(table.rows) == n_rows:
         return np.arange(n_rows)
-    names = sorted(table.names, key=lambda name: _OUTLIERS.index(name) if name in _OUTLIERS else len(_OUTLIERS))
     counts = []
-    for name in names:
-        flags = table.numbers([name])[:, 0]
-        if not np.isin(flags, (0, 1)).all():
-            continue
-        kept = np.flatnonzero(flags == 0)
+    for name, flags in _marks(table):
+        kept = np.flatnonzero(~flags)
         if len(kept) == n_rows:
             return kept
         counts.append(f"{name}: {len(kept)}")
     raise DatasetError(
         f"{run.files[0]} has {n_rows} rows, but {path} has {len(table.rows)} volumes, of which it keeps another number "
-        f"({listed(counts) or 'no column of 0 and 1'}): they are of different runs or settings. Make both again."
+        f"({listed(counts) if counts else 'no column of 0 and 1'}): they are of different runs or settings. Make both "
+        "again."
     )
+
+
+def _marks(table: NumberTable) -> Iterator[tuple[str, Mask]]:
+    """Columns of 0 and 1, with the rows that they mark (n_volumes,); those that XCP-D writes come first."""
+    for name in sorted(table.names, key=lambda name: _OUTLIERS.index(name) if name in _OUTLIERS else len(_OUTLIERS)):
+        flags = table.numbers([name])[:, 0]
+        if np.isin(flags, (0, 1)).all():
+            yield name, flags == 1
+
+
+def n_interpolated(run: Run, n_rows: int) -> int:
+    """Volumes that outliers.tsv marks and that are among the `n_rows` of the BOLD all the same: XCP-D fills them in."""
+    if run.outliers is None:
+        return 0
+    table = read_number_table(run.outliers)
+    if len(table.rows) != n_rows:
+        return 0  # the series was censored
+    return int(np.any([np.zeros(n_rows, dtype=bool), *(flags for _, flags in _marks(table))], axis=0).sum())
 
 
 def _length_of_scan(run: Run) -> tuple[int | None, Path | None]:
     """Volumes of the scan and the file that says so; None where none is here."""
     for path in run.raw_files:
         try:
-            shape = nibabel.load(path).shape
+            shape = load_image(path).shape
         except BROKEN:
             continue  # a link without its content, usually
         if len(shape) == 4:
@@ -99,7 +116,7 @@ def _length_of_scan(run: Run) -> tuple[int | None, Path | None]:
 
 def _discarded(run: Run) -> int | None:
     for path in beside(run.files):
-        if path.is_file():
+        if is_there(path):
             number = read_json(path).get(_DISCARDED)
             if isinstance(number, int) and not isinstance(number, bool) and number >= 0:
                 return number

@@ -3,15 +3,16 @@
 from pathlib import Path
 from typing import Any
 
-import nibabel
 import numpy as np
 import numpy.typing as npt
 
+from bids_app.affines import problem_of_affine
 from bids_app.bids.content import require_content
 from bids_app.bids.errors import DatasetError
 from bids_app.bids.geometry import VolumeGeometry
 from bids_app.bids.image_files import check_numbers, check_size, reading, to_the_end
 from bids_app.bids.maps import FloatArray
+from bids_app.cifti_files import load_image
 
 
 def read_volume(
@@ -23,9 +24,11 @@ def read_volume(
     (bytes) and with the mask before anything is read. Raises DatasetError.
     """
     with reading(path):
-        image = nibabel.load(path)
+        image = load_image(path)
         shape = _shape_of_series(path, image)
         check_numbers(path, image)
+    if problem := problem_of_affine(image.affine):
+        raise DatasetError(f"{path}: {problem}; correct its sform or qform, or preprocess it again.")
     mask = None if mask_path is None else read_mask(mask_path, shape[:3], image.affine)
     with reading(path):
         check_size(path, image, memory)
@@ -60,7 +63,7 @@ def read_mask(path: Path, grid: tuple[int, ...], affine: npt.NDArray[np.floating
     """
     require_content(path)
     with reading(path):
-        image = nibabel.load(path)
+        image = load_image(path)
         shape = tuple(image.shape[:3]) if all(size == 1 for size in image.shape[3:]) else tuple(image.shape)
         check_numbers(path, image)
         if shape != tuple(grid[:3]) or not np.allclose(image.affine, affine, atol=1e-3):

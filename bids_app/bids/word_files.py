@@ -114,9 +114,10 @@ def _say_others(stim_file: str, chosen: Path, found: list[Path]) -> None:
     if others:
         listed = ", ".join(map(str, others))
         _log.info("several word lists for %s: %s is read, not %s", stim_file, chosen, listed)
-    links = [path for path in found if not path.is_file()]
-    if links and chosen.is_file():
-        _log.warning("%s is a link to content that is not here; %s is read instead", links[0], chosen)
+    passed = [path for path in found if not path.is_file()]
+    if passed and chosen.is_file():
+        reason = "a link to content that is not here" if passed[0].is_symlink() else "a pipe or a device"
+        _log.warning("%s is %s; %s is read instead", passed[0], reason, chosen)
 
 
 def _nothing(stim_file: str, places: list[Path]) -> str:

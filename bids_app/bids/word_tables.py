@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from bids_app.bids.errors import DatasetError
-from bids_app.bids.text import as_dataset_error, read_json, read_text
+from bids_app.bids.text import as_dataset_error, is_there, read_json, read_text
 from bids_app.bids.textgrid import Tier, choose_tier
 from bids_app.bids.word_columns import Columns, TimeColumn, find_columns, is_header
 from bids_app.bids.word_rows import WordList, WordRow, number
@@ -98,7 +98,7 @@ def _has_decimal_comma(rows: Sequence[Numbered], columns: Columns) -> bool:
 
 def _sidecar(path: Path) -> Mapping[str, object]:
     beside = path.with_suffix(".json")
-    return read_json(beside) if beside.is_file() else {}
+    return read_json(beside) if is_there(beside) else {}
 
 
 def _of_word_tier(words: list[tuple[WordRow, list[str]]], columns: Columns) -> list[tuple[WordRow, list[str]]]:

@@ -76,6 +76,10 @@ class Words:
         """Return the same words `seconds` later; words without a time stay without."""
         return dataclasses.replace(self, onset=self.onset + seconds)
 
+    def timed_within(self, intervals: Iterable[tuple[float, float]]) -> npt.NDArray[np.bool_]:
+        """Which words (n_words,) have a time and their midpoint in one of the intervals, see `within`."""
+        return _lies_in(self.onset + self.duration / 2, intervals)
+
     def within(self, intervals: Iterable[tuple[float, float]]) -> tuple["Words", npt.NDArray[np.intp]]:
         """Return the words whose midpoint lies in one of the intervals (start ≤ midpoint < end), and their indices.
 
@@ -83,12 +87,17 @@ class Words:
         word without a time goes with the next word that has one (the last words with the one before).
         """
         place = _places(self.onset + self.duration / 2)
-        inside = np.zeros(len(self), dtype=bool)
-        for start, end in intervals:
-            inside |= (place >= start) & (place < end)
-        index = np.flatnonzero(inside)
+        index = np.flatnonzero(_lies_in(place, intervals))
         text = tuple(self.text[i] for i in index)
         return Words(self.onset[index], self.duration[index], text, self.counts), index
+
+
+def _lies_in(times: FloatArray, intervals: Iterable[tuple[float, float]]) -> npt.NDArray[np.bool_]:
+    """Which times lie in one of the intervals (start ≤ time < end); NaN in none."""
+    inside = np.zeros(len(times), dtype=bool)
+    for start, end in intervals:
+        inside |= (times >= start) & (times < end)
+    return inside
 
 
 def _places(times: FloatArray) -> FloatArray:
@@ -207,6 +216,11 @@ def _check_texts(rows: Sequence[WordRow]) -> None:
         raise DatasetError(
             f"{row.place} and others hold several words ({row.text[:40]!r}): "
             "one row must be one word; align the text with the audio."
+        )
+    if len(rows) > 2 and len({row.text for row in rows}) == 1:
+        raise DatasetError(
+            f"{rows[0].place} and all {len(rows) - 1} others hold the same word ({rows[0].text[:40]!r}): is it the "
+            "column of the words? Correct it, or align again."
         )
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bids_app.bids.atomic import write_text
+from bids_app.atomic import write_text
 from bids_app.bids.derivatives import write_json, write_table
 from bids_app.demo.cortex import N_VERTICES, Grid
 

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bids_app.bids.geometry import Geometry, SurfaceGeometry, VolumeGeometry
+from bids_app.bids.alignment import placed
+from bids_app.bids.geometry_base import Geometry
 from bids_app.bids.outputs import OutputMap, find_maps
 from bids_app.demo.truth import ForecastTruth
 from bids_app.forecast.depth import best_layer
@@ -89,13 +90,10 @@ def _read(output: OutputMap, out_dir: Path) -> _Scores:
 def _at(output: OutputMap, geometry: Geometry) -> Array:
     """Values (n_maps, n_targets) at the targets of a geometry; the mask of a volume is where its file has values."""
     values, own = output.load()
-    if own.same_targets(geometry):
-        return values
-    if not (isinstance(geometry, VolumeGeometry) and isinstance(own, VolumeGeometry) and own.same_grid(geometry)):
+    found = placed(values, own, geometry)
+    if found is None:
         raise ValueError(f"{output.paths[0].name} lies on another grid than the forecast scores; make both again.")
-    grid = np.full((len(values), *own.mask.shape), np.nan, dtype=np.float32)
-    grid[:, own.mask] = values
-    return grid[:, geometry.mask]
+    return found
 
 
 def _group(scores: Sequence[_Scores]) -> Iterator[_Scores]:
@@ -148,8 +146,4 @@ def _rows(scores: _Scores, truth: ForecastTruth, atlas_dir: Path) -> Iterator[di
 
 def _atlas(geometry: Geometry, folder: Path) -> Atlas:
     """The demo's own atlas at the targets."""
-    if isinstance(geometry, SurfaceGeometry):
-        vertices = (geometry.n_vertices_left, geometry.n_vertices_right)
-        return load_atlas(str(folder), geometry.kind, geometry.space, n_vertices=vertices)
-    assert isinstance(geometry, VolumeGeometry)
-    return load_atlas(str(folder), geometry.kind, geometry.space or "", affine=geometry.affine, mask=geometry.mask)
+    return load_atlas(str(folder), geometry.kind, geometry.place, **geometry.where())

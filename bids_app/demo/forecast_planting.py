@@ -16,7 +16,7 @@ from bids_app.demo.recordings import Data, Head
 from bids_app.demo.scans import REPETITION_TIME, Scan, heard, stream
 from bids_app.encoding.design.haemodynamics import convolve, word_sums
 from bids_app.forecast.windows import shift_words
-from bids_app.language.activations import extract
+from bids_app.language.activations import read_activations
 from bids_app.language.models import LanguageModel
 from bids_app.stats.standardise import zscore
 
@@ -52,7 +52,9 @@ def find_features(
     Raises ValueError for a story that has no word so far ahead.
     """
     with tempfile.TemporaryDirectory() as folder:
-        stories = [extract(model, story.text, "residual", "auto", Path(folder), subtoken="last") for story in words]
+        stories = [
+            read_activations(model, story.text, "residual", "auto", Path(folder), subtoken="last") for story in words
+        ]
         n_layers = stories[0].n_layers
         layer = 1 + int(stream(seed, "layer").integers(n_layers))
         values = _principal(np.concatenate([story.layer(layer - 1) for story in stories]))

@@ -15,7 +15,7 @@ from bids_app.demo.models import PLANTED_MODEL, write_models
 from bids_app.demo.planting import Planted, plan_links, respond
 from bids_app.demo.scans import Scan
 from bids_app.demo.truth import LINK_COLUMNS, Truth, atom_column, write_truth
-from bids_app.language.activations import extract
+from bids_app.language.activations import read_activations
 from bids_app.language.models import load_model
 
 DEFAULTS = Options(stories=2, snr=0.15, n_volumes=300)
@@ -55,7 +55,7 @@ def _plant(model: str, ground: Ground, seed: int) -> tuple[Atoms, pd.DataFrame]:
     with tempfile.TemporaryDirectory() as folder:
         neurons = []
         for scan, story in zip(ground.scans, ground.words, strict=True):
-            activations = extract(language_model, story.text, "ffn-out", "auto", Path(folder))
+            activations = read_activations(language_model, story.text, "ffn-out", "auto", Path(folder))
             neurons.append(responses(activations, story, scan))
     atoms = find_atoms(ground.scans, neurons, _N_ATOMS, _DICTIONARY_SEED + seed)
     return atoms, plan_links(atoms.numbers.tolist(), ground.head.networks, _N_DEACTIVE, seed)

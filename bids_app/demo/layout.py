@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from bids_app.bids.atomic import write_text
+from bids_app.atomic import write_text
 from bids_app.bids.derivatives import write_json, write_table
 from bids_app.demo.grammar import Story
 from bids_app.demo.scans import REPETITION_TIME, Scan

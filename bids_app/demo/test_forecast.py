@@ -12,7 +12,7 @@ from bids_app.demo.truth import read_truth
 from bids_app.encoding.design.haemodynamics import word_sums
 from bids_app.encoding.ridge.held_out import design_held_out, score_held_out
 from bids_app.forecast.windows import offsets_of, shift_words
-from bids_app.language.activations import extract
+from bids_app.language.activations import read_activations
 from bids_app.language.models import load_model
 from bids_app.stats.standardise import zscore
 
@@ -100,7 +100,9 @@ def test_gain_is_where_it_was_planted(demo, responses, tmp_path):
     folder, truth = demo
     words = read_words(folder / "stimuli/gentle/lighthouse/align.csv")
     model = load_model(truth.options["model"], device="cpu")
-    states = extract(model, words.text, "residual", "auto", tmp_path, subtoken="last").layer(truth.options["layer"] - 1)
+    states = read_activations(model, words.text, "residual", "auto", tmp_path, subtoken="last").layer(
+        truth.options["layer"] - 1
+    )
     kept = truth.courses["volume"].to_numpy()[truth.courses["kept"]]
     rows = np.flatnonzero(words.is_timed)
     story = [slice(rows[0], rows[-1] + 1)]

@@ -39,11 +39,11 @@ class FakeActivations:
 def features(monkeypatch):
     asked = []
 
-    def extract(model, texts, kind, context, folder, *, subtoken):
+    def read_activations(model, texts, kind, context, folder, *, subtoken):
         asked.append((kind, subtoken))
         return FakeActivations(texts)
 
-    monkeypatch.setattr(forecast_planting, "extract", extract)
+    monkeypatch.setattr(forecast_planting, "read_activations", read_activations)
     found = find_features(None, SCANS, WORDS, 8, seed=0)
     assert asked == [("residual", "last")] * 2
     return found
@@ -78,14 +78,14 @@ def test_features_by_definition(features, planted, ahead):
 
 
 def test_the_layer_follows_from_the_seed(monkeypatch):
-    monkeypatch.setattr(forecast_planting, "extract", lambda *given, **_: FakeActivations(given[1]))
+    monkeypatch.setattr(forecast_planting, "read_activations", lambda *given, **_: FakeActivations(given[1]))
     layers = [find_features(None, SCANS, WORDS, 8, seed).layer for seed in range(60)]
     assert set(layers) == set(range(1, N_LAYERS + 1))
     assert layers[3] == find_features(None, SCANS, WORDS, 2, 3).layer
 
 
 def test_a_word_further_ahead_than_the_story_is_refused(monkeypatch):
-    monkeypatch.setattr(forecast_planting, "extract", lambda *given, **_: FakeActivations(given[1]))
+    monkeypatch.setattr(forecast_planting, "read_activations", lambda *given, **_: FakeActivations(given[1]))
     with pytest.raises(ValueError, match=r"ahead=400, but the story first has \d+ words"):
         find_features(None, SCANS, WORDS, 400, seed=0)
 

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import numpy as np
 import numpy.typing as npt
 
+from bids_app.atomic import atomic_path
 from bids_app.checksums import MANIFEST, artefact_damage, write_manifest
 from bids_app.disk import new_array
 from bids_app.language.models import LanguageModel
@@ -46,7 +46,7 @@ class Activations:
 
     @classmethod
     def open(cls, folder: Path) -> "Activations":
-        """Open a folder that `extract` has written; FileNotFoundError when it is none."""
+        """Open a folder that `read_activations` has written; FileNotFoundError when it is none."""
         path = folder / _DESCRIPTION
         if not path.is_file():
             raise FileNotFoundError(f"{folder} holds no activations: there is no {_DESCRIPTION}.")
@@ -80,7 +80,7 @@ class Activations:
         return rows
 
 
-def extract(
+def read_activations(
     language_model: LanguageModel,
     texts: Sequence[str],
     kind: str,
@@ -119,17 +119,13 @@ def extract(
     if not folder.exists():
         tokens = tokenize_words(language_model.tokenizer, texts)
         windows = plan_windows(tokens, language_model.max_tokens, language_model.is_causal, context)
-        unfinished = cache_dir / f".{key}-{uuid4().hex}"
-        unfinished.mkdir(parents=True)
-        try:
+        with atomic_path(folder, first_stays=True) as draft:
+            draft.mkdir()
             reader = Reader(language_model, tokens, kind, subtoken)
-            units = _write_layers(reader, windows, chunk_tokens, unfinished)
+            units = _write_layers(reader, windows, chunk_tokens, draft)
             description = _describe(reader, context, units)
-            (unfinished / _DESCRIPTION).write_text(json.dumps(description, indent=2), encoding="utf-8")
-            write_manifest(unfinished, unfinished / MANIFEST, key)
-            _finish(unfinished, folder)
-        finally:
-            shutil.rmtree(unfinished, ignore_errors=True)
+            (draft / _DESCRIPTION).write_text(json.dumps(description, indent=2), encoding="utf-8")
+            write_manifest(draft, draft / MANIFEST, key)
     return Activations.open(folder)
 
 
@@ -188,15 +184,6 @@ def _describe(reader: Reader, context: Context, units: tuple[int, ...]) -> dict[
         "words_that_share_a_token": [word for word, _ in tokens.shared],
         "units": list(units),
     }
-
-
-def _finish(unfinished: Path, folder: Path) -> None:
-    """Give a folder its final name, unless another process was faster."""
-    try:
-        unfinished.rename(folder)
-    except OSError:
-        if artefact_damage(folder) is not None:
-            raise
 
 
 def _layer_file(layer: int) -> str:

@@ -5,6 +5,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from bids_app.text_files import FileError
+
 CONFIG_FILE = "config.json"
 
 _LAYERS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers", "encoder_layers", "decoder_layers")
@@ -22,7 +24,7 @@ _ENDINGS = {".json", ".safetensors", ".txt", ".model"}
 def read_configuration(folder: Path) -> dict[str, Any]:
     """The content of config.json, whose sizes are whole numbers and not absurd.
 
-    Raises FileNotFoundError where there is none, saying what the folder holds instead, and ValueError, naming file
+    Raises FileNotFoundError where there is none, saying what the folder holds instead, and FileError, naming file
     and key, for one that cannot be used.
     """
     path = folder / CONFIG_FILE
@@ -31,24 +33,24 @@ def read_configuration(folder: Path) -> dict[str, Any]:
         raise FileNotFoundError(f"The folder {folder} holds no model: it has no {CONFIG_FILE}{_found_instead(folder)}.")
     content = read_json(path)
     if not isinstance(content.get("model_type"), str):
-        raise ValueError(f"{path} names no model_type: copy or download the model again.")
+        raise FileError(f"{path} names no model_type: copy or download the model again.")
     if quantised := content.get("quantization_config"):
         method = quantised.get("quant_method", "unknown method") if isinstance(quantised, dict) else quantised
-        raise ValueError(f"The weights in {folder} are quantised ({method}): choose the model in its original weights.")
+        raise FileError(f"The weights in {folder} are quantised ({method}): choose the model in its original weights.")
     return content
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """The object in a JSON file. Raises ValueError, naming the file, when it cannot be read or holds something else."""
+    """The object in a JSON file. Raises FileError, naming the file, when it cannot be read or holds something else."""
     try:
         if path.stat().st_size > _MOST_BYTES:
             raise ValueError(f"it has more than {_MOST_BYTES:,} bytes")
         content = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError, OSError) as error:
         reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
-        raise ValueError(f"{path} cannot be read as JSON ({reason}): copy or download the model again.") from None
+        raise FileError(f"{path} cannot be read as JSON ({reason}): copy or download the model again.") from None
     if not isinstance(content, dict):
-        raise ValueError(f"{path} must hold a JSON object such as {{…}}: copy or download the model again.")
+        raise FileError(f"{path} must hold a JSON object such as {{…}}: copy or download the model again.")
     return content
 
 
@@ -63,9 +65,9 @@ def check_sizes(folder: Path, n_weights: int = 0) -> None:
     for key, value in _sizes(read_configuration(folder), limits):
         where = f"{folder / CONFIG_FILE}: {key} = {value!r}"
         if isinstance(value, bool) or not isinstance(value, int) or (value < 0 and key not in _POSITIONS):
-            raise ValueError(f"{where} must be a whole number, not negative: correct it, or copy the model again.")
+            raise FileError(f"{where} must be a whole number, not negative: correct it, or copy the model again.")
         if value > limits[key]:
-            raise ValueError(
+            raise FileError(
                 f"{where} is more than a model can have ({limits[key]:,} at most"
                 f"{f', by its {n_weights:,} weights' if n_weights else ''}): correct it, or copy the model again."
             )
@@ -82,13 +84,13 @@ def _sizes(content: Mapping[str, Any], limits: Mapping[str, int]) -> Iterator[tu
 def _check_entries(folder: Path) -> None:
     """Refuse links whose content is not here, and what is no file, such as a pipe that would never end."""
     for path in sorted(folder.iterdir()):
-        if path.suffix not in _ENDINGS or path.is_file() or path.is_dir():
+        if path.suffix not in _ENDINGS or path.is_file():
             continue
         if path.is_symlink() and not path.exists():
             raise FileNotFoundError(
                 f"{path} is a link to content that is not here: get it (datalad get …), or download the model again."
             )
-        raise ValueError(f"{path} is neither a file nor a folder: copy or download the model again.")
+        raise FileError(f"{path} is no file, but a folder, a pipe or a device: copy or download the model again.")
 
 
 def _found_instead(folder: Path) -> str:

@@ -1,6 +1,7 @@
 """Language models from Hugging Face: found, loaded from safetensors, and described."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -181,8 +182,24 @@ def _load_weights(
             f"The weights in {files.folder} lack {len(missing)} tensors of {type(part).__name__}, such as "
             f"{missing[0]}: the files are incomplete or belong to another architecture."
         )
+    if beyond := _blocks_beyond(loading["unexpected_keys"], loading["missing_keys"], model):
+        raise ValueError(
+            f"The weights in {files.folder} hold {len(beyond)} tensors of blocks that {CONFIG_FILE} leaves out, "
+            f"such as {beyond[0]}: it counts fewer layers than there are; copy the model again."
+        )
     _check_finite(part, name)
     return part if spread else part.to(target)
+
+
+def _blocks_beyond(unused: Iterable[str], missing: Iterable[str], model: Any) -> list[str]:
+    """Tensors in the files of blocks like those of the model, but with a number that none of these has.
+
+    What transformers leaves out on purpose, such as blocks that predict several tokens, is not among the unused.
+    """
+    numbered = re.compile(r"(?<=\.)\d+(?=\.)|^\d+(?=\.)")
+    known = {numbered.sub("0", key, count=1) for key in (*model.state_dict(), *missing)}
+    keys = {key: key.removeprefix(f"{model.base_model_prefix}.") for key in unused}
+    return sorted(key for key, own in keys.items() if numbered.search(own) and numbered.sub("0", own, count=1) in known)
 
 
 def _check_finite(model: torch.nn.Module, name: str) -> None:

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from bids_app.language import activations, reading
-from bids_app.language.activations import Activations, activation_key, extract
+from bids_app.language.activations import Activations, activation_key, read_activations
 from bids_app.language.models import load_model
 from bids_app.language.neurons import NEURON_KINDS, find_blocks
 from bids_app.language.tokens import tokenize_words
@@ -57,13 +57,15 @@ def test_a_short_text_gives_what_transformers_gives(language_model, story, tmp_p
     words = story[:12]
     if context == "exact" and not language_model.is_causal:
         pytest.skip("a masked model sees less than the whole text in exact windows")
-    found = extract(language_model, words, "residual", context, tmp_path, subtoken=subtoken)
+    found = read_activations(language_model, words, "residual", context, tmp_path, subtoken=subtoken)
     for ours, reference in zip(_layers(found)[:-1], _by_transformers(language_model, words, subtoken), strict=True):
         np.testing.assert_allclose(ours, reference, rtol=1e-4, atol=1e-5)
 
 
 def test_one_token_words_keep_ffn_in_and_ffn_out_in_step(language_model, story, tmp_path):
-    found = {kind: _layers(extract(language_model, story, kind, "auto", tmp_path)) for kind in ("ffn-in", "ffn-out")}
+    found = {
+        kind: _layers(read_activations(language_model, story, kind, "auto", tmp_path)) for kind in ("ffn-in", "ffn-out")
+    }
     for layer, matrix in enumerate(find_blocks(language_model.model).matrices):
         with torch.inference_mode():  # affine, so it holds for means over tokens too
             again = matrix(torch.from_numpy(found["ffn-in"][layer])).numpy()
@@ -77,7 +79,7 @@ def test_one_token_words_keep_ffn_in_and_ffn_out_in_step(language_model, story, 
 def test_chunks_do_not_change_the_numbers(language_model, long_story, tmp_path, kind, context):
     words = long_story[:90]
     results = [
-        _layers(extract(language_model, words, kind, context, tmp_path / str(chunk), chunk_tokens=chunk))
+        _layers(read_activations(language_model, words, kind, context, tmp_path / str(chunk), chunk_tokens=chunk))
         for chunk in (1, 150, 4096)
     ]
     for others in results[1:]:
@@ -88,7 +90,7 @@ def test_chunks_do_not_change_the_numbers(language_model, long_story, tmp_path, 
 def test_exact_is_one_pass_per_word(causal_model, long_story, tmp_path):
     """Compare with forward passes made here, each ending at a word, with all the context that fits."""
     words = long_story[:70]
-    found = extract(causal_model, words, "residual", "exact", tmp_path)
+    found = read_activations(causal_model, words, "residual", "exact", tmp_path)
     tokens = tokenize_words(causal_model.tokenizer, words)
     ends = np.cumsum(tokens.tokens_per_word)
     for word in range(0, len(words), 3):
@@ -101,7 +103,9 @@ def test_exact_is_one_pass_per_word(causal_model, long_story, tmp_path):
 
 
 def test_strided_is_exact_where_the_context_is_the_same(causal_model, long_story, tmp_path):
-    strided, exact = (_layers(extract(causal_model, long_story, "ffn-out", c, tmp_path)) for c in ("auto", "exact"))
+    strided, exact = (
+        _layers(read_activations(causal_model, long_story, "ffn-out", c, tmp_path)) for c in ("auto", "exact")
+    )
     ends = np.cumsum(tokenize_words(causal_model.tokenizer, long_story).tokens_per_word)
     within = ends <= 60
     for one, other in zip(strided, exact, strict=True):
@@ -113,7 +117,7 @@ def test_strided_is_exact_where_the_context_is_the_same(causal_model, long_story
 def test_causal_models_do_not_see_later_words(causal_model, long_story, tmp_path, context):
     changed = [*long_story[:90], *reversed(long_story[90:]), "more", "words"]
     before, after = (
-        _layers(extract(causal_model, text, "ffn-out", context, tmp_path)) for text in (long_story, changed)
+        _layers(read_activations(causal_model, text, "ffn-out", context, tmp_path)) for text in (long_story, changed)
     )
     for one, other in zip(before, after, strict=True):
         np.testing.assert_allclose(one[:90], other[:90], rtol=1e-5, atol=1e-5 * np.abs(one).max())
@@ -123,13 +127,15 @@ def test_causal_models_do_not_see_later_words(causal_model, long_story, tmp_path
 def test_masked_models_see_later_words_unless_asked_not_to(language_models, long_story, tmp_path, context, sees):
     changed = [*long_story[:90], *reversed(long_story[90:])]
     texts = (long_story, changed)
-    before, after = (_layers(extract(language_models["bert"], text, "ffn-out", context, tmp_path)) for text in texts)
+    before, after = (
+        _layers(read_activations(language_models["bert"], text, "ffn-out", context, tmp_path)) for text in texts
+    )
     difference = max(np.abs(one[85:90] - other[85:90]).max() for one, other in zip(before, after, strict=True))
     assert (difference > 1e-3) if sees else (difference < 1e-5)
 
 
 def test_layers_are_memory_maps_of_float32(language_models, story, tmp_path):
-    found = extract(language_models["llama3"], story, "ffn-in", "auto", tmp_path)
+    found = read_activations(language_models["llama3"], story, "ffn-in", "auto", tmp_path)
     assert (found.n_words, found.n_layers, found.units) == (len(story), 3, (48, 48, 48))
     for layer in range(3):
         assert isinstance(found.layer(layer), np.memmap)
@@ -160,11 +166,11 @@ def test_memory_grows_with_the_chunk_not_with_the_story(language_models, long_st
 
 
 def test_the_cache_is_used(language_models, story, tmp_path):
-    first = extract(language_models["gpt2"], story, "ffn-out", "auto", tmp_path)
+    first = read_activations(language_models["gpt2"], story, "ffn-out", "auto", tmp_path)
     with _Calls(language_models["gpt2"]) as calls:
-        again = extract(language_models["gpt2"], story, "ffn-out", "auto", tmp_path, chunk_tokens=64)
+        again = read_activations(language_models["gpt2"], story, "ffn-out", "auto", tmp_path, chunk_tokens=64)
         assert calls.sizes == []
-        extract(language_models["gpt2"], story, "ffn-out", "auto", tmp_path, subtoken="last")
+        read_activations(language_models["gpt2"], story, "ffn-out", "auto", tmp_path, subtoken="last")
         assert calls.sizes
     assert again == first == Activations.open(first.folder)
     assert len(list(tmp_path.iterdir())) == 2
@@ -196,11 +202,11 @@ def test_another_process_may_finish_first(language_models, story, tmp_path):
     def finish_first(*_):
         if not nested:
             nested.append(None)
-            nested[0] = extract(model, story, "ffn-out", "auto", tmp_path)
+            nested[0] = read_activations(model, story, "ffn-out", "auto", tmp_path)
 
     handle = model.model.register_forward_pre_hook(finish_first)
     try:
-        found = extract(model, story, "ffn-out", "auto", tmp_path)
+        found = read_activations(model, story, "ffn-out", "auto", tmp_path)
     finally:
         handle.remove()
     assert found == nested[0]
@@ -213,16 +219,8 @@ def test_a_failure_leaves_nothing_behind(language_models, story, tmp_path, monke
 
     monkeypatch.setattr(reading.Reader, "read", fail)
     with pytest.raises(MemoryError):
-        extract(language_models["gpt2"], story, "ffn-out", "auto", tmp_path)
+        read_activations(language_models["gpt2"], story, "ffn-out", "auto", tmp_path)
     assert list(tmp_path.iterdir()) == []
-
-
-def test_a_folder_that_cannot_be_named_is_an_error(tmp_path):
-    (tmp_path / "unfinished").mkdir()
-    (tmp_path / "taken").mkdir()
-    (tmp_path / "taken" / "other").touch()
-    with pytest.raises(OSError, match="not empty"):
-        activations._finish(tmp_path / "unfinished", tmp_path / "taken")
 
 
 def test_words_without_tokens_get_rows_of_zeros(language_models, story, tmp_path):
@@ -230,8 +228,8 @@ def test_words_without_tokens_get_rows_of_zeros(language_models, story, tmp_path
     words = ["", *story[:5], "\u200b", *story[5:9], " "]
     spoken = [index for index, word in enumerate(words) if word.strip() and word != "\u200b"]
     with_gaps, without = (
-        extract(bert, words, "residual", "auto", tmp_path),
-        extract(bert, [words[index] for index in spoken], "residual", "auto", tmp_path),
+        read_activations(bert, words, "residual", "auto", tmp_path),
+        read_activations(bert, [words[index] for index in spoken], "residual", "auto", tmp_path),
     )
     for layer in range(3):
         np.testing.assert_array_equal(with_gaps.layer(layer)[spoken], without.layer(layer))
@@ -239,14 +237,14 @@ def test_words_without_tokens_get_rows_of_zeros(language_models, story, tmp_path
 
 
 def test_a_text_of_words_without_tokens_is_all_zeros(language_models, tmp_path):
-    found = extract(language_models["llama1"], ["", " "], "ffn-in", "auto", tmp_path)
+    found = read_activations(language_models["llama1"], ["", " "], "ffn-in", "auto", tmp_path)
     np.testing.assert_array_equal(found.layer(2), np.zeros((2, 48)))
 
 
 @pytest.mark.parametrize("context", CONTEXTS)
 @pytest.mark.parametrize("subtoken", ["mean", "last"])
 def test_a_word_longer_than_the_model_gets_a_row(language_model, tmp_path, context, subtoken):
-    found = extract(language_model, ["a", "xq" * 50, "tree"], "ffn-out", context, tmp_path, subtoken=subtoken)
+    found = read_activations(language_model, ["a", "xq" * 50, "tree"], "ffn-out", context, tmp_path, subtoken=subtoken)
     assert np.isfinite(found.layer(0)).all()
     assert np.abs(found.layer(0)).max(axis=1).min() > 0
 
@@ -254,8 +252,8 @@ def test_a_word_longer_than_the_model_gets_a_row(language_model, tmp_path, conte
 @pytest.mark.parametrize("name", ["bert", "gpt2", "llama3"])
 def test_bfloat16_is_near_float32(language_models, model_folders, story, tmp_path, name):
     half = load_model(model_folders[name], dtype="bfloat16", device="cpu")
-    rough = extract(half, story, "ffn-out", "auto", tmp_path)
-    exact = extract(language_models[name], story, "ffn-out", "auto", tmp_path)
+    rough = read_activations(half, story, "ffn-out", "auto", tmp_path)
+    exact = read_activations(language_models[name], story, "ffn-out", "auto", tmp_path)
     assert rough.folder != exact.folder
     assert np.corrcoef(rough.layer(0).ravel(), exact.layer(0).ravel())[0, 1] > 0.99
     assert rough.layer(0).dtype == np.float32
@@ -265,7 +263,7 @@ def test_activations_that_overflow_are_refused(model_folders, story, tmp_path):
     model = load_model(model_folders["gpt2"], device="cpu")
     find_blocks(model.model).matrices[1].weight.data *= torch.inf
     with pytest.raises(RuntimeError, match="not finite in layer 1 with dtype float32"):
-        extract(model, story, "ffn-out", "auto", tmp_path)
+        read_activations(model, story, "ffn-out", "auto", tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -283,7 +281,7 @@ def test_activations_that_overflow_are_refused(model_folders, story, tmp_path):
 def test_unusable_settings_are_refused(language_models, tmp_path, changed, message):
     settings = {"texts": ["a"], "kind": "ffn-out", "context": "auto", "cache_dir": tmp_path} | changed
     with pytest.raises(ValueError, match=message):
-        extract(language_models["llama1"], **settings)
+        read_activations(language_models["llama1"], **settings)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -293,7 +291,7 @@ def test_a_folder_without_activations_is_refused(tmp_path):
 
 
 def test_the_real_model_gives_what_transformers_gives(minilm, story, tmp_path):
-    found = extract(minilm, story, "residual", "auto", tmp_path)
+    found = read_activations(minilm, story, "residual", "auto", tmp_path)
     for ours, reference in zip(_layers(found)[:-1], _by_transformers(minilm, story), strict=True):
         np.testing.assert_allclose(ours, reference, rtol=1e-4, atol=1e-5)
 
@@ -301,7 +299,8 @@ def test_the_real_model_gives_what_transformers_gives(minilm, story, tmp_path):
 def test_the_real_model_in_chunks(minilm, story, tmp_path):
     words = story * 9
     one, other = (
-        extract(minilm, words, "ffn-out", "auto", tmp_path / str(chunk), chunk_tokens=chunk) for chunk in (512, 2048)
+        read_activations(minilm, words, "ffn-out", "auto", tmp_path / str(chunk), chunk_tokens=chunk)
+        for chunk in (512, 2048)
     )
     for layer in range(6):
         scale = np.abs(one.layer(layer)).max()
@@ -323,8 +322,8 @@ def _zero_a_block(path):
 )
 def test_damaged_activations_are_made_again(language_models, story, tmp_path, name, damage):
     model = language_models["gpt2"]
-    first = extract(model, story, "ffn-out", "auto", tmp_path)
+    first = read_activations(model, story, "ffn-out", "auto", tmp_path)
     whole = {path.name: path.read_bytes() for path in first.folder.iterdir()}
     damage(first.folder / name)
-    again = extract(model, story, "ffn-out", "auto", tmp_path)
+    again = read_activations(model, story, "ffn-out", "auto", tmp_path)
     assert {path.name: path.read_bytes() for path in again.folder.iterdir()} == whole

@@ -82,8 +82,8 @@ def _pipe(name):
 BAD = {
     "a link without content": (_dangling("config.json"), r"config\.json is a link to content that is not here"),
     "weights not here": (_dangling(WEIGHTS_FILE), r"safetensors is a link to content that is not here.*datalad get"),
-    "a pipe": (_pipe("config.json"), r"config\.json is neither a file nor a folder"),
-    "a tokenizer that is a pipe": (_pipe("tokenizer.json"), r"tokenizer\.json is neither a file nor a folder"),
+    "a pipe": (_pipe("config.json"), r"config\.json is no file"),
+    "a tokenizer that is a pipe": (_pipe("tokenizer.json"), r"tokenizer\.json is no file"),
     "empty configuration": (_write("config.json", b""), r"config\.json cannot be read as JSON"),
     "broken configuration": (_write("config.json", b"{"), r"config\.json cannot be read as JSON"),
     "configuration of other bytes": (_write("config.json", b"\xff\xfe\x00"), r"config\.json cannot be read as JSON"),
@@ -95,6 +95,10 @@ BAD = {
     "code of its own": (
         _edit(model_type="nothing", auto_map={"AutoModel": "code.Model"}),
         r"the code that it brings \(auto_map\) is never run",
+    ),
+    "fewer layers than the weights": (
+        _edit(n_layer=1),
+        r"blocks that config\.json leaves out, such as (transformer\.)?h\.1\.",
     ),
     "layers in words": (_edit(n_layer="3"), "n_layer = '3' must be a whole number"),
     "layers in fractions": (_edit(n_layer=2.5), "n_layer = 2.5 must be a whole number"),

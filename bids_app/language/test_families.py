@@ -5,7 +5,7 @@ import pytest
 import torch
 import transformers as T  # noqa: N812
 
-from bids_app.language.activations import extract
+from bids_app.language.activations import read_activations
 from bids_app.language.experts import routed_units
 from bids_app.language.models import load_model
 from bids_app.language.neurons import find_blocks
@@ -129,7 +129,7 @@ def test_residual_is_transformers_hidden_states(family, story, tmp_path):
     words = story[:14]
     tokens = tokenize_words(language_model.tokenizer, words)
     assert language_model.is_causal == is_causal
-    found = extract(language_model, words, "residual", "auto", tmp_path)
+    found = read_activations(language_model, words, "residual", "auto", tmp_path)
     states = _states(reference, torch.from_numpy(tokens.ids)[None])
     assert found.n_layers >= 3
     for layer in range(found.n_layers - 1):  # the last state may be normalised
@@ -140,8 +140,8 @@ def test_residual_is_transformers_hidden_states(family, story, tmp_path):
 def test_windows_read_together_are_as_read_alone(family, long_story, tmp_path):
     language_model, *_ = family
     words, context = (long_story[:90], 4) if language_model.is_causal else (long_story[:25], "exact")
-    together = extract(language_model, words, "residual", context, tmp_path / "together")
-    alone = extract(language_model, words, "residual", context, tmp_path / "alone", chunk_tokens=1)
+    together = read_activations(language_model, words, "residual", context, tmp_path / "together")
+    alone = read_activations(language_model, words, "residual", context, tmp_path / "alone", chunk_tokens=1)
     for layer in range(together.n_layers):
         difference = np.abs(together.layer(layer) - alone.layer(layer)).max()
         assert difference <= 1e-4 * np.abs(alone.layer(layer)).max()
@@ -149,8 +149,8 @@ def test_windows_read_together_are_as_read_alone(family, long_story, tmp_path):
 
 def test_inner_units_give_the_output(family, story, tmp_path):
     language_model, _, _, units = family
-    inner = extract(language_model, story[:10], "ffn-in", "auto", tmp_path, subtoken="last")
-    outer = extract(language_model, story[:10], "ffn-out", "auto", tmp_path, subtoken="last")
+    inner = read_activations(language_model, story[:10], "ffn-in", "auto", tmp_path, subtoken="last")
+    outer = read_activations(language_model, story[:10], "ffn-out", "auto", tmp_path, subtoken="last")
     assert units is None or inner.units == units
     assert outer.units == (16,) * inner.n_layers
     for layer, matrix in enumerate(find_blocks(language_model.model).matrices):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from bids_app.language.activations import extract
+from bids_app.language.activations import read_activations
 from bids_app.language.tokens import tokenize_words
 
 MINIMUM = 32  # half of what the models hold
@@ -31,7 +31,7 @@ def _text_with_tokens(language_model, long_story):
 @pytest.mark.parametrize("subtoken", ["mean", "last"])
 def test_rolled_is_one_pass_over_the_rolled_story_at_its_start(causal_model, long_story, tmp_path, subtoken):
     words, tokens, ends = _text_with_tokens(causal_model, long_story)
-    found = extract(causal_model, words, "residual", "rolled", tmp_path, subtoken=subtoken)
+    found = read_activations(causal_model, words, "residual", "rolled", tmp_path, subtoken=subtoken)
     states = _states(causal_model, tokens, np.roll(tokens.ids, MINIMUM)[: 64 - tokens.n_special])
     early = np.flatnonzero(ends <= MINIMUM - tokens.n_special)
     assert len(early) >= 5
@@ -44,7 +44,7 @@ def test_rolled_is_one_pass_over_the_rolled_story_at_its_start(causal_model, lon
 
 def test_rolled_is_left_once_the_story_is_long_enough(causal_model, long_story, tmp_path):
     words, tokens, ends = _text_with_tokens(causal_model, long_story)
-    rolled, left = (_layers(extract(causal_model, words, "ffn-out", c, tmp_path)) for c in ("rolled", "left"))
+    rolled, left = (_layers(read_activations(causal_model, words, "ffn-out", c, tmp_path)) for c in ("rolled", "left"))
     late = ends - tokens.tokens_per_word >= MINIMUM
     assert late.sum() > 100
     for one, other in zip(rolled, left, strict=True):
@@ -57,7 +57,7 @@ def test_a_short_story_is_read_up_to_the_own_word(causal_model, story, tmp_path)
     words, tokens, ends = _text_with_tokens(causal_model, story[:4])
     n_before = len(tokens) - int(tokens.tokens_per_word.max())
     assert 0 < n_before < MINIMUM
-    found = extract(causal_model, words, "residual", "rolled", tmp_path)
+    found = read_activations(causal_model, words, "residual", "rolled", tmp_path)
     for word in np.flatnonzero(ends <= n_before):
         own = range(ends[word] - tokens.tokens_per_word[word], ends[word])
         passes = [_states(causal_model, tokens, np.roll(tokens.ids, n_before - token)[: n_before + 1]) for token in own]
@@ -69,7 +69,9 @@ def test_a_short_story_is_read_up_to_the_own_word(causal_model, story, tmp_path)
 def test_the_leak_of_rolled_is_there_and_ends(causal_model, long_story, tmp_path):
     words, tokens, ends = _text_with_tokens(causal_model, long_story)
     changed = [*words[:-1], "rain" if words[-1] != "rain" else "way"]
-    before, after = (_layers(extract(causal_model, text, "ffn-out", "rolled", tmp_path)) for text in (words, changed))
+    before, after = (
+        _layers(read_activations(causal_model, text, "ffn-out", "rolled", tmp_path)) for text in (words, changed)
+    )
     late = (ends - tokens.tokens_per_word >= MINIMUM) & (np.arange(len(words)) < len(words) - 1)
     assert np.abs(before[-1][0] - after[-1][0]).max() > 1e-3
     for one, other in zip(before, after, strict=True):
@@ -78,7 +80,11 @@ def test_the_leak_of_rolled_is_there_and_ends(causal_model, long_story, tmp_path
 
 def test_chunks_do_not_change_a_rolled_story(causal_model, long_story, tmp_path):
     one, other = (
-        _layers(extract(causal_model, long_story[:90], "ffn-out", "rolled", tmp_path / str(chunk), chunk_tokens=chunk))
+        _layers(
+            read_activations(
+                causal_model, long_story[:90], "ffn-out", "rolled", tmp_path / str(chunk), chunk_tokens=chunk
+            )
+        )
         for chunk in (1, 4096)
     )
     for alone, together in zip(one, other, strict=True):
@@ -87,7 +93,7 @@ def test_chunks_do_not_change_a_rolled_story(causal_model, long_story, tmp_path)
 
 @pytest.mark.parametrize("words", [["tree"], ["a", "xq" * 50, "tree"], ["", "a", "tree"]])
 def test_rolled_stories_of_few_words_have_all_their_rows(causal_model, tmp_path, words):
-    found = extract(causal_model, words, "ffn-out", "rolled", tmp_path)
+    found = read_activations(causal_model, words, "ffn-out", "rolled", tmp_path)
     spoken = [word != "" for word in words]
     assert np.isfinite(found.layer(0)).all()
     assert (np.abs(found.layer(0)).max(axis=1) > 0).tolist() == spoken
@@ -95,5 +101,5 @@ def test_rolled_stories_of_few_words_have_all_their_rows(causal_model, tmp_path,
 
 def test_masked_models_cannot_be_rolled(language_models, story, tmp_path):
     with pytest.raises(ValueError, match="'rolled' is for causal models"):
-        extract(language_models["bert"], story, "ffn-out", "rolled", tmp_path)
+        read_activations(language_models["bert"], story, "ffn-out", "rolled", tmp_path)
     assert list(tmp_path.iterdir()) == []

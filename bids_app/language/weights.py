@@ -11,6 +11,7 @@ from typing import Any
 
 from bids_app.checksums import sha256_of
 from bids_app.language.configuration import check_sizes, read_configuration, read_json
+from bids_app.text_files import FileError
 from bids_app.wording import in_one_line
 
 WEIGHTS_FILE = "model.safetensors"
@@ -99,7 +100,7 @@ def check_complete(files: ModelFiles) -> list[Path]:
 def count_weights(folder: Path) -> int:
     """How many numbers the safetensors files hold, from their headers.
 
-    Raises ValueError for a file that is no safetensors file, or cut off.
+    Raises FileError for a file that is no safetensors file, or cut off.
     """
     return sum(math.prod(shape) for path in weight_files(folder) for shape in _shapes(path))
 
@@ -112,7 +113,7 @@ def _shapes(path: Path) -> list[list[int]]:
         with safe_open(path, "np") as tensors:
             return [list(tensors.get_slice(key).get_shape()) for key in tensors.keys()]  # noqa: SIM118
     except (SafetensorError, OSError) as error:
-        raise ValueError(f"{path} is no complete safetensors file ({error}): copy or download it again.") from error
+        raise FileError(f"{path} is no complete safetensors file ({error}): copy or download it again.") from error
 
 
 def weight_files(folder: Path) -> list[Path]:
@@ -135,13 +136,13 @@ def weight_files(folder: Path) -> list[Path]:
 
 
 def _files_of_index(path: Path) -> list[Path]:
-    """The files that an index names, sorted; ValueError for a broken one, or one that points out of its folder."""
+    """The files that an index names, sorted; FileError for a broken one, or one that points out of its folder."""
     names = read_json(path).get("weight_map")
     if not isinstance(names, dict) or not names or not all(isinstance(name, str) for name in names.values()):
-        raise ValueError(f"{path} must hold a weight_map of tensors to files: copy or download the model again.")
+        raise FileError(f"{path} must hold a weight_map of tensors to files: copy or download the model again.")
     for name in names.values():
         if Path(name).name != name or "\\" in name or not name.endswith(".safetensors"):
-            raise ValueError(f"{path} names the file {name!r}, which must be a safetensors file in the same folder.")
+            raise FileError(f"{path} names the file {name!r}, which must be a safetensors file in the same folder.")
     return [path.parent / name for name in sorted(set(names.values()))]
 
 

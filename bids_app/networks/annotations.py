@@ -4,7 +4,6 @@ The format is that of FreeSurfer's `read_annotation.m`. Sizes in the file are ch
 is made of them.
 """
 
-import logging
 import struct
 from pathlib import Path
 
@@ -16,8 +15,6 @@ from bids_app.text_files import MEGABYTE, FileError, read_bytes
 _LIMIT = 64 * MEGABYTE
 _MOST_REGIONS = 100_000
 
-_log = logging.getLogger(__name__)
-
 
 class _Stream:
     """Numbers and names of a file in their order; everything is checked against what is left."""
@@ -25,6 +22,11 @@ class _Stream:
     def __init__(self, content: bytes) -> None:
         self._content = content
         self._at = 0
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing at all."""
+        return not self._content
 
     def bytes(self, n_bytes: int) -> bytes:
         if not 0 <= n_bytes <= len(self._content) - self._at:
@@ -49,6 +51,8 @@ def read_annotation(path: Path) -> tuple[NDArray[np.int64], dict[int, tuple[str,
     """
     stream = _Stream(read_bytes(path, _LIMIT))
     try:
+        if stream.is_empty:
+            raise ValueError("it is empty")
         pairs = stream.integers(2 * stream.integer()).reshape(-1, 2)
         if not pairs.size:
             raise ValueError("it has no vertices")
@@ -96,8 +100,10 @@ def _labels(
     colours, inverse = np.unique(values, return_inverse=True)
     labels = np.array([known.get(int(colour), -1) if colour else -1 for colour in colours], dtype=np.int64)[inverse]
     n_unknown = int(((labels < 0) & (values != 0)).sum())
-    if n_unknown == len(values):
-        raise FileError(f"{path} has no vertex with a colour of its own table: get or make it again.")
     if n_unknown:
-        _log.warning("%s: %d vertices have a colour that is not in its table: without a region.", path, n_unknown)
+        shown = ", ".join(str(int(colour)) for colour in colours[~np.isin(colours, [0, *known])][:8])
+        raise FileError(
+            f"{path} has {n_unknown:,} vertices with a colour ({shown}) that its own table of names does not have: add "
+            "it to the table, or set these vertices to 0."
+        )
     return labels

@@ -9,9 +9,10 @@ import numpy as np
 from nibabel.cifti2 import BrainModelAxis
 from numpy.typing import NDArray
 
-from bids_app.networks.atlas_grayordinates import DLABEL, grayordinate_labels, vertex_labels
+from bids_app.networks.atlas_grayordinates import DLABEL, check_grayordinates, grayordinate_labels, vertex_labels
 from bids_app.networks.atlas_surfaces import surface_labels
-from bids_app.networks.atlas_volumes import volume_labels
+from bids_app.networks.atlas_volumes import check_volume, volume_labels
+from bids_app.networks.label_files import hemisphere_pair, read_labels, surface_pairs, volumes
 from bids_app.networks.label_tables import Region
 from bids_app.networks.schemes import is_background, networks_of, scheme_of
 
@@ -85,6 +86,24 @@ def load_atlas(
     else:
         raise ValueError(f"Unknown kind of data {kind!r}; allowed are surface, volume and cifti.")
     return (_of_regions if regions else _of_networks)(_short_name(name), values, found)
+
+
+def check_files(path: Path, kind: str) -> None:
+    """Read an atlas file whole, before any data are there that it could be laid on; of a folder, look for one.
+
+    `kind` is that of the data. Raises as `load_atlas` does.
+    """
+    if path.is_dir():
+        if not (volumes(path) if kind == "volume" else surface_pairs(path)):
+            files = "volume (.nii or .nii.gz)" if kind == "volume" else "pair of files for a surface (lh.… and rh.…)"
+            raise ValueError(f"{path} is a folder that holds no atlas {files}: give one with --atlas FILE.")
+    elif path.name.endswith(DLABEL):
+        check_grayordinates(path)
+    elif kind == "volume":
+        check_volume(path)
+    else:
+        for file in hemisphere_pair(path):
+            read_labels(file).present()
 
 
 def _of_regions(name: str, values: NDArray[np.int64], regions: dict[int, Region]) -> Atlas:

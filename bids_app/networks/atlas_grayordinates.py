@@ -1,5 +1,6 @@
 """Labels of an atlas at grayordinates, and of a CIFTI atlas on surfaces."""
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,12 +9,16 @@ import numpy as np
 from nibabel.cifti2 import BrainModelAxis, LabelAxis
 from numpy.typing import NDArray
 
-from bids_app.grayordinates import cortex_of, keys_of, same_places
+from bids_app.cifti_files import load_image
+from bids_app.grayordinates import check_axis, cortex_of, keys_of, same_places
 from bids_app.networks.atlas_surfaces import surface_labels
-from bids_app.networks.label_files import check_exists
+from bids_app.networks.label_files import check_exists, hexadecimal, named, reading_atlas, whole_labels
 from bids_app.networks.label_tables import Region
+from bids_app.text_files import FileError
 
 DLABEL = ".dlabel.nii"
+
+_log = logging.getLogger(__name__)
 
 
 def grayordinate_labels(
@@ -41,7 +46,7 @@ def vertex_labels(name: str, n_vertices: tuple[int, int]) -> tuple[NDArray[np.in
     cortex = cortex_of(axis)
     if cortex.n_vertices != n_vertices:
         left, right = cortex.n_vertices
-        raise ValueError(
+        raise FileError(
             f"{name} lies on meshes of {left:,} and {right:,} vertices and the data have {n_vertices[0]:,} and "
             f"{n_vertices[1]:,}: give an atlas on the same meshes."
         )
@@ -61,19 +66,33 @@ def _nothing(regions: dict[int, Region]) -> int:
     return min(regions, default=0) - 1
 
 
+def check_grayordinates(path: Path) -> None:
+    """Read a CIFTI atlas. Raises FileError for one that cannot be used whatever the data are."""
+    _read(path)
+
+
 def _read(path: Path) -> tuple[NDArray[np.int64], BrainModelAxis, dict[int, Region]]:
+    """Label of each grayordinate, where these are, and the region of each label that occurs."""
     check_exists(path)
-    try:
-        image = nibabel.load(path)
+    with reading_atlas(path):
+        try:
+            image = load_image(path)
+        except AttributeError as error:  # what nibabel makes of labels without any name
+            raise FileError(
+                f"{path} is damaged, or a map of labels in it has no table of their names: make it again."
+            ) from error
+        if not isinstance(image, nibabel.Cifti2Image) or len(image.shape) != 2:
+            raise FileError(f"{path} is no CIFTI file with rows of grayordinates: get or make it again.")
         names, axis = (image.header.get_axis(dimension) for dimension in (0, 1))
-    except Exception as error:  # whatever nibabel raises for a file that is none
-        raise ValueError(f"{path} could not be read as CIFTI ({error}): get or make it again.") from error
-    if not isinstance(names, LabelAxis) or not isinstance(axis, BrainModelAxis):
-        raise ValueError(f"{path} holds no labels of grayordinates (a dense label file, {DLABEL}).")
-    values = np.rint(np.asarray(image.dataobj[0])).astype(np.int64)
-    regions = {int(key): Region(name, _hexadecimal(colour)) for key, (name, colour) in names.label[0].items()}
-    return values, axis, regions
-
-
-def _hexadecimal(colour: Sequence[float]) -> str:
-    return "#" + "".join(f"{round(float(part) * 255):02x}" for part in colour[:3])
+        if not isinstance(names, LabelAxis) or not isinstance(axis, BrainModelAxis):
+            raise FileError(
+                f"{path} holds no labels of grayordinates: give a dense label file, whose name ends in {DLABEL}."
+            )
+        if (len(names), len(axis)) != image.shape:
+            raise FileError(f"{path} has other sizes in its data than in its header: get or make it again.")
+        check_axis(axis)
+        values = whole_labels(path, np.asarray(image.dataobj[0]))
+        regions = {int(key): Region(name, hexadecimal(colour[:3])) for key, (name, colour) in names.label[0].items()}
+    if len(names) > 1:
+        _log.warning("%s holds %d maps of labels: the first, %s, counts.", path, len(names), names.name[0])
+    return values, axis, named(path, values, regions)

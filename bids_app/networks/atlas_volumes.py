@@ -56,6 +56,11 @@ def volume_labels(
     return labels, _volume_regions(volume)
 
 
+def check_volume(path: Path) -> None:
+    """Read a volume atlas. Raises FileError or ValueError for one that cannot be used whatever the data are."""
+    _volume_regions(read_labels(path))
+
+
 def _volume_file(name: str, space: str, resources: Sequence[Path] | None) -> tuple[Path, Path | None]:
     path = Path(name)
     if path.is_dir():
@@ -101,9 +106,8 @@ def _nearest_voxels(atlas: Labels, affine: NDArray[np.floating], mask: NDArray[n
 
 
 def _volume_regions(volume: Labels) -> dict[int, Region]:
-    regions = volume.present()
     scheme = next((scheme for pattern, scheme in KNOWN_VOLUMES if pattern.search(volume.path.name)), None)
     numbers = set(range(1, len(scheme.names) + 1)) if scheme else set()
     if scheme and {int(label) for label in np.unique(volume.values)} - {0} == numbers:
         return {number: Region(name) for number, name in enumerate(scheme.names, start=1)}
-    return regions
+    return volume.present()

@@ -2,9 +2,9 @@
 
 import logging
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -12,9 +12,11 @@ import nibabel
 import numpy as np
 from numpy.typing import NDArray
 
-from bids_app.gifti_files import check_gifti
+from bids_app.affines import problem_of_affine
+from bids_app.cifti_files import load_image
+from bids_app.gifti_files import read_gifti
 from bids_app.networks.annotations import read_annotation
-from bids_app.networks.label_tables import Region, read_table, table_beside
+from bids_app.networks.label_tables import Region, read_table, table_beside, table_name
 from bids_app.text_files import FileError, check_content
 from bids_app.wording import in_one_line
 
@@ -28,21 +30,46 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Labels:
-    """What a file says: a label per vertex (n,) or voxel (x, y, z), and the region of each label."""
+    """What a file says: a label per vertex (n,) or voxel (x, y, z), and the region of each label.
+
+    `table` is the file that names the regions where the labels' own does not; `affine` is that of a volume.
+    """
 
     path: Path
     values: NDArray[np.int64]
     regions: dict[int, Region]
-    affine: NDArray[np.float64] | None = field(default=None)
+    affine: NDArray[np.float64] | None = None
+    table: Path | None = None
 
     def present(self) -> dict[int, Region]:
-        """The regions that occur in the file, by label; a label without a name gets one from its number."""
-        labels = [int(label) for label in np.unique(self.values)]
-        unnamed = [label for label in labels if label > 0 and label not in self.regions]
-        if unnamed:
-            _log.warning("No name for label(s) %s of %s: named after their numbers.", unnamed, self.path)
-        known = self.regions | {label: Region(f"label-{label}") for label in unnamed}
-        return {label: known[label] for label in labels if label in known}
+        """The regions that occur in the file, by label. Raises FileError for a label above 0 without a name."""
+        return named(self.path, self.values, self.regions, self.table)
+
+
+def named(
+    path: Path, values: NDArray[np.int64], regions: dict[int, Region], table: Path | None = None
+) -> dict[int, Region]:
+    """The regions of the labels that occur in `values`; `path` holds these, `table` their names.
+
+    Raises FileError for a label above 0 without a name: a region that is left out, or called after its number, would
+    go unnoticed.
+    """
+    labels, sizes = np.unique(values, return_counts=True)
+    unnamed = {int(label): int(n) for label, n in zip(labels, sizes, strict=True) if label > 0 and label not in regions}
+    if not unnamed:
+        return {int(label): regions[int(label)] for label in labels if int(label) in regions}
+    shown = ", ".join(map(str, list(unnamed)[:8])) + (", …" if len(unnamed) > 8 else "")
+    which = f"the label {shown}" if len(unnamed) == 1 else f"{len(unnamed)} labels ({shown})"
+    if not regions and table is None:
+        raise FileError(
+            f"{path} has {which} and no table of their names: put {table_name(path)} beside it, with the columns index "
+            "and name (and network, where regions belong to networks)."
+        )
+    source = "its own table of names" if table is None else f"its table of names, {table},"
+    raise FileError(
+        f"{path} has {which} at {sum(unnamed.values()):,} places, which {source} does not name: add a row for each, or "
+        "set these places to 0."
+    )
 
 
 def read_labels(path: Path, names: Path | None = None) -> Labels:
@@ -57,10 +84,12 @@ def read_labels(path: Path, names: Path | None = None) -> Labels:
         raise ValueError(f"{path} is no atlas that can be read; allowed are files that end in {', '.join(_READERS)}.")
     try:
         return reader(path, names or table_beside(path))
+    except FileError:
+        raise
     except Exception as error:  # whatever nibabel, numpy and expat raise for a file that is none
-        if isinstance(error, ValueError) and str(path) in str(error):
+        if isinstance(error, FileError) and str(path) in str(error):
             raise
-        raise ValueError(
+        raise FileError(
             f"The atlas {path} could not be read ({type(error).__name__}: {error}): it, or its table of names, is cut "
             "off or of another format. Get or make it again, or give another with --atlas."
         ) from error
@@ -68,29 +97,55 @@ def read_labels(path: Path, names: Path | None = None) -> Labels:
 
 def _read_annot(path: Path, _: Path | None) -> Labels:
     values, entries = read_annotation(path)
-    regions = {label: Region(name, _hexadecimal(colour / 255)) for label, (name, colour) in entries.items()}
+    regions = {label: Region(name, hexadecimal(colour / 255)) for label, (name, colour) in entries.items()}
     return Labels(path, values, regions)
 
 
 def _read_gifti(path: Path, names: Path | None) -> Labels:
-    check_gifti(path)
-    with _reading(path):
-        image = nibabel.load(path)
-        values = _whole(path, np.asarray(image.darrays[0].data).reshape(-1))
+    image = read_gifti(path)
+    with reading_atlas(path):
+        _check_side(path, image)
+        values = whole_labels(path, np.asarray(image.darrays[0].data).reshape(-1))
         regions = {
-            int(label.key): Region(label.label, _gifti_colour(label))
+            int(label.key): Region(label.label, hexadecimal((label.red, label.green, label.blue)))
             for label in image.labeltable.labels
             if label.label
         }
-    listed = read_table(names, _hemisphere(path)) if names else {}
-    # A table beside the file says more, but only where its numbers are those of the file.
-    numbers = {int(value) for value in np.unique(values) if value > 0}
-    return Labels(path, values, listed if listed and numbers <= set(listed) else regions)
+    return _with_table(Labels(path, values, regions), names)
+
+
+def _check_side(path: Path, image: nibabel.GiftiImage) -> None:
+    """Raise FileError for a file whose name says the other hemisphere than the file itself."""
+    metas = [image.meta, *(array.meta for array in image.darrays[:1])]
+    said = next((meta["AnatomicalStructurePrimary"] for meta in metas if "AnatomicalStructurePrimary" in meta), "")
+    if {"CortexLeft": "R", "CortexRight": "L"}.get(said) == _hemisphere(path):
+        raise FileError(f"{path} says itself that it is {said}: the hemispheres were mixed up; make both again.")
+
+
+def _with_table(labels: Labels, table: Path | None) -> Labels:
+    """Labels named by a table beside their file, which says more than the file itself, where it names all of them.
+
+    Where the file names its labels itself, a table that does not serve is passed over, and the log says why.
+    """
+    if table is None:
+        return labels
+    numbers = {int(value) for value in np.unique(labels.values) if value > 0}
+    try:
+        listed = read_table(table, _hemisphere(labels.path))
+        problem = None if numbers <= set(listed) else f"it lacks the label {min(numbers - set(listed))}"
+    except FileError as error:
+        if not numbers <= set(labels.regions):
+            raise
+        listed, problem = {}, str(error)
+    if problem and numbers <= set(labels.regions):
+        _log.warning("%s is not used (%s): the names in %s itself count.", table, problem, labels.path)
+        return labels
+    return replace(labels, regions=listed, table=table)
 
 
 def _read_nifti(path: Path, names: Path | None) -> Labels:
-    with _reading(path):
-        image = nibabel.load(path)
+    with reading_atlas(path):
+        image = load_image(path)
         shape = tuple(map(int, image.shape))
         if (
             len(shape) < 3
@@ -98,13 +153,12 @@ def _read_nifti(path: Path, names: Path | None) -> Labels:
             or not 0 < np.prod(shape, dtype=float) <= _MOST_VOXELS
         ):
             raise FileError(f"{path} has the shape {shape}; an atlas volume has three dimensions.")
+        if problem := problem_of_affine(image.affine):
+            raise FileError(f"{path}: {problem}; correct its sform or qform, or get it again.")
         if image.get_data_dtype().kind not in "biuf":
             raise FileError(f"{path} holds {image.get_data_dtype()}; the labels of an atlas are whole numbers.")
-        values = _whole(path, np.asarray(image.dataobj).reshape(shape[:3]))
-    regions = read_table(names) if names else {}
-    if not regions:
-        _log.warning("No table of names stands beside %s (same name, .tsv, .csv, .txt or .lut).", path)
-    return Labels(path, values, regions, image.affine)
+        values = whole_labels(path, np.asarray(image.dataobj).reshape(shape[:3]))
+    return Labels(path, values, read_table(names) if names else {}, image.affine, names)
 
 
 _READERS: dict[str, Callable[[Path, Path | None], Labels]] = {
@@ -118,7 +172,7 @@ _VOLUME_ENDINGS = (".nii.gz", ".nii")
 
 
 @contextmanager
-def _reading(path: Path) -> Iterator[None]:
+def reading_atlas(path: Path) -> Iterator[None]:
     """Turn what a damaged file makes nibabel raise into FileError: it has no error of its own for that."""
     try:
         yield
@@ -128,7 +182,7 @@ def _reading(path: Path) -> Iterator[None]:
         raise FileError(f"{path} cannot be read as an atlas ({in_one_line(error)}): get or make it again.") from error
 
 
-def _whole(path: Path, values: NDArray[np.generic]) -> NDArray[np.int64]:
+def whole_labels(path: Path, values: NDArray[np.generic]) -> NDArray[np.int64]:
     """Labels as whole numbers, 0 where there is none; raises FileError for other numbers."""
     if values.dtype.kind in "biu" and values.dtype.itemsize <= 4:
         return values.astype(np.int64)
@@ -143,15 +197,12 @@ def _whole(path: Path, values: NDArray[np.generic]) -> NDArray[np.int64]:
     return labels.astype(np.int64)
 
 
-def _gifti_colour(label: nibabel.gifti.GiftiLabel) -> str | None:
-    parts = [label.red, label.green, label.blue]
-    if any(part is None or not 0 <= part <= 1 for part in parts):
+def hexadecimal(colour: Iterable[float | None]) -> str | None:
+    """Red, green and blue from 0 to 1 as #rrggbb; None where one is missing or outside."""
+    parts = [-1.0 if part is None else float(part) for part in colour]
+    if not all(0 <= part <= 1 for part in parts):
         return None
-    return _hexadecimal(np.array(parts))
-
-
-def _hexadecimal(colour: NDArray[np.floating]) -> str:
-    return "#" + "".join(f"{round(float(part) * 255):02x}" for part in colour)
+    return "#" + "".join(f"{round(part * 255):02x}" for part in parts)
 
 
 # Marks of a hemisphere in a file's name, with those of the other one.
@@ -204,11 +255,10 @@ def only_one(found: list[_File], folder: Path, what: str) -> _File:
 
 
 def check_exists(path: Path) -> None:
-    """FileNotFoundError for a path that is no file, FileError for a link without its content."""
-    if path.is_symlink() and not path.exists():
-        check_content(path)
-    if not path.is_file():
+    """FileNotFoundError for a path that is not there, FileError for anything but a file with its content."""
+    if not path.exists() and not path.is_symlink():
         raise FileNotFoundError(f"There is no atlas file {path}; check the path given with --atlas.")
+    check_content(path)
 
 
 def surface_pairs(folder: Path) -> list[tuple[Path, Path]]:

@@ -12,7 +12,8 @@ _ENDINGS = (".tsv", ".csv", ".txt", ".lut")
 # Columns of tables with a header, the first that is there: label, network or name, colour.
 _INDEX_COLUMNS = ("index", "label", "roi label", "network order", "id")
 _NETWORK_COLUMNS = ("network", "network_label", "network_name")
-_NAME_COLUMNS = ("name", "roi name", "network name", "region", "regions", "label")
+_NAME_COLUMNS = ("name", "roi name", "network name", "region", "regions", "full_name", "label")
+_WANTED = "a table of labels has the columns index and name (and network, where regions belong to networks)"
 
 
 @dataclass(frozen=True)
@@ -38,30 +39,75 @@ def table_beside(path: Path) -> Path | None:
     return max(tables, key=lambda file: (len(_stem(file)), -_ENDINGS.index(file.suffix)), default=None)
 
 
+def table_name(path: Path) -> str:
+    """The name of a table that serves a label file.
+
+    >>> table_name(Path("A_space-X.nii.gz"))
+    'A_space-X.tsv'
+    """
+    return f"{_stem(path)}.tsv"
+
+
 def _stem(path: Path) -> str:
     return re.sub(r"(\.nii|\.label|\.func|\.shape)?\.[A-Za-z]+$", "", path.name.removesuffix(".gz"))
 
 
 def read_table(path: Path, hemisphere: str = "") -> dict[int, Region]:
-    """Region of each label of a table; empty where no row begins with a whole number.
+    """Region of each label of a table.
 
-    Of a table with a column `hemi`, only the rows of `hemisphere` ("L" or "R") are taken, where it is given.
+    Of a table with a column `hemi`, only the rows of `hemisphere` ("L" or "R") are taken, where it is given. A row
+    without a name is left out; where the name is `n/a`, the label is no region.
 
     A first line with known column names (index, name, network, color …) is a header; otherwise a row is a number, a
     name and, in FreeSurfer's tables, red, green and blue from 0 to 255, or, in FSL's, a number, three colours from 0
-    to 1 and a name. Raises FileError for a file that cannot be read, and for a label
-    with two meanings.
+    to 1 and a name. Raises FileError for a file that cannot be read or names no label, for a header or a row without a
+    meaning, and for a label with two meanings.
     """
+    rows = _rows(path)
+    header = [cell.lower() for cell in rows[0].cells]
+    columns = None if _is_whole(header[0]) else _columns(path, header, rows[1:])
+    if columns is None:
+        found = _each_once(path, filter(None, (_without_header(row.cells) for row in rows)))
+        of_side = found
+    else:
+        named = list(_with_header(path, columns, rows[1:]))
+        found = {label: region for _, label, region in named}
+        asked = {hemisphere, ""} if hemisphere else {"L", "R", ""}
+        of_side = _each_once(path, ((label, region) for side, label, region in named if side in asked))
+    if not found:
+        raise FileError(f"{path} has no row with a label and its name; {_WANTED}")
+    return of_side
+
+
+@dataclass(frozen=True)
+class _Row:
+    line: int
+    cells: list[str]
+
+
+@dataclass(frozen=True)
+class _Columns:
+    """Where in a row the label, the name, the network, the colour and the hemisphere stand; None for none."""
+
+    n_columns: int
+    index: int
+    name: int | None
+    network: int | None
+    colour: int | None
+    side: int | None
+
+
+def _rows(path: Path) -> list[_Row]:
+    """Lines that are neither empty nor a comment. Raises FileError where there are none."""
     text = read_text(path, _LIMIT).replace("\r\n", "\n").replace("\r", "\n")
-    lines = [line for line in text.split("\n") if line.strip()]
+    lines = [
+        (at, line) for at, line in enumerate(text.split("\n"), start=1) if line.strip() and line.lstrip()[0] != "#"
+    ]
     if not lines:
-        return {}
-    rows = [_cells(path, line) for line in lines]
-    header = [cell.lower() for cell in rows[0]]
-    index, name, network = _columns(header)
-    if index is not None and (name is not None or network is not None):
-        return _each_once(path, _with_header(header, rows[1:], hemisphere))
-    return _each_once(path, (region for region in map(_without_header, rows) if region is not None))
+        raise FileError(f"{path} is empty; {_WANTED}")
+    first = lines[0][1]
+    separator = ";" if first.count(";") > first.count(",") else ","  # Excel, where the comma is the decimal point
+    return [_Row(at, _cells(path, line, separator)) for at, line in lines]
 
 
 def _each_once(path: Path, regions: Iterable[tuple[int, Region]]) -> dict[int, Region]:
@@ -77,11 +123,11 @@ def _each_once(path: Path, regions: Iterable[tuple[int, Region]]) -> dict[int, R
     return found
 
 
-def _cells(path: Path, line: str) -> list[str]:
+def _cells(path: Path, line: str, separator: str) -> list[str]:
     if "\t" in line or path.suffix == ".tsv":
         cells = line.split("\t")
     elif path.suffix == ".csv":
-        cells = rows_of(line, ",", path)[0]
+        cells = rows_of(line, separator, path)[0]
     else:
         cells = line.split()
     return [cell.strip() for cell in cells]
@@ -91,25 +137,58 @@ def _column(header: list[str], names: tuple[str, ...]) -> int | None:
     return next((header.index(name) for name in names if name in header), None)
 
 
-def _columns(header: list[str]) -> tuple[int | None, int | None, int | None]:
-    """Where the label, the name and the network stand; a column `label` is the name where another has the labels."""
+def _columns(path: Path, header: list[str], rows: list[_Row]) -> _Columns | None:
+    """What the header says; None where it is a line to be passed over.
+
+    A column `label` is the name where another has the labels; a first column of whole numbers has the labels whatever
+    it is called. Raises FileError for a header that lacks one of the two, or has one twice.
+    """
     index = _column(header, _INDEX_COLUMNS)
     name = _column([cell if at != index else "" for at, cell in enumerate(header)], _NAME_COLUMNS)
-    return index, name, _column(header, _NETWORK_COLUMNS)
+    network = _column(header, _NETWORK_COLUMNS)
+    twice = [header[at] for at in (index, name, network) if at is not None and header.count(header[at]) > 1]
+    if twice:
+        raise FileError(f"{path} has several columns called {twice[0]}: keep the right one")
+    named = name is not None or network is not None
+    if index is None and named and 0 not in (name, network) and all(_is_whole(row.cells[0]) for row in rows):
+        index = 0
+    if index is not None and named:
+        return _Columns(
+            len(header), index, name, network, _column(header, ("color", "colour")), _column(header, ("hemi",))
+        )
+    if index is None and not named and _tells_names(rows):
+        return None
+    lacking = "labels" if index is None else "names"
+    raise FileError(f"{path} has no column with {lacking}, only {', '.join(header)[:200]}; {_WANTED}")
 
 
-def _with_header(header: list[str], rows: list[list[str]], hemisphere: str) -> Iterator[tuple[int, Region]]:
-    index, name, network = _columns(header)
-    colour = _column(header, ("color", "colour"))
-    side = _column(header, ("hemi",))
+def _tells_names(rows: list[_Row]) -> bool:
+    """Whether the rows below a line without a meaning begin with a number and a name, as in FreeSurfer's tables."""
+    found = [region for row in rows if (region := _without_header(row.cells)) is not None]
+    return any(re.search(r"[^\W\d]", region.name) and not region.name.startswith("#") for _, region in found)
+
+
+def _with_header(path: Path, columns: _Columns, rows: list[_Row]) -> Iterator[tuple[str, int, Region]]:
+    """Hemisphere ("" for both), label and region of each row. Raises FileError for a row that fits no header."""
     for row in rows:
-        if index is None or len(row) < len(header) or not _is_whole(row[index]):
+        cells = [*row.cells, *[""] * (columns.n_columns - len(row.cells))]
+        where = f"{path}, line {row.line}"
+        if any(cells[columns.n_columns :]):
+            raise FileError(
+                f"{where}: {len(cells)} cells below {columns.n_columns} columns; is a name with commas quoted?"
+            )
+        label = cells[columns.index]
+        if label in ("", "n/a"):
             continue
-        if side is not None and hemisphere and row[side][:1].upper() not in (hemisphere, ""):
-            continue
-        of_network = row[network] if network is not None else None
-        own = row[name] if name is not None else of_network or ""
-        yield int(float(row[index])), Region(own, _colour(row[colour]) if colour is not None else None, of_network)
+        if not re.fullmatch(r"-?[0-9]{1,9}(\.0*)?", label):
+            raise FileError(f"{where}: the label {label[:40]!r} is no whole number; correct the table")
+        network = None if columns.network is None else cells[columns.network]
+        name = network if columns.name is None else cells[columns.name]
+        if name or network:
+            colour = None if columns.colour is None else _colour(cells[columns.colour])
+            letter = "" if columns.side is None else cells[columns.side][:1].upper()
+            side = letter if letter in ("L", "R") else ""
+            yield side, int(float(label)), Region(name or network or "", colour, network)
 
 
 def _without_header(row: list[str]) -> tuple[int, Region] | None:

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bids_app.atomic import atomic_path
 from bids_app.checksums import artefact_damage, manifest_path, write_manifest
 from bids_app.disk import new_array
 from bids_app.networks.overlap import dice_of_counts
@@ -66,20 +66,17 @@ class Spins:
         """
         path = folder / f"spins-{_checked(n_spins)}_seed-{seed}.npy"
         if artefact_damage(path) is not None:
-            folder.mkdir(parents=True, exist_ok=True)
-            unfinished = path.with_name(f".{path.stem}.{uuid4().hex}.npy")
-            stored = new_array(unfinished, np.int16, (2, n_spins, N_VERTICES))
-            _draw(stored, seed)
-            stored.flush()
-            write_manifest(unfinished, manifest_path(path), path.name)
-            unfinished.replace(path)
+            with atomic_path(path) as draft:
+                stored = new_array(draft, np.int16, (2, n_spins, N_VERTICES))
+                _draw(stored, seed)
+                stored.flush()
+                write_manifest(draft, manifest_path(path), path.name)
         return Spins.load(path)
 
     def save(self, path: Path) -> None:
         """Write an .npy file of shape (2, n_spins, 10242); it appears complete or not at all."""
-        unfinished = path.with_name(f".{path.stem}.{uuid4().hex}.npy")
-        np.save(unfinished, np.stack([self.left, self.right]))
-        unfinished.replace(path)
+        with atomic_path(path) as draft:
+            np.save(draft, np.stack([self.left, self.right]))
 
     @staticmethod
     def load(path: Path) -> "Spins":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -192,7 +193,9 @@ def _project(maps: NDArray[np.float32], affine: NDArray[np.float64], mask: NDArr
     volumes = np.zeros((*mask.shape, len(maps) + 1), dtype=np.float32)
     volumes[mask] = np.vstack([np.where(finite, maps, 0), finite]).T
     image = Nifti1Image(volumes, affine)
-    sides = [vol_to_surf(image, pial, inner_mesh=white, interpolation="linear") for pial, white in _meshes()]
+    # A vertex all of whose samples lie beyond the field of view has no mean: it is NaN, as it must be, and numpy warns.
+    with warnings.catch_warnings(action="ignore", category=RuntimeWarning):
+        sides = [vol_to_surf(image, pial, inner_mesh=white, interpolation="linear") for pial, white in _meshes()]
     projected = np.vstack(sides).T  # (n_maps + 1, 20484)
     weights = np.nan_to_num(projected[-1])
     seen = weights >= 0.5

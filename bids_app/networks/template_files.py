@@ -115,10 +115,10 @@ def locate(
     if lacking:
         places = "".join(f"{folder}, " for folder in folders)
         tried, reason = (" and not downloaded", f" ({cause})") if cause else ("", "")
+        local = "give a local atlas with --atlas FILE, or " if any("_atlas-" in name for name in lacking) else ""
         raise FileNotFoundError(
-            f"Template files not found in {places}{template_home()}{tried}: {', '.join(lacking)}; give a local atlas "
-            f"with --atlas FILE, or run once where there is network, with TEMPLATEFLOW_HOME on a disk that both "
-            f"see{reason}"
+            f"Template files not found in {places}{template_home()}{tried}: {', '.join(lacking)}; {local}run once "
+            f"where there is network, with TEMPLATEFLOW_HOME on a disk that both see{reason}"
         ) from cause
     return [path for path in (local_template(name, folders) for name in file_names) if path is not None]
 

@@ -142,6 +142,7 @@ def test_volume_of_unknown_space_is_taken_with_a_warning(tmp_path, caplog):
 
 def test_grid_beyond_the_atlas_has_no_label(tmp_path):
     nibabel.save(nibabel.Nifti1Image(np.ones((2, 2, 2), dtype=np.int16), np.eye(4)), tmp_path / "A.nii")
+    (tmp_path / "A.tsv").write_text("index\tname\n1\tWords\n")
     atlas = load_atlas(tmp_path / "A.nii", "volume", affine=np.eye(4), mask=np.ones((3, 3, 3), dtype=bool))
     assert atlas.labels.sum() == 8
 

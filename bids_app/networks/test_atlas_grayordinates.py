@@ -4,6 +4,8 @@ import pytest
 from nibabel.cifti2 import BrainModelAxis, LabelAxis, ScalarAxis
 
 from bids_app.networks.atlas import load_atlas
+from bids_app.networks.atlas_grayordinates import vertex_labels
+from bids_app.text_files import FileError
 
 N = 60
 TABLE = {0: ("???", (0, 0, 0, 0)), 3: ("Vis", (0.5, 0, 0, 1)), 8: ("Default", (0, 0, 1, 1)), 9: ("Cont", (0, 1, 0, 1))}
@@ -82,5 +84,61 @@ def test_files_that_do_not_fit(tmp_path):
     with pytest.raises(ValueError, match="holds no labels of grayordinates"):
         load_atlas(path, "cifti", "fsLR", axis=DATA)
     path.write_bytes(b"nothing")
-    with pytest.raises(ValueError, match="could not be read as CIFTI"):
+    with pytest.raises(ValueError, match="cannot be read as an atlas"):
         load_atlas(path, "cifti", "fsLR", axis=DATA)
+
+
+def test_a_label_without_a_name_is_refused(tmp_path):
+    path = tmp_path / "own.dlabel.nii"
+    write(path, values=np.where(np.arange(len(OWN)) == 4, 7, VALUES))
+    message = r"own\.dlabel\.nii has the label 7 at 1 places, which its own table of names does not name"
+    with pytest.raises(ValueError, match=message):
+        load_atlas(path, "cifti", "fsLR", axis=DATA)
+    with pytest.raises(ValueError, match=message):
+        load_atlas(path, "surface", "fsLR", n_vertices=(N, N))
+    write(path, rows=LabelAxis(["atlas"], {}))
+    with pytest.raises(ValueError, match="a map of labels in it has no table of their names"):
+        load_atlas(path, "cifti", "fsLR", axis=DATA)
+    write(path, values=VALUES + 0.4)
+    with pytest.raises(ValueError, match="labels must be whole numbers"):
+        load_atlas(path, "cifti", "fsLR", axis=DATA)
+    path.write_bytes(write(path).read_bytes()[:-40])
+    with pytest.raises(ValueError, match=r"own\.dlabel\.nii cannot be read as an atlas"):
+        load_atlas(path, "cifti", "fsLR", axis=DATA)
+
+
+def test_of_several_maps_the_first_counts_and_the_log_says_so(tmp_path, caplog):
+    values = np.stack([VALUES, np.where(VALUES == 3, 8, VALUES)]).astype(np.float32)
+    names = LabelAxis(["seven", "seventeen"], [TABLE, TABLE])
+    nibabel.Cifti2Image(values, (names, OWN)).to_filename(tmp_path / "two.dlabel.nii")
+    atlas = load_atlas(tmp_path / "two.dlabel.nii", "cifti", "fsLR", axis=OWN)
+    assert "holds 2 maps of labels: the first, seven, counts" in caplog.text
+    np.testing.assert_array_equal(atlas.labels == 1, VALUES == 3)
+
+
+def test_targets_without_a_label_or_a_colour(tmp_path):
+    values = VALUES.astype(np.float32)
+    values[:4] = np.nan
+    path = write(tmp_path / "own.dlabel.nii", values=values)
+    path.write_bytes(path.read_bytes().replace(b'Red="0.5"', b'Red="nan"'))
+    labels, regions = vertex_labels(str(path), (N, N))
+    assert not (labels[5:9] > 0).any()
+    assert [regions[key].colour for key in (3, 8, 9)] == [None, "#0000ff", "#00ff00"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        (b'SurfaceNumberOfVertices="60"', b'SurfaceNumberOfVertices="9" ', "vertices that its mesh of 9 does not have"),
+        (b'SurfaceNumberOfVertices="60"', b'SurfaceNumberOfVertexes="6" ', "has None vertices"),
+        (b'VolumeDimensions="2,2,3"', b'VolumeDimensions="2,2,1"', "voxels outside its grid of 2 × 2 × 1"),
+    ],
+)
+def test_targets_outside_their_mesh_or_grid(tmp_path, old, new, reason):
+    path = write(tmp_path / "own.dlabel.nii")
+    content = path.read_bytes()
+    assert old in content
+    assert len(old) == len(new)
+    path.write_bytes(content.replace(old, new))
+    with pytest.raises(FileError, match=reason):
+        vertex_labels(str(path), (N, N))

@@ -150,3 +150,69 @@ def test_a_link_without_content(tmp_path: Path) -> None:
     (tmp_path / "a.nii.gz").symlink_to("nowhere")
     with pytest.raises(FileError, match="is a link to content that is not here"):
         read_labels(tmp_path / "a.nii.gz")
+
+
+# Labels without names
+
+
+def _volume(folder: Path, table: str | None, labels: tuple[int, ...] = (0, 1, 2, 7)) -> Path:
+    path = folder / "A_space-X.nii.gz"
+    nibabel.Nifti1Image(np.repeat(np.array(labels, np.int16), 2).reshape(2, 2, -1), np.eye(4)).to_filename(path)
+    if table is not None:
+        (folder / "A.tsv").write_text(table)
+    return path
+
+
+def test_labels_of_a_volume_without_a_name_are_refused(tmp_path: Path) -> None:
+    path = _volume(tmp_path, None)
+    with pytest.raises(FileError, match=r"has 3 labels \(1, 2, 7\) and no table of their names: put A_space-X\.tsv"):
+        read_labels(path).present()
+    _volume(tmp_path, "index\tname\n1\tVis\n2\tDefault\n")
+    with pytest.raises(FileError, match=r"the label 7 at 2 places, which its table of names, .*A\.tsv, does not name"):
+        read_labels(path).present()
+    _volume(tmp_path, "index\tcolor\n1\t#ff0000\n")
+    with pytest.raises(FileError, match=r"A\.tsv has no column with names"):
+        read_labels(path)
+    _volume(tmp_path, "index\tname\n1\tVis\n2\tDefault\n7\tCont\n9\tNever\n")
+    assert [region.name for region in read_labels(path).present().values()] == ["Vis", "Default", "Cont"]
+
+
+def test_colours_of_an_annotation_without_a_name_are_refused(tmp_path: Path) -> None:
+    path = _old_annotation(tmp_path / "lh.old.annot")
+    content = bytearray(path.read_bytes())
+    content[4 + 4 : 4 + 8] = struct.pack(">i", 3 + 256 * 9)
+    path.write_bytes(content)
+    with pytest.raises(FileError, match=r"has 1 vertices with a colour \(2307\) that its own table of names does not"):
+        read_labels(path)
+
+
+def test_a_gifti_file_needs_names_of_its_own_or_a_whole_table(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path, table = tmp_path / "a_hemi-L.label.gii", tmp_path / "a.tsv"
+    write_gifti(path, np.array([0, 1, 2]), {0: "none", 1: "A"})
+    with pytest.raises(FileError, match="the label 2 at 1 places, which its own table of names does not name"):
+        read_labels(path).present()
+    table.write_text("index\tname\n1\tWords\n")
+    with pytest.raises(FileError, match=r"the label 2 at 1 places, which its table of names, .*a\.tsv, does not name"):
+        read_labels(path).present()
+    table.write_text("index\tname\n1\tWords\n2\tSounds\n")
+    assert [region.name for region in read_labels(path).present().values()] == ["Words", "Sounds"]
+    write_gifti(path, np.array([0, 1, 2]), {0: "none", 1: "A", 2: "B"})
+    for text, reason in (("index\tname\n1\tWords\n", "lacks the label 2"), ("index\n", "has no column with names")):
+        table.write_text(text)
+        caplog.clear()
+        assert [region.name for region in read_labels(path).present().values()] == ["none", "A", "B"]
+        assert "a.tsv is not used" in caplog.text
+        assert reason in caplog.text
+
+
+def test_hemispheres_that_were_mixed_up(tmp_path: Path) -> None:
+    path = tmp_path / "a_hemi-L.label.gii"
+    for side in ("CortexLeft", "CortexRight"):
+        write_gifti(path, np.array([0, 1]), {0: "none", 1: "A"})
+        image = nibabel.load(path)
+        image.darrays[0].meta["AnatomicalStructurePrimary"] = side
+        image.to_filename(path)
+        if side == "CortexLeft":
+            assert read_labels(path).values.tolist() == [0, 1]
+    with pytest.raises(FileError, match=r"a_hemi-L\.label\.gii says itself that it is CortexRight"):
+        read_labels(path)

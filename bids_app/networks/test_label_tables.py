@@ -18,8 +18,16 @@ from bids_app.text_files import FileError
         ("a.txt", "# comment\n12  L-Area  255 0 16 0\n", {12: Region("L-Area", "#ff0010")}),
         ("a.txt", "3\tVis_1\t120\t18\t131\t0\n", {3: Region("Vis_1", "#781283")}),
         ("a.lut", "1 1.0 0.0 0.5 Left part\n", {1: Region("Left part", "#ff0080")}),
-        ("a.txt", "no numbers here\n", {}),
-        ("a.txt", "", {}),
+        ("a.csv", "index;name\n1;Vis, left\n", {1: Region("Vis, left")}),
+        ("a.tsv", "index\tname\tcolor\n1\tVis\n", {1: Region("Vis")}),
+        ("a.tsv", "parcel\tname\n1\tVis\n", {1: Region("Vis")}),
+        (
+            "a.tsv",
+            "index\tname\n-1\tnone\n1\tVis\nn/a\tLost\n2\t\n3\tn/a\n",
+            {-1: Region("none"), 1: Region("Vis"), 3: Region("n/a")},
+        ),
+        ("a.txt", "#No. Label Name: R G B A\n1 Vis 1 2 3 0\n", {1: Region("Vis", "#010203")}),
+        ("a.csv", "Component,Difumo_names\n1,Fornix\n", {1: Region("Fornix")}),
     ],
 )
 def test_kinds_of_tables(tmp_path, name, text, expected):
@@ -90,3 +98,32 @@ def test_a_label_with_two_meanings_is_refused(tmp_path):
     (tmp_path / "a.lut").write_text("1 Vis 0 0 0\n1 Default 0 0 0\n")
     with pytest.raises(FileError, match="label 1 twice"):
         read_table(tmp_path / "a.lut")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("a.tsv", "", "is empty; a table of labels has the columns index and name"),
+        ("a.txt", "# comment\n\n", "is empty"),
+        ("a.tsv", "index\tname\n", "has no row with a label and its name"),
+        ("a.tsv", "index\tname\n1\t\n", "has no row with a label and its name"),
+        ("a.tsv", "index\tcolor\n1\t#ff0000\n", "has no column with names, only index, color"),
+        ("a.tsv", "index\tvolume\n1\t22\n", "has no column with names"),
+        ("a.tsv", "number\tsize\n1\t22\n", "has no column with labels"),
+        ("a.tsv", "name\tcolor\nVis\t#ff0000\n", "has no column with labels"),
+        ("a.tsv", "index,name\n1,Vis\n", "has no column with labels"),
+        ("a.tsv", "index\tname\tname\n1\tVis\tDefault\n", "several columns called name"),
+        ("a.tsv", "index\tname\n1\tVis\n2.5\tDefault\n", "line 3: the label '2.5' is no whole number"),
+        ("a.csv", "index,name\n1,Vis, left\n", "line 2: 3 cells below 2 columns"),
+        ("a.txt", "no numbers here\n", "has no column with labels"),
+    ],
+)
+def test_tables_that_say_nothing_or_half_are_refused(tmp_path, name, text, message):
+    (tmp_path / name).write_text(text)
+    with pytest.raises(FileError, match=message):
+        read_table(tmp_path / name)
+
+
+def test_a_table_of_the_other_hemisphere_alone_is_no_error(tmp_path):
+    (tmp_path / "a.tsv").write_text("index\themi\tname\n1\tR\tRight\n")
+    assert read_table(tmp_path / "a.tsv", "L") == {}

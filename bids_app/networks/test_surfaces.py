@@ -1,3 +1,5 @@
+import warnings
+
 import nibabel
 import numpy as np
 import pytest
@@ -39,6 +41,19 @@ def test_values_outside_the_mask_do_not_leak_in():
     share = to_fsaverage5(everywhere, "volume", NLIN6, **full)[0]  # of a vertex's points, with data
     assert ((share > 0) & (share < 0.5)).any()
     np.testing.assert_array_equal(some, share >= 0.5)
+
+
+def test_a_field_of_view_of_half_a_brain_is_nan_elsewhere_and_nothing_is_warned():
+    half = (*SHAPE[:2], SHAPE[2] // 2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = to_fsaverage5(
+            np.ones((1, np.prod(half))), "volume", NLIN6, affine=AFFINE, mask=np.ones(half, dtype=bool)
+        )
+    high = np.concatenate([pial.coordinates[:, 2] for pial, _ in _meshes()])
+    top = AFFINE[2, 3] + 5 * half[2]  # millimetres
+    assert np.isnan(found[0, high > top + 10]).all()
+    np.testing.assert_allclose(found[0, high < top - 10], 1, rtol=1e-6)
 
 
 def test_many_maps_at_once_are_what_each_is_alone():

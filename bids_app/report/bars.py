@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,6 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from bids_app.report.figures import WIDTH_INCHES
-from bids_app.report.scales import network_colours
 
 Array = npt.NDArray[Any]
 
@@ -20,10 +19,10 @@ _COLUMNS = 4
 _ACCENT = "#1b5e9b"
 
 
-def draw_layers(shares: pd.DataFrame) -> Figure:
+def draw_layers(shares: pd.DataFrame, colours: Mapping[str, str]) -> Figure:
     """Share of each sub-group's neurons per layer, one small chart per network; dashed: an even spread.
 
-    `shares`: one row per network, one column per layer, as `links.layer_shares` gives it.
+    `shares`: one row per network, one column per layer, as `links.layer_shares` gives it; `colours` of the networks.
     """
     networks = [str(name) for name in shares.index]
     columns = min(_COLUMNS, len(networks))
@@ -31,8 +30,8 @@ def draw_layers(shares: pd.DataFrame) -> Figure:
     figure = Figure(figsize=(WIDTH_INCHES * columns / _COLUMNS + 0.2, 0.5 + 1.35 * rows), layout="constrained")
     grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
     charts = grid.ravel()
-    for axes, network, colour in zip(charts, networks, network_colours(networks), strict=False):
-        _layer_chart(axes, shares, network, colour)
+    for axes, network in zip(charts, networks, strict=False):
+        _layer_chart(axes, shares, network, colours[network])
     for axes in charts[len(networks) :]:
         axes.set_visible(False)
     for number in range(len(networks) - columns, len(networks)):

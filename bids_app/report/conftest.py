@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 
 from bids_app.bids.derivatives import output_path, write_sidecar, write_table
-from bids_app.bids.geometry import Geometry, ParcelGeometry, SurfaceGeometry
+from bids_app.bids.geometry import ParcelGeometry, SurfaceGeometry
+from bids_app.bids.geometry_base import Geometry
 
 Array = npt.NDArray[Any]
 
@@ -67,7 +68,7 @@ def scores_table() -> pd.DataFrame:
 
 
 class Writer:
-    """Writes maps and tables of one participant (or the group) as the workflow does."""
+    """Writes maps and tables of one participant (or the group) as a run does."""
 
     def __init__(self, out_dir: Path, geometry: Geometry, participant: str | None = "001") -> None:
         subject = {"sub": participant} if participant else {}

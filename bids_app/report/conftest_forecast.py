@@ -13,7 +13,7 @@ import pandas as pd
 from scipy import stats
 
 from bids_app.bids.derivatives import output_path, write_sidecar, write_table
-from bids_app.bids.geometry import Geometry
+from bids_app.bids.geometry_base import Geometry
 from bids_app.bids.outputs import About, write_maps
 
 Array = npt.NDArray[Any]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
 
-from bids_app.bids.atomic import atomic_path
-from bids_app.bids.cifti import CiftiGeometry
-from bids_app.bids.geometry import Geometry, ParcelGeometry, SurfaceGeometry, VolumeGeometry
+from bids_app.atomic import atomic_path
+from bids_app.bids.geometry import ParcelGeometry, SurfaceGeometry, VolumeGeometry
+from bids_app.bids.geometry_base import Geometry
 from bids_app.report import grayordinates, parcels, surfaces, volumes
 from bids_app.report.panels import Panel, Picture
 from bids_app.report.scales import Categories, Colouring, Scale
@@ -52,13 +53,7 @@ def style() -> Iterator[None]:
 
 def why_not_drawn(geometry: Geometry, colouring: Colouring) -> str | None:
     """Say why maps cannot be drawn, or None when they can."""
-    if isinstance(geometry, CiftiGeometry):
-        return grayordinates.why_not_drawn(geometry)
-    if isinstance(geometry, SurfaceGeometry) and _mesh_of(geometry) is None:
-        return surfaces.why_no_mesh(geometry.space, geometry.n_vertices_left)
-    if isinstance(geometry, ParcelGeometry) and isinstance(colouring, Categories):
-        return "Networks of parcels are not drawn."
-    return None
+    return _DRAWERS[geometry.kind].why_not(geometry, colouring)
 
 
 def draw_maps(panels: Sequence[Panel], geometry: Geometry, colouring: Colouring) -> Figure:
@@ -66,29 +61,63 @@ def draw_maps(panels: Sequence[Panel], geometry: Geometry, colouring: Colouring)
     reason = why_not_drawn(geometry, colouring)
     if reason:
         raise ValueError(reason)
-    if isinstance(geometry, ParcelGeometry):
-        assert isinstance(colouring, Scale)
-        return parcels.draw(panels, geometry.names, colouring)
-    return _draw_rows(panels, [_views(panel, geometry, colouring) for panel in panels], colouring)
+    return _DRAWERS[geometry.kind].draw(panels, geometry, colouring)
 
 
-def _views(panel: Panel, geometry: Geometry, colouring: Colouring) -> list[Picture]:
-    """Pictures of one map."""
-    if isinstance(geometry, CiftiGeometry):
-        return grayordinates.paint(panel, geometry, colouring)
-    if isinstance(geometry, SurfaceGeometry):
-        n_left, mesh = geometry.n_vertices_left, _mesh_of(geometry) or ""
-        pictures = surfaces.paint(panel.values, n_left, colouring, panel.passing, mesh)
-        names = [f"{hemisphere} {side}" for hemisphere, side in surfaces.VIEWS]
-        regions = None if panel.outline is None else surfaces.cover(panel.outline, n_left, mesh)
-    else:
-        assert isinstance(geometry, VolumeGeometry)
-        slices = volumes.paint(panel.values, geometry, colouring, panel.passing)
-        names = [f"L  {height} mm  R" for height, _ in slices]
-        pictures = [picture for _, picture in slices]
-        regions = None if panel.outline is None else volumes.cover(panel.outline, geometry)
+def note_of(geometry: Geometry) -> str:
+    """What a caption says of targets that a figure does not show; empty where it shows all."""
+    return _DRAWERS[geometry.kind].note(geometry)
+
+
+@dataclass(frozen=True)
+class Drawer:
+    """How one kind of data is drawn: why it cannot be, the figure, and what a caption says is not shown."""
+
+    why_not: Callable[[Any, Colouring], str | None]
+    draw: Callable[[Sequence[Panel], Any, Colouring], Figure]
+    note: Callable[[Any], str]
+
+
+Paint = Callable[[Panel, Any, Colouring], list[Picture]]
+
+
+def _by_rows(paint: Paint) -> Callable[[Sequence[Panel], Any, Colouring], Figure]:
+    """Draw a row of pictures for each map."""
+
+    def draw(panels: Sequence[Panel], geometry: Any, colouring: Colouring) -> Figure:
+        return _draw_rows(panels, [paint(panel, geometry, colouring) for panel in panels], colouring)
+
+    return draw
+
+
+def _paint_surface(panel: Panel, geometry: SurfaceGeometry, colouring: Colouring) -> list[Picture]:
+    n_left, mesh = geometry.n_vertices_left, _mesh_of(geometry) or ""
+    pictures = surfaces.paint(panel.values, n_left, colouring, panel.passing, mesh)
+    names = [f"{hemisphere} {side}" for hemisphere, side in surfaces.VIEWS]
+    regions = None if panel.outline is None else surfaces.cover(panel.outline, n_left, mesh)
     filled: Sequence[Array | None] = regions or [None] * len(names)
     return [Picture(*one) for one in zip(names, pictures, filled, strict=True)]
+
+
+def _paint_volume(panel: Panel, geometry: VolumeGeometry, colouring: Colouring) -> list[Picture]:
+    slices = volumes.paint(panel.values, geometry, colouring, panel.passing)
+    names = [f"L  {height} mm  R" for height, _ in slices]
+    regions = None if panel.outline is None else volumes.cover(panel.outline, geometry)
+    filled: Sequence[Array | None] = regions or [None] * len(names)
+    return [Picture(*one) for one in zip(names, (picture for _, picture in slices), filled, strict=True)]
+
+
+def _draw_parcels(panels: Sequence[Panel], geometry: ParcelGeometry, colouring: Colouring) -> Figure:
+    assert isinstance(colouring, Scale)
+    return parcels.draw(panels, geometry.names, colouring)
+
+
+def _why_no_surface(geometry: SurfaceGeometry, _: Colouring) -> str | None:
+    return None if _mesh_of(geometry) else surfaces.why_no_mesh(geometry.space, geometry.n_vertices_left)
+
+
+def _why_no_parcels(_: ParcelGeometry, colouring: Colouring) -> str | None:
+    return "Networks of parcels are not drawn." if isinstance(colouring, Categories) else None
 
 
 def _mesh_of(geometry: SurfaceGeometry) -> str | None:
@@ -96,9 +125,20 @@ def _mesh_of(geometry: SurfaceGeometry) -> str | None:
     return surfaces.mesh_of(geometry.space, left) if left == right else None
 
 
-def note_of(geometry: Geometry) -> str:
-    """What a caption says of targets that a figure does not show; empty where it shows all."""
-    return grayordinates.what_is_left_out(geometry) if isinstance(geometry, CiftiGeometry) else ""
+def _says_nothing(_: Geometry) -> str:
+    return ""
+
+
+_DRAWERS = {
+    "surface": Drawer(_why_no_surface, _by_rows(_paint_surface), _says_nothing),
+    "volume": Drawer(lambda *_: None, _by_rows(_paint_volume), _says_nothing),
+    "cifti": Drawer(
+        lambda geometry, _: grayordinates.why_not_drawn(geometry),
+        _by_rows(grayordinates.paint),
+        grayordinates.what_is_left_out,
+    ),
+    "parcels": Drawer(_why_no_parcels, _draw_parcels, _says_nothing),
+}
 
 
 def _draw_rows(panels: Sequence[Panel], rows: Sequence[Sequence[Picture]], colouring: Colouring) -> Figure:

@@ -145,3 +145,8 @@ def _inline(text: str) -> str:
     safe = re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", safe)
     safe = re.sub(r"(?<![\w*])\*([^*\n]+?)\*(?![\w*])", r"<em>\1</em>", safe)
     return re.sub(r"`([^`]+)`", r"<code>\1</code>", safe)
+
+
+def cell(large: str, small: str) -> str:
+    """A cell of the table on top of a page: a number, and what it is in small print."""
+    return f"<td>{escape(large)}<small>{escape(small)}</small></td>"

@@ -1,26 +1,31 @@
-"""The atlas that the run kept in OUT_DIR, to outline networks on maps."""
+"""The atlas that the run kept in OUT_DIR: its networks on maps, and its colours."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from matplotlib.colors import to_hex
 
 from bids_app.bids.derivatives import read_sidecar
-from bids_app.bids.geometry import Geometry, ParcelGeometry, load_map
+from bids_app.bids.entities import parse_name
+from bids_app.bids.geometry import load_map
+from bids_app.bids.geometry_base import Geometry
 from bids_app.report.results import Maps, values_at
 
 Array = npt.NDArray[Any]
 
+_OF_SPACE = ("space", "den")
+
 
 def network_regions(out_dir: Path, geometry: Geometry) -> dict[str, Array]:
     """The targets (n_targets,) bool of each network; empty where OUT_DIR has no atlas for the geometry."""
-    if isinstance(geometry, ParcelGeometry):
+    if geometry.has_own_names:
         return {}
-    place = "_".join(f"{key}-{value}" for key, value in geometry.space_entities().items())
-    paths = sorted((out_dir / "atlases").glob(f"*{place}_desc-atlas_dseg.*[iz]"))
+    paths = _atlas(out_dir, geometry.space_entities())
     names = read_sidecar(paths[0]).get("Networks") if paths else None
     if not isinstance(names, list):
         return {}
@@ -29,3 +34,30 @@ def network_regions(out_dir: Path, geometry: Geometry) -> dict[str, Array]:
     if labels is None:
         return {}
     return {str(name): np.asarray(labels[0] == number) for number, name in enumerate(names, start=1)}
+
+
+def atlas_colours(out_dir: Path, entities: Mapping[str, str]) -> dict[str, str]:
+    """Hexadecimal colour of each network, as the atlas of the space that `entities` name has it.
+
+    Empty where OUT_DIR keeps no atlas, its atlas has no colours, or all of them are the same.
+    """
+    if "seg" in entities:
+        return {}
+    paths = _atlas(out_dir, entities)
+    sidecar = read_sidecar(paths[0]) if paths else {}
+    names, colours = sidecar.get("Networks"), sidecar.get("Colours")
+    if not (isinstance(names, list) and isinstance(colours, list)):
+        return {}
+    found = {str(name): to_hex(colour) for name, colour in zip(names, colours, strict=True)}
+    return found if len(found) == 1 or len(set(found.values())) > 1 else {}
+
+
+def _atlas(out_dir: Path, entities: Mapping[str, str]) -> list[Path]:
+    """The files of the atlas in the space that `entities` name, left hemisphere first; none where there is none."""
+    wanted = {key: entities[key] for key in _OF_SPACE if key in entities}
+    return [path for path in sorted((out_dir / "atlases").glob("*desc-atlas_dseg.*[iz]")) if _space(path) == wanted]
+
+
+def _space(path: Path) -> dict[str, str]:
+    found = parse_name(path).entities
+    return {key: found[key] for key in _OF_SPACE if key in found}

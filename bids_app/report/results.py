@@ -14,7 +14,7 @@ import pandas as pd
 
 from bids_app.bids.alignment import placed
 from bids_app.bids.derivatives import read_table
-from bids_app.bids.geometry import Geometry
+from bids_app.bids.geometry_base import Geometry
 from bids_app.bids.outputs import OutputMap, find_outputs
 
 Array = npt.NDArray[Any]
@@ -188,3 +188,9 @@ def mean_of(values: Array) -> float:
     """Mean over the targets that have a value, NaN when none has."""
     finite = np.asarray(values, dtype=float)[np.isfinite(values)]
     return float(finite.mean()) if finite.size else float("nan")
+
+
+def median_of(values: Array) -> float:
+    """The median over finite values, NaN without any."""
+    finite = values[np.isfinite(values)]
+    return float(np.median(finite)) if len(finite) else float("nan")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -22,7 +22,7 @@ _YEO = {
     "#4682b4": ("somatomotor", "sommot"),
     "#00760e": ("dorsalattention", "dorsattn"),
     "#c43afa": ("ventralattention", "salventattn", "salience", "salienceventralattention", "ventattn"),
-    "#b9b36a": ("limbic",),
+    "#dcf8a4": ("limbic",),
     "#e69422": ("control", "frontoparietal", "cont", "frontoparietalcontrol", "controlfrontoparietal"),
     "#cd3e4e": ("default", "defaultmode"),
 }
@@ -34,6 +34,9 @@ _OTHER_COLOURS = (
     "#17becf",
 )
 # fmt: on
+_SMALLEST_KEY, _LARGEST_KEY = 6.0, 9.0  # sizes of letters, in points
+_KEY_STEP = 12.5  # between the names of categories, in points
+_LETTER_WIDTH = 0.56  # of a letter's size, on average
 
 
 class Colouring(Protocol):
@@ -141,12 +144,21 @@ class Categories:
         return rgba
 
     def draw_key(self, axes: Any) -> None:
-        """A list of swatches and names."""
+        """A list of swatches and names, as large as the figure's height and the room at the right of `axes` allow."""
         axes.set_axis_off()
+        box = axes.get_position()
+        wide, tall = axes.figure.get_size_inches() * 72  # points
+        step = min(_KEY_STEP, tall / (len(self.names) + 0.5))
+        room = wide * (1 - box.x0) - 0.6 * wide * box.width
+        by_width = room / (_LETTER_WIDTH * max(map(len, self.names), default=1))
+        size = float(np.clip(min(step / 1.25, by_width), _SMALLEST_KEY, _LARGEST_KEY))
+        longest = int(room / (_LETTER_WIDTH * size))
         for row, (name, colour) in enumerate(zip(self.names, self.palette, strict=True)):
-            height = 0.5 + (len(self.names) / 2 - row - 0.5) * 0.11
-            axes.plot([0.0], [height], "s", color=colour, markersize=8, transform=axes.transAxes, clip_on=False)
-            axes.text(0.6, height, name, va="center", transform=axes.transAxes)
+            height = 0.5 + (len(self.names) / 2 - row - 0.5) * step / (tall * box.height)
+            place = {"transform": axes.transAxes, "clip_on": False}
+            axes.plot([0.0], [height], "s", color=colour, markersize=0.8 * size, **place)
+            shown = name if len(name) <= longest else f"{name[: longest - 1]}…"
+            axes.text(0.6, height, shown, va="center", size=size, **place)
 
 
 def round_up(value: float) -> float:
@@ -190,12 +202,17 @@ def position_scale(
     return PositionScale(label, first, last if last > first else first + 1)
 
 
-def network_colours(names: Sequence[str]) -> tuple[str, ...]:
-    """A colour per network: the published one for Yeo's seven, a distinct one for any other.
+def network_colours(names: Sequence[str], of_atlas: Mapping[str, str] | None = None) -> tuple[str, ...]:
+    """A colour per network: that of the atlas, else the published one for Yeo's seven, a distinct one for any other.
 
     >>> network_colours(["Default", "Dorsal Attention", "Mine"])
     ('#cd3e4e', '#00760e', '#4e79a7')
+    >>> network_colours(["Default", "Mine"], {"Default": "#123456"})
+    ('#123456', '#4e79a7')
     """
     others = iter(_OTHER_COLOURS * (1 + len(names) // len(_OTHER_COLOURS)))
     plain = ["".join(letter for letter in name.lower() if letter.isalpha()) for name in names]
-    return tuple(_YEO_COLOUR.get(name) or next(others) for name in plain)
+    known = of_atlas or {}
+    return tuple(
+        known.get(name) or _YEO_COLOUR.get(short) or next(others) for name, short in zip(names, plain, strict=True)
+    )

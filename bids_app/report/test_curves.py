@@ -1,12 +1,9 @@
-from dataclasses import replace
-
 import numpy as np
 import pandas as pd
 import pytest
 
 from bids_app.report.curve_charts import draw_depths, draw_forecast, draw_forecasts
 from bids_app.report.curves import contrast, depth_curves, distance_curves, networks, strongest_regions, whole
-from bids_app.report.curves_section import say_curve
 
 DISTANCES = [-4, 0, 4, 8, 12]
 SHAPES = {
@@ -89,19 +86,6 @@ def test_depth_of_a_peak_is_a_fraction():
     (curve,) = depth_curves(pd.DataFrame(rows), peaks, "gpt2")
     np.testing.assert_array_equal(curve.x, [0.25, 0.5, 0.75, 1])
     assert (curve.peak, curve.peak_interval, curve.model) == (0.5, (0.25, 0.75), "gpt2")
-
-
-def test_what_is_said_of_the_curve(curves):
-    by_name = {curve.region: curve for curve in curves}
-    told = say_curve(by_name["all"], 8)
-    assert told == (
-        "F is highest at d* = 8 (95 % interval 4 to 12): +0.0060, +12 % of R. Random words reach +0.0005; the best "
-        "past window (d\u00a0=\u00a0−4) reaches +0.0010."
-    )
-    assert "d* = −4, in the past" in say_curve(by_name["past"], 8)
-    assert "words ahead add less: 0.0000 at the tested distance, 8" in say_curve(by_name["past"], 8)
-    weak = replace(by_name["all"], level=(0.007, 0.0, 0.01))
-    assert "Random words reach as much or more: +0.0070" in say_curve(weak, 8)
 
 
 def lines_of(axes):

@@ -1,5 +1,8 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from bids_app.report.scales import FADED, Categories, Scale, network_colours, position_scale, score_scale, signed_scale
 
@@ -53,3 +56,17 @@ def test_networks_have_distinct_colours():
     colours = network_colours(names)
     assert colours[0] == "#781286"
     assert len(set(colours[3:])) == 17
+
+
+@pytest.mark.parametrize("height", [1.2, 2.0, 5.0])  # inches: one row of grayordinates, of surfaces, and three of these
+@pytest.mark.parametrize("names", [("Limbic", "Default"), tuple(f"SalienceVentralAttention{n}" for n in range(17))])
+def test_the_key_of_networks_fits_into_the_figure(names, height):
+    figure = Figure(figsize=(9, height))
+    axes = figure.add_axes(((9 - 1.25) / 9, 0.25, 0.13 / 9, 0.5))
+    Categories("network", names, ("#ff0000",) * len(names)).draw_key(axes)
+    figure.canvas.draw()
+    boxes = [text.get_window_extent() for text in axes.texts]
+    assert all(upper.y0 > lower.y0 + 5 for upper, lower in pairwise(boxes))  # beside each other, not on each other
+    assert all(box.x1 <= figure.bbox.x1 for box in boxes)
+    assert boxes[0].y1 <= figure.bbox.y1
+    assert boxes[-1].y0 >= 0

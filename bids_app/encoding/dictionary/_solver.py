@@ -252,5 +252,7 @@ def _seeds(sample: AnyArray, n_atoms: int, generator: np.random.Generator) -> Do
     chosen = generator.choice(n_neurons, min(n_atoms, n_neurons), replace=False)
     seeds[: len(chosen)] = sample[:, chosen].T
     norm = np.linalg.norm(seeds, axis=1, keepdims=True)
+    if not np.isfinite(norm).all():
+        raise ValueError("X has NaN or infinite values; leave out such neurons before learning a dictionary.")
     np.divide(seeds, norm, out=seeds, where=norm > 0)
     return seeds

@@ -1,0 +1,20 @@
+"""Whether the header of a volume says where its voxels lie. Imports nothing of the package."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+_SMALLEST = 1e-6  # mm³: no voxel that was recorded is smaller
+
+
+def problem_of_affine(affine: NDArray[np.floating]) -> str | None:
+    """What is wrong with an affine (4, 4), as part of a sentence; None where voxels have a place and a size.
+
+    >>> problem_of_affine(np.diag([0.0, 2, 2, 1]))
+    'the header gives its voxels no size (affine with determinant 0)'
+    """
+    if not np.isfinite(affine).all():
+        return "the header does not say where its voxels lie (NaN or infinity in the affine)"
+    size = abs(float(np.linalg.det(np.asarray(affine, dtype=np.float64)[:3, :3])))
+    if size < _SMALLEST:
+        return f"the header gives its voxels no size (affine with determinant {size:.3g})"
+    return None

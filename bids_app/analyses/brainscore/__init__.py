@@ -1,0 +1,1 @@
+"""How well hidden states predict held-out responses, beside the noise ceiling."""

@@ -1,0 +1,20 @@
+"""Options of brain scores and their noise ceiling."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bids_app.options import CEILING, option
+
+
+@dataclass(frozen=True, kw_only=True)
+class BrainScoreOptions:
+    """Options of brain scores and their noise ceiling."""
+
+    noise_ceiling: str = option(
+        "all",
+        "brainscore",
+        "Predict each participant from the mean of all others who heard the story (all), or omit the ceiling (none).",
+        choices=("all", "none"),
+        decides=(CEILING,),
+    )

@@ -1,0 +1,72 @@
+"""What the brain score writes: scores of the layers, and the noise ceiling."""
+
+from __future__ import annotations
+
+from bids_app.bids.catalogue import (
+    SCORE_COLUMNS,
+    Output,
+    StatisticMaps,
+    mean_over_participants,
+    over_participants,
+)
+
+_LAYERS = ("layer-#",)
+_FIELDS = {"Layers": "Layers that were scored, counted from 1."}
+
+BRAIN_SCORE = Output(
+    "brainscore",
+    "statmap",
+    ("participant",),
+    "Score of a layer's hidden states on held-out responses.",
+    (
+        StatisticMaps("p", "Chance of a score this high when the prediction is shifted in time.", _LAYERS),
+        StatisticMaps("q", "p corrected for the number of targets (Benjamini-Hochberg).", _LAYERS),
+        StatisticMaps("alpha", "Ridge penalty, geometric mean over folds.", _LAYERS),
+        StatisticMaps("layer", "Layer with the highest score.", ("best-layer",)),
+        StatisticMaps("r", "Correlation of predicted and held-out responses, averaged over folds.", _LAYERS),
+    ),
+    fields=_FIELDS,
+)
+NOISE_CEILING = Output(
+    "noiseceiling",
+    "statmap",
+    ("participant",),
+    "Noise ceiling: score of the mean response of the other participants.",
+    (
+        StatisticMaps(
+            "r",
+            "Correlation of held-out responses with their prediction from the mean of the other participants.",
+            ("ceiling",),
+        ),
+    ),
+    fields={
+        "Others": "Labels of the other participants.",
+        "OthersAtMost": "How many of them the mean of a volume holds at most.",
+        "Volumes": "Number of volumes.",
+        "VolumesWithOthers": "Number of volumes whose stimulus somebody else heard.",
+    },
+)
+GROUP_BRAIN_SCORE = Output(
+    "brainscore",
+    "statmap",
+    ("group",),
+    "Brain score over participants.",
+    over_participants("r", _LAYERS),
+    fields=_FIELDS,
+)
+GROUP_NOISE_CEILING = Output(
+    "noiseceiling",
+    "statmap",
+    ("group",),
+    "Noise ceiling over participants.",
+    (mean_over_participants("r", ("ceiling",), "Noise ceiling, mean over participants."),),
+)
+GROUP_SCORES = Output(
+    "brainscore",
+    "networks",
+    ("group",),
+    "Brain score: one row per map and region.",
+    columns=SCORE_COLUMNS,
+)
+
+OUTPUTS = (BRAIN_SCORE, NOISE_CEILING, GROUP_BRAIN_SCORE, GROUP_NOISE_CEILING, GROUP_SCORES)

@@ -1,0 +1,111 @@
+"""Brain scores of one unit: how well a layer's hidden states predict held-out responses, beside the noise ceiling."""
+
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from bids_app.analyses.brainscore.ceiling import StoryMeans
+from bids_app.analyses.scoring import predict, score_and_test
+from bids_app.analyses.work import Step, Work
+from bids_app.analyses.writer import Writer
+from bids_app.bids.targets import fill
+from bids_app.encoding.ceiling import noise_ceiling
+from bids_app.encoding.design.folds import content_folds, within
+from bids_app.encoding.ridge.held_out import HeldOutDesign
+from bids_app.inputs.designs import Designs
+from bids_app.inputs.files_read import data_of_others
+from bids_app.inputs.responses import Responses
+from bids_app.machine.budget import step
+from bids_app.settings import Settings, numbers_of
+from bids_app.stats.fdr import fdr
+
+log = logging.getLogger("neurons2networks")
+Floats = npt.NDArray[np.float32]
+Integers = npt.NDArray[np.int64]
+WHAT = "brainscore"
+
+
+def brainscore(responses: Responses, designs: Designs, settings: Settings, writer: Writer) -> None:
+    """Score the chosen layers and write r, p, q, the penalty, and the best layer where there are several."""
+    layers = settings.layers.chosen(designs.n_layers)
+    scores = []
+    for layer in layers:
+        with step(f"{designs.model.label}: brain score of layer {layer}", settings):
+            scores.append(_score(designs.present(layer), responses, settings))
+    names = [f"layer-{layer:02d}" for layer in layers]
+    r, p, q, alpha = (fill(np.stack(values), responses.valid) for values in zip(*scores, strict=True))
+    extra = {"Layers": layers}
+    writer.maps(WHAT, "p", p, names, **extra)
+    writer.maps(WHAT, "q", q, names, **extra)
+    writer.maps(WHAT, "alpha", alpha, names, **extra)
+    if len(layers) > 1:
+        best = np.asarray(layers, dtype=np.float32)[np.argmax(np.nan_to_num(r, nan=-np.inf), axis=0)]
+        best[~responses.valid] = np.nan
+        writer.maps(WHAT, "layer", best[None], ["best-layer"], **extra)
+    writer.maps(WHAT, "r", r, names, **extra)
+
+
+def _score(design: HeldOutDesign, responses: Responses, settings: Settings) -> tuple[Floats, Floats, Floats, Floats]:
+    found = predict(design, responses.data, settings)
+    r, p = score_and_test(
+        lambda data: predict(design, data, settings).predictions,
+        found.predictions,
+        responses.data,
+        found.folds,
+        settings,
+        design.content,
+    )
+    return r, p, fdr(p).astype(np.float32), found.alpha
+
+
+def ceiling_step(work: Work) -> Step:
+    """The noise ceiling of a unit, beside its models."""
+    others = data_of_others(work.unit, work.sources)
+
+    def compute(writer: Writer) -> None:
+        write_ceiling(work.runs, work.responses, StoryMeans(work.unit, work.sources), work.settings, writer)
+
+    return Step(work.completion("noiseceiling", None, numbers_of(work.settings, "ceiling"), others=others), compute)
+
+
+def write_ceiling(runs: Responses, fitted: Responses, means: StoryMeans, settings: Settings, writer: Writer) -> None:
+    """Write the noise ceiling: the score of the mean response of the others who heard the same stories.
+
+    `fitted` is what models are scored on, the runs or means of them. Where there can be no ceiling, a line says why,
+    and nothing is written.
+    """
+    content = np.arange(len(fitted.data)) if fitted.content is None else fitted.content
+    try:
+        others = means.others(runs)
+        rows, mean = _on_fitted(others.data, fitted.rows_of_runs[others.rows])
+        folds = within(content_folds(content, settings.folds, settings.purge), rows)
+    except ValueError as error:
+        log.info("%s: no noise ceiling: %s", means.unit.name, error)
+        return
+    own = fitted.data[rows]
+    with step("noise ceiling", settings):
+        targets = np.flatnonzero(np.isfinite(mean).all(axis=0))
+        r = np.full(mean.shape[1], np.nan, dtype=np.float32)
+        r[targets] = noise_ceiling(mean[:, targets], own[:, targets], folds, alphas=settings.alphas)
+    extra = {
+        "Others": list(others.participants),
+        "OthersAtMost": others.n_others,
+        "Volumes": len(fitted.data),
+        "VolumesWithOthers": len(rows),
+    }
+    writer.maps("noiseceiling", "r", fill(r, fitted.valid), ["ceiling"], **extra)
+
+
+def _on_fitted(data: Floats, rows: Integers) -> tuple[Integers, Floats]:
+    """The different ones of `rows` (n,), ascending, and on each the mean of its `data` (n, n_targets), NaN left out."""
+    different, place = np.unique(rows, return_inverse=True)
+    if len(different) == len(rows):
+        return different, data[np.argsort(place)]
+    together = sparse.csr_array((np.ones(len(rows), dtype=np.float32), (place, np.arange(len(rows)))))
+    there = np.isfinite(data)
+    with np.errstate(invalid="ignore"):
+        return different, np.asarray((together @ np.where(there, data, 0)) / (together @ there.astype(np.float32)))

@@ -1,0 +1,147 @@
+"""Sections about scores: the brain score with its noise ceiling, the atoms' encoding, scores per network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from bids_app.bids.geometry_base import Geometry
+from bids_app.report import bars, html, scores
+from bids_app.report.page import Sheet
+from bids_app.report.panels import Panel
+from bids_app.report.results import SIGNIFICANT, Analysis, Maps, mean_of, median_of, values_at
+from bids_app.report.scales import position_scale, score_scale
+from bids_app.report.scores import HELD_OUT, SCORE_STATS, best_map, layer_of, passing, say_passing
+
+Array = npt.NDArray[Any]
+
+LEAST_CEILING = 0.05  # below it, a share of the ceiling is one noise over another
+
+
+def brain_score(sheet: Sheet, analysis: Analysis) -> str:
+    """Map of the brain score, with the noise ceiling on the same scale; the layers where there are several."""
+    maps = analysis.maps("brainscore", SCORE_STATS)
+    if maps is None:
+        return html.missing("No brain score: this recording has no map of it (analysis brainscore).")
+    row = best_map(maps)
+    significant = passing(analysis, maps, "brainscore", row)
+    layer = layer_of(maps.names[row])
+    title = f"Brain score of layer {layer}" if layer else "Brain score"
+    panels = [Panel(title, maps.values[row], significant)]
+    ceiling = _ceiling(analysis, maps.geometry)
+    if ceiling is not None:
+        # Full colour means significant: the ceiling, which is not tested, has it where the score has it.
+        panels.append(Panel("Noise ceiling: what could be reached, not a test", ceiling, significant))
+    scale = score_scale([panel.values for panel in panels], HELD_OUT)
+    caption = f"How well the model's hidden states predict held-out brain responses. {say_passing(panels[0], maps)}"
+    if ceiling is not None:
+        caption += " " + _say_ceiling(panels[0], ceiling)
+    parts = [sheet.add_maps(panels, maps.geometry, scale, analysis, "brainscore", caption)]
+    if ceiling is None:
+        parts.append(html.missing("No noise ceiling: it needs other participants who heard the same story."))
+    return "\n".join([*parts, *_layers(sheet, analysis, maps)])
+
+
+def _ceiling(analysis: Analysis, geometry: Geometry) -> Array | None:
+    ceiling = analysis.maps("noiseceiling", SCORE_STATS)
+    values = None if ceiling is None else values_at(ceiling, geometry)
+    return None if values is None else values[0]
+
+
+def _say_ceiling(score: Panel, ceiling: Array) -> str:
+    """What the noise ceiling is, and how much of it the score reaches."""
+    told = f"Noise ceiling: predicted from the other participants, mean r {mean_of(ceiling):.3f}; on the same scale"
+    told += "." if score.passing is None else ", and in full colour where the score is."
+    share = share_of_ceiling(score.values, ceiling)
+    if share is None:
+        return f"{told} Nowhere is it above {LEAST_CEILING:g}, so the score is not told as a share of it."
+    return f"{told} Where it is above {LEAST_CEILING:g}, the mean score is {100 * share:.0f} % of the mean ceiling."
+
+
+def share_of_ceiling(score: Array, ceiling: Array) -> float | None:
+    """Mean score over mean ceiling, both (n_targets,), where the ceiling is above `LEAST_CEILING`; None if nowhere."""
+    counted = np.isfinite(score) & (ceiling > LEAST_CEILING)
+    return float(score[counted].mean() / ceiling[counted].mean()) if counted.any() else None
+
+
+def _layers(sheet: Sheet, analysis: Analysis, maps: Maps) -> list[str]:
+    """Where more than one layer was scored: the mean score of each, and the best layer of every target."""
+    parts = []
+    if len(maps.values) > 1:
+        means = np.array([mean_of(values) for values in maps.values])
+        names = [layer_of(name) or name for name in maps.names]
+        interval = layer_intervals(analysis.table("brainscore"), maps.names)
+        figure = bars.draw_scores_by_layer(means, names, "mean " + HELD_OUT, interval)
+        caption = (
+            f"Mean brain score of each layer over all {maps.unit}: "
+            f"layer {names[best_map(maps)]} is the highest."
+            + (" Band: 95 % bootstrap interval over participants." if interval else "")
+        )
+        parts.append(sheet.add(figure, analysis, "layers", alt=caption, caption=caption, ending="svg"))
+    layer = analysis.maps("brainscore", ("layer",))
+    if layer is not None and np.isfinite(layer.values).any():
+        parts.append(_best_layers(sheet, analysis, layer))
+    return parts
+
+
+def layer_intervals(table: pd.DataFrame | None, names: Sequence[str]) -> tuple[Array, Array] | None:
+    """Interval (low, high), each (n_layers,), of the mean over all targets; None without a table of the group."""
+    if table is None or not {"region", "map", "low", "high"} <= set(table):
+        return None
+    whole = table[table["region"] == "all"].set_index("map")
+    if not set(names) <= set(whole.index):
+        return None
+    return whole.loc[list(names), "low"].to_numpy(dtype=float), whole.loc[list(names), "high"].to_numpy(dtype=float)
+
+
+def _best_layers(sheet: Sheet, analysis: Analysis, layer: Maps) -> str:
+    """Map of the best layer, in full colour where the score of any layer is significant."""
+    panel = Panel("Best layer", layer.values[0], passing_in_any_layer(analysis, layer))
+    scale = position_scale([layer.values], "layer")
+    caption = (
+        "The layer that predicts each place best"
+        + ("; paler where no layer is significant." if panel.passing is not None else ".")
+        + f" Median: {median_of(layer.values):.0f}."
+    )
+    return sheet.add_maps([panel], layer.geometry, scale, analysis, "bestlayer", caption)
+
+
+def passing_in_any_layer(analysis: Analysis, layer: Maps) -> Array | None:
+    """Which targets (n_targets,) of the map of best layers have q < 0.05 in at least one; None without a test."""
+    q = analysis.like(layer, "brainscore", "q")
+    if q is None:
+        return None
+    significant: Array = np.asarray((q < SIGNIFICANT).max(axis=0))
+    return significant
+
+
+def score_cell(analysis: Analysis) -> str:
+    """The mean brain score, of the best layer where there are several."""
+    return scores.score_cell(analysis, analysis.maps("brainscore", SCORE_STATS), "brainscore")
+
+
+def layer_cell(analysis: Analysis) -> str:
+    """The layer that is best for most targets, or else the one that was scored."""
+    score, layer = analysis.maps("brainscore", SCORE_STATS), analysis.maps("brainscore", ("layer",))
+    if layer is not None and np.isfinite(layer.values).any():
+        return _most_frequent(analysis, layer)
+    name = None if score is None else layer_of(score.names[best_map(score)])
+    if score is None or name is None:
+        return ""
+    return html.cell(name, "highest mean r" if len(score.values) > 1 else "the one that was scored")
+
+
+def _most_frequent(analysis: Analysis, layer: Maps) -> str:
+    """The most frequent best layer, among significant targets where there are any."""
+    significant = passing_in_any_layer(analysis, layer)
+    unit = layer.unit
+    best = layer.values[0]
+    if significant is not None and np.isfinite(best[significant]).any():
+        best, unit = best[significant], f"significant {unit}"
+    layers, counts = np.unique(best[np.isfinite(best)], return_counts=True)
+    share = 100 * counts.max() / counts.sum()
+    return html.cell(f"{layers[counts.argmax()]:.0f}", f"best in {share:.0f} % of {unit}")

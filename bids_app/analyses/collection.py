@@ -1,0 +1,196 @@
+"""The same maps of all participants, read from OUT_DIR."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from bids_app.analyses.outputs import find_output
+from bids_app.analyses.writer import Writer
+from bids_app.bids.alignment import align
+from bids_app.bids.errors import DatasetError
+from bids_app.bids.geometry import is_own_space
+from bids_app.bids.geometry_base import Geometry
+from bids_app.bids.outputs import OutputMap, find_maps
+from bids_app.inputs.regions import region_targets
+from bids_app.machine.agreement import is_superseded, refuse_mixture
+from bids_app.wording import listed
+
+log = logging.getLogger("neurons2networks")
+Floats = npt.NDArray[np.float32]
+Doubles = npt.NDArray[np.float64]
+OF_PARTICIPANT = ("sub", "ses", "run")
+
+
+@dataclass(frozen=True)
+class Collection:
+    """The same maps of all participants.
+
+    Attributes
+    ----------
+    entities : what their names share (task, space, model, stat, desc)
+    maps : (n_participants, n_maps, n_targets) on the targets that all participants have; NaN where they have no data
+    names : of the maps
+    members : the participants' outputs, in the order of `maps`
+    counted : labels of the participants that count, None all
+    """
+
+    entities: dict[str, str]
+    maps: Floats
+    names: list[str]
+    geometry: Geometry
+    members: tuple[OutputMap, ...]
+    counted: frozenset[str] | None = None
+
+    @property
+    def participants(self) -> list[str]:
+        """Labels of the participants."""
+        return [str(member.participant) for member in self.members]
+
+    @property
+    def numbers(self) -> dict[str, Any]:
+        """The settings behind the maps."""
+        found = self.sidecar.get("Settings")
+        assert isinstance(found, dict)
+        return found
+
+    @property
+    def sidecar(self) -> dict[str, Any]:
+        """Sidecar of the first participant."""
+        return self.members[0].sidecar
+
+    @property
+    def about(self) -> dict[str, object]:
+        """Fields of the participants' sidecars that those of the group have too, as the catalogue lists them."""
+        fields = find_output(self.entities["desc"], "statmap", "group").fields
+        return {key: self.sidecar[key] for key in fields if key in self.sidecar}
+
+    @property
+    def title(self) -> str:
+        """What it is, for messages."""
+        shown = (value for key, value in self.entities.items() if key != "stat")
+        return f"{' '.join(shown)}, {len(self.members)} participants"
+
+    @property
+    def place(self) -> dict[str, str]:
+        """Entities of everything that is written about these maps."""
+        return {key: value for key, value in self.entities.items() if key not in ("desc", "stat")}
+
+    @cached_property
+    def complete(self) -> npt.NDArray[np.bool_]:
+        """Targets with a value in every map of every participant, (n_targets,)."""
+        return np.asarray(np.logical_and.reduce([np.isfinite(own).all(axis=0) for own in self.maps]))
+
+    def writer(self, out_dir: Path) -> Writer:
+        """Where results of the group go."""
+        sources = [f"bids::{path.relative_to(out_dir).as_posix()}" for m in self.members for path in m.paths]
+        who = self.participants
+        return Writer(out_dir, self.place, sources, self.numbers, lambda: self.geometry, participants=who)
+
+    def mean(self) -> Floats:
+        """Mean over participants, (n_maps, n_targets), NaN where somebody has no value."""
+        return np.where(self.complete, self.maps.mean(axis=0, dtype=np.float64), np.nan).astype(np.float32)
+
+    def region_means(self, out_dir: Path) -> dict[tuple[str, str], Doubles]:
+        """Mean over the targets of each region that all have, (n_participants, n_maps), by atlas and region."""
+        return {
+            (atlas, region): np.stack([_mean_over(own, targets) for own in self.maps])
+            for atlas, region, targets in region_targets(self.geometry, out_dir, self.complete)
+        }
+
+
+def _mean_over(maps: Floats, targets: npt.NDArray[np.int64]) -> Doubles:
+    if not len(targets):
+        return np.full(len(maps), np.nan)
+    return np.asarray(maps[:, targets].mean(axis=1, dtype=np.float64))
+
+
+def collections(out_dir: Path, what: str, stat: str, counted: frozenset[str] | None = None) -> Iterator[Collection]:
+    """The maps of all participants that count called `what` and `stat`, once for each recording, space and model."""
+    found: dict[tuple[tuple[str, str], ...], None] = {}
+    for output in find_maps(out_dir, what, stat):
+        if is_superseded(out_dir, output) or not (counted is None or output.participant in counted):
+            continue
+        found[tuple((key, value) for key, value in output.entities.items() if key not in OF_PARTICIPANT)] = None
+    for key in found:
+        own = "seg" not in dict(key) and is_own_space(dict(key).get("space"))
+        space = dict(key).get("space", "the space of the scanner")
+        skipped = f"no group of the maps in {space}, which is another space for each participant: choose --space"
+        if own and "space" in dict(key):
+            _say_once(skipped)
+            continue
+        try:
+            collection = collect(out_dir, dict(key), counted)
+        except DatasetError as error:
+            if not own:
+                raise
+            _say_once(f"{skipped} ({error})")
+            continue
+        yield collection
+
+
+@cache
+def _say_once(message: str) -> None:
+    log.info("%s", message)
+
+
+def collect(out_dir: Path, entities: Mapping[str, str], counted: frozenset[str] | None = None) -> Collection:
+    """Read the maps of all participants, or those that count; one with several runs or sessions counts by their mean.
+
+    Maps that newer ones of the same BOLD have taken the place of are left aside. Raises FileNotFoundError where there
+    are none, and ValueError where not all were made with the same settings, model and dictionary.
+    """
+    outputs = [one for one in _outputs(out_dir, entities) if counted is None or one.participant in counted]
+    if not outputs:
+        raise FileNotFoundError(f"{out_dir} holds no maps of participants with {dict(entities)}")
+    refuse_mixture(out_dir, outputs)
+    names = _names(outputs, entities["stat"])
+    loaded = [output.load() for output in outputs]
+    geometry, columns = align([own for _, own in loaded], [f"sub-{output.participant}" for output in outputs])
+    first: dict[str, OutputMap] = {}
+    for output in outputs:
+        first.setdefault(str(output.participant), output)
+    total = np.zeros((len(first), *loaded[0][0].shape[:1], geometry.n_targets), dtype=np.float32)
+    counts = np.zeros((len(first), 1, 1), dtype=np.float32)
+    rows = {label: row for row, label in enumerate(first)}
+    for output, own in zip(outputs, columns, strict=True):
+        maps, _ = loaded.pop(0)  # given free as they are added: there may be no room for all of them twice
+        total[rows[str(output.participant)]] += maps[:, own]
+        counts[rows[str(output.participant)]] += 1
+    return Collection(
+        dict(entities), np.divide(total, counts, out=total), names, geometry, tuple(first.values()), counted
+    )
+
+
+def _outputs(out_dir: Path, entities: Mapping[str, str]) -> list[OutputMap]:
+    """The participants' maps with these entities and no others: not those of a task when pooled ones are meant."""
+    wanted = {key: value for key, value in entities.items() if key not in ("desc", "stat")}
+    found = find_maps(out_dir, entities["desc"], entities["stat"], **wanted)
+    return [
+        output
+        for output in found
+        if set(output.entities) - set(OF_PARTICIPANT) == set(entities) and not is_superseded(out_dir, output)
+    ]
+
+
+def _names(outputs: Sequence[OutputMap], stat: str) -> list[str]:
+    """Names of the maps; ValueError where not all participants have the same."""
+    names = [output.sidecar.get("Maps") for output in outputs]
+    for output, own in zip(outputs, names, strict=True):
+        if own != names[0]:
+            raise ValueError(
+                f"{output.paths[0].name} holds the maps {_listed(own)}, but {outputs[0].paths[0].name} holds "
+                f"{_listed(names[0])}: make all participants with the same settings"
+            )
+    return [str(name) for name in names[0]] if isinstance(names[0], list) else [stat]
+
+
+def _listed(names: object) -> str:
+    return listed(names) if isinstance(names, list) else "none"

@@ -1,0 +1,1 @@
+"""From which layer the words ahead add most."""

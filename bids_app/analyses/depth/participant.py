@@ -1,0 +1,54 @@
+"""Forecast depth of one unit: from which layer the words ahead add most."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from bids_app.analyses.curves import depth_table
+from bids_app.analyses.writer import Writer
+from bids_app.bids.targets import fill
+from bids_app.forecast.depth import best_layer, fraction_of_depth
+from bids_app.forecast.scores import forecast_scores
+from bids_app.inputs.designs import Designs
+from bids_app.inputs.responses import Responses
+from bids_app.machine.budget import memory_mb, step
+from bids_app.settings import Settings
+
+Floats = npt.NDArray[np.float32]
+WHAT = "forecastdepth"
+
+
+def depth(responses: Responses, designs: Designs, settings: Settings, writer: Writer) -> None:
+    """Score the tested distance with present words and window from each layer in turn; write scores and best layers."""
+    designs.check([settings.tested_distance])
+    layers = list(range(1, designs.n_layers + 1))
+    gains = np.stack([_gain(responses, designs, layer, settings) for layer in layers])
+    fractions = fraction_of_depth(np.array(layers), designs.n_layers).astype(np.float32)
+    about = {
+        "Layers": layers,
+        "Fractions": fractions.round(4).tolist(),
+        "TestedDistance": settings.tested_distance,
+        "Window": settings.window,
+    }
+    best = best_layer(gains)
+    share = fraction_of_depth(best, designs.n_layers).astype(np.float32)
+    writer.table(WHAT, depth_table(gains, layers, fractions, responses, settings))
+    writer.maps(WHAT, "k", fill(best, responses.valid), ["layer"], **about)
+    writer.maps(WHAT, "fraction", fill(share, responses.valid), ["fraction"], **about)
+    names = [f"layer-{layer:02d}" for layer in layers]
+    writer.maps(WHAT, "r", fill(gains, responses.valid), names, **about)
+
+
+def _gain(responses: Responses, designs: Designs, layer: int, settings: Settings) -> Floats:
+    with step(f"{designs.model.label}: forecast from layer {layer}", settings):
+        scores = forecast_scores(
+            designs.present(layer),
+            [designs.with_window(layer, settings.tested_distance)],
+            responses.data,
+            settings.alphas,
+            device=settings.device,
+            mem_mb=memory_mb(settings),
+        )
+    gain: Floats = scores.gains[0]
+    return gain

@@ -1,0 +1,124 @@
+"""The section about depth: F by the layer that forecasts, models side by side, and the best layer of each place."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from bids_app.analyses.forecast_files import GREY, map_name, passing_at, say_interval, say_shown, tested_distance
+from bids_app.report import curve_charts, html
+from bids_app.report.curves import WHOLE, Curve, charted_atlas, depth_curves, whole
+from bids_app.report.page import Sheet
+from bids_app.report.panels import Panel
+from bids_app.report.results import SIGNIFICANT, Analysis, Maps, median_of
+from bids_app.report.scales import network_colours, position_scale
+
+Array = npt.NDArray[Any]
+
+_NO_CURVES = "No curves of F over depth: this recording has no table of them (analysis depth)."
+_NO_MAP = "No map of the best layer: this recording has none (analysis depth)."
+
+
+def read_depth(analysis: Analysis) -> list[Curve]:
+    """The curves of F over depth of one model, empty when there is no table of them."""
+    table = analysis.table("forecastdepth")
+    if table is None:
+        return []
+    return depth_curves(table, analysis.table("forecastdepthpeak"), analysis.entities.get("model", ""))
+
+
+def depth_models(sheet: Sheet, analyses: Sequence[Analysis]) -> str:
+    """F over the depth of every model that was run on the same data, everywhere and per network."""
+    curves = [curve for analysis in analyses for curve in read_depth(analysis)]
+    atlas = charted_atlas([atlas for atlas, _ in dict.fromkeys((curve.atlas, curve.region) for curve in curves)])
+    curves = [curve for curve in curves if curve.atlas in (WHOLE, atlas)]
+    if not curves:
+        return html.missing(_NO_CURVES)
+    places = dict.fromkeys((curve.atlas, curve.region) for curve in curves)
+    regions = [[curve for curve in curves if (curve.atlas, curve.region) == place] for place in places]
+    names = [region for of_atlas, region in places if of_atlas == "networks"]
+    palette = sheet.network_colours(analyses[0], names)
+    models = model_colours([curve.model for curve in curves])
+    figure = curve_charts.draw_depths(regions, [palette.get(own[0].region, GREY) for own in regions], models)
+    caption = _say_curves(analyses[0], curves, models)
+    told = "; ".join(f"{c.name}{f', {c.model}' * (len(models) > 1)}: {100 * c.peak:.0f} %" for c in curves)
+    holder = analyses[0] if len(models) == 1 else without_model(analyses[0])
+    alt = f"{caption} k* as a share of the depth: {told}."
+    return sheet.add(figure, holder, "depth", alt=alt, caption=caption, ending="svg")
+
+
+def _say_curves(analysis: Analysis, curves: Sequence[Curve], models: dict[str, str]) -> str:
+    tested = tested_distance(analysis)
+    told = (
+        f"F{'' if tested is None else f'({tested})'} with the present word and the window both from one layer, over "
+        "the layer's place in the model (100 %: the last layer). Dot: the best layer, k*"
+    )
+    told += ", bar: its 95 % interval; band: 95 % bootstrap interval over participants." * curves[0].has_interval
+    told += "." * (not curves[0].has_interval)
+    told += " A flat curve has its k* by chance."
+    return told + " As shares of depth, models of different size compare." * (len(models) > 1)
+
+
+def model_colours(names: Sequence[str]) -> dict[str, str]:
+    """A colour for each model."""
+    models = list(dict.fromkeys(names))
+    return dict(zip(models, network_colours([""] * len(models)), strict=True))
+
+
+def without_model(analysis: Analysis) -> Analysis:
+    """What is said of several models."""
+    return Analysis({key: value for key, value in analysis.entities.items() if key != "model"}, ())
+
+
+def depth_map(sheet: Sheet, analysis: Analysis) -> str:
+    """Map of the best layer k* as a fraction of depth, and the table behind a fold."""
+    maps = analysis.maps("forecastdepth", ["fraction"])
+    if maps is None or not np.isfinite(maps.values).any():
+        return html.missing(_NO_MAP)
+    row = maps.names.index("group-curve") if "group-curve" in maps.names else 0
+    values = maps.values[row]
+    test = passing(analysis, maps)
+    of_group = " of the group's mean curve" if len(maps.values) > 1 else ""
+    panel = Panel(f"k*{of_group}: the best layer, as a fraction of depth", values, test)
+    shown = values if test is None or not test.any() else values[test]
+    caption = "How deep in the model the layer lies that forecasts each place best."
+    caption += "" if test is None else say_shown(test, maps, "F")
+    if (test is None or test.any()) and np.isfinite(median := median_of(shown)):
+        caption += f" Median{'' if test is None else ' there'}: {100 * median:.0f} % of the depth."
+    scale = position_scale([values], "fraction of depth", 0.0, 1.0)
+    image = sheet.add_maps([panel], maps.geometry, scale, analysis, "depthmap", caption)
+    return image + _table(sheet, analysis)
+
+
+def passing(analysis: Analysis, maps: Maps) -> Array | None:
+    """Targets (n_targets,) with q < 0.05 in the depths' own test in any layer, else in that of F; None without."""
+    q = analysis.like(maps, "forecastdepth", "q")
+    if q is not None:
+        return np.asarray((q < SIGNIFICANT).any(axis=0))
+    tested = tested_distance(analysis)
+    return None if tested is None else passing_at(analysis, maps, "forecast", map_name(tested))
+
+
+def _table(sheet: Sheet, analysis: Analysis) -> str:
+    """Best layers per region: the group's table, or one made from the curves."""
+    table, what = analysis.table("forecastdepthpeak"), "forecastdepthpeak"
+    if table is None:
+        what, curves = "forecastdepth", read_depth(analysis)
+        table = pd.DataFrame([{"region": curve.name, "k* / layers": curve.peak} for curve in curves])
+    path = analysis.table_path(what)
+    if path is None or table.empty:
+        return ""
+    body = html.table(table, most_rows=200) + f"<p>{sheet.link(path, path.name)}</p>"
+    return html.details(f"Table: best layers of {len(table)} regions", body)
+
+
+def depth_cell(analysis: Analysis) -> str:
+    """k* of the curve over all targets."""
+    depth = whole(read_depth(analysis))
+    if depth is None or not np.isfinite(depth.peak):
+        return ""
+    return html.cell(f"{100 * depth.peak:.0f} %", say_interval(depth, "of the depth", 100))

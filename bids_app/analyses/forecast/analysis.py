@@ -1,0 +1,87 @@
+"""The analysis `forecast`: what windows of words ahead add to the prediction, and how far ahead they add most."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from bids_app.analyses.forecast.options import ForecastOptions
+from bids_app.analyses.forecast.outputs import OUTPUTS
+from bids_app.analyses.record import Analysis, Cell, Paragraph, Question, Report, Summary
+from bids_app.options import (
+    ACTIVATIONS,
+    ATLAS,
+    DESIGNS,
+    LAYER,
+    PENALTIES,
+    PERMUTATIONS,
+    REGIONS,
+    RESPONSES,
+    WINDOWS,
+)
+
+if TYPE_CHECKING:
+    from bids_app.analyses.work import Step, Work
+    from bids_app.inputs.models import ModelRun
+    from bids_app.settings import Settings
+
+
+def _steps(work: Work, model: ModelRun) -> Iterator[Step]:
+    from bids_app.analyses.forecast.participant import WHAT, forecast
+    from bids_app.analyses.scoring import score_step
+
+    yield score_step(work, model, NAME, WHAT, forecast)
+
+
+def _summaries() -> tuple[Summary, ...]:
+    from bids_app.analyses.forecast.group import summarise_forecast
+
+    return (Summary("forecast", "r", summarise_forecast),)
+
+
+def _methods(settings: Settings) -> Paragraph:
+    from bids_app.analyses.forecast.methods import paragraph
+
+    return paragraph(settings)
+
+
+def _report() -> Report:
+    from bids_app.analyses.forecast.report_cells import distance_cell, score_cell
+    from bids_app.analyses.forecast.report_curves import forecast_curves
+    from bids_app.analyses.forecast.report_distance import distance_notes, forecast_distance
+    from bids_app.analyses.forecast.report_maps import forecast_maps
+
+    best = "Which distance is best for each place?"
+    questions = (
+        Question(30, "forecast", "Where do words ahead add to it?", forecast_maps, ("forecast",)),
+        Question(31, "curves", "How far ahead, and is it more than the controls?", forecast_curves, ("forecast",)),
+        Question(32, "distance", best, forecast_distance, ("forecast", "forecastdistance"), models=distance_notes),
+    )
+    cells = (Cell(30, "Forecast score F", score_cell), Cell(31, "Distance d* of the curve", distance_cell))
+    return Report(questions, cells, titles={"forecast": "Forecast"})
+
+
+def _problems(settings: Settings) -> Iterator[str]:
+    if len(set(settings.distances)) < len(settings.distances):
+        yield f"distances = {list(settings.distances)}: each must be given once"
+
+
+def _distances(settings: Settings) -> Sequence[int]:
+    return (settings.tested_distance, 0, *settings.distances)
+
+
+NAME = "forecast"
+ANALYSIS = Analysis(
+    name=NAME,
+    title="what words ahead add to the prediction, and how far ahead",
+    reads=frozenset({ACTIVATIONS, DESIGNS, RESPONSES, PENALTIES, LAYER, WINDOWS, PERMUTATIONS, ATLAS, REGIONS}),
+    options=ForecastOptions,
+    outputs=OUTPUTS,
+    steps=_steps,
+    summaries=_summaries,
+    methods=_methods,
+    report=_report,
+    problems=_problems,
+    distances=_distances,
+    keeps_atlases=True,
+)

@@ -1,0 +1,39 @@
+"""What the table on top of a page says of a forecast."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bids_app.analyses.forecast_files import gain, map_name, read_forecast, say_interval, share
+from bids_app.report import html
+from bids_app.report.curves import say
+from bids_app.report.results import SIGNIFICANT, Analysis
+
+
+def score_cell(analysis: Analysis) -> str:
+    """F at the tested distance."""
+    forecast = read_forecast(analysis)
+    curve = forecast.whole
+    if curve is None or forecast.tested is None or not np.isfinite(curve.at(forecast.tested)):
+        return ""
+    score = curve.at(forecast.tested)
+    part = curve.share_of_base(score)
+    small = f"at distance {forecast.tested}" + (f", {share(part)} of R" if np.isfinite(part) else "")
+    return html.cell(gain(score), small + _significant(analysis, map_name(forecast.tested)))
+
+
+def distance_cell(analysis: Analysis) -> str:
+    """d* of the curve over all targets."""
+    curve = read_forecast(analysis).whole
+    if curve is None or not np.isfinite(curve.peak):
+        return ""
+    return html.cell(say(curve.peak), say_interval(curve, "words"))
+
+
+def _significant(analysis: Analysis, name: str) -> str:
+    """How many targets have a significant F, "" without a test."""
+    test = analysis.maps("forecast", ["q"])
+    q = None if test is None else test.named(name)
+    if test is None or q is None:
+        return ""
+    return f"; q < {SIGNIFICANT:g} in {np.count_nonzero(q < SIGNIFICANT):,} of {np.isfinite(q).sum():,} {test.unit}"

@@ -1,0 +1,108 @@
+"""What the files of a forecast say: its curves, the tested distance, where F is significant."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from bids_app.report.curves import Curve, distance_curves, say, strongest_regions, whole
+from bids_app.report.results import SIGNIFICANT, Analysis, Maps, values_at
+
+Array = npt.NDArray[Any]
+
+STATS = ("r", "mean")
+MOST_REGIONS = 12
+_FILES = ("forecastcontrast", "forecast", "forecastdepth")
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What is known of a forecast besides its maps: distance that was tested, width of the window, the curves."""
+
+    tested: int | None
+    window: int | None
+    curves: tuple[Curve, ...]
+    distances: pd.DataFrame | None  # the group's table of d* per region
+
+    @property
+    def whole(self) -> Curve | None:
+        """The curve over all targets."""
+        return whole(self.curves)
+
+    @property
+    def strongest(self) -> list[Curve]:
+        """The regions that gain most from looking ahead."""
+        return strongest_regions(self.curves, self.tested, self.distances, MOST_REGIONS)
+
+
+def read_forecast(analysis: Analysis) -> Forecast:
+    """What the tables and sidecars of an analysis say."""
+    table, distances = analysis.table("forecast"), analysis.table("forecastdistance")
+    window = analysis.noted(_FILES, "Window", "window")
+    curves = () if table is None else tuple(distance_curves(table, distances))
+    return Forecast(tested_distance(analysis), None if window is None else int(window), curves, distances)
+
+
+def tested_distance(analysis: Analysis) -> int | None:
+    """The distance at which F was tested, None when no file tells."""
+    tested = analysis.noted(_FILES, "TestedDistance", "tested_distance")
+    return None if tested is None else int(tested)
+
+
+def gain(value: float) -> str:
+    """A forecast score with its sign.
+
+    >>> gain(0.00412), gain(-0.001), gain(-1e-6), gain(float("nan"))
+    ('+0.0041', '−0.0010', '0.0000', '–')
+    """
+    if np.isnan(value):
+        return "–"
+    return f"{value:+.4f}".replace("-", "−") if abs(value) >= 0.00005 else "0.0000"
+
+
+def share(value: float) -> str:
+    """A share in per cent with its sign.
+
+    >>> share(0.123), share(-0.05), share(-0.001)
+    ('+12 %', '−5 %', '0 %')
+    """
+    return f"{100 * value:+.0f} %".replace("-", "−") if abs(value) >= 0.005 else "0 %"
+
+
+def map_name(distance: float) -> str:
+    """The name of the map of one distance.
+
+    >>> map_name(8), map_name(-3), map_name(0)
+    ('distance+8', 'distance-3', 'distance+0')
+    """
+    return f"distance{int(distance):+d}"
+
+
+def passing_at(analysis: Analysis, maps: Maps, what: str, name: str) -> Array | None:
+    """Which targets (n_targets,) have q < 0.05 in the map `name` of the test; None where that map was not tested."""
+    test = analysis.maps(what, ["q"])
+    if test is None or name not in test.names:
+        return None
+    q = values_at(test, maps.geometry)
+    return None if q is None else np.asarray(q[test.names.index(name)] < SIGNIFICANT)
+
+
+GREY = "#5c6773"
+
+
+def say_shown(test: Array, maps: Maps, score: str) -> str:
+    """Where a map of best places is in full colour."""
+    weak = "hollow" if maps.geometry.kind == "parcels" else "paler"
+    if not test.any():
+        return f" {score} is nowhere significant (q < {SIGNIFICANT:g}), so all is {weak}: noise decides."
+    return f" Full colour where {score} has q < {SIGNIFICANT:g}, {weak} elsewhere, where noise decides."
+
+
+def say_interval(curve: Curve, unit: str, times: float = 1) -> str:
+    """The unit of a peak, with the ends of its interval where there is one."""
+    low, high = (np.round(times * end) for end in curve.peak_interval)
+    return f"{unit}; 95 % interval {say(low)} to {say(high)}" if np.isfinite(low) else unit

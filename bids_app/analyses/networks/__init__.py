@@ -1,0 +1,1 @@
+"""Atoms of a model's neurons, fitted to the brain and linked to its networks."""

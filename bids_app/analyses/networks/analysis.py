@@ -1,0 +1,84 @@
+"""The analysis `networks`: which sub-groups of neurons behave like which functional networks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from bids_app.analyses.networks.options import NetworkOptions
+from bids_app.analyses.networks.outputs import OUTPUTS
+from bids_app.analyses.record import Analysis, Cell, Paragraph, Question, Report, Summary
+from bids_app.options import ACTIVATIONS, ATLAS, DICTIONARY, PERMUTATIONS, RESPONSES
+
+if TYPE_CHECKING:
+    from bids_app.analyses.work import Step, Work
+    from bids_app.inputs.models import ModelRun
+    from bids_app.inputs.timing import Story
+    from bids_app.settings import Settings
+
+_OUTPUTS = ("atoms", "atomsfit", "subgroups", "organisation")
+
+
+def _steps(work: Work, model: ModelRun) -> Iterator[Step]:
+    from bids_app.analyses.networks.participant import steps
+
+    yield from steps(work, model)
+
+
+def _prepare(model: ModelRun, stories: dict[str, Story], settings: Settings) -> None:
+    from bids_app.analyses.networks.dictionary import prepare
+
+    prepare(model, stories, settings)
+
+
+def _summaries() -> tuple[Summary, ...]:
+    from bids_app.analyses.networks.group import summarise
+
+    return (Summary(r"atoms\d*(Shifted)?", "beta", summarise),)
+
+
+def _methods(settings: Settings) -> Paragraph:
+    from bids_app.analyses.networks.methods import paragraph
+
+    return paragraph(settings)
+
+
+def _report() -> Report:
+    from bids_app.analyses.networks.encoding_report import atom_encoding, encoding_cell
+    from bids_app.analyses.networks.report import atom_maps, atom_networks, links_cell, subgroups, tables
+
+    questions = (
+        Question(70, "links", "Which atoms link to which networks?", atom_networks, _OUTPUTS, of_atoms=True),
+        Question(71, "encoding", "Where do the atoms predict the brain?", atom_encoding, _OUTPUTS, of_atoms=True),
+        Question(72, "atoms", "What do the linked atoms look like?", atom_maps, _OUTPUTS, of_atoms=True),
+        Question(73, "subgroups", "Which layers hold the sub-groups?", subgroups, _OUTPUTS, of_atoms=True),
+        Question(74, "tables", "Tables", tables, _OUTPUTS, of_atoms=True),
+    )
+    cells = (
+        Cell(70, "Atoms, mean held-out r", encoding_cell),
+        Cell(71, "Atom–network links", links_cell),
+    )
+    return Report(questions, cells, titles={"atomsfit": "Atoms"}, held_out=("atomsfit",))
+
+
+def _problems(settings: Settings) -> Iterator[str]:
+    if settings.dictionary_scope == "story" and settings.pool_tasks:
+        yield "dictionary_scope = 'story' cannot go with pool_tasks: atoms of one story mean nothing in another"
+
+
+ANALYSIS = Analysis(
+    name="networks",
+    title="atoms of the model's neurons, fitted to the brain and linked to its networks",
+    reads=frozenset({ACTIVATIONS, DICTIONARY, RESPONSES, ATLAS, PERMUTATIONS}),
+    parts={"dictionary": frozenset({ACTIVATIONS, DICTIONARY})},
+    options=NetworkOptions,
+    outputs=OUTPUTS,
+    steps=_steps,
+    prepare=_prepare,
+    activations=lambda settings: (settings.neurons, "mean"),
+    summaries=_summaries,
+    methods=_methods,
+    report=_report,
+    problems=_problems,
+    needs_atlas=True,
+)

@@ -1,0 +1,184 @@
+"""From atoms to maps to networks, for one unit and one model."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from bids_app.analyses.networks.dictionary import (
+    Dictionary,
+    atom_names,
+    atoms_on,
+    dictionary_key,
+    dictionary_numbers,
+    get_dictionary,
+    scopes,
+    variant,
+)
+from bids_app.analyses.networks.tables import NeuronGroups, write_links
+from bids_app.analyses.scoring import score_and_test
+from bids_app.analyses.work import Step, Work
+from bids_app.analyses.writer import Writer
+from bids_app.bids.errors import DatasetError
+from bids_app.bids.events import read_events
+from bids_app.bids.targets import fill
+from bids_app.choices import parse_ratio
+from bids_app.encoding.cleaning import clean
+from bids_app.encoding.design.folds import content_folds
+from bids_app.encoding.lasso import DEFAULT_RATIOS, lasso
+from bids_app.inputs.atlases import find_atlas, link_maps, write_atlas
+from bids_app.inputs.models import ModelRun
+from bids_app.inputs.responses import Responses, RunSource, mean_of_runs
+from bids_app.inputs.timing import Story
+from bids_app.machine.budget import memory_mb, step
+from bids_app.networks.atlas import Atlas
+from bids_app.networks.overlap import spatial_z
+from bids_app.settings import Settings, numbers_of
+from bids_app.stats.arrays import Fold
+from bids_app.stats.copies import Copies
+from bids_app.stats.correlation import r2
+from bids_app.stats.fdr import fdr
+from bids_app.stats.standardise import zscore
+
+if TYPE_CHECKING:
+    from bids_app.encoding.lasso import LassoCV
+
+log = logging.getLogger("neurons2networks")
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class NetworkJob:
+    """What all network analyses of one unit share."""
+
+    responses: Responses
+    stories: dict[str, Story]
+    settings: Settings
+    atlas: Atlas | None
+
+
+def steps(work: Work, model: ModelRun) -> Iterator[Step]:
+    """One step for each number of atoms, and where asked for one more with the atoms shifted, a control."""
+    settings = work.settings
+    for n_atoms in settings.atoms:
+        for shifted in (False, True) if "shifted" in settings.controls else (False,):
+            yield _step(work, model, n_atoms, shifted)
+
+
+def _step(work: Work, model: ModelRun, n_atoms: int, shifted: bool) -> Step:
+    settings, stories, stems = work.settings, work.sources.stories, _stems_of_dictionary(work)
+    numbers = {**numbers_of(settings, "networks"), **dictionary_numbers(settings, stems, n_atoms)}
+    key = dictionary_key(model, stems, n_atoms, stories, settings)
+    name = variant(settings, n_atoms, shifted=shifted)
+
+    def compute(writer: Writer) -> None:
+        dictionary = get_dictionary(model, stems, n_atoms, stories, settings)
+        atlas = find_atlas(work.responses.geometry, settings)
+        if atlas is not None:
+            write_atlas(work.responses.geometry, settings)
+        job = NetworkJob(work.responses, stories, settings, atlas)
+        encode_networks(job, model, dictionary, writer, shifted=shifted)
+
+    return Step(work.completion(name, model, numbers, "networks", dictionary=key), compute)
+
+
+def _stems_of_dictionary(work: Work) -> tuple[str, ...]:
+    """Stories of the dictionary for this unit."""
+    played = {s.stem for run in work.unit.runs for s in read_events(run.events, run.entities)}
+    heard = played & set(work.sources.stories)
+    for stems in scopes(work.settings, work.sources.stories):
+        if heard <= set(stems):
+            return stems
+    raise DatasetError(
+        f"{work.unit.name} plays several stories ({', '.join(sorted(heard))}), which --dictionary-scope story "
+        "cannot fit together; use --dictionary-scope all"
+    )
+
+
+def encode_networks(
+    job: NetworkJob, model: ModelRun, dictionary: Dictionary, writer: Writer, *, shifted: bool = False
+) -> None:
+    """Fit the atoms to every target, test the fit, and link the atoms' maps to networks."""
+    settings, responses = job.settings, job.responses
+    D = np.concatenate([atoms_on(dictionary, heard, model, job.stories, settings) for heard in responses.listenings])
+    if shifted:
+        D = _shifted(D, responses)
+    content = np.arange(len(D)) if responses.content is None else responses.content
+    folds = content_folds(content, settings.folds, settings.purge)
+    what = variant(settings, dictionary.n_atoms, shifted=shifted)
+    names = atom_names(dictionary.n_atoms)
+    with step(f"{model.label}: fit of {what}", settings):
+        fitted = _lasso(settings, folds).fit(D, responses.data)
+        beta, in_sample = _coefficients(D, fitted.ratio_, responses, settings)
+    with step(f"{model.label}: test of {what}", settings):
+        r, p = score_and_test(
+            lambda data: _lasso(settings, folds).fit(D, data).held_out_,
+            fitted.held_out_,
+            responses.data,
+            folds,
+            settings,
+            responses.content,
+        )
+    beta = fill(beta, responses.valid)
+    z = spatial_z(beta)
+    writer.maps(what, "beta", beta, names)
+    writer.maps(what, "z", z, names)
+    writer.maps(what, "r2", fill(in_sample, responses.valid), ["r2"])
+    writer.maps(what, "p", fill(p, responses.valid), ["p"])
+    writer.maps(what, "q", fill(fdr(p).astype(np.float32), responses.valid), ["q"])
+    if job.atlas is not None:
+        with step(f"{model.label}: networks of {what}", settings):
+            links = link_maps(beta, responses.geometry, job.atlas, settings)
+        write_links(writer, what, links, NeuronGroups(D, dictionary.members, dictionary.n_layers))
+    writer.maps(what, "r", fill(r, responses.valid), ["r"])
+
+
+def _lasso(settings: Settings, folds: list[Fold]) -> LassoCV:
+    from bids_app.encoding.lasso import LassoCV  # with scikit-learn, which takes a second to import
+
+    fixed = parse_ratio(settings.encoding_penalty)
+    return LassoCV(
+        DEFAULT_RATIOS if fixed is None else (fixed,),
+        folds=folds,
+        device=settings.device,
+        mem_mb=memory_mb(settings),
+    )
+
+
+def _coefficients(D: Floats, ratio: Floats, responses: Responses, settings: Settings) -> tuple[Floats, Floats]:
+    """Coefficients (n_atoms, n_valid) and in-sample R² (n_valid,).
+
+    The atoms are freed of the same confounds as the responses first: else what the confounds took away with them would
+    be missed, and other atoms called upon to fill the gap (Frisch, Waugh and Lovell). Not so for held-out scores: a
+    projection over all volumes tells the training part something of the test part.
+    """
+    parts = zip(_by_run(D, responses.run_lengths), responses.sources, strict=True)
+    cleaned = np.concatenate([_cleaned(part, sources) for part, sources in parts])
+    coefficients, intercept = lasso(cleaned, responses.data, ratio, device=settings.device, mem_mb=memory_mb(settings))
+    return coefficients, r2(cleaned @ coefficients + intercept, responses.data)
+
+
+def _by_run(D: Floats, run_lengths: tuple[int, ...]) -> list[Floats]:
+    return list(np.split(D, np.cumsum(run_lengths)[:-1]))
+
+
+def _cleaned(D: Floats, sources: tuple[RunSource, ...]) -> Floats:
+    """Regressors of one run freed of its confounds, or the mean of this over the runs that were averaged."""
+    cleaned = [(source.rows, zscore(clean(D[source.rows], 1.0, source.nuisance, None))) for source in sources]
+    return cleaned[0][1] if len(cleaned) == 1 else mean_of_runs(cleaned, len(D))
+
+
+def _shifted(D: Floats, responses: Responses) -> Floats:
+    """The control: atoms turned round by half of each run, so that they match nothing that was heard.
+
+    Where something was heard more than once, by half of all that was heard: half of a run may be the same story again.
+    """
+    if responses.content is None:
+        return np.concatenate([np.roll(part, len(part) // 2, axis=0) for part in _by_run(D, responses.run_lengths)])
+    copies = Copies(responses.content)
+    return np.asarray(D[copies.moved([copies.length // 2]).ravel()])

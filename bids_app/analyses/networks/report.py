@@ -1,0 +1,195 @@
+"""Sections about the links between atoms and networks: matrix, maps of the strongest atoms, sub-groups."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from bids_app.analyses.networks import matrices
+from bids_app.analyses.networks.link_tables import (
+    Links,
+    as_bool,
+    layer_shares,
+    map_rows,
+    read_links,
+    short_name,
+    strongest_links,
+    subgroup_summary,
+    winning_networks,
+)
+from bids_app.bids.catalogue import STATISTICS
+from bids_app.report import bars, html
+from bids_app.report.figures import draw_maps, note_of, spread, why_not_drawn
+from bids_app.report.page import Sheet
+from bids_app.report.panels import Panel
+from bids_app.report.regions import network_regions
+from bids_app.report.results import SIGNIFICANT, Analysis, Maps
+from bids_app.report.scales import Categories, signed_scale
+
+Array = npt.NDArray[Any]
+
+MOST_ATOMS = 3
+_MAP_STATS = ("z", "mean", "t", "beta")  # of the atoms' maps, the one that is drawn first
+_NO_LINKS = "No atom × network table: this recording was analysed without networks or without an atlas."
+
+
+def atom_networks(sheet: Sheet, analysis: Analysis) -> str:
+    """The atom × network matrix."""
+    table = analysis.table(analysis.atoms)
+    if table is None or table.empty:
+        return html.missing(_NO_LINKS)
+    parts = read_links(table)
+    n_linked = sum(int(part.linked.sum()) for part in parts)
+    names = linked_networks(parts)
+    test = "permutation" if "seg" in analysis.entities else "spin"
+    caption = (
+        "Overlap (Dice) of each atom's map with each network; a frame marks a link "
+        f"({test} test, q < {SIGNIFICANT:g}): {n_linked} {'link' if n_linked == 1 else 'links'}"
+        + (f" with {', '.join(names)}." if names else ".")
+    )
+    if any(part.sharing is not None for part in parts):
+        caption += " Numbers: participants who share the link."
+    figure = matrices.draw_links(parts, sheet.network_colours(analysis, parts[0].networks))
+    alt = f"Matrix of networks by atoms. {caption}"
+    return sheet.add(figure, analysis, analysis.variant("links"), alt=alt, caption=caption, ending="svg")
+
+
+def linked_networks(parts: list[Links]) -> list[str]:
+    """The networks that have a link, in the order of the atlas."""
+    linked = np.any([part.linked.any(axis=0) for part in parts], axis=0)
+    return [name for name, has_link in zip(parts[0].networks, linked, strict=True) if has_link]
+
+
+def atom_maps(sheet: Sheet, analysis: Analysis) -> str:
+    """Where the linked networks appear, and the maps of the atoms with the strongest links."""
+    table = analysis.table(analysis.atoms)
+    if table is None or table.empty:
+        return html.missing(_NO_LINKS)
+    parts = read_links(table)
+    chosen = strongest_links(parts, MOST_ATOMS)
+    if not chosen:
+        return html.missing("No atom is linked to a network, so no atom is shown here.")
+    maps = analysis.maps(analysis.atoms, _MAP_STATS, several=True)
+    rows = None if maps is None else map_rows(parts[0].atoms, maps.names)
+    if maps is None or rows is None:
+        return html.missing("No maps of single atoms that match the table of links.")
+    values = maps.values[rows]
+    cuts = np.array([_cut(maps.stat, one, sheet) for one in values])
+    winner = _winner_figure(sheet, analysis, parts, maps, values, cuts)
+    return winner + "\n" + _strongest_figure(sheet, analysis, chosen, maps, values, cuts)
+
+
+def _cut(stat: str, values: Array, sheet: Sheet) -> float:
+    """Above which |value| a map counts, as in the analysis: a percentage of the brain, or standard deviations."""
+    if sheet.top_percent is not None:
+        return float(np.nanquantile(np.abs(values), 1 - sheet.top_percent / 100)) or 1e-12
+    return sheet.threshold if stat == "z" else max(sheet.threshold * spread(values), 1e-12)
+
+
+def _strongest_figure(
+    sheet: Sheet, analysis: Analysis, chosen: list[tuple[int, int, Links]], maps: Maps, values: Array, cuts: Array
+) -> str:
+    regions = network_regions(sheet.out_dir, maps.geometry)
+    panels = [_atom_panel(part, atom, network, values[atom], regions) for atom, network, part in chosen]
+    cut = float(max(cuts[atom] for atom, _, _ in chosen))
+    scale = signed_scale([panel.values for panel in panels], STATISTICS[maps.stat].label, cut)
+    reason = why_not_drawn(maps.geometry, scale)
+    if reason:
+        return html.missing(reason)
+    shown = "" if maps.geometry.kind == "parcels" else f", where beyond ±{cut:.2g}"
+    caption = (
+        f"Maps of the {len(panels)} atoms with the strongest links{shown}: red rises with the atom (active part), "
+        "blue falls (deactive part)."
+        + (" Outlined: the network in question." if any(panel.outline is not None for panel in panels) else "")
+    )
+    caption = f"{caption} {note_of(maps.geometry)}".strip()
+    alt = f"{caption} " + "; ".join(panel.title for panel in panels)
+    return sheet.add(
+        draw_maps(panels, maps.geometry, scale), analysis, analysis.variant("strongest"), alt=alt, caption=caption
+    )
+
+
+def _atom_panel(part: Links, atom: int, network: int, values: Array, regions: dict[str, Array]) -> Panel:
+    name = part.networks[network]
+    title = f"Atom {short_name(part.atoms[atom])}: {name}, {part.part} (Dice {part.dice[atom, network]:.2f})"
+    return Panel(title, values, outline=regions.get(name))
+
+
+def _winner_figure(sheet: Sheet, analysis: Analysis, parts: list[Links], maps: Maps, values: Array, cuts: Array) -> str:
+    linked = linked_networks(parts)
+    palette = sheet.network_colours(analysis, parts[0].networks)
+    colouring = Categories("network", tuple(linked), tuple(palette[name] for name in linked))
+    if why_not_drawn(maps.geometry, colouring):
+        return ""
+    place = {name: position for position, name in enumerate(linked)}
+    positions = np.array([place.get(name, np.nan) for name in parts[0].networks] + [np.nan])
+    winner = positions[np.nan_to_num(winning_networks(parts, values, cuts), nan=-1).astype(int)]
+    caption = (
+        "Each place in the colour of the network whose linked atom is strongest there; grey where no linked atom "
+        f"passes the threshold ({100 * np.isfinite(winner).mean():.0f} % of the map is coloured)."
+    )
+    caption = f"{caption} {note_of(maps.geometry)}".strip()
+    figure = draw_maps([Panel("Networks of the linked atoms", winner)], maps.geometry, colouring)
+    return sheet.add(figure, analysis, analysis.variant("winner"), alt=caption, caption=caption)
+
+
+def subgroups(sheet: Sheet, analysis: Analysis) -> str:
+    """In which layers the neurons of each network's sub-group lie."""
+    table = analysis.table(analysis.variant("subgroups"))
+    if table is None or table.empty:
+        return html.missing("No sub-groups of neurons: no atom is linked to a network.")
+    shares = layer_shares(table)
+    if shares.empty:
+        return html.missing("No sub-groups of neurons: no atom is linked to a network.")
+    told = "; ".join(f"{network}: layer {layer}" for network, layer in shares.idxmax(axis=1).items())
+    caption = (
+        "In which layers the neurons of each network's sub-group lie, in per cent of the sub-group; "
+        "dashed: an even spread over the layers."
+    )
+    alt = f"{caption} Fullest layers: {told}."
+    figure = bars.draw_layers(shares, sheet.network_colours(analysis, [str(network) for network in shares.index]))
+    return sheet.add(figure, analysis, analysis.variant("subgroups"), alt=alt, caption=caption, ending="svg")
+
+
+def tables(sheet: Sheet, analysis: Analysis) -> str:
+    """Links, sub-groups and organisation as tables, each with a link to its file."""
+    parts = [
+        _table(sheet, analysis, analysis.atoms, "Links", _only_linked),
+        _table(sheet, analysis, analysis.variant("subgroups"), "Sub-groups of neurons", subgroup_summary),
+        _table(sheet, analysis, analysis.variant("organisation"), "Organisation of the model", lambda rows: rows),
+    ]
+    return "\n".join(part for part in parts if part) or html.missing("No tables of networks.")
+
+
+def _table(
+    sheet: Sheet, analysis: Analysis, what: str, title: str, shorten: Callable[[pd.DataFrame], pd.DataFrame]
+) -> str:
+    rows, path = analysis.table(what), analysis.table_path(what)
+    if rows is None or path is None or rows.empty:
+        return ""
+    rows = shorten(rows)
+    names = list(dict.fromkeys(rows["network"].astype(str)))
+    body = html.table(rows, sheet.network_colours(analysis, names))
+    return html.details(f"{title} ({len(rows)} rows)", body + f"<p>{sheet.link(path, path.name)}</p>")
+
+
+def _only_linked(rows: pd.DataFrame) -> pd.DataFrame:
+    return rows[as_bool(rows["linked"])].drop(columns="linked").sort_values("dice", ascending=False)
+
+
+def links_cell(analysis: Analysis) -> str:
+    """How many links there are, of how many atoms to how many networks."""
+    table = analysis.table(analysis.atoms)
+    if table is None or table.empty:
+        return ""
+    parts = read_links(table)
+    n_links = sum(int(part.linked.sum()) for part in parts)
+    n_atoms = int(np.any([part.linked.any(axis=1) for part in parts], axis=0).sum())
+    n_networks = len(linked_networks(parts))
+    return html.cell(
+        str(n_links), f"{n_atoms} of {len(parts[0].atoms)} atoms, {n_networks} of {len(parts[0].networks)} networks"
+    )

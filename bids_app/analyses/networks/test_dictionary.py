@@ -1,0 +1,139 @@
+"""A dictionary is found again only where its words, their times, its model and settings are the same."""
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bids_app.analyses.networks import dictionary as module
+from bids_app.analyses.networks.dictionary import Dictionary, dictionary_key, get_dictionary, write_dictionary
+from bids_app.bids.events import Stimulus
+from bids_app.bids.words import Words
+from bids_app.inputs.timing import Story, listen
+from bids_app.machine.claims import OtherSettingsError
+from bids_app.settings import Settings
+
+N_WORDS, N_ATOMS, N_NEURONS = 50, 3, 6
+ONSET = np.arange(N_WORDS) * 0.5
+WORDS = Words(ONSET, np.full(N_WORDS, 0.3), tuple(f"w{n % 7}" for n in range(N_WORDS)))
+
+
+def story_of(stem="tale", words=WORDS, repetition_time=2.0, onset=0.0):
+    return Story(stem, words, listen([Stimulus(stem, f"{stem}.wav", onset, ((0.0, 24.0),))], repetition_time))
+
+
+def model_of(weights="1"):
+    files = {"model.safetensors": weights}
+    return SimpleNamespace(label="tiny", files=files, identity=lambda: {"files": files})
+
+
+def settings_of(folder, **changes):
+    return Settings(folder, folder / "out", "participant", **changes)
+
+
+def key_of(folder, model=None, n_atoms=N_ATOMS, stories=None, **changes):
+    stories = stories or {"tale": story_of()}
+    return dictionary_key(model or model_of(), tuple(stories), n_atoms, stories, settings_of(folder, **changes))
+
+
+def later(seconds):
+    return replace(WORDS, onset=ONSET + seconds)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"stories": {"tale": story_of(words=later(0.1))}},
+        {"stories": {"tale": story_of(words=replace(WORDS, onset=ONSET * 0.97))}},
+        {"stories": {"tale": story_of(words=replace(WORDS, duration=np.full(N_WORDS, 0.2)))}},
+        {"stories": {"tale": story_of(words=replace(WORDS, onset=np.where(ONSET == 5, np.nan, ONSET)))}},
+        {"stories": {"tale": story_of(words=replace(WORDS, text=(*WORDS.text[:-1], "end")))}},
+        {"stories": {"tale": story_of(repetition_time=1.5)}},
+        {"stories": {"tale": story_of(onset=1.0)}},
+        {"stories": {"tale": story_of(), "fable": story_of("fable")}},
+        {"model": model_of("2")},
+        {"n_atoms": 4},
+        {"penalty": 0.2},
+        {"random_seed": 1},
+        {"neurons": "ffn-in"},
+        {"context": "left"},
+    ],
+)
+def test_the_key_holds_all_that_decides_a_dictionary(tmp_path, change):
+    assert key_of(tmp_path, **change) != key_of(tmp_path)
+
+
+def test_the_key_holds_nothing_else(tmp_path):
+    assert key_of(tmp_path, delays=3, folds=4, n_spins=10, nprocs=2) == key_of(tmp_path)
+    same = {"tale": story_of(words=Words(ONSET.copy(), WORDS.duration.copy(), WORDS.text))}
+    assert key_of(tmp_path, stories=same) == key_of(tmp_path)
+
+
+def dictionary_of(seed=0, summary=None):
+    rng = np.random.default_rng(seed)
+    atoms = {"tale": rng.standard_normal((12, N_ATOMS)).astype(np.float32)}
+    loadings = rng.standard_normal((N_ATOMS, N_NEURONS)).astype(np.float32)
+    return Dictionary(
+        ("tale",), atoms, loadings, np.repeat([0, 1], 3), np.tile([0, 1, 2], 2), summary or {"Neurons": N_NEURONS}
+    )
+
+
+def write(folder, seed=0, model=None, words=WORDS, summary=None, **changes):
+    stories = {"tale": story_of(words=words)}
+    write_dictionary(dictionary_of(seed, summary), model or model_of(), stories, settings_of(folder, **changes))
+
+
+def outputs(folder):
+    return {p: p.read_bytes() for p in (folder / "out").rglob("*") if p.is_file() and "logs" not in p.parts}
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"words": later(0.1)}, "other words, other times of them"),
+        ({"model": model_of("2")}, "model.safetensors of the model has changed"),
+        ({"penalty": 0.2}, "penalty was 0.15, now 0.2"),
+    ],
+)
+@pytest.mark.parametrize("scope", ["all", "story"])
+def test_a_dictionary_from_something_else_is_not_overwritten(tmp_path, change, said, scope):
+    write(tmp_path, dictionary_scope=scope)
+    before = outputs(tmp_path)
+    write(tmp_path, 1, dictionary_scope=scope)  # the same key: nothing is written
+    with pytest.raises(OtherSettingsError, match=said):
+        write(tmp_path, 1, dictionary_scope=scope, **change)
+    assert outputs(tmp_path) == before
+
+
+@pytest.mark.parametrize("pattern", ["*.parquet", "stimuli/*.tsv.gz", "stimuli/*.json"])
+@pytest.mark.parametrize("damage", [lambda path: path.unlink(), lambda path: path.write_bytes(b"")])
+def test_damaged_files_of_a_dictionary_are_written_again(tmp_path, pattern, damage):
+    write(tmp_path)
+    before = outputs(tmp_path)
+    damage(next((tmp_path / "out").glob(pattern)))
+    write(tmp_path)
+    assert outputs(tmp_path) == before
+
+
+def test_a_damaged_dictionary_is_learned_again(tmp_path, monkeypatch):
+    learned = []
+
+    def learn(draft, *_):
+        learned.append(1)
+        draft.mkdir(parents=True)
+        made = dictionary_of()
+        np.savez(draft / "atoms.npz", story0=made.atoms["tale"], loadings=made.loadings, layer_of=0, unit_of=0)
+        (draft / "summary.json").write_text("{}")
+
+    monkeypatch.setattr(module, "_learn", learn)
+    arguments = (model_of(), ("tale",), N_ATOMS, {"tale": story_of()}, settings_of(tmp_path))
+    for _ in range(2):
+        first = get_dictionary(*arguments)
+    assert len(learned) == 1
+    for number, name in enumerate(["atoms.npz", "summary.json"]):
+        (path,) = tmp_path.rglob(name)
+        path.write_bytes(path.read_bytes()[:-1])
+        pd.testing.assert_frame_equal(pd.DataFrame(get_dictionary(*arguments).loadings), pd.DataFrame(first.loadings))
+        assert len(learned) == number + 2

@@ -1,0 +1,18 @@
+"""Works that methods texts cite."""
+
+SUN_2024 = "Sun et al. (2024), Brain-like functional organization within large language models, arXiv 2410.19542"
+CAUCHETEUX_2023 = (
+    "Caucheteux, Gramfort and King (2023), Evidence of a predictive coding hierarchy in the human brain listening to "
+    "speech, Nature Human Behaviour 7, 430-441"
+)
+KONG_2025 = (
+    "Kong et al. (2025), a network correspondence toolbox for quantitative evaluation of novel neuroimaging results"
+)
+HIMALAYA = "Dupré la Tour et al. (2022), Feature-space selection with banded ridge regression, NeuroImage 264, 119728"
+NILEARN = "Nilearn contributors, nilearn (doi 10.5281/zenodo.8397156)"
+ANTONELLO_HUTH_2024 = (
+    "Antonello and Huth (2024), Predictive coding or just feature discovery? An alternative account of why language "
+    "models fit brain data, Neurobiology of Language 5(1), 64-79"
+)
+PYBIDS = "Yarkoni et al. (2019), PyBIDS: Python tools for BIDS datasets, Journal of Open Source Software 4(40), 1294"
+TRANSFORMERS = "Wolf et al. (2020), Transformers: state-of-the-art natural language processing, EMNLP 2020"

@@ -1,0 +1,19 @@
+"""All analyses, in the order in which they are computed and told of in a methods section.
+
+To add one is a folder here, whose `analysis.py` has a record `ANALYSIS`, and its name in `NAMES`.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from bids_app.analyses.record import Analysis
+
+NAMES = (
+    "networks",
+    "brainscore",
+    "forecast",
+    "depth",
+    "variance",
+)
+ANALYSES: tuple[Analysis, ...] = tuple(import_module(f"bids_app.analyses.{name}.analysis").ANALYSIS for name in NAMES)

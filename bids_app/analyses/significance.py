@@ -1,0 +1,30 @@
+"""Statistics over participants, as maps: means, signed-rank tests against zero, q."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from bids_app.analyses.collection import Collection
+from bids_app.stats.arrays import Floats
+from bids_app.stats.fdr import fdr
+from bids_app.stats.signed_rank import signed_rank
+
+FEWEST_FOR_STATISTICS = 2
+
+
+def write_statistics(collection: Collection, out_dir: Path, what: str, **extra: object) -> Floats | None:
+    """Write mean, signed-rank test against zero and FDR for each map; gives q (n_maps, n_targets), None for one."""
+    writer, names = collection.writer(out_dir), collection.names
+    about = {**collection.about, **extra}
+    q = None
+    if len(collection.members) >= FEWEST_FOR_STATISTICS:
+        w, p = signed_rank(collection.maps, collection.complete)
+        q = fdr(p, axis=1).astype(np.float32)
+        writer.maps(what, "w", w, names, **about)
+        writer.maps(what, "p", p, names, **about)
+        writer.maps(what, "q", q, names, **about)
+    about = {"Participants": collection.participants, **about}
+    writer.maps(what, "mean", collection.mean(), names, **about)
+    return q

@@ -1,0 +1,51 @@
+import re
+
+import pytest
+
+from bids_app.analyses.registry import ANALYSES
+from bids_app.options import READINGS, names_of
+from bids_app.settings import OPTIONS, RESULTS, Settings, decided_by, numbers_of
+
+
+@pytest.fixture
+def settings(tmp_path):
+    return Settings(tmp_path / "in", tmp_path / "out", "participant")
+
+
+def test_names_of_analyses_and_options_are_their_own():
+    names = [analysis.name for analysis in ANALYSES]
+    own = [name for analysis in ANALYSES for name in names_of(analysis.options)]
+    assert len(set(names)) == len(names)
+    assert len(set(own)) == len(own)
+    assert set(own) <= {option.name for option in OPTIONS}
+
+
+def test_what_is_read_is_decided_by_some_option():
+    decided = {reading for option in OPTIONS for reading in decided_by(option)}
+    for analysis in ANALYSES:
+        for reads in (analysis.reads, *analysis.parts.values()):
+            assert reads <= set(READINGS)
+            assert reads <= decided
+
+
+def test_an_option_of_an_analysis_decides_it_alone_unless_it_says_otherwise(settings):
+    for analysis in ANALYSES:
+        for option in OPTIONS:
+            if option.name in names_of(analysis.options) and "decides" not in option.metadata:
+                assert [one for one in RESULTS if option.name in numbers_of(settings, one)] == [analysis.name]
+
+
+@pytest.mark.parametrize("analysis", ANALYSES, ids=[analysis.name for analysis in ANALYSES])
+def test_records_lead_to_what_they_name(analysis, settings):
+    """What is imported only when it is called is there: a record is no promise."""
+    outputs = {output.desc for output in analysis.outputs}
+    for summary in analysis.summaries():
+        assert any(re.fullmatch(summary.desc, desc) for desc in outputs)
+    report = analysis.report()
+    assert report.questions
+    assert {about for question in report.questions for about in question.about} <= outputs
+    assert set(report.titles) <= outputs
+    paragraph = analysis.methods(settings)
+    assert paragraph.text
+    assert paragraph.cites
+    assert list(analysis.problems(settings)) == []

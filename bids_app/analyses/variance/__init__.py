@@ -1,0 +1,1 @@
+"""What present, future and past words each explain that the others do not."""

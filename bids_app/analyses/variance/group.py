@@ -1,0 +1,23 @@
+"""The group level of unique variance, over participants."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from bids_app.analyses.collection import Collection
+from bids_app.analyses.comparison import Row, summarise
+from bids_app.analyses.region_tables import of_region, too_few
+from bids_app.analyses.significance import write_statistics
+from bids_app.settings import Settings
+
+
+def summarise_variance(found: Collection, settings: Settings) -> list[Row]:
+    """Write the maps and the table of the unique variance."""
+    what, out_dir = found.entities["desc"], settings.out_dir
+    write_statistics(found, out_dir, what, **too_few(found, settings))
+    tables = [
+        of_region(place, summarise(values).assign(space=found.names))
+        for place, values in found.region_means(out_dir).items()
+    ]
+    found.writer(out_dir).table(what, pd.concat(tables))
+    return []

@@ -1,0 +1,20 @@
+"""Options of the banded ridge."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bids_app.options import Range, option
+
+
+@dataclass(frozen=True, kw_only=True)
+class VarianceOptions:
+    """Options of the banded ridge."""
+
+    banded_candidates: int = option(
+        20,
+        "variance",
+        "Number of weightings of the feature spaces that the banded ridge of the variance analysis tries.",
+        metavar="N",
+        allowed=Range(1, 100_000),
+    )

@@ -1,0 +1,134 @@
+"""What an analysis of one participant works on, and how a step is done once: claimed, and marked when done."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from bids_app.analyses.writer import Writer
+from bids_app.inputs.atlases import mend_atlases
+from bids_app.inputs.averages import average_repeats
+from bids_app.inputs.files_read import inputs_of
+from bids_app.inputs.fits import Unit
+from bids_app.inputs.models import ModelRun
+from bids_app.inputs.repeats import repetitions
+from bids_app.inputs.responses import Responses, read_responses
+from bids_app.inputs.sources import Sources
+from bids_app.machine.completion import Completion
+
+log = logging.getLogger("neurons2networks")
+
+
+@dataclass(frozen=True)
+class Step:
+    """A piece of an analysis that is done as a whole: its marker, and what computes and writes it."""
+
+    completion: Completion
+    compute: Callable[[Writer], None]
+
+
+class Work:
+    """One unit, the runs of a participant that are fitted together; its data are read when first needed."""
+
+    def __init__(self, sources: Sources, unit: Unit) -> None:
+        """Take a unit of the data set; nothing is read yet."""
+        self.sources, self.unit = sources, unit
+        self.settings = sources.settings
+
+    @cached_property
+    def runs(self) -> Responses:
+        """The responses of all runs."""
+        log.info("%s: reading %d run(s)", self.unit.name, len(self.unit.runs))
+        return read_responses(self.unit, self.sources.stories, self.settings)
+
+    @cached_property
+    def responses(self) -> Responses:
+        """What is fitted: the runs, or their means where they are to be averaged."""
+        if self.settings.repeats == "average":
+            return average_repeats(self.runs, self.sources.stories)
+        return self.runs
+
+    @cached_property
+    def repeated(self) -> dict[str, Any]:
+        """For sidecars: what was heard more than once, in which runs, and what was done about it."""
+        found = []
+        for one in repetitions(self.runs.listenings, self.runs.content):
+            labels = [self.unit.runs[run].label for run in one.runs]
+            handled = self._handled(one.runs)
+            log.info(
+                "%s: heard more than once (--repeats %s): %s in %s, %d volumes, %s",
+                self.unit.name,
+                self.settings.repeats,
+                ", ".join(one.stems),
+                ", ".join(labels),
+                one.n_volumes,
+                handled,
+            )
+            found.append({"Stimuli": list(one.stems), "Runs": labels, "Volumes": one.n_volumes, "Handled": handled})
+        return {"Repeated": found} if found else {}
+
+    def _handled(self, runs: Sequence[int]) -> str:
+        """What was done about runs that heard the same."""
+        means = [[source.run for source in sources if source.run in runs] for sources in self.responses.sources]
+        means = [members for members in means if members]
+        averaged = [
+            " with ".join(self.unit.runs[run].label for run in members) for members in means if len(members) > 1
+        ]
+        if averaged and len(means) == 1:
+            return "averaged"
+        if averaged:
+            return f"in one fold, after averaging {' and '.join(averaged)} (others have volumes at other times of it)"
+        if self.settings.repeats == "average":
+            return "in one fold, not averaged: no two runs have volumes at the same times of it"
+        return "in one fold"
+
+    def mend_atlases(self) -> None:
+        """Make atlases that OUT_DIR keeps for these data again where they are damaged."""
+        mend_atlases(self.unit.runs[0].space_entities(), self._geometry, self.settings)
+
+    def do(self, step: Step) -> None:
+        """Compute and write a step, unless it is done."""
+        with self._claimed(step.completion) as writer:
+            if writer is not None:
+                step.compute(writer)
+
+    @contextmanager
+    def _claimed(self, completion: Completion) -> Iterator[Writer | None]:
+        """Where to write an analysis that is to be computed, None for one that is done; marked as done afterwards."""
+        with completion.claimed() as is_missing:
+            if is_missing:
+                writer = self._writer(completion)
+                yield writer
+                completion.finish(writer.written)
+            else:
+                log.info("%s is there already", completion.title)
+                yield None
+        completion.supersede_others()
+
+    def _writer(self, completion: Completion) -> Writer:
+        entities = {key: value for key, value in completion.entities.items() if key != "desc"}
+        records = completion.inputs.records
+        sources = [record.uri for record in records if record.is_of_data_set]
+        out_dir, settings = self.settings.out_dir, completion.settings
+        return Writer(out_dir, entities, sources, settings, self._geometry, self._extra, records)
+
+    def completion(
+        self, what: str, model: ModelRun | None, numbers: dict[str, Any], atlas: str = "", **more: Any
+    ) -> Completion:
+        """The marker of an analysis, which reads the atlases of the analysis `atlas`."""
+        inputs = inputs_of(self.unit, self.sources, model, atlas, **more)
+        place = self.unit.runs[0].space_entities()
+        label = {"model": model.label} if model else {}
+        entities = {**self.unit.entities, **place, **label, "desc": what}
+        return Completion(self.settings.out_dir, entities, numbers, inputs)
+
+    def _geometry(self) -> Any:
+        return self.responses.geometry
+
+    def _extra(self) -> dict[str, Any]:
+        """Fields of every sidecar: how each run was cleaned, what could not be used, what was heard more than once."""
+        return {"Cleaning": self.runs.cleaning, "UnusableTargets": self.runs.unusable, **self.repeated}

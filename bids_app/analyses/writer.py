@@ -1,0 +1,88 @@
+"""Write the results of one analysis of one unit, each with its sidecar, as the catalogue of outputs has them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from bids_app.analyses.outputs import find_output
+from bids_app.bids.catalogue import Output
+from bids_app.bids.derivatives import output_path, sidecar_path, write_sidecar, write_table
+from bids_app.bids.geometry_base import Geometry
+from bids_app.bids.outputs import About, write_maps
+from bids_app.bids.provenance import FileRecord
+
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Writer:
+    """Where the results of one analysis go, and what their sidecars say.
+
+    `entities` holds what all its files share: the unit's, the space and the model. `geometry` is asked for only when
+    maps are written, because it takes reading the data; so are further fields of the sidecars, `extra`. `participants`
+    are those on whom results of several rest; `written` grows with every file.
+    """
+
+    out_dir: Path
+    entities: Mapping[str, str]
+    sources: Sequence[str]
+    numbers: Mapping[str, Any]
+    geometry: Callable[[], Geometry]
+    extra: Callable[[], Mapping[str, object]] = dict
+    files: Sequence[FileRecord] = ()
+    participants: Sequence[str] = ()
+    written: list[Path] = field(default_factory=list, compare=False)
+
+    def maps(
+        self, desc: str, stat: str, values: Floats, names: Sequence[str] | None = None, **extra: object
+    ) -> list[Path]:
+        """Write maps (n_maps, n_targets) and a sidecar for each file; `extra` are further fields of the sidecars.
+
+        Units and description are those of the catalogue. Raises CatalogueError for what it does not list.
+        """
+        names = list(names or [stat])
+        output = self.output(desc, "statmap")
+        maps = output.require_maps(stat, names)
+        fields = {**extra, **self.extra(), **self._provenance}
+        output.require_fields(fields)
+        about = About(self.sources, self.numbers, maps.description, maps.units, fields)
+        entities = {**self.entities, "stat": stat, "desc": desc}
+        paths = write_maps(self.out_dir, entities, self.geometry(), values, names, about)
+        self._note(paths)
+        return paths
+
+    def table(self, desc: str, table: pd.DataFrame) -> Path:
+        """Write a table of networks or regions, with the columns of the catalogue in its order.
+
+        Raises CatalogueError where the table has others, or the catalogue does not list it.
+        """
+        output = self.output(desc, "networks")
+        table = table[output.require_columns(table.columns)]
+        fields = {**self.extra(), **self._provenance}
+        output.require_fields(fields)
+        path = output_path(self.out_dir, {**self.entities, "desc": desc}, "networks", ".tsv")
+        write_table(path, table)
+        write_sidecar(path, self.sources, self.numbers, columns=output.columns, extra=fields)
+        self._note([path])
+        return path
+
+    def output(self, desc: str, suffix: str) -> Output:
+        """What the catalogue says of an output. Raises CatalogueError where it is not listed at this level."""
+        return find_output(desc, suffix, "participant" if "sub" in self.entities else "group")
+
+    @property
+    def _provenance(self) -> dict[str, object]:
+        """Size and content of each file that was read, without times: the same data give the same sidecars."""
+        listed = [{"File": one.label, "Size": one.size, "SHA256": one.sha256} for one in self.files]
+        facts: dict[str, list[object]] = {"SourceFiles": [*listed], "Participants": [*self.participants]}
+        return {key: values for key, values in facts.items() if values}
+
+    def _note(self, paths: Sequence[Path]) -> None:
+        self.written.extend(file for path in paths for file in (path, sidecar_path(path)))

@@ -1,0 +1,126 @@
+"""The catalogue in Markdown: the README of OUT_DIR, and the reference of outputs in the documentation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from bids_app.bids.catalogue import FIELDS, OTHER_FILES, STATISTICS, Output
+
+_HEAD = """# neurons2networks
+
+Which groups of a language model's neurons behave like which functional brain networks, and how well the model
+predicts each place of the brain.
+
+Names follow BIDS-Derivatives: `desc` says what was computed, `stat` which number a map shows. The `.json` file beside
+each file holds its sources, settings, units and software versions. Where a map has no value it holds NaN (`n/a` in
+tables). In the names of maps and columns below, `#` stands for a number.
+
+"""
+_VARIANTS = """With several numbers of atoms, `desc` carries the number (`atoms32`); the control with shifted atoms ends
+in `Shifted`.
+"""
+_PLACES = {
+    "participant": "sub-*/[ses-*/]func/",
+    "group": "group/",
+}
+_ENDINGS = {"dseg": "atlases/*_desc-{}_dseg.*", "timeseries": "stimuli/*_desc-{}_timeseries.tsv.gz"}
+_ENDINGS["loadings"] = "[stimuli/*_]model-*_desc-{}_loadings.parquet"
+
+
+def readme(outputs: Sequence[Output]) -> str:
+    """The README of OUT_DIR, for outputs of all analyses."""
+    return _HEAD + "\n".join([*_files(), *_maps(outputs), *_tables(outputs), *_others(outputs), _VARIANTS])
+
+
+def reference(outputs: Sequence[Output]) -> str:
+    """The part of docs/outputs.md about outputs: as in the README, with statistics, columns and sidecar fields."""
+    parts = [*_maps(outputs), *_tables(outputs), *_others(outputs), *_statistics(), *_columns(outputs)]
+    return "\n".join([*parts, *_fields(outputs)])
+
+
+def _files() -> Iterator[str]:
+    yield "## Files\n"
+    yield _table(("path", "content"), ((f"`{file.pattern}`", file.content) for file in OTHER_FILES))
+
+
+def _maps(outputs: Sequence[Output]) -> Iterator[str]:
+    titles = {"participant": "Maps of a participant", "group": "Maps over participants"}
+    for level, title in titles.items():
+        yield f"## {title}\n\n`{_PLACES[level]}*_stat-STAT_desc-DESC_statmap.*`\n"
+        yield _table(("desc", "stat", "content", "maps", "unit"), _rows_of_maps(outputs, level))
+
+
+def _rows_of_maps(outputs: Sequence[Output], level: str) -> Iterator[tuple[str, ...]]:
+    """A row for each statistic of each output; those of which the same is said share one."""
+    found: dict[tuple[str, str, str], tuple[dict[str, None], dict[str, None]]] = {}
+    for output in outputs:
+        if output.suffix == "statmap" and level in output.levels:
+            for maps in output.maps:
+                descs, names = found.setdefault((maps.stat, maps.description, maps.units), ({}, {}))
+                descs[output.desc] = None
+                names |= dict.fromkeys(maps.names)
+    for (stat, description, units), (descs, names) in found.items():
+        yield _code(descs), f"`{stat}`", description, _code(names), units
+
+
+def _tables(outputs: Sequence[Output]) -> Iterator[str]:
+    found = [output for output in outputs if output.suffix == "networks"]
+    places = " or ".join(f"`{place}*_desc-DESC_networks.tsv`" for place in _PLACES.values())
+    yield f"## Tables\n\n{places}\n"
+    yield _table(("desc", "level", "content"), ((f"`{one.desc}`", ", ".join(one.levels), one.content) for one in found))
+
+
+def _others(outputs: Sequence[Output]) -> Iterator[str]:
+    found = [output for output in outputs if output.suffix in _ENDINGS]
+    yield "## Model, stories and atlases\n"
+    yield _table(("path", "content"), ((_path(one), one.content) for one in found))
+
+
+def _statistics() -> Iterator[str]:
+    yield "## Statistics\n"
+    rows = ((f"`{one.name}`", one.description, one.unit) for one in STATISTICS.values())
+    yield _table(("stat", "meaning", "unit"), rows)
+
+
+def _columns(outputs: Sequence[Output]) -> Iterator[str]:
+    yield "## Columns of tables\n"
+    for output in outputs:
+        if output.columns:
+            yield f"### {_heading(output)}\n\n{output.content}\n"
+            yield _described("column", output.columns)
+    for file in OTHER_FILES:
+        if file.columns:
+            yield f"### `{file.pattern}`\n\n{file.content}\n"
+            yield _described("column", file.columns)
+
+
+def _fields(outputs: Sequence[Output]) -> Iterator[str]:
+    yield "## Fields of sidecars\n\nAny sidecar may have:\n"
+    yield _described("field", FIELDS)
+    for output in outputs:
+        if output.fields:
+            yield f"### {_heading(output)}, sidecar\n"
+            yield _described("field", output.fields)
+
+
+def _heading(output: Output) -> str:
+    """The end of its file names, and the level where the other one has its own."""
+    shown = "" if output.suffix in _ENDINGS else f" ({', '.join(output.levels)})"
+    return f"`desc-{output.desc}_{output.suffix}`{shown}"
+
+
+def _path(output: Output) -> str:
+    return f"`{_ENDINGS[output.suffix].format(output.desc)}`"
+
+
+def _described(what: str, texts: Mapping[str, str]) -> str:
+    return _table((what, "meaning"), ((f"`{name}`", text) for name, text in texts.items()))
+
+
+def _code(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *([cell.replace("|", r"\|") for cell in row] for row in rows)]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)

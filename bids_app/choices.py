@@ -1,0 +1,88 @@
+"""Options that are a word or a value, read once into what they mean."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class LayerChoice:
+    """Which layers are scored, counted from 1: that of `number`, all (`every`), or that at two thirds of the depth."""
+
+    number: int | None = None
+    every: bool = False
+
+    @staticmethod
+    def parse(text: str) -> LayerChoice:
+        """Read a number, 'all' or 'auto'.
+
+        >>> LayerChoice.parse("8"), LayerChoice.parse("all")
+        (LayerChoice(number=8, every=False), LayerChoice(number=None, every=True))
+        """
+        return LayerChoice(int(text) if text.isdecimal() else None, text == "all")
+
+    def fits(self, n_layers: int) -> bool:
+        """Whether a model with so many layers has it."""
+        return self.number is None or self.number <= n_layers
+
+    def one(self, n_layers: int) -> int:
+        """The layer of an analysis of one layer; where none is named, that at two thirds of the depth (8 of 12).
+
+        Raises ValueError for a layer that the model does not have.
+
+        >>> LayerChoice().one(12), LayerChoice(every=True).one(12), LayerChoice(3).one(12)
+        (8, 8, 3)
+        """
+        if not self.fits(n_layers):
+            raise ValueError(
+                f"--layer {self.number}: the model has {n_layers} layers; give 1 to {n_layers}, 'all' or 'auto'"
+            )
+        return max(1, round(n_layers * 2 / 3)) if self.number is None else self.number
+
+    def chosen(self, n_layers: int) -> list[int]:
+        """The layers of an analysis of one or of all layers.
+
+        >>> LayerChoice(every=True).chosen(3)
+        [1, 2, 3]
+        """
+        return list(range(1, n_layers + 1)) if self.every else [self.one(n_layers)]
+
+
+@dataclass(frozen=True)
+class AtlasChoice:
+    """Which atlas is used: that of a name or file, none (`is_off`), or by default one that suits the data."""
+
+    name: str | None = None
+    is_off: bool = False
+
+    @staticmethod
+    def parse(text: str | None) -> AtlasChoice:
+        """Read a name, a path, 'none', or nothing.
+
+        >>> AtlasChoice.parse("none"), AtlasChoice.parse("yeo7").is_asked, AtlasChoice.parse(None).is_asked
+        (AtlasChoice(name=None, is_off=True), True, False)
+        """
+        return AtlasChoice(None, True) if text == "none" else AtlasChoice(text)
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether the user named one, which then must be had."""
+        return self.name is not None
+
+
+def parse_context(text: str) -> str | int:
+    """The context of a word: a minimum number of tokens, or one of the names of `language.windows`.
+
+    >>> parse_context("256"), parse_context("left")
+    (256, 'left')
+    """
+    return int(text) if text.isdecimal() else text
+
+
+def parse_ratio(text: str) -> float | None:
+    """A penalty as a fraction of the largest that matters; None where cross-validation chooses it.
+
+    >>> parse_ratio("cv"), parse_ratio("0.1")
+    (None, 0.1)
+    """
+    return None if text == "cv" else float(text)

@@ -1,0 +1,188 @@
+"""The engine that runs jobs on the workers of a Dask scheduler: one that is there, or one started on a cluster.
+
+Workers need this package, and the same paths to data, OUT_DIR, models and the work directory.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import logging
+import threading
+import time
+import traceback
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import CancelledError
+from typing import Any, ClassVar
+from uuid import uuid4
+
+from bids_app.disk import MEGABYTE
+from bids_app.engines.dask_cluster import start_cluster
+from bids_app.engines.jobs import Failure, Job
+from bids_app.engines.local import run_one, say_done, start_worker
+from bids_app.interruption import Interrupted
+from bids_app.settings import Settings
+
+log = logging.getLogger("neurons2networks")
+CONNECT_SECONDS = 5
+_POLL_SECONDS = 2.0  # after which new workers are looked for
+_PATIENCE = 60.0  # seconds without a worker, after which it is said again
+_INSTALL = "--engine dask needs the packages of the extra `dask`: pip install 'neurons2networks[dask]'"
+_ONE_AT_A_TIME = threading.Lock()  # of a worker's process, whose threads all work for the job that has it
+
+
+@contextlib.contextmanager
+def open_dask(settings: Settings) -> Iterator[DaskEngine]:
+    """The engine for the time of a run."""
+    with contextlib.ExitStack() as opened:
+        yield DaskEngine(settings, opened)
+
+
+class DaskEngine:
+    """Runs jobs on Dask workers, one at a time in each worker's process; those of a lost worker are done again.
+
+    A scheduler is looked for, or a cluster started, when the first jobs come.
+    """
+
+    splits: ClassVar[bool] = True  # participants are cut into as many jobs as can run at the same time
+
+    def __init__(self, settings: Settings, opened: contextlib.ExitStack) -> None:
+        """Use `opened` for what is to be closed at the end of the run."""
+        self.settings, self._opened = settings, opened
+        self._client: Any = None
+
+    def run(self, jobs: Sequence[Job]) -> list[Failure]:
+        """Run all jobs; one that fails leaves the others alone unless `stop_on_first_crash`.
+
+        Raises RuntimeError when there is no scheduler to run them.
+        """
+        if self._client is None:
+            self._client = self._connect()
+        return _Round(self._client, self.settings, jobs).run()
+
+    def _connect(self) -> Any:
+        try:
+            from distributed import Client
+        except ImportError as error:
+            raise RuntimeError(f"{_INSTALL} ({error})") from None
+        address: Any = self.settings.dask_scheduler or self._opened.enter_context(start_cluster(self.settings))
+        try:
+            client = Client(address, timeout=CONNECT_SECONDS)
+        except (OSError, ValueError) as error:
+            raise RuntimeError(
+                f"--dask-scheduler {address}: no Dask scheduler answered within {CONNECT_SECONDS} s ({error}); start "
+                "one with `dask scheduler`, give the address that it prints (tcp://HOST:8786), and check that this "
+                "machine may connect to it"
+            ) from None
+        log.info("Dask scheduler %s; dashboard %s", client.scheduler.address, client.dashboard_link)
+        return self._opened.enter_context(client)
+
+
+class _Round:
+    """Some jobs being run: at most one for each worker is handed over, so that none queues behind another."""
+
+    def __init__(self, client: Any, settings: Settings, jobs: Sequence[Job]) -> None:
+        self.client, self.settings = client, settings
+        self.waiting = deque(jobs)
+        self.running: dict[Any, tuple[Job, float]] = {}
+        self.failures: list[Failure] = []
+        self._said = -_PATIENCE
+
+    def run(self) -> list[Failure]:
+        try:
+            return self._all()
+        except Interrupted:
+            self.client.cancel(list(self.running))  # jobs that have begun end by themselves, and are complete
+            raise
+
+    def _all(self) -> list[Failure]:
+        while self.waiting or self.running:
+            self._hand_over()
+            for future in self._finished():
+                self._take(future, *self.running.pop(future))
+                if self.failures and self.settings.stop_on_first_crash:
+                    self.client.cancel(list(self.running))
+                    return self.failures
+        return self.failures
+
+    def _hand_over(self) -> None:
+        workers = self.client.scheduler_info(n_workers=-1)["workers"].values()
+        if not workers and time.monotonic() - self._said > _PATIENCE:
+            self._said = time.monotonic()
+            log.info("waiting for the first worker")
+        while self.waiting and len(self.running) < self._able(self.waiting[0], workers):
+            job = self.waiting.popleft()
+            wanted = {"GPU": 1} if self._wants_gpu(job) else None
+            key = f"{job.label.replace(' ', '_')}-{uuid4().hex}"
+            future = self.client.submit(_execute, job, self.settings, key=key, pure=False, resources=wanted)
+            self.running[future] = job, time.monotonic()
+
+    def _wants_gpu(self, job: Job) -> bool:
+        return job.computes and self.settings.device.startswith("cuda")
+
+    def _able(self, job: Job, workers: Any) -> int:
+        """Number of workers that can do a job. RuntimeError where there never will be one."""
+        if not self._wants_gpu(job):
+            return len(workers)
+        able = sum(1 for worker in workers if worker["resources"].get("GPU", 0) >= 1)
+        if workers and not able and not self.settings.dask_cluster:
+            raise RuntimeError(
+                f"--device {self.settings.device}: none of the {len(workers)} workers has the resource GPU; start "
+                "those on machines with one as `dask worker … --resources GPU=1`"
+            )
+        return able
+
+    def _finished(self) -> list[Any]:
+        from distributed import wait
+
+        if not self.running:
+            time.sleep(_POLL_SECONDS)
+            return []
+        try:
+            return list(wait(list(self.running), timeout=_POLL_SECONDS, return_when="FIRST_COMPLETED").done)
+        except TimeoutError:
+            return []
+        except CancelledError:
+            raise RuntimeError(
+                f"the Dask scheduler {self.client.scheduler.address} was lost while jobs were running; started again, "
+                "the run does only what is missing"
+            ) from None
+
+    def _take(self, future: Any, job: Job, start: float) -> None:
+        failure = _result(future, job)
+        if failure:
+            self.failures.append(failure)
+        else:
+            say_done(job, time.monotonic() - start)
+
+
+def _result(future: Any, job: Job) -> Failure | None:
+    from distributed import KilledWorker
+
+    try:
+        found = future.result()
+    except KilledWorker as error:
+        reason = f"{job.label}: several workers were lost with it, most often for lack of memory ({error})"
+        return Failure(job.name, reason, traceback.format_exc())
+    except Exception as error:  # what a worker without this package says, and a scheduler that goes
+        return Failure(job.name, f"{job.label}: {type(error).__name__}: {error}", traceback.format_exc())
+    assert found is None or isinstance(found, Failure)
+    return found
+
+
+def _execute(job: Job, settings: Settings) -> Failure | None:
+    """Run one job in the worker that this is called in, with the worker's threads and memory."""
+    from distributed import get_worker
+
+    worker = get_worker()
+    limit = worker.memory_manager.memory_limit
+    own = dataclasses.replace(
+        settings,
+        nprocs=1,
+        omp_nthreads=settings.omp_nthreads or worker.state.nthreads,
+        mem_mb=limit // MEGABYTE if limit else settings.mem_mb,
+    )
+    with _ONE_AT_A_TIME:
+        start_worker(own)
+        return run_one(job, own)

@@ -1,0 +1,148 @@
+"""The engine that runs the jobs on this machine: in this process, or in several, threads and memory divided."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+import time
+import traceback
+from collections.abc import Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from typing import ClassVar
+
+from bids_app.engines.jobs import Failure, Job
+from bids_app.interruption import end_workers, job_of_worker, prepare_worker
+from bids_app.machine.budget import PROCESS_MB, has_too_little_memory, threads
+from bids_app.machine.explanations import explain
+from bids_app.machine.log import start_log
+from bids_app.machine.strays import writing
+from bids_app.settings import Settings
+
+log = logging.getLogger("neurons2networks")
+
+
+@dataclass(frozen=True)
+class LocalEngine:
+    """Runs jobs in this process, or with `nprocs` in several on this machine."""
+
+    settings: Settings
+    splits: ClassVar[bool] = False  # the jobs of a participant would read the same data
+
+    def __post_init__(self) -> None:
+        """Say when the memory is too little for the processes."""
+        if has_too_little_memory(self.settings):
+            log.warning(
+                "memory may not suffice for --nprocs %d: each process takes %d MB before any data, and so does the one "
+                "that starts them; lower --nprocs, or raise --mem-mb",
+                *(self.settings.nprocs, PROCESS_MB),
+            )
+
+    def run(self, jobs: Sequence[Job]) -> list[Failure]:
+        """Run all jobs; one that fails leaves the others alone unless `stop_on_first_crash`."""
+        set_threads(self.settings)
+        if self.settings.nprocs == 1 or len(jobs) < 2:
+            return _run_here(jobs, self.settings)
+        return _run_in_processes(jobs, self.settings)
+
+
+def set_threads(settings: Settings) -> None:
+    """Divide the processors among the processes, before and after torch and BLAS have started."""
+    import torch
+
+    n = threads(settings)
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ[name] = str(n)
+    torch.set_num_threads(n)
+
+
+def run_one(job: Job, settings: Settings) -> Failure | None:
+    """Run one job in this process; whatever goes wrong comes back as a failure."""
+    start = time.monotonic()
+    try:
+        with writing(settings):
+            job.function(settings, job.name)
+    except Exception as error:  # the boundary between jobs: whatever went wrong must not stop the others
+        if settings.verbose > 1:
+            log.debug("%s failed", job.label, exc_info=True)
+        reason = explain(error, settings)
+        if reason is None:
+            reason = str(error) or type(error).__name__
+            if not isinstance(error, ValueError | OSError):
+                reason = f"{type(error).__name__}: {reason}"
+        if job.part:
+            reason = f"{job.part}: {reason}"
+        return Failure(job.name, reason, traceback.format_exc())
+    say_done(job, time.monotonic() - start)
+    return None
+
+
+def say_done(job: Job, seconds: float) -> None:
+    """Log that a job has ended; the report of a participant, who was said to be done before, only with -v."""
+    if job.computes:
+        log.info("%s: done in %.0f s", job.label, seconds)
+    else:
+        log.debug("%s: report written in %.0f s", job.label, seconds)
+
+
+def _run_here(jobs: Sequence[Job], settings: Settings) -> list[Failure]:
+    failures = []
+    for job in jobs:
+        failure = run_one(job, settings)
+        if failure:
+            failures.append(failure)
+            if settings.stop_on_first_crash:
+                break
+    return failures
+
+
+def _run_in_processes(jobs: Sequence[Job], settings: Settings) -> list[Failure]:
+    context = multiprocessing.get_context("spawn")  # a fork would copy the threads of torch in an unknown state
+    # Python's own helper clears up semaphores after a killed run, and need not say so.
+    os.environ.setdefault("PYTHONWARNINGS", "ignore:resource_tracker:UserWarning")
+    pool = ProcessPoolExecutor(settings.nprocs, context, _start_process, (settings,))
+    try:
+        return _collect(pool, jobs, settings)
+    except BaseException:  # a signal: nobody waits for jobs that go on
+        end_workers()
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _collect(pool: ProcessPoolExecutor, jobs: Sequence[Job], settings: Settings) -> list[Failure]:
+    failures = []
+    futures: dict[Future[Failure | None], Job] = {pool.submit(_run_in_worker, job, settings): job for job in jobs}
+    for future in as_completed(futures):
+        failure = _result(future, futures[future])
+        if failure:
+            failures.append(failure)
+            if settings.stop_on_first_crash:
+                break
+    return failures
+
+
+def _run_in_worker(job: Job, settings: Settings) -> Failure | None:
+    with job_of_worker():
+        return run_one(job, settings)
+
+
+def _result(future: Future[Failure | None], job: Job) -> Failure | None:
+    try:
+        return future.result()
+    except Exception as error:  # the worker itself died, most often for lack of memory
+        reason = f"its process ended ({error}); if memory ran out, lower --nprocs or raise --mem-mb"
+        return Failure(job.name, reason, traceback.format_exc())
+
+
+def _start_process(settings: Settings) -> None:
+    """Prepare a process that this one has started, and that ends with it."""
+    prepare_worker()
+    start_worker(settings)
+
+
+def start_worker(settings: Settings) -> None:
+    """Prepare a process for jobs: its log and its threads."""
+    start_log(settings)
+    set_threads(settings)

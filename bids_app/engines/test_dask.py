@@ -1,0 +1,190 @@
+import itertools
+import os
+import time
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from bids_app.engines.jobs import Job
+from bids_app.interruption import Interrupted
+from bids_app.settings import Settings
+
+distributed = pytest.importorskip("distributed", reason="the extra `dask` is not installed")
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """One worker with a graphics card, as it says, and one without."""
+    workers = {
+        "plain": {"cls": distributed.Worker, "options": {"nthreads": 2}},
+        "card": {"cls": distributed.Worker, "options": {"nthreads": 2, "resources": {"GPU": 1}}},
+    }
+    scheduler = {"cls": distributed.Scheduler, "options": {"dashboard_address": ":0", "port": 0}}
+    with distributed.SpecCluster(workers, scheduler) as cluster:
+        yield cluster
+
+
+def settings(cluster, folder, **more):
+    return Settings(folder, folder, "participant", engine="dask", dask_scheduler=cluster.scheduler_address, **more)
+
+
+def run(given, jobs):
+    from bids_app.engines.dask import open_dask
+
+    with open_dask(given) as engine:
+        return engine.run(jobs)
+
+
+def note(folder, given, name):
+    """A job that writes when and where it ran, with how many threads."""
+    start = time.monotonic()
+    time.sleep(0.1)
+    where = f"{distributed.get_worker().name} {given.omp_nthreads} {start} {time.monotonic()}"
+    (folder / name).write_text(where)
+
+
+def noted(folder):
+    return [path.read_text().split() for path in sorted(folder.iterdir())]
+
+
+def test_jobs_on_a_card_go_to_workers_that_have_one(cluster, tmp_path):
+    jobs = [Job(f"sub-{i}", partial(note, tmp_path)) for i in range(4)]
+    assert run(settings(cluster, Path("/"), device="cuda:0"), jobs) == []
+    assert {worker for worker, *_ in noted(tmp_path)} == {"card"}
+
+
+def test_reports_and_jobs_without_a_card_go_to_all(cluster, tmp_path):
+    jobs = [Job(f"sub-{i}", partial(note, tmp_path), computes=False) for i in range(6)]
+    assert run(settings(cluster, Path("/"), device="cuda"), jobs) == []
+    assert {worker for worker, *_ in noted(tmp_path)} == {"card", "plain"}
+
+
+def test_a_process_has_one_job_at_a_time_with_all_its_threads(cluster, tmp_path):
+    assert run(settings(cluster, Path("/")), [Job(f"sub-{i}", partial(note, tmp_path)) for i in range(6)]) == []
+    found = noted(tmp_path)
+    assert {threads for _, threads, *_ in found} == {"2"}
+    times = sorted((float(start), float(end)) for *_, start, end in found)  # here both workers are in one process
+    assert all(end <= start for (_, end), (start, _) in itertools.pairwise(times))
+
+
+def fail(given, name):
+    raise ValueError(f"nothing of {name}")
+
+
+def test_a_job_that_fails_leaves_the_others_alone(cluster, tmp_path):
+    jobs = [Job("sub-1", fail, "task-a gpt2"), *(Job(f"sub-{i}", partial(note, tmp_path)) for i in (2, 3))]
+    (failure,) = run(settings(cluster, Path("/")), jobs)
+    assert (failure.name, failure.reason) == ("sub-1", "task-a gpt2: nothing of sub-1")
+    assert "Traceback" in failure.details
+    assert len(noted(tmp_path)) == 2
+
+
+def test_a_signal_takes_back_the_jobs_that_wait(cluster, tmp_path, monkeypatch):
+    def stop(*_, **__):
+        raise Interrupted(15)
+
+    monkeypatch.setattr(distributed, "wait", stop)
+    jobs = [Job(f"sub-{i}", partial(note, tmp_path)) for i in range(9)]
+    with pytest.raises(Interrupted):
+        run(settings(cluster, Path("/")), jobs)
+    time.sleep(1)
+    assert len(noted(tmp_path)) <= 2  # one for each worker
+
+
+def test_no_card_anywhere_is_said_instead_of_waited_for(tmp_path):
+    workers = {"plain": {"cls": distributed.Worker, "options": {"nthreads": 1}}}
+    scheduler = {"cls": distributed.Scheduler, "options": {"dashboard_address": ":0", "port": 0}}
+    with (
+        distributed.SpecCluster(workers, scheduler) as cluster,
+        pytest.raises(RuntimeError, match="none of the 1 workers has the resource GPU"),
+    ):
+        run(settings(cluster, tmp_path, device="cuda"), [Job("sub-1", fail)])
+
+
+def test_a_scheduler_that_is_not_there(tmp_path):
+    given = Settings(tmp_path, tmp_path, "participant", engine="dask", dask_scheduler="tcp://127.0.0.1:1")
+    with pytest.raises(RuntimeError, match=r"tcp://127.0.0.1:1: no Dask scheduler answered within 5 s"):
+        run(given, [Job("sub-1", fail)])
+
+
+def test_an_address_that_is_none(tmp_path):
+    given = Settings(tmp_path, tmp_path, "participant", engine="dask", dask_scheduler="nosuch://host")
+    with pytest.raises(RuntimeError, match="nosuch://host"):
+        run(given, [Job("sub-1", fail)])
+
+
+@pytest.mark.parametrize(
+    ("pairs", "said"),
+    [
+        (("kind=slurm", "cores=1"), "memory"),
+        (("kind=slurm", "cores=1", "memory=1GB", "nosuch=1"), "nosuch"),
+        (("kind=pbs", "cores=1", "memory=1GB"), "no command qsub"),
+    ],
+)
+def test_a_cluster_that_cannot_be_started(tmp_path, monkeypatch, pairs, said):
+    pytest.importorskip("dask_jobqueue", reason="the extra `dask` is not installed")
+    pytest.importorskip("cryptography", reason="the extra `dask` is not installed")
+    sbatch = tmp_path / "sbatch"
+    sbatch.write_text("#!/bin/sh\nexit 1\n")
+    sbatch.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    given = Settings(tmp_path, tmp_path, "participant", engine="dask", dask_cluster=pairs)
+    with pytest.raises(RuntimeError, match=said):
+        run(given, [Job("sub-1", fail)])
+
+
+def test_jobs_that_the_batch_system_refuses(tmp_path, monkeypatch):
+    pytest.importorskip("dask_jobqueue", reason="the extra `dask` is not installed")
+    pytest.importorskip("cryptography", reason="the extra `dask` is not installed")
+    sbatch = tmp_path / "sbatch"
+    sbatch.write_text("#!/bin/sh\necho 'invalid partition specified: nosuch' >&2\nexit 1\n")
+    sbatch.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    pairs = ("kind=slurm", "cores=1", "memory=1GB", "queue=nosuch")
+    given = Settings(tmp_path, tmp_path, "participant", engine="dask", dask_cluster=pairs)
+    with pytest.raises(RuntimeError, match=r"refused \(invalid partition specified: nosuch\)"):
+        run(given, [Job("sub-1", fail)])
+
+
+def test_the_scheduler_of_a_cluster_is_closed_to_strangers(tmp_path, monkeypatch):
+    """Workers have the certificates of the run; whoever has none is refused, and the dashboard is this machine's."""
+    pytest.importorskip("dask_jobqueue", reason="the extra `dask` is not installed")
+    pytest.importorskip("cryptography", reason="the extra `dask` is not installed")
+    from bids_app.engines.dask_cluster import start_cluster
+
+    sbatch = tmp_path / "sbatch"  # "submits" by running the worker's script here: a copy, as the file goes at once
+    script = tmp_path / "submitted"
+    sbatch.write_text(
+        f"#!/bin/sh\ncp \"$1\" '{script}'\nnohup sh '{script}' >/dev/null 2>&1 &\necho Submitted batch job 7\n"
+    )
+    sbatch.chmod(0o755)
+    (tmp_path / "scancel").symlink_to("/bin/true")
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    pairs = ("kind=slurm", "cores=1", "memory=1GB", "interface=lo", "death_timeout=120")
+    given = Settings(tmp_path, tmp_path / "out", "participant", engine="dask", dask_cluster=pairs)
+    with start_cluster(given) as cluster:
+        assert cluster.scheduler_address.startswith("tls://127.0.0.1:")
+        assert cluster.scheduler.services["dashboard"].address == "127.0.0.1"
+        with pytest.raises(OSError, match=r"tcp://|Timed out"):
+            distributed.Client(cluster.scheduler_address.replace("tls", "tcp"), timeout=3)
+        with distributed.Client(cluster, timeout=30) as client:
+            client.wait_for_workers(1, timeout=120)
+            assert client.submit(sum, [1, 2]).result(timeout=30) == 3
+    keys = [path for path in (tmp_path / "out").rglob("*") if path.is_file() and "KEY" in path.read_text()]
+    assert all(path.stat().st_mode & 0o077 == 0 for path in keys)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [({}, "192.0.2.7"), ({"interface": "ib0"}, None), ({"scheduler_options": {"host": "10.0.0.1"}}, "10.0.0.1")],
+)
+def test_the_scheduler_listens_at_one_address(tmp_path, monkeypatch, given, expected):
+    """Where nobody names an interface or an address, at that by which the machine is known; never at all."""
+    from bids_app.engines import dask_cluster
+
+    monkeypatch.setattr(dask_cluster, "_address", lambda: "192.0.2.7")
+    settings = Settings(tmp_path, tmp_path / "out", "participant")
+    options = dask_cluster._arguments({"cores": 1, **given}, None, settings)["scheduler_options"]
+    assert options.get("host") == expected
+    assert options["dashboard_address"] == "127.0.0.1:0"

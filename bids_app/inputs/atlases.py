@@ -1,0 +1,254 @@
+"""The atlases of a run on the targets of its data, kept in OUT_DIR so that the group level finds them there."""
+
+from __future__ import annotations
+
+import functools
+import json
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from xml.parsers.expat import ExpatError
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from nibabel.filebasedimages import ImageFileError
+
+from bids_app.bids.catalogue import ATLASES, find_output
+from bids_app.bids.derivatives import read_sidecar, sidecar_path, write_json, write_sidecar
+from bids_app.bids.errors import DatasetError
+from bids_app.bids.geometry import load_map
+from bids_app.bids.geometry_base import Geometry
+from bids_app.bids.targets import onto
+from bids_app.checksums import describe_file, find_damage, sealed
+from bids_app.machine.claims import OtherSettingsError
+from bids_app.machine.completion import FOLDER, read_marker
+from bids_app.machine.notices import notice
+from bids_app.machine.once import locked
+from bids_app.machine.resources import atlas_source
+from bids_app.networks.atlas import Atlas, atlas_of_parcels, load_atlas
+from bids_app.networks.correspondence import correspond, labels_to_fsaverage5, to_fsaverage5
+from bids_app.networks.label_files import hemisphere_pair
+from bids_app.networks.label_tables import table_beside
+from bids_app.networks.schemes import DEFAULT_ATLAS, DEFAULT_REGIONS
+from bids_app.networks.spins import Spins
+from bids_app.settings import Settings
+
+log = logging.getLogger("neurons2networks")
+Floats = npt.NDArray[np.float32]
+_RECORD = "_dseg.json"  # ends the name of the file with the sizes and checksums of a kept atlas
+# For each kind of atlas that OUT_DIR keeps: the key of its names in the sidecar, and what one of them is.
+_KEPT = {"atlas": ("Networks", "Network"), "regions": ("Regions", "Region")}
+
+
+def find_atlas(geometry: Geometry, settings: Settings) -> Atlas | None:
+    """The atlas for these data; None, with a message, where there can be none."""
+    if settings.network_atlas.is_off:
+        return None
+    if geometry.has_own_names:
+        if settings.network_atlas.is_asked:
+            notice(
+                logging.WARNING,
+                f"--atlas {settings.atlas} is not used: the networks of regions are those that their table names",
+            )
+        if geometry.target_networks is None:
+            _say_once(
+                "no network step: regions have no space, and their table names no network for each (column `network`)"
+            )
+            return None
+        return atlas_of_parcels(geometry.target_networks)
+    name = settings.network_atlas.name or DEFAULT_ATLAS["volume" if geometry.kind == "volume" else "surface"]
+    return load_atlas(name, geometry.kind, geometry.place, **_source(geometry, settings))
+
+
+def find_regions(geometry: Geometry, settings: Settings) -> Atlas | None:
+    """The second atlas, of regions, for these data; None where none is wanted, or none is at hand and none asked for.
+
+    Raises ValueError where one was asked for and cannot be had.
+    """
+    asked = settings.region_atlas.name
+    if settings.region_atlas.is_off:
+        return None
+    if geometry.has_own_names:
+        if asked is None:
+            return None
+        raise ValueError(f"--regions {asked}: the data are regions themselves; leave it out, or give 'none'")
+    name, source = asked or DEFAULT_REGIONS, _source(geometry, settings)
+    try:
+        return load_atlas(name, geometry.kind, geometry.place, **source, regions=True)
+    except (ValueError, OSError) as error:
+        told = str(error).replace("--atlas", "--regions")
+        if asked is not None:
+            raise ValueError(f"--regions {asked}: {told}") from error
+        _say_once(f"no curves of regions: {told}")
+        return None
+
+
+def files_of_atlas(path: Path) -> list[Path]:
+    """Every file that is read where an atlas is given as `path`: both hemispheres, the table of names beside it."""
+    if path.is_dir():
+        return sorted(file for file in path.iterdir() if file.is_file())
+    try:
+        files = list(hemisphere_pair(path))
+    except (ValueError, OSError):
+        files = [path]
+    tables = [table_beside(file) for file in files]
+    return [*files, *(table for table in tables if table is not None)]
+
+
+def _source(geometry: Geometry, settings: Settings) -> dict[str, Any]:
+    """How `load_atlas` is to find an atlas, and what it is to be laid on."""
+    mismatch = settings.allow_space_mismatch
+    return {**geometry.where(), **atlas_source(settings), "allow_space_mismatch": mismatch}
+
+
+@functools.cache
+def _say_once(message: str) -> None:
+    log.info("%s", message)
+
+
+def link_maps(maps: Floats, geometry: Geometry, atlas: Atlas, settings: Settings) -> pd.DataFrame:
+    """Links of maps (n_atoms, n_targets) with the networks, see `networks.correspondence.link`; atoms from 0.
+
+    Surfaces and volumes are tested on fsaverage5 by spins, regions by dealing their networks out again.
+    """
+    common: dict[str, Any] = {
+        "threshold": settings.threshold,
+        "top_percent": settings.top_percent,
+        "n_permutations": settings.n_spins,
+        "seed": settings.random_seed,
+    }
+    if geometry.has_own_names:
+        return correspond(maps, atlas.labels, atlas.network_names, spins=None, **common)
+    place = (geometry.kind, geometry.place)
+    spins = Spins.cached(settings.n_spins, settings.random_seed, settings.work / "spins")
+    where = {**geometry.where(), **atlas_source(settings)}
+    labels = labels_to_fsaverage5(atlas.labels, *place, **where)
+    projected = to_fsaverage5(maps, *place, **where)
+    return correspond(projected, labels, atlas.network_names, spins=spins, **common)
+
+
+def write_atlas(geometry: Geometry, settings: Settings) -> None:
+    """Keep the networks, with names and colours, in OUT_DIR/atlases; of a volume those of the whole grid.
+
+    Raises OtherSettingsError where those of another atlas are kept there.
+    """
+    _write("atlas", find_atlas, geometry, settings)
+
+
+def write_regions(geometry: Geometry, settings: Settings) -> None:
+    """Keep the regions of the second atlas as `write_atlas` keeps the networks."""
+    _write("regions", find_regions, geometry, settings)
+
+
+def read_atlas(geometry: Geometry, out_dir: Path) -> Atlas | None:
+    """The networks that the participants' maps were compared with; None when there were none."""
+    if geometry.has_own_names:
+        if geometry.target_networks is None:
+            return None
+        return atlas_of_parcels(geometry.target_networks)
+    return _read("atlas", geometry, out_dir)
+
+
+def read_regions(geometry: Geometry, out_dir: Path) -> Atlas | None:
+    """The regions of the second atlas; None when there were none."""
+    return None if geometry.has_own_names else _read("regions", geometry, out_dir)
+
+
+def _write(
+    what: str, find: Callable[[Geometry, Settings], Atlas | None], geometry: Geometry, settings: Settings
+) -> None:
+    if geometry.has_own_names:
+        return  # the table of parcels names their networks itself
+    geometry = geometry.whole()
+    atlas = find(geometry, settings)
+    if atlas is None:
+        return
+    with locked(settings.out_dir / "logs" / ".lock"):
+        if not _is_kept(what, atlas, geometry, settings.out_dir):
+            _save(what, atlas, geometry, settings.out_dir)
+
+
+def _save(what: str, atlas: Atlas, geometry: Geometry, out_dir: Path) -> None:
+    target = _target(what, geometry, out_dir)
+    key, member = _KEPT[what]
+    colours = None if atlas.colours is None else np.round(atlas.colours, 4).tolist()
+    extra = {key: list(atlas.network_names), "Colours": colours, "Atlas": atlas.name}
+    output = find_output(ATLASES, what, "dseg", "participant")
+    output.require_fields(extra)
+    for path in geometry.paths(target):  # before the labels: where these are, their names are
+        write_sidecar(path, [], {}, description=output.content, extra=extra)
+    paths = geometry.save(atlas.labels[None].astype(np.float32), target, [member.lower()])
+    files = [file for path in paths for file in (path, sidecar_path(path))]
+    outputs = {file.relative_to(out_dir).as_posix(): describe_file(file) for file in files}
+    write_json(_record(what, geometry.space_entities(), out_dir), sealed({"Outputs": outputs}))
+
+
+def mend_atlases(place: Mapping[str, str], geometry: Callable[[], Geometry], settings: Settings) -> None:
+    """Write the kept atlases of a place (entities) again where they are damaged; `geometry` is asked for only then."""
+    for what, find in (("atlas", find_atlas), ("regions", find_regions)):
+        outputs = read_marker(_record(what, place, settings.out_dir)).get("Outputs", {})
+        damage = find_damage(settings.out_dir, outputs)
+        if damage:
+            log.warning("the atlas in %s is made again: %s", settings.out_dir / "atlases", damage)
+            with locked(settings.out_dir / "logs" / ".lock"):
+                for name in outputs:
+                    (settings.out_dir / name).unlink(missing_ok=True)
+            _write(what, find, geometry(), settings)
+
+
+def damaged_atlases(out_dir: Path) -> list[str]:
+    """What is wrong with the atlases that OUT_DIR keeps, one phrase for each."""
+    records = sorted((out_dir / FOLDER).glob(f"*{_RECORD}"))
+    damages = [find_damage(out_dir, read_marker(record).get("Outputs", {})) for record in records]
+    return [damage for damage in damages if damage is not None]
+
+
+def _record(what: str, place: Mapping[str, str], out_dir: Path) -> Path:
+    """Where sizes and checksums of a kept atlas are."""
+    return out_dir / FOLDER / f"{_place_name(place)}_desc-{what}{_RECORD}"
+
+
+def _is_kept(what: str, atlas: Atlas, geometry: Geometry, out_dir: Path) -> bool:
+    """Whether this atlas is kept already, whole. Raises OtherSettingsError where it is another one."""
+    path = geometry.paths(_target(what, geometry, out_dir))[0]
+    try:
+        kept = _read(what, geometry, out_dir)
+    except (OSError, ValueError, LookupError, DatasetError, ImageFileError, ExpatError) as error:
+        log.warning("%s is written again, because it cannot be read (%s)", path, error)
+        return False
+    if kept is None:
+        return False
+    differs = None
+    if kept.name != atlas.name:
+        differs = f"from the atlas {kept.name}, not {atlas.name}"
+    elif kept.network_names != atlas.network_names or not np.array_equal(kept.labels, atlas.labels):
+        differs = f"before the atlas {atlas.name} was changed"
+    if differs is not None:
+        raise OtherSettingsError(f"{path} was made {differs}; choose another OUT_DIR, or the atlas of before")
+    return True
+
+
+def _read(what: str, geometry: Geometry, out_dir: Path) -> Atlas | None:
+    paths = geometry.paths(_target(what, geometry, out_dir))
+    if not _are_there(paths):
+        return None
+    labels, stored = load_map(paths)
+    content = json.loads(json.dumps(read_sidecar(paths[0])))
+    values = np.nan_to_num(onto(labels, stored, geometry)[0]).astype(np.int32)
+    colours = None if content["Colours"] is None else np.asarray(content["Colours"])
+    return Atlas(content["Atlas"], tuple(content[_KEPT[what][0]]), values, colours)
+
+
+def _target(what: str, geometry: Geometry, out_dir: Path) -> Path:
+    """Where labels are kept, without hemisphere and ending."""
+    return out_dir / "atlases" / f"{_place_name(geometry.space_entities())}_desc-{what}_dseg"
+
+
+def _place_name(place: Mapping[str, str]) -> str:
+    return "_".join(f"{key}-{value}" for key, value in place.items())
+
+
+def _are_there(paths: Sequence[Path]) -> bool:
+    return all(path.is_file() for path in paths)

@@ -1,0 +1,85 @@
+"""Runs that heard the same at the same times, averaged before anything is fitted to them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from bids_app.inputs.repeats import heard_content
+from bids_app.inputs.responses import Responses, RunSource, mean_of_runs
+from bids_app.inputs.timing import Listening, Story, story_time
+
+Integers = npt.NDArray[np.int64]
+
+# Volumes whose times in the story differ by a larger share of the repetition time are no repeats of each other.
+_SAME_PHASE = 0.1
+
+
+def average_repeats(responses: Responses, stories: Mapping[str, Story]) -> Responses:
+    """One mean run for all runs that heard the same; see `RunSource`.
+
+    A run joins the longest one in which each of its volumes finds one at the same time of the same story; of a moment
+    that some runs censored, the mean is that of the others. What repeats otherwise (twice in a run, in another order,
+    between the volumes) stays as it is, with its `content`.
+    """
+    if responses.content is None:
+        return responses
+    heard = tuple(one.uncensored for one in responses.listenings)
+    hosted: dict[int, dict[int, Integers]] = {}  # of each run that others join, by their numbers, the rows they cover
+    for run in sorted(range(len(heard)), key=lambda run: -len(heard[run].volumes)):
+        host, rows = _host(run, list(hosted), heard)
+        hosted.setdefault(host, {})[run] = rows[responses.listenings[run].is_kept]
+    means = [_mean_listening(heard[host], hosted[host].values()) for host in sorted(hosted)]
+    averaged = tuple(
+        tuple(
+            RunSource(run, np.searchsorted(np.flatnonzero(mean.is_kept), rows), responses.nuisance[run])
+            for run, rows in sorted(hosted[host].items())
+        )
+        for host, mean in zip(sorted(hosted), means, strict=True)
+    )
+    listenings = tuple(means)
+    parts = np.split(responses.data, np.cumsum(responses.run_lengths)[:-1])
+    data = [
+        mean_of_runs([(one.rows, parts[one.run]) for one in sources], len(listening.volumes))
+        for sources, listening in zip(averaged, listenings, strict=True)
+    ]
+    return replace(
+        responses,
+        data=np.concatenate(data),
+        listenings=listenings,
+        nuisance=tuple(responses.nuisance[host] for host in sorted(hosted)),
+        content=heard_content(listenings, stories),
+        averaged=averaged,
+    )
+
+
+def _mean_listening(host: Listening, covered: Iterable[Integers]) -> Listening:
+    """What the mean of runs heard, from the rows of the host that each covers; volumes that all censored stay so."""
+    rows = np.unique(np.concatenate(list(covered)))
+    return Listening(host.repetition_time, host.volumes[rows], host.stimuli, np.delete(host.volumes, rows))
+
+
+def _host(run: int, hosts: list[int], listenings: tuple[Listening, ...]) -> tuple[int, Integers]:
+    """The longer run that a run joins, and in which rows; itself where there is none."""
+    for host in hosts:
+        rows = _rows_in(listenings[run], listenings[host])
+        if rows is not None:
+            return host, rows
+    return run, np.arange(len(listenings[run].volumes))
+
+
+def _rows_in(part: Listening, whole: Listening) -> Integers | None:
+    """Rows of the whole at the story times of the part; None unless each of the part's volumes has one of its own."""
+    (stems, seconds), (others, times) = story_time(part), story_time(whole)
+    if abs(part.repetition_time - whole.repetition_time) > 1e-4 or not set(stems) <= set(others):
+        return None
+    same = np.array(stems)[:, None] == np.array(others)[None]
+    apart = np.where(same, np.abs(seconds[:, None] - times[None]), np.inf)
+    close = apart <= _SAME_PHASE * whole.repetition_time
+    if not (close.sum(axis=1) == 1).all() or (close.sum(axis=0) > 1).any():
+        return None
+    rows = np.argmax(close, axis=1)
+    return rows if (np.diff(rows) > 0).all() else None

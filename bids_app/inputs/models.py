@@ -1,0 +1,200 @@
+"""The language models of a run, loaded only when activations are missing."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from bids_app.bids.derivatives import write_json
+from bids_app.checksums import artefact_damage, is_whole, sealed
+from bids_app.choices import parse_context
+from bids_app.inputs.timing import Listening, Story, timed_words
+from bids_app.language.labels import model_labels
+from bids_app.language.weights import find_model, hash_file
+from bids_app.machine.once import computed_once, key_of
+from bids_app.machine.resources import folders_of, model_source
+from bids_app.settings import Settings
+from bids_app.text_files import read_json_content
+
+if TYPE_CHECKING:  # torch and transformers take seconds to import; what a run would do is known without them
+    from bids_app.language.activations import Activations
+    from bids_app.language.models import LanguageModel
+
+log = logging.getLogger("neurons2networks")
+Floats = npt.NDArray[np.float32]
+_MODEL_FILES = {".safetensors", ".json", ".txt", ".model", ".tiktoken"}
+
+
+@dataclass(frozen=True)
+class ModelRun:
+    """One model of a run, trained or (as a control) with random weights."""
+
+    name: str
+    untrained: bool
+    settings: Settings
+
+    @cached_property
+    def label(self) -> str:
+        """The model in file names, distinct among the models of the run."""
+        return model_labels(self.settings.model)[self.name] + ("Untrained" if self.untrained else "")
+
+    @cached_property
+    def loaded(self) -> LanguageModel:
+        """The model itself."""
+        from transformers.utils.logging import disable_progress_bar
+
+        from bids_app.language.models import load_model
+
+        settings = self.settings
+        disable_progress_bar()  # it draws over the log
+        revision, places = model_source(self.name, settings.model_revision, folders_of(settings))
+        log.info("loading %s%s", self.name, " with random weights" if self.untrained else "")
+        return load_model(
+            self.name,
+            revision=revision,
+            dtype=settings.dtype,
+            device=settings.device,
+            untrained_seed=settings.random_seed if self.untrained else None,
+            resources=places,
+            download=settings.resources is None,
+        )
+
+    def unload(self) -> None:
+        """Give the memory of the model back."""
+        self.__dict__.pop("loaded", None)
+
+    def identity(self) -> dict[str, object]:
+        """What tells this model from others without loading it: above all the content of its files."""
+        seed = self.settings.random_seed if self.untrained else None
+        return {
+            "files": self.files,
+            "untrained": seed,
+            "dtype": self.settings.dtype,
+            "context": self.settings.context,
+        }
+
+    @cached_property
+    def files(self) -> dict[str, str]:
+        """SHA-256 of each file of configuration, tokenizer and weights, by its name.
+
+        Of a model of the Hub that is no longer on this machine, those of when it was used last; of one that never was
+        here, the name and revision alone.
+        """
+        return model_contents(self.name, self.settings.model_revision, folders_of(self.settings), self._work / "models")
+
+    def activations(self, story: Story, kind: str, subtoken: str) -> Activations:
+        """Activations of all layers for each word of a story, from the cache where they are there."""
+        from bids_app.language.activations import Activations
+
+        pointer = self._pointer(story, kind, subtoken)
+        computed_once(pointer, lambda draft: self._extract(story, kind, subtoken, draft), self._damage)
+        return Activations.open(self._work / pointer.read_text(encoding="utf-8"))
+
+    def has_read(self, story: Story, kind: str, subtoken: str) -> bool:
+        """Whether these activations are in the cache, so that the model is not needed for them."""
+        pointer = self._pointer(story, kind, subtoken)
+        return pointer.exists() and self._damage(pointer, fast=True) is None
+
+    def _damage(self, pointer: Path, *, fast: bool = False) -> str | None:
+        """What is wrong with activations, or with the file that says where they are."""
+        return artefact_damage(pointer, fast=fast) or artefact_damage(
+            self._work / pointer.read_text(encoding="utf-8"), fast=fast
+        )
+
+    @property
+    def _work(self) -> Path:
+        return self.settings.work / "activations"
+
+    def _pointer(self, story: Story, kind: str, subtoken: str) -> Path:
+        """The file that says where the activations are."""
+        request = {**self.identity(), "kind": kind, "subtoken": subtoken, "text": story.words.text}
+        return self._work / "requests" / key_of(request)
+
+    def _extract(self, story: Story, kind: str, subtoken: str, pointer: Path) -> None:
+        from bids_app.language.activations import read_activations
+
+        log.info("%s: responses of %s to the story %s", self.label, kind, story.stem)
+        context = parse_context(self.settings.context)
+        made = read_activations(self.loaded, story.words.text, kind, context, self._work, subtoken=subtoken)
+        pointer.write_text(made.folder.name, encoding="utf-8")
+
+
+def model_contents(name: str, revision: str | None, folders: Sequence[Path], memory: Path) -> dict[str, str]:
+    """SHA-256 of each file of a model; `memory` keeps them for the next process, and for when the model is gone."""
+    kept = memory / f"{key_of([name, revision])}.json"
+    folder = _model_folder(name, revision, folders)
+    before = _read_kept(kept)
+    if folder is None:
+        return {file: digest for file, (digest, *_) in before.items()} or {"name": name, "revision": str(revision)}
+    found: dict[str, list[Any]] = {}
+    for path in sorted(path for path in folder.iterdir() if path.suffix in _MODEL_FILES and path.is_file()):
+        state = [str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns, path.stat().st_ctime_ns]
+        known = before.get(path.name)
+        found[path.name] = known if known and known[1:] == state else [hash_file(path), *state]
+    if found != before:
+        write_json(kept, sealed(found))
+    return {file: str(digest) for file, (digest, *_) in found.items()}
+
+
+def _model_folder(name: str, revision: str | None, folders: Sequence[Path]) -> Path | None:
+    if (folder := Path(name).expanduser()).is_dir():
+        return folder
+    commit, places = model_source(name, revision, folders)
+    try:
+        return find_model(name, commit, resources=places, download=False).folder
+    except (OSError, ValueError):
+        return None
+
+
+def _read_kept(path: Path) -> dict[str, list[Any]]:
+    try:
+        content = read_json_content(path)
+    except (OSError, ValueError, RecursionError):
+        return {}
+    if not isinstance(content, dict) or not is_whole(content):
+        return {}
+    return {name: known for name, known in content.items() if isinstance(known, list)}
+
+
+def model_runs(settings: Settings) -> list[ModelRun]:
+    """Every model of a run, with its untrained control where asked for."""
+    runs = [ModelRun(name, False, settings) for name in settings.model]
+    if "untrained" in settings.controls:
+        runs += [ModelRun(name, True, settings) for name in settings.model]
+    labels = [run.label.lower() for run in runs]
+    twice = sorted({run.name for run in runs if labels.count(run.label.lower()) > 1})
+    if twice:
+        raise ValueError(f"--model: {', '.join(twice)} would have one label in file names; give each model once")
+    return runs
+
+
+def neuron_matrix(
+    model: ModelRun, kind: str, listening: Listening, stories: dict[str, Story], out: Floats | None = None
+) -> Floats:
+    """Responses (n_kept, n_neurons) of all neurons of all layers on the volumes of one run, z-scored.
+
+    Layer after layer, so that no more than one layer's words are in memory; `out` may be a memory-mapped array.
+    """
+    from bids_app.encoding.design.haemodynamics import neuron_responses
+
+    heard = timed_words(listening, stories)
+    sources = [model.activations(story, kind, "mean") for story, _, _, _ in heard]
+    onset = np.concatenate([o for _, _, o, _ in heard])
+    duration = np.concatenate([d for _, _, _, d in heard])
+    columns = np.cumsum([0, *sources[0].units])
+    if out is None:
+        out = np.empty((len(listening.volumes), int(columns[-1])), dtype=np.float32)
+    for layer in range(sources[0].n_layers):
+        values = np.concatenate(
+            [source.layer(layer)[rows] for source, (_, rows, _, _) in zip(sources, heard, strict=True)]
+        )
+        block = neuron_responses(values, onset, duration, listening.repetition_time, listening.volumes)
+        out[:, columns[layer] : columns[layer + 1]] = block
+    return out

@@ -1,0 +1,155 @@
+"""Which events of a run play an audio file on, which play it again, and whether they fit the scan.
+
+A table of events names the file of each event but does not say where in the file the event starts. The words do:
+
+- An event during which the file, had it gone on since its start, still has words is a part of the same playing (the two
+  stories of Narratives' `slumlordreach`), and parts that touch are one story.
+- Otherwise, and where words would have been said between two events of the same length, the file was played again.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from bids_app.bids.cleaned import may_be_censored
+from bids_app.bids.dataset import Run
+from bids_app.bids.errors import DatasetError
+from bids_app.bids.events import TOUCHING, Interval, Stimulus, read_events
+from bids_app.bids.words import Words
+from bids_app.inputs.timing import Listening, Story, listen, volumes_of
+from bids_app.machine.notices import notice
+
+STRAYS = 5  # words between two events that may be stray ones
+MANY = 10.0  # times the length of the scan: no onset or duration in seconds is so long
+CUT_OFF = 0.05  # share of a story's words after the end of the scan that is worth a warning
+
+
+def presentations(stimuli: Sequence[Stimulus], words: Mapping[str, Words]) -> tuple[Stimulus, ...]:
+    """Stimuli with words, each once for every time that it was played, in the order in which they start."""
+    split = [part for stimulus in stimuli if stimulus.stem in words for part in _split(stimulus, words[stimulus.stem])]
+    return tuple(sorted(split, key=lambda stimulus: stimulus.audio_onset))
+
+
+def _split(stimulus: Stimulus, words: Words) -> Iterator[Stimulus]:
+    restarts = stimulus.restarts or tuple(start for start, _ in stimulus.story)
+    audio_onset, story = stimulus.audio_onset, [stimulus.story[0]]
+    for event, restart in zip(stimulus.story[1:], restarts[1:], strict=True):
+        if _goes_on(words, audio_onset, story[-1], event, restart):
+            touches = event[0] <= story[-1][1] + TOUCHING
+            story = [*story[:-1], (story[-1][0], max(story[-1][1], event[1]))] if touches else [*story, event]
+        else:
+            yield dataclasses.replace(stimulus, audio_onset=audio_onset, story=tuple(story), restarts=())
+            audio_onset, story = restart, [event]
+    yield dataclasses.replace(stimulus, audio_onset=audio_onset, story=tuple(story), restarts=())
+
+
+def _goes_on(words: Words, audio_onset: float, before: Interval, event: Interval, restart: float) -> bool:
+    """Whether a file that started at `audio_onset` went on during a later event rather than starting again."""
+    if event[0] < before[1] - TOUCHING:
+        return True
+    on, again = (_spoken(words, event, start) for start in (audio_onset, restart))
+    if on < again - 0.1:
+        return False
+    same_length = abs((event[1] - event[0]) - (before[1] - before[0])) < TOUCHING
+    return not (same_length and again > 0 and _n_words(words, (before[1], event[0]), audio_onset) > STRAYS)
+
+
+def _spoken(words: Words, event: Interval, audio_onset: float) -> float:
+    """Share of an event from the first to the last word of a file that started at `audio_onset`."""
+    onset, end = words.onset + audio_onset, words.onset + words.duration + audio_onset
+    inside = (onset >= event[0] - TOUCHING) & (end <= event[1] + TOUCHING)  # NaN compares false
+    if not inside.any():
+        return 0.0
+    if not np.isfinite(event[1]):
+        return 1.0
+    return float((end[inside].max() - onset[inside].min()) / max(event[1] - event[0], TOUCHING))
+
+
+def _n_words(words: Words, event: Interval, audio_onset: float) -> int:
+    middle = words.onset + words.duration / 2 + audio_onset
+    return int(((middle >= event[0]) & (middle < event[1])).sum())
+
+
+def heard_in(
+    run: Run,
+    stories: Mapping[str, Story],
+    repetition_time: float,
+    n_volumes: int,
+    is_censored: npt.NDArray[np.bool_] | None = None,
+) -> Listening:
+    """What a run heard of the stories with words, without the volumes that `is_censored` (n_volumes,) names.
+
+    Raises DatasetError when no story lies inside the scan, or a time cannot be in seconds.
+    """
+    words = {stem: story.words for stem, story in stories.items()}
+    stimuli = presentations(read_events(run.events, run.entities), words)
+    scan = n_volumes * repetition_time
+    kept = [stimulus for stimulus in stimuli if _volumes(stimulus, repetition_time, n_volumes)]
+    _refuse_other_units(run, stimuli, scan)
+    if not kept:
+        times = ", ".join(f"{start:g}–{end:g} s" for stimulus in stimuli for start, end in stimulus.story)
+        raise DatasetError(
+            f"{run.files[0].name}: none of its {n_volumes} volumes lies inside a story event of {run.events} "
+            f"({times or 'no story with words'}; the scan lasts {scan:g} s); check onsets (seconds from the first "
+            f"volume) and repetition time ({repetition_time:g} s)"
+        )
+    _refuse_lost_volumes(run, kept, words, scan)
+    for stimulus in stimuli:
+        for line in _doubts(stimulus, words[stimulus.stem], scan, stimulus in kept):
+            notice(logging.WARNING, f"{run.label}: {line}")
+    return listen(kept, repetition_time, n_volumes, is_censored)
+
+
+def _volumes(stimulus: Stimulus, repetition_time: float, n_volumes: int) -> int:
+    return sum(len(volumes_of(event, repetition_time, n_volumes)) for event in stimulus.story)
+
+
+def _refuse_other_units(run: Run, stimuli: Sequence[Stimulus], scan: float) -> None:
+    for stimulus in stimuli:
+        last = max(time for event in stimulus.story for time in event if np.isfinite(time))
+        if last > MANY * scan:
+            raise DatasetError(
+                f"{run.label}: {run.events} names {last:g} s in the story of {stimulus.stim_file}, but the scan ends "
+                f"at {scan:g} s: are these milliseconds? Write seconds from the first volume, and n/a for a duration "
+                "that is not known"
+            )
+
+
+def _refuse_lost_volumes(run: Run, stimuli: Sequence[Stimulus], words: Mapping[str, Words], scan: float) -> None:
+    """Raise DatasetError where volumes may have been taken out of a series, and nothing says which."""
+    if run.outliers is not None or not may_be_censored(run.derivative):
+        return
+    for stimulus in stimuli:
+        heard, late = _n_heard(stimulus, words[stimulus.stem], scan)
+        if late > CUT_OFF * heard:
+            raise DatasetError(
+                f"{run.files[0]} ends at {scan:g} s, before the story of {stimulus.stim_file} does, and no "
+                "…_outliers.tsv stands beside it: volumes with head motion may have been taken out of it, so that it "
+                "is not known when each was scanned. Add the table, give uncensored series, or leave the run out "
+                "(--exclude-scans)"
+            )
+
+
+def _n_heard(stimulus: Stimulus, words: Words, scan: float) -> tuple[int, int]:
+    """Words in the story, and those of them after the end of the scan."""
+    heard = sum(_n_words(words, event, stimulus.audio_onset) for event in stimulus.story)
+    late = sum(_n_words(words, (max(start, scan), end), stimulus.audio_onset) for start, end in stimulus.story)
+    return heard, late
+
+
+def _doubts(stimulus: Stimulus, words: Words, scan: float, is_kept: bool) -> Iterator[str]:
+    """What looks wrong with a stimulus, though it can be used."""
+    if not is_kept:
+        yield f"{stimulus.stim_file} was played outside the scan ({stimulus.story[0][0]:g} s); it is left out"
+        return
+    heard, late = _n_heard(stimulus, words, scan)
+    if late > CUT_OFF * heard:
+        yield (
+            f"the scan ends at {scan:g} s, before the story of {stimulus.stim_file} does: {late} of its {heard} words "
+            "are not used"
+        )

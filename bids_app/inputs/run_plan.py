@@ -1,0 +1,43 @@
+"""What is read of a run, and what is regressed out of it: known from small files, before its BOLD is read."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from bids_app.bids.errors import DatasetError
+from bids_app.bids.runs import Run
+from bids_app.bids.timeline import n_interpolated, read_timeline
+from bids_app.inputs.nuisance import Nuisance, read_nuisance
+from bids_app.inputs.presentations import heard_in
+from bids_app.inputs.timing import Listening, Story
+from bids_app.machine.notices import notice
+from bids_app.settings import Settings
+
+
+def plan_run(
+    run: Run, n_rows: int, stories: Mapping[str, Story], settings: Settings
+) -> tuple[Listening, npt.NDArray[np.int64], Nuisance]:
+    """What a run heard, the rows of its BOLD that are kept, and what is regressed out, without reading the BOLD.
+
+    Raises DatasetError when the files of the run, whose BOLD has `n_rows` volumes, do not belong together.
+    """
+    timeline = read_timeline(run, n_rows)
+    if filled := n_interpolated(run, n_rows):
+        notice(
+            logging.WARNING,
+            f"{run.label}: {filled} of {n_rows} volumes are marked in …_outliers.tsv and still in the series, where "
+            "XCP-D interpolates them: they are analysed as they are; give the censored series to leave them out",
+        )
+    nuisance = read_nuisance(run, n_rows, settings)
+    is_censored = timeline.is_missing
+    is_censored[timeline.volumes[nuisance.is_censored]] = True
+    listening = heard_in(run, stories, run.repetition_time, timeline.n_volumes, is_censored)
+    if len(listening.volumes) == 0:
+        raise DatasetError(f"{run.files[0].name}: every volume of its story is censored; leave the run out")
+    kept = np.searchsorted(timeline.volumes, listening.volumes)
+    nuisance.require_freedom(run, kept)
+    return listening, kept, nuisance

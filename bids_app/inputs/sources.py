@@ -1,0 +1,284 @@
+"""What a run reads: the data set, and its stories with their words."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from bids_app.bids.dataset import Dataset, HeardStimuli, StimulusUse, open_dataset, require_content
+from bids_app.bids.description import require_description
+from bids_app.bids.entities import is_asked
+from bids_app.bids.errors import DatasetError
+from bids_app.bids.exclusions import is_excluded
+from bids_app.bids.filters import Filters, read_filters
+from bids_app.bids.onsets import ADVICE
+from bids_app.bids.runs import Run, RunSelection, candidates
+from bids_app.bids.sources import is_closed, odd_folders
+from bids_app.bids.words import find_words, read_words
+from bids_app.inputs.story_union import unite
+from bids_app.inputs.timing import Story
+from bids_app.machine.notices import notice
+from bids_app.settings import Settings
+from bids_app.wording import listed
+
+log = logging.getLogger("neurons2networks")
+_MOST_REASONS = 5  # why stories cannot be used, in one message
+
+
+class _NoTimeError(DatasetError):
+    """The repetition time of a run is not known."""
+
+
+@dataclass(frozen=True)
+class Sources:
+    """The data set of a run, and the stories that its selected tasks play."""
+
+    dataset: Dataset
+    settings: Settings
+
+    @cached_property
+    def heard(self) -> HeardStimuli:
+        """Who heard which stimulus in the selected tasks; events that cannot be read are named and left out."""
+        heard = self.dataset.tasks_stimuli(self.settings.task_id or None)
+        for reason in list(heard.unreadable.values())[:3]:
+            notice(logging.WARNING, f"left out of what is known of the stories: {reason}")
+        if len(heard.unreadable) > 3:
+            more = len(heard.unreadable) - 3
+            notice(logging.WARNING, f"{more} more tables of events cannot be read and are left out")
+        if heard.unmatched:
+            notice(logging.WARNING, f"these belong to no run of this data set: {listed(heard.unmatched)}")
+        _warn_of_case(heard.uses)
+        return heard
+
+    @property
+    def story_tasks(self) -> set[str]:
+        """Tasks in which somebody heard a stimulus with a story."""
+        return {use.task for uses in self.heard.uses.values() for use in uses}
+
+    @cached_property
+    def _read(self) -> tuple[dict[str, Story], dict[str, str], dict[str, str]]:
+        """Stories with words, and by stem why others have none or cannot be used."""
+        found: dict[str, Story] = {}
+        missing: dict[str, str] = {}
+        broken: dict[str, str] = {}
+        for stem, uses in sorted(self.heard.uses.items()):
+            try:
+                path = find_words(self.settings.bids_dir, uses[0].stimulus.stim_file, self.settings.annotations)
+                found[stem] = self._story(stem, uses, path)
+            except FileNotFoundError as error:
+                missing[stem] = str(error)
+            except DatasetError as error:
+                broken[stem] = str(error)
+        if missing:
+            notice(logging.INFO, f"without word timings, left out: {', '.join(missing)}")
+        if found:  # otherwise `stories` raises with the reasons
+            for stem, reason in broken.items():
+                notice(logging.WARNING, f"the story {stem} cannot be used: {reason}")
+        return found, missing, broken
+
+    @property
+    def stories(self) -> dict[str, Story]:
+        """Every story of the selected tasks that has word timings, by stem, whoever heard it.
+
+        Raises DatasetError when there is none.
+        """
+        found, missing, broken = self._read
+        if not found:
+            tasks = f"task {', '.join(self.settings.task_id)}" if self.settings.task_id else "any task"
+            nothing = (
+                f"no events.tsv of {tasks} in {self.settings.bids_dir} names an audio file with a story (column "
+                f"stim_file). {ADVICE.format(label='sub-01_task-TASK')}"
+            )
+            unreadable = next(iter(self.heard.unreadable.values()), nothing)
+            reasons = list(dict.fromkeys(broken.values())) or list(missing.values())[:1] or [unreadable]
+            raise DatasetError("\n".join(reasons[:_MOST_REASONS]))
+        return found
+
+    @property
+    def missing(self) -> dict[str, str]:
+        """Why stimuli without word timings have none, by stem."""
+        return self._read[1]
+
+    @property
+    def broken(self) -> dict[str, str]:
+        """Why stories cannot be used though they have a file of words, by stem."""
+        return self._read[2]
+
+    def _story(self, stem: str, uses: Sequence[StimulusUse], path: Any) -> Story:
+        words = read_words(path)
+        try:
+            return unite(stem, words, uses, self._repetition_time)
+        except _NoTimeError:
+            raise
+        except DatasetError as error:
+            raise DatasetError(f"{path}: {error}") from None
+
+    def _repetition_time(self, use: StimulusUse) -> float:
+        """From the preprocessed data of the run's participant, else the first with the task; the raw data lack it.
+
+        Raises _NoTimeError where none of them can be analysed, with what is wrong with the first who has BOLD.
+        """
+        reason = f"nobody has preprocessed data of task {use.task}, which tell its repetition time"
+        asked = [use.participant, *self.settings.participant_label, *self.dataset.participants()]
+        with_bold = (label for label in dict.fromkeys(asked) if not self.dataset.without_bold([label]))
+        for number, label in enumerate(with_bold):
+            try:
+                runs = self.dataset.runs(label, tasks=[use.task], space=self.settings.space, filters=self.filters).runs
+            except (DatasetError, OSError) as error:
+                reason = reason if number else str(error)
+                continue
+            return runs[0].repetition_time
+        raise _NoTimeError(reason)
+
+    @cached_property
+    def filters(self) -> Filters | None:
+        """Entities that the BOLD files must have."""
+        path = self.settings.bids_filter_file
+        return None if path is None else read_filters(path)
+
+    def runs(self, participant: str) -> RunSelection:
+        """The runs of one participant that the settings select and whose stories have word timings."""
+        selection = self.dataset.runs(participant, **self._choice)
+        for excluded in selection.excluded:
+            notice(logging.INFO, f"left out: {excluded.label} ({excluded.reason})")
+        self._say_space(participant, selection.runs[0])
+        return selection
+
+    def each_run(self, participant: str) -> Iterator[tuple[str, Run | str | DatasetError]]:
+        """Label of each run that the settings select, and the run, or why it is left out, or what is wrong with it."""
+        for label, outcome in self.dataset.each_run(participant, **self._choice):
+            if isinstance(outcome, Run):
+                self._say_space(participant, outcome)
+            yield label, outcome
+
+    def _say_space(self, participant: str, run: Run) -> None:
+        """Log the space that was chosen for the user."""
+        if self.settings.space is not None:
+            return
+        spaces = self.dataset.spaces(participant, self.filters)
+        if len(spaces) > 1:
+            chosen = run.space or run.seg or ""
+            there = ", ".join(map(_named, spaces))
+            notice(logging.INFO, f"data in {_named(chosen)}, of {there}; --space chooses another")
+
+    def is_selected(self, entities: Mapping[str, str]) -> bool:
+        """Whether the settings select a run, by its entities."""
+        settings = self.settings
+        asked = {"task": settings.task_id, "ses": settings.session_label, "run": settings.run_id}
+        return all(
+            not labels or (key in entities and is_asked(key, entities[key], labels)) for key, labels in asked.items()
+        )
+
+    @property
+    def _choice(self) -> dict[str, Any]:
+        """Which runs the settings select, for the data set."""
+        settings = self.settings
+        return {
+            "tasks": settings.task_id or None,
+            "sessions": settings.session_label or None,
+            "run_ids": settings.run_id or None,
+            "space": settings.space,
+            "filters": self.filters,
+        }
+
+    @cached_property
+    def participants(self) -> list[str]:
+        """Participants that the settings select."""
+        present = self.dataset.participants()
+        odd = {name for folder in self.dataset.derivatives.values() for name in odd_folders(folder)}
+        if odd:
+            log.warning(
+                "left out: %s (what follows sub- may hold letters and digits only; rename it)",
+                ", ".join(ascii(name) for name in sorted(odd)),
+            )
+        absent = sorted(set(self.settings.participant_label) - set(present))
+        if absent:
+            raise DatasetError(
+                f"--participant-label {' '.join(absent)}: not in the preprocessed data, which has "
+                f"{len(present)} participants ({listed(present)})"
+            )
+        chosen = self.settings.participant_label or present
+        kept = [label for label in chosen if label not in self.settings.exclude_participant_label]
+        if not kept:
+            raise DatasetError("no participant is left: check --participant-label and --exclude-participant-label")
+        missing = self.dataset.without_bold(kept)
+        if missing and (self.settings.participant_label or len(missing) == len(kept)):
+            raise DatasetError(f"{self._absence(missing)}, or leave them out with --exclude-participant-label")
+        if missing:
+            log.warning("%s; the others are analysed", self._absence(missing))
+        return [label for label in kept if label not in missing]
+
+    @cached_property
+    def left_out(self) -> list[str]:
+        """Selected participants who have no run of those asked for; none of those named by their labels."""
+        if self.settings.participant_label:
+            return []
+        return [label for label in self.participants if not self._has_run(label)]
+
+    @cached_property
+    def analysed(self) -> list[str]:
+        """Selected participants without those left out; all of them where nobody would be left: their jobs say why."""
+        found = [label for label in self.participants if label not in self.left_out]
+        if found and self.left_out:
+            log.info(
+                "left out: %d participants whose runs are of other tasks, sessions or numbers than those asked for, or "
+                "scans to leave out (%s)",
+                len(self.left_out),
+                listed(self.left_out),
+            )
+        return found or self.participants
+
+    def _has_run(self, label: str) -> bool:
+        """Whether a participant has BOLD of a run that the options ask for, by the names of its files alone.
+
+        So does one whose folder may not be looked into: its job says why.
+        """
+        return any(is_closed(folder, label) for folder in self.dataset.derivatives.values()) or any(
+            not is_excluded(one.name.entities, self.dataset.excluded_scans)
+            and self.is_selected(one.run)
+            and (bool(self.settings.task_id) or one.run.get("task") in self.story_tasks)
+            for folder in self.dataset.derivatives.values()
+            for pattern in ("func/*", "ses-*/func/*")
+            for one in candidates((folder / f"sub-{label}").glob(pattern), folder)
+        )
+
+    def _absence(self, labels: Sequence[str]) -> str:
+        folders = ", ".join(str(folder) for folder in self.dataset.derivatives.values())
+        who = "participant has" if len(labels) == 1 else "participants have"
+        return (
+            f"{len(labels)} {who} no BOLD in {folders}, or only links to content that is not here: {listed(labels)}; "
+            "get it (datalad get)"
+        )
+
+
+def _named(space: str) -> str:
+    return space or "the space of the scanner"
+
+
+def open_sources(settings: Settings) -> Sources:
+    """Open the data set of a run. Raises DatasetError when it does not say that it is one."""
+    require_content(settings.bids_dir)
+    if not settings.skip_bids_validation:
+        require_description(settings.bids_dir)
+    dataset = open_dataset(
+        settings.bids_dir,
+        settings.derivatives,
+        exclude_scans=settings.exclude_scans,
+        database_dir=settings.bids_database_dir,
+        annotations=settings.annotations,
+    )
+    return Sources(dataset, settings)
+
+
+def _warn_of_case(stems: Iterable[str]) -> None:
+    """Say which stimuli differ in upper and lower case alone: they count as two, and are likely meant as one."""
+    spellings: dict[str, list[str]] = {}
+    for stem in stems:
+        spellings.setdefault(stem.casefold(), []).append(stem)
+    for same in spellings.values():
+        if len(same) > 1:
+            names = ", ".join(same)
+            notice(logging.WARNING, f"{names} differ in upper and lower case only: they count as different stimuli")

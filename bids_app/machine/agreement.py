@@ -1,0 +1,159 @@
+"""Whether what the participants left in OUT_DIR is whole and belongs together, before the group level counts it."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from bids_app.bids.derivatives import write_json
+from bids_app.bids.outputs import OutputMap, find_maps
+from bids_app.checksums import describe_file, find_damage, sealed
+from bids_app.inputs.atlases import damaged_atlases
+from bids_app.machine.claims import common_settings
+from bids_app.machine.completion import FOLDER, any_data, read_marker
+from bids_app.machine.once import key_of
+from bids_app.wording import listed
+
+log = logging.getLogger("neurons2networks")
+_GROUP = FOLDER / "group_outputs.json"
+_OF_ALL = ("Model", "Dictionary")  # facts of a marker in which all participants must agree
+
+
+class NoResultsError(ValueError):
+    """OUT_DIR lacks what the group level summarises."""
+
+
+class MixtureError(ValueError):
+    """The participants' results do not belong together, or are not whole."""
+
+
+def check_outputs(out_dir: Path) -> None:
+    """Raise MixtureError that names every analysis whose outputs are damaged or incomplete, and what to run.
+
+    Analyses that newer ones have taken the place of, and those whose outputs were removed, are named in the log.
+    """
+    problems = damaged_outputs(out_dir) + damaged_atlases(out_dir)
+    problems += [f"the other hemisphere of {path} is missing" for path in _halves(out_dir)]
+    if problems:
+        raise MixtureError(
+            f"{'; '.join(problems)}: run the participant level again with the same settings, which makes what is "
+            "missing"
+        )
+    if unmarked := [output.paths[0].name for output in find_maps(out_dir) if _marker_of(out_dir, output) is None]:
+        log.warning(
+            "not known to be complete (interrupted, or made by an older version): %s; run the participant level again",
+            listed(unmarked),
+        )
+
+
+def damaged_outputs(out_dir: Path, start: str = "") -> list[str]:
+    """What is wrong with the outputs of each analysis, one phrase for each; of those alone whose name begins so."""
+    problems = []
+    for name, marker in sorted(_markers(out_dir).items()):
+        if not name.startswith(start):
+            continue
+        title, outputs = name.removesuffix("_complete.json"), marker.get("Outputs", {})
+        if "SupersededBy" in marker:
+            log.info("left aside: %s, which %s has taken the place of", title, marker["SupersededBy"])
+        elif "LeftOut" in marker:
+            log.info("left aside: %s, made from a scan to leave out", title)
+        elif outputs and not any_data(out_dir, outputs):
+            log.info("left aside: %s, whose outputs were removed", title)
+        elif damage := find_damage(out_dir, outputs):
+            problems.append(f"{title}: {damage}")
+    return problems
+
+
+def note_group(out_dir: Path) -> None:
+    """Keep sizes and checksums of what the group level has written, for reports that are made later."""
+    files = [path for path in sorted((out_dir / "group").glob("[!.]*")) if path.is_file()]
+    outputs = {path.relative_to(out_dir).as_posix(): describe_file(path) for path in files}
+    write_json(out_dir / _GROUP, sealed({"Outputs": outputs}))
+
+
+def check_whole(out_dir: Path, participants: Sequence[str] | None) -> None:
+    """Raise MixtureError where what a report shows is damaged: of participants, or with None of the group."""
+    level = "group" if participants is None else "participant"
+    if participants is None:
+        damage = find_damage(out_dir, read_marker(out_dir / _GROUP).get("Outputs", {}))
+        problems = [damage] if damage else []
+    else:
+        problems = [line for label in participants for line in damaged_outputs(out_dir, f"sub-{label}_")]
+    if problems:
+        raise MixtureError(f"{'; '.join(problems)}: run the {level} level again, which makes what is missing")
+
+
+def _halves(out_dir: Path) -> list[Path]:
+    """Maps of one hemisphere without the other."""
+    return [
+        output.paths[0]
+        for output in find_maps(out_dir)
+        if output.paths[0].name.endswith(".gii") and len(output.paths) == 1
+    ]
+
+
+def is_superseded(out_dir: Path, output: OutputMap) -> bool:
+    """Whether a newer analysis of the same BOLD has taken the place of this one, or its BOLD is to be left out."""
+    return not {"SupersededBy", "LeftOut"}.isdisjoint(_marker_of(out_dir, output) or {})
+
+
+def refuse_mixture(out_dir: Path, outputs: Sequence[OutputMap]) -> None:
+    """Raise MixtureError that names what differs where the outputs are not all of the same settings and model."""
+    by_value: dict[tuple[str, str], list[str]] = {}
+    for output in outputs:
+        for key, value in _identity(out_dir, output).items():
+            by_value.setdefault((key, value), []).append(f"sub-{output.participant}")
+    keys = sorted({key for key, _ in by_value})
+    differing = [key for key in keys if sum(found == key for found, _ in by_value) > 1]
+    if differing:
+        told = "; ".join(
+            f"{key} is {' and '.join(_who(value, who) for (one, value), who in by_value.items() if one == key)}"
+            for key in differing
+        )
+        raise MixtureError(
+            f"{outputs[0].paths[0].name} and those of other participants were made with different settings: {told}. "
+            "Nothing is averaged: make all participants with the same settings"
+        )
+
+
+def _who(value: str, participants: Sequence[str]) -> str:
+    return f"{value} in {listed(list(dict.fromkeys(participants)))}"
+
+
+def _identity(out_dir: Path, output: OutputMap) -> dict[str, str]:
+    """What must be the same in all participants, as texts."""
+    settings = output.sidecar.get("Settings")
+    own = settings if isinstance(settings, dict) else {}
+    marker = _marker_of(out_dir, output) or {}
+    facts = {f"the {key.lower()}": key_of(marker[key]) for key in _OF_ALL if key in marker}
+    facts |= {f"the content of the {name}": key_of(value) for name, value in marker.get("Shared", {}).items()}
+    return {key: json.dumps(value) for key, value in common_settings(own).items()} | facts
+
+
+def _marker_of(out_dir: Path, output: OutputMap) -> Mapping[str, Any] | None:
+    return _by_output(out_dir).get(output.paths[0].relative_to(out_dir).as_posix())
+
+
+def _by_output(out_dir: Path) -> dict[str, dict[str, Any]]:
+    return _read(out_dir, _state(out_dir))[1]
+
+
+def _markers(out_dir: Path) -> dict[str, dict[str, Any]]:
+    return _read(out_dir, _state(out_dir))[0]
+
+
+def _state(out_dir: Path) -> int:
+    """Changes with every marker that comes, goes or is written again."""
+    folder = out_dir / FOLDER
+    return folder.stat().st_mtime_ns if folder.is_dir() else 0
+
+
+@lru_cache(maxsize=2)
+def _read(out_dir: Path, _state: int) -> tuple[dict[str, dict[str, Any]], dict[str, dict[str, Any]]]:
+    """Markers by their names, and by the outputs that they list."""
+    markers = {path.name: read_marker(path) for path in sorted((out_dir / FOLDER).glob("*_complete.json"))}
+    return markers, {name: marker for marker in markers.values() for name in marker.get("Outputs", {})}

@@ -1,0 +1,50 @@
+"""What one process may use, and what each step took: threads, memory, time."""
+
+from __future__ import annotations
+
+import logging
+import os
+import resource
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from bids_app.disk import MEGABYTE
+from bids_app.machine.memory import total_memory
+from bids_app.settings import Settings
+
+log = logging.getLogger("neurons2networks")
+PROCESS_MB = 600  # of a process that has imported everything and read nothing
+_LEAST_MB = 256
+
+
+def threads(settings: Settings) -> int:
+    """Threads of one process."""
+    return settings.omp_nthreads or max(1, len(os.sched_getaffinity(0)) // settings.nprocs)
+
+
+def memory_mb(settings: Settings) -> int:
+    """Memory in MB that one process may plan with, beside what every process takes by itself."""
+    return max(_LEAST_MB, _share_mb(settings))
+
+
+def _share_mb(settings: Settings) -> int:
+    processes = settings.nprocs + (settings.nprocs > 1)  # the one that starts the others is there, too
+    total = settings.mem_mb or int(0.8 * total_memory() / MEGABYTE)
+    return (total - processes * PROCESS_MB) // settings.nprocs
+
+
+def has_too_little_memory(settings: Settings) -> bool:
+    """Whether less is left for the data of a process than it can do with."""
+    return _share_mb(settings) < _LEAST_MB
+
+
+@contextmanager
+def step(name: str, settings: Settings) -> Iterator[None]:
+    """Log what is being done, and with --resource-monitor its time and the peak memory of the process."""
+    start = time.monotonic()
+    log.debug("%s …", name)
+    yield
+    if settings.resource_monitor:
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+        log.info("%s: %.1f s, peak memory %d MB", name, time.monotonic() - start, peak)

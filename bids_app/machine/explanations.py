@@ -1,0 +1,84 @@
+"""Errors of the machine in words: whose file it is, what is full, and what to do."""
+
+from __future__ import annotations
+
+import errno
+import os
+import pwd
+from pathlib import Path
+
+from bids_app.disk import DiskError, existing, is_full, no_space
+from bids_app.settings import Settings
+
+_WORDS = {
+    errno.ENOENT: "there is no such file or folder (any more): check the path, and whether something removed it",
+    errno.ENOTDIR: "a file is in the place of a folder: check the path",
+    errno.EISDIR: "is a folder, must be a file",
+    errno.ENAMETOOLONG: "the name is too long for this disk: give a shorter path",
+    errno.EFBIG: "a file became larger than this user or disk allows (ulimit -f): raise the limit",
+    errno.EROFS: "the disk is mounted read-only: give a folder on another disk",
+    errno.EIO: "the disk answered with an error: check it, then run again",
+    errno.ESTALE: "the network disk lost the file: check its mount, then run again",
+}
+
+_WITHOUT_PATH = (errno.EFBIG, errno.EROFS, errno.EIO, errno.ESTALE)  # clear enough where the file is not named
+
+
+def explain(error: BaseException, settings: Settings) -> str | None:
+    """A sentence about an error that came from the machine: disk, rights, memory; None for any other."""
+    folders = dict.fromkeys(existing(folder) for folder in (settings.out_dir, settings.work))
+    if is_full(error, *folders):
+        return no_space(*folders)
+    if isinstance(error, OSError) and not isinstance(error, DiskError):
+        return _of_files(error, settings)
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        wanted = f" ({' '.join(str(error).split())[:200]})" if str(error) else ""
+        return f"memory ran out{wanted}: lower --nprocs, atoms or data at a time (--mem-mb), or give it more memory"
+    if isinstance(error, RecursionError):
+        return "a file that was read is nested too deep (JSON in JSON, thousands of times): it is damaged, restore it"
+    return None
+
+
+def _of_files(error: OSError, settings: Settings) -> str | None:
+    if error.errno in (errno.EMFILE, errno.ENFILE):
+        return "too many files are open (ulimit -n): raise the limit to 1024 or more"
+    if error.filename is None or isinstance(error.filename, int):
+        return _WORDS.get(error.errno or 0) if error.errno in _WITHOUT_PATH else None
+    # Of two paths, the second is where a file was to come: the first is a draft that nobody knows.
+    named = error.filename2 if isinstance(error, IsADirectoryError) and error.filename2 else error.filename
+    path = Path(os.fsdecode(named))
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return _of_rights(path, settings)
+    words = _WORDS.get(error.errno or 0)
+    return f"{_name(path, settings)}: {words}" if words else None
+
+
+def _of_rights(path: Path, settings: Settings) -> str:
+    """Whose file it is that cannot be read, or written where the run writes."""
+    writes = any(path.is_relative_to(folder) for folder in (settings.out_dir, settings.work))
+    user, there = os.geteuid(), existing(path)
+    closed = [folder for folder in reversed(there.parents) if not os.access(folder, os.X_OK)]
+    culprit = closed[0] if closed else there
+    about = culprit.stat()
+    return (
+        f"{_name(path, settings)} cannot be {'written' if writes else 'read'} by user {_user(user)}: {culprit} belongs "
+        f"to user {_user(about.st_uid)} with the rights {about.st_mode & 0o777:o}; "
+        + ("remove it, change its rights, or give another folder" if writes else "change its rights (chmod u+rX)")
+    )
+
+
+def _name(path: Path, settings: Settings) -> str:
+    shown = os.fsencode(path).decode("utf-8", "backslashreplace")
+    if len(shown) > 300:
+        shown = f"{shown[:120]}…{shown[-80:]}"
+    for name, folder in (("OUT_DIR", settings.out_dir), ("the work directory", settings.work)):
+        if path == folder:
+            return f"{name} {shown}"
+    return shown
+
+
+def _user(number: int) -> str:
+    try:
+        return f"{pwd.getpwuid(number).pw_name} ({number})"
+    except KeyError:
+        return str(number)

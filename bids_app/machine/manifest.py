@@ -1,0 +1,123 @@
+"""The record in a folder of resources: which commit of each model was fetched, size and SHA-256 of each file."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from bids_app.atomic import write_text
+from bids_app.checksums import sha256_of
+from bids_app.machine.once import locked
+from bids_app.text_files import FileError, is_there, read_json, read_json_content
+
+NAME = "manifest.json"
+CHECKED = ".checked.json"  # size and time of files that were compared with their hashes
+
+_Value = TypeVar("_Value", str, int)
+
+log = logging.getLogger("neurons2networks")
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What was fetched: the commit of each model (key: name, or name@revision asked for), bytes of each file.
+
+    `hashes` holds the SHA-256 of each file; manifests of earlier versions have none.
+    """
+
+    models: dict[str, str] = field(default_factory=dict)
+    files: dict[str, int] = field(default_factory=dict)
+    hashes: dict[str, str] = field(default_factory=dict)
+
+    def commit(self, name: str, revision: str | None) -> str | None:
+        """The commit of a model that was fetched when it was asked for with this revision; None where it was not."""
+        return self.models.get(_key(name, revision))
+
+    def find_damage(self, resources: Path, paths: Iterable[Path]) -> str | None:
+        """A sentence about the first file that is not as it was fetched; None when all are whole.
+
+        Contents are compared once: what was found whole is noted beside the manifest, where that can be written.
+        """
+        known = _read_checked(resources)
+        checked = dict(known)
+        for path in paths:
+            name, state = _relative(path, resources), path.stat()
+            size = state.st_size
+            if size != self.files.get(name, size):
+                return f"{path} has {size:,} bytes and had {self.files[name]:,} when it was fetched"
+            seen = [size, state.st_mtime_ns]
+            if name in self.hashes and checked.get(name) != seen:
+                if sha256_of(path) != self.hashes[name]:
+                    return f"{path} has other content than when it was fetched (its SHA-256 differs)"
+                checked[name] = seen
+        if checked != known:
+            _note_checked(resources, checked)
+        return None
+
+
+def read_manifest(resources: Path) -> Manifest:
+    """The manifest of a folder; an empty one where there is none, as in a cache copied by hand.
+
+    Raises FileError when it cannot be read.
+    """
+    path = resources / NAME
+    if not is_there(path):
+        return Manifest()
+    try:
+        content = read_json(path)
+        return Manifest(
+            _entries(content, "models", str), _entries(content, "files", int), _entries(content, "sha256", str, {})
+        )
+    except ValueError as error:
+        raise FileError(f"{path} is no manifest of `n2n fetch` ({error}): remove it and fetch again.") from None
+
+
+def _entries(content: Mapping[str, object], key: str, kind: type[_Value], default: object = None) -> dict[str, _Value]:
+    """A part of a manifest. Raises ValueError where its values are not all of one kind."""
+    part = content.get(key, default)
+    if not isinstance(part, dict) or not all(isinstance(value, kind) for value in part.values()):
+        raise ValueError(f"{key} must be an object of values such as {kind(12)!r}")
+    return part
+
+
+def record(resources: Path, paths: Iterable[Path], model: tuple[str, str | None, str] | None = None) -> None:
+    """Add fetched files, and for a model its name, the revision asked for and the commit. Safe for several at once."""
+    paths = list(paths)
+    hashes = {_relative(path, resources): sha256_of(path) for path in paths}
+    with locked(resources / f".{NAME}.lock"):
+        before = read_manifest(resources)
+        files = before.files | {_relative(path, resources): path.stat().st_size for path in paths}
+        models = before.models | ({_key(model[0], model[1]): model[2]} if model else {})
+        content = {
+            "models": dict(sorted(models.items())),
+            "files": dict(sorted(files.items())),
+            "sha256": dict(sorted((before.hashes | hashes).items())),
+        }
+        write_text(resources / NAME, json.dumps(content, indent=2) + "\n")
+
+
+def _read_checked(resources: Path) -> dict[str, list[int]]:
+    try:
+        content = read_json_content(resources / CHECKED)
+    except ValueError:
+        content = None
+    return content if isinstance(content, dict) else {}
+
+
+def _note_checked(resources: Path, checked: dict[str, list[int]]) -> None:
+    try:
+        write_text(resources / CHECKED, json.dumps(checked, indent=1) + "\n")
+    except OSError:
+        log.debug("%s cannot be written to: its files are compared with their hashes in every run.", resources)
+
+
+def _key(name: str, revision: str | None) -> str:
+    return name if revision is None else f"{name}@{revision}"
+
+
+def _relative(path: Path, resources: Path) -> str:
+    return path.relative_to(resources).as_posix() if path.is_relative_to(resources) else str(path)

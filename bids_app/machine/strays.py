@@ -1,0 +1,107 @@
+"""What killed runs have half written: removed by the next run, once no process that is alive can own it."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import re
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from bids_app.settings import Settings
+
+# Names of what is being written: files (atomic), drafts (machine.once), activations, rotations, indices.
+_HEX = "[0-9a-f]{32}"
+_STRAY = re.compile(rf"\.({_HEX}[_-].+|draft-{_HEX}-.+|[0-9a-f]{{16,64}}-{_HEX}|.+\.{_HEX}\.npy)", re.DOTALL)
+_NOT_OURS = {".git", ".datalad", "cache"}
+_RUNNING = ".running"
+_ABANDONED = 24 * 3600.0  # seconds after which a stray is removed where no lock can tell whether its run is alive
+
+
+@contextlib.contextmanager
+def clearing_strays(settings: Settings) -> Iterator[None]:
+    """Say to other runs, for the time of the block, that this one is writing; remove first what dead ones left.
+
+    Every run and each of its jobs holds a lock of the kernel together with the others. A run that can have the lock
+    for itself at its start is alone, on all nodes that share the disk: what is half written then belongs to nobody.
+    """
+    with contextlib.ExitStack() as held:
+        for folder, lock in _folders(settings):
+            held.enter_context(_held(lock, folder))
+        yield
+
+
+@contextlib.contextmanager
+def writing(settings: Settings) -> Iterator[None]:
+    """Say, for the time of the block, that a job is writing; nothing is removed."""
+    with contextlib.ExitStack() as held:
+        for _, lock in _folders(settings):
+            held.enter_context(_held(lock, None))
+        yield
+
+
+def _folders(settings: Settings) -> Iterator[tuple[Path, Path]]:
+    """The folders that a run writes into, each with its lock."""
+    yield settings.out_dir, settings.out_dir / "logs" / _RUNNING
+    yield settings.work, settings.work / _RUNNING
+    if settings.bids_database_dir is not None:
+        yield settings.bids_database_dir, settings.bids_database_dir / _RUNNING
+
+
+@contextlib.contextmanager
+def _held(lock: Path, folder: Path | None) -> Iterator[None]:
+    """Hold a lock together with others; with `folder`, remove the strays in it where there are no others."""
+    descriptor = _opened(lock)
+    if descriptor is None:
+        yield
+        return
+    try:
+        if folder is not None:
+            _clear(folder, descriptor)
+        with contextlib.suppress(OSError):  # no locks on this disk
+            fcntl.flock(descriptor, fcntl.LOCK_SH)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _opened(lock: Path) -> int | None:
+    """The lock file; that of another user can be locked as well, though not be written."""
+    with contextlib.suppress(OSError):
+        lock.parent.mkdir(parents=True, exist_ok=True)
+    for flags in (os.O_RDWR | os.O_CREAT, os.O_RDONLY):
+        with contextlib.suppress(OSError):
+            return os.open(lock, flags, 0o666)
+    return None
+
+
+def _clear(folder: Path, descriptor: int) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return  # others are at work; a later run will clear up
+    except OSError:
+        remove_strays(folder, _ABANDONED)
+    else:
+        remove_strays(folder)
+
+
+def remove_strays(folder: Path, age: float = 0.0) -> list[Path]:
+    """Remove files and folders that bear a name of what is being written, unchanged for `age` seconds; returns them."""
+    removed = []
+    for place, folders, files in os.walk(folder):
+        strays = [Path(place, name) for name in (*folders, *files) if _STRAY.fullmatch(name)]
+        folders[:] = [name for name in folders if name not in _NOT_OURS and not _STRAY.fullmatch(name)]
+        for stray in strays:
+            with contextlib.suppress(OSError):
+                if age and time.time() - stray.lstat().st_mtime < age:
+                    continue
+                if stray.is_dir() and not stray.is_symlink():
+                    shutil.rmtree(stray, ignore_errors=True)
+                else:
+                    stray.unlink()
+                removed.append(stray)
+    return removed

@@ -1,0 +1,181 @@
+"""The group level counts what is whole and belongs together, and nothing else."""
+
+import json
+import logging
+
+import numpy as np
+import pytest
+
+from bids_app.analyses.collection import collect, collections
+from bids_app.analyses.writer import Writer
+from bids_app.bids.geometry import SurfaceGeometry
+from bids_app.bids.outputs import find_maps
+from bids_app.conftest import write
+from bids_app.machine.agreement import MixtureError, NoResultsError, check_outputs, check_whole
+from bids_app.machine.completion import FOLDER, leave_aside
+from bids_app.run.group import run_group
+from bids_app.settings import Settings
+
+TABLE = "seg-T_dseg.tsv"
+SCORES = {"task": "tale", "seg": "T", "model": "tinygpt", "stat": "r", "desc": "brainscore"}
+
+
+def scores(study):
+    found = collect(study.out, SCORES)
+    return dict(zip(found.participants, found.maps[:, 0], strict=True))
+
+
+def values(study, label, run=""):
+    (output,) = [
+        found
+        for found in find_maps(study.out, "brainscore", "r", sub=label)
+        if found.entities.get("run", "") == run.removeprefix("_run-")
+    ]
+    return output.load()[0][0]
+
+
+def test_a_run_that_arrives_later_takes_the_place_of_the_first_alone(study, caplog):
+    study.remove("01")
+    study.add("01", "_run-1", seed=1)
+    study.run("01"), study.run("02")
+    study.add("01", "_run-2", seed=4)
+    with caplog.at_level(logging.INFO, "neurons2networks"):
+        assert (study.run("01"), study.run("02")) == (1, 0)
+    assert any("takes the place of sub-01_task-tale_run-1_seg-T" in message for message in caplog.messages)
+    assert not np.allclose(values(study, "01"), values(study, "01", "_run-1"))
+    np.testing.assert_array_equal(scores(study)["01"], values(study, "01"))
+    assert len(list(collections(study.out, "brainscore", "r"))) == 1
+    # The second run is left out after all: now the pooled maps are the old ones.
+    exclusions = write(study.root / "exclude.json", json.dumps(["sub-01_task-tale_run-2"]))
+    study.run("01", exclude_scans=exclusions)
+    np.testing.assert_array_equal(scores(study)["01"], values(study, "01", "_run-1"))
+    study.run("01")
+    np.testing.assert_array_equal(scores(study)["01"], values(study, "01"))
+
+
+def test_runs_without_common_bold_all_count(study):
+    study.remove("01")
+    study.add("01", "_run-1", seed=1), study.add("01", "_run-2", seed=4)
+    study.run("01", run_id=("1",)), study.run("01", run_id=("2",)), study.run("02")
+    expected = (values(study, "01", "_run-1") + values(study, "01", "_run-2")) / 2
+    np.testing.assert_allclose(scores(study)["01"], expected, rtol=1e-6)
+
+
+def test_different_settings_are_never_averaged(study):
+    study.run("01", delays=4)
+    for path in (study.out / FOLDER).glob("*_settings.json"):  # as two runs leave them on a disk without locks
+        path.unlink()
+    study.run("02", delays=6)
+    with pytest.raises(MixtureError, match=r"delays is 4 in sub-01 and 6 in sub-02\. Nothing is averaged"):
+        collect(study.out, SCORES)
+
+
+def test_different_models_of_the_same_name_are_never_averaged(study):
+    study.run("01")
+    write(study.root / "tinygpt" / "model.safetensors", "other weights")
+    study.run("02")
+    with pytest.raises(MixtureError, match=r"the model is \w+ in sub-01 and \w+ in sub-02"):
+        collect(study.out, SCORES)
+
+
+def test_maps_of_a_scan_that_is_left_out_later_do_not_count(study, caplog):
+    study.run("01"), study.run("02")
+    before = scores(study)
+    leave_aside(study.out, lambda run: run["sub"] == "02")
+    assert scores(study).keys() == {"01"}
+    with caplog.at_level(logging.INFO, "neurons2networks"):
+        check_outputs(study.out)
+    assert any("made from a scan to leave out" in message for message in caplog.messages)
+    leave_aside(study.out, lambda run: False)
+    assert scores(study).keys() == before.keys() == {"01", "02"}
+
+
+def test_the_group_is_of_the_participants_that_are_asked_for(study):
+    for label in ("03", "04"):
+        study.add(label, seed=int(label))
+    for label in ("01", "02", "03", "04"):
+        study.run(label)
+    expected = np.mean([values(study, label) for label in ("01", "02", "04")], axis=0)
+    for chosen in ({"exclude_participant_label": ("03",)}, {"participant_label": ("01", "02", "04")}):
+        run_group(study.settings(**chosen), "group")
+        (mean,) = find_maps(study.out, "brainscore", "mean", level="group")
+        np.testing.assert_allclose(mean.load()[0][0], expected, rtol=1e-5)
+    with pytest.raises(NoResultsError, match="holds no maps of participant 05; it has 01, 02, 03, 04"):
+        run_group(study.settings(participant_label=("01", "05")), "group")
+    with pytest.raises(NoResultsError, match="of a participant that is left"):
+        run_group(study.settings(exclude_participant_label=("01", "02", "03", "04")), "group")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda study, mask: study.words(0.39) or {"mask": mask}, "the content of the words of tale"),
+        (lambda study, mask: {"mask": write(mask, "A\nC\n")}, "the content of the mask"),
+        (lambda study, mask: {}, "the content of the mask"),
+        (
+            lambda study, mask: write(study.deriv / TABLE, "index\tname\n1\tA\n3\tB\n2\tC\n") and {"mask": mask},
+            f"the content of the atlas {TABLE}",
+        ),
+    ],
+)
+def test_inputs_of_all_that_were_changed_between_participants_are_never_averaged(study, change, said):
+    mask = write(study.root / "mask.txt", "A\nB\n")
+    write(study.deriv / TABLE, "index\tname\n1\tA\n2\tB\n3\tC\n")
+    study.run("01", mask=mask)
+    study.run("02", **change(study, mask))
+    with pytest.raises(MixtureError, match=said):
+        collect(study.out, SCORES)
+
+
+def test_participants_may_differ_in_the_runs_that_are_read(study):
+    study.run("01", run_id=())
+    study.add("02", "_run-3", seed=3)
+    study.run("02", run_id=("3",))
+    assert len(scores(study)) == 2
+
+
+@pytest.mark.parametrize("damage", [lambda path: path.write_bytes(b""), lambda path: path.unlink()])
+def test_what_is_broken_is_named_with_what_to_run(study, damage):
+    study.run("01"), study.run("02")
+    broken = next(study.out.glob("sub-02/func/*stat-p*.tsv"))
+    damage(broken)
+    with pytest.raises(MixtureError, match=rf"sub-02.*{broken.name}.*run the participant level again"):
+        run_group(study.settings(), "group")
+    study.run("02")
+    check_outputs(study.out)
+
+
+def test_reports_alone_are_not_made_of_what_is_damaged(study):
+    study.run("01"), study.run("02")
+    run_group(study.settings(), "group")
+    check_whole(study.out, ["01", "02"])
+    check_whole(study.out, None)
+    for folder, level in (("group", "group"), ("sub-02/func", "participant")):
+        path = next((study.out / folder).glob("*stat-*.tsv"))
+        path.write_text(path.read_text().replace("0.", "1.", 1))
+        participants = ["01", "02"] if level == "participant" else None
+        with pytest.raises(
+            MixtureError, match=f"the content of .*{path.name} has changed.*run the {level} level again"
+        ):
+            check_whole(study.out, participants)
+    check_whole(study.out, ["01"])
+
+
+def test_removed_outputs_are_left_aside(study, caplog):
+    study.run("01"), study.run("02")
+    for path in study.out.glob("sub-02/func/*"):
+        path.unlink()
+    with caplog.at_level(logging.INFO, "neurons2networks"):
+        check_outputs(study.out)
+    assert any("sub-02" in message and "were removed" in message for message in caplog.messages)
+    assert list(scores(study)) == ["01"]
+
+
+def test_a_lone_hemisphere_and_maps_without_a_marker_are_said(tmp_path, caplog):
+    writer = Writer(tmp_path, {"sub": "01", "space": "test"}, [], {}, lambda: SurfaceGeometry("test", 3, 3))
+    left, right = writer.maps("brainscore", "r", np.ones((1, 6), dtype=np.float32), ["layer-01"])
+    check_outputs(tmp_path)
+    assert "not known to be complete" in caplog.text
+    right.unlink()
+    with pytest.raises(MixtureError, match=f"the other hemisphere of .*{left.name} is missing"):
+        run_group(Settings(tmp_path, tmp_path, "group"), "group")

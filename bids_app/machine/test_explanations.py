@@ -1,0 +1,52 @@
+import errno
+import os
+
+import pytest
+
+from bids_app.machine.explanations import explain
+from bids_app.settings import Settings
+
+
+@pytest.fixture
+def settings(tmp_path):
+    return Settings(bids_dir=tmp_path / "data", out_dir=tmp_path / "out", level="participant")
+
+
+def test_a_full_disk_is_explained_and_other_errors_are_not(settings):
+    full = explain(OSError(errno.ENOSPC, "No space left on device"), settings)
+    assert full is not None
+    assert f"free in {settings.out_dir.parent}" in full
+    assert explain(ValueError("what the user did"), settings) is None
+    assert explain(OSError("of a kind that is not told"), settings) is None
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (MemoryError("Unable to allocate 74.7 GiB"), "memory ran out (Unable to allocate 74.7 GiB): lower --nprocs"),
+        (MemoryError(), "memory ran out: lower --nprocs"),
+        (RecursionError("maximum recursion depth"), "nested too deep"),
+        (OSError(errno.ENAMETOOLONG, "", "x" * 400), "the name is too long for this disk"),
+        (OSError(errno.EMFILE, "", "x"), "ulimit -n"),
+        (OSError(errno.EFBIG, "", "x"), "ulimit -f"),
+        (FileNotFoundError(errno.ENOENT, "", "/no/x"), "/no/x: there is no such file"),
+    ],
+)
+def test_each_error_of_the_machine_has_its_words(settings, error, said):
+    words = explain(error, settings)
+    assert said in words
+    assert "Errno" not in words
+    assert len(words) < 500
+
+
+def test_rights_say_whose_file_it_is(settings):
+    lock = settings.out_dir / ".work" / "x.lock"
+    lock.parent.mkdir(parents=True)
+    lock.touch(0o640)
+    said = explain(PermissionError(errno.EACCES, "", str(lock)), settings)
+    assert f"{lock} cannot be written by user" in said
+    assert f"({os.getuid()}) with the rights 640; remove it" in said
+    new = explain(PermissionError(errno.EACCES, "", str(settings.out_dir / "sub-01" / "map.gii")), settings)
+    assert f"{settings.out_dir} belongs to user" in new
+    read = explain(PermissionError(errno.EACCES, "", str(settings.bids_dir)), settings)
+    assert f"{settings.bids_dir} cannot be read by user" in read

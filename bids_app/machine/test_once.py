@@ -1,0 +1,152 @@
+import errno
+import fcntl
+import multiprocessing
+import os
+import threading
+import time
+
+import pytest
+
+from bids_app.machine.once import computed_once, file_name, locked
+
+
+def append_slowly(arguments):
+    path, log = arguments
+
+    def compute(draft):
+        with log.open("a") as file:
+            file.write("x")
+        draft.write_text("half")
+        time.sleep(0.2)
+        draft.write_text("whole")
+
+    return computed_once(path, compute).read_text()
+
+
+def test_processes_that_start_together_compute_once(tmp_path):
+    log = tmp_path / "log"
+    with multiprocessing.get_context("spawn").Pool(4) as pool:
+        found = pool.map(append_slowly, [(tmp_path / "deep" / "artefact", log)] * 4)
+    assert found == ["whole"] * 4
+    assert log.read_text() == "x"
+
+
+def test_what_fails_leaves_nothing_behind(tmp_path):
+    def fail(draft):
+        draft.mkdir()
+        (draft / "part").write_text("half")
+        raise RuntimeError("no space left")
+
+    with pytest.raises(RuntimeError, match="no space"):
+        computed_once(tmp_path / "artefact", fail)
+    assert [p.name for p in tmp_path.iterdir()] == ["artefact.lock"]
+
+
+def hold(path, begun):
+    def compute(draft):
+        draft.write_text("half")
+        begun.touch()
+        time.sleep(60)
+
+    computed_once(path, compute)
+
+
+def test_a_killed_process_leaves_no_lock(tmp_path):
+    process = multiprocessing.get_context("spawn").Process(
+        target=hold, args=(tmp_path / "artefact", tmp_path / "begun")
+    )
+    process.start()
+    while not (tmp_path / "begun").exists():
+        time.sleep(0.01)
+    process.kill()
+    process.join()
+    assert computed_once(tmp_path / "artefact", lambda draft: draft.write_text("whole")).read_text() == "whole"
+
+
+def test_drafts_of_killed_processes_go_after_a_day(tmp_path):
+    old, new = (tmp_path / f".draft-{name}-artefact" for name in ("old", "new"))
+    for draft in (old, new):
+        draft.mkdir()
+    os.utime(old, (time.time() - 2 * 24 * 3600,) * 2)
+    computed_once(tmp_path / "artefact", lambda draft: draft.write_text("whole"))
+    assert not old.exists()
+    assert new.exists()
+
+
+@pytest.mark.parametrize("code", [errno.ENOSYS, errno.ENOLCK])
+def test_without_locks_the_first_that_is_complete_stays(tmp_path, monkeypatch, code):
+    def no_lock(*_):
+        raise OSError(code, "no locks here")
+
+    def compute(draft):
+        draft.mkdir()
+        (draft / "part").write_text("mine")
+        path.mkdir()  # meanwhile, in another process
+        (path / "part").write_text("theirs")
+
+    monkeypatch.setattr(fcntl, "flock", no_lock)
+    path = tmp_path / "artefact"
+    assert (computed_once(path, compute) / "part").read_text() == "theirs"
+    assert {one.name for one in tmp_path.iterdir()} == {"artefact", "artefact.lock"}
+
+
+def write_folder(draft):
+    draft.mkdir()
+    (draft / "values").write_bytes(bytes(range(200)))
+    (draft / "summary.json").write_text("{}")
+
+
+def cut(path):
+    path.write_bytes(path.read_bytes()[:-20])
+
+
+def zero(path):
+    path.write_bytes(bytes(len(path.read_bytes())))
+
+
+@pytest.mark.parametrize("damage", [cut, zero, lambda path: path.write_bytes(b""), lambda path: path.unlink()])
+@pytest.mark.parametrize("name", ["values", "summary.json", "manifest.json"])
+def test_a_damaged_folder_is_made_again(tmp_path, caplog, damage, name):
+    folder = computed_once(tmp_path / "artefact", write_folder)
+    damage(folder / name)
+    computed_once(folder, write_folder)
+    assert (folder / "values").read_bytes() == bytes(range(200))
+    assert (folder / "summary.json").read_text() == "{}"
+    assert f"{folder} is made again, because it is damaged: {name}" in caplog.text.replace("the content of ", "")
+
+
+@pytest.mark.parametrize("damage", [cut, zero, lambda path: path.write_bytes(b"")])
+@pytest.mark.parametrize("name", ["artefact.npz", "artefact.npz.manifest.json"])
+def test_a_damaged_file_is_made_again(tmp_path, damage, name):
+    path = computed_once(tmp_path / "artefact.npz", lambda draft: draft.write_bytes(bytes(range(200))))
+    damage(tmp_path / name)
+    computed_once(path, lambda draft: draft.write_bytes(bytes(range(200))))
+    assert path.read_bytes() == bytes(range(200))
+    computed_once(path, None)  # whole: nothing is computed
+
+
+def test_a_lock_that_is_not_kept_still_locks(tmp_path):
+    lock, log = tmp_path / "lock", []
+
+    def work(name):
+        for _ in range(20):
+            with locked(lock, keep=False):
+                log.append(name)
+                time.sleep(0.001)
+                log.append(name)
+
+    threads = [threading.Thread(target=work, args=(name,)) for name in "abc"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert log[::2] == log[1::2]
+    assert not lock.exists()
+
+
+def test_names_of_many_stories_are_short_and_their_own():
+    stories = [f"stories/chapter{number:02d}/audio" for number in range(84)]
+    name = file_name(stories, "a" * 20)
+    assert len(name) <= 61
+    assert name.startswith("stories-chapter00-audio-")
+    assert file_name(["漢字"], "key") == "key"

@@ -1,0 +1,231 @@
+import hashlib
+import json
+import os
+from dataclasses import replace
+
+import pytest
+
+from bids_app.machine import manifest
+from bids_app.machine.manifest import read_manifest, record
+from bids_app.machine.resources import (
+    TEMPLATES,
+    AtlasPiece,
+    MeshPiece,
+    ModelPiece,
+    Place,
+    SpherePiece,
+    fetch_command,
+    folders_of,
+    model_source,
+    pieces_of_run,
+    pieces_to_fetch,
+)
+from bids_app.networks.template_files import template_files
+from bids_app.settings import Settings
+from bids_app.text_files import FileError
+
+SURFACE, VOLUME, PARCELS = Place("surface", "fsaverage6"), Place("volume", "MNI152NLin6Asym"), Place("parcels", "")
+
+
+@pytest.fixture
+def settings(tmp_path):
+    return Settings(tmp_path, tmp_path, "participant", model=("gpt2", "bert"), model_revision="v1")
+
+
+def atlases(settings, place):
+    return [(piece.name, piece.is_asked) for piece in pieces_of_run(settings, [place]) if isinstance(piece, AtlasPiece)]
+
+
+def test_models_are_needed_at_their_revision(settings):
+    assert pieces_of_run(settings, [])[:2] == [ModelPiece("gpt2", "v1"), ModelPiece("bert", "v1")]
+
+
+@pytest.mark.parametrize(
+    ("place", "analysis", "given", "needed"),
+    [
+        (SURFACE, ("networks",), {}, [("yeo7", True)]),
+        (VOLUME, ("networks", "brainscore"), {}, [("schaefer400", True)]),
+        (PARCELS, ("networks", "forecast"), {}, []),
+        (SURFACE, ("brainscore",), {"atlas": "yeo17"}, []),
+        (SURFACE, ("networks",), {"atlas": "none"}, []),
+        (SURFACE, ("forecast",), {}, [("yeo7", False), ("destrieux", False)]),
+        (VOLUME, ("depth",), {}, [("schaefer400", False)]),
+        (SURFACE, ("networks", "variance"), {"regions": "yeo17"}, [("yeo7", True), ("yeo17", True)]),
+        (SURFACE, ("forecast",), {"atlas": "yeo7", "regions": "none"}, [("yeo7", True)]),
+    ],
+)
+def test_atlases_are_needed_as_the_analyses_use_them(settings, place, analysis, given, needed):
+    assert atlases(replace(settings, analysis=analysis, **given), place) == needed
+
+
+def test_the_stimulus_level_needs_no_atlas(settings):
+    assert atlases(replace(settings, level="stimulus"), SURFACE) == []
+
+
+def test_spaces_alone_bring_what_a_run_takes_by_default():
+    pieces = pieces_to_fetch([], None, [], ["fsaverage6", "MNI152NLin6Asym"])
+    assert pieces.pop(2) == MeshPiece("fsaverage6")
+    assert [(piece.name, piece.place.space) for piece in pieces] == [
+        ("yeo7", "fsaverage6"),
+        ("destrieux", "fsaverage6"),
+        ("schaefer400", "MNI152NLin6Asym"),
+    ]
+
+
+def test_meshes_are_needed_where_surfaces_are_smoothed(tmp_path, monkeypatch):
+    monkeypatch.setenv("TEMPLATEFLOW_HOME", str(tmp_path / "none"))
+    settings = Settings(tmp_path, tmp_path, "participant", smoothing_fwhm=4.0, atlas="none", regions="none")
+    places = [Place("surface", "fsLR"), Place("volume", "T1w"), Place("surface", "fsaverage5")]
+    assert pieces_of_run(settings, places)[1:] == [MeshPiece("fsLR"), MeshPiece("fsaverage5")]
+    assert pieces_of_run(replace(settings, smoothing_fwhm=0.0), places)[1:] == []
+    assert MeshPiece("fsaverage5").find([], download=False) == []
+    with pytest.raises(FileNotFoundError, match=r"den-32k_hemi-L_midthickness.*den-32k_hemi-R_inflated"):
+        MeshPiece("fsLR").find([], download=False)
+    with pytest.raises(ValueError, match="mesh of fsnative"):
+        MeshPiece("fsnative").find([], download=False)
+    command = fetch_command(MeshPiece("fsLR"), None)
+    assert command == "n2n fetch --space fsLR --to DIR"
+
+
+@pytest.mark.parametrize(("density", "vertices"), [("32k", "32k"), ("91k", "32k"), ("170k", "59k"), ("", "32k")])
+def test_links_of_maps_on_fslr_need_its_sphere_whatever_the_atlas(settings, density, vertices, monkeypatch, tmp_path):
+    monkeypatch.setenv("TEMPLATEFLOW_HOME", str(tmp_path / "none"))
+    place, own = Place("surface", "fsLR", density), replace(settings, atlas="own.dlabel.nii")
+    piece = pieces_of_run(own, [place, SURFACE])[-1]
+    assert piece == SpherePiece(density)
+    with pytest.raises(FileNotFoundError, match=rf"space-fsaverage_hemi-L_den-{vertices}_sphere.surf.gii") as error:
+        piece.find([], download=False)
+    assert "--atlas FILE" not in str(error.value)
+    assert fetch_command(piece, None) == (None if vertices == "59k" else "n2n fetch --space fsLR --to DIR")
+    for other in (replace(own, atlas="none"), replace(own, analysis=("brainscore",)), replace(own, level="stimulus")):
+        assert not any(isinstance(piece, SpherePiece) for piece in pieces_of_run(other, [place]))
+    assert not any(isinstance(piece, SpherePiece) for piece in pieces_of_run(own, [SURFACE, VOLUME, PARCELS]))
+
+
+def test_an_atlas_comes_in_the_spaces_where_it_is_published():
+    spaces = ["fsaverage5", "MNI152NLin6Asym"]
+    pieces = pieces_to_fetch([], None, ["yeo7", "schaefer400"], spaces)
+    assert [(piece.name, piece.place.space) for piece in pieces] == [
+        ("yeo7", "fsaverage5"),
+        ("schaefer400", "fsaverage5"),
+        ("schaefer400", "MNI152NLin6Asym"),
+    ]
+    assert len(pieces_to_fetch([], None, ["schaefer400"], [])) == 6
+
+
+@pytest.mark.parametrize(
+    ("models", "names", "spaces", "said"),
+    [
+        ([], [], [], "nothing to fetch"),
+        ([], ["yeo8"], [], "Unknown atlas 'yeo8'"),
+        ([], ["yeo7"], ["MNI152NLin6Asym"], "--atlas yeo7 is not published in MNI152NLin6Asym; it is in fsaverage5"),
+        (["gpt2"], [], ["onavg"], "--space onavg: no atlas"),
+    ],
+)
+def test_what_there_is_not_cannot_be_fetched(models, names, spaces, said):
+    with pytest.raises(ValueError, match=said):
+        pieces_to_fetch(models, None, names, spaces)
+
+
+def test_paths_are_checked_and_never_fetched(tmp_path):
+    piece = AtlasPiece(str(tmp_path / "mine.annot"), SURFACE)
+    with pytest.raises(FileNotFoundError, match=r"mine\.annot"):
+        piece.find([], download=False)
+    assert fetch_command(piece, tmp_path) is None
+    assert fetch_command(ModelPiece(str(tmp_path)), tmp_path) is None
+    with pytest.raises(ValueError, match="is a folder: copy it"):
+        ModelPiece(str(tmp_path)).fetch(tmp_path)
+
+
+def test_commands_hold_for_the_shell(tmp_path):
+    command = fetch_command(ModelPiece("a/b", "v 1"), tmp_path / "my folder")
+    assert command == f"n2n fetch --model a/b --model-revision 'v 1' --to '{tmp_path}/my folder'"
+
+
+def test_templates_that_lost_bytes_on_the_way_are_noticed(tmp_path, monkeypatch):
+    monkeypatch.setenv("TEMPLATEFLOW_HOME", str(tmp_path / "none"))
+    piece = AtlasPiece("yeo7", SURFACE)
+    folder = tmp_path / TEMPLATES / "tpl-fsaverage"
+    folder.mkdir(parents=True)
+    for name in template_files("yeo7", "surface", "fsaverage6"):
+        (folder / name).write_text("labels")
+    record(tmp_path, folder.iterdir())
+    assert len(piece.find([tmp_path], download=False)) == 3
+    next(folder.glob("*hemi-L*")).write_text("lab")
+    with pytest.raises(ValueError, match=r"hemi-L.* has 3 bytes and had 6 when it was fetched: copy it again"):
+        piece.find([tmp_path], download=False)
+
+
+def test_the_runs_own_folder_comes_before_that_of_the_environment(settings, tmp_path, monkeypatch):
+    own, home = tmp_path / "own", tmp_path / "home"
+    for folder in (own, home):
+        folder.mkdir()
+    monkeypatch.setenv("N2N_HOME", str(home))
+    assert folders_of(settings) == [home]
+    assert folders_of(replace(settings, resources=own)) == [own, home]
+    record(home, [], ("gpt2", None, "a" * 40))
+    assert model_source("gpt2", None, [own, home]) == ("a" * 40, [home / "models"])
+    record(own, [], ("gpt2", None, "b" * 40))
+    assert model_source("gpt2", None, [own, home]) == ("b" * 40, [own / "models"])
+    assert model_source("gpt2", "v1", [own, home]) == ("v1", [own / "models", home / "models"])
+
+
+def test_the_manifest_grows_and_keeps_revisions_apart(tmp_path):
+    (tmp_path / "file").write_text("12345")
+    record(tmp_path, [tmp_path / "file"], ("gpt2", None, "a" * 40))
+    record(tmp_path, [], ("gpt2", "v1", "b" * 40))
+    grown = read_manifest(tmp_path)
+    assert grown.files == {"file": 5}
+    assert grown.commit("gpt2", None) == "a" * 40
+    assert grown.commit("gpt2", "v1") == "b" * 40
+    assert grown.commit("bert", "v2") is None
+    for broken in ({"models": []}, {"models": {}, "files": {"file": "5"}}, {"models": {"gpt2": 1}, "files": {}}, []):
+        (tmp_path / "manifest.json").write_text(json.dumps(broken))
+        with pytest.raises(FileError, match="remove it and fetch again"):
+            read_manifest(tmp_path)
+
+
+def _fetched(tmp_path):
+    path = tmp_path / "models" / "weights"
+    path.parent.mkdir()
+    path.write_text("12345")
+    record(tmp_path, [path], ("gpt2", None, "a" * 40))
+    return path
+
+
+def test_content_that_changed_under_the_same_size_is_noticed(tmp_path):
+    path = _fetched(tmp_path)
+    assert read_manifest(tmp_path).hashes == {"models/weights": hashlib.sha256(b"12345").hexdigest()}
+    assert read_manifest(tmp_path).find_damage(tmp_path, [path]) is None
+    path.write_text("12354")
+    os.utime(path, ns=(1, 1))
+    assert "its SHA-256 differs" in read_manifest(tmp_path).find_damage(tmp_path, [path])
+
+
+def test_content_is_compared_once(tmp_path, monkeypatch):
+    path = _fetched(tmp_path)
+    assert read_manifest(tmp_path).find_damage(tmp_path, [path]) is None
+    monkeypatch.setattr(manifest, "sha256_of", lambda path: pytest.fail("compared again"))
+    assert read_manifest(tmp_path).find_damage(tmp_path, [path]) is None
+
+
+def test_manifests_of_sizes_alone_still_hold(tmp_path):
+    path = _fetched(tmp_path)
+    content = json.loads((tmp_path / "manifest.json").read_text())
+    del content["sha256"]
+    (tmp_path / "manifest.json").write_text(json.dumps(content))
+    path.write_text("54321")
+    assert read_manifest(tmp_path).find_damage(tmp_path, [path]) is None
+    path.write_text("5432")
+    assert "has 4 bytes and had 5" in read_manifest(tmp_path).find_damage(tmp_path, [path])
+
+
+def test_a_note_that_cannot_be_read_or_written_is_done_without(tmp_path, monkeypatch):
+    path = _fetched(tmp_path)
+    (tmp_path / manifest.CHECKED).write_text("[")
+
+    def refuse(path, text):
+        raise PermissionError(path)
+
+    monkeypatch.setattr(manifest, "write_text", refuse)
+    assert read_manifest(tmp_path).find_damage(tmp_path, [path]) is None

@@ -1,0 +1,3 @@
+"""OUT_DIRs with known values, as the tests of `report` make them."""
+
+from bids_app.report.conftest import parcels_out, surface_out  # noqa: F401

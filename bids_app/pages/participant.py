@@ -1,0 +1,32 @@
+"""The report of one participant."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from bids_app.pages.sections import answer, head, methods, questions, write_page
+from bids_app.report import html
+from bids_app.report.figures import style
+from bids_app.report.page import open_sheet
+from bids_app.report.results import common, describe, find_analyses
+
+
+def write_participant_report(out_dir: Path, participant: str, problems: Sequence[str] = ()) -> Path:
+    """Write OUT_DIR/sub-<participant>.html and its figures from the files in OUT_DIR; give its path.
+
+    `participant` is a label without `sub-`; `problems` are sentences on what failed, shown on top. A participant
+    without outputs gets a report that says so.
+    """
+    sheet = open_sheet(out_dir, participant)
+    analyses = find_analyses(out_dir, participant)
+    with style():
+        parts = answer(sheet, analyses, questions()) if analyses else []
+    shared = describe(common(analyses))
+    lead = html.paragraph(f"One participant. {shared[:1].upper()}{shared[1:]}".strip(), "subtitle")
+    if problems:
+        lead += html.box("Problems", problems)
+    if not analyses:
+        lead += html.missing("There are no maps or tables of this participant.")
+    lead += head(analyses)
+    return write_page(sheet, f"sub-{participant}.html", f"sub-{participant}", lead, [*parts, methods(sheet)])

@@ -1,0 +1,24 @@
+"""The head of a report: the numbers that matter, one line per recording and model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bids_app.analyses.record import Cell
+from bids_app.report import html
+from bids_app.report.results import Analysis
+
+
+def glance(analyses: Sequence[Analysis], titles: Sequence[str], cells: Sequence[Cell]) -> str:
+    """A table with one row per recording and model; numbers that none of them has get no column, "" without any."""
+    rows = [[cell.text(analysis) for cell in cells] for analysis in analyses]
+    shown = [column for column in range(len(cells)) if any(row[column] for row in rows)]
+    if not shown:
+        return ""
+    head = "".join(f'<th scope="col">{html.escape(name)}</th>' for name in ["", *(cells[i].heading for i in shown)])
+    body = "\n".join(
+        f'<tr><th scope="row">{html.escape(title)}</th>{"".join(row[i] or "<td>–</td>" for i in shown)}</tr>'
+        for row, title in zip(rows, titles, strict=True)
+    )
+    table = f"<thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody>"
+    return f'<div class="scroll"><table class="glance">{table}</table></div>'

@@ -1,0 +1,103 @@
+"""The page being written: where it and its figures lie, and what is known about the run."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from bids_app.bids.entities import build_name
+from bids_app.bids.geometry_base import Geometry
+from bids_app.report import html
+from bids_app.report.figures import draw_maps, note_of, save, why_not_drawn
+from bids_app.report.panels import Panel
+from bids_app.report.regions import atlas_colours
+from bids_app.report.results import UNITS, Analysis
+from bids_app.report.scales import Colouring, network_colours
+
+DEFAULT_THRESHOLD = 2.3  # |z| across the brain from which a map counts as active
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """One report: OUT_DIR, the folder of its figures, the participant (None for the group), the settings of the run."""
+
+    out_dir: Path
+    figures: Path
+    participant: str | None
+    settings: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def threshold(self) -> float:
+        """|z| from which maps are coloured: the one of the analysis."""
+        return float(self.settings.get("threshold", DEFAULT_THRESHOLD))
+
+    @property
+    def top_percent(self) -> float | None:
+        """The strongest percent of the brain that the analysis took instead of a threshold, or None."""
+        value = self.settings.get("top_percent")
+        return None if value is None else float(value)
+
+    def network_colours(self, analysis: Analysis, names: Sequence[str]) -> dict[str, str]:
+        """A colour for each network: that of the atlas which OUT_DIR keeps for the space of the analysis, if it has."""
+        colours = network_colours(names, atlas_colours(self.out_dir, analysis.entities))
+        return dict(zip(names, colours, strict=True))
+
+    def add(self, figure: Figure, analysis: Analysis, what: str, *, alt: str, caption: str, ending: str = "png") -> str:
+        """Write a figure and give its HTML."""
+        subject = {} if self.participant is None else {"sub": self.participant}
+        name = build_name({**subject, **analysis.entities, "desc": what}, "figure", f".{ending}")
+        path = save(figure, self.figures / name)
+        return html.image(path.relative_to(self.out_dir).as_posix(), alt, caption)
+
+    def add_maps(
+        self,
+        panels: Sequence[Panel],
+        geometry: Geometry,
+        colouring: Colouring,
+        analysis: Analysis,
+        what: str,
+        caption: str,
+    ) -> str:
+        """Write the figure of some maps and give its HTML, or the sentence that says why there is none."""
+        reason = why_not_drawn(geometry, colouring)
+        if reason:
+            return html.missing(f"{reason} {caption}")
+        caption = f"{caption} {note_of(geometry)}".strip()
+        shown = " and ".join(panel.title for panel in panels)
+        alt = f"{UNITS[geometry.kind].capitalize()} coloured by value: {shown}. {caption}"
+        return self.add(draw_maps(panels, geometry, colouring), analysis, what, alt=alt, caption=caption)
+
+    def link(self, path: Path, text: str) -> str:
+        """A link to a file in OUT_DIR."""
+        return html.link(path.relative_to(self.out_dir).as_posix(), text)
+
+
+def newest_settings(out_dir: Path, level: str, participant: str | None = None) -> Path | None:
+    """The settings file of the last run of a level, or of any level when that one left none.
+
+    For a participant it is the last that concerned them: when each runs by itself, others end in between.
+    """
+    files = sorted(path for path in (out_dir / "logs").glob("*.toml") if path.is_file())
+    of_level = [path for path in files if path.stem.endswith(f"_{level}")]
+    for path in reversed(of_level if participant else []):
+        labels = tomllib.loads(path.read_text(encoding="utf-8")).get("participant_label")
+        if not labels or participant in labels:
+            return path
+    found = of_level or files
+    return found[-1] if found else None
+
+
+def open_sheet(out_dir: Path, participant: str | None) -> Sheet:
+    """Prepare the report of a participant, or of the group when `participant` is None.
+
+    The settings are those of the participant level: the group level summarises what they made.
+    """
+    folder = out_dir / ("group" if participant is None else f"sub-{participant}") / "figures"
+    path = newest_settings(out_dir, "participant", participant)
+    settings = {} if path is None else tomllib.loads(path.read_text(encoding="utf-8"))
+    return Sheet(out_dir, folder, participant, settings)

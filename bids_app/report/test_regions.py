@@ -1,0 +1,53 @@
+import numpy as np
+import pytest
+
+from bids_app.bids.derivatives import write_sidecar
+from bids_app.bids.geometry import Geometry, SurfaceGeometry, VolumeGeometry
+from bids_app.report.page import Sheet
+from bids_app.report.regions import atlas_colours, network_regions
+from bids_app.report.results import Analysis
+
+NAMES = ["DefaultA", "DefaultB", "Limbic"]
+COLOURS = [[1.0, 1.0, 0.0], [0.8039, 0.2431, 0.3059], [0.8627, 0.9725, 0.6431]]
+HEXADECIMAL = {"DefaultA": "#ffff00", "DefaultB": "#cd3e4e", "Limbic": "#dcf8a4"}
+SURFACE = SurfaceGeometry("fsaverage5", 4, 4)
+
+
+def keep(out_dir, geometry: Geometry = SURFACE, colours=COLOURS):
+    """Keep an atlas as a run does."""
+    place = "_".join(f"{key}-{value}" for key, value in geometry.space_entities().items())
+    target = out_dir / "atlases" / f"{place}_desc-atlas_dseg"
+    for path in geometry.paths(target):
+        write_sidecar(path, [], {}, extra={"Networks": NAMES, "Colours": colours, "Atlas": "x"})
+    labels = np.resize([0, 1, 2, 3], geometry.n_targets)
+    geometry.save(labels[None].astype(np.float32), target, ["network"])
+    return labels
+
+
+def test_networks_have_the_colours_of_the_atlas_of_their_space(tmp_path):
+    keep(tmp_path)
+    entities = {"task": "tale", "space": "fsaverage5", "model": "m"}
+    assert atlas_colours(tmp_path, entities) == HEXADECIMAL
+    for other in ({"space": "fsaverage6"}, {"space": "fsaverage5", "den": "10k"}, {"seg": "parcels"}, {"task": "tale"}):
+        assert atlas_colours(tmp_path, other) == {}
+    found = Sheet(tmp_path, tmp_path, None).network_colours(Analysis(entities, ()), ["Limbic", "Mine"])
+    assert found == {"Limbic": "#dcf8a4", "Mine": "#4e79a7"}
+
+
+@pytest.mark.parametrize("colours", [None, [[0.0, 0.0, 0.0]] * 3])
+def test_an_atlas_whose_colours_tell_nothing_leaves_the_palette(tmp_path, colours):
+    keep(tmp_path, colours=colours)
+    assert atlas_colours(tmp_path, {"space": "fsaverage5"}) == {}
+
+
+def test_the_space_of_the_scanner_has_an_atlas_of_its_own(tmp_path):
+    keep(tmp_path)
+    own = VolumeGeometry(None, np.eye(4), np.ones((2, 2, 2), dtype=bool))
+    assert atlas_colours(tmp_path, {"task": "tale"}) == network_regions(tmp_path, own) == {}
+    labels = keep(tmp_path, own, COLOURS[::-1])
+    assert atlas_colours(tmp_path, {"task": "tale"})["DefaultA"] == "#dcf8a4"
+    found = network_regions(tmp_path, own)
+    assert {name: where.sum() for name, where in found.items()} == dict(
+        zip(NAMES, np.bincount(labels)[1:], strict=True)
+    )
+    assert network_regions(tmp_path, SURFACE)["Limbic"].sum() == 2

@@ -1,0 +1,43 @@
+"""Whether the responses of a run follow its words: the only part of a check that reads the BOLD."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from bids_app.bids.errors import DatasetError
+from bids_app.bids.runs import Run
+from bids_app.encoding.design.haemodynamics import convolve, word_sums
+from bids_app.encoding.timing import Lag, response_lag
+from bids_app.inputs.responses import read_run
+from bids_app.inputs.timing import Listening, Story, timed_words
+from bids_app.settings import Settings
+
+log = logging.getLogger("neurons2networks")
+
+
+def lag_of_run(run: Run, stories: Mapping[str, Story], settings: Settings) -> Lag | None:
+    """The lag at which the run's word rate fits the targets that follow it most; None for a run that is too short.
+
+    Raises DatasetError for data that cannot be read.
+    """
+    part = read_run(run, dict(stories), settings)
+    usable = np.isfinite(part.data).all(axis=0) & (np.ptp(part.data, axis=0) > 0)
+    if not usable.any():
+        raise DatasetError(f"{run.files[0].name} has no voxel, vertex or parcel with finite, varying data.")
+    try:
+        return response_lag(_word_rate(part.listening, stories), part.data[:, usable])
+    except ValueError as error:
+        log.info("%s: no lag: %s", run.label, error)
+        return None
+
+
+def _word_rate(listening: Listening, stories: Mapping[str, Story]) -> npt.NDArray[np.float32]:
+    """Words per volume, convolved with the haemodynamic response, on the kept volumes (n_kept,)."""
+    onset = np.concatenate([onset for _, _, onset, _ in timed_words(listening, stories)])
+    grid = np.arange(int(listening.volumes[-1]) + 1)
+    words = word_sums(np.ones((len(onset), 1), dtype=np.float32), onset, listening.repetition_time, grid)
+    return np.asarray(convolve(words, listening.repetition_time)[listening.volumes, 0], dtype=np.float32)

@@ -1,0 +1,67 @@
+"""The group level, from the files in OUT_DIR alone: statistics over participants, links of the group maps."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from bids_app.analyses.collection import collections
+from bids_app.analyses.comparison import Row, write_model_comparison
+from bids_app.analyses.record import Summary
+from bids_app.analyses.registry import ANALYSES
+from bids_app.bids.outputs import find_maps
+from bids_app.machine.agreement import NoResultsError, check_outputs, note_group
+from bids_app.settings import Settings
+
+log = logging.getLogger("neurons2networks")
+
+
+def run_group(settings: Settings, name: str) -> None:
+    """Summarise everything that the participants left in OUT_DIR; `name` is for messages."""
+    out_dir = settings.out_dir
+    if not find_maps(out_dir):
+        raise NoResultsError(f"{out_dir} holds no maps of participants: run the participant level first")
+    check_outputs(out_dir)
+    counted = _counted(settings)
+    rows: list[Row] = []
+    for summary in _summaries():
+        for what in _called(summary, out_dir):
+            for collection in collections(out_dir, what, summary.stat, counted):
+                log.info("%s: %s", name, collection.title)
+                rows += summary.write(collection, settings)
+    write_model_comparison(out_dir, rows, counted)
+    note_group(out_dir)
+
+
+def _counted(settings: Settings) -> frozenset[str] | None:
+    """Participants that count; None where the options name nobody. Raises NoResultsError where nobody is left."""
+    if not (settings.participant_label or settings.exclude_participant_label):
+        return None
+    there = {str(output.participant) for output in find_maps(settings.out_dir)}
+    absent = sorted(set(settings.participant_label) - there)
+    counted = frozenset(
+        set(settings.participant_label or there) - set(settings.exclude_participant_label) - set(absent)
+    )
+    if absent or not counted:
+        listed = f"of participant {', '.join(absent)}" if absent else "of a participant that is left"
+        raise NoResultsError(
+            f"{settings.out_dir} holds no maps {listed}; it has {', '.join(sorted(there))}: check --participant-label "
+            "and --exclude-participant-label, or run the participant level first"
+        )
+    if left := sorted(there - counted):
+        log.info("left aside, as asked: %s", ", ".join(left))
+    return counted
+
+
+def _summaries() -> Iterator[Summary]:
+    """Those of all analyses: what there is in OUT_DIR counts, not what this run asks for."""
+    for analysis in ANALYSES:
+        yield from analysis.summaries()
+
+
+def _called(summary: Summary, out_dir: Path) -> list[str]:
+    """The names in OUT_DIR that a summary takes."""
+    found = {output.entities["desc"] for output in find_maps(out_dir, stat=summary.stat)}
+    return sorted(name for name in found if re.fullmatch(summary.desc, name))

@@ -1,0 +1,62 @@
+"""The jobs of a run: the stories, and the participants, each whole or cut into what can run at the same time.
+
+They import what they compute with where they run: torch takes seconds, and a plan does without.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from bids_app.bids.errors import DatasetError
+from bids_app.engines.jobs import Job
+from bids_app.inputs.fits import units_of
+from bids_app.inputs.models import model_runs
+from bids_app.inputs.sources import Sources
+from bids_app.settings import Settings
+
+
+def stimulus_jobs(settings: Settings, split: bool) -> list[Job]:
+    """One job, or where `split` one for each model."""
+    if not split:
+        return [Job("stimulus", _stimulus)]
+    labels = [model.label for model in model_runs(settings)]
+    return [Job("stimulus", partial(_stimulus, model=label), label) for label in labels]
+
+
+def participant_jobs(sources: Sources, participant: str, split: bool) -> list[Job]:
+    """One job, or where `split` as many as can run at the same time.
+
+    That is one for each unit (a task, or all of them pooled) and model, and one for what needs no model, such as its
+    noise ceiling.
+    """
+    name, settings = f"sub-{participant}", sources.settings
+    whole = [Job(name, _participant)]
+    if not split:
+        return whole
+    try:
+        units = units_of(sources, participant)
+    except (DatasetError, OSError):
+        return whole  # it says the same where it runs, and fails alone
+    return [
+        Job(name, partial(_participant, unit=unit.name, part=part), f"{unit.name.removeprefix(name)} {part}".strip())
+        for unit in units
+        for part in _parts_of(settings)
+    ]
+
+
+def _parts_of(settings: Settings) -> list[str]:
+    """What of a unit can be computed at the same time: each model, and each thing that needs none."""
+    alone = [one.name for analysis in settings.analyses for one in analysis.alone if one.asked(settings)]
+    return [model.label for model in model_runs(settings)] + alone
+
+
+def _stimulus(settings: Settings, name: str, model: str | None = None) -> None:
+    from bids_app.run.stimulus import run_stimulus
+
+    run_stimulus(settings, name, model)
+
+
+def _participant(settings: Settings, name: str, unit: str | None = None, part: str | None = None) -> None:
+    from bids_app.run.participant import run_participant
+
+    run_participant(settings, name, unit, part)

@@ -1,0 +1,153 @@
+"""Whether a run can begin: everything that it lacks is said at once, before anything is computed."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+
+from bids_app.bids.errors import DatasetError
+from bids_app.inputs.models import model_runs
+from bids_app.inputs.sources import Sources
+from bids_app.language.weights import ModelFiles, count_weights
+from bids_app.machine.explanations import explain
+from bids_app.machine.memory import too_little_memory
+from bids_app.machine.resources import (
+    AtlasPiece,
+    ModelPiece,
+    Piece,
+    Place,
+    fetch_command,
+    folders_of,
+    pieces_of_run,
+    place_of_run,
+)
+from bids_app.run.feasibility import find_misfits, misfits_of_model
+from bids_app.settings import Settings
+
+log = logging.getLogger("neurons2networks")
+
+
+class NotReadyError(ValueError):
+    """Something that a run needs is not there."""
+
+
+def check(sources: Sources, participants: Sequence[str] = ()) -> None:
+    """Check device, models, memory, and the atlases for the participants' data.
+
+    What is missing is downloaded, unless the run has a folder of resources or is dry. Raises NotReadyError that names
+    everything that is still missing, one line each, with the command that fetches it; a dry run only says so. Settings
+    that fit neither data nor models are refused in both.
+    """
+    settings = sources.settings
+    misfits = find_misfits(sources, participants)
+    problems = list(_problems(sources, () if misfits else participants, misfits))
+    _refuse(misfits, "settings do not fit the data or the models:")
+    if settings.dry_run:
+        for problem in problems:
+            log.warning("before it is computed: %s", problem)
+    else:
+        _refuse(problems, "things are missing before this run can begin:")
+
+
+def _refuse(problems: Sequence[str], title: str) -> None:
+    if len(problems) == 1:
+        raise NotReadyError(problems[0])
+    if problems:
+        raise NotReadyError(f"{len(problems)} {title}\n" + "\n".join(problems))
+
+
+def missing(sources: Sources, participants: Sequence[str] = ()) -> list[str]:
+    """Everything that a run lacks and every setting that does not fit, a line each; a dry run downloads nothing."""
+    misfits = find_misfits(sources, participants)
+    problems = list(_problems(sources, () if misfits else participants, misfits))
+    return [*misfits, *problems]
+
+
+def _problems(sources: Sources, participants: Sequence[str], misfits: list[str]) -> Iterator[str]:
+    """What is missing; settings that a model does not fit are added to `misfits`."""
+    settings = sources.settings
+    # What is planned, or goes to a cluster, is computed on other machines than this one.
+    here = not settings.dry_run and settings.engine == "local"
+    no_device = _without_device(settings.device) if here else None
+    if no_device:
+        yield no_device
+    for piece in pieces_of_run(settings, _places(sources, participants)):
+        try:
+            files = _find(piece, sources)
+            if isinstance(piece, AtlasPiece):
+                piece.check()
+        except (OSError, ValueError) as error:
+            if piece.is_asked:
+                yield _about(piece, error, settings)
+            else:
+                log.warning("the run goes on without it: %s", _about(piece, error, settings))
+            continue
+        if isinstance(files, ModelFiles):
+            misfits += misfits_of_model(piece.name, files.folder, settings)
+        if isinstance(files, ModelFiles) and here and not no_device:
+            yield from _too_large(piece.name, files, sources)
+
+
+def _without_device(name: str) -> str | None:
+    """What is wrong with a device; None for one that is there."""
+    from bids_app.stats.device import resolve_device  # torch, which a plan does without
+
+    try:
+        resolve_device(name)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+def _find(piece: Piece, sources: Sources) -> object:
+    """The files of a piece; None for a model that has read everything before. Errors as those of `piece.find`."""
+    settings = sources.settings
+    try:
+        return piece.find(folders_of(settings), download=False)
+    except (OSError, ValueError):
+        if isinstance(piece, ModelPiece) and _has_read_all(piece.name, sources):
+            return None
+        if settings.resources or settings.dry_run:
+            raise
+    return piece.find(folders_of(settings), download=True)
+
+
+def _too_large(name: str, files: ModelFiles, sources: Sources) -> Iterator[str]:
+    problem = too_little_memory(name, count_weights(files.folder), sources.settings)
+    if problem and not _has_read_all(name, sources):
+        yield problem
+
+
+def _has_read_all(name: str, sources: Sources) -> bool:
+    """Whether all activations of a model that the run needs are in the cache."""
+    settings = sources.settings
+    kinds = {analysis.activations(settings) for analysis in settings.analyses}
+    runs = [run for run in model_runs(settings) if run.name == name]
+    stories = sources.stories.values()
+    return all(run.has_read(story, *kind) for run in runs for story in stories for kind in kinds)
+
+
+def _places(sources: Sources, participants: Sequence[str]) -> list[Place]:
+    """Where the data lie, by the first participant who has any; what is wrong with the others their own jobs say."""
+    for participant in participants:
+        try:
+            runs = sources.runs(participant).runs
+        except (DatasetError, OSError):
+            continue
+        return list(dict.fromkeys(place_of_run(run) for run in runs))
+    return []
+
+
+def _about(piece: Piece, error: Exception, settings: Settings) -> str:
+    command = fetch_command(piece, settings.resources)  # elsewhere than N2N_HOME, which may be part of an image
+    if not isinstance(error, FileNotFoundError) or command is None:
+        return f"{piece.option} {piece.name}: {explain(error, settings) or error}"
+    if settings.resources:
+        return f'{piece.title} is not in {settings.resources}: run "{command}" where there is a network'
+    if settings.dry_run:
+        return f"{piece.title} is not on this machine; the run downloads it where there is a network"
+    tried = f" and cannot be downloaded ({error.__cause__})" if error.__cause__ else ""
+    return (
+        f'{piece.title} is not on this machine{tried}: run "{command}" where there is a network, and give this run '
+        "--resources DIR"
+    )

@@ -1,0 +1,199 @@
+"""One run of the app, from settings to exit status."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+
+from bids_app.analyses.outputs import all_outputs
+from bids_app.bids.description import write_dataset_description
+from bids_app.bids.errors import DatasetError
+from bids_app.bids.exclusions import is_excluded
+from bids_app.engines.dask import open_dask
+from bids_app.engines.jobs import Engine, Failure, Job
+from bids_app.engines.local import LocalEngine
+from bids_app.inputs.fits import plan
+from bids_app.inputs.sources import Sources, open_sources
+from bids_app.machine.agreement import check_whole
+from bids_app.machine.completion import leave_aside
+from bids_app.machine.explanations import explain
+from bids_app.machine.folders import check_places
+from bids_app.machine.locations import check_derivatives, check_locations
+from bids_app.machine.log import start_log
+from bids_app.machine.once import locked
+from bids_app.machine.strays import clearing_strays
+from bids_app.run.check import check_runs, print_rows
+from bids_app.run.check_table import problems_of
+from bids_app.run.jobs import participant_jobs, stimulus_jobs
+from bids_app.run.readiness import check
+from bids_app.run.records import (
+    RUN,
+    crash_reasons,
+    forget_crashes,
+    keep_crash,
+    show_failures,
+    write_crashes,
+    write_methods,
+    write_settings,
+)
+from bids_app.settings import Settings
+from bids_app.wording import in_one_line
+
+log = logging.getLogger("neurons2networks")
+EXIT_FAILED = 1
+
+
+def run(settings: Settings) -> int:
+    """Do what the settings ask for; returns the exit status. Errors of the user end in one sentence."""
+    start_log(settings)
+    try:
+        check_locations(settings)
+        check_places(settings)
+        with _clearing_strays(settings), _open_engine(settings) as engine:
+            failures = LEVELS[settings.level](settings, engine)
+    except Exception as error:  # the last boundary: no traceback reaches a user who did not ask for it
+        if settings.verbose > 1:
+            log.debug("", exc_info=True)
+        log.error("%s", _reason(error, settings))
+        return EXIT_FAILED
+    show_failures(failures, settings.out_dir)
+    if not failures and not settings.dry_run:
+        forget_crashes(settings.out_dir, [RUN])
+    return EXIT_FAILED if failures else 0
+
+
+def _reason(error: Exception, settings: Settings) -> str:
+    """What ended a run, in words; what no user can have meant leaves a crash report."""
+    said = explain(error, settings)
+    is_foreseen = isinstance(error, OSError) or type(error) in (ValueError, RuntimeError)
+    if said is not None or is_foreseen or type(error).__module__.startswith("bids_app"):
+        return said or str(error)
+    report = keep_crash(settings, error)
+    return f"{in_one_line(error)} (an error of neurons2networks itself; details in {report}, please report them)"
+
+
+def _open_engine(settings: Settings) -> AbstractContextManager[Engine]:
+    return open_dask(settings) if settings.engine == "dask" else nullcontext(LocalEngine(settings))
+
+
+def _clearing_strays(settings: Settings) -> AbstractContextManager[None]:
+    return nullcontext() if settings.dry_run else clearing_strays(settings)
+
+
+def _stimulus_level(settings: Settings, engine: Engine) -> list[Failure]:
+    sources = _open(settings)
+    check(sources)
+    if settings.dry_run:
+        log.info("would prepare the stories %s", ", ".join(sources.stories))
+        return []
+    _describe(settings, sources)
+    return _recorded(stimulus_jobs(settings, engine.splits), settings, engine)
+
+
+def _participant_level(settings: Settings, engine: Engine) -> list[Failure]:
+    sources = _open(settings)
+    participants = sources.analysed
+    if settings.dry_run:
+        _plan(sources, participants)
+        return []
+    if settings.reports_only:
+        _require_results(settings)
+        check_whole(settings.out_dir, participants)
+    else:
+        check(sources, participants)
+    failures = []
+    if not settings.reports_only:
+        _describe(settings, sources)
+        leave_aside(settings.out_dir, lambda run: is_excluded(run, sources.dataset.excluded_scans))
+        failures = engine.run(stimulus_jobs(settings, engine.splits))
+        if failures:
+            write_crashes(settings, failures)
+            return failures
+        forget_crashes(settings.out_dir, ["stimulus"])
+        jobs = [job for label in participants for job in participant_jobs(sources, label, engine.splits)]
+        failures = _recorded(jobs, settings, engine)
+    return failures + engine.run([Job(f"sub-{label}", _report, computes=False) for label in participants])
+
+
+def _plan(sources: Sources, participants: Sequence[str]) -> None:
+    """Print the table of `n2n check`, and say what would be computed. Raises DatasetError for runs with a problem."""
+    problems: list[str] = []
+    rows = list(check_runs(sources, sources.participants, problems=problems))
+    print_rows(rows)
+    problems = problems_of(rows, problems)
+    for problem in problems:
+        log.error("%s", problem)
+    try:
+        check(sources, participants)
+        for line in plan(sources, participants):
+            log.info("would compute %s", line)
+    except DatasetError as error:
+        said = "\n".join(problems)
+        if not all(line in said for line in str(error).splitlines()):
+            raise
+    if problems:
+        raise DatasetError(f"{len(problems)} problem(s), see above")
+
+
+def _open(settings: Settings) -> Sources:
+    """The data set, of which OUT_DIR must not be a part."""
+    sources = open_sources(settings)
+    check_derivatives(settings, sources.dataset.derivatives)
+    return sources
+
+
+def _require_results(settings: Settings) -> None:
+    """Raise ValueError where there is nothing to report on."""
+    if not any(settings.out_dir.glob("sub-*/")):
+        raise ValueError(
+            f"--reports-only: OUT_DIR {settings.out_dir} holds no results; run without it first, or check the path"
+        )
+
+
+def _describe(settings: Settings, sources: Sources) -> None:
+    """Write dataset_description.json, to which runs on other derivatives may add at the same time."""
+    with locked(settings.out_dir / "logs" / ".lock"):
+        write_dataset_description(settings.out_dir, sources.dataset.links, all_outputs())
+
+
+def _report(settings: Settings, name: str) -> None:
+    from bids_app.pages.participant import write_participant_report
+
+    write_participant_report(settings.out_dir, name.removeprefix("sub-"), crash_reasons(settings.out_dir, name))
+
+
+def _group_level(settings: Settings, engine: Engine) -> list[Failure]:
+    if settings.dry_run:
+        log.info("would compute the group level of %s", settings.out_dir)
+        return []
+    from bids_app.pages.group import write_group_report
+    from bids_app.run.group import run_group
+
+    if settings.reports_only:
+        check_whole(settings.out_dir, None)
+    failures = [] if settings.reports_only else _recorded([Job("group", run_group)], settings, engine)
+    if not failures:
+        write_group_report(settings.out_dir)
+    return failures
+
+
+def _recorded(jobs: Sequence[Job], settings: Settings, engine: Engine) -> list[Failure]:
+    """Run jobs, and keep their settings, the methods text and crash reports in OUT_DIR/logs."""
+    record = write_settings(settings)
+    failures = engine.run(jobs)
+    if not record.exists():
+        raise ValueError(
+            f"OUT_DIR {settings.out_dir} was removed or emptied while the run wrote into it: results are missing; run "
+            "again with an OUT_DIR that nothing else clears"
+        )
+    write_crashes(settings, failures)
+    forget_crashes(settings.out_dir, {job.name for job in jobs} - {failure.name for failure in failures})
+    if len(failures) == len(jobs):
+        record.unlink()  # reports show the settings of the newest run, and of this one nothing came
+    elif settings.level != "group":
+        write_methods(settings)
+    return failures
+
+
+LEVELS = {"stimulus": _stimulus_level, "participant": _participant_level, "group": _group_level}

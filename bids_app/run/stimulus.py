@@ -1,0 +1,33 @@
+"""The level that needs no brain: activations of every model for every story, and what analyses make of them alone."""
+
+from __future__ import annotations
+
+import logging
+
+from bids_app.inputs.models import ModelRun, model_runs
+from bids_app.inputs.sources import open_sources
+from bids_app.inputs.timing import Story
+from bids_app.machine.budget import step
+from bids_app.settings import Settings
+
+log = logging.getLogger("neurons2networks")
+
+
+def run_stimulus(settings: Settings, name: str, model: str | None = None) -> None:
+    """Prepare what all participants share, of one model or of all. What is there already is not made again."""
+    stories = open_sources(settings).stories
+    log.info("%s: stories %s", name, ", ".join(stories))
+    for one in model_runs(settings):
+        if model in (None, one.label):
+            _prepare(one, stories, settings)
+            one.unload()  # the next one may need the room
+
+
+def _prepare(model: ModelRun, stories: dict[str, Story], settings: Settings) -> None:
+    for kind, subtoken in dict.fromkeys(one.activations(settings) for one in settings.analyses if one.prepare is None):
+        for story in stories.values():
+            with step(f"{model.label}: {kind} activations for {story.stem}", settings):
+                model.activations(story, kind, subtoken)
+    for analysis in settings.analyses:
+        if analysis.prepare is not None:
+            analysis.prepare(model, stories, settings)

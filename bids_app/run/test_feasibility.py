@@ -1,0 +1,99 @@
+import json
+
+import numpy as np
+import pytest
+
+from bids_app.inputs.sources import open_sources
+from bids_app.run.feasibility import find_misfits, misfits_of_model
+from bids_app.settings import Settings
+
+N_VOLUMES, N_WORDS = 60, 100
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """Two participants who heard one story of 100 words for 50 volumes of 2 s, as tables of parcels."""
+    root = tmp_path_factory.mktemp("data")
+    description = json.dumps({"Name": "x", "BIDSVersion": "1.10.0", "GeneratedBy": [{"Name": "xcp"}]})
+    words = "".join(f"{0.5 + i}\t0.5\tword{i}\n" for i in range(N_WORDS))
+    texts = {
+        "dataset_description.json": description,
+        "derivatives/xcp/dataset_description.json": description,
+        "stimuli/tale_words.tsv": "onset\tduration\tword\n" + words,
+    }
+    rng = np.random.default_rng(0)
+    for sub in ("sub-01", "sub-02"):
+        run = f"{sub}/ses-a/func/{sub}_ses-a_task-tale_run-1"
+        rows = rng.normal(size=(N_VOLUMES, 3)).round(3).tolist()
+        texts[f"{run}_events.tsv"] = "onset\tduration\ttrial_type\tstim_file\n0\t100\tstory\ttale.wav\n"
+        table = "A\tB\tC\n" + "".join("\t".join(map(str, row)) + "\n" for row in rows)
+        stem = f"derivatives/xcp/{sub}/ses-a/func/{sub}_ses-a_task-tale_run-1_seg-Three_timeseries"
+        texts |= {f"{stem}.tsv": table, f"{stem}.json": json.dumps({"RepetitionTime": 2.0})}
+    for name, text in texts.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+    return root
+
+
+def misfits(data, **options):
+    sources = open_sources(Settings(data, data.parent / "out", "participant", **{"atoms": (8,), **options}))
+    return find_misfits(sources, sources.participants)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"atoms": (50,)},
+        {"delays": 49},
+        {"folds": 25},
+        {"high_pass": 0.125},
+        {"task_id": ("tale",), "session_label": ("a",), "run_id": ("01",), "space": "Three"},
+        {"analysis": ("forecast",), "window": 100},
+    ],
+)
+def test_what_fits(data, options):
+    assert misfits(data, **options) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"atoms": (8, 51)}, ["--atoms 51: a dictionary is learned on 50 volumes"]),
+        ({"delays": 50}, ["--delays 50: the longest run hears 50 volumes"]),
+        ({"folds": 26}, ["--folds 26: too many for 50 volumes"]),
+        ({"high_pass": 0.13}, ["--high-pass 0.13: with a repetition time of 2 s"]),
+        ({"analysis": ("forecast",), "window": 101}, ["window=101"]),
+        ({"analysis": ("depth",), "tested_distance": -100}, ["distances=[-100]"]),
+        ({"delays": 99, "folds": 99}, ["--delays 99", "--folds 99"]),
+        ({"session_label": ("zz",), "run_id": ("7",)}, ["--session-label zz", "--run-id 7: no participant"]),
+        ({"task_id": ("tale", "other")}, ["--task-id other: no participant asked for has it; there is tale"]),
+        ({"space": "MNI152NLin6Asym"}, ["--space MNI152NLin6Asym: no participant asked for has it; there is Three"]),
+    ],
+)
+def test_what_does_not_fit_is_said_once_and_all_of_it(data, options, said):
+    found = misfits(data, **options)
+    assert len(found) == len(said)
+    for sentence, part in zip(sorted(found), sorted(said), strict=True):
+        assert part in sentence
+
+
+@pytest.mark.parametrize(
+    ("configuration", "options", "said"),
+    [
+        ({"n_layer": 4, "n_embd": 64}, {"layer": "4", "atoms": (256,)}, []),
+        ({"n_layer": 4, "n_embd": 64}, {"layer": "5"}, ["has 4 layers; give 1 to 4"]),
+        ({"n_layer": 4, "n_embd": 64}, {"layer": "5", "analysis": ("depth",)}, []),
+        ({"n_layer": 4, "n_embd": 64}, {"atoms": (257,)}, ["has 256 neurons"]),
+        ({"num_hidden_layers": 2, "hidden_size": 8}, {"atoms": (17,), "layer": "3"}, ["2 layers", "16 neurons"]),
+        ({"text_config": {"num_hidden_layers": 6, "hidden_size": 99}, "hidden_size": 1}, {"layer": "7"}, ["6 layers"]),
+        ({"of": "another kind"}, {"layer": "99"}, []),
+        ([], {"layer": "99"}, []),
+    ],
+)
+def test_a_model_is_asked_by_its_configuration(tmp_path, configuration, options, said):
+    (tmp_path / "config.json").write_text(json.dumps(configuration))
+    settings = Settings(tmp_path, tmp_path, "participant", **options)
+    found = list(misfits_of_model("tiny", tmp_path, settings))
+    assert len(found) == len(said)
+    assert all(part in sentence for sentence, part in zip(found, said, strict=True))

@@ -1,1 +1,0 @@
-"""What each analysis level does, in order, and the engine that runs the jobs."""

@@ -1,0 +1,216 @@
+"""Bad atlases, and bad tables of their names; see `bad_inputs`."""
+
+import gzip
+
+import nibabel as nib
+import numpy as np
+from nibabel.cifti2 import LabelAxis
+
+from tests.bad_inputs import Case
+from tests.bad_inputs_data import GRID, N_VERTICES, write, write_cifti, write_image
+from tests.bad_inputs_files import THINGS, replaced
+
+NETWORKS = ("--analysis", "networks", "--atoms", "4", "-w", "{bases}/work")
+LABELS = np.arange(np.prod(GRID)).reshape(GRID) % 3 + 1
+NAMES = ("none", "Vis", "Default", "Cont")
+TABLE = "index\tname\n1\tVis\n2\tDefault\n3\tCont\n"
+VOLUME = "tpl-MNI152NLin6Asym_atlas-A_dseg.nii.gz"
+
+
+def _atlas(name, said, make, kind="volumes", option="--atlas", **more):
+    def spoil(bench):
+        return option, make(bench)
+
+    return Case(f"atlas: {name}", said, spoil, kind=kind, **({"options": NETWORKS} | more))
+
+
+def _labels(bench, data=LABELS, table=TABLE, name=VOLUME, **more):
+    path = write_image(bench.root / name, np.asarray(data, dtype=np.int16), **more)
+    if table is not None:
+        write(_table_of(path), table)
+    return path
+
+
+def _table_of(path):
+    return path.with_name(path.name.partition(".")[0] + ".tsv")
+
+
+def _truncated(bench):
+    path = _labels(bench)
+    return write(path, path.read_bytes()[:60])
+
+
+def _of_thing(make, which):
+    """An atlas with something else than a file in the place of one of its files."""
+
+    def spoilt(bench):
+        path = _labels(bench)
+        replaced(lambda _: which(path), make)(bench)
+        return path
+
+    return spoilt
+
+
+def _label_gifti(bench, n=N_VERTICES, labels=(1, 2, 3), names=NAMES):
+    for hemi in "LR":
+        values = np.resize(labels, n).astype(np.int32)
+        array = nib.gifti.GiftiDataArray(values, "NIFTI_INTENT_LABEL", "NIFTI_TYPE_INT32")
+        table = nib.gifti.GiftiLabelTable()
+        for number, name in enumerate(names):
+            label = nib.gifti.GiftiLabel(number, 1, 1, 1, 1)
+            label.label = name
+            table.labels.append(label)
+        nib.save(nib.GiftiImage(darrays=[array], labeltable=table), bench.root / f"atlas_hemi-{hemi}.label.gii")
+    return bench.root / "atlas_hemi-L.label.gii"
+
+
+def _gifti_with(table, **more):
+    return lambda bench: (_label_gifti(bench, **more), write(bench.root / "atlas.tsv", table))[0]
+
+
+def _annot(bench, content=None):
+    """Annotations of both hemispheres; of the left one `content`, or with a colour that its table lacks."""
+    colours = np.array([[10, 20, 30, 0, 0], [40, 50, 60, 0, 0], [70, 80, 90, 0, 0]])
+    for hemi in "lr":
+        path = bench.root / f"{hemi}h.a.annot"
+        labels = np.arange(N_VERTICES) % 3
+        nib.freesurfer.write_annot(path, labels, colours, ["Vis", "Default", "Cont"], fill_ctab=True)
+    path = bench.root / "lh.a.annot"
+    if content is None:
+        content = bytearray(path.read_bytes())
+        content[8:12] = (11).to_bytes(4, "big")  # the colour of the first vertex
+        content = bytes(content)
+    return write(path, content)
+
+
+def _cifti(bench, labels=(1, 2, 3), names=NAMES, name="a.dlabel.nii"):
+    table = {number: (label, (1, 1, 1, 1)) for number, label in enumerate(names)}
+    rows = LabelAxis(["atlas"], table)
+    return write_cifti(bench.root / name, np.resize(labels, (1, 2 * N_VERTICES)), rows)
+
+
+def _cut(path, share=0.7):
+    return write(path, path.read_bytes()[: int(path.stat().st_size * share)])
+
+
+IMAGES = (
+    _atlas(
+        "of a space that is not the data's",
+        "space|MNI",
+        lambda b: _labels(b, name="tpl-MNI152NLin2009cAsym_atlas-A_dseg.nii.gz"),
+    ),
+    _atlas("truncated", "damaged|truncated|could not be read|cannot be read", _truncated),
+    _atlas("all zero", "label|empty|no region|none", lambda b: _labels(b, np.zeros(GRID))),
+    _atlas("fractions", "whole|integer|label", lambda b: write_image(b.root / VOLUME, LABELS + np.float32(0.4))),
+    _atlas("of four dimensions", "dimension|3D|4", lambda b: write_image(b.root / VOLUME, np.ones((*GRID, 4), "i2"))),
+    _atlas(
+        "elsewhere",
+        "do not overlap anywhere",
+        lambda b: _labels(b, affine=np.array([[4, 0, 0, 900], [0, 4, 0, 0], [0, 0, 4, 0], [0, 0, 0, 1]])),
+    ),
+    _atlas("unknown format", "format|ending|\\.xyz", lambda b: write(b.root / "a.xyz", "x")),
+    _atlas(
+        "a folder without files", "empty|holds no|no atlas", lambda b: ((b.root / "atl").mkdir(), b.root / "atl")[1]
+    ),
+    _atlas("of a volume, for surfaces", "is a volume, and the data lie on a surface", _labels, kind="surfaces"),
+    _atlas("of a volume, for regions", "--atlas .* is not used", _labels, kind="regions", status=0),
+    _atlas("empty annot", "annot", lambda b: _annot(b, b""), kind="surfaces"),
+    _atlas("broken gifti", "gii", lambda b: write(_label_gifti(b), "<GIFTI"), kind="surfaces"),
+    _atlas("of other vertices", "vertices", lambda b: _label_gifti(b, N_VERTICES - 4), kind="surfaces"),
+    _atlas("cifti cut", r"a\.dlabel\.nii cannot be read", lambda b: _cut(_cifti(b)), kind="cifti"),
+    _atlas("cifti of scalars", "holds no labels", lambda b: b.bold().rename(b.root / "a.dlabel.nii"), kind="cifti"),
+    *(
+        _atlas(f"image: {name}", said, _of_thing(make, lambda path: path), seconds=20)
+        for name, (make, said) in THINGS.items()
+    ),
+    *(
+        _atlas(
+            f"gifti: {name}",
+            said,
+            lambda b, make=make: (replaced(_label_gifti, make)(b), b.root / "atlas_hemi-L.label.gii")[1],
+            kind="surfaces",
+            seconds=20,
+        )
+        for name, (make, said) in THINGS.items()
+    ),
+    *(
+        _atlas(
+            f"annot: {name}",
+            said,
+            lambda b, make=make: (replaced(_annot, make)(b), b.root / "lh.a.annot")[1],
+            kind="surfaces",
+            seconds=20,
+        )
+        for name, (make, said) in THINGS.items()
+    ),
+    *(
+        _atlas(
+            f"cifti: {name}",
+            said,
+            lambda b, make=make: (replaced(_cifti, make)(b), b.root / "a.dlabel.nii")[1],
+            kind="cifti",
+            seconds=20,
+        )
+        for name, (make, said) in THINGS.items()
+    ),
+)
+
+
+def _with(name, said, table, **more):
+    return _atlas(f"table {name}", said, lambda b: _labels(b, table=table), **more)
+
+
+LACKS = r"has the label 3 at \d+ places, which its (own table of names|table of names, .*,) does not name: add a row"
+
+TABLES = (
+    _with("that lacks a label", LACKS, TABLE[:-7]),
+    _with("gone", r"has 3 labels \(1, 2, 3\) and no table of their names: put tpl-.*_dseg\.tsv beside it", None),
+    _with("of other labels", r"has 3 labels \(1, 2, 3\).*dseg\.tsv, does not name", "index\tname\n11\tA\n12\tB\n"),
+    _with("of more labels", "", TABLE + "9\tLimbic\n", status=0),
+    _with("empty", r"dseg\.tsv is empty", ""),
+    _with("header only", r"dseg\.tsv has no row with a label", "index\tname\n"),
+    _with("without names", r"dseg\.tsv has no column with names, only index, color", "index\tcolor\n1\t#ff0000\n"),
+    _with("without labels", r"dseg\.tsv has no column with labels", "name\tcolor\nVis\t#ff0000\n"),
+    _with("of commas", r"dseg\.tsv has no column with labels", TABLE.replace("\t", ",")),
+    _with("label twice", r"dseg\.tsv has the label 3 twice, as 'Cont' and as 'Limbic'", TABLE + "3\tLimbic\n"),
+    _with("names twice", r"dseg\.tsv has several columns called name", TABLE.replace("\tname", "\tname\tname", 1)),
+    _with("of fractions", r"dseg\.tsv, line 2: the label '1\.5' is no whole number", TABLE.replace("1\t", "1.5\t")),
+    _with("a name missing", LACKS, TABLE.replace("Cont", "")),
+    _with("gzip", r"dseg\.tsv (holds NUL|is no text)", gzip.compress(TABLE.encode(), mtime=0)),
+    _with("garbage", r"dseg\.tsv (holds NUL|is no text)", bytes(range(256)) * 20),
+    _with("UTF-16 cut in a letter", r"dseg\.tsv is no text in UTF-16", TABLE.encode("utf-16")[:-1]),
+    _with("UTF-16", "", TABLE.encode("utf-16"), status=0),
+    _with("latin-1", "is not in UTF-8: read as Windows", (TABLE + "4\tcaf\u00e9\n").encode("latin-1"), status=0),
+    *(
+        _atlas(f"table {name}", said, _of_thing(make, _table_of), seconds=20)
+        for name, (make, said) in THINGS.items()
+        if name != "empty"
+    ),
+    _atlas("annot lacks a colour", r"has 1 vertices with a colour \(11\) that its own table", _annot, kind="surfaces"),
+    _atlas("gifti lacks a label", LACKS, lambda b: _label_gifti(b, names=NAMES[:3]), kind="surfaces"),
+    _atlas(
+        "gifti lacks a label, and its table",
+        LACKS,
+        _gifti_with(TABLE[:-7], names=NAMES[:3]),
+        kind="surfaces",
+    ),
+    _atlas(
+        "gifti without names",
+        r"has 3 labels .* no table of their names",
+        lambda b: _label_gifti(b, names=()),
+        kind="surfaces",
+    ),
+    _atlas("gifti with a broken table", r"atlas\.tsv is empty", _gifti_with("", names=()), kind="surfaces"),
+    _atlas("cifti lacks a label", LACKS, lambda b: _cifti(b, names=NAMES[:3]), kind="cifti"),
+    _atlas("cifti without names", "no table of their names", lambda b: _cifti(b, names=()), kind="cifti"),
+    _atlas("gifti lacks a label, for cifti", LACKS, lambda b: _label_gifti(b, names=NAMES[:3]), kind="cifti"),
+    _atlas(
+        "regions lack a label",
+        r"--regions .*" + LACKS,
+        lambda b: _labels(b, table=TABLE[:-7]),
+        option="--regions",
+        options=("--analysis", "forecast", "--distances", "0", "2", "--tested-distance", "2"),
+    ),
+)
+
+CASES_OF_ATLASES = (*IMAGES, *TABLES)

@@ -1,0 +1,178 @@
+"""Good files for the readers, small; fuzzing damages these."""
+
+import gzip
+import io
+import json
+import struct
+from collections.abc import Callable
+
+import nibabel
+import numpy as np
+
+_OFFSET_AT = 168  # of the data, in the header of NIfTI-2
+
+
+def text(*contents: str) -> tuple[bytes, ...]:
+    """Texts in UTF-8."""
+    return tuple(content.encode() for content in contents)
+
+
+def as_json(*contents: object) -> tuple[bytes, ...]:
+    """Values as JSON, one a line."""
+    return tuple(json.dumps(content, indent=1).encode() for content in contents)
+
+
+def annotation() -> bytes:
+    """An annotation of FreeSurfer with 120 vertices and two regions."""
+    content = io.BytesIO()
+    values = np.tile([1 + 256 * 2 + 65536 * 3, 10, 0], 40)
+    content.write(np.array([len(values)], ">i4").tobytes())
+    content.write(np.column_stack([np.arange(len(values)), values]).astype(">i4").tobytes())
+    content.write(np.array([1, -2, 2, 4], ">i4").tobytes() + b"lut\0" + np.array([2], ">i4").tobytes())
+    for at, colour in enumerate(([1, 2, 3, 0], [10, 0, 0, 0])):
+        content.write(np.array([at, 4], ">i4").tobytes() + b"Vis\0" + np.array(colour, ">i4").tobytes())
+    return content.getvalue()
+
+
+def gifti(data: list[np.ndarray], encoding: str, is_label: bool = False) -> bytes:
+    """GIFTI with one array for each of the data."""
+    table = nibabel.gifti.GiftiLabelTable()
+    for key, name in enumerate(("none", "Vis", "Som")):
+        label = nibabel.gifti.GiftiLabel(key, 0.5, 0.0, 1.0, 1.0)
+        label.label = name
+        table.labels.append(label)
+    intent = "NIFTI_INTENT_LABEL" if is_label else "NIFTI_INTENT_TIME_SERIES"
+    arrays = [nibabel.gifti.GiftiDataArray(row, intent=intent, encoding=encoding) for row in data]
+    return bytes(nibabel.gifti.GiftiImage(darrays=arrays, labeltable=table if is_label else None).to_bytes())
+
+
+def nifti(data: np.ndarray) -> bytes:
+    """NIfTI with voxels of 4 mm."""
+    return bytes(nibabel.Nifti1Image(data, np.diag([4.0, 4, 4, 1])).to_bytes())
+
+
+def compress(content: bytes) -> bytes:
+    """As gzip."""
+    return gzip.compress(content, compresslevel=1, mtime=0)
+
+
+def brain_models() -> nibabel.cifti2.BrainModelAxis:
+    """Twenty vertices of each hemisphere."""
+    mask = np.zeros(642, dtype=bool)
+    mask[:20] = True
+    left, right = (nibabel.cifti2.BrainModelAxis.from_mask(mask, f"Cortex{side}") for side in ("Left", "Right"))
+    return left + right
+
+
+def cifti(rows: nibabel.cifti2.Axis, with_voxels: bool = False) -> bytes:
+    """A dense file with one row for each element of the axis."""
+    columns = brain_models()
+    if with_voxels:
+        voxels = np.array([[0, 0, 0], [1, 0, 0]])
+        affine = np.diag([2.0, 2, 2, 1])
+        columns += nibabel.cifti2.BrainModelAxis("THALAMUS_LEFT", voxel=voxels, affine=affine, volume_shape=(2, 2, 2))
+    data = np.random.default_rng(0).integers(0, 3, (len(rows), len(columns))).astype(np.float32)
+    return bytes(nibabel.Cifti2Image(data, (rows, columns)).to_bytes())
+
+
+def cifti_xml(content: bytes) -> bytes:
+    """The description of the axes in a CIFTI file."""
+    return content[content.index(b"<CIFTI") : content.index(b"</CIFTI>") + len(b"</CIFTI>")]
+
+
+def with_xml(content: bytes) -> Callable[[bytes], bytes]:
+    """Puts another description into a CIFTI file, whatever its length."""
+    (start,) = struct.unpack_from("<q", content, _OFFSET_AT)
+
+    def pack(xml: bytes) -> bytes:
+        size = -(-(len(xml) + 8) // 16) * 16
+        header = content[:_OFFSET_AT] + struct.pack("<q", 544 + size) + content[_OFFSET_AT + 8 : 544]
+        return header + struct.pack("<ii", size, 32) + xml.ljust(size - 8, b"\0") + content[start:]
+
+    return pack
+
+
+def wav() -> bytes:
+    """Sound of 100 samples, with a chunk of notes before it."""
+    form = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, 8000, 16000, 2, 16)
+    return b"RIFF" + struct.pack("<I", 236) + b"WAVE" + form + b"LIST\4\0\0\0abcd" + b"data\xc8\0\0\0" + bytes(200)
+
+
+def safetensors() -> bytes:
+    """One tensor of 2 x 3."""
+    head = json.dumps({"a": {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}}).encode()
+    return struct.pack("<Q", len(head)) + head + bytes(24)
+
+
+GENTLE = 'So,so,1.0,1.5\nI,,,\ndon\u2019t,don\'t,16.0,16.25\n"well, yes",<unk>,16.5,17.0\nend,end,20.0,20.5\n'
+WORDS = [{"word": f"w{i}", "start": i * 0.5, "end": i * 0.5 + 0.3} for i in range(6)]
+TABLE = "onset\tduration\tword\n" + "".join(f"{i * 0.5}\t0.3\tw{i}\n" for i in range(6))
+IN_MILLISECONDS = "onset_ms\tend\ttoken\n" + "".join(f"{i * 500}\t{i * 500 + 300}\tw{i}\n" for i in range(6))
+TEXTGRID = """File type = "ooTextFile"
+Object class = "TextGrid"
+
+xmin = 0
+xmax = 3.5
+tiers? <exists>
+size = 2
+item []:
+    item [1]:
+        class = "TextTier"
+        name = "clicks"
+        xmin = 0
+        xmax = 3.5
+        points: size = 1
+        points [1]:
+            number = 1.5
+            mark = "7 clicks"
+    item [2]:
+        class = "IntervalTier"
+        name = "Word"
+        xmin = 0
+        xmax = 3.5
+        intervals: size = 3
+        intervals [1]:
+            xmin = 0
+            xmax = 0.5
+            text = "{BR}"
+        intervals [2]:
+            xmin = 0.5
+            xmax = 1e0
+            text = "say"
+        intervals [3]:
+            xmin = 1
+            xmax = 2
+            text = "\"\"caf\u00e9\"\""
+"""
+SHORT = '"ooTextFile"\n"TextGrid"\n0\n2\n<exists>\n1\n"IntervalTier"\n"words"\n0\n2\n2\n0\n0.7\n"a"\n0.7\n2\n"sp"\n'
+EVENTS = (
+    "onset\tduration\ttrial_type\tstim_file\n0\t4\tmusic\ttale.wav\n4\t80\tstory\ttale.wav\n90\tn/a\tstory\tb.wav\n"
+)
+EVENT_WORDS = "onset\tduration\ttrial_type\tword\n" + "".join(f"{i * 0.5}\t0.3\tread\tw{i}\n" for i in range(6))
+NAMES = ["trans_x", "trans_y", "trans_z", "rot_x", "rot_y", "rot_z", "cosine00", "a_comp_cor_00", "a_comp_cor_01"]
+CONFOUNDS = (
+    "\t".join(NAMES)
+    + "\n"
+    + "".join("\t".join(f"{np.sin(i * (k + 1)):.3f}" for k in range(len(NAMES))) + "\n" for i in range(8))
+)
+MASKS = {"a_comp_cor_00": {"Mask": "CSF", "VarianceExplained": 0.1}, "a_comp_cor_01": {"Mask": "WM"}}
+SERIES = "P1\tP2\n" + "".join(f"{np.sin(i):.4f}\t{np.cos(3 * i):.4f}\n" for i in range(12))
+DATA = np.random.default_rng(0).normal(size=(6, 40)).astype(np.float32)
+VOLUMES = np.random.default_rng(0).normal(size=(4, 3, 3, 6)).astype(np.float32)
+INTEGERS = np.tile([0, 1, 2], 12)
+
+SERIES_AXIS = nibabel.cifti2.SeriesAxis(0, 2, 5)
+SCALAR_AXIS = nibabel.cifti2.ScalarAxis(["mask"])
+_LABELS = {0: ("none", (0, 0, 0, 0)), 1: ("Vis", (1, 0, 0, 1)), 2: ("Som", (0, 0.5, 0, 1))}
+LABEL_AXIS = nibabel.cifti2.LabelAxis(["atlas"], _LABELS)
+MODEL = {"model_type": "gpt2", "n_layer": 2, "vocab_size": [40], "_name_or_path": "a/gpt2", "text": {"n_positions": 16}}
+OUTLIERS = "framewise_displacement\tinterpolation\n" + "0\t0\n1\t0\n0\t0\n0\t1\n1\t0\n0\t0\n"
+LABEL_FILES = tuple(
+    gifti([INTEGERS.astype(np.int32)], encoding, is_label=True)
+    for encoding in ("GIFTI_ENCODING_ASCII", "GIFTI_ENCODING_B64GZ", "GIFTI_ENCODING_B64BIN")
+)
+SERIES_FILE = cifti(SERIES_AXIS, with_voxels=True)
+LABEL_FILE = cifti(LABEL_AXIS, with_voxels=True)
+ATLAS = nifti(INTEGERS.reshape(4, 3, 3).astype(np.int16))
+BOLD = nifti(VOLUMES)
+PAIRED = gifti([INTEGERS.astype(np.float32)], "GIFTI_ENCODING_B64GZ")

@@ -1,0 +1,44 @@
+"""Whether the tree is ready for a release: `python -m tests.release v0.2.0` names what does not agree with the tag."""
+
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+# Where the version stands, and how.
+PLACES = {
+    "bids_app/__init__.py": r'^__version__ = "(.+)"$',
+    "CITATION.cff": r"^version: (.+)$",
+    "Dockerfile": r"^ARG VERSION=(.+)$",
+}
+
+
+def versions(root: Path = ROOT) -> dict[str, str | None]:
+    """The version that each of `PLACES` has; None where there is none."""
+    found = {}
+    for path, pattern in PLACES.items():
+        match = re.search(pattern, (root / path).read_text(encoding="utf-8"), re.MULTILINE)
+        found[path] = match and match[1]
+    return found
+
+
+def problems(tag: str, root: Path = ROOT) -> Iterator[str]:
+    """What keeps the tree from being released under a tag, in sentences."""
+    version = tag.removeprefix("v")
+    if not re.fullmatch(r"v\d+\.\d+\.\d+((a|b|rc)\d+)?", tag):
+        yield f"The tag {tag!r} is not of the form v1.2.3 or v1.2.3rc1."
+    for path, found in versions(root).items():
+        if found != version:
+            yield f"{path} has the version {found}, not {version}."
+    changes = (root / "CHANGELOG.md").read_text(encoding="utf-8")
+    if not re.search(rf"^## \[{re.escape(version)}\] - \d{{4}}-\d\d-\d\d$", changes, re.MULTILINE):
+        yield f"CHANGELOG.md has no heading '## [{version}] - YYYY-MM-DD'."
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        raise SystemExit("Give the tag: python -m tests.release v0.2.0")
+    if found := list(problems(sys.argv[1])):
+        raise SystemExit("\n".join(found))
+    print(f"{sys.argv[1]}: versions and changelog agree.")
