@@ -58,4 +58,5 @@ def test_the_correlation_at_the_lag_is_pearson_s():
     Y = np.stack([np.roll(expected, 1)] * 3, axis=1)
     lag = response_lag(expected, 5 * Y + 2)
     assert lag.volumes == 1
+    assert lag.correlations.shape == (21,)
     assert lag.r == pytest.approx(1, abs=1e-3)
