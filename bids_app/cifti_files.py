@@ -6,6 +6,7 @@ Imports nothing of the package.
 
 import gzip
 import struct
+import warnings
 import zlib
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,8 @@ def load_image(path: Path) -> Any:
     """
     for xml in _descriptions(path):
         _check(xml)
-    return nibabel.load(path)
+    with warnings.catch_warnings(action="ignore"):  # sizes that differ are refused in words
+        return nibabel.load(path)
 
 
 def _descriptions(path: Path) -> list[bytes]:

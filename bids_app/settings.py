@@ -484,7 +484,7 @@ def is_list(name: str) -> bool:
     return str(_TYPES[name]).startswith("tuple")
 
 
-def numbers_of(settings: Settings, result: str) -> dict[str, Any]:
+def result_settings(settings: Settings, result: str) -> dict[str, Any]:
     """The settings that decide a result (one of `RESULTS`), ready for JSON; kept in every sidecar.
 
     An option whose declaration does not say what it decides counts for its analysis, or else for every result.

@@ -12,7 +12,7 @@ from bids_app.analyses.registry import ANALYSES
 from bids_app.cli import make_parser, normalise
 from bids_app.engines.dask_cluster import read_table
 from bids_app.options import FILES, GROUP, READINGS, names_of
-from bids_app.settings import OPTIONS, RESULTS, Settings, SettingsError, numbers_of, to_toml
+from bids_app.settings import OPTIONS, RESULTS, Settings, SettingsError, result_settings, to_toml
 from bids_app.settings_input import make_settings, presets, read_preset
 
 
@@ -313,18 +313,18 @@ def test_an_option_that_is_not_placed_decides_everything(monkeypatch):
     )
     monkeypatch.setattr("bids_app.settings.OPTIONS", (unplaced,))
     settings = Settings(Path("in"), Path("out"), "participant", mem_mb=5)
-    assert all(numbers_of(settings, result) == {"mem_mb": 5} for result in RESULTS)
+    assert all(result_settings(settings, result) == {"mem_mb": 5} for result in RESULTS)
 
 
 def test_files_count_by_their_content_not_by_their_folder():
     settings = Settings(Path("in"), Path("out"), "participant", atlas="/data/atlas.nii.gz", annotations=Path("/a"))
-    numbers = numbers_of(settings, "networks")
+    numbers = result_settings(settings, "networks")
     assert numbers["atlas"] == "atlas.nii.gz"
     assert not {"annotations", "derivatives", "exclude_scans", "bids_filter_file", "mem_mb", "device"} & set(numbers)
-    assert numbers_of(settings, "dictionary")["penalty"] == 0.15
+    assert result_settings(settings, "dictionary")["penalty"] == 0.15
     assert {"n_spins", "penalty", "atlas", "folds"} <= set(numbers)
     assert not {"distances", "banded_candidates", "delays", "noise_ceiling"} & set(numbers)
-    assert [one for one in RESULTS if "n_spins" in numbers_of(settings, one)] == ["networks"]
-    assert [one for one in RESULTS if "noise_ceiling" in numbers_of(settings, one)] == ["ceiling"]
-    assert [one for one in RESULTS if "window" in numbers_of(settings, one)] == ["forecast", "depth", "variance"]
-    assert "penalty" not in numbers_of(settings, "brainscore")
+    assert [one for one in RESULTS if "n_spins" in result_settings(settings, one)] == ["networks"]
+    assert [one for one in RESULTS if "noise_ceiling" in result_settings(settings, one)] == ["ceiling"]
+    assert [one for one in RESULTS if "window" in result_settings(settings, one)] == ["forecast", "depth", "variance"]
+    assert "penalty" not in result_settings(settings, "brainscore")

@@ -17,14 +17,14 @@ TABLE = "index\tname\n1\tVis\n2\tDefault\n3\tCont\n"
 VOLUME = "tpl-MNI152NLin6Asym_atlas-A_dseg.nii.gz"
 
 
-def _atlas(name, said, make, kind="volumes", option="--atlas", **more):
+def atlas_case(name, said, make, kind="volumes", option="--atlas", **more):
     def spoil(bench):
         return option, make(bench)
 
     return Case(f"atlas: {name}", said, spoil, kind=kind, **({"options": NETWORKS} | more))
 
 
-def _labels(bench, data=LABELS, table=TABLE, name=VOLUME, **more):
+def label_volume(bench, data=LABELS, table=TABLE, name=VOLUME, **more):
     path = write_image(bench.root / name, np.asarray(data, dtype=np.int16), **more)
     if table is not None:
         write(_table_of(path), table)
@@ -36,7 +36,7 @@ def _table_of(path):
 
 
 def _truncated(bench):
-    path = _labels(bench)
+    path = label_volume(bench)
     return write(path, path.read_bytes()[:60])
 
 
@@ -44,14 +44,14 @@ def _of_thing(make, which):
     """An atlas with something else than a file in the place of one of its files."""
 
     def spoilt(bench):
-        path = _labels(bench)
+        path = label_volume(bench)
         replaced(lambda _: which(path), make)(bench)
         return path
 
     return spoilt
 
 
-def _label_gifti(bench, n=N_VERTICES, labels=(1, 2, 3), names=NAMES):
+def label_gifti(bench, n=N_VERTICES, labels=(1, 2, 3), names=NAMES):
     for hemi in "LR":
         values = np.resize(labels, n).astype(np.int32)
         array = nib.gifti.GiftiDataArray(values, "NIFTI_INTENT_LABEL", "NIFTI_TYPE_INT32")
@@ -65,7 +65,7 @@ def _label_gifti(bench, n=N_VERTICES, labels=(1, 2, 3), names=NAMES):
 
 
 def _gifti_with(table, **more):
-    return lambda bench: (_label_gifti(bench, **more), write(bench.root / "atlas.tsv", table))[0]
+    return lambda bench: (label_gifti(bench, **more), write(bench.root / "atlas.tsv", table))[0]
 
 
 def _annot(bench, content=None):
@@ -94,47 +94,51 @@ def _cut(path, share=0.7):
 
 
 IMAGES = (
-    _atlas(
+    atlas_case(
         "of a space that is not the data's",
         "space|MNI",
-        lambda b: _labels(b, name="tpl-MNI152NLin2009cAsym_atlas-A_dseg.nii.gz"),
+        lambda b: label_volume(b, name="tpl-MNI152NLin2009cAsym_atlas-A_dseg.nii.gz"),
     ),
-    _atlas("truncated", "damaged|truncated|could not be read|cannot be read", _truncated),
-    _atlas("all zero", "label|empty|no region|none", lambda b: _labels(b, np.zeros(GRID))),
-    _atlas("fractions", "whole|integer|label", lambda b: write_image(b.root / VOLUME, LABELS + np.float32(0.4))),
-    _atlas("of four dimensions", "dimension|3D|4", lambda b: write_image(b.root / VOLUME, np.ones((*GRID, 4), "i2"))),
-    _atlas(
+    atlas_case("truncated", "damaged|truncated|could not be read|cannot be read", _truncated),
+    atlas_case("all zero", "label|empty|no region|none", lambda b: label_volume(b, np.zeros(GRID))),
+    atlas_case("fractions", "whole|integer|label", lambda b: write_image(b.root / VOLUME, LABELS + np.float32(0.4))),
+    atlas_case(
+        "of four dimensions", "dimension|3D|4", lambda b: write_image(b.root / VOLUME, np.ones((*GRID, 4), "i2"))
+    ),
+    atlas_case(
         "elsewhere",
         "do not overlap anywhere",
-        lambda b: _labels(b, affine=np.array([[4, 0, 0, 900], [0, 4, 0, 0], [0, 0, 4, 0], [0, 0, 0, 1]])),
+        lambda b: label_volume(b, affine=np.array([[4, 0, 0, 900], [0, 4, 0, 0], [0, 0, 4, 0], [0, 0, 0, 1]])),
     ),
-    _atlas("unknown format", "format|ending|\\.xyz", lambda b: write(b.root / "a.xyz", "x")),
-    _atlas(
+    atlas_case("unknown format", "format|ending|\\.xyz", lambda b: write(b.root / "a.xyz", "x")),
+    atlas_case(
         "a folder without files", "empty|holds no|no atlas", lambda b: ((b.root / "atl").mkdir(), b.root / "atl")[1]
     ),
-    _atlas("of a volume, for surfaces", "is a volume, and the data lie on a surface", _labels, kind="surfaces"),
-    _atlas("of a volume, for regions", "--atlas .* is not used", _labels, kind="regions", status=0),
-    _atlas("empty annot", "annot", lambda b: _annot(b, b""), kind="surfaces"),
-    _atlas("broken gifti", "gii", lambda b: write(_label_gifti(b), "<GIFTI"), kind="surfaces"),
-    _atlas("of other vertices", "vertices", lambda b: _label_gifti(b, N_VERTICES - 4), kind="surfaces"),
-    _atlas("cifti cut", r"a\.dlabel\.nii cannot be read", lambda b: _cut(_cifti(b)), kind="cifti"),
-    _atlas("cifti of scalars", "holds no labels", lambda b: b.bold().rename(b.root / "a.dlabel.nii"), kind="cifti"),
+    atlas_case(
+        "of a volume, for surfaces", "is a volume, and the data lie on a surface", label_volume, kind="surfaces"
+    ),
+    atlas_case("of a volume, for regions", "--atlas .* is not used", label_volume, kind="regions", status=0),
+    atlas_case("empty annot", "annot", lambda b: _annot(b, b""), kind="surfaces"),
+    atlas_case("broken gifti", "gii", lambda b: write(label_gifti(b), "<GIFTI"), kind="surfaces"),
+    atlas_case("of other vertices", "vertices", lambda b: label_gifti(b, N_VERTICES - 4), kind="surfaces"),
+    atlas_case("cifti cut", r"a\.dlabel\.nii cannot be read", lambda b: _cut(_cifti(b)), kind="cifti"),
+    atlas_case("cifti of scalars", "holds no labels", lambda b: b.bold().rename(b.root / "a.dlabel.nii"), kind="cifti"),
     *(
-        _atlas(f"image: {name}", said, _of_thing(make, lambda path: path), seconds=20)
+        atlas_case(f"image: {name}", said, _of_thing(make, lambda path: path), seconds=20)
         for name, (make, said) in THINGS.items()
     ),
     *(
-        _atlas(
+        atlas_case(
             f"gifti: {name}",
             said,
-            lambda b, make=make: (replaced(_label_gifti, make)(b), b.root / "atlas_hemi-L.label.gii")[1],
+            lambda b, make=make: (replaced(label_gifti, make)(b), b.root / "atlas_hemi-L.label.gii")[1],
             kind="surfaces",
             seconds=20,
         )
         for name, (make, said) in THINGS.items()
     ),
     *(
-        _atlas(
+        atlas_case(
             f"annot: {name}",
             said,
             lambda b, make=make: (replaced(_annot, make)(b), b.root / "lh.a.annot")[1],
@@ -144,7 +148,7 @@ IMAGES = (
         for name, (make, said) in THINGS.items()
     ),
     *(
-        _atlas(
+        atlas_case(
             f"cifti: {name}",
             said,
             lambda b, make=make: (replaced(_cifti, make)(b), b.root / "a.dlabel.nii")[1],
@@ -157,7 +161,7 @@ IMAGES = (
 
 
 def _with(name, said, table, **more):
-    return _atlas(f"table {name}", said, lambda b: _labels(b, table=table), **more)
+    return atlas_case(f"table {name}", said, lambda b: label_volume(b, table=table), **more)
 
 
 LACKS = r"has the label 3 at \d+ places, which its (own table of names|table of names, .*,) does not name: add a row"
@@ -182,32 +186,34 @@ TABLES = (
     _with("UTF-16", "", TABLE.encode("utf-16"), status=0),
     _with("latin-1", "is not in UTF-8: read as Windows", (TABLE + "4\tcaf\u00e9\n").encode("latin-1"), status=0),
     *(
-        _atlas(f"table {name}", said, _of_thing(make, _table_of), seconds=20)
+        atlas_case(f"table {name}", said, _of_thing(make, _table_of), seconds=20)
         for name, (make, said) in THINGS.items()
         if name != "empty"
     ),
-    _atlas("annot lacks a colour", r"has 1 vertices with a colour \(11\) that its own table", _annot, kind="surfaces"),
-    _atlas("gifti lacks a label", LACKS, lambda b: _label_gifti(b, names=NAMES[:3]), kind="surfaces"),
-    _atlas(
+    atlas_case(
+        "annot lacks a colour", r"has 1 vertices with a colour \(11\) that its own table", _annot, kind="surfaces"
+    ),
+    atlas_case("gifti lacks a label", LACKS, lambda b: label_gifti(b, names=NAMES[:3]), kind="surfaces"),
+    atlas_case(
         "gifti lacks a label, and its table",
         LACKS,
         _gifti_with(TABLE[:-7], names=NAMES[:3]),
         kind="surfaces",
     ),
-    _atlas(
+    atlas_case(
         "gifti without names",
         r"has 3 labels .* no table of their names",
-        lambda b: _label_gifti(b, names=()),
+        lambda b: label_gifti(b, names=()),
         kind="surfaces",
     ),
-    _atlas("gifti with a broken table", r"atlas\.tsv is empty", _gifti_with("", names=()), kind="surfaces"),
-    _atlas("cifti lacks a label", LACKS, lambda b: _cifti(b, names=NAMES[:3]), kind="cifti"),
-    _atlas("cifti without names", "no table of their names", lambda b: _cifti(b, names=()), kind="cifti"),
-    _atlas("gifti lacks a label, for cifti", LACKS, lambda b: _label_gifti(b, names=NAMES[:3]), kind="cifti"),
-    _atlas(
+    atlas_case("gifti with a broken table", r"atlas\.tsv is empty", _gifti_with("", names=()), kind="surfaces"),
+    atlas_case("cifti lacks a label", LACKS, lambda b: _cifti(b, names=NAMES[:3]), kind="cifti"),
+    atlas_case("cifti without names", "no table of their names", lambda b: _cifti(b, names=()), kind="cifti"),
+    atlas_case("gifti lacks a label, for cifti", LACKS, lambda b: label_gifti(b, names=NAMES[:3]), kind="cifti"),
+    atlas_case(
         "regions lack a label",
         r"--regions .*" + LACKS,
-        lambda b: _labels(b, table=TABLE[:-7]),
+        lambda b: label_volume(b, table=TABLE[:-7]),
         option="--regions",
         options=("--analysis", "forecast", "--distances", "0", "2", "--tested-distance", "2"),
     ),

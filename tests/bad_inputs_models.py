@@ -12,7 +12,7 @@ DEEP = "[" * 100_000
 WEIGHTS = "model.safetensors"
 
 
-def _model(name, said, spoil, **more):
+def model_case(name, said, spoil, **more):
     """A model that cannot be used; nothing is computed."""
 
     def spoilt(bench):
@@ -22,7 +22,7 @@ def _model(name, said, spoil, **more):
     return Case(f"model: {name}", said, spoilt, **more)
 
 
-def _config(**changes):
+def config_with(**changes):
     def spoil(folder):
         path = folder / "config.json"
         write(path, json.loads(path.read_text()) | changes)
@@ -54,7 +54,7 @@ def _index(content):
     return spoil
 
 
-def _tensors(change):
+def tensors_with(change):
     def spoil(folder):
         from safetensors.torch import load_file, save_file
 
@@ -96,34 +96,36 @@ def _larger_vocabulary(folder):
 
 
 MODELS = (
-    _model("index without a map", "weight_map", _index({})),
-    _model("index with a list", "weight_map", _index({"weight_map": ["a"]})),
-    _model("index out of its folder", "folder", _index({"weight_map": {"a": "../x.safetensors"}})),
-    _model("config broken", r"config\.json.*JSON", _file("config.json", "{")),
-    _model("config an empty object", "model_type", _file("config.json", "{}")),
-    _model("config deep", "nested too deep", _file("config.json", DEEP)),
-    _model("config of an unknown type", "of type 'nothing'", _config(model_type="nothing")),
-    _model("config of a huge width", "n_embd = 2147483648", _config(n_embd=2**31)),
-    _model("config of a huge vocabulary", "vocab_size = 10000000000", _config(vocab_size=10**10)),
-    _model("config with layers as text", "n_layer = '3'", _config(n_layer="3")),
-    _model("config with its own code", "auto_map", _config(model_type="nothing", auto_map={"AutoModel": "code.Model"})),
-    _model("config gone", r"config\.json", _without("config.json")),
-    _model(
+    model_case("index without a map", "weight_map", _index({})),
+    model_case("index with a list", "weight_map", _index({"weight_map": ["a"]})),
+    model_case("index out of its folder", "folder", _index({"weight_map": {"a": "../x.safetensors"}})),
+    model_case("config broken", r"config\.json.*JSON", _file("config.json", "{")),
+    model_case("config an empty object", "model_type", _file("config.json", "{}")),
+    model_case("config deep", "nested too deep", _file("config.json", DEEP)),
+    model_case("config of an unknown type", "of type 'nothing'", config_with(model_type="nothing")),
+    model_case("config of a huge width", "n_embd = 2147483648", config_with(n_embd=2**31)),
+    model_case("config of a huge vocabulary", "vocab_size = 10000000000", config_with(vocab_size=10**10)),
+    model_case("config with layers as text", "n_layer = '3'", config_with(n_layer="3")),
+    model_case(
+        "config with its own code", "auto_map", config_with(model_type="nothing", auto_map={"AutoModel": "code.Model"})
+    ),
+    model_case("config gone", r"config\.json", _without("config.json")),
+    model_case(
         "no tokenizer", "tokenizer", _without("tokenizer.json", "tokenizer_config.json", "vocab.json", "merges.txt")
     ),
-    _model("tokenizer broken", "tokenizer", _file("tokenizer.json", "{")),
-    _model("tokenizer larger than the embedding", "has tokens up to 50000", _larger_vocabulary),
-    _model("weights NaN", "not finite", _tensors(_nan)),
-    _model(
+    model_case("tokenizer broken", "tokenizer", _file("tokenizer.json", "{")),
+    model_case("tokenizer larger than the embedding", "has tokens up to 50000", _larger_vocabulary),
+    model_case("weights NaN", "not finite", tensors_with(_nan)),
+    model_case(
         "weights cut", "no complete safetensors file", lambda f: write(f / WEIGHTS, (f / WEIGHTS).read_bytes()[:-99])
     ),
-    _model("weights empty", "no complete safetensors file", _file(WEIGHTS, "")),
-    _model("weights gone", "(?i)weights|safetensors", _without(WEIGHTS)),
-    _model("weights as pickle only", "pickled weights can run code", _pickle),
-    _model("vision only", "(?i)text|vision|token", _vision),
-    _model("no feed-forward block", "(?i)feed-forward", _no_blocks, plain=False),
-    _model("an empty folder", r"config\.json", lambda f: (shutil.rmtree(f), f.mkdir())),
-    _model(
+    model_case("weights empty", "no complete safetensors file", _file(WEIGHTS, "")),
+    model_case("weights gone", "(?i)weights|safetensors", _without(WEIGHTS)),
+    model_case("weights as pickle only", "pickled weights can run code", _pickle),
+    model_case("vision only", "(?i)text|vision|token", _vision),
+    model_case("no feed-forward block", "(?i)feed-forward", _no_blocks, plain=False),
+    model_case("an empty folder", r"config\.json", lambda f: (shutil.rmtree(f), f.mkdir())),
+    model_case(
         "a pipe", r"config\.json", lambda f: ((f / "config.json").unlink(), os.mkfifo(f / "config.json")), seconds=30
     ),
     Case("model: a file", "is (a file|no folder|not a folder)|tale_words", lambda b: ("--model", b.align)),
@@ -136,7 +138,7 @@ MODELS = (
     Case(
         "model: weights larger than memory",
         "(?i)memory|GB",
-        lambda b: (_config(n_embd=64)(b.model), ("--mem-mb", "10"))[1],
+        lambda b: (config_with(n_embd=64)(b.model), ("--mem-mb", "10"))[1],
     ),
 )
 

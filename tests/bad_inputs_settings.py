@@ -165,7 +165,7 @@ NUMBERS = (
     _setting("--mem-mb", "20", said="(?i)memory.*MB|MB.*memory"),
     _bad("--device", "gpu", said="device = 'gpu': must be auto, cpu, cuda"),
     _setting("--device", "cuda:7", said="cuda"),
-    _bad("--atoms", "1", "--folds", "1", "--layer", "x", said="atoms.*folds.*layer", name="settings: several bad"),
+    _bad("--atoms", "1", "--folds", "1", "--layer", "x", said="layer.*folds.*atoms", name="settings: several bad"),
     _bad("--pool-tasks", "--dictionary-scope", "story", said="cannot go with pool_tasks"),
     _bad("--analysis", "variance", "--tested-distance", "0", said="tested_distance = 0 cannot go with"),
     _bad("--engine", "dask", said="needs either --dask-scheduler"),

@@ -108,7 +108,7 @@ AT_ONE_INSTANT = _changed(_times(onset=5.0))
 BACKWARDS = list(reversed(_good_words()))
 NEGATIVE = [(-3.0, 0.3, "word"), *_good_words()[5:]]
 BEYOND = [*_good_words(), (900.0, 0.3, "late")]
-NEVER_TIMED = "onset\tduration\tword\n" + "n/a\tn/a\tword\n" * 30
+NEVER_TIMED = "onset\tduration\tword\n" + "n/a\tn/a\tone\nn/a\tn/a\ttwo\n" * 15
 
 WORD_CASES = (
     accepted("words: out of order", "order|sorted", _words(BACKWARDS)),
@@ -117,7 +117,11 @@ WORD_CASES = (
     accepted("words: beyond the audio", "1 of 301 words lie outside the story events", _words(BEYOND)),
     Case("words: a negative onset", "starts at -3 s, before the audio", _words(NEGATIVE)),
     Case("words: a single word", "there is only one word.*too few to be split", _words([(1.0, 0.3, "once")])),
-    Case("words: none inside the scan", "none of its|inside", _words([(5000 + n, 0.3, "far") for n in range(50)])),
+    Case(
+        "words: none inside the scan",
+        "none of its|inside",
+        _words([(5000 + n, 0.3, "far" if n % 2 else "off") for n in range(50)]),
+    ),
     Case("words: none timed", "(?i)no .*time|none", _words(text=NEVER_TIMED)),
     Case("words: empty file", "(?i)empty|no row|holds no", _words(text="")),
     Case("words: header only", "(?i)no words?|no row|holds no", _words(text="onset\tduration\tword\n")),

@@ -24,6 +24,7 @@ class Reader:
 
 _REPETITION = {"b_bold.json": b'{"RepetitionTime": 2}'}
 
+_NAMES = {"a_dseg.tsv": b"index\tname\n1\tV\n2\tS\n"}
 IMAGES = {
     "annot": Reader("lh.T.annot", (seeds.annotation(),), calls.labels),
     "label.gii": Reader(
@@ -35,9 +36,9 @@ IMAGES = {
         "a_dseg.nii",
         (seeds.ATLAS,),
         calls.labels,
-        {"a_dseg.tsv": b"index\tname\n1\tV\n"},
+        _NAMES,
     ),
-    "atlas volume, compressed": Reader("a_dseg.nii.gz", (seeds.compress(seeds.ATLAS),), calls.labels),
+    "atlas volume, compressed": Reader("a_dseg.nii.gz", (seeds.compress(seeds.ATLAS),), calls.labels, _NAMES),
     "gifti": Reader(
         "L.func.gii",
         tuple(seeds.gifti(list(seeds.DATA), encoding) for encoding in ("GIFTI_ENCODING_ASCII", "GIFTI_ENCODING_B64GZ")),
@@ -53,7 +54,9 @@ IMAGES = {
         (seeds.cifti(seeds.SERIES_AXIS), seeds.SERIES_FILE),
         calls.recording("cifti", "b.dtseries.nii"),
     ),
-    "atlas volume, compressed when damaged": Reader("a_dseg.nii.gz", (seeds.ATLAS,), calls.labels, pack=seeds.compress),
+    "atlas volume, compressed when damaged": Reader(
+        "a_dseg.nii.gz", (seeds.ATLAS,), calls.labels, _NAMES, pack=seeds.compress
+    ),
     "nifti, compressed when damaged": Reader(
         "b_bold.nii.gz", (seeds.BOLD,), calls.recording("volume", "b_bold.nii.gz"), pack=seeds.compress
     ),

@@ -21,7 +21,7 @@ def records(tmp_path_factory):
         command = [sys.executable, "-m", "tests.bad_inputs", "--json", str(folder / "records.json")]
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "MPLBACKEND": "Agg"}
         root = Path(__file__).resolve().parents[1]
-        subprocess.run(command, env=environment, cwd=root, capture_output=True, check=False, timeout=1500)
+        subprocess.run(command, env=environment, cwd=root, capture_output=True, check=False, timeout=3600)
 
     folder = make_once(tmp_path_factory, "bad-inputs", make)
     return {record["name"]: record for record in json.loads((folder / "records.json").read_text())}

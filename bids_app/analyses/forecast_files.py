@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from bids_app.report.curves import Curve, distance_curves, say, strongest_regions, whole
-from bids_app.report.results import SIGNIFICANT, Analysis, Maps, values_at
+from bids_app.report.results import SIGNIFICANT, Maps, Results, values_at
 
 Array = npt.NDArray[Any]
 
@@ -39,7 +39,7 @@ class Forecast:
         return strongest_regions(self.curves, self.tested, self.distances, MOST_REGIONS)
 
 
-def read_forecast(analysis: Analysis) -> Forecast:
+def read_forecast(analysis: Results) -> Forecast:
     """What the tables and sidecars of an analysis say."""
     table, distances = analysis.table("forecast"), analysis.table("forecastdistance")
     window = analysis.noted(_FILES, "Window", "window")
@@ -47,7 +47,7 @@ def read_forecast(analysis: Analysis) -> Forecast:
     return Forecast(tested_distance(analysis), None if window is None else int(window), curves, distances)
 
 
-def tested_distance(analysis: Analysis) -> int | None:
+def tested_distance(analysis: Results) -> int | None:
     """The distance at which F was tested, None when no file tells."""
     tested = analysis.noted(_FILES, "TestedDistance", "tested_distance")
     return None if tested is None else int(tested)
@@ -82,7 +82,7 @@ def map_name(distance: float) -> str:
     return f"distance{int(distance):+d}"
 
 
-def passing_at(analysis: Analysis, maps: Maps, what: str, name: str) -> Array | None:
+def passing_at(analysis: Results, maps: Maps, what: str, name: str) -> Array | None:
     """Which targets (n_targets,) have q < 0.05 in the map `name` of the test; None where that map was not tested."""
     test = analysis.maps(what, ["q"])
     if test is None or name not in test.names:

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from bids_app.bids.catalogue import Output
     from bids_app.inputs.models import ModelRun
     from bids_app.inputs.timing import Story
-    from bids_app.report.page import Sheet
-    from bids_app.report.results import Analysis as Results
+    from bids_app.report.page import Page
+    from bids_app.report.results import Results
     from bids_app.settings import Settings
 
 
@@ -36,10 +36,10 @@ class Question:
     rank: int
     anchor: str
     heading: str
-    section: Callable[[Sheet, Results], str]
+    section: Callable[[Page, Results], str]
     about: tuple[str, ...]
     of_atoms: bool = False
-    models: Callable[[Sheet, Sequence[Results]], str] | None = None
+    models: Callable[[Page, Sequence[Results]], str] | None = None
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from bids_app.inputs.designs import Designs
 from bids_app.inputs.models import ModelRun
 from bids_app.inputs.responses import Responses
 from bids_app.machine.budget import memory_mb
-from bids_app.settings import Settings, numbers_of
+from bids_app.settings import Settings, result_settings
 from bids_app.stats.arrays import Fold
 from bids_app.stats.correlation import fold_mean_r
 from bids_app.stats.permutation import permutation_test
@@ -73,7 +73,7 @@ def score_step(work: Work, model: ModelRun, analysis: str, what: str, score: Sco
             _write_atlases(work.responses.geometry, work.settings)
         score(work.responses, designs, work.settings, writer)
 
-    return Step(work.completion(what, model, numbers_of(work.settings, analysis), analysis), compute)
+    return Step(work.completion(what, model, result_settings(work.settings, analysis), analysis), compute)
 
 
 def _write_atlases(geometry: Geometry, settings: Settings) -> None:

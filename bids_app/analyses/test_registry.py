@@ -4,7 +4,7 @@ import pytest
 
 from bids_app.analyses.registry import ANALYSES
 from bids_app.options import READINGS, names_of
-from bids_app.settings import OPTIONS, RESULTS, Settings, decided_by, numbers_of
+from bids_app.settings import OPTIONS, RESULTS, Settings, decided_by, result_settings
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def test_an_option_of_an_analysis_decides_it_alone_unless_it_says_otherwise(sett
     for analysis in ANALYSES:
         for option in OPTIONS:
             if option.name in names_of(analysis.options) and "decides" not in option.metadata:
-                assert [one for one in RESULTS if option.name in numbers_of(settings, one)] == [analysis.name]
+                assert [one for one in RESULTS if option.name in result_settings(settings, one)] == [analysis.name]
 
 
 @pytest.mark.parametrize("analysis", ANALYSES, ids=[analysis.name for analysis in ANALYSES])

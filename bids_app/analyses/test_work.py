@@ -7,7 +7,7 @@ from typing import cast
 import pytest
 
 from bids_app.analyses.work import Work
-from bids_app.inputs.fits import Unit
+from bids_app.inputs.fits import Fit
 from bids_app.inputs.sources import Sources
 from bids_app.inputs.test_averages import STORIES, play, responses
 from bids_app.settings import Settings
@@ -35,7 +35,7 @@ AT_ONCE, LATER, BETWEEN = play(), play(onset=6.0), play(onset=3.6)  # volumes of
 def test_what_was_done_about_repeats(repeats: str, listenings: tuple, handled: str) -> None:
     settings = Settings(bids_dir=Path("in"), out_dir=Path("out"), level="participant", repeats=repeats)
     runs = tuple(SimpleNamespace(label=f"run-{number}") for number in range(len(listenings)))
-    unit = cast("Unit", SimpleNamespace(name="sub-01", runs=runs))
+    unit = cast("Fit", SimpleNamespace(name="sub-01", runs=runs))
     work = Work(cast("Sources", SimpleNamespace(settings=settings, stories=STORIES)), unit)
     work.__dict__["runs"] = responses(*listenings)[0]
     (repeated,) = work.repeated["Repeated"]

@@ -13,7 +13,7 @@ from bids_app.analyses.writer import Writer
 from bids_app.inputs.atlases import mend_atlases
 from bids_app.inputs.averages import average_repeats
 from bids_app.inputs.files_read import inputs_of
-from bids_app.inputs.fits import Unit
+from bids_app.inputs.fits import Fit
 from bids_app.inputs.models import ModelRun
 from bids_app.inputs.repeats import repetitions
 from bids_app.inputs.responses import Responses, read_responses
@@ -34,7 +34,7 @@ class Step:
 class Work:
     """One unit, the runs of a participant that are fitted together; its data are read when first needed."""
 
-    def __init__(self, sources: Sources, unit: Unit) -> None:
+    def __init__(self, sources: Sources, unit: Fit) -> None:
         """Take a unit of the data set; nothing is read yet."""
         self.sources, self.unit = sources, unit
         self.settings = sources.settings

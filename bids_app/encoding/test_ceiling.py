@@ -14,7 +14,7 @@ def responses():
     """Eight targets beside a large mean, from little to much that the others share."""
     rng = np.random.default_rng(0)
     common = rng.standard_normal((120, 8))
-    return common * np.linspace(0.2, 1, 8) + rng.standard_normal((120, 8)) + 10, common
+    return common * np.linspace(0.2, 1, 8) + rng.standard_normal((120, 8)) + 10, 3 * common + 5
 
 
 def standardised(X, train):

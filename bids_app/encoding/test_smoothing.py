@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.spatial import ConvexHull, Delaunay
 
-from bids_app.encoding.smoothing import FWHM_PER_SIGMA, SurfaceSmoother, smooth_volume
+from bids_app.encoding.smoothing import FWHM_PER_SIGMA, SurfaceSmoother, _elements, smooth_volume
 
 
 def sphere(n, radius):
@@ -19,6 +19,17 @@ def plane(n):
     points = np.stack(np.meshgrid(np.arange(n), np.arange(n), indexing="ij"), -1).reshape(-1, 2).astype(float)
     points += np.random.default_rng(0).uniform(-0.2, 0.2, points.shape)
     return np.c_[points, np.zeros(len(points))], Delaunay(points).simplices
+
+
+def test_elements_of_known_triangles():
+    """Two equilateral triangles with sides of 2 mm: every cotangent is 1/√3, every triangle has an area of √3."""
+    h = 3**0.5
+    points = np.array([[0, 0, 0], [2, 0, 0], [1, h, 0], [1, -h, 0]])
+    stiffness, areas = _elements(points, np.array([[0, 1, 2], [1, 0, 3]]))
+    np.testing.assert_allclose(areas, np.array([2, 2, 1, 1]) * h / 3)
+    edge = 1 / h / 2
+    expected = -edge * np.array([[0, 2, 1, 1], [2, 0, 1, 1], [1, 1, 0, 0], [1, 1, 0, 0]])
+    np.testing.assert_allclose(stiffness.toarray(), expected - np.diag(expected.sum(axis=1)), atol=1e-12)
 
 
 @pytest.mark.parametrize("fwhm", [6.0, 20.0])

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter1d
 
-from bids_app.encoding.timing import response_lag
+from bids_app.encoding.timing import Lag, response_lag
 
 
 def world(seed, shift, n_volumes=300, n_targets=500, n_driven=15, snr=1.0):
@@ -44,3 +44,19 @@ def test_short_runs_are_refused():
     expected, Y = world(0, 0)
     with pytest.raises(ValueError, match="100 volumes are too few"):
         response_lag(expected[:100], Y[:100])
+
+
+@pytest.mark.parametrize(
+    ("volumes", "p", "expected"), [(2, 0.001, True), (-2, 0.001, True), (3, 0.001, False), (3, 0.01, True)]
+)
+def test_a_clear_lag_beyond_two_volumes_is_not_expected(volumes, p, expected):
+    assert Lag(volumes, 0.5, p, np.zeros(21)).is_expected is expected
+
+
+def test_the_correlation_at_the_lag_is_pearson_s():
+    expected, _ = world(0, 0)
+    Y = np.stack([np.roll(expected, 1)] * 3, axis=1)
+    lag = response_lag(expected, 5 * Y + 2)
+    assert lag.volumes == 1
+    assert lag.correlations.shape == (21,)
+    assert lag.r == pytest.approx(1, abs=1e-3)

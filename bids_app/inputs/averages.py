@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from bids_app.inputs.repeats import heard_content
 from bids_app.inputs.responses import Responses, RunSource, mean_of_runs
-from bids_app.inputs.timing import Listening, Story, story_time
+from bids_app.inputs.timing import StimulusTiming, Story, story_time
 
 Integers = npt.NDArray[np.int64]
 
@@ -56,13 +56,13 @@ def average_repeats(responses: Responses, stories: Mapping[str, Story]) -> Respo
     )
 
 
-def _mean_listening(host: Listening, covered: Iterable[Integers]) -> Listening:
+def _mean_listening(host: StimulusTiming, covered: Iterable[Integers]) -> StimulusTiming:
     """What the mean of runs heard, from the rows of the host that each covers; volumes that all censored stay so."""
     rows = np.unique(np.concatenate(list(covered)))
-    return Listening(host.repetition_time, host.volumes[rows], host.stimuli, np.delete(host.volumes, rows))
+    return StimulusTiming(host.repetition_time, host.volumes[rows], host.stimuli, np.delete(host.volumes, rows))
 
 
-def _host(run: int, hosts: list[int], listenings: tuple[Listening, ...]) -> tuple[int, Integers]:
+def _host(run: int, hosts: list[int], listenings: tuple[StimulusTiming, ...]) -> tuple[int, Integers]:
     """The longer run that a run joins, and in which rows; itself where there is none."""
     for host in hosts:
         rows = _rows_in(listenings[run], listenings[host])
@@ -71,7 +71,7 @@ def _host(run: int, hosts: list[int], listenings: tuple[Listening, ...]) -> tupl
     return run, np.arange(len(listenings[run].volumes))
 
 
-def _rows_in(part: Listening, whole: Listening) -> Integers | None:
+def _rows_in(part: StimulusTiming, whole: StimulusTiming) -> Integers | None:
     """Rows of the whole at the story times of the part; None unless each of the part's volumes has one of its own."""
     (stems, seconds), (others, times) = story_time(part), story_time(whole)
     if abs(part.repetition_time - whole.repetition_time) > 1e-4 or not set(stems) <= set(others):

@@ -21,7 +21,7 @@ from bids_app.encoding.ridge.held_out import HeldOutDesign, Inner, design_held_o
 from bids_app.forecast.windows import check_distances, offsets_of, random_rows, shift_words
 from bids_app.inputs.models import ModelRun
 from bids_app.inputs.repeats import heard_content
-from bids_app.inputs.timing import Listening, Story, segments_of, timed_words, words_heard
+from bids_app.inputs.timing import StimulusTiming, Story, segments_of, timed_words, words_heard
 from bids_app.machine.once import computed_once, file_name, key_of
 from bids_app.settings import Settings
 
@@ -35,7 +35,7 @@ class Designs:
     """Held-out designs of one model for runs that are fitted together. Layers are counted from 1."""
 
     model: ModelRun
-    listenings: tuple[Listening, ...]
+    listenings: tuple[StimulusTiming, ...]
     stories: dict[str, Story]
     settings: Settings
 
@@ -170,7 +170,7 @@ class Designs:
             "word volume": self.settings.word_volume,
         }
 
-    def _heard(self, listening: Listening) -> dict[str, Any]:
+    def _heard(self, listening: StimulusTiming) -> dict[str, Any]:
         """Words and volumes of a run, counted from its first kept volume."""
         start = listening.volumes[0] * listening.repetition_time
         words = [

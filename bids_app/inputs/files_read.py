@@ -13,7 +13,7 @@ from bids_app.bids.provenance import files_of_run
 from bids_app.bids.words import find_words
 from bids_app.checksums import sha256_of
 from bids_app.inputs.atlases import files_of_atlas
-from bids_app.inputs.fits import Unit
+from bids_app.inputs.fits import Fit
 from bids_app.inputs.masking import files_of_mask
 from bids_app.inputs.models import ModelRun
 from bids_app.inputs.responses import confound_strategy
@@ -26,7 +26,7 @@ from bids_app.settings import Settings
 
 
 def inputs_of(
-    unit: Unit,
+    unit: Fit,
     sources: Sources,
     model: ModelRun | None,
     analysis: str = "",
@@ -62,7 +62,7 @@ def inputs_of(
     )
 
 
-def files_of_unit(unit: Unit, sources: Sources) -> list[Path]:
+def files_of_unit(unit: Fit, sources: Sources) -> list[Path]:
     """Files of the unit's runs, the words of the stories that were heard in them, and the mask."""
     settings = sources.settings
     of_runs = [
@@ -74,7 +74,7 @@ def files_of_unit(unit: Unit, sources: Sources) -> list[Path]:
     return [*of_runs, *words, *_mask(settings)]
 
 
-def _heard(unit: Unit, sources: Sources) -> dict[str, str]:
+def _heard(unit: Fit, sources: Sources) -> dict[str, str]:
     """The audio file of each story that was heard, by stem."""
     return {
         stimulus.stem: stimulus.stim_file
@@ -84,7 +84,7 @@ def _heard(unit: Unit, sources: Sources) -> dict[str, str]:
     }
 
 
-def _words(unit: Unit, sources: Sources) -> dict[str, list[Path]]:
+def _words(unit: Fit, sources: Sources) -> dict[str, list[Path]]:
     settings = sources.settings
     return {
         f"words of {stem}": [find_words(settings.bids_dir, stim_file, settings.annotations)]
@@ -96,7 +96,7 @@ def _mask(settings: Settings) -> list[Path]:
     return [] if settings.mask is None else files_of_mask(settings.mask)
 
 
-def _atlas_files(unit: Unit, settings: Settings, analysis: str) -> Iterator[Path]:
+def _atlas_files(unit: Fit, settings: Settings, analysis: str) -> Iterator[Path]:
     """Files of the atlases that an analysis reads, as far as they are on this machine."""
     of_this = dataclasses.replace(settings, analysis=(analysis,), model=(), level="participant")
     for piece in pieces_of_run(of_this, [place_of_run(unit.runs[0])]):
@@ -109,7 +109,7 @@ def _atlas_files(unit: Unit, settings: Settings, analysis: str) -> Iterator[Path
                 yield from files_of_atlas(path)
 
 
-def data_of_others(unit: Unit, sources: Sources) -> dict[str, str]:
+def data_of_others(unit: Fit, sources: Sources) -> dict[str, str]:
     """A short text for the data of each other participant with the unit's tasks: it differs when these change.
 
     `what all have in common` stands for the rest, such as words, events that all inherit, and what is left out.

@@ -13,11 +13,11 @@ from bids_app.inputs.models import model_runs
 from bids_app.inputs.sources import Sources
 from bids_app.machine.notices import notice
 
-UNIT_ENTITIES = ("sub", "ses", "task", "acq", "run")
+FIT_ENTITIES = ("sub", "ses", "task", "acq", "run")
 
 
 @dataclass(frozen=True)
-class Unit:
+class Fit:
     """Runs of one participant that are fitted together; `entities` are those that all of them share."""
 
     entities: dict[str, str]
@@ -38,7 +38,7 @@ def plan(sources: Sources, participants: Sequence[str]) -> Iterator[str]:
     problems = []
     for participant in participants:
         try:
-            units = units_of(sources, participant)
+            units = fits_of(sources, participant)
         except DatasetError as error:
             problems.append(str(error))
             continue
@@ -49,7 +49,7 @@ def plan(sources: Sources, participants: Sequence[str]) -> Iterator[str]:
         raise DatasetError("\n".join(problems))
 
 
-def units_of(sources: Sources, participant: str) -> list[Unit]:
+def fits_of(sources: Sources, participant: str) -> list[Fit]:
     """Runs of a participant to be fitted together, without those whose story has no word timings.
 
     Raises DatasetError when none is left.
@@ -61,7 +61,7 @@ def units_of(sources: Sources, participant: str) -> list[Unit]:
             f"sub-{participant}: none of its runs ({', '.join(run.label for run in selection.runs)}) plays a story "
             f"with word timings; the stories with timings are {', '.join(sources.stories)}"
         )
-    return make_units(kept, sources.settings.pool_tasks)
+    return make_fits(kept, sources.settings.pool_tasks)
 
 
 def _has_words(run: Run, sources: Sources) -> bool:
@@ -90,18 +90,18 @@ def _no_words(stems: Sequence[str]) -> str:
     return f"its story {stems[0]} has no word timings"
 
 
-def make_units(runs: Sequence[Run], pool_tasks: bool) -> list[Unit]:
+def make_fits(runs: Sequence[Run], pool_tasks: bool) -> list[Fit]:
     """Group a participant's runs: those of one task together, or all of them."""
     groups: dict[str, list[Run]] = {}
     for run in runs:
         groups.setdefault("" if pool_tasks else run.task, []).append(run)
-    return [Unit(_shared_entities(group), tuple(group)) for group in groups.values()]
+    return [Fit(_shared_entities(group), tuple(group)) for group in groups.values()]
 
 
 def _shared_entities(runs: Sequence[Run]) -> dict[str, str]:
     first = runs[0].entities
     return {
         key: first[key]
-        for key in UNIT_ENTITIES
+        for key in FIT_ENTITIES
         if key in first and all(run.entities.get(key) == first[key] for run in runs)
     }

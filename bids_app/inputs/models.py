@@ -15,7 +15,7 @@ import numpy.typing as npt
 from bids_app.bids.derivatives import write_json
 from bids_app.checksums import artefact_damage, is_whole, sealed
 from bids_app.choices import parse_context
-from bids_app.inputs.timing import Listening, Story, timed_words
+from bids_app.inputs.timing import StimulusTiming, Story, timed_words
 from bids_app.language.labels import model_labels
 from bids_app.language.weights import find_model, hash_file
 from bids_app.machine.once import computed_once, key_of
@@ -176,7 +176,7 @@ def model_runs(settings: Settings) -> list[ModelRun]:
 
 
 def neuron_matrix(
-    model: ModelRun, kind: str, listening: Listening, stories: dict[str, Story], out: Floats | None = None
+    model: ModelRun, kind: str, listening: StimulusTiming, stories: dict[str, Story], out: Floats | None = None
 ) -> Floats:
     """Responses (n_kept, n_neurons) of all neurons of all layers on the volumes of one run, z-scored.
 

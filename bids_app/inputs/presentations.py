@@ -12,6 +12,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +22,7 @@ from bids_app.bids.dataset import Run
 from bids_app.bids.errors import DatasetError
 from bids_app.bids.events import TOUCHING, Interval, Stimulus, read_events
 from bids_app.bids.words import Words
-from bids_app.inputs.timing import Listening, Story, listen, volumes_of
+from bids_app.inputs.timing import StimulusTiming, Story, listen, volumes_of
 from bids_app.machine.notices import notice
 
 STRAYS = 5  # words between two events that may be stray ones
@@ -81,7 +82,7 @@ def heard_in(
     repetition_time: float,
     n_volumes: int,
     is_censored: npt.NDArray[np.bool_] | None = None,
-) -> Listening:
+) -> StimulusTiming:
     """What a run heard of the stories with words, without the volumes that `is_censored` (n_volumes,) names.
 
     Raises DatasetError when no story lies inside the scan, or a time cannot be in seconds.
@@ -98,6 +99,7 @@ def heard_in(
             f"({times or 'no story with words'}; the scan lasts {scan:g} s); check onsets (seconds from the first "
             f"volume) and repetition time ({repetition_time:g} s)"
         )
+    _refuse_two_at_once(run, kept, repetition_time)
     _refuse_lost_volumes(run, kept, words, scan)
     for stimulus in stimuli:
         for line in _doubts(stimulus, words[stimulus.stem], scan, stimulus in kept):
@@ -117,6 +119,18 @@ def _refuse_other_units(run: Run, stimuli: Sequence[Stimulus], scan: float) -> N
                 f"{run.label}: {run.events} names {last:g} s in the story of {stimulus.stim_file}, but the scan ends "
                 f"at {scan:g} s: are these milliseconds? Write seconds from the first volume, and n/a for a duration "
                 "that is not known"
+            )
+
+
+def _refuse_two_at_once(run: Run, stimuli: Sequence[Stimulus], repetition_time: float) -> None:
+    """Raise DatasetError where two stories last into each other by more than a volume, which would count twice."""
+    events = sorted((start, end, stimulus.stim_file) for stimulus in stimuli for start, end in stimulus.story)
+    for (start, end, first), (onset, _, second) in pairwise(events):
+        if first != second and onset < end - repetition_time:
+            raise DatasetError(
+                f"{run.label}: {run.events} has two stories at the same time, {first} from {start:g} to {end:g} s and "
+                f"{second} from {onset:g} s: correct the table, or take out the rows of the one that was not listened "
+                "to"
             )
 
 

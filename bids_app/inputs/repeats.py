@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bids_app.bids.words import Words
-from bids_app.inputs.timing import Listening, Story, story_time
+from bids_app.inputs.timing import StimulusTiming, Story, story_time
 from bids_app.language.passages import NOWHERE, Text, shared_words
 
 Integers = npt.NDArray[np.int64]
@@ -42,7 +42,7 @@ class Presentation:
     repetition_time: float
 
 
-def presentations(listenings: Sequence[Listening]) -> Iterator[Presentation]:
+def presentations(listenings: Sequence[StimulusTiming]) -> Iterator[Presentation]:
     """Each story event of each run, in order; volumes in no event are left out."""
     start = 0
     for run, listening in enumerate(listenings):
@@ -57,7 +57,7 @@ def presentations(listenings: Sequence[Listening]) -> Iterator[Presentation]:
         start += first
 
 
-def heard_content(listenings: Sequence[Listening], stories: Mapping[str, Story]) -> Integers | None:
+def heard_content(listenings: Sequence[StimulusTiming], stories: Mapping[str, Story]) -> Integers | None:
     """A number for what each kept volume heard, (n_volumes of all runs,): equal where the same was heard again.
 
     Volumes that hear something new count on. One that is closer than half a volume to what an earlier presentation
@@ -71,7 +71,7 @@ def heard_content(listenings: Sequence[Listening], stories: Mapping[str, Story])
     return None if len(different) == len(kept) else np.asarray(content)
 
 
-def _content_of_all(listenings: Sequence[Listening], stories: Mapping[str, Story]) -> Integers:
+def _content_of_all(listenings: Sequence[StimulusTiming], stories: Mapping[str, Story]) -> Integers:
     """The numbers of `heard_content` for runs of which no volume is left out."""
     content = np.full(sum(len(one.volumes) for one in listenings), NOWHERE)
     known: dict[str, list[Presentation]] = {}
@@ -195,7 +195,7 @@ class Repetition:
     n_volumes: int
 
 
-def repetitions(listenings: Sequence[Listening], content: Integers | None) -> list[Repetition]:
+def repetitions(listenings: Sequence[StimulusTiming], content: Integers | None) -> list[Repetition]:
     """What was heard more than once, for people; `content` is that of `heard_content`."""
     if content is None:
         return []

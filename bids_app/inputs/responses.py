@@ -16,13 +16,13 @@ from bids_app.bids.geometry_base import Geometry
 from bids_app.bids.recording import read_recording
 from bids_app.bids.timeline import n_interpolated
 from bids_app.encoding.cleaning import clean
-from bids_app.inputs.fits import Unit
+from bids_app.inputs.fits import Fit
 from bids_app.inputs.masking import limit
 from bids_app.inputs.nuisance import confound_strategy
 from bids_app.inputs.repeats import heard_content
 from bids_app.inputs.run_plan import plan_run
 from bids_app.inputs.smoothing import smooth
-from bids_app.inputs.timing import Listening, Story
+from bids_app.inputs.timing import StimulusTiming, Story
 from bids_app.machine.memory import free_for_data
 from bids_app.settings import Settings
 from bids_app.stats.standardise import zscore
@@ -54,7 +54,7 @@ class Responses:
     data: Floats
     valid: npt.NDArray[np.bool_]
     geometry: Geometry
-    listenings: tuple[Listening, ...]
+    listenings: tuple[StimulusTiming, ...]
     nuisance: tuple[Floats | None, ...]
     cleaning: dict[str, dict[str, object]] = field(default_factory=dict)
     content: npt.NDArray[np.int64] | None = None
@@ -107,7 +107,7 @@ def mean_of_runs(parts: Sequence[tuple[npt.NDArray[np.int64], Floats]], n_rows: 
     return zscore(total)
 
 
-def read_responses(unit: Unit, stories: dict[str, Story], settings: Settings) -> Responses:
+def read_responses(unit: Fit, stories: dict[str, Story], settings: Settings) -> Responses:
     """Read all runs of a unit. Raises DatasetError when no target is usable in all of them."""
     parts = [read_run(run, stories, settings) for run in unit.runs]
     for run, part in zip(unit.runs, parts, strict=True):
@@ -148,7 +148,7 @@ class CleanRun:
     """
 
     data: Floats
-    listening: Listening
+    listening: StimulusTiming
     geometry: Geometry
     nuisance: Floats | None
     note: str = ""

@@ -13,14 +13,14 @@ from bids_app.bids.runs import Run
 from bids_app.bids.timeline import n_interpolated, read_timeline
 from bids_app.inputs.nuisance import Nuisance, read_nuisance
 from bids_app.inputs.presentations import heard_in
-from bids_app.inputs.timing import Listening, Story
+from bids_app.inputs.timing import StimulusTiming, Story
 from bids_app.machine.notices import notice
 from bids_app.settings import Settings
 
 
 def plan_run(
     run: Run, n_rows: int, stories: Mapping[str, Story], settings: Settings
-) -> tuple[Listening, npt.NDArray[np.int64], Nuisance]:
+) -> tuple[StimulusTiming, npt.NDArray[np.int64], Nuisance]:
     """What a run heard, the rows of its BOLD that are kept, and what is regressed out, without reading the BOLD.
 
     Raises DatasetError when the files of the run, whose BOLD has `n_rows` volumes, do not belong together.

@@ -16,7 +16,7 @@ from bids_app.bids.errors import DatasetError
 from bids_app.bids.events import TOUCHING, Interval, Stimulus
 from bids_app.bids.words import Words
 from bids_app.inputs.presentations import presentations
-from bids_app.inputs.timing import Listening, Story, listen
+from bids_app.inputs.timing import StimulusTiming, Story, listen
 from bids_app.machine.notices import notice
 from bids_app.wording import listed
 
@@ -122,7 +122,7 @@ def _joined(intervals: Sequence[Interval]) -> tuple[Interval, ...]:
     return tuple(joined)
 
 
-def _grid(most: _Heard, intervals: Sequence[Interval], repetition_time: float) -> Listening:
+def _grid(most: _Heard, intervals: Sequence[Interval], repetition_time: float) -> StimulusTiming:
     """Volumes of the intervals in the scan of one run; the audio starts later where they begin before that scan."""
     onset = most.stimulus.audio_onset
     early = max(0.0, -(onset + intervals[0][0]))

@@ -17,7 +17,7 @@ from bids_app.encoding.design.folds import content_folds, within
 from bids_app.inputs.averages import average_repeats
 from bids_app.inputs.repeats import heard_content
 from bids_app.inputs.responses import Responses
-from bids_app.inputs.timing import Listening, Story, listen
+from bids_app.inputs.timing import StimulusTiming, Story, listen
 from bids_app.settings import Settings
 from bids_app.stats.standardise import zscore
 
@@ -64,7 +64,7 @@ def test_a_run_that_stopped_early_counts_where_it_was():
 
 def test_runs_with_other_censored_volumes_are_averaged_where_they_are_kept():
     scan, censored = play(), (np.array([10, 30]), np.array([10, 11, 50]))
-    runs = [Listening(TR, np.delete(scan.volumes, rows), scan.stimuli, scan.volumes[rows]) for rows in censored]
+    runs = [StimulusTiming(TR, np.delete(scan.volumes, rows), scan.stimuli, scan.volumes[rows]) for rows in censored]
     whole, data = responses(*runs)
     found = average_repeats(whole, STORIES)
     total, count = np.zeros((80, N_TARGETS)), np.zeros((80, 1))
@@ -94,7 +94,7 @@ class Written:
 def test_the_ceiling_is_that_of_the_data_that_are_fitted(tmp_path, repeats):
     """Two runs of a story, one of which censors a volume, and the same story twice in a third, which is no mean."""
     scan = play()
-    short = Listening(TR, np.delete(scan.volumes, 30), scan.stimuli, scan.volumes[[30]])
+    short = StimulusTiming(TR, np.delete(scan.volumes, 30), scan.stimuli, scan.volumes[[30]])
     twice = listen([Stimulus("other", "other.wav", onset, ((onset, onset + 90),)) for onset in (3.0, 120.0)], TR)
     runs, data = responses(short, scan, twice)
     fitted = average_repeats(runs, STORIES) if repeats == "average" else runs

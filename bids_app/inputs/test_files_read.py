@@ -6,14 +6,14 @@ import pytest
 
 from bids_app.conftest import write
 from bids_app.inputs.files_read import _atlas_files, data_of_others, files_of_unit, inputs_of
-from bids_app.inputs.fits import units_of
+from bids_app.inputs.fits import fits_of
 from bids_app.inputs.sources import open_sources
 from bids_app.settings import Settings
 
 
 def unit_of(study, label="01", **changes):
     sources = open_sources(study.settings(**changes))
-    (unit,) = units_of(sources, label)
+    (unit,) = fits_of(sources, label)
     return unit, sources
 
 

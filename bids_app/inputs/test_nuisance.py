@@ -11,7 +11,7 @@ from nilearn.glm.first_level.design_matrix import create_cosine_drift
 from bids_app.bids.confound_columns import MOTION
 from bids_app.bids.conftest import write_nifti
 from bids_app.bids.errors import DatasetError
-from bids_app.inputs.fits import units_of
+from bids_app.inputs.fits import fits_of
 from bids_app.inputs.nuisance import confound_strategy, cosines, summary
 from bids_app.inputs.responses import CleanRun, read_responses, read_run
 from bids_app.inputs.sources import open_sources
@@ -197,7 +197,7 @@ def test_censored_rows_are_put_back_at_their_volumes(
     np.testing.assert_array_equal(found.data, X[expected].astype(np.float32))
     sources = open_sources(_settings(root))
     with caplog.at_level("INFO"):
-        responses = read_responses(units_of(sources, "01")[0], sources.stories, sources.settings)
+        responses = read_responses(fits_of(sources, "01")[0], sources.stories, sources.settings)
     assert f"6 of {N - 3} volumes of the story left out (censored)" in caplog.text
     assert responses.cleaning[RUN]["CensoredVolumes"] == 6
     assert responses.cleaning[RUN]["InterpolatedVolumes"] == 0

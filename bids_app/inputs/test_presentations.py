@@ -10,7 +10,7 @@ from bids_app.bids.errors import DatasetError
 from bids_app.bids.events import Stimulus, read_events
 from bids_app.bids.words import Words
 from bids_app.inputs.presentations import heard_in, presentations
-from bids_app.inputs.timing import Listening, Story, listen, story_time, timed_words
+from bids_app.inputs.timing import StimulusTiming, Story, listen, story_time, timed_words
 
 HEADER = "onset\tduration\ttrial_type\tstim_file\n"
 
@@ -85,15 +85,18 @@ def test_both_playings_have_words_and_the_same_story_time() -> None:
     np.testing.assert_allclose(seconds[:30], seconds[30:])
 
 
-def _hear(tmp_path: Path, rows: str, n_volumes: int = 80, words: Words | None = None) -> Listening:
+def _hear(tmp_path: Path, rows: str, n_volumes: int = 80, words: Words | None = None) -> StimulusTiming:
     path = tmp_path / "sub-1_task-tale_events.tsv"
     path.write_text(HEADER + rows)
     run = Run(
         "1", None, "tale", None, None, None, "parcels", (tmp_path / "bold.tsv",), path, None, None, False, 2.0,
         {"sub": "1", "task": "tale"}, tmp_path,
     )  # fmt: skip
-    story = Story("tale", words or words_until(145), listen([Stimulus("tale", "tale.wav", 0, ((0, 140),))], 2.0))
-    return heard_in(run, {"tale": story}, 2.0, n_volumes)
+    stories = {
+        stem: Story(stem, words or words_until(145), listen([Stimulus(stem, f"{stem}.wav", 0, ((0, 140),))], 2.0))
+        for stem in ("tale", "fable")
+    }
+    return heard_in(run, stories, 2.0, n_volumes)
 
 
 @pytest.mark.parametrize(
@@ -110,6 +113,13 @@ def _hear(tmp_path: Path, rows: str, n_volumes: int = 80, words: Words | None = 
 def test_events_that_cannot_be_meant_are_refused(tmp_path: Path, rows: str, message: str) -> None:
     with pytest.raises(DatasetError, match=message):
         _hear(tmp_path, rows)
+
+
+def test_a_volume_belongs_to_one_story_alone(tmp_path: Path) -> None:
+    after = _hear(tmp_path, "6\t60\tstory\ttale.wav\n65\t60\tstory\tfable.wav\n")  # rounded onsets overlap by less
+    assert [stimulus.stem for stimulus in after.stimuli] == ["tale", "fable"]
+    with pytest.raises(DatasetError, match=r"at the same time, tale\.wav from 6 to 66 s and fable\.wav from 60 s"):
+        _hear(tmp_path, "6\t60\tstory\ttale.wav\n60\t60\tstory\tfable.wav\n")
 
 
 def test_a_story_that_outlasts_the_scan_is_cut_and_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from bids_app.bids.conftest import TinyDataset
 from bids_app.bids.errors import DatasetError
-from bids_app.inputs.fits import plan, units_of
+from bids_app.inputs.fits import fits_of, plan
 from bids_app.inputs.sources import Sources, open_sources
 from bids_app.settings import Settings
 
@@ -52,7 +52,7 @@ def study(tmp_path: Path) -> Study:
 
 
 def _labels(sources: Sources, participant: str) -> list[str]:
-    return [run.label for unit in units_of(sources, participant) for run in unit.runs]
+    return [run.label for unit in fits_of(sources, participant) for run in unit.runs]
 
 
 def test_unreadable_events_fail_their_own_participant_alone(study: Study, caplog: pytest.LogCaptureFixture) -> None:
@@ -63,7 +63,7 @@ def test_unreadable_events_fail_their_own_participant_alone(study: Study, caplog
     assert [record.levelname for record in caplog.records if record.levelno > logging.INFO] == ["WARNING"]
     assert "sub-02_task-tale_events.tsv, row 1 (line 2): the onset 'soon'" in caplog.text
     with pytest.raises(DatasetError, match=r"sub-02_task-tale_events\.tsv, row 1"):
-        units_of(sources, "02")
+        fits_of(sources, "02")
     lines = plan(sources, ["02", "01"])
     assert next(lines).startswith("sub-01 task-tale")
     with pytest.raises(DatasetError, match="sub-02_task-tale"):
@@ -82,7 +82,7 @@ def test_an_empty_table_of_a_task_without_stories_is_left_out(study: Study) -> N
     study.run("sub-01_task-rest").write_text("")
     assert _labels(study.sources(), "01") == ["sub-01_task-tale"]
     with pytest.raises(DatasetError, match=r"task-rest_events\.tsv is empty"):
-        units_of(study.sources(task_id=("rest", "tale")), "01")
+        fits_of(study.sources(task_id=("rest", "tale")), "01")
 
 
 def test_a_broken_word_table_fails_those_who_heard_the_story(study: Study) -> None:
@@ -92,7 +92,7 @@ def test_a_broken_word_table_fails_those_who_heard_the_story(study: Study) -> No
     assert set(sources.stories) == {"tale"}
     assert _labels(sources, "01") == ["sub-01_task-tale"]
     with pytest.raises(DatasetError, match=r"sub-02_task-other: .*other_words\.tsv"):
-        units_of(sources, "02")
+        fits_of(sources, "02")
     with pytest.raises(DatasetError, match=r"other_words\.tsv"):
         _ = study.sources(task_id=("other",)).stories
 

@@ -3,7 +3,7 @@ import pytest
 
 from bids_app.bids.events import Stimulus
 from bids_app.bids.words import Words
-from bids_app.inputs.timing import Listening, Story, listen, story_time, timed_words, words_heard
+from bids_app.inputs.timing import StimulusTiming, Story, listen, story_time, timed_words, words_heard
 
 PIEMAN = Stimulus("pieman_audio", "pieman_audio.wav", 0.0, ((15.0, 437.0),))
 
@@ -67,6 +67,6 @@ def test_story_time_counts_from_the_start_of_each_audio_file():
     stems, seconds = story_time(listen([first, other, again], 1.5, 100))
     assert stems == ("pieman_audio",) * 4 + ("tunnel_audio",) * 2 + ("pieman_audio",) * 4
     np.testing.assert_allclose(seconds, [3, 4.5, 6, 7.5, 2.5, 4, 3, 4.5, 6, 7.5])
-    stems, seconds = story_time(Listening(1.5, np.array([2, 50]), (first,)))
+    stems, seconds = story_time(StimulusTiming(1.5, np.array([2, 50]), (first,)))
     assert stems == ("pieman_audio", "")
     assert np.isnan(seconds[1])

@@ -16,7 +16,7 @@ Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Listening:
+class StimulusTiming:
     """What one run heard.
 
     Attributes
@@ -34,9 +34,9 @@ class Listening:
     censored: Integers = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
 
     @property
-    def uncensored(self) -> Listening:
+    def uncensored(self) -> StimulusTiming:
         """The same with the censored volumes among the kept ones: the time line on which words are delayed."""
-        return Listening(self.repetition_time, np.union1d(self.volumes, self.censored), self.stimuli)
+        return StimulusTiming(self.repetition_time, np.union1d(self.volumes, self.censored), self.stimuli)
 
     @property
     def is_kept(self) -> npt.NDArray[np.bool_]:
@@ -60,7 +60,7 @@ class Listening:
         borders = np.flatnonzero((np.diff(event) != 0) | (np.diff(self.volumes) != 1)) + 1
         return tuple(int(n) for n in np.diff([0, *borders, len(event)]))
 
-    def same_grid(self, other: Listening) -> bool:
+    def same_grid(self, other: StimulusTiming) -> bool:
         """Whether both heard the same single story at the same times relative to its volumes."""
         if len(self.stimuli) != 1 or [s.stem for s in self.stimuli] != [s.stem for s in other.stimuli]:
             return False
@@ -80,7 +80,7 @@ class Story:
 
     stem: str
     words: Words
-    canonical: Listening
+    canonical: StimulusTiming
 
 
 def listen(
@@ -88,7 +88,7 @@ def listen(
     repetition_time: float,
     n_volumes: int | None = None,
     is_censored: npt.NDArray[np.bool_] | None = None,
-) -> Listening:
+) -> StimulusTiming:
     """Keep the volumes inside the story events, from each event's onset to its end, as the Narratives paper does.
 
     `n_volumes` None: as many as the events need. `is_censored` (n_volumes,): volumes to leave out.
@@ -97,7 +97,7 @@ def listen(
     inside = {volume for event in events for volume in volumes_of(event, repetition_time, n_volumes)}
     volumes = np.array(sorted(inside), dtype=np.int64)
     censored = np.zeros(len(volumes), dtype=bool) if is_censored is None else is_censored[volumes]
-    return Listening(repetition_time, volumes[~censored], tuple(stimuli), volumes[censored])
+    return StimulusTiming(repetition_time, volumes[~censored], tuple(stimuli), volumes[censored])
 
 
 def volumes_of(event: tuple[float, float], repetition_time: float, n_volumes: int | None = None) -> range:
@@ -107,7 +107,7 @@ def volumes_of(event: tuple[float, float], repetition_time: float, n_volumes: in
     return range(max(first, 0), last)
 
 
-def story_time(listening: Listening) -> tuple[tuple[str, ...], Floats]:
+def story_time(listening: StimulusTiming) -> tuple[tuple[str, ...], Floats]:
     """Stem of the stimulus at each kept volume (n_kept,), and seconds since its audio file started (n_kept,).
 
     A volume that lies in no story event has the stem "" and NaN. Volumes of two runs, or of two presentations in one
@@ -137,7 +137,9 @@ def segments_of(stimulus: Stimulus, words: Words) -> list[slice]:
     return [slice(int(own[0]), int(own[-1]) + 1) for own in rows if len(own)]
 
 
-def timed_words(listening: Listening, stories: Mapping[str, Story]) -> list[tuple[Story, Integers, Floats, Floats]]:
+def timed_words(
+    listening: StimulusTiming, stories: Mapping[str, Story]
+) -> list[tuple[Story, Integers, Floats, Floats]]:
     """`words_heard` for each story of a run; of one that was played twice, all words of both playings."""
     found: dict[str, list[tuple[Integers, Floats, Floats]]] = {}
     for stimulus in listening.stimuli:

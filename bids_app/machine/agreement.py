@@ -12,7 +12,6 @@ from typing import Any
 from bids_app.bids.derivatives import write_json
 from bids_app.bids.outputs import OutputMap, find_maps
 from bids_app.checksums import describe_file, find_damage, sealed
-from bids_app.inputs.atlases import damaged_atlases
 from bids_app.machine.claims import common_settings
 from bids_app.machine.completion import FOLDER, any_data, read_marker
 from bids_app.machine.once import key_of
@@ -36,6 +35,8 @@ def check_outputs(out_dir: Path) -> None:
 
     Analyses that newer ones have taken the place of, and those whose outputs were removed, are named in the log.
     """
+    from bids_app.inputs.atlases import damaged_atlases  # with torch, which a plan does without
+
     problems = damaged_outputs(out_dir) + damaged_atlases(out_dir)
     problems += [f"the other hemisphere of {path} is missing" for path in _halves(out_dir)]
     if problems:

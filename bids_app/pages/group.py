@@ -9,8 +9,8 @@ from bids_app.pages.intervals import held_out, models, region_scores
 from bids_app.pages.sections import Part, answer, head, methods, questions, write_page
 from bids_app.report import html
 from bids_app.report.figures import style
-from bids_app.report.page import Sheet, open_sheet
-from bids_app.report.results import common, describe, find_analyses
+from bids_app.report.page import Page, open_page
+from bids_app.report.results import common, describe, find_results
 
 
 def _regions() -> Question:
@@ -20,12 +20,12 @@ def _regions() -> Question:
 
 def write_group_report(out_dir: Path) -> Path:
     """Write OUT_DIR/group.html and its figures from the files in OUT_DIR; give its path."""
-    sheet = open_sheet(out_dir, None)
-    analyses = find_analyses(out_dir, None)
+    page = open_page(out_dir, None)
+    analyses = find_results(out_dir, None)
     participants = sorted(path.name for path in out_dir.glob("sub-*") if path.is_dir())
     with style():
-        parts = answer(sheet, analyses, questions([_regions()])) if analyses else []
-        parts.append(("models", "How do the models compare?", models(sheet)))
+        parts = answer(page, analyses, questions([_regions()])) if analyses else []
+        parts.append(("models", "How do the models compare?", models(page)))
     shared = describe(common(analyses))
     told = f"{len(participants)} participant{'s' * (len(participants) != 1)}. {shared[:1].upper()}{shared[1:]}"
     lead = html.paragraph(told.strip(), "subtitle")
@@ -35,8 +35,8 @@ def write_group_report(out_dir: Path) -> Path:
     if not analyses:
         lead += html.missing("There are no maps or tables of the group.")
     lead += head(analyses)
-    ends = [_participants(sheet, participants), methods(sheet)]
-    return write_page(sheet, "group.html", "Group", lead, [*parts, *ends])
+    ends = [_participants(page, participants), methods(page)]
+    return write_page(page, "group.html", "Group", lead, [*parts, *ends])
 
 
 def crashes(out_dir: Path) -> list[str]:
@@ -46,12 +46,12 @@ def crashes(out_dir: Path) -> list[str]:
     return list(dict.fromkeys(line for line in first if line))
 
 
-def _participants(sheet: Sheet, participants: list[str]) -> Part:
+def _participants(page: Page, participants: list[str]) -> Part:
     """A line per participant with a link to its report where there is one."""
-    pages = [sheet.out_dir / f"{participant}.html" for participant in participants]
+    pages = [page.out_dir / f"{participant}.html" for participant in participants]
     if not pages:
         return "participants", "Participants", html.missing("There are no participants in this folder.")
     items = [
-        sheet.link(page, page.stem) if page.is_file() else html.escape(page.stem) + " (no report)" for page in pages
+        page.link(path, path.stem) if path.is_file() else html.escape(path.stem) + " (no report)" for path in pages
     ]
     return "participants", "Participants", "<ul>" + "".join(f"<li>{item}</li>" for item in items) + "</ul>"

@@ -7,8 +7,8 @@ import pandas as pd
 from bids_app.analyses.registry import ANALYSES
 from bids_app.bids.derivatives import read_table
 from bids_app.report import bars, html
-from bids_app.report.page import Sheet
-from bids_app.report.results import Analysis
+from bids_app.report.page import Page
+from bids_app.report.results import Results
 from bids_app.report.scales import network_colours
 from bids_app.report.scores import HELD_OUT, layer_of
 
@@ -29,19 +29,19 @@ def held_out() -> dict[str, str]:
     return {what: report.titles[what] for report in told for what in report.held_out}
 
 
-def region_scores(sheet: Sheet, analysis: Analysis) -> str:
+def region_scores(page: Page, analysis: Results) -> str:
     """Held-out scores for each network or parcel, with confidence intervals."""
-    parts = [_one_score(sheet, analysis, analysis.variant(what), title) for what, title in held_out().items()]
+    parts = [_one_score(page, analysis, analysis.variant(what), title) for what, title in held_out().items()]
     return "\n".join(part for part in parts if part) or html.missing("No scores per network or parcel.")
 
 
-def _one_score(sheet: Sheet, analysis: Analysis, what: str, title: str) -> str:
+def _one_score(page: Page, analysis: Results, what: str, title: str) -> str:
     table, path = analysis.table(what), analysis.table_path(what)
     if table is None or path is None or table.empty:
         return ""
     rows = best_map_rows(table)
     regions = rows["region"].astype(str).tolist()
-    colours = region_colours(sheet, analysis, regions)
+    colours = region_colours(page, analysis, regions)
     middle, low, high = (rows[name].to_numpy(dtype=float) for name in ("mean", "low", "high"))
     names = ["everywhere" if region == _WHOLE else region for region in regions]
     figure = bars.draw_intervals(
@@ -54,8 +54,8 @@ def _one_score(sheet: Sheet, analysis: Analysis, what: str, title: str) -> str:
         "not corrected for the number of regions."
     )
     told = ", ".join(f"{name} {value:.3f}" for name, value in zip(names, middle, strict=True))
-    image = sheet.add(figure, analysis, f"regions{what}", alt=f"{title}: {told}.", caption=caption, ending="svg")
-    body = html.table(rows, colours) + f"<p>{sheet.link(path, path.name)}</p>"
+    image = page.add(figure, analysis, f"regions{what}", alt=f"{title}: {told}.", caption=caption, ending="svg")
+    body = html.table(rows, colours) + f"<p>{page.link(path, path.name)}</p>"
     return image + html.details(f"Table: {title.lower()}", body)
 
 
@@ -65,31 +65,31 @@ def best_map_rows(table: pd.DataFrame) -> pd.DataFrame:
     return table[table["map"] == whole.idxmax()] if len(whole) else table.drop_duplicates("region")
 
 
-def region_colours(sheet: Sheet, analysis: Analysis, regions: list[str]) -> dict[str, str]:
+def region_colours(page: Page, analysis: Results, regions: list[str]) -> dict[str, str]:
     """Grey for the whole, a colour for each other region."""
     others = [region for region in dict.fromkeys(regions) if region != _WHOLE]
-    return {_WHOLE: _GREY, **sheet.network_colours(analysis, others)}
+    return {_WHOLE: _GREY, **page.network_colours(analysis, others)}
 
 
-def models(sheet: Sheet) -> str:
+def models(page: Page) -> str:
     """The comparison of models: scores as a figure where there are several, and the whole table."""
-    path = sheet.out_dir / "group" / "model-comparison.tsv"
+    path = page.out_dir / "group" / "model-comparison.tsv"
     if not path.is_file():
         return html.missing("No comparison of models: group/model-comparison.tsv is missing.")
     table = read_table(path)
-    body = html.table(table, most_rows=120) + f"<p>{sheet.link(path, path.name)}</p>"
-    return _model_charts(sheet, table) + html.details("Table: all measures", body)
+    body = html.table(table, most_rows=120) + f"<p>{page.link(path, path.name)}</p>"
+    return _model_charts(page, table) + html.details("Table: all measures", body)
 
 
-def _model_charts(sheet: Sheet, table: pd.DataFrame) -> str:
+def _model_charts(page: Page, table: pd.DataFrame) -> str:
     """A chart for each kind of measure that several models have."""
     models = list(dict.fromkeys(table["model"].astype(str)))
     colours = dict(zip(models, network_colours([""] * len(models)), strict=True))
-    parts = [_model_chart(sheet, table, kind, colours) for kind in _MEASURES]
+    parts = [_model_chart(page, table, kind, colours) for kind in _MEASURES]
     return "\n".join(part for part in parts if part) or html.missing("One model was run; the table has its measures.")
 
 
-def _model_chart(sheet: Sheet, table: pd.DataFrame, kind: str, palette: dict[str, str]) -> str:
+def _model_chart(page: Page, table: pd.DataFrame, kind: str, palette: dict[str, str]) -> str:
     pattern, label, caption = _MEASURES[kind]
     rows = table[table["measure"].astype(str).str.match(pattern)]
     if rows["model"].nunique() < 2:
@@ -99,7 +99,7 @@ def _model_chart(sheet: Sheet, table: pd.DataFrame, kind: str, palette: dict[str
     figure = bars.draw_intervals(names, middle, low, high, label, [palette[str(model)] for model in rows["model"]])
     told = f"{caption} Mean over participants with its 95 % bootstrap interval."
     alt = f"{told} " + ", ".join(f"{name}: {value:.3f}" for name, value in zip(names, middle, strict=True))
-    return sheet.add(figure, Analysis({}, ()), kind, alt=alt, caption=told, ending="svg")
+    return page.add(figure, Results({}, ()), kind, alt=alt, caption=told, ending="svg")
 
 
 def _titles() -> dict[str, str]:

@@ -8,8 +8,8 @@ from pathlib import Path
 from bids_app.pages.sections import answer, head, methods, questions, write_page
 from bids_app.report import html
 from bids_app.report.figures import style
-from bids_app.report.page import open_sheet
-from bids_app.report.results import common, describe, find_analyses
+from bids_app.report.page import open_page
+from bids_app.report.results import common, describe, find_results
 
 
 def write_participant_report(out_dir: Path, participant: str, problems: Sequence[str] = ()) -> Path:
@@ -18,10 +18,10 @@ def write_participant_report(out_dir: Path, participant: str, problems: Sequence
     `participant` is a label without `sub-`; `problems` are sentences on what failed, shown on top. A participant
     without outputs gets a report that says so.
     """
-    sheet = open_sheet(out_dir, participant)
-    analyses = find_analyses(out_dir, participant)
+    page = open_page(out_dir, participant)
+    analyses = find_results(out_dir, participant)
     with style():
-        parts = answer(sheet, analyses, questions()) if analyses else []
+        parts = answer(page, analyses, questions()) if analyses else []
     shared = describe(common(analyses))
     lead = html.paragraph(f"One participant. {shared[:1].upper()}{shared[1:]}".strip(), "subtitle")
     if problems:
@@ -29,4 +29,4 @@ def write_participant_report(out_dir: Path, participant: str, problems: Sequence
     if not analyses:
         lead += html.missing("There are no maps or tables of this participant.")
     lead += head(analyses)
-    return write_page(sheet, f"sub-{participant}.html", f"sub-{participant}", lead, [*parts, methods(sheet)])
+    return write_page(page, f"sub-{participant}.html", f"sub-{participant}", lead, [*parts, methods(page)])

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from bids_app.analyses.record import Cell
 from bids_app.report import html
-from bids_app.report.results import Analysis
+from bids_app.report.results import Results
 
 
-def glance(analyses: Sequence[Analysis], titles: Sequence[str], cells: Sequence[Cell]) -> str:
+def summary_table(analyses: Sequence[Results], titles: Sequence[str], cells: Sequence[Cell]) -> str:
     """A table with one row per recording and model; numbers that none of them has get no column, "" without any."""
     rows = [[cell.text(analysis) for cell in cells] for analysis in analyses]
     shown = [column for column in range(len(cells)) if any(row[column] for row in rows)]

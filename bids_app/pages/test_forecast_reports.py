@@ -13,7 +13,7 @@ from bids_app.pages.participant import write_participant_report
 from bids_app.pages.test_reports import read
 from bids_app.report import page as sheet
 from bids_app.report.conftest_forecast import Sample
-from bids_app.report.results import find_analyses
+from bids_app.report.results import find_results
 from bids_app.report.test_regions import HEXADECIMAL, keep
 
 NAMES = ("a", "b", "c", "d", "e & f", "g")
@@ -70,7 +70,7 @@ def test_every_question_is_answered(out_dir, level):
 
 def test_the_head_has_the_forecast(out_dir):
     page = read(write_group_report(out_dir))
-    analysis = find_analyses(out_dir, None)[0]
+    analysis = find_results(out_dir, None)[0]
     curves = analysis.table("forecast").query("region == 'all' and window == 'distance'").set_index("distance")
     peaks = analysis.table("forecastdistance").set_index("region").loc["all"]
     mean, base = curves.loc[8, ["mean", "base"]]
@@ -91,7 +91,7 @@ def panels_of(out_dir, write):
 
 def test_the_maps_drawn_are_those_of_the_group(tmp_path):
     parcels().write(tmp_path, ("forecast", "variance"))
-    analysis = find_analyses(tmp_path, None)[0]
+    analysis = find_results(tmp_path, None)[0]
     q = analysis.maps("forecast", ["q"]).values < 0.05
     assert (q[0] != q[-2]).any()  # else the next assertions would not tell the maps apart
     panels = panels_of(tmp_path, write_group_report)
@@ -121,7 +121,7 @@ def test_a_map_without_a_test_is_as_full_as_the_tested_one(tmp_path):
     panels = panels_of(tmp_path, lambda out: write_participant_report(out, "001"))
     tested = panels["F at distance 8, the one that is tested"][0]
     peak = next(panel for title, (panel, _) in panels.items() if title.endswith("(not tested)"))
-    analysis = find_analyses(tmp_path, "001")[0]
+    analysis = find_results(tmp_path, "001")[0]
     at_peak = f"distance{int(read_forecast(analysis).whole.peak):+d}"
     np.testing.assert_array_equal(peak.values, analysis.maps("forecast", ["r"]).named(at_peak))
     np.testing.assert_array_equal(peak.passing, tested.passing)
@@ -197,7 +197,7 @@ def test_on_a_surface(tmp_path):
 
 def test_medians_are_of_the_places_in_full_colour(out_dir):
     text = read(write_participant_report(out_dir, "001")).text
-    analysis = find_analyses(out_dir, "001")[0]
+    analysis = find_results(out_dir, "001")[0]
     full = analysis.maps("forecast", ["q"]).named("distance+8") < 0.05
     assert 0 < full.sum() < 6
     distance, depth = (analysis.maps(what, [stat]).values[0][full] for what, stat in

@@ -16,14 +16,14 @@ from bids_app.report import html
 from bids_app.report.figures import draw_maps, note_of, save, why_not_drawn
 from bids_app.report.panels import Panel
 from bids_app.report.regions import atlas_colours
-from bids_app.report.results import UNITS, Analysis
+from bids_app.report.results import UNITS, Results
 from bids_app.report.scales import Colouring, network_colours
 
 DEFAULT_THRESHOLD = 2.3  # |z| across the brain from which a map counts as active
 
 
 @dataclass(frozen=True)
-class Sheet:
+class Page:
     """One report: OUT_DIR, the folder of its figures, the participant (None for the group), the settings of the run."""
 
     out_dir: Path
@@ -42,12 +42,12 @@ class Sheet:
         value = self.settings.get("top_percent")
         return None if value is None else float(value)
 
-    def network_colours(self, analysis: Analysis, names: Sequence[str]) -> dict[str, str]:
+    def network_colours(self, analysis: Results, names: Sequence[str]) -> dict[str, str]:
         """A colour for each network: that of the atlas which OUT_DIR keeps for the space of the analysis, if it has."""
         colours = network_colours(names, atlas_colours(self.out_dir, analysis.entities))
         return dict(zip(names, colours, strict=True))
 
-    def add(self, figure: Figure, analysis: Analysis, what: str, *, alt: str, caption: str, ending: str = "png") -> str:
+    def add(self, figure: Figure, analysis: Results, what: str, *, alt: str, caption: str, ending: str = "png") -> str:
         """Write a figure and give its HTML."""
         subject = {} if self.participant is None else {"sub": self.participant}
         name = build_name({**subject, **analysis.entities, "desc": what}, "figure", f".{ending}")
@@ -59,7 +59,7 @@ class Sheet:
         panels: Sequence[Panel],
         geometry: Geometry,
         colouring: Colouring,
-        analysis: Analysis,
+        analysis: Results,
         what: str,
         caption: str,
     ) -> str:
@@ -92,7 +92,7 @@ def newest_settings(out_dir: Path, level: str, participant: str | None = None) -
     return found[-1] if found else None
 
 
-def open_sheet(out_dir: Path, participant: str | None) -> Sheet:
+def open_page(out_dir: Path, participant: str | None) -> Page:
     """Prepare the report of a participant, or of the group when `participant` is None.
 
     The settings are those of the participant level: the group level summarises what they made.
@@ -100,4 +100,4 @@ def open_sheet(out_dir: Path, participant: str | None) -> Sheet:
     folder = out_dir / ("group" if participant is None else f"sub-{participant}") / "figures"
     path = newest_settings(out_dir, "participant", participant)
     settings = {} if path is None else tomllib.loads(path.read_text(encoding="utf-8"))
-    return Sheet(out_dir, folder, participant, settings)
+    return Page(out_dir, folder, participant, settings)

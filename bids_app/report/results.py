@@ -44,7 +44,7 @@ class Maps:
 
 
 @dataclass(frozen=True)
-class Analysis:
+class Results:
     """The outputs that share recording, space and model; what does not depend on the model is among them too.
 
     `atoms` is the variant of the dictionary that is meant: `atoms`, `atoms32` in a sweep, `atomsShifted` as a control.
@@ -65,7 +65,7 @@ class Analysis:
         """The name of something that depends on the dictionary: `subgroups` is `subgroups32` in a sweep."""
         return self.atoms.replace("atoms", what)
 
-    def variants(self) -> list[Analysis]:
+    def variants(self) -> list[Results]:
         """This analysis once for each variant of the dictionary."""
         found = {o.entities.get("desc", "") for o in self.outputs}
         names = sorted((n for n in found if re.fullmatch(r"atoms\d*(Shifted)?", n)), key=lambda n: (len(n), n))
@@ -134,7 +134,7 @@ def values_at(maps: Maps, geometry: Geometry) -> Array | None:
     return placed(maps.values, maps.geometry, geometry)
 
 
-def find_analyses(out_dir: Path, participant: str | None) -> list[Analysis]:
+def find_results(out_dir: Path, participant: str | None) -> list[Results]:
     """Analyses of a participant, or of the group when `participant` is None.
 
     Outputs that say less (a noise ceiling has no model) belong to every analysis that says the same and more.
@@ -143,17 +143,17 @@ def find_analyses(out_dir: Path, participant: str | None) -> list[Analysis]:
     outputs = [o for suffix in ("statmap", "networks") for o in find_outputs(out_dir, suffix, level, sub=participant)]
     keys = dict.fromkeys(_key(output) for output in outputs)  # a dict keeps the order
     widest = [key for key in keys if not any(set(key) < set(other) for other in keys)]
-    return [Analysis(dict(key), tuple(output for output in outputs if set(_key(output)) <= set(key))) for key in widest]
+    return [Results(dict(key), tuple(output for output in outputs if set(_key(output)) <= set(key))) for key in widest]
 
 
 def _key(output: OutputMap) -> tuple[tuple[str, str], ...]:
     return tuple((name, value) for name, value in output.entities.items() if name not in _NOT_OF_AN_ANALYSIS)
 
 
-def titles(analyses: Sequence[Analysis]) -> list[str]:
+def titles(analyses: Sequence[Results]) -> list[str]:
     """A short title per analysis: what is the same in all of them is left out.
 
-    >>> titles([Analysis({"task": "a", "space": "S"}, ()), Analysis({"task": "b", "space": "S"}, ())])
+    >>> titles([Results({"task": "a", "space": "S"}, ()), Results({"task": "b", "space": "S"}, ())])
     ['task a', 'task b']
     """
     shared = dict(common(analyses))
@@ -163,7 +163,7 @@ def titles(analyses: Sequence[Analysis]) -> list[str]:
     ]
 
 
-def common(analyses: Sequence[Analysis]) -> list[tuple[str, str]]:
+def common(analyses: Sequence[Results]) -> list[tuple[str, str]]:
     """The entities that all analyses share."""
     first = analyses[0].description if analyses else {}
     return [(k, v) for k, v in first.items() if all(a.description.get(k) == v for a in analyses)]

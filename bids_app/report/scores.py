@@ -11,7 +11,7 @@ import numpy.typing as npt
 from bids_app.bids.catalogue import STATISTICS
 from bids_app.report import html
 from bids_app.report.panels import Panel
-from bids_app.report.results import SIGNIFICANT, Analysis, Maps, mean_of
+from bids_app.report.results import SIGNIFICANT, Maps, Results, mean_of
 
 Array = npt.NDArray[Any]
 SCORE_STATS = ("r", "mean")
@@ -24,7 +24,7 @@ def best_map(maps: Maps) -> int:
     return int(np.nanargmax(means)) if np.isfinite(means).any() else 0
 
 
-def passing(analysis: Analysis, maps: Maps, what: str, row: int) -> Array | None:
+def passing(analysis: Results, maps: Maps, what: str, row: int) -> Array | None:
     """Which targets (n_targets,) of one map have q < 0.05; None without a test."""
     q = analysis.like(maps, what, "q")
     if q is None:
@@ -58,7 +58,7 @@ def say_passing(panel: Panel, maps: Maps) -> str:
     )
 
 
-def score_cell(analysis: Analysis, maps: Maps | None, what: str) -> str:
+def score_cell(analysis: Results, maps: Maps | None, what: str) -> str:
     """The mean score, and how many targets have q < 0.05; "" without maps."""
     if maps is None:
         return ""

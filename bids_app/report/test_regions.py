@@ -3,9 +3,9 @@ import pytest
 
 from bids_app.bids.derivatives import write_sidecar
 from bids_app.bids.geometry import Geometry, SurfaceGeometry, VolumeGeometry
-from bids_app.report.page import Sheet
+from bids_app.report.page import Page
 from bids_app.report.regions import atlas_colours, network_regions
-from bids_app.report.results import Analysis
+from bids_app.report.results import Results
 
 NAMES = ["DefaultA", "DefaultB", "Limbic"]
 COLOURS = [[1.0, 1.0, 0.0], [0.8039, 0.2431, 0.3059], [0.8627, 0.9725, 0.6431]]
@@ -30,7 +30,7 @@ def test_networks_have_the_colours_of_the_atlas_of_their_space(tmp_path):
     assert atlas_colours(tmp_path, entities) == HEXADECIMAL
     for other in ({"space": "fsaverage6"}, {"space": "fsaverage5", "den": "10k"}, {"seg": "parcels"}, {"task": "tale"}):
         assert atlas_colours(tmp_path, other) == {}
-    found = Sheet(tmp_path, tmp_path, None).network_colours(Analysis(entities, ()), ["Limbic", "Mine"])
+    found = Page(tmp_path, tmp_path, None).network_colours(Results(entities, ()), ["Limbic", "Mine"])
     assert found == {"Limbic": "#dcf8a4", "Mine": "#4e79a7"}
 
 

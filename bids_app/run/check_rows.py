@@ -24,7 +24,7 @@ from bids_app.inputs.presentations import heard_in, presentations
 from bids_app.inputs.repeats import heard_content
 from bids_app.inputs.run_plan import plan_run
 from bids_app.inputs.sources import Sources
-from bids_app.inputs.timing import Listening, Story, listen, segments_of, timed_words
+from bids_app.inputs.timing import StimulusTiming, Story, listen, segments_of, timed_words
 
 if TYPE_CHECKING:
     from bids_app.encoding.timing import Lag
@@ -61,7 +61,7 @@ class RunCheck:
     lag: Lag | None = None
     note: str = ""
     problems: tuple[str, ...] = ()
-    listening: Listening | None = field(default=None, repr=False, compare=False)
+    listening: StimulusTiming | None = field(default=None, repr=False, compare=False)
     task: str = field(default="", repr=False, compare=False)
 
     @property
@@ -206,7 +206,7 @@ def _each(run: Run, volumes: int, sources: Sources, stories: Stories | None) -> 
             yield str(error)
 
 
-def _counted(row: RunCheck, listening: Listening, stories: Stories, end: float) -> RunCheck:
+def _counted(row: RunCheck, listening: StimulusTiming, stories: Stories, end: float) -> RunCheck:
     """The row with the counts of volumes and words; the scan ends at `end` (s)."""
     heard = timed_words(listening, stories)
     words = sum(int((onset < end).sum()) for _, _, onset, _ in heard)

@@ -13,7 +13,7 @@ from bids_app.bids.runs import Run
 from bids_app.encoding.design.haemodynamics import convolve, word_sums
 from bids_app.encoding.timing import Lag, response_lag
 from bids_app.inputs.responses import read_run
-from bids_app.inputs.timing import Listening, Story, timed_words
+from bids_app.inputs.timing import StimulusTiming, Story, timed_words
 from bids_app.settings import Settings
 
 log = logging.getLogger("neurons2networks")
@@ -35,7 +35,7 @@ def lag_of_run(run: Run, stories: Mapping[str, Story], settings: Settings) -> La
         return None
 
 
-def _word_rate(listening: Listening, stories: Mapping[str, Story]) -> npt.NDArray[np.float32]:
+def _word_rate(listening: StimulusTiming, stories: Mapping[str, Story]) -> npt.NDArray[np.float32]:
     """Words per volume, convolved with the haemodynamic response, on the kept volumes (n_kept,)."""
     onset = np.concatenate([onset for _, _, onset, _ in timed_words(listening, stories)])
     grid = np.arange(int(listening.volumes[-1]) + 1)

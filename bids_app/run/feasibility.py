@@ -13,7 +13,7 @@ from bids_app.bids.errors import DatasetError
 from bids_app.bids.events import read_events
 from bids_app.bids.runs import Candidate, Run, candidates
 from bids_app.forecast.windows import check_distances
-from bids_app.inputs.fits import Unit, units_of
+from bids_app.inputs.fits import Fit, fits_of
 from bids_app.inputs.presentations import presentations
 from bids_app.inputs.sources import Sources
 from bids_app.inputs.timing import Story, segments_of
@@ -134,10 +134,10 @@ def _misfits_of_runs(sources: Sources, participants: Sequence[str]) -> Iterator[
                 yield f"--atoms {n_atoms}: a dictionary is learned on {volumes} volumes; give at most {volumes}"
 
 
-def _first_units(sources: Sources, participants: Sequence[str]) -> list[Unit]:
+def _first_units(sources: Sources, participants: Sequence[str]) -> list[Fit]:
     for participant in participants[:_TRIED]:
         try:
-            return units_of(sources, participant)
+            return fits_of(sources, participant)
         except (DatasetError, OSError):  # its own job says so
             continue
     return []

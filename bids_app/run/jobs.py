@@ -9,7 +9,7 @@ from functools import partial
 
 from bids_app.bids.errors import DatasetError
 from bids_app.engines.jobs import Job
-from bids_app.inputs.fits import units_of
+from bids_app.inputs.fits import fits_of
 from bids_app.inputs.models import model_runs
 from bids_app.inputs.sources import Sources
 from bids_app.settings import Settings
@@ -34,7 +34,7 @@ def participant_jobs(sources: Sources, participant: str, split: bool) -> list[Jo
     if not split:
         return whole
     try:
-        units = units_of(sources, participant)
+        units = fits_of(sources, participant)
     except (DatasetError, OSError):
         return whole  # it says the same where it runs, and fails alone
     return [

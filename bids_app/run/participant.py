@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bids_app.analyses.work import Work
-from bids_app.inputs.fits import units_of
+from bids_app.inputs.fits import fits_of
 from bids_app.inputs.models import model_runs
 from bids_app.inputs.sources import Sources, open_sources
 from bids_app.settings import Settings
@@ -17,7 +17,7 @@ def run_participant(settings: Settings, name: str, unit: str | None = None, part
     All of it, or for one unit, by its name, what one model has to say, or what needs no model.
     """
     sources = open_sources(settings)
-    for one in units_of(sources, name.removeprefix("sub-")):
+    for one in fits_of(sources, name.removeprefix("sub-")):
         if unit in (None, one.name):
             _compute(Work(sources, one), part)
 
@@ -27,7 +27,7 @@ def unfinished(sources: Sources, participant: str) -> list[str]:
 
     Raises OtherSettingsError where outputs of other settings are in the way.
     """
-    return [line for unit in units_of(sources, participant) for line in _missing(Work(sources, unit))]
+    return [line for unit in fits_of(sources, participant) for line in _missing(Work(sources, unit))]
 
 
 def _compute(work: Work, part: str | None) -> None:

@@ -19,7 +19,7 @@ import pytest
 from bids_app.bids.conftest import from_shared, narratives  # noqa: F401
 from bids_app.bids.errors import DatasetError
 from bids_app.bids.events import read_events
-from bids_app.inputs.fits import units_of
+from bids_app.inputs.fits import fits_of
 from bids_app.inputs.presentations import presentations
 from bids_app.inputs.sources import Sources, open_sources
 from bids_app.run.check import check_runs
@@ -81,7 +81,7 @@ def _outcomes(sources: Sources) -> list[tuple[str, str, str]]:
     for participant in sources.participants:
         try:
             selection = sources.runs(participant)
-            units = units_of(sources, participant)
+            units = fits_of(sources, participant)
         except DatasetError as error:
             folder = sources.dataset.bids_dir / f"sub-{participant}" / "func"
             names = [path.name.removesuffix("_events.tsv") for path in sorted(folder.glob("*_events.tsv"))]

@@ -23,13 +23,13 @@ from bids_app.bids.errors import DatasetError
 from bids_app.bids.geometry import is_own_space
 from bids_app.bids.geometry_base import Geometry
 from bids_app.bids.targets import onto
-from bids_app.inputs.fits import Unit
+from bids_app.inputs.fits import Fit
 from bids_app.inputs.responses import Responses, read_run
 from bids_app.inputs.shares import common_of, share_of
 from bids_app.inputs.sources import Sources
-from bids_app.inputs.timing import Listening, story_time
+from bids_app.inputs.timing import StimulusTiming, story_time
 from bids_app.machine.once import computed_once, key_of
-from bids_app.settings import numbers_of
+from bids_app.settings import result_settings
 from bids_app.stats.standardise import zscore
 from bids_app.wording import listed
 
@@ -114,7 +114,7 @@ def presentations_mean(parts: Sequence[tuple[Floats, Integers]]) -> StorySeries:
     return StorySeries(np.where(count > 0, total, 0).astype(np.float32), count, first)
 
 
-def story_steps(listening: Listening, stem: str) -> tuple[Integers, Integers]:
+def story_steps(listening: StimulusTiming, stem: str) -> tuple[Integers, Integers]:
     """Rows of a run's kept volumes in which a story was heard, and the step of the story of each, both (n,)."""
     stems, seconds = story_time(listening)
     rows = np.flatnonzero((np.array(stems) == stem) & np.isfinite(seconds))
@@ -125,7 +125,7 @@ def story_steps(listening: Listening, stem: str) -> tuple[Integers, Integers]:
 class StoryMeans:
     """Sums over participants of the responses to each story, for one unit's runs."""
 
-    unit: Unit
+    unit: Fit
     sources: Sources
 
     def others(self, responses: Responses) -> Others:
@@ -180,7 +180,7 @@ class StoryMeans:
         left_out = self.sources.settings.exclude_participant_label
         return [label for label in self.sources.dataset.participants() if label not in left_out]
 
-    def _stories(self, responses: Responses) -> Iterator[tuple[str, Run, Listening]]:
+    def _stories(self, responses: Responses) -> Iterator[tuple[str, Run, StimulusTiming]]:
         """Each story (and repetition time) of the unit once, with the first of its runs."""
         seen = set()
         for run, listening in zip(self.unit.runs, responses.listenings, strict=True):
@@ -201,7 +201,7 @@ class StoryMeans:
                 if len(rows):
                     yield run.task, rows + start, steps
 
-    def _sums(self, like: Run, listening: Listening, stem: str) -> Path | None:
+    def _sums(self, like: Run, listening: StimulusTiming, stem: str) -> Path | None:
         """The file of the sums of one story; None where nobody's run of it can be read."""
         settings = self.sources.settings
         key = key_of(
@@ -213,7 +213,7 @@ class StoryMeans:
                 "place": like.space or like.seg,
                 "files": {label: share_of(self.sources, label, [like.task]) for label in self._members},
                 "common": common_of(self.sources, [like.task]),
-                **{name: numbers_of(settings, "brainscore")[name] for name in NAMES},
+                **{name: result_settings(settings, "brainscore")[name] for name in NAMES},
             }
         )
         path = settings.work / "story-means" / f"{key}.npz"
@@ -222,7 +222,7 @@ class StoryMeans:
         except NoCeilingError:
             return None
 
-    def _add_up(self, draft: Path, like: Run, listening: Listening, stem: str) -> None:
+    def _add_up(self, draft: Path, like: Run, listening: StimulusTiming, stem: str) -> None:
         log.info("mean response of all participants to %s, for the noise ceiling", stem)
         total: StorySeries | None = None
         reference: Geometry | None = None
@@ -254,7 +254,7 @@ class StoryMeans:
         self,
         participant: str,
         like: Run,
-        listening: Listening,
+        listening: StimulusTiming,
         stem: str,
         reference: Geometry | None,
         problems: list[str],

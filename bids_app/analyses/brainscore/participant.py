@@ -20,7 +20,7 @@ from bids_app.inputs.designs import Designs
 from bids_app.inputs.files_read import data_of_others
 from bids_app.inputs.responses import Responses
 from bids_app.machine.budget import step
-from bids_app.settings import Settings, numbers_of
+from bids_app.settings import Settings, result_settings
 from bids_app.stats.fdr import fdr
 
 log = logging.getLogger("neurons2networks")
@@ -69,7 +69,9 @@ def ceiling_step(work: Work) -> Step:
     def compute(writer: Writer) -> None:
         write_ceiling(work.runs, work.responses, StoryMeans(work.unit, work.sources), work.settings, writer)
 
-    return Step(work.completion("noiseceiling", None, numbers_of(work.settings, "ceiling"), others=others), compute)
+    return Step(
+        work.completion("noiseceiling", None, result_settings(work.settings, "ceiling"), others=others), compute
+    )
 
 
 def write_ceiling(runs: Responses, fitted: Responses, means: StoryMeans, settings: Settings, writer: Writer) -> None:

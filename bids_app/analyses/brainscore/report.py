@@ -11,9 +11,9 @@ import pandas as pd
 
 from bids_app.bids.geometry_base import Geometry
 from bids_app.report import bars, html, scores
-from bids_app.report.page import Sheet
+from bids_app.report.page import Page
 from bids_app.report.panels import Panel
-from bids_app.report.results import SIGNIFICANT, Analysis, Maps, mean_of, median_of, values_at
+from bids_app.report.results import SIGNIFICANT, Maps, Results, mean_of, median_of, values_at
 from bids_app.report.scales import position_scale, score_scale
 from bids_app.report.scores import HELD_OUT, SCORE_STATS, best_map, layer_of, passing, say_passing
 
@@ -22,7 +22,7 @@ Array = npt.NDArray[Any]
 LEAST_CEILING = 0.05  # below it, a share of the ceiling is one noise over another
 
 
-def brain_score(sheet: Sheet, analysis: Analysis) -> str:
+def brain_score(page: Page, analysis: Results) -> str:
     """Map of the brain score, with the noise ceiling on the same scale; the layers where there are several."""
     maps = analysis.maps("brainscore", SCORE_STATS)
     if maps is None:
@@ -40,13 +40,13 @@ def brain_score(sheet: Sheet, analysis: Analysis) -> str:
     caption = f"How well the model's hidden states predict held-out brain responses. {say_passing(panels[0], maps)}"
     if ceiling is not None:
         caption += " " + _say_ceiling(panels[0], ceiling)
-    parts = [sheet.add_maps(panels, maps.geometry, scale, analysis, "brainscore", caption)]
+    parts = [page.add_maps(panels, maps.geometry, scale, analysis, "brainscore", caption)]
     if ceiling is None:
         parts.append(html.missing("No noise ceiling: it needs other participants who heard the same story."))
-    return "\n".join([*parts, *_layers(sheet, analysis, maps)])
+    return "\n".join([*parts, *_layers(page, analysis, maps)])
 
 
-def _ceiling(analysis: Analysis, geometry: Geometry) -> Array | None:
+def _ceiling(analysis: Results, geometry: Geometry) -> Array | None:
     ceiling = analysis.maps("noiseceiling", SCORE_STATS)
     values = None if ceiling is None else values_at(ceiling, geometry)
     return None if values is None else values[0]
@@ -68,7 +68,7 @@ def share_of_ceiling(score: Array, ceiling: Array) -> float | None:
     return float(score[counted].mean() / ceiling[counted].mean()) if counted.any() else None
 
 
-def _layers(sheet: Sheet, analysis: Analysis, maps: Maps) -> list[str]:
+def _layers(page: Page, analysis: Results, maps: Maps) -> list[str]:
     """Where more than one layer was scored: the mean score of each, and the best layer of every target."""
     parts = []
     if len(maps.values) > 1:
@@ -81,10 +81,10 @@ def _layers(sheet: Sheet, analysis: Analysis, maps: Maps) -> list[str]:
             f"layer {names[best_map(maps)]} is the highest."
             + (" Band: 95 % bootstrap interval over participants." if interval else "")
         )
-        parts.append(sheet.add(figure, analysis, "layers", alt=caption, caption=caption, ending="svg"))
+        parts.append(page.add(figure, analysis, "layers", alt=caption, caption=caption, ending="svg"))
     layer = analysis.maps("brainscore", ("layer",))
     if layer is not None and np.isfinite(layer.values).any():
-        parts.append(_best_layers(sheet, analysis, layer))
+        parts.append(_best_layers(page, analysis, layer))
     return parts
 
 
@@ -98,7 +98,7 @@ def layer_intervals(table: pd.DataFrame | None, names: Sequence[str]) -> tuple[A
     return whole.loc[list(names), "low"].to_numpy(dtype=float), whole.loc[list(names), "high"].to_numpy(dtype=float)
 
 
-def _best_layers(sheet: Sheet, analysis: Analysis, layer: Maps) -> str:
+def _best_layers(page: Page, analysis: Results, layer: Maps) -> str:
     """Map of the best layer, in full colour where the score of any layer is significant."""
     panel = Panel("Best layer", layer.values[0], passing_in_any_layer(analysis, layer))
     scale = position_scale([layer.values], "layer")
@@ -107,10 +107,10 @@ def _best_layers(sheet: Sheet, analysis: Analysis, layer: Maps) -> str:
         + ("; paler where no layer is significant." if panel.passing is not None else ".")
         + f" Median: {median_of(layer.values):.0f}."
     )
-    return sheet.add_maps([panel], layer.geometry, scale, analysis, "bestlayer", caption)
+    return page.add_maps([panel], layer.geometry, scale, analysis, "bestlayer", caption)
 
 
-def passing_in_any_layer(analysis: Analysis, layer: Maps) -> Array | None:
+def passing_in_any_layer(analysis: Results, layer: Maps) -> Array | None:
     """Which targets (n_targets,) of the map of best layers have q < 0.05 in at least one; None without a test."""
     q = analysis.like(layer, "brainscore", "q")
     if q is None:
@@ -119,12 +119,12 @@ def passing_in_any_layer(analysis: Analysis, layer: Maps) -> Array | None:
     return significant
 
 
-def score_cell(analysis: Analysis) -> str:
+def score_cell(analysis: Results) -> str:
     """The mean brain score, of the best layer where there are several."""
     return scores.score_cell(analysis, analysis.maps("brainscore", SCORE_STATS), "brainscore")
 
 
-def layer_cell(analysis: Analysis) -> str:
+def layer_cell(analysis: Results) -> str:
     """The layer that is best for most targets, or else the one that was scored."""
     score, layer = analysis.maps("brainscore", SCORE_STATS), analysis.maps("brainscore", ("layer",))
     if layer is not None and np.isfinite(layer.values).any():
@@ -135,7 +135,7 @@ def layer_cell(analysis: Analysis) -> str:
     return html.cell(name, "highest mean r" if len(score.values) > 1 else "the one that was scored")
 
 
-def _most_frequent(analysis: Analysis, layer: Maps) -> str:
+def _most_frequent(analysis: Results, layer: Maps) -> str:
     """The most frequent best layer, among significant targets where there are any."""
     significant = passing_in_any_layer(analysis, layer)
     unit = layer.unit

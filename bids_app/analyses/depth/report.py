@@ -12,9 +12,9 @@ import pandas as pd
 from bids_app.analyses.forecast_files import GREY, map_name, passing_at, say_interval, say_shown, tested_distance
 from bids_app.report import curve_charts, html
 from bids_app.report.curves import WHOLE, Curve, charted_atlas, depth_curves, whole
-from bids_app.report.page import Sheet
+from bids_app.report.page import Page
 from bids_app.report.panels import Panel
-from bids_app.report.results import SIGNIFICANT, Analysis, Maps, median_of
+from bids_app.report.results import SIGNIFICANT, Maps, Results, median_of
 from bids_app.report.scales import network_colours, position_scale
 
 Array = npt.NDArray[Any]
@@ -23,7 +23,7 @@ _NO_CURVES = "No curves of F over depth: this recording has no table of them (an
 _NO_MAP = "No map of the best layer: this recording has none (analysis depth)."
 
 
-def read_depth(analysis: Analysis) -> list[Curve]:
+def read_depth(analysis: Results) -> list[Curve]:
     """The curves of F over depth of one model, empty when there is no table of them."""
     table = analysis.table("forecastdepth")
     if table is None:
@@ -31,7 +31,7 @@ def read_depth(analysis: Analysis) -> list[Curve]:
     return depth_curves(table, analysis.table("forecastdepthpeak"), analysis.entities.get("model", ""))
 
 
-def depth_models(sheet: Sheet, analyses: Sequence[Analysis]) -> str:
+def depth_models(page: Page, analyses: Sequence[Results]) -> str:
     """F over the depth of every model that was run on the same data, everywhere and per network."""
     curves = [curve for analysis in analyses for curve in read_depth(analysis)]
     atlas = charted_atlas([atlas for atlas, _ in dict.fromkeys((curve.atlas, curve.region) for curve in curves)])
@@ -41,17 +41,17 @@ def depth_models(sheet: Sheet, analyses: Sequence[Analysis]) -> str:
     places = dict.fromkeys((curve.atlas, curve.region) for curve in curves)
     regions = [[curve for curve in curves if (curve.atlas, curve.region) == place] for place in places]
     names = [region for of_atlas, region in places if of_atlas == "networks"]
-    palette = sheet.network_colours(analyses[0], names)
+    palette = page.network_colours(analyses[0], names)
     models = model_colours([curve.model for curve in curves])
     figure = curve_charts.draw_depths(regions, [palette.get(own[0].region, GREY) for own in regions], models)
     caption = _say_curves(analyses[0], curves, models)
     told = "; ".join(f"{c.name}{f', {c.model}' * (len(models) > 1)}: {100 * c.peak:.0f} %" for c in curves)
     holder = analyses[0] if len(models) == 1 else without_model(analyses[0])
     alt = f"{caption} k* as a share of the depth: {told}."
-    return sheet.add(figure, holder, "depth", alt=alt, caption=caption, ending="svg")
+    return page.add(figure, holder, "depth", alt=alt, caption=caption, ending="svg")
 
 
-def _say_curves(analysis: Analysis, curves: Sequence[Curve], models: dict[str, str]) -> str:
+def _say_curves(analysis: Results, curves: Sequence[Curve], models: dict[str, str]) -> str:
     tested = tested_distance(analysis)
     told = (
         f"F{'' if tested is None else f'({tested})'} with the present word and the window both from one layer, over "
@@ -69,12 +69,12 @@ def model_colours(names: Sequence[str]) -> dict[str, str]:
     return dict(zip(models, network_colours([""] * len(models)), strict=True))
 
 
-def without_model(analysis: Analysis) -> Analysis:
+def without_model(analysis: Results) -> Results:
     """What is said of several models."""
-    return Analysis({key: value for key, value in analysis.entities.items() if key != "model"}, ())
+    return Results({key: value for key, value in analysis.entities.items() if key != "model"}, ())
 
 
-def depth_map(sheet: Sheet, analysis: Analysis) -> str:
+def depth_map(page: Page, analysis: Results) -> str:
     """Map of the best layer k* as a fraction of depth, and the table behind a fold."""
     maps = analysis.maps("forecastdepth", ["fraction"])
     if maps is None or not np.isfinite(maps.values).any():
@@ -90,11 +90,11 @@ def depth_map(sheet: Sheet, analysis: Analysis) -> str:
     if (test is None or test.any()) and np.isfinite(median := median_of(shown)):
         caption += f" Median{'' if test is None else ' there'}: {100 * median:.0f} % of the depth."
     scale = position_scale([values], "fraction of depth", 0.0, 1.0)
-    image = sheet.add_maps([panel], maps.geometry, scale, analysis, "depthmap", caption)
-    return image + _table(sheet, analysis)
+    image = page.add_maps([panel], maps.geometry, scale, analysis, "depthmap", caption)
+    return image + _table(page, analysis)
 
 
-def passing(analysis: Analysis, maps: Maps) -> Array | None:
+def passing(analysis: Results, maps: Maps) -> Array | None:
     """Targets (n_targets,) with q < 0.05 in the depths' own test in any layer, else in that of F; None without."""
     q = analysis.like(maps, "forecastdepth", "q")
     if q is not None:
@@ -103,7 +103,7 @@ def passing(analysis: Analysis, maps: Maps) -> Array | None:
     return None if tested is None else passing_at(analysis, maps, "forecast", map_name(tested))
 
 
-def _table(sheet: Sheet, analysis: Analysis) -> str:
+def _table(page: Page, analysis: Results) -> str:
     """Best layers per region: the group's table, or one made from the curves."""
     table, what = analysis.table("forecastdepthpeak"), "forecastdepthpeak"
     if table is None:
@@ -112,11 +112,11 @@ def _table(sheet: Sheet, analysis: Analysis) -> str:
     path = analysis.table_path(what)
     if path is None or table.empty:
         return ""
-    body = html.table(table, most_rows=200) + f"<p>{sheet.link(path, path.name)}</p>"
+    body = html.table(table, most_rows=200) + f"<p>{page.link(path, path.name)}</p>"
     return html.details(f"Table: best layers of {len(table)} regions", body)
 
 
-def depth_cell(analysis: Analysis) -> str:
+def depth_cell(analysis: Results) -> str:
     """k* of the curve over all targets."""
     depth = whole(read_depth(analysis))
     if depth is None or not np.isfinite(depth.peak):

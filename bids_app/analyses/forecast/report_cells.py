@@ -7,10 +7,10 @@ import numpy as np
 from bids_app.analyses.forecast_files import gain, map_name, read_forecast, say_interval, share
 from bids_app.report import html
 from bids_app.report.curves import say
-from bids_app.report.results import SIGNIFICANT, Analysis
+from bids_app.report.results import SIGNIFICANT, Results
 
 
-def score_cell(analysis: Analysis) -> str:
+def score_cell(analysis: Results) -> str:
     """F at the tested distance."""
     forecast = read_forecast(analysis)
     curve = forecast.whole
@@ -22,7 +22,7 @@ def score_cell(analysis: Analysis) -> str:
     return html.cell(gain(score), small + _significant(analysis, map_name(forecast.tested)))
 
 
-def distance_cell(analysis: Analysis) -> str:
+def distance_cell(analysis: Results) -> str:
     """d* of the curve over all targets."""
     curve = read_forecast(analysis).whole
     if curve is None or not np.isfinite(curve.peak):
@@ -30,7 +30,7 @@ def distance_cell(analysis: Analysis) -> str:
     return html.cell(say(curve.peak), say_interval(curve, "words"))
 
 
-def _significant(analysis: Analysis, name: str) -> str:
+def _significant(analysis: Results, name: str) -> str:
     """How many targets have a significant F, "" without a test."""
     test = analysis.maps("forecast", ["q"])
     q = None if test is None else test.named(name)

@@ -17,9 +17,9 @@ from bids_app.report.curve_charts import WHOLE_COLOUR
 from bids_app.report.curves import WHOLE, say
 from bids_app.report.dots import Dots, draw_rows
 from bids_app.report.figures import WIDTH_INCHES
-from bids_app.report.page import Sheet
+from bids_app.report.page import Page
 from bids_app.report.panels import Panel
-from bids_app.report.results import SIGNIFICANT, Analysis, Maps, median_of
+from bids_app.report.results import SIGNIFICANT, Maps, Results, median_of
 from bids_app.report.scales import PositionScale, position_scale
 
 Array = npt.NDArray[Any]
@@ -33,19 +33,19 @@ _TITLES = {
 }
 
 
-def forecast_distance(sheet: Sheet, analysis: Analysis) -> str:
+def forecast_distance(page: Page, analysis: Results) -> str:
     """The map of d*, and d* per network and region with what it is worth."""
     maps, forecast = analysis.maps("forecastdistance", ["d"]), read_forecast(analysis)
     if maps is None and forecast.distances is None:
         return html.missing(_NOT_RUN)
-    parts = [html.missing("No map of d*.") if maps is None else _map(sheet, analysis, maps, forecast)]
+    parts = [html.missing("No map of d*.") if maps is None else _map(page, analysis, maps, forecast)]
     if forecast.distances is not None and not forecast.distances.empty:
-        parts.append(_chart(sheet, analysis, forecast, forecast.distances))
-        parts.append(_table(sheet, analysis, forecast.distances))
+        parts.append(_chart(page, analysis, forecast, forecast.distances))
+        parts.append(_table(page, analysis, forecast.distances))
     return "\n".join(parts)
 
 
-def _map(sheet: Sheet, analysis: Analysis, maps: Maps, forecast: Forecast) -> str:
+def _map(page: Page, analysis: Results, maps: Maps, forecast: Forecast) -> str:
     level = analysis.noted(["forecastdistance"], "Significance", "significance")
     tested = forecast.tested
     if not np.isfinite(maps.values).any():
@@ -68,7 +68,7 @@ def _map(sheet: Sheet, analysis: Analysis, maps: Maps, forecast: Forecast) -> st
         caption += say_shown(test, maps, f"F({tested})")
     if (test is None or test.any()) and np.isfinite(median := median_of(shown[0])):
         caption += f" Median{'' if test is None else ' there'}: {say(median)} words."
-    return sheet.add_maps(panels, maps.geometry, scale, analysis, "forecastdistance", caption)
+    return page.add_maps(panels, maps.geometry, scale, analysis, "forecastdistance", caption)
 
 
 def distance_scale(maps: Sequence[Array], tested: int | None) -> PositionScale:
@@ -77,13 +77,13 @@ def distance_scale(maps: Sequence[Array], tested: int | None) -> PositionScale:
     return replace(found, low=min(0.0, found.low), high=max(2.0 * (tested or 0), found.high))
 
 
-def _chart(sheet: Sheet, analysis: Analysis, forecast: Forecast, table: pd.DataFrame) -> str:
+def _chart(page: Page, analysis: Results, forecast: Forecast, table: pd.DataFrame) -> str:
     """d* per network and per region that gains most, beside what split halves make of it."""
     rows = chart_rows(table, [curve.region for curve in forecast.strongest])
     names = ["everywhere" if region == WHOLE else str(region) for region in rows["region"]]
     halves = bool(np.isfinite(rows["split_half"].to_numpy(dtype=float)).any())
     ends = _range(analysis, forecast)
-    colours = row_colours(sheet, analysis, rows)
+    colours = row_colours(page, analysis, rows)
     figure = draw_distances(rows, names, colours, None if ends is None else ends[:2], halves)
     caption = (
         f"Filled or open dot with bar: d* of the group's mean curve with its 95 % bootstrap interval, filled where "
@@ -98,9 +98,7 @@ def _chart(sheet: Sheet, analysis: Analysis, forecast: Forecast, table: pd.DataF
     else:
         caption += " Split halves need at least four participants."
     told = ", ".join(f"{name} {say(value)}" for name, value in zip(names, rows["group_curve"], strict=True))
-    return sheet.add(
-        figure, analysis, "distances", alt=f"d* in words: {told}. {caption}", caption=caption, ending="svg"
-    )
+    return page.add(figure, analysis, "distances", alt=f"d* in words: {told}. {caption}", caption=caption, ending="svg")
 
 
 def chart_rows(table: pd.DataFrame, regions: list[str]) -> pd.DataFrame:
@@ -153,32 +151,32 @@ def draw_distances(
     return figure
 
 
-def row_colours(sheet: Sheet, analysis: Analysis, rows: pd.DataFrame) -> list[str]:
+def row_colours(page: Page, analysis: Results, rows: pd.DataFrame) -> list[str]:
     """Grey for the whole, its own colour for a network, one for all regions."""
     regions = rows.loc[rows["atlas"] == "networks", "region"].astype(str).tolist()
-    own = sheet.network_colours(analysis, regions)
+    own = page.network_colours(analysis, regions)
     return [
         GREY if atlas == WHOLE else own.get(str(region), WHOLE_COLOUR) if atlas == "networks" else WHOLE_COLOUR
         for atlas, region in zip(rows["atlas"], rows["region"], strict=True)
     ]
 
 
-def _range(analysis: Analysis, forecast: Forecast) -> tuple[float, float, int] | None:
+def _range(analysis: Results, forecast: Forecast) -> tuple[float, float, int] | None:
     """The lowest and highest distance and how many there are; None where no file tells."""
     curve = forecast.whole
     distances = analysis.noted(["forecast"], "Distances", "distances") if curve is None else list(curve.x)
     return (float(min(distances)), float(max(distances)), len(distances)) if distances else None
 
 
-def distance_notes(sheet: Sheet, analyses: Sequence[Analysis]) -> str:
+def distance_notes(page: Page, analyses: Sequence[Results]) -> str:
     """How d* is to be read, once for all models."""
     analysis = next((one for one in analyses if one.has(["forecast"])), analyses[0])
     forecast = read_forecast(analysis)
-    texts = (_say_bias(sheet, analysis, forecast), _say_width(analysis, forecast))
+    texts = (_say_bias(page, analysis, forecast), _say_width(analysis, forecast))
     return "\n".join(html.paragraph(text) for text in texts if text)
 
 
-def _say_bias(sheet: Sheet, analysis: Analysis, forecast: Forecast) -> str:
+def _say_bias(page: Page, analysis: Results, forecast: Forecast) -> str:
     """Why the mean of individual d* is no distance."""
     ends = _range(analysis, forecast)
     if ends is None:
@@ -189,7 +187,7 @@ def _say_bias(sheet: Sheet, analysis: Analysis, forecast: Forecast) -> str:
         f"anywhere from {say(low)} to {say(high)}, so that a mean of many comes out near the middle of that range, "
         f"{say((low + high) / 2)}, whatever the brain does. "
     )
-    if sheet.participant is not None:
+    if page.participant is not None:
         return told + "Read a distance from the curve of a network or of the group, not from single places."
     return told + (
         "Read the distance from the group's mean curve, in which noise is averaged out before the highest value is "
@@ -197,7 +195,7 @@ def _say_bias(sheet: Sheet, analysis: Analysis, forecast: Forecast) -> str:
     )
 
 
-def _say_width(analysis: Analysis, forecast: Forecast) -> str:
+def _say_width(analysis: Results, forecast: Forecast) -> str:
     """Why curves are broad."""
     words = analysis.noted(["forecast"], "WordsPerVolume")
     window = f"{forecast.window} words" if forecast.window else "several words"
@@ -208,8 +206,8 @@ def _say_width(analysis: Analysis, forecast: Forecast) -> str:
     )
 
 
-def _table(sheet: Sheet, analysis: Analysis, table: pd.DataFrame) -> str:
+def _table(page: Page, analysis: Results, table: pd.DataFrame) -> str:
     path = analysis.table_path("forecastdistance")
     assert path is not None
-    body = html.table(table, most_rows=200) + f"<p>{sheet.link(path, path.name)}</p>"
+    body = html.table(table, most_rows=200) + f"<p>{page.link(path, path.name)}</p>"
     return html.details(f"Table: forecast distances of {len(table)} regions", body)

@@ -11,9 +11,9 @@ import numpy.typing as npt
 from bids_app.analyses.forecast_files import STATS, Forecast, gain, map_name, passing_at, read_forecast, share
 from bids_app.report import curve_charts, html
 from bids_app.report.curves import say
-from bids_app.report.page import Sheet
+from bids_app.report.page import Page
 from bids_app.report.panels import Panel
-from bids_app.report.results import SIGNIFICANT, Analysis, Maps, mean_of, values_at
+from bids_app.report.results import SIGNIFICANT, Maps, Results, mean_of, values_at
 from bids_app.report.scales import signed_scale
 
 Array = npt.NDArray[Any]
@@ -21,7 +21,7 @@ Array = npt.NDArray[Any]
 _NOT_RUN = "No forecast score: this recording has no map of it (analysis forecast)."
 
 
-def forecast_maps(sheet: Sheet, analysis: Analysis) -> str:
+def forecast_maps(page: Page, analysis: Results) -> str:
     """Maps of F at the tested distance and where the curve peaks; of the group also F(tested) − F(0)."""
     maps = analysis.maps("forecast", STATS)
     if maps is None:
@@ -33,11 +33,11 @@ def forecast_maps(sheet: Sheet, analysis: Analysis) -> str:
     scale = signed_scale([panel.values for panel in panels], curve_charts.GAIN, 0.0)
     caption = " ".join([_say_gain(analysis, maps, forecast), _say_colours(panels, maps)])
     note = analysis.noted(["forecast"], "Note")
-    image = sheet.add_maps(panels, maps.geometry, scale, analysis, "forecast", caption)
+    image = page.add_maps(panels, maps.geometry, scale, analysis, "forecast", caption)
     return image + (html.missing(str(note)) if note else "")
 
 
-def _panels(analysis: Analysis, maps: Maps, forecast: Forecast) -> list[Panel]:
+def _panels(analysis: Results, maps: Maps, forecast: Forecast) -> list[Panel]:
     tested = forecast.tested
     shown, test = None if tested is None else maps.named(map_name(tested)), None
     panels = []
@@ -60,7 +60,7 @@ def _panels(analysis: Analysis, maps: Maps, forecast: Forecast) -> list[Panel]:
     return panels
 
 
-def _say_gain(analysis: Analysis, maps: Maps, forecast: Forecast) -> str:
+def _say_gain(analysis: Results, maps: Maps, forecast: Forecast) -> str:
     """What F is, and its size beside R."""
     words = f"{forecast.window} words" if forecast.window else "words"
     told = f"What a window of {words}, ending d words ahead, adds to the present word's score R."
@@ -74,7 +74,7 @@ def _say_gain(analysis: Analysis, maps: Maps, forecast: Forecast) -> str:
     return told + f"{_say_significant(analysis, maps, forecast.tested)}."
 
 
-def _say_significant(analysis: Analysis, maps: Maps, tested: int) -> str:
+def _say_significant(analysis: Results, maps: Maps, tested: int) -> str:
     """F and its share of R where F is significant."""
     name = map_name(tested)
     values, test = maps.named(name), passing_at(analysis, maps, "forecast", name)

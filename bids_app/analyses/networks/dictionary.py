@@ -27,13 +27,13 @@ from bids_app.bids.derivatives import (
 from bids_app.disk import new_array
 from bids_app.encoding.dictionary import DictionaryLearning, reconstruction_r2, time_courses
 from bids_app.inputs.models import ModelRun, neuron_matrix
-from bids_app.inputs.timing import Listening, Story
+from bids_app.inputs.timing import StimulusTiming, Story
 from bids_app.machine.budget import memory_mb, step
 from bids_app.machine.completion import Completion, Inputs
 from bids_app.machine.notices import notice
 from bids_app.machine.once import computed_once, key_of
 from bids_app.networks.subgroups import members
-from bids_app.settings import Settings, numbers_of
+from bids_app.settings import Settings, result_settings
 from bids_app.stats.standardise import zscore
 
 log = logging.getLogger("neurons2networks")
@@ -99,7 +99,7 @@ def scopes(settings: Settings, stories: Mapping[str, Story]) -> list[tuple[str, 
 
 def dictionary_numbers(settings: Settings, stems: Sequence[str], n_atoms: int) -> dict[str, Any]:
     """Settings that determine a dictionary, for its sidecars."""
-    return {**numbers_of(settings, "dictionary"), "atoms": n_atoms, "stories": list(stems)}
+    return {**result_settings(settings, "dictionary"), "atoms": n_atoms, "stories": list(stems)}
 
 
 def get_dictionary(
@@ -177,7 +177,7 @@ def _learn(
 
 
 def atoms_on(
-    dictionary: Dictionary, listening: Listening, model: ModelRun, stories: dict[str, Story], settings: Settings
+    dictionary: Dictionary, listening: StimulusTiming, model: ModelRun, stories: dict[str, Story], settings: Settings
 ) -> Floats:
     """Time courses (n_kept, n_atoms) of the atoms on the volumes of one run, z-scored within it.
 

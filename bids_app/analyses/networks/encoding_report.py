@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from bids_app.report import html
-from bids_app.report.page import Sheet
+from bids_app.report.page import Page
 from bids_app.report.panels import Panel
-from bids_app.report.results import Analysis, Maps
+from bids_app.report.results import Maps, Results
 from bids_app.report.scales import score_scale
 from bids_app.report.scores import HELD_OUT, passing, say_passing, score_cell
 
 
-def atom_encoding(sheet: Sheet, analysis: Analysis) -> str:
+def atom_encoding(page: Page, analysis: Results) -> str:
     """Map of the held-out score of all atoms together."""
     found = fit_of_atoms(analysis)
     if found is None:
@@ -19,10 +19,10 @@ def atom_encoding(sheet: Sheet, analysis: Analysis) -> str:
     panel = Panel("Held-out score of the atoms", maps.values[0], passing(analysis, maps, what, 0))
     caption = f"How well all atoms together predict held-out brain responses. {say_passing(panel, maps)}"
     scale = score_scale([panel.values], HELD_OUT)
-    return sheet.add_maps([panel], maps.geometry, scale, analysis, analysis.variant("fit"), caption)
+    return page.add_maps([panel], maps.geometry, scale, analysis, analysis.variant("fit"), caption)
 
 
-def fit_of_atoms(analysis: Analysis) -> tuple[str, Maps] | None:
+def fit_of_atoms(analysis: Results) -> tuple[str, Maps] | None:
     """The held-out score of the atoms, and what it is called: the group keeps it apart from the atoms' own maps."""
     for what, stat in ((analysis.variant("atomsfit"), "mean"), (analysis.atoms, "r")):
         maps = analysis.maps(what, [stat], several=False)
@@ -31,7 +31,7 @@ def fit_of_atoms(analysis: Analysis) -> tuple[str, Maps] | None:
     return None
 
 
-def encoding_cell(analysis: Analysis) -> str:
+def encoding_cell(analysis: Results) -> str:
     """The mean held-out score of the atoms."""
     what, maps = fit_of_atoms(analysis) or ("", None)
     return score_cell(analysis, maps, what)

@@ -38,7 +38,7 @@ from bids_app.inputs.timing import Story
 from bids_app.machine.budget import memory_mb, step
 from bids_app.networks.atlas import Atlas
 from bids_app.networks.overlap import spatial_z
-from bids_app.settings import Settings, numbers_of
+from bids_app.settings import Settings, result_settings
 from bids_app.stats.arrays import Fold
 from bids_app.stats.copies import Copies
 from bids_app.stats.correlation import r2
@@ -72,7 +72,7 @@ def steps(work: Work, model: ModelRun) -> Iterator[Step]:
 
 def _step(work: Work, model: ModelRun, n_atoms: int, shifted: bool) -> Step:
     settings, stories, stems = work.settings, work.sources.stories, _stems_of_dictionary(work)
-    numbers = {**numbers_of(settings, "networks"), **dictionary_numbers(settings, stems, n_atoms)}
+    numbers = {**result_settings(settings, "networks"), **dictionary_numbers(settings, stems, n_atoms)}
     key = dictionary_key(model, stems, n_atoms, stories, settings)
     name = variant(settings, n_atoms, shifted=shifted)
 

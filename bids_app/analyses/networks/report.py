@@ -24,10 +24,10 @@ from bids_app.analyses.networks.link_tables import (
 from bids_app.bids.catalogue import STATISTICS
 from bids_app.report import bars, html
 from bids_app.report.figures import draw_maps, note_of, spread, why_not_drawn
-from bids_app.report.page import Sheet
+from bids_app.report.page import Page
 from bids_app.report.panels import Panel
 from bids_app.report.regions import network_regions
-from bids_app.report.results import SIGNIFICANT, Analysis, Maps
+from bids_app.report.results import SIGNIFICANT, Maps, Results
 from bids_app.report.scales import Categories, signed_scale
 
 Array = npt.NDArray[Any]
@@ -37,7 +37,7 @@ _MAP_STATS = ("z", "mean", "t", "beta")  # of the atoms' maps, the one that is d
 _NO_LINKS = "No atom × network table: this recording was analysed without networks or without an atlas."
 
 
-def atom_networks(sheet: Sheet, analysis: Analysis) -> str:
+def atom_networks(page: Page, analysis: Results) -> str:
     """The atom × network matrix."""
     table = analysis.table(analysis.atoms)
     if table is None or table.empty:
@@ -53,9 +53,9 @@ def atom_networks(sheet: Sheet, analysis: Analysis) -> str:
     )
     if any(part.sharing is not None for part in parts):
         caption += " Numbers: participants who share the link."
-    figure = matrices.draw_links(parts, sheet.network_colours(analysis, parts[0].networks))
+    figure = matrices.draw_links(parts, page.network_colours(analysis, parts[0].networks))
     alt = f"Matrix of networks by atoms. {caption}"
-    return sheet.add(figure, analysis, analysis.variant("links"), alt=alt, caption=caption, ending="svg")
+    return page.add(figure, analysis, analysis.variant("links"), alt=alt, caption=caption, ending="svg")
 
 
 def linked_networks(parts: list[Links]) -> list[str]:
@@ -64,7 +64,7 @@ def linked_networks(parts: list[Links]) -> list[str]:
     return [name for name, has_link in zip(parts[0].networks, linked, strict=True) if has_link]
 
 
-def atom_maps(sheet: Sheet, analysis: Analysis) -> str:
+def atom_maps(page: Page, analysis: Results) -> str:
     """Where the linked networks appear, and the maps of the atoms with the strongest links."""
     table = analysis.table(analysis.atoms)
     if table is None or table.empty:
@@ -78,22 +78,22 @@ def atom_maps(sheet: Sheet, analysis: Analysis) -> str:
     if maps is None or rows is None:
         return html.missing("No maps of single atoms that match the table of links.")
     values = maps.values[rows]
-    cuts = np.array([_cut(maps.stat, one, sheet) for one in values])
-    winner = _winner_figure(sheet, analysis, parts, maps, values, cuts)
-    return winner + "\n" + _strongest_figure(sheet, analysis, chosen, maps, values, cuts)
+    cuts = np.array([_cut(maps.stat, one, page) for one in values])
+    winner = _winner_figure(page, analysis, parts, maps, values, cuts)
+    return winner + "\n" + _strongest_figure(page, analysis, chosen, maps, values, cuts)
 
 
-def _cut(stat: str, values: Array, sheet: Sheet) -> float:
+def _cut(stat: str, values: Array, page: Page) -> float:
     """Above which |value| a map counts, as in the analysis: a percentage of the brain, or standard deviations."""
-    if sheet.top_percent is not None:
-        return float(np.nanquantile(np.abs(values), 1 - sheet.top_percent / 100)) or 1e-12
-    return sheet.threshold if stat == "z" else max(sheet.threshold * spread(values), 1e-12)
+    if page.top_percent is not None:
+        return float(np.nanquantile(np.abs(values), 1 - page.top_percent / 100)) or 1e-12
+    return page.threshold if stat == "z" else max(page.threshold * spread(values), 1e-12)
 
 
 def _strongest_figure(
-    sheet: Sheet, analysis: Analysis, chosen: list[tuple[int, int, Links]], maps: Maps, values: Array, cuts: Array
+    page: Page, analysis: Results, chosen: list[tuple[int, int, Links]], maps: Maps, values: Array, cuts: Array
 ) -> str:
-    regions = network_regions(sheet.out_dir, maps.geometry)
+    regions = network_regions(page.out_dir, maps.geometry)
     panels = [_atom_panel(part, atom, network, values[atom], regions) for atom, network, part in chosen]
     cut = float(max(cuts[atom] for atom, _, _ in chosen))
     scale = signed_scale([panel.values for panel in panels], STATISTICS[maps.stat].label, cut)
@@ -108,7 +108,7 @@ def _strongest_figure(
     )
     caption = f"{caption} {note_of(maps.geometry)}".strip()
     alt = f"{caption} " + "; ".join(panel.title for panel in panels)
-    return sheet.add(
+    return page.add(
         draw_maps(panels, maps.geometry, scale), analysis, analysis.variant("strongest"), alt=alt, caption=caption
     )
 
@@ -119,9 +119,9 @@ def _atom_panel(part: Links, atom: int, network: int, values: Array, regions: di
     return Panel(title, values, outline=regions.get(name))
 
 
-def _winner_figure(sheet: Sheet, analysis: Analysis, parts: list[Links], maps: Maps, values: Array, cuts: Array) -> str:
+def _winner_figure(page: Page, analysis: Results, parts: list[Links], maps: Maps, values: Array, cuts: Array) -> str:
     linked = linked_networks(parts)
-    palette = sheet.network_colours(analysis, parts[0].networks)
+    palette = page.network_colours(analysis, parts[0].networks)
     colouring = Categories("network", tuple(linked), tuple(palette[name] for name in linked))
     if why_not_drawn(maps.geometry, colouring):
         return ""
@@ -134,10 +134,10 @@ def _winner_figure(sheet: Sheet, analysis: Analysis, parts: list[Links], maps: M
     )
     caption = f"{caption} {note_of(maps.geometry)}".strip()
     figure = draw_maps([Panel("Networks of the linked atoms", winner)], maps.geometry, colouring)
-    return sheet.add(figure, analysis, analysis.variant("winner"), alt=caption, caption=caption)
+    return page.add(figure, analysis, analysis.variant("winner"), alt=caption, caption=caption)
 
 
-def subgroups(sheet: Sheet, analysis: Analysis) -> str:
+def subgroups(page: Page, analysis: Results) -> str:
     """In which layers the neurons of each network's sub-group lie."""
     table = analysis.table(analysis.variant("subgroups"))
     if table is None or table.empty:
@@ -151,37 +151,37 @@ def subgroups(sheet: Sheet, analysis: Analysis) -> str:
         "dashed: an even spread over the layers."
     )
     alt = f"{caption} Fullest layers: {told}."
-    figure = bars.draw_layers(shares, sheet.network_colours(analysis, [str(network) for network in shares.index]))
-    return sheet.add(figure, analysis, analysis.variant("subgroups"), alt=alt, caption=caption, ending="svg")
+    figure = bars.draw_layers(shares, page.network_colours(analysis, [str(network) for network in shares.index]))
+    return page.add(figure, analysis, analysis.variant("subgroups"), alt=alt, caption=caption, ending="svg")
 
 
-def tables(sheet: Sheet, analysis: Analysis) -> str:
+def tables(page: Page, analysis: Results) -> str:
     """Links, sub-groups and organisation as tables, each with a link to its file."""
     parts = [
-        _table(sheet, analysis, analysis.atoms, "Links", _only_linked),
-        _table(sheet, analysis, analysis.variant("subgroups"), "Sub-groups of neurons", subgroup_summary),
-        _table(sheet, analysis, analysis.variant("organisation"), "Organisation of the model", lambda rows: rows),
+        _table(page, analysis, analysis.atoms, "Links", _only_linked),
+        _table(page, analysis, analysis.variant("subgroups"), "Sub-groups of neurons", subgroup_summary),
+        _table(page, analysis, analysis.variant("organisation"), "Organisation of the model", lambda rows: rows),
     ]
     return "\n".join(part for part in parts if part) or html.missing("No tables of networks.")
 
 
 def _table(
-    sheet: Sheet, analysis: Analysis, what: str, title: str, shorten: Callable[[pd.DataFrame], pd.DataFrame]
+    page: Page, analysis: Results, what: str, title: str, shorten: Callable[[pd.DataFrame], pd.DataFrame]
 ) -> str:
     rows, path = analysis.table(what), analysis.table_path(what)
     if rows is None or path is None or rows.empty:
         return ""
     rows = shorten(rows)
     names = list(dict.fromkeys(rows["network"].astype(str)))
-    body = html.table(rows, sheet.network_colours(analysis, names))
-    return html.details(f"{title} ({len(rows)} rows)", body + f"<p>{sheet.link(path, path.name)}</p>")
+    body = html.table(rows, page.network_colours(analysis, names))
+    return html.details(f"{title} ({len(rows)} rows)", body + f"<p>{page.link(path, path.name)}</p>")
 
 
 def _only_linked(rows: pd.DataFrame) -> pd.DataFrame:
     return rows[as_bool(rows["linked"])].drop(columns="linked").sort_values("dice", ascending=False)
 
 
-def links_cell(analysis: Analysis) -> str:
+def links_cell(analysis: Results) -> str:
     """How many links there are, of how many atoms to how many networks."""
     table = analysis.table(analysis.atoms)
     if table is None or table.empty:

@@ -17,10 +17,10 @@ from bids_app.report import html
 from bids_app.report.curves import WHOLE, charted_atlas
 from bids_app.report.dots import Dots, draw_rows
 from bids_app.report.figures import WIDTH_INCHES
-from bids_app.report.page import Sheet
+from bids_app.report.page import Page
 from bids_app.report.panels import Panel
 from bids_app.report.regions import network_regions
-from bids_app.report.results import SIGNIFICANT, Analysis, Maps, mean_of
+from bids_app.report.results import SIGNIFICANT, Maps, Results, mean_of
 from bids_app.report.scales import signed_scale
 
 Array = npt.NDArray[Any]
@@ -33,22 +33,22 @@ _NOT_RUN = "No unique variance: this recording has no map of it (analysis varian
 UNIQUE = "unique held-out R²"
 
 
-def unique_variance(sheet: Sheet, analysis: Analysis) -> str:
+def unique_variance(page: Page, analysis: Results) -> str:
     """Maps of the variance of all windows together and of each alone, and a chart per network."""
     maps = analysis.maps("variance", _STATS)
     if maps is None:
         return html.missing(_NOT_RUN)
-    parts = [_total(sheet, analysis, maps), _unique(sheet, analysis, maps)]
-    rows = region_rows(sheet, analysis, maps)
-    parts.append(_chart(sheet, analysis, rows))
+    parts = [_total(page, analysis, maps), _unique(page, analysis, maps)]
+    rows = region_rows(page, analysis, maps)
+    parts.append(_chart(page, analysis, rows))
     path = analysis.table_path("variance")
     if path is not None:
-        body = html.table(rows, most_rows=200) + f"<p>{sheet.link(path, path.name)}</p>"
+        body = html.table(rows, most_rows=200) + f"<p>{page.link(path, path.name)}</p>"
         parts.append(html.details("Table: unique variance", body))
     return "\n".join(part for part in parts if part)
 
 
-def _titles(analysis: Analysis) -> dict[str, str]:
+def _titles(analysis: Results) -> dict[str, str]:
     """What each space is, with its distance where the sidecar tells it."""
     future, past = (analysis.noted(["variance"], key) for key in ("FutureDistance", "PastDistance"))
     ahead = "" if future is None else f" (distance {future})"
@@ -61,7 +61,7 @@ def _titles(analysis: Analysis) -> dict[str, str]:
     }
 
 
-def _total(sheet: Sheet, analysis: Analysis, maps: Maps) -> str:
+def _total(page: Page, analysis: Results, maps: Maps) -> str:
     """Everything together and the present word, on one scale; signed, since of noise half is below zero."""
     panels = _panels(analysis, maps, [name for name in maps.names if name in (_TOTAL, _PRESENT)])
     panels = [replace(one, passing=None if one.passing is None else one.passing & (one.values > 0)) for one in panels]
@@ -74,10 +74,10 @@ def _total(sheet: Sheet, analysis: Analysis, maps: Maps) -> str:
     caption += _say_passing(panels, maps)
     caption += " Red: explained; blue: below 0, worse than the mean of the response."
     scale = signed_scale([panel.values for panel in panels], "held-out R²", 0.0)
-    return sheet.add_maps(panels, maps.geometry, scale, analysis, "variancetotal", caption)
+    return page.add_maps(panels, maps.geometry, scale, analysis, "variancetotal", caption)
 
 
-def _unique(sheet: Sheet, analysis: Analysis, maps: Maps) -> str:
+def _unique(page: Page, analysis: Results, maps: Maps) -> str:
     """Words ahead against words past, on one scale."""
     panels = _panels(analysis, maps, [name for name in maps.names if name not in (_TOTAL, _PRESENT)])
     if not panels:
@@ -90,10 +90,10 @@ def _unique(sheet: Sheet, analysis: Analysis, maps: Maps) -> str:
     caption += ", ".join(f"{panel.title}: mean {gain(mean_of(panel.values))}" for panel in panels) + "."
     caption += _say_passing(panels, maps)
     scale = signed_scale([panel.values for panel in panels], UNIQUE, 0.0)
-    return sheet.add_maps(panels, maps.geometry, scale, analysis, "varianceunique", caption)
+    return page.add_maps(panels, maps.geometry, scale, analysis, "varianceunique", caption)
 
 
-def _panels(analysis: Analysis, maps: Maps, names: Sequence[str]) -> list[Panel]:
+def _panels(analysis: Results, maps: Maps, names: Sequence[str]) -> list[Panel]:
     titles, places = _titles(analysis), [maps.names.index(name) for name in names]
     return [
         Panel(titles.get(name, f"Unique to {name}"), maps.values[place], _passing(analysis, maps, name))
@@ -110,12 +110,12 @@ def _say_passing(panels: Sequence[Panel], maps: Maps) -> str:
     return f" Full colour: q < {SIGNIFICANT:g}, in {told} of {maps.geometry.n_targets:,} {maps.unit}."
 
 
-def _passing(analysis: Analysis, maps: Maps, name: str) -> Array | None:
+def _passing(analysis: Results, maps: Maps, name: str) -> Array | None:
     q = analysis.like(maps, "variance", "q")
     return None if q is None or len(q) != len(maps.values) else np.asarray(q[maps.names.index(name)] < SIGNIFICANT)
 
 
-def region_rows(sheet: Sheet, analysis: Analysis, maps: Maps) -> pd.DataFrame:
+def region_rows(page: Page, analysis: Results, maps: Maps) -> pd.DataFrame:
     """Rows atlas, region, space, mean (low, high, p): the group's table, or the means of a participant's maps."""
     table = analysis.table("variance")
     if table is not None:
@@ -124,7 +124,7 @@ def region_rows(sheet: Sheet, analysis: Analysis, maps: Maps) -> pd.DataFrame:
     named = {(WHOLE, WHOLE): everywhere}
     places = np.arange(maps.geometry.n_targets)
     named |= {("parcels", name): places == place for place, name in enumerate(maps.geometry.target_names)}
-    named |= {("networks", name): where for name, where in network_regions(sheet.out_dir, maps.geometry).items()}
+    named |= {("networks", name): where for name, where in network_regions(page.out_dir, maps.geometry).items()}
     return pd.DataFrame(
         [
             {"atlas": atlas, "region": region, "space": space, "mean": mean_of(values[where])}
@@ -134,7 +134,7 @@ def region_rows(sheet: Sheet, analysis: Analysis, maps: Maps) -> pd.DataFrame:
     )
 
 
-def _chart(sheet: Sheet, analysis: Analysis, rows: pd.DataFrame) -> str:
+def _chart(page: Page, analysis: Results, rows: pd.DataFrame) -> str:
     """A chart of the unique variance per network."""
     rows = rows[rows["space"] != _TOTAL]
     atlas = charted_atlas(rows.drop_duplicates(["atlas", "region"])["atlas"].tolist())
@@ -153,7 +153,7 @@ def _chart(sheet: Sheet, analysis: Analysis, rows: pd.DataFrame) -> str:
         for region, own in rows.groupby("region", sort=False)
     )
     alt = f"Dots of unique variance. {told}. {caption}"
-    return sheet.add(figure, analysis, "variance", alt=alt, caption=caption, ending="svg")
+    return page.add(figure, analysis, "variance", alt=alt, caption=caption, ending="svg")
 
 
 def draw_variance(rows: pd.DataFrame) -> Figure:

@@ -188,3 +188,15 @@ def test_errors(options, message):
 def test_nan_is_an_error():
     with pytest.raises(ValueError, match="NaN"):
         DictionaryLearning(2, device="cpu").fit(np.full((9, 4), np.nan))
+
+
+@pytest.mark.parametrize("tail", ["left", "right"])
+def test_signs_are_such_that_loadings_have_their_long_tail_to_the_right(tail):
+    rng = np.random.default_rng(0)
+    course, long = rng.standard_normal((60, 1)), np.minimum(rng.exponential(size=(1, 800)), 3)
+    loadings = 4 - long if tail == "left" else 4 + long  # beside a large mean
+    X = course @ loadings + 0.1 * rng.standard_normal((60, 800))
+    model = DictionaryLearning(1, penalty=0.01, device="cpu").fit(X)
+    assert skew(model.loadings_[0]) > 0.5
+    # with the loadings, the atom is turned round
+    assert np.corrcoef(model.atoms_[:, 0], course[:, 0])[0, 1] * (-1 if tail == "left" else 1) > 0.9

@@ -17,7 +17,7 @@ class RidgeTuning:
     """
 
     band: int = 32
-    decomposition: int = 8
+    decomposition: int = 3
     smallest_batch: int = 256
     largest_batch: int = 2048
     batches: int = 8

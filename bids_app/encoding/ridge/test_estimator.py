@@ -20,6 +20,16 @@ def problem(n_features, n_volumes=80, n_targets=40):
     return X, X @ weights + rng.standard_normal((n_volumes, n_targets)) + 50
 
 
+@pytest.mark.parametrize("alphas", [[3.0], [0.1, 1e4], [1e4, 0.1]])
+def test_one_penalty_or_two(alphas):
+    X, Y = problem(10)
+    model = RidgeCV(alphas, device="cpu").fit(X, Y)
+    peer = SklearnRidgeCV(alphas, alpha_per_target=True, scoring="neg_mean_squared_error").fit(X, Y)
+    assert len(np.unique(model.alpha_)) == len(alphas)
+    np.testing.assert_allclose(model.alpha_, peer.alpha_, rtol=1e-6)
+    np.testing.assert_allclose(model.coef_.T, peer.coef_, atol=1e-4)
+
+
 @pytest.mark.parametrize("n_features", [10, 200])
 def test_against_himalaya(n_features):
     X, Y = problem(n_features)

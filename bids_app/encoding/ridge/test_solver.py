@@ -44,3 +44,18 @@ def test_a_small_prediction_is_not_lost_beside_the_mean():
     together, apart = (part - part.mean(dim=0) for part in (together, apart))
     assert together.std() < 1e-4
     np.testing.assert_allclose(together, apart, atol=1e-3 * float(apart.std()))
+
+
+@pytest.mark.parametrize("n_features", [20, 90])
+@pytest.mark.parametrize("planned", [1, 100_000])
+def test_small_features_are_predicted_with_as_small_penalties(n_features, planned):
+    random = np.random.default_rng(0)
+    X = random.standard_normal((N, n_features))
+    Y = torch.as_tensor(X @ random.standard_normal((n_features, N_TARGETS)), dtype=torch.float32)
+    train, test = contiguous_folds(N, 3)[0]
+    predicted = []
+    for scale in (1, 1e-3):
+        alphas = torch.tensor(ALPHAS) * scale**2
+        factors = Design(scale * X, torch.device("cpu")).factorise(train, test)
+        predicted.append(Predictor(factors, alphas, planned)(alphas[1].expand(N_TARGETS), Y))
+    np.testing.assert_allclose(*predicted, atol=1e-4)
