@@ -83,8 +83,8 @@ class Summary:
 
 
 @dataclass(frozen=True)
-class Alone:
-    """What is computed of a participant's data once, whatever the models."""
+class ModelFree:
+    """What is computed once from the data of a participant, whatever the models."""
 
     name: str
     asked: Callable[[Settings], bool]
@@ -111,7 +111,7 @@ class Analysis:
     report : what the pages say of it
     options : a frozen dataclass of its own options
     parts : results that it makes on the way and keeps (the dictionary, the noise ceiling), with what these read
-    alone : what it computes whatever the models
+    model_free : what it computes whatever the models
     prepare : what the stimulus level makes for it of one model
     activations : kind of neurons, and rule for sub-tokens, that it asks the model for
     problems : values of options that cannot go together, one sentence each
@@ -130,7 +130,7 @@ class Analysis:
     report: Callable[[], Report]
     options: type[Any] = NoOptions
     parts: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    alone: tuple[Alone, ...] = ()
+    model_free: tuple[ModelFree, ...] = ()
     prepare: Callable[[ModelRun, dict[str, Story], Settings], None] | None = None
     activations: Callable[[Settings], tuple[str, str]] = lambda _: ("residual", "last")
     problems: Callable[[Settings], Iterator[str]] = _nothing

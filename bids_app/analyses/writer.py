@@ -1,4 +1,4 @@
-"""Write the results of one analysis of one unit, each with its sidecar, as the catalogue of outputs has them."""
+"""Write the results of one analysis of one fit, each with its sidecar, as the catalogue of outputs has them."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ Floats = npt.NDArray[np.float32]
 class Writer:
     """Where the results of one analysis go, and what their sidecars say.
 
-    `entities` holds what all its files share: the unit's, the space and the model. `geometry` is asked for only when
-    maps are written, because it takes reading the data; so are further fields of the sidecars, `extra`. `participants`
-    are those on whom results of several rest; `written` grows with every file.
+    `entities` are those that all its files share: of the fit, the space and the model. `geometry` is called only when
+    maps are written, because it reads the data; `extra`, the further fields of the sidecars, likewise. `participants`
+    are those behind results of several; `written` grows with every file.
     """
 
     out_dir: Path

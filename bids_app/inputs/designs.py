@@ -1,4 +1,4 @@
-"""The designs of scores: what a model says about the stories of a unit, decomposed once and shared on disk.
+"""The designs of scores: what a model says about the stories of a fit, decomposed once and shared on disk.
 
 A design depends on the stories and on when their words fell into the volumes, not on who listened.
 """

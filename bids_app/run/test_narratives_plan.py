@@ -81,14 +81,14 @@ def _outcomes(sources: Sources) -> list[tuple[str, str, str]]:
     for participant in sources.participants:
         try:
             selection = sources.runs(participant)
-            units = fits_of(sources, participant)
+            fits = fits_of(sources, participant)
         except DatasetError as error:
             folder = sources.dataset.bids_dir / f"sub-{participant}" / "func"
             names = [path.name.removesuffix("_events.tsv") for path in sorted(folder.glob("*_events.tsv"))]
             reason = "excluded" if "list of scans to leave out" in str(error) else "no words"
             lines += [(name.split("task-")[1].split("_")[0], name, reason) for name in names]
             continue
-        kept = {run.label for unit in units for run in unit.runs}
+        kept = {run.label for fit in fits for run in fit.runs}
         for run in selection.runs:
             heard = presentations(read_events(run.events, run.entities), words) if run.label in kept else ()
             what = [f"{one.stem} {one.audio_onset:g} {one.story} {run.repetition_time:g}" for one in heard]

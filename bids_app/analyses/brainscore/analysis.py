@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from bids_app.analyses.brainscore.options import BrainScoreOptions
 from bids_app.analyses.brainscore.outputs import OUTPUTS
-from bids_app.analyses.record import Alone, Analysis, Cell, Paragraph, Question, Report, Summary
+from bids_app.analyses.record import Analysis, Cell, ModelFree, Paragraph, Question, Report, Summary
 from bids_app.options import ACTIVATIONS, CEILING, DESIGNS, LAYER, PENALTIES, PERMUTATIONS, RESPONSES
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ ANALYSIS = Analysis(
     options=BrainScoreOptions,
     outputs=OUTPUTS,
     steps=_steps,
-    alone=(Alone("noise ceiling", lambda settings: settings.noise_ceiling == "all", _ceiling),),
+    model_free=(ModelFree("noise ceiling", lambda settings: settings.noise_ceiling == "all", _ceiling),),
     summaries=_summaries,
     methods=_methods,
     report=_report,

@@ -1,4 +1,4 @@
-"""Brain scores of one unit: how well a layer's hidden states predict held-out responses, beside the noise ceiling."""
+"""Brain scores of one fit: how well a layer's hidden states predict held-out responses, beside the noise ceiling."""
 
 from __future__ import annotations
 
@@ -63,11 +63,11 @@ def _score(design: HeldOutDesign, responses: Responses, settings: Settings) -> t
 
 
 def ceiling_step(work: Work) -> Step:
-    """The noise ceiling of a unit, beside its models."""
-    others = data_of_others(work.unit, work.sources)
+    """The noise ceiling of a fit, beside its models."""
+    others = data_of_others(work.fit, work.sources)
 
     def compute(writer: Writer) -> None:
-        write_ceiling(work.runs, work.responses, StoryMeans(work.unit, work.sources), work.settings, writer)
+        write_ceiling(work.runs, work.responses, StoryMeans(work.fit, work.sources), work.settings, writer)
 
     return Step(
         work.completion("noiseceiling", None, result_settings(work.settings, "ceiling"), others=others), compute
@@ -86,7 +86,7 @@ def write_ceiling(runs: Responses, fitted: Responses, means: StoryMeans, setting
         rows, mean = _on_fitted(others.data, fitted.rows_of_runs[others.rows])
         folds = within(content_folds(content, settings.folds, settings.purge), rows)
     except ValueError as error:
-        log.info("%s: no noise ceiling: %s", means.unit.name, error)
+        log.info("%s: no noise ceiling: %s", means.fit.name, error)
         return
     own = fitted.data[rows]
     with step("noise ceiling", settings):

@@ -1,4 +1,4 @@
-"""Forecast depth of one unit: from which layer the words ahead add most."""
+"""Forecast depth of one fit: from which layer the words ahead add most."""
 
 from __future__ import annotations
 

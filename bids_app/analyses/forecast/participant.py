@@ -1,4 +1,4 @@
-"""Forecast scores of one unit: what windows of words ahead add to the present word, with their controls."""
+"""Forecast scores of one fit: what windows of words ahead add to the present word, with their controls."""
 
 from __future__ import annotations
 

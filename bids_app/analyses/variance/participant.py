@@ -1,4 +1,4 @@
-"""Unique variance of one unit: what present, future and past words each explain that the others do not."""
+"""Unique variance of one fit: what present, future and past words each explain that the others do not."""
 
 from __future__ import annotations
 
