@@ -25,26 +25,30 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Question:
-    """A section of a page: what a reader asks, and what answers it.
+class Section:
+    """A section of a page.
 
-    It is asked where there is an output of one of the names `about`. Sections are ordered by `rank`. `of_atoms` if each
-    variant of the dictionary has its own answer; `models`, if given, comes first and answers for all models of the same
-    data at once.
+    Attributes
+    ----------
+    rank : sections are shown in this order
+    body : HTML for the results of one recording and model
+    descs : the section is shown where there is an output with one of these `desc`
+    of_atoms : repeat the body for each variant of the dictionary
+    models : HTML for all models of the same data, shown before the bodies
     """
 
     rank: int
     anchor: str
     heading: str
-    section: Callable[[Page, Results], str]
-    about: tuple[str, ...]
+    body: Callable[[Page, Results], str]
+    descs: tuple[str, ...]
     of_atoms: bool = False
     models: Callable[[Page, Sequence[Results]], str] | None = None
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A column of the table on top of a page: its heading, and what a row says there ("" for nothing)."""
+    """A column of the summary table on top of a page: its heading, and the HTML of its cell ("" for nothing)."""
 
     rank: int
     heading: str
@@ -53,13 +57,13 @@ class Cell:
 
 @dataclass(frozen=True)
 class Report:
-    """What the pages say of an analysis.
+    """What the pages show of an analysis.
 
-    `titles` of its scores, by `desc`, for the comparison of models; `held_out` are those whose tables per region are
-    told in one section for all analyses.
+    `titles` are those of its scores, by `desc`, for the comparison of models. The tables per region of the scores
+    `held_out` share one section with those of all other analyses.
     """
 
-    questions: tuple[Question, ...] = ()
+    sections: tuple[Section, ...] = ()
     cells: tuple[Cell, ...] = ()
     titles: Mapping[str, str] = field(default_factory=dict)
     held_out: tuple[str, ...] = ()

@@ -115,14 +115,14 @@ class Work:
         return Writer(out_dir, entities, sources, settings, self._geometry, self._extra, records)
 
     def completion(
-        self, what: str, model: ModelRun | None, numbers: dict[str, Any], atlas: str = "", **more: Any
+        self, desc: str, model: ModelRun | None, result_settings: dict[str, Any], atlas: str = "", **more: Any
     ) -> Completion:
         """The marker of an analysis, which reads the atlases of the analysis `atlas`."""
         inputs = inputs_of(self.fit, self.sources, model, atlas, **more)
-        place = self.fit.runs[0].space_entities()
+        space = self.fit.runs[0].space_entities()
         label = {"model": model.label} if model else {}
-        entities = {**self.fit.entities, **place, **label, "desc": what}
-        return Completion(self.settings.out_dir, entities, numbers, inputs)
+        entities = {**self.fit.entities, **space, **label, "desc": desc}
+        return Completion(self.settings.out_dir, entities, result_settings, inputs)
 
     def _geometry(self) -> Any:
         return self.responses.geometry

@@ -86,7 +86,7 @@ def test_runs_with_other_censored_volumes_are_averaged_where_they_are_kept():
 class Written:
     """A writer that keeps what it is given."""
 
-    def maps(self, _what, _stat, values, *_, **extra):
+    def maps(self, _desc, _stat, values, *_, **extra):
         self.values, self.extra = values, extra
 
 

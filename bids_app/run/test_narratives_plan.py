@@ -91,8 +91,8 @@ def _outcomes(sources: Sources) -> list[tuple[str, str, str]]:
         kept = {run.label for fit in fits for run in fit.runs}
         for run in selection.runs:
             heard = presentations(read_events(run.events, run.entities), words) if run.label in kept else ()
-            what = [f"{one.stem} {one.audio_onset:g} {one.story} {run.repetition_time:g}" for one in heard]
-            lines.append((run.task, run.label, " ".join(what) or "no words"))
+            heard_stimuli = [f"{one.stem} {one.audio_onset:g} {one.story} {run.repetition_time:g}" for one in heard]
+            lines.append((run.task, run.label, " ".join(heard_stimuli) or "no words"))
         lines += [(run.label.split("task-")[1].split("_")[0], run.label, "excluded") for run in selection.excluded]
     return sorted(lines)
 
@@ -165,7 +165,7 @@ def test_the_plan_for_all_participants(
             continue
         grid = sources.stories[stem].canonical
         durations = [story["duration"] for story in sorted(stories.values(), key=lambda story: int(story["onset"]))]
-        np.testing.assert_allclose(grid.stretches, durations, atol=1)  # the list rounds durations, not ends
+        np.testing.assert_allclose(grid.segment_lengths, durations, atol=1)  # the list rounds durations, not ends
         assert grid.volumes[0] == min(story["onset"] for story in stories.values())
 
 

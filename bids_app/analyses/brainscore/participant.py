@@ -26,7 +26,7 @@ from bids_app.stats.fdr import fdr
 log = logging.getLogger("neurons2networks")
 Floats = npt.NDArray[np.float32]
 Integers = npt.NDArray[np.int64]
-WHAT = "brainscore"
+DESC = "brainscore"
 
 
 def brainscore(responses: Responses, designs: Designs, settings: Settings, writer: Writer) -> None:
@@ -39,14 +39,14 @@ def brainscore(responses: Responses, designs: Designs, settings: Settings, write
     names = [f"layer-{layer:02d}" for layer in layers]
     r, p, q, alpha = (fill(np.stack(values), responses.valid) for values in zip(*scores, strict=True))
     extra = {"Layers": layers}
-    writer.maps(WHAT, "p", p, names, **extra)
-    writer.maps(WHAT, "q", q, names, **extra)
-    writer.maps(WHAT, "alpha", alpha, names, **extra)
+    writer.maps(DESC, "p", p, names, **extra)
+    writer.maps(DESC, "q", q, names, **extra)
+    writer.maps(DESC, "alpha", alpha, names, **extra)
     if len(layers) > 1:
         best = np.asarray(layers, dtype=np.float32)[np.argmax(np.nan_to_num(r, nan=-np.inf), axis=0)]
         best[~responses.valid] = np.nan
-        writer.maps(WHAT, "layer", best[None], ["best-layer"], **extra)
-    writer.maps(WHAT, "r", r, names, **extra)
+        writer.maps(DESC, "layer", best[None], ["best-layer"], **extra)
+    writer.maps(DESC, "r", r, names, **extra)
 
 
 def _score(design: HeldOutDesign, responses: Responses, settings: Settings) -> tuple[Floats, Floats, Floats, Floats]:
