@@ -1,20 +1,37 @@
-"""Links of families with networks: which family carries a network's response, and not merely resembles one that does."""
+"""Links of families with networks: which family carries a response, and does not merely resemble one that does."""
 
 from bids_app.networks.conditional._design import Design, shifted_rows
-from bids_app.networks.conditional._gate import Gate, open_gate
-from bids_app.networks.conditional._links import conditional_links, expected_false_share
-from bids_app.networks.conditional._probabilities import MEANINGFUL, link_probabilities
-from bids_app.networks.conditional._space import conditional_maps, spatial_p
+from bids_app.networks.conditional._gate import Gate, noise_inflation, open_gate
+from bids_app.networks.conditional._links import (
+    Evidence,
+    conditional_links,
+    expected_false_share,
+    link_table,
+    network_means,
+    spatial_evidence,
+    temporal_evidence,
+)
+from bids_app.networks.conditional._probabilities import MEANINGFUL, PARTS, Probabilities, link_probabilities
+from bids_app.networks.conditional._space import conditional_maps, marginal_maps, spatial_p
 
 __all__ = [
     "MEANINGFUL",
+    "PARTS",
     "Design",
+    "Evidence",
     "Gate",
+    "Probabilities",
     "conditional_links",
     "conditional_maps",
     "expected_false_share",
     "link_probabilities",
+    "link_table",
+    "marginal_maps",
+    "network_means",
+    "noise_inflation",
     "open_gate",
     "shifted_rows",
+    "spatial_evidence",
     "spatial_p",
+    "temporal_evidence",
 ]

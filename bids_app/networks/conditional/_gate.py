@@ -21,11 +21,9 @@ class Gate:
     Attributes
     ----------
     p : array of shape (n_networks,), family-wise over the networks
-    inflation : array of shape (n_networks,), mean over atoms and shifts of z²; 1 where whitening leaves white noise
     """
 
     p: Doubles
-    inflation: Doubles
 
     @property
     def is_open(self) -> npt.NDArray[np.bool_]:
@@ -45,25 +43,36 @@ def open_gate(design: Design, Y: Doubles, noise: Doubles) -> Gate:
     Y : array of shape (n_volumes, n_networks)
     noise : array of shape (n_networks,), AR(1) coefficients
     """
-    observed, null, inflation = (np.empty(Y.shape[1]), np.empty((len(design.shifts), Y.shape[1])), np.empty(Y.shape[1]))
+    observed, null = np.empty(Y.shape[1]), np.empty((len(design.shifts), Y.shape[1]))
     for network, rho in enumerate(noise):
-        observed[network], null[:, network], inflation[network] = _maxima(design, Y[:, network], float(rho))
-    return Gate(_step_down(observed, null), inflation)
+        at_time, moved = _correlations(design, Y[:, network], float(rho))
+        observed[network], null[:, network] = at_time.max(), moved.max(axis=1)
+    return Gate(_step_down(observed, null))
 
 
-def _maxima(design: Design, y: Doubles, rho: float) -> tuple[float, Doubles, float]:
-    """Largest |z| over atoms at the right time, and at each shift; and the mean z² over all shifts."""
+def noise_inflation(design: Design, residuals: Doubles, noise: Doubles) -> Doubles:
+    """Mean over atoms and shifts of z² for responses without what the atoms explain, (m,): 1 where whitening suffices.
+
+    Parameters
+    ----------
+    residuals : array of shape (n_volumes, m)
+    noise : array of shape (m,), AR(1) coefficients
+    """
+    each = [_correlations(design, series, float(rho))[1] for series, rho in zip(residuals.T, noise, strict=True)]
+    return np.array([np.square(z, dtype=np.float64).mean() for z in each])
+
+
+def _correlations(design: Design, y: Doubles, rho: float) -> tuple[Doubles, npt.NDArray[np.float32]]:
+    """|z| of each atom at the right time, (n_atoms,), and at each shift, (n_shifts, n_atoms), of all that vary."""
     basis = np.linalg.qr(whiten(design.confounds, rho, design.run_lengths))[0]
     atoms = np.concatenate(list(design.restarts), axis=1)  # (n_volumes, n_restarts · n_atoms)
-    X = _unit(_rest(whiten(atoms, rho, design.run_lengths), basis))
+    X = _unit(_rest(whiten(atoms[:, atoms.any(axis=0)], rho, design.run_lengths), basis))
     response = _unit(_rest(whiten(y[:, None], rho, design.run_lengths), basis))[:, 0]
     moved = response[design.shifts]  # (n_shifts, n_volumes)
     left = np.maximum(1 - np.square(moved @ basis).sum(axis=1), _LEAST_LEFT)
     degrees = len(y) - basis.shape[1]
-    z = np.abs(moved.astype(np.float32) @ X.astype(np.float32)) * np.sqrt(degrees / left)[:, None]
-    varies = X.any(axis=0)
-    inflation = float(np.square(z[:, varies], dtype=np.float64).mean()) if varies.any() else 1.0
-    return float(np.abs(response @ X).max() * np.sqrt(degrees)), np.asarray(z.max(axis=1), dtype=np.float64), inflation
+    z = np.abs(moved.astype(np.float32) @ X.astype(np.float32)) * np.sqrt(degrees / left)[:, None].astype(np.float32)
+    return np.abs(response @ X) * np.sqrt(degrees), z
 
 
 def _step_down(observed: Doubles, null: Doubles) -> Doubles:
@@ -83,4 +92,4 @@ def _rest(series: Doubles, basis: Doubles) -> Doubles:
 
 def _unit(series: Doubles) -> Doubles:
     norm = np.linalg.norm(series, axis=0)
-    return np.divide(series, norm, out=np.zeros_like(series), where=norm > 1e-12)
+    return np.asarray(series / np.where(norm > 1e-12, norm, np.inf))

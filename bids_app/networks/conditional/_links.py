@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from bids_app.encoding.dictionary import REPRODUCIBLE
+from bids_app.encoding.dictionary import REPRODUCIBLE, Families
 from bids_app.networks.conditional._design import Design
-from bids_app.networks.conditional._gate import open_gate
-from bids_app.networks.conditional._probabilities import link_probabilities
-from bids_app.networks.conditional._space import conditional_maps, spatial_p
+from bids_app.networks.conditional._gate import Gate, noise_inflation, open_gate
+from bids_app.networks.conditional._probabilities import PARTS, link_probabilities
+from bids_app.networks.conditional._space import conditional_maps, marginal_maps, spatial_p
 from bids_app.networks.spins import Spins
 from bids_app.stats.arrays import Doubles, Floats
 from bids_app.stats.fdr import fdr
@@ -20,54 +21,127 @@ from bids_app.stats.standardise import zscore
 
 PROBABLE = 0.5
 ALPHA = 0.05
-PARTS = ("active", "deactive")
+# From full maps (n_chosen, n_targets) to p of large and of small means, (n_chosen, n_networks) each.
+SpatialTest = Callable[[Floats], tuple[Doubles, Doubles]]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the time courses of the networks say.
+
+    Attributes
+    ----------
+    gate : whether any atom has to do with each network
+    probability : array of shape (2, n_families, n_networks), active and deactive
+    noise : array of shape (n_networks,), AR(1) coefficient of each network's noise
+    inflation : array of shape (n_networks,), see `noise_inflation`
+    """
+
+    gate: Gate
+    probability: Doubles
+    noise: Doubles
+    inflation: Doubles
+
+    @property
+    def is_candidate(self) -> npt.NDArray[np.bool_]:
+        """Families that probably carry a network's response, (2, n_families, n_networks)."""
+        return np.asarray((self.probability > PROBABLE) & self.gate.is_open)
+
+    @property
+    def chosen(self) -> npt.NDArray[np.int64]:
+        """Families that are a candidate anywhere."""
+        return np.flatnonzero(self.is_candidate.any(axis=(0, 2)))
+
+    @property
+    def typical_noise(self) -> float:
+        """One AR(1) coefficient for all targets."""
+        return float(np.median(self.noise))
 
 
 def network_means(Y: Floats, labels: npt.NDArray[np.integer], n_networks: int) -> Doubles:
-    """Mean response of each network, (n_volumes, n_networks); zeros for a network without targets."""
+    """Mean response of each network, z-scored, (n_volumes, n_networks); zeros for a network without targets."""
     means = np.zeros((len(Y), n_networks))
     for network in range(n_networks):
         members = labels == network + 1
         if members.any():
             means[:, network] = Y[:, members].mean(axis=1, dtype=np.float64)
-    return means
+    return zscore(means).astype(np.float64)
 
 
-def conditional_links(
-    design: Design,
-    Y: Floats,
-    labels: npt.NDArray[np.integer],
+def temporal_evidence(design: Design, means: Doubles, *, device: str = "auto") -> Evidence:
+    """Gate and probabilities of responses (n_volumes, n_networks); a network without targets gets none."""
+    present = np.flatnonzero(means.any(axis=0))
+    shape = (means.shape[1],)
+    if not len(present) or not design.is_long_enough:
+        nothing = np.zeros((2, design.n_families, *shape))
+        return Evidence(Gate(np.ones(shape)), nothing, np.zeros(shape), np.full(shape, np.nan))
+    noise = design.noise_coefficients(means[:, present])
+    gate = open_gate(design, means[:, present], noise)
+    found = link_probabilities(design, means[:, present], noise, device=device)
+    inflation = noise_inflation(design, means[:, present] - found.fitted, noise)
+    probability = np.zeros((2, design.n_families, *shape))
+    probability[:, :, present] = found.of_link
+    return Evidence(
+        Gate(_spread(gate.p, present, shape, 1.0)),
+        probability,
+        _spread(noise, present, shape, 0.0),
+        _spread(inflation, present, shape, np.nan),
+    )
+
+
+def _spread(values: Doubles, present: npt.NDArray[np.int64], shape: tuple[int, ...], other: float) -> Doubles:
+    result = np.full(shape, other)
+    result[present] = values
+    return result
+
+
+def spatial_evidence(
+    evidence: Evidence, design: Design, marginals: Floats, labels: npt.NDArray[np.integer], test: SpatialTest
+) -> tuple[Doubles, Doubles]:
+    """Mean conditional coefficient of each candidate over its network, and p; (2, n_families, n_networks) each.
+
+    NaN for what is no candidate. Parameters: marginals of shape (n_families, n_targets), NaN where there are no data;
+    labels (n_targets,); see `SpatialTest`.
+    """
+    shape = evidence.probability.shape
+    coefficient, p = np.full(shape, np.nan), np.full(shape, np.nan)
+    chosen = evidence.chosen
+    if len(chosen):
+        maps = conditional_maps(design, marginals, chosen, evidence.typical_noise)
+        p[:, chosen] = np.stack(test(maps))
+        means = [
+            np.nanmean(maps[:, labels == n + 1], axis=1) if (labels == n + 1).any() else 0 for n in range(shape[2])
+        ]
+        coefficient[:, chosen] = np.stack(means, axis=1)
+    for values in (coefficient, p):
+        values[~evidence.is_candidate] = np.nan
+    return coefficient, p
+
+
+def link_table(
+    evidence: Evidence,
+    coefficient: Doubles,
+    p: Doubles,
     network_names: Sequence[str],
     reproducibility: Doubles,
-    *,
-    spins: Spins | None = None,
-    device: str = "auto",
 ) -> pd.DataFrame:
-    """Links of families with networks."""
-    means = zscore(network_means(Y, labels, len(network_names))).astype(np.float64)
-    noise = design.noise_coefficients(means)
-    gate = open_gate(design, means, noise)
-    probability = link_probabilities(design, means, noise, device=device)
-    candidates = probability > PROBABLE
-    p = np.full(probability.shape, np.nan)
-    chosen = np.flatnonzero(candidates.any(axis=(0, 2)))
-    if len(chosen):
-        maps = conditional_maps(design, Y, chosen, float(np.median(noise)))
-        p[:, chosen] = np.stack(spatial_p(maps, labels, len(network_names), spins=spins))
-    p[~candidates] = np.nan
+    """One row per family, network and part; families from 0, as `networks.correspondence.link` counts atoms."""
+    candidates = evidence.is_candidate
     q = np.full(p.shape, np.nan)
     q[candidates] = fdr(p[candidates])
-    linked = (q < ALPHA) & gate.is_open & (reproducibility >= REPRODUCIBLE)[:, None]
-    n_families, n_networks = probability.shape[1:]
+    with np.errstate(invalid="ignore"):
+        linked = (q < ALPHA) & (reproducibility >= REPRODUCIBLE)[:, None]
+    n_families, n_networks = p.shape[1:]
     tables = [
         pd.DataFrame(
             {
-                "family": np.repeat(np.arange(n_families), n_networks),
+                "atom": np.repeat(np.arange(n_families), n_networks),
                 "network": np.tile(np.asarray(network_names, dtype=object), n_families),
                 "part": part,
                 "rho": np.repeat(reproducibility, n_networks),
-                "probability": probability[side].ravel(),
-                "gate_p": np.tile(gate.p, n_families),
+                "probability": evidence.probability[side].ravel(),
+                "coefficient": coefficient[side].ravel(),
+                "gate_p": np.tile(evidence.gate.p, n_families),
                 "p": p[side].ravel(),
                 "q": q[side].ravel(),
                 "linked": linked[side].ravel(),
@@ -78,7 +152,57 @@ def conditional_links(
     return pd.concat(tables, ignore_index=True)
 
 
+def conditional_links(
+    restarts: Sequence[npt.NDArray[np.floating]],
+    families: Families,
+    Y: npt.NDArray[np.floating],
+    labels: npt.NDArray[np.integer],
+    network_names: Sequence[str],
+    *,
+    confounds: Sequence[npt.ArrayLike | None] | None = None,
+    run_lengths: Sequence[int] | None = None,
+    content: npt.NDArray[np.int64] | None = None,
+    spins: Spins | None = None,
+    n_permutations: int = 1000,
+    seed: int = 0,
+    device: str = "auto",
+) -> pd.DataFrame:
+    """Links of families of neurons with networks: which family carries a network's response, given all others.
+
+    Three questions in turn. Does any atom have to do with the network (circular shifts)? Which family carries its
+    response, and does not merely resemble one that does (sum of single effects in each restart)? Is that the network's,
+    and not the whole cortex's (rotated networks)?
+
+    Parameters
+    ----------
+    restarts : arrays of shape (n_volumes, n_atoms), the atoms of each restart (`ReproducibleDictionary.restarts_`)
+    families : what they share, see `find_families`; time courses on the same volumes
+    Y : array of shape (n_volumes, n_targets), responses without confounds, z-scored in each run; NaN for no data
+    labels : array of shape (n_targets,), 1 … in the order of `network_names`, 0 for none
+    confounds : for each run an array of shape (n_volumes of the run, n) of what was regressed out of Y, or None
+    run_lengths : volumes of each run; by default one run
+    content : (n_volumes,) equal where the same was heard again; None where nothing was
+    spins : rotations, for targets on fsaverage5; else networks are dealt out to the targets `n_permutations` times
+
+    Returns
+    -------
+    table with the columns atom (the family, from 0), network, part, rho, probability, coefficient, gate_p, p, q, linked
+    """
+    design = Design.make(restarts, families, confounds, run_lengths, content)
+    valid = np.isfinite(Y).all(axis=0)
+    labels = np.where(valid, labels, 0)
+    evidence = temporal_evidence(design, network_means(np.asarray(Y), labels, len(network_names)), device=device)
+    marginals = np.full((design.n_families, len(valid)), np.nan, dtype=np.float32)
+    marginals[:, valid] = marginal_maps(design, Y[:, valid], evidence.typical_noise)
+
+    def test(maps: Floats) -> tuple[Doubles, Doubles]:
+        return spatial_p(maps, labels, len(network_names), spins=spins, n_permutations=n_permutations, seed=seed)
+
+    found = spatial_evidence(evidence, design, marginals, labels, test)
+    return link_table(evidence, *found, network_names, families.reproducibility)
+
+
 def expected_false_share(links: pd.DataFrame) -> float:
     """Expected share of false links: the mean over links of 1 − their probability; NaN without a link."""
-    linked = links.loc[links["linked"].astype(bool), "probability"]
-    return float((1 - linked).mean()) if len(linked) else float("nan")
+    probability = links.loc[links["linked"].astype(bool), "probability"]
+    return float((1 - probability).mean()) if len(probability) else float("nan")

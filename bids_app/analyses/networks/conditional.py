@@ -1,0 +1,130 @@
+"""Links of families with networks in one participant, and what the group level needs to know of it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from bids_app.bids.targets import fill
+from bids_app.encoding.dictionary import Families
+from bids_app.inputs.correspondence import Ground
+from bids_app.inputs.responses import Responses, RunSource
+from bids_app.inputs.timing import story_time
+from bids_app.networks.conditional import (
+    PARTS,
+    Design,
+    Evidence,
+    expected_false_share,
+    link_table,
+    marginal_maps,
+    network_means,
+    spatial_evidence,
+    temporal_evidence,
+)
+from bids_app.networks.correspondence import part_overlaps
+
+Floats = npt.NDArray[np.float32]
+Doubles = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class FamilyLinks:
+    """Links of one fit, and what they rest on.
+
+    Attributes
+    ----------
+    table : see `networks.conditional.link_table`, with the overlap (`dice`) of each part of each map
+    marginals : array of shape (n_families, n_targets), NaN where there are no data
+    courses : see `outputs.NETWORK_COURSES`
+    fields : of the sidecars
+    """
+
+    table: pd.DataFrame
+    marginals: Floats
+    courses: pd.DataFrame
+    fields: Mapping[str, Any]
+
+
+def family_links(responses: Responses, design: Design, rho: Doubles, beta: Floats, ground: Ground) -> FamilyLinks:
+    """Link families with reproducibility `rho` to the networks of the ground.
+
+    `beta` (n_families, n_targets) are the coefficients of the sparse fit, whose overlap with networks is described.
+    """
+    names = ground.atlas.network_names
+    labels = np.where(responses.valid, ground.atlas.labels, 0)
+    means = network_means(responses.data, labels[responses.valid], len(names))
+    evidence = temporal_evidence(design, means, device=ground.settings.device)
+    marginals = fill(marginal_maps(design, responses.data, evidence.typical_noise), responses.valid)
+    found = spatial_evidence(evidence, design, marginals, labels, ground.means_test)
+    table = with_overlap(link_table(evidence, *found, names, rho), beta, ground)
+    return FamilyLinks(table, marginals, _network_courses(responses, means), link_fields(table, evidence, names))
+
+
+def with_overlap(table: pd.DataFrame, beta: Floats, ground: Ground) -> pd.DataFrame:
+    """The table of links with the overlap of each part of each map with each network."""
+    settings = ground.settings
+    projected = ground.project(beta)
+    overlap = part_overlaps(projected, ground.labels, ground.n_networks, settings.threshold, settings.top_percent)
+    return table.assign(dice=np.concatenate([overlap[part].ravel() for part in PARTS]))
+
+
+def link_fields(table: pd.DataFrame, evidence: Evidence, names: tuple[str, ...]) -> dict[str, Any]:
+    """Fields of the sidecar of a table of links."""
+    share = expected_false_share(table)
+    inflation = {name: _number(value) for name, value in zip(names, evidence.inflation, strict=True)}
+    return {"ExpectedFalseShare": _number(share), "NoiseInflation": inflation}
+
+
+def _number(value: float) -> float | None:
+    return None if np.isnan(value) else round(float(value), 4)
+
+
+def design_of(responses: Responses, restarts: Floats, families: Families, D: Floats) -> Design:
+    """What the responses of a fit are explained by, freed of what was regressed out of them.
+
+    Parameters
+    ----------
+    restarts : array of shape (n_restarts, n_volumes, n_atoms), on the rows of the responses
+    D : array of shape (n_volumes, n_families), time courses of the families there
+    """
+    confounds = [
+        confounds_of(sources, length) for sources, length in zip(responses.sources, responses.run_lengths, strict=True)
+    ]
+    there = dataclasses.replace(families, courses=D)
+    return Design.make(list(restarts), there, confounds, responses.run_lengths, responses.content)
+
+
+def _network_courses(responses: Responses, means: Doubles) -> pd.DataFrame:
+    """The means of the networks with run, story, time and confounds; columns of `outputs.NETWORK_COURSES`."""
+    blocks, start = [], 0
+    for run, (listening, sources) in enumerate(zip(responses.listenings, responses.sources, strict=True)):
+        length = len(listening.volumes)
+        stories, seconds = story_time(listening)
+        table = pd.DataFrame({"run": run + 1, "story": stories, "seconds": seconds})
+        series = {"network": means[start : start + length], "confound": confounds_of(sources, length)}
+        columns = {
+            f"{name}-{i + 1:02d}": column
+            for name, values in series.items()
+            if values is not None
+            for i, column in enumerate(values.T)
+        }
+        blocks.append(pd.concat([table, pd.DataFrame(columns)], axis=1))
+        start += length
+    return pd.concat(blocks, ignore_index=True)
+
+
+def confounds_of(sources: tuple[RunSource, ...], n_rows: int) -> Floats | None:
+    """What was regressed out of the rows of a run, or out of any of the runs whose mean it is, (n_rows, n)."""
+    blocks = []
+    for source in sources:
+        if source.nuisance is not None:
+            block = np.zeros((n_rows, source.nuisance.shape[1]), dtype=np.float32)
+            block[source.rows] = source.nuisance[: len(source.rows)]
+            blocks.append(block)
+    return np.concatenate(blocks, axis=1) if blocks else None
