@@ -28,10 +28,10 @@ def keep_report(name: str, summary: str, details: str, settings: str, folder: Pa
     Returns its path; None where nothing can be written.
     """
     text = f"{' '.join(summary.split())}\n\n{details}\n\nSettings\n\n{settings}"
-    for place in (folder, Path(tempfile.gettempdir())):
-        if place is None:
+    for parent in (folder, Path(tempfile.gettempdir())):
+        if parent is None:
             continue
-        path = place / f"crash-{stamp()}_{name}.txt"
+        path = parent / f"crash-{stamp()}_{name}.txt"
         with suppress(OSError), atomic_path(path) as draft:
             draft.write_bytes(text.encode("utf-8", "backslashreplace"))
         if path.is_file():

@@ -76,15 +76,15 @@ def keys_of(axis: BrainModelAxis) -> NDArray[np.int64]:
     codes = {name: zlib.crc32(name.encode()) >> 2 for name in names}
     if len(set(codes.values())) < len(names):
         raise ValueError(f"The structures {', '.join(names)} cannot be told apart.")
-    place = np.asarray(axis.vertex, dtype=np.int64)
-    in_volume = place < 0
+    index = np.asarray(axis.vertex, dtype=np.int64)
+    in_volume = index < 0
     if in_volume.any():
-        place = place.copy()
-        place[in_volume] = np.ravel_multi_index(tuple(axis.voxel[in_volume].T), axis.volume_shape)
-    return np.array([codes[name] for name in axis.name], dtype=np.int64) * _STRIDE + place
+        index = index.copy()
+        index[in_volume] = np.ravel_multi_index(tuple(axis.voxel[in_volume].T), axis.volume_shape)
+    return np.array([codes[name] for name in axis.name], dtype=np.int64) * _STRIDE + index
 
 
-def same_places(first: BrainModelAxis, second: BrainModelAxis) -> bool:
+def same_grids(first: BrainModelAxis, second: BrainModelAxis) -> bool:
     """Whether both lie on the same meshes and the same grid of voxels, whichever targets they have of them."""
     shared = set(first.nvertices) & set(second.nvertices)
     if any(first.nvertices[name] != second.nvertices[name] for name in shared):

@@ -85,9 +85,9 @@ def test_toml_record_gives_the_same_settings_again(tmp_path):
     settings = given("in", "out", "participant", "--atoms", "32", "64", "--alphas", "1", "10", "--pool-tasks")
     record = tomllib.loads(to_toml(settings))
     file = tmp_path / "record.toml"
-    places = {"bids_dir": record.pop("bids_dir"), "out_dir": record.pop("out_dir"), "level": record.pop("level")}
+    required = {"bids_dir": record.pop("bids_dir"), "out_dir": record.pop("out_dir"), "level": record.pop("level")}
     file.write_text("\n".join(line for line in to_toml(settings).splitlines() if line.split(" =")[0] in record))
-    again = make_settings({**places, "config_file": file})
+    again = make_settings({**required, "config_file": file})
     assert {**vars(again), "config_file": None} == vars(settings)
 
 

@@ -43,13 +43,13 @@ def _exclude(name, content, said, status=2):
     return Case(f"exclude: {name}", said, spoil, status=status)
 
 
-def _out(name, place, said, spoil=None, status=1):
-    """OUT_DIR somewhere in the data; `place` is relative to the root."""
+def _out(name, folder, said, spoil=None, status=1):
+    """OUT_DIR somewhere in the data; `folder` is relative to the root."""
 
     def also(bench):
         if spoil:
             spoil(bench)
-        return "OUT", str(bench.root / place)
+        return "OUT", str(bench.root / folder)
 
     return Case(f"out: {name}", said, also, status=status)
 
@@ -104,9 +104,9 @@ def _closed_to_us(name, which, said, more=(), **rest):
     return Case(f"rights: {name}", said, _closed(which, more), without_rights=True, **rest)
 
 
-def _folder(place):
+def _folder(folder):
     def which(bench):
-        path = bench.root / place
+        path = bench.root / folder
         path.mkdir(parents=True)
         write(bench.out / "dataset_description.json", OURS)
         return path

@@ -38,14 +38,14 @@ def kind_of(path):
 
 def artefact_of(path):
     """What is made again together; files of OUT_DIR that every run writes anew stand for themselves."""
-    name, place = path.name, path.parts[0]
-    if place == ".work":
+    name, folder = path.name, path.parts[0]
+    if folder == ".work":
         return path.parent if re.search(r"/[0-9a-f]{40}/|/dictionaries/", path.as_posix()) else name.partition(".")[0]
     found = re.match(r"(sub-\d+)_(task-[a-z]+)_.*desc-([a-z]+)_", name)
     if found and path.parent.name in ("func", "complete"):
         desc = "atoms" if found[3] in ("subgroups", "organisation") else found[3]
         return (found[1], found[2], desc)
-    return "dictionary" if place == "stimuli" or re.match(r"model-.*(loadings|complete)", name) else path
+    return "dictionary" if folder == "stimuli" or re.match(r"model-.*(loadings|complete)", name) else path
 
 
 def batches(out, only=""):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 # Where the version stands, and how.
-PLACES = {
+FILES = {
     "bids_app/__init__.py": r'^__version__ = "(.+)"$',
     "CITATION.cff": r"^version: (.+)$",
     "Dockerfile": r"^ARG VERSION=(.+)$",
@@ -15,9 +15,9 @@ PLACES = {
 
 
 def versions(root: Path = ROOT) -> dict[str, str | None]:
-    """The version that each of `PLACES` has; None where there is none."""
+    """The version that each of `FILES` has; None where there is none."""
     found = {}
-    for path, pattern in PLACES.items():
+    for path, pattern in FILES.items():
         match = re.search(pattern, (root / path).read_text(encoding="utf-8"), re.MULTILINE)
         found[path] = match and match[1]
     return found

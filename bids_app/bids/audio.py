@@ -41,5 +41,5 @@ def audio_beside(words: Path) -> Path | None:
             folders.append(words.parent.parent.parent)
     plain = stem.removesuffix("_audio")
     names = dict.fromkeys((stem, f"{plain}_audio", plain))
-    places = (folder / f"{name}{ending}" for folder in folders for name in names for ending in (".wav", ".WAV"))
-    return next((place for place in places if place.is_file()), None)
+    paths = (folder / f"{name}{ending}" for folder in folders for name in names for ending in (".wav", ".WAV"))
+    return next((path for path in paths if path.is_file()), None)

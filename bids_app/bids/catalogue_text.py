@@ -19,7 +19,7 @@ tables). In the names of maps and columns below, `#` stands for a number.
 _VARIANTS = """With several numbers of atoms, `desc` carries the number (`atoms32`); the control with shifted atoms ends
 in `Shifted`.
 """
-_PLACES = {
+_FOLDERS = {
     "participant": "sub-*/[ses-*/]func/",
     "group": "group/",
 }
@@ -46,7 +46,7 @@ def _files() -> Iterator[str]:
 def _maps(outputs: Sequence[Output]) -> Iterator[str]:
     titles = {"participant": "Maps of a participant", "group": "Maps over participants"}
     for level, title in titles.items():
-        yield f"## {title}\n\n`{_PLACES[level]}*_stat-STAT_desc-DESC_statmap.*`\n"
+        yield f"## {title}\n\n`{_FOLDERS[level]}*_stat-STAT_desc-DESC_statmap.*`\n"
         yield _table(("desc", "stat", "content", "maps", "unit"), _rows_of_maps(outputs, level))
 
 
@@ -65,8 +65,8 @@ def _rows_of_maps(outputs: Sequence[Output], level: str) -> Iterator[tuple[str, 
 
 def _tables(outputs: Sequence[Output]) -> Iterator[str]:
     found = [output for output in outputs if output.suffix == "networks"]
-    places = " or ".join(f"`{place}*_desc-DESC_networks.tsv`" for place in _PLACES.values())
-    yield f"## Tables\n\n{places}\n"
+    patterns = " or ".join(f"`{folder}*_desc-DESC_networks.tsv`" for folder in _FOLDERS.values())
+    yield f"## Tables\n\n{patterns}\n"
     yield _table(("desc", "level", "content"), ((f"`{one.desc}`", ", ".join(one.levels), one.content) for one in found))
 
 

@@ -17,7 +17,7 @@ from bids_app.bids.geometry_base import Geometry
 from bids_app.bids.image_files import check_size, reading
 from bids_app.bids.maps import FloatArray, checked_maps
 from bids_app.cifti_files import load_image
-from bids_app.grayordinates import Cortex, check_axis, cortex_of, keys_of, same_places
+from bids_app.grayordinates import Cortex, check_axis, cortex_of, keys_of, same_grids
 
 SERIES, SCALARS = ".dtseries.nii", ".dscalar.nii"
 
@@ -66,7 +66,7 @@ class CiftiGeometry(Geometry):
         return (
             isinstance(other, CiftiGeometry)
             and self.space_entities() == other.space_entities()
-            and same_places(self.axis, other.axis)
+            and same_grids(self.axis, other.axis)
         )
 
     def where(self) -> dict[str, Any]:

@@ -70,7 +70,7 @@ class Dataset:
 
     def spaces(self, participant: str, filters: Filters | None = None) -> list[str]:
         """Spaces (segmentations for parcels) in which a participant's BOLD is there."""
-        return sorted({candidate.place for candidate in self._candidates(participant, filters)})
+        return sorted({candidate.space for candidate in self._candidates(participant, filters)})
 
     def runs(
         self,
@@ -127,15 +127,15 @@ class Dataset:
         ]
         if not chosen:
             raise self._nothing_left(participant, tasks, sessions, run_ids)
-        default = first_space(candidate.place for candidate in chosen)
-        place = default if space is None else strip_prefix(strip_prefix(space, "space"), "seg")
+        default = first_space(candidate.space for candidate in chosen)
+        label = default if space is None else strip_prefix(strip_prefix(space, "space"), "seg")
         by_run: dict[tuple[tuple[str, str], ...], list[Candidate]] = {}
         for candidate in chosen:
             by_run.setdefault(candidate.key, []).append(candidate)
         for versions in by_run.values():
             outcome: Run | str | DatasetError
             try:
-                outcome = self._run(versions, place, must_have_events=tasks is not None)
+                outcome = self._run(versions, label, must_have_events=tasks is not None)
             except DatasetError as error:
                 outcome = error
             yield run_label(versions[0].run), outcome
@@ -164,16 +164,16 @@ class Dataset:
         files = self._participant_files(participant, filters)
         return [found for name, paths in files.items() for found in candidates(paths, self.derivatives[name])]
 
-    def _run(self, versions: Sequence[Candidate], place: str, must_have_events: bool) -> Run | str:
+    def _run(self, versions: Sequence[Candidate], space: str, must_have_events: bool) -> Run | str:
         """Make the run, or say why it is left out."""
         entities = versions[0].run
         left = [version for version in versions if not is_excluded(version.name.entities, self.excluded_scans)]
         if not left:
             return "on the list of scans to leave out"
-        here = [version for version in left if version.place == place]
+        here = [version for version in left if version.space == space]
         if not here:
-            spaces = ", ".join(sorted({version.place or "its own space" for version in versions}))
-            return f"not there in the space {place}, only in {spaces}"
+            spaces = ", ".join(sorted({version.space or "its own space" for version in versions}))
+            return f"not there in the space {space}, only in {spaces}"
         events = find_events(self.bids_dir, entities, self.annotations)
         if events is None and must_have_events:
             expected = self.bids_dir / f"sub-{entities['sub']}" / "func" / f"{run_label(entities)}_events.tsv"

@@ -209,27 +209,29 @@ def _units(path: Path) -> dict[str, float]:
 
 
 def _event(path: Path, row: int, record: Mapping[str, str], has_story: bool, units: Mapping[str, float]) -> _Event:
-    place = f"{path}, row {row} (line {row + 1})"
-    onset = _seconds(place, "onset", record["onset"]) * units.get("onset", 1.0)
+    location = f"{path}, row {row} (line {row + 1})"
+    onset = _seconds(location, "onset", record["onset"]) * units.get("onset", 1.0)
     cell = record.get("duration", "")
-    duration = math.nan if cell.lower() in MISSING else _seconds(place, "duration", cell) * units.get("duration", 1.0)
+    duration = (
+        math.nan if cell.lower() in MISSING else _seconds(location, "duration", cell) * units.get("duration", 1.0)
+    )
     if duration < 0:
-        raise DatasetError(f"{place}: the duration is {cell}; it must be 0 or more seconds, or n/a.")
+        raise DatasetError(f"{location}: the duration is {cell}; it must be 0 or more seconds, or n/a.")
     try:
         stem = stem_of(record["stim_file"])
     except DatasetError as error:
-        raise DatasetError(f"{place}: {error}.") from None
+        raise DatasetError(f"{location}: {error}.") from None
     return _Event(onset, onset + duration, _is_story(record) or not has_story, stem, record["stim_file"], row)
 
 
-def _seconds(place: str, column: str, cell: str) -> float:
+def _seconds(location: str, column: str, cell: str) -> float:
     try:
         seconds = float(cell)
     except ValueError:
         seconds = math.nan
     if not math.isfinite(seconds):
         missing = ", or n/a where it is not known" if column == "duration" else ""
-        raise DatasetError(f"{place}: the {column} {cell!r} is no number of seconds; write one{missing}.")
+        raise DatasetError(f"{location}: the {column} {cell!r} is no number of seconds; write one{missing}.")
     return seconds
 
 

@@ -117,7 +117,7 @@ class VolumeGeometry(Geometry):
     def size(self) -> str:
         """Shape of the grid, size of its voxels and where it begins, for messages."""
         sizes = " × ".join(f"{size:.3g}" for size in np.linalg.norm(self.affine[:3, :3], axis=0))
-        origin = ", ".join(f"{place:.4g}" for place in self.affine[:3, 3])
+        origin = ", ".join(f"{coordinate:.4g}" for coordinate in self.affine[:3, 3])
         return f"grid {self.mask.shape} of {sizes} mm from ({origin})"
 
     def only(self, targets: npt.NDArray[np.intp]) -> VolumeGeometry:

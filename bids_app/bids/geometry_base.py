@@ -49,7 +49,7 @@ class Geometry(abc.ABC):
         return np.zeros((4, 4))
 
     @property
-    def place(self) -> str:
+    def space_name(self) -> str:
         """Name of the space, "" for none."""
         return self.space_entities().get("space", "")
 
@@ -120,8 +120,8 @@ class Geometry(abc.ABC):
 
     def described(self) -> str:
         """What it is, for messages."""
-        place = " ".join(self.space_entities().values()) or "the participant's own space"
-        return f"{self.kind} {place} ({self.size})"
+        space = " ".join(self.space_entities().values()) or "the participant's own space"
+        return f"{self.kind} {space} ({self.size})"
 
     def fingerprint(self) -> str:
         """The grid as text: equal for those that `same_grid` calls equal, affines apart."""

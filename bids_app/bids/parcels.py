@@ -39,8 +39,8 @@ def parcel_networks(derivative: Path, seg: str, names: Sequence[str]) -> tuple[s
 
 def parcel_tables(derivative: Path, seg: str) -> list[Path]:
     """Tables `…seg-SEG_dseg.tsv` and `…atlas-SEG_dseg.tsv` in the derivative's own folder and in its `atlases`."""
-    places = chain(derivative.glob("*_dseg.tsv"), derivative.glob("atlases/**/*_dseg.tsv"))
-    entities = {path: parse_name(path).entities for path in sorted(places)}
+    paths = chain(derivative.glob("*_dseg.tsv"), derivative.glob("atlases/**/*_dseg.tsv"))
+    entities = {path: parse_name(path).entities for path in sorted(paths)}
     return [path for path, own in entities.items() if seg in {own.get("seg"), own.get("atlas")}]
 
 

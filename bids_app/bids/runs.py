@@ -104,7 +104,7 @@ class Candidate:
         return KINDS[self.name.extension][0]
 
     @property
-    def place(self) -> str:
+    def space(self) -> str:
         """Space, or segmentation for parcels; empty for the participant's own space."""
         return segmentation(self.name.entities) if self.kind == "parcels" else self.name.entities.get("space", "")
 
@@ -179,7 +179,7 @@ def check_hemispheres(candidate: Candidate) -> None:
         )
 
 
-def first_space(places: Iterable[str]) -> str:
+def first_space(spaces: Iterable[str]) -> str:
     """Choose the default space among those present.
 
     In the order of `SPACES`, then the other surfaces that participants share, then any other by name; last those of
@@ -187,10 +187,10 @@ def first_space(places: Iterable[str]) -> str:
     """
     order = {space: rank for rank, space in enumerate(SPACES)}
 
-    def rank(place: str) -> tuple[object, ...]:
-        return order.get(place, len(order)), is_own_space(place), place == "", place not in OTHER_SURFACES, place
+    def rank(space: str) -> tuple[object, ...]:
+        return order.get(space, len(order)), is_own_space(space), space == "", space not in OTHER_SURFACES, space
 
-    return min(places, key=rank)
+    return min(spaces, key=rank)
 
 
 def best_version(versions: Sequence[Candidate]) -> Candidate:

@@ -168,11 +168,11 @@ def _runs(
     folder: Path, listing: Listing, unreadable: dict[Path, str], labels: Sequence[str] | None = None
 ) -> Iterator[dict[str, str]]:
     """Entities of each run that a folder has BOLD, its metadata or its events of; of all participants, or of some."""
-    for place, level in _func_folders(folder, participant_labels(folder) if labels is None else labels):
+    for func_folder, level in _func_folders(folder, participant_labels(folder) if labels is None else labels):
         try:
-            names = [name for ending in _RUN_FILES for _, name in listing(place, ending)]
+            names = [name for ending in _RUN_FILES for _, name in listing(func_folder, ending)]
         except DatasetError as error:
-            unreadable[place] = str(error)
+            unreadable[func_folder] = str(error)
             continue
         for name in names:
             is_run = is_bold(name) or (name.suffix, name.extension) in {("events", ".tsv"), ("bold", ".json")}

@@ -16,8 +16,8 @@ def _write(path: Path, content: str = "a,a,1,2\n") -> Path:
 
 @pytest.mark.parametrize("stim_file", ["fr/tale.wav", "fr\\tale.wav", "stimuli/fr/tale.wav", "./fr//tale.wav"])
 def test_folders_belong_to_the_stimulus(tmp_path: Path, stim_file: str) -> None:
-    for place in ("stimuli/tale_words.tsv", "stimuli/en/tale_words.tsv", "stimuli/gentle/tale/align.csv"):
-        _write(tmp_path / place)
+    for path in ("stimuli/tale_words.tsv", "stimuli/en/tale_words.tsv", "stimuli/gentle/tale/align.csv"):
+        _write(tmp_path / path)
     with pytest.raises(FileNotFoundError):
         find_words(tmp_path, stim_file)
     expected = _write(tmp_path / "stimuli/fr/tale_audio.TextGrid")

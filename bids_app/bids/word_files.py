@@ -13,7 +13,7 @@ from bids_app.bids.word_json import KEYS
 _log = logging.getLogger(__name__)
 
 # Below a folder of stimuli, the best first.
-_PLACES = (
+_PATTERNS = (
     "{stem}/align.csv",
     "{stem}/align.json",
     "gentle/{stem}/align.csv",
@@ -61,25 +61,25 @@ def find_words(bids_dir: Path, stim_file: str, annotations: Path | None = None) 
     other = name.removesuffix("_audio") if name.endswith("_audio") else f"{name}_audio"
     stems = (stem, f"{folder}/{other}" if folder else other)
     folders = [*([] if annotations is None else [annotations / "stimuli", annotations]), bids_dir / "stimuli"]
-    places = [root / place.format(stem=each) for root in folders for each in stems for place in _PLACES]
-    found = list(_candidates(places))
+    paths = [root / pattern.format(stem=each) for root in folders for each in stems for pattern in _PATTERNS]
+    found = list(_candidates(paths))
     here = [path for path in found if path.is_file()]
     if not found:
-        raise FileNotFoundError(_nothing(stim_file, places))
+        raise FileNotFoundError(_nothing(stim_file, paths))
     chosen = (here or found)[0]
     _say_others(stim_file, chosen, found)
     return chosen
 
 
-def _candidates(places: list[Path]) -> Iterator[Path]:
+def _candidates(paths: list[Path]) -> Iterator[Path]:
     """Word lists and links to them at these places, whatever the case of the ending."""
     listed: dict[Path, dict[str, str]] = {}
-    for place in places:
-        if place.parent not in listed:
-            listed[place.parent] = _names(place.parent)
-        name = listed[place.parent].get(_key(place.name))
-        path = place if name is None else place.with_name(name)
-        if (name is not None and place.suffix != ".json") or (name is not None and _is_word_json(path)):
+    for expected in paths:
+        if expected.parent not in listed:
+            listed[expected.parent] = _names(expected.parent)
+        name = listed[expected.parent].get(_key(expected.name))
+        path = expected if name is None else expected.with_name(name)
+        if (name is not None and expected.suffix != ".json") or (name is not None and _is_word_json(path)):
             yield path
 
 
@@ -120,11 +120,11 @@ def _say_others(stim_file: str, chosen: Path, found: list[Path]) -> None:
         _log.warning("%s is %s; %s is read instead", passed[0], reason, chosen)
 
 
-def _nothing(stim_file: str, places: list[Path]) -> str:
-    endings = dict.fromkeys(place.with_suffix(ending) for place in places for ending in REFUSED)
+def _nothing(stim_file: str, paths: list[Path]) -> str:
+    endings = dict.fromkeys(path.with_suffix(ending) for path in paths for ending in REFUSED)
     refused = next((path for path in endings if path.is_file()), None)
     hint = "" if refused is None else f"\n{refused} cannot be read: {REFUSED[refused.suffix]}."
-    listed = "\n  ".join(str(place) for place in places)
+    listed = "\n  ".join(str(path) for path in paths)
     return (
         f"No word timings for {stim_file}: give --annotations DIR, or put one of these files there:\n  {listed}{hint}"
     )

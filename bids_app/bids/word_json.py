@@ -64,10 +64,10 @@ def _tiers(content: object) -> Iterator[Tier]:
             )
 
 
-def _interval(entry: object, place: str) -> WordRow:
+def _interval(entry: object, location: str) -> WordRow:
     if not isinstance(entry, list) or len(entry) != 3 or not isinstance(entry[2], str):
-        raise DatasetError(f"{place[:80]} is not start, end, label.")
-    return WordRow(entry[2], number(entry[0], place), number(entry[1], place), place)
+        raise DatasetError(f"{location[:80]} is not start, end, label.")
+    return WordRow(entry[2], number(entry[0], location), number(entry[1], location), location)
 
 
 def _entries(content: Mapping[str, object]) -> Iterator[tuple[int, Mapping[str, object]]]:
@@ -97,18 +97,18 @@ def _first(entry: Mapping[str, object], names: Sequence[str]) -> object:
     return next((entry[name] for name in names if name in entry), None)
 
 
-def _row(entry: Mapping[str, object], place: str, unit: float) -> WordRow:
+def _row(entry: Mapping[str, object], location: str, unit: float) -> WordRow:
     text = _first(entry, TEXTS)
     if not isinstance(text, str):
-        raise DatasetError(f"{place} has no text under the key word (or text).")
+        raise DatasetError(f"{location} has no text under the key word (or text).")
     speaker = entry.get("speaker")
     if entry.get("case", "success") != "success":
-        return WordRow(text, math.nan, math.nan, place)
-    start = number(_first(entry, STARTS), place) * unit
-    end = number(_first(entry, ENDS), place) * unit
+        return WordRow(text, math.nan, math.nan, location)
+    start = number(_first(entry, STARTS), location) * unit
+    end = number(_first(entry, ENDS), location) * unit
     if math.isnan(end):
-        end = start + number(_first(entry, DURATIONS), place) * unit
-    return WordRow(text, start, end, place, "" if speaker is None else str(speaker))
+        end = start + number(_first(entry, DURATIONS), location) * unit
+    return WordRow(text, start, end, location, "" if speaker is None else str(speaker))
 
 
 def _unit(content: Mapping[str, object], entries: Sequence[Mapping[str, object]]) -> float:

@@ -24,7 +24,7 @@ class WordRow:
     text: str
     start: float
     end: float
-    place: str
+    location: str
     speaker: str = ""
 
 
@@ -53,7 +53,7 @@ def is_mark(text: str) -> bool:
     return mark in _MARKS or _BRACKETED.fullmatch(mark) is not None
 
 
-def number(cell: object, place: str, decimal_comma: bool = False) -> float:
+def number(cell: object, location: str, decimal_comma: bool = False) -> float:
     """Read a time; an empty cell and n/a are NaN. Raises DatasetError, which names the place, for anything else."""
     if cell is None:
         return math.nan
@@ -69,5 +69,5 @@ def number(cell: object, place: str, decimal_comma: bool = False) -> float:
         plain = text.replace(",", ".") if decimal_comma else text
         value = float(plain) if _NUMBER.fullmatch(plain) else math.inf
     if math.isinf(value):
-        raise DatasetError(f"{place}: {str(cell)[:40]!r} is no time; write seconds such as 1.25, or n/a.")
+        raise DatasetError(f"{location}: {str(cell)[:40]!r} is no time; write seconds such as 1.25, or n/a.")
     return value

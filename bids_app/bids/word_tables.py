@@ -47,22 +47,22 @@ def rows_of_table(
     """
     rows = []
     for at, cells in numbered:
-        place = f"row {at}"
+        location = f"row {at}"
         if len(cells) < columns.needed or any(cell.strip() for cell in cells[len(columns.names) :]):
             raise DatasetError(
-                f"{place} has {len(cells)} cells, the header {len(columns.names)}: "
+                f"{location} has {len(cells)} cells, the header {len(columns.names)}: "
                 "put words that hold a delimiter in quotation marks (.csv), or write the row again."
             )
-        start, end = _times(cells, columns, place, decimal_comma)
+        start, end = _times(cells, columns, location, decimal_comma)
         speaker = "" if columns.speaker is None or columns.speaker >= len(cells) else cells[columns.speaker].strip()
         text = cells[columns.text]
-        rows.append((WordRow("" if text.strip().lower() == "n/a" else text, start, end, place, speaker), cells))
+        rows.append((WordRow("" if text.strip().lower() == "n/a" else text, start, end, location, speaker), cells))
     return rows
 
 
-def _times(cells: list[str], columns: Columns, place: str, decimal_comma: bool) -> tuple[float, float]:
+def _times(cells: list[str], columns: Columns, location: str, decimal_comma: bool) -> tuple[float, float]:
     def read(column: TimeColumn) -> float:
-        return number(cells[column.index], place, decimal_comma) * columns.unit(column)
+        return number(cells[column.index], location, decimal_comma) * columns.unit(column)
 
     start = read(columns.start)
     end = start + read(columns.duration) if columns.duration is not None else float("nan")
@@ -71,7 +71,7 @@ def _times(cells: list[str], columns: Columns, place: str, decimal_comma: bool) 
     last = read(columns.end)
     if abs(last - end) > 0.05:
         raise DatasetError(
-            f"{place}: start, duration and end do not fit ({start:g} s, {end - start:g} s, {last:g} s): "
+            f"{location}: start, duration and end do not fit ({start:g} s, {end - start:g} s, {last:g} s): "
             "correct the row, or keep only one of the columns of duration and end."
         )
     return start, last

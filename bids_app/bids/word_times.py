@@ -68,7 +68,7 @@ def _times(rows: list[WordRow]) -> tuple[FloatArray, FloatArray]:
 
 
 def _name(row: WordRow) -> str:
-    return f"{row.place} ({row.text[:40]!r})"
+    return f"{row.location} ({row.text[:40]!r})"
 
 
 def _check_each(rows: list[WordRow], onset: FloatArray, end: FloatArray, may_start_before: bool) -> None:

@@ -86,8 +86,8 @@ class Words:
         The midpoint, because tables of events are rounded and a first word may start a few milliseconds too early. A
         word without a time goes with the next word that has one (the last words with the one before).
         """
-        place = _places(self.onset + self.duration / 2)
-        index = np.flatnonzero(_lies_in(place, intervals))
+        midpoint = _filled_in(self.onset + self.duration / 2)
+        index = np.flatnonzero(_lies_in(midpoint, intervals))
         text = tuple(self.text[i] for i in index)
         return Words(self.onset[index], self.duration[index], text, self.counts), index
 
@@ -100,7 +100,7 @@ def _lies_in(times: FloatArray, intervals: Iterable[tuple[float, float]]) -> npt
     return inside
 
 
-def _places(times: FloatArray) -> FloatArray:
+def _filled_in(times: FloatArray) -> FloatArray:
     timed = np.flatnonzero(np.isfinite(times))
     if timed.size == 0:
         return times
@@ -207,19 +207,19 @@ def _check_texts(rows: Sequence[WordRow]) -> None:
     longest = max(rows, key=lambda row: len(row.text))
     if len(longest.text) > _LONGEST_WORD:
         raise DatasetError(
-            f"{longest.place} holds {len(longest.text):,} letters ({longest.text[:40]!r} …), where a word has at most "
-            f"{_LONGEST_WORD}: mend the row, or align the text with the audio again."
+            f"{longest.location} holds {len(longest.text):,} letters ({longest.text[:40]!r} …), where a word has at "
+            f"most {_LONGEST_WORD}: mend the row, or align the text with the audio again."
         )
     n_words = [len(row.text.split()) for row in rows]
     if sum(n_words) > 2.5 * len(rows):
         row = rows[int(np.argmax(n_words))]
         raise DatasetError(
-            f"{row.place} and others hold several words ({row.text[:40]!r}): "
+            f"{row.location} and others hold several words ({row.text[:40]!r}): "
             "one row must be one word; align the text with the audio."
         )
     if len(rows) > 2 and len({row.text for row in rows}) == 1:
         raise DatasetError(
-            f"{rows[0].place} and all {len(rows) - 1} others hold the same word ({rows[0].text[:40]!r}): is it the "
+            f"{rows[0].location} and all {len(rows) - 1} others hold the same word ({rows[0].text[:40]!r}): is it the "
             "column of the words? Correct it, or align again."
         )
 
@@ -229,11 +229,13 @@ def _notes(rows: Sequence[WordRow], is_timed: npt.NDArray[np.bool_]) -> list[str
     half = [row for row in rows if np.isfinite(row.start) != np.isfinite(row.end)]
     if half:
         notes.append(
-            f"{len(half)} words have only one of start and end and count as not aligned, first {half[0].place}."
+            f"{len(half)} words have only one of start and end and count as not aligned, first {half[0].location}."
         )
     damaged = [row for row in rows if "\ufffd" in row.text]
     if damaged:
-        notes.append(f"{len(damaged)} words have lost letters (\ufffd), first {damaged[0].place}: get the file again.")
+        notes.append(
+            f"{len(damaged)} words have lost letters (\ufffd), first {damaged[0].location}: get the file again."
+        )
     if len(rows) < 3:
         notes.append("there is only one word." if len(rows) == 1 else "there are only two words.")
     if 2 * is_timed.sum() < len(rows):

@@ -64,8 +64,8 @@ def test_in_a_container_every_path_is_at_its_own_place(folders):
     _, command = scripts["participant"]
     assert command[:3] == ["apptainer", "run", "--nv"]
     bound = {after for word, after in itertools.pairwise(command) if word == "--bind"}
-    places = (folders / "data", folders / "out", folders / "work", model)
-    assert bound == {*(f"{place}:{place}" for place in places), "/scratch:/scratch"}
+    paths = (folders / "data", folders / "out", folders / "work", model)
+    assert bound == {*(f"{path}:{path}" for path in paths), "/scratch:/scratch"}
     assert command[command.index(str(folders / "app.sif")) + 1] == str(folders / "data")
     assert "--nv" not in scripts["group"][1]
 

@@ -141,8 +141,8 @@ def _null_differences(
     differences = []
     for start in range(0, n_draws, _DRAWS_AT_ONCE):
         shifts = random.integers(n_distances, size=(min(_DRAWS_AT_ONCE, n_draws - start), n_participants, 1))
-        places = (np.arange(n_distances) + shifts) % n_distances
-        shifted = curves[np.arange(n_participants)[None, :, None], places]
+        indices = (np.arange(n_distances) + shifts) % n_distances
+        shifted = curves[np.arange(n_participants)[None, :, None], indices]
         differences.append(_mean_difference(_half_peaks(shifted, halves)[1], words))
     return np.concatenate(differences)
 

@@ -59,7 +59,7 @@ def find_atlas(geometry: Geometry, settings: Settings) -> Atlas | None:
             return None
         return atlas_of_parcels(geometry.target_networks)
     name = settings.network_atlas.name or DEFAULT_ATLAS["volume" if geometry.kind == "volume" else "surface"]
-    return load_atlas(name, geometry.kind, geometry.place, **_source(geometry, settings))
+    return load_atlas(name, geometry.kind, geometry.space_name, **_source(geometry, settings))
 
 
 def find_regions(geometry: Geometry, settings: Settings) -> Atlas | None:
@@ -76,7 +76,7 @@ def find_regions(geometry: Geometry, settings: Settings) -> Atlas | None:
         raise ValueError(f"--regions {asked}: the data are regions themselves; leave it out, or give 'none'")
     name, source = asked or DEFAULT_REGIONS, _source(geometry, settings)
     try:
-        return load_atlas(name, geometry.kind, geometry.place, **source, regions=True)
+        return load_atlas(name, geometry.kind, geometry.space_name, **source, regions=True)
     except (ValueError, OSError) as error:
         told = str(error).replace("--atlas", "--regions")
         if asked is not None:
@@ -121,11 +121,11 @@ def link_maps(maps: Floats, geometry: Geometry, atlas: Atlas, settings: Settings
     }
     if geometry.has_own_names:
         return correspond(maps, atlas.labels, atlas.network_names, spins=None, **common)
-    place = (geometry.kind, geometry.place)
+    space = (geometry.kind, geometry.space_name)
     spins = Spins.cached(settings.n_spins, settings.random_seed, settings.work / "spins")
     where = {**geometry.where(), **atlas_source(settings)}
-    labels = labels_to_fsaverage5(atlas.labels, *place, **where)
-    projected = to_fsaverage5(maps, *place, **where)
+    labels = labels_to_fsaverage5(atlas.labels, *space, **where)
+    projected = to_fsaverage5(maps, *space, **where)
     return correspond(projected, labels, atlas.network_names, spins=spins, **common)
 
 
@@ -185,10 +185,10 @@ def _save(desc: str, atlas: Atlas, geometry: Geometry, out_dir: Path) -> None:
     write_json(_record(desc, geometry.space_entities(), out_dir), sealed({"Outputs": outputs}))
 
 
-def mend_atlases(place: Mapping[str, str], geometry: Callable[[], Geometry], settings: Settings) -> None:
+def mend_atlases(entities: Mapping[str, str], geometry: Callable[[], Geometry], settings: Settings) -> None:
     """Write the kept atlases of a place (entities) again where they are damaged; `geometry` is asked for only then."""
     for desc, find in (("atlas", find_atlas), ("regions", find_regions)):
-        outputs = read_marker(_record(desc, place, settings.out_dir)).get("Outputs", {})
+        outputs = read_marker(_record(desc, entities, settings.out_dir)).get("Outputs", {})
         damage = find_damage(settings.out_dir, outputs)
         if damage:
             log.warning("the atlas in %s is made again: %s", settings.out_dir / "atlases", damage)
@@ -205,9 +205,9 @@ def damaged_atlases(out_dir: Path) -> list[str]:
     return [damage for damage in damages if damage is not None]
 
 
-def _record(desc: str, place: Mapping[str, str], out_dir: Path) -> Path:
+def _record(desc: str, entities: Mapping[str, str], out_dir: Path) -> Path:
     """Where sizes and checksums of a kept atlas are."""
-    return out_dir / FOLDER / f"{_place_name(place)}_desc-{desc}{_RECORD}"
+    return out_dir / FOLDER / f"{_space_label(entities)}_desc-{desc}{_RECORD}"
 
 
 def _is_kept(desc: str, atlas: Atlas, geometry: Geometry, out_dir: Path) -> bool:
@@ -243,11 +243,11 @@ def _read(desc: str, geometry: Geometry, out_dir: Path) -> Atlas | None:
 
 def _target(desc: str, geometry: Geometry, out_dir: Path) -> Path:
     """Where labels are kept, without hemisphere and ending."""
-    return out_dir / "atlases" / f"{_place_name(geometry.space_entities())}_desc-{desc}_dseg"
+    return out_dir / "atlases" / f"{_space_label(geometry.space_entities())}_desc-{desc}_dseg"
 
 
-def _place_name(place: Mapping[str, str]) -> str:
-    return "_".join(f"{key}-{value}" for key, value in place.items())
+def _space_label(entities: Mapping[str, str]) -> str:
+    return "_".join(f"{key}-{value}" for key, value in entities.items())
 
 
 def _are_there(paths: Sequence[Path]) -> bool:

@@ -21,7 +21,7 @@ from bids_app.inputs.shares import common_of, share_of
 from bids_app.inputs.sources import Sources
 from bids_app.machine.completion import Inputs
 from bids_app.machine.once import key_of
-from bids_app.machine.resources import folders_of, pieces_of_run, place_of_run
+from bids_app.machine.resources import folders_of, pieces_of_run, space_of_run
 from bids_app.settings import Settings
 
 
@@ -99,7 +99,7 @@ def _mask(settings: Settings) -> list[Path]:
 def _atlas_files(fit: Fit, settings: Settings, analysis: str) -> Iterator[Path]:
     """Files of the atlases that an analysis reads, as far as they are on this machine."""
     of_this = dataclasses.replace(settings, analysis=(analysis,), model=(), level="participant")
-    for piece in pieces_of_run(of_this, [place_of_run(fit.runs[0])]):
+    for piece in pieces_of_run(of_this, [space_of_run(fit.runs[0])]):
         try:
             found = piece.find(folders_of(settings), download=False)
         except (OSError, ValueError):

@@ -54,7 +54,7 @@ class ModelRun:
 
         settings = self.settings
         disable_progress_bar()  # it draws over the log
-        revision, places = model_source(self.name, settings.model_revision, folders_of(settings))
+        revision, folders = model_source(self.name, settings.model_revision, folders_of(settings))
         log.info("loading %s%s", self.name, " with random weights" if self.untrained else "")
         return load_model(
             self.name,
@@ -62,7 +62,7 @@ class ModelRun:
             dtype=settings.dtype,
             device=settings.device,
             untrained_seed=settings.random_seed if self.untrained else None,
-            resources=places,
+            resources=folders,
             download=settings.resources is None,
         )
 
@@ -143,12 +143,12 @@ def model_contents(name: str, revision: str | None, folders: Sequence[Path], mem
     return {file: str(digest) for file, (digest, *_) in found.items()}
 
 
-def _model_folder(name: str, revision: str | None, folders: Sequence[Path]) -> Path | None:
+def _model_folder(name: str, revision: str | None, own_folders: Sequence[Path]) -> Path | None:
     if (folder := Path(name).expanduser()).is_dir():
         return folder
-    commit, places = model_source(name, revision, folders)
+    commit, folders = model_source(name, revision, own_folders)
     try:
-        return find_model(name, commit, resources=places, download=False).folder
+        return find_model(name, commit, resources=folders, download=False).folder
     except (OSError, ValueError):
         return None
 

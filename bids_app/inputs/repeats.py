@@ -148,11 +148,11 @@ class _Links:
         return self._texts[stem]
 
     def _link(self, earlier: str, later: str) -> _Link | None:
-        places = shared_words(self._text(earlier), self._text(later))
+        shared = shared_words(self._text(earlier), self._text(later))
         here, there = self._stories[later].words, self._stories[earlier].words
-        rows = np.flatnonzero(places != NOWHERE)
-        rows = rows[here.is_timed[rows] & there.is_timed[places[rows]]]
-        return _Link.of(here, rows, there, places[rows]) if len(rows) else None
+        rows = np.flatnonzero(shared != NOWHERE)
+        rows = rows[here.is_timed[rows] & there.is_timed[shared[rows]]]
+        return _Link.of(here, rows, there, shared[rows]) if len(rows) else None
 
 
 @dataclass(frozen=True)
@@ -163,9 +163,9 @@ class _Link:
     there: Floats
 
     @classmethod
-    def of(cls, here: Words, rows: Integers, there: Words, places: Integers) -> _Link:
+    def of(cls, here: Words, rows: Integers, there: Words, shared: Integers) -> _Link:
         order = np.argsort(here.onset[rows], kind="stable")
-        return cls(here.onset[rows][order], there.onset[places][order])
+        return cls(here.onset[rows][order], there.onset[shared][order])
 
     def heard_at(self, seconds: Floats) -> Floats:
         """When the other story says what drives the responses at these seconds; NaN where it does not."""

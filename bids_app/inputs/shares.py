@@ -24,8 +24,8 @@ def share_of(sources: Sources, participant: str, tasks: Collection[str]) -> list
     for data_set, folder in sources.dataset.links.items():
         own = folder / f"sub-{participant}"
         sessions = sorted(own.glob("ses-*"))
-        for place in (own, *sessions, own / "func", *(session / "func" for session in sessions)):
-            names = [(path, name) for path, name in list_names(place, "") if _is_asked(name, tasks, sources)]
+        for listed in (own, *sessions, own / "func", *(session / "func" for session in sessions)):
+            names = [(path, name) for path, name in list_names(listed, "") if _is_asked(name, tasks, sources)]
             if data_set == "raw":
                 names = [(path, name) for path, name in names if name.suffix in ("events", "bold")]
             found += _states(data_set, folder, (path for path, _ in names))

@@ -90,7 +90,7 @@ def test_kept_atlases_are_read_again(surface):
     assert regions.labels.tolist() == [0, 1, 1, 2, 2, 0, 3, 3, 4, 4]
     assert regions.colours.shape == (4, 3)
     assert networks.network_names == ("Words", "Sounds")
-    found = [(*place, targets.tolist()) for *place, targets in region_targets(geometry, surface.out_dir)]
+    found = [(*names, targets.tolist()) for *names, targets in region_targets(geometry, surface.out_dir)]
     assert found == [
         ("all", "all", list(range(10))),
         ("networks", "Words", [0, 1, 2, 3, 4]),

@@ -58,12 +58,12 @@ def by_definition(offsets, *, later=0, wrap=False, values=VALUES[1]):
     for rows in inside:
         first, last = rows[0], rows[-1]
         for row in rows:
-            for place, offset in enumerate(offsets):
+            for index, offset in enumerate(offsets):
                 other = row + offset
                 if wrap:
                     other = first + (other - first) % (last - first + 1)
                 if first <= other <= last:
-                    result[int((ONSET[row] + 3.0) // TR) + later, place] += values[other]
+                    result[int((ONSET[row] + 3.0) // TR) + later, index] += values[other]
     return result[volumes].reshape(len(volumes), -1)
 
 

@@ -36,9 +36,9 @@ def test_rolled_is_one_pass_over_the_rolled_story_at_its_start(causal_model, lon
     early = np.flatnonzero(ends <= MINIMUM - tokens.n_special)
     assert len(early) >= 5
     for word in early:
-        place = slice(MINIMUM + ends[word] - tokens.tokens_per_word[word], MINIMUM + ends[word])
+        span = slice(MINIMUM + ends[word] - tokens.tokens_per_word[word], MINIMUM + ends[word])
         for layer, state in enumerate(states):
-            expected = state[place].mean(axis=0) if subtoken == "mean" else state[place][-1]
+            expected = state[span].mean(axis=0) if subtoken == "mean" else state[span][-1]
             np.testing.assert_allclose(found.layer(layer)[word], expected, rtol=1e-4, atol=1e-5)
 
 

@@ -116,8 +116,8 @@ def test_resources_are_looked_at_before_the_cache_and_the_hub_is_never_asked(mod
     monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
     commits = {"cache": "c" * 40, "resources": "d" * 40}
-    for place, commit in commits.items():
-        repository = tmp_path / place / "models--someone--tiny"
+    for folder, commit in commits.items():
+        repository = tmp_path / folder / "models--someone--tiny"
         shutil.copytree(model_folders["gpt2"], repository / "snapshots" / commit)
         (repository / "refs").mkdir()
         (repository / "refs" / "main").write_text(commit)

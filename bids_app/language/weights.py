@@ -57,8 +57,8 @@ def find_model(
         )
     ways: list[Mapping[str, Any]] = [{"cache_dir": folder, **_LOCAL} for folder in resources]
     ways.append({} if download else _LOCAL)
-    places = "".join(f"nor in {folder}, " for folder in resources)
-    reason = f"is neither a folder here, {places}nor in the local cache of the Hugging Face Hub"
+    searched = "".join(f"nor in {folder}, " for folder in resources)
+    reason = f"is neither a folder here, {searched}nor in the local cache of the Hugging Face Hub"
     return _hub_snapshot(name_or_path, revision, with_weights, ways, reason)
 
 

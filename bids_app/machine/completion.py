@@ -159,10 +159,10 @@ class Completion:
     def supersede_others(self) -> None:
         """Mark what was computed before from some of the same BOLD: the group level leaves it aside."""
         own = read_marker(self.path)
-        place = {key: value for key, value in self.entities.items() if key not in ("ses", "run", "acq")}
+        shared = {key: value for key, value in self.entities.items() if key not in ("ses", "run", "acq")}
         for path in sorted(self.path.parent.glob(f"sub-{self.entities.get('sub')}_*_complete.json")):
             entities = parse_name(path).entities
-            if path == self.path or {k: v for k, v in entities.items() if k not in ("ses", "run", "acq")} != place:
+            if path == self.path or {k: v for k, v in entities.items() if k not in ("ses", "run", "acq")} != shared:
                 continue
             other = read_marker(path)
             if _bold(own) & _bold(other) and "SupersededBy" not in other:

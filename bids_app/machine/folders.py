@@ -15,7 +15,7 @@ from bids_app.settings import Settings
 log = logging.getLogger("neurons2networks")
 
 
-def check_places(settings: Settings) -> None:
+def check_folders(settings: Settings) -> None:
     """Raise DiskError, with one sentence, when OUT_DIR or the work directory cannot be written.
 
     Warns when OUT_DIR lies in the container itself.

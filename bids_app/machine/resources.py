@@ -46,19 +46,19 @@ def atlas_source(settings: Settings) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class Place:
+class TargetSpace:
     """Where data lie: kind ("surface", "volume", "parcels"), space, and of fsLR the entity `den` of the files."""
 
     kind: str
-    space: str
+    name: str
     density: str = ""
 
 
-def place_of_run(run: Run) -> Place:
+def space_of_run(run: Run) -> TargetSpace:
     """Where the atlas of a run must lie: that of grayordinates on the surface, that of fsaverage by its density."""
     kind = "surface" if run.kind == "cifti" else run.kind
     of_density = {"10k": "fsaverage5", "41k": "fsaverage6"} if run.space == "fsaverage" else {}
-    return Place(kind, of_density.get(run.density, run.space or ""), run.density if run.space == "fsLR" else "")
+    return TargetSpace(kind, of_density.get(run.density, run.space or ""), run.density if run.space == "fsLR" else "")
 
 
 @dataclass(frozen=True)
@@ -83,8 +83,8 @@ class ModelPiece:
 
     def find(self, folders: Sequence[Path], *, download: bool) -> ModelFiles:
         """The model's files. Raises FileNotFoundError or ValueError when they are not all there."""
-        revision, places = model_source(self.name, self.revision, folders)
-        files = find_model(self.name, revision, resources=places, download=download)
+        revision, resources = model_source(self.name, self.revision, folders)
+        files = find_model(self.name, revision, resources=resources, download=download)
         check_complete(files)
         _refuse_damage(sorted(files.folder.iterdir()), folders)
         return files
@@ -108,19 +108,19 @@ class AtlasPiece:
     """
 
     name: str
-    place: Place
+    space: TargetSpace
     is_asked: bool = True
     option: str = "--atlas"
 
     @property
     def title(self) -> str:
         """What it is, for messages."""
-        return f"the atlas {self.name}" + ("" if self._is_path else f" in {self.place.space}")
+        return f"the atlas {self.name}" + ("" if self._is_path else f" in {self.space.name}")
 
     @property
     def options(self) -> list[str] | None:
         """Options of `n2n fetch`; None for what cannot be fetched."""
-        return None if self._is_path else ["--atlas", self.name, "--space", self.place.space]
+        return None if self._is_path else ["--atlas", self.name, "--space", self.space.name]
 
     @property
     def _is_path(self) -> bool:
@@ -140,7 +140,7 @@ class AtlasPiece:
     def check(self) -> None:
         """Read a file that is given as an atlas. Raises ValueError where it, or its table, is of no use."""
         if self._is_path:
-            check_files(Path(self.name), self.place.kind)
+            check_files(Path(self.name), self.space.kind)
 
     def fetch(self, resources: Path) -> list[Path]:
         """Bring it into a folder of resources."""
@@ -151,7 +151,7 @@ class AtlasPiece:
         return paths
 
     def _names(self) -> list[str]:
-        return template_files(self.name, self.place.kind, self.place.space)
+        return template_files(self.name, self.space.kind, self.space.name)
 
 
 @dataclass(frozen=True)
@@ -232,20 +232,20 @@ def _refuse_damage(paths: Sequence[Path], folders: Sequence[Path]) -> None:
             raise ValueError(f"{damage}: copy it again")
 
 
-def pieces_of_run(settings: Settings, places: Sequence[Place]) -> list[Piece]:
-    """Everything that a run on data in these places needs, each piece once."""
+def pieces_of_run(settings: Settings, spaces: Sequence[TargetSpace]) -> list[Piece]:
+    """Everything that a run on data in these spaces needs, each piece once."""
     models: list[Piece] = [ModelPiece(name, settings.model_revision) for name in settings.model]
-    atlases = (atlas for place in places for atlas in _atlases(settings, place)) if settings.level != "stimulus" else ()
+    atlases = (atlas for space in spaces for atlas in _atlases(settings, space)) if settings.level != "stimulus" else ()
     smoothed = settings.smoothing_fwhm and settings.level != "stimulus"
-    meshes = [MeshPiece(place.space) for place in places if place.kind == "surface"] if smoothed else []
+    meshes = [MeshPiece(space.name) for space in spaces if space.kind == "surface"] if smoothed else []
     with_links = any(analysis.needs_atlas for analysis in settings.analyses)
     linked = with_links and not settings.network_atlas.is_off and settings.level != "stimulus"
-    on_fslr = [place for place in places if (place.kind, place.space) == ("surface", "fsLR")] if linked else []
-    return list(dict.fromkeys([*models, *atlases, *meshes, *(SpherePiece(place.density) for place in on_fslr)]))
+    on_fslr = [space for space in spaces if (space.kind, space.name) == ("surface", "fsLR")] if linked else []
+    return list(dict.fromkeys([*models, *atlases, *meshes, *(SpherePiece(space.density) for space in on_fslr)]))
 
 
-def _atlases(settings: Settings, place: Place) -> Iterator[AtlasPiece]:
-    if place.kind == "parcels":
+def _atlases(settings: Settings, space: TargetSpace) -> Iterator[AtlasPiece]:
+    if space.kind == "parcels":
         return  # their table names the networks
     with_regions = any(analysis.keeps_atlases for analysis in settings.analyses)
     regions = settings.region_atlas
@@ -253,9 +253,9 @@ def _atlases(settings: Settings, place: Place) -> Iterator[AtlasPiece]:
     if not settings.network_atlas.is_off and (with_links or with_regions):
         # the scores are told without networks where nobody asked for an atlas and none is at hand
         needed = settings.network_atlas.is_asked or with_links
-        yield AtlasPiece(settings.network_atlas.name or DEFAULT_ATLAS[place.kind], place, needed)
-    if not regions.is_off and with_regions and (place.kind == "surface" or regions.is_asked):
-        yield AtlasPiece(regions.name or DEFAULT_REGIONS, place, regions.is_asked, "--regions")
+        yield AtlasPiece(settings.network_atlas.name or DEFAULT_ATLAS[space.kind], space, needed)
+    if not regions.is_off and with_regions and (space.kind == "surface" or regions.is_asked):
+        yield AtlasPiece(regions.name or DEFAULT_REGIONS, space, regions.is_asked, "--regions")
 
 
 def pieces_to_fetch(
@@ -270,7 +270,7 @@ def pieces_to_fetch(
     for atlas in atlases:
         chosen = _editions(atlas, spaces)
         if not chosen:
-            there_are = ", ".join(piece.place.space for piece in _editions(atlas))
+            there_are = ", ".join(piece.space.name for piece in _editions(atlas))
             raise ValueError(f"--atlas {atlas} is not published in {', '.join(spaces)}; it is in {there_are}")
         pieces += chosen
     for space in () if atlases else spaces:
@@ -278,7 +278,7 @@ def pieces_to_fetch(
             piece
             for atlas in (*DEFAULT_ATLAS.values(), DEFAULT_REGIONS)
             for piece in _editions(atlas, [space])
-            if atlas in (DEFAULT_ATLAS[piece.place.kind], DEFAULT_REGIONS)
+            if atlas in (DEFAULT_ATLAS[piece.space.kind], DEFAULT_REGIONS)
         ]
         if not defaults:
             raise ValueError(f"--space {space}: no atlas is published there; give a run on it --atlas FILE or none")
@@ -291,8 +291,8 @@ def pieces_to_fetch(
 
 
 def _editions(atlas: str, spaces: Sequence[str] = ()) -> list[AtlasPiece]:
-    editions = [AtlasPiece(atlas, Place(kind, space)) for kind, space in published_in(atlas)]
-    return [piece for piece in editions if not spaces or piece.place.space in spaces]
+    editions = [AtlasPiece(atlas, TargetSpace(kind, space)) for kind, space in published_in(atlas)]
+    return [piece for piece in editions if not spaces or piece.space.name in spaces]
 
 
 def fetch(pieces: Sequence[Piece], resources: Path) -> Iterator[str]:

@@ -92,8 +92,8 @@ def _clear(folder: Path, descriptor: int) -> None:
 def remove_strays(folder: Path, age: float = 0.0) -> list[Path]:
     """Remove files and folders that bear a name of what is being written, unchanged for `age` seconds; returns them."""
     removed = []
-    for place, folders, files in os.walk(folder):
-        strays = [Path(place, name) for name in (*folders, *files) if _STRAY.fullmatch(name)]
+    for root, folders, files in os.walk(folder):
+        strays = [Path(root, name) for name in (*folders, *files) if _STRAY.fullmatch(name)]
         folders[:] = [name for name in folders if name not in _NOT_OURS and not _STRAY.fullmatch(name)]
         for stray in strays:
             with contextlib.suppress(OSError):

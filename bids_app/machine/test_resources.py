@@ -12,8 +12,8 @@ from bids_app.machine.resources import (
     AtlasPiece,
     MeshPiece,
     ModelPiece,
-    Place,
     SpherePiece,
+    TargetSpace,
     fetch_command,
     folders_of,
     model_source,
@@ -24,7 +24,11 @@ from bids_app.networks.template_files import template_files
 from bids_app.settings import Settings
 from bids_app.text_files import FileError
 
-SURFACE, VOLUME, PARCELS = Place("surface", "fsaverage6"), Place("volume", "MNI152NLin6Asym"), Place("parcels", "")
+SURFACE, VOLUME, PARCELS = (
+    TargetSpace("surface", "fsaverage6"),
+    TargetSpace("volume", "MNI152NLin6Asym"),
+    TargetSpace("parcels", ""),
+)
 
 
 @pytest.fixture
@@ -32,8 +36,8 @@ def settings(tmp_path):
     return Settings(tmp_path, tmp_path, "participant", model=("gpt2", "bert"), model_revision="v1")
 
 
-def atlases(settings, place):
-    return [(piece.name, piece.is_asked) for piece in pieces_of_run(settings, [place]) if isinstance(piece, AtlasPiece)]
+def atlases(settings, space):
+    return [(piece.name, piece.is_asked) for piece in pieces_of_run(settings, [space]) if isinstance(piece, AtlasPiece)]
 
 
 def test_models_are_needed_at_their_revision(settings):
@@ -41,7 +45,7 @@ def test_models_are_needed_at_their_revision(settings):
 
 
 @pytest.mark.parametrize(
-    ("place", "analysis", "given", "needed"),
+    ("space", "analysis", "given", "needed"),
     [
         (SURFACE, ("networks",), {}, [("yeo7", True)]),
         (VOLUME, ("networks", "brainscore"), {}, [("schaefer400", True)]),
@@ -54,8 +58,8 @@ def test_models_are_needed_at_their_revision(settings):
         (SURFACE, ("forecast",), {"atlas": "yeo7", "regions": "none"}, [("yeo7", True)]),
     ],
 )
-def test_atlases_are_needed_as_the_analyses_use_them(settings, place, analysis, given, needed):
-    assert atlases(replace(settings, analysis=analysis, **given), place) == needed
+def test_atlases_are_needed_as_the_analyses_use_them(settings, space, analysis, given, needed):
+    assert atlases(replace(settings, analysis=analysis, **given), space) == needed
 
 
 def test_the_stimulus_level_needs_no_atlas(settings):
@@ -65,7 +69,7 @@ def test_the_stimulus_level_needs_no_atlas(settings):
 def test_spaces_alone_bring_what_a_run_takes_by_default():
     pieces = pieces_to_fetch([], None, [], ["fsaverage6", "MNI152NLin6Asym"])
     assert pieces.pop(2) == MeshPiece("fsaverage6")
-    assert [(piece.name, piece.place.space) for piece in pieces] == [
+    assert [(piece.name, piece.space.name) for piece in pieces] == [
         ("yeo7", "fsaverage6"),
         ("destrieux", "fsaverage6"),
         ("schaefer400", "MNI152NLin6Asym"),
@@ -75,9 +79,9 @@ def test_spaces_alone_bring_what_a_run_takes_by_default():
 def test_meshes_are_needed_where_surfaces_are_smoothed(tmp_path, monkeypatch):
     monkeypatch.setenv("TEMPLATEFLOW_HOME", str(tmp_path / "none"))
     settings = Settings(tmp_path, tmp_path, "participant", smoothing_fwhm=4.0, atlas="none", regions="none")
-    places = [Place("surface", "fsLR"), Place("volume", "T1w"), Place("surface", "fsaverage5")]
-    assert pieces_of_run(settings, places)[1:] == [MeshPiece("fsLR"), MeshPiece("fsaverage5")]
-    assert pieces_of_run(replace(settings, smoothing_fwhm=0.0), places)[1:] == []
+    spaces = [TargetSpace("surface", "fsLR"), TargetSpace("volume", "T1w"), TargetSpace("surface", "fsaverage5")]
+    assert pieces_of_run(settings, spaces)[1:] == [MeshPiece("fsLR"), MeshPiece("fsaverage5")]
+    assert pieces_of_run(replace(settings, smoothing_fwhm=0.0), spaces)[1:] == []
     assert MeshPiece("fsaverage5").find([], download=False) == []
     with pytest.raises(FileNotFoundError, match=r"den-32k_hemi-L_midthickness.*den-32k_hemi-R_inflated"):
         MeshPiece("fsLR").find([], download=False)
@@ -90,22 +94,22 @@ def test_meshes_are_needed_where_surfaces_are_smoothed(tmp_path, monkeypatch):
 @pytest.mark.parametrize(("density", "vertices"), [("32k", "32k"), ("91k", "32k"), ("170k", "59k"), ("", "32k")])
 def test_links_of_maps_on_fslr_need_its_sphere_whatever_the_atlas(settings, density, vertices, monkeypatch, tmp_path):
     monkeypatch.setenv("TEMPLATEFLOW_HOME", str(tmp_path / "none"))
-    place, own = Place("surface", "fsLR", density), replace(settings, atlas="own.dlabel.nii")
-    piece = pieces_of_run(own, [place, SURFACE])[-1]
+    space, own = TargetSpace("surface", "fsLR", density), replace(settings, atlas="own.dlabel.nii")
+    piece = pieces_of_run(own, [space, SURFACE])[-1]
     assert piece == SpherePiece(density)
     with pytest.raises(FileNotFoundError, match=rf"space-fsaverage_hemi-L_den-{vertices}_sphere.surf.gii") as error:
         piece.find([], download=False)
     assert "--atlas FILE" not in str(error.value)
     assert fetch_command(piece, None) == (None if vertices == "59k" else "n2n fetch --space fsLR --to DIR")
     for other in (replace(own, atlas="none"), replace(own, analysis=("brainscore",)), replace(own, level="stimulus")):
-        assert not any(isinstance(piece, SpherePiece) for piece in pieces_of_run(other, [place]))
+        assert not any(isinstance(piece, SpherePiece) for piece in pieces_of_run(other, [space]))
     assert not any(isinstance(piece, SpherePiece) for piece in pieces_of_run(own, [SURFACE, VOLUME, PARCELS]))
 
 
 def test_an_atlas_comes_in_the_spaces_where_it_is_published():
     spaces = ["fsaverage5", "MNI152NLin6Asym"]
     pieces = pieces_to_fetch([], None, ["yeo7", "schaefer400"], spaces)
-    assert [(piece.name, piece.place.space) for piece in pieces] == [
+    assert [(piece.name, piece.space.name) for piece in pieces] == [
         ("yeo7", "fsaverage5"),
         ("schaefer400", "fsaverage5"),
         ("schaefer400", "MNI152NLin6Asym"),

@@ -10,7 +10,7 @@ from nibabel.cifti2 import BrainModelAxis, LabelAxis
 from numpy.typing import NDArray
 
 from bids_app.cifti_files import load_image
-from bids_app.grayordinates import check_axis, cortex_of, keys_of, same_places
+from bids_app.grayordinates import check_axis, cortex_of, keys_of, same_grids
 from bids_app.networks.atlas_surfaces import surface_labels
 from bids_app.networks.label_files import check_exists, hexadecimal, named, reading_atlas, whole_labels
 from bids_app.networks.label_tables import Region
@@ -30,7 +30,7 @@ def grayordinate_labels(
     """
     if name.endswith(DLABEL):
         values, own, regions = _read(Path(name))
-        if not same_places(own, axis):
+        if not same_grids(own, axis):
             raise ValueError(f"The atlas {name} lies on other meshes, or another grid, than the data: give another.")
         return _at(values, keys_of(own), keys_of(axis)), regions
     cortex = cortex_of(axis)

@@ -30,7 +30,7 @@ def parcels(**more):
     n = len(NAMES)
     first = np.arange(n) < 3
     regions = {"networks": {"Now": first, "Then <b>": ~first}}
-    regions["parcels"] = {name: np.arange(n) == place for place, name in enumerate(NAMES)}
+    regions["parcels"] = {name: np.arange(n) == index for index, name in enumerate(NAMES)}
     geometry = ParcelGeometry("x", NAMES, tuple(np.where(first, "Now", "Then <b>")))
     distances = tuple(range(-4, 13, 4))
     planted = (np.where(first, 0.0, 8.0), np.array([0.0, 0.002, 0.004, 0.02, 0.02, 0.02]), np.where(first, 0.3, 0.8))

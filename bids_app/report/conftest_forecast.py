@@ -94,8 +94,8 @@ class _Level:
         write_maps(self.out_dir, entities, self.sample.geometry, values, names, sidecar)
 
     def table(self, desc: str, rows: Sequence[Mapping[str, object]]) -> None:
-        place = {**self.sample.geometry.space_entities(), "task": "pieman", "model": self.sample.model, "desc": desc}
-        path = output_path(self.out_dir, {**self.subject, **place}, "networks", ".tsv")
+        entities = {**self.sample.geometry.space_entities(), "task": "pieman", "model": self.sample.model, "desc": desc}
+        path = output_path(self.out_dir, {**self.subject, **entities}, "networks", ".tsv")
         write_table(path, pd.DataFrame(rows))
         write_sidecar(path, [], {})
 
@@ -103,7 +103,7 @@ class _Level:
     def distance_names(self) -> list[str]:
         return [f"distance{d:+d}" for d in self.sample.distances]
 
-    def places(self) -> list[tuple[str, str, Array]]:
+    def regions(self) -> list[tuple[str, str, Array]]:
         named = [(atlas, name, where) for atlas, own in self.sample.regions.items() for name, where in own.items()]
         return [("all", "all", np.ones(self.sample.geometry.n_targets, bool)), *named]
 
@@ -124,7 +124,7 @@ class _Participant(_Level):
             self.maps("forecastbase", "r", own["base"], ["present"])
             self.maps("forecastdistance", "d", np.array(s.distances)[own["forecast"].argmax(axis=0)], ["distance"])
             rows = []
-            for atlas, region, where in self.places():
+            for atlas, region, where in self.regions():
                 start = {"atlas": atlas, "region": region}
                 start |= {"base": own["base"][0][where].mean()}
                 for d, one in zip(s.distances, own["forecast"], strict=True):
@@ -141,7 +141,7 @@ class _Participant(_Level):
                 [
                     {"atlas": atlas, "region": region, "layer": k + 1, "fraction": (k + 1) / s.n_layers}
                     | {"r": own["depth"][k][where].mean()}
-                    for atlas, region, where in self.places()
+                    for atlas, region, where in self.regions()
                     for k in range(s.n_layers)
                 ],
             )
@@ -183,7 +183,7 @@ class _Group(_Level):
         maps = np.where(q < 0.01, maps, np.nan)
         self.maps("forecastdistance", "d", maps, ["group-curve", "participants-mean"], Significance=0.01)
         curves, distances = [], []
-        for atlas, region, where in self.places():
+        for atlas, region, where in self.regions():
             start = {"atlas": atlas, "region": region}
             own = forecast[:, :, where].mean(axis=2)
             shared = {**start, "base": values["base"][:, 0, where].mean(), "participants": len(own)}
@@ -209,7 +209,7 @@ class _Group(_Level):
         self.maps("forecastdepth", "k", best, names)
         self.maps("forecastdepth", "fraction", best / s.n_layers, names)
         curves, peaks = [], []
-        for atlas, region, where in self.places():
+        for atlas, region, where in self.regions():
             start: dict[str, Any] = {"atlas": atlas, "region": region}
             own = depth[:, :, where].mean(axis=2)
             for k in range(s.n_layers):
@@ -226,7 +226,7 @@ class _Group(_Level):
         rows = [
             {"atlas": atlas, "region": region, kind: name, **_summary(values[:, number][:, where].mean(axis=1))}
             | {"participants": len(values)}
-            for atlas, region, where in self.places()
+            for atlas, region, where in self.regions()
             for number, name in enumerate(names)
             if atlas != "regions"
         ]

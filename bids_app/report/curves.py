@@ -68,13 +68,13 @@ class Curve:
         return score / self.base if self.base >= _LEAST_BASE else NAN
 
 
-def say(place: float) -> str:
+def say(position: float) -> str:
     """A place on an axis as readers see it.
 
     >>> say(-3.0), say(8), say(2.5)
     ('−3', '8', '2.5')
     """
-    return f"{place:.3g}".replace("-", "−")
+    return f"{position:.3g}".replace("-", "−")
 
 
 def distance_curves(table: pd.DataFrame, peaks: pd.DataFrame | None = None) -> list[Curve]:

@@ -155,10 +155,10 @@ class Categories:
         longest = int(room / (_LETTER_WIDTH * size))
         for row, (name, colour) in enumerate(zip(self.names, self.palette, strict=True)):
             height = 0.5 + (len(self.names) / 2 - row - 0.5) * step / (tall * box.height)
-            place = {"transform": axes.transAxes, "clip_on": False}
-            axes.plot([0.0], [height], "s", color=colour, markersize=0.8 * size, **place)
+            in_axes = {"transform": axes.transAxes, "clip_on": False}
+            axes.plot([0.0], [height], "s", color=colour, markersize=0.8 * size, **in_axes)
             shown = name if len(name) <= longest else f"{name[: longest - 1]}…"
-            axes.text(0.6, height, shown, va="center", size=size, **place)
+            axes.text(0.6, height, shown, va="center", size=size, **in_axes)
 
 
 def round_up(value: float) -> float:

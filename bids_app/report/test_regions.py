@@ -15,8 +15,8 @@ SURFACE = SurfaceGeometry("fsaverage5", 4, 4)
 
 def keep(out_dir, geometry: Geometry = SURFACE, colours=COLOURS):
     """Keep an atlas as a run does."""
-    place = "_".join(f"{key}-{value}" for key, value in geometry.space_entities().items())
-    target = out_dir / "atlases" / f"{place}_desc-atlas_dseg"
+    space = "_".join(f"{key}-{value}" for key, value in geometry.space_entities().items())
+    target = out_dir / "atlases" / f"{space}_desc-atlas_dseg"
     for path in geometry.paths(target):
         write_sidecar(path, [], {}, extra={"Networks": NAMES, "Colours": colours, "Atlas": "x"})
     labels = np.resize([0, 1, 2, 3], geometry.n_targets)

@@ -230,18 +230,18 @@ def _repeated(rows: Sequence[RunCheck], stories: Stories, pool_tasks: bool) -> l
     """The rows with the number of story volumes that are heard again in runs which are fitted together."""
     done = list(rows)
     groups: dict[str, list[int]] = {}
-    for place, row in enumerate(rows):
+    for index, row in enumerate(rows):
         if row.listening is not None and len(row.listening.volumes) and not row.note:
-            groups.setdefault("" if pool_tasks else row.task, []).append(place)
-    for places in groups.values():
-        listenings = [row.listening for row in (rows[place] for place in places) if row.listening is not None]
+            groups.setdefault("" if pool_tasks else row.task, []).append(index)
+    for indices in groups.values():
+        listenings = [row.listening for row in (rows[index] for index in indices) if row.listening is not None]
         content = heard_content(listenings, stories)
         again = np.zeros(sum(len(one.volumes) for one in listenings), dtype=bool)
         if content is not None:
             again = np.bincount(content)[content] > 1
         ends = np.cumsum([len(one.volumes) for one in listenings])
-        for place, own in zip(places, np.split(again, ends[:-1]), strict=True):
-            done[place] = replace(rows[place], repeated=int(own.sum()))
+        for index, own in zip(indices, np.split(again, ends[:-1]), strict=True):
+            done[index] = replace(rows[index], repeated=int(own.sum()))
     return done
 
 

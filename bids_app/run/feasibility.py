@@ -68,9 +68,9 @@ def _absent_labels(sources: Sources, participants: Sequence[str]) -> Iterator[st
         return
     if settings.space is not None:
         space = strip_prefix(strip_prefix(settings.space, "space"), "seg")
-        if not any(space in (one.place, *one.name.entities.values()) for one in fitting):
-            places = sorted({one.place for one in fitting if one.place})
-            yield f"--space {settings.space}: no participant asked for has it; there is {listed(places)}"
+        if not any(space in (one.space, *one.name.entities.values()) for one in fitting):
+            spaces = sorted({one.space for one in fitting if one.space})
+            yield f"--space {settings.space}: no participant asked for has it; there is {listed(spaces)}"
 
 
 def _candidates(sources: Sources, participants: Sequence[str]) -> Iterator[Candidate]:

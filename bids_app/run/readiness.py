@@ -15,11 +15,11 @@ from bids_app.machine.resources import (
     AtlasPiece,
     ModelPiece,
     Piece,
-    Place,
+    TargetSpace,
     fetch_command,
     folders_of,
     pieces_of_run,
-    place_of_run,
+    space_of_run,
 )
 from bids_app.run.feasibility import find_misfits, misfits_of_model
 from bids_app.settings import Settings
@@ -71,7 +71,7 @@ def _problems(sources: Sources, participants: Sequence[str], misfits: list[str])
     no_device = _without_device(settings.device) if here else None
     if no_device:
         yield no_device
-    for piece in pieces_of_run(settings, _places(sources, participants)):
+    for piece in pieces_of_run(settings, _spaces(sources, participants)):
         try:
             files = _find(piece, sources)
             if isinstance(piece, AtlasPiece):
@@ -127,14 +127,14 @@ def _has_read_all(name: str, sources: Sources) -> bool:
     return all(run.has_read(story, *kind) for run in runs for story in stories for kind in kinds)
 
 
-def _places(sources: Sources, participants: Sequence[str]) -> list[Place]:
+def _spaces(sources: Sources, participants: Sequence[str]) -> list[TargetSpace]:
     """Where the data lie, by the first participant who has any; what is wrong with the others their own jobs say."""
     for participant in participants:
         try:
             runs = sources.runs(participant).runs
         except (DatasetError, OSError):
             continue
-        return list(dict.fromkeys(place_of_run(run) for run in runs))
+        return list(dict.fromkeys(space_of_run(run) for run in runs))
     return []
 
 

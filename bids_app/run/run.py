@@ -18,7 +18,7 @@ from bids_app.inputs.sources import Sources, open_sources
 from bids_app.machine.agreement import check_whole
 from bids_app.machine.completion import leave_aside
 from bids_app.machine.explanations import explain
-from bids_app.machine.folders import check_places
+from bids_app.machine.folders import check_folders
 from bids_app.machine.locations import check_derivatives, check_locations
 from bids_app.machine.log import start_log
 from bids_app.machine.once import locked
@@ -49,7 +49,7 @@ def run(settings: Settings) -> int:
     start_log(settings)
     try:
         check_locations(settings)
-        check_places(settings)
+        check_folders(settings)
         with _clearing_strays(settings), _open_engine(settings) as engine:
             failures = LEVELS[settings.level](settings, engine)
     except Exception as error:  # the last boundary: no traceback reaches a user who did not ask for it

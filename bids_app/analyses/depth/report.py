@@ -38,12 +38,13 @@ def depth_models(page: Page, all_results: Sequence[Results]) -> str:
     curves = [curve for curve in curves if curve.atlas in (WHOLE, atlas)]
     if not curves:
         return html.missing(_NO_CURVES)
-    places = dict.fromkeys((curve.atlas, curve.region) for curve in curves)
-    regions = [[curve for curve in curves if (curve.atlas, curve.region) == place] for place in places]
-    names = [region for of_atlas, region in places if of_atlas == "networks"]
+    regions = dict.fromkeys((curve.atlas, curve.region) for curve in curves)
+    curves_of_regions = [[curve for curve in curves if (curve.atlas, curve.region) == region] for region in regions]
+    names = [region for of_atlas, region in regions if of_atlas == "networks"]
     palette = page.network_colours(all_results[0], names)
     models = model_colours([curve.model for curve in curves])
-    figure = curve_charts.draw_depths(regions, [palette.get(own[0].region, GREY) for own in regions], models)
+    colours = [palette.get(region_curves[0].region, GREY) for region_curves in curves_of_regions]
+    figure = curve_charts.draw_depths(curves_of_regions, colours, models)
     caption = _say_curves(all_results[0], curves, models)
     told = "; ".join(f"{c.name}{f', {c.model}' * (len(models) > 1)}: {100 * c.peak:.0f} %" for c in curves)
     holder = all_results[0] if len(models) == 1 else without_model(all_results[0])

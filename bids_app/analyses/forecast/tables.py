@@ -10,7 +10,7 @@ import pandas as pd
 
 from bids_app.analyses.collection import Doubles
 from bids_app.analyses.comparison import summarise
-from bids_app.analyses.region_tables import Regions, interval_of, of_region, place_columns
+from bids_app.analyses.region_tables import Regions, interval_of, of_region, region_columns
 from bids_app.forecast.distance import best_distance, group_distance, split_half
 from bids_app.stats.fdr import fdr
 
@@ -22,14 +22,14 @@ def curve_table(distances: Sequence[int], gains: Regions, random: Regions, prese
     """
     numbers = pd.array(list(distances), dtype="Int64")
     tables = []
-    for place, values in gains.items():
-        shared = {"base": present[place].mean() if place in present else np.nan}
+    for region, values in gains.items():
+        shared = {"base": present[region].mean() if region in present else np.nan}
         rows = summarise(values).assign(window="distance", distance=numbers, **shared)
-        tables.append(of_region(place, rows))
-        if place in random:
-            rows = summarise(random[place].mean(axis=1, keepdims=True))
+        tables.append(of_region(region, rows))
+        if region in random:
+            rows = summarise(random[region].mean(axis=1, keepdims=True))
             rows = rows.assign(window="random", distance=pd.array([pd.NA], dtype="Int64"), **shared)
-            tables.append(of_region(place, rows))
+            tables.append(of_region(region, rows))
     return pd.concat(tables)
 
 
@@ -44,7 +44,7 @@ def distance_table(distances: Sequence[int], tested: int | None, gains: Regions,
         return best_distance(curves, distances)
 
     low, high = np.array([interval_of(values, peak) for values in gains.values()]).T
-    table = place_columns(gains).assign(group_curve=group, low=low, high=high, participants_mean=own)
+    table = region_columns(gains).assign(group_curve=group, low=low, high=high, participants_mean=own)
     table = table.join(_contrasts(table["atlas"], distances, tested, gains))
     halves = [split_half(values, distances, seed=seed) for values in gains.values()]
     return table.assign(

@@ -132,7 +132,7 @@ def test_distance_is_shown_where_the_contrast_is_significant(done):
     assert (sidecar["Significance"], "Note" in sidecar) == (LEVEL, False)
 
 
-PLACES = {
+REGIONS = {
     ("all", "all"): range(40),
     ("networks", "Now"): range(20),
     ("networks", "Later"): range(20, 40),
@@ -143,27 +143,27 @@ PLACES = {
 }
 
 
-def over(values, place):
+def over(values, region):
     """Mean over the targets of a region, the broken one left out."""
-    return values[..., [target for target in PLACES[place] if target != BROKEN]].mean(axis=-1)
+    return values[..., [target for target in REGIONS[region] if target != BROKEN]].mean(axis=-1)
 
 
 def test_curves_of_regions(done):
     table = table_of(done.out, "forecast")
-    assert list(dict.fromkeys(zip(table["atlas"], table["region"], strict=True))) == list(PLACES)
-    assert len(table) == len(PLACES) * (len(DISTANCES) + 1)
-    for place in PLACES:
-        rows = table[(table["atlas"] == place[0]) & (table["region"] == place[1])]
+    assert list(dict.fromkeys(zip(table["atlas"], table["region"], strict=True))) == list(REGIONS)
+    assert len(table) == len(REGIONS) * (len(DISTANCES) + 1)
+    for region in REGIONS:
+        rows = table[(table["atlas"] == region[0]) & (table["region"] == region[1])]
         curve, random = rows[rows["window"] == "distance"], rows[rows["window"] == "random"]
-        own = over(done.scores, place)  # (n_participants, n_distances)
+        own = over(done.scores, region)  # (n_participants, n_distances)
         assert curve["distance"].tolist() == DISTANCES
         np.testing.assert_allclose(curve["mean"], own.mean(axis=0), atol=1e-7)
         np.testing.assert_allclose(curve["p"], wilcoxon(own, axis=0).pvalue, rtol=1e-6)
         interval = bootstrap((own,), np.mean, method="percentile", rng=5).confidence_interval
         np.testing.assert_allclose(curve[["low", "high"]].to_numpy().T, interval, atol=3e-4)
-        np.testing.assert_allclose(rows["base"], over(done.base, place).mean(), rtol=1e-6)
+        np.testing.assert_allclose(rows["base"], over(done.base, region).mean(), rtol=1e-6)
         assert random["distance"].isna().all()
-        control = over(done.random, place).mean(axis=1)
+        control = over(done.random, region).mean(axis=1)
         np.testing.assert_allclose(random["mean"], control.mean(), atol=1e-7)
         np.testing.assert_allclose(random["p"], wilcoxon(control.astype(float)).pvalue, rtol=1e-6)
     assert (table["participants"] == 10).all()
@@ -171,9 +171,9 @@ def test_curves_of_regions(done):
 
 def test_peaks_of_regions(done):
     table = table_of(done.out, "forecastdistance").set_index(["atlas", "region"])
-    assert list(table.index) == list(PLACES)
-    for place in PLACES:
-        own, row = over(done.scores, place), table.loc[place]
+    assert list(table.index) == list(REGIONS)
+    for region in REGIONS:
+        own, row = over(done.scores, region), table.loc[region]
         assert row["group_curve"] == DISTANCES[own.mean(axis=0).argmax()]
         assert np.isclose(row["participants_mean"], np.array(DISTANCES)[own.argmax(axis=1)].mean())
         contrast = own[:, DISTANCES.index(TESTED)] - own[:, DISTANCES.index(0)]

@@ -16,8 +16,8 @@ def summarise_variance(found: Collection, settings: Settings) -> list[Row]:
     desc, out_dir = found.entities["desc"], settings.out_dir
     write_statistics(found, out_dir, desc, **too_few(found, settings))
     tables = [
-        of_region(place, summarise(values).assign(space=found.names))
-        for place, values in found.region_means(out_dir).items()
+        of_region(region, summarise(values).assign(space=found.names))
+        for region, values in found.region_means(out_dir).items()
     ]
     found.writer(out_dir).table(desc, pd.concat(tables))
     return []

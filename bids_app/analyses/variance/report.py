@@ -94,10 +94,10 @@ def _unique(page: Page, results: Results, maps: Maps) -> str:
 
 
 def _panels(results: Results, maps: Maps, names: Sequence[str]) -> list[Panel]:
-    titles, places = _titles(results), [maps.names.index(name) for name in names]
+    titles, indices = _titles(results), [maps.names.index(name) for name in names]
     return [
-        Panel(titles.get(name, f"Unique to {name}"), maps.values[place], _passing(results, maps, name))
-        for name, place in zip(names, places, strict=True)
+        Panel(titles.get(name, f"Unique to {name}"), maps.values[index], _passing(results, maps, name))
+        for name, index in zip(names, indices, strict=True)
     ]
 
 
@@ -122,8 +122,8 @@ def region_rows(page: Page, results: Results, maps: Maps) -> pd.DataFrame:
         return table
     everywhere = np.ones(maps.geometry.n_targets, bool)
     named = {(WHOLE, WHOLE): everywhere}
-    places = np.arange(maps.geometry.n_targets)
-    named |= {("parcels", name): places == place for place, name in enumerate(maps.geometry.target_names)}
+    indices = np.arange(maps.geometry.n_targets)
+    named |= {("parcels", name): indices == index for index, name in enumerate(maps.geometry.target_names)}
     named |= {("networks", name): where for name, where in network_regions(page.out_dir, maps.geometry).items()}
     return pd.DataFrame(
         [

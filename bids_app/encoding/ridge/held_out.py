@@ -76,8 +76,8 @@ class HeldOutDesign:
         arrays: dict[str, AnyArray] = {} if self.content is None else {"content": self.content}
         for number, one in enumerate(self.folds):
             parts: dict[str, AnyArray] = {"train": one.fold[0], "test": one.fold[1], "features": one.features}
-            for place, eigen in enumerate((one.whole, *one.inner)):
-                parts |= {f"values{place}": eigen.values, f"vectors{place}": eigen.vectors}
+            for index, eigen in enumerate((one.whole, *one.inner)):
+                parts |= {f"values{index}": eigen.values, f"vectors{index}": eigen.vectors}
             arrays |= {f"{number}.{name}": array for name, array in parts.items()}
         return arrays
 
@@ -97,8 +97,8 @@ def _count(arrays: Mapping[str, AnyArray], pattern: str) -> int:
 
 def _fold_from(arrays: Mapping[str, AnyArray], prefix: str) -> FoldDesign:
     eigen = [
-        Eigen(arrays[f"{prefix}values{place}"], arrays[f"{prefix}vectors{place}"])
-        for place in range(_count(arrays, prefix + "values{}"))
+        Eigen(arrays[f"{prefix}values{index}"], arrays[f"{prefix}vectors{index}"])
+        for index in range(_count(arrays, prefix + "values{}"))
     ]
     fold = (arrays[prefix + "train"], arrays[prefix + "test"])
     return FoldDesign(fold, arrays[prefix + "features"], eigen[0], tuple(eigen[1:]))

@@ -66,7 +66,7 @@ def _scikit_ridge(spaces: list[np.ndarray], Y: np.ndarray, inner: str, purge: in
         rows = np.arange(N)
         train = rows[(rows < test[0] - purge) | (rows > test[-1] + purge)]
         X = _scikit_features(spaces, train)
-        pairs = [_inner_pair(train, other, purge) for place, other in enumerate(borders) if place != number]
+        pairs = [_inner_pair(train, other, purge) for index, other in enumerate(borders) if index != number]
         for target, y in enumerate(Y.T):
             if inner == "loo":
                 alpha = RidgeCV(ALPHAS, scoring="neg_mean_squared_error").fit(X[train], y[train]).alpha_

@@ -36,7 +36,7 @@ def test_errors_are_those_of_fits_without_the_left_out_rows(n_features: int, loo
     used = np.arange(5, N)  # rows that take no part
     pairs = [(used[(used < a) | (used > b)], used[(used >= a) & (used <= b)]) for a, b in ((5, 29), (30, 44), (45, 74))]
     if loo:
-        pairs = [(used[used != row], used[[place]]) for place, row in enumerate(used)]
+        pairs = [(used[used != row], used[[index]]) for index, row in enumerate(used)]
     expected = _by_scikit_learn(X, Y, pairs)
     design = Design(X, torch.device("cpu"))
     factors = [design.factorise(used, used)] if loo else [design.factorise(*pair) for pair in pairs]
