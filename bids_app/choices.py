@@ -25,12 +25,12 @@ class LayerChoice:
         """Whether a model with so many layers has it."""
         return self.number is None or self.number <= n_layers
 
-    def one(self, n_layers: int) -> int:
+    def single(self, n_layers: int) -> int:
         """The layer of an analysis of one layer; where none is named, that at two thirds of the depth (8 of 12).
 
         Raises ValueError for a layer that the model does not have.
 
-        >>> LayerChoice().one(12), LayerChoice(every=True).one(12), LayerChoice(3).one(12)
+        >>> LayerChoice().single(12), LayerChoice(every=True).single(12), LayerChoice(3).single(12)
         (8, 8, 3)
         """
         if not self.fits(n_layers):
@@ -45,7 +45,7 @@ class LayerChoice:
         >>> LayerChoice(every=True).chosen(3)
         [1, 2, 3]
         """
-        return list(range(1, n_layers + 1)) if self.every else [self.one(n_layers)]
+        return list(range(1, n_layers + 1)) if self.every else [self.single(n_layers)]
 
 
 @dataclass(frozen=True)

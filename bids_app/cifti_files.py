@@ -45,15 +45,15 @@ def _descriptions(path: Path) -> list[bytes]:
             content = file.read(min(max(offset - len(header), 0), _LARGEST))
     except (OSError, EOFError, zlib.error):
         return []
-    found, at = [], 0
+    descriptions, at = [], 0
     while at + 8 <= len(content):
         size, code = struct.unpack_from(f"{order}ii", content, at)
         if size < 8:
             break
         if code == _CODE:
-            found.append(content[at + 8 : at + size].rstrip(b"\0"))
+            descriptions.append(content[at + 8 : at + size].rstrip(b"\0"))
         at += size
-    return found
+    return descriptions
 
 
 def _check(xml: bytes) -> None:

@@ -65,7 +65,7 @@ def cortex_of(axis: BrainModelAxis) -> Cortex:
     """The vertices of both hemispheres; a hemisphere that is not there has a mesh of no vertices."""
     sizes = [int(axis.nvertices.get(structure, 0)) for structure in CORTEX]
     targets = [np.flatnonzero(np.asarray(axis.name) == structure) for structure in CORTEX]
-    vertices = [axis.vertex[own] + offset for own, offset in zip(targets, (0, sizes[0]), strict=True)]
+    vertices = [axis.vertex[indices] + offset for indices, offset in zip(targets, (0, sizes[0]), strict=True)]
     return Cortex((sizes[0], sizes[1]), np.concatenate(targets), np.concatenate(vertices).astype(np.intp))
 
 

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from bids_app.analyses.variance.options import VarianceOptions
 
 LEVELS = ("stimulus", "participant", "group")
-NAMES = tuple(one.name for one in ANALYSES)
+NAMES = tuple(analysis.name for analysis in ANALYSES)
 Options = TypeVar("Options")
 
 GROUPS = {
@@ -52,13 +52,17 @@ GROUPS = {
     "data": "which data",
     "model": "the model",
     "mapping": "the mapping",
-    **{one.name: f"the analysis {one.name}: {one.title}" for one in ANALYSES if names_of(one.options)},
+    **{
+        analysis.name: f"the analysis {analysis.name}: {analysis.title}"
+        for analysis in ANALYSES
+        if names_of(analysis.options)
+    },
     "run": "how to run",
 }
 # What is made from the readings; results of participants are made again only by other settings that decide them.
 READS: Mapping[str, frozenset[str]] = {
-    **{one.name: one.reads for one in ANALYSES},
-    **{name: reads for one in ANALYSES for name, reads in one.parts.items()},
+    **{analysis.name: analysis.reads for analysis in ANALYSES},
+    **{name: reads for analysis in ANALYSES for name, reads in analysis.parts.items()},
 }
 RESULTS = tuple(READS)
 
@@ -73,7 +77,9 @@ if TYPE_CHECKING:
         """Options of the analyses, as they are known while this is written."""
 
 else:  # as the registry has them
-    _Own = dataclasses.make_dataclass("_Own", [], bases=tuple({one.options: 0 for one in ANALYSES}), frozen=True)
+    _Own = dataclasses.make_dataclass(
+        "_Own", [], bases=tuple({analysis.options: 0 for analysis in ANALYSES}), frozen=True
+    )
 
 
 @dataclass(frozen=True)
@@ -427,7 +433,7 @@ class Settings(_Own):
     @property
     def analyses(self) -> tuple[Analysis, ...]:
         """The analyses that are asked for, in the order of the registry."""
-        return tuple(one for one in ANALYSES if one.name in self.analysis)
+        return tuple(analysis for analysis in ANALYSES if analysis.name in self.analysis)
 
     def of(self, options: type[Options]) -> Options:
         """These settings as the options of one analysis."""
@@ -456,7 +462,7 @@ class Settings(_Own):
 
 
 ARGUMENTS = ("bids_dir", "out_dir", "level")
-_OWNERS = {name: one.name for one in ANALYSES for name in names_of(one.options)}
+_OWNERS = {name: analysis.name for analysis in ANALYSES for name in names_of(analysis.options)}
 OPTIONS = tuple(  # those of analyses last, one analysis after the other
     sorted(
         (item for item in dataclasses.fields(Settings) if item.name not in ARGUMENTS),

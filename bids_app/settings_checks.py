@@ -153,6 +153,6 @@ def _problems_of_filters(path: Path) -> Iterator[str]:
     else:  # which keys and entities there are, the reader of the filters knows
         for key, value in content.get("bold", {}).items():
             values = value if isinstance(value, list) else [value]
-            if not all(one is None or isinstance(one, str | int) for one in values):
+            if not all(item is None or isinstance(item, str | int) for item in values):
                 shown = json.dumps(value)[:100]
                 yield f"bids_filter_file = {path}: {key} = {shown}: must be a text, or a list of texts"

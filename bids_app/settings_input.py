@@ -63,11 +63,11 @@ class _Reader:
         if isinstance(value, dict):  # a table of a settings file: what the command line has as KEY=VALUE
             if name not in _TABLES:
                 raise SettingsError(f"{name} = {_shown(value)}: must be a list, not a table")
-            value = [f"{key}={json.dumps(one, default=str)}" for key, one in value.items()]
+            value = [f"{key}={json.dumps(item, default=str)}" for key, item in value.items()]
         if name == "confounds":  # 'trans_* rot_*' in one string: the shell must not expand the patterns
             given = value if isinstance(value, list | tuple) else [value]
-            value = [part for one in given for part in str(one).replace(",", " ").split()]
-        values = [self._one(name, one) for one in (value if isinstance(value, list | tuple) else [value])]
+            value = [part for item in given for part in str(item).replace(",", " ").split()]
+        values = [self._one(name, item) for item in (value if isinstance(value, list | tuple) else [value])]
         return tuple(values) if name == "distances" else tuple(dict.fromkeys(values))  # what comes twice counts once
 
     def _one(self, name: str, value: Any) -> Any:

@@ -115,8 +115,8 @@ def _mutate(content: bytes, kind: str, position: float, amount: float, token: by
     if kind in {"shuffle lines", "drop line", "repeat line", "drop column"}:
         return _lines(content, kind, position, amount)
     if kind in _VALUES:
-        found = _VALUES[kind].search(content, at)
-        return content if found is None else content[: found.start()] + token + content[found.end() :]
+        match = _VALUES[kind].search(content, at)
+        return content if match is None else content[: match.start()] + token + content[match.end() :]
     if kind == "encode":
         names = ("utf-16", "utf-16-le", "utf-8-sig", "utf-32", "cp1252")
         return content.decode("latin-1").encode(names[int(position * 4.99)], errors="replace")

@@ -24,7 +24,7 @@ def test_tables_and_maps_over_participants_are_listed(depth_and_variance, foreca
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         (lambda out: _copy(out, "w_desc-variance", "v_desc-variance"), "variance has no statistic v"),
         (lambda out: _copy(out, "w_desc-variance", "w_desc-depth"), "no statmap with desc-depth"),
@@ -36,12 +36,12 @@ def test_tables_and_maps_over_participants_are_listed(depth_and_variance, foreca
         (lambda out: _header(out, "forecastdepth_networks", "atlas\tregion", "region\tatlas"), "in another order"),
     ],
 )
-def test_what_is_not_listed_is_found(depth_and_variance, tmp_path, change, said):  # noqa: F811
+def test_what_is_not_listed_is_found(depth_and_variance, tmp_path, change, message):  # noqa: F811
     out = shutil.copytree(depth_and_variance[0], tmp_path / "out")
     change(out)
     problems = unlisted(out)
     assert len(problems) == 1
-    assert said in problems[0]
+    assert message in problems[0]
 
 
 def _files(out, part):

@@ -39,10 +39,10 @@ def _texts(tree: ast.AST) -> list[str]:
 
 
 def test_errors_quote_messages_that_exist() -> None:
-    said = [text for path in (ROOT / "bids_app").rglob("*.py") for text in _texts(ast.parse(path.read_text()))]
+    texts = [text for path in (ROOT / "bids_app").rglob("*.py") for text in _texts(ast.parse(path.read_text()))]
     symptoms = re.findall(r"^\| `([^`]+)`", (ROOT / "docs" / "errors.md").read_text(), re.MULTILINE)
     assert len(symptoms) > 15
-    unknown = [symptom for symptom in symptoms if not any(symptom in text for text in said)]
+    unknown = [symptom for symptom in symptoms if not any(symptom in text for text in texts)]
     assert not unknown
 
 

@@ -177,12 +177,12 @@ def test_what_cannot_be_fetched_is_said_and_the_rest_is_brought(archive, tmp_pat
     resources = tmp_path / "resources"
     models = ("no/such", "meta/secret", "someone/tiny", str(tmp_path / "published"))
     assert fetch("--model", *models, "--atlas", "yeo7", "--space", "fsaverage5", "--to", resources) == 1
-    said = capsys.readouterr()
-    assert re.search(r"no/such cannot be fetched.*check the name", said.err)
-    assert re.search(r"meta/secret cannot be fetched.*HF_TOKEN", said.err)
-    assert re.search(r"published is a folder: copy it", said.err)
-    assert re.search(r"yeo7 in fsaverage5 cannot be fetched.*404", said.err)
-    assert "someone/tiny (commit" in said.out
+    captured = capsys.readouterr()
+    assert re.search(r"no/such cannot be fetched.*check the name", captured.err)
+    assert re.search(r"meta/secret cannot be fetched.*HF_TOKEN", captured.err)
+    assert re.search(r"published is a folder: copy it", captured.err)
+    assert re.search(r"yeo7 in fsaverage5 cannot be fetched.*404", captured.err)
+    assert "someone/tiny (commit" in captured.out
     assert not [path for path in resources.rglob("tpl-*hemi-R*") if path.is_file()]
     assert not list(resources.rglob(".draft*"))
 

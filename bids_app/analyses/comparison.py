@@ -71,8 +71,8 @@ def model_row(entities: Mapping[str, str], measure: str, values: npt.ArrayLike) 
     known = known[np.isfinite(known)]
     low, high = bootstrap_interval(known)
     mean = float(known.mean()) if len(known) else float("nan")
-    found = {"measure": measure, "mean": mean, "low": low, "high": high, "participants": len(known)}
-    return {**_identity(entities), **found}
+    row = {"measure": measure, "mean": mean, "low": low, "high": high, "participants": len(known)}
+    return {**_identity(entities), **row}
 
 
 def _score_rows(out_dir: Path) -> Iterator[Row]:
@@ -89,19 +89,19 @@ def _score_rows(out_dir: Path) -> Iterator[Row]:
 
 def _organisation_rows(out_dir: Path, counted: Container[str] | None) -> Iterator[Row]:
     """Measures of a model's organisation, from each participant's own table."""
-    found: dict[tuple[str, ...], tuple[OutputMap, dict[str, list[float]]]] = {}
+    groups: dict[tuple[str, ...], tuple[OutputMap, dict[str, list[float]]]] = {}
     for output in find_outputs(out_dir, "networks"):
         if not output.entities["desc"].startswith("organisation") or is_superseded(out_dir, output):
             continue
         if counted is not None and output.participant not in counted:
             continue
         table = read_table(output.paths[0]).set_index("network")
-        _, own = found.setdefault(tuple(_identity(output.entities).values()), (output, {}))
+        _, collected = groups.setdefault(tuple(_identity(output.entities).values()), (output, {}))
         for measure in MEASURES:
-            own.setdefault(measure, []).append(float(table[measure]["all"]))
+            collected.setdefault(measure, []).append(float(table[measure]["all"]))
         networks = table.drop(index="all")
-        own.setdefault("consistency", []).append(float(networks["consistency"].mean()))
-    for output, measures in found.values():
+        collected.setdefault("consistency", []).append(float(networks["consistency"].mean()))
+    for output, measures in groups.values():
         for measure, values in measures.items():
             yield model_row(output.entities, measure, values)
 

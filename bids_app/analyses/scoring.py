@@ -46,7 +46,7 @@ def score_and_test(
     `content` says which volumes heard the same.
     """
     pair = predictions if isinstance(predictions, tuple) else (predictions,)
-    r, *baseline = (fold_mean_r(one, data, folds) for one in pair)
+    r, *baseline = (fold_mean_r(predictions, data, folds) for predictions in pair)
     p = permutation_test(
         refit,
         predictions,
@@ -69,7 +69,7 @@ def score_step(work: Work, model: ModelRun, analysis: str, desc: str, score: Sco
 
     def compute(writer: Writer) -> None:
         designs = Designs(model, work.responses.listenings, work.sources.stories, work.settings)
-        if any(one.name == analysis and one.keeps_atlases for one in work.settings.analyses):
+        if any(chosen.name == analysis and chosen.keeps_atlases for chosen in work.settings.analyses):
             _write_atlases(work.responses.geometry, work.settings)
         score(work.responses, designs, work.settings, writer)
 

@@ -55,21 +55,23 @@ class Work:
     @cached_property
     def repeated(self) -> dict[str, Any]:
         """For sidecars: what was heard more than once, in which runs, and what was done about it."""
-        found = []
-        for one in repetitions(self.runs.listenings, self.runs.content):
-            labels = [self.fit.runs[run].label for run in one.runs]
-            handled = self._handled(one.runs)
+        entries = []
+        for repetition in repetitions(self.runs.listenings, self.runs.content):
+            labels = [self.fit.runs[run].label for run in repetition.runs]
+            handled = self._handled(repetition.runs)
             log.info(
                 "%s: heard more than once (--repeats %s): %s in %s, %d volumes, %s",
                 self.fit.name,
                 self.settings.repeats,
-                ", ".join(one.stems),
+                ", ".join(repetition.stems),
                 ", ".join(labels),
-                one.n_volumes,
+                repetition.n_volumes,
                 handled,
             )
-            found.append({"Stimuli": list(one.stems), "Runs": labels, "Volumes": one.n_volumes, "Handled": handled})
-        return {"Repeated": found} if found else {}
+            entries.append(
+                {"Stimuli": list(repetition.stems), "Runs": labels, "Volumes": repetition.n_volumes, "Handled": handled}
+            )
+        return {"Repeated": entries} if entries else {}
 
     def _handled(self, runs: Sequence[int]) -> str:
         """What was done about runs that heard the same."""

@@ -80,7 +80,7 @@ class Writer:
     @property
     def _provenance(self) -> dict[str, object]:
         """Size and content of each file that was read, without times: the same data give the same sidecars."""
-        listed = [{"File": one.label, "Size": one.size, "SHA256": one.sha256} for one in self.files]
+        listed = [{"File": record.label, "Size": record.size, "SHA256": record.sha256} for record in self.files]
         facts: dict[str, list[object]] = {"SourceFiles": [*listed], "Participants": [*self.participants]}
         return {key: values for key, values in facts.items() if values}
 

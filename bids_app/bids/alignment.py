@@ -45,9 +45,9 @@ def placed(values: FloatArray, geometry: Geometry, reference: Geometry) -> Float
     if not geometry.same_grid(reference):
         return None
     at = positions(reference.keys, geometry.keys)
-    found = np.full((len(values), len(at)), np.nan, dtype=np.float32)
-    found[:, at >= 0] = values[:, at[at >= 0]]
-    return found
+    result = np.full((len(values), len(at)), np.nan, dtype=np.float32)
+    result[:, at >= 0] = values[:, at[at >= 0]]
+    return result
 
 
 def stored_targets(geometry: Geometry) -> dict[str, npt.NDArray[Any]]:
@@ -61,24 +61,24 @@ def positions_in(stored: Mapping[str, npt.NDArray[Any]], geometry: Geometry) -> 
 
     None when the two are not the same surface, grid or parcels.
     """
-    own = stored_targets(geometry)
-    if str(own["where"]) != str(stored["where"]) or not np.allclose(own["affine"], stored["affine"], atol=1e-3):
+    here = stored_targets(geometry)
+    if str(here["where"]) != str(stored["where"]) or not np.allclose(here["affine"], stored["affine"], atol=1e-3):
         return None
-    return positions(own["targets"], stored["targets"])
+    return positions(here["targets"], stored["targets"])
 
 
 def _refuse_different(geometries: Sequence[Geometry], names: Sequence[str]) -> None:
     """Raise DatasetError where some geometries differ from what most have, with their names where there are any."""
     kinds: list[tuple[Geometry, list[int]]] = []
     for number, geometry in enumerate(geometries):
-        members = next((own for other, own in kinds if other.same_grid(geometry)), None)
+        members = next((indices for other, indices in kinds if other.same_grid(geometry)), None)
         if members is None:
             kinds.append((geometry, members := []))
         members.append(number)
     if len(kinds) == 1:
         return
     kinds.sort(key=lambda kind: -len(kind[1]))
-    described = [geometry.described() + _listed(own, names) for geometry, own in kinds[:3]]
+    described = [geometry.described() + _listed(indices, names) for geometry, indices in kinds[:3]]
     raise DatasetError(
         f"Runs lie on different targets: {' and '.join(described)}. "
         "Choose one with --space or --bids-filter-file, or leave out those that differ (--exclude-participant-label)."
@@ -86,5 +86,5 @@ def _refuse_different(geometries: Sequence[Geometry], names: Sequence[str]) -> N
 
 
 def _listed(numbers: Sequence[int], names: Sequence[str]) -> str:
-    own = list(dict.fromkeys(names[number] for number in numbers)) if names else []
-    return f" of {listed(own)}" if own else ""
+    chosen = list(dict.fromkeys(names[number] for number in numbers)) if names else []
+    return f" of {listed(chosen)}" if chosen else ""

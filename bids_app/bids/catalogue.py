@@ -46,8 +46,8 @@ _LAYER = "layer, counted from 1"
 _W = "Rank-biserial correlation of Wilcoxon's signed-rank test: the share of rank sums above zero minus that below."
 # fmt: off
 STATISTICS: Mapping[str, Statistic] = {
-    one.name: one
-    for one in (
+    statistic.name: statistic
+    for statistic in (
         Statistic("beta", "beta", _BETA, "Coefficient of an atom in a sparse fit."),
         Statistic("z", "z across the brain", "standard deviations across the brain", "Coefficient, z-scored."),
         Statistic("r", "held-out Pearson r", "Pearson correlation with held-out data", "Score on held-out data."),

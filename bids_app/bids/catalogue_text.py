@@ -52,33 +52,35 @@ def _maps(outputs: Sequence[Output]) -> Iterator[str]:
 
 def _rows_of_maps(outputs: Sequence[Output], level: str) -> Iterator[tuple[str, ...]]:
     """A row for each statistic of each output; those of which the same is said share one."""
-    found: dict[tuple[str, str, str], tuple[dict[str, None], dict[str, None]]] = {}
+    rows: dict[tuple[str, str, str], tuple[dict[str, None], dict[str, None]]] = {}
     for output in outputs:
         if output.suffix == "statmap" and level in output.levels:
             for maps in output.maps:
-                descs, names = found.setdefault((maps.stat, maps.description, maps.units), ({}, {}))
+                descs, names = rows.setdefault((maps.stat, maps.description, maps.units), ({}, {}))
                 descs[output.desc] = None
                 names |= dict.fromkeys(maps.names)
-    for (stat, description, units), (descs, names) in found.items():
+    for (stat, description, units), (descs, names) in rows.items():
         yield _code(descs), f"`{stat}`", description, _code(names), units
 
 
 def _tables(outputs: Sequence[Output]) -> Iterator[str]:
-    found = [output for output in outputs if output.suffix == "networks"]
+    tables = [output for output in outputs if output.suffix == "networks"]
     patterns = " or ".join(f"`{folder}*_desc-DESC_networks.tsv`" for folder in _FOLDERS.values())
     yield f"## Tables\n\n{patterns}\n"
-    yield _table(("desc", "level", "content"), ((f"`{one.desc}`", ", ".join(one.levels), one.content) for one in found))
+    yield _table(
+        ("desc", "level", "content"), ((f"`{table.desc}`", ", ".join(table.levels), table.content) for table in tables)
+    )
 
 
 def _others(outputs: Sequence[Output]) -> Iterator[str]:
-    found = [output for output in outputs if output.suffix in _ENDINGS]
+    others = [output for output in outputs if output.suffix in _ENDINGS]
     yield "## Model, stories and atlases\n"
-    yield _table(("path", "content"), ((_path(one), one.content) for one in found))
+    yield _table(("path", "content"), ((_path(output), output.content) for output in others))
 
 
 def _statistics() -> Iterator[str]:
     yield "## Statistics\n"
-    rows = ((f"`{one.name}`", one.description, one.unit) for one in STATISTICS.values())
+    rows = ((f"`{statistic.name}`", statistic.description, statistic.unit) for statistic in STATISTICS.values())
     yield _table(("stat", "meaning", "unit"), rows)
 
 

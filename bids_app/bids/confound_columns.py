@@ -82,11 +82,11 @@ def _present(names: Sequence[str], wanted: list[str]) -> list[str]:
 def _matching(names: Sequence[str], patterns: Sequence[str]) -> list[str]:
     chosen: dict[str, None] = {}
     for pattern in patterns:
-        found = [name for name in names if fnmatchcase(name, newer_name(pattern))]
-        if not found:
+        matching = [name for name in names if fnmatchcase(name, newer_name(pattern))]
+        if not matching:
             close = difflib.get_close_matches(pattern.strip("*?"), names, n=3)
             raise NoColumnError(f"have no column {pattern!r}" + (f" (but {', '.join(close)})" if close else ""))
-        chosen |= dict.fromkeys(found)
+        chosen |= dict.fromkeys(matching)
     return list(chosen)
 
 

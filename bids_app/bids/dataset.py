@@ -162,7 +162,7 @@ class Dataset:
 
     def _candidates(self, participant: str, filters: Filters | None) -> list[Candidate]:
         files = self._participant_files(participant, filters)
-        return [found for name, paths in files.items() for found in candidates(paths, self.derivatives[name])]
+        return [candidate for name, paths in files.items() for candidate in candidates(paths, self.derivatives[name])]
 
     def _run(self, versions: Sequence[Candidate], space: str, must_have_events: bool) -> Run | str:
         """Make the run, or say why it is left out."""
@@ -190,7 +190,7 @@ class Dataset:
     def _complete(self, chosen: Candidate, events: Path) -> Run:
         entities, run = chosen.name.entities, chosen.run
         every = [path for paths in self._participant_files(run["sub"]).values() for path in paths]
-        own = [path for path in every if path.is_relative_to(chosen.derivative)]
+        files = [path for path in every if path.is_relative_to(chosen.derivative)]
         grid = {key: entities[key] for key in ("space", "res") if key in entities}
         is_volume = chosen.kind == "volume"
         return Run(
@@ -212,17 +212,17 @@ class Dataset:
             ),
             entities=entities,
             derivative=chosen.derivative,
-            outliers=companion(own, chosen, ("outliers",), (".tsv",)),
+            outliers=companion(files, chosen, ("outliers",), (".tsv",)),
             raw_files=tuple(applicable(self.bids_dir, entities, "bold", ".nii.gz")),
         )
 
     def _nothing_left(self, participant: str, *asked: Sequence[str] | None) -> DatasetError:
-        found = sorted({run_label(candidate.run) for candidate in self._candidates(participant, None)})
+        present = sorted({run_label(candidate.run) for candidate in self._candidates(participant, None)})
         wanted = ", ".join(label for labels in asked for label in labels or ())
         folders = ", ".join(str(folder) for folder in self.derivatives.values())
         return DatasetError(
             f"No BOLD of sub-{strip_prefix(participant, 'sub')} in {folders} matches "
-            f"{wanted or 'the filters'}; there is {', '.join(found) or 'none'}."
+            f"{wanted or 'the filters'}; there is {', '.join(present) or 'none'}."
         )
 
 

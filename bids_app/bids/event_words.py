@@ -25,8 +25,8 @@ def sidecar_of_events(path: Path) -> dict[str, object]:
         root = root.parent
     beside = path.with_suffix(".json")
     inherited = reversed(applicable(root, parse_name(path).entities, "events", ".json"))
-    found = [one for one in inherited if one != beside] + ([beside] if is_there(beside) else [])
-    return {key: value for one in found for key, value in read_json(one).items()}
+    sidecars = [sidecar for sidecar in inherited if sidecar != beside] + ([beside] if is_there(beside) else [])
+    return {key: value for sidecar in sidecars for key, value in read_json(sidecar).items()}
 
 
 def rows_of_events(path: Path, sidecar: Mapping[str, object] | None = None) -> WordList:

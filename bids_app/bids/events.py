@@ -105,12 +105,12 @@ def _text_once(path: Path, *_state: int) -> Stimulus | None:
 
 def _played(stem: str, events: Sequence[_Event]) -> list[Stimulus]:
     """One stimulus, or several where stories of other files lie between the stories of this one."""
-    own = [event for event in events if event.stem == stem]
-    stories = [event for event in own if event.is_story]
+    played = [event for event in events if event.stem == stem]
+    stories = [event for event in played if event.is_story]
     groups: list[list[tuple[float, _Event]]] = []
     for number, event in enumerate(stories):
         before = stories[number - 1] if number else None
-        start = own[0].onset if before is None else _lead_in(own, before, event)
+        start = played[0].onset if before is None else _lead_in(played, before, event)
         if before is None or any(_is_between(other, before, event) for other in events):
             groups.append([])
         groups[-1].append((start, event))
@@ -126,10 +126,10 @@ def _played(stem: str, events: Sequence[_Event]) -> list[Stimulus]:
     ]
 
 
-def _lead_in(own: Sequence[_Event], before: _Event, story: _Event) -> float:
+def _lead_in(played: Sequence[_Event], before: _Event, story: _Event) -> float:
     """Onset of the first of the file's events (music, silence) that lead to a story rather than end the one before."""
     start = story.onset
-    for event in reversed([event for event in own if before.onset < event.onset < story.onset]):
+    for event in reversed([event for event in played if before.onset < event.onset < story.onset]):
         if abs(start - event.end) > abs(event.onset - before.end):
             break
         start = event.onset
@@ -196,16 +196,16 @@ def read_records(path: Path) -> list[Row]:
 
 def _units(path: Path) -> dict[str, float]:
     """Seconds per unit of the columns of times, where the JSON files of a table say it; BIDS has seconds."""
-    found = {}
+    units = {}
     sidecar = sidecar_of_events(path)
     for column in ("onset", "duration"):
         entry = sidecar.get(column)
         unit = entry.get("Units") if isinstance(entry, Mapping) else None
         try:
-            found[column] = 1.0 if unit is None else seconds_per(unit, column)
+            units[column] = 1.0 if unit is None else seconds_per(unit, column)
         except DatasetError:
             _log.warning("%s: the unit of %s is said to be %r; it is read as seconds", path, column, str(unit)[:40])
-    return found
+    return units
 
 
 def _event(path: Path, row: int, record: Mapping[str, str], has_story: bool, units: Mapping[str, float]) -> _Event:

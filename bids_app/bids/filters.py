@@ -87,7 +87,7 @@ def selected(paths: Iterable[Path], filters: Filters | None) -> list[Path]:
 def _passes(name: Name, wanted: Mapping[str, Any]) -> bool:
     known = name.entities | {"suffix": name.suffix, "extension": name.extension, "datatype": "func"}
     return all(
-        any(_fits(key, known.get(key), one) for one in (value if isinstance(value, list) else [value]))
+        any(_fits(key, known.get(key), allowed) for allowed in (value if isinstance(value, list) else [value]))
         for key, value in wanted.items()
     )
 
@@ -114,9 +114,9 @@ def _checked_key(key: str, source: str) -> str:
 
 def _checked_value(key: str, value: Any, source: str) -> Any:
     values = value if isinstance(value, list) else [value]
-    for one in values:
-        if one is not None and (isinstance(one, bool) or not isinstance(one, str | int)):
-            raise DatasetError(f"{source}: {key} = {one!r} must be a label, a list of labels, or null (has none).")
+    for item in values:
+        if item is not None and (isinstance(item, bool) or not isinstance(item, str | int)):
+            raise DatasetError(f"{source}: {key} = {item!r} must be a label, a list of labels, or null (has none).")
     if not values:
         raise DatasetError(f"{source}: {key} is an empty list, which no file fits.")
     return value

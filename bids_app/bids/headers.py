@@ -56,10 +56,10 @@ def _of_gifti(path: Path) -> int:
 
 
 def _attribute(name: str, head: str) -> int:
-    found = re.search(_ATTRIBUTE.format(name=name), head)
-    if found is None:
+    match = re.search(_ATTRIBUTE.format(name=name), head)
+    if match is None:
         raise ValueError(f"there is no {name}")
-    return int(found[1])
+    return int(match[1])
 
 
 def _of_table(path: Path) -> int:

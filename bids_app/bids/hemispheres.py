@@ -93,10 +93,12 @@ def _read(path: Path, side: str, memory: int | None) -> FloatArray:
 
 def _check_hemisphere(path: Path, image: nibabel.GiftiImage, side: str) -> None:
     metas = [image.meta, image.darrays[0].meta]
-    said = next((meta["AnatomicalStructurePrimary"] for meta in metas if "AnatomicalStructurePrimary" in meta), None)
-    if said in STRUCTURES.values() and said != STRUCTURES[side]:
+    structure = next(
+        (meta["AnatomicalStructurePrimary"] for meta in metas if "AnatomicalStructurePrimary" in meta), None
+    )
+    if structure in STRUCTURES.values() and structure != STRUCTURES[side]:
         raise DatasetError(
-            f"{path} is named hemi-{side}, but says itself that it is {said}: the hemispheres were mixed up. "
+            f"{path} is named hemi-{side}, but says itself that it is {structure}: the hemispheres were mixed up. "
             "Make both again."
         )
 
@@ -125,16 +127,19 @@ def _oriented(path: Path, array: FloatArray, known: Sequence[int], other: FloatA
     )
 
 
-def _check_vertices(path: Path, found: int, known: Sequence[int], space: str) -> None:
+def _check_vertices(path: Path, n_vertices: int, known: Sequence[int], space: str) -> None:
     """Refuse the mesh of another space; warn of one of no space, such as one without its medial wall."""
-    if not known or found in known:
+    if not known or n_vertices in known:
         return
     expected = " or ".join(f"{n:,}" for n in known)
-    if found in _EVERY_MESH:
+    if n_vertices in _EVERY_MESH:
         raise DatasetError(
-            f"{path} has {found:,} vertices; a hemisphere of {space} has {expected}: its name or its content is wrong."
+            f"{path} has {n_vertices:,} vertices; a hemisphere of {space} has {expected}: its name or its content is "
+            "wrong."
         )
-    _warn_once(f"{path} has {found:,} vertices; a hemisphere of {space} has {expected}: no atlas or picture fits it")
+    _warn_once(
+        f"{path} has {n_vertices:,} vertices; a hemisphere of {space} has {expected}: no atlas or picture fits it"
+    )
 
 
 @cache  # a file is read again for the noise ceilings of others

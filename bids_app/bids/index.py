@@ -52,11 +52,11 @@ def _listed(participant: Path) -> Iterator[Path]:
         if not func.is_dir():
             continue
         for parent, folders, names in os.walk(func, onerror=_refuse, followlinks=True):
-            folders[:] = [one for one in folders if not one.startswith(".")]
-            for one in folders:
-                if one.endswith(_ENDINGS):
-                    pass_over(Path(parent, one))
-            yield from (Path(parent, one) for one in names if not one.startswith("."))
+            folders[:] = [name for name in folders if not name.startswith(".")]
+            for name in folders:
+                if name.endswith(_ENDINGS):
+                    pass_over(Path(parent, name))
+            yield from (Path(parent, name) for name in names if not name.startswith("."))
 
 
 def _refuse(error: OSError) -> NoReturn:
@@ -67,8 +67,8 @@ def _indexed(folder: Path, participant: str, database: Path) -> list[Path]:
     from bids.layout import BIDSLayout, BIDSLayoutIndexer  # takes a second
 
     # pybids matches paths from the root of the data set, which begin with a slash.
-    own = re.escape(f"/sub-{participant}")
-    others = re.compile(rf"^(?!{own}(/ses-[^/]+)?(/func(/.*)?)?$)")
+    pattern = re.escape(f"/sub-{participant}")
+    others = re.compile(rf"^(?!{pattern}(/ses-[^/]+)?(/func(/.*)?)?$)")
     indexer = BIDSLayoutIndexer(validate=False, ignore=[others], index_metadata=False)
     is_kept = database.is_dir()
     known = database if is_kept else None

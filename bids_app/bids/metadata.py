@@ -68,7 +68,7 @@ def applicable(
             folders.append(folders[-1] / f"{key}-{entities[key]}")
     folders.append(folders[-1] / "func")
     folded = _FOLDED if is_raw else set()
-    found = []
+    paths = []
     for folder in reversed(folders):
         needed = {"task"} | ({"sub"} if folder != root else set()) if suffix == "events" else set()
         matches = [
@@ -79,8 +79,8 @@ def applicable(
             and needed <= set(name.entities)
             and is_within({key: value for key, value in name.entities.items() if key not in folded}, entities)
         ]
-        found += [path for _, path in sorted(matches, key=lambda match: -match[0])]
-    return found
+        paths += [path for _, path in sorted(matches, key=lambda match: -match[0])]
+    return paths
 
 
 def beside(files: Sequence[Path]) -> list[Path]:
@@ -97,23 +97,23 @@ def repetition_time(
     header of the image, that of the raw image. Raises DatasetError when none has it, and when two that have it differ
     by more than 1 %.
     """
-    own = beside(files)
-    sidecars = [path for path in own if is_there(path)]
+    beside_bold = beside(files)
+    sidecars = [path for path in beside_bold if is_there(path)]
     sidecars += applicable(derivative, entities, suffix, ".json", is_raw=False) if suffix else []
     images = [*files, *applicable(raw, entities, "bold", ".nii.gz")]
     stated = (_first(_from_json, paths) for paths in (sidecars, applicable(raw, entities, "bold", ".json")))
-    found = [one for one in stated if one is not None]
+    times = [pair for pair in stated if pair is not None]
     header = _first(_from_header, images)
-    if header is not None and not found:
+    if header is not None and not times:
         return _seconds(header[0], f"The repetition time in the header of {header[1]}")
-    if header is not None and not _is_uninformative(header[0], found[0][0]):
-        found.append(header)
-    if not found:
+    if header is not None and not _is_uninformative(header[0], times[0][0]):
+        times.append(header)
+    if not times:
         raise DatasetError(
             f"No repetition time for {files[0].name}: neither a JSON file beside it nor one of the raw data set "
-            f"({raw}) has RepetitionTime. Add it to {own[0].name}."
+            f"({raw}) has RepetitionTime. Add it to {beside_bold[0].name}."
         )
-    (seconds, source), *others = found
+    (seconds, source), *others = times
     for other, where in others:
         if abs(other - seconds) > _TOLERANCE * seconds:
             raise DatasetError(
@@ -129,14 +129,14 @@ def _is_uninformative(header: float, stated: float) -> bool:
 
 def raw_repetition_time(raw: Path, entities: Mapping[str, str], listing: Listing = list_names) -> float | None:
     """Seconds from one volume to the next as the JSON files of the raw data set say; None where they do not."""
-    found = _first(_from_json, applicable(raw, entities, "bold", ".json", listing))
-    return found[0] if found else None
+    stated = _first(_from_json, applicable(raw, entities, "bold", ".json", listing))
+    return stated[0] if stated else None
 
 
 def _first(read: Callable[[Path], float | None], paths: Sequence[Path]) -> tuple[float, Path] | None:
     """The first repetition time (s), and the file that has it."""
-    found = ((read(path), path) for path in paths)
-    return next(((seconds, path) for seconds, path in found if seconds is not None), None)
+    values = ((read(path), path) for path in paths)
+    return next(((seconds, path) for seconds, path in values if seconds is not None), None)
 
 
 def _from_json(path: Path) -> float | None:

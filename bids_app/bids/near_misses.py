@@ -18,13 +18,13 @@ _TABLES = (".tsv", ".tsv.gz", ".csv", ".txt")
 
 def near_misses(folders: Sequence[Path]) -> str:
     """A sentence for each kind of file below the folders that would be BOLD but for its name, place or format."""
-    found: dict[str, Path] = {}
+    examples: dict[str, Path] = {}
     for folder in folders:
         for path in _files(folder):
             reason = _reason(path, folder)
-            if reason and reason not in found:
-                found[reason] = path
-    return "".join(f" {path} {reason}." for reason, path in found.items())
+            if reason and reason not in examples:
+                examples[reason] = path
+    return "".join(f" {path} {reason}." for reason, path in examples.items())
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -33,7 +33,7 @@ def _files(folder: Path) -> Iterator[Path]:
     def walk() -> Iterator[Path]:
         for parent, folders, names in os.walk(folder):
             depth = len(Path(parent).relative_to(folder).parts)
-            folders[:] = [] if depth >= _DEPTH else sorted(one for one in folders if not one.startswith("."))
+            folders[:] = [] if depth >= _DEPTH else sorted(each for each in folders if not each.startswith("."))
             yield from (Path(parent, name) for name in sorted(names) if not name.startswith("."))
 
     return islice(walk(), _MOST_ENTRIES)

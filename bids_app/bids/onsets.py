@@ -39,11 +39,11 @@ def rows_of_run(rows: Sequence[Row], run: Mapping[str, str]) -> list[Row]:
     entities count: a row with a task alone is the rule of which one with a participant is the exception. `{task}`,
     `{sub}`, `{ses}` and `{run}` in `stim_file` stand for the run's own.
     """
-    found = [(len(entities_of(record)), row, record) for row, record in rows if is_within(entities_of(record), run)]
-    most = max((number for number, _, _ in found), default=0)
+    matching = [(len(entities_of(record)), row, record) for row, record in rows if is_within(entities_of(record), run)]
+    most = max((number for number, _, _ in matching), default=0)
     return [
         (row, {**record, "stim_file": _filled(record.get("stim_file", ""), run)})
-        for number, row, record in found
+        for number, row, record in matching
         if number == most
     ]
 

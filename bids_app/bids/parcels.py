@@ -41,7 +41,7 @@ def parcel_tables(derivative: Path, seg: str) -> list[Path]:
     """Tables `…seg-SEG_dseg.tsv` and `…atlas-SEG_dseg.tsv` in the derivative's own folder and in its `atlases`."""
     paths = chain(derivative.glob("*_dseg.tsv"), derivative.glob("atlases/**/*_dseg.tsv"))
     entities = {path: parse_name(path).entities for path in sorted(paths)}
-    return [path for path, own in entities.items() if seg in {own.get("seg"), own.get("atlas")}]
+    return [path for path, of_file in entities.items() if seg in {of_file.get("seg"), of_file.get("atlas")}]
 
 
 def _report_unknown(path: Path, unknown: Sequence[str], n_regions: int) -> None:

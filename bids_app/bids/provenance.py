@@ -93,7 +93,7 @@ def find_changes(recorded: Sequence[FileRecord], paths: Iterable[Path], links: M
     for key, (path, uri) in now.items():
         if key not in before:
             present = _record(path, uri)
-            moved = [one for one in gone if (one.name, one.sha256) == (present.name, present.sha256)]
+            moved = [old for old in gone if (old.name, old.sha256) == (present.name, present.sha256)]
             if moved:
                 gone.remove(moved[0])
             else:

@@ -214,14 +214,21 @@ def _choice(versions: Sequence[Candidate]) -> str:
     """Message about several versions of a run: what differs, and the filter that takes the first."""
     files = "".join(f"\n  {version.files[0]}" for version in versions)
     entities = [version.name.entities for version in versions]
-    keys = [key for one in entities for key in one]
-    differing = [key for key in dict.fromkeys(keys) if len({one.get(key) for one in entities}) > 1]
+    keys = [key for version_entities in entities for key in version_entities]
+    differing = [
+        key for key in dict.fromkeys(keys) if len({version_entities.get(key) for version_entities in entities}) > 1
+    ]
     label = run_label(versions[0].run)
     if not differing or differing == ["run"]:
         how = "an older and a newer name" if not differing else "two spellings of its number"
         return f"{label} is there twice, under {how}: move one of them out of the derivative:{files}"
     values = {
-        key: " or ".join(dict.fromkeys(f"{key}-{one[key]}" if key in one else f"no {key}" for one in entities))
+        key: " or ".join(
+            dict.fromkeys(
+                f"{key}-{version_entities[key]}" if key in version_entities else f"no {key}"
+                for version_entities in entities
+            )
+        )
         for key in differing
     }
     example = json.dumps({"bold": {key: entities[0].get(key) for key in differing[:1]}})
@@ -240,7 +247,7 @@ def companion(
     One of the candidate's own derivative goes before those of others, one of the same version (reconstruction) before
     those that name none.
     """
-    found = []
+    companions = []
     for path in sorted(paths):
         name = parse_name(path)
         theirs = name.entities
@@ -252,5 +259,5 @@ def companion(
             and name.extension in extensions
             and is_within(versions, candidate.name.entities)
         ):
-            found.append((not path.is_relative_to(candidate.derivative), -len(versions), path))
-    return min(found)[2] if found else None
+            companions.append((not path.is_relative_to(candidate.derivative), -len(versions), path))
+    return min(companions)[2] if companions else None

@@ -61,13 +61,13 @@ def _only_one(bids_dir: Path) -> dict[str, Path]:
     folders = [
         folder for parent in parents for folder in (parent, *sorted(path for path in parent.iterdir() if path.is_dir()))
     ]
-    found = [folder for folder in folders if holds_bold(folder)]
-    if not found:
+    with_bold = [folder for folder in folders if holds_bold(folder)]
+    if not with_bold:
         raise _no_bold(parents or [bids_dir / "derivatives"])
-    if len(found) > 1:
-        listed = "\n  ".join(f"-d {folder}" for folder in found)
+    if len(with_bold) > 1:
+        listed = "\n  ".join(f"-d {folder}" for folder in with_bold)
         raise DatasetError(f"Several derivatives of {bids_dir} hold BOLD; choose one of them:\n  {listed}")
-    return _named(found)
+    return _named(with_bold)
 
 
 def holds_bold(folder: Path) -> bool:

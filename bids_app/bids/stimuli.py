@@ -104,7 +104,7 @@ def find_stimuli(
         excluded = "sub" in run and is_excluded(run, excluded_scans)
         for stimulus in stimuli:
             uses.setdefault(stimulus.stem, []).append((excluded, _use(stimulus, events, run, seconds)))
-    counted = {stem: _counted(found) for stem, found in uses.items()}
+    counted = {stem: _counted(of_stem) for stem, of_stem in uses.items()}
     nobodys = [f"{name} (a scan to leave out)" for name in unmatched(excluded_scans, runs)]
     return HeardStimuli(counted, unreadable, (*nobodys, *_unused_rows(annotations, runs)))
 
@@ -121,8 +121,8 @@ def _unused_rows(annotations: Path | None, runs: Sequence[Mapping[str, str]]) ->
     return [f"row {row} of {annotations / ONSETS}" for row in unused]
 
 
-def _counted(found: Sequence[tuple[bool, StimulusUse]]) -> tuple[StimulusUse, ...]:
-    return tuple(use for excluded, use in found if not excluded) or tuple(use for _, use in found)
+def _counted(uses: Sequence[tuple[bool, StimulusUse]]) -> tuple[StimulusUse, ...]:
+    return tuple(use for excluded, use in uses if not excluded) or tuple(use for _, use in uses)
 
 
 def _use(stimulus: Stimulus, events: Path, run: Mapping[str, str], repetition_time: float | None) -> StimulusUse:
@@ -140,8 +140,8 @@ def _tables(
 ) -> Iterator[tuple[dict[str, str], Path]]:
     """Entities and events of each run of the tasks, and of events that belong to no raw run."""
     if annotations is not None:
-        own = [run_entities(name.entities) for _, name in listing(annotations / EVENTS, "_events.tsv")]
-        runs = [*runs, *(run for run in own if {"sub", "task"} <= set(run))]
+        annotated = [run_entities(name.entities) for _, name in listing(annotations / EVENTS, "_events.tsv")]
+        runs = [*runs, *(run for run in annotated if {"sub", "task"} <= set(run))]
     taken = set()
     for run in sorted(_distinct(runs), key=run_label):
         if not is_asked("task", run["task"], tasks):
@@ -183,9 +183,9 @@ def _runs(
 def _func_folders(folder: Path, labels: Sequence[str]) -> Iterator[tuple[Path, dict[str, str]]]:
     """The func folders of participants, and the entities that their files must have."""
     for label in labels:
-        own = folder / f"sub-{label}"
-        yield own / "func", {"sub": label}
-        for session in sorted(own.glob("ses-*")):
+        participant_folder = folder / f"sub-{label}"
+        yield participant_folder / "func", {"sub": label}
+        for session in sorted(participant_folder.glob("ses-*")):
             yield session / "func", {"sub": label, "ses": session.name.removeprefix("ses-")}
 
 
@@ -193,9 +193,9 @@ def _distinct(runs: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
     """Runs without repetition; of names that say more and less about one run, those that say most."""
     by_participant: dict[str, list[dict[str, str]]] = {}
     for run in sorted(runs, key=lambda run: -len(run)):
-        own = by_participant.setdefault(run["sub"], [])
-        if not any(is_within(run, other) for other in own):
-            own.append(dict(run))
+        kept = by_participant.setdefault(run["sub"], [])
+        if not any(is_within(run, other) for other in kept):
+            kept.append(dict(run))
     return list(chain.from_iterable(by_participant.values()))
 
 

@@ -16,9 +16,9 @@ def onto(values: Floats, geometry: Geometry, reference: Geometry) -> Floats:
 
     Raises ValueError when the two are not the same surface, grid or parcels.
     """
-    found = placed(values, geometry, reference)
-    if found is not None:
-        return found
+    result = placed(values, geometry, reference)
+    if result is not None:
+        return result
     raise ValueError(
         f"maps of {geometry.described()} cannot be laid onto {reference.described()}: resample all participants to one "
         "grid or mesh"

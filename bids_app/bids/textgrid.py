@@ -153,7 +153,7 @@ def choose_tier(tiers: Sequence[Tier]) -> Tier:
     )
     filled = [tier for tier in tiers if tier.intervals]
     ranked.append(filled if len(filled) == 1 and not _NO_WORDS.search(filled[0].name.strip().lower()) else [])
-    chosen = next((found for found in ranked if found), [])
+    chosen = next((group for group in ranked if group), [])
     if len(chosen) != 1:
         listed = ", ".join(repr(tier.name[:60]) for tier in tiers[:20]) or "none"
         raise DatasetError(

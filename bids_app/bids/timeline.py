@@ -124,11 +124,11 @@ def _discarded(run: Run) -> int | None:
 
 
 def _lengths(run: Run, n_scan: int, whole: int, source: Path | None) -> str:
-    found = f"{run.files[0]} has {n_scan} volumes and {source} {whole}"
+    lengths = f"{run.files[0]} has {n_scan} volumes and {source} {whole}"
     if run.outliers is not None:
-        found = f"{run.outliers} counts {n_scan} volumes and {source} {whole}"
+        lengths = f"{run.outliers} counts {n_scan} volumes and {source} {whole}"
     if n_scan > whole:
-        return f"{found}: they are of different runs, or one of them is cut off. Get or make both again."
+        return f"{lengths}: they are of different runs, or one of them is cut off. Get or make both again."
     censored = (
         f"if volumes were censored, {run.label}_outliers.tsv must lie beside the BOLD (XCP-D writes it), or the series "
         "be made without censoring; "
@@ -136,6 +136,6 @@ def _lengths(run: Run, n_scan: int, whole: int, source: Path | None) -> str:
         else ""
     )
     return (
-        f"{found}, so that it is not known when each volume was scanned: {censored}if volumes were cut off, write "
+        f"{lengths}, so that it is not known when each volume was scanned: {censored}if volumes were cut off, write "
         f'how many at the start ("{_DISCARDED}": 0, if at the end only) into {beside(run.files)[0].name}.'
     )

@@ -81,18 +81,18 @@ def find_columns(header: Sequence[str], sidecar: Mapping[str, object]) -> Column
     names = tuple(name for name, _ in parts)
 
     def column(known: Sequence[str]) -> int | None:
-        found = next((name for name in known if name in names), None)
-        if found is not None and names.count(found) > 1:
-            raise DatasetError(f"two columns are called {found}: keep one of them.")
-        return None if found is None else names.index(found)
+        name_in_table = next((name for name in known if name in names), None)
+        if name_in_table is not None and names.count(name_in_table) > 1:
+            raise DatasetError(f"two columns are called {name_in_table}: keep one of them.")
+        return None if name_in_table is None else names.index(name_in_table)
 
     def time(known: Sequence[str]) -> TimeColumn | None:
         index = column(known)
         if index is None:
             return None
         entry = sidecar.get(header[index].strip(), sidecar.get(names[index]))
-        told = entry.get("Units") if isinstance(entry, Mapping) else None
-        units = [unit for unit in (parts[index][1], told) if unit is not None]
+        unit_of_sidecar = entry.get("Units") if isinstance(entry, Mapping) else None
+        units = [unit for unit in (parts[index][1], unit_of_sidecar) if unit is not None]
         seconds = {seconds_per(unit, f"the column {header[index].strip()}") for unit in units}
         if len(seconds) > 1:
             raise DatasetError(f"the header and the sidecar give different units for {header[index].strip()}.")

@@ -62,12 +62,12 @@ def find_words(bids_dir: Path, stim_file: str, annotations: Path | None = None) 
     stems = (stem, f"{folder}/{other}" if folder else other)
     folders = [*([] if annotations is None else [annotations / "stimuli", annotations]), bids_dir / "stimuli"]
     paths = [root / pattern.format(stem=each) for root in folders for each in stems for pattern in _PATTERNS]
-    found = list(_candidates(paths))
-    here = [path for path in found if path.is_file()]
-    if not found:
+    candidates = list(_candidates(paths))
+    here = [path for path in candidates if path.is_file()]
+    if not candidates:
         raise FileNotFoundError(_nothing(stim_file, paths))
-    chosen = (here or found)[0]
-    _say_others(stim_file, chosen, found)
+    chosen = (here or candidates)[0]
+    _say_others(stim_file, chosen, candidates)
     return chosen
 
 
@@ -109,12 +109,12 @@ def _is_word_json(path: Path) -> bool:
     return isinstance(content, list) or (isinstance(content, dict) and any(key in content for key in KEYS))
 
 
-def _say_others(stim_file: str, chosen: Path, found: list[Path]) -> None:
-    others = [path for path in found if path != chosen and path.with_suffix("") != chosen.with_suffix("")]
+def _say_others(stim_file: str, chosen: Path, candidates: list[Path]) -> None:
+    others = [path for path in candidates if path != chosen and path.with_suffix("") != chosen.with_suffix("")]
     if others:
         listed = ", ".join(map(str, others))
         _log.info("several word lists for %s: %s is read, not %s", stim_file, chosen, listed)
-    passed = [path for path in found if not path.is_file()]
+    passed = [path for path in candidates if not path.is_file()]
     if passed and chosen.is_file():
         reason = "a link to content that is not here" if passed[0].is_symlink() else "a pipe or a device"
         _log.warning("%s is %s; %s is read instead", passed[0], reason, chosen)

@@ -30,9 +30,9 @@ def read_word_json(path: Path) -> WordList:
             "segments" if any(isinstance(item, Mapping) and "words" in item for item in content) else "words": content
         }
     if not isinstance(content, dict) or not any(key in content for key in KEYS):
-        found = ", ".join(map(str, list(content)[:10])) if isinstance(content, dict) else type(content).__name__
+        summary = ", ".join(map(str, list(content)[:10])) if isinstance(content, dict) else type(content).__name__
         raise DatasetError(
-            f"the file holds {found or 'nothing'}; a list of words has one of the keys {', '.join(KEYS)}. "
+            f"the file holds {summary or 'nothing'}; a list of words has one of the keys {', '.join(KEYS)}. "
             "Export the words with their times from the aligner again, or as a table."
         )
     if "tiers" in content:

@@ -24,7 +24,7 @@ _UNIT_ADVICE = (
 )
 
 
-def checked(found: WordList, may_start_before: bool = False) -> tuple[list[WordRow], list[str]]:
+def checked(words: WordList, may_start_before: bool = False) -> tuple[list[WordRow], list[str]]:
     """Rows with times that are possible, in the order of the text, and what was noticed (sentences).
 
     Rows of a sortable list that are in no order of time are sorted by their start, when all have a time and none
@@ -32,11 +32,11 @@ def checked(found: WordList, may_start_before: bool = False) -> tuple[list[WordR
     start before the audio (unless `may_start_before`, for times since the first volume), times that run backwards, and
     lengths that no words have.
     """
-    rows, notes = list(found.rows), list(found.notes)
+    rows, notes = list(words.rows), list(words.notes)
     onset, end = _times(rows)
     _check_each(rows, onset, end, may_start_before)
     _check_lengths(rows, onset, end)
-    if found.sortable and _is_shuffled(rows, onset, end):
+    if words.sortable and _is_shuffled(rows, onset, end):
         order = np.argsort(onset, kind="stable")
         rows = [rows[at] for at in order]
         onset, end = onset[order], end[order]
@@ -143,7 +143,7 @@ def _check_order(rows: list[WordRow], onset: FloatArray) -> list[str]:
 def _check_overlap(rows: list[WordRow], onset: FloatArray, end: FloatArray) -> list[str]:
     """Notes on long words. Raises DatasetError when more than a tenth of the words overlap the next one by long."""
     notes = []
-    same = np.array([one.speaker == next_one.speaker for one, next_one in pairwise(rows)], dtype=bool)
+    same = np.array([current.speaker == next_word.speaker for current, next_word in pairwise(rows)], dtype=bool)
     overlapping = np.flatnonzero((end[:-1] > onset[1:] + _OVERLAP) & same)
     if overlapping.size > 0.1 * len(rows):
         row = rows[overlapping[0]]

@@ -157,12 +157,14 @@ def _named(path: Path) -> Iterator[None]:
         raise DatasetError(f"{path}: {error}") from error
 
 
-def _words(found: WordList, may_start_before: bool = False, audio: Path | None = None) -> Words:
-    texts = _texts(found.rows)
+def _words(word_list: WordList, may_start_before: bool = False, audio: Path | None = None) -> Words:
+    texts = _texts(word_list.rows)
     rows = [
-        dataclasses.replace(row, text=text) for row, text in zip(found.rows, texts, strict=True) if not is_mark(text)
+        dataclasses.replace(row, text=text)
+        for row, text in zip(word_list.rows, texts, strict=True)
+        if not is_mark(text)
     ]
-    n_left_out = found.n_left_out + len(found.rows) - len(rows)
+    n_left_out = word_list.n_left_out + len(word_list.rows) - len(rows)
     if not rows:
         raise DatasetError(
             f"there are no words, only {n_left_out} pauses or other marks: align the transcript with the audio again."
@@ -175,9 +177,9 @@ def _words(found: WordList, may_start_before: bool = False, audio: Path | None =
         raise DatasetError(f"none of the {len(rows)} words has a time: align the transcript with the audio again.")
     timed, notes = checked(
         dataclasses.replace(
-            found,
+            word_list,
             rows=[row for row, is_one in zip(rows, is_timed, strict=True) if is_one],
-            sortable=found.sortable and bool(is_timed.all()),
+            sortable=word_list.sortable and bool(is_timed.all()),
         ),
         may_start_before,
     )
@@ -189,7 +191,7 @@ def _words(found: WordList, may_start_before: bool = False, audio: Path | None =
     rows = [next(in_order) if is_one else row for row, is_one in zip(rows, is_timed, strict=True)]
     times = np.array([(row.start, row.end) for row in rows])
     times[~is_timed] = np.nan
-    counts = WordCounts(len(rows), int((~is_timed).sum()), n_left_out, found.n_unknown, tuple(notes))
+    counts = WordCounts(len(rows), int((~is_timed).sum()), n_left_out, word_list.n_unknown, tuple(notes))
     return Words(times[:, 0], times[:, 1] - times[:, 0], tuple(row.text for row in rows), counts)
 
 

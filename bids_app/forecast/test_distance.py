@@ -70,7 +70,7 @@ def slow_split_half(curves, halves):
     """Mean difference of the halves' peaks and the cross-validated gain, one split after the other."""
     differences, gains = [], []
     for half in halves:
-        rest = [one for one in range(len(curves)) if one not in half]
+        rest = [index for index in range(len(curves)) if index not in half]
         a, b = curves[list(half)].mean(axis=0), curves[rest].mean(axis=0)
         differences.append(abs(DISTANCE[a.argmax()] - DISTANCE[b.argmax()]))
         gains += [b[a.argmax()] - b[10], a[b.argmax()] - a[10]]
@@ -91,7 +91,7 @@ def test_without_a_common_peak_p_is_uniform(n_participants):
     random = np.random.default_rng(0)
     own_peaks = random.uniform(-10, 30, (300, n_participants, 1))
     curves = noise(random, 300, n_participants) + 1.5 * np.exp(-0.5 * np.square((DISTANCE - own_peaks) / 5))
-    results = [split_half(one, DISTANCES, n_splits=20, n_draws=99, seed=seed) for seed, one in enumerate(curves)]
+    results = [split_half(sample, DISTANCES, n_splits=20, n_draws=99, seed=seed) for seed, sample in enumerate(curves)]
     p = np.array([result.p for result in results])
     assert p.min() >= 0.01
     assert 0.02 < (p <= 0.05).mean() < 0.09
@@ -102,7 +102,7 @@ def test_without_a_common_peak_p_is_uniform(n_participants):
 def test_a_common_peak_is_found():
     random = np.random.default_rng(0)
     curves = noise(random, 20, 12) + 2 * bump(8)
-    results = [split_half(one, DISTANCES, n_splits=50, n_draws=99, seed=seed) for seed, one in enumerate(curves)]
+    results = [split_half(sample, DISTANCES, n_splits=50, n_draws=99, seed=seed) for seed, sample in enumerate(curves)]
     assert np.mean([result.p <= 0.05 for result in results]) > 0.8
     assert np.median([result.difference for result in results]) < 4
     assert all(result.null_difference > 10 for result in results)

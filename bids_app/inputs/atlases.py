@@ -78,10 +78,10 @@ def find_regions(geometry: Geometry, settings: Settings) -> Atlas | None:
     try:
         return load_atlas(name, geometry.kind, geometry.space_name, **source, regions=True)
     except (ValueError, OSError) as error:
-        told = str(error).replace("--atlas", "--regions")
+        message = str(error).replace("--atlas", "--regions")
         if asked is not None:
-            raise ValueError(f"--regions {asked}: {told}") from error
-        _say_once(f"no curves of regions: {told}")
+            raise ValueError(f"--regions {asked}: {message}") from error
+        _say_once(f"no curves of regions: {message}")
         return None
 
 

@@ -27,7 +27,7 @@ def average_repeats(responses: Responses, stories: Mapping[str, Story]) -> Respo
     """
     if responses.content is None:
         return responses
-    heard = tuple(one.uncensored for one in responses.listenings)
+    heard = tuple(timing.uncensored for timing in responses.listenings)
     hosted: dict[int, dict[int, Integers]] = {}  # of each run that others join, by their numbers, the rows they cover
     for run in sorted(range(len(heard)), key=lambda run: -len(heard[run].volumes)):
         host, rows = _host(run, list(hosted), heard)
@@ -43,7 +43,7 @@ def average_repeats(responses: Responses, stories: Mapping[str, Story]) -> Respo
     listenings = tuple(means)
     parts = np.split(responses.data, np.cumsum(responses.run_lengths)[:-1])
     data = [
-        mean_of_runs([(one.rows, parts[one.run]) for one in sources], len(listening.volumes))
+        mean_of_runs([(timing.rows, parts[timing.run]) for timing in sources], len(listening.volumes))
         for sources, listening in zip(averaged, listenings, strict=True)
     ]
     return replace(

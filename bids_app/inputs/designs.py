@@ -48,14 +48,16 @@ class Designs:
     @cached_property
     def words_per_volume(self) -> float:
         """Timed words per volume of the stories, censored ones among them."""
-        n_words = sum(len(rows) for one in self.listenings for _, rows, _, _ in timed_words(one, self.stories))
+        n_words = sum(
+            len(rows) for listening in self.listenings for _, rows, _, _ in timed_words(listening, self.stories)
+        )
         return n_words / sum(self.run_lengths)
 
     @cached_property
     def pipeline(self) -> FeaturePipeline:
         """How features and folds are made of the word vectors."""
         s = self.settings
-        kept = np.concatenate([one.is_kept for one in self.listenings])
+        kept = np.concatenate([listening.is_kept for listening in self.listenings])
         content = heard_content(self.listenings, self.stories)
         return FeaturePipeline(
             s.pca or None,
@@ -74,7 +76,9 @@ class Designs:
 
     def check(self, distances: Sequence[int]) -> None:
         """ValueError where the stories are too short for the windows."""
-        pieces = [s for one in self.listenings for stimulus in one.stimuli for s in self._segments(stimulus)]
+        pieces = [
+            s for listening in self.listenings for stimulus in listening.stimuli for s in self._segments(stimulus)
+        ]
         check_distances(distances, self.settings.window, [piece.stop - piece.start for piece in pieces])
 
     def present(self, layer: int) -> HeldOutDesign:
@@ -83,19 +87,19 @@ class Designs:
 
     def with_window(self, layer: int, distance: int) -> HeldOutDesign:
         """The words heard, and beside them the window at a distance."""
-        about = {"layer": layer, "distance": distance, "window": self.settings.window}
-        return self._stored(about, lambda: [self.present_sums(layer), self.window_sums(layer, distance)])
+        key = {"layer": layer, "distance": distance, "window": self.settings.window}
+        return self._stored(key, lambda: [self.present_sums(layer), self.window_sums(layer, distance)])
 
     def with_random(self, layer: int, draw: int) -> HeldOutDesign:
         """The words heard, and beside them windows of random words of the same story."""
-        about = {
+        key = {
             "layer": layer,
             "draw": draw,
             "seed": self.settings.random_seed,
             "distance": self.settings.tested_distance,
             "window": self.settings.window,
         }
-        return self._stored(about, lambda: [self.present_sums(layer), self._random_sums(layer, draw)])
+        return self._stored(key, lambda: [self.present_sums(layer), self._random_sums(layer, draw)])
 
     def present_sums(self, layer: int) -> Floats:
         """Hidden states, last sub-token, summed per volume (also in censored ones), (n_volumes, n_units)."""
@@ -140,9 +144,9 @@ class Designs:
     def _segments(self, stimulus: Stimulus) -> list[slice]:
         return segments_of(stimulus, self.stories[stimulus.stem].words)
 
-    def _stored(self, about: Mapping[str, object], sums: Callable[[], list[Floats]]) -> HeldOutDesign:
+    def _stored(self, key: Mapping[str, object], sums: Callable[[], list[Floats]]) -> HeldOutDesign:
         """The design from disk, made by whoever needs it first."""
-        content = {**about, **self._identity}
+        content = {**key, **self._identity}
         path = self.settings.work / "designs" / f"{file_name(self._stems, key_of(content))}.npz"
         computed_once(path, lambda draft: self._make(draft, sums()))
         with np.load(path) as arrays:
@@ -156,14 +160,14 @@ class Designs:
 
     @cached_property
     def _stems(self) -> list[str]:
-        return list(dict.fromkeys(stimulus.stem for one in self.listenings for stimulus in one.stimuli))
+        return list(dict.fromkeys(stimulus.stem for listening in self.listenings for stimulus in listening.stimuli))
 
     @cached_property
     def _identity(self) -> dict[str, Any]:
         """All that a design depends on beside the layer and the window."""
         return {
             "model": self.model.identity(),
-            "heard": [self._heard(one) for one in self.listenings],
+            "heard": [self._heard(listening) for listening in self.listenings],
             "segment lengths": self.run_lengths,  # no word is delayed from one into the next
             "pipeline": asdict(self.pipeline),
             "inner folds": self.settings.inner_folds,
@@ -177,7 +181,7 @@ class Designs:
             (story.stem, story.words.text, rows.tolist(), (onset - start).round(4).tolist())
             for story, rows, onset, _ in timed_words(listening, self.stories)
         ]
-        segments = [[(s.start, s.stop) for s in self._segments(one)] for one in listening.stimuli]
+        segments = [[(s.start, s.stop) for s in self._segments(stimulus)] for stimulus in listening.stimuli]
         return {
             "words": words,
             "segments": segments,

@@ -101,11 +101,11 @@ def _atlas_files(fit: Fit, settings: Settings, analysis: str) -> Iterator[Path]:
     of_this = dataclasses.replace(settings, analysis=(analysis,), model=(), level="participant")
     for piece in pieces_of_run(of_this, [space_of_run(fit.runs[0])]):
         try:
-            found = piece.find(folders_of(settings), download=False)
+            piece_files = piece.find(folders_of(settings), download=False)
         except (OSError, ValueError):
             continue  # the analysis says what it lacks, or goes on without it
-        if isinstance(found, list):
-            for path in found:
+        if isinstance(piece_files, list):
+            for path in piece_files:
                 yield from files_of_atlas(path)
 
 
@@ -115,7 +115,9 @@ def data_of_others(fit: Fit, sources: Sources) -> dict[str, str]:
     `what all have in common` stands for the rest, such as words, events that all inherit, and what is left out.
     """
     tasks = {run.task for run in fit.runs}
-    own = fit.entities["sub"]
-    shares = {label: share_of(sources, label, tasks) for label in sources.dataset.participants() if label != own}
-    found = {label: key_of(share)[:12] for label, share in shares.items() if share}
-    return {**found, "what all have in common": key_of(common_of(sources, tasks))}
+    participant = fit.entities["sub"]
+    shares = {
+        label: share_of(sources, label, tasks) for label in sources.dataset.participants() if label != participant
+    }
+    keys = {label: key_of(share)[:12] for label, share in shares.items() if share}
+    return {**keys, "what all have in common": key_of(common_of(sources, tasks))}

@@ -78,10 +78,10 @@ def _has_words(run: Run, sources: Sources) -> bool:
     for stem in stems:
         if stem in sources.broken:
             raise DatasetError(f"{run.label}: {sources.broken[stem]}")
-    found = any(stem in sources.stories for stem in stems)
-    if not found:
+    has_words = any(stem in sources.stories for stem in stems)
+    if not has_words:
         notice(logging.INFO, f"left out: {run.label} ({_no_words(stems)})")
-    return found
+    return has_words
 
 
 def _no_words(stems: Sequence[str]) -> str:

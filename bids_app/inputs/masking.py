@@ -102,8 +102,8 @@ def _surface_mask(path: Path, n_vertices: tuple[int, int]) -> Booleans:
 
 
 def _grayordinate_mask(path: Path, geometry: CiftiGeometry) -> Booleans:
-    values, own, _ = load_cifti(path, geometry.space, geometry.density)
-    laid = placed(values[:1], own, geometry)
+    values, axis, _ = load_cifti(path, geometry.space, geometry.density)
+    laid = placed(values[:1], axis, geometry)
     if laid is None:
         raise DatasetError(f"--mask {path} lies on another mesh or grid than the data: give {_FORMATS['cifti']}.")
     return np.asarray(laid[0] > 0)

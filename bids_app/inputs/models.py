@@ -133,14 +133,14 @@ def model_contents(name: str, revision: str | None, folders: Sequence[Path], mem
     before = _read_kept(kept)
     if folder is None:
         return {file: digest for file, (digest, *_) in before.items()} or {"name": name, "revision": str(revision)}
-    found: dict[str, list[Any]] = {}
+    contents: dict[str, list[Any]] = {}
     for path in sorted(path for path in folder.iterdir() if path.suffix in _MODEL_FILES and path.is_file()):
         state = [str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns, path.stat().st_ctime_ns]
         known = before.get(path.name)
-        found[path.name] = known if known and known[1:] == state else [hash_file(path), *state]
-    if found != before:
-        write_json(kept, sealed(found))
-    return {file: str(digest) for file, (digest, *_) in found.items()}
+        contents[path.name] = known if known and known[1:] == state else [hash_file(path), *state]
+    if contents != before:
+        write_json(kept, sealed(contents))
+    return {file: str(digest) for file, (digest, *_) in contents.items()}
 
 
 def _model_folder(name: str, revision: str | None, own_folders: Sequence[Path]) -> Path | None:

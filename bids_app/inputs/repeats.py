@@ -51,8 +51,8 @@ def presentations(listenings: Sequence[StimulusTiming]) -> Iterator[Presentation
         for length in listening.segment_lengths:
             if stems[first]:
                 rows = slice(start + first, start + first + length)
-                own = seconds[first : first + length]
-                yield Presentation(run, stems[first], rows, own, listening.repetition_time)
+                seconds_heard = seconds[first : first + length]
+                yield Presentation(run, stems[first], rows, seconds_heard, listening.repetition_time)
             first += length
         start += first
 
@@ -65,25 +65,25 @@ def heard_content(listenings: Sequence[StimulusTiming], stories: Mapping[str, St
     volumes are numbered with the others first, so that what one run lacks and another has lies between its neighbours.
     None where nothing was heard more than once.
     """
-    everything = _content_of_all([one.uncensored for one in listenings], stories)
-    kept = everything[np.concatenate([one.is_kept for one in listenings])]
+    everything = _content_of_all([listening.uncensored for listening in listenings], stories)
+    kept = everything[np.concatenate([listening.is_kept for listening in listenings])]
     different, content = np.unique(kept, return_inverse=True)
     return None if len(different) == len(kept) else np.asarray(content)
 
 
 def _content_of_all(listenings: Sequence[StimulusTiming], stories: Mapping[str, Story]) -> Integers:
     """The numbers of `heard_content` for runs of which no volume is left out."""
-    content = np.full(sum(len(one.volumes) for one in listenings), NOWHERE)
+    content = np.full(sum(len(presentation.volumes) for presentation in listenings), NOWHERE)
     known: dict[str, list[Presentation]] = {}
     links = _Links(stories)
     n_different = 0
-    for one in presentations(listenings):
-        found = _recognised(one, known, links, content)
-        new = found == NOWHERE
-        found[new] = n_different + np.arange(new.sum())
+    for presentation in presentations(listenings):
+        numbers = _recognised(presentation, known, links, content)
+        new = numbers == NOWHERE
+        numbers[new] = n_different + np.arange(new.sum())
         n_different += int(new.sum())
-        content[one.rows] = found
-        known.setdefault(one.stem, []).append(one)
+        content[presentation.rows] = numbers
+        known.setdefault(presentation.stem, []).append(presentation)
     outside = np.flatnonzero(content == NOWHERE)
     content[outside] = n_different + np.arange(len(outside))
     return _in_order(content)
@@ -96,29 +96,34 @@ def _in_order(content: Integers) -> Integers:
 
 
 def _recognised(
-    one: Presentation, known: Mapping[str, Sequence[Presentation]], links: _Links, content: Integers
+    presentation: Presentation, known: Mapping[str, Sequence[Presentation]], links: _Links, content: Integers
 ) -> Integers:
     """Numbers of what was heard before, (n_rows,), `NOWHERE` where it is new."""
-    found = np.full(len(one.seconds), NOWHERE)
-    for stem in sorted(known, key=lambda stem: stem != one.stem):
-        missing = np.flatnonzero(found == NOWHERE)
+    numbers = np.full(len(presentation.seconds), NOWHERE)
+    for stem in sorted(known, key=lambda stem: stem != presentation.stem):
+        missing = np.flatnonzero(numbers == NOWHERE)
         if len(missing) == 0:
             break
-        seconds = one.seconds[missing]
-        if stem != one.stem:
-            link = links.between(stem, one.stem)
+        seconds = presentation.seconds[missing]
+        if stem != presentation.stem:
+            link = links.between(stem, presentation.stem)
             if link is None:
                 continue
             seconds = link.heard_at(seconds)
-        found[missing] = _nearest(seconds, one.repetition_time, known[stem], content)
-    return found
+        numbers[missing] = _nearest(seconds, presentation.repetition_time, known[stem], content)
+    return numbers
 
 
 def _nearest(seconds: Floats, repetition_time: float, earlier: Sequence[Presentation], content: Integers) -> Integers:
     """Numbers of the nearest volumes of one story, `NOWHERE` where none is within half a volume or seconds are NaN."""
-    times = np.concatenate([one.seconds for one in earlier])
-    numbers = np.concatenate([content[one.rows] for one in earlier])
-    reach = np.concatenate([np.full(len(one.seconds), max(one.repetition_time, repetition_time)) for one in earlier])
+    times = np.concatenate([presentation.seconds for presentation in earlier])
+    numbers = np.concatenate([content[presentation.rows] for presentation in earlier])
+    reach = np.concatenate(
+        [
+            np.full(len(presentation.seconds), max(presentation.repetition_time, repetition_time))
+            for presentation in earlier
+        ]
+    )
     order = np.argsort(times, kind="stable")
     times, numbers, reach = times[order], numbers[order], reach[order] / 2 + _ROUNDING
     after = np.searchsorted(times, seconds).clip(max=len(times) - 1)
@@ -169,10 +174,10 @@ class _Link:
 
     def heard_at(self, seconds: Floats) -> Floats:
         """When the other story says what drives the responses at these seconds; NaN where it does not."""
-        delayed = self._said_at(seconds - _RESPONSE_LAG) + _RESPONSE_LAG
-        return np.where(np.isnan(delayed), self._said_at(seconds), delayed)
+        delayed = self._time_in_other(seconds - _RESPONSE_LAG) + _RESPONSE_LAG
+        return np.where(np.isnan(delayed), self._time_in_other(seconds), delayed)
 
-    def _said_at(self, seconds: Floats) -> Floats:
+    def _time_in_other(self, seconds: Floats) -> Floats:
         after = np.searchsorted(self.here, seconds, side="right")
         has_before, has_after = after > 0, after < len(self.here)
         p, q = (after - 1).clip(min=0), after.clip(max=len(self.here) - 1)
@@ -181,9 +186,9 @@ class _Link:
         even = np.abs(other_gap - gap) <= _PACE * gap + _SLACK
         between = has_before & has_after & even & (gap <= _LONGEST_GAP)
         share = np.divide(since, gap, out=np.zeros_like(since), where=gap > 0)
-        said = np.where(has_after & (until <= _PAUSE), self.there[q] - until, np.nan)
-        said = np.where(has_before & (since <= _PAUSE), self.there[p] + since, said)
-        return np.asarray(np.where(between, self.there[p] + share * other_gap, said))
+        times = np.where(has_after & (until <= _PAUSE), self.there[q] - until, np.nan)
+        times = np.where(has_before & (since <= _PAUSE), self.there[p] + since, times)
+        return np.asarray(np.where(between, self.there[p] + share * other_gap, times))
 
 
 @dataclass(frozen=True)
@@ -201,18 +206,20 @@ def repetitions(listenings: Sequence[StimulusTiming], content: Integers | None) 
         return []
     often = np.bincount(content) > 1
     groups: list[tuple[set[int], list[Presentation]]] = []
-    for one in presentations(listenings):
-        numbers = {int(number) for number in content[one.rows] if often[number]}
+    for presentation in presentations(listenings):
+        numbers = {int(number) for number in content[presentation.rows] if often[number]}
         if not numbers:
             continue
         together = [group for group in groups if group[0] & numbers]
         groups = [group for group in groups if not group[0] & numbers]
-        groups.append((numbers.union(*(group[0] for group in together)), [p for g in together for p in g[1]] + [one]))
+        groups.append(
+            (numbers.union(*(group[0] for group in together)), [p for g in together for p in g[1]] + [presentation])
+        )
     return [
         Repetition(
-            tuple(dict.fromkeys(one.stem for one in members)),
-            tuple(dict.fromkeys(one.run for one in members)),
-            sum(int(often[content[one.rows]].sum()) for one in members),
+            tuple(dict.fromkeys(presentation.stem for presentation in members)),
+            tuple(dict.fromkeys(presentation.run for presentation in members)),
+            sum(int(often[content[presentation.rows]].sum()) for presentation in members),
         )
         for _, members in groups
     ]

@@ -79,12 +79,12 @@ class Responses:
     def rows_of_runs(self) -> npt.NDArray[np.int64]:
         """The row of `data` to which each volume of the runs went (n_volumes of all runs,), one after another."""
         starts = np.cumsum([0, *self.run_lengths])
-        found = [
+        pieces = [
             (source.run, start + source.rows)
             for start, sources in zip(starts, self.sources, strict=False)
             for source in sources
         ]
-        return np.concatenate([rows for _, rows in sorted(found, key=lambda one: one[0])])
+        return np.concatenate([rows for _, rows in sorted(pieces, key=lambda piece: piece[0])])
 
 
 @dataclass(frozen=True)
@@ -109,19 +109,20 @@ def mean_of_runs(parts: Sequence[tuple[npt.NDArray[np.int64], Floats]], n_rows: 
 
 def read_responses(fit: Fit, stories: dict[str, Story], settings: Settings) -> Responses:
     """Read all runs of a fit. Raises DatasetError when no target is usable in all of them."""
-    parts = [read_run(run, stories, settings) for run in fit.runs]
-    for run, part in zip(fit.runs, parts, strict=True):
-        log.info("%s: %s", run.label, part.note)
-    unusable = {run.label: part.unusable for run, part in zip(fit.runs, parts, strict=True)}
-    _say_what_is_left_out(unusable, parts[0].geometry)
-    geometry, columns = align([part.geometry for part in parts], [run.label for run in fit.runs])
-    cut = [part.data[:, own] for part, own in zip(parts, columns, strict=True)]
-    valid = np.all([np.isfinite(data).all(axis=0) & (np.ptp(data, axis=0) > 0) for data in cut], axis=0)
+    clean_runs = [read_run(run, stories, settings) for run in fit.runs]
+    for run, clean_run in zip(fit.runs, clean_runs, strict=True):
+        log.info("%s: %s", run.label, clean_run.note)
+    unusable = {run.label: clean_run.unusable for run, clean_run in zip(fit.runs, clean_runs, strict=True)}
+    _say_what_is_left_out(unusable, clean_runs[0].geometry)
+    geometry, columns = align([clean_run.geometry for clean_run in clean_runs], [run.label for run in fit.runs])
+    shared = [clean_run.data[:, kept] for clean_run, kept in zip(clean_runs, columns, strict=True)]
+    valid = np.all([np.isfinite(data).all(axis=0) & (np.ptp(data, axis=0) > 0) for data in shared], axis=0)
     if not valid.any():
         raise DatasetError(f"{fit.name}: no voxel, vertex or parcel has data that vary in every run")
-    data = np.concatenate([zscore(part[:, valid]) for part in cut])
-    listenings, nuisance = tuple(part.listening for part in parts), tuple(part.nuisance for part in parts)
-    cleaning = {run.label: part.cleaning for run, part in zip(fit.runs, parts, strict=True)}
+    data = np.concatenate([zscore(data[:, valid]) for data in shared])
+    listenings = tuple(clean_run.listening for clean_run in clean_runs)
+    nuisance = tuple(clean_run.nuisance for clean_run in clean_runs)
+    cleaning = {run.label: clean_run.cleaning for run, clean_run in zip(fit.runs, clean_runs, strict=True)}
     content = heard_content(listenings, stories)
     return Responses(data, valid, geometry, listenings, nuisance, cleaning, content, unusable=unusable)
 

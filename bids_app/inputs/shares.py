@@ -20,16 +20,17 @@ def share_of(sources: Sources, participant: str, tasks: Collection[str]) -> list
 
     Looked up in the folders, without an index: it takes milliseconds for hundreds of participants.
     """
-    found: list[State] = []
+    states: list[State] = []
     for data_set, folder in sources.dataset.links.items():
-        own = folder / f"sub-{participant}"
-        sessions = sorted(own.glob("ses-*"))
-        for listed in (own, *sessions, own / "func", *(session / "func" for session in sessions)):
+        participant_folder = folder / f"sub-{participant}"
+        sessions = sorted(participant_folder.glob("ses-*"))
+        parents = [participant_folder, *sessions]
+        for listed in (*parents, *(parent / "func" for parent in parents)):
             names = [(path, name) for path, name in list_names(listed, "") if _is_asked(name, tasks, sources)]
             if data_set == "raw":
                 names = [(path, name) for path, name in names if name.suffix in ("events", "bold")]
-            found += _states(data_set, folder, (path for path, _ in names))
-    return found
+            states += _states(data_set, folder, (path for path, _ in names))
+    return states
 
 
 def common_of(sources: Sources, tasks: Collection[str]) -> dict[str, object]:

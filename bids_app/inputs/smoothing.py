@@ -56,7 +56,7 @@ def _along_surface(
     halves = np.split(data, [sizes[0]], axis=1)
     smoothers = _smoothers(space, max(sizes), fwhm, resources)
     return np.concatenate(
-        [one(half) if half.size else half for one, half in zip(smoothers, halves, strict=True)], axis=1
+        [smoother(half) if half.size else half for smoother, half in zip(smoothers, halves, strict=True)], axis=1
     )
 
 
@@ -86,8 +86,8 @@ def _grayordinates(data: Floats, geometry: CiftiGeometry, fwhm: float, resources
         mask = np.zeros(axis.volume_shape, dtype=bool)
         mask[tuple(axis.voxel[targets].T)] = True
         order = np.argsort(np.ravel_multi_index(tuple(axis.voxel[targets].T), axis.volume_shape))
-        own = targets[order]  # as the voxels of a mask are
-        result[:, own] = smooth_volume(data[:, own], mask, _voxel_sizes(axis.affine), fwhm)
+        voxels = targets[order]  # as the voxels of a mask are
+        result[:, voxels] = smooth_volume(data[:, voxels], mask, _voxel_sizes(axis.affine), fwhm)
     return result
 
 

@@ -61,23 +61,23 @@ class Sources:
     @cached_property
     def _read(self) -> tuple[dict[str, Story], dict[str, str], dict[str, str]]:
         """Stories with words, and by stem why others have none or cannot be used."""
-        found: dict[str, Story] = {}
+        stories: dict[str, Story] = {}
         missing: dict[str, str] = {}
         broken: dict[str, str] = {}
         for stem, uses in sorted(self.heard.uses.items()):
             try:
                 path = find_words(self.settings.bids_dir, uses[0].stimulus.stim_file, self.settings.annotations)
-                found[stem] = self._story(stem, uses, path)
+                stories[stem] = self._story(stem, uses, path)
             except FileNotFoundError as error:
                 missing[stem] = str(error)
             except DatasetError as error:
                 broken[stem] = str(error)
         if missing:
             notice(logging.INFO, f"without word timings, left out: {', '.join(missing)}")
-        if found:  # otherwise `stories` raises with the reasons
+        if stories:  # otherwise `stories` raises with the reasons
             for stem, reason in broken.items():
                 notice(logging.WARNING, f"the story {stem} cannot be used: {reason}")
-        return found, missing, broken
+        return stories, missing, broken
 
     @property
     def stories(self) -> dict[str, Story]:
@@ -85,8 +85,8 @@ class Sources:
 
         Raises DatasetError when there is none.
         """
-        found, missing, broken = self._read
-        if not found:
+        readable, missing, broken = self._read
+        if not readable:
             tasks = f"task {', '.join(self.settings.task_id)}" if self.settings.task_id else "any task"
             nothing = (
                 f"no events.tsv of {tasks} in {self.settings.bids_dir} names an audio file with a story (column "
@@ -95,7 +95,7 @@ class Sources:
             unreadable = next(iter(self.heard.unreadable.values()), nothing)
             reasons = list(dict.fromkeys(broken.values())) or list(missing.values())[:1] or [unreadable]
             raise DatasetError("\n".join(reasons[:_MOST_REASONS]))
-        return found
+        return readable
 
     @property
     def missing(self) -> dict[str, str]:
@@ -221,15 +221,15 @@ class Sources:
     @cached_property
     def analysed(self) -> list[str]:
         """Selected participants without those left out; all of them where nobody would be left: their jobs say why."""
-        found = [label for label in self.participants if label not in self.left_out]
-        if found and self.left_out:
+        labels = [label for label in self.participants if label not in self.left_out]
+        if labels and self.left_out:
             log.info(
                 "left out: %d participants whose runs are of other tasks, sessions or numbers than those asked for, or "
                 "scans to leave out (%s)",
                 len(self.left_out),
                 listed(self.left_out),
             )
-        return found or self.participants
+        return labels or self.participants
 
     def _has_run(self, label: str) -> bool:
         """Whether a participant has BOLD of a run that the options ask for, by the names of its files alone.
@@ -237,12 +237,12 @@ class Sources:
         So does one whose folder may not be looked into: its job says why.
         """
         return any(is_closed(folder, label) for folder in self.dataset.derivatives.values()) or any(
-            not is_excluded(one.name.entities, self.dataset.excluded_scans)
-            and self.is_selected(one.run)
-            and (bool(self.settings.task_id) or one.run.get("task") in self.story_tasks)
+            not is_excluded(candidate.name.entities, self.dataset.excluded_scans)
+            and self.is_selected(candidate.run)
+            and (bool(self.settings.task_id) or candidate.run.get("task") in self.story_tasks)
             for folder in self.dataset.derivatives.values()
             for pattern in ("func/*", "ses-*/func/*")
-            for one in candidates((folder / f"sub-{label}").glob(pattern), folder)
+            for candidate in candidates((folder / f"sub-{label}").glob(pattern), folder)
         )
 
     def _absence(self, labels: Sequence[str]) -> str:

@@ -53,41 +53,43 @@ def unite(
     the file. `repetition_time` (s) is asked for the run of the grid where its metadata do not have it. Raises
     DatasetError when no run heard a word.
     """
-    heard = [one for use in uses for one in _heard(use, words)]
-    covered = [_covered(words, one.intervals) for one in heard]
-    usable = [(one, mask) for one, mask in zip(heard, covered, strict=True) if mask.any()]
+    heard = [playing for use in uses for playing in _heard(use, words)]
+    covered = [_covered(words, playing.intervals) for playing in heard]
+    usable = [(playing, mask) for playing, mask in zip(heard, covered, strict=True) if mask.any()]
     if not usable:
         raise DatasetError(
             f"none of the {len(words)} words of {uses[0].stimulus.stim_file} falls inside a story event of "
             f"{uses[0].events}{_and_more(len(uses) - 1)}; times of words must be seconds from the start of the audio "
             "file, onsets of events seconds from the first volume"
         )
-    most = _most_common([one for one, _ in usable if not one.is_cut] or [one for one, _ in usable], words)
+    most = _most_common(
+        [playing for playing, _ in usable if not playing.is_cut] or [playing for playing, _ in usable], words
+    )
     intervals, mask = most.intervals, _covered(words, most.intervals)
-    for one, own in usable:
-        if (own & ~mask).sum() > MORE * mask.sum():
-            intervals, mask = _joined([*intervals, *one.intervals]), mask | own
-    _report(stem, [one for one, _ in usable], most, intervals)
+    for playing, covers in usable:
+        if (covers & ~mask).sum() > MORE * mask.sum():
+            intervals, mask = _joined([*intervals, *playing.intervals]), mask | covers
+    _report(stem, [playing for playing, _ in usable], most, intervals)
     seconds = most.use.repetition_time or repetition_time(most.use)
-    _report_times(stem, [one.use for one, _ in usable], most.use.label, seconds)
+    _report_times(stem, [playing.use for playing, _ in usable], most.use.label, seconds)
     _doubt_units(words, most, intervals, seconds)
     _report_unheard(stem, words, np.any([mask for _, mask in usable], axis=0))
-    end = max(end for one, _ in usable for _, end in one.intervals)
-    kept, _ = words.within([*(interval for one, _ in usable for interval in one.intervals), (end, np.inf)])
+    end = max(end for playing, _ in usable for _, end in playing.intervals)
+    kept, _ = words.within([*(interval for playing, _ in usable for interval in playing.intervals), (end, np.inf)])
     return Story(stem, kept, _grid(most, intervals, seconds))
 
 
 def _heard(use: StimulusUse, words: Words) -> list[_Heard]:
     """Playings of a run; what was played before the scan is no part of them."""
     last = float(np.nanmax(words.onset + words.duration))
-    found = []
+    playings = []
     for stimulus in presentations([use.stimulus], {use.stimulus.stem: words}):
         onset = stimulus.audio_onset
         relative = [(max(start, 0.0) - onset, end - onset) for start, end in stimulus.story]
         bounded = [(start, end if end <= last + BEYOND else last) for start, end in relative]
         intervals = tuple((start, end) for start, end in bounded if end > start)
-        found.append(_Heard(use, stimulus, intervals, bounded != relative))
-    return found
+        playings.append(_Heard(use, stimulus, intervals, bounded != relative))
+    return playings
 
 
 def _covered(words: Words, intervals: Sequence[Interval]) -> npt.NDArray[np.bool_]:
@@ -100,10 +102,10 @@ def _covered(words: Words, intervals: Sequence[Interval]) -> npt.NDArray[np.bool
 
 def _most_common(heard: Sequence[_Heard], words: Words) -> _Heard:
     groups: dict[tuple[object, ...], list[_Heard]] = {}
-    for one in heard:
-        seconds = one.use.repetition_time or 0.0
-        phase = round(one.stimulus.audio_onset % seconds, 3) if seconds else 0.0
-        groups.setdefault((one.rounded, seconds, phase), []).append(one)
+    for playing in heard:
+        seconds = playing.use.repetition_time or 0.0
+        phase = round(playing.stimulus.audio_onset % seconds, 3) if seconds else 0.0
+        groups.setdefault((playing.rounded, seconds, phase), []).append(playing)
 
     def rank(group: Sequence[_Heard]) -> tuple[int, int, float]:
         intervals = group[0].intervals
@@ -132,16 +134,16 @@ def _grid(most: _Heard, intervals: Sequence[Interval], repetition_time: float) -
 
 
 def _report(stem: str, heard: Sequence[_Heard], most: _Heard, intervals: tuple[Interval, ...]) -> None:
-    others = [one for one in heard if one.rounded != most.rounded]
+    others = [playing for playing in heard if playing.rounded != most.rounded]
     if others:
-        named = listed([f"{one.use.label} {_times(one.intervals)}" for one in others], 5, separator="; ")
+        named = listed([f"{playing.use.label} {_times(playing.intervals)}" for playing in others], 5, separator="; ")
         notice(
             logging.INFO,
             f"{stem}: {len(heard) - len(others)} of {len(heard)} playings are of {_times(most.intervals)} of the "
             f"audio, others differ ({named}); time grid of the dictionary: "
             f"{_times(intervals)}",
         )
-    times = Counter((one.use.label, one.use.events) for one in heard)
+    times = Counter((playing.use.label, playing.use.events) for playing in heard)
     twice = [label for (label, _), number in times.items() if number > 1]
     if twice:
         notice(logging.INFO, f"{stem}: played more than once in {len(twice)} run(s), such as {twice[0]}")

@@ -78,8 +78,8 @@ def test_two_stories_of_one_file_are_two_segments():
 
 @pytest.mark.parametrize("distance", [8, 0, -4, 100])
 def test_window_sums_are_those_of_the_words_around(tmp_path, distance):
-    found = make(tmp_path).window_sums(2, distance)
-    np.testing.assert_allclose(found, by_definition(range(distance - 6, distance + 1)), atol=1e-5)
+    result = make(tmp_path).window_sums(2, distance)
+    np.testing.assert_allclose(result, by_definition(range(distance - 6, distance + 1)), atol=1e-5)
 
 
 def test_present_sums_and_the_quirks_of_the_released_code(tmp_path):
@@ -170,11 +170,11 @@ def test_words_of_censored_volumes_count_in_the_next_ones(tmp_path):
     pipeline = FeaturePipeline(3, tuple(range(4)))
     X, lengths = whole.present_sums(2), whole.listenings[0].segment_lengths
     assert len(design.folds) == 5
-    for one, (train, test) in zip(design.folds, pipeline.folds(len(rows)), strict=True):
-        np.testing.assert_array_equal(one.fold[1], test)
+    for fold_design, (train, test) in zip(design.folds, pipeline.folds(len(rows)), strict=True):
+        np.testing.assert_array_equal(fold_design.fold[1], test)
         expected = pipeline.features(X, lengths, rows[train])[rows]
-        np.testing.assert_allclose(one.features, expected, atol=1e-5)
-        assert np.abs(one.features[train].mean(axis=0)).max() < 1e-4
+        np.testing.assert_allclose(fold_design.features, expected, atol=1e-5)
+        assert np.abs(fold_design.features[train].mean(axis=0)).max() < 1e-4
 
 
 def test_a_design_of_other_censored_volumes_is_another_one(tmp_path):
@@ -210,11 +210,11 @@ def test_a_story_heard_in_two_runs_lies_in_one_fold(tmp_path):
             np.testing.assert_array_equal(test[: len(test) // 2] + 70, test[len(test) // 2 :])
             assert not np.isin(train % 70, test % 70).any()
         responses = RNG.standard_normal((140, 3))
-        found = predict_held_out(twice, responses, device="cpu").predictions
+        result = predict_held_out(twice, responses, device="cpu").predictions
         changed = responses.copy()
         changed[twice.pairs[1][1]] = 50 * RNG.standard_normal((len(twice.pairs[1][1]), 3))
         again = predict_held_out(twice, changed, device="cpu").predictions
-        np.testing.assert_allclose(again[twice.pairs[1][1]], found[twice.pairs[1][1]], atol=1e-4)
+        np.testing.assert_allclose(again[twice.pairs[1][1]], result[twice.pairs[1][1]], atol=1e-4)
     assert Designs(FakeModel(), (heard,), stories, settings).present(2).content is None
 
 
@@ -240,5 +240,5 @@ def test_where_one_story_ends_and_the_next_begins_decides_a_design(tmp_path):
     first, second = made
     np.testing.assert_array_equal(first.present_sums(2), second.present_sums(2))
     assert first.run_lengths != second.run_lengths
-    one, other = (designs.present(2).folds[0].features for designs in made)
-    assert not np.allclose(one, other)
+    features, other_features = (designs.present(2).folds[0].features for designs in made)
+    assert not np.allclose(features, other_features)

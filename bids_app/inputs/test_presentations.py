@@ -24,7 +24,7 @@ def words_until(end: float, start: float = 0.5, step: float = 0.4, gap: tuple[fl
 def played(tmp_path: Path, rows: str, words: Words) -> list[tuple[float, tuple[tuple[float, float], ...]]]:
     path = tmp_path / "sub-1_task-tale_events.tsv"
     path.write_text(HEADER + rows)
-    return [(one.audio_onset, one.story) for one in presentations(read_events(path), {"tale": words})]
+    return [(stimulus.audio_onset, stimulus.story) for stimulus in presentations(read_events(path), {"tale": words})]
 
 
 SLUMLORD = (
@@ -138,5 +138,5 @@ def test_a_series_that_may_lack_volumes_needs_its_table(tmp_path: Path) -> None:
 def test_a_playing_after_the_scan_is_left_out_and_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     rows = "6\t60\tstory\ttale.wav\n170\t60\tstory\ttale.wav\n"
     heard = _hear(tmp_path, rows, words=words_until(60))
-    assert [one.audio_onset for one in heard.stimuli] == [6]
+    assert [stimulus.audio_onset for stimulus in heard.stimuli] == [6]
     assert "was played outside the scan (170 s)" in caplog.text

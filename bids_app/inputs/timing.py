@@ -134,17 +134,17 @@ def segments_of(stimulus: Stimulus, words: Words) -> list[slice]:
     """
     heard = words.shifted(stimulus.audio_onset)
     rows = [np.flatnonzero(heard.timed_within([event])) for event in stimulus.story]
-    return [slice(int(own[0]), int(own[-1]) + 1) for own in rows if len(own)]
+    return [slice(int(inside[0]), int(inside[-1]) + 1) for inside in rows if len(inside)]
 
 
 def timed_words(
     listening: StimulusTiming, stories: Mapping[str, Story]
 ) -> list[tuple[Story, Integers, Floats, Floats]]:
     """`words_heard` for each story of a run; of one that was played twice, all words of both playings."""
-    found: dict[str, list[tuple[Integers, Floats, Floats]]] = {}
+    heard: dict[str, list[tuple[Integers, Floats, Floats]]] = {}
     for stimulus in listening.stimuli:
-        found.setdefault(stimulus.stem, []).append(words_heard(stimulus, stories[stimulus.stem].words))
+        heard.setdefault(stimulus.stem, []).append(words_heard(stimulus, stories[stimulus.stem].words))
     return [
         (stories[stem], *(np.concatenate(column) for column in zip(*parts, strict=True)))  # type: ignore[misc]
-        for stem, parts in found.items()
+        for stem, parts in heard.items()
     ]

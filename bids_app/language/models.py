@@ -199,7 +199,11 @@ def _blocks_beyond(unused: Iterable[str], missing: Iterable[str], model: Any) ->
     numbered = re.compile(r"(?<=\.)\d+(?=\.)|^\d+(?=\.)")
     known = {numbered.sub("0", key, count=1) for key in (*model.state_dict(), *missing)}
     keys = {key: key.removeprefix(f"{model.base_model_prefix}.") for key in unused}
-    return sorted(key for key, own in keys.items() if numbered.search(own) and numbered.sub("0", own, count=1) in known)
+    return sorted(
+        key
+        for key, parameter in keys.items()
+        if numbered.search(parameter) and numbered.sub("0", parameter, count=1) in known
+    )
 
 
 def _check_finite(model: torch.nn.Module, name: str) -> None:
@@ -290,8 +294,8 @@ def _max_tokens(model: Any, tokenizer: Any) -> int:
     positions = [getattr(config, name, None) for name in _POSITIONS]
     known = [value for value in positions if isinstance(value, int) and value > 0]
     if not known:
-        said = tokenizer.model_max_length
-        return int(said) if said < _SAID_WITHOUT_LIMIT else _DEFAULT_MAX_TOKENS
+        limit = tokenizer.model_max_length
+        return int(limit) if limit < _SAID_WITHOUT_LIMIT else _DEFAULT_MAX_TOKENS
     return known[0] - _reserved_positions(model)
 
 

@@ -39,11 +39,11 @@ class Text:
         return {words: starts for words, starts in self._sequences(_SHORT).items() if len(starts) == 1}
 
     def _sequences(self, length: int) -> dict[tuple[str, ...], list[int]]:
-        found: dict[tuple[str, ...], list[int]] = defaultdict(list)
+        starts: dict[tuple[str, ...], list[int]] = defaultdict(list)
         for start, words in enumerate(zip(*(self.words[i:] for i in range(length)), strict=False)):
-            if len(found[words]) < _MOST_STARTS:
-                found[words].append(start)
-        return dict(found)
+            if len(starts[words]) < _MOST_STARTS:
+                starts[words].append(start)
+        return dict(starts)
 
 
 def shared_words(first: Text, second: Text) -> Ints:
@@ -55,21 +55,21 @@ def shared_words(first: Text, second: Text) -> Ints:
     """
     if first.words == second.words:
         return _of_all_words(first, second, np.arange(len(second.index)))
-    found = np.full(len(second.index), NOWHERE)
+    repeated = np.full(len(second.index), NOWHERE)
     for i, j, n in _passages(first.long, second.long, _LONG):
-        found[j : j + n] = np.arange(i, i + n)
-    if (found != NOWHERE).sum() >= _VERSIONS_SHARE * min(len(first.index), len(second.index)):
+        repeated[j : j + n] = np.arange(i, i + n)
+    if (repeated != NOWHERE).sum() >= _VERSIONS_SHARE * min(len(first.index), len(second.index)):
         for i, j, n in _passages(first.short, second.short, _SHORT):
-            new = found[j : j + n] == NOWHERE
-            found[j : j + n][new] = np.arange(i, i + n)[new]
-    return _of_all_words(first, second, found)
+            new = repeated[j : j + n] == NOWHERE
+            repeated[j : j + n][new] = np.arange(i, i + n)[new]
+    return _of_all_words(first, second, repeated)
 
 
-def _of_all_words(first: Text, second: Text, found: Ints) -> Ints:
+def _of_all_words(first: Text, second: Text, matches: Ints) -> Ints:
     """From the words that count to all words."""
     repeated = np.full(second.n_words, NOWHERE)
-    known = found != NOWHERE
-    repeated[second.index[known]] = first.index[found[known]]
+    known = matches != NOWHERE
+    repeated[second.index[known]] = first.index[matches[known]]
     return repeated
 
 

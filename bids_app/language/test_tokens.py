@@ -147,7 +147,11 @@ def test_tokens_are_those_of_the_natural_text(trained, language):
     assert covered == set(range(len(words)))
     letters = ["".join(trained.decode(tokens.ids[tokens.word == word]).split()) for word in range(len(words))]
     if not tokens.shared:
-        assert all(set(word) & set(own) for word, own in zip(words, letters, strict=True) if "\ufffd" not in own)
+        assert all(
+            set(word) & set(token_letters)
+            for word, token_letters in zip(words, letters, strict=True)
+            if "\ufffd" not in token_letters
+        )
 
 
 def test_a_token_that_spans_words_belongs_to_the_last_and_the_others_share_it():

@@ -50,6 +50,6 @@ def _tower(model: Any) -> tuple[str, Any]:
     towers = [(path, module) for path, module in model.named_modules() if path.rpartition(".")[2] in _TOWERS]
     if not towers or not hasattr(towers[0][1], "config"):
         return "", model
-    tower = min(towers, key=lambda found: found[0].count("."))[1]
+    tower = min(towers, key=lambda entry: entry[0].count("."))[1]
     body = getattr(tower, "base_model", tower)
     return next((inner, module) for inner, module in model.named_modules() if module is body)

@@ -109,15 +109,15 @@ def refuse_mixture(out_dir: Path, outputs: Sequence[OutputMap]) -> None:
         for key, value in _identity(out_dir, output).items():
             by_value.setdefault((key, value), []).append(f"sub-{output.participant}")
     keys = sorted({key for key, _ in by_value})
-    differing = [key for key in keys if sum(found == key for found, _ in by_value) > 1]
+    differing = [key for key in keys if sum(name == key for name, _ in by_value) > 1]
     if differing:
-        told = "; ".join(
-            f"{key} is {' and '.join(_who(value, who) for (one, value), who in by_value.items() if one == key)}"
+        differences = "; ".join(
+            f"{key} is {' and '.join(_who(value, who) for (name, value), who in by_value.items() if name == key)}"
             for key in differing
         )
         raise MixtureError(
-            f"{outputs[0].paths[0].name} and those of other participants were made with different settings: {told}. "
-            "Nothing is averaged: make all participants with the same settings"
+            f"{outputs[0].paths[0].name} and those of other participants were made with different settings: "
+            f"{differences}. Nothing is averaged: make all participants with the same settings"
         )
 
 
@@ -128,11 +128,11 @@ def _who(value: str, participants: Sequence[str]) -> str:
 def _identity(out_dir: Path, output: OutputMap) -> dict[str, str]:
     """What must be the same in all participants, as texts."""
     settings = output.sidecar.get("Settings")
-    own = settings if isinstance(settings, dict) else {}
+    known = settings if isinstance(settings, dict) else {}
     marker = _marker_of(out_dir, output) or {}
     facts = {f"the {key.lower()}": key_of(marker[key]) for key in _OF_ALL if key in marker}
     facts |= {f"the content of the {name}": key_of(value) for name, value in marker.get("Shared", {}).items()}
-    return {key: json.dumps(value) for key, value in common_settings(own).items()} | facts
+    return {key: json.dumps(value) for key, value in common_settings(known).items()} | facts
 
 
 def _marker_of(out_dir: Path, output: OutputMap) -> Mapping[str, Any] | None:

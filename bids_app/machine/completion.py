@@ -76,8 +76,8 @@ class Completion:
     def path(self) -> Path:
         """The marker."""
         name = build_name(self.entities, "complete", ".json")
-        own = file_name([self.story], f"{key_of(self.story)[:8]}_{name}") if self.story else name
-        return self.out_dir / FOLDER / own
+        stem = file_name([self.story], f"{key_of(self.story)[:8]}_{name}") if self.story else name
+        return self.out_dir / FOLDER / stem
 
     @property
     def title(self) -> str:
@@ -158,18 +158,18 @@ class Completion:
 
     def supersede_others(self) -> None:
         """Mark what was computed before from some of the same BOLD: the group level leaves it aside."""
-        own = read_marker(self.path)
+        marker = read_marker(self.path)
         shared = {key: value for key, value in self.entities.items() if key not in ("ses", "run", "acq")}
         for path in sorted(self.path.parent.glob(f"sub-{self.entities.get('sub')}_*_complete.json")):
             entities = parse_name(path).entities
             if path == self.path or {k: v for k, v in entities.items() if k not in ("ses", "run", "acq")} != shared:
                 continue
             other = read_marker(path)
-            if _bold(own) & _bold(other) and "SupersededBy" not in other:
+            if _bold(marker) & _bold(other) and "SupersededBy" not in other:
                 _write_marker(path, {**other, "SupersededBy": self.title})
                 log.info("%s takes the place of %s, which is left aside from now on", self.title, _title(path))
-        if own.pop("SupersededBy", None) is not None:
-            _write_marker(self.path, own)
+        if marker.pop("SupersededBy", None) is not None:
+            _write_marker(self.path, marker)
 
     def _newer(self, marker: Mapping[str, Any]) -> str | None:
         """What has changed in the data of others that the results rest on; None for nothing."""
@@ -181,7 +181,9 @@ class Completion:
         inputs, now = self.inputs, json.loads(json.dumps(self.inputs.facts, default=str))
         changes = differing_settings(marker.get("Settings", {}), self.settings)
         changes += [c for key in now if key not in _BY_FILES for c in _differing(key, marker.get(key), now[key])]
-        changes += find_changes([FileRecord(**one) for one in marker.get("Files", [])], inputs.files, inputs.links)
+        changes += find_changes(
+            [FileRecord(**record) for record in marker.get("Files", [])], inputs.files, inputs.links
+        )
         if not changes and now.get("Dictionary") != marker.get("Dictionary"):
             changes = ["the dictionary was learned from other words, other times of them, or other stories"]
         if not changes:  # what no file of one's own shows: the words of a story are those that anybody heard
@@ -207,12 +209,12 @@ class Completion:
         if "sub" not in self.entities:
             return there
         folder = output_path(self.out_dir, self.entities).parent
-        found = folder.glob(f"*_desc-{self.entities['desc']}_statmap.[!j]*")
-        own = dict(self.entities)
+        maps = folder.glob(f"*_desc-{self.entities['desc']}_statmap.[!j]*")
+        entities = dict(self.entities)
         return there + [
             path
-            for path in sorted(found)
-            if {k: v for k, v in parse_name(path).entities.items() if k not in ("hemi", "stat", "den")} == own
+            for path in sorted(maps)
+            if {k: v for k, v in parse_name(path).entities.items() if k not in ("hemi", "stat", "den")} == entities
         ]
 
     def _refuse(self, changes: Sequence[str]) -> None:

@@ -59,10 +59,10 @@ def _of_rights(path: Path, settings: Settings) -> str:
     user, there = os.geteuid(), existing(path)
     closed = [folder for folder in reversed(there.parents) if not os.access(folder, os.X_OK)]
     culprit = closed[0] if closed else there
-    about = culprit.stat()
+    status = culprit.stat()
     return (
         f"{_name(path, settings)} cannot be {'written' if writes else 'read'} by user {_user(user)}: {culprit} belongs "
-        f"to user {_user(about.st_uid)} with the rights {about.st_mode & 0o777:o}; "
+        f"to user {_user(status.st_uid)} with the rights {status.st_mode & 0o777:o}; "
         + ("remove it, change its rights, or give another folder" if writes else "change its rights (chmod u+rX)")
     )
 

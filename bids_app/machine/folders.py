@@ -48,8 +48,8 @@ def _refusal(name: str, folder: Path, there: Path, error: OSError) -> str:
         return f"{name} {folder} cannot be written, its disk is mounted read-only: {advice}"
     if is_full(error):
         return f"{name} {folder}: {no_space(there)}"
-    about = there.stat()
-    rights = f"{there} belongs to user {about.st_uid} with the rights {about.st_mode & 0o777:o}"
+    status = there.stat()
+    rights = f"{there} belongs to user {status.st_uid} with the rights {status.st_mode & 0o777:o}"
     advice = "give a folder of your own, or change its rights"
     if (image := container()) is not None and image["Type"] == "docker":
         advice += ', or start the container as its owner with -u "$(id -u):$(id -g)"'

@@ -82,7 +82,7 @@ def _check_raw(name: str, folder: Path, bids_dir: Path) -> None:
             f"{folder}/neurons2networks"
         )
     entries = [*_participants(bids_dir), *(bids_dir / name for name in _RAW)]
-    above = {_identity(one) for one in (folder, *folder.parents)} - {None}
+    above = {_identity(parent) for parent in (folder, *folder.parents)} - {None}
     part = next((entry for entry in entries if _identity(entry) in above), None)
     if part is None and folder.resolve().is_relative_to(bids_dir.resolve()):  # also where it is not there yet
         first = folder.resolve().relative_to(bids_dir.resolve()).parts[0]
@@ -106,25 +106,28 @@ def _foreign(folder: Path, kept: set[Path]) -> list[str]:
         return []
     mine = {path.relative_to(folder).parts[0] for path in kept if path != folder and path.is_relative_to(folder)}
     return [
-        name for name in entries if name not in mine and not any(fnmatch.fnmatchcase(name, one) for one in _HARMLESS)
+        name
+        for name in entries
+        if name not in mine and not any(fnmatch.fnmatchcase(name, pattern) for pattern in _HARMLESS)
     ]
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
     """What a path leads to, whatever it is called: through links, other mounts, and letters large or small."""
     try:
-        about = path.stat()
+        status = path.stat()
     except (OSError, ValueError):
         return None
-    return about.st_dev, about.st_ino
+    return status.st_dev, status.st_ino
 
 
-def _same(one: Path, other: Path) -> bool:
-    return one.resolve() == other.resolve() or (_identity(one) is not None and _identity(one) == _identity(other))
+def _same(path: Path, other: Path) -> bool:
+    return path.resolve() == other.resolve() or (_identity(path) is not None and _identity(path) == _identity(other))
 
 
 def _is_or_holds(folder: Path, inner: Path) -> bool:
     """Whether a folder is another or contains it."""
     return any(
-        _same(folder, one) for one in dict.fromkeys((inner, *inner.parents, inner.resolve(), *inner.resolve().parents))
+        _same(folder, parent)
+        for parent in dict.fromkeys((inner, *inner.parents, inner.resolve(), *inner.resolve().parents))
     )

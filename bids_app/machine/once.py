@@ -96,11 +96,11 @@ def _hold(lock: Path) -> int:
 
 
 def _wait_for(descriptor: int, lock: Path) -> None:
-    start, said = time.monotonic(), False
+    start, is_logged = time.monotonic(), False
     while not try_lock(descriptor):
-        if not said and time.monotonic() - start > _PATIENCE:
+        if not is_logged and time.monotonic() - start > _PATIENCE:
             log.info("waiting for %s, which another process is making", lock.name.removesuffix(".lock"))
-            said = True
+            is_logged = True
         time.sleep(0.1)
 
 

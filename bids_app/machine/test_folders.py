@@ -47,7 +47,7 @@ def test_a_file_in_the_way(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("number", "inside", "mounted", "said"),
+    ("number", "inside", "mounted", "message"),
     [
         (errno.EROFS, False, True, "its disk is mounted read-only: give a folder on another disk"),
         (errno.EROFS, True, True, "its disk is mounted read-only: mount it without :ro"),
@@ -56,7 +56,7 @@ def test_a_file_in_the_way(tmp_path):
         (errno.ENOSPC, False, True, "No space is left on the disk .*--work-dir"),
     ],
 )
-def test_each_reason_has_its_advice(monkeypatch, tmp_path, number, inside, mounted, said):
+def test_each_reason_has_its_advice(monkeypatch, tmp_path, number, inside, mounted, message):
     def refuse(**_):
         raise OSError(number, os.strerror(number))
 
@@ -64,7 +64,7 @@ def test_each_reason_has_its_advice(monkeypatch, tmp_path, number, inside, mount
     monkeypatch.setattr(folders, "goes_with_container", lambda _: not mounted)
     monkeypatch.delenv("APPTAINER_CONTAINER", raising=False)
     monkeypatch.setenv(CONTAINER_TAG, "neurons2networks:test" if inside else "")
-    with pytest.raises(OSError, match=said):
+    with pytest.raises(OSError, match=message):
         folders.require_writable("OUT_DIR", tmp_path)
 
 

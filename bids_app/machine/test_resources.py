@@ -94,16 +94,17 @@ def test_meshes_are_needed_where_surfaces_are_smoothed(tmp_path, monkeypatch):
 @pytest.mark.parametrize(("density", "vertices"), [("32k", "32k"), ("91k", "32k"), ("170k", "59k"), ("", "32k")])
 def test_links_of_maps_on_fslr_need_its_sphere_whatever_the_atlas(settings, density, vertices, monkeypatch, tmp_path):
     monkeypatch.setenv("TEMPLATEFLOW_HOME", str(tmp_path / "none"))
-    space, own = TargetSpace("surface", "fsLR", density), replace(settings, atlas="own.dlabel.nii")
-    piece = pieces_of_run(own, [space, SURFACE])[-1]
+    space, with_file = TargetSpace("surface", "fsLR", density), replace(settings, atlas="own.dlabel.nii")
+    piece = pieces_of_run(with_file, [space, SURFACE])[-1]
     assert piece == SpherePiece(density)
     with pytest.raises(FileNotFoundError, match=rf"space-fsaverage_hemi-L_den-{vertices}_sphere.surf.gii") as error:
         piece.find([], download=False)
     assert "--atlas FILE" not in str(error.value)
     assert fetch_command(piece, None) == (None if vertices == "59k" else "n2n fetch --space fsLR --to DIR")
-    for other in (replace(own, atlas="none"), replace(own, analysis=("brainscore",)), replace(own, level="stimulus")):
+    changes = ({"atlas": "none"}, {"analysis": ("brainscore",)}, {"level": "stimulus"})
+    for other in (replace(with_file, **change) for change in changes):
         assert not any(isinstance(piece, SpherePiece) for piece in pieces_of_run(other, [space]))
-    assert not any(isinstance(piece, SpherePiece) for piece in pieces_of_run(own, [SURFACE, VOLUME, PARCELS]))
+    assert not any(isinstance(piece, SpherePiece) for piece in pieces_of_run(with_file, [SURFACE, VOLUME, PARCELS]))
 
 
 def test_an_atlas_comes_in_the_spaces_where_it_is_published():
@@ -118,7 +119,7 @@ def test_an_atlas_comes_in_the_spaces_where_it_is_published():
 
 
 @pytest.mark.parametrize(
-    ("models", "names", "spaces", "said"),
+    ("models", "names", "spaces", "message"),
     [
         ([], [], [], "nothing to fetch"),
         ([], ["yeo8"], [], "Unknown atlas 'yeo8'"),
@@ -126,8 +127,8 @@ def test_an_atlas_comes_in_the_spaces_where_it_is_published():
         (["gpt2"], [], ["onavg"], "--space onavg: no atlas"),
     ],
 )
-def test_what_there_is_not_cannot_be_fetched(models, names, spaces, said):
-    with pytest.raises(ValueError, match=said):
+def test_what_there_is_not_cannot_be_fetched(models, names, spaces, message):
+    with pytest.raises(ValueError, match=message):
         pieces_to_fetch(models, None, names, spaces)
 
 
@@ -161,17 +162,17 @@ def test_templates_that_lost_bytes_on_the_way_are_noticed(tmp_path, monkeypatch)
 
 
 def test_the_runs_own_folder_comes_before_that_of_the_environment(settings, tmp_path, monkeypatch):
-    own, home = tmp_path / "own", tmp_path / "home"
-    for folder in (own, home):
+    resources, home = tmp_path / "own", tmp_path / "home"
+    for folder in (resources, home):
         folder.mkdir()
     monkeypatch.setenv("N2N_HOME", str(home))
     assert folders_of(settings) == [home]
-    assert folders_of(replace(settings, resources=own)) == [own, home]
+    assert folders_of(replace(settings, resources=resources)) == [resources, home]
     record(home, [], ("gpt2", None, "a" * 40))
-    assert model_source("gpt2", None, [own, home]) == ("a" * 40, [home / "models"])
-    record(own, [], ("gpt2", None, "b" * 40))
-    assert model_source("gpt2", None, [own, home]) == ("b" * 40, [own / "models"])
-    assert model_source("gpt2", "v1", [own, home]) == ("v1", [own / "models", home / "models"])
+    assert model_source("gpt2", None, [resources, home]) == ("a" * 40, [home / "models"])
+    record(resources, [], ("gpt2", None, "b" * 40))
+    assert model_source("gpt2", None, [resources, home]) == ("b" * 40, [resources / "models"])
+    assert model_source("gpt2", "v1", [resources, home]) == ("v1", [resources / "models", home / "models"])
 
 
 def test_the_manifest_grows_and_keeps_revisions_apart(tmp_path):

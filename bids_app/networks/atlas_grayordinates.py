@@ -29,10 +29,10 @@ def grayordinate_labels(
     A CIFTI file labels whatever it has of the targets, any other atlas of surfaces the cortex alone.
     """
     if name.endswith(DLABEL):
-        values, own, regions = _read(Path(name))
-        if not same_grids(own, axis):
+        values, atlas_axis, regions = _read(Path(name))
+        if not same_grids(atlas_axis, axis):
             raise ValueError(f"The atlas {name} lies on other meshes, or another grid, than the data: give another.")
-        return _at(values, keys_of(own), keys_of(axis)), regions
+        return _at(values, keys_of(atlas_axis), keys_of(axis)), regions
     cortex = cortex_of(axis)
     on_mesh, regions = surface_labels(name, space, cortex.n_vertices, resources, apart=apart)
     labels = np.full(len(axis), _nothing(regions), dtype=np.int64)

@@ -117,9 +117,9 @@ def _read_gifti(path: Path, names: Path | None) -> Labels:
 def _check_side(path: Path, image: nibabel.GiftiImage) -> None:
     """Raise FileError for a file whose name says the other hemisphere than the file itself."""
     metas = [image.meta, *(array.meta for array in image.darrays[:1])]
-    said = next((meta["AnatomicalStructurePrimary"] for meta in metas if "AnatomicalStructurePrimary" in meta), "")
-    if {"CortexLeft": "R", "CortexRight": "L"}.get(said) == _hemisphere(path):
-        raise FileError(f"{path} says itself that it is {said}: the hemispheres were mixed up; make both again.")
+    structure = next((meta["AnatomicalStructurePrimary"] for meta in metas if "AnatomicalStructurePrimary" in meta), "")
+    if {"CortexLeft": "R", "CortexRight": "L"}.get(structure) == _hemisphere(path):
+        raise FileError(f"{path} says itself that it is {structure}: the hemispheres were mixed up; make both again.")
 
 
 def _with_table(labels: Labels, table: Path | None) -> Labels:
@@ -244,14 +244,14 @@ def hemisphere_pair(path: Path) -> tuple[Path, Path]:
     return pair
 
 
-def only_one(found: list[_File], folder: Path, kind: str) -> _File:
+def only_one(candidates: list[_File], folder: Path, kind: str) -> _File:
     """The one entry of a list of files of a folder; ValueError where it has none or several."""
-    if len(found) != 1:
-        listed = "; ".join(str(item if isinstance(item, Path) else item[0]) for item in found) or "none"
+    if len(candidates) != 1:
+        listed = "; ".join(str(item if isinstance(item, Path) else item[0]) for item in candidates) or "none"
         raise ValueError(
             f"{folder} should hold one {kind} that fits the data, but has: {listed}; give one file with --atlas FILE."
         )
-    return found[0]
+    return candidates[0]
 
 
 def check_exists(path: Path) -> None:

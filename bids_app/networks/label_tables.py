@@ -67,14 +67,14 @@ def read_table(path: Path, hemisphere: str = "") -> dict[int, Region]:
     header = [cell.lower() for cell in rows[0].cells]
     columns = None if _is_whole(header[0]) else _columns(path, header, rows[1:])
     if columns is None:
-        found = _each_once(path, filter(None, (_without_header(row.cells) for row in rows)))
-        of_side = found
+        regions = _each_once(path, filter(None, (_without_header(row.cells) for row in rows)))
+        of_side = regions
     else:
         named = list(_with_header(path, columns, rows[1:]))
-        found = {label: region for _, label, region in named}
+        regions = {label: region for _, label, region in named}
         asked = {hemisphere, ""} if hemisphere else {"L", "R", ""}
         of_side = _each_once(path, ((label, region) for side, label, region in named if side in asked))
-    if not found:
+    if not regions:
         raise FileError(f"{path} has no row with a label and its name; {_WANTED}")
     return of_side
 
@@ -112,15 +112,15 @@ def _rows(path: Path) -> list[_Row]:
 
 def _each_once(path: Path, regions: Iterable[tuple[int, Region]]) -> dict[int, Region]:
     """Regions by their labels. Raises FileError for a label with two meanings, of which one would be lost."""
-    found: dict[int, Region] = {}
+    by_label: dict[int, Region] = {}
     for label, region in regions:
-        other = found.setdefault(label, region)
+        other = by_label.setdefault(label, region)
         if (other.name, other.network) != (region.name, region.network):
             raise FileError(
                 f"{path} has the label {label} twice, as {other.name!r} and as {region.name!r}: one label must be one "
                 "region; correct the table"
             )
-    return found
+    return by_label
 
 
 def _cells(path: Path, line: str, separator: str) -> list[str]:
@@ -164,8 +164,8 @@ def _columns(path: Path, header: list[str], rows: list[_Row]) -> _Columns | None
 
 def _tells_names(rows: list[_Row]) -> bool:
     """Whether the rows below a line without a meaning begin with a number and a name, as in FreeSurfer's tables."""
-    found = [region for row in rows if (region := _without_header(row.cells)) is not None]
-    return any(re.search(r"[^\W\d]", region.name) and not region.name.startswith("#") for _, region in found)
+    regions = [region for row in rows if (region := _without_header(row.cells)) is not None]
+    return any(re.search(r"[^\W\d]", region.name) and not region.name.startswith("#") for _, region in regions)
 
 
 def _with_header(path: Path, columns: _Columns, rows: list[_Row]) -> Iterator[tuple[str, int, Region]]:

@@ -136,9 +136,9 @@ def fetch_files(file_names: list[str], folder: Path) -> list[Path]:
         try:
             stub = draft / template_folder(name) / name
             stub.parent.mkdir()
-            own = local_template(name)
-            if own:
-                shutil.copyfile(own, stub)
+            local = local_template(name)
+            if local:
+                shutil.copyfile(local, stub)
             else:
                 stub.touch()  # empty, as in TemplateFlow's own layout: known, and not downloaded yet
                 _client(draft, folder).get(template_folder(name).removeprefix("tpl-"), raise_empty=True, **_query(name))

@@ -165,8 +165,8 @@ def test_nowhere_significant_is_told(tmp_path):
     replace(sample, gain=0 * sample.gain, n_participants=3).write(tmp_path, ("forecast",))
     page = read(write_group_report(tmp_path))
     assert "No map of d*: nowhere is F(8) − F(0) significant (q < 0.01)." in page.text
-    own = read(write_participant_report(tmp_path, "001"))
-    assert "so all is hollow: noise decides" in own.text
+    participant_page = read(write_participant_report(tmp_path, "001"))
+    assert "so all is hollow: noise decides" in participant_page.text
 
 
 def test_parcels_without_networks_have_charts_of_their_own(tmp_path):

@@ -175,7 +175,7 @@ def round_up(value: float) -> float:
 
 def score_scale(maps: Sequence[Array], label: str) -> Scale:
     """Scale from 0 to the highest values of all maps (each (n_targets,)), so that they can be compared."""
-    values = np.concatenate([np.ravel(one) for one in maps])
+    values = np.concatenate([np.ravel(array) for array in maps])
     values = values[np.isfinite(values) & (values > 0)]
     high = round_up(float(np.quantile(values, QUANTILE))) if values.size else 0.0
     return Scale(label, 0.0, high or 1.0)
@@ -183,7 +183,7 @@ def score_scale(maps: Sequence[Array], label: str) -> Scale:
 
 def signed_scale(maps: Sequence[Array], label: str, hidden_below: float) -> Scale:
     """Symmetric scale over all maps (each (n_targets,)) that hides values below a threshold."""
-    values = np.abs(np.concatenate([np.ravel(one) for one in maps]))
+    values = np.abs(np.concatenate([np.ravel(array) for array in maps]))
     values = values[np.isfinite(values)]
     high = round_up(float(np.quantile(values, QUANTILE))) if values.size else 0.0
     high = max(high, hidden_below * 1.5) or 1.0
@@ -194,7 +194,7 @@ def position_scale(
     maps: Sequence[Array], label: str, low: float | None = None, high: float | None = None
 ) -> PositionScale:
     """Scale of positions from `low` to `high`, or else between the whole numbers that hold nearly all values."""
-    values = np.concatenate([np.ravel(one) for one in maps])
+    values = np.concatenate([np.ravel(array) for array in maps])
     values = values[np.isfinite(values)]
     ends = np.quantile(values, [1 - QUANTILE, QUANTILE]) if values.size else np.zeros(2)
     first = float(np.floor(ends[0])) if low is None else low

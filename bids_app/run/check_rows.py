@@ -236,12 +236,12 @@ def _repeated(rows: Sequence[RunCheck], stories: Stories, pool_tasks: bool) -> l
     for indices in groups.values():
         listenings = [row.listening for row in (rows[index] for index in indices) if row.listening is not None]
         content = heard_content(listenings, stories)
-        again = np.zeros(sum(len(one.volumes) for one in listenings), dtype=bool)
+        again = np.zeros(sum(len(listening.volumes) for listening in listenings), dtype=bool)
         if content is not None:
             again = np.bincount(content)[content] > 1
-        ends = np.cumsum([len(one.volumes) for one in listenings])
-        for index, own in zip(indices, np.split(again, ends[:-1]), strict=True):
-            done[index] = replace(rows[index], repeated=int(own.sum()))
+        ends = np.cumsum([len(listening.volumes) for listening in listenings])
+        for index, is_repeated in zip(indices, np.split(again, ends[:-1]), strict=True):
+            done[index] = replace(rows[index], repeated=int(is_repeated.sum()))
     return done
 
 

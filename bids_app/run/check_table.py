@@ -76,26 +76,26 @@ def problems_of(rows: Iterable[RunCheck], of_all: Iterable[str] = ()) -> list[st
 
     `of_all` are problems of no single run; they come first, unless a run has them too.
     """
-    found: dict[str, list[tuple[str, str]]] = {}
+    problems: dict[str, list[tuple[str, str]]] = {}
     for row in rows:
         for problem in (*row.problems, _mistimed(row)):
             if problem:
-                found.setdefault(_kind(problem), []).append((row.run, problem))
+                problems.setdefault(_kind(problem), []).append((row.run, problem))
     lines = []
-    for same in found.values():
+    for same in problems.values():
         runs = list(dict.fromkeys(run for run, _ in same[1:]))
         more = f" (and {len(runs)} more with the same: {listed(runs, 3)})" if runs else ""
         run, problem = same[0]
         lines.append(f"{problem if problem.startswith(run) else f'{run}: {problem}'}{more}")
-    return [one for one in dict.fromkeys(of_all) if not any(one in line for line in lines)] + lines
+    return [entry for entry in dict.fromkeys(of_all) if not any(entry in line for line in lines)] + lines
 
 
 def each_kind_once(lines: Iterable[str]) -> list[str]:
     """Lines that differ in labels, numbers and paths alone, as the first of them and the number of the others."""
-    found: dict[str, list[str]] = {}
+    kinds: dict[str, list[str]] = {}
     for line in dict.fromkeys(lines):
-        found.setdefault(_kind(line), []).append(line)
-    return [same[0] + (f" (and {len(same) - 1} more like this)" if len(same) > 1 else "") for same in found.values()]
+        kinds.setdefault(_kind(line), []).append(line)
+    return [same[0] + (f" (and {len(same) - 1} more like this)" if len(same) > 1 else "") for same in kinds.values()]
 
 
 def _kind(problem: str) -> str:

@@ -51,25 +51,27 @@ def _absent_labels(sources: Sources, participants: Sequence[str]) -> Iterator[st
         return
     absent = False
     for key, labels in asked.items():
-        there = sorted({one.run[key] for one in present if key in one.run})
+        there = sorted({candidate.run[key] for candidate in present if key in candidate.run})
         for label in labels:
             if not any(is_asked(key, value, [label]) for value in there):
                 absent = True
                 option = next(name for name, its in _LABELS.items() if its == key).replace("_", "-")
                 yield f"--{option} {label}: no participant asked for has it; there is {listed(there)}"
     fitting = [
-        one for one in present if all(key in one.run and is_asked(key, one.run[key], asked[key]) for key in asked)
+        candidate
+        for candidate in present
+        if all(key in candidate.run and is_asked(key, candidate.run[key], asked[key]) for key in asked)
     ]
     if absent:
         return
     if not fitting:
-        said = ", ".join(f"{key}-{' '.join(labels)}" for key, labels in asked.items())
-        yield f"no participant asked for has a run with {said} together: check --task-id, --session-label, --run-id"
+        options = ", ".join(f"{key}-{' '.join(labels)}" for key, labels in asked.items())
+        yield f"no participant asked for has a run with {options} together: check --task-id, --session-label, --run-id"
         return
     if settings.space is not None:
         space = strip_prefix(strip_prefix(settings.space, "space"), "seg")
-        if not any(space in (one.space, *one.name.entities.values()) for one in fitting):
-            spaces = sorted({one.space for one in fitting if one.space})
+        if not any(space in (candidate.space, *candidate.name.entities.values()) for candidate in fitting):
+            spaces = sorted({candidate.space for candidate in fitting if candidate.space})
             yield f"--space {settings.space}: no participant asked for has it; there is {listed(spaces)}"
 
 
@@ -178,8 +180,8 @@ class Shape:
 
 
 def _first_number(content: dict[str, Any], names: Sequence[str]) -> int | None:
-    found = (content.get(name) for name in names)
-    return next((value for value in found if isinstance(value, int) and value > 0), None)
+    values = (content.get(name) for name in names)
+    return next((value for value in values if isinstance(value, int) and value > 0), None)
 
 
 def misfits_of_model(name: str, folder: Path, settings: Settings) -> Iterator[str]:

@@ -63,5 +63,5 @@ def _summaries() -> Iterator[Summary]:
 
 def _matching_descs(summary: Summary, out_dir: Path) -> list[str]:
     """The names in OUT_DIR that a summary takes."""
-    found = {output.entities["desc"] for output in find_maps(out_dir, stat=summary.stat)}
-    return sorted(name for name in found if re.fullmatch(summary.desc, name))
+    descs = {output.entities["desc"] for output in find_maps(out_dir, stat=summary.stat)}
+    return sorted(name for name in descs if re.fullmatch(summary.desc, name))

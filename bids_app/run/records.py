@@ -43,8 +43,8 @@ def keep_crash(settings: Settings, error: BaseException) -> Path | None:
 
 def crash_reasons(out_dir: Path, name: str) -> list[str]:
     """First lines of the crash reports of one participant."""
-    found = sorted((out_dir / "logs").glob(f"crash-*_{glob.escape(name)}.txt"))
-    paths = [path for path in found if path.is_file()]
+    reports = sorted((out_dir / "logs").glob(f"crash-*_{glob.escape(name)}.txt"))
+    paths = [path for path in reports if path.is_file()]
     return [next(iter(path.read_text(encoding="utf-8", errors="replace").splitlines()), name) for path in paths]
 
 

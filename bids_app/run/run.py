@@ -65,10 +65,10 @@ def run(settings: Settings) -> int:
 
 def _reason(error: Exception, settings: Settings) -> str:
     """What ended a run, in words; what no user can have meant leaves a crash report."""
-    said = explain(error, settings)
+    message = explain(error, settings)
     is_foreseen = isinstance(error, OSError) or type(error) in (ValueError, RuntimeError)
-    if said is not None or is_foreseen or type(error).__module__.startswith("bids_app"):
-        return said or str(error)
+    if message is not None or is_foreseen or type(error).__module__.startswith("bids_app"):
+        return message or str(error)
     report = keep_crash(settings, error)
     return f"{in_one_line(error)} (an error of neurons2networks itself; details in {report}, please report them)"
 
@@ -129,8 +129,8 @@ def _plan(sources: Sources, participants: Sequence[str]) -> None:
         for line in plan(sources, participants):
             log.info("would compute %s", line)
     except DatasetError as error:
-        said = "\n".join(problems)
-        if not all(line in said for line in str(error).splitlines()):
+        message = "\n".join(problems)
+        if not all(line in message for line in str(error).splitlines()):
             raise
     if problems:
         raise DatasetError(f"{len(problems)} problem(s), see above")

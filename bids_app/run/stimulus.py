@@ -17,14 +17,16 @@ def run_stimulus(settings: Settings, name: str, model: str | None = None) -> Non
     """Prepare what all participants share, of one model or of all. What is there already is not made again."""
     stories = open_sources(settings).stories
     log.info("%s: stories %s", name, ", ".join(stories))
-    for one in model_runs(settings):
-        if model in (None, one.label):
-            _prepare(one, stories, settings)
-            one.unload()  # the next one may need the room
+    for model_run in model_runs(settings):
+        if model in (None, model_run.label):
+            _prepare(model_run, stories, settings)
+            model_run.unload()  # the next one may need the room
 
 
 def _prepare(model: ModelRun, stories: dict[str, Story], settings: Settings) -> None:
-    for kind, subtoken in dict.fromkeys(one.activations(settings) for one in settings.analyses if one.prepare is None):
+    for kind, subtoken in dict.fromkeys(
+        each.activations(settings) for each in settings.analyses if each.prepare is None
+    ):
         for story in stories.values():
             with step(f"{model.label}: {kind} activations for {story.stem}", settings):
                 model.activations(story, kind, subtoken)

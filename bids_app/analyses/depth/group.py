@@ -45,13 +45,13 @@ def _layer_table(gains: Regions, n_layers: int) -> pd.DataFrame:
 
 
 def _peak_table(gains: Regions, n_layers: int) -> pd.DataFrame:
-    group, own = group_layer(np.stack(list(gains.values()), axis=2))
+    group, participants_mean = group_layer(np.stack(list(gains.values()), axis=2))
     low, high = np.array([interval_of(values, best_layer) for values in gains.values()]).T
     return region_columns(gains).assign(
         group_curve=group,
         fraction=fraction_of_depth(group, n_layers).round(4),
         low=low,
         high=high,
-        participants_mean=own,
+        participants_mean=participants_mean,
         participants=[len(values) for values in gains.values()],
     )

@@ -46,22 +46,22 @@ def depth_models(page: Page, all_results: Sequence[Results]) -> str:
     colours = [palette.get(region_curves[0].region, GREY) for region_curves in curves_of_regions]
     figure = curve_charts.draw_depths(curves_of_regions, colours, models)
     caption = _say_curves(all_results[0], curves, models)
-    told = "; ".join(f"{c.name}{f', {c.model}' * (len(models) > 1)}: {100 * c.peak:.0f} %" for c in curves)
+    peaks = "; ".join(f"{c.name}{f', {c.model}' * (len(models) > 1)}: {100 * c.peak:.0f} %" for c in curves)
     holder = all_results[0] if len(models) == 1 else without_model(all_results[0])
-    alt = f"{caption} k* as a share of the depth: {told}."
+    alt = f"{caption} k* as a share of the depth: {peaks}."
     return page.add(figure, holder, "depth", alt=alt, caption=caption, ending="svg")
 
 
 def _say_curves(results: Results, curves: Sequence[Curve], models: dict[str, str]) -> str:
     tested = tested_distance(results)
-    told = (
+    caption = (
         f"F{'' if tested is None else f'({tested})'} with the present word and the window both from one layer, over "
         "the layer's place in the model (100 %: the last layer). Dot: the best layer, k*"
     )
-    told += ", bar: its 95 % interval; band: 95 % bootstrap interval over participants." * curves[0].has_interval
-    told += "." * (not curves[0].has_interval)
-    told += " A flat curve has its k* by chance."
-    return told + " As shares of depth, models of different size compare." * (len(models) > 1)
+    caption += ", bar: its 95 % interval; band: 95 % bootstrap interval over participants." * curves[0].has_interval
+    caption += "." * (not curves[0].has_interval)
+    caption += " A flat curve has its k* by chance."
+    return caption + " As shares of depth, models of different size compare." * (len(models) > 1)
 
 
 def model_colours(names: Sequence[str]) -> dict[str, str]:

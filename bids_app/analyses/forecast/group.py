@@ -29,15 +29,15 @@ def summarise_forecast(scores: Collection, settings: Settings) -> list[Row]:
     note = too_few(scores, settings)
     write_statistics(scores, out_dir, DESC, **note)
     beside = {kind: _beside(scores, f"{DESC}{kind}", out_dir) for kind in _BESIDE}
-    for kind, found in beside.items():
-        if found is not None:
-            extra = {"Participants": found.participants, **found.shared_fields}
-            found.writer(out_dir).maps(f"{DESC}{kind}", "mean", found.mean(), found.names, **extra)
+    for kind, collection in beside.items():
+        if collection is not None:
+            extra = {"Participants": collection.participants, **collection.shared_fields}
+            collection.writer(out_dir).maps(f"{DESC}{kind}", "mean", collection.mean(), collection.names, **extra)
     tested = _tested(scores)
     if tested is not None:
         _write_distance(scores, _write_contrast(scores, tested, settings, note), settings, note)
     gains = scores.region_means(out_dir)
-    present, random = ({} if found is None else found.region_means(out_dir) for found in beside.values())
+    present, random = ({} if collection is None else collection.region_means(out_dir) for collection in beside.values())
     writer = scores.writer(out_dir)
     writer.table(DESC, curve_table(distances, gains, random, present))
     seed = int(scores.result_settings["random_seed"])
@@ -101,8 +101,8 @@ def _rows(scores: Collection, tested: int, gains: Regions, base: Collection | No
     gain = gains[EVERYWHERE][:, distances_of(scores).index(tested)]
     rows = [model_row(scores.entities, f"F (distance{tested:+d})", gain)]
     if base is not None:
-        own = dict(zip(base.participants, present[EVERYWHERE][:, 0], strict=True))
-        ratio = _ratio(gain, np.array([own.get(label, np.nan) for label in scores.participants]))
+        base_of = dict(zip(base.participants, present[EVERYWHERE][:, 0], strict=True))
+        ratio = _ratio(gain, np.array([base_of.get(label, np.nan) for label in scores.participants]))
         rows.append(model_row(scores.entities, f"F / R (distance{tested:+d})", ratio))
     return rows
 

@@ -46,7 +46,7 @@ def forecast(responses: Responses, designs: Designs, settings: Settings, writer:
             f"distances {' '.join(map(str, added))} are computed beside those of --distances: the tested one, 0, or a "
             "control in the past",
         )
-    layer = settings.layers.one(designs.n_layers)
+    layer = settings.layers.single(designs.n_layers)
     fields = {
         "Layer": layer,
         "Layers": designs.n_layers,

@@ -25,18 +25,18 @@ def forecast_curves(page: Page, results: Results) -> str:
     named = networks(forecast.curves)
     if named:
         colours = page.network_colours(results, [curve.region for curve in named])
-        own = [colours[curve.region] for curve in named]
-        parts.append(_multiples(page, results, named, own, "forecastnetworks", "The same for each network."))
+        curve_colours = [colours[curve.region] for curve in named]
+        parts.append(_multiples(page, results, named, curve_colours, "forecastnetworks", "The same for each network."))
     best = forecast.strongest
     if best:
         of_all = sum(curve.atlas == best[0].atlas for curve in forecast.curves)
         gained = f"F({forecast.tested}) − F(0)"
-        about = f"All {of_all} {best[0].atlas}, largest {gained} first."
+        lead = f"All {of_all} {best[0].atlas}, largest {gained} first."
         if of_all > len(best):
-            about = f"The {len(best)} of {of_all} {best[0].atlas} with the largest {gained}, largest first: they were "
-            about += "chosen for it, so their curves rise."
+            lead = f"The {len(best)} of {of_all} {best[0].atlas} with the largest {gained}, largest first: they were "
+            lead += "chosen for it, so their curves rise."
         one_colour = [curve_charts.WHOLE_COLOUR] * len(best)
-        parts.append(_multiples(page, results, best, one_colour, "forecastregions", about))
+        parts.append(_multiples(page, results, best, one_colour, "forecastregions", lead))
     return "\n".join([*parts, _table(page, results, forecast)])
 
 
@@ -52,10 +52,10 @@ def _whole_figure(page: Page, results: Results, forecast: Forecast) -> str:
         + (f" Open dot: the tested distance, {forecast.tested}." if forecast.tested is not None else "")
         + (" Band and bar: 95 % bootstrap intervals over participants, of F and of d*." if curve.has_interval else "")
     )
-    told = say_curve(curve, forecast.tested)
-    alt = f"Curve of F over distance. {told} {caption}"
+    summary = say_curve(curve, forecast.tested)
+    alt = f"Curve of F over distance. {summary} {caption}"
     image = page.add(figure, results, "forecastcurve", alt=alt, caption=caption, ending="svg")
-    return f'<p class="takeaway">{html.escape(told)}</p>\n{image}'
+    return f'<p class="takeaway">{html.escape(summary)}</p>\n{image}'
 
 
 def say_curve(curve: Curve, tested: int | None) -> str:
@@ -63,11 +63,11 @@ def say_curve(curve: Curve, tested: int | None) -> str:
     low, high = curve.peak_interval
     highest = curve.at(curve.peak)
     relative = curve.share_of_base(highest)
-    told = f"F is highest at d* = {say(curve.peak)}" + ", in the past" * bool(curve.peak < 0)
-    told += f" (95 % interval {say(low)} to {say(high)})" if np.isfinite(low) else ""
-    told += f": {gain(highest)}" + (f", {share(relative)} of R." if np.isfinite(relative) else ".")
+    sentence = f"F is highest at d* = {say(curve.peak)}" + ", in the past" * bool(curve.peak < 0)
+    sentence += f" (95 % interval {say(low)} to {say(high)})" if np.isfinite(low) else ""
+    sentence += f": {gain(highest)}" + (f", {share(relative)} of R." if np.isfinite(relative) else ".")
     controls = "; ".join(_say_controls(curve, highest, tested))
-    return told + (f" {controls[0].upper()}{controls[1:]}." if controls else "")
+    return sentence + (f" {controls[0].upper()}{controls[1:]}." if controls else "")
 
 
 def _say_controls(curve: Curve, highest: float, tested: int | None) -> list[str]:
@@ -85,9 +85,9 @@ def _say_controls(curve: Curve, highest: float, tested: int | None) -> list[str]
 
 
 def _multiples(
-    page: Page, results: Results, curves: Sequence[Curve], colours: Sequence[str], desc: str, about: str
+    page: Page, results: Results, curves: Sequence[Curve], colours: Sequence[str], desc: str, lead: str
 ) -> str:
-    caption = f"{about} Shaded: past words; dashed: random words; dot: d*"
+    caption = f"{lead} Shaded: past words; dashed: random words; dot: d*"
     caption += ", bar: its 95 % interval." if any(np.isfinite(c.peak_interval[0]) for c in curves) else "."
     caption += " A flat curve has its d* by chance."
     peaks = ", ".join(f"{curve.name} {say(curve.peak)}" for curve in curves)

@@ -73,8 +73,8 @@ def _map(page: Page, results: Results, maps: Maps, forecast: Forecast) -> str:
 
 def distance_scale(maps: Sequence[Array], tested: int | None) -> PositionScale:
     """Scale of d* that holds nearly all values, and always 0 and as far beyond the tested distance as 0 lies below."""
-    found = position_scale(maps, "d* (words)")
-    return replace(found, low=min(0.0, found.low), high=max(2.0 * (tested or 0), found.high))
+    scale = position_scale(maps, "d* (words)")
+    return replace(scale, low=min(0.0, scale.low), high=max(2.0 * (tested or 0), scale.high))
 
 
 def _chart(page: Page, results: Results, forecast: Forecast, table: pd.DataFrame) -> str:
@@ -97,8 +97,10 @@ def _chart(page: Page, results: Results, forecast: Forecast, table: pd.DataFrame
         )
     else:
         caption += " Split halves need at least four participants."
-    told = ", ".join(f"{name} {say(value)}" for name, value in zip(names, rows["group_curve"], strict=True))
-    return page.add(figure, results, "distances", alt=f"d* in words: {told}. {caption}", caption=caption, ending="svg")
+    values = ", ".join(f"{name} {say(value)}" for name, value in zip(names, rows["group_curve"], strict=True))
+    return page.add(
+        figure, results, "distances", alt=f"d* in words: {values}. {caption}", caption=caption, ending="svg"
+    )
 
 
 def chart_rows(table: pd.DataFrame, regions: list[str]) -> pd.DataFrame:
@@ -154,9 +156,13 @@ def draw_distances(
 def row_colours(page: Page, results: Results, rows: pd.DataFrame) -> list[str]:
     """Grey for the whole, its own colour for a network, one for all regions."""
     regions = rows.loc[rows["atlas"] == "networks", "region"].astype(str).tolist()
-    own = page.network_colours(results, regions)
+    region_colours = page.network_colours(results, regions)
     return [
-        GREY if atlas == WHOLE else own.get(str(region), WHOLE_COLOUR) if atlas == "networks" else WHOLE_COLOUR
+        GREY
+        if atlas == WHOLE
+        else region_colours.get(str(region), WHOLE_COLOUR)
+        if atlas == "networks"
+        else WHOLE_COLOUR
         for atlas, region in zip(rows["atlas"], rows["region"], strict=True)
     ]
 
@@ -170,7 +176,7 @@ def _range(results: Results, forecast: Forecast) -> tuple[float, float, int] | N
 
 def distance_notes(page: Page, all_results: Sequence[Results]) -> str:
     """How d* is to be read, once for all models."""
-    results = next((one for one in all_results if one.has(["forecast"])), all_results[0])
+    results = next((candidate for candidate in all_results if candidate.has(["forecast"])), all_results[0])
     forecast = read_forecast(results)
     texts = (_say_bias(page, results, forecast), _say_width(results, forecast))
     return "\n".join(html.paragraph(text) for text in texts if text)
@@ -182,14 +188,14 @@ def _say_bias(page: Page, results: Results, forecast: Forecast) -> str:
     if ends is None:
         return ""
     low, high, n_distances = ends
-    told = (
+    caption = (
         f"A single d* is the place of the highest of {n_distances} noisy values: where noise decides, it falls "
         f"anywhere from {say(low)} to {say(high)}, so that a mean of many comes out near the middle of that range, "
         f"{say((low + high) / 2)}, whatever the brain does. "
     )
     if page.participant is not None:
-        return told + "Read a distance from the curve of a network or of the group, not from single places."
-    return told + (
+        return caption + "Read a distance from the curve of a network or of the group, not from single places."
+    return caption + (
         "Read the distance from the group's mean curve, in which noise is averaged out before the highest value is "
         "taken; the mean of individual d* stands beside it to show that pull, not as a distance."
     )

@@ -47,31 +47,31 @@ def _panels(results: Results, maps: Maps, forecast: Forecast) -> list[Panel]:
     peak = forecast.whole.peak if forecast.whole else np.nan
     at_peak = None if np.isnan(peak) or peak == tested else maps.named(map_name(peak))
     if at_peak is not None:
-        own = passing_at(results, maps, "forecast", map_name(peak))
-        told = "" if own is not None or test is None else " (not tested)"
+        passing = passing_at(results, maps, "forecast", map_name(peak))
+        note = "" if passing is not None or test is None else " (not tested)"
         # Full colour means significant: a map without a test has it where the tested one has it.
-        title = f"F at distance {say(peak)}, the peak of the curve{told}"
-        panels.append(Panel(title, at_peak, test if own is None else own))
+        title = f"F at distance {say(peak)}, the peak of the curve{note}"
+        panels.append(Panel(title, at_peak, test if passing is None else passing))
     contrasts = results.maps("forecastcontrast", ["mean"])
     ahead = None if contrasts is None else values_at(contrasts, maps.geometry)
     if contrasts is not None and ahead is not None:
-        own = passing_at(results, maps, "forecastcontrast", contrasts.names[0])
-        panels.append(Panel(f"F({tested}) − F(0): gained by looking ahead", ahead[0], own))
+        passing = passing_at(results, maps, "forecastcontrast", contrasts.names[0])
+        panels.append(Panel(f"F({tested}) − F(0): gained by looking ahead", ahead[0], passing))
     return panels
 
 
 def _say_gain(results: Results, maps: Maps, forecast: Forecast) -> str:
     """What F is, and its size beside R."""
     words = f"{forecast.window} words" if forecast.window else "words"
-    told = f"What a window of {words}, ending d words ahead, adds to the present word's score R."
+    caption = f"What a window of {words}, ending d words ahead, adds to the present word's score R."
     curve = forecast.whole
     if forecast.tested is None or curve is None or np.isnan(curve.at(forecast.tested)):
-        return told
+        return caption
     mean = curve.at(forecast.tested)
     relative = curve.share_of_base(mean)
     part = f", {share(relative)} of R = {curve.base:.3f}" if np.isfinite(relative) else f" (R = {curve.base:.3f})"
-    told += f" Mean F({forecast.tested}) everywhere: {gain(mean)}{part}"
-    return told + f"{_say_significant(results, maps, forecast.tested)}."
+    caption += f" Mean F({forecast.tested}) everywhere: {gain(mean)}{part}"
+    return caption + f"{_say_significant(results, maps, forecast.tested)}."
 
 
 def _say_significant(results: Results, maps: Maps, tested: int) -> str:
@@ -98,8 +98,8 @@ def _say_colours(panels: Sequence[Panel], maps: Maps) -> str:
         for panel in panels
         if panel.passing is not None and not panel.title.endswith("(not tested)")
     )
-    told = f"Full colour: q < {SIGNIFICANT:g} ({counts}, of {int(np.isfinite(first.values).sum()):,} {maps.unit})"
-    told += f"; others {weak}. Red: gains; blue: losses."
+    caption = f"Full colour: q < {SIGNIFICANT:g} ({counts}, of {int(np.isfinite(first.values).sum()):,} {maps.unit})"
+    caption += f"; others {weak}. Red: gains; blue: losses."
     if any(panel.title.endswith("(not tested)") for panel in panels):
-        told += " The map at the peak has no test of its own and is in full colour where the tested one is."
-    return told
+        caption += " The map at the peak has no test of its own and is in full colour where the tested one is."
+    return caption

@@ -38,13 +38,13 @@ def distance_table(distances: Sequence[int], tested: int | None, gains: Regions,
 
     Without a tested distance the contrast is missing.
     """
-    group, own = group_distance(np.stack(list(gains.values()), axis=2), distances)
+    group, participants_mean = group_distance(np.stack(list(gains.values()), axis=2), distances)
 
     def peak(curves: Doubles) -> npt.NDArray[np.floating]:
         return best_distance(curves, distances)
 
     low, high = np.array([interval_of(values, peak) for values in gains.values()]).T
-    table = region_columns(gains).assign(group_curve=group, low=low, high=high, participants_mean=own)
+    table = region_columns(gains).assign(group_curve=group, low=low, high=high, participants_mean=participants_mean)
     table = table.join(_contrasts(table["atlas"], distances, tested, gains))
     halves = [split_half(values, distances, seed=seed) for values in gains.values()]
     return table.assign(
@@ -63,6 +63,6 @@ def _contrasts(atlases: pd.Series, distances: Sequence[int], tested: int | None,
         return pd.DataFrame(np.nan, index=atlases.index, columns=names)
     here, present = list(distances).index(tested), list(distances).index(0)
     difference = np.stack([values[:, here] - values[:, present] for values in gains.values()], axis=1)
-    found = summarise(difference)[["mean", "p"]]
-    q = found["p"].groupby(atlases).transform(fdr)
-    return found.assign(q=q).set_axis(names, axis=1)
+    contrasts = summarise(difference)[["mean", "p"]]
+    q = contrasts["p"].groupby(atlases).transform(fdr)
+    return contrasts.assign(q=q).set_axis(names, axis=1)

@@ -20,14 +20,14 @@ def variance(responses: Responses, designs: Designs, settings: Settings, writer:
 
     ahead = abs(settings.tested_distance)
     designs.check([ahead, -ahead])
-    layer = settings.layers.one(designs.n_layers)
+    layer = settings.layers.single(designs.n_layers)
     spaces = {
         "present": designs.present_sums(layer),
         "future": designs.window_sums(layer, ahead),
         "past": designs.window_sums(layer, -ahead),
     }
     with step(f"{designs.model.label}: unique variance of layer {layer}", settings):
-        found = unique_variance(
+        result = unique_variance(
             spaces,
             responses.data,
             designs.run_lengths,
@@ -38,7 +38,7 @@ def variance(responses: Responses, designs: Designs, settings: Settings, writer:
             device=settings.device,
             mem_mb=memory_mb(settings),
         )
-    maps = np.stack([found.total, *(found.unique[name] for name in spaces)])
+    maps = np.stack([result.total, *(result.unique[name] for name in spaces)])
     fields = {"Layer": layer, "Spaces": list(spaces), "FutureDistance": ahead, "PastDistance": -ahead}
     names = ["total", *spaces]
     writer.maps(DESC, "r2", fill(maps, responses.valid), names, Window=settings.window, **fields)

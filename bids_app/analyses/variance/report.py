@@ -64,7 +64,9 @@ def _titles(results: Results) -> dict[str, str]:
 def _total(page: Page, results: Results, maps: Maps) -> str:
     """Everything together and the present word, on one scale; signed, since of noise half is below zero."""
     panels = _panels(results, maps, [name for name in maps.names if name in (_TOTAL, _PRESENT)])
-    panels = [replace(one, passing=None if one.passing is None else one.passing & (one.values > 0)) for one in panels]
+    panels = [
+        replace(each, passing=None if each.passing is None else each.passing & (each.values > 0)) for each in panels
+    ]
     if not panels:
         return ""
     caption = (
@@ -106,8 +108,8 @@ def _say_passing(panels: Sequence[Panel], maps: Maps) -> str:
     counts = [np.count_nonzero(panel.passing) for panel in panels if panel.passing is not None]
     if not counts:
         return ""
-    told = " and ".join(f"{count:,}" for count in counts)
-    return f" Full colour: q < {SIGNIFICANT:g}, in {told} of {maps.geometry.n_targets:,} {maps.unit}."
+    passing = " and ".join(f"{count:,}" for count in counts)
+    return f" Full colour: q < {SIGNIFICANT:g}, in {passing} of {maps.geometry.n_targets:,} {maps.unit}."
 
 
 def _passing(results: Results, maps: Maps, name: str) -> Array | None:
@@ -147,12 +149,12 @@ def _chart(page: Page, results: Results, rows: pd.DataFrame) -> str:
         caption += (
             f" Bars: 95 % bootstrap intervals over participants; filled: two-sided p < {SIGNIFICANT:g}, not corrected."
         )
-    told = "; ".join(
+    values = "; ".join(
         f"{'everywhere' if region == WHOLE else str(region)}: "
-        + ", ".join(f"{space} {mean:.4f}" for space, mean in zip(own["space"], own["mean"], strict=True))
-        for region, own in rows.groupby("region", sort=False)
+        + ", ".join(f"{space} {mean:.4f}" for space, mean in zip(means["space"], means["mean"], strict=True))
+        for region, means in rows.groupby("region", sort=False)
     )
-    alt = f"Dots of unique variance. {told}. {caption}"
+    alt = f"Dots of unique variance. {values}. {caption}"
     return page.add(figure, results, "variance", alt=alt, caption=caption, ending="svg")
 
 
@@ -167,7 +169,7 @@ def draw_variance(rows: pd.DataFrame) -> Figure:
     for axes, side in zip(charts, sides, strict=True):
         axes.axvline(0, color="0.6", linewidth=0.8)
         offsets = 0.3 * (np.arange(len(side)) - (len(side) - 1) / 2)
-        draw_rows(axes, [_dots(rows, regions, *one) for one in zip(side, offsets, strict=True)], names, UNIQUE)
+        draw_rows(axes, [_dots(rows, regions, *series) for series in zip(side, offsets, strict=True)], names, UNIQUE)
         axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=len(side), frameon=False, borderaxespad=0)
     _widen(charts)
     return figure
@@ -180,9 +182,11 @@ def _widen(charts: Sequence[Axes]) -> None:
 
 
 def _dots(rows: pd.DataFrame, regions: list[str], space: str, offset: float) -> Dots:
-    own = rows[rows["space"] == space].drop_duplicates("region").set_index("region").reindex(regions)
+    space_rows = rows[rows["space"] == space].drop_duplicates("region").set_index("region").reindex(regions)
     colour, marker = _MARKS.get(space, _OTHER)
-    low, high, p = (own[name].to_numpy(dtype=float) if name in own else None for name in ("low", "high", "p"))
+    low, high, p = (
+        space_rows[name].to_numpy(dtype=float) if name in space_rows else None for name in ("low", "high", "p")
+    )
     filled = None if p is None else np.asarray(p < SIGNIFICANT)
-    middle = own["mean"].to_numpy(dtype=float)
+    middle = space_rows["mean"].to_numpy(dtype=float)
     return Dots(space, [colour] * len(regions), middle, low, high, filled, marker, offset=offset)

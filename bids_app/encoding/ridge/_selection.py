@@ -134,8 +134,8 @@ class _LeaveCopiesOut:
             weighted = factors.basis * weight
             residual = torch.addmm(target, weighted.float(), projected, alpha=-1)
             for group in self.groups:
-                own = weighted[group] @ back[group].mT  # (n_pieces, n_copies, n_copies)
-                kept = torch.eye(group.shape[1], dtype=own.dtype, device=own.device) - own
+                within = weighted[group] @ back[group].mT  # (n_pieces, n_copies, n_copies)
+                kept = torch.eye(group.shape[1], dtype=within.dtype, device=within.device) - within
                 left_out = torch.linalg.inv(kept).float() @ residual[group]
                 errors[row] += left_out.square_().mean(dim=1).sum(dim=0)
         return errors / sum(len(group) for group in self.groups)

@@ -48,8 +48,8 @@ class ByTriangles:
 def residuals(fold: Factors, alpha: torch.Tensor, rows: torch.Tensor, *, loo: bool) -> torch.Tensor:
     """(n_test, n_rows) float64: this @ Y[rows] are residuals of a fold's test rows, or those of not fitting them."""
     weighted = fold.basis * fold.filters(alpha[None].double())[:, 0]
-    found = (fold.test[:, None] == rows[None]).double() - weighted @ fold.project[:, rows]
-    return found / (1 - leverage(weighted, fold)) if loo else found
+    matrix = (fold.test[:, None] == rows[None]).double() - weighted @ fold.project[:, rows]
+    return matrix / (1 - leverage(weighted, fold)) if loo else matrix
 
 
 def leverage(weighted: torch.Tensor, factors: Factors) -> torch.Tensor:
