@@ -62,7 +62,7 @@ GROUPS = {
 # What is made from the readings; results of participants are made again only by other settings that decide them.
 READS: Mapping[str, frozenset[str]] = {
     **{analysis.name: analysis.reads for analysis in ANALYSES},
-    **{name: reads for analysis in ANALYSES for name, reads in analysis.parts.items()},
+    **{name: reads for analysis in ANALYSES for name, reads in analysis.intermediates.items()},
 }
 RESULTS = tuple(READS)
 

@@ -66,7 +66,7 @@ class _Reader:
             value = [f"{key}={json.dumps(item, default=str)}" for key, item in value.items()]
         if name == "confounds":  # 'trans_* rot_*' in one string: the shell must not expand the patterns
             given = value if isinstance(value, list | tuple) else [value]
-            value = [part for item in given for part in str(item).replace(",", " ").split()]
+            value = [word for item in given for word in str(item).replace(",", " ").split()]
         values = [self._one(name, item) for item in (value if isinstance(value, list | tuple) else [value])]
         return tuple(values) if name == "distances" else tuple(dict.fromkeys(values))  # what comes twice counts once
 

@@ -37,8 +37,8 @@ def test_labels_lose_their_prefix_and_underscores_are_accepted():
 def test_all_bad_values_are_reported_at_once():
     with pytest.raises(SettingsError) as error:
         given("in", "out", "participant", "--folds", "1", "--penalty", "1.5", "--neurons", "soma", "--layer", "-2")
-    for part in ("folds = 1", "penalty = 1.5", "neurons = 'soma'", "layer = '-2'"):
-        assert part in str(error.value)
+    for message in ("folds = 1", "penalty = 1.5", "neurons = 'soma'", "layer = '-2'"):
+        assert message in str(error.value)
 
 
 def test_unique_variance_needs_a_distance_of_its_own_for_future_and_past():

@@ -25,7 +25,7 @@ def unlisted(out_dir):
 
 
 def _is_hidden(path):
-    return any(part.startswith(".") and part != ".bidsignore" for part in path.parts)
+    return any(name.startswith(".") and name != ".bidsignore" for name in path.parts)
 
 
 def _beside(path):

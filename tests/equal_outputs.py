@@ -61,7 +61,7 @@ def _bytes(path):
 
 def _arrays(path):
     if path.name.endswith(".gii"):
-        return [part.data for part in nib.load(path).darrays]
+        return [array.data for array in nib.load(path).darrays]
     if path.name.endswith((".nii", ".nii.gz")):
         return [nib.load(path).get_fdata()]
     if path.suffix == ".parquet":

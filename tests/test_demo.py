@@ -137,6 +137,6 @@ def test_model_comparison_has_an_interval_for_every_measure(demo):
 @pytest.mark.parametrize("level", ["participant", "group"])
 def test_reports_show_pictures_that_exist(demo, level):
     page = demo.out / ("sub-01.html" if level == "participant" else "group.html")
-    sources = [part.split('"')[0] for part in page.read_text().split('src="')[1:]]
+    sources = [piece.split('"')[0] for piece in page.read_text().split('src="')[1:]]
     assert len(sources) > 3
     assert all((demo.out / source).is_file() for source in sources)

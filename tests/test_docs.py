@@ -31,8 +31,8 @@ def _texts(tree: ast.AST) -> list[str]:
     texts = []
     for node in ast.walk(tree):
         if isinstance(node, ast.JoinedStr):
-            parts = [value.value if isinstance(value, ast.Constant) else "…" for value in node.values]
-            texts.append("".join(str(part) for part in parts))
+            pieces = [value.value if isinstance(value, ast.Constant) else "…" for value in node.values]
+            texts.append("".join(str(piece) for piece in pieces))
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
             texts.append(node.value)
     return texts

@@ -114,7 +114,7 @@ class Analysis:
     methods : its paragraph for a methods section
     report : what the pages say of it
     options : a frozen dataclass of its own options
-    parts : results that it makes on the way and keeps (the dictionary, the noise ceiling), with what these read
+    intermediates : results that it makes on the way and keeps (the dictionary, the noise ceiling), with what these read
     model_free : what it computes whatever the models
     prepare : what the stimulus level makes for it of one model
     activations : kind of neurons, and rule for sub-tokens, that it asks the model for
@@ -133,7 +133,7 @@ class Analysis:
     methods: Callable[[Settings], Paragraph]
     report: Callable[[], Report]
     options: type[Any] = NoOptions
-    parts: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    intermediates: Mapping[str, frozenset[str]] = field(default_factory=dict)
     model_free: tuple[ModelFree, ...] = ()
     prepare: Callable[[ModelRun, dict[str, Story], Settings], None] | None = None
     activations: Callable[[Settings], tuple[str, str]] = lambda _: ("residual", "last")

@@ -23,7 +23,7 @@ def test_names_of_analyses_and_options_are_their_own():
 def test_what_is_read_is_decided_by_some_option():
     decided = {reading for option in OPTIONS for reading in decided_by(option)}
     for analysis in ANALYSES:
-        for reads in (analysis.reads, *analysis.parts.values()):
+        for reads in (analysis.reads, *analysis.intermediates.values()):
             assert reads <= set(READINGS)
             assert reads <= decided
 

@@ -34,8 +34,8 @@ def readme(outputs: Sequence[Output]) -> str:
 
 def reference(outputs: Sequence[Output]) -> str:
     """The part of docs/outputs.md about outputs: as in the README, with statistics, columns and sidecar fields."""
-    parts = [*_maps(outputs), *_tables(outputs), *_others(outputs), *_statistics(), *_columns(outputs)]
-    return "\n".join([*parts, *_fields(outputs)])
+    tables = [*_maps(outputs), *_tables(outputs), *_others(outputs), *_statistics(), *_columns(outputs)]
+    return "\n".join([*tables, *_fields(outputs)])
 
 
 def _files() -> Iterator[str]:

@@ -31,10 +31,10 @@ def parse_name(path: Path | str) -> Name:
     Name(entities={'sub': '001', 'space': 'fsaverage6', 'hemi': 'L'}, suffix='', extension='.func.gii')
     """
     stem, dot, extension = Path(path).name.partition(".")
-    parts = stem.split("_")
-    matches = [_ENTITY.fullmatch(part) for part in parts]
+    pieces = stem.split("_")
+    matches = [_ENTITY.fullmatch(piece) for piece in pieces]
     entities = {match["key"]: match["value"] for match in matches if match}
-    suffix = "" if matches[-1] else parts[-1]
+    suffix = "" if matches[-1] else pieces[-1]
     return Name(entities, suffix, dot + extension)
 
 
@@ -52,8 +52,8 @@ def build_name(entities: Mapping[str, str], suffix: str, extension: str = "") ->
     for key, value in entities.items():
         if not _LABEL.fullmatch(value):
             raise ValueError(f"The value {value!r} of {key}- may hold only letters, digits and '+'.")
-    parts = [f"{key}-{entities[key]}" for key in ORDER if key in entities]
-    return "_".join([*parts, suffix]) + extension
+    pieces = [f"{key}-{entities[key]}" for key in ORDER if key in entities]
+    return "_".join([*pieces, suffix]) + extension
 
 
 def strip_prefix(label: str, key: str) -> str:

@@ -39,8 +39,8 @@ class StimulusUse:
     @property
     def label(self) -> str:
         """Name of the run for people."""
-        parts = {"sub": self.participant, "ses": self.session, "task": self.task, "run": self.run}
-        return run_label({key: value for key, value in parts.items() if value}) or self.events.name
+        entities = {"sub": self.participant, "ses": self.session, "task": self.task, "run": self.run}
+        return run_label({key: value for key, value in entities.items() if value}) or self.events.name
 
 
 @dataclass(frozen=True)

@@ -26,15 +26,15 @@ def stem_of(stim_file: str) -> str:
     if any(unicodedata.category(letter) == "Cc" for letter in stim_file):
         raise DatasetError(f"stim_file {stim_file!r} holds control characters; it must be a path below stimuli/")
     path = posixpath.normpath(unicodedata.normalize("NFC", stim_file.strip().replace("\\", "/")))
-    parts = path.split("/")
-    if "stimuli" in parts[:-1] and (parts[0] in {"stimuli", "", ".."} or parts[0].endswith(":")):
-        parts = parts[len(parts) - parts[::-1].index("stimuli") :]
-    name, dot, ending = parts[-1].rpartition(".")
-    stem = "/".join([*parts[:-1], name if dot and ending.lower() in _ENDINGS else parts[-1]]).lstrip("/")
-    if not stem or stem.endswith("/") or parts[-1] in {".", ".."} or ".." in parts:
+    folders = path.split("/")
+    if "stimuli" in folders[:-1] and (folders[0] in {"stimuli", "", ".."} or folders[0].endswith(":")):
+        folders = folders[len(folders) - folders[::-1].index("stimuli") :]
+    name, dot, ending = folders[-1].rpartition(".")
+    stem = "/".join([*folders[:-1], name if dot and ending.lower() in _ENDINGS else folders[-1]]).lstrip("/")
+    if not stem or stem.endswith("/") or folders[-1] in {".", ".."} or ".." in folders:
         raise DatasetError(f"stim_file {stim_file!r} names no file below stimuli/, such as tale.wav or EN/tale.wav")
-    longest = max(parts, key=len)
-    if any(len(part.encode()) > _LONGEST for part in parts):
+    longest = max(folders, key=len)
+    if any(len(folder.encode()) > _LONGEST for folder in folders):
         raise DatasetError(f"stim_file {longest[:40]}… has {len(longest)} letters, more than any file name can have")
     return stem
 

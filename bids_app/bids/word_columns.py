@@ -77,8 +77,8 @@ def find_columns(header: Sequence[str], sidecar: Mapping[str, object]) -> Column
 
     Raises DatasetError when one is missing, or a name stands twice.
     """
-    parts = [_split(cell) for cell in header]
-    names = tuple(name for name, _ in parts)
+    split_names = [_split(cell) for cell in header]
+    names = tuple(name for name, _ in split_names)
 
     def column(known: Sequence[str]) -> int | None:
         name_in_table = next((name for name in known if name in names), None)
@@ -92,7 +92,7 @@ def find_columns(header: Sequence[str], sidecar: Mapping[str, object]) -> Column
             return None
         entry = sidecar.get(header[index].strip(), sidecar.get(names[index]))
         unit_of_sidecar = entry.get("Units") if isinstance(entry, Mapping) else None
-        units = [unit for unit in (parts[index][1], unit_of_sidecar) if unit is not None]
+        units = [unit for unit in (split_names[index][1], unit_of_sidecar) if unit is not None]
         seconds = {seconds_per(unit, f"the column {header[index].strip()}") for unit in units}
         if len(seconds) > 1:
             raise DatasetError(f"the header and the sidecar give different units for {header[index].strip()}.")

@@ -90,9 +90,9 @@ class _Template(string.Template):
     idpattern = "[A-Z]+"
 
 
-def _filled(template: str, parts: dict[str, str]) -> str:
+def _filled(template: str, values: dict[str, str]) -> str:
     text = (resources.files("bids_app.engines") / "templates" / template).read_text(encoding="utf-8")
-    return _Template(text).substitute(parts)
+    return _Template(text).substitute(values)
 
 
 def _refuse_line_breaks(request: Request, participants: Sequence[str]) -> None:

@@ -84,7 +84,9 @@ def scikit_errors(features, y, fold, inner, alphas, mixtures):
     """|y − prediction|² on the test rows: scaled features, scikit-learn's Ridge, every choice one by one."""
     best = (np.inf, None, None)
     for weights in mixtures:
-        X = np.concatenate([np.sqrt(weight) * part for weight, part in zip(weights, features, strict=True)], axis=1)
+        X = np.concatenate(
+            [np.sqrt(weight) * X_space for weight, X_space in zip(weights, features, strict=True)], axis=1
+        )
         for alpha in alphas:
             loss = np.mean([np.square(y[b] - Ridge(alpha).fit(X[a], y[a]).predict(X[b])).mean() for a, b in inner])
             if loss < best[0]:
@@ -116,8 +118,8 @@ def test_by_definition_with_scikit_learn(planted, purge):
         alphas=alphas, n_candidates=n_candidates, seed=5, device="cpu",
     )  # fmt: skip
     np.testing.assert_allclose(result.total, expected[0], atol=1e-3)
-    for name, part in zip(spaces, expected[1:], strict=True):
-        np.testing.assert_allclose(result.unique[name], expected[0] - part, atol=1e-3)
+    for name, space_variance in zip(spaces, expected[1:], strict=True):
+        np.testing.assert_allclose(result.unique[name], expected[0] - space_variance, atol=1e-3)
 
 
 def test_batches_and_units_change_nothing(planted):

@@ -41,7 +41,7 @@ def test_sums_of_shifted_words_are_the_sums_of_joined_windows(distance):
                 joined[word, 4 * index : 4 * index + 4] = values[other]
     volumes = np.arange(20)
     shifted = [shift_words(values, offset, [slice(0, 60)]) for offset in offsets_of(distance, 7)]
-    sums = np.concatenate([word_sums(part, onset, 1.5, volumes) for part in shifted], axis=1)
+    sums = np.concatenate([word_sums(vectors, onset, 1.5, volumes) for vectors in shifted], axis=1)
     np.testing.assert_allclose(sums, word_sums(joined, onset, 1.5, volumes), atol=1e-6)
 
 

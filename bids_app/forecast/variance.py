@@ -93,7 +93,7 @@ def unique_variance(
                 errors[number, batch] += search.squared_errors(responses, kept, mixtures)
     # a constant target is zero after standardisation
     total, *without = np.where(whole > 0, 1 - errors / np.where(whole > 0, whole, 1), 0.0)
-    unique = {name: (total - part).astype(np.float32) for name, part in zip(spaces, without, strict=True)}
+    unique = {name: (total - rest).astype(np.float32) for name, rest in zip(spaces, without, strict=True)}
     return Variance(total.astype(np.float32), unique)
 
 

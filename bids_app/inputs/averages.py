@@ -41,9 +41,9 @@ def average_repeats(responses: Responses, stories: Mapping[str, Story]) -> Respo
         for host, mean in zip(sorted(hosted), means, strict=True)
     )
     listenings = tuple(means)
-    parts = np.split(responses.data, np.cumsum(responses.run_lengths)[:-1])
+    series = np.split(responses.data, np.cumsum(responses.run_lengths)[:-1])
     data = [
-        mean_of_runs([(timing.rows, parts[timing.run]) for timing in sources], len(listening.volumes))
+        mean_of_runs([(timing.rows, series[timing.run]) for timing in sources], len(listening.volumes))
         for sources, listening in zip(averaged, listenings, strict=True)
     ]
     return replace(
@@ -71,10 +71,10 @@ def _host(run: int, hosts: list[int], listenings: tuple[StimulusTiming, ...]) ->
     return run, np.arange(len(listenings[run].volumes))
 
 
-def _rows_in(part: StimulusTiming, whole: StimulusTiming) -> Integers | None:
+def _rows_in(timing: StimulusTiming, whole: StimulusTiming) -> Integers | None:
     """Rows of the whole at the story times of the part; None unless each of the part's volumes has one of its own."""
-    (stems, seconds), (others, times) = story_time(part), story_time(whole)
-    if abs(part.repetition_time - whole.repetition_time) > 1e-4 or not set(stems) <= set(others):
+    (stems, seconds), (others, times) = story_time(timing), story_time(whole)
+    if abs(timing.repetition_time - whole.repetition_time) > 1e-4 or not set(stems) <= set(others):
         return None
     same = np.array(stems)[:, None] == np.array(others)[None]
     apart = np.where(same, np.abs(seconds[:, None] - times[None]), np.inf)

@@ -124,7 +124,7 @@ class Designs:
         return lru_cache(maxsize=self.settings.window + 1)(self._sum_words)
 
     def _sum_words(self, layer: int, offset: int, reorder: Reorder | None = None) -> Floats:
-        parts = []
+        sums = []
         for listening in self.listenings:
             values, onsets = [], []
             for stimulus in listening.stimuli:
@@ -138,8 +138,8 @@ class Designs:
                 onsets.append(onset)
             later = 1 if self.settings.word_volume == "next" else 0
             grid = (listening.repetition_time, listening.uncensored.volumes)
-            parts.append(word_sums(np.concatenate(values), np.concatenate(onsets), *grid, later=later))
-        return np.concatenate(parts)
+            sums.append(word_sums(np.concatenate(values), np.concatenate(onsets), *grid, later=later))
+        return np.concatenate(sums)
 
     def _segments(self, stimulus: Stimulus) -> list[slice]:
         return segments_of(stimulus, self.stories[stimulus.stem].words)

@@ -95,8 +95,8 @@ def read_nuisance(run: Run, n_volumes: int, settings: Settings) -> Nuisance:
     n_asked = slow.shape[1]
     if confounds is not None:
         slow = _not_among(slow, confounds.cosines)
-    parts = [part for part in (None if confounds is None else confounds.values, slow) if part is not None]
-    regressors = np.column_stack(parts).astype(np.float32)
+    groups = [columns for columns in (None if confounds is None else confounds.values, slow) if columns is not None]
+    regressors = np.column_stack(groups).astype(np.float32)
     return Nuisance(
         regressors if regressors.shape[1] else None,
         () if confounds is None else confounds.names,

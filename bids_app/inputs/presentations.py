@@ -32,7 +32,12 @@ CUT_OFF = 0.05  # share of a story's words after the end of the scan that is wor
 
 def presentations(stimuli: Sequence[Stimulus], words: Mapping[str, Words]) -> tuple[Stimulus, ...]:
     """Stimuli with words, each once for every time that it was played, in the order in which they start."""
-    split = [part for stimulus in stimuli if stimulus.stem in words for part in _split(stimulus, words[stimulus.stem])]
+    split = [
+        presentation
+        for stimulus in stimuli
+        if stimulus.stem in words
+        for presentation in _split(stimulus, words[stimulus.stem])
+    ]
     return tuple(sorted(split, key=lambda stimulus: stimulus.audio_onset))
 
 

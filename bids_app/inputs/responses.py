@@ -96,11 +96,11 @@ class RunSource:
     nuisance: Floats | None
 
 
-def mean_of_runs(parts: Sequence[tuple[npt.NDArray[np.int64], Floats]], n_rows: int) -> Floats:
+def mean_of_runs(runs: Sequence[tuple[npt.NDArray[np.int64], Floats]], n_rows: int) -> Floats:
     """Mean over runs of z-scored series, z-scored: of each the rows that it covers and (n_covered, n_targets)."""
-    total = np.zeros((n_rows, parts[0][1].shape[1]), dtype=np.float32)
+    total = np.zeros((n_rows, runs[0][1].shape[1]), dtype=np.float32)
     count = np.zeros((n_rows, 1), dtype=np.float32)
-    for rows, series in parts:
+    for rows, series in runs:
         total[rows] += series
         count[rows] += 1
     total /= count

@@ -35,7 +35,7 @@ def play(stem="tale", start=0, stop=120, onset=3.0):
 
 def responses(*listenings):
     data = [zscore(RNG.standard_normal((len(listening.volumes), N_TARGETS))) for listening in listenings]
-    nuisance = tuple(RNG.standard_normal((len(part), 2)).astype(np.float32) for part in data)
+    nuisance = tuple(RNG.standard_normal((len(series), 2)).astype(np.float32) for series in data)
     geometry = ParcelGeometry("T", tuple("abcd"))
     content = heard_content(listenings, STORIES)
     whole = Responses(np.concatenate(data), np.ones(N_TARGETS, bool), geometry, listenings, nuisance, content=content)
@@ -148,8 +148,8 @@ def test_regressors_lose_the_confounds_of_each_run():
     D = RNG.standard_normal((80, 3)).astype(np.float32)
     (sources,) = average_repeats(whole, STORIES).sources
     early, later = (
-        zscore(clean(part, 1.0, nuisance, None))
-        for part, nuisance in ((D[:40], whole.nuisance[0]), (D, whole.nuisance[1]))
+        zscore(clean(run_regressors, 1.0, nuisance, None))
+        for run_regressors, nuisance in ((D[:40], whole.nuisance[0]), (D, whole.nuisance[1]))
     )
     expected = zscore(np.concatenate([(early + later[:40]) / 2, later[40:]]))
     np.testing.assert_allclose(_cleaned(D, sources), expected, atol=1e-5)

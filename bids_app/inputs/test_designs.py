@@ -188,11 +188,11 @@ def test_a_design_of_other_censored_volumes_is_another_one(tmp_path):
 def test_a_story_played_twice_has_the_windows_of_each_playing(tmp_path):
     """The second playing stops within the first story: its windows end there, those of the first playing do not."""
     again = Stimulus("tale_audio", "tale_audio.wav", 153.0, ((159.0, 183.0),))
-    once, part = make(tmp_path), make(tmp_path, again)
-    part = replace(part, listenings=(listen([again], TR, 140),))
+    once, second = make(tmp_path), make(tmp_path, again)
+    second = replace(second, listenings=(listen([again], TR, 140),))
     both = replace(once, listenings=(listen([STIMULUS, again], TR, 140),))
     for offset in (0, 3):
-        expected = np.concatenate([once._sum_words(2, offset), part._sum_words(2, offset)])
+        expected = np.concatenate([once._sum_words(2, offset), second._sum_words(2, offset)])
         np.testing.assert_allclose(both._sum_words(2, offset), expected, atol=1e-5)
     n_first = len(once.listenings[0].volumes)
     assert not np.allclose(both._sum_words(2, 3)[n_first:], both._sum_words(2, 3)[: both.run_lengths[-1]])

@@ -145,6 +145,6 @@ def timed_words(
     for stimulus in listening.stimuli:
         heard.setdefault(stimulus.stem, []).append(words_heard(stimulus, stories[stimulus.stem].words))
     return [
-        (stories[stem], *(np.concatenate(column) for column in zip(*parts, strict=True)))  # type: ignore[misc]
-        for stem, parts in heard.items()
+        (stories[stem], *(np.concatenate(column) for column in zip(*playings, strict=True)))  # type: ignore[misc]
+        for stem, playings in heard.items()
     ]

@@ -30,7 +30,7 @@ def _by_transformers(language_model, words, subtoken="mean"):
     for state in states:
         values = state[0, inside].numpy()
         each = [values[tokens.word == word] for word in range(len(words))]
-        rows.append(np.stack([part.mean(axis=0) if subtoken == "mean" else part[-1] for part in each]))
+        rows.append(np.stack([vectors.mean(axis=0) if subtoken == "mean" else vectors[-1] for vectors in each]))
     return rows
 
 

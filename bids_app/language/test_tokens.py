@@ -45,7 +45,7 @@ def _bare(tokenizer, text):
 def test_special_tokens_are_the_tokenizers_own(language_models):
     kept = {name: tokenize_words(model.tokenizer, ["a"]) for name, model in language_models.items()}
     named = {
-        name: [language_models[name].tokenizer.convert_ids_to_tokens(list(part)) for part in (each.prefix, each.suffix)]
+        name: [language_models[name].tokenizer.convert_ids_to_tokens(list(ids)) for ids in (each.prefix, each.suffix)]
         for name, each in kept.items()
     }
     assert named == {

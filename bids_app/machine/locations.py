@@ -83,12 +83,12 @@ def _check_raw(name: str, folder: Path, bids_dir: Path) -> None:
         )
     entries = [*_participants(bids_dir), *(bids_dir / name for name in _RAW)]
     above = {_identity(parent) for parent in (folder, *folder.parents)} - {None}
-    part = next((entry for entry in entries if _identity(entry) in above), None)
-    if part is None and folder.resolve().is_relative_to(bids_dir.resolve()):  # also where it is not there yet
+    raw_entry = next((entry for entry in entries if _identity(entry) in above), None)
+    if raw_entry is None and folder.resolve().is_relative_to(bids_dir.resolve()):  # also where it is not there yet
         first = folder.resolve().relative_to(bids_dir.resolve()).parts[0]
-        part = bids_dir / first if first in _RAW or first.startswith("sub-") else None
-    if part is not None:
-        raise SettingsError(f"{name} {folder} lies in the raw data ({part}), where nothing is written: {_ADVICE}")
+        raw_entry = bids_dir / first if first in _RAW or first.startswith("sub-") else None
+    if raw_entry is not None:
+        raise SettingsError(f"{name} {folder} lies in the raw data ({raw_entry}), where nothing is written: {_ADVICE}")
 
 
 def _participants(folder: Path) -> Iterable[Path]:

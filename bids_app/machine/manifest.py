@@ -78,10 +78,10 @@ def read_manifest(resources: Path) -> Manifest:
 
 def _entries(content: Mapping[str, object], key: str, kind: type[_Value], default: object = None) -> dict[str, _Value]:
     """A part of a manifest. Raises ValueError where its values are not all of one kind."""
-    part = content.get(key, default)
-    if not isinstance(part, dict) or not all(isinstance(value, kind) for value in part.values()):
+    section = content.get(key, default)
+    if not isinstance(section, dict) or not all(isinstance(value, kind) for value in section.values()):
         raise ValueError(f"{key} must be an object of values such as {kind(12)!r}")
-    return part
+    return section
 
 
 def record(resources: Path, paths: Iterable[Path], model: tuple[str, str | None, str] | None = None) -> None:

@@ -31,7 +31,7 @@ def atlas_space(path: Path) -> str | None:
     ('MNI152NLin6Asym', None)
     """
     entity = re.search(r"(?:^|_)space-([A-Za-z0-9]+)", path.name) or _SPACE.search(path.name)
-    space = entity[1] if entity else next((part for part in path.name.split("_") if part in _OTHER_NAMES), None)
+    space = entity[1] if entity else next((piece for piece in path.name.split("_") if piece in _OTHER_NAMES), None)
     return _OTHER_NAMES.get(space, space) if space else None
 
 

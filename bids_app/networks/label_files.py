@@ -199,10 +199,10 @@ def whole_labels(path: Path, values: NDArray[np.generic]) -> NDArray[np.int64]:
 
 def hexadecimal(colour: Iterable[float | None]) -> str | None:
     """Red, green and blue from 0 to 1 as #rrggbb; None where one is missing or outside."""
-    parts = [-1.0 if part is None else float(part) for part in colour]
-    if not all(0 <= part <= 1 for part in parts):
+    values = [-1.0 if value is None else float(value) for value in colour]
+    if not all(0 <= value <= 1 for value in values):
         return None
-    return "#" + "".join(f"{round(part * 255):02x}" for part in parts)
+    return "#" + "".join(f"{round(value * 255):02x}" for value in values)
 
 
 # Marks of a hemisphere in a file's name, with those of the other one.

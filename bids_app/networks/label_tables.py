@@ -30,11 +30,11 @@ def table_beside(path: Path) -> Path | None:
 
     So `tpl-X_atlas-A_dseg.tsv` serves `tpl-X_res-02_atlas-A_dseg.nii.gz`, and `A.csv` serves `A_space-X.nii.gz`.
     """
-    parts = set(_stem(path).split("_"))
+    pieces = set(_stem(path).split("_"))
     tables = [
         file
         for file in sorted(path.parent.iterdir())
-        if file.suffix in _ENDINGS and set(_stem(file).split("_")) <= parts
+        if file.suffix in _ENDINGS and set(_stem(file).split("_")) <= pieces
     ]
     return max(tables, key=lambda file: (len(_stem(file)), -_ENDINGS.index(file.suffix)), default=None)
 
@@ -195,15 +195,15 @@ def _without_header(row: list[str]) -> tuple[int, Region] | None:
     if len(row) < 2 or not _is_whole(row[0]):
         return None
     if len(row) >= 5 and all(_is_number(cell) for cell in row[1:4]):  # FSL: number, colours, name
-        return int(float(row[0])), Region(" ".join(row[4:]), _from_parts(row[1:4], 1))
-    colour = _from_parts(row[2:5], 255) if len(row) >= 5 and all(_is_number(cell) for cell in row[2:5]) else None
+        return int(float(row[0])), Region(" ".join(row[4:]), _from_components(row[1:4], 1))
+    colour = _from_components(row[2:5], 255) if len(row) >= 5 and all(_is_number(cell) for cell in row[2:5]) else None
     return int(float(row[0])), Region(row[1], colour)
 
 
-def _from_parts(parts: list[str], brightest: int) -> str | None:
-    if not all(float(part) <= brightest for part in parts):
+def _from_components(values: list[str], brightest: int) -> str | None:
+    if not all(float(value) <= brightest for value in values):
         return None
-    return "#" + "".join(f"{round(float(part) * 255 / brightest):02x}" for part in parts)
+    return "#" + "".join(f"{round(float(value) * 255 / brightest):02x}" for value in values)
 
 
 def _colour(cell: str) -> str | None:

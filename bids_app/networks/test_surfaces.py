@@ -101,11 +101,11 @@ def test_a_recording_of_a_slab_gives_the_labels_of_the_slab():
     slab = np.s_[:, :, 18:30]
     affine = AFFINE.copy()
     affine[2, 3] += 5 * 18
-    part = labels_to_fsaverage5(
+    slab_labels = labels_to_fsaverage5(
         volume[slab].ravel(), "volume", NLIN6, affine=affine, mask=np.ones(volume[slab].shape, dtype=bool)
     )
-    assert 0.1 < (part == 0).mean() < 0.8
-    assert (part == whole)[part > 0].mean() > 0.95  # a border is nearer to a part of the points
+    assert 0.1 < (slab_labels == 0).mean() < 0.8
+    assert (slab_labels == whole)[slab_labels > 0].mean() > 0.95  # a border is nearer to a part of the points
 
 
 def test_a_grid_that_does_not_reach_the_cortex_is_refused():

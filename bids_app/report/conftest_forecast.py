@@ -51,14 +51,14 @@ class Sample:
         layers = (np.arange(self.n_layers) + 1)[:, None] / self.n_layers
         depth = self.gain * (0.35 + 0.65 * np.exp(-((layers - self.depth) ** 2) / (2 * 0.2**2)))
         ceiling = 0.08 + 12 * np.maximum(self.gain, 0)
-        parts = np.stack([1.4 * ceiling**2, 0.5 * ceiling**2, np.maximum(self.gain, 0) / 6, 0 * self.gain + 0.0002])
+        variances = np.stack([1.4 * ceiling**2, 0.5 * ceiling**2, np.maximum(self.gain, 0) / 6, 0 * self.gain + 0.0002])
         return {
             "forecast": self._noisy(curve),
             "random": self._noisy(np.full((3, len(self.gain)), 0.0002)),
             "base": self._noisy(0.55 * ceiling[None]),
             "ceiling": self._noisy(ceiling[None]),
             "depth": self._noisy(depth),
-            "variance": self._noisy(parts) * np.array([1, 0.3, 0.2, 0.2])[:, None] + parts * 0.5,
+            "variance": self._noisy(variances) * np.array([1, 0.3, 0.2, 0.2])[:, None] + variances * 0.5,
         }
 
     def _noisy(self, truth: Array) -> Array:

@@ -60,9 +60,9 @@ def _cell(name: str, row: RunCheck) -> str:
 
 def _regressors(row: RunCheck) -> str:
     """How many columns are regressed out of a run, and how many of the high-pass."""
-    parts = [f"{len(row.regressors or ())}"] if row.regressors else []
-    parts += [f"{row.n_cosines} cosines"] if row.n_cosines else []
-    return " + ".join(parts) or "none"
+    counts = [f"{len(row.regressors or ())}"] if row.regressors else []
+    counts += [f"{row.n_cosines} cosines"] if row.n_cosines else []
+    return " + ".join(counts) or "none"
 
 
 def confounds_of(rows: Iterable[RunCheck]) -> Iterator[str]:

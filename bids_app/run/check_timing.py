@@ -24,12 +24,12 @@ def lag_of_run(run: Run, stories: Mapping[str, Story], settings: Settings) -> La
 
     Raises DatasetError for data that cannot be read.
     """
-    part = read_run(run, dict(stories), settings)
-    usable = np.isfinite(part.data).all(axis=0) & (np.ptp(part.data, axis=0) > 0)
+    clean_run = read_run(run, dict(stories), settings)
+    usable = np.isfinite(clean_run.data).all(axis=0) & (np.ptp(clean_run.data, axis=0) > 0)
     if not usable.any():
         raise DatasetError(f"{run.files[0].name} has no voxel, vertex or parcel with finite, varying data.")
     try:
-        return response_lag(_word_rate(part.listening, stories), part.data[:, usable])
+        return response_lag(_word_rate(clean_run.listening, stories), clean_run.data[:, usable])
     except ValueError as error:
         log.info("%s: no lag: %s", run.label, error)
         return None

@@ -74,8 +74,8 @@ def test_what_fits(data, options):
 def test_what_does_not_fit_is_said_once_and_all_of_it(data, options, messages):
     problems = misfits(data, **options)
     assert len(problems) == len(messages)
-    for sentence, part in zip(sorted(problems), sorted(messages), strict=True):
-        assert part in sentence
+    for sentence, message in zip(sorted(problems), sorted(messages), strict=True):
+        assert message in sentence
 
 
 @pytest.mark.parametrize(
@@ -96,4 +96,4 @@ def test_a_model_is_asked_by_its_configuration(tmp_path, configuration, options,
     settings = Settings(tmp_path, tmp_path, "participant", **options)
     problems = list(misfits_of_model("tiny", tmp_path, settings))
     assert len(problems) == len(messages)
-    assert all(part in sentence for sentence, part in zip(problems, messages, strict=True))
+    assert all(message in sentence for sentence, message in zip(problems, messages, strict=True))

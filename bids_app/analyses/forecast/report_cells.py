@@ -17,8 +17,8 @@ def score_cell(results: Results) -> str:
     if curve is None or forecast.tested is None or not np.isfinite(curve.at(forecast.tested)):
         return ""
     score = curve.at(forecast.tested)
-    part = curve.share_of_base(score)
-    small = f"at distance {forecast.tested}" + (f", {share(part)} of R" if np.isfinite(part) else "")
+    ratio = curve.share_of_base(score)
+    small = f"at distance {forecast.tested}" + (f", {share(ratio)} of R" if np.isfinite(ratio) else "")
     return html.cell(gain(score), small + _significant(results, map_name(forecast.tested)))
 
 

@@ -21,12 +21,12 @@ def forecast_curves(page: Page, results: Results) -> str:
     forecast = read_forecast(results)
     if not forecast.curves:
         return html.missing(_NO_CURVES)
-    parts = [_whole_figure(page, results, forecast)]
+    blocks = [_whole_figure(page, results, forecast)]
     named = networks(forecast.curves)
     if named:
         colours = page.network_colours(results, [curve.region for curve in named])
         curve_colours = [colours[curve.region] for curve in named]
-        parts.append(_multiples(page, results, named, curve_colours, "forecastnetworks", "The same for each network."))
+        blocks.append(_multiples(page, results, named, curve_colours, "forecastnetworks", "The same for each network."))
     best = forecast.strongest
     if best:
         of_all = sum(curve.atlas == best[0].atlas for curve in forecast.curves)
@@ -36,8 +36,8 @@ def forecast_curves(page: Page, results: Results) -> str:
             lead = f"The {len(best)} of {of_all} {best[0].atlas} with the largest {gained}, largest first: they were "
             lead += "chosen for it, so their curves rise."
         one_colour = [curve_charts.WHOLE_COLOUR] * len(best)
-        parts.append(_multiples(page, results, best, one_colour, "forecastregions", lead))
-    return "\n".join([*parts, _table(page, results, forecast)])
+        blocks.append(_multiples(page, results, best, one_colour, "forecastregions", lead))
+    return "\n".join([*blocks, _table(page, results, forecast)])
 
 
 def _whole_figure(page: Page, results: Results, forecast: Forecast) -> str:
@@ -72,16 +72,16 @@ def say_curve(curve: Curve, tested: int | None) -> str:
 
 def _say_controls(curve: Curve, highest: float, tested: int | None) -> list[str]:
     """What random words and the past reach, and whether that is as much."""
-    parts = []
+    phrases = []
     random, (past, where) = curve.level[0], curve.best_below(0)
     if np.isfinite(random):
         more = "as much or more: " if random >= highest else ""
-        parts.append(f"random words reach {more}{gain(random)}")
+        phrases.append(f"random words reach {more}{gain(random)}")
     if curve.peak < 0:
-        parts.append(f"words ahead add less: {gain(curve.at(tested))} at the tested distance, {tested}")
+        phrases.append(f"words ahead add less: {gain(curve.at(tested))} at the tested distance, {tested}")
     elif np.isfinite(past):
-        parts.append(f"the best past window (d = {say(where)}) reaches {gain(past)}")
-    return parts
+        phrases.append(f"the best past window (d = {say(where)}) reaches {gain(past)}")
+    return phrases
 
 
 def _multiples(

@@ -38,11 +38,11 @@ def forecast_distance(page: Page, results: Results) -> str:
     maps, forecast = results.maps("forecastdistance", ["d"]), read_forecast(results)
     if maps is None and forecast.distances is None:
         return html.missing(_NOT_RUN)
-    parts = [html.missing("No map of d*.") if maps is None else _map(page, results, maps, forecast)]
+    blocks = [html.missing("No map of d*.") if maps is None else _map(page, results, maps, forecast)]
     if forecast.distances is not None and not forecast.distances.empty:
-        parts.append(_chart(page, results, forecast, forecast.distances))
-        parts.append(_table(page, results, forecast.distances))
-    return "\n".join(parts)
+        blocks.append(_chart(page, results, forecast, forecast.distances))
+        blocks.append(_table(page, results, forecast.distances))
+    return "\n".join(blocks)
 
 
 def _map(page: Page, results: Results, maps: Maps, forecast: Forecast) -> str:

@@ -69,8 +69,8 @@ def _say_gain(results: Results, maps: Maps, forecast: Forecast) -> str:
         return caption
     mean = curve.at(forecast.tested)
     relative = curve.share_of_base(mean)
-    part = f", {share(relative)} of R = {curve.base:.3f}" if np.isfinite(relative) else f" (R = {curve.base:.3f})"
-    caption += f" Mean F({forecast.tested}) everywhere: {gain(mean)}{part}"
+    of_base = f", {share(relative)} of R = {curve.base:.3f}" if np.isfinite(relative) else f" (R = {curve.base:.3f})"
+    caption += f" Mean F({forecast.tested}) everywhere: {gain(mean)}{of_base}"
     return caption + f"{_say_significant(results, maps, forecast.tested)}."
 
 
@@ -83,8 +83,8 @@ def _say_significant(results: Results, maps: Maps, tested: int) -> str:
     mean = mean_of(values[test])
     base = results.like(maps, "forecastbase", maps.stat)
     below = np.nan if base is None else mean_of(base[0][test])
-    part = f" ({share(mean / below)} of R = {below:.3f} there)" if below > 0 else ""
-    return f"; where it is significant: {gain(mean)}{part}"
+    of_base = f" ({share(mean / below)} of R = {below:.3f} there)" if below > 0 else ""
+    return f"; where it is significant: {gain(mean)}{of_base}"
 
 
 def _say_colours(panels: Sequence[Panel], maps: Maps) -> str:

@@ -38,14 +38,14 @@ def unique_variance(page: Page, results: Results) -> str:
     maps = results.maps("variance", _STATS)
     if maps is None:
         return html.missing(_NOT_RUN)
-    parts = [_total(page, results, maps), _unique(page, results, maps)]
+    blocks = [_total(page, results, maps), _unique(page, results, maps)]
     rows = region_rows(page, results, maps)
-    parts.append(_chart(page, results, rows))
+    blocks.append(_chart(page, results, rows))
     path = results.table_path("variance")
     if path is not None:
         body = html.table(rows, most_rows=200) + f"<p>{page.link(path, path.name)}</p>"
-        parts.append(html.details("Table: unique variance", body))
-    return "\n".join(part for part in parts if part)
+        blocks.append(html.details("Table: unique variance", body))
+    return "\n".join(block for block in blocks if block)
 
 
 def _titles(results: Results) -> dict[str, str]:

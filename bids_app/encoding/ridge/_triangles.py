@@ -18,14 +18,14 @@ class ByTriangles:
 
     def __init__(self, folds: Sequence[Factors], alphas: torch.Tensor, *, loo: bool):
         """Decompose the residuals of all folds; with `loo`, of one set of rows, each of them left out."""
-        self._rows = torch.unique(torch.cat([part for fold in folds for part in (fold.train, fold.test)]))
+        self._rows = torch.unique(torch.cat([rows for fold in folds for rows in (fold.train, fold.test)]))
         self._n_alphas = len(alphas)
 
         def triangle(alpha: torch.Tensor) -> torch.Tensor:
-            parts = [
+            products = [
                 residuals(fold, alpha, self._rows, loo=loo) / (len(fold.test) * len(folds)) ** 0.5 for fold in folds
             ]
-            upper: torch.Tensor = torch.linalg.qr(torch.cat(parts), mode="r").R.float()
+            upper: torch.Tensor = torch.linalg.qr(torch.cat(products), mode="r").R.float()
             return upper
 
         triangles = torch.stack(list(map_batches(triangle, list(alphas), alphas.device)))

@@ -75,10 +75,10 @@ class HeldOutDesign:
         """Everything as named arrays, for `numpy.savez`."""
         arrays: dict[str, AnyArray] = {} if self.content is None else {"content": self.content}
         for number, design in enumerate(self.folds):
-            parts: dict[str, AnyArray] = {"train": design.fold[0], "test": design.fold[1], "features": design.features}
+            stored: dict[str, AnyArray] = {"train": design.fold[0], "test": design.fold[1], "features": design.features}
             for index, eigen in enumerate((design.whole, *design.inner)):
-                parts |= {f"values{index}": eigen.values, f"vectors{index}": eigen.vectors}
-            arrays |= {f"{number}.{name}": array for name, array in parts.items()}
+                stored |= {f"values{index}": eigen.values, f"vectors{index}": eigen.vectors}
+            arrays |= {f"{number}.{name}": array for name, array in stored.items()}
         return arrays
 
     @classmethod
@@ -147,7 +147,7 @@ def _inner_pairs(fold: Fold, folds: list[Fold], inner: Inner) -> list[Fold]:
 
 
 @dataclass(frozen=True)
-class _Part:
+class _FoldFit:
     """One fold's fit of a batch of targets: predictions and responses less the means, (n_test, n_batch) each."""
 
     fold: Fold
@@ -162,7 +162,7 @@ def _fit(
     alphas: Sequence[float],
     device: str,
     mem_mb: float | None,
-    take: Callable[[_Part], None],
+    take: Callable[[_FoldFit], None],
 ) -> Floats:
     """Fit every fold of every batch, and hand each fit to `take`.
 
@@ -183,7 +183,7 @@ def _fit(
 
         def fit(batch: Batch, alpha: torch.Tensor) -> None:
             log_alpha[batch.columns] += np.log(alpha.cpu().numpy()) / len(design.folds)
-            take(_Part(fold_design.fold, batch, predict(alpha, batch.Y), rows_of(batch.Y, whole.test)))
+            take(_FoldFit(fold_design.fold, batch, predict(alpha, batch.Y), rows_of(batch.Y, whole.test)))
 
         return len(whole.eigenvalues), TrainingSet(lambda batch: errors(batch.Y), fit)
 
@@ -214,8 +214,8 @@ def predict_held_out(
     Y = _checked(design, Y)
     predictions = np.empty(Y.shape, dtype=np.float32)
 
-    def take(part: _Part) -> None:
-        predictions[part.fold[1], part.batch.columns] = part.predicted.cpu().numpy() + part.batch.mean
+    def take(fit: _FoldFit) -> None:
+        predictions[fit.fold[1], fit.batch.columns] = fit.predicted.cpu().numpy() + fit.batch.mean
 
     alpha = _fit(design, Y, alphas, device, mem_mb, take)
     return HeldOut(predictions, alpha, design.pairs)
@@ -236,8 +236,8 @@ def score_held_out(
     Y = _checked(design, Y)
     r = np.zeros(Y.shape[1])
 
-    def take(part: _Part) -> None:
-        r[part.batch.columns] += column_correlations(part.predicted, part.actual).cpu().numpy() / len(design.folds)
+    def take(fit: _FoldFit) -> None:
+        r[fit.batch.columns] += column_correlations(fit.predicted, fit.actual).cpu().numpy() / len(design.folds)
 
     alpha = _fit(design, Y, alphas, device, mem_mb, take)
     return r.astype(np.float32), alpha

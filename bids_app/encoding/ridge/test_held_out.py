@@ -50,10 +50,10 @@ def _scikit_features(spaces: list[np.ndarray], train: np.ndarray) -> np.ndarray:
     columns = []
     for scores in reduced:
         for delay in range(3):
-            parts = [np.zeros((RUNS[0], 4)), np.zeros((RUNS[1], 4))]
-            parts[0][delay:] = scores[: RUNS[0] - delay]
-            parts[1][delay:] = scores[RUNS[0] : N - delay]
-            columns.append(np.concatenate(parts))
+            segments = [np.zeros((RUNS[0], 4)), np.zeros((RUNS[1], 4))]
+            segments[0][delay:] = scores[: RUNS[0] - delay]
+            segments[1][delay:] = scores[RUNS[0] : N - delay]
+            columns.append(np.concatenate(segments))
     X = np.concatenate(columns, axis=1)
     return StandardScaler().fit(X[train]).transform(X)
 
