@@ -68,7 +68,7 @@ def score_step(work: Work, model: ModelRun, analysis: str, desc: str, score: Sco
     """The only step of an analysis of scores, whose outputs are called `desc`; both atlases are kept for its tables."""
 
     def compute(writer: Writer) -> None:
-        designs = Designs(model, work.responses.listenings, work.sources.stories, work.settings)
+        designs = Designs(model, work.responses.timings, work.sources.stories, work.settings)
         if any(chosen.name == analysis and chosen.keeps_atlases for chosen in work.settings.analyses):
             _write_atlases(work.responses.geometry, work.settings)
         score(work.responses, designs, work.settings, writer)

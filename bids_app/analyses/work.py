@@ -56,7 +56,7 @@ class Work:
     def repeated(self) -> dict[str, Any]:
         """For sidecars: what was heard more than once, in which runs, and what was done about it."""
         entries = []
-        for repetition in repetitions(self.runs.listenings, self.runs.content):
+        for repetition in repetitions(self.runs.timings, self.runs.content):
             labels = [self.fit.runs[run].label for run in repetition.runs]
             handled = self._handled(repetition.runs)
             log.info(

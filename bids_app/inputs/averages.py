@@ -27,11 +27,11 @@ def average_repeats(responses: Responses, stories: Mapping[str, Story]) -> Respo
     """
     if responses.content is None:
         return responses
-    heard = tuple(timing.uncensored for timing in responses.listenings)
+    heard = tuple(timing.uncensored for timing in responses.timings)
     hosted: dict[int, dict[int, Integers]] = {}  # of each run that others join, by their numbers, the rows they cover
     for run in sorted(range(len(heard)), key=lambda run: -len(heard[run].volumes)):
         host, rows = _host(run, list(hosted), heard)
-        hosted.setdefault(host, {})[run] = rows[responses.listenings[run].is_kept]
+        hosted.setdefault(host, {})[run] = rows[responses.timings[run].is_kept]
     means = [_mean_listening(heard[host], hosted[host].values()) for host in sorted(hosted)]
     averaged = tuple(
         tuple(
@@ -40,18 +40,18 @@ def average_repeats(responses: Responses, stories: Mapping[str, Story]) -> Respo
         )
         for host, mean in zip(sorted(hosted), means, strict=True)
     )
-    listenings = tuple(means)
+    timings = tuple(means)
     series = np.split(responses.data, np.cumsum(responses.run_lengths)[:-1])
     data = [
-        mean_of_runs([(timing.rows, series[timing.run]) for timing in sources], len(listening.volumes))
-        for sources, listening in zip(averaged, listenings, strict=True)
+        mean_of_runs([(source.rows, series[source.run]) for source in sources], len(timing.volumes))
+        for sources, timing in zip(averaged, timings, strict=True)
     ]
     return replace(
         responses,
         data=np.concatenate(data),
-        listenings=listenings,
+        timings=timings,
         nuisance=tuple(responses.nuisance[host] for host in sorted(hosted)),
-        content=heard_content(listenings, stories),
+        content=heard_content(timings, stories),
         averaged=averaged,
     )
 
@@ -62,13 +62,13 @@ def _mean_listening(host: StimulusTiming, covered: Iterable[Integers]) -> Stimul
     return StimulusTiming(host.repetition_time, host.volumes[rows], host.stimuli, np.delete(host.volumes, rows))
 
 
-def _host(run: int, hosts: list[int], listenings: tuple[StimulusTiming, ...]) -> tuple[int, Integers]:
+def _host(run: int, hosts: list[int], timings: tuple[StimulusTiming, ...]) -> tuple[int, Integers]:
     """The longer run that a run joins, and in which rows; itself where there is none."""
     for host in hosts:
-        rows = _rows_in(listenings[run], listenings[host])
+        rows = _rows_in(timings[run], timings[host])
         if rows is not None:
             return host, rows
-    return run, np.arange(len(listenings[run].volumes))
+    return run, np.arange(len(timings[run].volumes))
 
 
 def _rows_in(timing: StimulusTiming, whole: StimulusTiming) -> Integers | None:

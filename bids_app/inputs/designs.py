@@ -35,30 +35,28 @@ class Designs:
     """Held-out designs of one model for runs that are fitted together. Layers are counted from 1."""
 
     model: ModelRun
-    listenings: tuple[StimulusTiming, ...]
+    timings: tuple[StimulusTiming, ...]
     stories: dict[str, Story]
     settings: Settings
 
     @cached_property
     def n_layers(self) -> int:
         """Layers of the model."""
-        story = self.stories[self.listenings[0].stimuli[0].stem]
+        story = self.stories[self.timings[0].stimuli[0].stem]
         return self.model.activations(story, "residual", "last").n_layers
 
     @cached_property
     def words_per_volume(self) -> float:
         """Timed words per volume of the stories, censored ones among them."""
-        n_words = sum(
-            len(rows) for listening in self.listenings for _, rows, _, _ in timed_words(listening, self.stories)
-        )
+        n_words = sum(len(rows) for timing in self.timings for _, rows, _, _ in timed_words(timing, self.stories))
         return n_words / sum(self.run_lengths)
 
     @cached_property
     def pipeline(self) -> FeaturePipeline:
         """How features and folds are made of the word vectors."""
         s = self.settings
-        kept = np.concatenate([listening.is_kept for listening in self.listenings])
-        content = heard_content(self.listenings, self.stories)
+        kept = np.concatenate([timing.is_kept for timing in self.timings])
+        content = heard_content(self.timings, self.stories)
         return FeaturePipeline(
             s.pca or None,
             tuple(range(s.delays)),
@@ -72,13 +70,11 @@ class Designs:
     @property
     def run_lengths(self) -> tuple[int, ...]:
         """Volumes of each story of each run, censored ones among them."""
-        return tuple(length for listening in self.listenings for length in listening.uncensored.segment_lengths)
+        return tuple(length for timing in self.timings for length in timing.uncensored.segment_lengths)
 
     def check(self, distances: Sequence[int]) -> None:
         """ValueError where the stories are too short for the windows."""
-        pieces = [
-            s for listening in self.listenings for stimulus in listening.stimuli for s in self._segments(stimulus)
-        ]
+        pieces = [s for timing in self.timings for stimulus in timing.stimuli for s in self._segments(stimulus)]
         check_distances(distances, self.settings.window, [piece.stop - piece.start for piece in pieces])
 
     def present(self, layer: int) -> HeldOutDesign:
@@ -125,9 +121,9 @@ class Designs:
 
     def _sum_words(self, layer: int, offset: int, reorder: Reorder | None = None) -> Floats:
         sums = []
-        for listening in self.listenings:
+        for timing in self.timings:
             values, onsets = [], []
-            for stimulus in listening.stimuli:
+            for stimulus in timing.stimuli:
                 story = self.stories[stimulus.stem]
                 rows, onset, _ = words_heard(stimulus, story.words)
                 words = np.asarray(self.model.activations(story, "residual", "last").layer(layer - 1))
@@ -137,7 +133,7 @@ class Designs:
                 values.append(shift_words(words, offset, segments, self.settings.wrap)[rows] if offset else words[rows])
                 onsets.append(onset)
             later = 1 if self.settings.word_volume == "next" else 0
-            grid = (listening.repetition_time, listening.uncensored.volumes)
+            grid = (timing.repetition_time, timing.uncensored.volumes)
             sums.append(word_sums(np.concatenate(values), np.concatenate(onsets), *grid, later=later))
         return np.concatenate(sums)
 
@@ -160,32 +156,32 @@ class Designs:
 
     @cached_property
     def _stems(self) -> list[str]:
-        return list(dict.fromkeys(stimulus.stem for listening in self.listenings for stimulus in listening.stimuli))
+        return list(dict.fromkeys(stimulus.stem for timing in self.timings for stimulus in timing.stimuli))
 
     @cached_property
     def _identity(self) -> dict[str, Any]:
         """All that a design depends on beside the layer and the window."""
         return {
             "model": self.model.identity(),
-            "heard": [self._heard(listening) for listening in self.listenings],
+            "heard": [self._heard(timing) for timing in self.timings],
             "segment lengths": self.run_lengths,  # no word is delayed from one into the next
             "pipeline": asdict(self.pipeline),
             "inner folds": self.settings.inner_folds,
             "word volume": self.settings.word_volume,
         }
 
-    def _heard(self, listening: StimulusTiming) -> dict[str, Any]:
+    def _heard(self, timing: StimulusTiming) -> dict[str, Any]:
         """Words and volumes of a run, counted from its first kept volume."""
-        start = listening.volumes[0] * listening.repetition_time
+        start = timing.volumes[0] * timing.repetition_time
         words = [
             (story.stem, story.words.text, rows.tolist(), (onset - start).round(4).tolist())
-            for story, rows, onset, _ in timed_words(listening, self.stories)
+            for story, rows, onset, _ in timed_words(timing, self.stories)
         ]
-        segments = [[(s.start, s.stop) for s in self._segments(stimulus)] for stimulus in listening.stimuli]
+        segments = [[(s.start, s.stop) for s in self._segments(stimulus)] for stimulus in timing.stimuli]
         return {
             "words": words,
             "segments": segments,
-            "volumes": (listening.volumes - listening.volumes[0]).tolist(),
-            "censored": (listening.censored - listening.volumes[0]).tolist(),
-            "repetition time": round(listening.repetition_time, 6),
+            "volumes": (timing.volumes - timing.volumes[0]).tolist(),
+            "censored": (timing.censored - timing.volumes[0]).tolist(),
+            "repetition time": round(timing.repetition_time, 6),
         }

@@ -176,7 +176,7 @@ def model_runs(settings: Settings) -> list[ModelRun]:
 
 
 def neuron_matrix(
-    model: ModelRun, kind: str, listening: StimulusTiming, stories: dict[str, Story], out: Floats | None = None
+    model: ModelRun, kind: str, timing: StimulusTiming, stories: dict[str, Story], out: Floats | None = None
 ) -> Floats:
     """Responses (n_kept, n_neurons) of all neurons of all layers on the volumes of one run, z-scored.
 
@@ -184,17 +184,17 @@ def neuron_matrix(
     """
     from bids_app.encoding.design.haemodynamics import neuron_responses
 
-    heard = timed_words(listening, stories)
+    heard = timed_words(timing, stories)
     sources = [model.activations(story, kind, "mean") for story, _, _, _ in heard]
     onset = np.concatenate([o for _, _, o, _ in heard])
     duration = np.concatenate([d for _, _, _, d in heard])
     columns = np.cumsum([0, *sources[0].units])
     if out is None:
-        out = np.empty((len(listening.volumes), int(columns[-1])), dtype=np.float32)
+        out = np.empty((len(timing.volumes), int(columns[-1])), dtype=np.float32)
     for layer in range(sources[0].n_layers):
         values = np.concatenate(
             [source.layer(layer)[rows] for source, (_, rows, _, _) in zip(sources, heard, strict=True)]
         )
-        block = neuron_responses(values, onset, duration, listening.repetition_time, listening.volumes)
+        block = neuron_responses(values, onset, duration, timing.repetition_time, timing.volumes)
         out[:, columns[layer] : columns[layer + 1]] = block
     return out

@@ -22,7 +22,7 @@ from bids_app.bids.dataset import Run
 from bids_app.bids.errors import DatasetError
 from bids_app.bids.events import TOUCHING, Interval, Stimulus, read_events
 from bids_app.bids.words import Words
-from bids_app.inputs.timing import StimulusTiming, Story, listen, volumes_of
+from bids_app.inputs.timing import StimulusTiming, Story, timing_of, volumes_of
 from bids_app.machine.notices import notice
 
 STRAYS = 5  # words between two events that may be stray ones
@@ -109,7 +109,7 @@ def heard_in(
     for stimulus in stimuli:
         for line in _doubts(stimulus, words[stimulus.stem], scan, stimulus in kept):
             notice(logging.WARNING, f"{run.label}: {line}")
-    return listen(kept, repetition_time, n_volumes, is_censored)
+    return timing_of(kept, repetition_time, n_volumes, is_censored)
 
 
 def _volumes(stimulus: Stimulus, repetition_time: float, n_volumes: int) -> int:

@@ -42,22 +42,22 @@ class Presentation:
     repetition_time: float
 
 
-def presentations(listenings: Sequence[StimulusTiming]) -> Iterator[Presentation]:
+def presentations(timings: Sequence[StimulusTiming]) -> Iterator[Presentation]:
     """Each story event of each run, in order; volumes in no event are left out."""
     start = 0
-    for run, listening in enumerate(listenings):
-        stems, seconds = story_time(listening)
+    for run, timing in enumerate(timings):
+        stems, seconds = story_time(timing)
         first = 0
-        for length in listening.segment_lengths:
+        for length in timing.segment_lengths:
             if stems[first]:
                 rows = slice(start + first, start + first + length)
                 seconds_heard = seconds[first : first + length]
-                yield Presentation(run, stems[first], rows, seconds_heard, listening.repetition_time)
+                yield Presentation(run, stems[first], rows, seconds_heard, timing.repetition_time)
             first += length
         start += first
 
 
-def heard_content(listenings: Sequence[StimulusTiming], stories: Mapping[str, Story]) -> Integers | None:
+def heard_content(timings: Sequence[StimulusTiming], stories: Mapping[str, Story]) -> Integers | None:
     """A number for what each kept volume heard, (n_volumes of all runs,): equal where the same was heard again.
 
     Volumes that hear something new count on. One that is closer than half a volume to what an earlier presentation
@@ -65,19 +65,19 @@ def heard_content(listenings: Sequence[StimulusTiming], stories: Mapping[str, St
     volumes are numbered with the others first, so that what one run lacks and another has lies between its neighbours.
     None where nothing was heard more than once.
     """
-    everything = _content_of_all([listening.uncensored for listening in listenings], stories)
-    kept = everything[np.concatenate([listening.is_kept for listening in listenings])]
+    everything = _content_of_all([timing.uncensored for timing in timings], stories)
+    kept = everything[np.concatenate([timing.is_kept for timing in timings])]
     different, content = np.unique(kept, return_inverse=True)
     return None if len(different) == len(kept) else np.asarray(content)
 
 
-def _content_of_all(listenings: Sequence[StimulusTiming], stories: Mapping[str, Story]) -> Integers:
+def _content_of_all(timings: Sequence[StimulusTiming], stories: Mapping[str, Story]) -> Integers:
     """The numbers of `heard_content` for runs of which no volume is left out."""
-    content = np.full(sum(len(presentation.volumes) for presentation in listenings), NOWHERE)
+    content = np.full(sum(len(presentation.volumes) for presentation in timings), NOWHERE)
     known: dict[str, list[Presentation]] = {}
     links = _Links(stories)
     n_different = 0
-    for presentation in presentations(listenings):
+    for presentation in presentations(timings):
         numbers = _recognised(presentation, known, links, content)
         new = numbers == NOWHERE
         numbers[new] = n_different + np.arange(new.sum())
@@ -200,13 +200,13 @@ class Repetition:
     n_volumes: int
 
 
-def repetitions(listenings: Sequence[StimulusTiming], content: Integers | None) -> list[Repetition]:
+def repetitions(timings: Sequence[StimulusTiming], content: Integers | None) -> list[Repetition]:
     """What was heard more than once, for people; `content` is that of `heard_content`."""
     if content is None:
         return []
     often = np.bincount(content) > 1
     groups: list[tuple[set[int], list[Presentation]]] = []
-    for presentation in presentations(listenings):
+    for presentation in presentations(timings):
         numbers = {int(number) for number in content[presentation.rows] if often[number]}
         if not numbers:
             continue

@@ -41,12 +41,12 @@ class Responses:
     ----------
     data : (n_volumes, n_valid) float32, the runs' kept volumes one after another, z-scored within each run
     valid : (n_targets,) whether a target has finite, varying data in every run
-    listenings : what each run heard; their kept volumes are the rows of `data`
+    timings : what each run heard; their kept volumes are the rows of `data`
     nuisance : of each run, what was regressed out (n_kept, n_regressors), None where nothing was
     cleaning : by name of the run, how it was cleaned, for the sidecars
     content : (n_volumes,) a number for what each volume heard, equal where the same was heard again; None where
         nothing was, see `repeats.heard_content`
-    averaged : where runs were averaged, those that each of `listenings` stands for
+    averaged : where runs were averaged, those that each of `timings` stands for
     unusable : of each run, by its label, how many targets its BOLD has (whatever `--mask` keeps), how many of them are
         constant, and how many have missing values
     """
@@ -54,7 +54,7 @@ class Responses:
     data: Floats
     valid: npt.NDArray[np.bool_]
     geometry: Geometry
-    listenings: tuple[StimulusTiming, ...]
+    timings: tuple[StimulusTiming, ...]
     nuisance: tuple[Floats | None, ...]
     cleaning: dict[str, dict[str, object]] = field(default_factory=dict)
     content: npt.NDArray[np.int64] | None = None
@@ -64,11 +64,11 @@ class Responses:
     @property
     def run_lengths(self) -> tuple[int, ...]:
         """Kept volumes of each run."""
-        return tuple(len(listening.volumes) for listening in self.listenings)
+        return tuple(len(timing.volumes) for timing in self.timings)
 
     @property
     def sources(self) -> tuple[tuple[RunSource, ...], ...]:
-        """For each of `listenings` the runs whose mean its rows are: one run, unless runs were averaged."""
+        """For each of `timings` the runs whose mean its rows are: one run, unless runs were averaged."""
         single = (
             (RunSource(run, np.arange(length), nuisance),)
             for run, (length, nuisance) in enumerate(zip(self.run_lengths, self.nuisance, strict=True))
@@ -120,11 +120,11 @@ def read_responses(fit: Fit, stories: dict[str, Story], settings: Settings) -> R
     if not valid.any():
         raise DatasetError(f"{fit.name}: no voxel, vertex or parcel has data that vary in every run")
     data = np.concatenate([zscore(data[:, valid]) for data in shared])
-    listenings = tuple(clean_run.listening for clean_run in clean_runs)
+    timings = tuple(clean_run.timing for clean_run in clean_runs)
     nuisance = tuple(clean_run.nuisance for clean_run in clean_runs)
     cleaning = {run.label: clean_run.cleaning for run, clean_run in zip(fit.runs, clean_runs, strict=True)}
-    content = heard_content(listenings, stories)
-    return Responses(data, valid, geometry, listenings, nuisance, cleaning, content, unusable=unusable)
+    content = heard_content(timings, stories)
+    return Responses(data, valid, geometry, timings, nuisance, cleaning, content, unusable=unusable)
 
 
 def _say_what_is_left_out(unusable: dict[str, dict[str, int]], geometry: Geometry) -> None:
@@ -149,7 +149,7 @@ class CleanRun:
     """
 
     data: Floats
-    listening: StimulusTiming
+    timing: StimulusTiming
     geometry: Geometry
     nuisance: Floats | None
     note: str = ""
@@ -160,7 +160,7 @@ class CleanRun:
 def read_run(run: Run, stories: dict[str, Story], settings: Settings) -> CleanRun:
     """Read one run, cut it to its story, and regress out confounds and slow drifts."""
     recording = read_recording(run, free_for_data(settings))
-    listening, kept, nuisance = plan_run(run, recording.n_volumes, stories, settings)
+    timing, kept, nuisance = plan_run(run, recording.n_volumes, stories, settings)
     smoothed = smooth(recording.data[kept], recording.geometry, settings)
     data, geometry = limit(smoothed, recording.geometry, settings.mask)
     regressors = None
@@ -168,13 +168,13 @@ def read_run(run: Run, stories: dict[str, Story], settings: Settings) -> CleanRu
         regressors = nuisance.regressors[kept]
         data = clean(data, recording.repetition_time, regressors, None)
     note = nuisance.note
-    if len(listening.censored):
-        note += f"; {len(listening.censored)} of {len(listening.is_kept)} volumes of the story left out (censored)"
+    if len(timing.censored):
+        note += f"; {len(timing.censored)} of {len(timing.is_kept)} volumes of the story left out (censored)"
     cleaning = {
         "Confounds": list(nuisance.names),
         "HighPassCosines": nuisance.n_cosines,
         "CleanedBefore": run.is_clean,
-        "CensoredVolumes": len(listening.censored),
+        "CensoredVolumes": len(timing.censored),
         "InterpolatedVolumes": n_interpolated(run, recording.n_volumes),
     }
     unusable = {
@@ -182,4 +182,4 @@ def read_run(run: Run, stories: dict[str, Story], settings: Settings) -> CleanRu
         "Constant": recording.n_constant,
         "Missing": recording.n_missing,
     }
-    return CleanRun(data, listening, geometry, regressors, note, cleaning, unusable)
+    return CleanRun(data, timing, geometry, regressors, note, cleaning, unusable)

@@ -35,9 +35,9 @@ def plan_run(
     nuisance = read_nuisance(run, n_rows, settings)
     is_censored = timeline.is_missing
     is_censored[timeline.volumes[nuisance.is_censored]] = True
-    listening = heard_in(run, stories, run.repetition_time, timeline.n_volumes, is_censored)
-    if len(listening.volumes) == 0:
+    timing = heard_in(run, stories, run.repetition_time, timeline.n_volumes, is_censored)
+    if len(timing.volumes) == 0:
         raise DatasetError(f"{run.files[0].name}: every volume of its story is censored; leave the run out")
-    kept = np.searchsorted(timeline.volumes, listening.volumes)
+    kept = np.searchsorted(timeline.volumes, timing.volumes)
     nuisance.require_freedom(run, kept)
-    return listening, kept, nuisance
+    return timing, kept, nuisance

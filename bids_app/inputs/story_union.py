@@ -16,7 +16,7 @@ from bids_app.bids.errors import DatasetError
 from bids_app.bids.events import TOUCHING, Interval, Stimulus
 from bids_app.bids.words import Words
 from bids_app.inputs.presentations import presentations
-from bids_app.inputs.timing import StimulusTiming, Story, listen
+from bids_app.inputs.timing import StimulusTiming, Story, timing_of
 from bids_app.machine.notices import notice
 from bids_app.wording import listed
 
@@ -130,7 +130,7 @@ def _grid(most: _Heard, intervals: Sequence[Interval], repetition_time: float) -
     early = max(0.0, -(onset + intervals[0][0]))
     onset += np.ceil(early / repetition_time - 1e-6) * repetition_time
     story = tuple((start + onset, end + onset) for start, end in intervals)
-    return listen([dataclasses.replace(most.stimulus, audio_onset=onset, story=story)], repetition_time)
+    return timing_of([dataclasses.replace(most.stimulus, audio_onset=onset, story=story)], repetition_time)
 
 
 def _report(stem: str, heard: Sequence[_Heard], most: _Heard, intervals: tuple[Interval, ...]) -> None:

@@ -17,7 +17,7 @@ from bids_app.encoding.design.folds import content_folds, within
 from bids_app.inputs.averages import average_repeats
 from bids_app.inputs.repeats import heard_content
 from bids_app.inputs.responses import Responses
-from bids_app.inputs.timing import StimulusTiming, Story, listen
+from bids_app.inputs.timing import StimulusTiming, Story, timing_of
 from bids_app.settings import Settings
 from bids_app.stats.standardise import zscore
 
@@ -30,15 +30,15 @@ STORIES = {
 
 
 def play(stem="tale", start=0, stop=120, onset=3.0):
-    return listen([Stimulus(stem, f"{stem}.wav", onset, ((onset + start, onset + stop),))], TR)
+    return timing_of([Stimulus(stem, f"{stem}.wav", onset, ((onset + start, onset + stop),))], TR)
 
 
-def responses(*listenings):
-    data = [zscore(RNG.standard_normal((len(listening.volumes), N_TARGETS))) for listening in listenings]
+def responses(*timings):
+    data = [zscore(RNG.standard_normal((len(timing.volumes), N_TARGETS))) for timing in timings]
     nuisance = tuple(RNG.standard_normal((len(series), 2)).astype(np.float32) for series in data)
     geometry = ParcelGeometry("T", tuple("abcd"))
-    content = heard_content(listenings, STORIES)
-    whole = Responses(np.concatenate(data), np.ones(N_TARGETS, bool), geometry, listenings, nuisance, content=content)
+    content = heard_content(timings, STORIES)
+    whole = Responses(np.concatenate(data), np.ones(N_TARGETS, bool), geometry, timings, nuisance, content=content)
     return whole, data
 
 
@@ -57,9 +57,9 @@ def test_a_run_that_stopped_early_counts_where_it_was():
     result = average_repeats(whole, STORIES)
     expected = np.concatenate([(data[1][:40] + data[0]) / 2, data[1][40:]])
     np.testing.assert_allclose(result.data, zscore(expected), atol=1e-5)
-    (heard,) = result.listenings
-    assert heard.stimuli == whole.listenings[1].stimuli
-    np.testing.assert_array_equal(heard.volumes, whole.listenings[1].volumes)
+    (heard,) = result.timings
+    assert heard.stimuli == whole.timings[1].stimuli
+    np.testing.assert_array_equal(heard.volumes, whole.timings[1].volumes)
 
 
 def test_runs_with_other_censored_volumes_are_averaged_where_they_are_kept():
@@ -74,7 +74,7 @@ def test_runs_with_other_censored_volumes_are_averaged_where_they_are_kept():
         count[kept] += 1
     there = np.flatnonzero(count)
     np.testing.assert_allclose(result.data, zscore(total[there] / count[there]), atol=1e-5)
-    (heard,) = result.listenings
+    (heard,) = result.timings
     np.testing.assert_array_equal(heard.censored, scan.volumes[[10]])
     np.testing.assert_array_equal(heard.volumes, scan.volumes[there])
     for source, rows in zip(result.sources[0], censored, strict=True):
@@ -95,7 +95,7 @@ def test_the_ceiling_is_that_of_the_data_that_are_fitted(tmp_path, repeats):
     """Two runs of a story, one of which censors a volume, and the same story twice in a third, which is no mean."""
     scan = play()
     short = StimulusTiming(TR, np.delete(scan.volumes, 30), scan.stimuli, scan.volumes[[30]])
-    twice = listen([Stimulus("other", "other.wav", onset, ((onset, onset + 90),)) for onset in (3.0, 120.0)], TR)
+    twice = timing_of([Stimulus("other", "other.wav", onset, ((onset, onset + 90),)) for onset in (3.0, 120.0)], TR)
     runs, data = responses(short, scan, twice)
     fitted = average_repeats(runs, STORIES) if repeats == "average" else runs
     signal = [(target + RNG.standard_normal(target.shape)).astype(np.float32) for target in (data[1], data[2][:60])]
@@ -125,8 +125,10 @@ def test_the_ceiling_is_that_of_the_data_that_are_fitted(tmp_path, repeats):
     [
         play(onset=3.6),  # between the volumes
         play(start=0, stop=90, onset=3.6),
-        listen([Stimulus("tale", "tale.wav", onset, ((onset, onset + 60),)) for onset in (3.0, 90.0)], TR),
-        listen([Stimulus("tale", "tale.wav", 3.0, ((3.0, 63.0),)), Stimulus("other", "o.wav", 99, ((99, 159),))], TR),
+        timing_of([Stimulus("tale", "tale.wav", onset, ((onset, onset + 60),)) for onset in (3.0, 90.0)], TR),
+        timing_of(
+            [Stimulus("tale", "tale.wav", 3.0, ((3.0, 63.0),)), Stimulus("other", "o.wav", 99, ((99, 159),))], TR
+        ),
     ],
     ids=["out of phase", "shorter and out of phase", "twice in the run", "with another story"],
 )

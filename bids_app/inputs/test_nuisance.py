@@ -192,8 +192,8 @@ def test_censored_rows_are_put_back_at_their_volumes(
     root = _censored(tmp_path, pd.DataFrame(columns), name)
     result = _read(root)
     expected = np.flatnonzero(BAD == 0)[3:]
-    np.testing.assert_array_equal(result.listening.volumes, expected)
-    np.testing.assert_array_equal(result.listening.censored, np.flatnonzero(BAD))
+    np.testing.assert_array_equal(result.timing.volumes, expected)
+    np.testing.assert_array_equal(result.timing.censored, np.flatnonzero(BAD))
     np.testing.assert_array_equal(result.data, X[expected].astype(np.float32))
     sources = open_sources(_settings(root))
     with caplog.at_level("INFO"):
@@ -249,11 +249,11 @@ def test_volumes_that_were_cut_off(tmp_path: Path) -> None:
     sidecar = func / TABLE.replace(".tsv", ".json")
     sidecar.write_text('{"NumberOfVolumesDiscardedByUser": 5}')
     result = _read(root, high_pass=0.0)
-    np.testing.assert_array_equal(result.listening.volumes, np.arange(5, N))
+    np.testing.assert_array_equal(result.timing.volumes, np.arange(5, N))
     np.testing.assert_array_equal(result.data, X[5:].astype(np.float32))
     sidecar.write_text('{"NumberOfVolumesDiscardedByUser": 0}')  # they were cut off at the end
     result = _read(root, high_pass=0.0)
-    np.testing.assert_array_equal(result.listening.volumes, np.arange(3, N - 5))
+    np.testing.assert_array_equal(result.timing.volumes, np.arange(3, N - 5))
     np.testing.assert_array_equal(result.data, X[8:].astype(np.float32))
     write_nifti(root / "sub-01" / "func" / f"{RUN}_bold.nii.gz", np.zeros((1, 1, 1, 90), dtype=np.float32), None, 2.0)
     with pytest.raises(DatasetError, match=r"has 195 volumes and .* 90: they are of different runs"):
@@ -269,7 +269,7 @@ def test_scrubbing_leaves_volumes_out(tmp_path: Path) -> None:
     table["std_dvars"] = 1.0
     _dataset(tmp_path / "data", confounds=table)
     result = _read(tmp_path / "data", confounds="scrubbing")
-    np.testing.assert_array_equal(result.listening.censored, np.flatnonzero(BAD))
+    np.testing.assert_array_equal(result.timing.censored, np.flatnonzero(BAD))
     assert result.cleaning["CensoredVolumes"] == 6
 
 

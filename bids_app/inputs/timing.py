@@ -83,7 +83,7 @@ class Story:
     canonical: StimulusTiming
 
 
-def listen(
+def timing_of(
     stimuli: Sequence[Stimulus],
     repetition_time: float,
     n_volumes: int | None = None,
@@ -107,17 +107,17 @@ def volumes_of(event: tuple[float, float], repetition_time: float, n_volumes: in
     return range(max(first, 0), last)
 
 
-def story_time(listening: StimulusTiming) -> tuple[tuple[str, ...], Floats]:
+def story_time(timing: StimulusTiming) -> tuple[tuple[str, ...], Floats]:
     """Stem of the stimulus at each kept volume (n_kept,), and seconds since its audio file started (n_kept,).
 
     A volume that lies in no story event has the stem "" and NaN. Volumes of two runs, or of two presentations in one
     run, with the same stem and the same seconds heard the same.
     """
-    of_event = [stimulus for stimulus in listening.stimuli for _ in stimulus.story]
-    events = listening.events
+    of_event = [stimulus for stimulus in timing.stimuli for _ in stimulus.story]
+    events = timing.events
     stems = tuple(of_event[event].stem if event >= 0 else "" for event in events)
     onsets = np.array([of_event[event].audio_onset if event >= 0 else np.nan for event in events], dtype=float)
-    return stems, listening.volumes * listening.repetition_time - onsets
+    return stems, timing.volumes * timing.repetition_time - onsets
 
 
 def words_heard(stimulus: Stimulus, words: Words) -> tuple[Integers, Floats, Floats]:
@@ -137,12 +137,10 @@ def segments_of(stimulus: Stimulus, words: Words) -> list[slice]:
     return [slice(int(inside[0]), int(inside[-1]) + 1) for inside in rows if len(inside)]
 
 
-def timed_words(
-    listening: StimulusTiming, stories: Mapping[str, Story]
-) -> list[tuple[Story, Integers, Floats, Floats]]:
+def timed_words(timing: StimulusTiming, stories: Mapping[str, Story]) -> list[tuple[Story, Integers, Floats, Floats]]:
     """`words_heard` for each story of a run; of one that was played twice, all words of both playings."""
     heard: dict[str, list[tuple[Integers, Floats, Floats]]] = {}
-    for stimulus in listening.stimuli:
+    for stimulus in timing.stimuli:
         heard.setdefault(stimulus.stem, []).append(words_heard(stimulus, stories[stimulus.stem].words))
     return [
         (stories[stem], *(np.concatenate(column) for column in zip(*playings, strict=True)))  # type: ignore[misc]

@@ -24,7 +24,7 @@ from bids_app.inputs.presentations import heard_in, presentations
 from bids_app.inputs.repeats import heard_content
 from bids_app.inputs.run_plan import plan_run
 from bids_app.inputs.sources import Sources
-from bids_app.inputs.timing import StimulusTiming, Story, listen, segments_of, timed_words
+from bids_app.inputs.timing import StimulusTiming, Story, segments_of, timed_words, timing_of
 
 if TYPE_CHECKING:
     from bids_app.encoding.timing import Lag
@@ -61,7 +61,7 @@ class RunCheck:
     lag: Lag | None = None
     note: str = ""
     problems: tuple[str, ...] = ()
-    listening: StimulusTiming | None = field(default=None, repr=False, compare=False)
+    timing: StimulusTiming | None = field(default=None, repr=False, compare=False)
     task: str = field(default="", repr=False, compare=False)
 
     @property
@@ -74,13 +74,13 @@ class RunCheck:
         return replace(self, problems=tuple(dict.fromkeys([*self.problems, *problems])))
 
 
-def rows_of(sources: Sources, stories: Stories, participant: str, timing: bool = False) -> list[RunCheck]:
+def rows_of(sources: Sources, stories: Stories, participant: str, with_lag: bool = False) -> list[RunCheck]:
     """A row for each run of a participant that the settings select, those left out included."""
     try:
         outcomes = list(sources.each_run(participant))
     except (ValueError, OSError) as error:
         return [RunCheck(f"sub-{participant}", problems=(str(error),))]
-    rows = [_row(label, outcome, sources, stories, timing) for label, outcome in outcomes]
+    rows = [_row(label, outcome, sources, stories, with_lag) for label, outcome in outcomes]
     if rows and all(row.note for row in rows):
         why = f"none of its runs can be analysed ({'; '.join(dict.fromkeys(row.note for row in rows))})"
         rows.append(RunCheck(f"sub-{participant}", problems=(why,)))
@@ -109,7 +109,7 @@ def _raw_row(row: RunCheck, run: Mapping[str, str], sources: Sources, stories: S
         return row.but(str(error))
 
 
-def _row(label: str, outcome: Run | str | DatasetError, sources: Sources, stories: Stories, timing: bool) -> RunCheck:
+def _row(label: str, outcome: Run | str | DatasetError, sources: Sources, stories: Stories, with_lag: bool) -> RunCheck:
     if isinstance(outcome, str):
         return RunCheck(label, note=outcome)
     if isinstance(outcome, DatasetError):
@@ -122,7 +122,7 @@ def _row(label: str, outcome: Run | str | DatasetError, sources: Sources, storie
         task=outcome.task,
     )
     row = _attempt(row, lambda: _heard(row, read_events(outcome.events, outcome.entities), sources, stories))
-    return row if row.note else _planned(row, outcome, sources, stories, timing)
+    return row if row.note else _planned(row, outcome, sources, stories, with_lag)
 
 
 def _mask(run: Run, chosen: Path | None) -> str:
@@ -144,10 +144,10 @@ def _heard(row: RunCheck, stimuli: Sequence[Stimulus], sources: Sources, stories
         return row.but("no JSON file of the raw data set has its RepetitionTime")
     if not all(np.isfinite(end) for stimulus in played for _, end in stimulus.story):
         return row  # the scan says when the story ends
-    return _counted(row, listen(played, row.repetition_time), stories, np.inf)
+    return _counted(row, timing_of(played, row.repetition_time), stories, np.inf)
 
 
-def _planned(row: RunCheck, run: Run, sources: Sources, stories: Stories, timing: bool) -> RunCheck:
+def _planned(row: RunCheck, run: Run, sources: Sources, stories: Stories, with_lag: bool) -> RunCheck:
     """The row with what its BOLD, its confounds and its censoring say."""
     settings, is_unheard = sources.settings, bool(row.problems)
     row = _attempt(row, lambda: replace(row, confounds=_strategy(run, sources)))
@@ -162,14 +162,14 @@ def _planned(row: RunCheck, run: Run, sources: Sources, stories: Stories, timing
     if is_unheard:
         return row.but(*_each(run, volumes, sources, None))
     try:
-        listening, _, nuisance = plan_run(run, volumes, stories, settings)
+        timing, _, nuisance = plan_run(run, volumes, stories, settings)
     except (ValueError, OSError) as error:
         return row.but(str(error), *_each(run, volumes, sources, stories))
     row = replace(row, regressors=nuisance.names, n_cosines=nuisance.n_cosines)
-    row = _counted(row, listening, stories, volumes * run.repetition_time)
+    row = _counted(row, timing, stories, volumes * run.repetition_time)
     if not row.words:
         return row.but("no word lies inside a story event of the scan")
-    return _attempt(row, lambda: replace(row, lag=_lag(run, sources, stories))) if timing else row
+    return _attempt(row, lambda: replace(row, lag=_lag(run, sources, stories))) if with_lag else row
 
 
 def _strategy(run: Run, sources: Sources) -> str:
@@ -206,23 +206,23 @@ def _each(run: Run, volumes: int, sources: Sources, stories: Stories | None) -> 
             yield str(error)
 
 
-def _counted(row: RunCheck, listening: StimulusTiming, stories: Stories, end: float) -> RunCheck:
+def _counted(row: RunCheck, timing: StimulusTiming, stories: Stories, end: float) -> RunCheck:
     """The row with the counts of volumes and words; the scan ends at `end` (s)."""
-    heard = timed_words(listening, stories)
+    heard = timed_words(timing, stories)
     words = sum(int((onset < end).sum()) for _, _, onset, _ in heard)
     timed, unaligned = 0, 0
-    for stimulus in listening.stimuli:  # each playing of a story counts
+    for stimulus in timing.stimuli:  # each playing of a story counts
         text = stories[stimulus.stem].words
         timed += int(text.is_timed.sum())
         unaligned += sum(int((~text.is_timed[segment]).sum()) for segment in segments_of(stimulus, text))
     return replace(
         row,
-        story_volumes=len(listening.volumes),
-        censored=len(listening.censored),
+        story_volumes=len(timing.volumes),
+        censored=len(timing.censored),
         words=words,
         unaligned=unaligned,
         left_out=max(timed - words, 0),
-        listening=listening,
+        timing=timing,
     )
 
 
@@ -231,15 +231,15 @@ def _repeated(rows: Sequence[RunCheck], stories: Stories, pool_tasks: bool) -> l
     done = list(rows)
     groups: dict[str, list[int]] = {}
     for index, row in enumerate(rows):
-        if row.listening is not None and len(row.listening.volumes) and not row.note:
+        if row.timing is not None and len(row.timing.volumes) and not row.note:
             groups.setdefault("" if pool_tasks else row.task, []).append(index)
     for indices in groups.values():
-        listenings = [row.listening for row in (rows[index] for index in indices) if row.listening is not None]
-        content = heard_content(listenings, stories)
-        again = np.zeros(sum(len(listening.volumes) for listening in listenings), dtype=bool)
+        timings = [row.timing for row in (rows[index] for index in indices) if row.timing is not None]
+        content = heard_content(timings, stories)
+        again = np.zeros(sum(len(timing.volumes) for timing in timings), dtype=bool)
         if content is not None:
             again = np.bincount(content)[content] > 1
-        ends = np.cumsum([len(listening.volumes) for listening in listenings])
+        ends = np.cumsum([len(timing.volumes) for timing in timings])
         for index, is_repeated in zip(indices, np.split(again, ends[:-1]), strict=True):
             done[index] = replace(rows[index], repeated=int(is_repeated.sum()))
     return done

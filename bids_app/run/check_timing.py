@@ -29,15 +29,15 @@ def lag_of_run(run: Run, stories: Mapping[str, Story], settings: Settings) -> La
     if not usable.any():
         raise DatasetError(f"{run.files[0].name} has no voxel, vertex or parcel with finite, varying data.")
     try:
-        return response_lag(_word_rate(clean_run.listening, stories), clean_run.data[:, usable])
+        return response_lag(_word_rate(clean_run.timing, stories), clean_run.data[:, usable])
     except ValueError as error:
         log.info("%s: no lag: %s", run.label, error)
         return None
 
 
-def _word_rate(listening: StimulusTiming, stories: Mapping[str, Story]) -> npt.NDArray[np.float32]:
+def _word_rate(timing: StimulusTiming, stories: Mapping[str, Story]) -> npt.NDArray[np.float32]:
     """Words per volume, convolved with the haemodynamic response, on the kept volumes (n_kept,)."""
-    onset = np.concatenate([onset for _, _, onset, _ in timed_words(listening, stories)])
-    grid = np.arange(int(listening.volumes[-1]) + 1)
-    words = word_sums(np.ones((len(onset), 1), dtype=np.float32), onset, listening.repetition_time, grid)
-    return np.asarray(convolve(words, listening.repetition_time)[listening.volumes, 0], dtype=np.float32)
+    onset = np.concatenate([onset for _, _, onset, _ in timed_words(timing, stories)])
+    grid = np.arange(int(timing.volumes[-1]) + 1)
+    words = word_sums(np.ones((len(onset), 1), dtype=np.float32), onset, timing.repetition_time, grid)
+    return np.asarray(convolve(words, timing.repetition_time)[timing.volumes, 0], dtype=np.float32)
