@@ -71,7 +71,7 @@ def test_the_jobs_of_a_killed_worker_are_done_again(demo, tmp_path, start):
     assert len(list(out.glob("sub-*.html"))) == 2
 
 
-def test_a_scheduler_that_is_not_there_is_said_in_seconds(demo_data, tmp_path):
+def test_a_scheduler_that_is_not_there_is_reported_in_seconds(demo_data, tmp_path):
     config = demo_data / "code" / "demo.toml"
     options = ("--config-file", config, *ONLY, "--dask-scheduler", "tcp://127.0.0.1:1")
     done = run("bids_app", demo_data, tmp_path, "participant", *options)

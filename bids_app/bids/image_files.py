@@ -77,11 +77,11 @@ def check_size(path: Path, image: Any, memory: int | None = None) -> None:
             f"{path} could not be read: its header says {shape} values ({_gb(asked)}), more than a file of "
             f"{_gb(on_disk)} can hold. It is cut off or its header is wrong: get or make it again."
         )
-    room = _available_memory() if memory is None else memory
+    available = _available_memory() if memory is None else memory
     needed = asked + 4 * n_values  # as stored, and as float32
-    if needed > room:
+    if needed > available:
         raise DatasetError(
-            f"{path} needs {_gb(needed)} of memory ({shape} values) and {_gb(room)} are free: check its header, take a "
+            f"{path} needs {_gb(needed)} of memory ({shape} values) and {_gb(available)} are free: check its header, take a "
             "machine with more memory, or raise --mem-mb."
         )
 
@@ -93,10 +93,10 @@ def check_arrays(path: Path, memory: int | None = None) -> None:
     """
     tags = re.findall(rb"<DataArray\b[^>]*>", path.read_bytes())
     n_values = sum(math.prod(int(size) for size in re.findall(rb'\bDim\d\s*=\s*"(\d{1,18})"', tag)) for tag in tags)
-    room = _available_memory() if memory is None else memory
-    if 8 * n_values > room:  # as stored, and as float32
+    available = _available_memory() if memory is None else memory
+    if 8 * n_values > available:  # as stored, and as float32
         raise DatasetError(
-            f"{path} needs {_gb(8 * n_values)} of memory ({n_values:,} values) and {_gb(room)} are free: check it, "
+            f"{path} needs {_gb(8 * n_values)} of memory ({n_values:,} values) and {_gb(available)} are free: check it, "
             "take a machine with more memory, or raise --mem-mb."
         )
 

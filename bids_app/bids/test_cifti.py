@@ -102,7 +102,7 @@ def test_a_surface_of_the_same_name_is_another_output(tmp_path):
     assert sorted(len(output.paths) for output in find_maps(tmp_path, "atoms", "r")) == [1, 2]
 
 
-def test_cortex_is_told_from_deeper_structures():
+def test_cortex_differs_from_deeper_structures():
     cortex = GEOMETRY.cortex
     n_left = int((np.arange(N) % 7 > 0).sum())
     assert cortex.n_vertices == (N, N)

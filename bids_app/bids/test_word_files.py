@@ -70,7 +70,7 @@ def test_links_without_content(tmp_path: Path, caplog: pytest.LogCaptureFixture)
     assert f"{link} is a link to content that is not here; {other} is read instead" in caplog.text
 
 
-def test_several_lists_are_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_several_lists_are_reported(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     first = _write(tmp_path / "stimuli/gentle/tale/align.csv")
     _write(tmp_path / "stimuli/gentle/tale/align.json")

@@ -44,7 +44,7 @@ def test_impossible_times_name_the_row(tmp_path: Path, rows: list[tuple[str, flo
         ([*WORDS[:-1], ("long", 5.0, 17.0)], "1 words last more than 10 s"),
     ],
 )
-def test_odd_times_are_said(
+def test_odd_times_are_reported(
     tmp_path: Path, rows: list[tuple[str, float, float]], note: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "align.csv").write_text(_gentle(rows))

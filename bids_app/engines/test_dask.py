@@ -92,7 +92,7 @@ def test_a_signal_takes_back_the_jobs_that_wait(cluster, tmp_path, monkeypatch):
     assert len(noted(tmp_path)) <= 2  # one for each worker
 
 
-def test_no_card_anywhere_is_said_instead_of_waited_for(tmp_path):
+def test_no_card_anywhere_is_reported_instead_of_waited_for(tmp_path):
     workers = {"plain": {"cls": distributed.Worker, "options": {"nthreads": 1}}}
     scheduler = {"cls": distributed.Scheduler, "options": {"dashboard_address": ":0", "port": 0}}
     with (

@@ -82,7 +82,7 @@ def test_in_a_container_every_path_is_at_its_own_place(folders):
         (("--engine", "dask", "--dask-scheduler", "tcp://x:1"), "--engine dask"),
     ],
 )
-def test_bad_settings_are_said_at_submission(folders, options, message):
+def test_bad_settings_are_reported_at_submission(folders, options, message):
     with pytest.raises(SettingsError, match=message):
         written(folders, *options)
     assert not (folders / "out").exists()
@@ -94,7 +94,7 @@ def test_a_list_that_waiting_jobs_read_is_not_overwritten(folders):
         written(folders, "--to", str(folders / "scripts"))
 
 
-def test_a_folder_that_is_no_data_set_is_said(folders, capfd):
+def test_a_folder_that_is_no_data_set_is_reported(folders, capfd):
     assert tools.main(["submit", "slurm", str(folders / "data"), str(folders / "out")]) == 1
     stderr = capfd.readouterr().err
     assert str(folders / "data") in stderr

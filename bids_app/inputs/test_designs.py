@@ -150,7 +150,7 @@ def test_words_per_volume_are_those_with_a_time(tmp_path):
     assert make(tmp_path).words_per_volume == pytest.approx(heard / 70)
 
 
-def test_a_story_shorter_than_the_window_is_said(tmp_path):
+def test_a_story_shorter_than_the_window_is_reported(tmp_path):
     with pytest.raises(ValueError, match="window=300"):
         make(tmp_path, window=300).check([8])
     with pytest.raises(ValueError, match="500"):

@@ -203,7 +203,7 @@ def test_censored_rows_are_put_back_at_their_volumes(
     assert responses.cleaning[RUN]["InterpolatedVolumes"] == 0
 
 
-def test_series_that_were_not_censored_are_whole_and_what_was_filled_in_is_said(
+def test_series_that_were_not_censored_are_whole_and_what_was_filled_in_is_reported(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     func = _dataset(tmp_path / "data", X, tool="xcp_d")

@@ -65,7 +65,7 @@ def test_words_are_read_literally(language_models, name, text):
     assert tokens.tokens_per_word[1] > 1
 
 
-def test_words_without_tokens_keep_their_place(language_models, caplog):
+def test_words_without_tokens_keep_their_position(language_models, caplog):
     tokens = tokenize_words(language_models["bert"].tokenizer, ["", "the", "\u200b", " ", "way"])
     assert (tokens.tokens_per_word > 0).tolist() == [False, True, False, False, True]
     assert set(tokens.word) == {1, 4}
@@ -182,7 +182,7 @@ def test_unknown_words_are_named_and_too_many_refused(minilm, caplog):
 
 
 @pytest.mark.parametrize("text", ["<s>", "<unk>"])
-def test_special_tokens_in_a_transcript_are_text_or_said(trained, text, caplog):
+def test_special_tokens_in_a_transcript_are_text_or_reported(trained, text, caplog):
     tokens = tokenize_words(trained, ["cry", "it", "fine", "cry", text])
     is_read = trained.bos_token_id in tokens.ids  # unigram vocabularies hold it as a piece like any other
     assert is_read == ("1 of 5 words are read as special tokens of the model, such as '<s>'" in caplog.text)

@@ -63,7 +63,7 @@ def test_texts_are_hashed_with_their_borders():
     assert len({hash_texts(texts) for texts in (["ab", "c"], ["a", "bc"], ["abc"], ["c", "ab"])}) == 4
 
 
-def test_tokenizers_are_told_apart(language_models):
+def test_tokenizers_are_distinguished(language_models):
     assert len({hash_tokenizer(model.tokenizer) for model in language_models.values()}) == len(language_models)
 
 

@@ -70,36 +70,36 @@ def too_little_memory(name: str, n_weights: int, settings: Settings) -> str | No
     from bids_app.stats.device import resolve_device
 
     device = resolve_device(settings.device)
-    room = free_on(device, settings)
+    available = free_on(device, settings)
     needed = _needed(n_weights, settings.dtype)
-    if needed <= room:
+    if needed <= available:
         return None
     return (
         f"--model {name}: {_count(n_weights)} weights need {_gb(needed)} in {settings.dtype}, room to work "
-        f"included, and {_what_there_is(device, room, settings)}; "
+        f"included, and {_what_there_is(device, available, settings)}; "
         f"what would fit: {_what_fits(n_weights, device, settings)}"
     )
 
 
-def _what_there_is(device: Any, room: int, settings: Settings) -> str:
+def _what_there_is(device: Any, available: int, settings: Settings) -> str:
     if device.type != "cpu":
-        return f"the GPU ({device}) has {_gb(room)} free"
-    if room == settings.mem_mb * 1_000_000:
-        return f"--mem-mb allows {_gb(room)}"
-    return f"this machine (or its container or job) has {_gb(room)} free"
+        return f"the GPU ({device}) has {_gb(available)} free"
+    if available == settings.mem_mb * 1_000_000:
+        return f"--mem-mb allows {_gb(available)}"
+    return f"this machine (or its container or job) has {_gb(available)} free"
 
 
 def _what_fits(n_weights: int, device: Any, settings: Settings) -> str:
     fitting = []
-    room = free_on(device, settings)
+    available = free_on(device, settings)
     smaller = _needed(n_weights, "bfloat16")
-    if settings.dtype == "float32" and smaller <= room:
+    if settings.dtype == "float32" and smaller <= available:
         fitting.append(f"--dtype bfloat16 ({_gb(smaller)})")
     for other in _other_devices(device):
         free = free_on(other, settings)
         if _needed(n_weights, settings.dtype) <= free:
             fitting.append(f"--device {other.type} ({_gb(free)} free)")
-    largest = int((room - _LEAST_ROOM) / _bytes_per_weight(settings.dtype))
+    largest = int((available - _LEAST_ROOM) / _bytes_per_weight(settings.dtype))
     if largest > 0:
         fitting.append(f"a model of at most {_count(largest)} weights")
     if device.type == "cpu" and settings.mem_mb and _needed(n_weights, settings.dtype) <= free_memory():

@@ -171,7 +171,7 @@ def test_removed_outputs_are_left_aside(study, caplog):
     assert list(scores(study)) == ["01"]
 
 
-def test_a_lone_hemisphere_and_maps_without_a_marker_are_said(tmp_path, caplog):
+def test_a_lone_hemisphere_and_maps_without_a_marker_are_reported(tmp_path, caplog):
     writer = Writer(tmp_path, {"sub": "01", "space": "test"}, [], {}, lambda: SurfaceGeometry("test", 3, 3))
     left, right = writer.maps("brainscore", "r", np.ones((1, 6), dtype=np.float32), ["layer-01"])
     check_outputs(tmp_path)

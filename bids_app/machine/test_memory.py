@@ -81,7 +81,7 @@ def test_a_model_that_fits_is_no_problem(devices, tmp_path):
     assert too_little_memory("m", 10**9, Settings(tmp_path, tmp_path, "stimulus")) is None  # 4 GB, a fifth, and 0.4
 
 
-def test_what_would_fit_is_said(devices, tmp_path):
+def test_what_would_fit_is_reported(devices, tmp_path):
     devices |= {"cuda": 20 * GB, "cpu": 64 * GB}
     settings = Settings(tmp_path, tmp_path, "stimulus", device="cuda")
     message = too_little_memory("llama", 7 * 10**9, settings)

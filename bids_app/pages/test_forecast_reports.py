@@ -160,7 +160,7 @@ def test_only_sections_of_analyses_that_were_run_are_shown(tmp_path, analysis):
             assert (heading in page.text) == (section in shown)
 
 
-def test_nowhere_significant_is_told(tmp_path):
+def test_nowhere_significant_is_reported(tmp_path):
     sample = parcels()
     replace(sample, gain=0 * sample.gain, n_participants=3).write(tmp_path, ("forecast",))
     page = read(write_group_report(tmp_path))

@@ -141,7 +141,7 @@ def test_links_without_maps(tmp_path, linked):
     assert "No sub-groups" in page.text
 
 
-def test_an_unknown_surface_is_told_not_drawn(tmp_path):
+def test_an_unknown_surface_is_reported_not_drawn(tmp_path):
     Writer(tmp_path, SurfaceGeometry("fsLR", 5, 5)).maps("brainscore", "r", np.ones((1, 10)))
     assert "in the space fsLR are not drawn" in read(write_participant_report(tmp_path, "001")).text
 

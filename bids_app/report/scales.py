@@ -144,15 +144,15 @@ class Categories:
         return rgba
 
     def draw_key(self, axes: Any) -> None:
-        """A list of swatches and names, as large as the figure's height and the room at the right of `axes` allow."""
+        """A list of swatches and names, as large as the figure's height and the space at the right of `axes` allow."""
         axes.set_axis_off()
         box = axes.get_position()
         wide, tall = axes.figure.get_size_inches() * 72  # points
         step = min(_KEY_STEP, tall / (len(self.names) + 0.5))
-        room = wide * (1 - box.x0) - 0.6 * wide * box.width
-        by_width = room / (_LETTER_WIDTH * max(map(len, self.names), default=1))
+        width = wide * (1 - box.x0) - 0.6 * wide * box.width
+        by_width = width / (_LETTER_WIDTH * max(map(len, self.names), default=1))
         size = float(np.clip(min(step / 1.25, by_width), _SMALLEST_KEY, _LARGEST_KEY))
-        longest = int(room / (_LETTER_WIDTH * size))
+        longest = int(width / (_LETTER_WIDTH * size))
         for row, (name, colour) in enumerate(zip(self.names, self.palette, strict=True)):
             height = 0.5 + (len(self.names) / 2 - row - 0.5) * step / (tall * box.height)
             in_axes = {"transform": axes.transAxes, "clip_on": False}

@@ -106,7 +106,7 @@ def test_without_the_mesh_the_deep_structures_are_drawn_and_the_caption_says_so(
     assert draw_maps([Panel("right", values)], WHOLE, SCALE).axes
 
 
-def test_cortex_alone_without_a_mesh_is_told(without_mesh):
+def test_cortex_alone_without_a_mesh_is_reported(without_mesh):
     alone = CiftiGeometry("fsLR", "", axis_of(THERE, deep=False))
     assert "is not drawn: its mesh is not at hand" in why_not_drawn(alone, SCALE)
     small = CiftiGeometry("fsLR", "", axis_of(np.ones(5, bool), deep=False))

@@ -71,7 +71,7 @@ def test_what_fits(data, options):
         ({"space": "MNI152NLin6Asym"}, ["--space MNI152NLin6Asym: no participant asked for has it; there is Three"]),
     ],
 )
-def test_what_does_not_fit_is_said_once_and_all_of_it(data, options, messages):
+def test_what_does_not_fit_is_reported_once_and_all_of_it(data, options, messages):
     problems = misfits(data, **options)
     assert len(problems) == len(messages)
     for sentence, message in zip(sorted(problems), sorted(messages), strict=True):

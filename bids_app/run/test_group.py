@@ -11,7 +11,7 @@ from bids_app.run.group import run_group
 from bids_app.settings import Settings
 
 
-def test_nothing_to_summarise_is_said(tmp_path):
+def test_nothing_to_summarise_is_reported(tmp_path):
     with pytest.raises(NoResultsError, match="run the participant level first"):
         run_group(Settings(tmp_path, tmp_path, "group"), "group")
 

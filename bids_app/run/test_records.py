@@ -14,7 +14,7 @@ def settings(tmp_path):
     return Settings(tmp_path / "data", tmp_path / "out", "participant", omp_nthreads=1)
 
 
-def test_what_is_the_same_for_all_is_said_once(tmp_path, caplog):
+def test_what_is_the_same_for_all_is_reported_once(tmp_path, caplog):
     same = [Failure(f"sub-{i:03d}", f"sub-{i:03d} has no usable target", "") for i in range(345)]
     show_failures([*same, Failure("sub-900", "another reason", "")], tmp_path)
     lines = [record.getMessage() for record in caplog.records]

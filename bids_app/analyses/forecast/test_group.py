@@ -205,7 +205,7 @@ def test_comparison_of_models(done):
     assert (table["data"] == "task-tale space-test").all()
 
 
-def test_few_participants_show_nothing_and_it_is_said(tmp_path, caplog):
+def test_few_participants_show_nothing_and_it_is_reported(tmp_path, caplog):
     settings = settings_of(tmp_path)
     write_scores(settings.out_dir, *make_scores(5))
     with caplog.at_level(logging.INFO):

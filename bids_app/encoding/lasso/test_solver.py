@@ -91,7 +91,7 @@ def test_inputs_stay_and_one_penalty_serves_all():
     assert (result == lasso_gram(gram, cross, torch.full_like(penalties, 20.0), start)).all()
 
 
-def test_regressors_that_cannot_be_told_apart():
+def test_regressors_that_cannot_be_distinguished():
     """The same regressor twice, its negative, and one of zeros: the objective is that of the others alone."""
     X, Y, penalty = ill_conditioned()
     doubled = np.concatenate([X, X[:, :3], -X[:, :1], np.zeros((len(X), 1))], axis=1)
