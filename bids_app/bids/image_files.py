@@ -81,8 +81,8 @@ def check_size(path: Path, image: Any, memory: int | None = None) -> None:
     needed = asked + 4 * n_values  # as stored, and as float32
     if needed > available:
         raise DatasetError(
-            f"{path} needs {_gb(needed)} of memory ({shape} values) and {_gb(available)} are free: check its header, take a "
-            "machine with more memory, or raise --mem-mb."
+            f"{path} needs {_gb(needed)} of memory ({shape} values) and {_gb(available)} are free: check its header, take "
+            "a machine with more memory, or raise --mem-mb."
         )
 
 
@@ -96,8 +96,8 @@ def check_arrays(path: Path, memory: int | None = None) -> None:
     available = _available_memory() if memory is None else memory
     if 8 * n_values > available:  # as stored, and as float32
         raise DatasetError(
-            f"{path} needs {_gb(8 * n_values)} of memory ({n_values:,} values) and {_gb(available)} are free: check it, "
-            "take a machine with more memory, or raise --mem-mb."
+            f"{path} needs {_gb(8 * n_values)} of memory ({n_values:,} values) and {_gb(available)} are free: check "
+            "it, take a machine with more memory, or raise --mem-mb."
         )
 
 
