@@ -15,7 +15,7 @@ from bids_app.cli import DESCRIPTION
 from bids_app.settings import LEVELS, OPTIONS, element_type, is_list
 
 _BOUTIQUES = "0.5"
-# Paths that need not exist before a run, or that may be names instead: no file for Boutiques to look for.
+# Paths that need not exist before a run, or that may be names instead: Boutiques must not look for a file.
 _MADE_BY_THE_RUN = ("work_dir", "bids_database_dir")
 _TYPES: dict[type, dict[str, Any]] = {
     int: {"type": "Number", "integer": True},

@@ -33,7 +33,7 @@ def readme(outputs: Sequence[Output]) -> str:
 
 
 def reference(outputs: Sequence[Output]) -> str:
-    """The part of docs/outputs.md about outputs: as in the README, with statistics, columns and sidecar fields."""
+    """The generated section of docs/outputs.md: as in the README, with statistics, columns and sidecar fields."""
     tables = [*_maps(outputs), *_tables(outputs), *_others(outputs), *_statistics(), *_columns(outputs)]
     return "\n".join([*tables, *_fields(outputs)])
 
@@ -51,7 +51,7 @@ def _maps(outputs: Sequence[Output]) -> Iterator[str]:
 
 
 def _rows_of_maps(outputs: Sequence[Output], level: str) -> Iterator[tuple[str, ...]]:
-    """A row for each statistic of each output; those of which the same is said share one."""
+    """A row for each statistic of each output; equal statistics share a row."""
     rows: dict[tuple[str, str, str], tuple[dict[str, None], dict[str, None]]] = {}
     for output in outputs:
         if output.suffix == "statmap" and level in output.levels:
@@ -106,7 +106,7 @@ def _fields(outputs: Sequence[Output]) -> Iterator[str]:
 
 
 def _heading(output: Output) -> str:
-    """The end of its file names, and the level where the other one has its own."""
+    """The end of its file names, and the level if both levels have this output."""
     shown = "" if output.suffix in _ENDINGS else f" ({', '.join(output.levels)})"
     return f"`desc-{output.desc}_{output.suffix}`{shown}"
 

@@ -1,4 +1,4 @@
-"""A BIDS data set: which derivative holds its BOLD, who took part, which runs of a participant can be analysed."""
+"""A BIDS data set: the derivatives with its BOLD, its participants, and their runs that can be analysed."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -37,7 +37,7 @@ __all__ = ["Dataset", "DatasetError", "HeardStimuli", "Run", "RunSelection", "St
 
 @dataclass(frozen=True)
 class Dataset:
-    """A raw data set and the derivatives that are read: their names (for BIDS URIs) and folders, in order."""
+    """A raw data set and its derivatives to read: names (for BIDS URIs) and folders, in order."""
 
     bids_dir: Path
     derivatives: dict[str, Path]
@@ -56,12 +56,12 @@ class Dataset:
         return bids_uri(path, self.links)
 
     def participants(self) -> list[str]:
-        """Labels of those who have a folder in one of the derivatives, sorted; nothing is indexed for it."""
+        """Labels of the participants with a folder in one of the derivatives, sorted; without indexing."""
         labels = {label for folder in self.derivatives.values() for label in participant_labels(folder)}
         return sorted(labels)
 
     def without_bold(self, participants: Sequence[str]) -> list[str]:
-        """Those of the participants who have no BOLD here: none at all, or only links without their content."""
+        """Participants without BOLD here: none at all, or only links without their content."""
         return [
             label
             for label in participants
@@ -69,7 +69,7 @@ class Dataset:
         ]
 
     def spaces(self, participant: str, filters: Filters | None = None) -> list[str]:
-        """Spaces (segmentations for parcels) in which a participant's BOLD is there."""
+        """Spaces (segmentations for parcels) of a participant's BOLD."""
         return sorted({candidate.space for candidate in self._candidates(participant, filters)})
 
     def runs(
@@ -82,12 +82,12 @@ class Dataset:
         space: str | None = None,
         filters: Filters | None = None,
     ) -> RunSelection:
-        """Runs of one participant, all in one space, and those left out; only this participant's files are indexed.
+        """Runs of one participant, all in one space, and those left out; indexes only the files of this participant.
 
         Labels may come with or without their keys (`sub-001`, `task-pieman`). `space` may be a segmentation; by
-        default the first present of `runs.SPACES`, then any other. Of several derivatives the first that has the run
-        counts; of several versions in it see `runs.best_version`. A run without events.tsv is an error when its task
-        was asked for, and is left out otherwise. Raises DatasetError when nothing can be analysed.
+        default the first available of `runs.SPACES`, then any other. Of several derivatives, the first with the run is
+        used; for several versions in it see `runs.best_version`. A run without events.tsv is an error if its task was
+        requested, and is left out otherwise. Raises DatasetError if nothing can be analysed.
         """
         runs, excluded = [], []
         outcomes = self.each_run(
@@ -114,9 +114,9 @@ class Dataset:
         space: str | None = None,
         filters: Filters | None = None,
     ) -> Iterator[tuple[str, Run | str | DatasetError]]:
-        """Label of each run of a participant, and the run, or why it is left out, or what is wrong with it.
+        """Label of each run of a participant, with the run, the reason for leaving it out, or its error.
 
-        Arguments as those of `runs`. Raises DatasetError when the participant has no such run.
+        Arguments are those of `runs`. Raises DatasetError if the participant has no such run.
         """
         chosen = [
             candidate
@@ -165,7 +165,7 @@ class Dataset:
         return [candidate for name, paths in files.items() for candidate in candidates(paths, self.derivatives[name])]
 
     def _run(self, versions: Sequence[Candidate], space: str, must_have_events: bool) -> Run | str:
-        """Make the run, or say why it is left out."""
+        """Make the run, or give the reason for leaving it out."""
         entities = versions[0].run
         left = [version for version in versions if not is_excluded(version.name.entities, self.excluded_scans)]
         if not left:
@@ -247,20 +247,20 @@ def open_dataset(
 
 
 def scans_to_leave_out(bids_dir: Path, exclude_scans: Path | None = None) -> tuple[str, ...]:
-    """Names of scans in a list, or in that of the data set itself. Raises DatasetError for one that cannot be read."""
+    """Names of scans in a list, or in the list of the data set. Raises DatasetError if it cannot be read."""
     own_list = bids_dir / OWN_LIST
     chosen = own_list if exclude_scans is None and is_there(own_list) else exclude_scans
     return () if chosen is None else read_exclusions(chosen)
 
 
 def require_annotations(annotations: Path | None) -> None:
-    """Raise DatasetError for a folder of annotations that is none."""
+    """Raise DatasetError if the annotations are not a folder."""
     if annotations is not None and not annotations.is_dir():
         raise DatasetError(f"--annotations {annotations} is no folder: {mount_advice(annotations, 'check the path.')}")
 
 
 def require_content(bids_dir: Path) -> None:
-    """Raise DatasetError when BIDS_DIR is no folder or an empty one, as a volume that was not mounted is."""
+    """Raise DatasetError if BIDS_DIR is not a folder, or empty like a volume that was not mounted."""
     if not bids_dir.is_dir():
         raise DatasetError(f"BIDS_DIR {bids_dir} is no folder: {mount_advice(bids_dir, 'check the path.')}")
     if not any(bids_dir.iterdir()):
@@ -268,7 +268,7 @@ def require_content(bids_dir: Path) -> None:
 
 
 def _no_run(participant: str, excluded: Sequence[ExcludedRun]) -> str:
-    """Why none of a participant's runs can be analysed; runs with the same reason are named together."""
+    """Reasons why no run of a participant can be analysed; runs with the same reason are listed together."""
     runs_of: dict[str, list[str]] = {}
     for run in excluded:
         runs_of.setdefault(run.reason, []).append(run.label)

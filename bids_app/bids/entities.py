@@ -1,4 +1,4 @@
-"""File names as BIDS sees them: key-value entities, a suffix, an extension."""
+"""File names of BIDS: key-value entities, a suffix, an extension."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -57,7 +57,7 @@ def build_name(entities: Mapping[str, str], suffix: str, extension: str = "") ->
 
 
 def strip_prefix(label: str, key: str) -> str:
-    """Take `sub-` (or `ses-`, `task-`, …) from a label if it is there."""
+    """Remove `sub-` (or `ses-`, `task-`, …) from a label if present."""
     return label.removeprefix(f"{key}-")
 
 
@@ -69,10 +69,10 @@ def same_value(key: str, first: str, second: str) -> bool:
 
 
 def is_asked(key: str, value: str, labels: Iterable[str] | None) -> bool:
-    """Whether a value is among the labels asked for, which may come with their key; None asks for everything."""
+    """Whether a value is among the requested labels, which may include their key; None requests all."""
     return labels is None or any(same_value(key, value, strip_prefix(label, key)) for label in labels)
 
 
 def is_within(entities: Mapping[str, str], others: Mapping[str, str]) -> bool:
-    """Whether every one of the entities is among the others with the same value."""
+    """Whether all entities are among the others with the same value."""
     return all(key in others and same_value(key, value, others[key]) for key, value in entities.items())

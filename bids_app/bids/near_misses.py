@@ -1,4 +1,4 @@
-"""Files that look like BOLD and are not read, with the reason: for messages where no BOLD was found."""
+"""Files that look like BOLD but are not read, with the reason, for messages when no BOLD was found."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -17,7 +17,7 @@ _TABLES = (".tsv", ".tsv.gz", ".csv", ".txt")
 
 
 def near_misses(folders: Sequence[Path]) -> str:
-    """A sentence for each kind of file below the folders that would be BOLD but for its name, place or format."""
+    """A sentence for each kind of file that is not read as BOLD because of its name, folder or format."""
     examples: dict[str, Path] = {}
     for folder in folders:
         for path in _files(folder):
@@ -28,7 +28,7 @@ def near_misses(folders: Sequence[Path]) -> str:
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    """Files below a folder, as many and as deep as a message is worth."""
+    """Files below a folder, limited in number and depth."""
 
     def walk() -> Iterator[Path]:
         for parent, folders, names in os.walk(folder):

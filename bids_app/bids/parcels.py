@@ -1,4 +1,4 @@
-"""The network of each parcel, where a data set tells it."""
+"""The network of each parcel, if the data set provides it."""
 
 import logging
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ _NETWORKS = ("network", "network_label")
 
 
 def parcel_networks(derivative: Path, seg: str, names: Sequence[str]) -> tuple[str, ...] | None:
-    """Network of each parcel ("" = none) from the table of the segmentation, or None when no table has them.
+    """Network of each parcel ("" = none) from the table of the segmentation, or None if no table has them.
 
     The table is one of `parcel_tables`, with columns `name` (or `label`) and `network` (or `network_label`).
     """

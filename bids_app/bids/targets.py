@@ -1,4 +1,4 @@
-"""Bring maps of participants onto the same targets, whatever their masks."""
+"""Bring maps of participants onto common targets, whatever their masks."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Floats = npt.NDArray[np.float32]
 def onto(values: Floats, geometry: Geometry, reference: Geometry) -> Floats:
     """Values (n_rows, n_targets of `geometry`) on the targets of `reference`, NaN where `geometry` has none.
 
-    Raises ValueError when the two are not the same surface, grid or parcels.
+    Raises ValueError if the two are not the same surface, grid or parcels.
     """
     result = placed(values, geometry, reference)
     if result is not None:

@@ -1,4 +1,4 @@
-"""Where the word list of a stimulus is."""
+"""Find the word list of a stimulus."""
 
 import logging
 import os
@@ -12,7 +12,7 @@ from bids_app.bids.word_json import KEYS
 
 _log = logging.getLogger(__name__)
 
-# Below a folder of stimuli, the best first.
+# Paths below a folder of stimuli, in order of preference.
 _PATTERNS = (
     "{stem}/align.csv",
     "{stem}/align.json",
@@ -27,7 +27,7 @@ _PATTERNS = (
     "{stem}.csv",
     "{stem}.json",
 )
-# Formats that people have and that are not read, with the way out.
+# Common formats that are not read, with advice.
 REFUSED = {
     ".mat": "save onset, duration and word as a table, <stem>_words.tsv",
     ".hf5": "save onset, duration and word as a table, <stem>_words.tsv",
@@ -48,9 +48,9 @@ REFUSED = {
 def find_words(bids_dir: Path, stim_file: str, annotations: Path | None = None) -> Path:
     """Path of the word list of a `stim_file` of events.tsv, in `annotations` first, then in BIDS_DIR/stimuli.
 
-    Where several lists are there, the first place counts, and the log says so; a link without its content counts only
-    where nothing else is there. Raises FileNotFoundError that lists every place looked at, DatasetError when
-    `annotations` is no folder, or `stim_file` names no file below `stimuli`.
+    If there are several lists, the first is used and the log names the others; a link without its content is used only
+    if there is nothing else. Raises FileNotFoundError, which lists all searched paths, and DatasetError if
+    `annotations` is not a folder, or `stim_file` names no file below `stimuli`.
     """
     if annotations is not None and not annotations.is_dir():
         raise DatasetError(f"--annotations {annotations} is no folder: give the folder with the word timings.")
@@ -72,7 +72,7 @@ def find_words(bids_dir: Path, stim_file: str, annotations: Path | None = None) 
 
 
 def _candidates(paths: list[Path]) -> Iterator[Path]:
-    """Word lists and links to them at these places, whatever the case of the ending."""
+    """Word lists and links to them at these paths, with extensions in upper or lower case."""
     listed: dict[Path, dict[str, str]] = {}
     for expected in paths:
         if expected.parent not in listed:
@@ -84,7 +84,7 @@ def _candidates(paths: list[Path]) -> Iterator[Path]:
 
 
 def _names(folder: Path) -> dict[str, str]:
-    """Names of the files and links of a folder, by the same name with a lower-case ending."""
+    """Names of the files and links of a folder, by the name with a lower-case extension."""
     try:
         with os.scandir(folder) as entries:
             names = sorted(entry.name for entry in entries if not entry.is_dir())
@@ -99,13 +99,13 @@ def _key(name: str) -> str:
 
 
 def _is_word_json(path: Path) -> bool:
-    """Whether a JSON file is to be read as words; the sidecar of an audio file or of a table is not."""
+    """Whether a JSON file holds words, unlike the sidecar of an audio file or of a table."""
     if path.name == "align.json" or not path.is_file():
         return True
     try:
         content = read_json_content(path)
     except DatasetError:
-        return True  # who reads it says what is wrong
+        return True  # its reader reports the problem
     return isinstance(content, list) or (isinstance(content, dict) and any(key in content for key in KEYS))
 
 

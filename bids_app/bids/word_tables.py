@@ -1,4 +1,4 @@
-"""Tables of words: gentle's align.csv, and tables with a header as aligners and laboratories write them."""
+"""Tables of words: gentle's align.csv, and tables with a header by aligners and laboratories."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -19,8 +19,8 @@ Numbered = tuple[int, list[str]]  # number of the row in the file, cells
 def read_table(path: Path) -> WordList:
     """Words of a table (.tsv, .csv) with a header, or of gentle's align.csv, which has none.
 
-    The delimiter is a tab, comma or semicolon, whichever the header is written with; decimals may have a comma where
-    the delimiter is none. Times are seconds, or what the header (`onset_ms`) or the sidecar of the same name says.
+    The delimiter is that of the header: tab, comma or semicolon. Decimal commas are allowed with other delimiters.
+    Times are in seconds, or in the unit of the header (`onset_ms`) or of the sidecar of the same name.
     """
     text = read_text(path)
     if not text.strip():
@@ -33,7 +33,7 @@ def read_table(path: Path) -> WordList:
         if len(header) > 1 and is_header(header):
             return _with_header(path, text, delimiter)
     if path.suffix.lower() == ".tsv":
-        find_columns(first.split("\t"), {})  # says which columns are needed
+        find_columns(first.split("\t"), {})  # its error names the required columns
         raise DatasetError("the first row must name the columns (onset, duration, word).")
     return _gentle(path, text)
 
@@ -41,9 +41,9 @@ def read_table(path: Path) -> WordList:
 def rows_of_table(
     numbered: Sequence[Numbered], columns: Columns, decimal_comma: bool
 ) -> list[tuple[WordRow, list[str]]]:
-    """Word rows of a table below its header, each with its cells; rows without a word are those of pauses.
+    """Word rows of a table below its header, each with its cells; rows without a word are pauses.
 
-    Raises DatasetError that names the row.
+    Raises DatasetError, which names the row.
     """
     rows = []
     for at, cells in numbered:
@@ -102,7 +102,7 @@ def _sidecar(path: Path) -> Mapping[str, object]:
 
 
 def _of_word_tier(words: list[tuple[WordRow, list[str]]], columns: Columns) -> list[tuple[WordRow, list[str]]]:
-    """Rows of the tier of words, where a table has a column of tiers."""
+    """Rows of the word tier if a table has a column of tiers."""
     if columns.tier is None or columns.tier == columns.text:
         return words
     tiers: dict[str, list[tuple[WordRow, list[str]]]] = {}
@@ -115,7 +115,7 @@ def _of_word_tier(words: list[tuple[WordRow, list[str]]], columns: Columns) -> l
 
 
 def _check_sections(words: list[tuple[WordRow, list[str]]], columns: Columns) -> None:
-    """Raise DatasetError for a table of several sections (recordings), unless its times run on through all of them."""
+    """Raise DatasetError for a table of several sections (recordings), unless its times run through all of them."""
     if columns.section is None:
         return
     sections = dict.fromkeys(cells[columns.section].strip() for _, cells in words if columns.section < len(cells))

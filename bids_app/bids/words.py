@@ -1,4 +1,4 @@
-"""The words of a stimulus and when they were said."""
+"""The words of a stimulus and their times."""
 
 import dataclasses
 import logging
@@ -26,10 +26,10 @@ __all__ = ["WordCounts", "Words", "find_words", "read_words", "words_from_events
 
 FloatArray = npt.NDArray[np.float64]
 
-# Typographic apostrophes become plain ones: tokenizers know the contractions of the plain one.
+# Typographic apostrophes become plain ones, because tokenizers know contractions with plain apostrophes.
 _APOSTROPHES = str.maketrans("\u2018\u2019\u02bc", "'''")
-_LONGEST_WORD = 1000  # letters; longer than any word, compounds and names of molecules included
-# Natural Stories writes the position in the text behind each word.
+_LONGEST_WORD = 1000  # letters; longer than any word, including compounds and names of molecules
+# Natural Stories appends the position in the text to each word.
 _NUMBERED = re.compile(r"(.*\S)\s+/\s+\d+(\.\d+)*", re.DOTALL)
 
 _log = logging.getLogger(__name__)
@@ -37,10 +37,10 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class WordCounts:
-    """What the file of a word list held besides words with a time: a summary for the user.
+    """Entries of a word list other than words with a time: a summary for the user.
 
-    `n_unaligned` words have no time, `n_left_out` entries are no words (pauses, noise, other tiers), `n_unknown` words
-    are unknown to the aligner (their text is known); `notes` are sentences on what was noticed.
+    `n_unaligned` words have no time, `n_left_out` entries are not words (pauses, noise, other tiers), `n_unknown` words
+    are unknown to the aligner (their text is known); `notes` are sentences about irregularities.
     """
 
     n_words: int = 0
@@ -54,8 +54,8 @@ class WordCounts:
 class Words:
     """One row per word, in the order of the text.
 
-    `onset` and `duration` (n_words,) are seconds, from the start of the audio file unless `shifted`. Words that could
-    not be aligned keep their place in the text and have NaN for both. `counts` are those of the whole file.
+    `onset` and `duration` (n_words,) are seconds, from the start of the audio file unless `shifted`. Unaligned
+    words keep their position in the text and have NaN for both. `counts` are those of the whole file.
     """
 
     onset: FloatArray
@@ -83,8 +83,8 @@ class Words:
     def within(self, intervals: Iterable[tuple[float, float]]) -> tuple["Words", npt.NDArray[np.intp]]:
         """Return the words whose midpoint lies in one of the intervals (start ≤ midpoint < end), and their indices.
 
-        The midpoint, because tables of events are rounded and a first word may start a few milliseconds too early. A
-        word without a time goes with the next word that has one (the last words with the one before).
+        Midpoints are used because event tables are rounded, and a first word may start a few milliseconds too early. A
+        word without a time follows the next word with one (the last words follow the previous one).
         """
         midpoint = _filled_in(self.onset + self.duration / 2)
         index = np.flatnonzero(_lies_in(midpoint, intervals))
@@ -109,14 +109,14 @@ def _filled_in(times: FloatArray) -> FloatArray:
 
 
 def read_words(path: Path) -> Words:
-    """Read words from an aligner's file or a table; the ending says the format.
+    """Read words from an aligner's file or a table; the extension determines the format.
 
-    Read are gentle's align.csv and align.json, Praat TextGrids, JSON of the Montreal Forced Aligner, Whisper with times
+    Formats: gentle's align.csv and align.json, Praat TextGrids, JSON of the Montreal Forced Aligner, Whisper with times
     of words, AssemblyAI and Friends, and tables (.tsv, .csv) with a header: `onset` (`start`, `begin`), `duration` (or
-    `end`, `offset`, `stop`), `word` (`text`, `token`, `label`). Pauses and noises are left out and counted; words that
-    could not be aligned keep their place; typographic apostrophes become plain ones. A WAV file of the same name says
-    where the audio ends. The times of words that are rows of an events.tsv count from the first of them. Raises
-    DatasetError when the file cannot be read, holds no word with a time, or holds times that are impossible.
+    `end`, `offset`, `stop`), `word` (`text`, `token`, `label`). Pauses and noises are left out and counted; unaligned
+    words keep their position; typographic apostrophes become plain ones. A WAV file of the same name gives the end of
+    the audio. The times of words in an events.tsv start at the first word. Raises DatasetError if the file cannot be
+    read, holds no word with a time, or holds impossible times.
     """
     require_content(path)
     if path.name.endswith("_events.tsv"):
@@ -136,8 +136,8 @@ def read_words(path: Path) -> Words:
 def words_from_events(path: Path, sidecar: Mapping[str, object] | None = None) -> Words:
     """Words that are rows of an events.tsv (columns onset, duration, word), in seconds from the first volume.
 
-    `sidecar` is what the JSON files of the table say (`{"onset": {"Units": "ms"}}`); without it, they are read.
-    Rows without a word are other events; words without an onset keep their place. Raises DatasetError.
+    `sidecar` is the content of the JSON files of the table (`{"onset": {"Units": "ms"}}`), which are read by default.
+    Rows without a word are other events; words without an onset keep their position. Raises DatasetError.
     """
     with _named(path):
         words = _words(rows_of_events(path, sidecar), may_start_before=True)
@@ -148,7 +148,7 @@ def words_from_events(path: Path, sidecar: Mapping[str, object] | None = None) -
 
 @contextmanager
 def _named(path: Path) -> Iterator[None]:
-    """Put the path before what is wrong with a file, where it is not yet there."""
+    """Put the path before the message about a file, unless it is already there."""
     try:
         yield
     except DatasetError as error:
@@ -196,7 +196,7 @@ def _words(word_list: WordList, may_start_before: bool = False, audio: Path | No
 
 
 def _texts(rows: Sequence[WordRow]) -> list[str]:
-    """Texts of rows without what is around the word: blanks, line ends, positions as in Natural Stories."""
+    """Texts of rows without blanks, line ends and positions (as in Natural Stories) around the word."""
     texts = [" ".join(row.text.translate(_APOSTROPHES).split()) for row in rows]
     numbered = [_NUMBERED.fullmatch(text) for text in texts]
     if 2 * sum(match is not None for match in numbered) > sum(bool(text) for text in texts):
@@ -205,7 +205,7 @@ def _texts(rows: Sequence[WordRow]) -> list[str]:
 
 
 def _check_texts(rows: Sequence[WordRow]) -> None:
-    """Raise DatasetError for rows that are sentences, or no word of any language."""
+    """Raise DatasetError for rows that are sentences, or not words of any language."""
     longest = max(rows, key=lambda row: len(row.text))
     if len(longest.text) > _LONGEST_WORD:
         raise DatasetError(
