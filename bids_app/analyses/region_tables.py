@@ -23,7 +23,7 @@ EVERYWHERE = ("all", "all")
 
 
 def too_few(collection: Collection, settings: Settings) -> dict[str, Any]:
-    """What sidecars should note, and the log says, where so few participants can show nothing."""
+    """Note for sidecars, also logged, if there are too few participants for a significant result."""
     note = shortfall(len(collection.members), settings.significance)
     if note is None:
         return {}

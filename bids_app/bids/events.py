@@ -60,8 +60,8 @@ def read_events(events_tsv: Path, run: Mapping[str, str] | None = None) -> tuple
     """Stimuli of a run, in the order in which they start.
 
     The file of a stimulus starts with the first event that names it, whatever its type. The story consists of the
-    events with trial_type `story` (in upper or lower case), or else of all events that name the file. An event without a
-    duration lasts until another file starts or its own story is named again (the last event: infinity). A file whose
+    events with trial_type `story` (in upper or lower case), or else of all events that name the file. An event without
+    a duration lasts until another file starts or its own story is named again (the last event: infinity). A file whose
     story is named again after the story of another file was played again, and is listed twice.
 
     A table that names no stimulus but holds words is itself the stimulus: its story lasts from the first word to the

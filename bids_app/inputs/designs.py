@@ -1,6 +1,6 @@
-"""The designs of scores: what a model says about the stories of a fit, decomposed once and shared on disk.
+"""The designs of scores: features of a model for the stories of a fit, decomposed once and shared on disk.
 
-A design depends on the stories and on when their words fell into the volumes, not on who listened.
+A design depends on the stories and the timing of their words in the volumes, not on the participant.
 """
 
 from __future__ import annotations
@@ -47,13 +47,13 @@ class Designs:
 
     @cached_property
     def words_per_volume(self) -> float:
-        """Timed words per volume of the stories, censored ones among them."""
+        """Timed words per volume of the stories, including censored volumes."""
         n_words = sum(len(rows) for timing in self.timings for _, rows, _, _ in timed_words(timing, self.stories))
         return n_words / sum(self.run_lengths)
 
     @cached_property
     def pipeline(self) -> FeaturePipeline:
-        """How features and folds are made of the word vectors."""
+        """The pipeline from word vectors to features and folds."""
         s = self.settings
         kept = np.concatenate([timing.is_kept for timing in self.timings])
         content = heard_content(self.timings, self.stories)
@@ -69,11 +69,11 @@ class Designs:
 
     @property
     def run_lengths(self) -> tuple[int, ...]:
-        """Volumes of each story of each run, censored ones among them."""
+        """Volumes of each story of each run, including censored ones."""
         return tuple(length for timing in self.timings for length in timing.uncensored.segment_lengths)
 
     def check(self, distances: Sequence[int]) -> None:
-        """ValueError where the stories are too short for the windows."""
+        """Raise ValueError if the stories are too short for the windows."""
         pieces = [s for timing in self.timings for stimulus in timing.stimuli for s in self._segments(stimulus)]
         check_distances(distances, self.settings.window, [piece.stop - piece.start for piece in pieces])
 
@@ -82,12 +82,12 @@ class Designs:
         return self._stored({"layer": layer}, lambda: [self.present_sums(layer)])
 
     def with_window(self, layer: int, distance: int) -> HeldOutDesign:
-        """The words heard, and beside them the window at a distance."""
+        """The words heard, with the window at a distance."""
         key = {"layer": layer, "distance": distance, "window": self.settings.window}
         return self._stored(key, lambda: [self.present_sums(layer), self.window_sums(layer, distance)])
 
     def with_random(self, layer: int, draw: int) -> HeldOutDesign:
-        """The words heard, and beside them windows of random words of the same story."""
+        """The words heard, with windows of random words of the same story."""
         key = {
             "layer": layer,
             "draw": draw,
@@ -116,7 +116,7 @@ class Designs:
 
     @cached_property
     def _sums(self) -> Callable[[int, int], Floats]:
-        """Sums of one layer's words at an offset; those of a window are kept, since its neighbours want most."""
+        """Sums of the words of one layer at an offset; those of a window are cached for the neighbouring windows."""
         return lru_cache(maxsize=self.settings.window + 1)(self._sum_words)
 
     def _sum_words(self, layer: int, offset: int, reorder: Reorder | None = None) -> Floats:
@@ -141,7 +141,7 @@ class Designs:
         return segments_of(stimulus, self.stories[stimulus.stem].words)
 
     def _stored(self, key: Mapping[str, object], sums: Callable[[], list[Floats]]) -> HeldOutDesign:
-        """The design from disk, made by whoever needs it first."""
+        """The design from disk, computed by the first process that needs it."""
         content = {**key, **self._identity}
         path = self.settings.work / "designs" / f"{file_name(self._stems, key_of(content))}.npz"
         computed_once(path, lambda draft: self._make(draft, sums()))
@@ -160,11 +160,11 @@ class Designs:
 
     @cached_property
     def _identity(self) -> dict[str, Any]:
-        """All that a design depends on beside the layer and the window."""
+        """Everything that determines a design besides the layer and the window."""
         return {
             "model": self.model.identity(),
             "heard": [self._heard(timing) for timing in self.timings],
-            "segment lengths": self.run_lengths,  # no word is delayed from one into the next
+            "segment lengths": self.run_lengths,  # no delay crosses segments
             "pipeline": asdict(self.pipeline),
             "inner folds": self.settings.inner_folds,
             "word volume": self.settings.word_volume,

@@ -1,4 +1,4 @@
-"""What was heard more than once: in two runs, twice in a run, or in two stories that share their words."""
+"""Passages heard more than once: in two runs, twice in a run, or in two stories that share words."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from bids_app.language.passages import NOWHERE, Text, shared_words
 Integers = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
-# Responses follow the words by so many seconds: what two stories share is looked up at these words first.
+# Responses follow the words by this many seconds; shared content is looked up at these words first.
 _RESPONSE_LAG = 4.5
-# Between two shared words lie at most so many seconds, and their pace differs by at most this share and these seconds.
+# Largest gap (s) between two shared words, and largest difference of their pace (share, s).
 _LONGEST_GAP, _PACE, _SLACK = 30.0, 0.2, 0.5
-# A pause after a passage, or before it, still belongs to it.
+# A pause (s) before or after a passage belongs to it.
 _PAUSE = 1.5
 _ROUNDING = 1e-6
 
@@ -32,7 +32,7 @@ class Presentation:
     ----------
     run : number of the run
     rows : rows among the volumes of all runs
-    seconds : (n_rows,) in the story, since its audio file started
+    seconds : (n_rows,) since the start of the audio file
     """
 
     run: int
@@ -43,7 +43,7 @@ class Presentation:
 
 
 def presentations(timings: Sequence[StimulusTiming]) -> Iterator[Presentation]:
-    """Each story event of each run, in order; volumes in no event are left out."""
+    """Each story event of each run, in order; volumes outside of events are left out."""
     start = 0
     for run, timing in enumerate(timings):
         stems, seconds = story_time(timing)
@@ -58,12 +58,11 @@ def presentations(timings: Sequence[StimulusTiming]) -> Iterator[Presentation]:
 
 
 def heard_content(timings: Sequence[StimulusTiming], stories: Mapping[str, Story]) -> Integers | None:
-    """A number for what each kept volume heard, (n_volumes of all runs,): equal where the same was heard again.
+    """A number for the content of each kept volume, (n_volumes of all runs,), equal for repeated passages.
 
-    Volumes that hear something new count on. One that is closer than half a volume to what an earlier presentation
-    heard has the number of the nearest volume of that: of the same story, or of one that shares these words. Censored
-    volumes are numbered with the others first, so that what one run lacks and another has lies between its neighbours.
-    None where nothing was heard more than once.
+    Volumes with new content get new numbers. A volume within half a volume of an earlier presentation, of the same
+    story or of one that shares these words, gets the number of the nearest volume there. Censored volumes are numbered
+    too, so that a volume censored in one run only lies between its neighbours. None if nothing was heard twice.
     """
     everything = _content_of_all([timing.uncensored for timing in timings], stories)
     kept = everything[np.concatenate([timing.is_kept for timing in timings])]
@@ -72,7 +71,7 @@ def heard_content(timings: Sequence[StimulusTiming], stories: Mapping[str, Story
 
 
 def _content_of_all(timings: Sequence[StimulusTiming], stories: Mapping[str, Story]) -> Integers:
-    """The numbers of `heard_content` for runs of which no volume is left out."""
+    """The numbers of `heard_content` for runs without censored volumes."""
     content = np.full(sum(len(presentation.volumes) for presentation in timings), NOWHERE)
     known: dict[str, list[Presentation]] = {}
     links = _Links(stories)
@@ -90,7 +89,7 @@ def _content_of_all(timings: Sequence[StimulusTiming], stories: Mapping[str, Sto
 
 
 def _in_order(content: Integers) -> Integers:
-    """The same numbers counted by the first volume that has them."""
+    """Renumber by the first volume with each number."""
     _, first, inverse = np.unique(content, return_index=True, return_inverse=True)
     return np.asarray(np.argsort(np.argsort(first))[inverse])
 
@@ -98,7 +97,7 @@ def _in_order(content: Integers) -> Integers:
 def _recognised(
     presentation: Presentation, known: Mapping[str, Sequence[Presentation]], links: _Links, content: Integers
 ) -> Integers:
-    """Numbers of what was heard before, (n_rows,), `NOWHERE` where it is new."""
+    """Numbers of earlier content, (n_rows,), `NOWHERE` for new content."""
     numbers = np.full(len(presentation.seconds), NOWHERE)
     for stem in sorted(known, key=lambda stem: stem != presentation.stem):
         missing = np.flatnonzero(numbers == NOWHERE)
@@ -115,7 +114,7 @@ def _recognised(
 
 
 def _nearest(seconds: Floats, repetition_time: float, earlier: Sequence[Presentation], content: Integers) -> Integers:
-    """Numbers of the nearest volumes of one story, `NOWHERE` where none is within half a volume or seconds are NaN."""
+    """Numbers of the nearest volumes of one story, `NOWHERE` if none is within half a volume or seconds are NaN."""
     times = np.concatenate([presentation.seconds for presentation in earlier])
     numbers = np.concatenate([content[presentation.rows] for presentation in earlier])
     reach = np.concatenate(
@@ -133,7 +132,7 @@ def _nearest(seconds: Floats, repetition_time: float, earlier: Sequence[Presenta
 
 
 class _Links:
-    """Which words stories share, looked up once for each pair."""
+    """Words shared by stories, looked up once for each pair."""
 
     def __init__(self, stories: Mapping[str, Story]) -> None:
         self._stories = stories
@@ -141,7 +140,7 @@ class _Links:
         self._links: dict[tuple[str, str], _Link | None] = {}
 
     def between(self, earlier: str, later: str) -> _Link | None:
-        """None where they share nothing."""
+        """The link between two stories; None if they share nothing."""
         pair = (earlier, later)
         if pair not in self._links:
             self._links[pair] = self._link(*pair)
@@ -162,7 +161,7 @@ class _Links:
 
 @dataclass(frozen=True)
 class _Link:
-    """Onsets (s) of the words that a story shares with another, (n_shared,): in it, ascending, and in the other."""
+    """Onsets (s) of the words that two stories share, (n_shared,): in this story, ascending, and in the other."""
 
     here: Floats
     there: Floats
@@ -173,7 +172,7 @@ class _Link:
         return cls(here.onset[rows][order], there.onset[shared][order])
 
     def heard_at(self, seconds: Floats) -> Floats:
-        """When the other story says what drives the responses at these seconds; NaN where it does not."""
+        """Times in the other story of the content that drives the responses at these seconds; NaN without any."""
         delayed = self._time_in_other(seconds - _RESPONSE_LAG) + _RESPONSE_LAG
         return np.where(np.isnan(delayed), self._time_in_other(seconds), delayed)
 
@@ -193,7 +192,7 @@ class _Link:
 
 @dataclass(frozen=True)
 class Repetition:
-    """Presentations that share what was heard: their stories, the numbers of their runs, and how many volumes do."""
+    """Presentations with shared content: their stories, run numbers, and number of shared volumes."""
 
     stems: tuple[str, ...]
     runs: tuple[int, ...]
@@ -201,7 +200,7 @@ class Repetition:
 
 
 def repetitions(timings: Sequence[StimulusTiming], content: Integers | None) -> list[Repetition]:
-    """What was heard more than once, for people; `content` is that of `heard_content`."""
+    """Repeated passages, for messages; `content` is that of `heard_content`."""
     if content is None:
         return []
     often = np.bincount(content) > 1

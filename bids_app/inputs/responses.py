@@ -1,4 +1,4 @@
-"""The brain side of a fit: the runs that are fitted together, read, cleaned, cut to the story and z-scored."""
+"""The responses of a fit: its runs, read, cleaned, cut to the story and z-scored."""
 
 from __future__ import annotations
 
@@ -39,16 +39,16 @@ class Responses:
 
     Attributes
     ----------
-    data : (n_volumes, n_valid) float32, the runs' kept volumes one after another, z-scored within each run
+    data : (n_volumes, n_valid) float32, kept volumes of all runs, concatenated, z-scored within each run
     valid : (n_targets,) whether a target has finite, varying data in every run
-    timings : what each run heard; their kept volumes are the rows of `data`
-    nuisance : of each run, what was regressed out (n_kept, n_regressors), None where nothing was
-    cleaning : by name of the run, how it was cleaned, for the sidecars
-    content : (n_volumes,) a number for what each volume heard, equal where the same was heard again; None where
-        nothing was, see `repeats.heard_content`
-    averaged : where runs were averaged, those that each of `timings` stands for
-    unusable : of each run, by its label, how many targets its BOLD has (whatever `--mask` keeps), how many of them are
-        constant, and how many have missing values
+    timings : stimulus timing of each run; the kept volumes are the rows of `data`
+    nuisance : regressors removed from each run (n_kept, n_regressors), None without any
+    cleaning : cleaning of each run, by its label, for the sidecars
+    content : (n_volumes,) a number for the content of each volume, equal for repeated passages; None without any, see
+        `repeats.heard_content`
+    averaged : if runs were averaged, the runs behind each of `timings`
+    unusable : for each run, by its label, the number of targets of its BOLD (before `--mask`), of constant targets, and
+        of targets with missing values
     """
 
     data: Floats
@@ -68,7 +68,7 @@ class Responses:
 
     @property
     def sources(self) -> tuple[tuple[RunSource, ...], ...]:
-        """For each of `timings` the runs whose mean its rows are: one run, unless runs were averaged."""
+        """For each of `timings`, the runs in the mean: one run, unless runs were averaged."""
         single = (
             (RunSource(run, np.arange(length), nuisance),)
             for run, (length, nuisance) in enumerate(zip(self.run_lengths, self.nuisance, strict=True))
@@ -77,7 +77,7 @@ class Responses:
 
     @property
     def rows_of_runs(self) -> npt.NDArray[np.int64]:
-        """The row of `data` to which each volume of the runs went (n_volumes of all runs,), one after another."""
+        """The row of `data` for each volume of the runs (n_volumes of all runs,)."""
         starts = np.cumsum([0, *self.run_lengths])
         pieces = [
             (source.run, start + source.rows)
@@ -89,7 +89,7 @@ class Responses:
 
 @dataclass(frozen=True)
 class RunSource:
-    """A run that went into a mean: its number, the rows of the mean that it covers, and what was regressed out."""
+    """A run in a mean: its number, the rows of the mean that it covers, and its nuisance regressors."""
 
     run: int
     rows: npt.NDArray[np.int64]
@@ -97,7 +97,7 @@ class RunSource:
 
 
 def mean_of_runs(runs: Sequence[tuple[npt.NDArray[np.int64], Floats]], n_rows: int) -> Floats:
-    """Mean over runs of z-scored series, z-scored: of each the rows that it covers and (n_covered, n_targets)."""
+    """Z-scored mean of z-scored runs, each given by the rows that it covers and its data (n_covered, n_targets)."""
     total = np.zeros((n_rows, runs[0][1].shape[1]), dtype=np.float32)
     count = np.zeros((n_rows, 1), dtype=np.float32)
     for rows, series in runs:
@@ -108,7 +108,7 @@ def mean_of_runs(runs: Sequence[tuple[npt.NDArray[np.int64], Floats]], n_rows: i
 
 
 def read_responses(fit: Fit, stories: dict[str, Story], settings: Settings) -> Responses:
-    """Read all runs of a fit. Raises DatasetError when no target is usable in all of them."""
+    """Read all runs of a fit. Raises DatasetError if no target is usable in all of them."""
     clean_runs = [read_run(run, stories, settings) for run in fit.runs]
     for run, clean_run in zip(fit.runs, clean_runs, strict=True):
         log.info("%s: %s", run.label, clean_run.note)
@@ -142,10 +142,10 @@ def _say_what_is_left_out(unusable: dict[str, dict[str, int]], geometry: Geometr
 
 @dataclass(frozen=True)
 class CleanRun:
-    """One run: data (n_kept, n_targets), cleaned and cut to the story but not z-scored, and what was regressed out.
+    """One run: data (n_kept, n_targets), cleaned and cut to the story but not z-scored, and its nuisance regressors.
 
-    `note` says for the log how it was cleaned, `cleaning` for the sidecars. `unusable` counts the targets, those that
-    are constant and those with missing values.
+    `note` describes the cleaning for the log, `cleaning` for the sidecars. `unusable` counts all targets, constant
+    targets and targets with missing values.
     """
 
     data: Floats

@@ -1,4 +1,4 @@
-"""What is read of a run, and what is regressed out of it: known from small files, before its BOLD is read."""
+"""Volumes and nuisance regressors of a run, from small files, before its BOLD is read."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from bids_app.settings import Settings
 def plan_run(
     run: Run, n_rows: int, stories: Mapping[str, Story], settings: Settings
 ) -> tuple[StimulusTiming, npt.NDArray[np.int64], Nuisance]:
-    """What a run heard, the rows of its BOLD that are kept, and what is regressed out, without reading the BOLD.
+    """Stimulus timing of a run, kept rows of its BOLD, and nuisance regressors, without reading the BOLD.
 
-    Raises DatasetError when the files of the run, whose BOLD has `n_rows` volumes, do not belong together.
+    Raises DatasetError if the files of the run, whose BOLD has `n_rows` volumes, are inconsistent.
     """
     timeline = read_timeline(run, n_rows)
     if filled := n_interpolated(run, n_rows):

@@ -1,4 +1,4 @@
-"""What all runs together say of a story: its words, and the time grid on which its dictionary is learned."""
+"""Combine all runs of a story: its words, and the time grid on which its dictionary is learned."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from bids_app.inputs.timing import StimulusTiming, Story, timing_of
 from bids_app.machine.notices import notice
 from bids_app.wording import listed
 
-BEYOND = 60.0  # s that a story event may outlast the last word of its file
+BEYOND = 60.0  # s by which a story event may outlast the last word of its file
 _SAME_TIME = 1e-3  # s
-MORE = 0.05  # share of further words for which the grid is extended beyond what most runs heard
+MORE = 0.05  # share of further words from which the grid is extended
 
 
 @dataclass(frozen=True)
 class _Heard:
     """One playing in one run: `intervals` of the story in seconds from the start of the audio file.
 
-    `is_cut`: an end that the table does not say, or that cannot be, was replaced by that of the words.
+    `is_cut`: a missing or impossible end was replaced by the end of the words.
     """
 
     use: StimulusUse
@@ -45,13 +45,13 @@ class _Heard:
 def unite(
     stem: str, words: Words, uses: Sequence[StimulusUse], repetition_time: Callable[[StimulusUse], float]
 ) -> Story:
-    """The story as all runs together heard it.
+    """The story, combined over all runs.
 
     Its words are those that any run heard, and those after the last event, which may end before the audio does. Its
-    grid is that of most runs whose events have a believable end (of equally many, that with most words, then the
-    shortest), extended by what other runs heard where that holds further words. No event lasts longer than the words of
-    the file. `repetition_time` (s) is asked for the run of the grid where its metadata do not have it. Raises
-    DatasetError when no run heard a word.
+    grid is the most common one among runs whose events have a plausible end (in a tie, the grid with most words, then
+    the shortest), extended by intervals of other runs with further words. No event lasts longer than the words of the
+    file. `repetition_time` is called for the run of the grid if its metadata lack the time (s). Raises DatasetError if
+    no run heard a word.
     """
     heard = [playing for use in uses for playing in _heard(use, words)]
     covered = [_covered(words, playing.intervals) for playing in heard]
@@ -80,7 +80,7 @@ def unite(
 
 
 def _heard(use: StimulusUse, words: Words) -> list[_Heard]:
-    """Playings of a run; what was played before the scan is no part of them."""
+    """Playings of a run, without anything played before the scan."""
     last = float(np.nanmax(words.onset + words.duration))
     playings = []
     for stimulus in presentations([use.stimulus], {use.stimulus.stem: words}):
@@ -125,7 +125,7 @@ def _joined(intervals: Sequence[Interval]) -> tuple[Interval, ...]:
 
 
 def _grid(most: _Heard, intervals: Sequence[Interval], repetition_time: float) -> StimulusTiming:
-    """Volumes of the intervals in the scan of one run; the audio starts later where they begin before that scan."""
+    """Volumes of the intervals in the scan of one run; the audio is shifted if they begin before the scan."""
     onset = most.stimulus.audio_onset
     early = max(0.0, -(onset + intervals[0][0]))
     onset += np.ceil(early / repetition_time - 1e-6) * repetition_time
@@ -150,7 +150,7 @@ def _report(stem: str, heard: Sequence[_Heard], most: _Heard, intervals: tuple[I
 
 
 def _report_unheard(stem: str, words: Words, is_heard: npt.NDArray[np.bool_]) -> None:
-    """Say which words of the file no run heard: they lie before, between or after the story events."""
+    """Log words of the file that no run heard: those before, between or after the story events."""
     unheard = np.flatnonzero(words.is_timed & ~is_heard)
     if len(unheard):
         first = unheard[0]
@@ -162,7 +162,7 @@ def _report_unheard(stem: str, words: Words, is_heard: npt.NDArray[np.bool_]) ->
 
 
 def _report_times(stem: str, uses: Sequence[StimulusUse], label: str, seconds: float) -> None:
-    """Say which repetition time the grid has where runs differ in it, as far as the raw data tell."""
+    """Log the repetition time of the grid if runs differ in it, according to the raw data."""
     times = {use.label: use.repetition_time for use in uses}
     others = [f"{who} {time:g} s" for who, time in times.items() if time and abs(time - seconds) > _SAME_TIME]
     if others:
@@ -174,7 +174,7 @@ def _report_times(stem: str, uses: Sequence[StimulusUse], label: str, seconds: f
 
 
 def _doubt_units(words: Words, most: _Heard, intervals: Sequence[Interval], repetition_time: float) -> None:
-    """Warn of a story that ends, counted in seconds, at the number of volumes after which its words end."""
+    """Warn of a story whose end in seconds equals the number of volumes at the end of its words."""
     onset = most.stimulus.audio_onset
     end, spoken = intervals[-1][1] + onset, float(np.nanmax(words.onset + words.duration)) + onset
     if abs(end * repetition_time / spoken - 1) < 0.05 and abs(repetition_time - 1) > 0.1:

@@ -1,4 +1,4 @@
-"""The folders that a run writes into: whether it can, and what went wrong when it could not."""
+"""Check that a run can write into its folders, and explain why not."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ log = logging.getLogger("neurons2networks")
 
 
 def check_folders(settings: Settings) -> None:
-    """Raise DiskError, with one sentence, when OUT_DIR or the work directory cannot be written.
+    """Raise DiskError, with one sentence, if OUT_DIR or the work directory cannot be written.
 
-    Warns when OUT_DIR lies in the container itself.
+    Warns if OUT_DIR lies in the container itself.
     """
     require_writable("OUT_DIR", settings.out_dir)
     require_writable("The work directory", settings.work)
@@ -30,12 +30,12 @@ def check_folders(settings: Settings) -> None:
 
 
 def require_writable(name: str, folder: Path) -> None:
-    """Raise DiskError when a folder, or the one in which it is to be made, cannot be written."""
+    """Raise DiskError if a folder, or its future parent, cannot be written."""
     there = existing(folder)
     if not there.is_dir():
         raise DiskError(f"{name} {folder} cannot be made, because {there} is no folder: give another path")
     try:
-        with tempfile.TemporaryFile(dir=there):  # really tried: rights alone do not tell of read-only or full disks
+        with tempfile.TemporaryFile(dir=there):  # tested by writing: permissions do not show read-only or full disks
             pass
     except OSError as error:
         raise DiskError(_refusal(name, folder, there, error)) from None

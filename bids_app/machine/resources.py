@@ -1,4 +1,4 @@
-"""What a run needs from elsewhere, models and atlases: one description for the check before it and for `n2n fetch`."""
+"""Models, atlases and meshes that a run needs, for the check before a run and for `n2n fetch`."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from bids_app.networks.schemes import DEFAULT_ATLAS, DEFAULT_REGIONS
 from bids_app.networks.template_files import fetch_files, locate, published_in, template_files
 from bids_app.settings import Settings
 
-MODELS, TEMPLATES = "models", "templateflow"  # folders of a folder of resources
-_MESHES_TO_FETCH = ("fsaverage6", "fsaverage", "fsLR")  # that of fsaverage5 is here always
-# Vertices of a hemisphere by the entity `den` of surfaces and grayordinates; those of 32k and 91k are the usual ones.
+MODELS, TEMPLATES = "models", "templateflow"  # subfolders of a folder of resources
+_MESHES_TO_FETCH = ("fsaverage6", "fsaverage", "fsLR")  # that of fsaverage5 is part of nilearn
+# Vertices of a hemisphere by the entity `den` of surfaces and grayordinates; 32k and 91k are the usual ones.
 _VERTICES_OF_FSLR = {"59k": 59_292, "170k": 59_292, "164k": 163_842}
 
 
 def folders_of(settings: Settings) -> list[Path]:
-    """Folders that `n2n fetch` has filled, in the order in which a run looks into them: its own, then N2N_HOME."""
+    """Folders filled by `n2n fetch`, in the order of search: `--resources`, then N2N_HOME."""
     home = os.environ.get("N2N_HOME")
     folders = [settings.resources, Path(home).expanduser() if home else None]
     return [folder for folder in folders if folder is not None]
 
 
 def model_source(name: str, revision: str | None, folders: Sequence[Path]) -> tuple[str | None, list[Path]]:
-    """The revision of a model and the folders to look for it in: the commit of the first one whose manifest has it."""
+    """The revision of a model and the folders to search: the commit of the first folder whose manifest has it."""
     for folder in folders:
         if commit := read_manifest(folder).commit(name, revision):
             return commit, [folder / MODELS]
@@ -41,13 +41,13 @@ def model_source(name: str, revision: str | None, folders: Sequence[Path]) -> tu
 
 
 def atlas_source(settings: Settings) -> dict[str, Any]:
-    """How `networks.atlas.load_atlas` is to find an atlas."""
+    """Arguments of `networks.atlas.load_atlas` that locate an atlas."""
     return {"resources": [folder / TEMPLATES for folder in folders_of(settings)] or None}
 
 
 @dataclass(frozen=True)
 class TargetSpace:
-    """Where data lie: kind ("surface", "volume", "parcels"), space, and of fsLR the entity `den` of the files."""
+    """Space of data: kind ("surface", "volume", "parcels"), name, and for fsLR the entity `den` of the files."""
 
     kind: str
     name: str
@@ -55,7 +55,7 @@ class TargetSpace:
 
 
 def space_of_run(run: Run) -> TargetSpace:
-    """Where the atlas of a run must lie: that of grayordinates on the surface, that of fsaverage by its density."""
+    """Space of the atlas of a run: for grayordinates the surface, for fsaverage by density."""
     kind = "surface" if run.kind == "cifti" else run.kind
     of_density = {"10k": "fsaverage5", "41k": "fsaverage6"} if run.space == "fsaverage" else {}
     return TargetSpace(kind, of_density.get(run.density, run.space or ""), run.density if run.space == "fsLR" else "")
@@ -63,7 +63,7 @@ def space_of_run(run: Run) -> TargetSpace:
 
 @dataclass(frozen=True)
 class ModelPiece:
-    """A model: a folder, or a name on the Hub with the revision asked for."""
+    """A model: a folder, or a name on the Hub with the requested revision."""
 
     name: str
     revision: str | None = None
@@ -72,17 +72,17 @@ class ModelPiece:
 
     @property
     def title(self) -> str:
-        """What it is, for messages."""
+        """Title for messages."""
         return f"the model {self.name}" + (f" at revision {self.revision}" if self.revision else "")
 
     @property
     def options(self) -> list[str] | None:
-        """Options of `n2n fetch`; None for what cannot be fetched."""
+        """Options of `n2n fetch`; None if it cannot be fetched."""
         revision = ["--model-revision", self.revision] if self.revision else []
         return ["--model", self.name, *revision] if is_hub_name(self.name) else None
 
     def find(self, folders: Sequence[Path], *, download: bool) -> ModelFiles:
-        """The model's files. Raises FileNotFoundError or ValueError when they are not all there."""
+        """Files of the model. Raises FileNotFoundError or ValueError if they are incomplete."""
         revision, resources = model_source(self.name, self.revision, folders)
         files = find_model(self.name, revision, resources=resources, download=download)
         check_complete(files)
@@ -90,7 +90,7 @@ class ModelPiece:
         return files
 
     def fetch(self, resources: Path) -> list[Path]:
-        """Bring it into a folder of resources: the commit of before, where it was fetched already."""
+        """Fetch it into a folder of resources; a model that was fetched before keeps its commit."""
         if Path(self.name).expanduser().is_dir():
             raise ValueError(f"{self.name} is a folder: copy it to where the run is, and give that with --model there")
         revision = read_manifest(resources).commit(self.name, self.revision) or self.revision
@@ -104,7 +104,7 @@ class ModelPiece:
 class AtlasPiece:
     """An atlas for one space: a file or folder, or the name of one in TemplateFlow.
 
-    `is_asked`: not just a default; `option` of the run that gives it.
+    `is_asked`: requested by the user; `option`: the option of the run that names it.
     """
 
     name: str
@@ -114,12 +114,12 @@ class AtlasPiece:
 
     @property
     def title(self) -> str:
-        """What it is, for messages."""
+        """Title for messages."""
         return f"the atlas {self.name}" + ("" if self._is_path else f" in {self.space.name}")
 
     @property
     def options(self) -> list[str] | None:
-        """Options of `n2n fetch`; None for what cannot be fetched."""
+        """Options of `n2n fetch`; None if it cannot be fetched."""
         return None if self._is_path else ["--atlas", self.name, "--space", self.space.name]
 
     @property
@@ -127,7 +127,7 @@ class AtlasPiece:
         return Path(self.name).exists() or bool(Path(self.name).suffix)
 
     def find(self, folders: Sequence[Path], *, download: bool) -> list[Path]:
-        """Its files. Raises FileNotFoundError, and ValueError for an atlas that there is not in this space."""
+        """Its files. Raises FileNotFoundError, and ValueError for an atlas without an edition in this space."""
         if self._is_path:
             path = Path(self.name)
             if not path.is_dir():
@@ -138,12 +138,12 @@ class AtlasPiece:
         return paths
 
     def check(self) -> None:
-        """Read a file that is given as an atlas. Raises ValueError where it, or its table, is of no use."""
+        """Read an atlas file. Raises ValueError if it or its table is unusable."""
         if self._is_path:
             check_files(Path(self.name), self.space.kind)
 
     def fetch(self, resources: Path) -> list[Path]:
-        """Bring it into a folder of resources."""
+        """Fetch it into a folder of resources."""
         if self._is_path:
             raise ValueError(f"{self.name} is a file: copy it to where the run is, and give that with --atlas there")
         paths = fetch_files(self._names(), resources / TEMPLATES)
@@ -156,7 +156,7 @@ class AtlasPiece:
 
 @dataclass(frozen=True)
 class MeshPiece:
-    """The mesh of a space, along which recordings are smoothed and on which maps are drawn."""
+    """The mesh of a space, for smoothing recordings and drawing maps."""
 
     space: str
     option: ClassVar[str] = "--space"
@@ -169,7 +169,7 @@ class MeshPiece:
 
     @property
     def title(self) -> str:
-        """What it is, for messages."""
+        """Title for messages."""
         return f"the mesh of {self.space}"
 
     @property
@@ -178,13 +178,13 @@ class MeshPiece:
         return ["--space", self.space]
 
     def find(self, folders: Sequence[Path], *, download: bool) -> list[Path]:
-        """Its files. Raises FileNotFoundError, and ValueError for a space whose mesh is not known."""
+        """Its files. Raises FileNotFoundError, and ValueError for a space whose mesh is unknown."""
         paths = locate(meshes_of(self.space), [folder / TEMPLATES for folder in folders], download=download)
         _refuse_damage(paths, folders)
         return paths
 
     def fetch(self, resources: Path) -> list[Path]:
-        """Bring it into a folder of resources."""
+        """Fetch it into a folder of resources."""
         paths = fetch_files(meshes_of(self.space), resources / TEMPLATES)
         record(resources, paths)
         return paths
@@ -192,7 +192,7 @@ class MeshPiece:
 
 @dataclass(frozen=True)
 class SpherePiece:
-    """The spheres of fsLR, on which its maps meet the networks that the spin test rotates."""
+    """The spheres of fsLR, which its maps need for the spin test."""
 
     density: str = ""
     name: ClassVar[str] = "fsLR"
@@ -202,7 +202,7 @@ class SpherePiece:
 
     @property
     def options(self) -> list[str] | None:
-        """Options of `n2n fetch`; None for a density that it does not bring."""
+        """Options of `n2n fetch`; None for densities that it does not fetch."""
         return None if self.density in _VERTICES_OF_FSLR else ["--space", self.name]
 
     def find(self, folders: Sequence[Path], *, download: bool) -> list[Path]:
@@ -212,13 +212,13 @@ class SpherePiece:
         return paths
 
     def fetch(self, resources: Path) -> list[Path]:
-        """Bring it into a folder of resources."""
+        """Fetch it into a folder of resources."""
         paths = fetch_files(self._names(), resources / TEMPLATES)
         record(resources, paths)
         return paths
 
     def _names(self) -> list[str]:
-        from bids_app.networks.fslr import sphere_files  # with scipy.spatial, which takes a while to import
+        from bids_app.networks.fslr import sphere_files  # imports scipy.spatial, which takes a while
 
         return sphere_files(_VERTICES_OF_FSLR.get(self.density, 32_492))
 
@@ -246,12 +246,12 @@ def pieces_of_run(settings: Settings, spaces: Sequence[TargetSpace]) -> list[Pie
 
 def _atlases(settings: Settings, space: TargetSpace) -> Iterator[AtlasPiece]:
     if space.kind == "parcels":
-        return  # their table names the networks
+        return  # their table holds the networks
     with_regions = any(analysis.keeps_atlases for analysis in settings.analyses)
     regions = settings.region_atlas
     with_links = any(analysis.needs_atlas for analysis in settings.analyses)
     if not settings.network_atlas.is_off and (with_links or with_regions):
-        # the scores are told without networks where nobody asked for an atlas and none is at hand
+        # without a requested or available atlas, scores are reported without networks
         needed = settings.network_atlas.is_asked or with_links
         yield AtlasPiece(settings.network_atlas.name or DEFAULT_ATLAS[space.kind], space, needed)
     if not regions.is_off and with_regions and (space.kind == "surface" or regions.is_asked):
@@ -261,10 +261,10 @@ def _atlases(settings: Settings, space: TargetSpace) -> Iterator[AtlasPiece]:
 def pieces_to_fetch(
     models: Sequence[str], revision: str | None, atlases: Sequence[str], spaces: Sequence[str]
 ) -> list[Piece]:
-    """What `n2n fetch` is asked for.
+    """The pieces that `n2n fetch` was asked for.
 
-    Of an atlas its editions in the spaces, or in all; of spaces alone, the atlases that a run takes by default.
-    Raises ValueError for names that there are not, and when nothing is asked for.
+    For an atlas, its editions in the given or all spaces; for spaces without an atlas, the default atlases of a run.
+    Raises ValueError for unknown names, and if nothing is requested.
     """
     pieces: list[Piece] = [ModelPiece(name, revision) for name in models]
     for atlas in atlases:
@@ -296,9 +296,9 @@ def _editions(atlas: str, spaces: Sequence[str] = ()) -> list[AtlasPiece]:
 
 
 def fetch(pieces: Sequence[Piece], resources: Path) -> Iterator[str]:
-    """Bring all pieces into a folder; a line for each that is there then.
+    """Fetch all pieces into a folder; yields a line for each available one.
 
-    Raises FileNotFoundError at the end that names those that cannot be had.
+    Raises FileNotFoundError at the end, which names the pieces that are not available.
     """
     resources.mkdir(parents=True, exist_ok=True)
     failures = []
@@ -316,6 +316,6 @@ def fetch(pieces: Sequence[Piece], resources: Path) -> Iterator[str]:
 
 
 def fetch_command(piece: Piece, resources: Path | None) -> str | None:
-    """The command that brings a piece; None for what cannot be fetched."""
+    """The command that fetches a piece; None if it cannot be fetched."""
     target = shlex.quote(str(resources)) if resources else "DIR"
     return f"n2n fetch {shlex.join(piece.options)} --to {target}" if piece.options else None

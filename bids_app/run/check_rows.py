@@ -1,4 +1,4 @@
-"""One run as it would be analysed, from headers and small files alone."""
+"""One run as it would be analysed, from headers and small files."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ class RunCheck:
 
     `repetition_time` is in seconds. `story_volumes`, `words`, `unaligned` (no time), `left_out` (outside the story's
     events or the scan), `censored` (not among the story volumes) and `repeated` (story volumes that the participant
-    hears again in what is fitted together) are counts; what could not be found out is None. `regressors` are the names
-    of the confounds, `n_cosines` those of the high-pass. `problems` say why the run cannot be analysed, `note` why it
-    is left out on purpose ("" where it is not).
+    hears again in the same fit) are counts, None if unknown. `regressors` are the names of the confounds, `n_cosines`
+    counts the cosines of the high-pass filter. `problems` are reasons why the run cannot be analysed, `note` the reason
+    for leaving it out on purpose ("" if it is not).
     """
 
     run: str
@@ -66,16 +66,16 @@ class RunCheck:
 
     @property
     def problem(self) -> str:
-        """The first problem, empty where there is none."""
+        """The first problem, or an empty text."""
         return self.problems[0] if self.problems else ""
 
     def but(self, *problems: str) -> RunCheck:
-        """The row with further problems, each once."""
+        """The row with further distinct problems."""
         return replace(self, problems=tuple(dict.fromkeys([*self.problems, *problems])))
 
 
 def rows_of(sources: Sources, stories: Stories, participant: str, with_lag: bool = False) -> list[RunCheck]:
-    """A row for each run of a participant that the settings select, those left out included."""
+    """A row for each selected run of a participant, including those left out."""
     try:
         outcomes = list(sources.each_run(participant))
     except (ValueError, OSError) as error:
@@ -131,7 +131,7 @@ def _mask(run: Run, chosen: Path | None) -> str:
 
 
 def _heard(row: RunCheck, stimuli: Sequence[Stimulus], sources: Sources, stories: Stories) -> RunCheck:
-    """The row with what its events say, whatever there is of its BOLD."""
+    """The row with information from the events, with or without BOLD."""
     broken = [stimulus.stem for stimulus in stimuli if stimulus.stem in sources.broken]
     if broken:
         return row.but(*(f"the story {stem} cannot be used: {sources.broken[stem]}" for stem in dict.fromkeys(broken)))
@@ -143,12 +143,12 @@ def _heard(row: RunCheck, stimuli: Sequence[Stimulus], sources: Sources, stories
     if row.repetition_time is None:
         return row.but("no JSON file of the raw data set has its RepetitionTime")
     if not all(np.isfinite(end) for stimulus in played for _, end in stimulus.story):
-        return row  # the scan says when the story ends
+        return row  # the story ends with the scan
     return _counted(row, timing_of(played, row.repetition_time), stories, np.inf)
 
 
 def _planned(row: RunCheck, run: Run, sources: Sources, stories: Stories, with_lag: bool) -> RunCheck:
-    """The row with what its BOLD, its confounds and its censoring say."""
+    """The row with information from BOLD, confounds and censoring."""
     settings, is_unheard = sources.settings, bool(row.problems)
     row = _attempt(row, lambda: replace(row, confounds=_strategy(run, sources)))
     for path in (run.mask, run.confounds if row.confounds not in ("none", "cleaned before") else None, run.outliers):
@@ -190,7 +190,7 @@ def _attempt(row: RunCheck, step: Callable[[], RunCheck]) -> RunCheck:
 
 
 def _each(run: Run, volumes: int, sources: Sources, stories: Stories | None) -> Iterator[str]:
-    """What is wrong with each part of a plan, of which the first ends the plan; without stories, of what it heard."""
+    """Problems of each step of a plan, which ends at the first; without stories, of the stimuli."""
     n_volumes = volumes
     try:
         n_volumes = read_timeline(run, volumes).n_volumes
@@ -227,7 +227,7 @@ def _counted(row: RunCheck, timing: StimulusTiming, stories: Stories, end: float
 
 
 def _repeated(rows: Sequence[RunCheck], stories: Stories, pool_tasks: bool) -> list[RunCheck]:
-    """The rows with the number of story volumes that are heard again in runs which are fitted together."""
+    """The rows with the number of story volumes that are heard again in the same fit."""
     done = list(rows)
     groups: dict[str, list[int]] = {}
     for index, row in enumerate(rows):

@@ -1,4 +1,4 @@
-"""Whether the responses of a run follow its words: the only part of a check that reads the BOLD."""
+"""Lag between words and responses of a run: the only step of a check that reads BOLD."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ log = logging.getLogger("neurons2networks")
 
 
 def lag_of_run(run: Run, stories: Mapping[str, Story], settings: Settings) -> Lag | None:
-    """The lag at which the run's word rate fits the targets that follow it most; None for a run that is too short.
+    """The lag with the best fit of the word rate to the targets that follow it most; None for a short run.
 
-    Raises DatasetError for data that cannot be read.
+    Raises DatasetError for unreadable data.
     """
     clean_run = read_run(run, dict(stories), settings)
     usable = np.isfinite(clean_run.data).all(axis=0) & (np.ptp(clean_run.data, axis=0) > 0)

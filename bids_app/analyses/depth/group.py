@@ -18,7 +18,7 @@ DESC = "forecastdepth"
 
 
 def summarise_depth(scores: Collection, settings: Settings) -> list[Row]:
-    """Write the maps and tables of the forecast depth; gives the model's row for the comparison of models."""
+    """Write the maps and tables of the forecast depth; returns the row of the model for the comparison of models."""
     out_dir, n_layers = settings.out_dir, len(scores.names)
     write_statistics(scores, out_dir, DESC, **too_few(scores, settings))
     writer = scores.writer(out_dir)

@@ -1,4 +1,4 @@
-"""What the table on top of a page says of a forecast."""
+"""Cells of the summary table for a forecast."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def distance_cell(results: Results) -> str:
 
 
 def _significant(results: Results, name: str) -> str:
-    """How many targets have a significant F, "" without a test."""
+    """Number of targets with a significant F, "" without a test."""
     test = results.maps("forecast", ["q"])
     q = None if test is None else test.named(name)
     if test is None or q is None:

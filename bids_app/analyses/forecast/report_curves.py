@@ -1,4 +1,4 @@
-"""The section about how far ahead: F over distance with its controls, everywhere, per network and region."""
+"""The section on distance curves: F over distance with controls, whole brain, per network and region."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _NO_CURVES = "No curves of F over distance: this recording has no table of them 
 
 
 def forecast_curves(page: Page, results: Results) -> str:
-    """F over distance: everywhere, per network, in the regions that gain most; with the past and random words."""
+    """F over distance: whole brain, per network, regions with the largest gain; with past and random words."""
     forecast = read_forecast(results)
     if not forecast.curves:
         return html.missing(_NO_CURVES)
@@ -71,7 +71,7 @@ def say_curve(curve: Curve, tested: int | None) -> str:
 
 
 def _say_controls(curve: Curve, highest: float, tested: int | None) -> list[str]:
-    """What random words and the past reach, and whether that is as much."""
+    """The values of random words and of the past, compared with the maximum."""
     phrases = []
     random, (past, where) = curve.level[0], curve.best_below(0)
     if np.isfinite(random):
@@ -96,7 +96,7 @@ def _multiples(
 
 
 def _table(page: Page, results: Results, forecast: Forecast) -> str:
-    """A row per region with the numbers of its curve, and a link to all of them."""
+    """A row per region with the values of its curve, and a link to the whole table."""
     path = results.table_path("forecast")
     assert path is not None
     rows = [_row(curve, forecast) for curve in forecast.curves]

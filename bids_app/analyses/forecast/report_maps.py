@@ -1,4 +1,4 @@
-"""The section about where words ahead add to the prediction: maps of the forecast score F."""
+"""The section with maps of the forecast score F."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _NOT_RUN = "No forecast score: this recording has no map of it (analysis forecas
 
 
 def forecast_maps(page: Page, results: Results) -> str:
-    """Maps of F at the tested distance and where the curve peaks; of the group also F(tested) − F(0)."""
+    """Maps of F at the tested distance and at the peak of the curve; for the group also F(tested) − F(0)."""
     maps = results.maps("forecast", STATS)
     if maps is None:
         return html.missing(_NOT_RUN)
@@ -49,7 +49,7 @@ def _panels(results: Results, maps: Maps, forecast: Forecast) -> list[Panel]:
     if at_peak is not None:
         passing = passing_at(results, maps, "forecast", map_name(peak))
         note = "" if passing is not None or test is None else " (not tested)"
-        # Full colour means significant: a map without a test has it where the tested one has it.
+        # Full colour means significant; a map without a test uses the test of the other map.
         title = f"F at distance {say(peak)}, the peak of the curve{note}"
         panels.append(Panel(title, at_peak, test if passing is None else passing))
     contrasts = results.maps("forecastcontrast", ["mean"])
@@ -61,7 +61,7 @@ def _panels(results: Results, maps: Maps, forecast: Forecast) -> list[Panel]:
 
 
 def _say_gain(results: Results, maps: Maps, forecast: Forecast) -> str:
-    """What F is, and its size beside R."""
+    """Definition of F, and its size compared with R."""
     words = f"{forecast.window} words" if forecast.window else "words"
     caption = f"What a window of {words}, ending d words ahead, adds to the present word's score R."
     curve = forecast.whole
@@ -88,7 +88,7 @@ def _say_significant(results: Results, maps: Maps, tested: int) -> str:
 
 
 def _say_colours(panels: Sequence[Panel], maps: Maps) -> str:
-    """What the colours mean, with the number of targets that pass in each panel."""
+    """Meaning of the colours, with the number of significant targets in each panel."""
     weak = "hollow" if maps.geometry.kind == "parcels" else "paler"
     first = panels[0]
     if first.passing is None:

@@ -16,7 +16,7 @@ from bids_app.stats.fdr import fdr
 
 
 def curve_table(distances: Sequence[int], gains: Regions, random: Regions, present: Regions) -> pd.DataFrame:
-    """Rows for each region and distance, and one for its windows of random words, all draws together.
+    """Rows for each region and distance, and one for windows of random words over all draws.
 
     `gains` has a column per distance, `random` one per draw, `present` one.
     """
@@ -34,9 +34,9 @@ def curve_table(distances: Sequence[int], gains: Regions, random: Regions, prese
 
 
 def distance_table(distances: Sequence[int], tested: int | None, gains: Regions, seed: int) -> pd.DataFrame:
-    """A row for each region: where its curve peaks, how sure that is, and whether participants agree on it.
+    """A row for each region: the peak of its curve, its uncertainty, and the agreement of participants.
 
-    Without a tested distance the contrast is missing.
+    Without a tested distance, the contrast is missing.
     """
     group, participants_mean = group_distance(np.stack(list(gains.values()), axis=2), distances)
 

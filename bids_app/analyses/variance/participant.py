@@ -1,4 +1,4 @@
-"""Unique variance of one fit: what present, future and past words each explain that the others do not."""
+"""Unique variance of present, future and past words for one fit."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DESC = "variance"
 
 
 def variance(responses: Responses, designs: Designs, settings: Settings, writer: Writer) -> None:
-    """Fit the three spaces together by banded ridge, leave out each in turn, and write the differences."""
+    """Fit the three spaces jointly by banded ridge, leave out each in turn, and write the differences."""
     from bids_app.forecast.variance import unique_variance  # himalaya takes a second to import
 
     ahead = abs(settings.tested_distance)

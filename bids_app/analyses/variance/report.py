@@ -1,4 +1,4 @@
-"""The section about unique variance: what the present word, words ahead and words past explain on their own."""
+"""The section on unique variance of the present word, words ahead and past words."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ UNIQUE = "unique held-out R²"
 
 
 def unique_variance(page: Page, results: Results) -> str:
-    """Maps of the variance of all windows together and of each alone, and a chart per network."""
+    """Maps of the variance of all windows together and of each separately, and a chart per network."""
     maps = results.maps("variance", _STATS)
     if maps is None:
         return html.missing(_NOT_RUN)
@@ -49,7 +49,7 @@ def unique_variance(page: Page, results: Results) -> str:
 
 
 def _titles(results: Results) -> dict[str, str]:
-    """What each space is, with its distance where the sidecar tells it."""
+    """Title of each space, with its distance if the sidecar has it."""
     future, past = (results.noted(["variance"], key) for key in ("FutureDistance", "PastDistance"))
     ahead = "" if future is None else f" (distance {future})"
     behind = "" if past is None else f" (distance {past})".replace("-", "−")
@@ -62,7 +62,7 @@ def _titles(results: Results) -> dict[str, str]:
 
 
 def _total(page: Page, results: Results, maps: Maps) -> str:
-    """Everything together and the present word, on one scale; signed, since of noise half is below zero."""
+    """All spaces together and the present word, on one scale; signed, because half of the noise is below zero."""
     panels = _panels(results, maps, [name for name in maps.names if name in (_TOTAL, _PRESENT)])
     panels = [
         replace(each, passing=None if each.passing is None else each.passing & (each.values > 0)) for each in panels
@@ -104,7 +104,7 @@ def _panels(results: Results, maps: Maps, names: Sequence[str]) -> list[Panel]:
 
 
 def _say_passing(panels: Sequence[Panel], maps: Maps) -> str:
-    """How many targets pass in each panel, "" without a test."""
+    """Number of significant targets in each panel, "" without a test."""
     counts = [np.count_nonzero(panel.passing) for panel in panels if panel.passing is not None]
     if not counts:
         return ""
@@ -118,7 +118,7 @@ def _passing(results: Results, maps: Maps, name: str) -> Array | None:
 
 
 def region_rows(page: Page, results: Results, maps: Maps) -> pd.DataFrame:
-    """Rows atlas, region, space, mean (low, high, p): the group's table, or the means of a participant's maps."""
+    """Rows with atlas, region, space, mean (low, high, p): the group's table, or means of a participant's maps."""
     table = results.table("variance")
     if table is not None:
         return table
@@ -159,7 +159,7 @@ def _chart(page: Page, results: Results, rows: pd.DataFrame) -> str:
 
 
 def draw_variance(rows: pd.DataFrame) -> Figure:
-    """A row per region: at the left the present word, at the right past and future, whose scale is as fine or finer."""
+    """A row per region: on the left the present word, on the right past and future, with the same or a finer scale."""
     regions = list(dict.fromkeys(rows["region"].astype(str)))
     spaces = sorted(dict.fromkeys(rows["space"].astype(str)), key=lambda space: [*_MARKS, space].index(space))
     sides = [side for side in ([s for s in spaces if s == _PRESENT], [s for s in spaces if s != _PRESENT]) if side]
@@ -176,7 +176,7 @@ def draw_variance(rows: pd.DataFrame) -> Figure:
 
 
 def _widen(charts: Sequence[Axes]) -> None:
-    """Let the first chart reach as far as the others, so that a tiny effect does not look as large as theirs."""
+    """Extend the first chart to the range of the others, so that a tiny effect does not look large."""
     limits = np.array([axes.get_xlim() for axes in charts])
     charts[0].set_xlim(limits[:, 0].min(), limits[:, 1].max())
 
