@@ -1,4 +1,4 @@
-"""The second command line, `n2n`: what surrounds a run. Each sub-command parses and calls, nothing else."""
+"""The second command line, `n2n`: tools around a run. Each sub-command only parses and calls."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bids_app.border import at_the_border
 from bids_app.cli import add_options, normalise
 from bids_app.settings_input import make_settings
 
-# A check writes nothing; caches that are looked into lie in a folder that is not there.
+# A check writes nothing: its caches are looked up in a folder that does not exist.
 NO_OUT_DIR = Path(tempfile.gettempdir()) / "neurons2networks-check"
 
 
@@ -117,7 +117,7 @@ def _evaluate(arguments: argparse.Namespace) -> None:
 
 
 def _check(arguments: argparse.Namespace) -> int:
-    from bids_app.run.check import check  # heavy: only when there is something to check
+    from bids_app.run.check import check  # slow to import
 
     given = {name: value for name, value in vars(arguments).items() if name not in ("command", "timing")}
     return check(make_settings({**given, "out_dir": NO_OUT_DIR, "level": "participant"}), timing=arguments.timing)
@@ -127,7 +127,7 @@ def _submit(arguments: argparse.Namespace) -> None:
     from bids_app.engines.slurm_options import read_request
 
     request = read_request(arguments.arguments)
-    from bids_app.engines.slurm import submit  # heavy: only when there is something to submit
+    from bids_app.engines.slurm import submit  # slow to import
 
     submit(request)
 
