@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -15,12 +16,15 @@ from bids_app.encoding.ridge.held_out import HeldOut, HeldOutDesign, predict_hel
 from bids_app.inputs.atlases import find_atlas, find_regions, write_atlas, write_regions
 from bids_app.inputs.designs import Designs
 from bids_app.inputs.models import ModelRun
+from bids_app.inputs.parcels import mean_responses
 from bids_app.inputs.responses import Responses
 from bids_app.machine.budget import memory_mb
 from bids_app.settings import Settings, result_settings
 from bids_app.stats.arrays import Fold
 from bids_app.stats.correlation import fold_mean_r
-from bids_app.stats.permutation import permutation_test
+from bids_app.stats.fdr import fdr
+from bids_app.stats.hierarchical import hierarchical_fdr
+from bids_app.stats.permutation import PermutationNull
 
 log = logging.getLogger("neurons2networks")
 Floats = npt.NDArray[np.float32]
@@ -30,6 +34,53 @@ Predictions = Floats | tuple[Floats, Floats]
 def predict(design: HeldOutDesign, data: Floats, settings: Settings) -> HeldOut:
     """Held-out predictions of responses (n_volumes, n_targets)."""
     return predict_held_out(design, data, settings.alphas, device=settings.device, mem_mb=memory_mb(settings))
+
+
+@dataclass(frozen=True)
+class BrainScores:
+    """Scores of all targets and their test.
+
+    Attributes
+    ----------
+    r, p, q : (n_targets,)
+    of_parcels : r, p and q of the mean response of each target's parcel, (3, n_targets); None without parcels
+    n_parcels : how many there are
+    """
+
+    r: Floats
+    p: Floats
+    q: Floats
+    of_parcels: Floats | None = None
+    n_parcels: int = 0
+
+    @property
+    def fields(self) -> dict[str, object]:
+        """Fields for sidecars: the number of parcels, where there are any."""
+        return {"Parcels": self.n_parcels} if self.n_parcels else {}
+
+
+def score_brain(
+    refit: Callable[[Floats], Predictions],
+    predictions: Predictions,
+    responses: Responses,
+    folds: Sequence[Fold],
+    settings: Settings,
+    parcels: npt.NDArray[np.int64] | None,
+) -> BrainScores:
+    """Scores of the responses with p as in `score_and_test`, and q over the brain.
+
+    With `parcels` (n_valid,), see `inputs.parcels`, mean responses of these are scored first, against the same null,
+    and q is that of targets inside parcels (`stats.hierarchical`); without, targets are corrected all at once.
+    """
+    null = _null(refit, responses.data, folds, settings, responses.content)
+    r, p = _tested(null, predictions, responses.data, folds)
+    if parcels is None:
+        return BrainScores(r, p, fdr(p).astype(np.float32))
+    means = mean_responses(responses, parcels)
+    r_parcel, p_parcel = _tested(null, refit(means), means, folds)
+    q = hierarchical_fdr(p, parcels, p_parcel).astype(np.float32)
+    of_parcels = np.stack([r_parcel, p_parcel, fdr(p_parcel).astype(np.float32)])[:, parcels]
+    return BrainScores(r, p, q, of_parcels, means.shape[1])
 
 
 def score_and_test(
@@ -45,11 +96,18 @@ def score_and_test(
     Of a pair of predictions, the gain of r over that of the second. `refit` gives the predictions of other data;
     `content` says which volumes heard the same.
     """
-    pair = predictions if isinstance(predictions, tuple) else (predictions,)
-    r, *baseline = (fold_mean_r(one, data, folds) for one in pair)
-    p = permutation_test(
+    return _tested(_null(refit, data, folds, settings, content), predictions, data, folds)
+
+
+def _null(
+    refit: Callable[[Floats], Predictions],
+    data: Floats,
+    folds: Sequence[Fold],
+    settings: Settings,
+    content: npt.NDArray[np.int64] | None,
+) -> PermutationNull:
+    return PermutationNull.draw(
         refit,
-        predictions,
         data,
         folds,
         content=content,
@@ -58,6 +116,14 @@ def score_and_test(
         device=settings.device,
         mem_mb=memory_mb(settings),
     )
+
+
+def _tested(
+    null: PermutationNull, predictions: Predictions, data: Floats, folds: Sequence[Fold]
+) -> tuple[Floats, Floats]:
+    pair = predictions if isinstance(predictions, tuple) else (predictions,)
+    r, *baseline = (fold_mean_r(one, data, folds) for one in pair)
+    p = null.test(predictions, data)
     return np.asarray(r - sum(baseline), dtype=np.float32), np.asarray(p, dtype=np.float32)
 
 

@@ -234,6 +234,22 @@ PARCEL_COLUMNS: Mapping[str, str] = {
 }
 
 
+# Scores that are tested in parcels before their targets.
+PARCELS_FIELD: Mapping[str, str] = {
+    "Parcels": "Number of parcels that were tested before their targets; absent where there were none.",
+}
+CORRECTED = "p corrected over targets: inside the parcels that pass, or all at once where there are no parcels."
+
+
+def over_parcels(names: tuple[str, ...], unit: str = "") -> tuple[StatisticMaps, ...]:
+    """The maps of a test of parcels: all targets of a parcel have its value."""
+    return (
+        StatisticMaps("p", "p of the mean response of the parcel.", names),
+        StatisticMaps("q", "p of the parcel, corrected over parcels (Benjamini-Hochberg).", names),
+        StatisticMaps("r", "Score of the mean response of the parcel.", names, unit),
+    )
+
+
 def over_participants(stat: str, names: tuple[str, ...], unit: str = "") -> tuple[StatisticMaps, ...]:
     """The statistics that `analyses.significance.write_statistics` gives of maps of a statistic."""
     test = "the signed-rank test against zero over participants"

@@ -33,6 +33,18 @@ def passing(results: Results, maps: Maps, desc: str, row: int) -> Array | None:
     return significant
 
 
+def share_of_parcels(results: Results, maps: Maps, desc: str, row: int) -> float | None:
+    """Share of targets whose parcel has q < 0.05 by its mean response; None where no parcels were tested.
+
+    All parcels have as many targets, but for one, so this is the share of parcels too.
+    """
+    q = results.like(maps, f"{desc}parcels", "q")
+    if q is None or not np.isfinite(q).any():
+        return None
+    of_map = q[row if len(q) == len(maps.values) else 0]
+    return float((of_map[np.isfinite(of_map)] < SIGNIFICANT).mean())
+
+
 def layer_of(name: str) -> str | None:
     """The layer in the name of a map, None when it names none.
 
@@ -69,4 +81,7 @@ def score_cell(results: Results, maps: Maps | None, desc: str) -> str:
     small = f"{n_valid:,} {unit}"
     if significant is not None:
         small = f"q < 0.05 in {np.count_nonzero(significant):,} of {small}"
+        share = share_of_parcels(results, maps, desc, row)
+        if share is not None:
+            small += f" and in {100 * share:.0f} % of parcels"
     return html.cell(f"{mean_of(maps.values[row]):.3f}", small)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from bids_app.bids.catalogue import (
+    CORRECTED,
+    PARCELS_FIELD,
     SCORE_COLUMNS,
     Output,
     StatisticMaps,
@@ -72,9 +74,10 @@ ATOM_MAPS = Output(
         StatisticMaps("z", "Coefficients, z-scored across the brain.", _ATOMS),
         StatisticMaps("r2", "Variance explained in the data fitted.", ("r2",)),
         StatisticMaps("p", "Chance of r under circular shifts of the atoms.", ("p",)),
-        StatisticMaps("q", "p corrected over targets (Benjamini-Hochberg).", ("q",)),
+        StatisticMaps("q", CORRECTED, ("q",)),
         StatisticMaps("r", "Correlation of predicted and held-out responses, averaged over folds.", ("r",)),
     ),
+    fields=PARCELS_FIELD,
     has_variants=True,
 )
 GROUP_ATOM_MAPS = Output(
