@@ -11,7 +11,9 @@ import numpy.typing as npt
 
 from bids_app.analyses.work import Step, Work
 from bids_app.analyses.writer import Writer
+from bids_app.bids.catalogue import parcels_desc
 from bids_app.bids.geometry_base import Geometry
+from bids_app.bids.targets import fill
 from bids_app.encoding.ridge.held_out import HeldOut, HeldOutDesign, predict_held_out
 from bids_app.inputs.atlases import find_atlas, find_regions, write_atlas, write_regions
 from bids_app.inputs.designs import Designs
@@ -81,6 +83,27 @@ def score_brain(
     q = hierarchical_fdr(p, parcels, p_parcel).astype(np.float32)
     of_parcels = np.stack([r_parcel, p_parcel, fdr(p_parcel).astype(np.float32)])[:, parcels]
     return BrainScores(r, p, q, of_parcels, means.shape[1])
+
+
+def write_tests(
+    writer: Writer,
+    desc: str,
+    scores: Sequence[BrainScores],
+    valid: npt.NDArray[np.bool_],
+    names: Sequence[str] | None = None,
+    **fields: object,
+) -> None:
+    """Write p and q, one map for each of `scores`, and before them r, p and q of their parcels where there are any.
+
+    Maps are called by the statistic where there are no `names`.
+    """
+    fields = {**fields, **scores[0].fields}
+    of_parcels = [one.of_parcels for one in scores if one.of_parcels is not None]
+    if of_parcels:
+        for stat, values in zip("rpq", np.stack(of_parcels, axis=1), strict=True):
+            writer.maps(parcels_desc(desc), stat, fill(values, valid), names, **fields)
+    writer.maps(desc, "p", fill(np.stack([one.p for one in scores]), valid), names, **fields)
+    writer.maps(desc, "q", fill(np.stack([one.q for one in scores]), valid), names, **fields)
 
 
 def score_and_test(

@@ -241,12 +241,21 @@ PARCELS_FIELD: Mapping[str, str] = {
 CORRECTED = "p corrected over targets: inside the parcels that pass, or all at once where there are no parcels."
 
 
-def over_parcels(names: tuple[str, ...], unit: str = "") -> tuple[StatisticMaps, ...]:
-    """The maps of a test of parcels: all targets of a parcel have its value."""
+def parcels_desc(desc: str) -> str:
+    """The entity desc of the parcels' maps beside those of targets.
+
+    >>> parcels_desc("brainscore"), parcels_desc("atoms32Shifted")
+    ('brainscoreparcels', 'atomsparcels32Shifted')
+    """
+    return re.sub(rf"(?={_VARIANT}$)", "parcels", desc, count=1)
+
+
+def over_parcels(names: tuple[str, ...] = (), unit: str = "") -> tuple[StatisticMaps, ...]:
+    """The maps of a test of parcels, whose targets all have its value; called by their statistic without `names`."""
     return (
-        StatisticMaps("p", "p of the mean response of the parcel.", names),
-        StatisticMaps("q", "p of the parcel, corrected over parcels (Benjamini-Hochberg).", names),
-        StatisticMaps("r", "Score of the mean response of the parcel.", names, unit),
+        StatisticMaps("p", "p of the mean response of the parcel.", names or ("p",)),
+        StatisticMaps("q", "p of the parcel, corrected over parcels (Benjamini-Hochberg).", names or ("q",)),
+        StatisticMaps("r", "Score of the mean response of the parcel.", names or ("r",), unit),
     )
 
 

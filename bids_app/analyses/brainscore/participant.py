@@ -9,7 +9,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 from bids_app.analyses.brainscore.ceiling import StoryMeans
-from bids_app.analyses.scoring import BrainScores, predict, score_brain
+from bids_app.analyses.scoring import BrainScores, predict, score_brain, write_tests
 from bids_app.analyses.work import Step, Work
 from bids_app.analyses.writer import Writer
 from bids_app.bids.targets import fill
@@ -26,7 +26,7 @@ from bids_app.settings import Settings, result_settings
 log = logging.getLogger("neurons2networks")
 Floats = npt.NDArray[np.float32]
 Integers = npt.NDArray[np.int64]
-DESC, PARCELS_DESC = "brainscore", "brainscoreparcels"
+DESC = "brainscore"
 
 
 def brainscore(responses: Responses, designs: Designs, settings: Settings, writer: Writer) -> None:
@@ -39,22 +39,15 @@ def brainscore(responses: Responses, designs: Designs, settings: Settings, write
             of_layer, alpha = _score(designs.present(layer), responses, settings, parcels)
         scores.append(of_layer)
         alphas.append(alpha)
-    names, extra = [f"layer-{layer:02d}" for layer in layers], {"Layers": layers, **scores[0].fields}
-
-    def write(desc: str, stat: str, values: list[Floats]) -> None:
-        writer.maps(desc, stat, fill(np.stack(values), responses.valid), names, **extra)
-
-    if parcels is not None:
-        for row, stat in enumerate("rpq"):
-            write(PARCELS_DESC, stat, [one.of_parcels[row] for one in scores if one.of_parcels is not None])
-    write(DESC, "p", [one.p for one in scores])
-    write(DESC, "q", [one.q for one in scores])
-    write(DESC, "alpha", alphas)
+    names, extra = [f"layer-{layer:02d}" for layer in layers], {"Layers": layers}
+    r, alpha = (fill(np.stack(values), responses.valid) for values in ([one.r for one in scores], alphas))
+    write_tests(writer, DESC, scores, responses.valid, names, **extra)
+    writer.maps(DESC, "alpha", alpha, names, **extra)
     if len(layers) > 1:
-        r = np.nan_to_num([one.r for one in scores], nan=-np.inf)
-        best = np.asarray(layers, dtype=np.float32)[np.argmax(r, axis=0)]
-        writer.maps(DESC, "layer", fill(best, responses.valid), ["best-layer"], **extra)
-    write(DESC, "r", [one.r for one in scores])
+        best = np.asarray(layers, dtype=np.float32)[np.argmax(np.nan_to_num(r, nan=-np.inf), axis=0)]
+        best[~responses.valid] = np.nan
+        writer.maps(DESC, "layer", best[None], ["best-layer"], **extra)
+    writer.maps(DESC, "r", r, names, **extra)
 
 
 def _score(

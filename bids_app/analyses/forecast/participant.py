@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bids_app.analyses.curves import curve_table
-from bids_app.analyses.scoring import BrainScores, predict, score_brain
+from bids_app.analyses.scoring import BrainScores, predict, score_brain, write_tests
 from bids_app.analyses.writer import Writer
 from bids_app.bids.targets import fill
 from bids_app.encoding.ridge.held_out import HeldOutDesign
@@ -67,12 +67,8 @@ def forecast(responses: Responses, designs: Designs, settings: Settings, writer:
     write(f"{DESC}base", "r", base, ["present"])
     write(f"{DESC}random", "r", random, [f"random-{n + 1}" for n in range(N_RANDOM)])
     write(f"{DESC}distance", "d", best_distance(gains, distances), ["distance"], Distances=distances)
-    extra = {"TestedDistance": settings.tested_distance, **test.fields}
-    if test.of_parcels is not None:
-        for values, stat in zip(test.of_parcels, "rpq", strict=True):
-            write(f"{DESC}parcels", stat, values, tested, **extra)
-    write(DESC, "p", test.p, tested, **extra)
-    write(DESC, "q", test.q, tested, **extra)
+    extra = {"TestedDistance": settings.tested_distance}
+    write_tests(writer, DESC, [test], responses.valid, tested, **fields, **extra)
     writer.table(DESC, curve_table(distances, gains, random, base, responses, settings))
     write(DESC, "r", gains, names, Distances=distances, **extra)
 

@@ -9,6 +9,7 @@ from bids_app.bids.catalogue import (
     Output,
     StatisticMaps,
     mean_over_participants,
+    over_parcels,
     over_participants,
 )
 
@@ -77,6 +78,15 @@ ATOM_MAPS = Output(
         StatisticMaps("q", CORRECTED, ("q",)),
         StatisticMaps("r", "Correlation of predicted and held-out responses, averaged over folds.", ("r",)),
     ),
+    fields=PARCELS_FIELD,
+    has_variants=True,
+)
+PARCEL_MAPS = Output(
+    "atomsparcels",
+    "statmap",
+    ("participant",),
+    "Fit of the atoms to the mean responses of parcels of about 50 neighbours, which are tested before their targets.",
+    over_parcels(),
     fields=PARCELS_FIELD,
     has_variants=True,
 )
@@ -174,6 +184,7 @@ OUTPUTS = (
     ATOM_COURSES,
     LOADINGS,
     ATOM_MAPS,
+    PARCEL_MAPS,
     LINKS,
     SUBGROUPS,
     ORGANISATION,

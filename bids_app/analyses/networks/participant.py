@@ -21,7 +21,7 @@ from bids_app.analyses.networks.dictionary import (
     variant,
 )
 from bids_app.analyses.networks.tables import NeuronGroups, write_links
-from bids_app.analyses.scoring import score_brain
+from bids_app.analyses.scoring import score_brain, write_tests
 from bids_app.analyses.work import Step, Work
 from bids_app.analyses.writer import Writer
 from bids_app.bids.errors import DatasetError
@@ -129,8 +129,7 @@ def encode_networks(
     writer.maps(what, "beta", beta, names)
     writer.maps(what, "z", z, names)
     writer.maps(what, "r2", fill(in_sample, responses.valid), ["r2"])
-    writer.maps(what, "p", fill(scores.p, responses.valid), ["p"], **scores.fields)
-    writer.maps(what, "q", fill(scores.q, responses.valid), ["q"], **scores.fields)
+    write_tests(writer, what, [scores], responses.valid)
     if job.atlas is not None:
         with step(f"{model.label}: networks of {what}", settings):
             links = link_maps(beta, responses.geometry, job.atlas, settings)
