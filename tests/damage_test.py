@@ -43,8 +43,8 @@ def artefact_of(path):
         return path.parent if re.search(r"/[0-9a-f]{40}/|/dictionaries/", path.as_posix()) else name.partition(".")[0]
     found = re.match(r"(sub-\d+)_(task-[a-z]+)_.*desc-([a-z]+)_", name)
     if found and path.parent.name in ("func", "complete"):
-        what = "atoms" if found[3] in ("subgroups", "organisation") else found[3]
-        return (found[1], found[2], what)
+        desc = "atoms" if found[3] in ("subgroups", "organisation") else found[3]
+        return (found[1], found[2], desc)
     return "dictionary" if place == "stimuli" or re.match(r"model-.*(loadings|complete)", name) else path
 
 

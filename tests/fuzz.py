@@ -159,7 +159,7 @@ def main() -> int:
         with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as folder:
             found = fuzz(READERS[name], options.inputs, random.Random(f"{options.seed} {name}"), Path(folder))
         seconds = time.monotonic() - start
-        what = "; ".join(f"{kind} {count}" for kind, count in found.others.most_common(8))
+        counts = "; ".join(f"{kind} {count}" for kind, count in found.others.most_common(8))
         total = sum(found.others.values())
         cells = (
             name,
@@ -169,7 +169,7 @@ def main() -> int:
             found.n_slow,
             f"{found.growth_mb:.0f} MB",
             f"{seconds:.0f} s",
-            what,
+            counts,
         )
         print(f"| {' | '.join(map(str, cells))} |", flush=True)
         n_findings += total + found.n_slow + (found.growth_mb > GREEDY)

@@ -17,10 +17,10 @@ ONLY = ("--analysis", "brainscore", "--engine", "dask")
 LIMIT = 300
 
 
-def wait_for(condition, what):
+def wait_for(condition, event):
     end = time.monotonic() + LIMIT
     while not (found := condition()):
-        assert time.monotonic() < end, f"no {what}"
+        assert time.monotonic() < end, f"no {event}"
         time.sleep(0.05)
     return found
 

@@ -63,7 +63,7 @@ def test_zero_and_the_tested_distance_are_always_there(forecast):
 
 
 def test_the_base_is_the_brain_score_of_that_layer(forecast):
-    base, score = (find_maps(forecast / "out", what, "r")[0].load()[0][0] for what in ("forecastbase", "brainscore"))
+    base, score = (find_maps(forecast / "out", desc, "r")[0].load()[0][0] for desc in ("forecastbase", "brainscore"))
     np.testing.assert_allclose(base, score, atol=1e-4)
 
 
@@ -85,8 +85,8 @@ def test_nobody_else_heard_the_story(forecast):
 
 def test_reports_and_group(forecast):
     assert "not run" not in (forecast / "out" / "sub-01.html").read_text()
-    for what in ("forecast", "forecastcontrast", "forecastdistance", "forecastdepth"):
-        assert find_maps(forecast / "out", what, level="group"), what
+    for desc in ("forecast", "forecastcontrast", "forecastdistance", "forecastdepth"):
+        assert find_maps(forecast / "out", desc, level="group"), desc
     validator = Path(sys.executable).with_name("bids-validator-deno")
     done = subprocess.run(
         [validator, forecast / "out", "--ignoreWarnings"], capture_output=True, text=True, check=False

@@ -55,7 +55,7 @@ class Collection:
         return [str(member.participant) for member in self.members]
 
     @property
-    def numbers(self) -> dict[str, Any]:
+    def result_settings(self) -> dict[str, Any]:
         """The settings behind the maps."""
         found = self.sidecar.get("Settings")
         assert isinstance(found, dict)
@@ -67,7 +67,7 @@ class Collection:
         return self.members[0].sidecar
 
     @property
-    def about(self) -> dict[str, object]:
+    def shared_fields(self) -> dict[str, object]:
         """Fields of the participants' sidecars that those of the group have too, as the catalogue lists them."""
         fields = find_output(self.entities["desc"], "statmap", "group").fields
         return {key: self.sidecar[key] for key in fields if key in self.sidecar}
@@ -79,7 +79,7 @@ class Collection:
         return f"{' '.join(shown)}, {len(self.members)} participants"
 
     @property
-    def place(self) -> dict[str, str]:
+    def shared_entities(self) -> dict[str, str]:
         """Entities of everything that is written about these maps."""
         return {key: value for key, value in self.entities.items() if key not in ("desc", "stat")}
 
@@ -92,7 +92,9 @@ class Collection:
         """Where results of the group go."""
         sources = [f"bids::{path.relative_to(out_dir).as_posix()}" for m in self.members for path in m.paths]
         who = self.participants
-        return Writer(out_dir, self.place, sources, self.numbers, lambda: self.geometry, participants=who)
+        return Writer(
+            out_dir, self.shared_entities, sources, self.result_settings, lambda: self.geometry, participants=who
+        )
 
     def mean(self) -> Floats:
         """Mean over participants, (n_maps, n_targets), NaN where somebody has no value."""
@@ -112,10 +114,10 @@ def _mean_over(maps: Floats, targets: npt.NDArray[np.int64]) -> Doubles:
     return np.asarray(maps[:, targets].mean(axis=1, dtype=np.float64))
 
 
-def collections(out_dir: Path, what: str, stat: str, counted: frozenset[str] | None = None) -> Iterator[Collection]:
-    """The maps of all participants that count called `what` and `stat`, once for each recording, space and model."""
+def collections(out_dir: Path, desc: str, stat: str, counted: frozenset[str] | None = None) -> Iterator[Collection]:
+    """The maps of all participants that count called `desc` and `stat`, once for each recording, space and model."""
     found: dict[tuple[tuple[str, str], ...], None] = {}
-    for output in find_maps(out_dir, what, stat):
+    for output in find_maps(out_dir, desc, stat):
         if is_superseded(out_dir, output) or not (counted is None or output.participant in counted):
             continue
         found[tuple((key, value) for key, value in output.entities.items() if key not in OF_PARTICIPANT)] = None

@@ -25,7 +25,7 @@ Row = dict[str, Any]
 MEASURES = ("involvement_entropy", "atom_diversity", "compactness", "active", "deactive")
 
 
-def write_scores(collection: Collection, out_dir: Path, what: str) -> None:
+def write_scores(collection: Collection, out_dir: Path, desc: str) -> None:
     """Write the mean score of each network (or parcel) and map, with a bootstrap interval over participants.
 
     Regions of the second atlas are left to the tables of the forecast, which hold their brain scores too.
@@ -35,7 +35,7 @@ def write_scores(collection: Collection, out_dir: Path, what: str) -> None:
         for (atlas, region), values in collection.region_means(out_dir).items()
         if atlas != "regions"
     ]
-    collection.writer(out_dir).table(what, pd.concat(tables))
+    collection.writer(out_dir).table(desc, pd.concat(tables))
 
 
 def summarise(values: Doubles) -> pd.DataFrame:

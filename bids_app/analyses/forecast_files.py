@@ -39,17 +39,17 @@ class Forecast:
         return strongest_regions(self.curves, self.tested, self.distances, MOST_REGIONS)
 
 
-def read_forecast(analysis: Results) -> Forecast:
+def read_forecast(results: Results) -> Forecast:
     """What the tables and sidecars of an analysis say."""
-    table, distances = analysis.table("forecast"), analysis.table("forecastdistance")
-    window = analysis.noted(_FILES, "Window", "window")
+    table, distances = results.table("forecast"), results.table("forecastdistance")
+    window = results.noted(_FILES, "Window", "window")
     curves = () if table is None else tuple(distance_curves(table, distances))
-    return Forecast(tested_distance(analysis), None if window is None else int(window), curves, distances)
+    return Forecast(tested_distance(results), None if window is None else int(window), curves, distances)
 
 
-def tested_distance(analysis: Results) -> int | None:
+def tested_distance(results: Results) -> int | None:
     """The distance at which F was tested, None when no file tells."""
-    tested = analysis.noted(_FILES, "TestedDistance", "tested_distance")
+    tested = results.noted(_FILES, "TestedDistance", "tested_distance")
     return None if tested is None else int(tested)
 
 
@@ -82,9 +82,9 @@ def map_name(distance: float) -> str:
     return f"distance{int(distance):+d}"
 
 
-def passing_at(analysis: Results, maps: Maps, what: str, name: str) -> Array | None:
+def passing_at(results: Results, maps: Maps, desc: str, name: str) -> Array | None:
     """Which targets (n_targets,) have q < 0.05 in the map `name` of the test; None where that map was not tested."""
-    test = analysis.maps(what, ["q"])
+    test = results.maps(desc, ["q"])
     if test is None or name not in test.names:
         return None
     q = values_at(test, maps.geometry)

@@ -25,26 +25,30 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Question:
-    """A section of a page: what a reader asks, and what answers it.
+class Section:
+    """A section of a page.
 
-    It is asked where there is an output of one of the names `about`. Sections are ordered by `rank`. `of_atoms` if each
-    variant of the dictionary has its own answer; `models`, if given, comes first and answers for all models of the same
-    data at once.
+    Attributes
+    ----------
+    rank : sections are shown in this order
+    body : HTML for the results of one recording and model
+    descs : the section is shown where there is an output with one of these `desc`
+    of_atoms : repeat the body for each variant of the dictionary
+    models : HTML for all models of the same data, shown before the bodies
     """
 
     rank: int
     anchor: str
     heading: str
-    section: Callable[[Page, Results], str]
-    about: tuple[str, ...]
+    body: Callable[[Page, Results], str]
+    descs: tuple[str, ...]
     of_atoms: bool = False
     models: Callable[[Page, Sequence[Results]], str] | None = None
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A column of the table on top of a page: its heading, and what a row says there ("" for nothing)."""
+    """A column of the summary table on top of a page: its heading, and the HTML of its cell ("" for nothing)."""
 
     rank: int
     heading: str
@@ -53,13 +57,13 @@ class Cell:
 
 @dataclass(frozen=True)
 class Report:
-    """What the pages say of an analysis.
+    """What the pages show of an analysis.
 
-    `titles` of its scores, by `desc`, for the comparison of models; `held_out` are those whose tables per region are
-    told in one section for all analyses.
+    `titles` are those of its scores, by `desc`, for the comparison of models. The tables per region of the scores
+    `held_out` share one section with those of all other analyses.
     """
 
-    questions: tuple[Question, ...] = ()
+    sections: tuple[Section, ...] = ()
     cells: tuple[Cell, ...] = ()
     titles: Mapping[str, str] = field(default_factory=dict)
     held_out: tuple[str, ...] = ()
@@ -83,8 +87,8 @@ class Summary:
 
 
 @dataclass(frozen=True)
-class Alone:
-    """What is computed of a participant's data once, whatever the models."""
+class ModelFree:
+    """What is computed once from the data of a participant, whatever the models."""
 
     name: str
     asked: Callable[[Settings], bool]
@@ -111,7 +115,7 @@ class Analysis:
     report : what the pages say of it
     options : a frozen dataclass of its own options
     parts : results that it makes on the way and keeps (the dictionary, the noise ceiling), with what these read
-    alone : what it computes whatever the models
+    model_free : what it computes whatever the models
     prepare : what the stimulus level makes for it of one model
     activations : kind of neurons, and rule for sub-tokens, that it asks the model for
     problems : values of options that cannot go together, one sentence each
@@ -130,7 +134,7 @@ class Analysis:
     report: Callable[[], Report]
     options: type[Any] = NoOptions
     parts: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    alone: tuple[Alone, ...] = ()
+    model_free: tuple[ModelFree, ...] = ()
     prepare: Callable[[ModelRun, dict[str, Story], Settings], None] | None = None
     activations: Callable[[Settings], tuple[str, str]] = lambda _: ("residual", "last")
     problems: Callable[[Settings], Iterator[str]] = _nothing

@@ -64,8 +64,8 @@ def score_and_test(
 Score = Callable[[Responses, Designs, Settings, Writer], None]
 
 
-def score_step(work: Work, model: ModelRun, analysis: str, what: str, score: Score) -> Step:
-    """The only step of an analysis of scores, whose outputs are called `what`; both atlases are kept for its tables."""
+def score_step(work: Work, model: ModelRun, analysis: str, desc: str, score: Score) -> Step:
+    """The only step of an analysis of scores, whose outputs are called `desc`; both atlases are kept for its tables."""
 
     def compute(writer: Writer) -> None:
         designs = Designs(model, work.responses.listenings, work.sources.stories, work.settings)
@@ -73,7 +73,7 @@ def score_step(work: Work, model: ModelRun, analysis: str, what: str, score: Sco
             _write_atlases(work.responses.geometry, work.settings)
         score(work.responses, designs, work.settings, writer)
 
-    return Step(work.completion(what, model, result_settings(work.settings, analysis), analysis), compute)
+    return Step(work.completion(desc, model, result_settings(work.settings, analysis), analysis), compute)
 
 
 def _write_atlases(geometry: Geometry, settings: Settings) -> None:

@@ -42,8 +42,8 @@ def test_records_lead_to_what_they_name(analysis, settings):
     for summary in analysis.summaries():
         assert any(re.fullmatch(summary.desc, desc) for desc in outputs)
     report = analysis.report()
-    assert report.questions
-    assert {about for question in report.questions for about in question.about} <= outputs
+    assert report.sections
+    assert {desc for section in report.sections for desc in section.descs} <= outputs
     assert set(report.titles) <= outputs
     paragraph = analysis.methods(settings)
     assert paragraph.text

@@ -32,18 +32,18 @@ class Step:
 
 
 class Work:
-    """One unit, the runs of a participant that are fitted together; its data are read when first needed."""
+    """Runs of a participant that are fitted together; their data are read when first needed."""
 
-    def __init__(self, sources: Sources, unit: Fit) -> None:
-        """Take a unit of the data set; nothing is read yet."""
-        self.sources, self.unit = sources, unit
+    def __init__(self, sources: Sources, fit: Fit) -> None:
+        """Take a fit of the data set; nothing is read yet."""
+        self.sources, self.fit = sources, fit
         self.settings = sources.settings
 
     @cached_property
     def runs(self) -> Responses:
         """The responses of all runs."""
-        log.info("%s: reading %d run(s)", self.unit.name, len(self.unit.runs))
-        return read_responses(self.unit, self.sources.stories, self.settings)
+        log.info("%s: reading %d run(s)", self.fit.name, len(self.fit.runs))
+        return read_responses(self.fit, self.sources.stories, self.settings)
 
     @cached_property
     def responses(self) -> Responses:
@@ -57,11 +57,11 @@ class Work:
         """For sidecars: what was heard more than once, in which runs, and what was done about it."""
         found = []
         for one in repetitions(self.runs.listenings, self.runs.content):
-            labels = [self.unit.runs[run].label for run in one.runs]
+            labels = [self.fit.runs[run].label for run in one.runs]
             handled = self._handled(one.runs)
             log.info(
                 "%s: heard more than once (--repeats %s): %s in %s, %d volumes, %s",
-                self.unit.name,
+                self.fit.name,
                 self.settings.repeats,
                 ", ".join(one.stems),
                 ", ".join(labels),
@@ -75,9 +75,7 @@ class Work:
         """What was done about runs that heard the same."""
         means = [[source.run for source in sources if source.run in runs] for sources in self.responses.sources]
         means = [members for members in means if members]
-        averaged = [
-            " with ".join(self.unit.runs[run].label for run in members) for members in means if len(members) > 1
-        ]
+        averaged = [" with ".join(self.fit.runs[run].label for run in members) for members in means if len(members) > 1]
         if averaged and len(means) == 1:
             return "averaged"
         if averaged:
@@ -88,7 +86,7 @@ class Work:
 
     def mend_atlases(self) -> None:
         """Make atlases that OUT_DIR keeps for these data again where they are damaged."""
-        mend_atlases(self.unit.runs[0].space_entities(), self._geometry, self.settings)
+        mend_atlases(self.fit.runs[0].space_entities(), self._geometry, self.settings)
 
     def do(self, step: Step) -> None:
         """Compute and write a step, unless it is done."""
@@ -117,14 +115,14 @@ class Work:
         return Writer(out_dir, entities, sources, settings, self._geometry, self._extra, records)
 
     def completion(
-        self, what: str, model: ModelRun | None, numbers: dict[str, Any], atlas: str = "", **more: Any
+        self, desc: str, model: ModelRun | None, result_settings: dict[str, Any], atlas: str = "", **more: Any
     ) -> Completion:
         """The marker of an analysis, which reads the atlases of the analysis `atlas`."""
-        inputs = inputs_of(self.unit, self.sources, model, atlas, **more)
-        place = self.unit.runs[0].space_entities()
+        inputs = inputs_of(self.fit, self.sources, model, atlas, **more)
+        space = self.fit.runs[0].space_entities()
         label = {"model": model.label} if model else {}
-        entities = {**self.unit.entities, **place, **label, "desc": what}
-        return Completion(self.settings.out_dir, entities, numbers, inputs)
+        entities = {**self.fit.entities, **space, **label, "desc": desc}
+        return Completion(self.settings.out_dir, entities, result_settings, inputs)
 
     def _geometry(self) -> Any:
         return self.responses.geometry

@@ -1,4 +1,4 @@
-"""Write the results of one analysis of one unit, each with its sidecar, as the catalogue of outputs has them."""
+"""Write the results of one analysis of one fit, each with its sidecar, as the catalogue of outputs has them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bids_app.analyses.outputs import find_output
 from bids_app.bids.catalogue import Output
 from bids_app.bids.derivatives import output_path, sidecar_path, write_sidecar, write_table
 from bids_app.bids.geometry_base import Geometry
-from bids_app.bids.outputs import About, write_maps
+from bids_app.bids.outputs import SidecarFields, write_maps
 from bids_app.bids.provenance import FileRecord
 
 Floats = npt.NDArray[np.float32]
@@ -25,15 +25,15 @@ Floats = npt.NDArray[np.float32]
 class Writer:
     """Where the results of one analysis go, and what their sidecars say.
 
-    `entities` holds what all its files share: the unit's, the space and the model. `geometry` is asked for only when
-    maps are written, because it takes reading the data; so are further fields of the sidecars, `extra`. `participants`
-    are those on whom results of several rest; `written` grows with every file.
+    `entities` are those that all its files share: of the fit, the space and the model. `geometry` is called only when
+    maps are written, because it reads the data; `extra`, the further fields of the sidecars, likewise. `participants`
+    are those behind results of several; `written` grows with every file.
     """
 
     out_dir: Path
     entities: Mapping[str, str]
     sources: Sequence[str]
-    numbers: Mapping[str, Any]
+    result_settings: Mapping[str, Any]
     geometry: Callable[[], Geometry]
     extra: Callable[[], Mapping[str, object]] = dict
     files: Sequence[FileRecord] = ()
@@ -52,9 +52,9 @@ class Writer:
         maps = output.require_maps(stat, names)
         fields = {**extra, **self.extra(), **self._provenance}
         output.require_fields(fields)
-        about = About(self.sources, self.numbers, maps.description, maps.units, fields)
+        sidecar = SidecarFields(self.sources, self.result_settings, maps.description, maps.units, fields)
         entities = {**self.entities, "stat": stat, "desc": desc}
-        paths = write_maps(self.out_dir, entities, self.geometry(), values, names, about)
+        paths = write_maps(self.out_dir, entities, self.geometry(), values, names, sidecar)
         self._note(paths)
         return paths
 
@@ -69,7 +69,7 @@ class Writer:
         output.require_fields(fields)
         path = output_path(self.out_dir, {**self.entities, "desc": desc}, "networks", ".tsv")
         write_table(path, table)
-        write_sidecar(path, self.sources, self.numbers, columns=output.columns, extra=fields)
+        write_sidecar(path, self.sources, self.result_settings, columns=output.columns, extra=fields)
         self._note([path])
         return path
 

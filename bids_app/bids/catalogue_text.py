@@ -113,8 +113,8 @@ def _path(output: Output) -> str:
     return f"`{_ENDINGS[output.suffix].format(output.desc)}`"
 
 
-def _described(what: str, texts: Mapping[str, str]) -> str:
-    return _table((what, "meaning"), ((f"`{name}`", text) for name, text in texts.items()))
+def _described(heading: str, texts: Mapping[str, str]) -> str:
+    return _table((heading, "meaning"), ((f"`{name}`", text) for name, text in texts.items()))
 
 
 def _code(names: Iterable[str]) -> str:

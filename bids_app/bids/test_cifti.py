@@ -9,7 +9,7 @@ from bids_app.bids.alignment import align, placed
 from bids_app.bids.cifti import CiftiGeometry, series_step
 from bids_app.bids.dataset import DatasetError, open_dataset
 from bids_app.bids.headers import count_volumes
-from bids_app.bids.outputs import About, find_maps, write_maps
+from bids_app.bids.outputs import SidecarFields, find_maps, write_maps
 from bids_app.bids.recording import read_recording
 
 RUN = "sub-001_task-pieman"
@@ -78,7 +78,7 @@ def test_maps_are_named_scalars_on_the_same_brain_models(tmp_path):
     maps = RNG.standard_normal((3, GEOMETRY.n_targets)).astype(np.float32)
     maps[1, 4] = np.nan
     entities = {"sub": "001", "task": "pieman", "stat": "r", "desc": "atoms"}
-    (path,) = write_maps(tmp_path, entities, GEOMETRY, maps, ["a", "b", "c"], About([], {}, "Maps."))
+    (path,) = write_maps(tmp_path, entities, GEOMETRY, maps, ["a", "b", "c"], SidecarFields([], {}, "Maps."))
     assert path.name == "sub-001_task-pieman_space-fsLR_den-91k_stat-r_desc-atoms_statmap.dscalar.nii"
     image = nibabel.load(path)
     assert image.nifti_header.get_intent()[0] == "ConnDenseScalar"
@@ -96,7 +96,9 @@ def test_a_surface_of_the_same_name_is_another_output(tmp_path):
 
     entities = {"sub": "001", "task": "pieman", "stat": "r", "desc": "atoms"}
     for geometry in (CiftiGeometry("fsLR", "", GEOMETRY.axis), SurfaceGeometry("fsLR", 3, 3)):
-        write_maps(tmp_path, entities, geometry, np.ones((1, geometry.n_targets)), ["r"], About([], {}, "Maps."))
+        write_maps(
+            tmp_path, entities, geometry, np.ones((1, geometry.n_targets)), ["r"], SidecarFields([], {}, "Maps.")
+        )
     assert sorted(len(output.paths) for output in find_maps(tmp_path, "atoms", "r")) == [1, 2]
 
 

@@ -99,9 +99,9 @@ def _check_lengths(rows: list[WordRow], onset: FloatArray, end: FloatArray) -> N
     starts = np.sort(onset)
     step = float(np.median(np.diff(starts))) if lasting.size == 0 and len(rows) > 2 else 0.0
     if max(median, step) > _TOO_LONG:
-        what = "last" if median else "stand apart by"
+        fault = "last" if median else "stand apart by"
         raise DatasetError(
-            f"the words {what} {max(median, step):g} s in the median: are the times milliseconds? Then {_UNIT_ADVICE}."
+            f"the words {fault} {max(median, step):g} s in the median: are the times milliseconds? Then {_UNIT_ADVICE}."
         )
     if lasting.size and median < _TOO_SHORT:
         raise DatasetError(
@@ -152,7 +152,7 @@ def _check_overlap(rows: list[WordRow], onset: FloatArray, end: FloatArray) -> l
             f"to {row.end:g} s: are the columns those of onset and duration (or end)? Correct them or align again."
         )
     long = np.flatnonzero(end - onset > _LONG)
-    for which, what in ((overlapping, "last more than 1 s into the next word"), (long, f"last more than {_LONG:g} s")):
+    for which, fault in ((overlapping, "last more than 1 s into the next word"), (long, f"last more than {_LONG:g} s")):
         if which.size:
-            notes.append(f"{which.size} words {what}, first {_name(rows[which[0]])}.")
+            notes.append(f"{which.size} words {fault}, first {_name(rows[which[0]])}.")
     return notes

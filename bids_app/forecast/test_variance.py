@@ -8,7 +8,7 @@ from sklearn.linear_model import Ridge
 from bids_app.encoding.design.delays import delay
 from bids_app.encoding.design.features import DelayedComponents
 from bids_app.encoding.design.folds import contiguous_folds, inner_folds
-from bids_app.encoding.design.recipe import Recipe
+from bids_app.encoding.design.pipeline import FeaturePipeline
 from bids_app.encoding.ridge.held_out import design_held_out, predict_held_out
 from bids_app.forecast import variance
 from bids_app.forecast.variance import candidate_mixtures, restricted, unique_variance
@@ -16,8 +16,8 @@ from bids_app.stats.correlation import r2
 
 RUNS = [140, 160]
 N = sum(RUNS)
-RECIPE = Recipe(n_components=6, delays=(0, 1, 2, 3))
-SETTINGS = {"recipe": RECIPE, "device": "cpu", "n_candidates": 10}
+PIPELINE = FeaturePipeline(n_components=6, delays=(0, 1, 2, 3))
+SETTINGS = {"pipeline": PIPELINE, "device": "cpu", "n_candidates": 10}
 
 
 def drive(random, latent, n_targets):
@@ -70,9 +70,9 @@ def test_a_copy_leaves_nothing_unique(planted):
 
 def test_one_space_is_the_brain_score(planted):
     spaces, Y = planted
-    recipe = replace(RECIPE, purge=2)
-    one = unique_variance({"future": spaces["future"]}, Y, RUNS, recipe, device="cpu")
-    design = design_held_out(spaces["future"], RUNS, recipe, device="cpu")
+    pipeline = replace(PIPELINE, purge=2)
+    one = unique_variance({"future": spaces["future"]}, Y, RUNS, pipeline, device="cpu")
+    design = design_held_out(spaces["future"], RUNS, pipeline, device="cpu")
     expected = r2(predict_held_out(design, Y, device="cpu").predictions, Y)
     np.testing.assert_allclose(one.total, expected, atol=1e-3)
     # without it, the mean of the training rows is left, which explains nothing
@@ -111,7 +111,7 @@ def test_by_definition_with_scikit_learn(planted, purge):
                 errors[row, target] += scikit_errors(chosen, y, fold, inner_folds(fold, folds), alphas, weights)
     expected = 1 - errors / np.square(Y - Y.mean(axis=0)).sum(axis=0)
     result = unique_variance(
-        spaces, Y, RUNS, Recipe(6, (0, 1), n_folds=4, purge=purge),
+        spaces, Y, RUNS, FeaturePipeline(6, (0, 1), n_folds=4, purge=purge),
         alphas=alphas, n_candidates=n_candidates, seed=5, device="cpu",
     )  # fmt: skip
     np.testing.assert_allclose(result.total, expected[0], atol=1e-3)

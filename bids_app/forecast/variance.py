@@ -21,7 +21,7 @@ from himalaya.kernel_ridge import (
 )
 
 from bids_app.encoding.design.folds import inner_folds
-from bids_app.encoding.design.recipe import PUBLISHED, Recipe
+from bids_app.encoding.design.pipeline import PUBLISHED, FeaturePipeline
 from bids_app.encoding.ridge import DEFAULT_ALPHAS, penalties
 from bids_app.stats.arrays import AnyArray, Doubles, Floats, Fold, require_finite, require_matrix
 from bids_app.stats.device import column_batches, resolve_device, targets_per_batch
@@ -46,7 +46,7 @@ def unique_variance(
     spaces: Mapping[str, npt.ArrayLike],
     Y: npt.ArrayLike,
     run_lengths: Sequence[int],
-    recipe: Recipe = PUBLISHED,
+    pipeline: FeaturePipeline = PUBLISHED,
     *,
     alphas: Sequence[float] = DEFAULT_ALPHAS,
     n_candidates: int = 20,
@@ -62,9 +62,9 @@ def unique_variance(
     Parameters
     ----------
     spaces : by name, arrays of shape (n_volumes, n_features), word vectors summed per volume
-    Y : array of shape (n_volumes, V), finite; the `kept` rows of the spaces where the recipe leaves some out
+    Y : array of shape (n_volumes, V), finite; the `kept` rows of the spaces where the pipeline leaves some out
     run_lengths : volumes of each run
-    recipe : how the features of each space are made, and the folds; inside a fold's training rows the other folds
+    pipeline : how the features of each space are made, and the folds; inside a fold's training rows the other folds
         choose mixture and penalty
     alphas : penalties to choose from, of the mixed kernel Σ weight · XXᵀ
     n_candidates : mixtures to choose from, the same for all targets; see `candidate_mixtures`. The model without a
@@ -75,15 +75,15 @@ def unique_variance(
         raise ValueError("spaces is empty; at least one feature space is needed.")
     Y = require_matrix("Y", Y)
     require_finite("Y", Y)
-    n_rows = len(Y) if recipe.kept is None else sum(run_lengths)
+    n_rows = len(Y) if pipeline.kept is None else sum(run_lengths)
     arrays = [require_matrix(f"The space {name!r}", space, n_rows) for name, space in spaces.items()]
     where = resolve_device(device)
     grid = penalties(alphas, torch.device("cpu")).numpy()
     models = _leaving_each_out(candidate_mixtures(len(arrays), n_candidates, seed))
     errors, whole = np.zeros((len(models), Y.shape[1])), np.zeros(Y.shape[1])
-    folds = recipe.folds(len(Y))
+    folds = pipeline.folds(len(Y))
     for fold in folds:
-        kernels = _kernels([recipe.features(X, run_lengths, fold[0]) for X in arrays])
+        kernels = _kernels([pipeline.features(X, run_lengths, fold[0]) for X in arrays])
         search = _Search(fold, inner_folds(fold, folds), kernels, grid, where, mem_mb)
         for batch in search.batches(Y.shape[1]):
             # on one scale: the search ignores improvements below a fixed size

@@ -157,7 +157,7 @@ def read_regions(geometry: Geometry, out_dir: Path) -> Atlas | None:
 
 
 def _write(
-    what: str, find: Callable[[Geometry, Settings], Atlas | None], geometry: Geometry, settings: Settings
+    desc: str, find: Callable[[Geometry, Settings], Atlas | None], geometry: Geometry, settings: Settings
 ) -> None:
     if geometry.has_own_names:
         return  # the table of parcels names their networks itself
@@ -166,36 +166,36 @@ def _write(
     if atlas is None:
         return
     with locked(settings.out_dir / "logs" / ".lock"):
-        if not _is_kept(what, atlas, geometry, settings.out_dir):
-            _save(what, atlas, geometry, settings.out_dir)
+        if not _is_kept(desc, atlas, geometry, settings.out_dir):
+            _save(desc, atlas, geometry, settings.out_dir)
 
 
-def _save(what: str, atlas: Atlas, geometry: Geometry, out_dir: Path) -> None:
-    target = _target(what, geometry, out_dir)
-    key, member = _KEPT[what]
+def _save(desc: str, atlas: Atlas, geometry: Geometry, out_dir: Path) -> None:
+    target = _target(desc, geometry, out_dir)
+    key, member = _KEPT[desc]
     colours = None if atlas.colours is None else np.round(atlas.colours, 4).tolist()
     extra = {key: list(atlas.network_names), "Colours": colours, "Atlas": atlas.name}
-    output = find_output(ATLASES, what, "dseg", "participant")
+    output = find_output(ATLASES, desc, "dseg", "participant")
     output.require_fields(extra)
     for path in geometry.paths(target):  # before the labels: where these are, their names are
         write_sidecar(path, [], {}, description=output.content, extra=extra)
     paths = geometry.save(atlas.labels[None].astype(np.float32), target, [member.lower()])
     files = [file for path in paths for file in (path, sidecar_path(path))]
     outputs = {file.relative_to(out_dir).as_posix(): describe_file(file) for file in files}
-    write_json(_record(what, geometry.space_entities(), out_dir), sealed({"Outputs": outputs}))
+    write_json(_record(desc, geometry.space_entities(), out_dir), sealed({"Outputs": outputs}))
 
 
 def mend_atlases(place: Mapping[str, str], geometry: Callable[[], Geometry], settings: Settings) -> None:
     """Write the kept atlases of a place (entities) again where they are damaged; `geometry` is asked for only then."""
-    for what, find in (("atlas", find_atlas), ("regions", find_regions)):
-        outputs = read_marker(_record(what, place, settings.out_dir)).get("Outputs", {})
+    for desc, find in (("atlas", find_atlas), ("regions", find_regions)):
+        outputs = read_marker(_record(desc, place, settings.out_dir)).get("Outputs", {})
         damage = find_damage(settings.out_dir, outputs)
         if damage:
             log.warning("the atlas in %s is made again: %s", settings.out_dir / "atlases", damage)
             with locked(settings.out_dir / "logs" / ".lock"):
                 for name in outputs:
                     (settings.out_dir / name).unlink(missing_ok=True)
-            _write(what, find, geometry(), settings)
+            _write(desc, find, geometry(), settings)
 
 
 def damaged_atlases(out_dir: Path) -> list[str]:
@@ -205,16 +205,16 @@ def damaged_atlases(out_dir: Path) -> list[str]:
     return [damage for damage in damages if damage is not None]
 
 
-def _record(what: str, place: Mapping[str, str], out_dir: Path) -> Path:
+def _record(desc: str, place: Mapping[str, str], out_dir: Path) -> Path:
     """Where sizes and checksums of a kept atlas are."""
-    return out_dir / FOLDER / f"{_place_name(place)}_desc-{what}{_RECORD}"
+    return out_dir / FOLDER / f"{_place_name(place)}_desc-{desc}{_RECORD}"
 
 
-def _is_kept(what: str, atlas: Atlas, geometry: Geometry, out_dir: Path) -> bool:
+def _is_kept(desc: str, atlas: Atlas, geometry: Geometry, out_dir: Path) -> bool:
     """Whether this atlas is kept already, whole. Raises OtherSettingsError where it is another one."""
-    path = geometry.paths(_target(what, geometry, out_dir))[0]
+    path = geometry.paths(_target(desc, geometry, out_dir))[0]
     try:
-        kept = _read(what, geometry, out_dir)
+        kept = _read(desc, geometry, out_dir)
     except (OSError, ValueError, LookupError, DatasetError, ImageFileError, ExpatError) as error:
         log.warning("%s is written again, because it cannot be read (%s)", path, error)
         return False
@@ -230,20 +230,20 @@ def _is_kept(what: str, atlas: Atlas, geometry: Geometry, out_dir: Path) -> bool
     return True
 
 
-def _read(what: str, geometry: Geometry, out_dir: Path) -> Atlas | None:
-    paths = geometry.paths(_target(what, geometry, out_dir))
+def _read(desc: str, geometry: Geometry, out_dir: Path) -> Atlas | None:
+    paths = geometry.paths(_target(desc, geometry, out_dir))
     if not _are_there(paths):
         return None
     labels, stored = load_map(paths)
     content = json.loads(json.dumps(read_sidecar(paths[0])))
     values = np.nan_to_num(onto(labels, stored, geometry)[0]).astype(np.int32)
     colours = None if content["Colours"] is None else np.asarray(content["Colours"])
-    return Atlas(content["Atlas"], tuple(content[_KEPT[what][0]]), values, colours)
+    return Atlas(content["Atlas"], tuple(content[_KEPT[desc][0]]), values, colours)
 
 
-def _target(what: str, geometry: Geometry, out_dir: Path) -> Path:
+def _target(desc: str, geometry: Geometry, out_dir: Path) -> Path:
     """Where labels are kept, without hemisphere and ending."""
-    return out_dir / "atlases" / f"{_place_name(geometry.space_entities())}_desc-{what}_dseg"
+    return out_dir / "atlases" / f"{_place_name(geometry.space_entities())}_desc-{desc}_dseg"
 
 
 def _place_name(place: Mapping[str, str]) -> str:

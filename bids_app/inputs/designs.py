@@ -1,4 +1,4 @@
-"""The designs of scores: what a model says about the stories of a unit, decomposed once and shared on disk.
+"""The designs of scores: what a model says about the stories of a fit, decomposed once and shared on disk.
 
 A design depends on the stories and on when their words fell into the volumes, not on who listened.
 """
@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from bids_app.bids.events import Stimulus
 from bids_app.encoding.design.haemodynamics import word_sums
-from bids_app.encoding.design.recipe import Recipe
+from bids_app.encoding.design.pipeline import FeaturePipeline
 from bids_app.encoding.ridge.held_out import HeldOutDesign, Inner, design_held_out
 from bids_app.forecast.windows import check_distances, offsets_of, random_rows, shift_words
 from bids_app.inputs.models import ModelRun
@@ -52,12 +52,12 @@ class Designs:
         return n_words / sum(self.run_lengths)
 
     @cached_property
-    def recipe(self) -> Recipe:
+    def pipeline(self) -> FeaturePipeline:
         """How features and folds are made of the word vectors."""
         s = self.settings
         kept = np.concatenate([one.is_kept for one in self.listenings])
         content = heard_content(self.listenings, self.stories)
-        return Recipe(
+        return FeaturePipeline(
             s.pca or None,
             tuple(range(s.delays)),
             n_folds=s.folds,
@@ -70,7 +70,7 @@ class Designs:
     @property
     def run_lengths(self) -> tuple[int, ...]:
         """Volumes of each story of each run, censored ones among them."""
-        return tuple(length for listening in self.listenings for length in listening.uncensored.stretches)
+        return tuple(length for listening in self.listenings for length in listening.uncensored.segment_lengths)
 
     def check(self, distances: Sequence[int]) -> None:
         """ValueError where the stories are too short for the windows."""
@@ -150,7 +150,7 @@ class Designs:
 
     def _make(self, draft: Path, spaces: list[Floats]) -> None:
         inner: Inner = "loo" if self.settings.inner_folds == "leave-one-out" else "contiguous"
-        design = design_held_out(spaces, self.run_lengths, self.recipe, inner=inner, device=self.settings.device)
+        design = design_held_out(spaces, self.run_lengths, self.pipeline, inner=inner, device=self.settings.device)
         with draft.open("wb") as file:
             np.savez(file, allow_pickle=False, **design.to_arrays())
 
@@ -164,8 +164,8 @@ class Designs:
         return {
             "model": self.model.identity(),
             "heard": [self._heard(one) for one in self.listenings],
-            "stretches": self.run_lengths,  # no word is delayed from one into the next
-            "recipe": asdict(self.recipe),
+            "segment lengths": self.run_lengths,  # no word is delayed from one into the next
+            "pipeline": asdict(self.pipeline),
             "inner folds": self.settings.inner_folds,
             "word volume": self.settings.word_volume,
         }

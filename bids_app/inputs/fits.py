@@ -38,13 +38,13 @@ def plan(sources: Sources, participants: Sequence[str]) -> Iterator[str]:
     problems = []
     for participant in participants:
         try:
-            units = fits_of(sources, participant)
+            fits = fits_of(sources, participant)
         except DatasetError as error:
             problems.append(str(error))
             continue
-        for unit in units:
+        for fit in fits:
             for model in model_runs(sources.settings):
-                yield f"{unit.name}: {' '.join(sources.settings.analysis)} with {model.label}"
+                yield f"{fit.name}: {' '.join(sources.settings.analysis)} with {model.label}"
     if problems:
         raise DatasetError("\n".join(problems))
 

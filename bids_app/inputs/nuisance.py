@@ -54,15 +54,15 @@ class Nuisance:
         scale = np.linalg.norm(design, axis=0)
         rank = int(np.linalg.matrix_rank(design[:, scale > 0] / scale[scale > 0])) if scale.any() else 0
         left = len(kept) - 1 - rank
-        what = (
+        message = (
             f"{run.label}: {len(self.names)} confounds and {self.n_cosines} cosines of the high-pass leave "
             f"{max(left, 0)} of {len(kept)} degrees of freedom in the story's volumes"
         )
         advice = "choose fewer with --confounds ('trans_*' 'rot_*', or none) or a lower --high-pass"
         if left < _FEWEST_LEFT:
-            raise DatasetError(f"{what}, so that nothing of the data remains: {advice}, or use longer runs.")
+            raise DatasetError(f"{message}, so that nothing of the data remains: {advice}, or use longer runs.")
         if left < len(kept) / 2:
-            log.warning("%s: little of the data remains; %s", what, advice)
+            log.warning("%s: little of the data remains; %s", message, advice)
 
 
 def confound_strategy(run: Run, settings: Settings) -> str:

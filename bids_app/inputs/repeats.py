@@ -26,7 +26,7 @@ _ROUNDING = 1e-6
 
 @dataclass(frozen=True)
 class Presentation:
-    """A stretch of volumes in which one story was played.
+    """A block of volumes in which one story was played.
 
     Attributes
     ----------
@@ -48,7 +48,7 @@ def presentations(listenings: Sequence[StimulusTiming]) -> Iterator[Presentation
     for run, listening in enumerate(listenings):
         stems, seconds = story_time(listening)
         first = 0
-        for length in listening.stretches:
+        for length in listening.segment_lengths:
             if stems[first]:
                 rows = slice(start + first, start + first + length)
                 own = seconds[first : first + length]

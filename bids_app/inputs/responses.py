@@ -35,7 +35,7 @@ Floats = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Responses:
-    """Responses of one unit.
+    """Responses of one fit.
 
     Attributes
     ----------
@@ -107,21 +107,21 @@ def mean_of_runs(parts: Sequence[tuple[npt.NDArray[np.int64], Floats]], n_rows: 
     return zscore(total)
 
 
-def read_responses(unit: Fit, stories: dict[str, Story], settings: Settings) -> Responses:
-    """Read all runs of a unit. Raises DatasetError when no target is usable in all of them."""
-    parts = [read_run(run, stories, settings) for run in unit.runs]
-    for run, part in zip(unit.runs, parts, strict=True):
+def read_responses(fit: Fit, stories: dict[str, Story], settings: Settings) -> Responses:
+    """Read all runs of a fit. Raises DatasetError when no target is usable in all of them."""
+    parts = [read_run(run, stories, settings) for run in fit.runs]
+    for run, part in zip(fit.runs, parts, strict=True):
         log.info("%s: %s", run.label, part.note)
-    unusable = {run.label: part.unusable for run, part in zip(unit.runs, parts, strict=True)}
+    unusable = {run.label: part.unusable for run, part in zip(fit.runs, parts, strict=True)}
     _say_what_is_left_out(unusable, parts[0].geometry)
-    geometry, columns = align([part.geometry for part in parts], [run.label for run in unit.runs])
+    geometry, columns = align([part.geometry for part in parts], [run.label for run in fit.runs])
     cut = [part.data[:, own] for part, own in zip(parts, columns, strict=True)]
     valid = np.all([np.isfinite(data).all(axis=0) & (np.ptp(data, axis=0) > 0) for data in cut], axis=0)
     if not valid.any():
-        raise DatasetError(f"{unit.name}: no voxel, vertex or parcel has data that vary in every run")
+        raise DatasetError(f"{fit.name}: no voxel, vertex or parcel has data that vary in every run")
     data = np.concatenate([zscore(part[:, valid]) for part in cut])
     listenings, nuisance = tuple(part.listening for part in parts), tuple(part.nuisance for part in parts)
-    cleaning = {run.label: part.cleaning for run, part in zip(unit.runs, parts, strict=True)}
+    cleaning = {run.label: part.cleaning for run, part in zip(fit.runs, parts, strict=True)}
     content = heard_content(listenings, stories)
     return Responses(data, valid, geometry, listenings, nuisance, cleaning, content, unusable=unusable)
 

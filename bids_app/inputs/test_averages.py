@@ -86,7 +86,7 @@ def test_runs_with_other_censored_volumes_are_averaged_where_they_are_kept():
 class Written:
     """A writer that keeps what it is given."""
 
-    def maps(self, _what, _stat, values, *_, **extra):
+    def maps(self, _desc, _stat, values, *_, **extra):
         self.values, self.extra = values, extra
 
 
@@ -102,7 +102,7 @@ def test_the_ceiling_is_that_of_the_data_that_are_fitted(tmp_path, repeats):
     of_volumes = [np.delete(signal[0], 30, axis=0), signal[0], np.tile(signal[1], (2, 1))]
     heard = np.arange(5, len(runs.data))  # nobody else heard the first volumes of the first run
     others = Others(np.concatenate(of_volumes)[heard], heard, ("02",), 1)
-    means = SimpleNamespace(others=lambda _: others, unit=SimpleNamespace(name="sub-01"))
+    means = SimpleNamespace(others=lambda _: others, fit=SimpleNamespace(name="sub-01"))
     settings = Settings(tmp_path, tmp_path, "participant", device="cpu", repeats=repeats)
     written = Written()
     write_ceiling(runs, fitted, means, settings, written)

@@ -8,7 +8,7 @@ import pytest
 
 from bids_app.bids.events import Stimulus
 from bids_app.bids.words import Words
-from bids_app.encoding.design.recipe import Recipe
+from bids_app.encoding.design.pipeline import FeaturePipeline
 from bids_app.encoding.ridge.held_out import design_held_out, predict_held_out
 from bids_app.forecast.windows import random_rows
 from bids_app.inputs import designs as module
@@ -137,7 +137,7 @@ def test_a_design_holds_what_it_is_called_by_the_recipe_of_the_settings(tmp_path
         (designs.with_window(2, 8), [present, window]),
         (designs.with_random(2, 1), [present, random]),
     ):
-        expected = design_held_out(spaces, [36, 34], Recipe(3, (0, 1, 2), n_folds=4, purge=1), device="cpu")
+        expected = design_held_out(spaces, [36, 34], FeaturePipeline(3, (0, 1, 2), n_folds=4, purge=1), device="cpu")
         for ours, theirs in zip(made.folds, expected.folds, strict=True):
             np.testing.assert_array_equal(ours.fold[0], theirs.fold[0])
             np.testing.assert_allclose(ours.features, theirs.features, atol=1e-6)
@@ -167,12 +167,12 @@ def test_words_of_censored_volumes_count_in_the_next_ones(tmp_path):
     assert heard.is_kept.sum() == len(heard.volumes) == len(whole.listenings[0].volumes) - 4
     design = replace(whole, listenings=(heard,)).present(2)
     rows = np.flatnonzero(~is_censored[whole.listenings[0].volumes])
-    recipe = Recipe(3, tuple(range(4)))
-    X, lengths = whole.present_sums(2), whole.listenings[0].stretches
+    pipeline = FeaturePipeline(3, tuple(range(4)))
+    X, lengths = whole.present_sums(2), whole.listenings[0].segment_lengths
     assert len(design.folds) == 5
-    for one, (train, test) in zip(design.folds, recipe.folds(len(rows)), strict=True):
+    for one, (train, test) in zip(design.folds, pipeline.folds(len(rows)), strict=True):
         np.testing.assert_array_equal(one.fold[1], test)
-        expected = recipe.features(X, lengths, rows[train])[rows]
+        expected = pipeline.features(X, lengths, rows[train])[rows]
         np.testing.assert_allclose(one.features, expected, atol=1e-5)
         assert np.abs(one.features[train].mean(axis=0)).max() < 1e-4
 

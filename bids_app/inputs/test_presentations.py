@@ -75,7 +75,7 @@ def test_both_playings_have_words_and_the_same_story_time() -> None:
     stimulus = Stimulus("tale", "tale.wav", 6, ((6, 66), (80, 140)))
     story = Story("tale", words, listen([Stimulus("tale", "tale.wav", 0, ((0, 60),))], 2.0))
     heard = listen(presentations([stimulus], {"tale": words}), 2.0, 80)
-    assert heard.stretches == (30, 30)
+    assert heard.segment_lengths == (30, 30)
     ((_, rows, onset, _),) = timed_words(heard, {"tale": story})
     half = len(rows) // 2
     np.testing.assert_array_equal(rows[:half], rows[half:])

@@ -7,7 +7,7 @@ from bids_app.bids.events import Stimulus
 from bids_app.bids.words import Words
 from bids_app.encoding.design.folds import content_folds
 from bids_app.encoding.design.haemodynamics import neuron_responses, word_sums
-from bids_app.encoding.design.recipe import Recipe
+from bids_app.encoding.design.pipeline import FeaturePipeline
 from bids_app.encoding.ridge.held_out import design_held_out, score_held_out
 from bids_app.inputs.repeats import heard_content, repetitions
 from bids_app.inputs.timing import Story, listen
@@ -169,8 +169,8 @@ def test_unrelated_responses_to_a_scrambled_version_score_nothing():
         X.append(word_sums(features[order], onset, TR, run.volumes))
     scores = []
     for known in (None, tuple(content.tolist())):
-        recipe = Recipe(n_components=None, content=known)
-        design = design_held_out(np.concatenate(X), [240, 240], recipe, device="cpu")
+        pipeline = FeaturePipeline(n_components=None, content=known)
+        design = design_held_out(np.concatenate(X), [240, 240], pipeline, device="cpu")
         scores.append(score_held_out(design, np.concatenate(Y), device="cpu")[0].mean())
     assert scores[0] > 0.1  # folds of volumes leak
     assert abs(scores[1]) < 0.03

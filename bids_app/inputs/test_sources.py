@@ -52,7 +52,7 @@ def study(tmp_path: Path) -> Study:
 
 
 def _labels(sources: Sources, participant: str) -> list[str]:
-    return [run.label for unit in fits_of(sources, participant) for run in unit.runs]
+    return [run.label for fit in fits_of(sources, participant) for run in fit.runs]
 
 
 def test_unreadable_events_fail_their_own_participant_alone(study: Study, caplog: pytest.LogCaptureFixture) -> None:

@@ -55,7 +55,7 @@ def test_two_inherited_tables_are_not_one_run(caplog: pytest.LogCaptureFixture) 
 def test_a_story_over_two_runs() -> None:
     story = _unite(_use("01", 6, (6, 76), run="1"), _use("01", -64, (6, 76), run="2"))
     assert len(story.canonical.volumes) == 70
-    assert story.canonical.stretches == (70,)
+    assert story.canonical.segment_lengths == (70,)
     assert len(story.words) == len(WORDS)
 
 

@@ -17,23 +17,23 @@ def test_a_scan_that_stops_early_keeps_what_it_has():
     assert listen([PIEMAN], 1.5, 100).volumes[-1] == 99
 
 
-def test_stories_without_a_gap_are_stretches_of_their_own():
+def test_stories_without_a_gap_are_separate_segments():
     first, second = (Stimulus(n, f"{n}.wav", t, ((t, t + 30.0),)) for n, t in (("a", 6.0), ("b", 36.0)))
-    assert listen([first, second], 1.5, 100).stretches == (20, 20)
-    assert listen([first], 1.5, 100).stretches == (20,)
+    assert listen([first, second], 1.5, 100).segment_lengths == (20, 20)
+    assert listen([first], 1.5, 100).segment_lengths == (20,)
 
 
 def test_audio_that_starts_before_the_scan_and_never_ends():
     stimulus = Stimulus("alice_audio", "alice_audio.wav", -20.0, ((-5.0, np.inf),))
     assert listen([stimulus], 2.0, 40).volumes.tolist() == list(range(40))
-    assert listen([stimulus], 2.0, 40).stretches == (40,)
+    assert listen([stimulus], 2.0, 40).segment_lengths == (40,)
 
 
 def test_two_story_events_of_one_file_leave_out_the_gap():
     stimulus = Stimulus("slum_audio", "slum_audio.wav", 3.0, ((3.0, 9.0), (15.0, 21.0)))
     heard = listen([stimulus], 1.5, 50)
     assert heard.volumes.tolist() == [2, 3, 4, 5, 10, 11, 12, 13]
-    assert heard.stretches == (4, 4)
+    assert heard.segment_lengths == (4, 4)
     words = Words(np.array([0.0, 7.0, 13.0, np.nan]), np.array([0.2, 0.2, 0.2, np.nan]), ("a", "b", "c", "d"))
     rows, onset, duration = words_heard(stimulus, words)
     assert rows.tolist() == [0, 2]  # the second falls in the gap, the fourth has no time

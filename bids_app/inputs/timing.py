@@ -54,7 +54,7 @@ class StimulusTiming:
         return event
 
     @property
-    def stretches(self) -> tuple[int, ...]:
+    def segment_lengths(self) -> tuple[int, ...]:
         """Kept volumes of each story event, in the order of time: nothing is delayed from one story into the next."""
         event = self.events
         borders = np.flatnonzero((np.diff(event) != 0) | (np.diff(self.volumes) != 1)) + 1

@@ -244,12 +244,12 @@ def hemisphere_pair(path: Path) -> tuple[Path, Path]:
     return pair
 
 
-def only_one(found: list[_File], folder: Path, what: str) -> _File:
+def only_one(found: list[_File], folder: Path, kind: str) -> _File:
     """The one entry of a list of files of a folder; ValueError where it has none or several."""
     if len(found) != 1:
         listed = "; ".join(str(item if isinstance(item, Path) else item[0]) for item in found) or "none"
         raise ValueError(
-            f"{folder} should hold one {what} that fits the data, but has: {listed}; give one file with --atlas FILE."
+            f"{folder} should hold one {kind} that fits the data, but has: {listed}; give one file with --atlas FILE."
         )
     return found[0]
 

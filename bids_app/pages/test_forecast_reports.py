@@ -17,7 +17,7 @@ from bids_app.report.results import find_results
 from bids_app.report.test_regions import HEXADECIMAL, keep
 
 NAMES = ("a", "b", "c", "d", "e & f", "g")
-QUESTIONS = {
+HEADINGS = {
     "forecast": "Where do words ahead add to it?",
     "curves": "How far ahead, and is it more than the controls?",
     "distance": "Which distance is best for each place?",
@@ -47,9 +47,9 @@ def out_dir(tmp_path_factory):
 
 
 @pytest.mark.parametrize("level", ["group", "001"])
-def test_every_question_is_answered(out_dir, level):
+def test_every_section_is_shown(out_dir, level):
     page = read(write_group_report(out_dir) if level == "group" else write_participant_report(out_dir, level))
-    for heading in QUESTIONS.values():
+    for heading in HEADINGS.values():
         assert heading in page.text
     names = {image["src"].partition("desc-")[2].partition("_")[0] for image in page.images}
     assert names >= {
@@ -64,22 +64,22 @@ def test_every_question_is_answered(out_dir, level):
     assert "noisy values" in page.text
     assert "a window spans 7 words and one volume of the scanner sums about 4.1" in page.text
     assert "% of the mean ceiling" in page.text
-    # What was not run is not asked about.
+    # An analysis that was not run has no section.
     assert "Which atoms link to which networks?" not in page.text
 
 
 def test_the_head_has_the_forecast(out_dir):
     page = read(write_group_report(out_dir))
-    analysis = find_results(out_dir, None)[0]
-    curves = analysis.table("forecast").query("region == 'all' and window == 'distance'").set_index("distance")
-    peaks = analysis.table("forecastdistance").set_index("region").loc["all"]
+    results = find_results(out_dir, None)[0]
+    curves = results.table("forecast").query("region == 'all' and window == 'distance'").set_index("distance")
+    peaks = results.table("forecastdistance").set_index("region").loc["all"]
     mean, base = curves.loc[8, ["mean", "base"]]
-    q = analysis.maps("forecast", ["q"]).named("distance+8")
+    q = results.maps("forecast", ["q"]).named("distance+8")
     assert (
         f"+{mean:.4f} at distance 8, +{100 * mean / base:.0f} % of R; q < 0.05 in {(q < 0.05).sum()} of 6" in page.text
     )
     assert f"{peaks['group_curve']:g} words; 95 % interval {peaks['low']:g} to {peaks['high']:g}" in page.text
-    depth = analysis.table("forecastdepthpeak").set_index("region").loc["all"]
+    depth = results.table("forecastdepthpeak").set_index("region").loc["all"]
     assert f"{100 * depth['fraction']:.0f} % of the depth" in page.text
 
 
@@ -91,28 +91,28 @@ def panels_of(out_dir, write):
 
 def test_the_maps_drawn_are_those_of_the_group(tmp_path):
     parcels().write(tmp_path, ("forecast", "variance"))
-    analysis = find_results(tmp_path, None)[0]
-    q = analysis.maps("forecast", ["q"]).values < 0.05
+    results = find_results(tmp_path, None)[0]
+    q = results.maps("forecast", ["q"]).values < 0.05
     assert (q[0] != q[-2]).any()  # else the next assertions would not tell the maps apart
     panels = panels_of(tmp_path, write_group_report)
     tested, scale = panels["F at distance 8, the one that is tested"]
-    np.testing.assert_array_equal(tested.values, analysis.maps("forecast", ["mean"]).named("distance+8"))
-    np.testing.assert_array_equal(tested.passing, analysis.maps("forecast", ["q"]).named("distance+8") < 0.05)
+    np.testing.assert_array_equal(tested.values, results.maps("forecast", ["mean"]).named("distance+8"))
+    np.testing.assert_array_equal(tested.passing, results.maps("forecast", ["q"]).named("distance+8") < 0.05)
     assert scale.diverging
     ahead, _ = panels["F(8) − F(0): gained by looking ahead"]
-    contrast = analysis.maps("forecastcontrast", ["mean"]).values[0]
+    contrast = results.maps("forecastcontrast", ["mean"]).values[0]
     np.testing.assert_array_equal(ahead.values, contrast)
-    both = analysis.maps("forecast", ["mean"])
+    both = results.maps("forecast", ["mean"])
     np.testing.assert_allclose(contrast, both.named("distance+8") - both.named("distance+0"), atol=1e-6)
-    np.testing.assert_array_equal(ahead.passing, analysis.maps("forecastcontrast", ["q"]).values[0] < 0.05)
+    np.testing.assert_array_equal(ahead.passing, results.maps("forecastcontrast", ["q"]).values[0] < 0.05)
     distance, positions = panels["d* of the group's mean curve"]
-    np.testing.assert_array_equal(distance.values, analysis.maps("forecastdistance", ["d"]).named("group-curve"))
+    np.testing.assert_array_equal(distance.values, results.maps("forecastdistance", ["d"]).named("group-curve"))
     assert positions.low <= min(0, np.nanmin(distance.values))
     assert positions.high == 16
     _, scale = panels["All words together"]
     assert scale.diverging  # of noise half is below zero; on a scale from zero it would look like an effect
     future, _ = panels["Unique to words ahead (distance 8)"]
-    np.testing.assert_array_equal(future.values, analysis.maps("variance", ["mean"]).named("future"))
+    np.testing.assert_array_equal(future.values, results.maps("variance", ["mean"]).named("future"))
 
 
 def test_a_map_without_a_test_is_as_full_as_the_tested_one(tmp_path):
@@ -121,11 +121,11 @@ def test_a_map_without_a_test_is_as_full_as_the_tested_one(tmp_path):
     panels = panels_of(tmp_path, lambda out: write_participant_report(out, "001"))
     tested = panels["F at distance 8, the one that is tested"][0]
     peak = next(panel for title, (panel, _) in panels.items() if title.endswith("(not tested)"))
-    analysis = find_results(tmp_path, "001")[0]
-    at_peak = f"distance{int(read_forecast(analysis).whole.peak):+d}"
-    np.testing.assert_array_equal(peak.values, analysis.maps("forecast", ["r"]).named(at_peak))
+    results = find_results(tmp_path, "001")[0]
+    at_peak = f"distance{int(read_forecast(results).whole.peak):+d}"
+    np.testing.assert_array_equal(peak.values, results.maps("forecast", ["r"]).named(at_peak))
     np.testing.assert_array_equal(peak.passing, tested.passing)
-    assert passing_at(analysis, analysis.maps("forecast", ["r"]), "forecast", at_peak) is None
+    assert passing_at(results, results.maps("forecast", ["r"]), "forecast", at_peak) is None
 
 
 @pytest.mark.parametrize(
@@ -147,17 +147,17 @@ def test_a_missing_file_is_one_sentence(tmp_path, gone, sentence):
 
 
 @pytest.mark.parametrize("analysis", ["brainscore", "forecast", "depth", "variance"])
-def test_only_what_was_run_is_asked_about(tmp_path, analysis):
+def test_only_sections_of_analyses_that_were_run_are_shown(tmp_path, analysis):
     parcels(n_participants=3).write(tmp_path, (analysis,))
-    asked = {
+    shown = {
         "brainscore": set(),
         "forecast": {"forecast", "curves", "distance"},
         "depth": {"depth"},
         "variance": {"variance"},
     }[analysis]
     for page in (read(write_group_report(tmp_path)), read(write_participant_report(tmp_path, "001"))):
-        for question, heading in QUESTIONS.items():
-            assert (heading in page.text) == (question in asked)
+        for section, heading in HEADINGS.items():
+            assert (heading in page.text) == (section in shown)
 
 
 def test_nowhere_significant_is_told(tmp_path):
@@ -197,10 +197,10 @@ def test_on_a_surface(tmp_path):
 
 def test_medians_are_of_the_places_in_full_colour(out_dir):
     text = read(write_participant_report(out_dir, "001")).text
-    analysis = find_results(out_dir, "001")[0]
-    full = analysis.maps("forecast", ["q"]).named("distance+8") < 0.05
+    results = find_results(out_dir, "001")[0]
+    full = results.maps("forecast", ["q"]).named("distance+8") < 0.05
     assert 0 < full.sum() < 6
-    distance, depth = (analysis.maps(what, [stat]).values[0][full] for what, stat in
+    distance, depth = (results.maps(desc, [stat]).values[0][full] for desc, stat in
                        (("forecastdistance", "d"), ("forecastdepth", "fraction")))  # fmt: skip
     assert f"Median there: {np.median(distance):g} words." in text
     assert f"Median there: {100 * np.median(depth):.0f} % of the depth." in text

@@ -11,7 +11,7 @@ from bids_app.bids.derivatives import write_sidecar, write_table
 from bids_app.bids.geometry import ParcelGeometry, SurfaceGeometry, VolumeGeometry
 from bids_app.pages.group import write_group_report
 from bids_app.pages.participant import write_participant_report
-from bids_app.pages.sections import head
+from bids_app.pages.sections import summary
 from bids_app.report import html, parcels
 from bids_app.report import page as sheet
 from bids_app.report.conftest import NETWORKS, N, Writer, links_table
@@ -81,9 +81,9 @@ def test_participant_report_has_everything(surface_out):
 
 
 def test_the_maps_drawn_are_those_of_the_files(surface_out):
-    analysis = find_results(surface_out, "001")[0]
-    r, q = (analysis.maps("brainscore", [stat]).values[1] for stat in ("r", "q"))
-    ceiling = analysis.maps("noiseceiling", ["r"]).values[0]
+    results = find_results(surface_out, "001")[0]
+    r, q = (results.maps("brainscore", [stat]).values[1] for stat in ("r", "q"))
+    ceiling = results.maps("noiseceiling", ["r"]).values[0]
     with patch.object(sheet, "draw_maps", wraps=sheet.draw_maps) as draw:
         write_participant_report(surface_out, "001")
     panels, geometry, scale = draw.call_args_list[0].args
@@ -101,8 +101,8 @@ def test_the_maps_drawn_are_those_of_the_files(surface_out):
 
 def test_the_head_has_the_numbers(surface_out):
     text = read(write_participant_report(surface_out, "001")).text
-    analysis = find_results(surface_out, "001")[0]
-    r, q = (analysis.maps("brainscore", [stat]).values[1] for stat in ("r", "q"))
+    results = find_results(surface_out, "001")[0]
+    r, q = (results.maps("brainscore", [stat]).values[1] for stat in ("r", "q"))
     assert f"{np.nanmean(r):.3f} q < 0.05 in {(q < 0.05).sum():,} of {np.isfinite(r).sum():,} vertices" in text
     assert "2 2 of 4 atoms, 2 of 3 networks" in text
 
@@ -148,8 +148,8 @@ def test_an_unknown_surface_is_told_not_drawn(tmp_path):
 
 def test_sweeps_and_controls_have_their_own_parts(tmp_path):
     write = Writer(tmp_path, ParcelGeometry("x", ("a", "b")))
-    for what in ("atoms32", "atoms64", "atoms64Shifted"):
-        write.table(what, links_table())
+    for desc in ("atoms32", "atoms64", "atoms64Shifted"):
+        write.table(desc, links_table())
     asked = find_results(tmp_path, "001")[0].variants()
     assert titles(asked) == ["32 atoms", "64 atoms", "64 atoms, shifted atoms (control)"]
     assert asked[2].variant("subgroups") == "subgroups64Shifted"
@@ -226,5 +226,5 @@ def test_networks_have_the_colours_of_the_atlas(surface_out):
 
 
 def test_no_table_stands_at_the_head_where_there_is_no_number():
-    assert head([]) == ""
-    assert head([Results({"task": "tale"}, ())]) == ""
+    assert summary([]) == ""
+    assert summary([Results({"task": "tale"}, ())]) == ""

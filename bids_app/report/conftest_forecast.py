@@ -14,7 +14,7 @@ from scipy import stats
 
 from bids_app.bids.derivatives import output_path, write_sidecar, write_table
 from bids_app.bids.geometry_base import Geometry
-from bids_app.bids.outputs import About, write_maps
+from bids_app.bids.outputs import SidecarFields, write_maps
 
 Array = npt.NDArray[Any]
 Regions = Mapping[str, Mapping[str, Array]]
@@ -70,13 +70,13 @@ class Sample:
         noisy: Array = (truth + self.noise * (0.4 * own + 0.5 * drift + 0.15 * common)).astype(np.float32)
         return noisy
 
-    def write(self, out_dir: Path, whats: Sequence[str] = ("brainscore", "forecast", "depth", "variance")) -> None:
+    def write(self, out_dir: Path, descs: Sequence[str] = ("brainscore", "forecast", "depth", "variance")) -> None:
         """Write every participant and the group."""
         values = self.participants()
         for number in range(self.n_participants):
             own = {name: array[number] for name, array in values.items()}
-            _Participant(self, out_dir, {"sub": f"{number + 1:03d}"}).write(own, whats)
-        _Group(self, out_dir, {}).write(values, whats)
+            _Participant(self, out_dir, {"sub": f"{number + 1:03d}"}).write(own, descs)
+        _Group(self, out_dir, {}).write(values, descs)
 
 
 @dataclass(frozen=True)
@@ -85,16 +85,16 @@ class _Level:
     out_dir: Path
     subject: Mapping[str, str]
 
-    def maps(self, what: str, stat: str, values: Array, names: Sequence[str], model: bool = True, **extra: Any) -> None:
-        entities = {**self.subject, "task": "pieman", "stat": stat, "desc": what}
+    def maps(self, desc: str, stat: str, values: Array, names: Sequence[str], model: bool = True, **extra: Any) -> None:
+        entities = {**self.subject, "task": "pieman", "stat": stat, "desc": desc}
         if model:
             entities["model"] = self.sample.model
         values = np.atleast_2d(values).astype(np.float32)
-        about = About([], {}, "made up", extra={"WordsPerVolume": 4.1, **extra})
-        write_maps(self.out_dir, entities, self.sample.geometry, values, names, about)
+        sidecar = SidecarFields([], {}, "made up", extra={"WordsPerVolume": 4.1, **extra})
+        write_maps(self.out_dir, entities, self.sample.geometry, values, names, sidecar)
 
-    def table(self, what: str, rows: Sequence[Mapping[str, object]]) -> None:
-        place = {**self.sample.geometry.space_entities(), "task": "pieman", "model": self.sample.model, "desc": what}
+    def table(self, desc: str, rows: Sequence[Mapping[str, object]]) -> None:
+        place = {**self.sample.geometry.space_entities(), "task": "pieman", "model": self.sample.model, "desc": desc}
         path = output_path(self.out_dir, {**self.subject, **place}, "networks", ".tsv")
         write_table(path, pd.DataFrame(rows))
         write_sidecar(path, [], {})
@@ -109,14 +109,14 @@ class _Level:
 
 
 class _Participant(_Level):
-    def write(self, own: Mapping[str, Array], whats: Sequence[str]) -> None:
+    def write(self, own: Mapping[str, Array], descs: Sequence[str]) -> None:
         s = self.sample
         tested = s.distances.index(TESTED)
-        if "brainscore" in whats:
+        if "brainscore" in descs:
             self.maps("brainscore", "r", own["base"], ["layer-08"])
             self.maps("brainscore", "q", np.where(own["base"] > 0.05, 0.01, 0.5), ["layer-08"])
             self.maps("noiseceiling", "r", own["ceiling"], ["ceiling"], model=False)
-        if "forecast" in whats:
+        if "forecast" in descs:
             q = np.where(own["forecast"][tested] > 0.012, 0.01, 0.5)
             self.maps("forecast", "q", q, ["distance+8"], TestedDistance=TESTED)
             self.maps("forecast", "r", own["forecast"], self.distance_names, Distances=s.distances, Window=7)
@@ -131,7 +131,7 @@ class _Participant(_Level):
                     rows.append({**start, "window": "distance", "distance": d, "r": one[where].mean()})
                 rows.append({**start, "window": "random", "distance": np.nan, "r": own["random"][:, where].mean()})
             self.table("forecast", rows)
-        if "depth" in whats:
+        if "depth" in descs:
             best = own["depth"].argmax(axis=0) + 1
             self.maps("forecastdepth", "r", own["depth"], _layer_names(s.n_layers), TestedDistance=TESTED)
             self.maps("forecastdepth", "k", best, ["layer"])
@@ -145,30 +145,30 @@ class _Participant(_Level):
                     for k in range(s.n_layers)
                 ],
             )
-        if "variance" in whats:
+        if "variance" in descs:
             self.maps("variance", "r2", own["variance"], _SPACES, FutureDistance=TESTED, PastDistance=-TESTED)
 
 
 class _Group(_Level):
-    def write(self, values: Mapping[str, Array], whats: Sequence[str]) -> None:
-        if "brainscore" in whats:
+    def write(self, values: Mapping[str, Array], descs: Sequence[str]) -> None:
+        if "brainscore" in descs:
             self.statistics("brainscore", values["base"], ["layer-08"])
             self.maps("noiseceiling", "mean", values["ceiling"].mean(axis=0), ["ceiling"], model=False)
             self.summary("brainscore", values["base"], "map", ["layer-08"])
-        if "forecast" in whats:
+        if "forecast" in descs:
             self.forecast(values)
-        if "depth" in whats:
+        if "depth" in descs:
             self.depth(values["depth"])
-        if "variance" in whats:
+        if "variance" in descs:
             self.statistics("variance", values["variance"], _SPACES, FutureDistance=TESTED, PastDistance=-TESTED)
             self.summary("variance", values["variance"], "space", _SPACES)
 
-    def statistics(self, what: str, values: Array, names: Sequence[str], **extra: Any) -> Array:
+    def statistics(self, desc: str, values: Array, names: Sequence[str], **extra: Any) -> Array:
         p = np.asarray(stats.ttest_1samp(values, 0, axis=0).pvalue)
         q = np.stack([stats.false_discovery_control(np.nan_to_num(row, nan=1)) for row in p])
-        self.maps(what, "p", p, names, **extra)
-        self.maps(what, "q", q, names, **extra)
-        self.maps(what, "mean", values.mean(axis=0), names, **extra)
+        self.maps(desc, "p", p, names, **extra)
+        self.maps(desc, "q", q, names, **extra)
+        self.maps(desc, "mean", values.mean(axis=0), names, **extra)
         return q
 
     def forecast(self, values: Mapping[str, Array]) -> None:
@@ -222,7 +222,7 @@ class _Group(_Level):
         self.table("forecastdepth", curves)
         self.table("forecastdepthpeak", peaks)
 
-    def summary(self, what: str, values: Array, kind: str, names: Sequence[str]) -> None:
+    def summary(self, desc: str, values: Array, kind: str, names: Sequence[str]) -> None:
         rows = [
             {"atlas": atlas, "region": region, kind: name, **_summary(values[:, number][:, where].mean(axis=1))}
             | {"participants": len(values)}
@@ -230,7 +230,7 @@ class _Group(_Level):
             for number, name in enumerate(names)
             if atlas != "regions"
         ]
-        self.table(what, rows)
+        self.table(desc, rows)
 
 
 def _layer_names(n_layers: int) -> list[str]:

@@ -24,9 +24,9 @@ def best_map(maps: Maps) -> int:
     return int(np.nanargmax(means)) if np.isfinite(means).any() else 0
 
 
-def passing(analysis: Results, maps: Maps, what: str, row: int) -> Array | None:
+def passing(results: Results, maps: Maps, desc: str, row: int) -> Array | None:
     """Which targets (n_targets,) of one map have q < 0.05; None without a test."""
-    q = analysis.like(maps, what, "q")
+    q = results.like(maps, desc, "q")
     if q is None:
         return None
     significant: Array = q[row if len(q) == len(maps.values) else 0] < SIGNIFICANT
@@ -58,12 +58,12 @@ def say_passing(panel: Panel, maps: Maps) -> str:
     )
 
 
-def score_cell(analysis: Results, maps: Maps | None, what: str) -> str:
+def score_cell(results: Results, maps: Maps | None, desc: str) -> str:
     """The mean score, and how many targets have q < 0.05; "" without maps."""
     if maps is None:
         return ""
     row = best_map(maps)
-    significant = passing(analysis, maps, what, row)
+    significant = passing(results, maps, desc, row)
     unit = maps.unit
     n_valid = int(np.isfinite(maps.values[row]).sum())
     small = f"{n_valid:,} {unit}"

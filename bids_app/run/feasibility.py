@@ -101,10 +101,10 @@ def _misfits_of_stories(sources: Sources) -> Iterator[str]:
 def _misfits_of_runs(sources: Sources, participants: Sequence[str]) -> Iterator[str]:
     """What the first participant whose runs can be used could not be computed with."""
     settings, stories = sources.settings, sources.stories
-    units = _first_units(sources, participants)
-    if not units:
+    fits = _first_fits(sources, participants)
+    if not fits:
         return
-    heard = {unit.name: [_n_volumes(run, sources) for run in unit.runs] for unit in units}
+    heard = {fit.name: [_n_volumes(run, sources) for run in fit.runs] for fit in fits}
     longest, most = max(max(runs) for runs in heard.values()), max(sum(runs) for runs in heard.values())
     if _reads(settings, DESIGNS) and settings.delays >= longest:
         yield (
@@ -121,7 +121,7 @@ def _misfits_of_runs(sources: Sources, participants: Sequence[str]) -> Iterator[
             f"--folds {settings.folds}: too many for {most} volumes, each fold would hold too few; give 5, or at most "
             f"{most // 2}"
         )
-    repetition_time = min(run.repetition_time for unit in units for run in unit.runs)
+    repetition_time = min(run.repetition_time for fit in fits for run in fit.runs)
     if settings.high_pass > 0.25 / repetition_time:
         yield (
             f"--high-pass {settings.high_pass:g}: with a repetition time of {repetition_time:g} s it takes more than "
@@ -134,7 +134,7 @@ def _misfits_of_runs(sources: Sources, participants: Sequence[str]) -> Iterator[
                 yield f"--atoms {n_atoms}: a dictionary is learned on {volumes} volumes; give at most {volumes}"
 
 
-def _first_units(sources: Sources, participants: Sequence[str]) -> list[Fit]:
+def _first_fits(sources: Sources, participants: Sequence[str]) -> list[Fit]:
     for participant in participants[:_TRIED]:
         try:
             return fits_of(sources, participant)

@@ -27,8 +27,8 @@ def run_group(settings: Settings, name: str) -> None:
     counted = _counted(settings)
     rows: list[Row] = []
     for summary in _summaries():
-        for what in _called(summary, out_dir):
-            for collection in collections(out_dir, what, summary.stat, counted):
+        for desc in _matching_descs(summary, out_dir):
+            for collection in collections(out_dir, desc, summary.stat, counted):
                 log.info("%s: %s", name, collection.title)
                 rows += summary.write(collection, settings)
     write_model_comparison(out_dir, rows, counted)
@@ -61,7 +61,7 @@ def _summaries() -> Iterator[Summary]:
         yield from analysis.summaries()
 
 
-def _called(summary: Summary, out_dir: Path) -> list[str]:
+def _matching_descs(summary: Summary, out_dir: Path) -> list[str]:
     """The names in OUT_DIR that a summary takes."""
     found = {output.entities["desc"] for output in find_maps(out_dir, stat=summary.stat)}
     return sorted(name for name in found if re.fullmatch(summary.desc, name))

@@ -26,7 +26,7 @@ def stimulus_jobs(settings: Settings, split: bool) -> list[Job]:
 def participant_jobs(sources: Sources, participant: str, split: bool) -> list[Job]:
     """One job, or where `split` as many as can run at the same time.
 
-    That is one for each unit (a task, or all of them pooled) and model, and one for what needs no model, such as its
+    That is one for each fit (a task, or all tasks pooled) and model, and one for what needs no model, such as the
     noise ceiling.
     """
     name, settings = f"sub-{participant}", sources.settings
@@ -34,20 +34,24 @@ def participant_jobs(sources: Sources, participant: str, split: bool) -> list[Jo
     if not split:
         return whole
     try:
-        units = fits_of(sources, participant)
+        fits = fits_of(sources, participant)
     except (DatasetError, OSError):
         return whole  # it says the same where it runs, and fails alone
     return [
-        Job(name, partial(_participant, unit=unit.name, part=part), f"{unit.name.removeprefix(name)} {part}".strip())
-        for unit in units
-        for part in _parts_of(settings)
+        Job(
+            name,
+            partial(_participant, fit_name=fit.name, label=label),
+            f"{fit.name.removeprefix(name)} {label}".strip(),
+        )
+        for fit in fits
+        for label in _labels_of(settings)
     ]
 
 
-def _parts_of(settings: Settings) -> list[str]:
-    """What of a unit can be computed at the same time: each model, and each thing that needs none."""
-    alone = [one.name for analysis in settings.analyses for one in analysis.alone if one.asked(settings)]
-    return [model.label for model in model_runs(settings)] + alone
+def _labels_of(settings: Settings) -> list[str]:
+    """What of a fit can be computed at the same time: each model, and each thing that needs none."""
+    model_free = [step.name for analysis in settings.analyses for step in analysis.model_free if step.asked(settings)]
+    return [model.label for model in model_runs(settings)] + model_free
 
 
 def _stimulus(settings: Settings, name: str, model: str | None = None) -> None:
@@ -56,7 +60,7 @@ def _stimulus(settings: Settings, name: str, model: str | None = None) -> None:
     run_stimulus(settings, name, model)
 
 
-def _participant(settings: Settings, name: str, unit: str | None = None, part: str | None = None) -> None:
+def _participant(settings: Settings, name: str, fit_name: str | None = None, label: str | None = None) -> None:
     from bids_app.run.participant import run_participant
 
-    run_participant(settings, name, unit, part)
+    run_participant(settings, name, fit_name, label)

@@ -4,7 +4,7 @@ from scipy.signal import lfilter
 
 from bids_app.encoding.design.folds import content_folds, contiguous_folds
 from bids_app.encoding.design.haemodynamics import convolve
-from bids_app.encoding.design.recipe import Recipe
+from bids_app.encoding.design.pipeline import FeaturePipeline
 from bids_app.encoding.lasso import LassoCV
 from bids_app.encoding.ridge.held_out import design_held_out, predict_held_out
 from bids_app.stats.correlation import fold_mean_r
@@ -13,7 +13,7 @@ from bids_app.stats.standardise import zscore
 
 
 def ridge(X, Y):
-    design = design_held_out(X, [len(Y)], Recipe(n_components=None, delays=(0,)), device="cpu")
+    design = design_held_out(X, [len(Y)], FeaturePipeline(n_components=None, delays=(0,)), device="cpu")
     return predict_held_out(design, Y, device="cpu").predictions
 
 
@@ -108,7 +108,7 @@ def test_unrelated_responses_to_a_story_heard_again_fire_in_one_of_twenty(pieces
     X, Y, content = heard_again(pieces, snr)
     folds = content_folds(content, 5)
     design = design_held_out(
-        X, [len(Y)], Recipe(n_components=None, delays=(0,), content=tuple(content.tolist())), device="cpu"
+        X, [len(Y)], FeaturePipeline(n_components=None, delays=(0,), content=tuple(content.tolist())), device="cpu"
     )
 
     def fit(y):

@@ -123,9 +123,9 @@ def story_steps(listening: StimulusTiming, stem: str) -> tuple[Integers, Integer
 
 @dataclass(frozen=True)
 class StoryMeans:
-    """Sums over participants of the responses to each story, for one unit's runs."""
+    """Sums over participants of the responses to each story, for the runs of one fit."""
 
-    unit: Fit
+    fit: Fit
     sources: Sources
 
     def others(self, responses: Responses) -> Others:
@@ -165,7 +165,7 @@ class StoryMeans:
 
     @property
     def _label(self) -> str:
-        return self.unit.runs[0].subject
+        return self.fit.runs[0].subject
 
     def _require_others(self, geometry: Geometry) -> None:
         entities = geometry.space_entities()
@@ -181,9 +181,9 @@ class StoryMeans:
         return [label for label in self.sources.dataset.participants() if label not in left_out]
 
     def _stories(self, responses: Responses) -> Iterator[tuple[str, Run, StimulusTiming]]:
-        """Each story (and repetition time) of the unit once, with the first of its runs."""
+        """Each story (and repetition time) of the fit once, with the first of its runs."""
         seen = set()
-        for run, listening in zip(self.unit.runs, responses.listenings, strict=True):
+        for run, listening in zip(self.fit.runs, responses.listenings, strict=True):
             for stem in dict.fromkeys(stimulus.stem for stimulus in listening.stimuli):
                 key = (stem, round(listening.repetition_time, 4))
                 if key not in seen and len(story_steps(listening, stem)[0]):
@@ -195,7 +195,7 @@ class StoryMeans:
     ) -> Iterator[tuple[str, Integers, Integers]]:
         """Of each run that has the story at this repetition time its task, rows of `responses.data`, and the steps."""
         starts = np.cumsum([0, *responses.run_lengths])
-        for run, start, listening in zip(self.unit.runs, starts, responses.listenings, strict=False):
+        for run, start, listening in zip(self.fit.runs, starts, responses.listenings, strict=False):
             if _same_time(listening.repetition_time, repetition_time):
                 rows, steps = story_steps(listening, stem)
                 if len(rows):

@@ -1,4 +1,4 @@
-"""Brain scores of one unit: how well a layer's hidden states predict held-out responses, beside the noise ceiling."""
+"""Brain scores of one fit: how well a layer's hidden states predict held-out responses, beside the noise ceiling."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from bids_app.stats.fdr import fdr
 log = logging.getLogger("neurons2networks")
 Floats = npt.NDArray[np.float32]
 Integers = npt.NDArray[np.int64]
-WHAT = "brainscore"
+DESC = "brainscore"
 
 
 def brainscore(responses: Responses, designs: Designs, settings: Settings, writer: Writer) -> None:
@@ -39,14 +39,14 @@ def brainscore(responses: Responses, designs: Designs, settings: Settings, write
     names = [f"layer-{layer:02d}" for layer in layers]
     r, p, q, alpha = (fill(np.stack(values), responses.valid) for values in zip(*scores, strict=True))
     extra = {"Layers": layers}
-    writer.maps(WHAT, "p", p, names, **extra)
-    writer.maps(WHAT, "q", q, names, **extra)
-    writer.maps(WHAT, "alpha", alpha, names, **extra)
+    writer.maps(DESC, "p", p, names, **extra)
+    writer.maps(DESC, "q", q, names, **extra)
+    writer.maps(DESC, "alpha", alpha, names, **extra)
     if len(layers) > 1:
         best = np.asarray(layers, dtype=np.float32)[np.argmax(np.nan_to_num(r, nan=-np.inf), axis=0)]
         best[~responses.valid] = np.nan
-        writer.maps(WHAT, "layer", best[None], ["best-layer"], **extra)
-    writer.maps(WHAT, "r", r, names, **extra)
+        writer.maps(DESC, "layer", best[None], ["best-layer"], **extra)
+    writer.maps(DESC, "r", r, names, **extra)
 
 
 def _score(design: HeldOutDesign, responses: Responses, settings: Settings) -> tuple[Floats, Floats, Floats, Floats]:
@@ -63,11 +63,11 @@ def _score(design: HeldOutDesign, responses: Responses, settings: Settings) -> t
 
 
 def ceiling_step(work: Work) -> Step:
-    """The noise ceiling of a unit, beside its models."""
-    others = data_of_others(work.unit, work.sources)
+    """The noise ceiling of a fit, beside its models."""
+    others = data_of_others(work.fit, work.sources)
 
     def compute(writer: Writer) -> None:
-        write_ceiling(work.runs, work.responses, StoryMeans(work.unit, work.sources), work.settings, writer)
+        write_ceiling(work.runs, work.responses, StoryMeans(work.fit, work.sources), work.settings, writer)
 
     return Step(
         work.completion("noiseceiling", None, result_settings(work.settings, "ceiling"), others=others), compute
@@ -86,7 +86,7 @@ def write_ceiling(runs: Responses, fitted: Responses, means: StoryMeans, setting
         rows, mean = _on_fitted(others.data, fitted.rows_of_runs[others.rows])
         folds = within(content_folds(content, settings.folds, settings.purge), rows)
     except ValueError as error:
-        log.info("%s: no noise ceiling: %s", means.unit.name, error)
+        log.info("%s: no noise ceiling: %s", means.fit.name, error)
         return
     own = fitted.data[rows]
     with step("noise ceiling", settings):

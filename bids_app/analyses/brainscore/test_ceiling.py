@@ -78,11 +78,11 @@ class World:
         parts = self.runs_of[label] + list(more)
         geometry = self.geometries.get(label, GEOMETRY)
         own = [SimpleNamespace(subject=label, task=task, space=None, seg="test") for task in ("tale", "again")]
-        unit = (own[0],) * len(self.runs_of[label]) + (own[1],) * len(more)
+        fit = (own[0],) * len(self.runs_of[label]) + (own[1],) * len(more)
         data = np.concatenate([zscore(data) for _, data in parts])
         valid = np.isfinite(data).all(axis=0)
         responses = Responses(data[:, valid], valid, geometry, tuple(one for one, _ in parts), (None,) * len(parts))
-        return StoryMeans(SimpleNamespace(runs=unit), sources).others(responses)
+        return StoryMeans(SimpleNamespace(runs=fit), sources).others(responses)
 
 
 @pytest.fixture

@@ -14,22 +14,22 @@ from bids_app.bids.targets import fill
 from bids_app.forecast.depth import best_layer, fraction_of_depth, group_layer
 from bids_app.settings import Settings
 
-WHAT = "forecastdepth"
+DESC = "forecastdepth"
 
 
 def summarise_depth(scores: Collection, settings: Settings) -> list[Row]:
     """Write the maps and tables of the forecast depth; gives the model's row for the comparison of models."""
     out_dir, n_layers = settings.out_dir, len(scores.names)
-    write_statistics(scores, out_dir, WHAT, **too_few(scores, settings))
+    write_statistics(scores, out_dir, DESC, **too_few(scores, settings))
     writer = scores.writer(out_dir)
     layers = fill(np.stack(group_layer(scores.maps[:, :, scores.complete])), scores.complete)
-    about = {**scores.about, "Participants": scores.participants}
-    writer.maps(WHAT, "k", layers, PEAKS, **about)
+    fields = {**scores.shared_fields, "Participants": scores.participants}
+    writer.maps(DESC, "k", layers, PEAKS, **fields)
     fractions = fraction_of_depth(layers, n_layers).astype(np.float32)
-    writer.maps(WHAT, "fraction", fractions, PEAKS, **about)
+    writer.maps(DESC, "fraction", fractions, PEAKS, **fields)
     gains = scores.region_means(out_dir)
-    writer.table(WHAT, _layer_table(gains, n_layers))
-    writer.table(f"{WHAT}peak", _peak_table(gains, n_layers))
+    writer.table(DESC, _layer_table(gains, n_layers))
+    writer.table(f"{DESC}peak", _peak_table(gains, n_layers))
     own = fraction_of_depth(best_layer(gains[EVERYWHERE].T), n_layers)
     return [model_row(scores.entities, "k* / layers", own)]
 

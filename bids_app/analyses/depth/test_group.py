@@ -39,12 +39,12 @@ def done(tmp_path_factory):
     return settings.out_dir, scores.astype(float), shares.astype(float)
 
 
-def load(out, what, stat):
-    return find_maps(out, what, stat, "group")[0].load()[0]
+def load(out, desc, stat):
+    return find_maps(out, desc, stat, "group")[0].load()[0]
 
 
-def table_of(out, what):
-    return read_table(find_outputs(out, "networks", "group", desc=what)[0].paths[0])
+def table_of(out, desc):
+    return read_table(find_outputs(out, "networks", "group", desc=desc)[0].paths[0])
 
 
 def test_layer_maps(done):

@@ -1,4 +1,4 @@
-"""Forecast scores of one unit: what windows of words ahead add to the present word, with their controls."""
+"""Forecast scores of one fit: what windows of words ahead add to the present word, with their controls."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from bids_app.stats.fdr import fdr
 
 log = logging.getLogger("neurons2networks")
 Floats = npt.NDArray[np.float32]
-WHAT = "forecast"
+DESC = "forecast"
 
 
 def distances_of(settings: Settings) -> list[int]:
@@ -47,7 +47,7 @@ def forecast(responses: Responses, designs: Designs, settings: Settings, writer:
             "control in the past",
         )
     layer = settings.layers.one(designs.n_layers)
-    about = {
+    fields = {
         "Layer": layer,
         "Layers": designs.n_layers,
         "Fraction": round(layer / designs.n_layers, 4),
@@ -62,17 +62,17 @@ def forecast(responses: Responses, designs: Designs, settings: Settings, writer:
     tested, q = [name_of(settings.tested_distance)], fdr(p).astype(np.float32)
     names = [name_of(distance) for distance in distances]
 
-    def write(what: str, stat: str, values: Floats, names: list[str], **extra: object) -> None:
-        writer.maps(what, stat, fill(values, responses.valid), names, **about, **extra)
+    def write(desc: str, stat: str, values: Floats, names: list[str], **extra: object) -> None:
+        writer.maps(desc, stat, fill(values, responses.valid), names, **fields, **extra)
 
-    write(f"{WHAT}base", "r", base, ["present"])
-    write(f"{WHAT}random", "r", random, [f"random-{n + 1}" for n in range(N_RANDOM)])
-    write(f"{WHAT}distance", "d", best_distance(gains, distances), ["distance"], Distances=distances)
+    write(f"{DESC}base", "r", base, ["present"])
+    write(f"{DESC}random", "r", random, [f"random-{n + 1}" for n in range(N_RANDOM)])
+    write(f"{DESC}distance", "d", best_distance(gains, distances), ["distance"], Distances=distances)
     extra = {"TestedDistance": settings.tested_distance}
-    write(WHAT, "p", p, tested, **extra)
-    write(WHAT, "q", q, tested, **extra)
-    writer.table(WHAT, curve_table(distances, gains, random, base, responses, settings))
-    write(WHAT, "r", gains, names, Distances=distances, **extra)
+    write(DESC, "p", p, tested, **extra)
+    write(DESC, "q", q, tested, **extra)
+    writer.table(DESC, curve_table(distances, gains, random, base, responses, settings))
+    write(DESC, "r", gains, names, Distances=distances, **extra)
 
 
 def name_of(distance: int) -> str:

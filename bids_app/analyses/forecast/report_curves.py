@@ -16,17 +16,17 @@ from bids_app.report.results import Results
 _NO_CURVES = "No curves of F over distance: this recording has no table of them (analysis forecast)."
 
 
-def forecast_curves(page: Page, analysis: Results) -> str:
+def forecast_curves(page: Page, results: Results) -> str:
     """F over distance: everywhere, per network, in the regions that gain most; with the past and random words."""
-    forecast = read_forecast(analysis)
+    forecast = read_forecast(results)
     if not forecast.curves:
         return html.missing(_NO_CURVES)
-    parts = [_whole_figure(page, analysis, forecast)]
+    parts = [_whole_figure(page, results, forecast)]
     named = networks(forecast.curves)
     if named:
-        colours = page.network_colours(analysis, [curve.region for curve in named])
+        colours = page.network_colours(results, [curve.region for curve in named])
         own = [colours[curve.region] for curve in named]
-        parts.append(_multiples(page, analysis, named, own, "forecastnetworks", "The same for each network."))
+        parts.append(_multiples(page, results, named, own, "forecastnetworks", "The same for each network."))
     best = forecast.strongest
     if best:
         of_all = sum(curve.atlas == best[0].atlas for curve in forecast.curves)
@@ -36,11 +36,11 @@ def forecast_curves(page: Page, analysis: Results) -> str:
             about = f"The {len(best)} of {of_all} {best[0].atlas} with the largest {gained}, largest first: they were "
             about += "chosen for it, so their curves rise."
         one_colour = [curve_charts.WHOLE_COLOUR] * len(best)
-        parts.append(_multiples(page, analysis, best, one_colour, "forecastregions", about))
-    return "\n".join([*parts, _table(page, analysis, forecast)])
+        parts.append(_multiples(page, results, best, one_colour, "forecastregions", about))
+    return "\n".join([*parts, _table(page, results, forecast)])
 
 
-def _whole_figure(page: Page, analysis: Results, forecast: Forecast) -> str:
+def _whole_figure(page: Page, results: Results, forecast: Forecast) -> str:
     curve = forecast.whole
     if curve is None or np.isnan(curve.peak):
         return html.missing("No curve over all targets.")
@@ -54,7 +54,7 @@ def _whole_figure(page: Page, analysis: Results, forecast: Forecast) -> str:
     )
     told = say_curve(curve, forecast.tested)
     alt = f"Curve of F over distance. {told} {caption}"
-    image = page.add(figure, analysis, "forecastcurve", alt=alt, caption=caption, ending="svg")
+    image = page.add(figure, results, "forecastcurve", alt=alt, caption=caption, ending="svg")
     return f'<p class="takeaway">{html.escape(told)}</p>\n{image}'
 
 
@@ -85,19 +85,19 @@ def _say_controls(curve: Curve, highest: float, tested: int | None) -> list[str]
 
 
 def _multiples(
-    page: Page, analysis: Results, curves: Sequence[Curve], colours: Sequence[str], what: str, about: str
+    page: Page, results: Results, curves: Sequence[Curve], colours: Sequence[str], desc: str, about: str
 ) -> str:
     caption = f"{about} Shaded: past words; dashed: random words; dot: d*"
     caption += ", bar: its 95 % interval." if any(np.isfinite(c.peak_interval[0]) for c in curves) else "."
     caption += " A flat curve has its d* by chance."
     peaks = ", ".join(f"{curve.name} {say(curve.peak)}" for curve in curves)
     figure = curve_charts.draw_forecasts(curves, colours)
-    return page.add(figure, analysis, what, alt=f"{caption} d* in words: {peaks}.", caption=caption, ending="svg")
+    return page.add(figure, results, desc, alt=f"{caption} d* in words: {peaks}.", caption=caption, ending="svg")
 
 
-def _table(page: Page, analysis: Results, forecast: Forecast) -> str:
+def _table(page: Page, results: Results, forecast: Forecast) -> str:
     """A row per region with the numbers of its curve, and a link to all of them."""
-    path = analysis.table_path("forecast")
+    path = results.table_path("forecast")
     assert path is not None
     rows = [_row(curve, forecast) for curve in forecast.curves]
     body = html.table(pd.DataFrame(rows), most_rows=200) + f"<p>{page.link(path, path.name)}</p>"

@@ -33,27 +33,27 @@ _TITLES = {
 }
 
 
-def forecast_distance(page: Page, analysis: Results) -> str:
+def forecast_distance(page: Page, results: Results) -> str:
     """The map of d*, and d* per network and region with what it is worth."""
-    maps, forecast = analysis.maps("forecastdistance", ["d"]), read_forecast(analysis)
+    maps, forecast = results.maps("forecastdistance", ["d"]), read_forecast(results)
     if maps is None and forecast.distances is None:
         return html.missing(_NOT_RUN)
-    parts = [html.missing("No map of d*.") if maps is None else _map(page, analysis, maps, forecast)]
+    parts = [html.missing("No map of d*.") if maps is None else _map(page, results, maps, forecast)]
     if forecast.distances is not None and not forecast.distances.empty:
-        parts.append(_chart(page, analysis, forecast, forecast.distances))
-        parts.append(_table(page, analysis, forecast.distances))
+        parts.append(_chart(page, results, forecast, forecast.distances))
+        parts.append(_table(page, results, forecast.distances))
     return "\n".join(parts)
 
 
-def _map(page: Page, analysis: Results, maps: Maps, forecast: Forecast) -> str:
-    level = analysis.noted(["forecastdistance"], "Significance", "significance")
+def _map(page: Page, results: Results, maps: Maps, forecast: Forecast) -> str:
+    level = results.noted(["forecastdistance"], "Significance", "significance")
     tested = forecast.tested
     if not np.isfinite(maps.values).any():
         at = f" (q < {level:g})" if level else ""
-        note = analysis.noted(["forecastdistance"], "Note")
+        note = results.noted(["forecastdistance"], "Note")
         return html.missing(f"No map of d*: nowhere is F({tested}) − F(0) significant{at}. {note or ''}".strip())
     in_group = "group-curve" in maps.names
-    test = None if in_group or tested is None else passing_at(analysis, maps, "forecast", map_name(tested))
+    test = None if in_group or tested is None else passing_at(results, maps, "forecast", map_name(tested))
     panels = [
         Panel(_TITLES.get(name, name), values, test) for name, values in zip(maps.names, maps.values, strict=True)
     ]
@@ -68,7 +68,7 @@ def _map(page: Page, analysis: Results, maps: Maps, forecast: Forecast) -> str:
         caption += say_shown(test, maps, f"F({tested})")
     if (test is None or test.any()) and np.isfinite(median := median_of(shown[0])):
         caption += f" Median{'' if test is None else ' there'}: {say(median)} words."
-    return page.add_maps(panels, maps.geometry, scale, analysis, "forecastdistance", caption)
+    return page.add_maps(panels, maps.geometry, scale, results, "forecastdistance", caption)
 
 
 def distance_scale(maps: Sequence[Array], tested: int | None) -> PositionScale:
@@ -77,13 +77,13 @@ def distance_scale(maps: Sequence[Array], tested: int | None) -> PositionScale:
     return replace(found, low=min(0.0, found.low), high=max(2.0 * (tested or 0), found.high))
 
 
-def _chart(page: Page, analysis: Results, forecast: Forecast, table: pd.DataFrame) -> str:
+def _chart(page: Page, results: Results, forecast: Forecast, table: pd.DataFrame) -> str:
     """d* per network and per region that gains most, beside what split halves make of it."""
     rows = chart_rows(table, [curve.region for curve in forecast.strongest])
     names = ["everywhere" if region == WHOLE else str(region) for region in rows["region"]]
     halves = bool(np.isfinite(rows["split_half"].to_numpy(dtype=float)).any())
-    ends = _range(analysis, forecast)
-    colours = row_colours(page, analysis, rows)
+    ends = _range(results, forecast)
+    colours = row_colours(page, results, rows)
     figure = draw_distances(rows, names, colours, None if ends is None else ends[:2], halves)
     caption = (
         f"Filled or open dot with bar: d* of the group's mean curve with its 95 % bootstrap interval, filled where "
@@ -98,7 +98,7 @@ def _chart(page: Page, analysis: Results, forecast: Forecast, table: pd.DataFram
     else:
         caption += " Split halves need at least four participants."
     told = ", ".join(f"{name} {say(value)}" for name, value in zip(names, rows["group_curve"], strict=True))
-    return page.add(figure, analysis, "distances", alt=f"d* in words: {told}. {caption}", caption=caption, ending="svg")
+    return page.add(figure, results, "distances", alt=f"d* in words: {told}. {caption}", caption=caption, ending="svg")
 
 
 def chart_rows(table: pd.DataFrame, regions: list[str]) -> pd.DataFrame:
@@ -151,34 +151,34 @@ def draw_distances(
     return figure
 
 
-def row_colours(page: Page, analysis: Results, rows: pd.DataFrame) -> list[str]:
+def row_colours(page: Page, results: Results, rows: pd.DataFrame) -> list[str]:
     """Grey for the whole, its own colour for a network, one for all regions."""
     regions = rows.loc[rows["atlas"] == "networks", "region"].astype(str).tolist()
-    own = page.network_colours(analysis, regions)
+    own = page.network_colours(results, regions)
     return [
         GREY if atlas == WHOLE else own.get(str(region), WHOLE_COLOUR) if atlas == "networks" else WHOLE_COLOUR
         for atlas, region in zip(rows["atlas"], rows["region"], strict=True)
     ]
 
 
-def _range(analysis: Results, forecast: Forecast) -> tuple[float, float, int] | None:
+def _range(results: Results, forecast: Forecast) -> tuple[float, float, int] | None:
     """The lowest and highest distance and how many there are; None where no file tells."""
     curve = forecast.whole
-    distances = analysis.noted(["forecast"], "Distances", "distances") if curve is None else list(curve.x)
+    distances = results.noted(["forecast"], "Distances", "distances") if curve is None else list(curve.x)
     return (float(min(distances)), float(max(distances)), len(distances)) if distances else None
 
 
-def distance_notes(page: Page, analyses: Sequence[Results]) -> str:
+def distance_notes(page: Page, all_results: Sequence[Results]) -> str:
     """How d* is to be read, once for all models."""
-    analysis = next((one for one in analyses if one.has(["forecast"])), analyses[0])
-    forecast = read_forecast(analysis)
-    texts = (_say_bias(page, analysis, forecast), _say_width(analysis, forecast))
+    results = next((one for one in all_results if one.has(["forecast"])), all_results[0])
+    forecast = read_forecast(results)
+    texts = (_say_bias(page, results, forecast), _say_width(results, forecast))
     return "\n".join(html.paragraph(text) for text in texts if text)
 
 
-def _say_bias(page: Page, analysis: Results, forecast: Forecast) -> str:
+def _say_bias(page: Page, results: Results, forecast: Forecast) -> str:
     """Why the mean of individual d* is no distance."""
-    ends = _range(analysis, forecast)
+    ends = _range(results, forecast)
     if ends is None:
         return ""
     low, high, n_distances = ends
@@ -195,9 +195,9 @@ def _say_bias(page: Page, analysis: Results, forecast: Forecast) -> str:
     )
 
 
-def _say_width(analysis: Results, forecast: Forecast) -> str:
+def _say_width(results: Results, forecast: Forecast) -> str:
     """Why curves are broad."""
-    words = analysis.noted(["forecast"], "WordsPerVolume")
+    words = results.noted(["forecast"], "WordsPerVolume")
     window = f"{forecast.window} words" if forecast.window else "several words"
     volume = f"about {float(words):.2g}" if words else "several"
     return (
@@ -206,8 +206,8 @@ def _say_width(analysis: Results, forecast: Forecast) -> str:
     )
 
 
-def _table(page: Page, analysis: Results, table: pd.DataFrame) -> str:
-    path = analysis.table_path("forecastdistance")
+def _table(page: Page, results: Results, table: pd.DataFrame) -> str:
+    path = results.table_path("forecastdistance")
     assert path is not None
     body = html.table(table, most_rows=200) + f"<p>{page.link(path, path.name)}</p>"
     return html.details(f"Table: forecast distances of {len(table)} regions", body)

@@ -21,46 +21,46 @@ Array = npt.NDArray[Any]
 _NOT_RUN = "No forecast score: this recording has no map of it (analysis forecast)."
 
 
-def forecast_maps(page: Page, analysis: Results) -> str:
+def forecast_maps(page: Page, results: Results) -> str:
     """Maps of F at the tested distance and where the curve peaks; of the group also F(tested) − F(0)."""
-    maps = analysis.maps("forecast", STATS)
+    maps = results.maps("forecast", STATS)
     if maps is None:
         return html.missing(_NOT_RUN)
-    forecast = read_forecast(analysis)
-    panels = _panels(analysis, maps, forecast)
+    forecast = read_forecast(results)
+    panels = _panels(results, maps, forecast)
     if not panels:
         return html.missing("No map of F at the tested distance or at the peak of the curve.")
     scale = signed_scale([panel.values for panel in panels], curve_charts.GAIN, 0.0)
-    caption = " ".join([_say_gain(analysis, maps, forecast), _say_colours(panels, maps)])
-    note = analysis.noted(["forecast"], "Note")
-    image = page.add_maps(panels, maps.geometry, scale, analysis, "forecast", caption)
+    caption = " ".join([_say_gain(results, maps, forecast), _say_colours(panels, maps)])
+    note = results.noted(["forecast"], "Note")
+    image = page.add_maps(panels, maps.geometry, scale, results, "forecast", caption)
     return image + (html.missing(str(note)) if note else "")
 
 
-def _panels(analysis: Results, maps: Maps, forecast: Forecast) -> list[Panel]:
+def _panels(results: Results, maps: Maps, forecast: Forecast) -> list[Panel]:
     tested = forecast.tested
     shown, test = None if tested is None else maps.named(map_name(tested)), None
     panels = []
     if tested is not None and shown is not None:
-        test = passing_at(analysis, maps, "forecast", map_name(tested))
+        test = passing_at(results, maps, "forecast", map_name(tested))
         panels.append(Panel(f"F at distance {tested}, the one that is tested", shown, test))
     peak = forecast.whole.peak if forecast.whole else np.nan
     at_peak = None if np.isnan(peak) or peak == tested else maps.named(map_name(peak))
     if at_peak is not None:
-        own = passing_at(analysis, maps, "forecast", map_name(peak))
+        own = passing_at(results, maps, "forecast", map_name(peak))
         told = "" if own is not None or test is None else " (not tested)"
         # Full colour means significant: a map without a test has it where the tested one has it.
         title = f"F at distance {say(peak)}, the peak of the curve{told}"
         panels.append(Panel(title, at_peak, test if own is None else own))
-    contrasts = analysis.maps("forecastcontrast", ["mean"])
+    contrasts = results.maps("forecastcontrast", ["mean"])
     ahead = None if contrasts is None else values_at(contrasts, maps.geometry)
     if contrasts is not None and ahead is not None:
-        own = passing_at(analysis, maps, "forecastcontrast", contrasts.names[0])
+        own = passing_at(results, maps, "forecastcontrast", contrasts.names[0])
         panels.append(Panel(f"F({tested}) − F(0): gained by looking ahead", ahead[0], own))
     return panels
 
 
-def _say_gain(analysis: Results, maps: Maps, forecast: Forecast) -> str:
+def _say_gain(results: Results, maps: Maps, forecast: Forecast) -> str:
     """What F is, and its size beside R."""
     words = f"{forecast.window} words" if forecast.window else "words"
     told = f"What a window of {words}, ending d words ahead, adds to the present word's score R."
@@ -71,17 +71,17 @@ def _say_gain(analysis: Results, maps: Maps, forecast: Forecast) -> str:
     relative = curve.share_of_base(mean)
     part = f", {share(relative)} of R = {curve.base:.3f}" if np.isfinite(relative) else f" (R = {curve.base:.3f})"
     told += f" Mean F({forecast.tested}) everywhere: {gain(mean)}{part}"
-    return told + f"{_say_significant(analysis, maps, forecast.tested)}."
+    return told + f"{_say_significant(results, maps, forecast.tested)}."
 
 
-def _say_significant(analysis: Results, maps: Maps, tested: int) -> str:
+def _say_significant(results: Results, maps: Maps, tested: int) -> str:
     """F and its share of R where F is significant."""
     name = map_name(tested)
-    values, test = maps.named(name), passing_at(analysis, maps, "forecast", name)
+    values, test = maps.named(name), passing_at(results, maps, "forecast", name)
     if values is None or test is None or not test.any():
         return ""
     mean = mean_of(values[test])
-    base = analysis.like(maps, "forecastbase", maps.stat)
+    base = results.like(maps, "forecastbase", maps.stat)
     below = np.nan if base is None else mean_of(base[0][test])
     part = f" ({share(mean / below)} of R = {below:.3f} there)" if below > 0 else ""
     return f"; where it is significant: {gain(mean)}{part}"

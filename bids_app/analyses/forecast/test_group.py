@@ -66,13 +66,13 @@ def settings_of(folder, **more):
     return Settings(folder, folder / "out", "group", **more)
 
 
-def table_of(out, what):
-    (found,) = find_outputs(out, "networks", "group", desc=what)
+def table_of(out, desc):
+    (found,) = find_outputs(out, "networks", "group", desc=desc)
     return read_table(found.paths[0])
 
 
-def group_maps(out, what, stat):
-    (found,) = find_maps(out, what, stat, "group")
+def group_maps(out, desc, stat):
+    (found,) = find_maps(out, desc, stat, "group")
     return found.load()[0], found.sidecar
 
 

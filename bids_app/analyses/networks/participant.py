@@ -1,4 +1,4 @@
-"""From atoms to maps to networks, for one unit and one model."""
+"""From atoms to maps to networks, for one fit and one model."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ Floats = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class NetworkJob:
-    """What all network analyses of one unit share."""
+    """What all network analyses of one fit share."""
 
     responses: Responses
     stories: dict[str, Story]
@@ -88,14 +88,14 @@ def _step(work: Work, model: ModelRun, n_atoms: int, shifted: bool) -> Step:
 
 
 def _stems_of_dictionary(work: Work) -> tuple[str, ...]:
-    """Stories of the dictionary for this unit."""
-    played = {s.stem for run in work.unit.runs for s in read_events(run.events, run.entities)}
+    """Stories of the dictionary for this fit."""
+    played = {s.stem for run in work.fit.runs for s in read_events(run.events, run.entities)}
     heard = played & set(work.sources.stories)
     for stems in scopes(work.settings, work.sources.stories):
         if heard <= set(stems):
             return stems
     raise DatasetError(
-        f"{work.unit.name} plays several stories ({', '.join(sorted(heard))}), which --dictionary-scope story "
+        f"{work.fit.name} plays several stories ({', '.join(sorted(heard))}), which --dictionary-scope story "
         "cannot fit together; use --dictionary-scope all"
     )
 

@@ -1,4 +1,4 @@
-"""Unique variance of one unit: what present, future and past words each explain that the others do not."""
+"""Unique variance of one fit: what present, future and past words each explain that the others do not."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bids_app.inputs.responses import Responses
 from bids_app.machine.budget import memory_mb, step
 from bids_app.settings import Settings
 
-WHAT = "variance"
+DESC = "variance"
 
 
 def variance(responses: Responses, designs: Designs, settings: Settings, writer: Writer) -> None:
@@ -31,7 +31,7 @@ def variance(responses: Responses, designs: Designs, settings: Settings, writer:
             spaces,
             responses.data,
             designs.run_lengths,
-            designs.recipe,
+            designs.pipeline,
             alphas=settings.alphas,
             n_candidates=settings.banded_candidates,
             seed=settings.random_seed,
@@ -39,6 +39,6 @@ def variance(responses: Responses, designs: Designs, settings: Settings, writer:
             mem_mb=memory_mb(settings),
         )
     maps = np.stack([found.total, *(found.unique[name] for name in spaces)])
-    about = {"Layer": layer, "Spaces": list(spaces), "FutureDistance": ahead, "PastDistance": -ahead}
+    fields = {"Layer": layer, "Spaces": list(spaces), "FutureDistance": ahead, "PastDistance": -ahead}
     names = ["total", *spaces]
-    writer.maps(WHAT, "r2", fill(maps, responses.valid), names, Window=settings.window, **about)
+    writer.maps(DESC, "r2", fill(maps, responses.valid), names, Window=settings.window, **fields)

@@ -33,24 +33,24 @@ _NOT_RUN = "No unique variance: this recording has no map of it (analysis varian
 UNIQUE = "unique held-out R²"
 
 
-def unique_variance(page: Page, analysis: Results) -> str:
+def unique_variance(page: Page, results: Results) -> str:
     """Maps of the variance of all windows together and of each alone, and a chart per network."""
-    maps = analysis.maps("variance", _STATS)
+    maps = results.maps("variance", _STATS)
     if maps is None:
         return html.missing(_NOT_RUN)
-    parts = [_total(page, analysis, maps), _unique(page, analysis, maps)]
-    rows = region_rows(page, analysis, maps)
-    parts.append(_chart(page, analysis, rows))
-    path = analysis.table_path("variance")
+    parts = [_total(page, results, maps), _unique(page, results, maps)]
+    rows = region_rows(page, results, maps)
+    parts.append(_chart(page, results, rows))
+    path = results.table_path("variance")
     if path is not None:
         body = html.table(rows, most_rows=200) + f"<p>{page.link(path, path.name)}</p>"
         parts.append(html.details("Table: unique variance", body))
     return "\n".join(part for part in parts if part)
 
 
-def _titles(analysis: Results) -> dict[str, str]:
+def _titles(results: Results) -> dict[str, str]:
     """What each space is, with its distance where the sidecar tells it."""
-    future, past = (analysis.noted(["variance"], key) for key in ("FutureDistance", "PastDistance"))
+    future, past = (results.noted(["variance"], key) for key in ("FutureDistance", "PastDistance"))
     ahead = "" if future is None else f" (distance {future})"
     behind = "" if past is None else f" (distance {past})".replace("-", "−")
     return {
@@ -61,9 +61,9 @@ def _titles(analysis: Results) -> dict[str, str]:
     }
 
 
-def _total(page: Page, analysis: Results, maps: Maps) -> str:
+def _total(page: Page, results: Results, maps: Maps) -> str:
     """Everything together and the present word, on one scale; signed, since of noise half is below zero."""
-    panels = _panels(analysis, maps, [name for name in maps.names if name in (_TOTAL, _PRESENT)])
+    panels = _panels(results, maps, [name for name in maps.names if name in (_TOTAL, _PRESENT)])
     panels = [replace(one, passing=None if one.passing is None else one.passing & (one.values > 0)) for one in panels]
     if not panels:
         return ""
@@ -74,12 +74,12 @@ def _total(page: Page, analysis: Results, maps: Maps) -> str:
     caption += _say_passing(panels, maps)
     caption += " Red: explained; blue: below 0, worse than the mean of the response."
     scale = signed_scale([panel.values for panel in panels], "held-out R²", 0.0)
-    return page.add_maps(panels, maps.geometry, scale, analysis, "variancetotal", caption)
+    return page.add_maps(panels, maps.geometry, scale, results, "variancetotal", caption)
 
 
-def _unique(page: Page, analysis: Results, maps: Maps) -> str:
+def _unique(page: Page, results: Results, maps: Maps) -> str:
     """Words ahead against words past, on one scale."""
-    panels = _panels(analysis, maps, [name for name in maps.names if name not in (_TOTAL, _PRESENT)])
+    panels = _panels(results, maps, [name for name in maps.names if name not in (_TOTAL, _PRESENT)])
     if not panels:
         return ""
     caption = (
@@ -90,13 +90,13 @@ def _unique(page: Page, analysis: Results, maps: Maps) -> str:
     caption += ", ".join(f"{panel.title}: mean {gain(mean_of(panel.values))}" for panel in panels) + "."
     caption += _say_passing(panels, maps)
     scale = signed_scale([panel.values for panel in panels], UNIQUE, 0.0)
-    return page.add_maps(panels, maps.geometry, scale, analysis, "varianceunique", caption)
+    return page.add_maps(panels, maps.geometry, scale, results, "varianceunique", caption)
 
 
-def _panels(analysis: Results, maps: Maps, names: Sequence[str]) -> list[Panel]:
-    titles, places = _titles(analysis), [maps.names.index(name) for name in names]
+def _panels(results: Results, maps: Maps, names: Sequence[str]) -> list[Panel]:
+    titles, places = _titles(results), [maps.names.index(name) for name in names]
     return [
-        Panel(titles.get(name, f"Unique to {name}"), maps.values[place], _passing(analysis, maps, name))
+        Panel(titles.get(name, f"Unique to {name}"), maps.values[place], _passing(results, maps, name))
         for name, place in zip(names, places, strict=True)
     ]
 
@@ -110,14 +110,14 @@ def _say_passing(panels: Sequence[Panel], maps: Maps) -> str:
     return f" Full colour: q < {SIGNIFICANT:g}, in {told} of {maps.geometry.n_targets:,} {maps.unit}."
 
 
-def _passing(analysis: Results, maps: Maps, name: str) -> Array | None:
-    q = analysis.like(maps, "variance", "q")
+def _passing(results: Results, maps: Maps, name: str) -> Array | None:
+    q = results.like(maps, "variance", "q")
     return None if q is None or len(q) != len(maps.values) else np.asarray(q[maps.names.index(name)] < SIGNIFICANT)
 
 
-def region_rows(page: Page, analysis: Results, maps: Maps) -> pd.DataFrame:
+def region_rows(page: Page, results: Results, maps: Maps) -> pd.DataFrame:
     """Rows atlas, region, space, mean (low, high, p): the group's table, or the means of a participant's maps."""
-    table = analysis.table("variance")
+    table = results.table("variance")
     if table is not None:
         return table
     everywhere = np.ones(maps.geometry.n_targets, bool)
@@ -134,7 +134,7 @@ def region_rows(page: Page, analysis: Results, maps: Maps) -> pd.DataFrame:
     )
 
 
-def _chart(page: Page, analysis: Results, rows: pd.DataFrame) -> str:
+def _chart(page: Page, results: Results, rows: pd.DataFrame) -> str:
     """A chart of the unique variance per network."""
     rows = rows[rows["space"] != _TOTAL]
     atlas = charted_atlas(rows.drop_duplicates(["atlas", "region"])["atlas"].tolist())
@@ -153,7 +153,7 @@ def _chart(page: Page, analysis: Results, rows: pd.DataFrame) -> str:
         for region, own in rows.groupby("region", sort=False)
     )
     alt = f"Dots of unique variance. {told}. {caption}"
-    return page.add(figure, analysis, "variance", alt=alt, caption=caption, ending="svg")
+    return page.add(figure, results, "variance", alt=alt, caption=caption, ending="svg")
 
 
 def draw_variance(rows: pd.DataFrame) -> Figure:

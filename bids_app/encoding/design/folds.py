@@ -12,7 +12,7 @@ _FEWEST_TRAINING_VOLUMES = 4
 
 
 def contiguous_folds(n_samples: int, n_folds: int, purge: int = 0) -> list[Fold]:
-    """Split volumes 0 ... n_samples - 1 into `n_folds` stretches; each is the test part of one fold.
+    """Split volumes 0 ... n_samples - 1 into `n_folds` blocks; each is the test part of one fold.
 
     Returns (train, test) index arrays. The tests cover every volume once. Training leaves out the test part and
     `purge` volumes on each side of it, so that no haemodynamic response reaches from one into the other.

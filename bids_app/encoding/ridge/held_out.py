@@ -12,7 +12,7 @@ import numpy.typing as npt
 import torch
 
 from bids_app.encoding.design.folds import inner_folds
-from bids_app.encoding.design.recipe import PUBLISHED, Recipe
+from bids_app.encoding.design.pipeline import PUBLISHED, FeaturePipeline
 from bids_app.encoding.ridge import DEFAULT_ALPHAS, penalties
 from bids_app.encoding.ridge._loop import Batch, TrainingSet, fit_targets
 from bids_app.encoding.ridge._selection import penalty_errors
@@ -107,7 +107,7 @@ def _fold_from(arrays: Mapping[str, AnyArray], prefix: str) -> FoldDesign:
 def design_held_out(
     X: AnyArray | Sequence[AnyArray],
     run_lengths: Sequence[int],
-    recipe: Recipe = PUBLISHED,
+    pipeline: FeaturePipeline = PUBLISHED,
     *,
     inner: Inner = "contiguous",
     device: str = "auto",
@@ -119,7 +119,7 @@ def design_held_out(
     X : array of shape (n_volumes, n_features), word vectors summed per volume, the runs one after the other; or a list
         of such arrays, feature spaces that are each reduced to their own components and then laid side by side
     run_lengths : volumes of each run
-    recipe : how features and folds are made; of the rows of X only its `kept` ones are volumes of the design
+    pipeline : how features and folds are made; of the rows of X only its `kept` ones are volumes of the design
     inner : how a penalty is chosen inside the training rows: "contiguous", the other folds are the inner test parts,
         or "loo", leave-one-out as published (volumes that heard the same are left out together)
     """
@@ -129,16 +129,16 @@ def design_held_out(
     for space in spaces:
         require_finite("X", space)
     where = resolve_device(device)
-    folds = recipe.folds(recipe.n_kept(len(spaces[0])))
+    folds = pipeline.folds(pipeline.n_kept(len(spaces[0])))
 
     def one(fold: Fold) -> FoldDesign:
-        features = np.concatenate([recipe.features(space, run_lengths, fold[0]) for space in spaces], axis=1)
+        features = np.concatenate([pipeline.features(space, run_lengths, fold[0]) for space in spaces], axis=1)
         design = Design(features, where)
         trained = [fold[0], *(train for train, _ in _inner_pairs(fold, folds, inner))]
         whole, *others = [design.decompose(train) for train in trained]
         return FoldDesign(fold, features, whole, tuple(others))
 
-    content = None if recipe.content is None else np.array(recipe.content, dtype=np.int64)
+    content = None if pipeline.content is None else np.array(pipeline.content, dtype=np.int64)
     return HeldOutDesign(tuple(map_batches(one, folds, where)), content)
 
 

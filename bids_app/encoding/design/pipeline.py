@@ -12,7 +12,7 @@ from bids_app.stats.arrays import Floats, Fold, Ints
 
 
 @dataclass(frozen=True)
-class Recipe:
+class FeaturePipeline:
     """Standardise, principal components, delays, standardise; contiguous folds over all that was heard.
 
     The defaults are those of Caucheteux et al. (2023).
@@ -55,4 +55,4 @@ class Recipe:
         return n_rows if self.kept is None else len(self.kept)
 
 
-PUBLISHED = Recipe()
+PUBLISHED = FeaturePipeline()
