@@ -106,7 +106,7 @@ def _demo(arguments: argparse.Namespace) -> None:
         ahead = {} if arguments.ahead is None else {"ahead": arguments.ahead}
         forecast.generate_forecast(arguments.target, replace(forecast.DEFAULTS, **given), **ahead)
     elif arguments.ahead is None:
-        generate.generate(arguments.target, replace(generate.DEFAULTS, **given))
+        print(generate.describe(generate.generate(arguments.target, replace(generate.DEFAULTS, **given))))
     else:
         raise ValueError(f"--ahead {arguments.ahead} needs --plant forecast; atoms in networks have no distance.")
 

@@ -16,7 +16,6 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -222,32 +221,46 @@ class World:
         return np.asarray(response + self.unplanted.sum(axis=1, keepdims=True) * np.exp(_GAIN_SPREAD * spread[0]))
 
     def evaluate(self, links: pd.DataFrame, courses: Floats, *, reproducible: bool = False) -> Score:
-        """Compare links (columns family, from 0; network; part; optionally linked) of families with the planted ones.
+        """`score_links` of families with time courses (n_volumes, n_families) and the planted ones."""
+        signed = not self.options.bipolar
+        return score_links(links, courses, self.links, self.courses, signed=signed, reproducible=reproducible)
 
-        A family stands for every planted one that its time course (n_volumes, n_families) has |r| ≥ 0.7 with; a
-        negative r turns the part. In bipolar worlds the part is not compared. `reproducible` leaves the others out of
-        what could be found; a link of an irreproducible planted atom still counts as true.
-        """
-        r = correlation(courses, self.courses)
-        truth = self._keys(self.links)
-        asked = self._keys(self.links[self.links["reproducible"]]) if reproducible else truth
-        found = links[links["linked"].astype(bool)] if "linked" in links else links
-        true, covered = 0, set()
-        for family, network, part in zip(found["family"].astype(int), found["network"], found["part"], strict=True):
-            meant = {
-                self._key(planted, network, part if r[family, planted] > 0 else _OPPOSITE[part])
-                for planted in np.flatnonzero(np.abs(r[family]) >= SAME)
-            }
-            true += bool(meant & truth)
-            covered |= meant & asked
-        return Score(len(found), true, len(covered), len(asked))
 
-    def _keys(self, links: pd.DataFrame) -> set[tuple[int, str, str]]:
-        columns = (links[name] for name in ("family", "network", "part"))
-        return {self._key(*row) for row in zip(*columns, strict=True)}
+def score_links(
+    links: pd.DataFrame,
+    courses: Floats,
+    planted: pd.DataFrame,
+    planted_courses: Floats,
+    *,
+    signed: bool = True,
+    reproducible: bool = False,
+) -> Score:
+    """Compare links (columns family, from 0; network; part; optionally linked) of families with planted ones.
 
-    def _key(self, family: Any, network: Any, part: Any) -> tuple[int, str, str]:
-        return int(family), str(network), "either" if self.options.bipolar else str(part)
+    A family stands for every planted one that its time course has |r| ≥ 0.7 with; a negative r turns the part. Parts
+    are not compared where links are not `signed`. `reproducible` leaves the other planted families out of what could
+    be found; a link of one of them still counts as true.
+    """
+    r = correlation(courses, planted_courses)
+
+    def key(family: int, network: str, part: str) -> tuple[int, str, str]:
+        return int(family), network, part if signed else "either"
+
+    def keys(table: pd.DataFrame) -> set[tuple[int, str, str]]:
+        return {key(*row) for row in zip(table["family"], table["network"], table["part"], strict=True)}
+
+    truth = keys(planted)
+    asked = keys(planted[planted["reproducible"]]) if reproducible else truth
+    found = links[links["linked"].astype(bool)] if "linked" in links else links
+    true, covered = 0, set()
+    for family, network, part in zip(found["family"].astype(int), found["network"], found["part"], strict=True):
+        meant = {
+            key(number, network, part if r[family, number] > 0 else _OPPOSITE[part])
+            for number in np.flatnonzero(np.abs(r[family]) >= SAME)
+        }
+        true += bool(meant & truth)
+        covered |= meant & asked
+    return Score(len(found), true, len(covered), len(asked))
 
 
 def make_noise(labels: Ints, rng: np.random.Generator) -> tuple[Floats, Floats, tuple[str, ...]]:

@@ -72,7 +72,7 @@ def compare_links(
     if reproducible:
         found = found[found["rho"] >= REPRODUCIBLE]
         families = links.loc[links["rho"] >= REPRODUCIBLE, "atom"].astype(int).unique() - 1
-        held = {number for number, known in zip(numbers, same[:, families].any(axis=1), strict=True) if known}
+        held = {numbers[row] for row in np.flatnonzero(same[:, families].any(axis=1))}
         wanted = {link for link in truth if link[0] in held}
     n_right, recovered = 0, set()
     for atom, network, part in zip(found["atom"].astype(int), found["network"], found["part"], strict=True):
