@@ -44,7 +44,7 @@ NETWORKS = {"Vis": 61, "SomMot": 77, "DorsAttn": 46, "SalVentAttn": 47, "Limbic"
 REPETITION_TIME, N_VOLUMES = 1.5, 486
 AUDIO_ONSET = -18.0  # s of scan time: the words start 2 s after the first volume
 N_RESTARTS, REPRODUCIBLE, SAME = 12, 0.85, 0.7
-_MOST_ALIKE = 0.5  # |r| of two planted families
+_MOST_ALIKE = 0.45  # |r| of two planted families
 _GAIN_SPREAD, _INDIVIDUAL = 0.5, 0.2  # sd of log gains over parcels; share of its variance that participants differ in
 _MEMORY = 0.4  # autocorrelation of the noise from one volume to the next
 # Shares of the variance of a parcel's noise; the rest is the parcel's own.
@@ -60,10 +60,11 @@ class Options:
     ----------
     snr : standard deviation of the planted response over that of the noise, mean over the parcels of a network
     seed : what is planted where, gains and noise follow from it
-    n_families : reproducible families; each drives one network positively and another negatively
+    n_families : at most so many reproducible families, the best first; each drives one network positively and another
+        negatively
     bipolar : half of the parcels of each network answer with the opposite sign
     irreproducible : as many atoms of a single dictionary, which other dictionaries lack, are planted as well
-    everywhere : a family that is in no link moves all parcels alike
+    everywhere : one of the families is in no link and moves all parcels alike
     """
 
     snr: float = 0.3
@@ -171,11 +172,14 @@ class World:
         self.source, self.options = source, options
         rng = np.random.default_rng([options.seed, 1])
         self.labels: Ints = np.repeat(np.arange(len(NETWORKS)), list(NETWORKS.values()))
-        known = rng.permutation(np.flatnonzero(source.reproducibility >= REPRODUCIBLE))
-        n_wanted = options.n_families + options.everywhere
-        chosen = select_unlike(source.families, known.tolist(), n_wanted, _MOST_ALIKE)
-        columns = [source.families[:, chosen[options.everywhere :]]]
-        self.unplanted = source.families[:, chosen[: options.everywhere]]
+        known = [k for k in np.argsort(-source.reproducibility) if source.reproducibility[k] >= REPRODUCIBLE]
+        chosen = select_unlike(source.families, known, options.n_families, _MOST_ALIKE)
+        if options.everywhere:
+            moving = int(rng.integers(len(chosen)))
+            self.unplanted = source.families[:, [chosen.pop(moving)]]
+        else:
+            self.unplanted = np.zeros((len(source.families), 0))
+        columns = [source.families[:, chosen]]
         self.n_reproducible = columns[0].shape[1]
         if options.irreproducible:
             n_atoms = source.lonely.shape[1] // 2
@@ -255,7 +259,7 @@ def score_links(
     true, covered = 0, set()
     for family, network, part in zip(found["family"].astype(int), found["network"], found["part"], strict=True):
         meant = {
-            key(number, network, part if r[family, number] > 0 else _OPPOSITE[part])
+            key(int(number), network, part if r[family, number] > 0 else _OPPOSITE[part])
             for number in np.flatnonzero(np.abs(r[family]) >= SAME)
         }
         true += bool(meant & truth)
