@@ -44,7 +44,7 @@ class Ground:
         """Network of each target of the ground, 0 for none."""
         if self.geometry.has_own_names:
             return self.atlas.labels
-        return labels_to_fsaverage5(self.atlas.labels, self.geometry.kind, self.geometry.place, **self._where)
+        return labels_to_fsaverage5(self.atlas.labels, self.geometry.kind, self.geometry.space_name, **self._where)
 
     @cached_property
     def spins(self) -> Spins | None:
@@ -57,7 +57,7 @@ class Ground:
         """Maps (n_maps, n_targets) on the ground; NaN where there are no data."""
         if self.geometry.has_own_names:
             return maps
-        return to_fsaverage5(maps, self.geometry.kind, self.geometry.place, **self._where)
+        return to_fsaverage5(maps, self.geometry.kind, self.geometry.space_name, **self._where)
 
     def means_test(self, maps: Floats) -> tuple[Doubles, Doubles]:
         """See `networks.conditional.spatial_p`; maps as the data have them."""

@@ -92,8 +92,8 @@ def test_the_maps_drawn_are_those_of_the_files(surface_out):
     np.testing.assert_array_equal(panels[1].values, ceiling)
     np.testing.assert_array_equal(panels[1].passing, panels[0].passing)  # a ceiling is no more significant
     counted = np.isfinite(r) & (ceiling > 0.05)
-    told = f"the mean score is {100 * r[counted].mean() / ceiling[counted].mean():.0f} % of the mean ceiling"
-    assert told in read(surface_out / "sub-001.html").text
+    sentence = f"the mean score is {100 * r[counted].mean() / ceiling[counted].mean():.0f} % of the mean ceiling"
+    assert sentence in read(surface_out / "sub-001.html").text
     assert geometry.n_targets == 2 * N
     high = np.nanquantile(np.concatenate([v[v > 0] for v in (r, ceiling)]), 0.995)
     assert high <= scale.high <= 1.1 * high
@@ -105,6 +105,28 @@ def test_the_head_has_the_numbers(surface_out):
     r, q = (results.maps("brainscore", [stat]).values[1] for stat in ("r", "q"))
     assert f"{np.nanmean(r):.3f} q < 0.05 in {(q < 0.05).sum():,} of {np.isfinite(r).sum():,} vertices" in text
     assert "2 2 of 4 atoms, 2 of 3 networks" in text
+
+
+def test_parcels_that_were_tested_first_are_shown_and_counted(surface_out):
+    write, layers = Writer(surface_out, SurfaceGeometry("fsaverage5", N, N)), ["layer-01", "layer-02"]
+    half = np.arange(2 * N) < N
+    r, q = np.stack([0.1 * half, 0.3 * half]), np.stack([half, np.where(half, 0.01, 0.5)])
+    for stat, values in (("r", r), ("q", q), ("p", q / 2)):
+        write.maps("brainscoreparcels", stat, values, layers)
+    write.maps("atomsparcels", "q", q[1:], ["q"])
+    write.maps("atomsparcels", "r", r[1:], ["r"])
+    with patch.object(sheet, "draw_maps", wraps=sheet.draw_maps) as draw:
+        text = read(write_participant_report(surface_out, "001")).text
+    of_layers, of_atoms = (
+        next(call.args[0] for call in draw.call_args_list if call.args[0][0].title.startswith(title))
+        for title in ("Brain score of", "Held-out score of the atoms")
+    )
+    for panels in (of_layers, of_atoms):
+        assert panels[1].title == "Mean response of each parcel"
+        np.testing.assert_allclose(panels[1].values, r[1])
+        np.testing.assert_array_equal(panels[1].passing, half)
+    assert text.count("vertices and in 50 % of parcels") >= 1
+    assert text.count("by their mean response: 50 % have q < 0.05, and vertices were tested inside these.") == 2
 
 
 def test_same_files_same_report(surface_out):
@@ -141,7 +163,7 @@ def test_links_without_maps(tmp_path, linked):
     assert "No sub-groups" in page.text
 
 
-def test_an_unknown_surface_is_told_not_drawn(tmp_path):
+def test_an_unknown_surface_is_reported_not_drawn(tmp_path):
     Writer(tmp_path, SurfaceGeometry("fsLR", 5, 5)).maps("brainscore", "r", np.ones((1, 10)))
     assert "in the space fsLR are not drawn" in read(write_participant_report(tmp_path, "001")).text
 

@@ -103,9 +103,9 @@ def design_of(responses: Responses, restarts: Floats, families: Families, D: Flo
 def _network_courses(responses: Responses, means: Doubles) -> pd.DataFrame:
     """The means of the networks with run, story, time and confounds; columns of `outputs.NETWORK_COURSES`."""
     blocks, start = [], 0
-    for run, (listening, sources) in enumerate(zip(responses.listenings, responses.sources, strict=True)):
-        length = len(listening.volumes)
-        stories, seconds = story_time(listening)
+    for run, (timing, sources) in enumerate(zip(responses.timings, responses.sources, strict=True)):
+        length = len(timing.volumes)
+        stories, seconds = story_time(timing)
         table = pd.DataFrame({"run": run + 1, "story": stories, "seconds": seconds})
         series = {"network": means[start : start + length], "confound": confounds_of(sources, length)}
         columns = {

@@ -179,7 +179,7 @@ def read_n_layers(path: Path) -> int:
 
 
 def read_courses(out_dir: Path, stem: str, entities: Mapping[str, str]) -> tuple[pd.DataFrame, pd.Series]:
-    """Time courses of a story, one column per atom, and the time of each row in seconds since its audio file started."""
+    """Time courses of a story, one column per atom, and the time of each row, in seconds since its audio started."""
     path = stimulus_path(out_dir, stem, entities, "timeseries", ".tsv.gz")
     table, sidecar = read_table(path), read_sidecar(path)
     start, frequency = (float(str(sidecar[key])) for key in ("StartTime", "SamplingFrequency"))

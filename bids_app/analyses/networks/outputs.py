@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from bids_app.bids.catalogue import (
+    CORRECTED,
+    PARCELS_FIELD,
     SCORE_COLUMNS,
     Output,
     StatisticMaps,
     mean_over_participants,
+    over_parcels,
     over_participants,
 )
 
@@ -180,14 +183,15 @@ def _maps_of(noun: str, desc: str, names: tuple[str, ...], *more: StatisticMaps)
             *more,
             StatisticMaps("r2", "Variance explained in the data fitted.", ("r2",)),
             StatisticMaps("p", f"Chance of r under circular shifts of the {desc}.", ("p",)),
-            StatisticMaps("q", "p corrected over targets (Benjamini-Hochberg).", ("q",)),
+            StatisticMaps("q", CORRECTED, ("q",)),
             StatisticMaps("r", "Correlation of predicted and held-out responses, averaged over folds.", ("r",)),
         ),
+        fields=PARCELS_FIELD,
         has_variants=True,
     )
 
 
-def _group_maps_of(noun: str, desc: str, names: tuple[str, ...], *more: StatisticMaps) -> Output:
+def _group_maps_of(desc: str, names: tuple[str, ...], *more: StatisticMaps) -> Output:
     return Output(
         desc,
         "statmap",
@@ -210,8 +214,8 @@ _MARGINAL = StatisticMaps(
 )
 ATOM_MAPS = _maps_of("atom", "atoms", _ATOMS)
 FAMILY_MAPS = _maps_of("family", "families", _FAMILIES, _MARGINAL)
-GROUP_ATOM_MAPS = _group_maps_of("atom", "atoms", _ATOMS)
-GROUP_FAMILY_MAPS = _group_maps_of("family", "families", _FAMILIES)
+GROUP_ATOM_MAPS = _group_maps_of("atoms", _ATOMS)
+GROUP_FAMILY_MAPS = _group_maps_of("families", _FAMILIES)
 GROUP_FIT_MAPS, GROUP_FAMILY_FIT_MAPS = (
     Output(
         f"{desc}fit",
@@ -219,6 +223,18 @@ GROUP_FIT_MAPS, GROUP_FAMILY_FIT_MAPS = (
         ("group",),
         f"Held-out score r of the fit of the {desc} over participants.",
         over_participants("r", ("r",)),
+        has_variants=True,
+    )
+    for desc in ("atoms", "families")
+)
+PARCEL_MAPS, FAMILY_PARCEL_MAPS = (
+    Output(
+        f"{desc}parcels",
+        "statmap",
+        ("participant",),
+        f"Fit of the {desc} to the mean responses of parcels of about 50 neighbours, tested before their targets.",
+        over_parcels(),
+        fields=PARCELS_FIELD,
         has_variants=True,
     )
     for desc in ("atoms", "families")
@@ -326,9 +342,11 @@ OUTPUTS = (
     ATOM_COURSES,
     LOADINGS,
     FAMILY_MAPS,
+    FAMILY_PARCEL_MAPS,
     FAMILY_LINKS,
     NETWORK_COURSES,
     ATOM_MAPS,
+    PARCEL_MAPS,
     LINKS,
     SUBGROUPS,
     ORGANISATION,

@@ -23,7 +23,7 @@ from bids_app.analyses.networks.dictionary import (
     variant,
 )
 from bids_app.analyses.networks.tables import NeuronGroups, write_links
-from bids_app.analyses.scoring import score_and_test
+from bids_app.analyses.scoring import score_brain, write_tests
 from bids_app.analyses.work import Step, Work
 from bids_app.analyses.writer import Writer
 from bids_app.bids.errors import DatasetError
@@ -36,6 +36,7 @@ from bids_app.encoding.lasso import DEFAULT_RATIOS, lasso
 from bids_app.inputs.atlases import find_atlas, write_atlas
 from bids_app.inputs.correspondence import Ground
 from bids_app.inputs.models import ModelRun
+from bids_app.inputs.parcels import find_parcels
 from bids_app.inputs.responses import Responses, RunSource, mean_of_runs
 from bids_app.inputs.timing import Story
 from bids_app.machine.budget import memory_mb, step
@@ -45,7 +46,6 @@ from bids_app.settings import Settings, result_settings
 from bids_app.stats.arrays import Fold
 from bids_app.stats.copies import Copies
 from bids_app.stats.correlation import r2
-from bids_app.stats.fdr import fdr
 from bids_app.stats.standardise import zscore
 
 if TYPE_CHECKING:
@@ -106,9 +106,12 @@ def _stems_of_dictionary(work: Work) -> tuple[str, ...]:
 def encode_networks(
     job: NetworkJob, model: ModelRun, dictionary: Dictionary, writer: Writer, desc: str, *, shifted: bool = False
 ) -> None:
-    """Fit the atoms (or families) to every target, test the fit, and link them to networks; results are called `desc`."""
+    """Fit the atoms (or families) to every target, test the fit, and link them to networks.
+
+    The results are called `desc`.
+    """
     settings, responses = job.settings, job.responses
-    D = np.concatenate([atoms_on(dictionary, heard, model, job.stories, settings) for heard in responses.listenings])
+    D = np.concatenate([atoms_on(dictionary, heard, model, job.stories, settings) for heard in responses.timings])
     if shifted:
         D = _shifted(D, responses)
     content = np.arange(len(D)) if responses.content is None else responses.content
@@ -118,25 +121,24 @@ def encode_networks(
         fitted = _lasso(settings, folds).fit(D, responses.data)
         beta, in_sample = _coefficients(D, fitted.ratio_, responses, settings)
     with step(f"{model.label}: test of {desc}", settings):
-        r, p = score_and_test(
+        scores = score_brain(
             lambda data: _lasso(settings, folds).fit(D, data).held_out_,
             fitted.held_out_,
-            responses.data,
+            responses,
             folds,
             settings,
-            responses.content,
+            find_parcels(responses, settings),
         )
     beta = fill(beta, responses.valid)
     z = spatial_z(beta)
     writer.maps(desc, "beta", beta, names)
     writer.maps(desc, "z", z, names)
     writer.maps(desc, "r2", fill(in_sample, responses.valid), ["r2"])
-    writer.maps(desc, "p", fill(p, responses.valid), ["p"])
-    writer.maps(desc, "q", fill(fdr(p).astype(np.float32), responses.valid), ["q"])
+    write_tests(writer, desc, [scores], responses.valid)
     if job.atlas is not None:
         with step(f"{model.label}: networks of {desc}", settings):
             _link(job, model, dictionary, writer, desc, D, beta, shifted=shifted)
-    writer.maps(desc, "r", fill(r, responses.valid), ["r"])
+    writer.maps(desc, "r", fill(scores.r, responses.valid), ["r"])
 
 
 def _link(
@@ -157,7 +159,7 @@ def _link(
     if dictionary.restarts is None:
         write_links(writer, desc, ground.link(beta), groups)
         return
-    pieces = [restarts_on(dictionary, heard, model, job.stories, job.settings) for heard in responses.listenings]
+    pieces = [restarts_on(dictionary, heard, model, job.stories, job.settings) for heard in responses.timings]
     restarts = np.concatenate(pieces, axis=1)
     if shifted:
         restarts = np.stack([_shifted(atoms, responses) for atoms in restarts])

@@ -220,7 +220,8 @@ class _Problems:
         offset = torch.where(inside, 0.5 * (low - high) / torch.where(inside, curvature, -1.0), 0.0).clamp(-1, 1)
         step = self.grid[1] - self.grid[0]
         prior = (self.grid[best[:, 0]] + offset * step).exp() * scale
-        return torch.where(log_likelihood(prior[:, None])[:, 0] > 0, prior, 0.0)
+        height: torch.Tensor = log_likelihood(prior[:, None])[:, 0]
+        return torch.where(height > 0, prior, torch.zeros_like(prior))
 
     def _residual_variance(self, rows: torch.Tensor, expected: torch.Tensor) -> torch.Tensor:
         """Expected squared residuals over the degrees of freedom, (B,)."""
@@ -232,4 +233,5 @@ class _Problems:
         second = (self.alpha[rows] * squares * self.power[rows][:, None]).sum(dim=(1, 2))
         left = self.square[rows] - 2 * (total * self.cross[rows]).sum(dim=(1, 2)) + fitted - each + second
         least = TUNING.least_noise * self.square[rows] / self.count[rows]
-        return torch.maximum(left / self.count[rows], least).clamp(min=1e-300)
+        noise: torch.Tensor = torch.maximum(left / self.count[rows], least)
+        return noise.clamp(min=1e-300)
