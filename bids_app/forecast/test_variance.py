@@ -1,6 +1,7 @@
 from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from himalaya.backend import get_backend, set_backend
 from sklearn.linear_model import Ridge
@@ -11,7 +12,7 @@ from bids_app.encoding.design.folds import contiguous_folds, inner_folds
 from bids_app.encoding.design.recipe import Recipe
 from bids_app.encoding.ridge.held_out import design_held_out, predict_held_out
 from bids_app.forecast import variance
-from bids_app.forecast.variance import candidate_mixtures, restricted, unique_variance
+from bids_app.forecast.variance import Variance, candidate_mixtures, restricted, unique_variance
 from bids_app.stats.correlation import r2
 
 RUNS = [140, 160]
@@ -20,7 +21,7 @@ RECIPE = Recipe(n_components=6, delays=(0, 1, 2, 3))
 SETTINGS = {"recipe": RECIPE, "device": "cpu", "n_candidates": 10}
 
 
-def drive(random, latent, n_targets):
+def drive(random: np.random.Generator, latent: npt.NDArray[np.float64], n_targets: int) -> npt.NDArray[np.float64]:
     """Responses to the latent features one to three volumes later, variance 1."""
     delayed = delay(latent, [1, 2, 3], RUNS)
     response = delayed @ random.standard_normal((delayed.shape[1], n_targets))
@@ -28,7 +29,7 @@ def drive(random, latent, n_targets):
 
 
 @pytest.fixture(scope="module")
-def planted():
+def planted() -> tuple[dict[str, npt.NDArray[np.float64]], npt.NDArray[np.float32]]:
     """Spaces that share two of six directions; ten targets each: future, present, both, shared part, none."""
     random = np.random.default_rng(0)
     shared = random.standard_normal((N, 2))
@@ -42,14 +43,16 @@ def planted():
     return spaces, (signal + random.standard_normal(signal.shape)).astype(np.float32)
 
 
-def means(result):
+def means(result: Variance) -> dict[str, npt.NDArray[np.float32]]:
     """Mean over the ten targets of each kind: total, then each space."""
     return {
         name: values.reshape(5, 10).mean(axis=1) for name, values in {"total": result.total, **result.unique}.items()
     }
 
 
-def test_the_planted_space_has_the_unique_variance(planted):
+def test_the_planted_space_has_the_unique_variance(
+    planted: tuple[dict[str, npt.NDArray[np.float64]], npt.NDArray[np.float32]],
+) -> None:
     found = means(unique_variance(*planted, RUNS, **SETTINGS))
     # signal of variance 4 beside noise of variance 1, twice 4 where two spaces drive
     np.testing.assert_allclose(found["total"], [0.8, 0.8, 8 / 9, 0.8, 0], atol=0.12)
@@ -59,7 +62,9 @@ def test_the_planted_space_has_the_unique_variance(planted):
     assert np.abs([found["present"][[0, 3, 4]], found["future"][[1, 3, 4]]]).max() < 0.03
 
 
-def test_a_copy_leaves_nothing_unique(planted):
+def test_a_copy_leaves_nothing_unique(
+    planted: tuple[dict[str, npt.NDArray[np.float64]], npt.NDArray[np.float32]],
+) -> None:
     spaces, Y = planted
     copied = {"future": spaces["future"], "present": spaces["present"], "again": spaces["future"] * 3 + 1}
     found = means(unique_variance(copied, Y, RUNS, **SETTINGS))
@@ -68,7 +73,9 @@ def test_a_copy_leaves_nothing_unique(planted):
     assert found["present"][1] > 0.6
 
 
-def test_one_space_is_the_brain_score(planted):
+def test_one_space_is_the_brain_score(
+    planted: tuple[dict[str, npt.NDArray[np.float64]], npt.NDArray[np.float32]],
+) -> None:
     spaces, Y = planted
     recipe = replace(RECIPE, purge=2)
     one = unique_variance({"future": spaces["future"]}, Y, RUNS, recipe, device="cpu")
@@ -79,7 +86,14 @@ def test_one_space_is_the_brain_score(planted):
     assert np.abs(one.total - one.unique["future"]).max() < 0.1
 
 
-def scikit_errors(features, y, fold, inner, alphas, mixtures):
+def scikit_errors(
+    features: list[npt.NDArray[np.float64]],
+    y: npt.NDArray[np.float64],
+    fold: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]],
+    inner: list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]],
+    alphas: tuple[float, float, float],
+    mixtures: npt.NDArray[np.float64],
+) -> float:
     """|y − prediction|² on the test rows: scaled features, scikit-learn's Ridge, every choice one by one."""
     best = (np.inf, None, None)
     for weights in mixtures:
@@ -93,7 +107,9 @@ def scikit_errors(features, y, fold, inner, alphas, mixtures):
 
 
 @pytest.mark.parametrize("purge", [0, 3])
-def test_by_definition_with_scikit_learn(planted, purge):
+def test_by_definition_with_scikit_learn(
+    planted: tuple[dict[str, npt.NDArray[np.float64]], npt.NDArray[np.float32]], purge: int
+) -> None:
     spaces, Y = planted[0], planted[1][:, 5:45:16].astype(np.float64)
     alphas, n_candidates = (1.0, 30.0, 1000.0), 9
     mixtures = candidate_mixtures(3, n_candidates, 5)
@@ -119,7 +135,9 @@ def test_by_definition_with_scikit_learn(planted, purge):
         np.testing.assert_allclose(result.unique[name], expected[0] - part, atol=1e-3)
 
 
-def test_batches_and_units_change_nothing(planted):
+def test_batches_and_units_change_nothing(
+    planted: tuple[dict[str, npt.NDArray[np.float64]], npt.NDArray[np.float32]],
+) -> None:
     spaces, Y = planted[0], planted[1][:, ::5]
     settings = {**SETTINGS, "n_candidates": 4}
     whole = unique_variance(spaces, Y, RUNS, **settings, seed=1)
@@ -132,14 +150,18 @@ def test_batches_and_units_change_nothing(planted):
     np.testing.assert_allclose(scaled.unique["future"], whole.unique["future"], atol=1e-3)
 
 
-def test_a_constant_target_has_none(planted):
+def test_a_constant_target_has_none(
+    planted: tuple[dict[str, npt.NDArray[np.float64]], npt.NDArray[np.float32]],
+) -> None:
     spaces, Y = planted
     result = unique_variance(spaces, np.c_[Y[:, :1], np.full(N, 7)], RUNS, **{**SETTINGS, "n_candidates": 2})
     assert result.total[1] == 0
     assert all(values[1] == 0 for values in result.unique.values())
 
 
-def test_himalaya_is_left_as_it_was(planted, monkeypatch):
+def test_himalaya_is_left_as_it_was(
+    planted: tuple[dict[str, npt.NDArray[np.float64]], npt.NDArray[np.float32]], monkeypatch: pytest.MonkeyPatch
+) -> None:
     spaces, Y = planted
     set_backend("torch")
     try:
@@ -153,7 +175,9 @@ def test_himalaya_is_left_as_it_was(planted, monkeypatch):
         set_backend("numpy")
 
 
-def test_tensors_give_the_same(planted, monkeypatch):
+def test_tensors_give_the_same(
+    planted: tuple[dict[str, npt.NDArray[np.float64]], npt.NDArray[np.float32]], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The way of a GPU, on the CPU."""
     spaces, Y = planted
     Y = Y[:, ::5]
@@ -164,7 +188,7 @@ def test_tensors_give_the_same(planted, monkeypatch):
     np.testing.assert_allclose(actual.unique["present"], expected.unique["present"], atol=1e-3)
 
 
-def test_candidates():
+def test_candidates() -> None:
     mixtures = candidate_mixtures(3, 20, seed=0)
     np.testing.assert_allclose(mixtures.sum(axis=1), 1)
     np.testing.assert_allclose(mixtures[0], 1 / 3)
@@ -189,7 +213,11 @@ def test_candidates():
         ({"alphas": [0.0]}, "alphas"),
     ],
 )
-def test_errors(planted, change, message):
+def test_errors(
+    planted: tuple[dict[str, npt.NDArray[np.float64]], npt.NDArray[np.float32]],
+    change: dict[str, dict[str, npt.NDArray[np.float64]] | int | list[float] | npt.NDArray[np.float64]],
+    message: str,
+) -> None:
     spaces, Y = planted
     with pytest.raises(ValueError, match=message):
         unique_variance(**{"spaces": spaces, "Y": Y, "run_lengths": RUNS, **SETTINGS, **change})

@@ -1,8 +1,10 @@
 """Runs that heard the same, averaged: which ones, and that confounds are taken off within each run."""
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from bids_app.analyses.brainscore.ceiling import Others
@@ -29,11 +31,11 @@ STORIES = {
 }
 
 
-def play(stem="tale", start=0, stop=120, onset=3.0):
+def play(stem: str = "tale", start: int = 0, stop: int = 120, onset: float = 3.0) -> StimulusTiming:
     return listen([Stimulus(stem, f"{stem}.wav", onset, ((onset + start, onset + stop),))], TR)
 
 
-def responses(*listenings):
+def responses(*listenings: StimulusTiming) -> tuple[Responses, list[npt.NDArray[np.float32]]]:
     data = [zscore(RNG.standard_normal((len(one.volumes), N_TARGETS))) for one in listenings]
     nuisance = tuple(RNG.standard_normal((len(part), 2)).astype(np.float32) for part in data)
     geometry = ParcelGeometry("T", tuple("abcd"))
@@ -42,7 +44,7 @@ def responses(*listenings):
     return whole, data
 
 
-def test_the_mean_of_two_runs_of_three():
+def test_the_mean_of_two_runs_of_three() -> None:
     whole, data = responses(play(), play("other"), play(onset=6.0))
     found = average_repeats(whole, STORIES)
     assert found.run_lengths == (80, 80)
@@ -52,7 +54,7 @@ def test_the_mean_of_two_runs_of_three():
     assert [[source.run for source in sources] for sources in found.sources] == [[0, 2], [1]]
 
 
-def test_a_run_that_stopped_early_counts_where_it_was():
+def test_a_run_that_stopped_early_counts_where_it_was() -> None:
     whole, data = responses(play(stop=60), play())
     found = average_repeats(whole, STORIES)
     expected = np.concatenate([(data[1][:40] + data[0]) / 2, data[1][40:]])
@@ -62,7 +64,7 @@ def test_a_run_that_stopped_early_counts_where_it_was():
     np.testing.assert_array_equal(heard.volumes, whole.listenings[1].volumes)
 
 
-def test_runs_with_other_censored_volumes_are_averaged_where_they_are_kept():
+def test_runs_with_other_censored_volumes_are_averaged_where_they_are_kept() -> None:
     scan, censored = play(), (np.array([10, 30]), np.array([10, 11, 50]))
     runs = [StimulusTiming(TR, np.delete(scan.volumes, rows), scan.stimuli, scan.volumes[rows]) for rows in censored]
     whole, data = responses(*runs)
@@ -86,12 +88,14 @@ def test_runs_with_other_censored_volumes_are_averaged_where_they_are_kept():
 class Written:
     """A writer that keeps what it is given."""
 
-    def maps(self, _what, _stat, values, *_, **extra):
+    def maps(
+        self, _what: object, _stat: object, values: npt.NDArray[np.float32], *_: object, **extra: int | list[str]
+    ) -> None:
         self.values, self.extra = values, extra
 
 
 @pytest.mark.parametrize("repeats", ["average", "together"])
-def test_the_ceiling_is_that_of_the_data_that_are_fitted(tmp_path, repeats):
+def test_the_ceiling_is_that_of_the_data_that_are_fitted(tmp_path: Path, repeats: str) -> None:
     """Two runs of a story, one of which censors a volume, and the same story twice in a third, which is no mean."""
     scan = play()
     short = StimulusTiming(TR, np.delete(scan.volumes, 30), scan.stimuli, scan.volumes[[30]])
@@ -130,7 +134,7 @@ def test_the_ceiling_is_that_of_the_data_that_are_fitted(tmp_path, repeats):
     ],
     ids=["out of phase", "shorter and out of phase", "twice in the run", "with another story"],
 )
-def test_what_repeats_otherwise_stays_together(other):
+def test_what_repeats_otherwise_stays_together(other: StimulusTiming) -> None:
     whole, _ = responses(play(), other)
     found = average_repeats(whole, STORIES)
     assert found.run_lengths == whole.run_lengths
@@ -138,12 +142,12 @@ def test_what_repeats_otherwise_stays_together(other):
     np.testing.assert_allclose(found.data, whole.data, atol=1e-5)
 
 
-def test_without_repeats_nothing_changes():
+def test_without_repeats_nothing_changes() -> None:
     whole, _ = responses(play(), play("other"))
     assert average_repeats(whole, STORIES) is whole
 
 
-def test_regressors_lose_the_confounds_of_each_run():
+def test_regressors_lose_the_confounds_of_each_run() -> None:
     whole, _ = responses(play(stop=60), play())
     D = RNG.standard_normal((80, 3)).astype(np.float32)
     (sources,) = average_repeats(whole, STORIES).sources

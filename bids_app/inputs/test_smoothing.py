@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from nibabel.cifti2 import BrainModelAxis
 
@@ -20,7 +21,7 @@ def settings_of(folder: Path, fwhm: float = 8.0) -> Settings:
     return Settings(folder, folder / "out", "participant", smoothing_fwhm=fwhm, resources=folder)
 
 
-def test_hemispheres_are_smoothed_apart_along_their_own_mesh(tmp_path):
+def test_hemispheres_are_smoothed_apart_along_their_own_mesh(tmp_path: Path) -> None:
     geometry = SurfaceGeometry("fsaverage", N, N)  # fsaverage5 by its vertices
     data = np.zeros((2, 2 * N), dtype=np.float32)
     data[0, 100], data[1, N + 100], data[:, 50] = 1, 1, np.nan
@@ -39,7 +40,7 @@ def test_hemispheres_are_smoothed_apart_along_their_own_mesh(tmp_path):
     assert smooth(data, geometry, settings_of(tmp_path, 0.0)) is data
 
 
-def test_deep_structures_are_smoothed_each_by_itself(tmp_path):
+def test_deep_structures_are_smoothed_each_by_itself(tmp_path: Path) -> None:
     mask = np.zeros((6, 6, 6), dtype=bool)
     mask[:3], other = True, np.zeros_like(mask)
     other[3:] = True
@@ -60,7 +61,7 @@ def test_deep_structures_are_smoothed_each_by_itself(tmp_path):
     )
 
 
-def _on_grid(values, mask):
+def _on_grid(values: npt.NDArray[np.float32], mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.float32]:
     grid = np.full((len(values), *mask.shape), np.nan, dtype=np.float32)
     grid[:, mask] = values
     return grid
@@ -75,7 +76,9 @@ def _on_grid(values, mask):
         (SurfaceGeometry("fsaverage6", 40_962, 40_962), r"tpl-fsaverage_hemi-L_den-41k_white\.surf\.gii"),
     ],
 )
-def test_where_there_is_no_mesh_smoothing_is_refused(tmp_path, monkeypatch, geometry, message):
+def test_where_there_is_no_mesh_smoothing_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, geometry: ParcelGeometry | SurfaceGeometry, message: str
+) -> None:
     monkeypatch.setenv("TEMPLATEFLOW_HOME", str(tmp_path / "empty"))
     with pytest.raises(DatasetError, match=message):
         smooth(np.zeros((2, geometry.n_targets), dtype=np.float32), geometry, settings_of(tmp_path))

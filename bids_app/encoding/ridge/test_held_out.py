@@ -1,6 +1,7 @@
 """Brain score and forecast score against a computation written with scikit-learn alone."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -122,7 +123,7 @@ def test_scores_are_those_of_the_predictions(data: tuple[np.ndarray, ...]) -> No
 @pytest.mark.parametrize("n_components", [4, None])  # without components, the window's 250 features exceed the volumes
 @pytest.mark.parametrize("inner", ["contiguous", "loo"])
 def test_a_stored_design_gives_the_same_bits(
-    data: tuple[np.ndarray, ...], tmp_path, inner: str, n_components: int | None
+    data: tuple[np.ndarray, ...], tmp_path: Path, inner: str, n_components: int | None
 ) -> None:
     present, window, Y = data
     design = design_held_out(
