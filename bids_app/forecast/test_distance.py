@@ -13,7 +13,7 @@ PLACE = np.array(DISTANCES)
 def noise(random: np.random.Generator, *shape: int) -> npt.NDArray[np.float64]:
     """As smooth as windows of 7 words that share 6 with their neighbours; variance 1."""
     smooth = gaussian_filter1d(random.standard_normal((*shape, 2 * PLACE.size)), 2, axis=-1, mode="wrap")
-    return smooth[..., : PLACE.size] / smooth.std()
+    return np.asarray(smooth[..., : PLACE.size] / smooth.std())
 
 
 def bump(place: int, width: float = 5.0) -> npt.NDArray[np.float64]:

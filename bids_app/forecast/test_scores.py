@@ -55,7 +55,7 @@ def responses(story: Story) -> npt.NDArray[np.float32]:
 
     (A single word 8 ahead lies in the windows from 8 to 14, and the score peaks in their middle.)
     """
-    ahead = sum(story.sums(shift_words(story.words, offset, STORY)) for offset in range(2, 9))
+    ahead = np.sum([story.sums(shift_words(story.words, offset, STORY)) for offset in range(2, 9)], axis=0)
     noise = np.random.default_rng(3).standard_normal((N_VOLUMES, 30))
     return np.concatenate([story.responses(ahead, 30, 1), story.responses(story.present, 30, 2), zscore(noise)], 1)
 
@@ -101,7 +101,7 @@ def test_windows_of_random_words_add_nothing(story: Story, responses: npt.NDArra
     assert gains.mean(axis=1).max() < 0.02
 
 
-def test_one_window_at_a_time(story: Story, responses: npt.NDArray[np.float32]) -> Iterator[None]:
+def test_one_window_at_a_time(story: Story, responses: npt.NDArray[np.float32]) -> None:
     """The next design is asked for only after the last one was scored."""
     base = design_held_out(story.present, [N_VOLUMES], RECIPE, device="cpu")
     alive = []

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,21 +16,23 @@ from bids_app.forecast import variance
 from bids_app.forecast.variance import Variance, candidate_mixtures, restricted, unique_variance
 from bids_app.stats.correlation import r2
 
+Planted = tuple[dict[str, npt.NDArray[np.float64]], npt.NDArray[np.float32]]
+
 RUNS = [140, 160]
 N = sum(RUNS)
 RECIPE = Recipe(n_components=6, delays=(0, 1, 2, 3))
-SETTINGS = {"recipe": RECIPE, "device": "cpu", "n_candidates": 10}
+SETTINGS: dict[str, Any] = {"recipe": RECIPE, "device": "cpu", "n_candidates": 10}
 
 
 def drive(random: np.random.Generator, latent: npt.NDArray[np.float64], n_targets: int) -> npt.NDArray[np.float64]:
     """Responses to the latent features one to three volumes later, variance 1."""
     delayed = delay(latent, [1, 2, 3], RUNS)
     response = delayed @ random.standard_normal((delayed.shape[1], n_targets))
-    return response / response.std(axis=0)
+    return np.asarray(response / response.std(axis=0))
 
 
 @pytest.fixture(scope="module")
-def planted() -> tuple[dict[str, npt.NDArray[np.float64]], npt.NDArray[np.float32]]:
+def planted() -> Planted:
     """Spaces that share two of six directions; ten targets each: future, present, both, shared part, none."""
     random = np.random.default_rng(0)
     shared = random.standard_normal((N, 2))
@@ -38,8 +41,8 @@ def planted() -> tuple[dict[str, npt.NDArray[np.float64]], npt.NDArray[np.float3
         name: np.concatenate([latent, shared], axis=1) @ random.standard_normal((6, 40)) for name, latent in own.items()
     }
     present, future = (drive(random, own[name], 30) for name in ("present", "future"))
-    signal = [future[:, :10], present[:, :10], future[:, 10:20] + present[:, 10:20], drive(random, shared, 10)]
-    signal = np.concatenate([2 * np.concatenate(signal, axis=1), np.zeros((N, 10))], axis=1)
+    driven = [future[:, :10], present[:, :10], future[:, 10:20] + present[:, 10:20], drive(random, shared, 10)]
+    signal = np.concatenate([2 * np.concatenate(driven, axis=1), np.zeros((N, 10))], axis=1)
     return spaces, (signal + random.standard_normal(signal.shape)).astype(np.float32)
 
 
@@ -50,9 +53,7 @@ def means(result: Variance) -> dict[str, npt.NDArray[np.float32]]:
     }
 
 
-def test_the_planted_space_has_the_unique_variance(
-    planted: tuple[dict[str, npt.NDArray[np.float64]], npt.NDArray[np.float32]],
-) -> None:
+def test_the_planted_space_has_the_unique_variance(planted: Planted) -> None:
     found = means(unique_variance(*planted, RUNS, **SETTINGS))
     # signal of variance 4 beside noise of variance 1, twice 4 where two spaces drive
     np.testing.assert_allclose(found["total"], [0.8, 0.8, 8 / 9, 0.8, 0], atol=0.12)
@@ -62,9 +63,7 @@ def test_the_planted_space_has_the_unique_variance(
     assert np.abs([found["present"][[0, 3, 4]], found["future"][[1, 3, 4]]]).max() < 0.03
 
 
-def test_a_copy_leaves_nothing_unique(
-    planted: tuple[dict[str, npt.NDArray[np.float64]], npt.NDArray[np.float32]],
-) -> None:
+def test_a_copy_leaves_nothing_unique(planted: Planted) -> None:
     spaces, Y = planted
     copied = {"future": spaces["future"], "present": spaces["present"], "again": spaces["future"] * 3 + 1}
     found = means(unique_variance(copied, Y, RUNS, **SETTINGS))
@@ -73,9 +72,7 @@ def test_a_copy_leaves_nothing_unique(
     assert found["present"][1] > 0.6
 
 
-def test_one_space_is_the_brain_score(
-    planted: tuple[dict[str, npt.NDArray[np.float64]], npt.NDArray[np.float32]],
-) -> None:
+def test_one_space_is_the_brain_score(planted: Planted) -> None:
     spaces, Y = planted
     recipe = replace(RECIPE, purge=2)
     one = unique_variance({"future": spaces["future"]}, Y, RUNS, recipe, device="cpu")
@@ -95,21 +92,19 @@ def scikit_errors(
     mixtures: npt.NDArray[np.float64],
 ) -> float:
     """|y − prediction|² on the test rows: scaled features, scikit-learn's Ridge, every choice one by one."""
-    best = (np.inf, None, None)
+    lowest, best = np.inf, (features[0], alphas[0])
     for weights in mixtures:
         X = np.concatenate([np.sqrt(weight) * part for weight, part in zip(weights, features, strict=True)], axis=1)
         for alpha in alphas:
             loss = np.mean([np.square(y[b] - Ridge(alpha).fit(X[a], y[a]).predict(X[b])).mean() for a, b in inner])
-            if loss < best[0]:
-                best = (loss, X, alpha)
-    _, X, alpha = best
-    return np.square(y[fold[1]] - Ridge(alpha).fit(X[fold[0]], y[fold[0]]).predict(X[fold[1]])).sum()
+            if loss < lowest:
+                lowest, best = loss, (X, alpha)
+    X, alpha = best
+    return float(np.square(y[fold[1]] - Ridge(alpha).fit(X[fold[0]], y[fold[0]]).predict(X[fold[1]])).sum())
 
 
 @pytest.mark.parametrize("purge", [0, 3])
-def test_by_definition_with_scikit_learn(
-    planted: tuple[dict[str, npt.NDArray[np.float64]], npt.NDArray[np.float32]], purge: int
-) -> None:
+def test_by_definition_with_scikit_learn(planted: Planted, purge: int) -> None:
     spaces, Y = planted[0], planted[1][:, 5:45:16].astype(np.float64)
     alphas, n_candidates = (1.0, 30.0, 1000.0), 9
     mixtures = candidate_mixtures(3, n_candidates, 5)
@@ -135,9 +130,7 @@ def test_by_definition_with_scikit_learn(
         np.testing.assert_allclose(result.unique[name], expected[0] - part, atol=1e-3)
 
 
-def test_batches_and_units_change_nothing(
-    planted: tuple[dict[str, npt.NDArray[np.float64]], npt.NDArray[np.float32]],
-) -> None:
+def test_batches_and_units_change_nothing(planted: Planted) -> None:
     spaces, Y = planted[0], planted[1][:, ::5]
     settings = {**SETTINGS, "n_candidates": 4}
     whole = unique_variance(spaces, Y, RUNS, **settings, seed=1)
@@ -150,18 +143,14 @@ def test_batches_and_units_change_nothing(
     np.testing.assert_allclose(scaled.unique["future"], whole.unique["future"], atol=1e-3)
 
 
-def test_a_constant_target_has_none(
-    planted: tuple[dict[str, npt.NDArray[np.float64]], npt.NDArray[np.float32]],
-) -> None:
+def test_a_constant_target_has_none(planted: Planted) -> None:
     spaces, Y = planted
     result = unique_variance(spaces, np.c_[Y[:, :1], np.full(N, 7)], RUNS, **{**SETTINGS, "n_candidates": 2})
     assert result.total[1] == 0
     assert all(values[1] == 0 for values in result.unique.values())
 
 
-def test_himalaya_is_left_as_it_was(
-    planted: tuple[dict[str, npt.NDArray[np.float64]], npt.NDArray[np.float32]], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_himalaya_is_left_as_it_was(planted: Planted, monkeypatch: pytest.MonkeyPatch) -> None:
     spaces, Y = planted
     set_backend("torch")
     try:
@@ -175,9 +164,7 @@ def test_himalaya_is_left_as_it_was(
         set_backend("numpy")
 
 
-def test_tensors_give_the_same(
-    planted: tuple[dict[str, npt.NDArray[np.float64]], npt.NDArray[np.float32]], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_tensors_give_the_same(planted: Planted, monkeypatch: pytest.MonkeyPatch) -> None:
     """The way of a GPU, on the CPU."""
     spaces, Y = planted
     Y = Y[:, ::5]
@@ -214,8 +201,8 @@ def test_candidates() -> None:
     ],
 )
 def test_errors(
-    planted: tuple[dict[str, npt.NDArray[np.float64]], npt.NDArray[np.float32]],
-    change: dict[str, dict[str, npt.NDArray[np.float64]] | int | list[float] | npt.NDArray[np.float64]],
+    planted: Planted,
+    change: dict[str, Any],
     message: str,
 ) -> None:
     spaces, Y = planted

@@ -7,7 +7,7 @@ import pytest
 from bids_app.encoding.design.haemodynamics import word_sums
 from bids_app.forecast.windows import check_distances, offsets_of, random_rows, shift_words
 
-SEGMENTS = [slice(0, 11), range(11, 30), slice(33, 40)]  # words 30 to 32 belong to no story
+SEGMENTS: list[slice | range] = [slice(0, 11), range(11, 30), slice(33, 40)]  # words 30 to 32 belong to no story
 
 
 def by_definition(values: npt.NDArray[np.float32], offset: int, wrap: bool) -> npt.NDArray[np.float32]:

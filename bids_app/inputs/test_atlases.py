@@ -1,6 +1,7 @@
 import logging
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import nibabel
 import numpy as np
@@ -37,7 +38,7 @@ def nothing_at_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     atlases._say_once.cache_clear()
 
 
-def settings_of(folder: Path, **more: str) -> Settings:
+def settings_of(folder: Path, **more: Any) -> Settings:
     return Settings(folder, folder / "out", "participant", **more)
 
 
@@ -90,6 +91,9 @@ def test_kept_atlases_are_read_again(surface: Settings) -> None:
     write_regions(geometry, surface)
     write_atlas(geometry, surface)
     regions, networks = read_regions(geometry, surface.out_dir), read_atlas(geometry, surface.out_dir)
+    assert regions is not None
+    assert networks is not None
+    assert regions.colours is not None
     assert regions.network_names == ("L_Sulcus", "L_Gyrus", "R_Sulcus", "R_Gyrus")
     assert regions.labels.tolist() == [0, 1, 1, 2, 2, 0, 3, 3, 4, 4]
     assert regions.colours.shape == (4, 3)
@@ -166,7 +170,9 @@ def test_regions_of_a_volume_serve_every_mask(tmp_path: Path) -> None:
     write_atlas(VolumeGeometry("T1w", np.eye(4), labels > 5), settings)
     mask = labels < 3
     other = VolumeGeometry("T1w", np.eye(4), mask)
-    assert read_regions(other, settings.out_dir).labels.tolist() == [0, 1, 2]
+    kept = read_regions(other, settings.out_dir)
+    assert kept is not None
+    assert kept.labels.tolist() == [0, 1, 2]
     found = [(region, targets.tolist()) for _, region, targets in region_targets(other, settings.out_dir)]
     assert found == [("all", [0, 1, 2]), ("X", [1, 2]), ("r1", [1]), ("r2", [2])]
 
@@ -183,7 +189,8 @@ def test_a_kept_atlas_that_is_damaged_is_written_again(
     surface: Settings, damage: Callable[[Path], int | None], name: str
 ) -> None:
     geometry = SurfaceGeometry("test", 5, 5)
-    write_atlas(geometry, surface), write_regions(geometry, surface)
+    write_atlas(geometry, surface)
+    write_regions(geometry, surface)
     folder, asked = surface.out_dir / "atlases", []
 
     def ask() -> SurfaceGeometry:

@@ -2,14 +2,16 @@
 
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 
-from bids_app.analyses.brainscore.ceiling import Others
+from bids_app.analyses.brainscore.ceiling import Others, StoryMeans
 from bids_app.analyses.brainscore.participant import write_ceiling
 from bids_app.analyses.networks.participant import _cleaned
+from bids_app.analyses.writer import Writer
 from bids_app.bids.events import Stimulus
 from bids_app.bids.geometry import ParcelGeometry
 from bids_app.bids.words import Words
@@ -26,7 +28,11 @@ from bids_app.stats.standardise import zscore
 RNG = np.random.default_rng(0)
 TR, N_TARGETS = 1.5, 4
 STORIES = {
-    stem: Story(stem, Words(np.arange(100) * 1.2, np.full(100, 0.3), tuple(f"{stem}{n}" for n in range(100))), None)
+    stem: Story(
+        stem,
+        Words(1.2 * np.arange(100.0), np.full(100, 0.3), tuple(f"{stem}{n}" for n in range(100))),
+        listen([Stimulus(stem, f"{stem}.wav", 0.0, ((0.0, 120.0),))], TR, 80),
+    )
     for stem in ("tale", "other")
 }
 
@@ -88,9 +94,7 @@ def test_runs_with_other_censored_volumes_are_averaged_where_they_are_kept() -> 
 class Written:
     """A writer that keeps what it is given."""
 
-    def maps(
-        self, _what: object, _stat: object, values: npt.NDArray[np.float32], *_: object, **extra: int | list[str]
-    ) -> None:
+    def maps(self, _what: object, _stat: object, values: npt.NDArray[np.float32], *_: object, **extra: Any) -> None:
         self.values, self.extra = values, extra
 
 
@@ -109,7 +113,7 @@ def test_the_ceiling_is_that_of_the_data_that_are_fitted(tmp_path: Path, repeats
     means = SimpleNamespace(others=lambda _: others, unit=SimpleNamespace(name="sub-01"))
     settings = Settings(tmp_path, tmp_path, "participant", device="cpu", repeats=repeats)
     written = Written()
-    write_ceiling(runs, fitted, means, settings, written)
+    write_ceiling(runs, fitted, cast("StoryMeans", means), settings, cast("Writer", written))
     if repeats == "average":
         both = data[1].copy()
         both[np.delete(np.arange(80), 30)] += data[0]
@@ -118,6 +122,7 @@ def test_the_ceiling_is_that_of_the_data_that_are_fitted(tmp_path: Path, repeats
         folds = content_folds(content, settings.folds)
     else:
         own, mean = runs.data[heard], others.data
+        assert runs.content is not None
         folds = within(content_folds(runs.content, settings.folds), heard)
     expected = noise_ceiling(mean, own, folds, alphas=settings.alphas)
     np.testing.assert_allclose(written.values[0], expected, atol=1e-4)

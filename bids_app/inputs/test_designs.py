@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -11,10 +12,11 @@ import pytest
 from bids_app.bids.events import Stimulus
 from bids_app.bids.words import Words
 from bids_app.encoding.design.recipe import Recipe
-from bids_app.encoding.ridge.held_out import design_held_out, predict_held_out
+from bids_app.encoding.ridge.held_out import HeldOutDesign, design_held_out, predict_held_out
 from bids_app.forecast.windows import random_rows
 from bids_app.inputs import designs as module
 from bids_app.inputs.designs import Designs
+from bids_app.inputs.models import ModelRun
 from bids_app.inputs.timing import Story, listen, segments_of
 from bids_app.settings import Settings
 
@@ -44,11 +46,15 @@ class FakeModel:
         return SimpleNamespace(n_layers=2, layer=lambda layer: VALUES[layer])
 
 
-def make(tmp_path: Path, stimulus: Stimulus = STIMULUS, model: str = "fake", **changes: int | str) -> Designs:
+def fake_model(files: str = "fake") -> ModelRun:
+    return cast("ModelRun", FakeModel(files))
+
+
+def make(tmp_path: Path, stimulus: Stimulus = STIMULUS, model: str = "fake", **changes: Any) -> Designs:
     settings = Settings(tmp_path, tmp_path, "participant", **{"pca": 3, "delays": 2, "device": "cpu", **changes})
     heard = listen([stimulus], TR, 90)
     story = Story("tale_audio", WORDS, heard)
-    return Designs(FakeModel(model), (heard,), {"tale_audio": story}, settings)
+    return Designs(fake_model(model), (heard,), {"tale_audio": story}, settings)
 
 
 def by_definition(
@@ -96,9 +102,12 @@ def test_present_sums_and_the_quirks_of_the_released_code(tmp_path: Path) -> Non
 
 def test_who_heard_the_same_shares_a_design(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = []
-    monkeypatch.setattr(
-        module, "design_held_out", lambda *a, f=module.design_held_out, **k: made.append(1) or f(*a, **k)
-    )
+
+    def counted(*arguments: Any, **options: Any) -> HeldOutDesign:
+        made.append(1)
+        return design_held_out(*arguments, **options)
+
+    monkeypatch.setattr(module, "design_held_out", counted)
     first = make(tmp_path).with_window(2, 8)
     # the same story two volumes later in the scan
     later = replace(STIMULUS, audio_onset=6.0, story=tuple((a + 3.0, b + 3.0) for a, b in STIMULUS.story))
@@ -208,7 +217,7 @@ def test_a_story_heard_in_two_runs_lies_in_one_fold(tmp_path: Path) -> None:
     heard = listen([STIMULUS], TR, 90)
     stories = {"tale_audio": Story("tale_audio", WORDS, heard)}
     for inner in ("contiguous", "leave-one-out"):
-        twice = Designs(FakeModel(), (heard, heard), stories, replace(settings, inner_folds=inner)).present(2)
+        twice = Designs(fake_model(), (heard, heard), stories, replace(settings, inner_folds=inner)).present(2)
         np.testing.assert_array_equal(twice.content, np.tile(np.arange(70), 2))
         for train, test in twice.pairs:
             np.testing.assert_array_equal(test[: len(test) // 2] + 70, test[len(test) // 2 :])
@@ -219,7 +228,7 @@ def test_a_story_heard_in_two_runs_lies_in_one_fold(tmp_path: Path) -> None:
         changed[twice.pairs[1][1]] = 50 * RNG.standard_normal((len(twice.pairs[1][1]), 3))
         again = predict_held_out(twice, changed, device="cpu").predictions
         np.testing.assert_allclose(again[twice.pairs[1][1]], found[twice.pairs[1][1]], atol=1e-4)
-    assert Designs(FakeModel(), (heard,), stories, settings).present(2).content is None
+    assert Designs(fake_model(), (heard,), stories, settings).present(2).content is None
 
 
 def test_words_of_a_story_played_twice_in_a_run_are_those_of_each_time(tmp_path: Path) -> None:
@@ -227,7 +236,9 @@ def test_words_of_a_story_played_twice_in_a_run_are_those_of_each_time(tmp_path:
     again = replace(STIMULUS, audio_onset=123.0, story=((129.0, 183.0),))
     heard = listen([first, again], TR, 140)
     settings = Settings(tmp_path, tmp_path, "participant", device="cpu")
-    sums = Designs(FakeModel(), (heard,), {"tale_audio": Story("tale_audio", WORDS, heard)}, settings).window_sums(2, 8)
+    sums = Designs(fake_model(), (heard,), {"tale_audio": Story("tale_audio", WORDS, heard)}, settings).window_sums(
+        2, 8
+    )
     np.testing.assert_allclose(sums[:36], sums[36:], atol=1e-5)
     np.testing.assert_allclose(sums[:36], make(tmp_path).window_sums(2, 8)[:36], atol=1e-5)
 

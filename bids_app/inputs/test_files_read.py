@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
@@ -12,7 +13,7 @@ from bids_app.inputs.sources import Sources, open_sources
 from bids_app.settings import Settings
 
 
-def unit_of(study: Study, label: str = "01", **changes: str | tuple[str]) -> tuple[Fit, Sources]:
+def unit_of(study: Study, label: str = "01", **changes: Any) -> tuple[Fit, Sources]:
     sources = open_sources(study.settings(**changes))
     (unit,) = fits_of(sources, label)
     return unit, sources
@@ -26,7 +27,7 @@ def test_an_atlas_is_read_with_its_table_by_those_who_need_it(tmp_path: Path, an
     unit = SimpleNamespace(runs=[SimpleNamespace(kind="volume", space="T1w", density=None)])
     asked = ("networks", "brainscore", "forecast")
     settings = Settings(tmp_path, tmp_path, "participant", atlas=str(image), analysis=asked, regions="none")
-    assert list(_atlas_files(unit, settings, analysis)) == ([image, table] if read else [])
+    assert list(_atlas_files(cast("Fit", unit), settings, analysis)) == ([image, table] if read else [])
 
 
 def test_the_table_of_parcels_and_confounds_that_are_used_are_read(study: Study) -> None:
@@ -50,7 +51,7 @@ def test_links_bold_and_facts(study: Study) -> None:
 
 
 def test_data_of_others_name_who_has_changed(study: Study) -> None:
-    def now(**changes: tuple[str]) -> dict[str, str]:
+    def now(**changes: Any) -> dict[str, str]:
         return data_of_others(*unit_of(study, **changes))
 
     first = now()

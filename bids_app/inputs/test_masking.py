@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from pathlib import Path
 
 import nibabel
@@ -28,7 +29,7 @@ def data_of(geometry: ParcelGeometry | SurfaceGeometry | VolumeGeometry) -> npt.
     return RNG.standard_normal((3, geometry.n_targets)).astype(np.float32)
 
 
-def write_pair(folder: Path, left: list[float], right: list[int]) -> Path:
+def write_pair(folder: Path, left: Sequence[float], right: Sequence[float]) -> Path:
     for side, half in zip("LR", (left, right), strict=True):
         array = nibabel.gifti.GiftiDataArray(np.asarray(half, dtype=np.float32))
         nibabel.gifti.GiftiImage(darrays=[array]).to_filename(folder / f"roi_hemi-{side}.shape.gii")
@@ -41,6 +42,7 @@ def test_a_volume_keeps_the_voxels_of_both_masks(tmp_path: Path) -> None:
     nibabel.Nifti1Image(roi.astype(np.uint8), np.eye(4)).to_filename(path)
     data = data_of(VOLUME)
     limited, geometry = limit(data, VOLUME, path)
+    assert isinstance(geometry, VolumeGeometry)
     np.testing.assert_array_equal(geometry.mask, BRAIN & roi)
     full = np.full((3, *BRAIN.shape), np.nan)
     full[:, BRAIN] = data

@@ -6,17 +6,22 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
+from bids_app.bids.events import Stimulus
+from bids_app.bids.words import Words
 from bids_app.checksums import MANIFEST, write_manifest
 from bids_app.conftest import write
 from bids_app.inputs.models import ModelRun
+from bids_app.inputs.timing import Story, listen
 from bids_app.language import activations as language
 from bids_app.settings import Settings
 
-STORY = SimpleNamespace(stem="tale", words=SimpleNamespace(text=("a", "b")))
+WORDS = Words(np.array([0.0, 1.0]), np.full(2, 0.5), ("a", "b"))
+STORY = Story("tale", WORDS, listen([Stimulus("tale", "tale.wav", 0.0, ((0.0, 2.0),))], 1.0, 4))
 
 
 @pytest.fixture
@@ -26,7 +31,7 @@ def model(tmp_path: Path) -> Path:
     return tmp_path / "model"
 
 
-def run_of(folder: Path, work: Path, **changes: object) -> ModelRun:
+def run_of(folder: Path | str, work: Path, **changes: Any) -> ModelRun:
     settings = Settings(work, work / "out", "participant", model=(str(folder),), work_dir=work / "work", **changes)
     return ModelRun(str(folder), False, settings)
 
@@ -81,7 +86,7 @@ def test_a_model_of_the_hub_counts_by_its_files_and_is_remembered(
 @pytest.fixture
 def extracted(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     """Texts that were read, by a stand-in for a language model."""
-    read = []
+    read: list[object] = []
 
     def read_activations(
         _: object, texts: tuple[str, str], kind: str, context: str, cache: Path, *, subtoken: str

@@ -1,5 +1,7 @@
 """What counts as heard again, from stories on the time line of runs."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -23,8 +25,8 @@ def text(n: int) -> tuple[str, ...]:
 
 
 def story(stem: str, words: list[str] | tuple[str, ...]) -> Story:
-    onset = np.arange(len(words)) * PACE
-    return Story(stem, Words(onset, np.full(len(words), 0.3), tuple(words)), None)
+    onset = np.arange(len(words), dtype=float) * PACE
+    return Story(stem, Words(onset, np.full(len(words), 0.3), tuple(words)), play(stem, 0, int(len(words) * PACE)))
 
 
 TALE, OTHER = text(300), text(300)  # two minutes each
@@ -37,7 +39,7 @@ def play(
     return listen([Stimulus(stem, f"{stem}.wav", onset, ((onset + start, onset + stop),))], tr, n_volumes)
 
 
-def content_of(runs: list[StimulusTiming], **stories: list[str] | tuple[str, ...]) -> list[int] | None:
+def content_of(runs: list[StimulusTiming], **stories: Any) -> list[int] | None:
     known = {stem: story(stem, words) for stem, words in {"tale": TALE, "other": OTHER, **stories}.items()}
     found = heard_content(runs, known)
     return None if found is None else found.tolist()
@@ -102,6 +104,7 @@ def test_the_same_words_under_another_name() -> None:
 
 def test_an_excerpt_of_a_longer_story() -> None:
     content = content_of([play("excerpt", 0, 40), play("tale", 0, 120)], excerpt=TALE[100:200])  # 40 to 80 s of it
+    assert content is not None
     seconds = np.arange(80) * TR
     expected = np.clip(np.round((seconds - 40) / TR), 0, None)
     inside = (seconds >= 41) & (seconds < 79)
@@ -140,7 +143,9 @@ def test_words_without_a_time_are_bridged() -> None:
     gaps = story("copy", TALE)
     gaps.words.onset[50:60] = np.nan
     known = {"tale": story("tale", TALE), "copy": gaps}
-    assert heard_content([play("tale", 0, 120), play("copy", 0, 120)], known).tolist() == [*range(80), *range(80)]
+    content = heard_content([play("tale", 0, 120), play("copy", 0, 120)], known)
+    assert content is not None
+    assert content.tolist() == [*range(80), *range(80)]
 
 
 def test_what_was_repeated_is_described() -> None:
@@ -162,6 +167,7 @@ def test_unrelated_responses_to_a_scrambled_version_score_nothing() -> None:
     stories = {name: story(name, [words[i] for i in order]) for name, order in zip("ab", orders, strict=True)}
     runs = [play(name, 0, 360) for name in "ab"]
     content = heard_content(runs, stories)
+    assert content is not None
     driving, features = RNG.standard_normal((n, 150)), RNG.standard_normal((n, 12))
     X, Y = [], []
     for order, run in zip(orders, runs, strict=True):

@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from bids_app.inputs.shares import common_of, share_of
 from bids_app.inputs.sources import open_sources
 
 
-def state(study: Study, **changes: Path | tuple[str]) -> str:
+def state(study: Study, **changes: Any) -> str:
     sources = open_sources(study.settings(**changes))
     shares = [share_of(sources, label, ["tale"]) for label in sources.dataset.participants()]
     return json.dumps([shares, common_of(sources, ["tale"])], default=str, sort_keys=True)

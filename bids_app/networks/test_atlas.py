@@ -41,6 +41,7 @@ def test_yeo_annotations(atlases: Path, count: int) -> None:
         nibabel.freesurfer.read_annot(folder / f"{side}h.Yeo2011_{count}Networks_N1000.annot")[0] for side in "lr"
     )
     np.testing.assert_array_equal(atlas.labels, np.concatenate([left, right]))
+    assert atlas.colours is not None
     np.testing.assert_allclose(atlas.colours[0] * 255, [120, 18, 134])
 
 
@@ -213,6 +214,7 @@ def test_destrieux_regions_of_each_hemisphere(atlases: Path) -> None:
     atlas = load_atlas(folder / "rh.aparc.a2009s.annot", "surface", "fsaverage5", regions=True)
     assert len(atlas.network_names) == 2 * 74
     assert {"L_S_temporal_sup", "R_S_temporal_sup"} < set(atlas.network_names)
+    assert atlas.colours is not None
     for side, part in (("L", slice(0, COUNTS[0])), ("R", slice(COUNTS[0], None))):
         values, colours, names = nibabel.freesurfer.read_annot(folder / f"{side.lower()}h.aparc.a2009s.annot")
         for region in ("S_temporal_sup", "G_and_S_cingul-Ant"):
@@ -236,9 +238,9 @@ def test_regions_have_their_names_where_networks_have_theirs(tmp_path: Path) -> 
     data = np.arange(8, dtype=np.int16).reshape(2, 2, 2) % 4
     nibabel.save(nibabel.Nifti1Image(data, np.eye(4)), tmp_path / "A.nii")
     (tmp_path / "A.tsv").write_text("index\tlabel\tnetwork_label\n1\tVis\tLanguage\n2\tr2\tLanguage\n3\tUnknown\tX\n")
-    grid = {"affine": np.eye(4), "mask": np.ones((2, 2, 2), dtype=bool)}
-    regions = load_atlas(tmp_path / "A.nii", "volume", **grid, regions=True)
+    affine, mask = np.eye(4), np.ones((2, 2, 2), dtype=bool)
+    regions = load_atlas(tmp_path / "A.nii", "volume", affine=affine, mask=mask, regions=True)
     assert regions.network_names == ("Vis", "r2")  # not Yeo's Visual
     np.testing.assert_array_equal(regions.labels, [0, 1, 2, 0] * 2)
-    networks = load_atlas(tmp_path / "A.nii", "volume", **grid)
+    networks = load_atlas(tmp_path / "A.nii", "volume", affine=affine, mask=mask)
     assert networks.network_names == ("Language", "X")

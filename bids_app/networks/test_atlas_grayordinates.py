@@ -53,6 +53,7 @@ def test_a_label_file_labels_cortex_and_deep_structures_target_by_target(tmp_pat
     assert (atlas.labels[-12:] > 0).any()
     regions = load_atlas(tmp_path / "own.dlabel.nii", "cifti", "fsLR", axis=DATA, regions=True)
     assert regions.network_names == ("Vis", "Default", "Cont")
+    assert regions.colours is not None
     np.testing.assert_allclose(regions.colours[0], [128 / 255, 0, 0])
 
 

@@ -61,7 +61,7 @@ def resources(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 
 def waves(points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    return np.sin(WAVES @ points.T / np.linalg.norm(points, axis=1))
+    return np.asarray(np.sin(WAVES @ points.T / np.linalg.norm(points, axis=1)))
 
 
 def test_maps_come_from_the_nearest_vertex_of_each_hemisphere(resources: list[Path]) -> None:

@@ -58,7 +58,7 @@ def test_consistency_is_the_mean_correlation_and_p_finds_what_is_planted() -> No
     assert table["atoms"].tolist() == [3, 2, 1]
     assert table.loc["A", "consistency"] == pytest.approx((r[0, 3] + r[0, 6] + r[3, 6]) / 3)
     assert table.loc["B", "consistency"] == pytest.approx(r[1, 2])
-    assert table.loc["A", "p"] < 0.01
+    assert table["p"]["A"] < 0.01
     # pairs: the null is known exactly
     pairs = r[np.triu_indices(20, 1)]
     assert table.loc["B", "p"] == pytest.approx((pairs >= r[1, 2] - 1e-12).mean(), abs=0.03)

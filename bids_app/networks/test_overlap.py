@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 from scipy.stats import zscore
@@ -43,7 +45,7 @@ def test_top_percent_counts_finite_targets_and_keeps_the_sign() -> None:
 
 
 @pytest.mark.parametrize("wrong", [{"threshold": 0.0}, {"top_percent": 0.0}, {"top_percent": 60.0}])
-def test_settings_out_of_range_are_refused(wrong: dict[str, float]) -> None:
+def test_settings_out_of_range_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="must be above 0"):
         parts(np.zeros((1, 3)), **wrong)
 

@@ -76,8 +76,9 @@ def test_cached_spins_are_drawn_once(tmp_path: Path, monkeypatch: pytest.MonkeyP
     with monkeypatch.context() as patched:
         patched.setattr("bids_app.networks.spins._draw", None)
         np.testing.assert_array_equal(Spins.cached(3, 3, tmp_path / "cache").left, first.left)
-    for damage in (lambda whole: whole[:-100], lambda whole: whole[:2000] + bytes(500) + whole[2500:]):
-        stored.write_bytes(damage(stored.read_bytes()))
+    whole = stored.read_bytes()
+    for damaged in (whole[:-100], whole[:2000] + bytes(500) + whole[2500:]):
+        stored.write_bytes(damaged)
         np.testing.assert_array_equal(Spins.cached(3, 3, tmp_path / "cache").left, spins.left[:3])
 
 

@@ -73,8 +73,8 @@ def test_histogram_and_summary(groups: pd.DataFrame) -> None:
     assert table.loc[("B", 1), "mean_loading"] == pytest.approx(-0.2)
     assert table.loc[("B", 1), "mean_absolute_loading"] == pytest.approx(0.2)
     assert table.loc[("B", 3), "share"] == pytest.approx(1 / 3)
-    assert table.loc["C", "size"].tolist() == [0] * 4
-    assert table.loc["C", "mean_loading"].isna().all()
+    assert table.loc["C"]["size"].tolist() == [0] * 4
+    assert table.loc["C"]["mean_loading"].isna().all()
 
 
 def test_histogram_of_atoms() -> None:

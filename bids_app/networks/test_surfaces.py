@@ -17,7 +17,7 @@ SHAPE = (37, 44, 37)
 
 
 def grid_coordinates(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
-    return nibabel.affines.apply_affine(AFFINE, np.argwhere(mask)).T  # (3, n_targets) in mm
+    return np.transpose(nibabel.affines.apply_affine(AFFINE, np.argwhere(mask)))  # (3, n_targets) in mm
 
 
 def test_linear_maps_keep_their_values_and_hemispheres() -> None:
@@ -40,8 +40,8 @@ def test_values_outside_the_mask_do_not_leak_in() -> None:
     np.testing.assert_allclose(projected[0][some], 1, rtol=1e-5)
     everywhere = np.zeros((1, inside.size))
     everywhere[0, inside.ravel()] = np.isfinite(ones[0])
-    full = {"affine": AFFINE, "mask": np.ones(SHAPE, dtype=bool)}
-    share = to_fsaverage5(everywhere, "volume", NLIN6, **full)[0]  # of a vertex's points, with data
+    full = np.ones(SHAPE, dtype=bool)
+    share = to_fsaverage5(everywhere, "volume", NLIN6, affine=AFFINE, mask=full)[0]  # of a vertex's points, with data
     assert ((share > 0) & (share < 0.5)).any()
     np.testing.assert_array_equal(some, share >= 0.5)
 
@@ -78,10 +78,10 @@ def test_finer_surface_gives_its_first_vertices() -> None:
 def test_yeo_volume_lands_on_yeo_surface(atlases: Path) -> None:
     file = atlases / "yeo2011" / "Yeo-7-liberal_space-MNI152NLin6_res-2x2x2.nii.gz"
     image = nibabel.load(file)
-    grid = {"affine": image.affine, "mask": np.asarray(image.dataobj) > 0}
+    affine, mask = image.affine, np.asarray(image.dataobj) > 0
     surface = load_atlas(atlases / "yeo2011/fsaverage5/lh.Yeo2011_7Networks_N1000.annot", "surface", "fsaverage5")
-    volume = load_atlas(file, "volume", NLIN6, **grid)
-    projected = labels_to_fsaverage5(volume.labels, "volume", NLIN6, **grid)
+    volume = load_atlas(file, "volume", NLIN6, affine=affine, mask=mask)
+    projected = labels_to_fsaverage5(volume.labels, "volume", NLIN6, affine=affine, mask=mask)
     for found, expected in zip(np.split(projected, 2), np.split(surface.labels, 2), strict=True):
         assert (found == expected)[expected > 0].mean() > 0.86  # 0.85 and 0.82 without the affine to MNI152
 
@@ -89,12 +89,11 @@ def test_yeo_volume_lands_on_yeo_surface(atlases: Path) -> None:
 def test_labels_are_those_of_nilearn_where_the_grid_holds_the_cortex() -> None:
     labels = np.random.default_rng(0).integers(0, 6, np.prod(SHAPE) // 27 + 40)  # in blocks, with ties
     volume = labels[(np.indices(SHAPE).sum(axis=0) * 7 + np.indices(SHAPE)[0]) % len(labels)]
-    grid = {"affine": AFFINE, "mask": np.ones(SHAPE, dtype=bool)}
     image = nibabel.Nifti1Image(volume.astype(np.float32), AFFINE)
     expected = [
         vol_to_surf(image, pial, inner_mesh=white, interpolation="nearest_most_frequent") for pial, white in _meshes()
     ]
-    found = labels_to_fsaverage5(volume.ravel(), "volume", NLIN6, **grid)
+    found = labels_to_fsaverage5(volume.ravel(), "volume", NLIN6, affine=AFFINE, mask=np.ones(SHAPE, dtype=bool))
     np.testing.assert_array_equal(found, np.concatenate(expected))
 
 
@@ -114,7 +113,7 @@ def test_a_recording_of_a_slab_gives_the_labels_of_the_slab() -> None:
 def test_a_grid_that_does_not_reach_the_cortex_is_refused() -> None:
     mask = np.ones((4, 4, 4), dtype=bool)
     with pytest.raises(ValueError, match="does not reach the cortex: its position in the header"):
-        labels_to_fsaverage5(np.ones(64), "volume", NLIN6, affine=AFFINE + np.eye(4, k=3) * 900, mask=mask)
+        labels_to_fsaverage5(np.ones(64, dtype=int), "volume", NLIN6, affine=AFFINE + np.eye(4, k=3) * 900, mask=mask)
 
 
 @pytest.mark.parametrize(
@@ -126,7 +125,7 @@ def test_a_grid_that_does_not_reach_the_cortex_is_refused() -> None:
     ],
 )
 def test_data_without_a_place_on_fsaverage5_are_refused(
-    kind: str, space: str, arguments: dict[str, npt.NDArray[Any] | tuple[int, int]], message: str
+    kind: str, space: str, arguments: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):
         to_fsaverage5(np.zeros((1, 5)), kind, space, **arguments)

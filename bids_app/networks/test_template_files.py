@@ -68,7 +68,7 @@ def test_destrieux_from_templateflow_is_that_of_freesurfer(home: Path, atlases: 
 
 @pytest.mark.parametrize(("space", "density"), [("fsaverage5", "10k"), ("fsaverage6", "41k"), ("fsaverage", "164k")])
 def test_templateflow_knows_the_files_of_destrieux(space: str, density: str) -> None:
-    with ZipFile(files("templateflow.conf") / "templateflow-skel.zip") as skeleton:
+    with ZipFile(str(files("templateflow.conf") / "templateflow-skel.zip")) as skeleton:
         known = {Path(name).name for name in skeleton.namelist()}
     names = template_files("destrieux", "surface", space)
     assert set(names) <= known
@@ -83,8 +83,9 @@ def test_schaefer_volume_from_a_folder_of_fetched_files(home: Path, atlases: Pat
     rows = (source / "Schaefer2018_100Parcels_7Networks_order.txt").read_text().splitlines()
     table = "\n".join(["index\tname", *("\t".join(row.split("\t")[:2]) for row in rows)])
     (folder / VOLUME_NAMES).write_text(table)
-    grid = {"affine": np.diag([4.0, 4, 4, 1]), "mask": np.ones((20, 20, 18), dtype=bool)}
-    atlas = load_atlas("schaefer100", "volume", NLIN6, **grid, resources=[folder.parent])
+    mask = np.ones((20, 20, 18), dtype=bool)
+    affine = np.diag([4.0, 4, 4, 1])
+    atlas = load_atlas("schaefer100", "volume", NLIN6, affine=affine, mask=mask, resources=[folder.parent])
     assert atlas.network_names == SCHEMES[7].names
     assert (atlas.labels > 0).mean() > 0.1
 

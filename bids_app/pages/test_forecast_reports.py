@@ -1,4 +1,7 @@
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import numpy as np
@@ -13,7 +16,9 @@ from bids_app.pages.participant import write_participant_report
 from bids_app.pages.test_reports import read
 from bids_app.report import page as sheet
 from bids_app.report.conftest_forecast import Sample
+from bids_app.report.panels import Panel
 from bids_app.report.results import find_results
+from bids_app.report.scales import PositionScale, Scale
 from bids_app.report.test_regions import HEXADECIMAL, keep
 
 NAMES = ("a", "b", "c", "d", "e & f", "g")
@@ -26,7 +31,7 @@ QUESTIONS = {
 }
 
 
-def parcels(**more):
+def parcels(**more: Any) -> Sample:
     n = len(NAMES)
     first = np.arange(n) < 3
     regions = {"networks": {"Now": first, "Then <b>": ~first}}
@@ -38,7 +43,7 @@ def parcels(**more):
 
 
 @pytest.fixture(scope="module")
-def out_dir(tmp_path_factory):
+def out_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two models, so that the depths are compared."""
     folder = tmp_path_factory.mktemp("forecast")
     parcels().write(folder)
@@ -47,7 +52,7 @@ def out_dir(tmp_path_factory):
 
 
 @pytest.mark.parametrize("level", ["group", "001"])
-def test_every_question_is_answered(out_dir, level):
+def test_every_question_is_answered(out_dir: Path, level: str) -> None:
     page = read(write_group_report(out_dir) if level == "group" else write_participant_report(out_dir, level))
     for heading in QUESTIONS.values():
         assert heading in page.text
@@ -68,7 +73,7 @@ def test_every_question_is_answered(out_dir, level):
     assert "Which atoms link to which networks?" not in page.text
 
 
-def test_the_head_has_the_forecast(out_dir):
+def test_the_head_has_the_forecast(out_dir: Path) -> None:
     page = read(write_group_report(out_dir))
     analysis = find_results(out_dir, None)[0]
     curves = analysis.table("forecast").query("region == 'all' and window == 'distance'").set_index("distance")
@@ -83,13 +88,13 @@ def test_the_head_has_the_forecast(out_dir):
     assert f"{100 * depth['fraction']:.0f} % of the depth" in page.text
 
 
-def panels_of(out_dir, write):
+def panels_of(out_dir: Path, write: Callable[..., object]) -> dict[str, tuple[Panel, PositionScale | Scale]]:
     with patch.object(sheet, "draw_maps", wraps=sheet.draw_maps) as draw:
         write(out_dir)
     return {panel.title: (panel, call.args[2]) for call in draw.call_args_list for panel in call.args[0]}
 
 
-def test_the_maps_drawn_are_those_of_the_group(tmp_path):
+def test_the_maps_drawn_are_those_of_the_group(tmp_path: Path) -> None:
     parcels().write(tmp_path, ("forecast", "variance"))
     analysis = find_results(tmp_path, None)[0]
     q = analysis.maps("forecast", ["q"]).values < 0.05
@@ -115,7 +120,7 @@ def test_the_maps_drawn_are_those_of_the_group(tmp_path):
     np.testing.assert_array_equal(future.values, analysis.maps("variance", ["mean"]).named("future"))
 
 
-def test_a_map_without_a_test_is_as_full_as_the_tested_one(tmp_path):
+def test_a_map_without_a_test_is_as_full_as_the_tested_one(tmp_path: Path) -> None:
     sample = parcels()
     replace(sample, peak=sample.peak + 4).write(tmp_path, ("forecast",))
     panels = panels_of(tmp_path, lambda out: write_participant_report(out, "001"))
@@ -139,7 +144,7 @@ def test_a_map_without_a_test_is_as_full_as_the_tested_one(tmp_path):
         ("stat-mean_desc-variance", "No unique variance"),
     ],
 )
-def test_a_missing_file_is_one_sentence(tmp_path, gone, sentence):
+def test_a_missing_file_is_one_sentence(tmp_path: Path, gone: str, sentence: str) -> None:
     parcels().write(tmp_path)
     for path in (tmp_path / "group").glob(f"*{gone}*"):
         path.unlink()
@@ -147,7 +152,7 @@ def test_a_missing_file_is_one_sentence(tmp_path, gone, sentence):
 
 
 @pytest.mark.parametrize("analysis", ["brainscore", "forecast", "depth", "variance"])
-def test_only_what_was_run_is_asked_about(tmp_path, analysis):
+def test_only_what_was_run_is_asked_about(tmp_path: Path, analysis: str) -> None:
     parcels(n_participants=3).write(tmp_path, (analysis,))
     asked = {
         "brainscore": set(),
@@ -160,7 +165,7 @@ def test_only_what_was_run_is_asked_about(tmp_path, analysis):
             assert (heading in page.text) == (question in asked)
 
 
-def test_nowhere_significant_is_told(tmp_path):
+def test_nowhere_significant_is_told(tmp_path: Path) -> None:
     sample = parcels()
     replace(sample, gain=0 * sample.gain, n_participants=3).write(tmp_path, ("forecast",))
     page = read(write_group_report(tmp_path))
@@ -169,7 +174,7 @@ def test_nowhere_significant_is_told(tmp_path):
     assert "so all is hollow: noise decides" in own.text
 
 
-def test_parcels_without_networks_have_charts_of_their_own(tmp_path):
+def test_parcels_without_networks_have_charts_of_their_own(tmp_path: Path) -> None:
     sample = parcels(n_participants=3)
     replace(sample, regions={"parcels": sample.regions["parcels"]}).write(tmp_path, ("depth", "variance"))
     for page in (read(write_group_report(tmp_path)), read(write_participant_report(tmp_path, "001"))):
@@ -180,7 +185,7 @@ def test_parcels_without_networks_have_charts_of_their_own(tmp_path):
         assert "per parcel" in alts["variance"]
 
 
-def test_on_a_surface(tmp_path):
+def test_on_a_surface(tmp_path: Path) -> None:
     n = 10_242
     everywhere = np.ones(2 * n, bool)
     sample = Sample(
@@ -195,7 +200,7 @@ def test_on_a_surface(tmp_path):
     }  # fmt: skip
 
 
-def test_medians_are_of_the_places_in_full_colour(out_dir):
+def test_medians_are_of_the_places_in_full_colour(out_dir: Path) -> None:
     text = read(write_participant_report(out_dir, "001")).text
     analysis = find_results(out_dir, "001")[0]
     full = analysis.maps("forecast", ["q"]).named("distance+8") < 0.05
@@ -206,7 +211,7 @@ def test_medians_are_of_the_places_in_full_colour(out_dir):
     assert f"Median there: {100 * np.median(depth):.0f} % of the depth." in text
 
 
-def test_a_tiny_unique_variance_looks_tiny(out_dir):
+def test_a_tiny_unique_variance_looks_tiny(out_dir: Path) -> None:
     rows = read_table(next((out_dir / "group").glob("*desc-variance_networks.tsv"))).query("atlas == 'all'")
     small = rows["space"] == "present"
     rows.loc[small, ["mean", "low", "high"]] = [-1e-6, -2e-6, 0]
@@ -215,7 +220,7 @@ def test_a_tiny_unique_variance_looks_tiny(out_dir):
     assert left[1] >= right[1]
 
 
-def test_marks_of_the_unique_variance(out_dir):
+def test_marks_of_the_unique_variance(out_dir: Path) -> None:
     path = next((out_dir / "group").glob("*desc-variance_networks.tsv"))
     rows = read_table(path).query("atlas in ('all', 'networks') and space != 'total'")
     left, right = draw_variance(rows).axes
@@ -226,7 +231,7 @@ def test_marks_of_the_unique_variance(out_dir):
         np.testing.assert_allclose(shown, wanted)
 
 
-def test_curves_of_networks_have_the_colours_of_the_atlas(tmp_path):
+def test_curves_of_networks_have_the_colours_of_the_atlas(tmp_path: Path) -> None:
     geometry, first = SurfaceGeometry("fsaverage5", 3, 3), np.arange(6) < 3
     regions = {"networks": {"DefaultA": first, "DefaultB": ~first}}
     peak, depth = np.where(first, 0.0, 8.0), np.where(first, 0.3, 0.8)

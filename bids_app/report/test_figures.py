@@ -7,7 +7,7 @@ from bids_app.report.panels import Panel, Picture
 from bids_app.report.scales import Scale
 
 
-def test_pictures_and_outlines_lie_where_they_belong():
+def test_pictures_and_outlines_lie_where_they_belong() -> None:
     """A red spot with an outline round it, at the top left of the second of two pictures in the second of two rows."""
     plain = Picture("left lateral", np.ones((40, 60, 4)))
     spotted = Picture("left lateral", np.ones((40, 60, 4)), np.zeros((40, 60)))

@@ -1,7 +1,9 @@
+from pathlib import Path
+
 from bids_app.report.page import newest_settings
 
 
-def test_a_report_shows_the_settings_of_its_own_participant(tmp_path):
+def test_a_report_shows_the_settings_of_its_own_participant(tmp_path: Path) -> None:
     logs = tmp_path / "logs"
     logs.mkdir()
     for name, labels in (("1_participant", []), ("2_participant", ["01"]), ("3_participant", ["02"]), ("4_group", [])):

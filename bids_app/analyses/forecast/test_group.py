@@ -1,8 +1,12 @@
 import logging
+from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import nibabel
 import numpy as np
+import numpy.typing as npt
+import pandas as pd
 import pytest
 from scipy.stats import bootstrap, false_discovery_control, wilcoxon
 
@@ -24,11 +28,13 @@ LEVEL = 0.15
 NUMBERS = {"tested_distance": TESTED, "random_seed": 0}
 
 
-def bump(at):
+def bump(at: int) -> npt.NDArray[np.float64]:
     return np.exp(-((np.array(DISTANCES) - at) ** 2) / 4)
 
 
-def make_scores(n, seed=1):
+def make_scores(
+    n: int, seed: int = 1
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     """F (n, n_distances, n_targets), R of the present word, negative in the last, and F of random windows."""
     rng = np.random.default_rng(seed)
     scores = 0.01 * rng.standard_normal((n, len(DISTANCES), GEOMETRY.n_targets))
@@ -42,11 +48,17 @@ def make_scores(n, seed=1):
     return tuple(values.astype(np.float32) for values in (scores, base, random))
 
 
-def writer_of(out, label, geometry=GEOMETRY, **entities):
+def writer_of(out: Path, label: str, geometry: SurfaceGeometry = GEOMETRY, **entities: Any) -> Writer:
     return Writer(out, {"sub": label, **ENTITIES, **entities}, [], NUMBERS, lambda: geometry)
 
 
-def write_scores(out, scores, base, random, distances=DISTANCES):
+def write_scores(
+    out: Path,
+    scores: npt.NDArray[np.float32],
+    base: npt.NDArray[np.float32],
+    random: npt.NDArray[np.float32],
+    distances: list[int] = DISTANCES,
+) -> None:
     names = [f"distance{d:+d}" for d in distances]
     for row, own in enumerate(scores):
         writer = writer_of(out, f"{row + 1:02d}")
@@ -55,29 +67,31 @@ def write_scores(out, scores, base, random, distances=DISTANCES):
         writer.maps("forecast", "r", own, names, Distances=list(distances), Window=7, Layer=2, Fraction=0.5)
 
 
-def write_labels(folder, name, labels, regions):
+def write_labels(folder: Path, name: str, labels: npt.NDArray[np.int64], regions: list[str]) -> str:
     for side, half in zip("lr", np.split(labels, 2), strict=True):
         colours = np.array([[10 * i, 20, 30, 0, 0] for i in range(len(regions))])
         nibabel.freesurfer.write_annot(folder / f"{side}h.{name}.annot", half, colours, regions, fill_ctab=True)
     return str(folder / f"lh.{name}.annot")
 
 
-def settings_of(folder, **more):
+def settings_of(folder: Path, **more: Any) -> Settings:
     return Settings(folder, folder / "out", "group", **more)
 
 
-def table_of(out, what):
+def table_of(out: Path, what: str) -> pd.DataFrame:
     (found,) = find_outputs(out, "networks", "group", desc=what)
     return read_table(found.paths[0])
 
 
-def group_maps(out, what, stat):
+def group_maps(
+    out: Path, what: str, stat: str
+) -> tuple[npt.NDArray[np.float32], dict[str, dict[str, int | str] | float | list[int | str] | str]]:
     (found,) = find_maps(out, what, stat, "group")
     return found.load()[0], found.sidecar
 
 
 @pytest.fixture(scope="module")
-def done(tmp_path_factory):
+def done(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
     """The group level of ten participants, with an atlas of networks and one of regions."""
     folder = tmp_path_factory.mktemp("group")
     half = np.repeat([1, 2], 10)
@@ -92,7 +106,7 @@ def done(tmp_path_factory):
     return SimpleNamespace(out=settings.out_dir, scores=scores.astype(float), base=base, random=random)
 
 
-def test_maps_of_each_distance_against_scipy(done):
+def test_maps_of_each_distance_against_scipy(done: SimpleNamespace) -> None:
     mean, sidecar = group_maps(done.out, "forecast", "mean")
     expected = done.scores.mean(axis=0)
     expected[:, BROKEN] = np.nan
@@ -108,11 +122,11 @@ def test_maps_of_each_distance_against_scipy(done):
     np.testing.assert_allclose(group_maps(done.out, "forecastrandom", "mean")[0], done.random.mean(axis=0), atol=1e-7)
 
 
-def contrast_of(scores):
+def contrast_of(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return scores[:, DISTANCES.index(TESTED)] - scores[:, DISTANCES.index(0)]
 
 
-def test_distance_is_shown_where_the_contrast_is_significant(done):
+def test_distance_is_shown_where_the_contrast_is_significant(done: SimpleNamespace) -> None:
     known = np.arange(GEOMETRY.n_targets) != BROKEN
     p = np.full(GEOMETRY.n_targets, np.nan)
     p[known] = wilcoxon(contrast_of(done.scores)[:, known], axis=0).pvalue
@@ -143,12 +157,12 @@ PLACES = {
 }
 
 
-def over(values, place):
+def over(values: npt.NDArray[np.floating], place: tuple[str, str]) -> npt.NDArray[np.floating]:
     """Mean over the targets of a region, the broken one left out."""
     return values[..., [target for target in PLACES[place] if target != BROKEN]].mean(axis=-1)
 
 
-def test_curves_of_regions(done):
+def test_curves_of_regions(done: SimpleNamespace) -> None:
     table = table_of(done.out, "forecast")
     assert list(dict.fromkeys(zip(table["atlas"], table["region"], strict=True))) == list(PLACES)
     assert len(table) == len(PLACES) * (len(DISTANCES) + 1)
@@ -169,7 +183,7 @@ def test_curves_of_regions(done):
     assert (table["participants"] == 10).all()
 
 
-def test_peaks_of_regions(done):
+def test_peaks_of_regions(done: SimpleNamespace) -> None:
     table = table_of(done.out, "forecastdistance").set_index(["atlas", "region"])
     assert list(table.index) == list(PLACES)
     for place in PLACES:
@@ -194,7 +208,7 @@ def test_peaks_of_regions(done):
     )
 
 
-def test_comparison_of_models(done):
+def test_comparison_of_models(done: SimpleNamespace) -> None:
     table = read_table(done.out / "group" / "model-comparison.tsv").set_index("measure")
     gain, base = over(done.scores, ("all", "all"))[:, DISTANCES.index(TESTED)], over(done.base, ("all", "all"))[:, 0]
     assert list(table.index) == ["F (distance+4)", "F / R (distance+4)"]
@@ -203,7 +217,7 @@ def test_comparison_of_models(done):
     assert (table["data"] == "task-tale space-test").all()
 
 
-def test_few_participants_show_nothing_and_it_is_said(tmp_path, caplog):
+def test_few_participants_show_nothing_and_it_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     settings = settings_of(tmp_path)
     write_scores(settings.out_dir, *make_scores(5))
     with caplog.at_level(logging.INFO):
@@ -219,7 +233,7 @@ def test_few_participants_show_nothing_and_it_is_said(tmp_path, caplog):
     assert row["contrast_p"] >= 0.0625
 
 
-def test_one_participant_has_means_and_peaks_alone(tmp_path):
+def test_one_participant_has_means_and_peaks_alone(tmp_path: Path) -> None:
     settings = settings_of(tmp_path)
     write_scores(settings.out_dir, *make_scores(1))
     run_group(settings, "group")
@@ -230,7 +244,9 @@ def test_one_participant_has_means_and_peaks_alone(tmp_path):
 
 
 @pytest.mark.parametrize("missing", [0, TESTED])
-def test_without_one_of_its_distances_there_is_no_contrast(tmp_path, caplog, missing):
+def test_without_one_of_its_distances_there_is_no_contrast(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, missing: int
+) -> None:
     settings = settings_of(tmp_path)
     scores, base, random = make_scores(8)
     kept = [d for d in DISTANCES if d != missing]

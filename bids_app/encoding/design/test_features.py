@@ -27,6 +27,7 @@ def test_against_scikit_learn(n_features: int) -> None:
 def test_components_are_orthonormal(n_features: int) -> None:
     X = np.random.default_rng(0).standard_normal((60, n_features))
     components = DelayedComponents(5, [0]).fit(X, [60]).components_
+    assert components is not None
     np.testing.assert_allclose(components.T @ components, np.eye(5), atol=1e-10)
 
 

@@ -1,7 +1,5 @@
 """What holds for the folds of any stories: hypothesis looks for those for which it does not."""
 
-from collections.abc import Callable
-
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -15,7 +13,7 @@ MANY = settings(max_examples=200, deadline=None)
 
 
 @st.composite
-def heard(draw: Callable[..., object]) -> npt.NDArray[np.int64] | None:
+def heard(draw: st.DrawFn) -> npt.NDArray[np.int64]:
     """What each volume heard: some stretches of a story, one after the other, in any order and any number of times."""
     n = draw(st.integers(1, 60))
     stretches = draw(st.lists(st.tuples(st.integers(0, n - 1), st.integers(1, n)), min_size=1, max_size=4))
@@ -84,7 +82,8 @@ def test_folds_are_refused_exactly_where_a_part_is_too_small(
 @given(heard(), st.integers(3, 6), st.integers(0, 3))
 def test_inner_folds_stay_inside_the_training_part(content: npt.NDArray[np.int64], n_folds: int, purge: int) -> None:
     folds = folds_of(content, n_folds, purge)
-    for outer in folds or []:
+    folds = folds or []
+    for outer in folds:
         try:
             inner = inner_folds(outer, folds)
         except ValueError as error:

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from typing import Literal, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -13,9 +14,11 @@ from bids_app.encoding.design.haemodynamics import (
     word_sums,
 )
 
+Words = tuple[npt.NDArray[np.float32], npt.NDArray[np.float64], npt.NDArray[np.float64]]
+
 
 @pytest.fixture
-def words() -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+def words() -> Words:
     rng = np.random.default_rng(0)
     onset = np.sort(rng.uniform(-20, 100, 300))
     duration = rng.uniform(0.1, 0.6, 300)
@@ -23,9 +26,7 @@ def words() -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float64], npt.NDArr
 
 
 @pytest.mark.parametrize("how", ["mean", "sum"])
-def test_pool_words_against_a_loop(
-    words: tuple[npt.NDArray[np.float32], npt.NDArray[np.float64], npt.NDArray[np.float64]], how: str
-) -> None:
+def test_pool_words_against_a_loop(words: Words, how: Literal["mean", "sum"]) -> None:
     values, onset, _ = words
     expected = np.zeros((40, 7))
     for volume in range(40):
@@ -56,9 +57,7 @@ def test_convolve_is_causal_and_equals_numpy() -> None:
     np.testing.assert_array_equal(convolve(changed, 2.0)[:30], convolve(series, 2.0)[:30])
 
 
-def test_neuron_responses_by_definition(
-    words: tuple[npt.NDArray[np.float32], npt.NDArray[np.float64], npt.NDArray[np.float64]],
-) -> None:
+def test_neuron_responses_by_definition(words: Words) -> None:
     values, onset, duration = words
     volumes = np.r_[5:30, 40:60]
     midpoint = np.floor((onset + duration / 2) / 1.5)
@@ -71,18 +70,14 @@ def test_neuron_responses_by_definition(
     np.testing.assert_allclose(neuron_responses(values, onset, duration, 1.5, volumes), expected, atol=1e-4)
 
 
-def test_word_sums_uses_the_onset(
-    words: tuple[npt.NDArray[np.float32], npt.NDArray[np.float64], npt.NDArray[np.float64]],
-) -> None:
+def test_word_sums_uses_the_onset(words: Words) -> None:
     values, onset, _ = words
     expected = [values[np.floor(onset / 2) == volume].sum(axis=0) for volume in (3, 4, 9)]
     np.testing.assert_allclose(word_sums(values, onset, 2.0, [3, 4, 9]), expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("later", [1, 2, -1])
-def test_word_sums_may_count_a_word_in_another_volume(
-    words: tuple[npt.NDArray[np.float32], npt.NDArray[np.float64], npt.NDArray[np.float64]], later: int
-) -> None:
+def test_word_sums_may_count_a_word_in_another_volume(words: Words, later: int) -> None:
     values, onset, _ = words
     expected = [values[np.floor(onset / 2) + later == volume].sum(axis=0) for volume in (0, 3, 4, 9)]
     np.testing.assert_allclose(word_sums(values, onset, 2.0, [0, 3, 4, 9], later=later), expected, atol=1e-5)
@@ -93,7 +88,7 @@ def test_word_sums_may_count_a_word_in_another_volume(
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: pool_words([[1.0]], [1.0], 2.0, 3, "median"), "median"),
+        (lambda: pool_words([[1.0]], [1.0], 2.0, 3, cast('Literal["mean"]', "median")), "median"),
         (lambda: pool_words([[1.0]], [1.0, 2.0], 2.0, 3, "sum"), "one time per word"),
         (lambda: convolve(np.ones((3, 2)), 0.0), "repetition_time"),
         (lambda: word_sums([[1.0]], [1.0], 2.0, []), "volumes"),

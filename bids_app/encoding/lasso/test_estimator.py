@@ -1,4 +1,5 @@
 from itertools import permutations
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -10,11 +11,13 @@ from bids_app.encoding.lasso import LassoCV, lasso
 from bids_app.encoding.lasso._tuning import LassoTuning
 from bids_app.stats.correlation import pearson_r
 
+Problem = tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
+
 RATIOS = (0.7, 0.3, 0.1, 0.03)
 
 
 @pytest.fixture
-def problem() -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+def problem() -> Problem:
     rng = np.random.default_rng(0)
     X = rng.standard_normal((90, 6)) + rng.standard_normal((90, 1)) + 3
     weights = rng.standard_normal((6, 12)) * (rng.random((6, 12)) < 0.5)
@@ -62,7 +65,7 @@ def reference_choice(
 
 @pytest.mark.parametrize("selection", ["min", "one-se"])
 def test_cross_validated_fit_against_scikit_learn(
-    problem: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]], selection: str, monkeypatch: pytest.MonkeyPatch
+    problem: Problem, selection: Literal["one-se", "min"], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
         "bids_app.encoding.lasso._cross_validation.TUNING", LassoTuning(rises=99)
@@ -81,9 +84,7 @@ def test_cross_validated_fit_against_scikit_learn(
 
 
 @pytest.mark.parametrize("purge", [0, 3])
-def test_held_out_is_nested(
-    problem: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]], purge: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_held_out_is_nested(problem: Problem, purge: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bids_app.encoding.lasso._cross_validation.TUNING", LassoTuning(rises=99))
     X, Y = problem
     folds = contiguous_folds(90, 4, purge)
@@ -97,9 +98,7 @@ def test_held_out_is_nested(
             np.testing.assert_allclose(predictions[test, target], expected, atol=5e-3)
 
 
-def test_nothing_of_a_test_fold_reaches_its_prediction(
-    problem: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]],
-) -> None:
+def test_nothing_of_a_test_fold_reaches_its_prediction(problem: Problem) -> None:
     X, Y = problem
     test = contiguous_folds(90, 4)[1][1]
     before = LassoCV(n_folds=4, device="cpu").fit(X, Y).held_out_[test]
@@ -127,7 +126,7 @@ def test_one_standard_error_leaves_out_what_only_correlates() -> None:
     assert wrong["one-se"] < 0.7 * wrong["min"]
 
 
-def test_constant_target_and_fixed_ratio(problem: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]) -> None:
+def test_constant_target_and_fixed_ratio(problem: Problem) -> None:
     X, Y = problem
     model = LassoCV([0.9], n_folds=3, device="cpu").fit(X, Y)
     np.testing.assert_allclose(model.held_out_[:, 3], 7, atol=1e-5)
@@ -136,7 +135,7 @@ def test_constant_target_and_fixed_ratio(problem: tuple[npt.NDArray[np.float64],
     assert not model.coef_[:, 3].any()
 
 
-def test_lasso_at_known_ratios(problem: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]) -> None:
+def test_lasso_at_known_ratios(problem: Problem) -> None:
     X, Y = problem
     ratio = np.linspace(0.05, 0.8, 12)
     coef, intercept = lasso(X, Y, ratio, device="cpu")
@@ -146,7 +145,7 @@ def test_lasso_at_known_ratios(problem: tuple[npt.NDArray[np.float64], npt.NDArr
         assert intercept[target] == pytest.approx(expected.intercept_, abs=1e-2)
 
 
-def test_batches_change_nothing(problem: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]) -> None:
+def test_batches_change_nothing(problem: Problem) -> None:
     X, Y = problem
     whole = LassoCV(n_folds=4, device="cpu").fit(X, Y).held_out_
     small = LassoCV(n_folds=4, device="cpu", mem_mb=0.01).fit(X, Y).held_out_
@@ -154,14 +153,12 @@ def test_batches_change_nothing(problem: tuple[npt.NDArray[np.float64], npt.NDAr
 
 
 @pytest.mark.parametrize("ratios", [[], [1.0], [0.0, 0.5]])
-def test_ratios_out_of_range(
-    problem: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]], ratios: list[float]
-) -> None:
+def test_ratios_out_of_range(problem: Problem, ratios: list[float]) -> None:
     with pytest.raises(ValueError, match="between 0 and 1"):
         LassoCV(ratios, device="cpu").fit(*problem)
 
 
-def test_nan_targets_are_an_error(problem: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]) -> None:
+def test_nan_targets_are_an_error(problem: Problem) -> None:
     X, Y = problem
     Y[4, 2] = np.nan
     with pytest.raises(ValueError, match=r"1 of 12 columns \(first: 2\)"):

@@ -7,12 +7,14 @@ from sklearn.linear_model import Lasso
 from bids_app.encoding.lasso._fista import fista
 from bids_app.encoding.lasso._tuning import LassoTuning
 
+Problem = tuple[torch.Tensor, torch.Tensor, torch.Tensor, npt.NDArray[np.float64]]
+
 # scikit-learn before 1.6 says so of a target of zeros
 pytestmark = pytest.mark.filterwarnings("ignore:Objective did not converge")
 
 
 @pytest.fixture
-def problem() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, npt.NDArray[np.float64]]:
+def problem() -> Problem:
     """20 correlated regressors, 30 targets, among them one of noise and one of zeros."""
     rng = np.random.default_rng(0)
     X = rng.standard_normal((120, 20)) + 0.7 * rng.standard_normal((120, 1))
@@ -26,9 +28,7 @@ def problem() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, npt.NDArray[np.
     return gram, cross, penalty, np.transpose(expected)
 
 
-def test_against_scikit_learn(
-    problem: tuple[torch.Tensor, torch.Tensor, torch.Tensor, npt.NDArray[np.float64]],
-) -> None:
+def test_against_scikit_learn(problem: Problem) -> None:
     gram, cross, penalty, expected = problem
     b = fista(gram, cross, penalty, tolerance=1e-6)
     np.testing.assert_allclose(b, expected, atol=1e-4)
@@ -36,9 +36,7 @@ def test_against_scikit_learn(
     assert ((b == 0).numpy() == (expected == 0)).mean() > 0.99
 
 
-def test_every_target_is_as_optimal_as_asked(
-    problem: tuple[torch.Tensor, torch.Tensor, torch.Tensor, npt.NDArray[np.float64]],
-) -> None:
+def test_every_target_is_as_optimal_as_asked(problem: Problem) -> None:
     gram, cross, penalty = (torch.as_tensor(x, dtype=torch.float64) for x in problem[:3])
     b = fista(gram, cross, penalty, tolerance=1e-10)  # targets leave the batch at different times
     largest = torch.linalg.eigvalsh(gram)[-1]
@@ -47,15 +45,13 @@ def test_every_target_is_as_optimal_as_asked(
     assert (largest * (b - proximal).abs().amax(dim=0) <= 3e-10 * cross.abs().amax(dim=0)).all()
 
 
-def test_one_penalty_for_all(problem: tuple[torch.Tensor, torch.Tensor, torch.Tensor, npt.NDArray[np.float64]]) -> None:
+def test_one_penalty_for_all(problem: Problem) -> None:
     gram, cross, penalty, _ = problem
     several = fista(gram, cross, torch.full_like(penalty, 7.0))
     np.testing.assert_allclose(fista(gram, cross, 7.0), several, atol=1e-6)
 
 
-def test_warm_start_and_batch_change_nothing(
-    problem: tuple[torch.Tensor, torch.Tensor, torch.Tensor, npt.NDArray[np.float64]], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_warm_start_and_batch_change_nothing(problem: Problem, monkeypatch: pytest.MonkeyPatch) -> None:
     gram, cross, penalty, expected = problem
     start = torch.as_tensor(expected, dtype=torch.float32) + 0.1
     np.testing.assert_allclose(fista(gram, cross, penalty, start, tolerance=1e-6), expected, atol=1e-4)
@@ -64,9 +60,7 @@ def test_warm_start_and_batch_change_nothing(
     assert cross[0, 0] == problem[1][0, 0]
 
 
-def test_few_iterations_still_give_every_target(
-    problem: tuple[torch.Tensor, torch.Tensor, torch.Tensor, npt.NDArray[np.float64]],
-) -> None:
+def test_few_iterations_still_give_every_target(problem: Problem) -> None:
     gram, cross, penalty, expected = problem
     rough = fista(gram, cross, penalty, max_iterations=25)
     found = np.asarray(rough)

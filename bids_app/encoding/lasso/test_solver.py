@@ -26,7 +26,8 @@ def ill_conditioned(
 def tensors(
     X: npt.NDArray[np.float64], Y: npt.NDArray[np.float64], penalty: npt.NDArray[np.float64]
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    return tuple(torch.as_tensor(part, dtype=torch.float32) for part in (X.T @ X, X.T @ Y, penalty))
+    gram, cross, penalties = (torch.as_tensor(part, dtype=torch.float32) for part in (X.T @ X, X.T @ Y, penalty))
+    return gram, cross, penalties
 
 
 def scikit_learn(
@@ -45,7 +46,7 @@ def objective(
     penalty: npt.NDArray[np.float64],
     b: npt.NDArray[np.floating],
 ) -> npt.NDArray[np.float64]:
-    return 0.5 * np.square(Y - X @ b).sum(axis=0) + penalty * np.abs(b).sum(axis=0)
+    return np.asarray(0.5 * np.square(Y - X @ b).sum(axis=0) + penalty * np.abs(b).sum(axis=0))
 
 
 def violation(
@@ -54,7 +55,8 @@ def violation(
     """Largest violation of the optimality conditions, as a share of max|Xᵀy|, in float64."""
     correlation = X.T @ (Y - X @ b)
     inactive = np.maximum(np.abs(correlation) - penalty, 0)
-    return (np.where(b == 0, inactive, np.abs(correlation - penalty * np.sign(b)))).max() / np.abs(X.T @ Y).max()
+    active = np.abs(correlation - penalty * np.sign(b))
+    return float(np.where(b == 0, inactive, active).max() / np.abs(X.T @ Y).max())
 
 
 @pytest.fixture
@@ -159,7 +161,12 @@ def test_steps_where_many_are_active_and_well_conditioned(
     start = lasso_gram(gram, cross, 1.5 * penalties)
     assert torch.count_nonzero(start) > 8 * start.shape[1]
     by_steps = []
-    monkeypatch.setattr(_solver, "fista", lambda *args, **options: by_steps.append(1) or fista(*args, **options))
+
+    def counted(*args: Any, **options: Any) -> torch.Tensor:
+        by_steps.append(1)
+        return fista(*args, **options)
+
+    monkeypatch.setattr(_solver, "fista", counted)
     b = lasso_gram(gram, cross, penalties, start, tolerance=1e-6).numpy()
     expected = objective(X, Y, penalty, scikit_learn(X, Y, penalty))
     np.testing.assert_allclose(objective(X, Y, penalty, b), expected, rtol=1e-5)

@@ -159,7 +159,7 @@ class _Part:
 def _fit(
     design: HeldOutDesign,
     Y: AnyArray,
-    alphas: Sequence[float],
+    alphas: npt.ArrayLike,
     device: str,
     mem_mb: float | None,
     take: Callable[[_Part], None],
@@ -199,7 +199,7 @@ def _checked(design: HeldOutDesign, Y: npt.ArrayLike) -> AnyArray:
 def predict_held_out(
     design: HeldOutDesign,
     Y: npt.ArrayLike,
-    alphas: Sequence[float] = DEFAULT_ALPHAS,
+    alphas: npt.ArrayLike = DEFAULT_ALPHAS,
     *,
     device: str = "auto",
     mem_mb: float | None = None,
@@ -222,7 +222,7 @@ def predict_held_out(
 def score_held_out(
     design: HeldOutDesign,
     Y: npt.ArrayLike,
-    alphas: Sequence[float] = DEFAULT_ALPHAS,
+    alphas: npt.ArrayLike = DEFAULT_ALPHAS,
     *,
     device: str = "auto",
     mem_mb: float | None = None,

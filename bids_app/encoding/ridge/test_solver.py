@@ -58,4 +58,4 @@ def test_small_features_are_predicted_with_as_small_penalties(n_features: int, p
         alphas = torch.tensor(ALPHAS) * scale**2
         factors = Design(scale * X, torch.device("cpu")).factorise(train, test)
         predicted.append(Predictor(factors, alphas, planned)(alphas[1].expand(N_TARGETS), Y))
-    np.testing.assert_allclose(*predicted, atol=1e-4)
+    np.testing.assert_allclose(predicted[0], predicted[1], atol=1e-4)
