@@ -1,5 +1,6 @@
 import errno
 import os
+from pathlib import Path
 
 import pytest
 
@@ -8,11 +9,11 @@ from bids_app.settings import Settings
 
 
 @pytest.fixture
-def settings(tmp_path):
+def settings(tmp_path: Path) -> Settings:
     return Settings(bids_dir=tmp_path / "data", out_dir=tmp_path / "out", level="participant")
 
 
-def test_a_full_disk_is_explained_and_other_errors_are_not(settings):
+def test_a_full_disk_is_explained_and_other_errors_are_not(settings: Settings) -> None:
     full = explain(OSError(errno.ENOSPC, "No space left on device"), settings)
     assert full is not None
     assert f"free in {settings.out_dir.parent}" in full
@@ -32,21 +33,23 @@ def test_a_full_disk_is_explained_and_other_errors_are_not(settings):
         (FileNotFoundError(errno.ENOENT, "", "/no/x"), "/no/x: there is no such file"),
     ],
 )
-def test_each_error_of_the_machine_has_its_words(settings, error, said):
+def test_each_error_of_the_machine_has_its_words(settings: Settings, error: Exception, said: str) -> None:
     words = explain(error, settings)
+    assert words is not None
     assert said in words
     assert "Errno" not in words
     assert len(words) < 500
 
 
-def test_rights_say_whose_file_it_is(settings):
+def test_rights_say_whose_file_it_is(settings: Settings) -> None:
     lock = settings.out_dir / ".work" / "x.lock"
     lock.parent.mkdir(parents=True)
     lock.touch(0o640)
     said = explain(PermissionError(errno.EACCES, "", str(lock)), settings)
+    assert said is not None
     assert f"{lock} cannot be written by user" in said
     assert f"({os.getuid()}) with the rights 640; remove it" in said
     new = explain(PermissionError(errno.EACCES, "", str(settings.out_dir / "sub-01" / "map.gii")), settings)
-    assert f"{settings.out_dir} belongs to user" in new
+    assert f"{settings.out_dir} belongs to user" in str(new)
     read = explain(PermissionError(errno.EACCES, "", str(settings.bids_dir)), settings)
-    assert f"{settings.bids_dir} cannot be read by user" in read
+    assert f"{settings.bids_dir} cannot be read by user" in str(read)

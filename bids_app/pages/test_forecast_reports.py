@@ -15,7 +15,9 @@ from bids_app.pages.group import write_group_report
 from bids_app.pages.participant import write_participant_report
 from bids_app.pages.test_reports import read
 from bids_app.report import page as sheet
+from bids_app.report.conftest import map_of, maps_of, table_of
 from bids_app.report.conftest_forecast import Sample
+from bids_app.report.figures import draw_maps
 from bids_app.report.panels import Panel
 from bids_app.report.results import find_results
 from bids_app.report.scales import PositionScale, Scale
@@ -76,20 +78,20 @@ def test_every_question_is_answered(out_dir: Path, level: str) -> None:
 def test_the_head_has_the_forecast(out_dir: Path) -> None:
     page = read(write_group_report(out_dir))
     analysis = find_results(out_dir, None)[0]
-    curves = analysis.table("forecast").query("region == 'all' and window == 'distance'").set_index("distance")
-    peaks = analysis.table("forecastdistance").set_index("region").loc["all"]
-    mean, base = curves.loc[8, ["mean", "base"]]
-    q = analysis.maps("forecast", ["q"]).named("distance+8")
+    curves = table_of(analysis, "forecast").query("region == 'all' and window == 'distance'").set_index("distance")
+    peaks = table_of(analysis, "forecastdistance").set_index("region").loc["all"]
+    mean, base = curves["mean"][8], curves["base"][8]
+    q = map_of(analysis, "forecast", "q", "distance+8")
     assert (
         f"+{mean:.4f} at distance 8, +{100 * mean / base:.0f} % of R; q < 0.05 in {(q < 0.05).sum()} of 6" in page.text
     )
     assert f"{peaks['group_curve']:g} words; 95 % interval {peaks['low']:g} to {peaks['high']:g}" in page.text
-    depth = analysis.table("forecastdepthpeak").set_index("region").loc["all"]
+    depth = table_of(analysis, "forecastdepthpeak").set_index("region").loc["all"]
     assert f"{100 * depth['fraction']:.0f} % of the depth" in page.text
 
 
 def panels_of(out_dir: Path, write: Callable[..., object]) -> dict[str, tuple[Panel, PositionScale | Scale]]:
-    with patch.object(sheet, "draw_maps", wraps=sheet.draw_maps) as draw:
+    with patch.object(sheet, "draw_maps", wraps=draw_maps) as draw:
         write(out_dir)
     return {panel.title: (panel, call.args[2]) for call in draw.call_args_list for panel in call.args[0]}
 
@@ -97,27 +99,30 @@ def panels_of(out_dir: Path, write: Callable[..., object]) -> dict[str, tuple[Pa
 def test_the_maps_drawn_are_those_of_the_group(tmp_path: Path) -> None:
     parcels().write(tmp_path, ("forecast", "variance"))
     analysis = find_results(tmp_path, None)[0]
-    q = analysis.maps("forecast", ["q"]).values < 0.05
+    q = maps_of(analysis, "forecast", "q").values < 0.05
     assert (q[0] != q[-2]).any()  # else the next assertions would not tell the maps apart
     panels = panels_of(tmp_path, write_group_report)
     tested, scale = panels["F at distance 8, the one that is tested"]
-    np.testing.assert_array_equal(tested.values, analysis.maps("forecast", ["mean"]).named("distance+8"))
-    np.testing.assert_array_equal(tested.passing, analysis.maps("forecast", ["q"]).named("distance+8") < 0.05)
+    np.testing.assert_array_equal(tested.values, map_of(analysis, "forecast", "mean", "distance+8"))
+    np.testing.assert_array_equal(tested.passing, map_of(analysis, "forecast", "q", "distance+8") < 0.05)
     assert scale.diverging
     ahead, _ = panels["F(8) − F(0): gained by looking ahead"]
-    contrast = analysis.maps("forecastcontrast", ["mean"]).values[0]
+    contrast = maps_of(analysis, "forecastcontrast", "mean").values[0]
     np.testing.assert_array_equal(ahead.values, contrast)
-    both = analysis.maps("forecast", ["mean"])
-    np.testing.assert_allclose(contrast, both.named("distance+8") - both.named("distance+0"), atol=1e-6)
-    np.testing.assert_array_equal(ahead.passing, analysis.maps("forecastcontrast", ["q"]).values[0] < 0.05)
+    np.testing.assert_allclose(
+        contrast,
+        map_of(analysis, "forecast", "mean", "distance+8") - map_of(analysis, "forecast", "mean", "distance+0"),
+        atol=1e-6,
+    )
+    np.testing.assert_array_equal(ahead.passing, maps_of(analysis, "forecastcontrast", "q").values[0] < 0.05)
     distance, positions = panels["d* of the group's mean curve"]
-    np.testing.assert_array_equal(distance.values, analysis.maps("forecastdistance", ["d"]).named("group-curve"))
+    np.testing.assert_array_equal(distance.values, map_of(analysis, "forecastdistance", "d", "group-curve"))
     assert positions.low <= min(0, np.nanmin(distance.values))
     assert positions.high == 16
     _, scale = panels["All words together"]
     assert scale.diverging  # of noise half is below zero; on a scale from zero it would look like an effect
     future, _ = panels["Unique to words ahead (distance 8)"]
-    np.testing.assert_array_equal(future.values, analysis.maps("variance", ["mean"]).named("future"))
+    np.testing.assert_array_equal(future.values, map_of(analysis, "variance", "mean", "future"))
 
 
 def test_a_map_without_a_test_is_as_full_as_the_tested_one(tmp_path: Path) -> None:
@@ -127,10 +132,12 @@ def test_a_map_without_a_test_is_as_full_as_the_tested_one(tmp_path: Path) -> No
     tested = panels["F at distance 8, the one that is tested"][0]
     peak = next(panel for title, (panel, _) in panels.items() if title.endswith("(not tested)"))
     analysis = find_results(tmp_path, "001")[0]
-    at_peak = f"distance{int(read_forecast(analysis).whole.peak):+d}"
-    np.testing.assert_array_equal(peak.values, analysis.maps("forecast", ["r"]).named(at_peak))
+    everywhere = read_forecast(analysis).whole
+    assert everywhere is not None
+    at_peak = f"distance{int(everywhere.peak):+d}"
+    np.testing.assert_array_equal(peak.values, map_of(analysis, "forecast", "r", at_peak))
     np.testing.assert_array_equal(peak.passing, tested.passing)
-    assert passing_at(analysis, analysis.maps("forecast", ["r"]), "forecast", at_peak) is None
+    assert passing_at(analysis, maps_of(analysis, "forecast", "r"), "forecast", at_peak) is None
 
 
 @pytest.mark.parametrize(
@@ -203,9 +210,9 @@ def test_on_a_surface(tmp_path: Path) -> None:
 def test_medians_are_of_the_places_in_full_colour(out_dir: Path) -> None:
     text = read(write_participant_report(out_dir, "001")).text
     analysis = find_results(out_dir, "001")[0]
-    full = analysis.maps("forecast", ["q"]).named("distance+8") < 0.05
+    full = map_of(analysis, "forecast", "q", "distance+8") < 0.05
     assert 0 < full.sum() < 6
-    distance, depth = (analysis.maps(what, [stat]).values[0][full] for what, stat in
+    distance, depth = (maps_of(analysis, what, stat).values[0][full] for what, stat in
                        (("forecastdistance", "d"), ("forecastdepth", "fraction")))  # fmt: skip
     assert f"Median there: {np.median(distance):g} words." in text
     assert f"Median there: {100 * np.median(depth):.0f} % of the depth." in text
@@ -224,9 +231,11 @@ def test_marks_of_the_unique_variance(out_dir: Path) -> None:
     path = next((out_dir / "group").glob("*desc-variance_networks.tsv"))
     rows = read_table(path).query("atlas in ('all', 'networks') and space != 'total'")
     left, right = draw_variance(rows).axes
-    dots = {axes: [kind for kind in axes.collections if len(kind.get_offsets()) == 3] for axes in (left, right)}
+    dots = {
+        axes: [kind for kind in axes.collections if len(np.asarray(kind.get_offsets())) == 3] for axes in (left, right)
+    }
     for axes, spaces in ((left, ["present"]), (right, ["past", "future"])):
-        shown = [kind.get_offsets()[:, 0] for kind in dots[axes]]
+        shown = [np.asarray(kind.get_offsets())[:, 0] for kind in dots[axes]]
         wanted = [rows[rows["space"] == space]["mean"] for space in spaces]
         np.testing.assert_allclose(shown, wanted)
 

@@ -15,7 +15,8 @@ from bids_app.pages.participant import write_participant_report
 from bids_app.pages.sections import head
 from bids_app.report import html, parcels
 from bids_app.report import page as sheet
-from bids_app.report.conftest import NETWORKS, N, Writer, links_table
+from bids_app.report.conftest import NETWORKS, N, Writer, links_table, maps_of
+from bids_app.report.figures import draw_maps
 from bids_app.report.panels import Panel
 from bids_app.report.results import Maps, Results, find_results, titles, values_at
 from bids_app.report.scales import Scale
@@ -28,17 +29,21 @@ class Page(HTMLParser):
 
     def __init__(self, text: str) -> None:
         super().__init__()
-        self.open, self.images, self.links, self.words = [], [], [], []
+        self.open: list[str] = []
+        self.images: list[dict[str, str]] = []
+        self.links: list[str] = []
+        self.words: list[str] = []
         self.feed(text)
         assert self.open == []
 
-    def handle_starttag(self, tag: str, attributes: list[tuple[str, str]]) -> None:
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        attributes = {name: value or "" for name, value in attrs}
         if tag not in VOID:
             self.open.append(tag)
         if tag == "img":
-            self.images.append(dict(attributes))
+            self.images.append(attributes)
         if tag == "a":
-            self.links.append(dict(attributes)["href"])
+            self.links.append(attributes["href"])
 
     def handle_endtag(self, tag: str) -> None:
         assert self.open.pop() == tag
@@ -83,9 +88,9 @@ def test_participant_report_has_everything(surface_out: Path) -> None:
 
 def test_the_maps_drawn_are_those_of_the_files(surface_out: Path) -> None:
     analysis = find_results(surface_out, "001")[0]
-    r, q = (analysis.maps("brainscore", [stat]).values[1] for stat in ("r", "q"))
-    ceiling = analysis.maps("noiseceiling", ["r"]).values[0]
-    with patch.object(sheet, "draw_maps", wraps=sheet.draw_maps) as draw:
+    r, q = (maps_of(analysis, "brainscore", stat).values[1] for stat in ("r", "q"))
+    ceiling = maps_of(analysis, "noiseceiling", "r").values[0]
+    with patch.object(sheet, "draw_maps", wraps=draw_maps) as draw:
         write_participant_report(surface_out, "001")
     panels, geometry, scale = draw.call_args_list[0].args
     np.testing.assert_array_equal(panels[0].values, r)
@@ -103,7 +108,7 @@ def test_the_maps_drawn_are_those_of_the_files(surface_out: Path) -> None:
 def test_the_head_has_the_numbers(surface_out: Path) -> None:
     text = read(write_participant_report(surface_out, "001")).text
     analysis = find_results(surface_out, "001")[0]
-    r, q = (analysis.maps("brainscore", [stat]).values[1] for stat in ("r", "q"))
+    r, q = (maps_of(analysis, "brainscore", stat).values[1] for stat in ("r", "q"))
     assert f"{np.nanmean(r):.3f} q < 0.05 in {(q < 0.05).sum():,} of {np.isfinite(r).sum():,} vertices" in text
     assert "2 2 of 4 atoms, 2 of 3 networks" in text
 
@@ -198,8 +203,8 @@ def test_parcels_are_sorted_and_hollow_where_not_significant() -> None:
     axes = parcels.draw([panel], list("abcd"), Scale("r", 0, 0.3)).axes[0]
     assert [label.get_text() for label in axes.get_yticklabels()] == ["c", "a", "d"]
     _, filled, hollow = axes.collections
-    np.testing.assert_allclose(filled.get_offsets(), [[0.3, 0]])
-    np.testing.assert_allclose(hollow.get_offsets(), [[0.1, 1], [-0.2, 2]])
+    np.testing.assert_allclose(np.asarray(filled.get_offsets()), [[0.3, 0]])
+    np.testing.assert_allclose(np.asarray(hollow.get_offsets()), [[0.1, 1], [-0.2, 2]])
 
 
 def test_markdown_is_escaped() -> None:

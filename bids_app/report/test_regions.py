@@ -5,7 +5,8 @@ import numpy.typing as npt
 import pytest
 
 from bids_app.bids.derivatives import write_sidecar
-from bids_app.bids.geometry import Geometry, SurfaceGeometry, VolumeGeometry
+from bids_app.bids.geometry import SurfaceGeometry, VolumeGeometry
+from bids_app.bids.geometry_base import Geometry
 from bids_app.report.page import Page
 from bids_app.report.regions import atlas_colours, network_regions
 from bids_app.report.results import Results

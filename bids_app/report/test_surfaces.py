@@ -11,7 +11,8 @@ BLANK = np.full(2 * N_VERTICES, np.nan)
 
 
 def mesh(hemisphere: str) -> npt.NDArray[np.float32]:
-    return surface.load_surf_mesh(datasets.fetch_surf_fsaverage("fsaverage5")[f"infl_{hemisphere}"]).coordinates
+    file = datasets.fetch_surf_fsaverage("fsaverage5")[f"infl_{hemisphere}"]
+    return np.asarray(surface.load_surf_mesh(file).coordinates)
 
 
 @pytest.mark.parametrize("view", range(4))

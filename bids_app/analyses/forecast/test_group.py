@@ -45,7 +45,7 @@ def make_scores(
     random = 0.005 * rng.standard_normal((n, 2, GEOMETRY.n_targets))
     for values in (scores, base, random):
         values[0, :, BROKEN] = np.nan
-    return tuple(values.astype(np.float32) for values in (scores, base, random))
+    return scores.astype(np.float32), base.astype(np.float32), random.astype(np.float32)
 
 
 def writer_of(out: Path, label: str, geometry: SurfaceGeometry = GEOMETRY, **entities: Any) -> Writer:
@@ -83,9 +83,7 @@ def table_of(out: Path, what: str) -> pd.DataFrame:
     return read_table(found.paths[0])
 
 
-def group_maps(
-    out: Path, what: str, stat: str
-) -> tuple[npt.NDArray[np.float32], dict[str, dict[str, int | str] | float | list[int | str] | str]]:
+def group_maps(out: Path, what: str, stat: str) -> tuple[npt.NDArray[np.float32], dict[str, Any]]:
     (found,) = find_maps(out, what, stat, "group")
     return found.load()[0], found.sidecar
 
@@ -113,7 +111,7 @@ def test_maps_of_each_distance_against_scipy(done: SimpleNamespace) -> None:
     np.testing.assert_allclose(mean, expected, atol=1e-7)
     assert sidecar["Distances"] == DISTANCES
     assert sidecar["Maps"][0] == "distance-2"
-    p = wilcoxon(done.scores, axis=0).pvalue
+    p = np.asarray(wilcoxon(done.scores, axis=0).pvalue)
     known = np.arange(GEOMETRY.n_targets) != BROKEN
     np.testing.assert_allclose(group_maps(done.out, "forecast", "p")[0][:, known], p[:, known], rtol=1e-6)
     q = np.stack([false_discovery_control(row) for row in p[:, known]])  # of both hemispheres together
@@ -159,7 +157,7 @@ PLACES = {
 
 def over(values: npt.NDArray[np.floating], place: tuple[str, str]) -> npt.NDArray[np.floating]:
     """Mean over the targets of a region, the broken one left out."""
-    return values[..., [target for target in PLACES[place] if target != BROKEN]].mean(axis=-1)
+    return np.asarray(values[..., [target for target in PLACES[place] if target != BROKEN]].mean(axis=-1))
 
 
 def test_curves_of_regions(done: SimpleNamespace) -> None:
@@ -183,11 +181,17 @@ def test_curves_of_regions(done: SimpleNamespace) -> None:
     assert (table["participants"] == 10).all()
 
 
+def row_of(table: pd.DataFrame, place: tuple[str, str]) -> dict[str, float]:
+    """The numbers of a region, in a table with atlas and region as its index."""
+    numbers = table.select_dtypes("number")
+    return dict(zip(map(str, numbers.columns), numbers.loc[[place]].to_numpy()[0], strict=True))
+
+
 def test_peaks_of_regions(done: SimpleNamespace) -> None:
     table = table_of(done.out, "forecastdistance").set_index(["atlas", "region"])
     assert list(table.index) == list(PLACES)
     for place in PLACES:
-        own, row = over(done.scores, place), table.loc[place]
+        own, row = over(done.scores, place), row_of(table, place)
         assert row["group_curve"] == DISTANCES[own.mean(axis=0).argmax()]
         assert np.isclose(row["participants_mean"], np.array(DISTANCES)[own.argmax(axis=1)].mean())
         contrast = own[:, DISTANCES.index(TESTED)] - own[:, DISTANCES.index(0)]
@@ -196,10 +200,10 @@ def test_peaks_of_regions(done: SimpleNamespace) -> None:
         rng = np.random.default_rng(9)
         peaks = [own[rng.integers(10, size=10)].mean(axis=0).argmax() for _ in range(2000)]
         interval = np.percentile(np.array(DISTANCES)[peaks], [2.5, 97.5])
-        np.testing.assert_allclose(row[["low", "high"]].astype(float), interval, atol=1)
+        np.testing.assert_allclose([row["low"], row["high"]], interval, atol=1)
     for atlas, rows in table.groupby("atlas"):
         np.testing.assert_allclose(rows["contrast_q"], false_discovery_control(rows["contrast_p"]), err_msg=atlas)
-    ahead, present, nothing = (table.loc["regions", name] for name in ("R_Front", "L_Front", "R_Back"))
+    ahead, present, nothing = (row_of(table, ("regions", name)) for name in ("R_Front", "L_Front", "R_Back"))
     assert (ahead["group_curve"], present["group_curve"]) == (5, 0)
     assert max(ahead["split_half_p"], present["split_half_p"]) < 0.01 < nothing["split_half_p"]
     assert ahead["split_half"] < 0.5 < ahead["split_half_null"]
