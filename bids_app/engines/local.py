@@ -144,5 +144,5 @@ def _start_process(settings: Settings) -> None:
 
 def start_worker(settings: Settings) -> None:
     """Prepare a process for jobs: its log and its threads."""
-    start_log(settings)
+    start_log(settings.verbose)
     set_threads(settings)

@@ -34,7 +34,7 @@ def submit(request: Request) -> None:
 
     Raises ValueError or RuntimeError, in sentences, for what cannot be.
     """
-    start_log(request.settings)
+    start_log(request.settings.verbose)
     check_locations(request.settings)
     participants = _participants(open_sources(request.settings), request.failed)
     if not participants:

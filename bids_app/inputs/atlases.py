@@ -100,7 +100,7 @@ def files_of_atlas(path: Path) -> list[Path]:
 def _source(geometry: Geometry, settings: Settings) -> dict[str, Any]:
     """How `load_atlas` is to find an atlas, and what it is to be laid on."""
     mismatch = settings.allow_space_mismatch
-    return {**geometry.where(), **atlas_source(settings), "allow_space_mismatch": mismatch}
+    return {**geometry.where(), **atlas_source(settings.resources), "allow_space_mismatch": mismatch}
 
 
 @functools.cache
@@ -123,7 +123,7 @@ def link_maps(maps: Floats, geometry: Geometry, atlas: Atlas, settings: Settings
         return correspond(maps, atlas.labels, atlas.network_names, spins=None, **common)
     place = (geometry.kind, geometry.place)
     spins = Spins.cached(settings.n_spins, settings.random_seed, settings.work / "spins")
-    where = {**geometry.where(), **atlas_source(settings)}
+    where = {**geometry.where(), **atlas_source(settings.resources)}
     labels = labels_to_fsaverage5(atlas.labels, *place, **where)
     projected = to_fsaverage5(maps, *place, **where)
     return correspond(projected, labels, atlas.network_names, spins=spins, **common)

@@ -43,7 +43,7 @@ def inputs_of(
         facts["Model"] = model.files
     if dictionary is not None:
         facts["Dictionary"] = dictionary
-    shared = {**_words(unit, sources), "mask": _mask(sources.settings)}
+    shared = {**_words(unit, sources), "mask": _mask(sources.settings.mask)}
     atlases = list(_atlas_files(unit, sources.settings, analysis))
     tables = [table for run in unit.runs if run.seg for table in parcel_tables(run.derivative, run.seg)]
     shared |= {f"atlas {path.name}": [path] for path in (*atlases, *tables)}
@@ -68,10 +68,12 @@ def files_of_unit(unit: Fit, sources: Sources) -> list[Path]:
     of_runs = [
         path
         for run in unit.runs
-        for path in files_of_run(run, settings.bids_dir, with_confounds=confound_strategy(run, settings) != "none")
+        for path in files_of_run(
+            run, settings.bids_dir, with_confounds=confound_strategy(run, settings.confounds) != "none"
+        )
     ]
     words = [path for paths in _words(unit, sources).values() for path in paths]
-    return [*of_runs, *words, *_mask(settings)]
+    return [*of_runs, *words, *_mask(settings.mask)]
 
 
 def _heard(unit: Fit, sources: Sources) -> dict[str, str]:
@@ -92,8 +94,8 @@ def _words(unit: Fit, sources: Sources) -> dict[str, list[Path]]:
     }
 
 
-def _mask(settings: Settings) -> list[Path]:
-    return [] if settings.mask is None else files_of_mask(settings.mask)
+def _mask(mask: Path | None) -> list[Path]:
+    return [] if mask is None else files_of_mask(mask)
 
 
 def _atlas_files(unit: Fit, settings: Settings, analysis: str) -> Iterator[Path]:
@@ -101,7 +103,7 @@ def _atlas_files(unit: Fit, settings: Settings, analysis: str) -> Iterator[Path]
     of_this = dataclasses.replace(settings, analysis=(analysis,), model=(), level="participant")
     for piece in pieces_of_run(of_this, [place_of_run(unit.runs[0])]):
         try:
-            found = piece.find(folders_of(settings), download=False)
+            found = piece.find(folders_of(settings.resources), download=False)
         except (OSError, ValueError):
             continue  # the analysis says what it lacks, or goes on without it
         if isinstance(found, list):

@@ -54,7 +54,7 @@ class ModelRun:
 
         settings = self.settings
         disable_progress_bar()  # it draws over the log
-        revision, places = model_source(self.name, settings.model_revision, folders_of(settings))
+        revision, places = model_source(self.name, settings.model_revision, folders_of(settings.resources))
         log.info("loading %s%s", self.name, " with random weights" if self.untrained else "")
         return load_model(
             self.name,
@@ -87,7 +87,9 @@ class ModelRun:
         Of a model of the Hub that is no longer on this machine, those of when it was used last; of one that never was
         here, the name and revision alone.
         """
-        return model_contents(self.name, self.settings.model_revision, folders_of(self.settings), self._work / "models")
+        return model_contents(
+            self.name, self.settings.model_revision, folders_of(self.settings.resources), self._work / "models"
+        )
 
     def activations(self, story: Story, kind: str, subtoken: str) -> Activations:
         """Activations of all layers for each word of a story, from the cache where they are there."""

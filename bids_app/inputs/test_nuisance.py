@@ -163,7 +163,7 @@ def test_ica_aroma_needs_its_bold(tmp_path: Path) -> None:
     _dataset(tmp_path / "data", confounds=_confounds())
     sources = open_sources(_settings(tmp_path / "data", confounds=("ica_aroma",)))
     with pytest.raises(DatasetError, match="desc-smoothAROMAnonaggr"):
-        confound_strategy(sources.runs("01").runs[0], sources.settings)
+        confound_strategy(sources.runs("01").runs[0], sources.settings.confounds)
 
 
 BAD = np.zeros(N, dtype=int)

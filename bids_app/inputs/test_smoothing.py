@@ -11,21 +11,16 @@ from bids_app.bids.geometry import ParcelGeometry, SurfaceGeometry
 from bids_app.encoding.smoothing import smooth_volume
 from bids_app.inputs.smoothing import smooth
 from bids_app.networks.meshes import load_meshes
-from bids_app.settings import Settings
 
 N = 10_242
 RNG = np.random.default_rng(0)
-
-
-def settings_of(folder: Path, fwhm: float = 8.0) -> Settings:
-    return Settings(folder, folder / "out", "participant", smoothing_fwhm=fwhm, resources=folder)
 
 
 def test_hemispheres_are_smoothed_apart_along_their_own_mesh(tmp_path: Path) -> None:
     geometry = SurfaceGeometry("fsaverage", N, N)  # fsaverage5 by its vertices
     data = np.zeros((2, 2 * N), dtype=np.float32)
     data[0, 100], data[1, N + 100], data[:, 50] = 1, 1, np.nan
-    smoothed = smooth(data, geometry, settings_of(tmp_path))
+    smoothed = smooth(data, geometry, 8.0, tmp_path)
     assert np.isnan(smoothed[:, 50]).all()
     assert np.isfinite(np.delete(smoothed, 50, axis=1)).all()
     np.testing.assert_array_equal(smoothed[0, N:], 0)
@@ -37,7 +32,7 @@ def test_hemispheres_are_smoothed_apart_along_their_own_mesh(tmp_path: Path) -> 
         near = np.linalg.norm(points - points[100], axis=1)
         assert near[spread > spread.max() / 2].max() < 8
         assert spread[near > 40].max() < 1e-3
-    assert smooth(data, geometry, settings_of(tmp_path, 0.0)) is data
+    assert smooth(data, geometry, 0.0) is data
 
 
 def test_deep_structures_are_smoothed_each_by_itself(tmp_path: Path) -> None:
@@ -51,7 +46,7 @@ def test_deep_structures_are_smoothed_each_by_itself(tmp_path: Path) -> None:
     data = RNG.standard_normal((2, len(axis))).astype(np.float32)
     is_first = np.asarray(shuffled.axis.name) == "CIFTI_STRUCTURE_ACCUMBENS_LEFT"
     data[:, ~is_first] = 100
-    smoothed = smooth(data, shuffled, settings_of(tmp_path))
+    smoothed = smooth(data, shuffled, 8.0, tmp_path)
     np.testing.assert_allclose(smoothed[:, ~is_first], 100, rtol=1e-5)
     grid = np.full((2, 6, 6, 6), np.nan, dtype=np.float32)
     x, y, z = shuffled.axis.voxel[is_first].T
@@ -80,4 +75,4 @@ def test_where_there_is_no_mesh_smoothing_is_refused(
 ) -> None:
     monkeypatch.setenv("TEMPLATEFLOW_HOME", str(tmp_path / "empty"))
     with pytest.raises(DatasetError, match=message):
-        smooth(np.zeros((2, geometry.n_targets), dtype=np.float32), geometry, settings_of(tmp_path))
+        smooth(np.zeros((2, geometry.n_targets), dtype=np.float32), geometry, 8.0, tmp_path)

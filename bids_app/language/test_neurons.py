@@ -1,6 +1,5 @@
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 import torch
@@ -65,15 +64,10 @@ def ids() -> torch.Tensor:
     return torch.randint(3, 30, (2, 9), generator=torch.Generator().manual_seed(0))
 
 
-def _loaded(model: PreTrainedModel) -> LanguageModel:
-    """What `record` needs of a language model: the model itself."""
-    return cast("LanguageModel", SimpleNamespace(model=model))
-
-
 def _record_all(model: PreTrainedModel, ids: torch.Tensor) -> dict[str, list[torch.Tensor]]:
     seen = {}
     for kind in NEURON_KINDS:
-        with record(_loaded(model), kind) as recorder, torch.inference_mode():
+        with record(model, kind) as recorder, torch.inference_mode():
             model(input_ids=ids)
         seen[kind] = recorder.layers
     return seen
@@ -126,7 +120,7 @@ def test_hooks_change_nothing_and_are_gone_afterwards(
     with torch.inference_mode():
         before = whole(input_ids=ids).logits
         for kind in NEURON_KINDS:
-            with record(_loaded(whole.base_model), kind) as recorder:
+            with record(whole.base_model, kind) as recorder:
                 assert torch.equal(whole(input_ids=ids).logits, before)
             assert len(recorder.layers) == 3
     assert not any(module._forward_hooks or module._forward_pre_hooks for module in whole.modules())
@@ -144,7 +138,10 @@ def test_residual_is_transformers_hidden_states(language_model: LanguageModel, i
 
 
 def test_reduced_activations_are_kept_instead(language_models: dict[str, LanguageModel], ids: torch.Tensor) -> None:
-    with record(language_models["gpt2"], "ffn-out", lambda whole: whole[:, -1]) as recorder, torch.inference_mode():
+    with (
+        record(language_models["gpt2"].model, "ffn-out", lambda whole: whole[:, -1]) as recorder,
+        torch.inference_mode(),
+    ):
         language_models["gpt2"].model(input_ids=ids)
     whole = _record_all(language_models["gpt2"].model, ids)["ffn-out"]
     for kept, layer in zip(recorder.layers, whole, strict=True):
@@ -152,14 +149,14 @@ def test_reduced_activations_are_kept_instead(language_models: dict[str, Languag
 
 
 def test_nothing_recorded_before_a_forward_pass(language_models: dict[str, LanguageModel]) -> None:
-    with record(language_models["bert"], "residual") as recorder, pytest.raises(RuntimeError, match="layers"):
+    with record(language_models["bert"].model, "residual") as recorder, pytest.raises(RuntimeError, match="layers"):
         _ = recorder.layers
 
 
 def test_an_unknown_kind_is_refused(language_models: dict[str, LanguageModel]) -> None:
     with (
         pytest.raises(ValueError, match="'ffn': choose one of ffn-out, ffn-in, residual"),
-        record(language_models["bert"], "ffn"),
+        record(language_models["bert"].model, "ffn"),
     ):
         pass
 

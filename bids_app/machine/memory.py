@@ -76,15 +76,15 @@ def too_little_memory(name: str, n_weights: int, settings: Settings) -> str | No
         return None
     return (
         f"--model {name}: {_count(n_weights)} weights need {_gb(needed)} in {settings.dtype}, room to work "
-        f"included, and {_what_there_is(device, room, settings)}; "
+        f"included, and {_what_there_is(device, room, settings.mem_mb)}; "
         f"what would fit: {_what_fits(n_weights, device, settings)}"
     )
 
 
-def _what_there_is(device: Any, room: int, settings: Settings) -> str:
+def _what_there_is(device: Any, room: int, mem_mb: int) -> str:
     if device.type != "cpu":
         return f"the GPU ({device}) has {_gb(room)} free"
-    if room == settings.mem_mb * 1_000_000:
+    if room == mem_mb * 1_000_000:
         return f"--mem-mb allows {_gb(room)}"
     return f"this machine (or its container or job) has {_gb(room)} free"
 
@@ -131,13 +131,13 @@ def free_on(device: Any, settings: Settings) -> int:
         spread = settings.device in ("auto", "cuda")
         indices = range(torch.cuda.device_count()) if spread else [device.index or 0]
         return sum(torch.cuda.mem_get_info(index)[0] for index in indices)
-    return free_for_data(settings)
+    return free_for_data(settings.mem_mb)
 
 
-def free_for_data(settings: Settings) -> int:
+def free_for_data(mem_mb: int) -> int:
     """Bytes that arrays can have in memory: what is free, and no more than --mem-mb."""
     free = free_memory()
-    return min(free, settings.mem_mb * 1_000_000) if settings.mem_mb else free
+    return min(free, mem_mb * 1_000_000) if mem_mb else free
 
 
 def _count(n_weights: int) -> str:

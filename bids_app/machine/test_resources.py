@@ -169,8 +169,8 @@ def test_the_runs_own_folder_comes_before_that_of_the_environment(
     for folder in (own, home):
         folder.mkdir()
     monkeypatch.setenv("N2N_HOME", str(home))
-    assert folders_of(settings) == [home]
-    assert folders_of(replace(settings, resources=own)) == [own, home]
+    assert folders_of(None) == [home]
+    assert folders_of(own) == [own, home]
     record(home, [], ("gpt2", None, "a" * 40))
     assert model_source("gpt2", None, [own, home]) == ("a" * 40, [home / "models"])
     record(own, [], ("gpt2", None, "b" * 40))

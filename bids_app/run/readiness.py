@@ -103,13 +103,13 @@ def _find(piece: Piece, sources: Sources) -> object:
     """The files of a piece; None for a model that has read everything before. Errors as those of `piece.find`."""
     settings = sources.settings
     try:
-        return piece.find(folders_of(settings), download=False)
+        return piece.find(folders_of(settings.resources), download=False)
     except (OSError, ValueError):
         if isinstance(piece, ModelPiece) and _has_read_all(piece.name, sources):
             return None
         if settings.resources or settings.dry_run:
             raise
-    return piece.find(folders_of(settings), download=True)
+    return piece.find(folders_of(settings.resources), download=True)
 
 
 def _too_large(name: str, files: ModelFiles, sources: Sources) -> Iterator[str]:

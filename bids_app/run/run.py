@@ -46,7 +46,7 @@ EXIT_FAILED = 1
 
 def run(settings: Settings) -> int:
     """Do what the settings ask for; returns the exit status. Errors of the user end in one sentence."""
-    start_log(settings)
+    start_log(settings.verbose)
     try:
         check_locations(settings)
         check_places(settings)
