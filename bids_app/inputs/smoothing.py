@@ -23,7 +23,7 @@ Floats = npt.NDArray[np.float32]
 
 
 def smooth(data: Floats, geometry: Geometry, fwhm: float, resources: Path | None = None) -> Floats:
-    """Data (n_volumes, n_targets) smoothed by `fwhm` in mm, 0 for none; targets without values stay so and give nothing.
+    """Data (n_volumes, n_targets) smoothed by `fwhm` mm, 0 for none; targets without values stay so and give nothing.
 
     `resources` is searched for meshes before TemplateFlow's own folder.
 
