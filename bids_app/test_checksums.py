@@ -18,7 +18,7 @@ def test_what_has_no_end_is_not_read(tmp_path: Path) -> None:
     assert sha256_of(tmp_path / "file") == hashlib.sha256(b"abc").hexdigest()
 
 
-def test_a_pipe_in_the_place_of_a_manifest_is_damage_and_is_replaced(tmp_path: Path) -> None:
+def test_a_pipe_instead_of_a_manifest_is_damage_and_is_replaced(tmp_path: Path) -> None:
     artefact = tmp_path / "design.npz"
     artefact.write_bytes(b"abc")
     manifest = manifest_path(artefact)

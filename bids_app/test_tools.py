@@ -13,12 +13,16 @@ Calls = list[tuple[object, ...]]
 def called(monkeypatch: pytest.MonkeyPatch) -> Calls:
     calls: Calls = []
     monkeypatch.setattr(generate, "generate", lambda *given: calls.append(("networks", *given)))
+    monkeypatch.setattr(generate, "describe", lambda truth: "one family is planted")
     monkeypatch.setattr(forecast, "generate_forecast", lambda *given, **more: calls.append(("forecast", *given, more)))
     return calls
 
 
-def test_atoms_in_networks_are_planted_by_default(called: Calls, tmp_path: Path) -> None:
+def test_atoms_in_networks_are_planted_by_default(
+    called: Calls, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert tools.main(["demo", str(tmp_path)]) == 0
+    assert capsys.readouterr().out == "one family is planted\n"
     assert called == [("networks", tmp_path, generate.DEFAULTS)]
 
 

@@ -35,13 +35,13 @@ class Archive:
             return self._file(resolve[1], resolve[3])
         return 404, {}, b""
 
-    def _about(self, name, what, revision):
+    def _about(self, name, query, revision):
         if name in self.gated or name not in self.models:
             code = "GatedRepo" if name in self.gated else "RepoNotFound"
             return 401, {"X-Error-Code": code}, b"{}"
         if revision not in ("main", self.commit):
             return 404, {"X-Error-Code": "RevisionNotFound"}, b"{}"
-        if what == "revision":
+        if query == "revision":
             files = [{"rfilename": path.name} for path in sorted(self.models[name].iterdir())]
             return 200, {}, json.dumps({"id": name, "sha": self.commit, "siblings": files}).encode()
         return 200, {}, json.dumps([_entry(path) for path in sorted(self.models[name].iterdir())]).encode()

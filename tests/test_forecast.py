@@ -24,7 +24,7 @@ def forecast(tmp_path_factory):
         succeed("bids_app.tools", *demo)
         done = analyse(folder)
         assert done.returncode == 0, done.stderr[-4000:]
-        (folder / "said.txt").write_text(done.stderr)
+        (folder / "log.txt").write_text(done.stderr)
         succeed("bids_app", folder / "data", folder / "out", "group")
 
     return make_once(tmp_path_factory, "forecast", make)
@@ -63,7 +63,7 @@ def test_zero_and_the_tested_distance_are_always_there(forecast):
 
 
 def test_the_base_is_the_brain_score_of_that_layer(forecast):
-    base, score = (find_maps(forecast / "out", what, "r")[0].load()[0][0] for what in ("forecastbase", "brainscore"))
+    base, score = (find_maps(forecast / "out", desc, "r")[0].load()[0][0] for desc in ("forecastbase", "brainscore"))
     np.testing.assert_allclose(base, score, atol=1e-4)
 
 
@@ -79,14 +79,14 @@ def test_curves_are_means_over_regions_of_the_maps(forecast):
 
 
 def test_nobody_else_heard_the_story(forecast):
-    assert "no noise ceiling: there is no other participant" in (forecast / "said.txt").read_text()
+    assert "no noise ceiling: there is no other participant" in (forecast / "log.txt").read_text()
     assert not find_maps(forecast / "out", "noiseceiling")
 
 
 def test_reports_and_group(forecast):
     assert "not run" not in (forecast / "out" / "sub-01.html").read_text()
-    for what in ("forecast", "forecastcontrast", "forecastdistance", "forecastdepth"):
-        assert find_maps(forecast / "out", what, level="group"), what
+    for desc in ("forecast", "forecastcontrast", "forecastdistance", "forecastdepth"):
+        assert find_maps(forecast / "out", desc, level="group"), desc
     validator = Path(sys.executable).with_name("bids-validator-deno")
     done = subprocess.run(
         [validator, forecast / "out", "--ignoreWarnings"], capture_output=True, text=True, check=False
@@ -105,7 +105,7 @@ def test_started_again_it_only_says_what_is_there(forecast):
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         (("--window", "5000"), "window=5000"),
         (("--distances", "8", "90000"), "90000"),
@@ -117,7 +117,7 @@ def test_started_again_it_only_says_what_is_there(forecast):
         (("--significance", "0"), "significance = 0.0"),
     ],
 )
-def test_one_sentence(forecast, tmp_path, options, said):
+def test_one_sentence(forecast, tmp_path, options, message):
     if "bert" in options:
         data = tmp_path / "data"
         succeed("bids_app.tools", "demo", data, "--participants", "1", "--stories", "1", "--space", "fsaverage5")
@@ -126,5 +126,5 @@ def test_one_sentence(forecast, tmp_path, options, said):
     fixed = ("--config-file", config, "--analysis", "forecast", "--layer", "1", "--omp-nthreads", "1")
     done = run("bids_app", forecast / "data", tmp_path / "out", "participant", *fixed, *options)
     assert done.returncode in (1, 2)
-    assert said in done.stderr
+    assert message in done.stderr
     assert "Traceback" not in done.stderr

@@ -31,18 +31,18 @@ def test_scores_are_zero(data, demo_data, tmp_path, repeats):
     assert (
         f"pieman_audio in sub-001_task-pieman_run-1, sub-001_task-pieman_run-2, 562 volumes, {handled}" in done.stderr
     )
-    for what in ("brainscore", "atoms"):
-        r, p = (_values(tmp_path, what, stat) for stat in ("r", "p"))
+    for desc in ("brainscore", "atoms"):
+        r, p = (_values(tmp_path, desc, stat) for stat in ("r", "p"))
         assert r.shape == (len(PARTICIPANTS), N_REGIONS)
-        assert abs(r.mean()) < NOISE, what
-        assert (p < 0.05).mean() < 0.15, what
+        assert abs(r.mean()) < NOISE, desc
+        assert (p < 0.05).mean() < 0.15, desc
     repeated = find_maps(tmp_path, "brainscore", "r")[0].sidecar["Repeated"]
     assert isinstance(repeated, list)
-    assert [one["Handled"] for one in repeated] == [handled]
+    assert [entry["Handled"] for entry in repeated] == [handled]
     assert len(repeated[0]["Runs"]) == 2
     ceiling = _values(tmp_path, "noiseceiling", "r")
     assert ceiling.mean() > 0.5  # what the others share is there
 
 
-def _values(out, what, stat):
-    return np.concatenate([maps.load()[0] for maps in find_maps(out, what, stat)])
+def _values(out, desc, stat):
+    return np.concatenate([maps.load()[0] for maps in find_maps(out, desc, stat)])

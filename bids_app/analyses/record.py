@@ -1,7 +1,7 @@
-"""What an analysis is: one record, from which a run, its pages, its methods text and its command line are made.
+"""An analysis as one record, used by the run, the pages, the methods text and the command line.
 
-`bids_app.analyses.registry` lists the records. A record is light: what computes or draws is
-imported where it is called.
+`bids_app.analyses.registry` lists the records. A record is light: code that computes or
+draws is imported where it is called.
 """
 
 from __future__ import annotations
@@ -25,26 +25,30 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Question:
-    """A section of a page: what a reader asks, and what answers it.
+class Section:
+    """A section of a page.
 
-    It is asked where there is an output of one of the names `about`. Sections are ordered by `rank`. `of_atoms` if each
-    variant of the dictionary has its own answer; `models`, if given, comes first and answers for all models of the same
-    data at once.
+    Attributes
+    ----------
+    rank : sections are shown in this order
+    body : HTML for the results of one recording and model
+    descs : the section is shown if there is an output with one of these `desc`
+    of_atoms : repeat the body for each variant of the dictionary
+    models : HTML for all models of the same data, shown before the bodies
     """
 
     rank: int
     anchor: str
     heading: str
-    section: Callable[[Page, Results], str]
-    about: tuple[str, ...]
+    body: Callable[[Page, Results], str]
+    descs: tuple[str, ...]
     of_atoms: bool = False
     models: Callable[[Page, Sequence[Results]], str] | None = None
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A column of the table on top of a page: its heading, and what a row says there ("" for nothing)."""
+    """A column of the summary table on top of a page: its heading, and the HTML of its cell ("" for nothing)."""
 
     rank: int
     heading: str
@@ -53,13 +57,13 @@ class Cell:
 
 @dataclass(frozen=True)
 class Report:
-    """What the pages say of an analysis.
+    """What the pages show of an analysis.
 
-    `titles` of its scores, by `desc`, for the comparison of models; `held_out` are those whose tables per region are
-    told in one section for all analyses.
+    `titles` are those of its scores, by `desc`, for the comparison of models. The tables per region of the scores
+    `held_out` share one section with those of all other analyses.
     """
 
-    questions: tuple[Question, ...] = ()
+    sections: tuple[Section, ...] = ()
     cells: tuple[Cell, ...] = ()
     titles: Mapping[str, str] = field(default_factory=dict)
     held_out: tuple[str, ...] = ()
@@ -67,7 +71,7 @@ class Report:
 
 @dataclass(frozen=True)
 class Paragraph:
-    """What a methods section says of an analysis, and the works to cite for it."""
+    """The paragraph of an analysis in the methods section, and the works to cite."""
 
     text: str
     cites: tuple[str, ...]
@@ -75,7 +79,7 @@ class Paragraph:
 
 @dataclass(frozen=True)
 class Summary:
-    """What the group level makes of the maps with these entities `desc` (a pattern) and `stat`."""
+    """The group step for the maps with these entities `desc` (a pattern) and `stat`."""
 
     desc: str
     stat: str
@@ -83,8 +87,8 @@ class Summary:
 
 
 @dataclass(frozen=True)
-class Alone:
-    """What is computed of a participant's data once, whatever the models."""
+class ModelFree:
+    """A step computed once for a participant, whatever the models."""
 
     name: str
     asked: Callable[[Settings], bool]
@@ -101,23 +105,23 @@ class Analysis:
 
     Attributes
     ----------
-    name : as users type it
-    title : what it asks, in a few words
-    reads : what its results are made from, of `options.READINGS`; options that decide these decide its results
-    outputs : what it writes at every level, records of the catalogue
-    steps : what is computed for one participant's data and one model, in order
-    summaries : what the group level makes of the participants' maps
+    name : as typed by users
+    title : its question, in a few words
+    reads : its inputs, of `options.READINGS`; options that decide these decide its results
+    outputs : its outputs at every level, records of the catalogue
+    steps : steps for the data of one participant and one model, in order
+    summaries : group steps for the maps of the participants
     methods : its paragraph for a methods section
-    report : what the pages say of it
+    report : its content of the pages
     options : a frozen dataclass of its own options
-    parts : results that it makes on the way and keeps (the dictionary, the noise ceiling), with what these read
-    alone : what it computes whatever the models
-    prepare : what the stimulus level makes for it of one model
-    activations : kind of neurons, and rule for sub-tokens, that it asks the model for
-    problems : values of options that cannot go together, one sentence each
-    distances : how far ahead, in words, it looks at least and at most; nothing for what needs no windows
-    needs_atlas : it cannot go on without an atlas that is asked for by default
-    keeps_atlases : its tables tell region by region, so both atlases are kept in OUT_DIR
+    intermediates : stored intermediate results (the dictionary, the noise ceiling), with their inputs
+    model_free : steps that need no model
+    prepare : its step of the stimulus level for one model
+    activations : kind of neurons, and rule for sub-tokens, that it needs
+    problems : incompatible values of options, one sentence each
+    distances : smallest and largest distance of its windows, in words; empty without windows
+    needs_atlas : it fails without the default atlas
+    keeps_atlases : its tables have rows per region, so both atlases are stored in OUT_DIR
     """
 
     name: str
@@ -129,8 +133,8 @@ class Analysis:
     methods: Callable[[Settings], Paragraph]
     report: Callable[[], Report]
     options: type[Any] = NoOptions
-    parts: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    alone: tuple[Alone, ...] = ()
+    intermediates: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    model_free: tuple[ModelFree, ...] = ()
     prepare: Callable[[ModelRun, dict[str, Story], Settings], None] | None = None
     activations: Callable[[Settings], tuple[str, str]] = lambda _: ("residual", "last")
     problems: Callable[[Settings], Iterator[str]] = _nothing

@@ -14,17 +14,17 @@ from bids_app.stats.signed_rank import signed_rank
 FEWEST_FOR_STATISTICS = 2
 
 
-def write_statistics(collection: Collection, out_dir: Path, what: str, **extra: object) -> Floats | None:
-    """Write mean, signed-rank test against zero and FDR for each map; gives q (n_maps, n_targets), None for one."""
+def write_statistics(collection: Collection, out_dir: Path, desc: str, **extra: object) -> Floats | None:
+    """Write mean, signed-rank test against zero and FDR for each map; returns q (n_maps, n_targets) or None."""
     writer, names = collection.writer(out_dir), collection.names
-    about = {**collection.about, **extra}
+    fields = {**collection.shared_fields, **extra}
     q = None
     if len(collection.members) >= FEWEST_FOR_STATISTICS:
         w, p = signed_rank(collection.maps, collection.complete)
         q = fdr(p, axis=1).astype(np.float32)
-        writer.maps(what, "w", w, names, **about)
-        writer.maps(what, "p", p, names, **about)
-        writer.maps(what, "q", q, names, **about)
-    about = {"Participants": collection.participants, **about}
-    writer.maps(what, "mean", collection.mean(), names, **about)
+        writer.maps(desc, "w", w, names, **fields)
+        writer.maps(desc, "p", p, names, **fields)
+        writer.maps(desc, "q", q, names, **fields)
+    fields = {"Participants": collection.participants, **fields}
+    writer.maps(desc, "mean", collection.mean(), names, **fields)
     return q

@@ -16,16 +16,16 @@ def settings(tmp_path: Path) -> Settings:
 
 def test_names_of_analyses_and_options_are_their_own() -> None:
     names = [analysis.name for analysis in ANALYSES]
-    own = [name for analysis in ANALYSES for name in names_of(analysis.options)]
+    option_names = [name for analysis in ANALYSES for name in names_of(analysis.options)]
     assert len(set(names)) == len(names)
-    assert len(set(own)) == len(own)
-    assert set(own) <= {option.name for option in OPTIONS}
+    assert len(set(option_names)) == len(option_names)
+    assert set(option_names) <= {option.name for option in OPTIONS}
 
 
 def test_what_is_read_is_decided_by_some_option() -> None:
     decided = {reading for option in OPTIONS for reading in decided_by(option)}
     for analysis in ANALYSES:
-        for reads in (analysis.reads, *analysis.parts.values()):
+        for reads in (analysis.reads, *analysis.intermediates.values()):
             assert reads <= set(READINGS)
             assert reads <= decided
 
@@ -34,7 +34,9 @@ def test_an_option_of_an_analysis_decides_it_alone_unless_it_says_otherwise(sett
     for analysis in ANALYSES:
         for option in OPTIONS:
             if option.name in names_of(analysis.options) and "decides" not in option.metadata:
-                assert [one for one in RESULTS if option.name in result_settings(settings, one)] == [analysis.name]
+                assert [result for result in RESULTS if option.name in result_settings(settings, result)] == [
+                    analysis.name
+                ]
 
 
 @pytest.mark.parametrize("analysis", ANALYSES, ids=[analysis.name for analysis in ANALYSES])
@@ -44,8 +46,8 @@ def test_records_lead_to_what_they_name(analysis: Analysis, settings: Settings) 
     for summary in analysis.summaries():
         assert any(re.fullmatch(summary.desc, desc) for desc in outputs)
     report = analysis.report()
-    assert report.questions
-    assert {about for question in report.questions for about in question.about} <= outputs
+    assert report.sections
+    assert {desc for section in report.sections for desc in section.descs} <= outputs
     assert set(report.titles) <= outputs
     paragraph = analysis.methods(settings)
     assert paragraph.text

@@ -40,7 +40,7 @@ def test_unit_description_and_columns_come_from_the_catalogue(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    ("write", "said"),
+    ("write", "message"),
     [
         (lambda w: w.maps("brainscores", "r", VALUES, ["layer-01"]), "desc-brainscores at the participant level"),
         (lambda w: w.maps("brainscore", "mean", VALUES, ["layer-01"]), "brainscore has no statistic mean"),
@@ -51,9 +51,9 @@ def test_unit_description_and_columns_come_from_the_catalogue(tmp_path: Path) ->
     ],
 )
 def test_what_the_catalogue_does_not_list_is_not_written(
-    tmp_path: Path, write: Callable[[Writer], None], said: str
+    tmp_path: Path, write: Callable[[Writer], None], message: str
 ) -> None:
-    with pytest.raises(CatalogueError, match=said):
+    with pytest.raises(CatalogueError, match=message):
         write(writer_of(tmp_path))
     assert not list(tmp_path.rglob("*"))
 
@@ -80,7 +80,7 @@ def test_w_is_described_as_what_it_is() -> None:
     w, _ = signed_rank(maps, np.ones(2, dtype=bool))
     np.testing.assert_allclose(w, [[-1, 1]])
     assert STATISTICS["w"].unit == "rank-biserial correlation, from -1 to 1"
-    told = [maps.description for output in all_outputs() for maps in output.maps if maps.stat == "w"]
-    assert told
-    assert all("Rank-biserial correlation" in text for text in [*told, STATISTICS["w"].description])
+    descriptions = [maps.description for output in all_outputs() for maps in output.maps if maps.stat == "w"]
+    assert descriptions
+    assert all("Rank-biserial correlation" in text for text in [*descriptions, STATISTICS["w"].description])
     assert "rank-biserial" in STATISTICS["w"].label

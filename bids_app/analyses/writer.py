@@ -1,4 +1,4 @@
-"""Write the results of one analysis of one unit, each with its sidecar, as the catalogue of outputs has them."""
+"""Write the results of one analysis of one fit, with sidecars, as declared in the catalogue of outputs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bids_app.analyses.outputs import find_output
 from bids_app.bids.catalogue import Output
 from bids_app.bids.derivatives import output_path, sidecar_path, write_sidecar, write_table
 from bids_app.bids.geometry_base import Geometry
-from bids_app.bids.outputs import About, write_maps
+from bids_app.bids.outputs import SidecarFields, write_maps
 from bids_app.bids.provenance import FileRecord
 
 Floats = npt.NDArray[np.float32]
@@ -23,17 +23,17 @@ Floats = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Writer:
-    """Where the results of one analysis go, and what their sidecars say.
+    """Writer of the results of one analysis and their sidecars.
 
-    `entities` holds what all its files share: the unit's, the space and the model. `geometry` is asked for only when
-    maps are written, because it takes reading the data; so are further fields of the sidecars, `extra`. `participants`
-    are those on whom results of several rest; `written` grows with every file.
+    `entities` are those that all its files share: of the fit, the space and the model. `geometry` is called only when
+    maps are written, because it reads the data; `extra`, the further fields of the sidecars, likewise. `participants`
+    are those behind results of several; `written` grows with every file.
     """
 
     out_dir: Path
     entities: Mapping[str, str]
     sources: Sequence[str]
-    numbers: Mapping[str, Any]
+    result_settings: Mapping[str, Any]
     geometry: Callable[[], Geometry]
     extra: Callable[[], Mapping[str, object]] = dict
     files: Sequence[FileRecord] = ()
@@ -45,23 +45,23 @@ class Writer:
     ) -> list[Path]:
         """Write maps (n_maps, n_targets) and a sidecar for each file; `extra` are further fields of the sidecars.
 
-        Units and description are those of the catalogue. Raises CatalogueError for what it does not list.
+        Units and description are those of the catalogue. Raises CatalogueError for unlisted maps.
         """
         names = list(names or [stat])
         output = self.output(desc, "statmap")
         maps = output.require_maps(stat, names)
         fields = {**extra, **self.extra(), **self._provenance}
         output.require_fields(fields)
-        about = About(self.sources, self.numbers, maps.description, maps.units, fields)
+        sidecar = SidecarFields(self.sources, self.result_settings, maps.description, maps.units, fields)
         entities = {**self.entities, "stat": stat, "desc": desc}
-        paths = write_maps(self.out_dir, entities, self.geometry(), values, names, about)
+        paths = write_maps(self.out_dir, entities, self.geometry(), values, names, sidecar)
         self._note(paths)
         return paths
 
     def table(self, desc: str, table: pd.DataFrame) -> Path:
         """Write a table of networks or regions, with the columns of the catalogue in its order.
 
-        Raises CatalogueError where the table has others, or the catalogue does not list it.
+        Raises CatalogueError if the columns differ, or the catalogue does not list the table.
         """
         output = self.output(desc, "networks")
         table = table[output.require_columns(table.columns)]
@@ -69,18 +69,18 @@ class Writer:
         output.require_fields(fields)
         path = output_path(self.out_dir, {**self.entities, "desc": desc}, "networks", ".tsv")
         write_table(path, table)
-        write_sidecar(path, self.sources, self.numbers, columns=output.columns, extra=fields)
+        write_sidecar(path, self.sources, self.result_settings, columns=output.columns, extra=fields)
         self._note([path])
         return path
 
     def output(self, desc: str, suffix: str) -> Output:
-        """What the catalogue says of an output. Raises CatalogueError where it is not listed at this level."""
+        """The record of an output in the catalogue. Raises CatalogueError if it is not listed at this level."""
         return find_output(desc, suffix, "participant" if "sub" in self.entities else "group")
 
     @property
     def _provenance(self) -> dict[str, object]:
-        """Size and content of each file that was read, without times: the same data give the same sidecars."""
-        listed = [{"File": one.label, "Size": one.size, "SHA256": one.sha256} for one in self.files]
+        """Size and checksum of each file that was read, without times: the same data give the same sidecars."""
+        listed = [{"File": record.label, "Size": record.size, "SHA256": record.sha256} for record in self.files]
         facts: dict[str, list[object]] = {"SourceFiles": [*listed], "Participants": [*self.participants]}
         return {key: values for key, values in facts.items() if values}
 

@@ -1,4 +1,4 @@
-"""The maps and tables of OUT_DIR: written with their sidecars, and found again by their names."""
+"""The maps and tables of OUT_DIR: writing with sidecars, finding by name."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -38,8 +38,8 @@ class OutputMap:
 
 
 @dataclass(frozen=True)
-class About:
-    """What the sidecars of maps say; see `derivatives.write_sidecar`."""
+class SidecarFields:
+    """Fields of the sidecars of maps; see `derivatives.write_sidecar`."""
 
     sources: Sequence[str]
     settings: Mapping[str, object]
@@ -54,21 +54,21 @@ def write_maps(
     geometry: Geometry,
     maps: npt.ArrayLike,
     map_names: Sequence[str],
-    about: About,
+    sidecar: SidecarFields,
 ) -> list[Path]:
     """Save maps (n_maps, n_targets) under their BIDS name, with a sidecar for every file; returns the data files.
 
-    `entities` need not say where the targets are; a missing `sub` means the group level. Sidecars come first, so that
-    a map that is there always has its own. They list the names of the maps as `Maps`.
+    `entities` need not include the space; a missing `sub` means the group level. Sidecars are written first, so that
+    every existing map has one. They list the names of the maps as `Maps`.
     """
     target = output_path(out_dir, {**entities, **geometry.space_entities()})
     columns = None
     if geometry.columns:
-        columns = {**geometry.columns, **dict.fromkeys(map_names, about.description)}
+        columns = {**geometry.columns, **dict.fromkeys(map_names, sidecar.description)}
     for path in geometry.paths(target):
-        more = {"Maps": list(map_names)} | dict(about.extra)
-        texts = {"description": about.description, "units": about.units}
-        write_sidecar(path, about.sources, about.settings, **texts, columns=columns, extra=more)
+        more = {"Maps": list(map_names)} | dict(sidecar.extra)
+        texts = {"description": sidecar.description, "units": sidecar.units}
+        write_sidecar(path, sidecar.sources, sidecar.settings, **texts, columns=columns, extra=more)
     return geometry.save(maps, target, map_names)
 
 
@@ -81,7 +81,7 @@ def _files(out_dir: Path, level: str) -> Iterator[Path]:
 def find_outputs(out_dir: Path, suffix: str, level: str = "participant", **entities: str | None) -> list[OutputMap]:
     """Outputs with a suffix (`statmap`, `networks`) at a level (`participant` or `group`), sorted by name.
 
-    Of `entities` those that are None are left open: `find_outputs(out, "networks", desc="atoms", task="pieman")`.
+    Entities that are None match anything: `find_outputs(out, "networks", desc="atoms", task="pieman")`.
     """
     wanted = {key: value for key, value in entities.items() if value is not None}
     groups: dict[tuple[str, tuple[tuple[str, str], ...]], list[tuple[Path, Name]]] = {}
@@ -91,13 +91,13 @@ def find_outputs(out_dir: Path, suffix: str, level: str = "participant", **entit
             entities_of_both = tuple((key, value) for key, value in name.entities.items() if key != "hemi")
             groups.setdefault((name.extension, entities_of_both), []).append((path, name))
     return [
-        OutputMap(dict(found), suffix, tuple(path for path, _ in files), read_sidecar(files[0][0]))
-        for (_, found), files in groups.items()
+        OutputMap(dict(key), suffix, tuple(path for path, _ in files), read_sidecar(files[0][0]))
+        for (_, key), files in groups.items()
     ]
 
 
 def find_maps(
-    out_dir: Path, what: str | None = None, stat: str | None = None, level: str = "participant", **entities: str | None
+    out_dir: Path, desc: str | None = None, stat: str | None = None, level: str = "participant", **entities: str | None
 ) -> list[OutputMap]:
-    """Maps in OUT_DIR: `what` is the entity `desc` (`atoms`, `brainscore`, …), `stat` is `r`, `beta`, `p`, …"""
-    return find_outputs(out_dir, "statmap", level, desc=what, stat=stat, **entities)
+    """Maps in OUT_DIR with this `desc` (`atoms`, `brainscore`, …) and `stat` (`r`, `beta`, `p`, …)."""
+    return find_outputs(out_dir, "statmap", level, desc=desc, stat=stat, **entities)

@@ -27,15 +27,15 @@ def test_a_folder_that_was_not_mounted(inside: pytest.MonkeyPatch, tmp_path: Pat
         open_dataset(data)
 
 
-@pytest.mark.parametrize(("made", "said"), [(False, "is no folder"), (True, "is empty")])
-def test_outside_a_container_nothing_is_said_of_volumes(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, made: bool, said: str
+@pytest.mark.parametrize(("made", "message"), [(False, "is no folder"), (True, "is empty")])
+def test_outside_a_container_the_advice_omits_volumes(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, made: bool, message: str
 ) -> None:
     monkeypatch.delenv(container.CONTAINER_TAG, raising=False)
     data = tmp_path / "data"
     if made:
         data.mkdir()
-    with pytest.raises(DatasetError, match=f"{said}: check the path"):
+    with pytest.raises(DatasetError, match=f"{message}: check the path"):
         open_dataset(data)
 
 

@@ -47,7 +47,7 @@ def test_pointers_of_unlocked_files_are_no_content(tmp_path: Path, pointer: str)
         require_content(path)
 
 
-def test_a_folder_in_the_place_of_a_file_is_said_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_folder_instead_of_a_file_is_reported_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "task-x_bold.json").mkdir()
     (tmp_path / "func").mkdir()
     (tmp_path / "a_bold.json").touch()

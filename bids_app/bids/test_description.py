@@ -32,13 +32,13 @@ def _write_maps(out_dir: Path, sub: dict[str, str]) -> None:
     kinds = [("atoms", "beta", 2), ("atoms", "q", 1), ("brainscore", "r", 1), ("noiseceiling", "r", 1)]
     kinds += [("forecast", "r", 3), ("forecastdistance", "d", 1)]
     for geometry in GEOMETRIES:
-        for what, stat, n_maps in kinds:
-            entities = sub | geometry.space_entities() | {"model": "gpt2", "stat": stat, "desc": what}
+        for desc, stat, n_maps in kinds:
+            entities = sub | geometry.space_entities() | {"model": "gpt2", "stat": stat, "desc": desc}
             target = derivatives.output_path(out_dir, entities)
             for path in geometry.save(np.ones((n_maps, geometry.n_targets)), target):
                 _sidecar(path, Maps=[str(i) for i in range(n_maps)], RepetitionTime=1.5)
-        for what in ("atoms", "subgroups"):
-            entities = sub | geometry.space_entities() | {"model": "gpt2", "desc": what}
+        for desc in ("atoms", "subgroups"):
+            entities = sub | geometry.space_entities() | {"model": "gpt2", "desc": desc}
             path = derivatives.output_path(out_dir, entities, "networks", ".tsv")
             derivatives.write_table(path, pd.DataFrame({"atom": [1], "dice": [np.nan]}))
             derivatives.write_sidecar(path, [], {}, columns={"atom": "Number of the atom", "dice": "Dice coefficient"})

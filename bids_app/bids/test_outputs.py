@@ -5,7 +5,7 @@ import pytest
 
 from bids_app.bids.derivatives import output_path
 from bids_app.bids.geometry import ParcelGeometry, SurfaceGeometry
-from bids_app.bids.outputs import About, find_maps, find_outputs, write_maps
+from bids_app.bids.outputs import SidecarFields, find_maps, find_outputs, write_maps
 
 SURFACE = SurfaceGeometry("fsaverage5", 4, 3)
 
@@ -16,8 +16,8 @@ def out_dir(tmp_path: Path) -> Path:
         for task in ("pieman", "piemanpni"):
             for stat in ("r", "p"):
                 entities = {"sub": sub, "task": task, "stat": stat, "desc": "atoms"}
-                about = About(["bids:raw:x"], {"atoms": 2}, "Held-out r")
-                write_maps(tmp_path, entities, SURFACE, np.full((2, 7), float(sub)), ["a", "b"], about)
+                sidecar = SidecarFields(["bids:raw:x"], {"atoms": 2}, "Held-out r")
+                write_maps(tmp_path, entities, SURFACE, np.full((2, 7), float(sub)), ["a", "b"], sidecar)
     parcels = {"sub": "003", "ses": "x", "seg": "Tiny", "stat": "r", "desc": "brainscore"}
     ParcelGeometry("Tiny", ("a", "b")).save([1, 2], output_path(tmp_path, parcels))
     SURFACE.save(np.zeros(7), output_path(tmp_path, {"task": "pieman", "space": "fsaverage5", "stat": "r"}))
@@ -26,18 +26,18 @@ def out_dir(tmp_path: Path) -> Path:
 
 
 def test_maps_of_participants(out_dir: Path) -> None:
-    found = find_maps(out_dir, "atoms", "r", task="pieman")
-    assert [output.participant for output in found] == ["001", "002"]
-    assert [path.name.split("hemi-")[1][0] for path in found[0].paths] == ["L", "R"]
-    assert found[0].sidecar["Maps"] == ["a", "b"]
-    assert found[0].entities == {
+    outputs = find_maps(out_dir, "atoms", "r", task="pieman")
+    assert [output.participant for output in outputs] == ["001", "002"]
+    assert [path.name.split("hemi-")[1][0] for path in outputs[0].paths] == ["L", "R"]
+    assert outputs[0].sidecar["Maps"] == ["a", "b"]
+    assert outputs[0].entities == {
         "sub": "001",
         "task": "pieman",
         "space": "fsaverage5",
         "stat": "r",
         "desc": "atoms",
     }
-    maps, geometry = found[1].load()
+    maps, geometry = outputs[1].load()
     assert geometry == SURFACE
     np.testing.assert_array_equal(maps, np.full((2, 7), 2.0))
 
@@ -55,9 +55,9 @@ def test_sessions_groups_and_tables(out_dir: Path) -> None:
 
 def test_every_file_has_a_sidecar_and_every_column_a_description(tmp_path: Path) -> None:
     geometry = ParcelGeometry("Tiny", ("a", "b"), ("Vis", ""))
-    about = About([], {}, "Held-out r", extra={"RepetitionTime": 1.5})
-    write_maps(tmp_path, {"sub": "1", "ses": "x", "desc": "atoms"}, geometry, np.eye(2), ["atom1", "atom2"], about)
-    write_maps(tmp_path, {"sub": "1", "desc": "atoms"}, SURFACE, np.zeros(7), ["atom1"], about)
+    sidecar = SidecarFields([], {}, "Held-out r", extra={"RepetitionTime": 1.5})
+    write_maps(tmp_path, {"sub": "1", "ses": "x", "desc": "atoms"}, geometry, np.eye(2), ["atom1", "atom2"], sidecar)
+    write_maps(tmp_path, {"sub": "1", "desc": "atoms"}, SURFACE, np.zeros(7), ["atom1"], sidecar)
     assert sorted(path.name for path in tmp_path.rglob("sub-1_*")) == [
         "sub-1_hemi-L_space-fsaverage5_desc-atoms_statmap.func.gii",
         "sub-1_hemi-L_space-fsaverage5_desc-atoms_statmap.json",

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from bids_app.bids.geometry import SurfaceGeometry, VolumeGeometry
-from bids_app.bids.outputs import About, write_maps
+from bids_app.bids.outputs import SidecarFields, write_maps
 from bids_app.demo.cortex import N_VERTICES, load_cortex, make_grid
 from bids_app.demo.derivative import write_atlas
 from bids_app.demo.evaluate import evaluate
@@ -55,10 +55,10 @@ def write(out_dir, who, geometry, labels, shift=0, depth=True):
         layers[:, inside] = np.exp(-np.square(np.arange(1, N_LAYERS + 1) - 5))[:, None]
         p[inside] = np.where(np.arange(len(inside)) % 2, 0.03, 0.3)
     entities = {"sub": who, "task": "tale", "model": "gpt2"}
-    about = About([], {}, "", extra={"Distances": DISTANCES, "TestedDistance": 8})
+    sidecar = SidecarFields([], {}, "", extra={"Distances": DISTANCES, "TestedDistance": 8})
 
     def save(what, stat, values, names):
-        write_maps(out_dir, entities | {"stat": stat, "desc": what}, geometry, values, names, about)
+        write_maps(out_dir, entities | {"stat": stat, "desc": what}, geometry, values, names, sidecar)
 
     save("forecast", "r", gains, [f"distance{d:+d}" for d in DISTANCES])
     save("forecast", "p", p[None], ["distance+8"])

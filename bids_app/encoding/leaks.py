@@ -77,7 +77,7 @@ def _regressors(heard: Ints, run_lengths: Sequence[int], folds: Sequence[Fold], 
 
 def _separate(fold_of: Ints) -> npt.NDArray[np.bool_]:
     """Which pairs of volumes of a run a block's border lies between, (n, n)."""
-    stretch = np.cumsum(np.diff(fold_of, prepend=fold_of[:1]) != 0)
-    is_block = (np.bincount(stretch) >= _BLOCK)[stretch]
-    different = stretch[:, None] != stretch[None]
+    block = np.cumsum(np.diff(fold_of, prepend=fold_of[:1]) != 0)
+    is_block = (np.bincount(block) >= _BLOCK)[block]
+    different = block[:, None] != block[None]
     return np.asarray(different & (is_block[:, None] | is_block[None]))

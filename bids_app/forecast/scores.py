@@ -41,14 +41,14 @@ def forecast_scores(
     Raises ValueError where a window's design has other folds than `base`: their scores could not be compared.
 
     >>> from bids_app.encoding.ridge.held_out import design_held_out
-    >>> from bids_app.encoding.design.recipe import Recipe
+    >>> from bids_app.encoding.design.pipeline import FeaturePipeline
     >>> from bids_app.forecast.windows import offsets_of, shift_words
     >>> words = np.random.default_rng(0).standard_normal((200, 4)).astype("float32")  # a word per volume
     >>> def window(distance):
     ...     return np.concatenate([shift_words(words, o, [slice(0, 200)]) for o in offsets_of(distance, 3)], axis=1)
-    >>> recipe = Recipe(n_components=None, delays=(0, 1))
-    >>> base = design_held_out(words, [200], recipe, device="cpu")
-    >>> designs = (design_held_out([words, window(d)], [200], recipe, device="cpu") for d in (-4, 8))
+    >>> pipeline = FeaturePipeline(n_components=None, delays=(0, 1))
+    >>> base = design_held_out(words, [200], pipeline, device="cpu")
+    >>> designs = (design_held_out([words, window(d)], [200], pipeline, device="cpu") for d in (-4, 8))
     >>> forecast_scores(base, designs, np.roll(words, -7, axis=0), device="cpu").gains.mean(axis=1) > 0.5
     array([False,  True])
     """

@@ -7,7 +7,7 @@ import pytest
 from scipy.signal import lfilter
 
 from bids_app.encoding.design.haemodynamics import word_sums
-from bids_app.encoding.design.recipe import Recipe
+from bids_app.encoding.design.pipeline import FeaturePipeline
 from bids_app.encoding.ridge.held_out import HeldOutDesign, design_held_out, predict_held_out
 from bids_app.forecast.distance import best_distance
 from bids_app.forecast.scores import ForecastScores, forecast_scores
@@ -18,7 +18,7 @@ from bids_app.stats.standardise import zscore
 N_WORDS, N_VOLUMES, REPETITION_TIME = 600, 400, 1.5
 STORY = [slice(0, N_WORDS)]
 DISTANCES = [-10, -4, 0, 4, 8, 12, 16, 24]
-RECIPE = Recipe(n_components=15, delays=(0, 1, 2, 3))
+PIPELINE = FeaturePipeline(n_components=15, delays=(0, 1, 2, 3))
 
 
 class Story:
@@ -62,8 +62,10 @@ def responses(story: Story) -> npt.NDArray[np.float32]:
 
 @pytest.fixture(scope="module")
 def scores(story: Story, responses: npt.NDArray[np.float32]) -> ForecastScores:
-    base = design_held_out(story.present, [N_VOLUMES], RECIPE, device="cpu")
-    windows = (design_held_out([story.present, story.window(d)], [N_VOLUMES], RECIPE, device="cpu") for d in DISTANCES)
+    base = design_held_out(story.present, [N_VOLUMES], PIPELINE, device="cpu")
+    windows = (
+        design_held_out([story.present, story.window(d)], [N_VOLUMES], PIPELINE, device="cpu") for d in DISTANCES
+    )
     return forecast_scores(base, windows, responses, device="cpu")
 
 
@@ -83,7 +85,7 @@ def test_the_planted_distance_comes_back(scores: ForecastScores) -> None:
 def test_base_and_gain_are_brain_scores(
     story: Story, responses: npt.NDArray[np.float32], scores: ForecastScores
 ) -> None:
-    design = design_held_out(story.present, [N_VOLUMES], RECIPE, device="cpu")
+    design = design_held_out(story.present, [N_VOLUMES], PIPELINE, device="cpu")
     alone = predict_held_out(design, responses, device="cpu")
     np.testing.assert_allclose(scores.base, fold_mean_r(alone.predictions, responses, alone.folds), atol=1e-5)
     assert scores.base.dtype == scores.gains.dtype == np.float32
@@ -91,10 +93,10 @@ def test_base_and_gain_are_brain_scores(
 
 
 def test_windows_of_random_words_add_nothing(story: Story, responses: npt.NDArray[np.float32]) -> None:
-    base = design_held_out(story.present, [N_VOLUMES], RECIPE, device="cpu")
+    base = design_held_out(story.present, [N_VOLUMES], PIPELINE, device="cpu")
     shuffled = (story.words[random_rows(STORY, seed, N_WORDS)] for seed in range(2))
     windows = (
-        design_held_out([story.present, story.window(8, words)], [N_VOLUMES], RECIPE, device="cpu")
+        design_held_out([story.present, story.window(8, words)], [N_VOLUMES], PIPELINE, device="cpu")
         for words in shuffled
     )
     gains = forecast_scores(base, windows, responses, device="cpu").gains
@@ -103,7 +105,7 @@ def test_windows_of_random_words_add_nothing(story: Story, responses: npt.NDArra
 
 def test_one_window_at_a_time(story: Story, responses: npt.NDArray[np.float32]) -> None:
     """The next design is asked for only after the last one was scored."""
-    base = design_held_out(story.present, [N_VOLUMES], RECIPE, device="cpu")
+    base = design_held_out(story.present, [N_VOLUMES], PIPELINE, device="cpu")
     alive = []
 
     def windows() -> Iterator[HeldOutDesign]:
@@ -118,8 +120,8 @@ def test_one_window_at_a_time(story: Story, responses: npt.NDArray[np.float32]) 
 
 
 def test_folds_must_be_the_same(story: Story, responses: npt.NDArray[np.float32]) -> None:
-    base = design_held_out(story.present, [N_VOLUMES], RECIPE, device="cpu")
-    for recipe in (replace(RECIPE, n_folds=4), replace(RECIPE, purge=2)):
-        other = design_held_out(story.present, [N_VOLUMES], recipe, device="cpu")
+    base = design_held_out(story.present, [N_VOLUMES], PIPELINE, device="cpu")
+    for pipeline in (replace(PIPELINE, n_folds=4), replace(PIPELINE, purge=2)):
+        other = design_held_out(story.present, [N_VOLUMES], pipeline, device="cpu")
         with pytest.raises(ValueError, match="Window 2 has other folds"):
             forecast_scores(base, [base, other], responses[:, :2], device="cpu")

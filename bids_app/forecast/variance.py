@@ -21,7 +21,7 @@ from himalaya.kernel_ridge import (
 )
 
 from bids_app.encoding.design.folds import inner_folds
-from bids_app.encoding.design.recipe import PUBLISHED, Recipe
+from bids_app.encoding.design.pipeline import PUBLISHED, FeaturePipeline
 from bids_app.encoding.ridge import DEFAULT_ALPHAS, penalties
 from bids_app.stats.arrays import AnyArray, Doubles, Floats, Fold, require_finite, require_matrix
 from bids_app.stats.device import column_batches, resolve_device, targets_per_batch
@@ -46,7 +46,7 @@ def unique_variance(
     spaces: Mapping[str, npt.ArrayLike],
     Y: npt.ArrayLike,
     run_lengths: Sequence[int],
-    recipe: Recipe = PUBLISHED,
+    pipeline: FeaturePipeline = PUBLISHED,
     *,
     alphas: npt.ArrayLike = DEFAULT_ALPHAS,
     n_candidates: int = 20,
@@ -62,9 +62,9 @@ def unique_variance(
     Parameters
     ----------
     spaces : by name, arrays of shape (n_volumes, n_features), word vectors summed per volume
-    Y : array of shape (n_volumes, V), finite; the `kept` rows of the spaces where the recipe leaves some out
+    Y : array of shape (n_volumes, V), finite; the `kept` rows of the spaces where the pipeline leaves some out
     run_lengths : volumes of each run
-    recipe : how the features of each space are made, and the folds; inside a fold's training rows the other folds
+    pipeline : how the features of each space are made, and the folds; inside a fold's training rows the other folds
         choose mixture and penalty
     alphas : penalties to choose from, of the mixed kernel Σ weight · XXᵀ
     n_candidates : mixtures to choose from, the same for all targets; see `candidate_mixtures`. The model without a
@@ -75,15 +75,15 @@ def unique_variance(
         raise ValueError("spaces is empty; at least one feature space is needed.")
     Y = require_matrix("Y", Y)
     require_finite("Y", Y)
-    n_rows = len(Y) if recipe.kept is None else sum(run_lengths)
+    n_rows = len(Y) if pipeline.kept is None else sum(run_lengths)
     arrays = [require_matrix(f"The space {name!r}", space, n_rows) for name, space in spaces.items()]
     where = resolve_device(device)
     grid = penalties(alphas, torch.device("cpu")).numpy()
     models = _leaving_each_out(candidate_mixtures(len(arrays), n_candidates, seed))
     errors, whole = np.zeros((len(models), Y.shape[1])), np.zeros(Y.shape[1])
-    folds = recipe.folds(len(Y))
+    folds = pipeline.folds(len(Y))
     for fold in folds:
-        kernels = _kernels([recipe.features(X, run_lengths, fold[0]) for X in arrays])
+        kernels = _kernels([pipeline.features(X, run_lengths, fold[0]) for X in arrays])
         search = _Search(fold, inner_folds(fold, folds), kernels, grid, where, mem_mb)
         for batch in search.batches(Y.shape[1]):
             # on one scale: the search ignores improvements below a fixed size
@@ -93,7 +93,7 @@ def unique_variance(
                 errors[number, batch] += search.squared_errors(responses, kept, mixtures)
     # a constant target is zero after standardisation
     total, *without = np.where(whole > 0, 1 - errors / np.where(whole > 0, whole, 1), 0.0)
-    unique = {name: (total - part).astype(np.float32) for name, part in zip(spaces, without, strict=True)}
+    unique = {name: (total - rest).astype(np.float32) for name, rest in zip(spaces, without, strict=True)}
     return Variance(total.astype(np.float32), unique)
 
 
@@ -161,7 +161,7 @@ class _Search:
     def _fit(self, Y: Floats, kept: list[int], mixtures: Doubles) -> AnyArray:
         """Predictions of the test rows, (n_test, n_batch), from responses of the training rows."""
         train, test = self.fold
-        places = [tuple(np.searchsorted(train, rows) for rows in pair) for pair in self.inner]
+        indices = [tuple(np.searchsorted(train, rows) for rows in pair) for pair in self.inner]
         kernels = self.kernels[kept][:, :, train]
         at_once = self._targets_at_once(Y.shape[1])
         # a space that is left out has the logarithm of zero
@@ -171,7 +171,7 @@ class _Search:
                 Y,
                 n_iter=mixtures.astype(np.float32),
                 alphas=self.alphas,
-                cv=places,
+                cv=indices,
                 fit_intercept=True,
                 return_weights="dual",
                 n_targets_batch=at_once,

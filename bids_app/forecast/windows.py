@@ -92,7 +92,7 @@ def _borders(segments: Segments, n_words: int) -> list[tuple[int, int]]:
                 "and must not overlap."
             )
     if any(segment.step not in (None, 1) for segment in segments):
-        raise ValueError("A segment has a step; segments must be stretches of consecutive words.")
+        raise ValueError("A segment has a step; segments must consist of consecutive words.")
     return borders
 
 

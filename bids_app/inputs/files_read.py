@@ -1,4 +1,4 @@
-"""What an analysis of one unit reads: every file, the model, and the data of others that it rests on."""
+"""Inputs of an analysis of one fit: files, model, and data of other participants."""
 
 from __future__ import annotations
 
@@ -21,76 +21,76 @@ from bids_app.inputs.shares import common_of, share_of
 from bids_app.inputs.sources import Sources
 from bids_app.machine.completion import Inputs
 from bids_app.machine.once import key_of
-from bids_app.machine.resources import folders_of, pieces_of_run, place_of_run
+from bids_app.machine.resources import folders_of, pieces_of_run, space_of_run
 from bids_app.settings import Settings
 
 
 def inputs_of(
-    unit: Fit,
+    fit: Fit,
     sources: Sources,
     model: ModelRun | None,
     analysis: str = "",
     dictionary: str | None = None,
     others: Mapping[str, str] | None = None,
 ) -> Inputs:
-    """What an analysis of a unit reads.
+    """Inputs of an analysis of a fit.
 
-    `analysis` names the one whose atlases are read ("" for none), `dictionary` is its key, `others` what the results
-    rest on beside the unit's own data.
+    `analysis` is the analysis whose atlases are read ("" for none), `dictionary` the key of the dictionary, `others`
+    further data that the results depend on.
     """
-    facts: dict[str, Any] = {"RepetitionTime": {run.label: run.repetition_time for run in unit.runs}}
+    facts: dict[str, Any] = {"RepetitionTime": {run.label: run.repetition_time for run in fit.runs}}
     if model is not None:
         facts["Model"] = model.files
     if dictionary is not None:
         facts["Dictionary"] = dictionary
-    shared = {**_words(unit, sources), "mask": _mask(sources.settings.mask)}
-    atlases = list(_atlas_files(unit, sources.settings, analysis))
-    tables = [table for run in unit.runs if run.seg for table in parcel_tables(run.derivative, run.seg)]
+    shared = {**_words(fit, sources), "mask": _mask(sources.settings.mask)}
+    atlases = list(_atlas_files(fit, sources.settings, analysis))
+    tables = [table for run in fit.runs if run.seg for table in parcel_tables(run.derivative, run.seg)]
     shared |= {f"atlas {path.name}": [path] for path in (*atlases, *tables)}
     facts["Shared"] = {name: [sha256_of(path) for path in paths] for name, paths in shared.items()}
     if model is not None:
         facts["Shared"] |= {
-            f"text of {stem}": [key_of(sources.stories[stem].words.text)] for stem in _heard(unit, sources)
+            f"text of {stem}": [key_of(sources.stories[stem].words.text)] for stem in _heard(fit, sources)
         }
-    files = [*files_of_unit(unit, sources), *atlases]
+    files = [*files_of_fit(fit, sources), *atlases]
     return Inputs(
         files=tuple(dict.fromkeys(files)),
-        bold=tuple(path for run in unit.runs for path in run.files),
+        bold=tuple(path for run in fit.runs for path in run.files),
         links=sources.dataset.links,
         facts=facts,
         others=others or {},
     )
 
 
-def files_of_unit(unit: Fit, sources: Sources) -> list[Path]:
-    """Files of the unit's runs, the words of the stories that were heard in them, and the mask."""
+def files_of_fit(fit: Fit, sources: Sources) -> list[Path]:
+    """Files of the runs of a fit, the words of their stories, and the mask."""
     settings = sources.settings
     of_runs = [
         path
-        for run in unit.runs
+        for run in fit.runs
         for path in files_of_run(
             run, settings.bids_dir, with_confounds=confound_strategy(run, settings.confounds) != "none"
         )
     ]
-    words = [path for paths in _words(unit, sources).values() for path in paths]
+    words = [path for paths in _words(fit, sources).values() for path in paths]
     return [*of_runs, *words, *_mask(settings.mask)]
 
 
-def _heard(unit: Fit, sources: Sources) -> dict[str, str]:
+def _heard(fit: Fit, sources: Sources) -> dict[str, str]:
     """The audio file of each story that was heard, by stem."""
     return {
         stimulus.stem: stimulus.stim_file
-        for run in unit.runs
+        for run in fit.runs
         for stimulus in read_events(run.events, run.entities)
         if stimulus.stem in sources.stories
     }
 
 
-def _words(unit: Fit, sources: Sources) -> dict[str, list[Path]]:
+def _words(fit: Fit, sources: Sources) -> dict[str, list[Path]]:
     settings = sources.settings
     return {
         f"words of {stem}": [find_words(settings.bids_dir, stim_file, settings.annotations)]
-        for stem, stim_file in _heard(unit, sources).items()
+        for stem, stim_file in _heard(fit, sources).items()
     }
 
 
@@ -98,26 +98,28 @@ def _mask(mask: Path | None) -> list[Path]:
     return [] if mask is None else files_of_mask(mask)
 
 
-def _atlas_files(unit: Fit, settings: Settings, analysis: str) -> Iterator[Path]:
-    """Files of the atlases that an analysis reads, as far as they are on this machine."""
+def _atlas_files(fit: Fit, settings: Settings, analysis: str) -> Iterator[Path]:
+    """Files of the atlases that an analysis reads, if available on this machine."""
     of_this = dataclasses.replace(settings, analysis=(analysis,), model=(), level="participant")
-    for piece in pieces_of_run(of_this, [place_of_run(unit.runs[0])]):
+    for piece in pieces_of_run(of_this, [space_of_run(fit.runs[0])]):
         try:
-            found = piece.find(folders_of(settings.resources), download=False)
+            piece_files = piece.find(folders_of(settings.resources), download=False)
         except (OSError, ValueError):
-            continue  # the analysis says what it lacks, or goes on without it
-        if isinstance(found, list):
-            for path in found:
+            continue  # the analysis reports a missing atlas, or does without
+        if isinstance(piece_files, list):
+            for path in piece_files:
                 yield from files_of_atlas(path)
 
 
-def data_of_others(unit: Fit, sources: Sources) -> dict[str, str]:
-    """A short text for the data of each other participant with the unit's tasks: it differs when these change.
+def data_of_others(fit: Fit, sources: Sources) -> dict[str, str]:
+    """A key for the data of each other participant with the tasks of the fit, which changes with these data.
 
-    `what all have in common` stands for the rest, such as words, events that all inherit, and what is left out.
+    `what all have in common` is the key of shared data: words, inherited events, and exclusions.
     """
-    tasks = {run.task for run in unit.runs}
-    own = unit.entities["sub"]
-    shares = {label: share_of(sources, label, tasks) for label in sources.dataset.participants() if label != own}
-    found = {label: key_of(share)[:12] for label, share in shares.items() if share}
-    return {**found, "what all have in common": key_of(common_of(sources, tasks))}
+    tasks = {run.task for run in fit.runs}
+    participant = fit.entities["sub"]
+    shares = {
+        label: share_of(sources, label, tasks) for label in sources.dataset.participants() if label != participant
+    }
+    keys = {label: key_of(share)[:12] for label, share in shares.items() if share}
+    return {**keys, "what all have in common": key_of(common_of(sources, tasks))}

@@ -7,16 +7,16 @@ from typing import Any, cast
 import pytest
 
 from bids_app.conftest import Study, write
-from bids_app.inputs.files_read import _atlas_files, data_of_others, files_of_unit, inputs_of
+from bids_app.inputs.files_read import _atlas_files, data_of_others, files_of_fit, inputs_of
 from bids_app.inputs.fits import Fit, fits_of
 from bids_app.inputs.sources import Sources, open_sources
 from bids_app.settings import Settings
 
 
-def unit_of(study: Study, label: str = "01", **changes: Any) -> tuple[Fit, Sources]:
+def fit_of(study: Study, label: str = "01", **changes: Any) -> tuple[Fit, Sources]:
     sources = open_sources(study.settings(**changes))
-    (unit,) = fits_of(sources, label)
-    return unit, sources
+    (fit,) = fits_of(sources, label)
+    return fit, sources
 
 
 @pytest.mark.parametrize(
@@ -24,10 +24,10 @@ def unit_of(study: Study, label: str = "01", **changes: Any) -> tuple[Fit, Sourc
 )
 def test_an_atlas_is_read_with_its_table_by_those_who_need_it(tmp_path: Path, analysis: str, read: bool) -> None:
     image, table = write(tmp_path / "A_dseg.nii.gz", ""), write(tmp_path / "A_dseg.tsv", "")
-    unit = SimpleNamespace(runs=[SimpleNamespace(kind="volume", space="T1w", density=None)])
+    fit = SimpleNamespace(runs=[SimpleNamespace(kind="volume", space="T1w", density=None)])
     asked = ("networks", "brainscore", "forecast")
     settings = Settings(tmp_path, tmp_path, "participant", atlas=str(image), analysis=asked, regions="none")
-    assert list(_atlas_files(cast("Fit", unit), settings, analysis)) == ([image, table] if read else [])
+    assert list(_atlas_files(cast("Fit", fit), settings, analysis)) == ([image, table] if read else [])
 
 
 def test_the_table_of_parcels_and_confounds_that_are_used_are_read(study: Study) -> None:
@@ -35,16 +35,16 @@ def test_the_table_of_parcels_and_confounds_that_are_used_are_read(study: Study)
     confounds = study.deriv / "sub-01" / "func" / "sub-01_task-tale_desc-confounds_timeseries.tsv"
     write(confounds, "trans_x\n0\n")
     table = write(study.deriv / "atlas-T_dseg.tsv", "index\tname\n1\tA\n")
-    unit, sources = unit_of(study, confounds="narratives")
-    assert {confounds, table} <= set(files_of_unit(unit, sources))
-    unit, sources = unit_of(study, confounds="none")
-    assert confounds not in files_of_unit(unit, sources)
+    fit, sources = fit_of(study, confounds="narratives")
+    assert {confounds, table} <= set(files_of_fit(fit, sources))
+    fit, sources = fit_of(study, confounds="none")
+    assert confounds not in files_of_fit(fit, sources)
 
 
 def test_links_bold_and_facts(study: Study) -> None:
-    unit, sources = unit_of(study)
-    inputs = inputs_of(unit, sources, None, dictionary="key")
-    assert inputs.bold == unit.runs[0].files
+    fit, sources = fit_of(study)
+    inputs = inputs_of(fit, sources, None, dictionary="key")
+    assert inputs.bold == fit.runs[0].files
     assert set(inputs.bold) < set(inputs.files)
     assert inputs.facts["RepetitionTime"] == {"sub-01_task-tale": 2.0}
     assert inputs.facts["Dictionary"] == "key"
@@ -52,7 +52,7 @@ def test_links_bold_and_facts(study: Study) -> None:
 
 def test_data_of_others_name_who_has_changed(study: Study) -> None:
     def now(**changes: Any) -> dict[str, str]:
-        return data_of_others(*unit_of(study, **changes))
+        return data_of_others(*fit_of(study, **changes))
 
     first = now()
     assert first.keys() == {"02", "what all have in common"}

@@ -53,7 +53,7 @@ def _bare(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
 def test_special_tokens_are_the_tokenizers_own(language_models: dict[str, LanguageModel]) -> None:
     kept = {name: tokenize_words(model.tokenizer, ["a"]) for name, model in language_models.items()}
     named = {
-        name: [language_models[name].tokenizer.convert_ids_to_tokens(list(part)) for part in (each.prefix, each.suffix)]
+        name: [language_models[name].tokenizer.convert_ids_to_tokens(list(ids)) for ids in (each.prefix, each.suffix)]
         for name, each in kept.items()
     }
     assert named == {
@@ -73,7 +73,7 @@ def test_words_are_read_literally(language_models: dict[str, LanguageModel], nam
     assert tokens.tokens_per_word[1] > 1
 
 
-def test_words_without_tokens_keep_their_place(
+def test_words_without_tokens_keep_their_position(
     language_models: dict[str, LanguageModel], caplog: pytest.LogCaptureFixture
 ) -> None:
     tokens = tokenize_words(language_models["bert"].tokenizer, ["", "the", "\u200b", " ", "way"])
@@ -158,7 +158,11 @@ def test_tokens_are_those_of_the_natural_text(trained: PreTrainedTokenizerBase, 
     assert covered == set(range(len(words)))
     letters = ["".join(trained.decode(tokens.ids[tokens.word == word]).split()) for word in range(len(words))]
     if not tokens.shared:
-        assert all(set(word) & set(own) for word, own in zip(words, letters, strict=True) if "\ufffd" not in own)
+        assert all(
+            set(word) & set(token_letters)
+            for word, token_letters in zip(words, letters, strict=True)
+            if "\ufffd" not in token_letters
+        )
 
 
 def test_a_token_that_spans_words_belongs_to_the_last_and_the_others_share_it() -> None:
@@ -189,7 +193,7 @@ def test_unknown_words_are_named_and_too_many_refused(minilm: LanguageModel, cap
 
 
 @pytest.mark.parametrize("text", ["<s>", "<unk>"])
-def test_special_tokens_in_a_transcript_are_text_or_said(
+def test_special_tokens_in_a_transcript_are_text_or_reported(
     trained: PreTrainedTokenizerBase, text: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     tokens = tokenize_words(trained, ["cry", "it", "fine", "cry", text])

@@ -1,4 +1,4 @@
-"""Which stretches of a text a model reads at once, and which tokens' activations are taken from each."""
+"""Which passages of a text a model reads at once, and which tokens' activations are taken from each."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace

@@ -24,7 +24,7 @@ def files(folder: Path) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("out", "said"),
+    ("out", "message"),
     [
         ("data", "is BIDS_DIR, where nothing is written"),
         ("data/sub-01/out", "lies in the raw data"),
@@ -35,9 +35,9 @@ def files(folder: Path) -> list[str]:
         (".", "contains BIDS_DIR"),
     ],
 )
-def test_nothing_is_written_into_what_is_raw(data: Path, out: str, said: str) -> None:
+def test_nothing_is_written_into_what_is_raw(data: Path, out: str, message: str) -> None:
     before = files(data)
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(ValueError, match=message):
         check_locations(settings(data, (data.parent / out).resolve()))
     assert files(data) == before
 
@@ -62,8 +62,8 @@ def test_links_lead_to_the_same_folder(data: Path, tmp_path: Path) -> None:
 
 def test_a_derivative_that_is_read_is_not_written_into(data: Path) -> None:
     fmriprep = data / "derivatives" / "fmriprep"
-    for out, said in ((fmriprep, "lies in"), (fmriprep / "n2n", "lies in")):
-        with pytest.raises(ValueError, match=said):
+    for out, message in ((fmriprep, "lies in"), (fmriprep / "n2n", "lies in")):
+        with pytest.raises(ValueError, match=message):
             check_derivatives(settings(data, out), {"fmriprep": fmriprep})
     other = data.parent / "other" / "fmriprep"
     other.mkdir(parents=True)

@@ -4,39 +4,39 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bids_app.analyses.record import Question
+from bids_app.analyses.record import Section
 from bids_app.pages.intervals import held_out, models, region_scores
-from bids_app.pages.sections import Part, answer, head, methods, questions, write_page
+from bids_app.pages.sections import RenderedSection, methods, ordered_sections, render, summary, write_page
 from bids_app.report import html
 from bids_app.report.figures import style
 from bids_app.report.page import Page, open_page
 from bids_app.report.results import common, describe, find_results
 
 
-def _regions() -> Question:
-    """The section about scores per network, after the first about scores."""
-    return Question(20, "regions", "How well, network by network?", region_scores, tuple(held_out()))
+def _regions() -> Section:
+    """The section with the scores per network, after the first section with scores."""
+    return Section(20, "regions", "How well, network by network?", region_scores, tuple(held_out()))
 
 
 def write_group_report(out_dir: Path) -> Path:
-    """Write OUT_DIR/group.html and its figures from the files in OUT_DIR; give its path."""
+    """Write OUT_DIR/group.html and its figures from the files in OUT_DIR; returns its path."""
     page = open_page(out_dir, None)
-    analyses = find_results(out_dir, None)
+    all_results = find_results(out_dir, None)
     participants = sorted(path.name for path in out_dir.glob("sub-*") if path.is_dir())
     with style():
-        parts = answer(page, analyses, questions([_regions()])) if analyses else []
-        parts.append(("models", "How do the models compare?", models(page)))
-    shared = describe(common(analyses))
-    told = f"{len(participants)} participant{'s' * (len(participants) != 1)}. {shared[:1].upper()}{shared[1:]}"
-    lead = html.paragraph(told.strip(), "subtitle")
+        sections = render(page, all_results, ordered_sections([_regions()])) if all_results else []
+        sections.append(("models", "How do the models compare?", models(page)))
+    shared = describe(common(all_results))
+    subtitle = f"{len(participants)} participant{'s' * (len(participants) != 1)}. {shared[:1].upper()}{shared[1:]}"
+    lead = html.paragraph(subtitle.strip(), "subtitle")
     problems = crashes(out_dir)
     if problems:
         lead += html.box("Participants that failed", problems)
-    if not analyses:
+    if not all_results:
         lead += html.missing("There are no maps or tables of the group.")
-    lead += head(analyses)
+    lead += summary(all_results)
     ends = [_participants(page, participants), methods(page)]
-    return write_page(page, "group.html", "Group", lead, [*parts, *ends])
+    return write_page(page, "group.html", "Group", lead, [*sections, *ends])
 
 
 def crashes(out_dir: Path) -> list[str]:
@@ -46,8 +46,8 @@ def crashes(out_dir: Path) -> list[str]:
     return list(dict.fromkeys(line for line in first if line))
 
 
-def _participants(page: Page, participants: list[str]) -> Part:
-    """A line per participant with a link to its report where there is one."""
+def _participants(page: Page, participants: list[str]) -> RenderedSection:
+    """A line per participant with a link to the report if it exists."""
     pages = [page.out_dir / f"{participant}.html" for participant in participants]
     if not pages:
         return "participants", "Participants", html.missing("There are no participants in this folder.")

@@ -1,4 +1,4 @@
-"""Sections of the group about means with intervals: scores per network, models side by side."""
+"""Sections of the group page with means and intervals: scores per network, models side by side."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bids_app.report.scores import HELD_OUT, layer_of
 
 _WHOLE = "all"
 _GREY = "#5c6773"
-# Charts of models side by side: which measures, what is on the axis, what it is.
+# Charts that compare models: pattern of the measures, axis label, caption.
 _MEASURES = {
     "models": (r"r( |$)", HELD_OUT, "Mean score of each model over all targets."),
     "modelsforecast": (r"F \(", "F: gain in held-out r", "Mean forecast score of each model over all targets."),
@@ -25,23 +25,24 @@ _MEASURES = {
 
 def held_out() -> dict[str, str]:
     """Names and titles of the held-out scores of all analyses, in the order of their sections."""
-    told = sorted((analysis.report() for analysis in ANALYSES), key=lambda report: [q.rank for q in report.questions])
-    return {what: report.titles[what] for report in told for what in report.held_out}
+    reports = [analysis.report() for analysis in ANALYSES]
+    reports.sort(key=lambda report: [section.rank for section in report.sections])
+    return {desc: report.titles[desc] for report in reports for desc in report.held_out}
 
 
-def region_scores(page: Page, analysis: Results) -> str:
+def region_scores(page: Page, results: Results) -> str:
     """Held-out scores for each network or parcel, with confidence intervals."""
-    parts = [_one_score(page, analysis, analysis.variant(what), title) for what, title in held_out().items()]
-    return "\n".join(part for part in parts if part) or html.missing("No scores per network or parcel.")
+    charts = [_one_score(page, results, results.variant(desc), title) for desc, title in held_out().items()]
+    return "\n".join(chart for chart in charts if chart) or html.missing("No scores per network or parcel.")
 
 
-def _one_score(page: Page, analysis: Results, what: str, title: str) -> str:
-    table, path = analysis.table(what), analysis.table_path(what)
+def _one_score(page: Page, results: Results, desc: str, title: str) -> str:
+    table, path = results.table(desc), results.table_path(desc)
     if table is None or path is None or table.empty:
         return ""
     rows = best_map_rows(table)
     regions = rows["region"].astype(str).tolist()
-    colours = region_colours(page, analysis, regions)
+    colours = region_colours(page, results, regions)
     middle, low, high = (rows[name].to_numpy(dtype=float) for name in ("mean", "low", "high"))
     names = ["everywhere" if region == _WHOLE else region for region in regions]
     figure = bars.draw_intervals(
@@ -53,26 +54,26 @@ def _one_score(page: Page, analysis: Results, what: str, title: str) -> str:
         f"{title}{layer}: mean over {rows['participants'].max()} participants with its 95 % bootstrap interval, "
         "not corrected for the number of regions."
     )
-    told = ", ".join(f"{name} {value:.3f}" for name, value in zip(names, middle, strict=True))
-    image = page.add(figure, analysis, f"regions{what}", alt=f"{title}: {told}.", caption=caption, ending="svg")
+    values = ", ".join(f"{name} {value:.3f}" for name, value in zip(names, middle, strict=True))
+    image = page.add(figure, results, f"regions{desc}", alt=f"{title}: {values}.", caption=caption, ending="svg")
     body = html.table(rows, colours) + f"<p>{page.link(path, path.name)}</p>"
     return image + html.details(f"Table: {title.lower()}", body)
 
 
 def best_map_rows(table: pd.DataFrame) -> pd.DataFrame:
-    """The rows of the map (layer) with the highest mean over everything."""
+    """The rows of the map (layer) with the highest mean over the whole brain."""
     whole = table[table["region"] == _WHOLE].set_index("map")["mean"].dropna()
     return table[table["map"] == whole.idxmax()] if len(whole) else table.drop_duplicates("region")
 
 
-def region_colours(page: Page, analysis: Results, regions: list[str]) -> dict[str, str]:
-    """Grey for the whole, a colour for each other region."""
+def region_colours(page: Page, results: Results, regions: list[str]) -> dict[str, str]:
+    """Grey for the whole brain, a colour for each other region."""
     others = [region for region in dict.fromkeys(regions) if region != _WHOLE]
-    return {_WHOLE: _GREY, **page.network_colours(analysis, others)}
+    return {_WHOLE: _GREY, **page.network_colours(results, others)}
 
 
 def models(page: Page) -> str:
-    """The comparison of models: scores as a figure where there are several, and the whole table."""
+    """The comparison of models: a figure of scores if there are several, and the whole table."""
     path = page.out_dir / "group" / "model-comparison.tsv"
     if not path.is_file():
         return html.missing("No comparison of models: group/model-comparison.tsv is missing.")
@@ -82,11 +83,13 @@ def models(page: Page) -> str:
 
 
 def _model_charts(page: Page, table: pd.DataFrame) -> str:
-    """A chart for each kind of measure that several models have."""
+    """A chart for each kind of measure shared by several models."""
     models = list(dict.fromkeys(table["model"].astype(str)))
     colours = dict(zip(models, network_colours([""] * len(models)), strict=True))
-    parts = [_model_chart(page, table, kind, colours) for kind in _MEASURES]
-    return "\n".join(part for part in parts if part) or html.missing("One model was run; the table has its measures.")
+    charts = [_model_chart(page, table, kind, colours) for kind in _MEASURES]
+    return "\n".join(chart for chart in charts if chart) or html.missing(
+        "One model was run; the table has its measures."
+    )
 
 
 def _model_chart(page: Page, table: pd.DataFrame, kind: str, palette: dict[str, str]) -> str:
@@ -97,10 +100,10 @@ def _model_chart(page: Page, table: pd.DataFrame, kind: str, palette: dict[str, 
     names = (rows["model"] + ": " + rows["analysis"].replace(_titles()) + ", " + rows["data"]).tolist()
     middle, low, high = (rows[name].to_numpy(dtype=float) for name in ("mean", "low", "high"))
     figure = bars.draw_intervals(names, middle, low, high, label, [palette[str(model)] for model in rows["model"]])
-    told = f"{caption} Mean over participants with its 95 % bootstrap interval."
-    alt = f"{told} " + ", ".join(f"{name}: {value:.3f}" for name, value in zip(names, middle, strict=True))
-    return page.add(figure, Results({}, ()), kind, alt=alt, caption=told, ending="svg")
+    caption = f"{caption} Mean over participants with its 95 % bootstrap interval."
+    alt = f"{caption} " + ", ".join(f"{name}: {value:.3f}" for name, value in zip(names, middle, strict=True))
+    return page.add(figure, Results({}, ()), kind, alt=alt, caption=caption, ending="svg")
 
 
 def _titles() -> dict[str, str]:
-    return {what: title for analysis in ANALYSES for what, title in analysis.report().titles.items()}
+    return {desc: title for analysis in ANALYSES for desc, title in analysis.report().titles.items()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from bids_app.pages.sections import answer, head, methods, questions, write_page
+from bids_app.pages.sections import methods, ordered_sections, render, summary, write_page
 from bids_app.report import html
 from bids_app.report.figures import style
 from bids_app.report.page import open_page
@@ -13,20 +13,20 @@ from bids_app.report.results import common, describe, find_results
 
 
 def write_participant_report(out_dir: Path, participant: str, problems: Sequence[str] = ()) -> Path:
-    """Write OUT_DIR/sub-<participant>.html and its figures from the files in OUT_DIR; give its path.
+    """Write OUT_DIR/sub-<participant>.html and its figures from the files in OUT_DIR; returns its path.
 
-    `participant` is a label without `sub-`; `problems` are sentences on what failed, shown on top. A participant
-    without outputs gets a report that says so.
+    `participant` is a label without `sub-`; `problems` are sentences about failures, shown on top. The report of a
+    participant without outputs says so.
     """
     page = open_page(out_dir, participant)
-    analyses = find_results(out_dir, participant)
+    all_results = find_results(out_dir, participant)
     with style():
-        parts = answer(page, analyses, questions()) if analyses else []
-    shared = describe(common(analyses))
+        sections = render(page, all_results, ordered_sections()) if all_results else []
+    shared = describe(common(all_results))
     lead = html.paragraph(f"One participant. {shared[:1].upper()}{shared[1:]}".strip(), "subtitle")
     if problems:
         lead += html.box("Problems", problems)
-    if not analyses:
+    if not all_results:
         lead += html.missing("There are no maps or tables of this participant.")
-    lead += head(analyses)
-    return write_page(page, f"sub-{participant}.html", f"sub-{participant}", lead, [*parts, methods(page)])
+    lead += summary(all_results)
+    return write_page(page, f"sub-{participant}.html", f"sub-{participant}", lead, [*sections, methods(page)])

@@ -1,4 +1,4 @@
-"""The head of a report: the numbers that matter, one line per recording and model."""
+"""The summary table of a report: the most important numbers, one row per recording and model."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from bids_app.report import html
 from bids_app.report.results import Results
 
 
-def summary_table(analyses: Sequence[Results], titles: Sequence[str], cells: Sequence[Cell]) -> str:
-    """A table with one row per recording and model; numbers that none of them has get no column, "" without any."""
-    rows = [[cell.text(analysis) for cell in cells] for analysis in analyses]
+def summary_table(all_results: Sequence[Results], titles: Sequence[str], cells: Sequence[Cell]) -> str:
+    """A table with one row per recording and model, without empty columns; "" where all are empty."""
+    rows = [[cell.text(results) for cell in cells] for results in all_results]
     shown = [column for column in range(len(cells)) if any(row[column] for row in rows)]
     if not shown:
         return ""
@@ -21,4 +21,4 @@ def summary_table(analyses: Sequence[Results], titles: Sequence[str], cells: Seq
         for row, title in zip(rows, titles, strict=True)
     )
     table = f"<thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody>"
-    return f'<div class="scroll"><table class="glance">{table}</table></div>'
+    return f'<div class="scroll"><table class="summary">{table}</table></div>'

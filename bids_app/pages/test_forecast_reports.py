@@ -24,7 +24,7 @@ from bids_app.report.scales import PositionScale, Scale
 from bids_app.report.test_regions import HEXADECIMAL, keep
 
 NAMES = ("a", "b", "c", "d", "e & f", "g")
-QUESTIONS = {
+HEADINGS = {
     "forecast": "Where do words ahead add to it?",
     "curves": "How far ahead, and is it more than the controls?",
     "distance": "Which distance is best for each place?",
@@ -37,7 +37,7 @@ def parcels(**more: Any) -> Sample:
     n = len(NAMES)
     first = np.arange(n) < 3
     regions = {"networks": {"Now": first, "Then <b>": ~first}}
-    regions["parcels"] = {name: np.arange(n) == place for place, name in enumerate(NAMES)}
+    regions["parcels"] = {name: np.arange(n) == index for index, name in enumerate(NAMES)}
     geometry = ParcelGeometry("x", NAMES, tuple(np.where(first, "Now", "Then <b>")))
     distances = tuple(range(-4, 13, 4))
     planted = (np.where(first, 0.0, 8.0), np.array([0.0, 0.002, 0.004, 0.02, 0.02, 0.02]), np.where(first, 0.3, 0.8))
@@ -54,9 +54,9 @@ def out_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("level", ["group", "001"])
-def test_every_question_is_answered(out_dir: Path, level: str) -> None:
+def test_every_section_is_shown(out_dir: Path, level: str) -> None:
     page = read(write_group_report(out_dir) if level == "group" else write_participant_report(out_dir, level))
-    for heading in QUESTIONS.values():
+    for heading in HEADINGS.values():
         assert heading in page.text
     names = {image["src"].partition("desc-")[2].partition("_")[0] for image in page.images}
     assert names >= {
@@ -71,22 +71,22 @@ def test_every_question_is_answered(out_dir: Path, level: str) -> None:
     assert "noisy values" in page.text
     assert "a window spans 7 words and one volume of the scanner sums about 4.1" in page.text
     assert "% of the mean ceiling" in page.text
-    # What was not run is not asked about.
+    # An analysis that was not run has no section.
     assert "Which atoms link to which networks?" not in page.text
 
 
 def test_the_head_has_the_forecast(out_dir: Path) -> None:
     page = read(write_group_report(out_dir))
-    analysis = find_results(out_dir, None)[0]
-    curves = table_of(analysis, "forecast").query("region == 'all' and window == 'distance'").set_index("distance")
-    peaks = table_of(analysis, "forecastdistance").set_index("region").loc["all"]
+    results = find_results(out_dir, None)[0]
+    curves = table_of(results, "forecast").query("region == 'all' and window == 'distance'").set_index("distance")
+    peaks = table_of(results, "forecastdistance").set_index("region").loc["all"]
     mean, base = curves["mean"][8], curves["base"][8]
-    q = map_of(analysis, "forecast", "q", "distance+8")
+    q = map_of(results, "forecast", "q", "distance+8")
     assert (
         f"+{mean:.4f} at distance 8, +{100 * mean / base:.0f} % of R; q < 0.05 in {(q < 0.05).sum()} of 6" in page.text
     )
     assert f"{peaks['group_curve']:g} words; 95 % interval {peaks['low']:g} to {peaks['high']:g}" in page.text
-    depth = table_of(analysis, "forecastdepthpeak").set_index("region").loc["all"]
+    depth = table_of(results, "forecastdepthpeak").set_index("region").loc["all"]
     assert f"{100 * depth['fraction']:.0f} % of the depth" in page.text
 
 
@@ -98,31 +98,31 @@ def panels_of(out_dir: Path, write: Callable[..., object]) -> dict[str, tuple[Pa
 
 def test_the_maps_drawn_are_those_of_the_group(tmp_path: Path) -> None:
     parcels().write(tmp_path, ("forecast", "variance"))
-    analysis = find_results(tmp_path, None)[0]
-    q = maps_of(analysis, "forecast", "q").values < 0.05
+    results = find_results(tmp_path, None)[0]
+    q = maps_of(results, "forecast", "q").values < 0.05
     assert (q[0] != q[-2]).any()  # else the next assertions would not tell the maps apart
     panels = panels_of(tmp_path, write_group_report)
     tested, scale = panels["F at distance 8, the one that is tested"]
-    np.testing.assert_array_equal(tested.values, map_of(analysis, "forecast", "mean", "distance+8"))
-    np.testing.assert_array_equal(tested.passing, map_of(analysis, "forecast", "q", "distance+8") < 0.05)
+    np.testing.assert_array_equal(tested.values, map_of(results, "forecast", "mean", "distance+8"))
+    np.testing.assert_array_equal(tested.passing, map_of(results, "forecast", "q", "distance+8") < 0.05)
     assert scale.diverging
     ahead, _ = panels["F(8) − F(0): gained by looking ahead"]
-    contrast = maps_of(analysis, "forecastcontrast", "mean").values[0]
+    contrast = maps_of(results, "forecastcontrast", "mean").values[0]
     np.testing.assert_array_equal(ahead.values, contrast)
     np.testing.assert_allclose(
         contrast,
-        map_of(analysis, "forecast", "mean", "distance+8") - map_of(analysis, "forecast", "mean", "distance+0"),
+        map_of(results, "forecast", "mean", "distance+8") - map_of(results, "forecast", "mean", "distance+0"),
         atol=1e-6,
     )
-    np.testing.assert_array_equal(ahead.passing, maps_of(analysis, "forecastcontrast", "q").values[0] < 0.05)
+    np.testing.assert_array_equal(ahead.passing, maps_of(results, "forecastcontrast", "q").values[0] < 0.05)
     distance, positions = panels["d* of the group's mean curve"]
-    np.testing.assert_array_equal(distance.values, map_of(analysis, "forecastdistance", "d", "group-curve"))
+    np.testing.assert_array_equal(distance.values, map_of(results, "forecastdistance", "d", "group-curve"))
     assert positions.low <= min(0, np.nanmin(distance.values))
     assert positions.high == 16
     _, scale = panels["All words together"]
     assert scale.diverging  # of noise half is below zero; on a scale from zero it would look like an effect
     future, _ = panels["Unique to words ahead (distance 8)"]
-    np.testing.assert_array_equal(future.values, map_of(analysis, "variance", "mean", "future"))
+    np.testing.assert_array_equal(future.values, map_of(results, "variance", "mean", "future"))
 
 
 def test_a_map_without_a_test_is_as_full_as_the_tested_one(tmp_path: Path) -> None:
@@ -131,13 +131,13 @@ def test_a_map_without_a_test_is_as_full_as_the_tested_one(tmp_path: Path) -> No
     panels = panels_of(tmp_path, lambda out: write_participant_report(out, "001"))
     tested = panels["F at distance 8, the one that is tested"][0]
     peak = next(panel for title, (panel, _) in panels.items() if title.endswith("(not tested)"))
-    analysis = find_results(tmp_path, "001")[0]
-    everywhere = read_forecast(analysis).whole
+    results = find_results(tmp_path, "001")[0]
+    everywhere = read_forecast(results).whole
     assert everywhere is not None
     at_peak = f"distance{int(everywhere.peak):+d}"
-    np.testing.assert_array_equal(peak.values, map_of(analysis, "forecast", "r", at_peak))
+    np.testing.assert_array_equal(peak.values, map_of(results, "forecast", "r", at_peak))
     np.testing.assert_array_equal(peak.passing, tested.passing)
-    assert passing_at(analysis, maps_of(analysis, "forecast", "r"), "forecast", at_peak) is None
+    assert passing_at(results, maps_of(results, "forecast", "r"), "forecast", at_peak) is None
 
 
 @pytest.mark.parametrize(
@@ -159,26 +159,26 @@ def test_a_missing_file_is_one_sentence(tmp_path: Path, gone: str, sentence: str
 
 
 @pytest.mark.parametrize("analysis", ["brainscore", "forecast", "depth", "variance"])
-def test_only_what_was_run_is_asked_about(tmp_path: Path, analysis: str) -> None:
+def test_only_sections_of_analyses_that_were_run_are_shown(tmp_path: Path, analysis: str) -> None:
     parcels(n_participants=3).write(tmp_path, (analysis,))
-    asked = {
+    shown = {
         "brainscore": set(),
         "forecast": {"forecast", "curves", "distance"},
         "depth": {"depth"},
         "variance": {"variance"},
     }[analysis]
     for page in (read(write_group_report(tmp_path)), read(write_participant_report(tmp_path, "001"))):
-        for question, heading in QUESTIONS.items():
-            assert (heading in page.text) == (question in asked)
+        for section, heading in HEADINGS.items():
+            assert (heading in page.text) == (section in shown)
 
 
-def test_nowhere_significant_is_told(tmp_path: Path) -> None:
+def test_nowhere_significant_is_reported(tmp_path: Path) -> None:
     sample = parcels()
     replace(sample, gain=0 * sample.gain, n_participants=3).write(tmp_path, ("forecast",))
     page = read(write_group_report(tmp_path))
     assert "No map of d*: nowhere is F(8) − F(0) significant (q < 0.01)." in page.text
-    own = read(write_participant_report(tmp_path, "001"))
-    assert "so all is hollow: noise decides" in own.text
+    participant_page = read(write_participant_report(tmp_path, "001"))
+    assert "so all is hollow: noise decides" in participant_page.text
 
 
 def test_parcels_without_networks_have_charts_of_their_own(tmp_path: Path) -> None:
@@ -209,10 +209,10 @@ def test_on_a_surface(tmp_path: Path) -> None:
 
 def test_medians_are_of_the_places_in_full_colour(out_dir: Path) -> None:
     text = read(write_participant_report(out_dir, "001")).text
-    analysis = find_results(out_dir, "001")[0]
-    full = map_of(analysis, "forecast", "q", "distance+8") < 0.05
+    results = find_results(out_dir, "001")[0]
+    full = map_of(results, "forecast", "q", "distance+8") < 0.05
     assert 0 < full.sum() < 6
-    distance, depth = (maps_of(analysis, what, stat).values[0][full] for what, stat in
+    distance, depth = (maps_of(results, desc, stat).values[0][full] for desc, stat in
                        (("forecastdistance", "d"), ("forecastdepth", "fraction")))  # fmt: skip
     assert f"Median there: {np.median(distance):g} words." in text
     assert f"Median there: {100 * np.median(depth):.0f} % of the depth." in text

@@ -12,7 +12,7 @@ from bids_app.bids.derivatives import write_sidecar, write_table
 from bids_app.bids.geometry import ParcelGeometry, SurfaceGeometry, VolumeGeometry
 from bids_app.pages.group import write_group_report
 from bids_app.pages.participant import write_participant_report
-from bids_app.pages.sections import head
+from bids_app.pages.sections import summary
 from bids_app.report import html, parcels
 from bids_app.report import page as sheet
 from bids_app.report.conftest import NETWORKS, N, Writer, links_table, maps_of
@@ -87,9 +87,9 @@ def test_participant_report_has_everything(surface_out: Path) -> None:
 
 
 def test_the_maps_drawn_are_those_of_the_files(surface_out: Path) -> None:
-    analysis = find_results(surface_out, "001")[0]
-    r, q = (maps_of(analysis, "brainscore", stat).values[1] for stat in ("r", "q"))
-    ceiling = maps_of(analysis, "noiseceiling", "r").values[0]
+    results = find_results(surface_out, "001")[0]
+    r, q = (maps_of(results, "brainscore", stat).values[1] for stat in ("r", "q"))
+    ceiling = maps_of(results, "noiseceiling", "r").values[0]
     with patch.object(sheet, "draw_maps", wraps=draw_maps) as draw:
         write_participant_report(surface_out, "001")
     panels, geometry, scale = draw.call_args_list[0].args
@@ -98,8 +98,8 @@ def test_the_maps_drawn_are_those_of_the_files(surface_out: Path) -> None:
     np.testing.assert_array_equal(panels[1].values, ceiling)
     np.testing.assert_array_equal(panels[1].passing, panels[0].passing)  # a ceiling is no more significant
     counted = np.isfinite(r) & (ceiling > 0.05)
-    told = f"the mean score is {100 * r[counted].mean() / ceiling[counted].mean():.0f} % of the mean ceiling"
-    assert told in read(surface_out / "sub-001.html").text
+    sentence = f"the mean score is {100 * r[counted].mean() / ceiling[counted].mean():.0f} % of the mean ceiling"
+    assert sentence in read(surface_out / "sub-001.html").text
     assert geometry.n_targets == 2 * N
     high = np.nanquantile(np.concatenate([v[v > 0] for v in (r, ceiling)]), 0.995)
     assert high <= scale.high <= 1.1 * high
@@ -107,10 +107,32 @@ def test_the_maps_drawn_are_those_of_the_files(surface_out: Path) -> None:
 
 def test_the_head_has_the_numbers(surface_out: Path) -> None:
     text = read(write_participant_report(surface_out, "001")).text
-    analysis = find_results(surface_out, "001")[0]
-    r, q = (maps_of(analysis, "brainscore", stat).values[1] for stat in ("r", "q"))
+    results = find_results(surface_out, "001")[0]
+    r, q = (maps_of(results, "brainscore", stat).values[1] for stat in ("r", "q"))
     assert f"{np.nanmean(r):.3f} q < 0.05 in {(q < 0.05).sum():,} of {np.isfinite(r).sum():,} vertices" in text
     assert "2 2 of 4 atoms, 2 of 3 networks" in text
+
+
+def test_parcels_that_were_tested_first_are_shown_and_counted(surface_out: Path) -> None:
+    write, layers = Writer(surface_out, SurfaceGeometry("fsaverage5", N, N)), ["layer-01", "layer-02"]
+    half = np.arange(2 * N) < N
+    r, q = np.stack([0.1 * half, 0.3 * half]), np.stack([half, np.where(half, 0.01, 0.5)])
+    for stat, values in (("r", r), ("q", q), ("p", q / 2)):
+        write.maps("brainscoreparcels", stat, values, layers)
+    write.maps("atomsparcels", "q", q[1:], ["q"])
+    write.maps("atomsparcels", "r", r[1:], ["r"])
+    with patch.object(sheet, "draw_maps", wraps=draw_maps) as draw:
+        text = read(write_participant_report(surface_out, "001")).text
+    of_layers, of_atoms = (
+        next(call.args[0] for call in draw.call_args_list if call.args[0][0].title.startswith(title))
+        for title in ("Brain score of", "Held-out score of the atoms")
+    )
+    for panels in (of_layers, of_atoms):
+        assert panels[1].title == "Mean response of each parcel"
+        np.testing.assert_allclose(panels[1].values, r[1])
+        np.testing.assert_array_equal(panels[1].passing, half)
+    assert text.count("vertices and in 50 % of parcels") >= 1
+    assert text.count("by their mean response: 50 % have q < 0.05, and vertices were tested inside these.") == 2
 
 
 def test_same_files_same_report(surface_out: Path) -> None:
@@ -147,15 +169,15 @@ def test_links_without_maps(tmp_path: Path, linked: tuple[tuple[int, str, str], 
     assert "No sub-groups" in page.text
 
 
-def test_an_unknown_surface_is_told_not_drawn(tmp_path: Path) -> None:
+def test_an_unknown_surface_is_reported_not_drawn(tmp_path: Path) -> None:
     Writer(tmp_path, SurfaceGeometry("fsLR", 5, 5)).maps("brainscore", "r", np.ones((1, 10)))
     assert "in the space fsLR are not drawn" in read(write_participant_report(tmp_path, "001")).text
 
 
 def test_sweeps_and_controls_have_their_own_parts(tmp_path: Path) -> None:
     write = Writer(tmp_path, ParcelGeometry("x", ("a", "b")))
-    for what in ("atoms32", "atoms64", "atoms64Shifted"):
-        write.table(what, links_table())
+    for desc in ("atoms32", "atoms64", "atoms64Shifted"):
+        write.table(desc, links_table())
     asked = find_results(tmp_path, "001")[0].variants()
     assert titles(asked) == ["32 atoms", "64 atoms", "64 atoms, shifted atoms (control)"]
     assert asked[2].variant("subgroups") == "subgroups64Shifted"
@@ -232,5 +254,5 @@ def test_networks_have_the_colours_of_the_atlas(surface_out: Path) -> None:
 
 
 def test_no_table_stands_at_the_head_where_there_is_no_number() -> None:
-    assert head([]) == ""
-    assert head([Results({"task": "tale"}, ())]) == ""
+    assert summary([]) == ""
+    assert summary([Results({"task": "tale"}, ())]) == ""

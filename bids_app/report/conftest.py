@@ -97,15 +97,15 @@ class Writer:
         self.out_dir, self.geometry = out_dir, geometry
         self.entities = {**subject, "task": "pieman", **geometry.space_entities(), "model": "gpt2"}
 
-    def maps(self, what: str, stat: str, values: Array, names: Sequence[str] | None = None, model: bool = True) -> None:
-        entities = {**self.entities, "stat": stat, "desc": what}
+    def maps(self, desc: str, stat: str, values: Array, names: Sequence[str] | None = None, model: bool = True) -> None:
+        entities = {**self.entities, "stat": stat, "desc": desc}
         if not model:
             del entities["model"]
         for path in self.geometry.save(values, output_path(self.out_dir, entities), names):
             write_sidecar(path, [], {}, extra={"Maps": list(names)} if names else {})
 
-    def table(self, what: str, table: pd.DataFrame) -> None:
-        write_table(output_path(self.out_dir, {**self.entities, "desc": what}, "networks", ".tsv"), table)
+    def table(self, desc: str, table: pd.DataFrame) -> None:
+        write_table(output_path(self.out_dir, {**self.entities, "desc": desc}, "networks", ".tsv"), table)
 
 
 @pytest.fixture

@@ -42,15 +42,15 @@ class Page:
         value = self.settings.get("top_percent")
         return None if value is None else float(value)
 
-    def network_colours(self, analysis: Results, names: Sequence[str]) -> dict[str, str]:
+    def network_colours(self, results: Results, names: Sequence[str]) -> dict[str, str]:
         """A colour for each network: that of the atlas which OUT_DIR keeps for the space of the analysis, if it has."""
-        colours = network_colours(names, atlas_colours(self.out_dir, analysis.entities))
+        colours = network_colours(names, atlas_colours(self.out_dir, results.entities))
         return dict(zip(names, colours, strict=True))
 
-    def add(self, figure: Figure, analysis: Results, what: str, *, alt: str, caption: str, ending: str = "png") -> str:
+    def add(self, figure: Figure, results: Results, desc: str, *, alt: str, caption: str, ending: str = "png") -> str:
         """Write a figure and give its HTML."""
         subject = {} if self.participant is None else {"sub": self.participant}
-        name = build_name({**subject, **analysis.entities, "desc": what}, "figure", f".{ending}")
+        name = build_name({**subject, **results.entities, "desc": desc}, "figure", f".{ending}")
         path = save(figure, self.figures / name)
         return html.image(path.relative_to(self.out_dir).as_posix(), alt, caption)
 
@@ -59,8 +59,8 @@ class Page:
         panels: Sequence[Panel],
         geometry: Geometry,
         colouring: Colouring,
-        analysis: Results,
-        what: str,
+        results: Results,
+        desc: str,
         caption: str,
     ) -> str:
         """Write the figure of some maps and give its HTML, or the sentence that says why there is none."""
@@ -70,7 +70,7 @@ class Page:
         caption = f"{caption} {note_of(geometry)}".strip()
         shown = " and ".join(panel.title for panel in panels)
         alt = f"{UNITS[geometry.kind].capitalize()} coloured by value: {shown}. {caption}"
-        return self.add(draw_maps(panels, geometry, colouring), analysis, what, alt=alt, caption=caption)
+        return self.add(draw_maps(panels, geometry, colouring), results, desc, alt=alt, caption=caption)
 
     def link(self, path: Path, text: str) -> str:
         """A link to a file in OUT_DIR."""
@@ -88,8 +88,8 @@ def newest_settings(out_dir: Path, level: str, participant: str | None = None) -
         labels = tomllib.loads(path.read_text(encoding="utf-8")).get("participant_label")
         if not labels or participant in labels:
             return path
-    found = of_level or files
-    return found[-1] if found else None
+    candidates = of_level or files
+    return candidates[-1] if candidates else None
 
 
 def open_page(out_dir: Path, participant: str | None) -> Page:

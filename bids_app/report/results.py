@@ -61,61 +61,61 @@ class Results:
         words = [f"{number} atoms"] * bool(number) + ["shifted atoms (control)"] * bool(shifted)
         return {**self.entities, **({"atoms": ", ".join(words)} if words else {})}
 
-    def variant(self, what: str) -> str:
+    def variant(self, desc: str) -> str:
         """The name of something that depends on the dictionary: `subgroups` is `subgroups32` in a sweep."""
-        return self.atoms.replace("atoms", what)
+        return self.atoms.replace("atoms", desc)
 
     def variants(self) -> list[Results]:
         """This analysis once for each variant of the dictionary."""
-        found = {o.entities.get("desc", "") for o in self.outputs}
-        names = sorted((n for n in found if re.fullmatch(r"atoms\d*(Shifted)?", n)), key=lambda n: (len(n), n))
+        descs = {o.entities.get("desc", "") for o in self.outputs}
+        names = sorted((n for n in descs if re.fullmatch(r"atoms\d*(Shifted)?", n)), key=lambda n: (len(n), n))
         return [replace(self, atoms=name) for name in names] or [self]
 
-    def maps(self, what: str, stats: Sequence[str], several: bool | None = None) -> Maps | None:
+    def maps(self, desc: str, stats: Sequence[str], several: bool | None = None) -> Maps | None:
         """The first of the statistics that is there; `several` asks for more than one map, or for exactly one."""
         for stat in stats:
-            for output in self._find("statmap", what, stat):
+            for output in self._find("statmap", desc, stat):
                 values, geometry = output.load()
                 if several is None or several == (len(values) > 1):
                     return Maps(stat, values, _names(output, len(values)), geometry)
         return None
 
-    def like(self, maps: Maps, what: str, stat: str) -> Array | None:
+    def like(self, maps: Maps, desc: str, stat: str) -> Array | None:
         """Values (n_maps, n_targets) of another statistic at the targets of `maps`, None when it is not there."""
-        other = self.maps(what, [stat])
+        other = self.maps(desc, [stat])
         if other is None:
             return None
         return values_at(other, maps.geometry)
 
-    def table(self, what: str) -> pd.DataFrame | None:
+    def table(self, desc: str) -> pd.DataFrame | None:
         """A table of networks, None when it is not there."""
-        path = self.table_path(what)
+        path = self.table_path(desc)
         return None if path is None else read_table(path)
 
-    def table_path(self, what: str) -> Path | None:
+    def table_path(self, desc: str) -> Path | None:
         """Where a table of networks lies."""
-        found = self._find("networks", what, None)
-        return found[0].paths[0] if found else None
+        tables = self._find("networks", desc, None)
+        return tables[0].paths[0] if tables else None
 
-    def has(self, whats: Sequence[str]) -> bool:
+    def has(self, descs: Sequence[str]) -> bool:
         """Whether there is any output of one of these names, in any variant of the dictionary."""
-        wanted = re.compile(rf"({'|'.join(whats)})\d*(Shifted)?")
+        wanted = re.compile(rf"({'|'.join(descs)})\d*(Shifted)?")
         return any(wanted.fullmatch(output.entities.get("desc", "")) for output in self.outputs)
 
-    def noted(self, whats: Sequence[str], key: str, setting: str = "") -> Any:
+    def noted(self, descs: Sequence[str], key: str, setting: str = "") -> Any:
         """What the sidecar of an output of one of these names says under `key`, or its settings under `setting`."""
         for output in self.outputs:
-            if output.entities.get("desc") in whats:
+            if output.entities.get("desc") in descs:
                 settings = output.sidecar.get("Settings")
-                found = output.sidecar.get(key, settings.get(setting) if isinstance(settings, dict) else None)
-                if found is not None:
-                    return found
+                value = output.sidecar.get(key, settings.get(setting) if isinstance(settings, dict) else None)
+                if value is not None:
+                    return value
         return None
 
-    def _find(self, suffix: str, what: str, stat: str | None) -> list[OutputMap]:
-        wanted = (suffix, what, stat)
-        found = [o for o in self.outputs if (o.suffix, o.entities.get("desc"), o.entities.get("stat")) == wanted]
-        return sorted(found, key=lambda output: -len(output.entities))
+    def _find(self, suffix: str, desc: str, stat: str | None) -> list[OutputMap]:
+        wanted = (suffix, desc, stat)
+        outputs = [o for o in self.outputs if (o.suffix, o.entities.get("desc"), o.entities.get("stat")) == wanted]
+        return sorted(outputs, key=lambda output: -len(output.entities))
 
 
 def _names(output: OutputMap, n_maps: int) -> tuple[str, ...]:
@@ -150,23 +150,23 @@ def _key(output: OutputMap) -> tuple[tuple[str, str], ...]:
     return tuple((name, value) for name, value in output.entities.items() if name not in _NOT_OF_AN_ANALYSIS)
 
 
-def titles(analyses: Sequence[Results]) -> list[str]:
+def titles(all_results: Sequence[Results]) -> list[str]:
     """A short title per analysis: what is the same in all of them is left out.
 
     >>> titles([Results({"task": "a", "space": "S"}, ()), Results({"task": "b", "space": "S"}, ())])
     ['task a', 'task b']
     """
-    shared = dict(common(analyses))
+    shared = dict(common(all_results))
     return [
-        ", ".join(_say(k, v) for k, v in analysis.description.items() if k not in shared) or "all data"
-        for analysis in analyses
+        ", ".join(_say(k, v) for k, v in results.description.items() if k not in shared) or "all data"
+        for results in all_results
     ]
 
 
-def common(analyses: Sequence[Results]) -> list[tuple[str, str]]:
+def common(all_results: Sequence[Results]) -> list[tuple[str, str]]:
     """The entities that all analyses share."""
-    first = analyses[0].description if analyses else {}
-    return [(k, v) for k, v in first.items() if all(a.description.get(k) == v for a in analyses)]
+    first = all_results[0].description if all_results else {}
+    return [(k, v) for k, v in first.items() if all(a.description.get(k) == v for a in all_results)]
 
 
 def describe(entities: Sequence[tuple[str, str]]) -> str:

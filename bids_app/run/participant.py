@@ -1,4 +1,4 @@
-"""What is computed for one participant, in order."""
+"""The computations for one participant, in order."""
 
 from __future__ import annotations
 
@@ -11,43 +11,43 @@ from bids_app.inputs.sources import Sources, open_sources
 from bids_app.settings import Settings
 
 
-def run_participant(settings: Settings, name: str, unit: str | None = None, part: str | None = None) -> None:
-    """Compute what is missing for one participant, whose job is called `sub-001`.
+def run_participant(settings: Settings, name: str, fit_name: str | None = None, label: str | None = None) -> None:
+    """Compute missing results of one participant, whose job is called `sub-001`.
 
-    All of it, or for one unit, by its name, what one model has to say, or what needs no model.
+    `fit_name` limits this to one fit, `label` to one model (by its label) or to one step that needs no model.
     """
     sources = open_sources(settings)
-    for one in fits_of(sources, name.removeprefix("sub-")):
-        if unit in (None, one.name):
-            _compute(Work(sources, one), part)
+    for fit in fits_of(sources, name.removeprefix("sub-")):
+        if fit_name in (None, fit.name):
+            _compute(Work(sources, fit), label)
 
 
 def unfinished(sources: Sources, participant: str) -> list[str]:
-    """What is missing of a participant, one line each, without reading any data; what needs no model is not counted.
+    """Missing results of a participant, one line each, without reading data; steps without a model are not listed.
 
-    Raises OtherSettingsError where outputs of other settings are in the way.
+    Raises OtherSettingsError if there are outputs of other settings.
     """
-    return [line for unit in fits_of(sources, participant) for line in _missing(Work(sources, unit))]
+    return [line for fit in fits_of(sources, participant) for line in _missing(Work(sources, fit))]
 
 
-def _compute(work: Work, part: str | None) -> None:
+def _compute(work: Work, label: str | None) -> None:
     work.mend_atlases()
     for model in model_runs(work.settings):
-        if part in (None, model.label):
+        if label in (None, model.label):
             for analysis in work.settings.analyses:
                 for step in analysis.steps(work, model):
                     work.do(step)
             model.unload()
     for analysis in work.settings.analyses:
-        for one in analysis.alone:
-            if part in (None, one.name) and one.asked(work.settings):
-                for step in one.steps(work):
+        for extra in analysis.model_free:
+            if label in (None, extra.name) and extra.asked(work.settings):
+                for step in extra.steps(work):
                     work.do(step)
 
 
 def _missing(work: Work) -> Iterator[str]:
-    """One line for each analysis that is not there."""
+    """One line for each missing analysis."""
     for model in model_runs(work.settings):
         for analysis in work.settings.analyses:
             if not all(step.completion.is_done(fast=True) for step in analysis.steps(work, model)):
-                yield f"{work.unit.name}: {analysis.name} of {model.label}"
+                yield f"{work.fit.name}: {analysis.name} of {model.label}"

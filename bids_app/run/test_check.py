@@ -80,7 +80,7 @@ def test_what_is_heard_again_is_counted(study: Study, capsys: pytest.CaptureFixt
     assert "repeated" in checked(study, capsys)[1].splitlines()[0]
 
 
-def test_all_problems_are_said_at_once_and_every_run_has_its_row(
+def test_all_problems_are_reported_at_once_and_every_run_has_its_row(
     study: Study, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for label in ("03", "04", "05", "06", "07", "08"):
@@ -99,7 +99,7 @@ def test_all_problems_are_said_at_once_and_every_run_has_its_row(
     table, problems = out.split("problem(s):")
     for label in ("01", "02", "03", "04", "05", "06", "07", "08"):
         assert f"sub-{label}_task-tale" in table
-    for said in (
+    for message in (
         "sub-03_task-tale: ",
         "'soon' is no number of seconds",
         "the story broken cannot be used",
@@ -110,7 +110,7 @@ def test_all_problems_are_said_at_once_and_every_run_has_its_row(
         "needs: give the derivative that has it",
         "--layer 99",
     ):
-        assert said in problems, said
+        assert message in problems, message
 
 
 @pytest.mark.parametrize("damage", ["gone", "empty folders"])

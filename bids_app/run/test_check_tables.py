@@ -41,7 +41,7 @@ def test_a_high_pass_that_leaves_nothing(tmp_path: Path, high_pass: float) -> No
     assert "leave" in _row(tmp_path / "data", high_pass=high_pass).problem
 
 
-def test_a_problem_is_said_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_problem_is_reported_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     func = _dataset(tmp_path / "data")
     (tmp_path / "data" / "task-tale_bold.json").rename((func / TABLE).with_suffix(".json"))
     shutil.copy(func / TABLE, func / TABLE.replace("_seg-", "_rec-moco_seg-"))

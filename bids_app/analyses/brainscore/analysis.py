@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from bids_app.analyses.brainscore.options import BrainScoreOptions
 from bids_app.analyses.brainscore.outputs import OUTPUTS
-from bids_app.analyses.record import Alone, Analysis, Cell, Paragraph, Question, Report, Summary
+from bids_app.analyses.record import Analysis, Cell, ModelFree, Paragraph, Report, Section, Summary
 from bids_app.options import ACTIVATIONS, CEILING, DESIGNS, LAYER, PENALTIES, PERMUTATIONS, RESPONSES
 
 if TYPE_CHECKING:
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 
 def _steps(work: Work, model: ModelRun) -> Iterator[Step]:
-    from bids_app.analyses.brainscore.participant import WHAT, brainscore
+    from bids_app.analyses.brainscore.participant import DESC, brainscore
     from bids_app.analyses.scoring import score_step
 
-    yield score_step(work, model, NAME, WHAT, brainscore)
+    yield score_step(work, model, NAME, DESC, brainscore)
 
 
 def _ceiling(work: Work) -> Iterator[Step]:
@@ -45,9 +45,9 @@ def _report() -> Report:
     from bids_app.analyses.brainscore.report import brain_score, layer_cell, score_cell
 
     heading = "Where does the model predict the brain?"
-    questions = (Question(10, "brainscore", heading, brain_score, ("brainscore", "noiseceiling")),)
+    sections = (Section(10, "brainscore", heading, brain_score, ("brainscore", "noiseceiling")),)
     cells = (Cell(10, "Brain score, mean r", score_cell), Cell(11, "Best layer", layer_cell))
-    return Report(questions, cells, titles={"brainscore": "Brain score"}, held_out=("brainscore",))
+    return Report(sections, cells, titles={"brainscore": "Brain score"}, held_out=("brainscore",))
 
 
 NAME = "brainscore"
@@ -55,11 +55,11 @@ ANALYSIS = Analysis(
     name=NAME,
     title="how well hidden states predict held-out responses, and the noise ceiling",
     reads=frozenset({ACTIVATIONS, DESIGNS, RESPONSES, PENALTIES, LAYER, PERMUTATIONS}),
-    parts={"ceiling": frozenset({RESPONSES, PENALTIES, CEILING})},
+    intermediates={"ceiling": frozenset({RESPONSES, PENALTIES, CEILING})},
     options=BrainScoreOptions,
     outputs=OUTPUTS,
     steps=_steps,
-    alone=(Alone("noise ceiling", lambda settings: settings.noise_ceiling == "all", _ceiling),),
+    model_free=(ModelFree("noise ceiling", lambda settings: settings.noise_ceiling == "all", _ceiling),),
     summaries=_summaries,
     methods=_methods,
     report=_report,

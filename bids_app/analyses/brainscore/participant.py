@@ -1,4 +1,4 @@
-"""Brain scores of one unit: how well a layer's hidden states predict held-out responses, beside the noise ceiling."""
+"""Brain scores of one fit: how well a layer's hidden states predict held-out responses, beside the noise ceiling."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 from bids_app.analyses.brainscore.ceiling import StoryMeans
-from bids_app.analyses.scoring import predict, score_and_test
+from bids_app.analyses.scoring import BrainScores, predict, score_brain, write_tests
 from bids_app.analyses.work import Step, Work
 from bids_app.analyses.writer import Writer
 from bids_app.bids.targets import fill
@@ -18,56 +18,60 @@ from bids_app.encoding.design.folds import content_folds, within
 from bids_app.encoding.ridge.held_out import HeldOutDesign
 from bids_app.inputs.designs import Designs
 from bids_app.inputs.files_read import data_of_others
+from bids_app.inputs.parcels import find_parcels
 from bids_app.inputs.responses import Responses
 from bids_app.machine.budget import step
 from bids_app.settings import Settings, result_settings
-from bids_app.stats.fdr import fdr
 
 log = logging.getLogger("neurons2networks")
 Floats = npt.NDArray[np.float32]
 Integers = npt.NDArray[np.int64]
-WHAT = "brainscore"
+DESC = "brainscore"
 
 
 def brainscore(responses: Responses, designs: Designs, settings: Settings, writer: Writer) -> None:
-    """Score the chosen layers and write r, p, q, the penalty, and the best layer where there are several."""
+    """Score the chosen layers; write r, p, q of targets and of parcels, the penalty, and the best of several layers."""
     layers = settings.layers.chosen(designs.n_layers)
-    scores = []
+    parcels = find_parcels(responses, settings)
+    scores, alphas = [], []
     for layer in layers:
         with step(f"{designs.model.label}: brain score of layer {layer}", settings):
-            scores.append(_score(designs.present(layer), responses, settings))
-    names = [f"layer-{layer:02d}" for layer in layers]
-    r, p, q, alpha = (fill(np.stack(values), responses.valid) for values in zip(*scores, strict=True))
-    extra = {"Layers": layers}
-    writer.maps(WHAT, "p", p, names, **extra)
-    writer.maps(WHAT, "q", q, names, **extra)
-    writer.maps(WHAT, "alpha", alpha, names, **extra)
+            of_layer, alpha = _score(designs.present(layer), responses, settings, parcels)
+        scores.append(of_layer)
+        alphas.append(alpha)
+    names, extra = [f"layer-{layer:02d}" for layer in layers], {"Layers": layers}
+    r, alpha = (fill(np.stack(values), responses.valid) for values in ([one.r for one in scores], alphas))
+    write_tests(writer, DESC, scores, responses.valid, names, **extra)
+    writer.maps(DESC, "alpha", alpha, names, **extra)
     if len(layers) > 1:
         best = np.asarray(layers, dtype=np.float32)[np.argmax(np.nan_to_num(r, nan=-np.inf), axis=0)]
         best[~responses.valid] = np.nan
-        writer.maps(WHAT, "layer", best[None], ["best-layer"], **extra)
-    writer.maps(WHAT, "r", r, names, **extra)
+        writer.maps(DESC, "layer", best[None], ["best-layer"], **extra)
+    writer.maps(DESC, "r", r, names, **extra)
 
 
-def _score(design: HeldOutDesign, responses: Responses, settings: Settings) -> tuple[Floats, Floats, Floats, Floats]:
+def _score(
+    design: HeldOutDesign, responses: Responses, settings: Settings, parcels: Integers | None
+) -> tuple[BrainScores, Floats]:
+    """Scores, and the penalty of each target (n_valid,)."""
     found = predict(design, responses.data, settings)
-    r, p = score_and_test(
+    scores = score_brain(
         lambda data: predict(design, data, settings).predictions,
         found.predictions,
-        responses.data,
+        responses,
         found.folds,
         settings,
-        design.content,
+        parcels,
     )
-    return r, p, fdr(p).astype(np.float32), found.alpha
+    return scores, found.alpha
 
 
 def ceiling_step(work: Work) -> Step:
-    """The noise ceiling of a unit, beside its models."""
-    others = data_of_others(work.unit, work.sources)
+    """The noise ceiling of a fit, beside its models."""
+    others = data_of_others(work.fit, work.sources)
 
     def compute(writer: Writer) -> None:
-        write_ceiling(work.runs, work.responses, StoryMeans(work.unit, work.sources), work.settings, writer)
+        write_ceiling(work.runs, work.responses, StoryMeans(work.fit, work.sources), work.settings, writer)
 
     return Step(
         work.completion("noiseceiling", None, result_settings(work.settings, "ceiling"), others=others), compute
@@ -86,7 +90,7 @@ def write_ceiling(runs: Responses, fitted: Responses, means: StoryMeans, setting
         rows, mean = _on_fitted(others.data, fitted.rows_of_runs[others.rows])
         folds = within(content_folds(content, settings.folds, settings.purge), rows)
     except ValueError as error:
-        log.info("%s: no noise ceiling: %s", means.unit.name, error)
+        log.info("%s: no noise ceiling: %s", means.fit.name, error)
         return
     own = fitted.data[rows]
     with step("noise ceiling", settings):

@@ -1,4 +1,4 @@
-"""The analysis `depth`: from which layer the words ahead add most."""
+"""The analysis `depth`: the layer whose words ahead add most."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from bids_app.analyses.depth.outputs import OUTPUTS
-from bids_app.analyses.record import Analysis, Cell, Paragraph, Question, Report, Summary
+from bids_app.analyses.record import Analysis, Cell, Paragraph, Report, Section, Summary
 from bids_app.options import ACTIVATIONS, ATLAS, DESIGNS, PENALTIES, REGIONS, RESPONSES, WINDOWS
 
 if TYPE_CHECKING:
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 def _steps(work: Work, model: ModelRun) -> Iterator[Step]:
-    from bids_app.analyses.depth.participant import WHAT, depth
+    from bids_app.analyses.depth.participant import DESC, depth
     from bids_app.analyses.scoring import score_step
 
-    yield score_step(work, model, NAME, WHAT, depth)
+    yield score_step(work, model, NAME, DESC, depth)
 
 
 def _summaries() -> tuple[Summary, ...]:
@@ -39,8 +39,8 @@ def _report() -> Report:
 
     heading = "How deep in the model do the forecasts lie?"
     outputs = ("forecastdepth", "forecastdepthpeak")
-    questions = (Question(40, "depth", heading, depth_map, outputs, models=depth_models),)
-    return Report(questions, (Cell(40, "Depth k*", depth_cell),), titles={"forecastdepth": "Depth"})
+    sections = (Section(40, "depth", heading, depth_map, outputs, models=depth_models),)
+    return Report(sections, (Cell(40, "Depth k*", depth_cell),), titles={"forecastdepth": "Depth"})
 
 
 NAME = "depth"

@@ -1,4 +1,4 @@
-"""Forecast depth of one unit: from which layer the words ahead add most."""
+"""Forecast depth of one fit: the layer whose words ahead add most."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from bids_app.machine.budget import memory_mb, step
 from bids_app.settings import Settings
 
 Floats = npt.NDArray[np.float32]
-WHAT = "forecastdepth"
+DESC = "forecastdepth"
 
 
 def depth(responses: Responses, designs: Designs, settings: Settings, writer: Writer) -> None:
-    """Score the tested distance with present words and window from each layer in turn; write scores and best layers."""
+    """Score the tested distance with present words and window of each layer; write scores and best layers."""
     designs.check([settings.tested_distance])
     layers = list(range(1, designs.n_layers + 1))
     gains = np.stack([_gain(responses, designs, layer, settings) for layer in layers])
     fractions = fraction_of_depth(np.array(layers), designs.n_layers).astype(np.float32)
-    about = {
+    fields = {
         "Layers": layers,
         "Fractions": fractions.round(4).tolist(),
         "TestedDistance": settings.tested_distance,
@@ -33,11 +33,11 @@ def depth(responses: Responses, designs: Designs, settings: Settings, writer: Wr
     }
     best = best_layer(gains)
     share = fraction_of_depth(best, designs.n_layers).astype(np.float32)
-    writer.table(WHAT, depth_table(gains, layers, fractions, responses, settings))
-    writer.maps(WHAT, "k", fill(best, responses.valid), ["layer"], **about)
-    writer.maps(WHAT, "fraction", fill(share, responses.valid), ["fraction"], **about)
+    writer.table(DESC, depth_table(gains, layers, fractions, responses, settings))
+    writer.maps(DESC, "k", fill(best, responses.valid), ["layer"], **fields)
+    writer.maps(DESC, "fraction", fill(share, responses.valid), ["fraction"], **fields)
     names = [f"layer-{layer:02d}" for layer in layers]
-    writer.maps(WHAT, "r", fill(gains, responses.valid), names, **about)
+    writer.maps(DESC, "r", fill(gains, responses.valid), names, **fields)
 
 
 def _gain(responses: Responses, designs: Designs, layer: int, settings: Settings) -> Floats:

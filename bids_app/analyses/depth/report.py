@@ -1,4 +1,4 @@
-"""The section about depth: F by the layer that forecasts, models side by side, and the best layer of each place."""
+"""The section on depth: F by layer, comparison of models, and the best layer of each target."""
 
 from __future__ import annotations
 
@@ -23,44 +23,45 @@ _NO_CURVES = "No curves of F over depth: this recording has no table of them (an
 _NO_MAP = "No map of the best layer: this recording has none (analysis depth)."
 
 
-def read_depth(analysis: Results) -> list[Curve]:
-    """The curves of F over depth of one model, empty when there is no table of them."""
-    table = analysis.table("forecastdepth")
+def read_depth(results: Results) -> list[Curve]:
+    """The curves of F over depth of one model; empty without their table."""
+    table = results.table("forecastdepth")
     if table is None:
         return []
-    return depth_curves(table, analysis.table("forecastdepthpeak"), analysis.entities.get("model", ""))
+    return depth_curves(table, results.table("forecastdepthpeak"), results.entities.get("model", ""))
 
 
-def depth_models(page: Page, analyses: Sequence[Results]) -> str:
-    """F over the depth of every model that was run on the same data, everywhere and per network."""
-    curves = [curve for analysis in analyses for curve in read_depth(analysis)]
+def depth_models(page: Page, all_results: Sequence[Results]) -> str:
+    """F over depth of all models of the same data, for the whole brain and per network."""
+    curves = [curve for results in all_results for curve in read_depth(results)]
     atlas = charted_atlas([atlas for atlas, _ in dict.fromkeys((curve.atlas, curve.region) for curve in curves)])
     curves = [curve for curve in curves if curve.atlas in (WHOLE, atlas)]
     if not curves:
         return html.missing(_NO_CURVES)
-    places = dict.fromkeys((curve.atlas, curve.region) for curve in curves)
-    regions = [[curve for curve in curves if (curve.atlas, curve.region) == place] for place in places]
-    names = [region for of_atlas, region in places if of_atlas == "networks"]
-    palette = page.network_colours(analyses[0], names)
+    regions = dict.fromkeys((curve.atlas, curve.region) for curve in curves)
+    curves_of_regions = [[curve for curve in curves if (curve.atlas, curve.region) == region] for region in regions]
+    names = [region for of_atlas, region in regions if of_atlas == "networks"]
+    palette = page.network_colours(all_results[0], names)
     models = model_colours([curve.model for curve in curves])
-    figure = curve_charts.draw_depths(regions, [palette.get(own[0].region, GREY) for own in regions], models)
-    caption = _say_curves(analyses[0], curves, models)
-    told = "; ".join(f"{c.name}{f', {c.model}' * (len(models) > 1)}: {100 * c.peak:.0f} %" for c in curves)
-    holder = analyses[0] if len(models) == 1 else without_model(analyses[0])
-    alt = f"{caption} k* as a share of the depth: {told}."
+    colours = [palette.get(region_curves[0].region, GREY) for region_curves in curves_of_regions]
+    figure = curve_charts.draw_depths(curves_of_regions, colours, models)
+    caption = _say_curves(all_results[0], curves, models)
+    peaks = "; ".join(f"{c.name}{f', {c.model}' * (len(models) > 1)}: {100 * c.peak:.0f} %" for c in curves)
+    holder = all_results[0] if len(models) == 1 else without_model(all_results[0])
+    alt = f"{caption} k* as a share of the depth: {peaks}."
     return page.add(figure, holder, "depth", alt=alt, caption=caption, ending="svg")
 
 
-def _say_curves(analysis: Results, curves: Sequence[Curve], models: dict[str, str]) -> str:
-    tested = tested_distance(analysis)
-    told = (
+def _say_curves(results: Results, curves: Sequence[Curve], models: dict[str, str]) -> str:
+    tested = tested_distance(results)
+    caption = (
         f"F{'' if tested is None else f'({tested})'} with the present word and the window both from one layer, over "
         "the layer's place in the model (100 %: the last layer). Dot: the best layer, k*"
     )
-    told += ", bar: its 95 % interval; band: 95 % bootstrap interval over participants." * curves[0].has_interval
-    told += "." * (not curves[0].has_interval)
-    told += " A flat curve has its k* by chance."
-    return told + " As shares of depth, models of different size compare." * (len(models) > 1)
+    caption += ", bar: its 95 % interval; band: 95 % bootstrap interval over participants." * curves[0].has_interval
+    caption += "." * (not curves[0].has_interval)
+    caption += " A flat curve has its k* by chance."
+    return caption + " As shares of depth, models of different size compare." * (len(models) > 1)
 
 
 def model_colours(names: Sequence[str]) -> dict[str, str]:
@@ -69,19 +70,19 @@ def model_colours(names: Sequence[str]) -> dict[str, str]:
     return dict(zip(models, network_colours([""] * len(models)), strict=True))
 
 
-def without_model(analysis: Results) -> Results:
-    """What is said of several models."""
-    return Results({key: value for key, value in analysis.entities.items() if key != "model"}, ())
+def without_model(results: Results) -> Results:
+    """Results without an output of a single model, for figures of several models."""
+    return Results({key: value for key, value in results.entities.items() if key != "model"}, ())
 
 
-def depth_map(page: Page, analysis: Results) -> str:
-    """Map of the best layer k* as a fraction of depth, and the table behind a fold."""
-    maps = analysis.maps("forecastdepth", ["fraction"])
+def depth_map(page: Page, results: Results) -> str:
+    """Map of the best layer k* as a fraction of depth, and the folded table."""
+    maps = results.maps("forecastdepth", ["fraction"])
     if maps is None or not np.isfinite(maps.values).any():
         return html.missing(_NO_MAP)
     row = maps.names.index("group-curve") if "group-curve" in maps.names else 0
     values = maps.values[row]
-    test = passing(analysis, maps)
+    test = passing(results, maps)
     of_group = " of the group's mean curve" if len(maps.values) > 1 else ""
     panel = Panel(f"k*{of_group}: the best layer, as a fraction of depth", values, test)
     shown = values if test is None or not test.any() else values[test]
@@ -90,35 +91,35 @@ def depth_map(page: Page, analysis: Results) -> str:
     if (test is None or test.any()) and np.isfinite(median := median_of(shown)):
         caption += f" Median{'' if test is None else ' there'}: {100 * median:.0f} % of the depth."
     scale = position_scale([values], "fraction of depth", 0.0, 1.0)
-    image = page.add_maps([panel], maps.geometry, scale, analysis, "depthmap", caption)
-    return image + _table(page, analysis)
+    image = page.add_maps([panel], maps.geometry, scale, results, "depthmap", caption)
+    return image + _table(page, results)
 
 
-def passing(analysis: Results, maps: Maps) -> Array | None:
-    """Targets (n_targets,) with q < 0.05 in the depths' own test in any layer, else in that of F; None without."""
-    q = analysis.like(maps, "forecastdepth", "q")
+def passing(results: Results, maps: Maps) -> Array | None:
+    """Targets (n_targets,) with q < 0.05 in the test of any layer, or else in the test of F; None without a test."""
+    q = results.like(maps, "forecastdepth", "q")
     if q is not None:
         return np.asarray((q < SIGNIFICANT).any(axis=0))
-    tested = tested_distance(analysis)
-    return None if tested is None else passing_at(analysis, maps, "forecast", map_name(tested))
+    tested = tested_distance(results)
+    return None if tested is None else passing_at(results, maps, "forecast", map_name(tested))
 
 
-def _table(page: Page, analysis: Results) -> str:
+def _table(page: Page, results: Results) -> str:
     """Best layers per region: the group's table, or one made from the curves."""
-    table, what = analysis.table("forecastdepthpeak"), "forecastdepthpeak"
+    table, desc = results.table("forecastdepthpeak"), "forecastdepthpeak"
     if table is None:
-        what, curves = "forecastdepth", read_depth(analysis)
+        desc, curves = "forecastdepth", read_depth(results)
         table = pd.DataFrame([{"region": curve.name, "k* / layers": curve.peak} for curve in curves])
-    path = analysis.table_path(what)
+    path = results.table_path(desc)
     if path is None or table.empty:
         return ""
     body = html.table(table, most_rows=200) + f"<p>{page.link(path, path.name)}</p>"
     return html.details(f"Table: best layers of {len(table)} regions", body)
 
 
-def depth_cell(analysis: Results) -> str:
+def depth_cell(results: Results) -> str:
     """k* of the curve over all targets."""
-    depth = whole(read_depth(analysis))
+    depth = whole(read_depth(results))
     if depth is None or not np.isfinite(depth.peak):
         return ""
     return html.cell(f"{100 * depth.peak:.0f} %", say_interval(depth, "of the depth", 100))

@@ -45,12 +45,12 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Done:
     return settings.out_dir, scores.astype(float), shares.astype(float)
 
 
-def load(out: Path, what: str, stat: str) -> npt.NDArray[np.float32]:
-    return find_maps(out, what, stat, "group")[0].load()[0]
+def load(out: Path, desc: str, stat: str) -> npt.NDArray[np.float32]:
+    return find_maps(out, desc, stat, "group")[0].load()[0]
 
 
-def table_of(out: Path, what: str) -> pd.DataFrame:
-    return read_table(find_outputs(out, "networks", "group", desc=what)[0].paths[0])
+def table_of(out: Path, desc: str) -> pd.DataFrame:
+    return read_table(find_outputs(out, "networks", "group", desc=desc)[0].paths[0])
 
 
 def test_layer_maps(done: Done) -> None:
@@ -59,11 +59,11 @@ def test_layer_maps(done: Done) -> None:
     p = np.asarray(wilcoxon(scores, axis=0).pvalue)
     np.testing.assert_allclose(load(out, "forecastdepth", "p"), p, rtol=1e-6)
     np.testing.assert_allclose(load(out, "forecastdepth", "q")[4], false_discovery_control(p[4]), rtol=1e-6)
-    group, own = load(out, "forecastdepth", "k")
+    group, participants_mean = load(out, "forecastdepth", "k")
     np.testing.assert_array_equal(group, scores.mean(axis=0).argmax(axis=0) + 1)
     assert (np.abs(group - np.repeat([2, 5], 4)) <= 1).all()
-    np.testing.assert_allclose(own, (scores.argmax(axis=1) + 1).mean(axis=0), rtol=1e-6)
-    np.testing.assert_allclose(load(out, "forecastdepth", "fraction") * N_LAYERS, [group, own], rtol=1e-6)
+    np.testing.assert_allclose(participants_mean, (scores.argmax(axis=1) + 1).mean(axis=0), rtol=1e-6)
+    np.testing.assert_allclose(load(out, "forecastdepth", "fraction") * N_LAYERS, [group, participants_mean], rtol=1e-6)
 
 
 def test_curves_over_layers_and_their_peaks(done: Done) -> None:

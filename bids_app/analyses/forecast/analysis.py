@@ -1,4 +1,4 @@
-"""The analysis `forecast`: what windows of words ahead add to the prediction, and how far ahead they add most."""
+"""The analysis `forecast`: the gain from windows of words ahead, and the distance at which it is largest."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from bids_app.analyses.forecast.options import ForecastOptions
 from bids_app.analyses.forecast.outputs import OUTPUTS
-from bids_app.analyses.record import Analysis, Cell, Paragraph, Question, Report, Summary
+from bids_app.analyses.record import Analysis, Cell, Paragraph, Report, Section, Summary
 from bids_app.options import (
     ACTIVATIONS,
     ATLAS,
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
 
 def _steps(work: Work, model: ModelRun) -> Iterator[Step]:
-    from bids_app.analyses.forecast.participant import WHAT, forecast
+    from bids_app.analyses.forecast.participant import DESC, forecast
     from bids_app.analyses.scoring import score_step
 
-    yield score_step(work, model, NAME, WHAT, forecast)
+    yield score_step(work, model, NAME, DESC, forecast)
 
 
 def _summaries() -> tuple[Summary, ...]:
@@ -52,13 +52,13 @@ def _report() -> Report:
     from bids_app.analyses.forecast.report_maps import forecast_maps
 
     best = "Which distance is best for each place?"
-    questions = (
-        Question(30, "forecast", "Where do words ahead add to it?", forecast_maps, ("forecast",)),
-        Question(31, "curves", "How far ahead, and is it more than the controls?", forecast_curves, ("forecast",)),
-        Question(32, "distance", best, forecast_distance, ("forecast", "forecastdistance"), models=distance_notes),
+    sections = (
+        Section(30, "forecast", "Where do words ahead add to it?", forecast_maps, ("forecast",)),
+        Section(31, "curves", "How far ahead, and is it more than the controls?", forecast_curves, ("forecast",)),
+        Section(32, "distance", best, forecast_distance, ("forecast", "forecastdistance"), models=distance_notes),
     )
     cells = (Cell(30, "Forecast score F", score_cell), Cell(31, "Distance d* of the curve", distance_cell))
-    return Report(questions, cells, titles={"forecast": "Forecast"})
+    return Report(sections, cells, titles={"forecast": "Forecast"})
 
 
 def _problems(settings: Settings) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""What the table on top of a page says of a forecast."""
+"""Cells of the summary table for a forecast."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from bids_app.report.curves import say
 from bids_app.report.results import SIGNIFICANT, Results
 
 
-def score_cell(analysis: Results) -> str:
+def score_cell(results: Results) -> str:
     """F at the tested distance."""
-    forecast = read_forecast(analysis)
+    forecast = read_forecast(results)
     curve = forecast.whole
     if curve is None or forecast.tested is None or not np.isfinite(curve.at(forecast.tested)):
         return ""
     score = curve.at(forecast.tested)
-    part = curve.share_of_base(score)
-    small = f"at distance {forecast.tested}" + (f", {share(part)} of R" if np.isfinite(part) else "")
-    return html.cell(gain(score), small + _significant(analysis, map_name(forecast.tested)))
+    ratio = curve.share_of_base(score)
+    small = f"at distance {forecast.tested}" + (f", {share(ratio)} of R" if np.isfinite(ratio) else "")
+    return html.cell(gain(score), small + _significant(results, map_name(forecast.tested)))
 
 
-def distance_cell(analysis: Results) -> str:
+def distance_cell(results: Results) -> str:
     """d* of the curve over all targets."""
-    curve = read_forecast(analysis).whole
+    curve = read_forecast(results).whole
     if curve is None or not np.isfinite(curve.peak):
         return ""
     return html.cell(say(curve.peak), say_interval(curve, "words"))
 
 
-def _significant(analysis: Results, name: str) -> str:
-    """How many targets have a significant F, "" without a test."""
-    test = analysis.maps("forecast", ["q"])
+def _significant(results: Results, name: str) -> str:
+    """Number of targets with a significant F, "" without a test."""
+    test = results.maps("forecast", ["q"])
     q = None if test is None else test.named(name)
     if test is None or q is None:
         return ""

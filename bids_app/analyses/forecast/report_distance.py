@@ -1,4 +1,4 @@
-"""The section about the forecast distance d*: its map, and its value per network with what it is worth."""
+"""The section on the forecast distance d*: its map, and its value and reliability per network."""
 
 from __future__ import annotations
 
@@ -33,27 +33,27 @@ _TITLES = {
 }
 
 
-def forecast_distance(page: Page, analysis: Results) -> str:
-    """The map of d*, and d* per network and region with what it is worth."""
-    maps, forecast = analysis.maps("forecastdistance", ["d"]), read_forecast(analysis)
+def forecast_distance(page: Page, results: Results) -> str:
+    """The map of d*, and d* per network and region with its reliability."""
+    maps, forecast = results.maps("forecastdistance", ["d"]), read_forecast(results)
     if maps is None and forecast.distances is None:
         return html.missing(_NOT_RUN)
-    parts = [html.missing("No map of d*.") if maps is None else _map(page, analysis, maps, forecast)]
+    blocks = [html.missing("No map of d*.") if maps is None else _map(page, results, maps, forecast)]
     if forecast.distances is not None and not forecast.distances.empty:
-        parts.append(_chart(page, analysis, forecast, forecast.distances))
-        parts.append(_table(page, analysis, forecast.distances))
-    return "\n".join(parts)
+        blocks.append(_chart(page, results, forecast, forecast.distances))
+        blocks.append(_table(page, results, forecast.distances))
+    return "\n".join(blocks)
 
 
-def _map(page: Page, analysis: Results, maps: Maps, forecast: Forecast) -> str:
-    level = analysis.noted(["forecastdistance"], "Significance", "significance")
+def _map(page: Page, results: Results, maps: Maps, forecast: Forecast) -> str:
+    level = results.noted(["forecastdistance"], "Significance", "significance")
     tested = forecast.tested
     if not np.isfinite(maps.values).any():
         at = f" (q < {level:g})" if level else ""
-        note = analysis.noted(["forecastdistance"], "Note")
+        note = results.noted(["forecastdistance"], "Note")
         return html.missing(f"No map of d*: nowhere is F({tested}) − F(0) significant{at}. {note or ''}".strip())
     in_group = "group-curve" in maps.names
-    test = None if in_group or tested is None else passing_at(analysis, maps, "forecast", map_name(tested))
+    test = None if in_group or tested is None else passing_at(results, maps, "forecast", map_name(tested))
     panels = [
         Panel(_TITLES.get(name, name), values, test) for name, values in zip(maps.names, maps.values, strict=True)
     ]
@@ -68,22 +68,22 @@ def _map(page: Page, analysis: Results, maps: Maps, forecast: Forecast) -> str:
         caption += say_shown(test, maps, f"F({tested})")
     if (test is None or test.any()) and np.isfinite(median := median_of(shown[0])):
         caption += f" Median{'' if test is None else ' there'}: {say(median)} words."
-    return page.add_maps(panels, maps.geometry, scale, analysis, "forecastdistance", caption)
+    return page.add_maps(panels, maps.geometry, scale, results, "forecastdistance", caption)
 
 
 def distance_scale(maps: Sequence[Array], tested: int | None) -> PositionScale:
-    """Scale of d* that holds nearly all values, and always 0 and as far beyond the tested distance as 0 lies below."""
-    found = position_scale(maps, "d* (words)")
-    return replace(found, low=min(0.0, found.low), high=max(2.0 * (tested or 0), found.high))
+    """Scale of d* that covers nearly all values, and always the range from 0 to twice the tested distance."""
+    scale = position_scale(maps, "d* (words)")
+    return replace(scale, low=min(0.0, scale.low), high=max(2.0 * (tested or 0), scale.high))
 
 
-def _chart(page: Page, analysis: Results, forecast: Forecast, table: pd.DataFrame) -> str:
-    """d* per network and per region that gains most, beside what split halves make of it."""
+def _chart(page: Page, results: Results, forecast: Forecast, table: pd.DataFrame) -> str:
+    """d* per network and for the regions with the largest gain, beside the split-half results."""
     rows = chart_rows(table, [curve.region for curve in forecast.strongest])
     names = ["everywhere" if region == WHOLE else str(region) for region in rows["region"]]
     halves = bool(np.isfinite(rows["split_half"].to_numpy(dtype=float)).any())
-    ends = _range(analysis, forecast)
-    colours = row_colours(page, analysis, rows)
+    ends = _range(results, forecast)
+    colours = row_colours(page, results, rows)
     figure = draw_distances(rows, names, colours, None if ends is None else ends[:2], halves)
     caption = (
         f"Filled or open dot with bar: d* of the group's mean curve with its 95 % bootstrap interval, filled where "
@@ -97,12 +97,14 @@ def _chart(page: Page, analysis: Results, forecast: Forecast, table: pd.DataFram
         )
     else:
         caption += " Split halves need at least four participants."
-    told = ", ".join(f"{name} {say(value)}" for name, value in zip(names, rows["group_curve"], strict=True))
-    return page.add(figure, analysis, "distances", alt=f"d* in words: {told}. {caption}", caption=caption, ending="svg")
+    values = ", ".join(f"{name} {say(value)}" for name, value in zip(names, rows["group_curve"], strict=True))
+    return page.add(
+        figure, results, "distances", alt=f"d* in words: {values}. {caption}", caption=caption, ending="svg"
+    )
 
 
 def chart_rows(table: pd.DataFrame, regions: list[str]) -> pd.DataFrame:
-    """The rows of the whole and the networks, then those of some regions or parcels in their order."""
+    """The rows of the whole brain and the networks, then those of selected regions or parcels."""
     first = table[table["atlas"].isin([WHOLE, "networks"])]
     rest = table[table["atlas"].isin(["regions", "parcels"])].drop_duplicates("region").set_index("region", drop=False)
     return pd.concat([first, rest.loc[[region for region in regions if region in rest.index]]], ignore_index=True)
@@ -111,7 +113,7 @@ def chart_rows(table: pd.DataFrame, regions: list[str]) -> pd.DataFrame:
 def draw_distances(
     rows: pd.DataFrame, names: list[str], colours: list[str], ends: tuple[float, float] | None, halves: bool
 ) -> Figure:
-    """d* of each row with its interval and the mean of individuals; with `halves` the split halves at the right."""
+    """d* of each row with its interval and the mean of individuals; with `halves`, split halves on the right."""
     figure = Figure(figsize=(WIDTH_INCHES * (0.95 if halves else 0.7), 1.1 + 0.26 * len(rows)), layout="constrained")
     charts = figure.subplots(1, 1 + halves, sharey=True, squeeze=False, width_ratios=[1.7, 1][: 1 + halves])[0]
     quiet = [_QUIET] * len(rows)
@@ -151,53 +153,57 @@ def draw_distances(
     return figure
 
 
-def row_colours(page: Page, analysis: Results, rows: pd.DataFrame) -> list[str]:
-    """Grey for the whole, its own colour for a network, one for all regions."""
+def row_colours(page: Page, results: Results, rows: pd.DataFrame) -> list[str]:
+    """Grey for the whole brain, the atlas colour for a network, one colour for all regions."""
     regions = rows.loc[rows["atlas"] == "networks", "region"].astype(str).tolist()
-    own = page.network_colours(analysis, regions)
+    region_colours = page.network_colours(results, regions)
     return [
-        GREY if atlas == WHOLE else own.get(str(region), WHOLE_COLOUR) if atlas == "networks" else WHOLE_COLOUR
+        GREY
+        if atlas == WHOLE
+        else region_colours.get(str(region), WHOLE_COLOUR)
+        if atlas == "networks"
+        else WHOLE_COLOUR
         for atlas, region in zip(rows["atlas"], rows["region"], strict=True)
     ]
 
 
-def _range(analysis: Results, forecast: Forecast) -> tuple[float, float, int] | None:
-    """The lowest and highest distance and how many there are; None where no file tells."""
+def _range(results: Results, forecast: Forecast) -> tuple[float, float, int] | None:
+    """The lowest and highest distance and their number; None if no file has them."""
     curve = forecast.whole
-    distances = analysis.noted(["forecast"], "Distances", "distances") if curve is None else list(curve.x)
+    distances = results.noted(["forecast"], "Distances", "distances") if curve is None else list(curve.x)
     return (float(min(distances)), float(max(distances)), len(distances)) if distances else None
 
 
-def distance_notes(page: Page, analyses: Sequence[Results]) -> str:
-    """How d* is to be read, once for all models."""
-    analysis = next((one for one in analyses if one.has(["forecast"])), analyses[0])
-    forecast = read_forecast(analysis)
-    texts = (_say_bias(page, analysis, forecast), _say_width(analysis, forecast))
+def distance_notes(page: Page, all_results: Sequence[Results]) -> str:
+    """How to read d*, once for all models."""
+    results = next((candidate for candidate in all_results if candidate.has(["forecast"])), all_results[0])
+    forecast = read_forecast(results)
+    texts = (_say_bias(page, results, forecast), _say_width(results, forecast))
     return "\n".join(html.paragraph(text) for text in texts if text)
 
 
-def _say_bias(page: Page, analysis: Results, forecast: Forecast) -> str:
-    """Why the mean of individual d* is no distance."""
-    ends = _range(analysis, forecast)
+def _say_bias(page: Page, results: Results, forecast: Forecast) -> str:
+    """Why the mean of individual d* is biased."""
+    ends = _range(results, forecast)
     if ends is None:
         return ""
     low, high, n_distances = ends
-    told = (
+    caption = (
         f"A single d* is the place of the highest of {n_distances} noisy values: where noise decides, it falls "
         f"anywhere from {say(low)} to {say(high)}, so that a mean of many comes out near the middle of that range, "
         f"{say((low + high) / 2)}, whatever the brain does. "
     )
     if page.participant is not None:
-        return told + "Read a distance from the curve of a network or of the group, not from single places."
-    return told + (
+        return caption + "Read a distance from the curve of a network or of the group, not from single places."
+    return caption + (
         "Read the distance from the group's mean curve, in which noise is averaged out before the highest value is "
         "taken; the mean of individual d* stands beside it to show that pull, not as a distance."
     )
 
 
-def _say_width(analysis: Results, forecast: Forecast) -> str:
+def _say_width(results: Results, forecast: Forecast) -> str:
     """Why curves are broad."""
-    words = analysis.noted(["forecast"], "WordsPerVolume")
+    words = results.noted(["forecast"], "WordsPerVolume")
     window = f"{forecast.window} words" if forecast.window else "several words"
     volume = f"about {float(words):.2g}" if words else "several"
     return (
@@ -206,8 +212,8 @@ def _say_width(analysis: Results, forecast: Forecast) -> str:
     )
 
 
-def _table(page: Page, analysis: Results, table: pd.DataFrame) -> str:
-    path = analysis.table_path("forecastdistance")
+def _table(page: Page, results: Results, table: pd.DataFrame) -> str:
+    path = results.table_path("forecastdistance")
     assert path is not None
     body = html.table(table, most_rows=200) + f"<p>{page.link(path, path.name)}</p>"
     return html.details(f"Table: forecast distances of {len(table)} regions", body)

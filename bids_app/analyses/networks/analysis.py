@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from bids_app.analyses.networks.options import NetworkOptions
 from bids_app.analyses.networks.outputs import OUTPUTS
-from bids_app.analyses.record import Analysis, Cell, Paragraph, Question, Report, Summary
+from bids_app.analyses.record import Analysis, Cell, Paragraph, Report, Section, Summary
 from bids_app.options import ACTIVATIONS, ATLAS, DICTIONARY, PERMUTATIONS, RESPONSES
 
 if TYPE_CHECKING:
@@ -47,18 +47,18 @@ def _report() -> Report:
     from bids_app.analyses.networks.encoding_report import atom_encoding, encoding_cell
     from bids_app.analyses.networks.report import atom_maps, atom_networks, links_cell, subgroups, tables
 
-    questions = (
-        Question(70, "links", "Which atoms link to which networks?", atom_networks, _OUTPUTS, of_atoms=True),
-        Question(71, "encoding", "Where do the atoms predict the brain?", atom_encoding, _OUTPUTS, of_atoms=True),
-        Question(72, "atoms", "What do the linked atoms look like?", atom_maps, _OUTPUTS, of_atoms=True),
-        Question(73, "subgroups", "Which layers hold the sub-groups?", subgroups, _OUTPUTS, of_atoms=True),
-        Question(74, "tables", "Tables", tables, _OUTPUTS, of_atoms=True),
+    sections = (
+        Section(70, "links", "Which atoms link to which networks?", atom_networks, _OUTPUTS, of_atoms=True),
+        Section(71, "encoding", "Where do the atoms predict the brain?", atom_encoding, _OUTPUTS, of_atoms=True),
+        Section(72, "atoms", "What do the linked atoms look like?", atom_maps, _OUTPUTS, of_atoms=True),
+        Section(73, "subgroups", "Which layers hold the sub-groups?", subgroups, _OUTPUTS, of_atoms=True),
+        Section(74, "tables", "Tables", tables, _OUTPUTS, of_atoms=True),
     )
     cells = (
         Cell(70, "Atoms, mean held-out r", encoding_cell),
         Cell(71, "Atom–network links", links_cell),
     )
-    return Report(questions, cells, titles={"atomsfit": "Atoms"}, held_out=("atomsfit",))
+    return Report(sections, cells, titles={"atomsfit": "Atoms"}, held_out=("atomsfit",))
 
 
 def _problems(settings: Settings) -> Iterator[str]:
@@ -70,7 +70,7 @@ ANALYSIS = Analysis(
     name="networks",
     title="atoms of the model's neurons, fitted to the brain and linked to its networks",
     reads=frozenset({ACTIVATIONS, DICTIONARY, RESPONSES, ATLAS, PERMUTATIONS}),
-    parts={"dictionary": frozenset({ACTIVATIONS, DICTIONARY})},
+    intermediates={"dictionary": frozenset({ACTIVATIONS, DICTIONARY})},
     options=NetworkOptions,
     outputs=OUTPUTS,
     steps=_steps,

@@ -50,7 +50,7 @@ def _group_links(beta: Collection, mean: Floats, what: str, settings: Settings, 
     if atlas is None:
         return
     kept = ("threshold", "top_percent", "n_spins", "random_seed", "dictionary_scope")
-    used = dataclasses.replace(settings, **{name: beta.numbers[name] for name in kept})
+    used = dataclasses.replace(settings, **{name: beta.result_settings[name] for name in kept})
     links = link_maps(mean, beta.geometry, atlas, used)
     shared = _n_sharing(links, beta.members, what, settings.out_dir)
     links = links.assign(participants=shared, replicated=links["linked"] & (2 * shared >= len(beta.members)))
@@ -78,7 +78,7 @@ def _n_sharing(links: pd.DataFrame, members: Sequence[OutputMap], what: str, out
 
 def _neuron_groups(beta: Collection, what: str, settings: Settings) -> NeuronGroups:
     """The dictionary behind the maps, from what the stimulus level wrote."""
-    stems = [str(stem) for stem in beta.numbers["stories"]]
+    stems = [str(stem) for stem in beta.result_settings["stories"]]
     entities = {"model": beta.entities["model"], "desc": what.removesuffix("Shifted")}
     tables = [read_table(stimulus_path(settings.out_dir, stem, entities, "timeseries", ".tsv.gz")) for stem in stems]
     path = loadings_path(settings.out_dir, stems[0], entities, settings)

@@ -1,11 +1,11 @@
-"""The analysis `variance`: what present, future and past words each explain that the others do not."""
+"""The analysis `variance`: unique variance of present, future and past words."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from bids_app.analyses.record import Analysis, Paragraph, Question, Report, Summary
+from bids_app.analyses.record import Analysis, Paragraph, Report, Section, Summary
 from bids_app.analyses.variance.options import VarianceOptions
 from bids_app.analyses.variance.outputs import OUTPUTS
 from bids_app.options import ACTIVATIONS, DESIGNS, LAYER, PENALTIES, RESPONSES, WINDOWS
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 def _steps(work: Work, model: ModelRun) -> Iterator[Step]:
     from bids_app.analyses.scoring import score_step
-    from bids_app.analyses.variance.participant import WHAT, variance
+    from bids_app.analyses.variance.participant import DESC, variance
 
-    yield score_step(work, model, NAME, WHAT, variance)
+    yield score_step(work, model, NAME, DESC, variance)
 
 
 def _summaries() -> tuple[Summary, ...]:
@@ -39,7 +39,7 @@ def _report() -> Report:
     from bids_app.analyses.variance.report import unique_variance
 
     heading = "What do past, present and coming words explain alone?"
-    return Report((Question(50, "variance", heading, unique_variance, ("variance",)),))
+    return Report((Section(50, "variance", heading, unique_variance, ("variance",)),))
 
 
 def _problems(settings: Settings) -> Iterator[str]:

@@ -59,15 +59,15 @@ def test_too_many_components() -> None:
 
 def test_rows_without_responses_still_reach_the_next_ones() -> None:
     """What a planted response owes to a censored volume is explained, which it would not be with gaps filled by 0."""
-    from bids_app.encoding.design.recipe import Recipe
+    from bids_app.encoding.design.pipeline import FeaturePipeline
 
     X = np.random.default_rng(3).standard_normal((200, 3))
     kept = np.flatnonzero(np.arange(200) % 7 > 1)
     y = np.concatenate([np.zeros((2, 3)), X[:-2]]) @ [1.0, -2.0, 0.5]
-    recipe = Recipe(None, (0, 1, 2), kept=tuple(kept.tolist()))
-    assert recipe.n_kept(200) == len(kept)
+    pipeline = FeaturePipeline(None, (0, 1, 2), kept=tuple(kept.tolist()))
+    assert pipeline.n_kept(200) == len(kept)
     train = np.arange(100)
-    features = recipe.features(X, [200], train)
+    features = pipeline.features(X, [200], train)
     assert features.shape == (len(kept), 9)
     design = np.c_[np.ones(len(kept)), features]
     fit = design @ np.linalg.lstsq(design[train], y[kept][train], rcond=None)[0]

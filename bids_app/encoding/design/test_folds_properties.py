@@ -14,11 +14,11 @@ MANY = settings(max_examples=200, deadline=None)
 
 @st.composite
 def heard(draw: st.DrawFn) -> npt.NDArray[np.int64]:
-    """What each volume heard: some stretches of a story, one after the other, in any order and any number of times."""
+    """What each volume heard: some segments of a story, one after the other, in any order and any number of times."""
     n = draw(st.integers(1, 60))
-    stretches = draw(st.lists(st.tuples(st.integers(0, n - 1), st.integers(1, n)), min_size=1, max_size=4))
+    segments = draw(st.lists(st.tuples(st.integers(0, n - 1), st.integers(1, n)), min_size=1, max_size=4))
     offset, step = draw(st.integers(-100, 100)), draw(st.integers(1, 9))
-    return np.concatenate([offset + step * np.arange(start, min(n, start + length)) for start, length in stretches])
+    return np.concatenate([offset + step * np.arange(start, min(n, start + length)) for start, length in segments])
 
 
 def folds_of(

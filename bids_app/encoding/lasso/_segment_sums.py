@@ -1,4 +1,4 @@
-"""Moments of many overlapping training sets from the sums over the stretches they share."""
+"""Moments of many overlapping training sets from the sums over the segments they share."""
 
 from collections.abc import Sequence
 

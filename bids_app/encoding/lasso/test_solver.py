@@ -26,7 +26,7 @@ def ill_conditioned(
 def tensors(
     X: npt.NDArray[np.float64], Y: npt.NDArray[np.float64], penalty: npt.NDArray[np.float64]
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    gram, cross, penalties = (torch.as_tensor(part, dtype=torch.float32) for part in (X.T @ X, X.T @ Y, penalty))
+    gram, cross, penalties = (torch.as_tensor(array, dtype=torch.float32) for array in (X.T @ X, X.T @ Y, penalty))
     return gram, cross, penalties
 
 
@@ -96,8 +96,8 @@ def test_from_any_start(only_homotopy: None) -> None:
 def test_batches_change_no_bit() -> None:
     gram, cross, penalties = tensors(*ill_conditioned())
     whole = lasso_gram(gram, cross, penalties)
-    parts = [lasso_gram(gram, cross[:, some], penalties[some]) for some in (slice(0, 7), slice(7, 25))]
-    assert (torch.cat(parts, dim=1) == whole).all()
+    batches = [lasso_gram(gram, cross[:, some], penalties[some]) for some in (slice(0, 7), slice(7, 25))]
+    assert (torch.cat(batches, dim=1) == whole).all()
 
 
 def test_inputs_stay_and_one_penalty_serves_all() -> None:
@@ -109,7 +109,7 @@ def test_inputs_stay_and_one_penalty_serves_all() -> None:
     assert (result == lasso_gram(gram, cross, torch.full_like(penalties, 20.0), start)).all()
 
 
-def test_regressors_that_cannot_be_told_apart() -> None:
+def test_regressors_that_cannot_be_distinguished() -> None:
     """The same regressor twice, its negative, and one of zeros: the objective is that of the others alone."""
     X, Y, penalty = ill_conditioned()
     doubled = np.concatenate([X, X[:, :3], -X[:, :1], np.zeros((len(X), 1))], axis=1)

@@ -12,7 +12,7 @@ from sklearn.linear_model import Ridge, RidgeCV
 from sklearn.model_selection import KFold
 from sklearn.preprocessing import StandardScaler
 
-from bids_app.encoding.design.recipe import Recipe
+from bids_app.encoding.design.pipeline import FeaturePipeline
 from bids_app.encoding.ridge.held_out import HeldOutDesign, Inner, design_held_out, predict_held_out, score_held_out
 from bids_app.stats.arrays import Fold
 from bids_app.stats.correlation import fold_mean_r
@@ -21,7 +21,7 @@ from bids_app.stats.standardise import zscore
 RUNS = [90, 110]
 N = sum(RUNS)
 ALPHAS = np.logspace(-1, 8, 10)
-RECIPE = Recipe(n_components=4, delays=(0, 1, 2))
+PIPELINE = FeaturePipeline(n_components=4, delays=(0, 1, 2))
 
 
 def _stimulus(seed: int, n_features: int) -> np.ndarray:
@@ -53,10 +53,10 @@ def _scikit_features(spaces: list[np.ndarray], train: np.ndarray) -> np.ndarray:
     columns = []
     for scores in reduced:
         for delay in range(3):
-            parts = [np.zeros((RUNS[0], 4)), np.zeros((RUNS[1], 4))]
-            parts[0][delay:] = scores[: RUNS[0] - delay]
-            parts[1][delay:] = scores[RUNS[0] : N - delay]
-            columns.append(np.concatenate(parts))
+            segments = [np.zeros((RUNS[0], 4)), np.zeros((RUNS[1], 4))]
+            segments[0][delay:] = scores[: RUNS[0] - delay]
+            segments[1][delay:] = scores[RUNS[0] : N - delay]
+            columns.append(np.concatenate(segments))
     X = np.concatenate(columns, axis=1)
     return np.asarray(StandardScaler().fit(X[train]).transform(X))
 
@@ -69,12 +69,12 @@ def _scikit_ridge(spaces: list[np.ndarray], Y: np.ndarray, inner: str, purge: in
         rows = np.arange(N)
         train = rows[(rows < test[0] - purge) | (rows > test[-1] + purge)]
         X = _scikit_features(spaces, train)
-        pairs = [_inner_pair(train, other, purge) for place, other in enumerate(borders) if place != number]
+        pairs = [_inner_pair(train, other, purge) for index, other in enumerate(borders) if index != number]
         for target, y in enumerate(Y.T):
             if inner == "loo":
                 alpha = RidgeCV(ALPHAS, scoring="neg_mean_squared_error").fit(X[train], y[train]).alpha_
             else:
-                alpha = ALPHAS[int(np.argmin([_mean_error(X, y, pairs, one) for one in ALPHAS]))]
+                alpha = ALPHAS[int(np.argmin([_mean_error(X, y, pairs, candidate) for candidate in ALPHAS]))]
             predictions[test, target] = Ridge(alpha).fit(X[train], y[train]).predict(X[test])
             alphas[number, target] = alpha
     return predictions, alphas
@@ -94,7 +94,7 @@ def test_predictions_and_scores_agree_with_scikit_learn(data: tuple[np.ndarray, 
     Y = zscore(Y)
     gained = []
     for spaces in ([present], [present, window]):
-        design = design_held_out(spaces, RUNS, replace(RECIPE, purge=purge), inner=inner, device="cpu")
+        design = design_held_out(spaces, RUNS, replace(PIPELINE, purge=purge), inner=inner, device="cpu")
         ours = predict_held_out(design, Y, ALPHAS, device="cpu")
         predictions, alphas = _scikit_ridge(spaces, Y, inner, purge)
         np.testing.assert_allclose(ours.predictions, predictions, atol=1e-3)
@@ -115,7 +115,7 @@ def test_an_unknown_way_to_choose_the_penalty_is_refused(data: tuple[np.ndarray,
 def test_scores_are_those_of_the_predictions(data: tuple[np.ndarray, ...]) -> None:
     present, window, Y = data
     Y = zscore(Y)  # beside a large mean, predictions are rounded
-    design = design_held_out([present, window], RUNS, replace(RECIPE, purge=2), device="cpu")
+    design = design_held_out([present, window], RUNS, replace(PIPELINE, purge=2), device="cpu")
     held_out = predict_held_out(design, Y, ALPHAS, device="cpu")
     r, alpha = score_held_out(design, Y, ALPHAS, device="cpu", mem_mb=0.02)
     np.testing.assert_allclose(r, fold_mean_r(held_out.predictions, Y, held_out.folds), atol=1e-4)
@@ -129,52 +129,54 @@ def test_a_stored_design_gives_the_same_bits(
 ) -> None:
     present, window, Y = data
     design = design_held_out(
-        [present, window], RUNS, replace(RECIPE, n_components=n_components), inner=inner, device="cpu"
+        [present, window], RUNS, replace(PIPELINE, n_components=n_components), inner=inner, device="cpu"
     )
     np.savez(tmp_path / "design.npz", allow_pickle=False, **design.to_arrays())
     with np.load(tmp_path / "design.npz") as content:
         stored = HeldOutDesign.from_arrays(content)
-    before, after = (predict_held_out(one, Y, ALPHAS, device="cpu").predictions for one in (design, stored))
+    before, after = (predict_held_out(either, Y, ALPHAS, device="cpu").predictions for either in (design, stored))
     assert np.array_equal(before, after)
-    assert [len(one.inner) for one in stored.folds] == [4 if inner == "contiguous" else 0] * 5
+    assert [len(either.inner) for either in stored.folds] == [4 if inner == "contiguous" else 0] * 5
 
 
 def test_nothing_of_a_test_part_reaches_its_predictions(data: tuple[np.ndarray, ...]) -> None:
     present, _, Y = data
-    design = design_held_out(present, RUNS, RECIPE, device="cpu")
+    design = design_held_out(present, RUNS, PIPELINE, device="cpu")
     test = design.pairs[2][1]
     changed = Y.copy()
     changed[test] = 100 * np.random.default_rng(0).standard_normal((len(test), Y.shape[1]))
-    before, after = (predict_held_out(design, one, ALPHAS, device="cpu").predictions[test] for one in (Y, changed))
+    before, after = (
+        predict_held_out(design, responses, ALPHAS, device="cpu").predictions[test] for responses in (Y, changed)
+    )
     np.testing.assert_allclose(before, after, atol=1e-4)
 
 
 def test_delays_wrap_where_the_recipe_says_so(data: tuple[np.ndarray, ...]) -> None:
     word = data[0][:, :1]
     for wrap in (True, False):
-        recipe = Recipe(n_components=None, delays=(0, 1), wrap=wrap)
-        features = design_held_out(word, [N], recipe, device="cpu").folds[0].features
+        pipeline = FeaturePipeline(n_components=None, delays=(0, 1), wrap=wrap)
+        features = design_held_out(word, [N], pipeline, device="cpu").folds[0].features
         assert (np.corrcoef(features[:, 1], np.roll(word[:, 0], 1))[0, 1] > 1 - 1e-6) == wrap
 
 
 def test_what_is_not_finite_is_refused(data: tuple[np.ndarray, ...]) -> None:
     present, window, Y = (array.copy() for array in data)
-    design = design_held_out(present, RUNS, RECIPE, device="cpu")
+    design = design_held_out(present, RUNS, PIPELINE, device="cpu")
     Y[3, 5] = window[3, 5] = np.nan
     with pytest.raises(ValueError, match="Y"):
         predict_held_out(design, Y, ALPHAS, device="cpu")
     with pytest.raises(ValueError, match="Y"):
         score_held_out(design, Y, ALPHAS, device="cpu")
     with pytest.raises(ValueError, match="X"):
-        design_held_out([present, window], RUNS, RECIPE, device="cpu")
+        design_held_out([present, window], RUNS, PIPELINE, device="cpu")
 
 
 def test_responses_of_another_length_are_refused(data: tuple[np.ndarray, ...]) -> None:
     present, _, Y = data
     with pytest.raises(ValueError, match="200"):
-        score_held_out(design_held_out(present, RUNS, RECIPE, device="cpu"), Y[:-1], ALPHAS, device="cpu")
+        score_held_out(design_held_out(present, RUNS, PIPELINE, device="cpu"), Y[:-1], ALPHAS, device="cpu")
 
 
 def test_what_was_heard_needs_a_number_per_volume(data: tuple[np.ndarray, ...]) -> None:
     with pytest.raises(ValueError, match="3 volumes of 200"):
-        design_held_out(data[0], RUNS, replace(RECIPE, content=(0, 1, 2)), device="cpu")
+        design_held_out(data[0], RUNS, replace(PIPELINE, content=(0, 1, 2)), device="cpu")

@@ -12,7 +12,7 @@ from bids_app.stats.arrays import Floats, Fold, Ints
 
 
 @dataclass(frozen=True)
-class Recipe:
+class FeaturePipeline:
     """Standardise, principal components, delays, standardise; contiguous folds over all that was heard.
 
     The defaults are those of Caucheteux et al. (2023).
@@ -44,15 +44,15 @@ class Recipe:
 
         Delays are made before rows are left out: what was heard in a censored volume still counts in the next ones.
         """
-        parts = DelayedComponents(self.n_components, self.delays, wrap=self.wrap)
+        components = DelayedComponents(self.n_components, self.delays, wrap=self.wrap)
         if self.kept is None:
-            return parts.fit(X, run_lengths, train).transform(X, run_lengths)
+            return components.fit(X, run_lengths, train).transform(X, run_lengths)
         kept = np.array(self.kept, dtype=np.int64)
-        return parts.fit(X, run_lengths, kept[train]).transform(X, run_lengths)[kept]
+        return components.fit(X, run_lengths, kept[train]).transform(X, run_lengths)[kept]
 
     def n_kept(self, n_rows: int) -> int:
         """Volumes that have responses, of `n_rows` of the features."""
         return n_rows if self.kept is None else len(self.kept)
 
 
-PUBLISHED = Recipe()
+PUBLISHED = FeaturePipeline()
