@@ -39,7 +39,7 @@ def test_on_autocorrelated_noise_one_in_twenty_fires(
         assert 0.03 < (half < 0.05).mean() < 0.07
 
 
-def test_means_of_neighbours_share_the_null_of_their_targets():
+def test_means_of_neighbours_share_the_null_of_their_targets() -> None:
     """They are more autocorrelated: noise of single targets is averaged out."""
     rng = np.random.default_rng(0)
     shared, own = (
