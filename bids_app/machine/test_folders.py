@@ -8,6 +8,7 @@ import pytest
 
 from bids_app.bids.container import CONTAINER_TAG
 from bids_app.machine import folders
+from bids_app.machine.run_folders import RunFolders
 from bids_app.settings import Settings
 
 # Nobody can make a folder there, root neither.
@@ -20,7 +21,7 @@ def settings(tmp_path: Path) -> Settings:
 
 
 def test_nothing_is_left_where_a_run_can_write(settings: Settings) -> None:
-    folders.check_folders(settings)
+    folders.check_folders(RunFolders.of(settings))
     assert not list(settings.bids_dir.iterdir())
 
 
@@ -76,5 +77,5 @@ def test_results_that_go_with_the_container_are_warned_of(
     monkeypatch.setenv(CONTAINER_TAG, "neurons2networks:test")
     monkeypatch.setattr(folders, "goes_with_container", lambda folder: folder == settings.out_dir)
     with caplog.at_level(logging.WARNING, logger="neurons2networks"):
-        folders.check_folders(settings)
+        folders.check_folders(RunFolders.of(settings))
     assert "goes when it goes: is the volume mounted" in caplog.text

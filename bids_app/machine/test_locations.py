@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from bids_app.machine.locations import check_derivatives, check_locations
+from bids_app.machine.run_folders import RunFolders
 from bids_app.settings import Settings
 
 
@@ -15,8 +16,8 @@ def data(tmp_path: Path) -> Path:
     return tmp_path / "data"
 
 
-def settings(data: Path, out: Path, **more: Any) -> Settings:
-    return Settings(bids_dir=data, out_dir=out, level=more.pop("level", "participant"), **more)
+def settings(data: Path, out: Path, **more: Any) -> RunFolders:
+    return RunFolders.of(Settings(data, out, "participant", **more))
 
 
 def files(folder: Path) -> list[str]:

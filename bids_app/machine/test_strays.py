@@ -9,6 +9,7 @@ from uuid import uuid4
 import pytest
 
 from bids_app.atomic import atomic_path
+from bids_app.machine.run_folders import RunFolders
 from bids_app.machine.strays import clearing_strays, remove_strays, writing
 from bids_app.settings import Settings
 
@@ -17,10 +18,10 @@ Strays = tuple[list[Path], list[Path]]
 HOLD = """
 import sys, time
 from pathlib import Path
-from bids_app.settings import Settings
+from bids_app.machine.run_folders import RunFolders
 from bids_app.machine.strays import writing
 out = Path(sys.argv[1])
-with writing(Settings(out, out, "participant")):
+with writing(RunFolders(out, out, out / ".work")):
     print("held", flush=True)
     time.sleep(60)
 """
@@ -55,7 +56,7 @@ def strays(settings: Settings) -> Strays:
 
 def test_a_run_that_is_alone_removes_them(settings: Settings, strays: Strays) -> None:
     paths, kept = strays
-    with clearing_strays(settings):
+    with clearing_strays(RunFolders.of(settings)):
         assert not any(path.exists() for path in paths)
         assert all(path.exists() for path in kept)
 
@@ -68,19 +69,19 @@ def test_what_another_run_writes_stays_until_it_is_killed(settings: Settings, st
     try:
         assert other.stdout is not None
         assert other.stdout.readline() == "held\n"
-        with clearing_strays(shared):
+        with clearing_strays(RunFolders.of(shared)):
             assert all(path.exists() for path in paths)
     finally:
         other.send_signal(signal.SIGKILL)
         other.wait()
-    with clearing_strays(shared):
+    with clearing_strays(RunFolders.of(shared)):
         assert not any(path.exists() for path in paths)
 
 
 def test_a_run_that_has_begun_is_seen_by_the_next(settings: Settings) -> None:
-    with clearing_strays(settings), atomic_path(settings.out_dir / "map") as partial:
+    with clearing_strays(RunFolders.of(settings)), atomic_path(settings.out_dir / "map") as partial:
         partial.touch()
-        with writing(settings), clearing_strays(settings):
+        with writing(RunFolders.of(settings)), clearing_strays(RunFolders.of(settings)):
             assert partial.exists()
     assert (settings.out_dir / "map").exists()
 

@@ -21,6 +21,7 @@ from bids_app.machine.resources import (
     pieces_of_run,
     space_of_run,
 )
+from bids_app.machine.run_folders import RunFolders
 from bids_app.run.feasibility import find_misfits, misfits_of_model
 from bids_app.settings import Settings
 
@@ -141,7 +142,7 @@ def _spaces(sources: Sources, participants: Sequence[str]) -> list[TargetSpace]:
 def _about(piece: Piece, error: Exception, settings: Settings) -> str:
     command = fetch_command(piece, settings.resources)  # not into N2N_HOME, which may be part of an image
     if not isinstance(error, FileNotFoundError) or command is None:
-        return f"{piece.option} {piece.name}: {explain(error, settings) or error}"
+        return f"{piece.option} {piece.name}: {explain(error, RunFolders.of(settings)) or error}"
     if settings.resources:
         return f'{piece.title} is not in {settings.resources}: run "{command}" where there is a network'
     if settings.dry_run:
