@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 
 from bids_app.machine import memory
-from bids_app.machine.memory import free_memory, too_little_memory, total_memory
-from bids_app.settings import Settings
+from bids_app.machine.memory import ModelLoading, free_memory, too_little_memory, total_memory
 
 GB = 10**9
 MACHINE = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
@@ -72,7 +71,7 @@ def test_this_machine_has_memory() -> None:
 def devices(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
     """Free bytes of the CPU, and of the GPU where there is one."""
     free: dict[str, int] = {}
-    monkeypatch.setattr(memory, "free_on", lambda device, settings: free[device.type])
+    monkeypatch.setattr(memory, "free_on", lambda device, loading: free[device.type])
     monkeypatch.setattr("torch.cuda.is_available", lambda: "cuda" in free)
     monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
     return free
@@ -80,13 +79,13 @@ def devices(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
 
 def test_a_model_that_fits_is_no_problem(devices: dict[str, int], tmp_path: Path) -> None:
     devices["cpu"] = 6 * GB
-    assert too_little_memory("m", 10**9, Settings(tmp_path, tmp_path, "stimulus")) is None  # 4 GB, a fifth, and 0.4
+    assert too_little_memory("m", 10**9, ModelLoading()) is None  # 4 GB, a fifth, and 0.4
 
 
 def test_what_would_fit_is_reported(devices: dict[str, int], tmp_path: Path) -> None:
     devices |= {"cuda": 20 * GB, "cpu": 64 * GB}
-    settings = Settings(tmp_path, tmp_path, "stimulus", device="cuda")
-    message = too_little_memory("llama", 7 * 10**9, settings)
+    loading = ModelLoading("cuda")
+    message = too_little_memory("llama", 7 * 10**9, loading)
     assert message is not None
     assert message.startswith("--model llama: 7.0 billion weights need 34.0 GB in float32")
     assert "the GPU (cuda) has 20.0 GB free" in message
@@ -96,7 +95,7 @@ def test_what_would_fit_is_reported(devices: dict[str, int], tmp_path: Path) -> 
 
 def test_what_would_not_fit_either_is_not_offered(devices: dict[str, int], tmp_path: Path) -> None:
     devices |= {"cuda": 10 * GB, "cpu": 10 * GB}
-    message = too_little_memory("llama", 70 * 10**9, Settings(tmp_path, tmp_path, "stimulus"))
+    message = too_little_memory("llama", 70 * 10**9, ModelLoading())
     assert message is not None
     assert "--dtype" not in message
     assert "--device" not in message
@@ -104,9 +103,9 @@ def test_what_would_not_fit_either_is_not_offered(devices: dict[str, int], tmp_p
 
 
 def test_the_memory_given_to_the_run_counts(tmp_path: Path) -> None:
-    settings = Settings(tmp_path, tmp_path, "stimulus", mem_mb=500, device="cpu")
-    assert too_little_memory("m", 10**6, settings) is None
-    message = too_little_memory("m", 3 * 10**7, settings)
+    loading = ModelLoading("cpu", mem_mb=500)
+    assert too_little_memory("m", 10**6, loading) is None
+    message = too_little_memory("m", 3 * 10**7, loading)
     assert message is not None
     assert "0.5 GB in float32" in message
     assert message.endswith(

@@ -10,7 +10,7 @@ from bids_app.inputs.models import model_runs
 from bids_app.inputs.sources import Sources
 from bids_app.language.weights import ModelFiles, count_weights
 from bids_app.machine.explanations import explain
-from bids_app.machine.memory import too_little_memory
+from bids_app.machine.memory import ModelLoading, too_little_memory
 from bids_app.machine.resources import (
     AtlasPiece,
     ModelPiece,
@@ -114,7 +114,7 @@ def _find(piece: Piece, sources: Sources) -> object:
 
 
 def _too_large(name: str, files: ModelFiles, sources: Sources) -> Iterator[str]:
-    problem = too_little_memory(name, count_weights(files.folder), sources.settings)
+    problem = too_little_memory(name, count_weights(files.folder), ModelLoading.of(sources.settings))
     if problem and not _has_read_all(name, sources):
         yield problem
 
