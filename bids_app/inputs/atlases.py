@@ -97,7 +97,7 @@ def files_of_atlas(path: Path) -> list[Path]:
 def _source(geometry: Geometry, settings: Settings) -> dict[str, Any]:
     """Arguments of `load_atlas`: where to find an atlas, and its target grid."""
     mismatch = settings.allow_space_mismatch
-    return {**geometry.where(), **atlas_source(settings), "allow_space_mismatch": mismatch}
+    return {**geometry.where(), **atlas_source(settings.resources), "allow_space_mismatch": mismatch}
 
 
 @functools.cache

@@ -30,7 +30,7 @@ def network_pieces(geometry: Geometry, labels: npt.NDArray[np.integer], settings
         return consecutive_pieces(labels)
     atlas = find_atlas(whole, settings)
     everywhere = np.asarray(labels if atlas is None else atlas.labels)
-    resources = atlas_source(settings)["resources"]
+    resources = atlas_source(settings.resources)["resources"]
     pieces = np.full(len(everywhere), -1.0, dtype=np.float32)
     try:
         for network in np.unique(everywhere[everywhere > 0]):
