@@ -1,4 +1,4 @@
-"""What `n2n submit slurm` takes: folders, what the jobs ask the cluster for, and the options of neurons2networks."""
+"""Options of `n2n submit slurm`: folders, requests to the cluster, and options of neurons2networks."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _EPILOG = (
 
 @dataclass(frozen=True)
 class Request:
-    """What one submission asks for. `time` holds the limit of each kind of job; `throttle` 0: all at once."""
+    """The request of one submission. `time` holds the limit of each kind of job; `throttle` 0: all at once."""
 
     settings: Settings
     folder: Path
@@ -50,7 +50,7 @@ class Request:
 
 
 def memory_mb_of(text: str) -> int:
-    """Megabytes of SLURM's way to write memory.
+    """Megabytes of a memory size in the notation of SLURM.
 
     >>> memory_mb_of("16G"), memory_mb_of("4000M")
     (16384, 4000)
@@ -62,7 +62,7 @@ def memory_mb_of(text: str) -> int:
 
 
 def make_submission_parser() -> argparse.ArgumentParser:
-    """The parser of what the jobs ask for."""
+    """The parser of the requests of the jobs."""
     parser = argparse.ArgumentParser(prog="n2n submit slurm", usage=_USAGE, epilog=_EPILOG, allow_abbrev=False)
     parser.add_argument("bids_dir", metavar="BIDS_DIR", help="The data set.")
     parser.add_argument("out_dir", metavar="OUT_DIR", help="Where the results go; seen by all nodes.")
@@ -87,13 +87,13 @@ def make_submission_parser() -> argparse.ArgumentParser:
 
 
 def read_request(argv: Sequence[str]) -> Request:
-    """Read the command line; raises SettingsError, in sentences, for what cannot be."""
+    """Read the command line; raises SettingsError, with sentences, for impossible requests."""
     given, rest = make_submission_parser().parse_known_args(normalise(argv))
     settings = _settings(given, rest)
     _check(given, settings)
     gpus = given.gpus if given.gpus is not None else int(settings.device.startswith("cuda"))
     if gpus and settings.device == "auto":
-        settings = dataclasses.replace(settings, device="cuda")  # a card that was asked for and is not there is said
+        settings = dataclasses.replace(settings, device="cuda")  # a requested but missing card is reported
     named = [f"--{name}={value}" for name, value in vars(given).items() if name in ("partition", "account") and value]
     return Request(
         settings=settings,
@@ -113,7 +113,7 @@ def read_request(argv: Sequence[str]) -> Request:
 
 
 def _stamp() -> str:
-    """Each submission has a folder of its own: tasks of an earlier one may still have to read its list."""
+    """Each submission has a separate folder, because tasks of an earlier one may still read its list."""
     return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{os.getpid()}"
 
 
