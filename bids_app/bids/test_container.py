@@ -27,7 +27,7 @@ def test_a_folder_that_was_not_mounted(inside, tmp_path, made):
         open_dataset(data)
 
 
-@pytest.mark.parametrize(("made", "message"), [(False, "is no folder"), (True, "is empty")])
+@pytest.mark.parametrize(("made", "message"), [(False, "is not a folder"), (True, "is empty")])
 def test_outside_a_container_the_advice_omits_volumes(monkeypatch, tmp_path, made, message):
     monkeypatch.delenv(container.CONTAINER_TAG, raising=False)
     data = tmp_path / "data"
@@ -39,7 +39,7 @@ def test_outside_a_container_the_advice_omits_volumes(monkeypatch, tmp_path, mad
 
 def test_a_derivative_that_was_not_mounted(inside, tmp_path):
     (tmp_path / "README").touch()
-    with pytest.raises(DatasetError, match="/nowhere is no folder: is the volume mounted"):
+    with pytest.raises(DatasetError, match="/nowhere is not a folder: is the volume mounted"):
         open_dataset(tmp_path, ["/nowhere"])
 
 

@@ -18,7 +18,7 @@ from bids_app.settings_input import make_settings
 _TIME = re.compile(r"\d+(:\d\d){0,2}|\d+-\d+(:\d\d){0,2}")
 _MEMORY = re.compile(r"(\d+)([MGT])B?", re.IGNORECASE)
 _MB = {"M": 1, "G": 1024, "T": 1024**2}
-_USAGE = "n2n submit slurm BIDS_DIR OUT_DIR [what the jobs ask for] [options of neurons2networks]"
+_USAGE = "n2n submit slurm BIDS_DIR OUT_DIR [resources of the jobs] [options of neurons2networks]"
 _EPILOG = (
     "Every other option is one of neurons2networks (see its --help) and goes to the jobs as it is: "
     "n2n submit slurm DATA OUT --time 2:00:00 --mem 16G --model gpt2 --task-id pieman"
@@ -67,8 +67,8 @@ def make_submission_parser() -> argparse.ArgumentParser:
     parser.add_argument("bids_dir", metavar="BIDS_DIR", help="The data set.")
     parser.add_argument("out_dir", metavar="OUT_DIR", help="Where the results go; seen by all nodes.")
     add = parser.add_argument
-    add("--now", action="store_true", help="Submit the jobs; else the scripts are written, and submit.sh does it.")
-    add("--failed", action="store_true", help="Only the participants of whom something is missing or has crashed.")
+    add("--now", action="store_true", help="Submit the jobs. Default: only write the scripts; submit.sh submits them.")
+    add("--failed", action="store_true", help="Only participants with missing results or crashes.")
     add("--to", type=Path, metavar="DIR", help="Folder for the scripts. Default: a new one in OUT_DIR/logs/slurm.")
     add("--container", type=Path, metavar="IMAGE", help="Run in this Apptainer image. Default: this environment.")
     add("--bind", action="append", default=[], metavar="PATH[:PATH]", help="A further folder for the container.")

@@ -90,7 +90,7 @@ def _check_entries(folder: Path) -> None:
             raise FileNotFoundError(
                 f"{path} is a link to content that is not here: get it (datalad get …), or download the model again."
             )
-        raise FileError(f"{path} is no file, but a folder, a pipe or a device: copy or download the model again.")
+        raise FileError(f"{path} is not a file, but a folder, a pipe or a device: copy or download the model again.")
 
 
 def _found_instead(folder: Path) -> str:

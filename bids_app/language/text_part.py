@@ -21,7 +21,7 @@ def text_part(model: Any, name: str) -> tuple[Any, str]:
         encoder = text_model.get_encoder()
         path = next(inner for inner, module in model.named_modules() if module is encoder)
         text_model = encoder
-        _logger.info("%s is an encoder with a decoder: its encoder alone is read.", name)
+        _logger.info("%s is an encoder with a decoder: only its encoder is read.", name)
     if "input_ids" not in inspect.signature(text_model.forward).parameters:
         reads = getattr(text_model, "main_input_name", "something else")
         raise ValueError(

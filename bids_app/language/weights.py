@@ -113,7 +113,7 @@ def _shapes(path: Path) -> list[list[int]]:
         with safe_open(path, "np") as tensors:
             return [list(tensors.get_slice(key).get_shape()) for key in tensors.keys()]  # noqa: SIM118
     except (SafetensorError, OSError) as error:
-        raise FileError(f"{path} is no complete safetensors file ({error}): copy or download it again.") from error
+        raise FileError(f"{path} is not a complete safetensors file ({error}): copy or download it again.") from error
 
 
 def weight_files(folder: Path) -> list[Path]:

@@ -51,7 +51,7 @@ def plan_windows(tokens: Tokens, max_tokens: int, is_causal: bool, context: Cont
     """
     capacity = max_tokens - tokens.n_special
     if capacity < 1:
-        raise ValueError(f"The model reads {max_tokens} tokens at once, which leaves no room for text.")
+        raise ValueError(f"The model reads {max_tokens} tokens at once, which leaves no space for text.")
     _check_context(context, is_causal)
     if len(tokens) == 0:
         return []

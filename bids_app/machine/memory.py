@@ -75,8 +75,8 @@ def too_little_memory(name: str, n_weights: int, settings: Settings) -> str | No
     if needed <= available:
         return None
     return (
-        f"--model {name}: {_count(n_weights)} weights need {_gb(needed)} in {settings.dtype}, room to work "
-        f"included, and {_what_there_is(device, available, settings)}; "
+        f"--model {name}: {_count(n_weights)} weights need {_gb(needed)} in {settings.dtype}, including "
+        f"working memory, and {_what_there_is(device, available, settings)}; "
         f"what would fit: {_what_fits(n_weights, device, settings)}"
     )
 
@@ -104,7 +104,7 @@ def _what_fits(n_weights: int, device: Any, settings: Settings) -> str:
         fitting.append(f"a model of at most {_count(largest)} weights")
     if device.type == "cpu" and settings.mem_mb and _needed(n_weights, settings.dtype) <= free_memory():
         fitting.append("a larger --mem-mb")
-    return ", ".join(fitting) or "nothing here; take a machine with more memory"
+    return ", ".join(fitting) or "nothing on this machine; use one with more memory"
 
 
 def _other_devices(device: Any) -> list[Any]:

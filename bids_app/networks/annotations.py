@@ -60,7 +60,7 @@ def read_annotation(path: Path) -> tuple[NDArray[np.int64], dict[int, tuple[str,
             raise ValueError("it has no table of colours")
         regions = _regions(stream)
     except ValueError as error:
-        raise FileError(f"{path} is no annotation that can be read ({error}): get or make it again.") from error
+        raise FileError(f"{path} is not a readable annotation ({error}): get or make it again.") from error
     if not np.array_equal(np.sort(pairs[:, 0]), np.arange(len(pairs))):
         raise FileError(f"{path} does not list each vertex once: get or make it again.")
     values = np.empty(len(pairs), dtype=np.int64)

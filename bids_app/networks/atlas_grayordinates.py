@@ -82,7 +82,7 @@ def _read(path: Path) -> tuple[NDArray[np.int64], BrainModelAxis, dict[int, Regi
                 f"{path} is damaged, or a map of labels in it has no table of their names: make it again."
             ) from error
         if not isinstance(image, nibabel.Cifti2Image) or len(image.shape) != 2:
-            raise FileError(f"{path} is no CIFTI file with rows of grayordinates: get or make it again.")
+            raise FileError(f"{path} is not a CIFTI file with rows of grayordinates: get or make it again.")
         names, axis = (image.header.get_axis(dimension) for dimension in (0, 1))
         if not isinstance(names, LabelAxis) or not isinstance(axis, BrainModelAxis):
             raise FileError(
@@ -94,5 +94,5 @@ def _read(path: Path) -> tuple[NDArray[np.int64], BrainModelAxis, dict[int, Regi
         values = whole_labels(path, np.asarray(image.dataobj[0]))
         regions = {int(key): Region(name, hexadecimal(colour[:3])) for key, (name, colour) in names.label[0].items()}
     if len(names) > 1:
-        _log.warning("%s holds %d maps of labels: the first, %s, counts.", path, len(names), names.name[0])
+        _log.warning("%s holds %d maps of labels: the first, %s, is used.", path, len(names), names.name[0])
     return values, axis, named(path, values, regions)

@@ -51,7 +51,7 @@ def volume_labels(
     if volume.values.any() and not labels.any():
         raise ValueError(
             f"The atlas {volume.path} and the data do not overlap anywhere: the position in the header (sform, qform) "
-            "of one of them is wrong, or they are in different spaces; give another --atlas, or mend the header."
+            "of one of them is wrong, or they are in different spaces; give another --atlas, or correct the header."
         )
     return labels, _volume_regions(volume)
 

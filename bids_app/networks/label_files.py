@@ -67,8 +67,8 @@ def named(
         )
     source = "its own table of names" if table is None else f"its table of names, {table},"
     raise FileError(
-        f"{path} has {which} at {sum(unnamed.values()):,} places, which {source} does not name: add a row for each, or "
-        "set these places to 0."
+        f"{path} has {which} at {sum(unnamed.values()):,} positions, which {source} does not name: add a row for each, "
+        "or set these positions to 0."
     )
 
 
@@ -81,7 +81,7 @@ def read_labels(path: Path, names: Path | None = None) -> Labels:
     check_content(path)
     reader = next((read for ending, read in _READERS.items() if path.name.endswith(ending)), None)
     if reader is None:
-        raise ValueError(f"{path} is no atlas that can be read; allowed are files that end in {', '.join(_READERS)}.")
+        raise ValueError(f"{path} is not a readable atlas; allowed are files that end in {', '.join(_READERS)}.")
     try:
         return reader(path, names or table_beside(path))
     except FileError:
@@ -90,8 +90,8 @@ def read_labels(path: Path, names: Path | None = None) -> Labels:
         if isinstance(error, FileError) and str(path) in str(error):
             raise
         raise FileError(
-            f"The atlas {path} could not be read ({type(error).__name__}: {error}): it, or its table of names, is cut "
-            "off or of another format. Get or make it again, or give another with --atlas."
+            f"The atlas {path} could not be read ({type(error).__name__}: {error}): it, or its table of names, is "
+            "truncated or in another format. Get or make it again, or give another with --atlas."
         ) from error
 
 
@@ -119,7 +119,7 @@ def _check_side(path: Path, image: nibabel.GiftiImage) -> None:
     metas = [image.meta, *(array.meta for array in image.darrays[:1])]
     structure = next((meta["AnatomicalStructurePrimary"] for meta in metas if "AnatomicalStructurePrimary" in meta), "")
     if {"CortexLeft": "R", "CortexRight": "L"}.get(structure) == _hemisphere(path):
-        raise FileError(f"{path} says itself that it is {structure}: the hemispheres were mixed up; make both again.")
+        raise FileError(f"{path} states that it is {structure}: the hemispheres were mixed up; make both again.")
 
 
 def _with_table(labels: Labels, table: Path | None) -> Labels:
@@ -138,7 +138,7 @@ def _with_table(labels: Labels, table: Path | None) -> Labels:
             raise
         listed, problem = {}, str(error)
     if problem and numbers <= set(labels.regions):
-        _log.warning("%s is not used (%s): the names in %s itself count.", table, problem, labels.path)
+        _log.warning("%s is not used (%s): the names in %s itself are used.", table, problem, labels.path)
         return labels
     return replace(labels, regions=listed, table=table)
 

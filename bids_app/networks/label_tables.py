@@ -182,7 +182,7 @@ def _with_header(path: Path, columns: _Columns, rows: list[_Row]) -> Iterator[tu
         if label in ("", "n/a"):
             continue
         if not re.fullmatch(r"-?[0-9]{1,9}(\.0*)?", label):
-            raise FileError(f"{where}: the label {label[:40]!r} is no whole number; correct the table")
+            raise FileError(f"{where}: the label {label[:40]!r} is not a whole number; correct the table")
         network = None if columns.network is None else cells[columns.network]
         name = network if columns.name is None else cells[columns.name]
         if name or network:

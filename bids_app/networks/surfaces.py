@@ -171,7 +171,7 @@ def _grid(
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     if kind != "volume" or affine is None or mask is None:
         raise ValueError(
-            f"Only surfaces and volumes (with affine and mask) have a place on fsaverage5, not {kind!r}; "
+            f"Only surfaces and volumes (with affine and mask) can be projected to fsaverage5, not {kind!r}; "
             "regions are tested by relabelling instead."
         )
     if not space.startswith("MNI152"):

@@ -67,7 +67,7 @@ def _surface_files(name: str, atlas: TemplateAtlas, space: str) -> list[str]:
         return [*_surface_files(name, atlas, "fsaverage"), *sphere_files(fsaverage=True)]
     if space not in FSAVERAGE_VERTICES:
         raise ValueError(
-            f"Atlas {name!r} is published on {', '.join(FSAVERAGE_VERTICES)} and can be had on fsLR, not on {space!r}; "
+            f"Atlas {name!r} is published on {', '.join(FSAVERAGE_VERTICES)} and available on fsLR, not on {space!r}; "
             "choose data on one of these with --space, or give an atlas on that surface with --atlas FILE."
         )
     density = _DENSITIES[space] if _DENSITIES[space] in atlas.densities else atlas.densities[-1]

@@ -91,7 +91,7 @@ def test_files_that_do_not_fit(tmp_path):
 def test_a_label_without_a_name_is_refused(tmp_path):
     path = tmp_path / "own.dlabel.nii"
     write(path, values=np.where(np.arange(len(OWN)) == 4, 7, VALUES))
-    message = r"own\.dlabel\.nii has the label 7 at 1 places, which its own table of names does not name"
+    message = r"own\.dlabel\.nii has the label 7 at 1 positions, which its own table of names does not name"
     with pytest.raises(ValueError, match=message):
         load_atlas(path, "cifti", "fsLR", axis=DATA)
     with pytest.raises(ValueError, match=message):

@@ -58,8 +58,8 @@ def why_no_mesh(space: str, n_vertices: int) -> str:
     """The reason why data are not drawn on a surface."""
     if space == "fsLR" and n_vertices == FSLR_VERTICES:
         return (
-            "The cortex in the space fsLR is not drawn: its mesh is not at hand. Bring it with n2n fetch --space fsLR, "
-            "and name the folder with N2N_HOME."
+            "The cortex in the space fsLR is not drawn: its mesh is not available. Fetch it with n2n fetch --space "
+            "fsLR --to DIR, and set N2N_HOME to DIR."
         )
     return (
         f"Maps in the space {space} are not drawn: only those of fsaverage5, fsaverage6, fsaverage, and fsLR with "

@@ -59,7 +59,7 @@ def _model(s: Settings) -> str:
 def _scores(s: Settings) -> str:
     reduction = f"reduced to {s.pca} principal components, " if s.pca else ""
     volume = "began in a volume" if s.word_volume == "onset" else "began in the volume before"
-    end = ", running on from a run's end to its start" if s.wrap else " within each run"
+    end = ", wrapping from the end of a run to its start" if s.wrap else " within each run"
     return (
         f"Scores of held-out responses: hidden states (last sub-token of each word) were summed over the words that "
         f"{volume}, standardised, {reduction}delayed by 0 to {s.delays - 1} volumes{end}, standardised, and mapped to "
