@@ -138,8 +138,8 @@ def test_unusable_contexts_are_refused(is_causal, context, message):
         plan_windows(_tokens(10), 64, is_causal, context)
 
 
-def test_a_model_without_room_is_refused():
-    with pytest.raises(ValueError, match="no room"):
+def test_a_model_without_space_for_text_is_refused():
+    with pytest.raises(ValueError, match="no space"):
         plan_windows(_tokens(10, suffix=(2,)), 2, True)
 
 

@@ -107,12 +107,12 @@ def test_a_label_without_a_name_is_refused(tmp_path):
         load_atlas(path, "cifti", "fsLR", axis=DATA)
 
 
-def test_of_several_maps_the_first_counts_and_the_log_says_so(tmp_path, caplog):
+def test_the_first_of_several_maps_is_used_and_logged(tmp_path, caplog):
     values = np.stack([VALUES, np.where(VALUES == 3, 8, VALUES)]).astype(np.float32)
     names = LabelAxis(["seven", "seventeen"], [TABLE, TABLE])
     nibabel.Cifti2Image(values, (names, OWN)).to_filename(tmp_path / "two.dlabel.nii")
     atlas = load_atlas(tmp_path / "two.dlabel.nii", "cifti", "fsLR", axis=OWN)
-    assert "holds 2 maps of labels: the first, seven, counts" in caplog.text
+    assert "holds 2 maps of labels: the first, seven, is used" in caplog.text
     np.testing.assert_array_equal(atlas.labels == 1, VALUES == 3)
 
 
