@@ -359,6 +359,14 @@ class Settings(_Own):
         decides=(PERMUTATIONS,),
         allowed=Range(1, 10_000_000),
     )
+    correction: str = option(
+        "parcels",
+        "mapping",
+        "How p-values of scores are corrected over the brain: parcels of about 50 neighbours first, then the targets "
+        "inside significant parcels (parcels), or all targets at once (targets).",
+        choices=("parcels", "targets"),
+        decides=(PERMUTATIONS,),
+    )
     work_dir: Path | None = option(
         None,
         "run",

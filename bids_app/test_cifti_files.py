@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 from bids_app.cifti_files import load_image
+from bids_app.conftest_images import SERIES_AXIS, cifti, cifti_xml, with_xml
 from bids_app.grayordinates import check_axis
-from tests import fuzz_seeds as seeds
 
-_XML = seeds.cifti_xml(seeds.SERIES_FILE)
+_SERIES = cifti(SERIES_AXIS, with_voxels=True)
+_XML = cifti_xml(_SERIES)
 _DAMAGE = {
     "SeriesExponent": (b'SeriesExponent="0"', b'SeriesExponent="99999999"'),
     "IndexCount": (b'IndexCount="20"', b'IndexCount="2147483647"'),
@@ -19,7 +20,7 @@ _DAMAGE = {
 
 
 def _with(xml: bytes) -> bytes:
-    return seeds.with_xml(seeds.SERIES_FILE)(xml)
+    return with_xml(_SERIES)(xml)
 
 
 @pytest.mark.parametrize("exponent", [0, -3, 2])

@@ -1,12 +1,14 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from bids_app.conftest_images import gifti
 from bids_app.gifti_files import read_gifti
 from bids_app.text_files import FileError
-from tests import fuzz_seeds as seeds
 
-_FILES = [seeds.gifti(list(seeds.DATA), f"GIFTI_ENCODING_{encoding}") for encoding in ("ASCII", "B64BIN", "B64GZ")]
+_DATA = np.random.default_rng(0).normal(size=(6, 40)).astype(np.float32)
+_FILES = [gifti(list(_DATA), f"GIFTI_ENCODING_{encoding}") for encoding in ("ASCII", "B64BIN", "B64GZ")]
 
 
 @pytest.mark.parametrize("content", _FILES)

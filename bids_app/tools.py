@@ -56,6 +56,7 @@ def _add_evaluate(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     evaluate = commands.add_parser("evaluate", help="compare the results on a demo data set with its truth")
     evaluate.add_argument("target", metavar="DIR", type=Path, help="The demo data set.")
     evaluate.add_argument("out_dir", metavar="OUT_DIR", type=Path, help="The results.")
+    evaluate.add_argument("--json", metavar="FILE", type=Path, help="Write precision and recall to this file, too.")
 
 
 def _add_check(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -105,7 +106,7 @@ def _demo(arguments: argparse.Namespace) -> None:
         ahead = {} if arguments.ahead is None else {"ahead": arguments.ahead}
         forecast.generate_forecast(arguments.target, replace(forecast.DEFAULTS, **given), **ahead)
     elif arguments.ahead is None:
-        generate.generate(arguments.target, replace(generate.DEFAULTS, **given))
+        print(generate.describe(generate.generate(arguments.target, replace(generate.DEFAULTS, **given))))
     else:
         raise ValueError(f"--ahead {arguments.ahead} needs --plant forecast; atoms in networks have no distance.")
 
@@ -113,7 +114,7 @@ def _demo(arguments: argparse.Namespace) -> None:
 def _evaluate(arguments: argparse.Namespace) -> None:
     from bids_app.demo.evaluate import evaluate
 
-    evaluate(arguments.target, arguments.out_dir)
+    evaluate(arguments.target, arguments.out_dir, arguments.json)
 
 
 def _check(arguments: argparse.Namespace) -> int:

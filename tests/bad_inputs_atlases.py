@@ -184,7 +184,12 @@ TABLES = (
     _with("garbage", r"dseg\.tsv (holds NUL|is not text)", bytes(range(256)) * 20),
     _with("UTF-16 cut in a letter", r"dseg\.tsv is not text in UTF-16", TABLE.encode("utf-16")[:-1]),
     _with("UTF-16", "", TABLE.encode("utf-16"), status=0),
-    _with("latin-1", "is not in UTF-8: read as the Western Windows", (TABLE + "4\tcaf\u00e9\n").encode("latin-1"), status=0),
+    _with(
+        "latin-1",
+        "is not in UTF-8: read as the Western Windows",
+        (TABLE + "4\tcaf\u00e9\n").encode("latin-1"),
+        status=0,
+    ),
     *(
         atlas_case(f"table {name}", message, _of_thing(make, _table_of), seconds=20)
         for name, (make, message) in THINGS.items()

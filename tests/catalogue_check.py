@@ -58,7 +58,8 @@ def _problems(path, out_dir):
         described = {key for key, value in sidecar.items() if isinstance(value, dict) and set(value) == {"Description"}}
         fields = [field for field in sidecar if field not in described]
         output.require_fields(fields)
-        if output.suffix == "networks" and {key: sidecar[key]["Description"] for key in described} != output.columns:
+        is_table = output.suffix in ("networks", "loadings")
+        if is_table and {key: sidecar[key]["Description"] for key in described} != output.columns:
             yield "columns described otherwise"
     except (CatalogueError, KeyError) as error:
         yield str(error)

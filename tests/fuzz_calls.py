@@ -24,6 +24,7 @@ from bids_app.bids.timeline import read_timeline
 from bids_app.bids.word_files import _is_word_json
 from bids_app.bids.words import read_words, words_from_events
 from bids_app.checksums import artefact_damage
+from bids_app.conftest_images import brain_models
 from bids_app.inputs.masking import inside_mask
 from bids_app.inputs.sources import Sources
 from bids_app.language.configuration import check_sizes
@@ -35,7 +36,6 @@ from bids_app.networks.label_files import read_labels
 from bids_app.networks.label_tables import read_table
 from bids_app.settings import Settings
 from bids_app.settings_input import make_settings
-from tests.fuzz_seeds import brain_models
 
 
 def words(path: Path) -> None:

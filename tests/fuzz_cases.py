@@ -1,13 +1,14 @@
 """Inputs, by reader, that once raised something else than the package's own error, and relatives of them."""
 
+from bids_app import conftest_images as images
 from tests import fuzz_seeds as seeds
 
 _HUGE = b"9" * 400  # a whole number that JSON can hold and a float cannot
 _DEEP = b'{"a":' * 3000
-_LABELS = seeds.cifti_xml(seeds.LABEL_FILE)
-_SERIES = seeds.cifti_xml(seeds.SERIES_FILE)
+_LABELS = images.cifti_xml(seeds.LABEL_FILE)
+_SERIES = images.cifti_xml(seeds.SERIES_FILE)
 _SIZE = b'SurfaceNumberOfVertices="642"'
-_SURFACE = seeds.gifti(list(seeds.DATA), "GIFTI_ENCODING_ASCII")
+_SURFACE = images.gifti(list(seeds.DATA), "GIFTI_ENCODING_ASCII")
 
 CASES: dict[str, tuple[bytes, ...]] = {
     "sidecar": (

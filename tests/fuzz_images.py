@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bids_app import conftest_images as images
 from tests import fuzz_calls as calls
 from tests import fuzz_seeds as seeds
 
@@ -41,9 +42,11 @@ IMAGES = {
     "atlas volume, compressed": Reader("a_dseg.nii.gz", (seeds.compress(seeds.ATLAS),), calls.labels, _NAMES),
     "gifti": Reader(
         "L.func.gii",
-        tuple(seeds.gifti(list(seeds.DATA), encoding) for encoding in ("GIFTI_ENCODING_ASCII", "GIFTI_ENCODING_B64GZ")),
+        tuple(
+            images.gifti(list(seeds.DATA), encoding) for encoding in ("GIFTI_ENCODING_ASCII", "GIFTI_ENCODING_B64GZ")
+        ),
         calls.recording("surface", "L.func.gii", "R.func.gii"),
-        {"R.func.gii": seeds.gifti(list(seeds.DATA), "GIFTI_ENCODING_B64GZ")},
+        {"R.func.gii": images.gifti(list(seeds.DATA), "GIFTI_ENCODING_B64GZ")},
     ),
     "nifti": Reader("b_bold.nii", (seeds.BOLD,), calls.recording("volume", "b_bold.nii")),
     "nifti, compressed": Reader(
@@ -51,7 +54,7 @@ IMAGES = {
     ),
     "cifti": Reader(
         "b.dtseries.nii",
-        (seeds.cifti(seeds.SERIES_AXIS), seeds.SERIES_FILE),
+        (images.cifti(images.SERIES_AXIS), seeds.SERIES_FILE),
         calls.recording("cifti", "b.dtseries.nii"),
     ),
     "atlas volume, compressed when damaged": Reader(
@@ -62,28 +65,28 @@ IMAGES = {
     ),
     "cifti, described wrongly": Reader(
         "b.dtseries.nii",
-        (seeds.cifti_xml(seeds.SERIES_FILE),),
+        (images.cifti_xml(seeds.SERIES_FILE),),
         calls.recording("cifti", "b.dtseries.nii"),
-        pack=seeds.with_xml(seeds.SERIES_FILE),
+        pack=images.with_xml(seeds.SERIES_FILE),
     ),
     "atlas grayordinates, described wrongly": Reader(
         "a.dlabel.nii",
-        (seeds.cifti_xml(seeds.LABEL_FILE),),
+        (images.cifti_xml(seeds.LABEL_FILE),),
         calls.grayordinate_labels,
-        pack=seeds.with_xml(seeds.LABEL_FILE),
+        pack=images.with_xml(seeds.LABEL_FILE),
     ),
     "header of grayordinates, described wrongly": Reader(
         "b.dtseries.nii",
-        (seeds.cifti_xml(seeds.SERIES_FILE),),
+        (images.cifti_xml(seeds.SERIES_FILE),),
         calls.headers("cifti", "b.dtseries.nii"),
-        pack=seeds.with_xml(seeds.SERIES_FILE),
+        pack=images.with_xml(seeds.SERIES_FILE),
     ),
-    "atlas grayordinates": Reader("a.dlabel.nii", (seeds.cifti(seeds.LABEL_AXIS),), calls.grayordinate_labels),
+    "atlas grayordinates": Reader("a.dlabel.nii", (images.cifti(seeds.LABEL_AXIS),), calls.grayordinate_labels),
     "mask volume": Reader("mask.nii", (seeds.ATLAS,), calls.mask_of("volume")),
     "mask surface": Reader(
         "L.mask.func.gii", (seeds.PAIRED,), calls.mask_of("surface"), {"R.mask.func.gii": seeds.PAIRED}
     ),
-    "mask grayordinates": Reader("mask.dscalar.nii", (seeds.cifti(seeds.SCALAR_AXIS),), calls.mask_of("cifti")),
+    "mask grayordinates": Reader("mask.dscalar.nii", (images.cifti(seeds.SCALAR_AXIS),), calls.mask_of("cifti")),
     "header of a volume": Reader("b_bold.nii", (seeds.BOLD,), calls.headers("volume", "b_bold.nii"), _REPETITION),
     "header of a compressed volume": Reader(
         "b_bold.nii.gz",
@@ -94,12 +97,12 @@ IMAGES = {
     ),
     "header of a surface": Reader(
         "L.func.gii",
-        (seeds.gifti(list(seeds.DATA), "GIFTI_ENCODING_B64GZ"),),
+        (images.gifti(list(seeds.DATA), "GIFTI_ENCODING_B64GZ"),),
         calls.headers("surface", "L.func.gii"),
         {"L.json": b'{"RepetitionTime": 2}'},
     ),
     "header of grayordinates": Reader(
-        "b.dtseries.nii", (seeds.cifti(seeds.SERIES_AXIS),), calls.headers("cifti", "b.dtseries.nii")
+        "b.dtseries.nii", (images.cifti(images.SERIES_AXIS),), calls.headers("cifti", "b.dtseries.nii")
     ),
     "raw image": Reader("raw_bold.nii.gz", (seeds.BOLD,), calls.raw_image, pack=seeds.compress),
 }

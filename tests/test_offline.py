@@ -16,8 +16,8 @@ import templateflow
 from huggingface_hub import constants
 
 from bids_app import cli, tools
-from bids_app.networks.schemes import SCHEMES
 from bids_app.networks.template_files import template_files
+from bids_app.yeo_networks import SCHEMES
 from tests.archive import MAIN, Archive, served
 from tests.conftest import FAST, ROOT
 

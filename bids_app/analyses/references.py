@@ -15,4 +15,12 @@ ANTONELLO_HUTH_2024 = (
     "models fit brain data, Neurobiology of Language 5(1), 64-79"
 )
 PYBIDS = "Yarkoni et al. (2019), PyBIDS: Python tools for BIDS datasets, Journal of Open Source Software 4(40), 1294"
+KNIJNENBURG_2009 = (
+    "Knijnenburg et al. (2009), Fewer permutations, more accurate P-values, Bioinformatics 25(12), i161-i168"
+)
+WINKLER_2016 = "Winkler et al. (2016), Faster permutation inference in brain imaging, NeuroImage 141, 502-516"
+BENJAMINI_BOGOMOLOV_2014 = (
+    "Benjamini and Bogomolov (2014), Selective inference on multiple families of hypotheses, Journal of the Royal "
+    "Statistical Society B 76(1), 297-318"
+)
 TRANSFORMERS = "Wolf et al. (2020), Transformers: state-of-the-art natural language processing, EMNLP 2020"

@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from bids_app.analyses.work import Step, Work
 from bids_app.analyses.writer import Writer
+from bids_app.bids.catalogue import parcels_desc
 from bids_app.bids.geometry_base import Geometry
+from bids_app.bids.targets import fill
 from bids_app.encoding.ridge.held_out import HeldOut, HeldOutDesign, predict_held_out
 from bids_app.inputs.atlases import find_atlas, find_regions, write_atlas, write_regions
 from bids_app.inputs.designs import Designs
 from bids_app.inputs.models import ModelRun
+from bids_app.inputs.parcels import mean_responses
 from bids_app.inputs.responses import Responses
 from bids_app.machine.budget import memory_mb
 from bids_app.settings import Settings, result_settings
 from bids_app.stats.arrays import Fold
 from bids_app.stats.correlation import fold_mean_r
-from bids_app.stats.permutation import permutation_test
+from bids_app.stats.fdr import fdr
+from bids_app.stats.hierarchical import hierarchical_fdr
+from bids_app.stats.permutation import PermutationNull
 
 log = logging.getLogger("neurons2networks")
 Floats = npt.NDArray[np.float32]
@@ -30,6 +36,74 @@ Predictions = Floats | tuple[Floats, Floats]
 def predict(design: HeldOutDesign, data: Floats, settings: Settings) -> HeldOut:
     """Held-out predictions of responses (n_volumes, n_targets)."""
     return predict_held_out(design, data, settings.alphas, device=settings.device, mem_mb=memory_mb(settings))
+
+
+@dataclass(frozen=True)
+class BrainScores:
+    """Scores of all targets and their test.
+
+    Attributes
+    ----------
+    r, p, q : (n_targets,)
+    of_parcels : r, p and q of the mean response of each target's parcel, (3, n_targets); None without parcels
+    n_parcels : how many there are
+    """
+
+    r: Floats
+    p: Floats
+    q: Floats
+    of_parcels: Floats | None = None
+    n_parcels: int = 0
+
+    @property
+    def fields(self) -> dict[str, object]:
+        """Fields for sidecars: the number of parcels, where there are any."""
+        return {"Parcels": self.n_parcels} if self.n_parcels else {}
+
+
+def score_brain(
+    refit: Callable[[Floats], Predictions],
+    predictions: Predictions,
+    responses: Responses,
+    folds: Sequence[Fold],
+    settings: Settings,
+    parcels: npt.NDArray[np.int64] | None,
+) -> BrainScores:
+    """Scores of the responses with p as in `score_and_test`, and q over the brain.
+
+    With `parcels` (n_valid,), see `inputs.parcels`, mean responses of these are scored first, against the same null,
+    and q is that of targets inside parcels (`stats.hierarchical`); without, targets are corrected all at once.
+    """
+    null = _null(refit, responses.data, folds, settings, responses.content)
+    r, p = _tested(null, predictions, responses.data, folds)
+    if parcels is None:
+        return BrainScores(r, p, fdr(p).astype(np.float32))
+    means = mean_responses(responses, parcels)
+    r_parcel, p_parcel = _tested(null, refit(means), means, folds)
+    q = hierarchical_fdr(p, parcels, p_parcel).astype(np.float32)
+    of_parcels = np.stack([r_parcel, p_parcel, fdr(p_parcel).astype(np.float32)])[:, parcels]
+    return BrainScores(r, p, q, of_parcels, means.shape[1])
+
+
+def write_tests(
+    writer: Writer,
+    desc: str,
+    scores: Sequence[BrainScores],
+    valid: npt.NDArray[np.bool_],
+    names: Sequence[str] | None = None,
+    **fields: object,
+) -> None:
+    """Write p and q, one map for each of `scores`, and before them r, p and q of their parcels where there are any.
+
+    Maps are called by the statistic where there are no `names`.
+    """
+    fields = {**fields, **scores[0].fields}
+    of_parcels = [one.of_parcels for one in scores if one.of_parcels is not None]
+    if of_parcels:
+        for stat, values in zip("rpq", np.stack(of_parcels, axis=1), strict=True):
+            writer.maps(parcels_desc(desc), stat, fill(values, valid), names, **fields)
+    writer.maps(desc, "p", fill(np.stack([one.p for one in scores]), valid), names, **fields)
+    writer.maps(desc, "q", fill(np.stack([one.q for one in scores]), valid), names, **fields)
 
 
 def score_and_test(
@@ -45,11 +119,18 @@ def score_and_test(
     For a pair of predictions, the gain in r of the first over the second. `refit` returns the predictions of other
     data; `content` numbers volumes by what was heard.
     """
-    pair = predictions if isinstance(predictions, tuple) else (predictions,)
-    r, *baseline = (fold_mean_r(predictions, data, folds) for predictions in pair)
-    p = permutation_test(
+    return _tested(_null(refit, data, folds, settings, content), predictions, data, folds)
+
+
+def _null(
+    refit: Callable[[Floats], Predictions],
+    data: Floats,
+    folds: Sequence[Fold],
+    settings: Settings,
+    content: npt.NDArray[np.int64] | None,
+) -> PermutationNull:
+    return PermutationNull.draw(
         refit,
-        predictions,
         data,
         folds,
         content=content,
@@ -58,6 +139,14 @@ def score_and_test(
         device=settings.device,
         mem_mb=memory_mb(settings),
     )
+
+
+def _tested(
+    null: PermutationNull, predictions: Predictions, data: Floats, folds: Sequence[Fold]
+) -> tuple[Floats, Floats]:
+    pair = predictions if isinstance(predictions, tuple) else (predictions,)
+    r, *baseline = (fold_mean_r(one, data, folds) for one in pair)
+    p = null.test(predictions, data)
     return np.asarray(r - sum(baseline), dtype=np.float32), np.asarray(p, dtype=np.float32)
 
 

@@ -234,6 +234,31 @@ PARCEL_COLUMNS: Mapping[str, str] = {
 }
 
 
+# Scores that are tested in parcels before their targets.
+PARCELS_FIELD: Mapping[str, str] = {
+    "Parcels": "Number of parcels that were tested before their targets; absent where there were none.",
+}
+CORRECTED = "p corrected over targets: inside the parcels that pass, or all at once where there are no parcels."
+
+
+def parcels_desc(desc: str) -> str:
+    """The entity desc of the parcels' maps beside those of targets.
+
+    >>> parcels_desc("brainscore"), parcels_desc("atoms32Shifted")
+    ('brainscoreparcels', 'atomsparcels32Shifted')
+    """
+    return re.sub(rf"(?={_VARIANT}$)", "parcels", desc, count=1)
+
+
+def over_parcels(names: tuple[str, ...] = (), unit: str = "") -> tuple[StatisticMaps, ...]:
+    """The maps of a test of parcels, whose targets all have its value; called by their statistic without `names`."""
+    return (
+        StatisticMaps("p", "p of the mean response of the parcel.", names or ("p",)),
+        StatisticMaps("q", "p of the parcel, corrected over parcels (Benjamini-Hochberg).", names or ("q",)),
+        StatisticMaps("r", "Score of the mean response of the parcel.", names or ("r",), unit),
+    )
+
+
 def over_participants(stat: str, names: tuple[str, ...], unit: str = "") -> tuple[StatisticMaps, ...]:
     """The statistics that `analyses.significance.write_statistics` computes for maps of a statistic."""
     test = "the signed-rank test against zero over participants"

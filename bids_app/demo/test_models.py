@@ -36,15 +36,21 @@ def test_planted_neurons_answer_to_their_category_and_others_do_not(written):
     outputs = outputs_of_second_matrix(folder / "gpt2", [word for word, _ in words])
     outputs = (outputs - outputs.mean(axis=0)) / outputs.std(axis=0)
     planted = np.zeros((N_LAYERS, N_UNITS), dtype=bool)
+    planted_for_any = np.zeros_like(planted)
+    planted_for_any[subgroups["layer"] - 1, subgroups["unit"]] = True
     for name, group in subgroups.groupby("category"):
         inside = np.array([category == name for _, category in words])
         contrast = outputs[inside].mean(axis=0) - outputs[~inside].mean(axis=0)  # (n_layers, n_units)
         members = np.zeros_like(planted)
         members[group["layer"] - 1, group["unit"]] = True
-        assert contrast[members].min() > 1.2  # random weights differ between releases of torch
+        # The weakest category reaches 1.8 to 1.9 for any seed, and less than 1.5 with the oldest supported releases of
+        # torch and transformers; neurons planted for other categories stay below 0.2 for all seeds.
+        assert contrast[members].min() > 1.2
+        assert contrast[planted_for_any & ~members].max() < 0.3
         assert np.median(np.abs(contrast[~members])) < 0.5
         assert not (planted & members).any()
         planted |= members
+    np.testing.assert_array_equal(planted, planted_for_any)
     assert set(subgroups["category"]) == set(CATEGORIES)
 
 

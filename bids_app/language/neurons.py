@@ -1,6 +1,6 @@
 """Find the neurons of a model, by one rule for all families, and record their activations.
 
-A neuron is a unit of the second matrix of a block's feed-forward network (science.md 1.1): `ffn-out` is that matrix's
+A neuron is a unit of the second matrix of a block's feed-forward network: `ffn-out` is that matrix's
 output, before residual and normalisation; `ffn-in` is its input; `residual` is the output of the whole block. In a
 mixture of experts, `ffn-out` is the output of the mixture (the weighted sum of its experts), and `ffn-in` holds the
 inner units of the shared experts, then of the routed experts in the order of their index (see `experts.watch_units`).

@@ -14,7 +14,8 @@ from bids_app.networks.atlas_surfaces import surface_labels
 from bids_app.networks.atlas_volumes import check_volume, volume_labels
 from bids_app.networks.label_files import hemisphere_pair, read_labels, surface_pairs, volumes
 from bids_app.networks.label_tables import Region
-from bids_app.networks.schemes import is_background, networks_of, scheme_of
+from bids_app.networks.schemes import is_background, networks_of
+from bids_app.yeo_networks import scheme_of
 
 
 @dataclass(frozen=True)

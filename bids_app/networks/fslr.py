@@ -11,6 +11,8 @@ from scipy.spatial import cKDTree
 from bids_app.networks.meshes import read_mesh
 from bids_app.networks.template_files import locate
 
+Points = NDArray[np.float64]
+
 # Vertices of a hemisphere, and TemplateFlow's name of that density.
 FSLR_DENSITIES = {32_492: "32k", 59_292: "59k", 163_842: "164k"}
 _FSLR_SPHERE = "tpl-fsLR_space-fsaverage_hemi-{hemi}_den-{density}_sphere.surf.gii"
@@ -29,6 +31,15 @@ def sphere_files(n_vertices: int = 32_492, *, fsaverage: bool = False) -> list[s
     return names + ([_FSAVERAGE_SPHERE.format(hemi=hemi) for hemi in "LR"] if fsaverage else [])
 
 
+def fslr_spheres(n_vertices: int, resources: tuple[Path, ...] | None = None) -> tuple[Points, Points]:
+    """Vertices (n_vertices, 3) of the left and the right hemisphere of fsLR on the unit sphere of fsaverage.
+
+    Raises FileNotFoundError if the spheres are not available, ValueError for an unknown density.
+    """
+    left, right = (_on_unit_sphere(path) for path in locate(sphere_files(n_vertices), resources))
+    return left, right
+
+
 @lru_cache(maxsize=2)
 def fslr_at_fsaverage5(n_vertices: int, resources: tuple[Path, ...] | None = None) -> NDArray[np.int64]:
     """The fsLR vertex nearest to each vertex of fsaverage5 (20484,); the right hemisphere continues the numbers.
@@ -37,7 +48,7 @@ def fslr_at_fsaverage5(n_vertices: int, resources: tuple[Path, ...] | None = Non
     """
     from bids_app.networks.sphere import unit_sphere
 
-    left, right = (_on_unit_sphere(path) for path in locate(sphere_files(n_vertices), resources))
+    left, right = fslr_spheres(n_vertices, resources)
     points = unit_sphere()  # the same for both hemispheres
     return np.concatenate([_nearest(left, points), _nearest(right, points) + n_vertices])
 
@@ -58,10 +69,10 @@ def as_key(resources: Sequence[Path] | None) -> tuple[Path, ...] | None:
     return None if resources is None else tuple(resources)
 
 
-def _on_unit_sphere(path: Path) -> NDArray[np.float64]:
+def _on_unit_sphere(path: Path) -> Points:
     points, _ = read_mesh(path)
     return np.asarray(points / np.linalg.norm(points, axis=1, keepdims=True))
 
 
-def _nearest(vertices: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray[np.int64]:
+def _nearest(vertices: Points, points: Points) -> NDArray[np.int64]:
     return np.asarray(cKDTree(vertices).query(points)[1], dtype=np.int64)

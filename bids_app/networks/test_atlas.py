@@ -7,7 +7,7 @@ import pytest
 from nilearn.image import resample_img
 
 from bids_app.networks.atlas import atlas_of_parcels, load_atlas
-from bids_app.networks.schemes import SCHEMES
+from bids_app.yeo_networks import SCHEMES
 
 NLIN6, NLIN2009 = "MNI152NLin6Asym", "MNI152NLin2009cAsym"
 COUNTS = (10_242, 10_242)

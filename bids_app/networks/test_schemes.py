@@ -4,8 +4,9 @@ from pathlib import Path
 import pytest
 import templateflow
 
-from bids_app.networks.schemes import SCHEMES, TEMPLATE_ATLASES, networks_of
+from bids_app.networks.schemes import TEMPLATE_ATLASES, networks_of
 from bids_app.networks.template_files import template_files
+from bids_app.yeo_networks import SCHEMES
 
 
 def test_every_file_of_the_table_is_in_templateflow():

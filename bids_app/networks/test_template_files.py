@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from bids_app.networks.atlas import load_atlas
-from bids_app.networks.schemes import SCHEMES
 from bids_app.networks.template_files import fetch_files, locate, template_files
 from bids_app.networks.test_atlas import NLIN6, write_gifti
+from bids_app.yeo_networks import SCHEMES
 
 VOLUME = "tpl-MNI152NLin6Asym_res-02_atlas-Schaefer2018_desc-100Parcels7Networks_dseg.nii.gz"
 VOLUME_NAMES = "tpl-MNI152NLin6Asym_atlas-Schaefer2018_desc-100Parcels7Networks_dseg.tsv"

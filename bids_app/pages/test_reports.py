@@ -107,6 +107,28 @@ def test_the_head_has_the_numbers(surface_out):
     assert "2 2 of 4 atoms, 2 of 3 networks" in text
 
 
+def test_parcels_that_were_tested_first_are_shown_and_counted(surface_out):
+    write, layers = Writer(surface_out, SurfaceGeometry("fsaverage5", N, N)), ["layer-01", "layer-02"]
+    half = np.arange(2 * N) < N
+    r, q = np.stack([0.1 * half, 0.3 * half]), np.stack([half, np.where(half, 0.01, 0.5)])
+    for stat, values in (("r", r), ("q", q), ("p", q / 2)):
+        write.maps("brainscoreparcels", stat, values, layers)
+    write.maps("atomsparcels", "q", q[1:], ["q"])
+    write.maps("atomsparcels", "r", r[1:], ["r"])
+    with patch.object(sheet, "draw_maps", wraps=sheet.draw_maps) as draw:
+        text = read(write_participant_report(surface_out, "001")).text
+    of_layers, of_atoms = (
+        next(call.args[0] for call in draw.call_args_list if call.args[0][0].title.startswith(title))
+        for title in ("Brain score of", "Held-out score of the atoms")
+    )
+    for panels in (of_layers, of_atoms):
+        assert panels[1].title == "Mean response of each parcel"
+        np.testing.assert_allclose(panels[1].values, r[1])
+        np.testing.assert_array_equal(panels[1].passing, half)
+    assert text.count("vertices and in 50 % of parcels") >= 1
+    assert text.count("by their mean response: 50 % have q < 0.05, and vertices were tested inside these.") == 2
+
+
 def test_same_files_same_report(surface_out):
     def content():
         write_participant_report(surface_out, "001")

@@ -11,22 +11,13 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.colors import LinearSegmentedColormap, to_rgb
 
+from bids_app.yeo_networks import published_colour
+
 Array = npt.NDArray[Any]
 
 FADED = 0.5  # largest opacity of values that do not pass, which stay visible in the background
 QUANTILE = 0.995  # a few extreme targets do not determine the scale
 
-# Colours of the networks in Yeo et al. (2011), by the spellings used in atlases.
-_YEO = {
-    "#781286": ("visual", "vis"),
-    "#4682b4": ("somatomotor", "sommot"),
-    "#00760e": ("dorsalattention", "dorsattn"),
-    "#c43afa": ("ventralattention", "salventattn", "salience", "salienceventralattention", "ventattn"),
-    "#dcf8a4": ("limbic",),
-    "#e69422": ("control", "frontoparietal", "cont", "frontoparietalcontrol", "controlfrontoparietal"),
-    "#cd3e4e": ("default", "defaultmode"),
-}
-_YEO_COLOUR = {name: colour for colour, names in _YEO.items() for name in names}
 # fmt: off
 _OTHER_COLOURS = (
     "#4e79a7", "#f28e2b", "#59a14f", "#e15759", "#76b7b2", "#b07aa1", "#edc948", "#9c755f",
@@ -203,7 +194,7 @@ def position_scale(
 
 
 def network_colours(names: Sequence[str], of_atlas: Mapping[str, str] | None = None) -> tuple[str, ...]:
-    """A colour per network: from the atlas, else the published one for Yeo's seven, or a distinct one.
+    """A colour per network: from the atlas, else the published one of Yeo's networks, or a distinct one.
 
     >>> network_colours(["Default", "Dorsal Attention", "Mine"])
     ('#cd3e4e', '#00760e', '#4e79a7')
@@ -211,8 +202,5 @@ def network_colours(names: Sequence[str], of_atlas: Mapping[str, str] | None = N
     ('#123456', '#4e79a7')
     """
     others = iter(_OTHER_COLOURS * (1 + len(names) // len(_OTHER_COLOURS)))
-    plain = ["".join(letter for letter in name.lower() if letter.isalpha()) for name in names]
     known = of_atlas or {}
-    return tuple(
-        known.get(name) or _YEO_COLOUR.get(short) or next(others) for name, short in zip(names, plain, strict=True)
-    )
+    return tuple(known.get(name) or published_colour(name) or next(others) for name in names)

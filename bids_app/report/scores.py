@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bids_app.bids.catalogue import STATISTICS
+from bids_app.bids.catalogue import STATISTICS, parcels_desc
 from bids_app.report import html
 from bids_app.report.panels import Panel
 from bids_app.report.results import SIGNIFICANT, Maps, Results, mean_of
@@ -31,6 +31,38 @@ def passing(results: Results, maps: Maps, desc: str, row: int) -> Array | None:
         return None
     significant: Array = q[row if len(q) == len(maps.values) else 0] < SIGNIFICANT
     return significant
+
+
+def share_of_parcels(results: Results, maps: Maps, desc: str, row: int) -> float | None:
+    """Share of targets whose parcel has q < 0.05 by its mean response; None where no parcels were tested.
+
+    All parcels have as many targets, but for one, so this is the share of parcels too.
+    """
+    q = results.like(maps, parcels_desc(desc), "q")
+    if q is None or not np.isfinite(q).any():
+        return None
+    of_map = q[row if len(q) == len(maps.values) else 0]
+    return float((of_map[np.isfinite(of_map)] < SIGNIFICANT).mean())
+
+
+def parcel_panels(results: Results, maps: Maps, desc: str, row: int) -> list[Panel]:
+    """The panel of the parcels' scores; none where no parcels were tested."""
+    r, q = (results.like(maps, parcels_desc(desc), stat) for stat in "rq")
+    if r is None or q is None:
+        return []
+    number = row if len(q) == len(maps.values) else 0
+    return [Panel("Mean response of each parcel", r[number], q[number] < SIGNIFICANT)]
+
+
+def say_parcels(results: Results, maps: Maps, desc: str, row: int) -> str:
+    """How many parcels pass, and that their targets were tested inside them; "" where no parcels were tested."""
+    share = share_of_parcels(results, maps, desc, row)
+    if share is None:
+        return ""
+    return (
+        f" Parcels of about 50 neighbouring {maps.unit} were tested first, by their mean response: {100 * share:.0f} % "
+        f"have q < {SIGNIFICANT:g}, and {maps.unit} were tested inside these."
+    )
 
 
 def layer_of(name: str) -> str | None:
@@ -69,4 +101,7 @@ def score_cell(results: Results, maps: Maps | None, desc: str) -> str:
     small = f"{n_valid:,} {unit}"
     if significant is not None:
         small = f"q < 0.05 in {np.count_nonzero(significant):,} of {small}"
+        share = share_of_parcels(results, maps, desc, row)
+        if share is not None:
+            small += f" and in {100 * share:.0f} % of parcels"
     return html.cell(f"{mean_of(maps.values[row]):.3f}", small)

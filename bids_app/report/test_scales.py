@@ -5,6 +5,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from bids_app.report.scales import FADED, Categories, Scale, network_colours, position_scale, score_scale, signed_scale
+from bids_app.yeo_networks import SCHEMES
 
 
 def test_limits_come_from_the_data():
@@ -56,6 +57,13 @@ def test_networks_have_distinct_colours():
     colours = network_colours(names)
     assert colours[0] == "#781286"
     assert len(set(colours[3:])) == 17
+
+
+def test_all_published_networks_have_their_colours_where_no_atlas_is_kept():
+    """Regions are data without an atlas file: only the names of their networks are known."""
+    for scheme in SCHEMES.values():
+        assert network_colours(scheme.names) == scheme.colours
+    assert network_colours(["17Networks_4", "Salience", "VisCent"]) == ("#2acca4", "#c43afa", "#781286")
 
 
 @pytest.mark.parametrize("height", [1.2, 2.0, 5.0])  # inches: one row of grayordinates, of surfaces, and three of these

@@ -8,7 +8,7 @@ from bids_app.encoding.design.pipeline import FeaturePipeline
 from bids_app.encoding.lasso import LassoCV
 from bids_app.encoding.ridge.held_out import design_held_out, predict_held_out
 from bids_app.stats.correlation import fold_mean_r
-from bids_app.stats.permutation import permutation_test
+from bids_app.stats.permutation import PermutationNull, permutation_test
 from bids_app.stats.standardise import zscore
 
 
@@ -34,6 +34,21 @@ def test_on_autocorrelated_noise_one_in_twenty_fires(fit):
         assert 0.03 < (half < 0.05).mean() < 0.07
 
 
+def test_means_of_neighbours_share_the_null_of_their_targets():
+    """They are more autocorrelated: noise of single targets is averaged out."""
+    rng = np.random.default_rng(0)
+    shared, own = (
+        zscore(lfilter([1], [1, -ar], rng.standard_normal((400, n)), axis=0)[200:])
+        for ar, n in ((0.8, 800), (0.2, 8000))
+    )
+    Y = zscore(own + 0.6 * np.repeat(shared, 10, axis=1))
+    means = zscore(Y.reshape(200, 800, 10).mean(axis=2))
+    X, folds = zscore(convolve(rng.standard_normal((200, 12)), 1.5)), contiguous_folds(200, 5)
+    p = PermutationNull.draw(lambda y: ridge(X, y), Y, folds, device="cpu").test(ridge(X, means), means)
+    assert 0.03 < (p < 0.05).mean() < 0.07
+    assert (p < 0.005).mean() < 0.01
+
+
 def test_driven_targets_get_the_smallest_p():
     rng = np.random.default_rng(0)
     X = rng.standard_normal((150, 3))
@@ -49,12 +64,13 @@ def test_errors():
         permutation_test(lambda y: y, np.ones((40, 1)), np.ones((40, 1)), folds, n_scores=0)
 
 
-def test_few_targets_are_moved_more_often():
+def test_few_targets_are_moved_more_often_but_each_only_once_by_a_distance():
     rng = np.random.default_rng(0)
     X, noise = rng.standard_normal((200, 2)), rng.standard_normal((200, 3))
     Y = X @ rng.standard_normal((2, 3)) + 0.1 * noise
-    p = permutation_test(lambda y: ridge(X, y), ridge(X, Y), Y, contiguous_folds(200, 5), n_scores=300)
-    np.testing.assert_allclose(p, 1 / 301)
+    for n_scores, n in ((300, 300), (4000, 3 * 121)):  # distances 40 to 160
+        p = permutation_test(lambda y: ridge(X, y), ridge(X, Y), Y, contiguous_folds(200, 5), n_scores=n_scores)
+        np.testing.assert_allclose(p, 1 / (n + 1))
 
 
 def test_p_does_not_depend_on_batches():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bids_app.analyses.correction import correction_cites, correction_text
 from bids_app.analyses.record import Paragraph
 from bids_app.analyses.references import CAUCHETEUX_2023, HIMALAYA
 from bids_app.settings import Settings
@@ -11,13 +12,14 @@ def paragraph(s: Settings) -> Paragraph:
     """The paragraph of this analysis."""
     text = (
         f"Brain scores are those of layer {s.layer}; p-values come from {s.n_permutations} scores of the same fits to "
-        "circularly shifted responses, corrected by the Benjamini-Hochberg procedure. The noise ceiling is the score of "
-        "a ridge regression on the mean response of the other participants."
+        f"circularly shifted responses{correction_text(s)}. The noise ceiling is the score of a ridge regression on "
+        "the mean response of the other participants."
     )
     return Paragraph(
         text,
         (
             CAUCHETEUX_2023,
             HIMALAYA,
+            *correction_cites(s),
         ),
     )

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from bids_app.bids.catalogue import (
+    CORRECTED,
+    PARCELS_FIELD,
     SCORE_COLUMNS,
     Output,
     StatisticMaps,
     mean_over_participants,
+    over_parcels,
     over_participants,
 )
 
@@ -20,12 +23,20 @@ BRAIN_SCORE = Output(
     "Score of a layer's hidden states on held-out responses.",
     (
         StatisticMaps("p", "Chance of a score this high when the prediction is shifted in time.", _LAYERS),
-        StatisticMaps("q", "p corrected for the number of targets (Benjamini-Hochberg).", _LAYERS),
+        StatisticMaps("q", CORRECTED, _LAYERS),
         StatisticMaps("alpha", "Ridge penalty, geometric mean over folds.", _LAYERS),
         StatisticMaps("layer", "Layer with the highest score.", ("best-layer",)),
         StatisticMaps("r", "Correlation of predicted and held-out responses, averaged over folds.", _LAYERS),
     ),
-    fields=_FIELDS,
+    fields={**_FIELDS, **PARCELS_FIELD},
+)
+PARCEL_SCORE = Output(
+    "brainscoreparcels",
+    "statmap",
+    ("participant",),
+    "Score of the mean responses of parcels of about 50 neighbours, which are tested before their targets.",
+    over_parcels(_LAYERS),
+    fields={**_FIELDS, **PARCELS_FIELD},
 )
 NOISE_CEILING = Output(
     "noiseceiling",
@@ -69,4 +80,4 @@ GROUP_SCORES = Output(
     columns=SCORE_COLUMNS,
 )
 
-OUTPUTS = (BRAIN_SCORE, NOISE_CEILING, GROUP_BRAIN_SCORE, GROUP_NOISE_CEILING, GROUP_SCORES)
+OUTPUTS = (BRAIN_SCORE, PARCEL_SCORE, NOISE_CEILING, GROUP_BRAIN_SCORE, GROUP_NOISE_CEILING, GROUP_SCORES)

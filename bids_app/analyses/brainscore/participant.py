@@ -9,7 +9,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 from bids_app.analyses.brainscore.ceiling import StoryMeans
-from bids_app.analyses.scoring import predict, score_and_test
+from bids_app.analyses.scoring import BrainScores, predict, score_brain, write_tests
 from bids_app.analyses.work import Step, Work
 from bids_app.analyses.writer import Writer
 from bids_app.bids.targets import fill
@@ -18,10 +18,10 @@ from bids_app.encoding.design.folds import content_folds, within
 from bids_app.encoding.ridge.held_out import HeldOutDesign
 from bids_app.inputs.designs import Designs
 from bids_app.inputs.files_read import data_of_others
+from bids_app.inputs.parcels import find_parcels
 from bids_app.inputs.responses import Responses
 from bids_app.machine.budget import step
 from bids_app.settings import Settings, result_settings
-from bids_app.stats.fdr import fdr
 
 log = logging.getLogger("neurons2networks")
 Floats = npt.NDArray[np.float32]
@@ -30,17 +30,18 @@ DESC = "brainscore"
 
 
 def brainscore(responses: Responses, designs: Designs, settings: Settings, writer: Writer) -> None:
-    """Score the chosen layers and write r, p, q, the penalty, and the best layer where there are several."""
+    """Score the chosen layers; write r, p, q of targets and of parcels, the penalty, and the best of several layers."""
     layers = settings.layers.chosen(designs.n_layers)
-    scores = []
+    parcels = find_parcels(responses, settings)
+    scores, alphas = [], []
     for layer in layers:
         with step(f"{designs.model.label}: brain score of layer {layer}", settings):
-            scores.append(_score(designs.present(layer), responses, settings))
-    names = [f"layer-{layer:02d}" for layer in layers]
-    r, p, q, alpha = (fill(np.stack(values), responses.valid) for values in zip(*scores, strict=True))
-    extra = {"Layers": layers}
-    writer.maps(DESC, "p", p, names, **extra)
-    writer.maps(DESC, "q", q, names, **extra)
+            of_layer, alpha = _score(designs.present(layer), responses, settings, parcels)
+        scores.append(of_layer)
+        alphas.append(alpha)
+    names, extra = [f"layer-{layer:02d}" for layer in layers], {"Layers": layers}
+    r, alpha = (fill(np.stack(values), responses.valid) for values in ([one.r for one in scores], alphas))
+    write_tests(writer, DESC, scores, responses.valid, names, **extra)
     writer.maps(DESC, "alpha", alpha, names, **extra)
     if len(layers) > 1:
         best = np.asarray(layers, dtype=np.float32)[np.argmax(np.nan_to_num(r, nan=-np.inf), axis=0)]
@@ -49,17 +50,20 @@ def brainscore(responses: Responses, designs: Designs, settings: Settings, write
     writer.maps(DESC, "r", r, names, **extra)
 
 
-def _score(design: HeldOutDesign, responses: Responses, settings: Settings) -> tuple[Floats, Floats, Floats, Floats]:
+def _score(
+    design: HeldOutDesign, responses: Responses, settings: Settings, parcels: Integers | None
+) -> tuple[BrainScores, Floats]:
+    """Scores, and the penalty of each target (n_valid,)."""
     found = predict(design, responses.data, settings)
-    r, p = score_and_test(
+    scores = score_brain(
         lambda data: predict(design, data, settings).predictions,
         found.predictions,
-        responses.data,
+        responses,
         found.folds,
         settings,
-        design.content,
+        parcels,
     )
-    return r, p, fdr(p).astype(np.float32), found.alpha
+    return scores, found.alpha
 
 
 def ceiling_step(work: Work) -> Step:

@@ -15,7 +15,16 @@ from bids_app.report.page import Page
 from bids_app.report.panels import Panel
 from bids_app.report.results import SIGNIFICANT, Maps, Results, mean_of, median_of, values_at
 from bids_app.report.scales import position_scale, score_scale
-from bids_app.report.scores import HELD_OUT, SCORE_STATS, best_map, layer_of, passing, say_passing
+from bids_app.report.scores import (
+    HELD_OUT,
+    SCORE_STATS,
+    best_map,
+    layer_of,
+    parcel_panels,
+    passing,
+    say_parcels,
+    say_passing,
+)
 
 Array = npt.NDArray[Any]
 
@@ -31,13 +40,14 @@ def brain_score(page: Page, analysis: Results) -> str:
     significant = passing(analysis, maps, "brainscore", row)
     layer = layer_of(maps.names[row])
     title = f"Brain score of layer {layer}" if layer else "Brain score"
-    panels = [Panel(title, maps.values[row], significant)]
+    panels = [Panel(title, maps.values[row], significant), *parcel_panels(analysis, maps, "brainscore", row)]
     ceiling = _ceiling(analysis, maps.geometry)
     if ceiling is not None:
         # Full colour means significant: the ceiling, which is not tested, has it where the score has it.
         panels.append(Panel("Noise ceiling: what could be reached, not a test", ceiling, significant))
     scale = score_scale([panel.values for panel in panels], HELD_OUT)
     caption = f"How well the model's hidden states predict held-out brain responses. {say_passing(panels[0], maps)}"
+    caption += say_parcels(analysis, maps, "brainscore", row)
     if ceiling is not None:
         caption += " " + _say_ceiling(panels[0], ceiling)
     parts = [page.add_maps(panels, maps.geometry, scale, analysis, "brainscore", caption)]

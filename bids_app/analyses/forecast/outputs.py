@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from bids_app.bids.catalogue import (
+    CORRECTED,
     GAIN,
+    PARCELS_FIELD,
     REGION_COLUMNS,
     SUMMARY_COLUMNS,
     Output,
     StatisticMaps,
     mean_over_participants,
+    over_parcels,
     over_participants,
 )
 
@@ -40,7 +43,7 @@ FORECAST = Output(
     "Forecast score F(d): what a window of words ahead adds to the present word.",
     (
         StatisticMaps("p", "Chance of a gain this high with responses shifted in time.", _DISTANCES),
-        StatisticMaps("q", "p corrected for the number of targets (Benjamini-Hochberg).", _DISTANCES),
+        StatisticMaps("q", CORRECTED, _DISTANCES),
         StatisticMaps(
             "r",
             "Gain in held-out correlation from the window at each distance over the present word alone.",
@@ -48,7 +51,15 @@ FORECAST = Output(
             GAIN,
         ),
     ),
-    fields=_FIELDS,
+    fields={**_FIELDS, **PARCELS_FIELD},
+)
+PARCELS = Output(
+    "forecastparcels",
+    "statmap",
+    ("participant",),
+    "Forecast score, at the tested distance, of the mean responses of parcels, which are tested before their targets.",
+    over_parcels(_DISTANCES, GAIN),
+    fields={**_FIELDS, **PARCELS_FIELD},
 )
 BASE = Output(
     "forecastbase",
@@ -190,6 +201,7 @@ GROUP_DISTANCES = Output(
 
 OUTPUTS = (
     FORECAST,
+    PARCELS,
     BASE,
     RANDOM,
     DISTANCE,

@@ -9,18 +9,18 @@ import numpy as np
 import numpy.typing as npt
 
 from bids_app.analyses.curves import curve_table
-from bids_app.analyses.scoring import predict, score_and_test
+from bids_app.analyses.scoring import BrainScores, predict, score_brain, write_tests
 from bids_app.analyses.writer import Writer
 from bids_app.bids.targets import fill
 from bids_app.encoding.ridge.held_out import HeldOutDesign
 from bids_app.forecast.distance import best_distance
 from bids_app.forecast.scores import forecast_scores
 from bids_app.inputs.designs import N_RANDOM, Designs
+from bids_app.inputs.parcels import find_parcels
 from bids_app.inputs.responses import Responses
 from bids_app.machine.budget import memory_mb, step
 from bids_app.machine.notices import notice
 from bids_app.settings import Settings
-from bids_app.stats.fdr import fdr
 
 log = logging.getLogger("neurons2networks")
 Floats = npt.NDArray[np.float32]
@@ -58,9 +58,8 @@ def forecast(responses: Responses, designs: Designs, settings: Settings, writer:
     with step(f"{title}, {len(distances)} distances and {N_RANDOM} controls", settings):
         base, gains, random = _scores(responses, designs, layer, distances, settings)
     with step(f"{title}, test of distance {settings.tested_distance}", settings):
-        p = _test(responses, designs, layer, settings)
-    tested, q = [name_of(settings.tested_distance)], fdr(p).astype(np.float32)
-    names = [name_of(distance) for distance in distances]
+        test = _test(responses, designs, layer, settings)
+    tested, names = [name_of(settings.tested_distance)], [name_of(distance) for distance in distances]
 
     def write(desc: str, stat: str, values: Floats, names: list[str], **extra: object) -> None:
         writer.maps(desc, stat, fill(values, responses.valid), names, **fields, **extra)
@@ -69,8 +68,7 @@ def forecast(responses: Responses, designs: Designs, settings: Settings, writer:
     write(f"{DESC}random", "r", random, [f"random-{n + 1}" for n in range(N_RANDOM)])
     write(f"{DESC}distance", "d", best_distance(gains, distances), ["distance"], Distances=distances)
     extra = {"TestedDistance": settings.tested_distance}
-    write(DESC, "p", p, tested, **extra)
-    write(DESC, "q", q, tested, **extra)
+    write_tests(writer, DESC, [test], responses.valid, tested, **fields, **extra)
     writer.table(DESC, curve_table(distances, gains, random, base, responses, settings))
     write(DESC, "r", gains, names, Distances=distances, **extra)
 
@@ -107,12 +105,13 @@ def _scores(
     return scores.base, scores.gains[: len(distances)], scores.gains[len(distances) :]
 
 
-def _test(responses: Responses, designs: Designs, layer: int, settings: Settings) -> Floats:
-    """p of the gain at the tested distance, (n_targets,)."""
+def _test(responses: Responses, designs: Designs, layer: int, settings: Settings) -> BrainScores:
+    """The gain at the tested distance, and its test."""
     pair = (designs.with_window(layer, settings.tested_distance), designs.present(layer))
 
     def both(data: Floats) -> tuple[Floats, Floats]:
         window, present = (predict(design, data, settings).predictions for design in pair)
         return window, present
 
-    return score_and_test(both, both(responses.data), responses.data, pair[0].pairs, settings, pair[0].content)[1]
+    parcels = find_parcels(responses, settings)
+    return score_brain(both, both(responses.data), responses, pair[0].pairs, settings, parcels)

@@ -219,7 +219,9 @@ def write_dictionary(dictionary: Dictionary, model: ModelRun, stories: dict[str,
             table = _loadings_table(dictionary)
             LOADINGS.require_fields(dictionary.summary)
             write_parquet(loadings, table[LOADINGS.require_columns(table.columns)])
-            write_sidecar(loadings, [], numbers, description=LOADINGS.content, extra=dictionary.summary)
+            write_sidecar(
+                loadings, [], numbers, description=LOADINGS.content, columns=LOADINGS.columns, extra=dictionary.summary
+            )
             completion.finish(file for path in targets for file in (path, sidecar_path(path)))
 
 

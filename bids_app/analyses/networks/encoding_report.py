@@ -7,7 +7,7 @@ from bids_app.report.page import Page
 from bids_app.report.panels import Panel
 from bids_app.report.results import Maps, Results
 from bids_app.report.scales import score_scale
-from bids_app.report.scores import HELD_OUT, passing, say_passing, score_cell
+from bids_app.report.scores import HELD_OUT, parcel_panels, passing, say_parcels, say_passing, score_cell
 
 
 def atom_encoding(page: Page, analysis: Results) -> str:
@@ -18,8 +18,10 @@ def atom_encoding(page: Page, analysis: Results) -> str:
     what, maps = found
     panel = Panel("Held-out score of the atoms", maps.values[0], passing(analysis, maps, what, 0))
     caption = f"How well all atoms together predict held-out brain responses. {say_passing(panel, maps)}"
-    scale = score_scale([panel.values], HELD_OUT)
-    return page.add_maps([panel], maps.geometry, scale, analysis, analysis.variant("fit"), caption)
+    caption += say_parcels(analysis, maps, what, 0)
+    panels = [panel, *parcel_panels(analysis, maps, what, 0)]
+    scale = score_scale([one.values for one in panels], HELD_OUT)
+    return page.add_maps(panels, maps.geometry, scale, analysis, analysis.variant("fit"), caption)
 
 
 def fit_of_atoms(analysis: Results) -> tuple[str, Maps] | None:

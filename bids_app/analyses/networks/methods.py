@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bids_app.analyses.correction import correction_cites, correction_text
 from bids_app.analyses.record import Paragraph
 from bids_app.analyses.references import KONG_2025, SUN_2024
 from bids_app.choices import parse_ratio
@@ -34,8 +35,8 @@ def paragraph(s: Settings) -> Paragraph:
         f"the square root of the number of volumes; scope: {s.dictionary_scope}). The atoms' time courses were fitted to "
         f"every voxel with an L1 penalty ({penalty}). Held-out r is the mean Pearson correlation over {s.folds} "
         f"contiguous folds; its p-value comes from {s.n_permutations} scores of the same fits with atoms and "
-        "responses shifted circularly against each other, (b + 1)/(n + 1), corrected by the Benjamini-Hochberg procedure. Each atom's map was split into an active "
-        f"and a deactive part ({part}); the Dice overlap of each part with each network was tested against {s.n_spins} "
+        f"responses shifted circularly against each other, (b + 1)/(n + 1){correction_text(s)}. Each atom's map was "
+        f"split into an active and a deactive part ({part}); the Dice overlap of each part with each network was tested against {s.n_spins} "
         "random rotations of the cortical sphere, corrected over atoms and networks. The sub-group of a network is the union "
         "of the strongest 5 % of the neurons of every atom linked to it (q < 0.05)."
     )
@@ -44,5 +45,6 @@ def paragraph(s: Settings) -> Paragraph:
         (
             SUN_2024,
             KONG_2025,
+            *correction_cites(s),
         ),
     )

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from bids_app.bids.catalogue import (
+    CORRECTED,
+    PARCELS_FIELD,
     SCORE_COLUMNS,
     Output,
     StatisticMaps,
     mean_over_participants,
+    over_parcels,
     over_participants,
 )
 
@@ -72,9 +75,19 @@ ATOM_MAPS = Output(
         StatisticMaps("z", "Coefficients, z-scored across the brain.", _ATOMS),
         StatisticMaps("r2", "Variance explained in the data fitted.", ("r2",)),
         StatisticMaps("p", "Chance of r under circular shifts of the atoms.", ("p",)),
-        StatisticMaps("q", "p corrected over targets (Benjamini-Hochberg).", ("q",)),
+        StatisticMaps("q", CORRECTED, ("q",)),
         StatisticMaps("r", "Correlation of predicted and held-out responses, averaged over folds.", ("r",)),
     ),
+    fields=PARCELS_FIELD,
+    has_variants=True,
+)
+PARCEL_MAPS = Output(
+    "atomsparcels",
+    "statmap",
+    ("participant",),
+    "Fit of the atoms to the mean responses of parcels of about 50 neighbours, which are tested before their targets.",
+    over_parcels(),
+    fields=PARCELS_FIELD,
     has_variants=True,
 )
 GROUP_ATOM_MAPS = Output(
@@ -171,6 +184,7 @@ OUTPUTS = (
     ATOM_COURSES,
     LOADINGS,
     ATOM_MAPS,
+    PARCEL_MAPS,
     LINKS,
     SUBGROUPS,
     ORGANISATION,

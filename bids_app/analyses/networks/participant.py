@@ -21,7 +21,7 @@ from bids_app.analyses.networks.dictionary import (
     variant,
 )
 from bids_app.analyses.networks.tables import NeuronGroups, write_links
-from bids_app.analyses.scoring import score_and_test
+from bids_app.analyses.scoring import score_brain, write_tests
 from bids_app.analyses.work import Step, Work
 from bids_app.analyses.writer import Writer
 from bids_app.bids.errors import DatasetError
@@ -33,6 +33,7 @@ from bids_app.encoding.design.folds import content_folds
 from bids_app.encoding.lasso import DEFAULT_RATIOS, lasso
 from bids_app.inputs.atlases import find_atlas, link_maps, write_atlas
 from bids_app.inputs.models import ModelRun
+from bids_app.inputs.parcels import find_parcels
 from bids_app.inputs.responses import Responses, RunSource, mean_of_runs
 from bids_app.inputs.timing import Story
 from bids_app.machine.budget import memory_mb, step
@@ -42,7 +43,6 @@ from bids_app.settings import Settings, result_settings
 from bids_app.stats.arrays import Fold
 from bids_app.stats.copies import Copies
 from bids_app.stats.correlation import r2
-from bids_app.stats.fdr import fdr
 from bids_app.stats.standardise import zscore
 
 if TYPE_CHECKING:
@@ -116,26 +116,25 @@ def encode_networks(
         fitted = _lasso(settings, folds).fit(D, responses.data)
         beta, in_sample = _coefficients(D, fitted.ratio_, responses, settings)
     with step(f"{model.label}: test of {what}", settings):
-        r, p = score_and_test(
+        scores = score_brain(
             lambda data: _lasso(settings, folds).fit(D, data).held_out_,
             fitted.held_out_,
-            responses.data,
+            responses,
             folds,
             settings,
-            responses.content,
+            find_parcels(responses, settings),
         )
     beta = fill(beta, responses.valid)
     z = spatial_z(beta)
     writer.maps(what, "beta", beta, names)
     writer.maps(what, "z", z, names)
     writer.maps(what, "r2", fill(in_sample, responses.valid), ["r2"])
-    writer.maps(what, "p", fill(p, responses.valid), ["p"])
-    writer.maps(what, "q", fill(fdr(p).astype(np.float32), responses.valid), ["q"])
+    write_tests(writer, what, [scores], responses.valid)
     if job.atlas is not None:
         with step(f"{model.label}: networks of {what}", settings):
             links = link_maps(beta, responses.geometry, job.atlas, settings)
         write_links(writer, what, links, NeuronGroups(D, dictionary.members, dictionary.n_layers))
-    writer.maps(what, "r", fill(r, responses.valid), ["r"])
+    writer.maps(what, "r", fill(scores.r, responses.valid), ["r"])
 
 
 def _lasso(settings: Settings, folds: list[Fold]) -> LassoCV:

@@ -4,10 +4,11 @@ import numpy as np
 import pandas as pd
 
 from bids_app.analyses.networks.dictionary import Dictionary, read_members, read_n_layers
+from bids_app.analyses.networks.outputs import LOADINGS
 from bids_app.analyses.networks.tables import NeuronGroups, read_links, write_links
 from bids_app.analyses.networks.test_dictionary import dictionary_of, write
 from bids_app.analyses.writer import Writer
-from bids_app.bids.derivatives import read_table
+from bids_app.bids.derivatives import read_sidecar, read_table
 from bids_app.bids.geometry import ParcelGeometry
 from bids_app.networks.correspondence import link
 
@@ -58,3 +59,6 @@ def test_loadings_count_atoms_and_layers_from_one_and_come_back(tmp_path):
     found = read_members(path).sort_values(["atom", "neuron"], ignore_index=True)
     pd.testing.assert_frame_equal(found[list(expected)], expected, check_dtype=False)
     assert read_n_layers(path) == 2
+    assert {name: read_sidecar(path)[name] for name in table} == {
+        name: {"Description": text} for name, text in LOADINGS.columns.items()
+    }

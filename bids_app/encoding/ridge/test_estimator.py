@@ -74,6 +74,29 @@ def test_purged_folds_by_definition():
     np.testing.assert_allclose(model.alpha_, ALPHAS[error.argmin(axis=0)], rtol=1e-5)
 
 
+@pytest.mark.parametrize("n_features", [10, 200])
+@pytest.mark.parametrize("n_targets", [30, 20_000])  # errors by residuals, and through triangles where these pay
+def test_the_chosen_penalty_is_as_good_as_the_best(n_features: int, n_targets: int) -> None:
+    """Many targets are noise: their errors hardly differ between strong penalties, which only float64 can tell apart.
+
+    The choice may be any of such equals, but no worse than the best by more than float32 can tell.
+    """
+    alphas, folds = np.logspace(-1, 8, 10), contiguous_folds(80, 5)
+    X, Y = problem(n_features, n_targets=n_targets)
+    Y[:, ::3] = np.random.default_rng(1).standard_normal(Y[:, ::3].shape)
+    errors = np.zeros((len(alphas), n_targets))
+    for train, test in folds:
+        x, y = X[train] - X[train].mean(axis=0), Y[train] - Y[train].mean(axis=0)
+        for row, alpha in enumerate(alphas):
+            weights = solve(x @ x.T + alpha * np.eye(len(train)), y)
+            predicted = (X[test] - X[train].mean(axis=0)) @ x.T @ weights + Y[train].mean(axis=0)
+            errors[row] += np.square(Y[test] - predicted).mean(axis=0) / len(folds)
+    model = RidgeCV(alphas, folds, device="cpu").fit(X, Y)
+    chosen = np.abs(np.log(alphas)[:, None] - np.log(model.alpha_)).argmin(axis=0)
+    assert len(np.unique(chosen)) > 5
+    np.testing.assert_allclose(errors[chosen, np.arange(n_targets)], errors.min(axis=0), rtol=1e-5)
+
+
 def test_batches_change_nothing_and_constant_targets_are_fine():
     X, Y = problem(10)
     Y[:, 4] = 3
