@@ -224,8 +224,8 @@ class Sources:
         labels = [label for label in self.participants if label not in self.left_out]
         if labels and self.left_out:
             log.info(
-                "left out: %d participants whose runs are of other tasks, sessions or numbers than those asked for, or "
-                "scans to leave out (%s)",
+                "left out: %d participants without a run of the selected tasks, sessions and run numbers, or with "
+                "excluded scans only (%s)",
                 len(self.left_out),
                 listed(self.left_out),
             )

@@ -22,7 +22,7 @@ HEADINGS = {
     "curves": "How far ahead, and is it more than the controls?",
     "distance": "Which distance is best at each location?",
     "depth": "How deep in the model do the forecasts lie?",
-    "variance": "What do past, present and coming words explain alone?",
+    "variance": "What do past, present and coming words explain uniquely?",
 }
 
 
