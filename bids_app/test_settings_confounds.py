@@ -27,11 +27,11 @@ def test_names_and_patterns_in_one_string_or_several(given: list[str] | str) -> 
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        (["simple", "csf"], "simple must stand alone"),
-        (["auto", "none"], "auto must stand alone"),
+        (["simple", "csf"], "simple must be used alone"),
+        (["auto", "none"], "auto must be used alone"),
         ("narative", r"'narative': did you mean narratives\?"),
         ("Simple", r"did you mean simple\?"),
-        ("trans_x;rot_x", "is no name or pattern of a column"),
+        ("trans_x;rot_x", "is not a name or pattern of a column"),
         ([], "must name at least one"),
     ],
 )

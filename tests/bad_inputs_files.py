@@ -70,9 +70,9 @@ def _nowhere(path):
 
 THINGS = {
     "a folder": (os.mkdir, r"is a folder"),
-    "a pipe": (os.mkfifo, r"(is a|a pipe|neither|no regular|not a regular)"),
-    "a socket": (_socket, r"(is a|a pipe|neither|no regular|not a regular)"),
-    "/dev/zero": (_zero, r"(a device|neither|no regular|not a regular)"),
+    "a pipe": (os.mkfifo, r"(is a|a pipe|neither|not a regular)"),
+    "a socket": (_socket, r"(is a|a pipe|neither|not a regular)"),
+    "/dev/zero": (_zero, r"(a device|neither|not a regular)"),
     "a link to nowhere": (_nowhere, r"datalad get"),
     "empty": (
         lambda path: path.touch(),
@@ -156,7 +156,7 @@ RECORDINGS = (
     of_one("series: text in a cell", r"row|line", _text(region_table(GOOD_SERIES).replace("\t", "\tx", 8))),
     of_one("series: a row too short", r"row|line|cells|columns", _text(region_table(GOOD_SERIES) + "1\t2\n")),
     of_one("series: header only", "no row|no volume|volumes|empty", _text("P0\tP1\n")),
-    of_one("series: garbage", r"NUL|no text|damaged|row", _text(bytes(range(256)) * 40)),
+    of_one("series: garbage", r"NUL|not text|damaged|row", _text(bytes(range(256)) * 40)),
     of_one("series: a gzip file", r"timeseries\.tsv", _text(gzip.compress(b"P0\tP1\n1\t2\n"))),
     of_one("series: gone", "missing|no BOLD|no preprocessed", lambda b: b.bold().unlink(), status=0),
     of_one(
@@ -169,7 +169,7 @@ RECORDINGS = (
     of_one("TR: true", "RepetitionTime.*(true|True)", _sidecar({"RepetitionTime": True})),
     of_one("TR: a text", "RepetitionTime.*2,0", _sidecar({"RepetitionTime": "2,0"})),
     of_one("TR: NaN", "RepetitionTime.*(?i:nan)", _sidecar('{"RepetitionTime": NaN}')),
-    of_one("TR: deep sidecar", "nested too deep", _sidecar(DEEP)),
+    of_one("TR: deep sidecar", "nested too deeply", _sidecar(DEEP)),
     of_one("TR: broken sidecar", "JSON", _sidecar("{")),
     of_one("TR: a list", "JSON object", _sidecar("[2]")),
     Case("TR: missing in all", "(?i)repetition ?time", _both_sidecars({"x": 1})),

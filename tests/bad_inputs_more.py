@@ -80,13 +80,13 @@ CASES_OF_MORE = (
     of_one("more: a flipped bit in the image", "damaged|could not be read|CRC|cut", _flipped, kind="volumes"),
     of_one(
         "more: compressed twice",
-        "could not be read|damaged|no image|cannot",
+        "could not be read|damaged|not an image|cannot",
         lambda b: write(b.bold(), gzip.compress(b.bold().read_bytes())) and None,
         kind="volumes",
     ),
     Case("more: a series as --mask", "mask", _series_as_mask, kind="volumes"),
     Case("more: every run on the list of scans to leave out", "list of scans to leave out", _every_run_excluded),
-    Case("more: BIDS_DIR is a file", "is no folder", _a_file),
+    Case("more: BIDS_DIR is a file", "is not a folder", _a_file),
     Case(
         "more: description a list",
         r"dataset_description\.json",

@@ -203,7 +203,7 @@ def test_files_cut_off_on_the_way_are_noticed(archive, demo_data, tmp_path, capl
     weights.write_bytes(content[:-1000])
     run = (demo_data, tmp_path / "out", "stimulus", "--model", "someone/tiny", "--resources", resources)
     assert run_here(*run) == 1
-    assert "model.safetensors is no complete safetensors file" in caplog.text
+    assert "model.safetensors is not a complete safetensors file" in caplog.text
 
 
 def test_too_little_memory_for_a_model_is_reported_before_it_is_loaded(demo_data, tmp_path, caplog):

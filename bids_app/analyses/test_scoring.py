@@ -30,15 +30,15 @@ FOLDS = contiguous_folds(N, 5)
 
 @pytest.fixture(scope="module")
 def world() -> World:
-    """Responses of 2000 voxels, the first half along x weakly driven, all the same way; and their design."""
+    """Responses of 2000 voxels, of which the first half along x is weakly driven alike, and their design."""
     rng = np.random.default_rng(0)
     X = zscore(convolve(rng.standard_normal((N, 6)), 1.5))
     noise = lfilter([1], [1, -0.5], rng.standard_normal((N + 100, 2000)), axis=0)[100:]
     driven = np.arange(2000) < 1000
     data = zscore(zscore(noise) + 0.22 * driven * (X @ rng.standard_normal((6, 1))) / 6**0.5).astype(np.float32)
     geometry = VolumeGeometry("MNI", np.diag([3.0, 3.0, 3.0, 1.0]), np.ones(SHAPE, dtype=bool))
-    listening = StimulusTiming(1.5, np.arange(N), ())
-    responses = Responses(data, np.ones(2000, dtype=bool), geometry, (listening,), (None,))
+    timing = StimulusTiming(1.5, np.arange(N), ())
+    responses = Responses(data, np.ones(2000, dtype=bool), geometry, (timing,), (None,))
     design = design_held_out(X, [N], FeaturePipeline(n_components=None, delays=(0,)), device="cpu")
     return responses, lambda y: predict_held_out(design, y, device="cpu").predictions, driven
 

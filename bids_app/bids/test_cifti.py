@@ -161,7 +161,7 @@ def test_files_that_hold_no_grayordinates_in_time(run: tuple[TinyDataset, Path, 
     with pytest.raises(DatasetError, match="holds a ParcelsAxis where grayordinates are needed"):
         read_recording(the_run)
     nibabel.Nifti1Image(np.zeros((2, 2, 2, 5)), np.eye(4)).to_filename(path)
-    with pytest.raises(DatasetError, match="no CIFTI file"):
+    with pytest.raises(DatasetError, match="not a CIFTI file"):
         read_recording(the_run)
     for axis in (ScalarAxis(list("abcdef")), LabelAxis(list("abcdef"), {0: ("?", (0, 0, 0, 0))})):
         nibabel.Cifti2Image(values, (axis, GEOMETRY.axis)).to_filename(path)

@@ -27,7 +27,7 @@ def test_a_folder_that_was_not_mounted(inside: pytest.MonkeyPatch, tmp_path: Pat
         open_dataset(data)
 
 
-@pytest.mark.parametrize(("made", "message"), [(False, "is no folder"), (True, "is empty")])
+@pytest.mark.parametrize(("made", "message"), [(False, "is not a folder"), (True, "is empty")])
 def test_outside_a_container_the_advice_omits_volumes(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, made: bool, message: str
 ) -> None:
@@ -41,7 +41,7 @@ def test_outside_a_container_the_advice_omits_volumes(
 
 def test_a_derivative_that_was_not_mounted(inside: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "README").touch()
-    with pytest.raises(DatasetError, match="/nowhere is no folder: is the volume mounted"):
+    with pytest.raises(DatasetError, match="/nowhere is not a folder: is the volume mounted"):
         open_dataset(tmp_path, ["/nowhere"])
 
 

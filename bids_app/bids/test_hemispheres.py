@@ -104,14 +104,14 @@ def test_hemispheres_of_two_densities(files: list[Path]) -> None:
 
 def test_swapped_hemispheres_are_refused(files: list[Path]) -> None:
     write(files[0], BOLD, "CortexRight")
-    with pytest.raises(DatasetError, match="hemi-L, but says itself that it is CortexRight"):
+    with pytest.raises(DatasetError, match="hemi-L, but states that it is CortexRight"):
         read_surface(files, "fsaverage3")
     write(files[0], BOLD, "CortexLeft")
     assert read_surface(files, "fsaverage3")[0].shape == (9, 2 * N)
     image = nibabel.load(files[1])
     image.darrays[0].meta["AnatomicalStructurePrimary"] = "CortexLeft"
     image.to_filename(files[1])
-    with pytest.raises(DatasetError, match="hemi-R, but says itself that it is CortexLeft"):
+    with pytest.raises(DatasetError, match="hemi-R, but states that it is CortexLeft"):
         read_surface(files, "fsaverage3")
 
 

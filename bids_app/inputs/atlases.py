@@ -202,7 +202,7 @@ def _is_kept(desc: str, atlas: Atlas, geometry: Geometry, out_dir: Path) -> bool
     elif kept.network_names != atlas.network_names or not np.array_equal(kept.labels, atlas.labels):
         differs = f"before the atlas {atlas.name} was changed"
     if differs is not None:
-        raise OtherSettingsError(f"{path} was made {differs}; choose another OUT_DIR, or the atlas of before")
+        raise OtherSettingsError(f"{path} was made {differs}; choose another OUT_DIR, or the previous atlas")
     return True
 
 

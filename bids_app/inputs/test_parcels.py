@@ -23,8 +23,8 @@ def responses_of(
 ) -> Responses:
     valid = np.ones(geometry.n_targets, dtype=bool) if valid is None else valid
     data = RNG.standard_normal((sum(run_lengths), valid.sum())).astype(np.float32)
-    listenings = tuple(StimulusTiming(2.0, np.arange(length), ()) for length in run_lengths)
-    return Responses(data, valid, geometry, listenings, (None,) * len(run_lengths))
+    timings = tuple(StimulusTiming(2.0, np.arange(length), ()) for length in run_lengths)
+    return Responses(data, valid, geometry, timings, (None,) * len(run_lengths))
 
 
 def settings_of(folder: Path, **more: Any) -> Settings:

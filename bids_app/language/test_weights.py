@@ -108,7 +108,7 @@ def test_missing_and_cut_off_weights_are_noticed(model_folders: dict[str, Path],
     assert check_complete(files) == weight_files(tmp_path)
     last = weight_files(tmp_path)[-1]
     last.write_bytes(last.read_bytes()[:-1])
-    with pytest.raises(ValueError, match=f"{last.name} is no complete safetensors file"):
+    with pytest.raises(ValueError, match=f"{last.name} is not a complete safetensors file"):
         check_complete(files)
     last.unlink()
     with pytest.raises(FileNotFoundError, match=f"incomplete: {last.name} is missing"):

@@ -142,8 +142,8 @@ def test_unusable_contexts_are_refused(is_causal: bool, context: int | str, mess
         plan_windows(_tokens(10), 64, is_causal, context)
 
 
-def test_a_model_without_room_is_refused() -> None:
-    with pytest.raises(ValueError, match="no room"):
+def test_a_model_without_space_for_text_is_refused() -> None:
+    with pytest.raises(ValueError, match="no space"):
         plan_windows(_tokens(10, suffix=(2,)), 2, True)
 
 

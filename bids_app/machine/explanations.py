@@ -12,7 +12,7 @@ from bids_app.machine.run_folders import RunFolders
 
 _WORDS = {
     errno.ENOENT: "there is no such file or folder (any more): check the path, and whether something removed it",
-    errno.ENOTDIR: "a file is in the place of a folder: check the path",
+    errno.ENOTDIR: "a file stands where a folder is needed: check the path",
     errno.EISDIR: "is a folder, must be a file",
     errno.ENAMETOOLONG: "the name is too long for this disk: give a shorter path",
     errno.EFBIG: "a file became larger than this user or disk allows (ulimit -f): raise the limit",
@@ -35,7 +35,7 @@ def explain(error: BaseException, run: RunFolders) -> str | None:
         wanted = f" ({' '.join(str(error).split())[:200]})" if str(error) else ""
         return f"memory ran out{wanted}: lower --nprocs, atoms or data at a time (--mem-mb), or give it more memory"
     if isinstance(error, RecursionError):
-        return "a file that was read is nested too deep (JSON in JSON, thousands of times): it is damaged, restore it"
+        return "a file that was read is nested too deeply (JSON in JSON, thousands of times): it is damaged, restore it"
     return None
 
 
@@ -60,10 +60,11 @@ def _of_rights(path: Path, run: RunFolders) -> str:
     closed = [folder for folder in reversed(there.parents) if not os.access(folder, os.X_OK)]
     culprit = closed[0] if closed else there
     status = culprit.stat()
+    advice = "remove it, change its permissions, or give another folder"
     return (
         f"{_name(path, run)} cannot be {'written' if writes else 'read'} by user {_user(user)}: {culprit} belongs "
-        f"to user {_user(status.st_uid)} with the rights {status.st_mode & 0o777:o}; "
-        + ("remove it, change its rights, or give another folder" if writes else "change its rights (chmod u+rX)")
+        f"to user {_user(status.st_uid)} with the permissions {status.st_mode & 0o777:o}; "
+        f"{advice if writes else 'change its permissions (chmod u+rX)'}"
     )
 
 

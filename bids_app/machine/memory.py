@@ -97,8 +97,8 @@ def too_little_memory(name: str, n_weights: int, loading: ModelLoading) -> str |
     if needed <= available:
         return None
     return (
-        f"--model {name}: {_count(n_weights)} weights need {_gb(needed)} in {loading.dtype}, room to work "
-        f"included, and {_what_there_is(device, available, loading.mem_mb)}; "
+        f"--model {name}: {_count(n_weights)} weights need {_gb(needed)} in {loading.dtype}, including "
+        f"working memory, and {_what_there_is(device, available, loading.mem_mb)}; "
         f"what would fit: {_what_fits(n_weights, device, loading)}"
     )
 
@@ -126,7 +126,7 @@ def _what_fits(n_weights: int, device: Any, loading: ModelLoading) -> str:
         fitting.append(f"a model of at most {_count(largest)} weights")
     if device.type == "cpu" and loading.mem_mb and _needed(n_weights, loading.dtype) <= free_memory():
         fitting.append("a larger --mem-mb")
-    return ", ".join(fitting) or "nothing here; take a machine with more memory"
+    return ", ".join(fitting) or "nothing on this machine; use one with more memory"
 
 
 def _other_devices(device: Any) -> list[Any]:

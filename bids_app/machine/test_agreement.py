@@ -46,7 +46,7 @@ def test_a_run_that_arrives_later_takes_the_place_of_the_first_alone(
     study.add("01", "_run-2", seed=4)
     with caplog.at_level(logging.INFO, "neurons2networks"):
         assert (study.run("01"), study.run("02")) == (1, 0)
-    assert any("takes the place of sub-01_task-tale_run-1_seg-T" in message for message in caplog.messages)
+    assert any("supersedes sub-01_task-tale_run-1_seg-T" in message for message in caplog.messages)
     assert not np.allclose(values(study, "01"), values(study, "01", "_run-1"))
     np.testing.assert_array_equal(scores(study)["01"], values(study, "01"))
     assert len(list(collections(study.out, "brainscore", "r"))) == 1
@@ -91,7 +91,7 @@ def test_maps_of_a_scan_that_is_left_out_later_do_not_count(study: Study, caplog
     assert scores(study).keys() == {"01"}
     with caplog.at_level(logging.INFO, "neurons2networks"):
         check_outputs(study.out)
-    assert any("made from a scan to leave out" in message for message in caplog.messages)
+    assert any("made from an excluded scan" in message for message in caplog.messages)
     leave_aside(study.out, lambda run: False)
     assert scores(study).keys() == before.keys() == {"01", "02"}
 

@@ -165,7 +165,7 @@ def test_words_that_others_hear_are_part_of_what_the_model_reads(study: Study) -
         study.events(label, text=late)
     assert study.run() == 1
     study.events("02", text=late.replace("6\t10\tmusic", "6\t9.9\tstory").replace("16\t130", "15.9\t130.1"))
-    with pytest.raises(OtherSettingsError, match="the text of tale is another, because other runs hear more"):
+    with pytest.raises(OtherSettingsError, match="the text of tale differs, because other runs now hear more"):
         study.run()
 
 

@@ -27,7 +27,7 @@ def test_a_full_disk_is_explained_and_other_errors_are_not(settings: Settings) -
     [
         (MemoryError("Unable to allocate 74.7 GiB"), "memory ran out (Unable to allocate 74.7 GiB): lower --nprocs"),
         (MemoryError(), "memory ran out: lower --nprocs"),
-        (RecursionError("maximum recursion depth"), "nested too deep"),
+        (RecursionError("maximum recursion depth"), "nested too deeply"),
         (OSError(errno.ENAMETOOLONG, "", "x" * 400), "the name is too long for this disk"),
         (OSError(errno.EMFILE, "", "x"), "ulimit -n"),
         (OSError(errno.EFBIG, "", "x"), "ulimit -f"),
@@ -49,7 +49,7 @@ def test_rights_say_whose_file_it_is(settings: Settings) -> None:
     message = explain(PermissionError(errno.EACCES, "", str(lock)), RunFolders.of(settings))
     assert message is not None
     assert f"{lock} cannot be written by user" in message
-    assert f"({os.getuid()}) with the rights 640; remove it" in message
+    assert f"({os.getuid()}) with the permissions 640; remove it" in message
     new = explain(
         PermissionError(errno.EACCES, "", str(settings.out_dir / "sub-01" / "map.gii")), RunFolders.of(settings)
     )

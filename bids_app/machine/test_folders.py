@@ -37,13 +37,13 @@ def test_a_folder_that_cannot_be_written(name: str) -> None:
 @pytest.mark.skipif(os.getuid() == 0, reason="root may write everywhere")
 def test_a_folder_of_somebody_else(tmp_path: Path) -> None:
     tmp_path.chmod(0o555)
-    with pytest.raises(OSError, match=rf"cannot be written by user {os.getuid()} .*with the rights 555\): give"):
+    with pytest.raises(OSError, match=rf"cannot be written by user {os.getuid()} .*with the permissions 555\): give"):
         folders.require_writable("OUT_DIR", tmp_path / "out")
 
 
 def test_a_file_in_the_way(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(OSError, match="file is no folder: give another path"):
+    with pytest.raises(OSError, match="file is not a folder: give another path"):
         folders.require_writable("OUT_DIR", tmp_path / "file" / "out")
 
 
@@ -78,4 +78,4 @@ def test_results_that_go_with_the_container_are_warned_of(
     monkeypatch.setattr(folders, "goes_with_container", lambda folder: folder == settings.out_dir)
     with caplog.at_level(logging.WARNING, logger="neurons2networks"):
         folders.check_folders(RunFolders.of(settings))
-    assert "goes when it goes: is the volume mounted" in caplog.text
+    assert "is lost with it: is the volume mounted" in caplog.text

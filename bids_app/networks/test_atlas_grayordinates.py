@@ -101,7 +101,7 @@ def test_files_that_do_not_fit(tmp_path: Path) -> None:
 def test_a_label_without_a_name_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "own.dlabel.nii"
     write(path, values=np.where(np.arange(len(OWN)) == 4, 7, VALUES))
-    message = r"own\.dlabel\.nii has the label 7 at 1 places, which its own table of names does not name"
+    message = r"own\.dlabel\.nii has the label 7 at 1 positions, which its own table of names does not name"
     with pytest.raises(ValueError, match=message):
         load_atlas(path, "cifti", "fsLR", axis=DATA)
     with pytest.raises(ValueError, match=message):
@@ -117,12 +117,12 @@ def test_a_label_without_a_name_is_refused(tmp_path: Path) -> None:
         load_atlas(path, "cifti", "fsLR", axis=DATA)
 
 
-def test_of_several_maps_the_first_counts_and_the_log_says_so(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_first_of_several_maps_is_used_and_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     values = np.stack([VALUES, np.where(VALUES == 3, 8, VALUES)]).astype(np.float32)
     names = LabelAxis(["seven", "seventeen"], [TABLE, TABLE])
     nibabel.Cifti2Image(values, (names, OWN)).to_filename(tmp_path / "two.dlabel.nii")
     atlas = load_atlas(tmp_path / "two.dlabel.nii", "cifti", "fsLR", axis=OWN)
-    assert "holds 2 maps of labels: the first, seven, counts" in caplog.text
+    assert "holds 2 maps of labels: the first, seven, is used" in caplog.text
     np.testing.assert_array_equal(atlas.labels == 1, VALUES == 3)
 
 

@@ -115,7 +115,7 @@ def test_a_label_with_two_meanings_is_refused(tmp_path: Path) -> None:
         ("a.tsv", "name\tcolor\nVis\t#ff0000\n", "has no column with labels"),
         ("a.tsv", "index,name\n1,Vis\n", "has no column with labels"),
         ("a.tsv", "index\tname\tname\n1\tVis\tDefault\n", "several columns called name"),
-        ("a.tsv", "index\tname\n1\tVis\n2.5\tDefault\n", "line 3: the label '2.5' is no whole number"),
+        ("a.tsv", "index\tname\n1\tVis\n2.5\tDefault\n", "line 3: the label '2.5' is not a whole number"),
         ("a.csv", "index,name\n1,Vis, left\n", "line 2: 3 cells below 2 columns"),
         ("a.txt", "no numbers here\n", "has no column with labels"),
     ],

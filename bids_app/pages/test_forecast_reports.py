@@ -27,9 +27,9 @@ NAMES = ("a", "b", "c", "d", "e & f", "g")
 HEADINGS = {
     "forecast": "Where do words ahead add to it?",
     "curves": "How far ahead, and is it more than the controls?",
-    "distance": "Which distance is best for each place?",
+    "distance": "Which distance is best at each location?",
     "depth": "How deep in the model do the forecasts lie?",
-    "variance": "What do past, present and coming words explain alone?",
+    "variance": "What do past, present and coming words explain uniquely?",
 }
 
 

@@ -113,10 +113,10 @@ def test_without_the_mesh_the_deep_structures_are_drawn_and_the_caption_says_so(
 
 def test_cortex_alone_without_a_mesh_is_reported(without_mesh: None) -> None:
     alone = CiftiGeometry("fsLR", "", axis_of(THERE, deep=False))
-    assert "is not drawn: its mesh is not at hand" in str(why_not_drawn(alone, SCALE))
+    assert "is not drawn: its mesh is not available" in str(why_not_drawn(alone, SCALE))
     small = CiftiGeometry("fsLR", "", axis_of(np.ones(5, bool), deep=False))
     assert "Maps in the space fsLR are not drawn" in str(why_not_drawn(small, SCALE))
-    assert "its mesh is not at hand" in str(why_not_drawn(SurfaceGeometry("fsLR", N, N, "32k"), SCALE))
+    assert "its mesh is not available" in str(why_not_drawn(SurfaceGeometry("fsLR", N, N, "32k"), SCALE))
 
 
 def test_surfaces_of_fslr_are_drawn_on_their_mesh(with_mesh: npt.NDArray[np.float64]) -> None:

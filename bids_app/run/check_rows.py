@@ -103,7 +103,7 @@ def _raw_row(row: RunCheck, run: Mapping[str, str], sources: Sources, stories: S
         row = replace(row, repetition_time=raw_repetition_time(dataset.bids_dir, run))
         events = find_events(dataset.bids_dir, run, dataset.annotations)
         if events is None:
-            return replace(row, note="it has no events.tsv, which says when which story was heard")
+            return replace(row, note="it has no events.tsv with the times of the stories")
         return _heard(row, read_events(events, run), sources, stories)
     except (ValueError, OSError) as error:
         return row.but(str(error))

@@ -101,7 +101,7 @@ def test_all_problems_are_reported_at_once_and_every_run_has_its_row(
         assert f"sub-{label}_task-tale" in table
     for message in (
         "sub-03_task-tale: ",
-        "'soon' is no number of seconds",
+        "'soon' is not a number of seconds",
         "the story broken cannot be used",
         "No repetition time for sub-05",
         "is a link to content that is not here",
@@ -172,7 +172,7 @@ def test_what_is_decided_is_shown(study: Study, capsys: pytest.CaptureFixture[st
     write(study.deriv / "sub-01/func/sub-01_task-tale_seg-B_timeseries.tsv", "A\tB\n" + "1\t2\n" * 80)
     write(study.deriv / "sub-01/func/sub-01_task-tale_seg-B_timeseries.json", '{"RepetitionTime": 2}')
     out = checked(study, capsys)[1]
-    assert "Decided for you, or noticed:" in out
+    assert "Automatic decisions and remarks:" in out
     assert "data in B, of B, T; --space chooses another" in out
 
 

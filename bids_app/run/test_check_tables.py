@@ -46,7 +46,7 @@ def test_a_problem_is_reported_once(tmp_path: Path, caplog: pytest.LogCaptureFix
     (tmp_path / "data" / "task-tale_bold.json").rename((func / TABLE).with_suffix(".json"))
     shutil.copy(func / TABLE, func / TABLE.replace("_seg-", "_rec-moco_seg-"))
     run(_settings(tmp_path / "data", dry_run=True))
-    assert caplog.text.count("is there in several versions") == 1
+    assert caplog.text.count("exists in several versions") == 1
 
 
 def test_problems_of_all_come_first_unless_a_run_has_them() -> None:

@@ -68,9 +68,9 @@ def test_what_fits(data: Path, options: dict[str, float | str | tuple[int | str]
         ({"analysis": ("forecast",), "window": 101}, ["window=101"]),
         ({"analysis": ("depth",), "tested_distance": -100}, ["distances=[-100]"]),
         ({"delays": 99, "folds": 99}, ["--delays 99", "--folds 99"]),
-        ({"session_label": ("zz",), "run_id": ("7",)}, ["--session-label zz", "--run-id 7: no participant"]),
-        ({"task_id": ("tale", "other")}, ["--task-id other: no participant asked for has it; there is tale"]),
-        ({"space": "MNI152NLin6Asym"}, ["--space MNI152NLin6Asym: no participant asked for has it; there is Three"]),
+        ({"session_label": ("zz",), "run_id": ("7",)}, ["--session-label zz", "--run-id 7: no selected participant"]),
+        ({"task_id": ("tale", "other")}, ["--task-id other: no selected participant has it; there is tale"]),
+        ({"space": "MNI152NLin6Asym"}, ["--space MNI152NLin6Asym: no selected participant has it; there is Three"]),
     ],
 )
 def test_what_does_not_fit_is_reported_once_and_all_of_it(

@@ -54,7 +54,7 @@ def test_an_out_dir_that_takes_no_report_sends_it_to_the_temporary_folder(
         (KeyError("weight_map"), "KeyError: 'weight_map' (an error of neurons2networks itself; details in", 1),
         (ValueError("no such atlas"), "no such atlas", 0),
         (MemoryError(), "memory ran out", 0),
-        (RecursionError(), "nested too deep", 0),
+        (RecursionError(), "nested too deeply", 0),
         (UnicodeDecodeError("utf-8", b"\xe9", 0, 1, "invalid"), "UnicodeDecodeError", 1),
     ],
 )

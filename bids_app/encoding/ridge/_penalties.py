@@ -1,4 +1,4 @@
-"""The penalties that a ridge chooses from."""
+"""Candidate penalties of a ridge."""
 
 import numpy as np
 import numpy.typing as npt
