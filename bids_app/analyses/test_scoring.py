@@ -23,7 +23,7 @@ FOLDS = contiguous_folds(N, 5)
 
 @pytest.fixture(scope="module")
 def world():
-    """Responses of 2000 voxels, of which the first half along x is weakly driven, all the same way; and their design."""
+    """Responses of 2000 voxels, the first half along x driven weakly and all the same way; a fit; which are driven."""
     rng = np.random.default_rng(0)
     X = zscore(convolve(rng.standard_normal((N, 6)), 1.5))
     noise = lfilter([1], [1, -0.5], rng.standard_normal((N + 100, 2000)), axis=0)[100:]
