@@ -1,12 +1,12 @@
 """neurons2networks: which groups of a language model's neurons behave like which functional brain networks.
 
-The public names of the library are loaded when they are first used, so that `import bids_app` takes no time.
+The public names of the library are loaded at first use, which keeps `import bids_app` fast.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:  # what type checkers, editors and the API page see; `_HOMES` says the same to Python
+if TYPE_CHECKING:  # for type checkers, editors and the API page; `_HOMES` is the same for Python
     from bids_app.encoding.ceiling import noise_ceiling
     from bids_app.encoding.cleaning import clean
     from bids_app.encoding.design.delays import delay

@@ -1,4 +1,4 @@
-"""Whether the header of a volume says where its voxels lie. Imports nothing of the package."""
+"""Check that the header of a volume positions its voxels. Imports nothing from the package."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,7 +7,7 @@ _SMALLEST = 1e-6  # mm³: no voxel that was recorded is smaller
 
 
 def problem_of_affine(affine: NDArray[np.floating]) -> str | None:
-    """What is wrong with an affine (4, 4), as part of a sentence; None where voxels have a place and a size.
+    """The problem with an affine (4, 4), as part of a sentence; None if voxels have a position and a size.
 
     >>> problem_of_affine(np.diag([0.0, 2, 2, 1]))
     'the header gives its voxels no size (affine with determinant 0)'

@@ -1,4 +1,4 @@
-"""A file or folder appears under its final name complete or not at all."""
+"""Files and folders that appear under their final name complete or not at all."""
 
 import os
 import shutil
@@ -14,11 +14,11 @@ _KEPT_LETTERS = 50
 def atomic_path(path: Path, *, first_stays: bool = False) -> Iterator[Path]:
     """Yield a hidden path in the same folder, with the same ending, that takes the final name when the block succeeds.
 
-    When the block fails nothing is left behind. Several processes may write the same path at once: the last one wins,
+    When the block fails, nothing is left behind. Several processes may write the same path at once: the last one wins,
     or with `first_stays` (for folders, which cannot be replaced) the first.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    # The end alone, since a long name would become too long.
+    # Only the end of the name, because a long name would become too long.
     draft = path.with_name(f".{uuid.uuid4().hex}_{path.name[-_KEPT_LETTERS:]}")
     try:
         yield draft

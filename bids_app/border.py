@@ -1,4 +1,4 @@
-"""The border between a program and its user: signals, text in any locale, and errors that nobody foresaw."""
+"""The border between a program and its user: signals, text in any locale, and unexpected errors."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ EXIT_FAILED = 1
 
 
 def at_the_border(program: str, main: Callable[[], int], words: Sequence[str], is_program: bool) -> int:
-    """Run `main` and return its exit status; signals and unforeseen errors end in one line.
+    """Run `main` and return its exit status; signals and unexpected errors end in one line.
 
     `words` are those of the command line; `is_program`: they are those of this process, which may be started again.
     """
@@ -27,7 +27,7 @@ def at_the_border(program: str, main: Callable[[], int], words: Sequence[str], i
     except Interrupted as error:
         print(f"{program}: {error}", file=sys.stderr, flush=True)
         if is_program:
-            os._exit(error.status)  # libraries take seconds to go, for nothing
+            os._exit(error.status)  # skips the clean-up of libraries, which takes seconds
         return error.status
     except Exception as error:
         if "-vv" in words or list(words).count("-v") > 1:
@@ -38,9 +38,9 @@ def at_the_border(program: str, main: Callable[[], int], words: Sequence[str], i
 
 
 def _restart_in_utf8() -> None:
-    """Start this process again in Python's UTF-8 mode where the locale has another encoding, as LC_ALL=C may.
+    """Restart this process in Python's UTF-8 mode if the locale has another encoding, as LC_ALL=C may.
 
-    Names of files and the texts in BIDS are UTF-8, whatever the locale is; what else would be read is another name.
+    File names and texts in BIDS are UTF-8 whatever the locale; in another encoding, other names would be read.
     """
     if sys.getfilesystemencoding().lower() in ("utf-8", "utf8") or os.environ.get("PYTHONUTF8") == "1":
         return

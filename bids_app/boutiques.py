@@ -15,7 +15,7 @@ from bids_app.cli import DESCRIPTION
 from bids_app.settings import LEVELS, OPTIONS, element_type, is_list
 
 _BOUTIQUES = "0.5"
-# Paths that need not exist before a run, or that may be names instead: no file for Boutiques to look for.
+# Paths that need not exist before a run, or that may be names instead: Boutiques must not look for a file.
 _MADE_BY_THE_RUN = ("work_dir", "bids_database_dir")
 _TYPES: dict[type, dict[str, Any]] = {
     int: {"type": "Number", "integer": True},
@@ -32,7 +32,7 @@ def descriptor() -> dict[str, Any]:
         "description": DESCRIPTION,
         "tool-version": __version__,
         "schema-version": _BOUTIQUES,
-        "command-line": " ".join(["neurons2networks", *(one["value-key"] for one in inputs)]),
+        "command-line": " ".join(["neurons2networks", *(entry["value-key"] for entry in inputs)]),
         "container-image": {"type": "docker", "image": f"neurons2networks:{__version__}"},
         "inputs": inputs,
         "output-files": [
@@ -64,20 +64,20 @@ def _input(option: dataclasses.Field[Any]) -> dict[str, Any]:
     name, kind = option.name, element_type(option.name)
     is_flag = kind is bool or name == "verbose"
     if is_flag:
-        about: dict[str, Any] = {"type": "Flag"}
+        entry: dict[str, Any] = {"type": "Flag"}
     else:
-        about = dict(_TYPES.get(kind, {"type": "String"}) if name not in _MADE_BY_THE_RUN else {"type": "String"})
-    about |= {"optional": True, "command-line-flag": "--" + name.replace("_", "-")}
+        entry = dict(_TYPES.get(kind, {"type": "String"}) if name not in _MADE_BY_THE_RUN else {"type": "String"})
+    entry |= {"optional": True, "command-line-flag": "--" + name.replace("_", "-")}
     if is_list(name):
-        about["list"] = True
+        entry["list"] = True
     if option.metadata["choices"]:
-        about["value-choices"] = list(option.metadata["choices"])
-    return _named(name, about, str(option.metadata["help"]))
+        entry["value-choices"] = list(option.metadata["choices"])
+    return _named(name, entry, str(option.metadata["help"]))
 
 
-def _named(name: str, about: dict[str, Any], text: str) -> dict[str, Any]:
+def _named(name: str, entry: dict[str, Any], text: str) -> dict[str, Any]:
     title = name.replace("_", " ").capitalize()
-    return {"id": name, "name": title, "description": text, "value-key": f"[{name.upper()}]", **about}
+    return {"id": name, "name": title, "description": text, "value-key": f"[{name.upper()}]", **entry}
 
 
 if __name__ == "__main__":

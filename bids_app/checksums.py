@@ -1,4 +1,4 @@
-"""Whether files are whole: sizes and checksums, kept beside them. Imports nothing of the package but text files."""
+"""Sizes and checksums of files, kept beside them to detect damage. Imports only `text_files` from the package."""
 
 import hashlib
 import json
@@ -10,14 +10,14 @@ from uuid import uuid4
 from bids_app.text_files import check_content
 
 MANIFEST = "manifest.json"
-_SEAL = "Checksum"  # key of a JSON file's checksum of its other content
-SMALL = 1 << 16  # bytes up to which a file is compared by its content: tables and JSON, whose times may be kept
+_SEAL = "Checksum"  # key of the checksum of all other content of a JSON file
+SMALL = 1 << 16  # bytes up to which content is compared: tables and JSON, which may change without a new time
 
 
 def sha256_of(path: Path) -> str:
-    """SHA-256 of a file's content, computed once in a process for each state (size and times) of the file.
+    """SHA-256 of a file's content, computed once per process for each state (size and times) of the file.
 
-    Raises FileError for anything but a file: the content of a pipe or a device has no end.
+    Raises FileError for anything but a file: a pipe or a device has no end.
     """
     check_content(path)
     state = path.stat()
@@ -36,9 +36,9 @@ def describe_file(path: Path) -> dict[str, object]:
 
 
 def find_damage(folder: Path, files: Mapping[str, Mapping[str, object]], *, fast: bool = False) -> str | None:
-    """What is wrong with the first file that is missing or not as `describe_file` described it; None if all are whole.
+    """The problem with the first file that is missing or differs from `describe_file`; None if all are intact.
 
-    `files` are named by their paths below `folder`. With `fast`, sizes alone are compared.
+    `files` are named by their paths below `folder`. With `fast`, only sizes are compared.
     """
     for name, described in files.items():
         path = folder / name
@@ -53,12 +53,12 @@ def find_damage(folder: Path, files: Mapping[str, Mapping[str, object]], *, fast
 
 
 def sealed(content: Mapping[str, object]) -> dict[str, object]:
-    """Content of a JSON file, plain, with a checksum of itself."""
+    """Content of a JSON file with a checksum of itself."""
     return {**content, _SEAL: _digest(content)}
 
 
 def is_whole(content: Mapping[str, object]) -> bool:
-    """Whether the content of a JSON file is as `sealed` left it; one of an older version, without a seal, counts so."""
+    """Whether the content of a JSON file is as `sealed` left it; files of older versions, without a seal, pass."""
     return _SEAL not in content or content[_SEAL] == _digest(content)
 
 
@@ -68,7 +68,7 @@ def _digest(content: Mapping[str, object]) -> str:
 
 
 def manifest_path(artefact: Path) -> Path:
-    """Where the manifest of an artefact is: in a folder, or beside a file."""
+    """Path of the manifest of an artefact: inside a folder, beside a file."""
     return artefact / MANIFEST if artefact.is_dir() else artefact.with_name(f"{artefact.name}.{MANIFEST}")
 
 
@@ -81,16 +81,16 @@ def write_manifest(content: Path, manifest: Path, name: str) -> None:
     draft = manifest.with_name(f".{uuid4().hex}_{manifest.name}")
     try:
         draft.write_text(json.dumps(described, indent=1) + "\n", encoding="utf-8")
-        draft.replace(manifest)  # whatever was there before: who opened a pipe to write into it would wait for ever
+        draft.replace(manifest)  # whatever existed before: opening a pipe for writing would block for ever
     finally:
         draft.unlink(missing_ok=True)
 
 
 def artefact_damage(artefact: Path, *, fast: bool = False) -> str | None:
-    """What is wrong with an artefact that has a manifest (see `find_damage`); None when it is whole."""
+    """The damage of an artefact that has a manifest (see `find_damage`); None if it is intact."""
     manifest = manifest_path(artefact)
     try:
-        if not manifest.is_file():  # a pipe would be waited for
+        if not manifest.is_file():  # opening a pipe would block
             raise FileNotFoundError(manifest)
         files = json.loads(manifest.read_text(encoding="utf-8"))
         return find_damage(artefact if artefact.is_dir() else artefact.parent, files, fast=fast)

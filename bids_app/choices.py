@@ -1,4 +1,4 @@
-"""Options that are a word or a value, read once into what they mean."""
+"""Options that are either a keyword or a value, parsed once."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class LayerChoice:
-    """Which layers are scored, counted from 1: that of `number`, all (`every`), or that at two thirds of the depth."""
+    """Layers to score, counted from 1: `number`, all (`every`), or by default the one at two thirds of the depth."""
 
     number: int | None = None
     every: bool = False
@@ -22,15 +22,15 @@ class LayerChoice:
         return LayerChoice(int(text) if text.isdecimal() else None, text == "all")
 
     def fits(self, n_layers: int) -> bool:
-        """Whether a model with so many layers has it."""
+        """Whether a model with `n_layers` layers has the layer."""
         return self.number is None or self.number <= n_layers
 
-    def one(self, n_layers: int) -> int:
-        """The layer of an analysis of one layer; where none is named, that at two thirds of the depth (8 of 12).
+    def single(self, n_layers: int) -> int:
+        """The layer of an analysis of one layer; by default the one at two thirds of the depth (8 of 12).
 
         Raises ValueError for a layer that the model does not have.
 
-        >>> LayerChoice().one(12), LayerChoice(every=True).one(12), LayerChoice(3).one(12)
+        >>> LayerChoice().single(12), LayerChoice(every=True).single(12), LayerChoice(3).single(12)
         (8, 8, 3)
         """
         if not self.fits(n_layers):
@@ -45,12 +45,12 @@ class LayerChoice:
         >>> LayerChoice(every=True).chosen(3)
         [1, 2, 3]
         """
-        return list(range(1, n_layers + 1)) if self.every else [self.one(n_layers)]
+        return list(range(1, n_layers + 1)) if self.every else [self.single(n_layers)]
 
 
 @dataclass(frozen=True)
 class AtlasChoice:
-    """Which atlas is used: that of a name or file, none (`is_off`), or by default one that suits the data."""
+    """Atlas to use: a name or file, none (`is_off`), or by default one that suits the data."""
 
     name: str | None = None
     is_off: bool = False
@@ -66,7 +66,7 @@ class AtlasChoice:
 
     @property
     def is_asked(self) -> bool:
-        """Whether the user named one, which then must be had."""
+        """Whether the user named an atlas, which must then be found."""
         return self.name is not None
 
 
@@ -80,7 +80,7 @@ def parse_context(text: str) -> str | int:
 
 
 def parse_ratio(text: str) -> float | None:
-    """A penalty as a fraction of the largest that matters; None where cross-validation chooses it.
+    """A penalty as a fraction of the largest useful one; None if cross-validation chooses it.
 
     >>> parse_ratio("cv"), parse_ratio("0.1")
     (None, 0.1)

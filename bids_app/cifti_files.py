@@ -1,7 +1,7 @@
-"""Images whose description of grayordinates is looked at before nibabel builds anything from it.
+"""Load images after checking their description of grayordinates, before nibabel builds anything from it.
 
-nibabel believes what the XML of a CIFTI file says: it raises ten to any power and makes room for any number of places.
-Imports nothing of the package.
+nibabel trusts the XML of a CIFTI file: it raises ten to any power and allocates any number of grayordinates.
+Imports nothing from the package.
 """
 
 import gzip
@@ -14,9 +14,9 @@ from xml.parsers import expat
 
 import nibabel
 
-_HEADER = 540  # bytes of NIfTI-2, which every CIFTI file is
-_OFFSET_AT = 168  # where it says at which byte the data begin
-_CODE = 32  # of the extension that holds the XML
+_HEADER = 540  # bytes of the header of NIfTI-2, the format of every CIFTI file
+_OFFSET_AT = 168  # position of the field that holds the offset of the data
+_CODE = 32  # code of the extension that holds the XML
 _LARGEST = 2**28  # bytes; the XML of both cortices at 164,000 vertices has less than 5 MB
 _MOST_DIMENSIONS = 7
 _LARGEST_EXPONENT = 30
@@ -25,16 +25,16 @@ _LARGEST_EXPONENT = 30
 def load_image(path: Path) -> Any:
     """An image as nibabel reads it.
 
-    Raises ValueError where the XML of a CIFTI file asks for more than the file can hold, and whatever nibabel raises.
+    Raises ValueError if the XML of a CIFTI file asks for more than the file can hold, and whatever nibabel raises.
     """
     for xml in _descriptions(path):
         _check(xml)
-    with warnings.catch_warnings(action="ignore"):  # sizes that differ are refused in words
+    with warnings.catch_warnings(action="ignore"):  # different sizes are refused with a message elsewhere
         return nibabel.load(path)
 
 
 def _descriptions(path: Path) -> list[bytes]:
-    """The XML of a CIFTI file; none for other files, and for those that nibabel will refuse."""
+    """The XML of a CIFTI file; empty for other files, and for files that nibabel will refuse."""
     try:
         with gzip.open(path, "rb") if path.name.endswith(".gz") else path.open("rb") as file:
             header = file.read(_HEADER + 4)
@@ -45,24 +45,24 @@ def _descriptions(path: Path) -> list[bytes]:
             content = file.read(min(max(offset - len(header), 0), _LARGEST))
     except (OSError, EOFError, zlib.error):
         return []
-    found, at = [], 0
+    descriptions, at = [], 0
     while at + 8 <= len(content):
         size, code = struct.unpack_from(f"{order}ii", content, at)
         if size < 8:
             break
         if code == _CODE:
-            found.append(content[at + 8 : at + size].rstrip(b"\0"))
+            descriptions.append(content[at + 8 : at + size].rstrip(b"\0"))
         at += size
-    return found
+    return descriptions
 
 
 def _check(xml: bytes) -> None:
-    """Raise ValueError for numbers in the description of the axes that cannot be."""
+    """Raise ValueError for impossible numbers in the description of the axes."""
     limits = {
         "SeriesExponent": _LARGEST_EXPONENT,
         "MeterExponent": _LARGEST_EXPONENT,
         "AppliesToMatrixDimension": _MOST_DIMENSIONS - 1,
-        "IndexCount": len(xml),  # each place is listed, in a digit and a blank at least
+        "IndexCount": len(xml),  # each index takes at least a digit and a blank
         "IndexOffset": len(xml),
     }
 
@@ -77,4 +77,4 @@ def _check(xml: bytes) -> None:
     try:
         parser.Parse(xml, True)
     except expat.ExpatError:
-        return  # nibabel stops at the same place, and says so
+        return  # nibabel stops at the same point with its own message

@@ -1,4 +1,4 @@
-"""The command line of the BIDS-App: argv to Settings, nothing else."""
+"""The command line of the BIDS-App: from arguments to Settings."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ EXIT_BAD_SETTINGS = 2
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """The parser; options that were not given leave no trace in its result."""
+    """The parser; its result holds only options that were given."""
     parser = argparse.ArgumentParser(
         prog="neurons2networks", description=DESCRIPTION, argument_default=argparse.SUPPRESS, allow_abbrev=False
     )
@@ -99,12 +99,12 @@ def _main(argv: Sequence[str]) -> int:
     except SettingsError as error:
         print(f"neurons2networks: {error}", file=sys.stderr)
         return EXIT_BAD_SETTINGS
-    # Read when torch is loaded; threads that spin while they wait cost minutes on a machine that has other work.
+    # Read when torch is loaded. Threads that spin while waiting cost minutes on a busy machine.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from bids_app.home import keep_caches_in
 
     keep_caches_in(settings.work / "cache")
-    from bids_app.run.run import run  # heavy: only when something is to be computed
+    from bids_app.run.run import run  # slow to import: only when something is computed
 
     return run(settings)
 

@@ -1,4 +1,4 @@
-"""Crash reports: what a programmer needs, kept in a file instead of shown."""
+"""Crash reports: details for programmers, written to a file instead of the screen."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bids_app.atomic import atomic_path
 
 
 def stamp() -> str:
-    """When, and what tells runs apart that begin together: in containers, processes have the same number."""
+    """Time and a random suffix: runs in containers may start together with the same process id."""
     return f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{uuid4().hex[:8]}"
 
 
@@ -23,15 +23,15 @@ def details_of(error: BaseException) -> str:
 
 
 def keep_report(name: str, summary: str, details: str, settings: str, folder: Path | None) -> Path | None:
-    """Write a crash report, its first line the summary, into `folder`, or where that cannot be into the temporary one.
+    """Write a crash report, which starts with the summary, into `folder`, or else into the temporary folder.
 
-    Returns its path; None where nothing can be written.
+    Returns its path; None if nothing can be written.
     """
     text = f"{' '.join(summary.split())}\n\n{details}\n\nSettings\n\n{settings}"
-    for place in (folder, Path(tempfile.gettempdir())):
-        if place is None:
+    for parent in (folder, Path(tempfile.gettempdir())):
+        if parent is None:
             continue
-        path = place / f"crash-{stamp()}_{name}.txt"
+        path = parent / f"crash-{stamp()}_{name}.txt"
         with suppress(OSError), atomic_path(path) as draft:
             draft.write_bytes(text.encode("utf-8", "backslashreplace"))
         if path.is_file():

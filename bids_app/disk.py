@@ -1,4 +1,4 @@
-"""Room on a disk: taken before it is used, and what to say when there is none. Imports nothing of the package."""
+"""Disk space: reserved before use, with messages for full disks. Imports nothing from the package."""
 
 import errno
 import os
@@ -13,28 +13,28 @@ _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class DiskError(OSError):
-    """A folder that cannot be written, or has no room: a sentence that says which, and what to do."""
+    """A folder cannot be written or its disk is full; the message names it and says what to do."""
 
 
 def new_array(path: Path, dtype: npt.DTypeLike, shape: tuple[int, ...]) -> np.memmap:
-    """Create an .npy file of zeros and return it memory-mapped, with its room on the disk taken.
+    """Create an .npy file of zeros with its disk space reserved, and return it memory-mapped.
 
-    A memory map of a file without that room kills the process (SIGBUS) once the disk is full. Raises DiskError that
-    says how much is needed and what is free.
+    Without reserved space, writing to a memory map kills the process (SIGBUS) once the disk is full. Raises DiskError
+    with the space needed and the space free.
     """
     array = np.lib.format.open_memmap(path, "w+", np.dtype(dtype), shape)
     try:
         _take_room(path)
     except OSError as error:
         if not is_full(error):
-            return array  # not every file system can take room beforehand
+            return array  # not every file system can reserve space
         path.unlink(missing_ok=True)
         raise DiskError(no_space(path.parent, needed_mb=array.nbytes / MEGABYTE)) from None
     return array
 
 
 def no_space(*folders: Path, needed_mb: float | None = None) -> str:
-    """Say that a disk is full: what is free in each of these folders, and what to do."""
+    """Message for a full disk: free space in each of these folders, and what to do."""
     free = ", ".join(f"{free_mb(folder):.1f} MB are free in {folder}" for folder in folders)
     needed = "" if needed_mb is None else f", {needed_mb:.1f} MB are needed"
     return (
@@ -44,21 +44,21 @@ def no_space(*folders: Path, needed_mb: float | None = None) -> str:
 
 
 def is_full(error: BaseException, *folders: Path) -> bool:
-    """Whether an error came from a full disk: it says so, or does not say its kind and a folder has no room left."""
+    """Whether an error came from a full disk: by its number, or, without one, because a folder has no space left."""
     if not isinstance(error, OSError) or isinstance(error, DiskError):
         return False
-    # numpy and pyarrow keep the number of the error to themselves
+    # numpy and pyarrow do not pass on the error number
     return error.errno in _FULL or (error.errno is None and any(free_mb(folder) < 1 for folder in folders))
 
 
 def existing(folder: Path) -> Path:
-    """Return the folder itself, or the nearest one above it that is there and can be seen."""
-    exists = os.path.exists  # Path.exists raises where a parent may not be looked into
+    """Return the folder itself, or its nearest parent that exists and can be accessed."""
+    exists = os.path.exists  # Path.exists raises if a parent may not be read
     return next(path for path in (folder, *folder.absolute().parents) if exists(path))
 
 
 def free_mb(folder: Path) -> float:
-    """Free space in MB for an ordinary user where a folder lies."""
+    """Free space in MB for an ordinary user on the disk of a folder."""
     return shutil.disk_usage(folder).free / MEGABYTE
 
 

@@ -1,4 +1,4 @@
-"""GIFTI files, read within the size that they say. Imports nothing of the package but text files."""
+"""Read GIFTI files within the sizes that they state. Imports only `text_files` from the package."""
 
 import base64
 import binascii
@@ -16,7 +16,7 @@ from nibabel.gifti.parse_gifti_fast import GiftiImageParser, gifti_encoding_code
 from bids_app.text_files import FileError, check_content
 
 _WIDEST = 8  # bytes of a value
-# What files that are none make the parsers raise.
+# Raised by the parsers for files that are not GIFTI.
 _BROKEN = (
     FileError,
     OSError,
@@ -34,12 +34,12 @@ _MOST_DIMENSIONS = 6  # of GIFTI
 
 
 class _Parser(GiftiImageParser):  # type: ignore[misc]
-    """nibabel's parser; it stops at an array that is not as long as its dimensions say, and expands no further."""
+    """nibabel's parser, which stops at an array whose length differs from its stated dimensions."""
 
     _char_blocks: list[str] | None
 
     def StartElementHandler(self, name: str, attrs: dict[str, str]) -> None:  # noqa: N802 (nibabel's name)
-        """Take up an element that begins: called by nibabel, which would look for any number of dimensions."""
+        """Handle the start of an element: called by nibabel, which would accept any number of dimensions."""
         if name == "DataArray":
             number = self.img.numDA + 1
             n_dimensions = int(attrs.get("Dimensionality", "0"))
@@ -52,7 +52,7 @@ class _Parser(GiftiImageParser):  # type: ignore[misc]
         super().StartElementHandler(name, attrs)
 
     def flush_chardata(self) -> None:
-        """Take up the text of an element that has ended: called by nibabel."""
+        """Handle the text of a finished element: called by nibabel."""
         if self.write_to == "Data":
             blocks, self._char_blocks = self._char_blocks, None
             self.da.data = self._decoded("".join(blocks or []))
@@ -73,7 +73,7 @@ class _Parser(GiftiImageParser):  # type: ignore[misc]
             raise FileError(f"array {number} has dimensions that cannot be")
         content = base64.b64decode(text)
         if encoding == "B64GZ":
-            content = zlib.decompressobj().decompress(content, n_bytes + 1)  # no more than is expected
+            content = zlib.decompressobj().decompress(content, n_bytes + 1)  # no more than expected
         if len(content) != n_bytes or kind.itemsize > _WIDEST or kind.hasobject:
             raise FileError(f"array {number} does not hold the {n_bytes} bytes that its dimensions ask for")
         order = nibabel.gifti.gifti.array_index_order_codes.npcode[self.da.ind_ord]
@@ -83,8 +83,8 @@ class _Parser(GiftiImageParser):  # type: ignore[misc]
 def read_gifti(path: Path) -> nibabel.GiftiImage:
     """Read a GIFTI file, whose arrays are read-only.
 
-    Raises FileError for one that is cut off, is none, or holds arrays of another size than it says. Compressed data are
-    expanded no further than that size, so that a small file cannot fill the memory.
+    Raises FileError if it is truncated, is no GIFTI file, or holds arrays of another size than it states. Compressed
+    data are expanded only up to that size, so a small file cannot fill the memory.
     """
     if check_content(path) == 0:
         raise FileError(_broken(path, "it is empty"))

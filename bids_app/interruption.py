@@ -1,6 +1,6 @@
-"""Signals that end a run (Ctrl-C, kill, docker stop, a batch system): all its processes end within seconds, in a line.
+"""Signals that end a run (Ctrl-C, kill, docker stop, a batch system): all its processes end within seconds.
 
-Imports nothing of the package.
+Imports nothing from the package.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from typing import Any
 
 SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
-PATIENCE = 3.0  # seconds for a process to leave a computation and remove what it has half written
-_busy = threading.Event()  # set in a worker while it has a job
+PATIENCE = 3.0  # seconds for a process to leave a computation and remove incomplete files
+_busy = threading.Event()  # set while a worker has a job
 
 
 class Interrupted(BaseException):
@@ -34,7 +34,7 @@ class Interrupted(BaseException):
 
     @property
     def status(self) -> int:
-        """Exit status of the process, as shells count: 130 after Ctrl-C, 143 after kill."""
+        """Exit status by the convention of shells: 130 after Ctrl-C, 143 after kill."""
         return 128 + self.number
 
     def __str__(self) -> str:
@@ -47,10 +47,10 @@ class Interrupted(BaseException):
 
 @contextlib.contextmanager
 def ended_by_signals(program: str) -> Iterator[None]:
-    """Within the block, a signal raises Interrupted, once; what does not end then within seconds is ended.
+    """Within the block, the first signal raises Interrupted; processes that do not end within seconds are killed.
 
-    A computation in C lets no exception through before it is done: a thread waits beside it, which ends all workers
-    and the process. Signals that the caller has switched off (nohup, a background job) stay switched off.
+    A computation in C blocks exceptions until it is done. A thread therefore waits beside it and ends all workers and
+    the process. Signals that the caller ignores (nohup, a background job) stay ignored.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -78,7 +78,7 @@ def _raise_once() -> Callable[[int, FrameType | None], Any]:
     raised: list[int] = []
 
     def handle(number: int, _: FrameType | None) -> None:
-        if not raised:  # one more Ctrl-C must not disturb the clearing up
+        if not raised:  # another Ctrl-C must not disturb the clean-up
             raised.append(number)
             raise Interrupted(number)
 
@@ -86,7 +86,7 @@ def _raise_once() -> Callable[[int, FrameType | None], Any]:
 
 
 def _end_late(receiver: int, program: str) -> None:
-    """Wait for a signal, and end this process and its workers when they are still there seconds later."""
+    """Wait for a signal, and end this process and its workers if they still run seconds later."""
     number = 0
     while number not in SIGNALS:
         content = os.read(receiver, 1)
@@ -102,7 +102,7 @@ def _end_late(receiver: int, program: str) -> None:
 
 
 def end_workers() -> None:
-    """End all worker processes of this one: those that do not clear up within seconds at once."""
+    """End all worker processes of this process; kill those that do not finish within seconds."""
     workers = multiprocessing.active_children()
     for worker in workers:
         worker.terminate()
@@ -113,8 +113,9 @@ def end_workers() -> None:
 
 
 def prepare_worker() -> None:
-    """Let this worker process end with the run: when it is told to, and when the process that started it is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends Ctrl-C to all; the first process tells the others
+    """Make this worker process end with the run: on request, and when its parent process is gone."""
+    # A terminal sends Ctrl-C to all processes; otherwise the first tells the others.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _leave)
     _let_the_kernel_kill_orphans()
     parent = multiprocessing.parent_process()
@@ -123,7 +124,7 @@ def prepare_worker() -> None:
 
 
 def _let_the_kernel_kill_orphans() -> None:
-    """Where there is Linux: at once, also out of a computation that no thread of Python can interrupt."""
+    """On Linux: at once, even during a computation that no Python thread can interrupt."""
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
@@ -143,7 +144,7 @@ def _follow(sentinel: int) -> None:
 
 @contextlib.contextmanager
 def job_of_worker() -> Iterator[None]:
-    """A job of a worker: what it has half written is removed before its process ends."""
+    """A job of a worker: its incomplete files are removed before its process ends."""
     _busy.set()
     try:
         yield

@@ -1,7 +1,7 @@
-"""How an option is declared: its type, its range, its help, and what it decides.
+"""Declaration of an option: type, range, help, and the results that depend on it.
 
-An option is a field of a frozen dataclass. Options of an analysis stand beside it; what several analyses read is
-decided by the options in `bids_app.settings`, which name that reading (`RESPONSES`, `DESIGNS`, …).
+An option is a field of a frozen dataclass. Options of an analysis stand beside it. Inputs that several analyses
+share depend on the options in `bids_app.settings`, which name them (`RESPONSES`, `DESIGNS`, …).
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-# What analyses read. An option that decides one of them decides every result that is made from it.
+# Inputs of analyses. An option that decides one of them decides every result made from it.
 ACTIVATIONS = "activations"  # of the language model
 DICTIONARY = "dictionary"  # of the model's neurons
-RESPONSES = "responses"  # of the brain, and how they are split into folds
-DESIGNS = "designs"  # what a model says about the volumes of a run
+RESPONSES = "responses"  # of the brain, and their folds
+DESIGNS = "designs"  # features of a model for the volumes of a run
 PENALTIES = "penalties"  # of the ridge regression
 LAYER = "layer"
 WINDOWS = "windows"  # of words ahead
@@ -26,14 +26,14 @@ CEILING = "ceiling"
 READINGS = (
     *(ACTIVATIONS, DICTIONARY, RESPONSES, DESIGNS, PENALTIES, LAYER, WINDOWS, PERMUTATIONS, ATLAS, REGIONS, CEILING),
 )
-# What an option may decide beside them.
-FILES = ("files",)  # which files are read: they count by their content (`bids.provenance`), wherever they lie
-GROUP = ("group",)  # the group level, which is computed anew each time
-NOTHING = ()  # where things are, which results are made, how they are computed, what is said
+# Other things that an option may decide.
+FILES = ("files",)  # which files are read: compared by content (`bids.provenance`), not by path
+GROUP = ("group",)  # the group level, which is always recomputed
+NOTHING = ()  # locations, selection of results, resources, verbosity
 
 
 class Allowed(Protocol):
-    """What a value may be; `str` of it is the sentence for messages."""
+    """The allowed values of an option; `str` gives the phrase for messages."""
 
     def holds(self, value: Any) -> bool:
         """Whether a value is allowed."""
@@ -41,7 +41,7 @@ class Allowed(Protocol):
 
 @dataclass(frozen=True)
 class Range:
-    """Numbers that are allowed, from `least` to `most`; `open_least`, `open_most`: without that number itself."""
+    """Allowed numbers, from `least` to `most`; `open_least` and `open_most` exclude the end itself."""
 
     least: float
     most: float
@@ -54,7 +54,7 @@ class Range:
         return above and (value < self.most if self.open_most else value <= self.most)
 
     def __str__(self) -> str:
-        """What must be, for messages.
+        """The allowed values, for messages.
 
         >>> str(Range(0, 1, open_least=True))
         'must be above 0 and at most 1'
@@ -65,7 +65,7 @@ class Range:
 
 @dataclass(frozen=True)
 class Form:
-    """Texts that are allowed: those that match a pattern as a whole, or numbers of a range."""
+    """Allowed texts: those that match a pattern in full, or numbers within a range."""
 
     pattern: str
     must: str
@@ -87,7 +87,7 @@ class Form:
             return False
 
     def __str__(self) -> str:
-        """What must be, for messages."""
+        """The allowed values, for messages."""
         return self.must
 
 
@@ -102,10 +102,10 @@ def option(
     allowed: Allowed | None = None,
     decides: tuple[str, ...] | None = None,
 ) -> Any:
-    """Declare one option: what the command line shows of it, what its values may be, and what it decides.
+    """Declare one option: its appearance on the command line, its allowed values, and what it decides.
 
-    `decides` names `READINGS`, or is `FILES`, `GROUP` or `NOTHING`. An option of an analysis that leaves it out decides
-    the results of that analysis; any other decides all results, and fails a test.
+    `decides` names `READINGS`, or is `FILES`, `GROUP` or `NOTHING`. Without it, an option of an analysis decides the
+    results of that analysis; any other option decides all results, and fails a test.
     """
     metadata = {"group": group, "help": help, "choices": choices, "metavar": metavar, "short": short}
     placed = {} if decides is None else {"decides": decides}

@@ -1,4 +1,4 @@
-"""The reference of outputs in docs/outputs.md, made from the catalogue so that it cannot drift from what is written.
+"""The reference of outputs in docs/outputs.md, generated from the catalogue so that it cannot drift from the code.
 
 python -m bids_app.outputs_page docs/outputs.md
 """
@@ -17,7 +17,7 @@ _NOTE = "<!-- Made by: python -m bids_app.outputs_page docs/outputs.md -->\n"
 
 
 def page(text: str) -> str:
-    """The page with what stands between its two markers made again. Raises ValueError without the markers."""
+    """The page with the text between its two markers regenerated. Raises ValueError if a marker is missing."""
     before, start, rest = text.partition(_START)
     _, end, after = rest.partition(_END)
     if not (start and end):

@@ -1,8 +1,8 @@
 """The settings of a run: one frozen object, made once, passed on, and kept beside the outputs.
 
-Every setting is a field of `Settings`, or of the options of an analysis, which `Settings` has as well; its metadata
-says how the command line and the help text show it, what its values may be, and what it decides.
-`bids_app.settings_input` makes it from what a user gives.
+Every setting is a field of `Settings`, or of the options of an analysis, which `Settings` inherits. Its metadata
+hold its appearance on the command line, its help text, its allowed values, and what it decides.
+`bids_app.settings_input` makes `Settings` from user input.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from bids_app.analyses.variance.options import VarianceOptions
 
 LEVELS = ("stimulus", "participant", "group")
-NAMES = tuple(one.name for one in ANALYSES)
+NAMES = tuple(analysis.name for analysis in ANALYSES)
 Options = TypeVar("Options")
 
 GROUPS = {
@@ -52,28 +52,34 @@ GROUPS = {
     "data": "which data",
     "model": "the model",
     "mapping": "the mapping",
-    **{one.name: f"the analysis {one.name}: {one.title}" for one in ANALYSES if names_of(one.options)},
+    **{
+        analysis.name: f"the analysis {analysis.name}: {analysis.title}"
+        for analysis in ANALYSES
+        if names_of(analysis.options)
+    },
     "run": "how to run",
 }
-# What is made from the readings; results of participants are made again only by other settings that decide them.
+# Results and the inputs they depend on; results are recomputed only if a setting that decides them changes.
 READS: Mapping[str, frozenset[str]] = {
-    **{one.name: one.reads for one in ANALYSES},
-    **{name: reads for one in ANALYSES for name, reads in one.parts.items()},
+    **{analysis.name: analysis.reads for analysis in ANALYSES},
+    **{name: reads for analysis in ANALYSES for name, reads in analysis.intermediates.items()},
 }
 RESULTS = tuple(READS)
 
 
 class SettingsError(ValueError):
-    """A setting that cannot be: says which, what came, what is allowed."""
+    """An impossible setting; the message names it, its value, and the allowed values."""
 
 
 if TYPE_CHECKING:
 
     class _Own(NetworkOptions, BrainScoreOptions, ForecastOptions, VarianceOptions):
-        """Options of the analyses, as they are known while this is written."""
+        """Options of the analyses, for type checkers."""
 
-else:  # as the registry has them
-    _Own = dataclasses.make_dataclass("_Own", [], bases=tuple({one.options: 0 for one in ANALYSES}), frozen=True)
+else:  # from the registry
+    _Own = dataclasses.make_dataclass(
+        "_Own", [], bases=tuple({analysis.options: 0 for analysis in ANALYSES}), frozen=True
+    )
 
 
 @dataclass(frozen=True)
@@ -434,8 +440,8 @@ class Settings(_Own):
 
     @property
     def analyses(self) -> tuple[Analysis, ...]:
-        """The analyses that are asked for, in the order of the registry."""
-        return tuple(one for one in ANALYSES if one.name in self.analysis)
+        """The selected analyses, in the order of the registry."""
+        return tuple(analysis for analysis in ANALYSES if analysis.name in self.analysis)
 
     def of(self, options: type[Options]) -> Options:
         """These settings as the options of one analysis."""
@@ -444,17 +450,17 @@ class Settings(_Own):
 
     @cached_property
     def layers(self) -> LayerChoice:
-        """`--layer`, read."""
+        """`--layer`, parsed."""
         return LayerChoice.parse(self.layer)
 
     @cached_property
     def network_atlas(self) -> AtlasChoice:
-        """`--atlas`, read."""
+        """`--atlas`, parsed."""
         return AtlasChoice.parse(self.atlas)
 
     @cached_property
     def region_atlas(self) -> AtlasChoice:
-        """`--regions`, read."""
+        """`--regions`, parsed."""
         return AtlasChoice.parse(self.regions)
 
     @property
@@ -464,8 +470,8 @@ class Settings(_Own):
 
 
 ARGUMENTS = ("bids_dir", "out_dir", "level")
-_OWNERS = {name: one.name for one in ANALYSES for name in names_of(one.options)}
-OPTIONS = tuple(  # those of analyses last, one analysis after the other
+_OWNERS = {name: analysis.name for analysis in ANALYSES for name in names_of(analysis.options)}
+OPTIONS = tuple(  # options of analyses last, analysis by analysis
     sorted(
         (item for item in dataclasses.fields(Settings) if item.name not in ARGUMENTS),
         key=lambda item: NAMES.index(_OWNERS[item.name]) if item.name in _OWNERS else -1,
@@ -493,22 +499,22 @@ def is_list(name: str) -> bool:
 
 
 def result_settings(settings: Settings, result: str) -> dict[str, Any]:
-    """The settings that decide a result (one of `RESULTS`), ready for JSON; kept in every sidecar.
+    """The settings that decide a result (one of `RESULTS`), ready for JSON; stored in every sidecar.
 
-    An option whose declaration does not say what it decides counts for its analysis, or else for every result.
+    An option declared without `decides` counts for its analysis, or else for every result.
     """
     deciding = [item for item in OPTIONS if not {result, *READS[result]}.isdisjoint(decided_by(item))]
     return {item.name: _without_folder(item, getattr(settings, item.name)) for item in deciding}
 
 
 def decided_by(item: dataclasses.Field[Any]) -> tuple[str, ...]:
-    """Readings and results that an option decides."""
+    """Inputs and results that an option decides."""
     owner = _OWNERS.get(item.name)
     return tuple(item.metadata.get("decides", RESULTS if owner is None else (owner,)))
 
 
 def _without_folder(item: dataclasses.Field[Any], value: Any) -> Any:
-    """A file that an option names counts by its content, wherever it lies (see `bids.provenance`)."""
+    """A file named by an option is compared by its content, not by its path (see `bids.provenance`)."""
     is_file = item.metadata["metavar"] == "NAME-or-FILE" or isinstance(value, Path)
     return Path(value).name if is_file and value is not None else value
 

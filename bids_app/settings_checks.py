@@ -1,4 +1,4 @@
-"""What a value of a setting may be: its range, its form, the path that it names, and what it cannot go with."""
+"""Checks of settings: ranges, forms, paths, and contradictions."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from bids_app.settings import LEVELS, OPTIONS, Settings
 
 CONFOUND_STRATEGIES = ("auto", "none", "narratives", "simple", "scrubbing", "compcor", "ica_aroma")
 CLUSTERS = ("slurm", "pbs", "sge", "lsf")
-MOST_BYTES = 1_000_000  # of a settings file, a filter or a list of scans: none that a person wrote is larger
+MOST_BYTES = 1_000_000  # limit for settings files, filters and lists of scans, which people write by hand
 
 
 def find_problems(settings: Settings) -> list[str]:
-    """Every value that cannot be, one sentence each."""
+    """All impossible values, one sentence each."""
     problems = []
     for option in OPTIONS:
         allowed = option.metadata["choices"]
@@ -48,7 +48,7 @@ def _values(settings: Settings, name: str) -> tuple[Any, ...]:
 
 
 def _contradictions(settings: Settings) -> Iterator[str]:
-    """Values that each may be, but not together."""
+    """Values that are allowed singly, but not together."""
     for analysis in ANALYSES:
         yield from analysis.problems(settings)
     if settings.space and re.search(r"[\s,;]", settings.space):
@@ -59,7 +59,7 @@ def _contradictions(settings: Settings) -> Iterator[str]:
 
 
 def _problems_of_confounds(settings: Settings) -> list[str]:
-    """Problems of what is regressed out; whether a column is there shows with the table."""
+    """Problems of `--confounds`; whether a column exists is checked with the table."""
     given, problems = settings.confounds, []
     strategies = [name for name in given if name in CONFOUND_STRATEGIES]
     if strategies and len(given) > 1:
@@ -74,7 +74,7 @@ def _problems_of_confounds(settings: Settings) -> list[str]:
 
 
 def _problems_of_dask(settings: Settings) -> list[str]:
-    """Problems of where the jobs run."""
+    """Problems of the engine and its cluster."""
     problems = [
         f"dask_cluster = {pair!r}: must be KEY=VALUE, such as cores=4"
         for pair in settings.dask_cluster
@@ -92,7 +92,7 @@ def _problems_of_dask(settings: Settings) -> list[str]:
 
 
 def _problems_of_paths(settings: Settings) -> Iterator[str]:
-    """Paths that must be there and are not, or are of the wrong kind."""
+    """Paths that are missing or of the wrong kind."""
     for name, more in (
         ("resources", "; make it with n2n fetch --to, where there is a network"),
         ("annotations", ": give the folder that holds the word timings"),
@@ -115,7 +115,7 @@ def _problems_of_paths(settings: Settings) -> Iterator[str]:
 
 
 def problem_of_file(path: Path, most_bytes: float = MOST_BYTES) -> str | None:
-    """What is wrong with a file that is to be read; None for nothing. Pipes and devices are never opened."""
+    """The problem with a file to be read, or None. Pipes and devices are never opened."""
     if not _is(path, Path.exists):
         if _is(path, Path.is_symlink):
             return "is a link to content that is not here: get it first (datalad get …)"
@@ -135,12 +135,12 @@ def problem_of_file(path: Path, most_bytes: float = MOST_BYTES) -> str | None:
 def _is(path: Path, question: Callable[[Path], bool]) -> bool:
     try:
         return question(path)
-    except (OSError, ValueError):  # a folder above it may not be looked into; a name is too long
+    except (OSError, ValueError):  # a parent folder may not be read, or a name is too long
         return False
 
 
 def _problems_of_filters(path: Path) -> Iterator[str]:
-    """What is wrong with the content of a filter file."""
+    """Problems in the content of a filter file."""
     example = '{"bold": {"desc": "clean"}}'
     try:
         content = json.loads(path.read_text(encoding="utf-8-sig"))
@@ -150,9 +150,9 @@ def _problems_of_filters(path: Path) -> Iterator[str]:
         return
     if not isinstance(content, dict) or not all(isinstance(value, dict) for value in content.values()):
         yield f"bids_filter_file = {path}: must be an object with entities of BOLD files, such as {example}"
-    else:  # which keys and entities there are, the reader of the filters knows
+    else:  # keys and entities are checked by the reader of the filters
         for key, value in content.get("bold", {}).items():
             values = value if isinstance(value, list) else [value]
-            if not all(one is None or isinstance(one, str | int) for one in values):
+            if not all(item is None or isinstance(item, str | int) for item in values):
                 shown = json.dumps(value)[:100]
                 yield f"bids_filter_file = {path}: {key} = {shown}: must be a text, or a list of texts"

@@ -1,6 +1,6 @@
-"""Settings from what a user gives: command line over settings file over preset over default.
+"""Settings from user input: command line over settings file over preset over default.
 
-All that is wrong is said at once, one sentence for each value.
+All problems are reported at once, one sentence for each value.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _LABELS = {
     "task_id": "task-",
     "run_id": "run-",
 }
-# Texts of a settings file that may be paths; a derivative always is one, after its name.
+# Texts of a settings file that may be paths; a derivative always is, after its name.
 _FILES = ("config_file", "bids_filter_file", "exclude_scans", "mask")
 _NAMES_OR_PATHS = ("model", "atlas", "regions")
 _TABLES = ("dask_cluster",)
@@ -35,7 +35,7 @@ _KINDS = {int: "a whole number", float: "a number", str: "a text", bool: "true o
 class _Reader:
     """Values of one source (command line, settings file, preset) in the types of their fields.
 
-    Relative paths count from `folder`; in a settings file (`is_file`) so do texts that name a path. What is wrong is
+    Relative paths start at `folder`; in a settings file (`is_file`), so do texts that name a path. Problems are
     collected in `problems`, one sentence for each value.
     """
 
@@ -44,7 +44,7 @@ class _Reader:
         self.problems: list[str] = []
 
     def read(self, content: Mapping[str, Any]) -> dict[str, Any]:
-        """The values that can be."""
+        """The valid values."""
         values = {}
         for name, value in content.items():
             try:
@@ -60,15 +60,15 @@ class _Reader:
             if isinstance(value, list | tuple | dict):
                 raise SettingsError(f"{name} = {_shown(value)}: takes one value; choose one")
             return self._one(name, value)
-        if isinstance(value, dict):  # a table of a settings file: what the command line has as KEY=VALUE
+        if isinstance(value, dict):  # a table of a settings file, KEY=VALUE on the command line
             if name not in _TABLES:
                 raise SettingsError(f"{name} = {_shown(value)}: must be a list, not a table")
-            value = [f"{key}={json.dumps(one, default=str)}" for key, one in value.items()]
+            value = [f"{key}={json.dumps(item, default=str)}" for key, item in value.items()]
         if name == "confounds":  # 'trans_* rot_*' in one string: the shell must not expand the patterns
             given = value if isinstance(value, list | tuple) else [value]
-            value = [part for one in given for part in str(one).replace(",", " ").split()]
-        values = [self._one(name, one) for one in (value if isinstance(value, list | tuple) else [value])]
-        return tuple(values) if name == "distances" else tuple(dict.fromkeys(values))  # what comes twice counts once
+            value = [word for item in given for word in str(item).replace(",", " ").split()]
+        values = [self._one(name, item) for item in (value if isinstance(value, list | tuple) else [value])]
+        return tuple(values) if name == "distances" else tuple(dict.fromkeys(values))  # duplicates count once
 
     def _one(self, name: str, value: Any) -> Any:
         kind = element_type(name)
@@ -84,7 +84,7 @@ class _Reader:
         return self._path_in_text(name, converted) if self.is_file else converted
 
     def _path_in_text(self, name: str, text: str) -> str:
-        """A text of a settings file in which a path that is relative counts from the file's folder."""
+        """A text of a settings file, with a relative path in it resolved from the folder of the file."""
         if name == "derivatives":
             label, equals, path = text.partition("=") if "=" in text else ("", "", text)
             return f"{label}{equals}{(self.folder / _expanded(name, Path(path))).resolve()}"
@@ -96,10 +96,10 @@ class _Reader:
 
 
 def _located(path: Path, *, is_file: bool = False) -> Path:
-    """The path from the root, links followed; but a link to a file keeps its name.
+    """The absolute path with links resolved, except that a link to a file keeps its name.
 
-    The content of a DataLad data set lies in git-annex's objects, whose names say neither space nor hemisphere.
-    `is_file`: also a link without its content.
+    In a DataLad data set, links lead to objects of git-annex, whose names lack space and hemisphere.
+    `is_file`: also keep links whose content is absent.
     """
     try:
         keeps_name = path.is_symlink() and not path.is_dir() and (is_file or path.exists())
@@ -111,12 +111,12 @@ def _located(path: Path, *, is_file: bool = False) -> Path:
 def _exists(path: Path) -> bool:
     try:
         return path.exists()
-    except (OSError, ValueError):  # no file can have this name
+    except (OSError, ValueError):  # not a possible file name
         return False
 
 
 def _typed(name: str, value: Any, kind: type) -> Any:
-    """A value in the type of its field. Raises SettingsError for one that only could be forced into it."""
+    """A value converted to the type of its field. Raises SettingsError if the conversion would change the value."""
     wrong = SettingsError(f"{name} = {_shown(value)}: must be {_KINDS[kind]}")
     if kind is bool or isinstance(value, bool):
         if kind is not bool or not isinstance(value, bool):
@@ -141,7 +141,7 @@ def _typed(name: str, value: Any, kind: type) -> Any:
 
 
 def _whole(value: float) -> int:
-    """2.0 is 2; 2.7 and infinity are no whole numbers."""
+    """2.0 is 2; 2.7 and infinity are not whole numbers."""
     if int(value) != value:
         raise ValueError
     return int(value)
@@ -162,7 +162,7 @@ def _expanded(name: str, path: Path) -> Path:
 
 
 def _refuse_unprintable(name: str, text: str) -> None:
-    """Control characters and bytes that are no text have no place in a name: scripts, logs and tables would break."""
+    """Refuse control characters and undecodable bytes in names, which would break scripts, logs and tables."""
     bad = next((letter for letter in text if unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp")), None)
     if bad is not None:
         kind = "bytes that are not UTF-8" if unicodedata.category(bad) == "Cs" else "a control character or line break"
@@ -225,7 +225,7 @@ def _nearest(name: str, known: Iterable[str]) -> str:
 
 
 def make_settings(arguments: Mapping[str, Any]) -> Settings:
-    """Settings from what the command line gave (only what was given), its settings file and preset.
+    """Settings from the options given on the command line, the settings file and the preset.
 
     Raises SettingsError that lists all bad values at once.
     """
@@ -250,7 +250,7 @@ def make_settings(arguments: Mapping[str, Any]) -> Settings:
             problems.append(str(error))
     values = {**from_preset, **from_file, **given}
     if not set(ARGUMENTS) <= set(values):
-        raise SettingsError("; ".join(problems))  # a folder that cannot be: nothing more can be checked
+        raise SettingsError("; ".join(problems))  # an impossible folder: nothing else can be checked
     settings = Settings(**values)
     problems += [problem for problem in find_problems(settings) if problem not in problems]
     if problems:

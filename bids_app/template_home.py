@@ -1,4 +1,4 @@
-"""TemplateFlow's own folder, and whether a file of it is there."""
+"""TemplateFlow's own folder and its files."""
 
 import os
 from collections.abc import Sequence
@@ -8,18 +8,18 @@ from platformdirs import user_cache_dir
 
 
 def template_home() -> Path:
-    """TemplateFlow's own folder, asked without importing it, which would lay it out where there is none."""
+    """TemplateFlow's own folder, found without importing TemplateFlow, which would create the folder."""
     return Path(os.environ.get("TEMPLATEFLOW_HOME") or user_cache_dir("templateflow")).absolute()
 
 
 def local_template(name: str, folders: Sequence[Path] = ()) -> Path | None:
-    """A file of TemplateFlow below one of the folders or below its own, None where it is in none of them."""
+    """A file of TemplateFlow in one of the folders or in TemplateFlow's own; None if it is in none of them."""
     paths = (home / template_folder(name) / name for home in (*folders, template_home()))
     return next((path for path in paths if is_there(path)), None)
 
 
 def is_there(path: Path) -> bool:
-    """Whether a file has content: those that were not downloaded yet stand there empty."""
+    """Whether a file has content; files not yet downloaded exist but are empty."""
     return path.is_file() and path.stat().st_size > 0
 
 

@@ -20,12 +20,12 @@ def test_the_stored_descriptor_is_that_of_the_parser():
 
 
 def test_every_option_is_an_input_that_the_parser_takes():
-    flags = {one["command-line-flag"]: one for one in descriptor()["inputs"] if "command-line-flag" in one}
+    flags = {entry["command-line-flag"]: entry for entry in descriptor()["inputs"] if "command-line-flag" in entry}
     known = {flag: action for action in make_parser()._actions for flag in action.option_strings}
     assert len(flags) == len(OPTIONS)
-    for flag, one in flags.items():
-        assert (known[flag].nargs == 0) == (one["type"] == "Flag"), flag
-        assert (known[flag].nargs == "+") == one.get("list", False), flag
+    for flag, entry in flags.items():
+        assert (known[flag].nargs == 0) == (entry["type"] == "Flag"), flag
+        assert (known[flag].nargs == "+") == entry.get("list", False), flag
 
 
 def test_bosh_accepts_it_and_makes_the_command(tmp_path):
@@ -37,7 +37,7 @@ def test_bosh_accepts_it_and_makes_the_command(tmp_path):
     given = {"bids_dir": "data", "out_dir": "out", "level": "group", "atoms": [32, 64], "penalty": 0.2, "wrap": True}
     (tmp_path / "given.json").write_text(json.dumps(given))
     command = [bosh, "exec", "simulate", STORED, "-i", "given.json"]
-    said = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
-    line = next(line for line in said.splitlines() if line.startswith("neurons2networks"))
+    printed = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    line = next(line for line in printed.splitlines() if line.startswith("neurons2networks"))
     parsed = vars(make_parser().parse_args(shlex.split(line)[1:]))
     assert parsed == {**given, "atoms": ["32", "64"], "penalty": "0.2"}

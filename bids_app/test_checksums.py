@@ -17,7 +17,7 @@ def test_what_has_no_end_is_not_read(tmp_path):
     assert sha256_of(tmp_path / "file") == hashlib.sha256(b"abc").hexdigest()
 
 
-def test_a_pipe_in_the_place_of_a_manifest_is_damage_and_is_replaced(tmp_path):
+def test_a_pipe_instead_of_a_manifest_is_damage_and_is_replaced(tmp_path):
     artefact = tmp_path / "design.npz"
     artefact.write_bytes(b"abc")
     manifest = manifest_path(artefact)

@@ -35,7 +35,7 @@ def test_an_array_larger_than_the_disk_is_refused_before_it_is_written():
     assert not path.exists()
 
 
-def test_a_full_disk_is_told_from_other_errors(tmp_path):
+def test_a_full_disk_differs_from_other_errors(tmp_path):
     assert is_full(OSError(errno.ENOSPC, "No space left on device"))
     assert not is_full(PermissionError(errno.EACCES, "Permission denied"), tmp_path)
     assert not is_full(ValueError("no space"), tmp_path)

@@ -19,8 +19,8 @@ def unnamed(path):
             continue
         method = isinstance(node.func, ast.Attribute)
         name = node.func.attr if method else getattr(node.func, "id", None)
-        own = name == "write_text" and not method  # bids.atomic: always UTF-8
-        if name not in _TEXT or own or any(keyword.arg == "encoding" for keyword in node.keywords):
+        is_always_utf8 = name == "write_text" and not method  # bids.atomic: always UTF-8
+        if name not in _TEXT or is_always_utf8 or any(keyword.arg == "encoding" for keyword in node.keywords):
             continue
         texts = [a.value for a in node.args if isinstance(a, ast.Constant) and isinstance(a.value, str)]
         if name == "open" and (any("b" in text for text in texts) or not _is_of_files(node)):

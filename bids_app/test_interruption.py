@@ -80,7 +80,7 @@ def test_all_processes_end_with_the_run(tmp_path, number, nprocs, status):
     finally:
         run.kill()
         run.wait()
-    said = run.stderr.read()
-    assert "Traceback" not in said
-    assert said.count("stopped by") == (number != signal.SIGKILL)
+    stderr = run.stderr.read()
+    assert "Traceback" not in stderr
+    assert stderr.count("stopped by") == (number != signal.SIGKILL)
     assert nprocs == 1 or number == signal.SIGKILL or (tmp_path / "cleared").exists()

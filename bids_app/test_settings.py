@@ -37,8 +37,8 @@ def test_labels_lose_their_prefix_and_underscores_are_accepted():
 def test_all_bad_values_are_reported_at_once():
     with pytest.raises(SettingsError) as error:
         given("in", "out", "participant", "--folds", "1", "--penalty", "1.5", "--neurons", "soma", "--layer", "-2")
-    for part in ("folds = 1", "penalty = 1.5", "neurons = 'soma'", "layer = '-2'"):
-        assert part in str(error.value)
+    for message in ("folds = 1", "penalty = 1.5", "neurons = 'soma'", "layer = '-2'"):
+        assert message in str(error.value)
 
 
 def test_unique_variance_needs_a_distance_of_its_own_for_future_and_past():
@@ -59,7 +59,7 @@ def test_a_table_of_a_settings_file_is_what_the_command_line_has_in_pairs(tmp_pa
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         (("--engine", "dask"), "needs either"),
         (("--engine", "dask", "--dask-scheduler", "tcp://a:1", "--dask-cluster", "kind=slurm"), "needs either"),
@@ -68,8 +68,8 @@ def test_a_table_of_a_settings_file_is_what_the_command_line_has_in_pairs(tmp_pa
         (("--dask-scheduler", "tcp://a:1"), "add --engine dask"),
     ],
 )
-def test_where_jobs_cannot_run(options, said):
-    with pytest.raises(SettingsError, match=said):
+def test_where_jobs_cannot_run(options, message):
+    with pytest.raises(SettingsError, match=message):
         given("in", "out", "participant", *options)
 
 
@@ -85,9 +85,9 @@ def test_toml_record_gives_the_same_settings_again(tmp_path):
     settings = given("in", "out", "participant", "--atoms", "32", "64", "--alphas", "1", "10", "--pool-tasks")
     record = tomllib.loads(to_toml(settings))
     file = tmp_path / "record.toml"
-    places = {"bids_dir": record.pop("bids_dir"), "out_dir": record.pop("out_dir"), "level": record.pop("level")}
+    required = {"bids_dir": record.pop("bids_dir"), "out_dir": record.pop("out_dir"), "level": record.pop("level")}
     file.write_text("\n".join(line for line in to_toml(settings).splitlines() if line.split(" =")[0] in record))
-    again = make_settings({**places, "config_file": file})
+    again = make_settings({**required, "config_file": file})
     assert {**vars(again), "config_file": None} == vars(settings)
 
 
@@ -178,11 +178,11 @@ BAD_OPTIONS = [
 ]
 
 
-@pytest.mark.parametrize(("options", "said"), BAD_OPTIONS)
-def test_a_value_that_cannot_be(options, said):
+@pytest.mark.parametrize(("options", "message"), BAD_OPTIONS)
+def test_a_value_that_cannot_be(options, message):
     with pytest.raises(SettingsError) as error:
         given("in", "out", "participant", *options)
-    assert said in str(error.value)
+    assert message in str(error.value)
 
 
 BAD_FILES = [
@@ -210,13 +210,13 @@ BAD_FILES = [
 ]
 
 
-@pytest.mark.parametrize(("content", "said"), BAD_FILES)
-def test_a_settings_file_that_cannot_be(tmp_path, content, said):
+@pytest.mark.parametrize(("content", "message"), BAD_FILES)
+def test_a_settings_file_that_cannot_be(tmp_path, content, message):
     file = tmp_path / "settings.toml"
     file.write_bytes(content)
     with pytest.raises(SettingsError) as error:
         given("in", "out", "participant", "--config-file", str(file))
-    assert said in str(error.value)
+    assert message in str(error.value)
     assert len(str(error.value)) < 1000
 
 
@@ -307,7 +307,7 @@ def test_every_option_says_what_it_decides():
 
 
 def test_an_option_that_is_not_placed_decides_everything(monkeypatch):
-    option = next(one for one in OPTIONS if one.name == "mem_mb")
+    option = next(candidate for candidate in OPTIONS if candidate.name == "mem_mb")
     unplaced = SimpleNamespace(
         name="mem_mb", metadata={key: v for key, v in option.metadata.items() if key != "decides"}
     )
@@ -324,7 +324,11 @@ def test_files_count_by_their_content_not_by_their_folder():
     assert result_settings(settings, "dictionary")["penalty"] == 0.15
     assert {"n_spins", "penalty", "atlas", "folds"} <= set(numbers)
     assert not {"distances", "banded_candidates", "delays", "noise_ceiling"} & set(numbers)
-    assert [one for one in RESULTS if "n_spins" in result_settings(settings, one)] == ["networks"]
-    assert [one for one in RESULTS if "noise_ceiling" in result_settings(settings, one)] == ["ceiling"]
-    assert [one for one in RESULTS if "window" in result_settings(settings, one)] == ["forecast", "depth", "variance"]
+    assert [result for result in RESULTS if "n_spins" in result_settings(settings, result)] == ["networks"]
+    assert [result for result in RESULTS if "noise_ceiling" in result_settings(settings, result)] == ["ceiling"]
+    assert [result for result in RESULTS if "window" in result_settings(settings, result)] == [
+        "forecast",
+        "depth",
+        "variance",
+    ]
     assert "penalty" not in result_settings(settings, "brainscore")

@@ -10,12 +10,14 @@ from bids_app.demo import forecast, generate
 def called(monkeypatch):
     calls = []
     monkeypatch.setattr(generate, "generate", lambda *given: calls.append(("networks", *given)))
+    monkeypatch.setattr(generate, "describe", lambda truth: "one family is planted")
     monkeypatch.setattr(forecast, "generate_forecast", lambda *given, **more: calls.append(("forecast", *given, more)))
     return calls
 
 
-def test_atoms_in_networks_are_planted_by_default(called, tmp_path):
+def test_atoms_in_networks_are_planted_by_default(called, tmp_path, capsys):
     assert tools.main(["demo", str(tmp_path)]) == 0
+    assert capsys.readouterr().out == "one family is planted\n"
     assert called == [("networks", tmp_path, generate.DEFAULTS)]
 
 

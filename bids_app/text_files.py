@@ -1,7 +1,7 @@
-"""Text, tables and JSON from files that are not trusted: where they are, how large, in which encoding.
+"""Text, tables and JSON from untrusted files: existence, size, encoding.
 
-Imports nothing of the package. Every reader of text in the package goes through these functions, and FileError is the
-only error that they raise.
+Imports nothing from the package. Every reader of text in the package uses these functions, which raise only
+FileError.
 """
 
 import csv
@@ -12,7 +12,7 @@ import stat
 from pathlib import Path
 
 MEGABYTE = 2**20
-# Larger than any table or sidecar that people have; a reader of larger files gives its own limit.
+# Larger than any usual table or sidecar; readers of larger files pass their own limit.
 LIMIT = 64 * MEGABYTE
 
 _POINTERS = {b"/annex/objects/": "datalad get", b"version https://git-lfs": "git lfs pull --include"}
@@ -28,14 +28,13 @@ _log = logging.getLogger(__name__)
 
 
 class FileError(ValueError):
-    """A file cannot be read; the message names it and says what to do next."""
+    """A file cannot be read; the message names it and says what to do."""
 
 
 def check_content(path: Path) -> int:
-    """Size in bytes of a file whose content can be read. Raises FileError for anything else.
+    """Size in bytes of a readable file. Raises FileError for anything else.
 
-    Refused are links without their content, the pointers that git-annex and Git LFS leave in its place, folders, pipes
-    and devices.
+    It refuses links without their content, the pointers of git-annex and Git LFS, folders, pipes and devices.
     """
     try:
         status = path.stat()
@@ -54,9 +53,9 @@ def check_content(path: Path) -> int:
 
 
 def is_there(path: Path) -> bool:
-    """Whether something has this name, be it a link without its content, a pipe or a folder.
+    """Whether something of this name exists, even a link without its content, a pipe or a folder.
 
-    What is there is read, so that its reader says why it cannot be; it is not taken for missing.
+    Such a thing is not missing: the attempt to read it gives the right message.
     """
     return os.path.lexists(path)
 
@@ -67,7 +66,7 @@ def read_bytes(path: Path, limit: int = LIMIT) -> bytes:
     try:
         if size <= limit:
             with path.open("rb") as file:
-                content = file.read(limit + 1)  # files of /proc, and files that grow, hold more than they say
+                content = file.read(limit + 1)  # files of /proc, and growing files, hold more than their stated size
             size = len(content)
     except (OSError, MemoryError) as error:
         raise _cannot_open(path, error) from error
@@ -80,9 +79,9 @@ def read_bytes(path: Path, limit: int = LIMIT) -> bytes:
 
 
 def read_text(path: Path, limit: int = LIMIT) -> str:
-    """Text of a file in UTF-8, in UTF-16 or UTF-32, or else in Windows' western code page, which is logged.
+    """Text of a file in UTF-8, UTF-16 or UTF-32, or else in the Western Windows code page, which is logged.
 
-    Raises FileError when it cannot be read, is larger than `limit` bytes, or is no text.
+    Raises FileError if it cannot be read, is larger than `limit` bytes, or is not text.
     """
     content = read_bytes(path, limit)
     encoding = next((name for mark, name in _BYTE_ORDER_MARKS if content.startswith(mark)), None)
@@ -103,8 +102,8 @@ def read_text(path: Path, limit: int = LIMIT) -> str:
 def read_rows(path: Path, delimiter: str = "\t", limit: int = LIMIT) -> list[list[str]]:
     """Rows of cells of a table; an empty line is an empty row, so that row n is line n of a table with tabs.
 
-    Line ends may be those of Unix, Windows or the old Macintosh. Quotation marks are read as such unless the delimiter
-    is a tab, as in BIDS. Raises FileError.
+    Line ends may be those of Unix, Windows or the old Macintosh. Quotation marks enclose cells unless the delimiter is
+    a tab, as in BIDS. Raises FileError.
     """
     return rows_of(read_text(path, limit), delimiter, path)
 
@@ -127,12 +126,12 @@ def rows_of(text: str, delimiter: str, path: Path) -> list[list[str]]:
 
 
 def read_json_content(path: Path, limit: int = LIMIT) -> object:
-    """Read any JSON. Raises FileError when the file is broken, nested too deep or holds broken text."""
+    """Read any JSON. Raises FileError if the file is invalid, nested too deeply or holds invalid text."""
     text = read_text(path, limit)
     try:
         content: object = json.loads(text)
         if "\\u" in text:
-            json.dumps(content, ensure_ascii=False).encode()  # halves of surrogate pairs cannot be written anywhere
+            json.dumps(content, ensure_ascii=False).encode()  # lone surrogates cannot be written
     except RecursionError:
         raise FileError(f"{path} could not be read as JSON: it is nested too deep.") from None
     except (ValueError, MemoryError) as error:
@@ -141,7 +140,7 @@ def read_json_content(path: Path, limit: int = LIMIT) -> object:
 
 
 def read_json(path: Path, limit: int = LIMIT) -> dict[str, object]:
-    """Read a JSON object. Raises FileError when the file is broken or holds something else."""
+    """Read a JSON object. Raises FileError if the file is invalid or holds something else."""
     content = read_json_content(path, limit)
     if not isinstance(content, dict):
         raise FileError(f"{path} holds no JSON object but a {type(content).__name__}.")
@@ -163,7 +162,7 @@ def _cannot_open(path: Path, error: Exception) -> FileError:
 
 
 def _encoding_without_mark(content: bytes) -> str:
-    """UTF-8 where the content is; UTF-16 where every other byte is zero; else Windows' western code page."""
+    """UTF-8 if valid; UTF-16 if every other byte is zero; else the Western Windows code page."""
     start = content[:2000]
     n_zeros = (start[0::2].count(0), start[1::2].count(0))
     if max(n_zeros) > 0.8 * len(start) / 2 and min(n_zeros) == 0:

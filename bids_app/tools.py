@@ -1,4 +1,4 @@
-"""The second command line, `n2n`: what surrounds a run. Each sub-command parses and calls, nothing else."""
+"""The second command line, `n2n`: tools around a run. Each sub-command only parses and calls."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bids_app.border import at_the_border
 from bids_app.cli import add_options, normalise
 from bids_app.settings_input import make_settings
 
-# A check writes nothing; caches that are looked into lie in a folder that is not there.
+# A check writes nothing: its caches are looked up in a folder that does not exist.
 NO_OUT_DIR = Path(tempfile.gettempdir()) / "neurons2networks-check"
 
 
@@ -56,6 +56,7 @@ def _add_evaluate(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     evaluate = commands.add_parser("evaluate", help="compare the results on a demo data set with its truth")
     evaluate.add_argument("target", metavar="DIR", type=Path, help="The demo data set.")
     evaluate.add_argument("out_dir", metavar="OUT_DIR", type=Path, help="The results.")
+    evaluate.add_argument("--json", metavar="FILE", type=Path, help="Write precision and recall to this file, too.")
 
 
 def _add_check(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -105,7 +106,7 @@ def _demo(arguments: argparse.Namespace) -> None:
         ahead = {} if arguments.ahead is None else {"ahead": arguments.ahead}
         forecast.generate_forecast(arguments.target, replace(forecast.DEFAULTS, **given), **ahead)
     elif arguments.ahead is None:
-        generate.generate(arguments.target, replace(generate.DEFAULTS, **given))
+        print(generate.describe(generate.generate(arguments.target, replace(generate.DEFAULTS, **given))))
     else:
         raise ValueError(f"--ahead {arguments.ahead} needs --plant forecast; atoms in networks have no distance.")
 
@@ -113,11 +114,11 @@ def _demo(arguments: argparse.Namespace) -> None:
 def _evaluate(arguments: argparse.Namespace) -> None:
     from bids_app.demo.evaluate import evaluate
 
-    evaluate(arguments.target, arguments.out_dir)
+    evaluate(arguments.target, arguments.out_dir, arguments.json)
 
 
 def _check(arguments: argparse.Namespace) -> int:
-    from bids_app.run.check import check  # heavy: only when there is something to check
+    from bids_app.run.check import check  # slow to import
 
     given = {name: value for name, value in vars(arguments).items() if name not in ("command", "timing")}
     return check(make_settings({**given, "out_dir": NO_OUT_DIR, "level": "participant"}), timing=arguments.timing)
@@ -127,7 +128,7 @@ def _submit(arguments: argparse.Namespace) -> None:
     from bids_app.engines.slurm_options import read_request
 
     request = read_request(arguments.arguments)
-    from bids_app.engines.slurm import submit  # heavy: only when there is something to submit
+    from bids_app.engines.slurm import submit  # slow to import
 
     submit(request)
 

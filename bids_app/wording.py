@@ -1,11 +1,11 @@
-"""Words for messages: lists, and errors of others. Imports nothing of the package."""
+"""Phrases for messages: lists, and errors of libraries. Imports nothing from the package."""
 
 import textwrap
 from collections.abc import Sequence
 
 
 def listed(items: Sequence[object], most: int = 10, separator: str = ", ") -> str:
-    """The first of the items, and how many there are where that is not all; "none" for none.
+    """The first items, with the total number if some are omitted; "none" for none.
 
     >>> listed(["a", "b"]), listed(range(9), most=2), listed([])
     ('a, b', '0, 1, … (9 in all)', 'none')
@@ -17,7 +17,7 @@ def listed(items: Sequence[object], most: int = 10, separator: str = ", ") -> st
 
 
 def in_one_line(error: BaseException) -> str:
-    """Kind and text of an error, shortened to a line: what the libraries of archives say runs over pages.
+    """Kind and text of an error, shortened to one line: messages of network libraries fill pages.
 
     >>> in_one_line(OSError("no route\\n  to host"))
     'OSError: no route to host'

@@ -26,6 +26,6 @@ def problem(variant: str, cuda: str | None) -> str | None:
 if __name__ == "__main__":
     import torch
 
-    if found := problem("".join(sys.argv[1:2]), torch.version.cuda):
-        raise SystemExit(found)
+    if message := problem("".join(sys.argv[1:2]), torch.version.cuda):
+        raise SystemExit(message)
     print(f"torch {torch.__version__}, {f'CUDA {torch.version.cuda}' if torch.version.cuda else 'CPU only'}")

@@ -1,4 +1,4 @@
-"""Every bad input that users have met: `python -m tests.bad_inputs [PATTERN]` prints what is said to each.
+"""Every bad input that users have met: `python -m tests.bad_inputs [PATTERN]` prints the message of each.
 
 A case spoils a copy of a small data set (`bad_inputs_data`) and says what must come out (`bad_inputs_cases`). Each runs
 in a fork of this process, which has imported the package once, so that it can be killed, lose its rights or its disk.
@@ -51,13 +51,13 @@ PRELOADED = (
 class Case:
     """An input and what must come of it.
 
-    `spoil` changes the data set and may return options of its own. `status` is what the process must return, `said`
+    `spoil` changes the data set and may return options of its own. `status` is what the process must return, `message`
     a regular expression that its output must hold. `others`: whether the second participant must have results,
     None where it does not matter.
     """
 
     name: str
-    said: str
+    message: str
     spoil: Callable[..., Any] | None = None
     options: tuple[str, ...] = ()
     kind: str = "regions"
@@ -73,7 +73,7 @@ class Case:
 
 
 def run_case(case, bases):
-    """Run a case; returns its record: status, what was said, and everything that fell short (a list of texts)."""
+    """Run a case; returns its record: status, output, and all shortcomings (a list of texts)."""
     root = Path(tempfile.mkdtemp(prefix="case-", dir=bases))
     started = time.monotonic()
     bench = copy_of(bases, case.kind, root)
@@ -88,11 +88,11 @@ def run_case(case, bases):
         options = tuple(option.format(root=root, bases=bases) for option in case.options)
         usual = () if case.plain else (*USUAL, "--model", str(bases / "tiny"), *_MORE[case.kind])
         words = [str(bench.data), out, case.level, *usual, *options, *extra]
-        status, said = _in_a_fork(words, case, root / "said.txt")
-        short = list(_shortcomings(case, bench, status, said))
+        status, output = _in_a_fork(words, case, root / "output.txt")
+        short = list(_shortcomings(case, bench, status, output))
         seconds = round(time.monotonic() - started, 1)
-        said = said.replace(str(root), "…")
-        return {"name": case.name, "status": status, "said": said, "short": short, "seconds": seconds}
+        output = output.replace(str(root), "…")
+        return {"name": case.name, "status": status, "output": output, "short": short, "seconds": seconds}
     finally:
         for path in (bench.root, *bench.root.rglob("*")):
             with contextlib.suppress(OSError):
@@ -155,16 +155,16 @@ def _drop_rights():
         raise OSError(ctypes.get_errno(), "capset")
 
 
-def _shortcomings(case, bench, status, said):
+def _shortcomings(case, bench, status, output):
     if status != case.status:
         yield f"status {status}, not {case.status}"
-    if not re.search(case.said, said.replace(str(bench.root), "…"), re.DOTALL):
-        yield f"is not said: {case.said}"
-    if "Traceback" in said:
+    if not re.search(case.message, output.replace(str(bench.root), "…"), re.DOTALL):
+        yield f"message missing: {case.message}"
+    if "Traceback" in output:
         yield "a traceback"
-    if found := re.search(r"\.py:\d+: \w*Warning.*", said):
-        yield f"a bare warning: {found[0][:100]}"
-    long = [line for line in said.splitlines() if len(line.replace(str(bench.root), "…")) > 900]
+    if python_warning := re.search(r"\.py:\d+: \w*Warning.*", output):
+        yield f"a bare warning: {python_warning[0][:100]}"
+    long = [line for line in output.splitlines() if len(line.replace(str(bench.root), "…")) > 900]
     if long:
         yield f"a line of {len(long[0])} letters"
     results = {path.name[:6] for path in bench.out.rglob("*_statmap.*")} if bench.out.is_dir() else set()
@@ -199,8 +199,8 @@ def _finish(bases):
     for level in ("participant", "group"):
         case = Case("", "", level=level, seconds=10 * _SECONDS)
         words = [str(bench.data), str(bench.out), level, *USUAL, "--model", str(bases / "tiny")]
-        status, said = _in_a_fork(words, case, bench.root / "said.txt")
-        assert status == 0, said
+        status, output = _in_a_fork(words, case, bench.root / "output.txt")
+        assert status == 0, output
 
 
 def run_all(pattern="", workers=None):
@@ -218,9 +218,9 @@ def run_all(pattern="", workers=None):
         yield from pool.map(lambda case: run_case(case, folder), cases)
 
 
-def _shortened(said):
+def _shortened(output):
     """The first error, else the warnings, else the last line."""
-    lines = [line for line in said.splitlines() if line.strip()]
+    lines = [line for line in output.splitlines() if line.strip()]
     errors = [line for line in lines if " ERROR " in line] or [line for line in lines if " WARNING " in line]
     return (errors or lines[-1:] or [""])[0][:400]
 
@@ -229,7 +229,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("pattern", nargs="?", default="", help="Regular expression of the names of cases.")
     parser.add_argument("--json", type=Path, help="Where the records go.")
-    parser.add_argument("--full", action="store_true", help="Print everything that was said.")
+    parser.add_argument("--full", action="store_true", help="Print the whole output.")
     parser.add_argument("--workers", type=int)
     arguments = parser.parse_args()
     records = []
@@ -237,7 +237,7 @@ def main():
         records.append(record)
         verdict = "; ".join(record["short"]) or "ok"
         print(f"{record['name'][:50]:50} {record['status']!s:>7} {record['seconds']:5.1f} s  {verdict}", flush=True)
-        print(record["said"] if arguments.full else f"    {_shortened(record['said'])}", flush=True)
+        print(record["output"] if arguments.full else f"    {_shortened(record['output'])}", flush=True)
     print(f"{sum(not record['short'] for record in records)} of {len(records)} as they must be")
     if arguments.json:
         arguments.json.write_text(json.dumps(records, indent=1))

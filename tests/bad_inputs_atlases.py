@@ -17,11 +17,11 @@ TABLE = "index\tname\n1\tVis\n2\tDefault\n3\tCont\n"
 VOLUME = "tpl-MNI152NLin6Asym_atlas-A_dseg.nii.gz"
 
 
-def atlas_case(name, said, make, kind="volumes", option="--atlas", **more):
+def atlas_case(name, message, make, kind="volumes", option="--atlas", **more):
     def spoil(bench):
         return option, make(bench)
 
-    return Case(f"atlas: {name}", said, spoil, kind=kind, **({"options": NETWORKS} | more))
+    return Case(f"atlas: {name}", message, spoil, kind=kind, **({"options": NETWORKS} | more))
 
 
 def label_volume(bench, data=LABELS, table=TABLE, name=VOLUME, **more):
@@ -124,44 +124,44 @@ IMAGES = (
     atlas_case("cifti cut", r"a\.dlabel\.nii cannot be read", lambda b: _cut(_cifti(b)), kind="cifti"),
     atlas_case("cifti of scalars", "holds no labels", lambda b: b.bold().rename(b.root / "a.dlabel.nii"), kind="cifti"),
     *(
-        atlas_case(f"image: {name}", said, _of_thing(make, lambda path: path), seconds=20)
-        for name, (make, said) in THINGS.items()
+        atlas_case(f"image: {name}", message, _of_thing(make, lambda path: path), seconds=20)
+        for name, (make, message) in THINGS.items()
     ),
     *(
         atlas_case(
             f"gifti: {name}",
-            said,
+            message,
             lambda b, make=make: (replaced(label_gifti, make)(b), b.root / "atlas_hemi-L.label.gii")[1],
             kind="surfaces",
             seconds=20,
         )
-        for name, (make, said) in THINGS.items()
+        for name, (make, message) in THINGS.items()
     ),
     *(
         atlas_case(
             f"annot: {name}",
-            said,
+            message,
             lambda b, make=make: (replaced(_annot, make)(b), b.root / "lh.a.annot")[1],
             kind="surfaces",
             seconds=20,
         )
-        for name, (make, said) in THINGS.items()
+        for name, (make, message) in THINGS.items()
     ),
     *(
         atlas_case(
             f"cifti: {name}",
-            said,
+            message,
             lambda b, make=make: (replaced(_cifti, make)(b), b.root / "a.dlabel.nii")[1],
             kind="cifti",
             seconds=20,
         )
-        for name, (make, said) in THINGS.items()
+        for name, (make, message) in THINGS.items()
     ),
 )
 
 
-def _with(name, said, table, **more):
-    return atlas_case(f"table {name}", said, lambda b: label_volume(b, table=table), **more)
+def _with(name, message, table, **more):
+    return atlas_case(f"table {name}", message, lambda b: label_volume(b, table=table), **more)
 
 
 LACKS = r"has the label 3 at \d+ places, which its (own table of names|table of names, .*,) does not name: add a row"
@@ -186,8 +186,8 @@ TABLES = (
     _with("UTF-16", "", TABLE.encode("utf-16"), status=0),
     _with("latin-1", "is not in UTF-8: read as Windows", (TABLE + "4\tcaf\u00e9\n").encode("latin-1"), status=0),
     *(
-        atlas_case(f"table {name}", said, _of_thing(make, _table_of), seconds=20)
-        for name, (make, said) in THINGS.items()
+        atlas_case(f"table {name}", message, _of_thing(make, _table_of), seconds=20)
+        for name, (make, message) in THINGS.items()
         if name != "empty"
     ),
     atlas_case(

@@ -107,9 +107,9 @@ def make_bases(folder):
     save_model(folder / "tiny", *make_gpt2([" ".join(text)], n_layers=2))
     for kind in KINDS:
         bench = Bench(folder / kind, kind)
-        for place, type_of_data in ((bench.data, "raw"), (bench.deriv, "derivative")):
+        for dataset, type_of_data in ((bench.data, "raw"), (bench.deriv, "derivative")):
             content = {"Name": "made up", "BIDSVersion": "1.10.0", "DatasetType": type_of_data}
-            write(place / "dataset_description.json", content)
+            write(dataset / "dataset_description.json", content)
         write(bench.align, word_table([(0.5 + 0.4 * n, 0.3, word) for n, word in enumerate(text)]))
         for label in ("01", "02"):
             write(bench.events(label), event_table([(*STORY, "story", "tale.wav")]))

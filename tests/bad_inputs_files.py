@@ -26,14 +26,14 @@ DEEP = "[" * 100_000
 GOOD_SERIES = 100 + np.random.default_rng(9).standard_normal((VOLUMES, N_REGIONS))
 
 
-def of_one(name, said, spoil, **more):
+def of_one(name, message, spoil, **more):
     """A problem of sub-01, which leaves sub-02 alone."""
-    return Case(name, said, spoil, others=True, **more)
+    return Case(name, message, spoil, others=True, **more)
 
 
-def accepted(name, said, spoil, **more):
+def accepted(name, message, spoil, **more):
     """Something that is analysed, and said."""
-    return Case(name, said, spoil, status=0, others=True, **more)
+    return Case(name, message, spoil, status=0, others=True, **more)
 
 
 def _content(which, content):
@@ -174,8 +174,8 @@ RECORDINGS = (
     of_one("TR: a list", "JSON object", _sidecar("[2]")),
     Case("TR: missing in all", "(?i)repetition ?time", _both_sidecars({"x": 1})),
     *(
-        of_one(f"series: {name}", said, replaced(_bold, make), seconds=20)
-        for name, (make, said) in THINGS.items()
+        of_one(f"series: {name}", message, replaced(_bold, make), seconds=20)
+        for name, (make, message) in THINGS.items()
         if name not in ABSENT
     ),
     of_one("series: a folder", "No BOLD of sub-01", replaced(_bold, os.mkdir)),
@@ -245,8 +245,8 @@ def _header_time(value, has_sidecar=True):
     return spoil
 
 
-def _volumes(case, name, said, spoil, **more):
-    return case(f"volumes: {name}", said, spoil, kind="volumes", **more)
+def _volumes(case, name, message, spoil, **more):
+    return case(f"volumes: {name}", message, spoil, kind="volumes", **more)
 
 
 def _confounds(table):
@@ -337,8 +337,8 @@ VOLUME_CASES = (
     _volumes(of_one, "confounds missing", "(?i)confounds", lambda b: b.confounds().unlink()),
     _volumes(of_one, "confounds a pipe", THINGS["a pipe"][1], replaced(lambda b: b.confounds(), os.mkfifo), seconds=20),
     *(
-        _volumes(of_one, f"image {name}", said, replaced(_bold, make), seconds=20)
-        for name, (make, said) in THINGS.items()
+        _volumes(of_one, f"image {name}", message, replaced(_bold, make), seconds=20)
+        for name, (make, message) in THINGS.items()
         if name not in ABSENT
     ),
 )
@@ -348,8 +348,8 @@ def _gifti(series, hemi="L"):
     return lambda bench: write_gifti(bench.bold(hemi=hemi), series) and None
 
 
-def _surfaces(case, name, said, spoil, **more):
-    return case(f"surfaces: {name}", said, spoil, kind="surfaces", **more)
+def _surfaces(case, name, message, spoil, **more):
+    return case(f"surfaces: {name}", message, spoil, kind="surfaces", **more)
 
 
 def _right_of(share):

@@ -10,7 +10,7 @@ from tests.bad_inputs import Case
 from tests.bad_inputs_files import THINGS
 
 
-def _kept(name, pattern, said="", status=0, things=("a pipe",), before=None, **more):
+def _kept(name, pattern, message="", status=0, things=("a pipe",), before=None, **more):
     """`pattern` names one file of OUT_DIR; `before`: files of OUT_DIR to be removed, so that it is needed."""
 
     def spoil_with(make):
@@ -26,7 +26,7 @@ def _kept(name, pattern, said="", status=0, things=("a pipe",), before=None, **m
     return tuple(
         Case(
             f"kept: {name}, {thing}",
-            said,
+            message,
             spoil_with(THINGS[thing][0]),
             status=status,
             finished=True,
@@ -48,7 +48,7 @@ def _locked(bench):
 
 
 ANY = ("a pipe", "a socket", "/dev/zero", "a link to nowhere")
-FOLDER = {"things": ("a folder",), "said": "is a folder, must be a file", "status": 1}  # it may hold what matters
+FOLDER = {"things": ("a folder",), "message": "is a folder, must be a file", "status": 1}  # it may hold what matters
 MAPS = "sub-01/func/*statmap.tsv"
 
 CASES_OF_KEPT = (

@@ -12,14 +12,14 @@ DEEP = "[" * 100_000
 WEIGHTS = "model.safetensors"
 
 
-def model_case(name, said, spoil, **more):
+def model_case(name, message, spoil, **more):
     """A model that cannot be used; nothing is computed."""
 
     def spoilt(bench):
         spoil(bench.model)
         return "--model", bench.model
 
-    return Case(f"model: {name}", said, spoilt, **more)
+    return Case(f"model: {name}", message, spoilt, **more)
 
 
 def config_with(**changes):

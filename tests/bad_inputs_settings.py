@@ -13,45 +13,45 @@ OURS = {"Name": "x", "BIDSVersion": "1.10.0", "GeneratedBy": [{"Name": "neurons2
 DEEP = "[" * 100_000
 
 
-def _setting(*options, said, status=1, name="", **more):
-    return Case(name or f"settings: {' '.join(options)}"[:60], said, options=options, status=status, **more)
+def _setting(*options, message, status=1, name="", **more):
+    return Case(name or f"settings: {' '.join(options)}"[:60], message, options=options, status=status, **more)
 
 
-def _bad(*options, said, **more):
+def _bad(*options, message, **more):
     """A setting that is refused before anything is looked at."""
-    return _setting(*options, said=said, status=2, **more)
+    return _setting(*options, message=message, status=2, **more)
 
 
-def _toml(name, content, said, status=2, **more):
+def _toml(name, content, message, status=2, **more):
     def spoil(bench):
         return "--config-file", bench.write("s.toml", content)
 
-    return Case(f"toml: {name}", said, spoil, status=status, **more)
+    return Case(f"toml: {name}", message, spoil, status=status, **more)
 
 
-def _filter(name, content, said):
+def _filter(name, content, message):
     def spoil(bench):
         return "--bids-filter-file", bench.write("f.json", content)
 
-    return Case(f"filter: {name}", said, spoil, status=2)
+    return Case(f"filter: {name}", message, spoil, status=2)
 
 
-def _exclude(name, content, said, status=2):
+def _exclude(name, content, message, status=2):
     def spoil(bench):
         return "--exclude-scans", bench.write("x.json", content)
 
-    return Case(f"exclude: {name}", said, spoil, status=status)
+    return Case(f"exclude: {name}", message, spoil, status=status)
 
 
-def _out(name, place, said, spoil=None, status=1):
-    """OUT_DIR somewhere in the data; `place` is relative to the root."""
+def _out(name, folder, message, spoil=None, status=1):
+    """OUT_DIR somewhere in the data; `folder` is relative to the root."""
 
     def also(bench):
         if spoil:
             spoil(bench)
-        return "OUT", str(bench.root / place)
+        return "OUT", str(bench.root / folder)
 
-    return Case(f"out: {name}", said, also, status=status)
+    return Case(f"out: {name}", message, also, status=status)
 
 
 def _description(content):
@@ -100,13 +100,13 @@ def _closed(which, more=()):
     return spoil
 
 
-def _closed_to_us(name, which, said, more=(), **rest):
-    return Case(f"rights: {name}", said, _closed(which, more), without_rights=True, **rest)
+def _closed_to_us(name, which, message, more=(), **rest):
+    return Case(f"rights: {name}", message, _closed(which, more), without_rights=True, **rest)
 
 
-def _folder(place):
+def _folder(folder):
     def which(bench):
-        path = bench.root / place
+        path = bench.root / folder
         path.mkdir(parents=True)
         write(bench.out / "dataset_description.json", OURS)
         return path
@@ -115,65 +115,67 @@ def _folder(place):
 
 
 LABELS = (
-    _setting("--participant-label", "99", said=r"99.*sub-01|99.*01"),
-    _setting("--participant-label", "01", "99", said=r"99"),
-    _setting("--participant-label", ".*", said=r"\.\*"),
-    _setting("--participant-label", "..", said=r"\.\."),
-    _setting("--session-label", "9", said="--session-label 9: no participant asked for has it"),
-    _setting("--task-id", "nosuch", said="nosuch.*tale"),
-    _setting("--run-id", "7", said="--run-id 7: no participant asked for has it"),
-    _setting("--space", "fsaverage5", said="--space fsaverage5: no participant asked for has it; there is T"),
-    _bad("--space", "a b", said="takes one space"),
-    _setting("--atlas", "nosuch", *NETWORKS, kind="volumes", said="nosuch.*(schaefer|yeo)", name="settings: atlas"),
-    _setting("--regions", "nosuch", *FORECAST, kind="surfaces", said="nosuch", name="settings: regions"),
-    _bad("--preset", "sun2042", said=r"preset = 'sun2042': is not one of .*sun2024"),
-    _setting("--model", "no-such-model-xyz", said="no-such-model-xyz", name="settings: model"),
-    _bad("--exclude-participant-label", "01", "--participant-label", "01", said="is asked for and left out"),
-    _setting("--exclude-participant-label", "01", "02", said=r"(?i)no participant"),
+    _setting("--participant-label", "99", message=r"99.*sub-01|99.*01"),
+    _setting("--participant-label", "01", "99", message=r"99"),
+    _setting("--participant-label", ".*", message=r"\.\*"),
+    _setting("--participant-label", "..", message=r"\.\."),
+    _setting("--session-label", "9", message="--session-label 9: no participant asked for has it"),
+    _setting("--task-id", "nosuch", message="nosuch.*tale"),
+    _setting("--run-id", "7", message="--run-id 7: no participant asked for has it"),
+    _setting("--space", "fsaverage5", message="--space fsaverage5: no participant asked for has it; there is T"),
+    _bad("--space", "a b", message="takes one space"),
+    _setting("--atlas", "nosuch", *NETWORKS, kind="volumes", message="nosuch.*(schaefer|yeo)", name="settings: atlas"),
+    _setting("--regions", "nosuch", *FORECAST, kind="surfaces", message="nosuch", name="settings: regions"),
+    _bad("--preset", "sun2042", message=r"preset = 'sun2042': is not one of .*sun2024"),
+    _setting("--model", "no-such-model-xyz", message="no-such-model-xyz", name="settings: model"),
+    _bad("--exclude-participant-label", "01", "--participant-label", "01", message="is asked for and left out"),
+    _setting("--exclude-participant-label", "01", "02", message=r"(?i)no participant"),
 )
 
 NUMBERS = (
-    _setting("--delays", "1000", said=r"--delays 1000: the longest run hears \d+ volumes"),
-    _setting("--delays", "70", said=r"--delays 70: the longest run hears \d+ volumes"),
-    _setting("--folds", "60", said=r"--folds 60: too many"),
-    _setting("--high-pass", "10", said=r"--high-pass 10.* give at most 0\.125"),
-    _setting("--high-pass", "0.33", said=r"--high-pass 0\.33.* give at most 0\.125"),
-    _bad("--high-pass", "nan", said="high_pass = nan: must be a finite number"),
-    _bad("--threshold", "1e9", said="threshold = 1000000000.*must be at least 0 and at most 100"),
-    _bad("--window", "100000", said="window = 100000: must be .* at most 10000"),
-    _setting("--window", "400", *FORECAST, said=r"window.*400.*30\d|400.*window"),
-    _setting("--tested-distance", "5000", *FORECAST, said="5000"),
+    _setting("--delays", "1000", message=r"--delays 1000: the longest run hears \d+ volumes"),
+    _setting("--delays", "70", message=r"--delays 70: the longest run hears \d+ volumes"),
+    _setting("--folds", "60", message=r"--folds 60: too many"),
+    _setting("--high-pass", "10", message=r"--high-pass 10.* give at most 0\.125"),
+    _setting("--high-pass", "0.33", message=r"--high-pass 0\.33.* give at most 0\.125"),
+    _bad("--high-pass", "nan", message="high_pass = nan: must be a finite number"),
+    _bad("--threshold", "1e9", message="threshold = 1000000000.*must be at least 0 and at most 100"),
+    _bad("--window", "100000", message="window = 100000: must be .* at most 10000"),
+    _setting("--window", "400", *FORECAST, message=r"window.*400.*30\d|400.*window"),
+    _setting("--tested-distance", "5000", *FORECAST, message="5000"),
     _setting(
-        "--tested-distance", "3", "--distances", "0", "8", *FORECAST, status=0, said="distances -3 3 are computed"
+        "--tested-distance", "3", "--distances", "0", "8", *FORECAST, status=0, message="distances -3 3 are computed"
     ),
-    _setting(*NETWORKS, "--atoms", "75", said=r"--atoms 75: a dictionary is learned on \d+ volumes", name="atoms: 75"),
-    _setting(*NETWORKS, "--atoms", "300", said=r"--atoms 300: .*volumes", name="atoms: 300"),
-    _setting(*NETWORKS, "--atoms", "100000", said=r"--atoms 100000: .*volumes", name="atoms: 100000"),
-    _bad("--atoms", "1000000", said="atoms = 1000000: must be"),
-    _bad("--atoms", "-3", said="atoms = -3: must be"),
-    _bad("--atoms", "4.5", said="atoms = '4.5': must be a whole number"),
-    _bad("--random-seed", "-1", said="random_seed = -1: must be at least 0"),
-    _bad("--layer", "²", said="layer = '²': must be a number from 1"),
-    _bad("--context", "²", said="context = '²': must be"),
-    _bad("--layer", "0", said="layer = '0': must be a number from 1"),
-    _setting("--layer", "99", said="--layer 99: the model .* has 2 layers"),
-    _bad("--penalty", "1", said="penalty = 1.*must be above 0 and below 1"),
-    _bad("--alphas", "0", said="alphas = 0.*must be above 0"),
-    _bad("--smoothing-fwhm", "-1", said="smoothing_fwhm = -1.*must be at least 0"),
-    _bad("--n-permutations", "0", said="n_permutations = 0: must be at least 1"),
-    _bad("--nprocs", "0", said="nprocs = 0: must be at least 1"),
-    _setting("--mem-mb", "20", said="(?i)memory.*MB|MB.*memory"),
-    _bad("--device", "gpu", said="device = 'gpu': must be auto, cpu, cuda"),
-    _setting("--device", "cuda:7", said="cuda"),
-    _bad("--atoms", "1", "--folds", "1", "--layer", "x", said="layer.*folds.*atoms", name="settings: several bad"),
-    _bad("--pool-tasks", "--dictionary-scope", "story", said="cannot go with pool_tasks"),
-    _bad("--analysis", "variance", "--tested-distance", "0", said="tested_distance = 0 cannot go with"),
-    _bad("--engine", "dask", said="needs either --dask-scheduler"),
-    _bad("--confounds", "none", "trans_x", said="must stand alone"),
-    _bad("--confounds", "narrative", said="did you mean narratives"),
-    _bad("--no-such-option", "1", said="unrecognized arguments: --no-such-option"),
-    _bad("--participant-label", "", said="is empty"),
-    _bad("--task-id", "a\tb", said="holds a control character"),
+    _setting(
+        *NETWORKS, "--atoms", "75", message=r"--atoms 75: a dictionary is learned on \d+ volumes", name="atoms: 75"
+    ),
+    _setting(*NETWORKS, "--atoms", "300", message=r"--atoms 300: .*volumes", name="atoms: 300"),
+    _setting(*NETWORKS, "--atoms", "100000", message=r"--atoms 100000: .*volumes", name="atoms: 100000"),
+    _bad("--atoms", "1000000", message="atoms = 1000000: must be"),
+    _bad("--atoms", "-3", message="atoms = -3: must be"),
+    _bad("--atoms", "4.5", message="atoms = '4.5': must be a whole number"),
+    _bad("--random-seed", "-1", message="random_seed = -1: must be at least 0"),
+    _bad("--layer", "²", message="layer = '²': must be a number from 1"),
+    _bad("--context", "²", message="context = '²': must be"),
+    _bad("--layer", "0", message="layer = '0': must be a number from 1"),
+    _setting("--layer", "99", message="--layer 99: the model .* has 2 layers"),
+    _bad("--penalty", "1", message="penalty = 1.*must be above 0 and below 1"),
+    _bad("--alphas", "0", message="alphas = 0.*must be above 0"),
+    _bad("--smoothing-fwhm", "-1", message="smoothing_fwhm = -1.*must be at least 0"),
+    _bad("--n-permutations", "0", message="n_permutations = 0: must be at least 1"),
+    _bad("--nprocs", "0", message="nprocs = 0: must be at least 1"),
+    _setting("--mem-mb", "20", message="(?i)memory.*MB|MB.*memory"),
+    _bad("--device", "gpu", message="device = 'gpu': must be auto, cpu, cuda"),
+    _setting("--device", "cuda:7", message="cuda"),
+    _bad("--atoms", "1", "--folds", "1", "--layer", "x", message="layer.*folds.*atoms", name="settings: several bad"),
+    _bad("--pool-tasks", "--dictionary-scope", "story", message="cannot go with pool_tasks"),
+    _bad("--analysis", "variance", "--tested-distance", "0", message="tested_distance = 0 cannot go with"),
+    _bad("--engine", "dask", message="needs either --dask-scheduler"),
+    _bad("--confounds", "none", "trans_x", message="must stand alone"),
+    _bad("--confounds", "narrative", message="did you mean narratives"),
+    _bad("--no-such-option", "1", message="unrecognized arguments: --no-such-option"),
+    _bad("--participant-label", "", message="is empty"),
+    _bad("--task-id", "a\tb", message="holds a control character"),
 )
 
 FILES = (
@@ -197,7 +199,7 @@ FILES = (
     Case("toml: a pipe", "is no regular file", _at("--config-file", os.mkfifo), status=2, seconds=20),
     Case("toml: a socket", "is no regular file", _at("--config-file", _socket), status=2, seconds=20),
     Case("toml: /dev/zero", "is no regular file", _at("--config-file", _zero), status=2, seconds=20),
-    _bad("--config-file", "/nope/s.toml", said="there is no such file"),
+    _bad("--config-file", "/nope/s.toml", message="there is no such file"),
     _filter("a list", [1], "must be an object with entities"),
     _filter("a number", "5", "must be an object with entities"),
     _filter("null", "null", "must be an object with entities"),
@@ -205,17 +207,17 @@ FILES = (
     _filter("deep", DEEP, "nested too deep"),
     _filter("broken", "{", "must be JSON such as"),
     _filter("a table inside", {"bold": {"desc": {"a": 1}}}, "must be a text, or a list of texts"),
-    _bad("--bids-filter-file", "/nope.json", said="there is no such file"),
+    _bad("--bids-filter-file", "/nope.json", message="there is no such file"),
     Case("filter: a pipe", "is no regular file", _at("--bids-filter-file", os.mkfifo), status=2, seconds=20),
     _exclude("deep", DEEP, "nested too deep", status=1),
     _exclude("a number", "5", r"x\.json", status=1),
     _exclude("broken", "{", r"x\.json", status=1),
     Case("exclude: /dev/zero", "is no regular file", _at("--exclude-scans", _zero), status=2, seconds=20),
-    _bad("--annotations", "/nope", said="there is no such folder"),
+    _bad("--annotations", "/nope", message="there is no such folder"),
     Case("annotations a file", "is no folder", lambda b: ("--annotations", b.align), status=2),
-    _bad("--mask", "/nope.nii.gz", said="there is no such file"),
-    _bad("--bids-database-dir", "/etc/passwd", said="is no folder"),
-    _setting("--bids-database-dir", "/proc/x", said="/proc/x"),
+    _bad("--mask", "/nope.nii.gz", message="there is no such file"),
+    _bad("--bids-database-dir", "/etc/passwd", message="is no folder"),
+    _setting("--bids-database-dir", "/proc/x", message="/proc/x"),
 )
 
 
@@ -244,7 +246,7 @@ FOLDERS = (
     Case("data: no derivative", "(?i)no preprocessed BOLD", _no_derivative),
     Case("data: several derivatives", r"deriv.*other.*-d|-d.*deriv.*other", _second_derivative),
     Case("data: no folder", "data", lambda b: shutil.rmtree(b.data)),
-    _setting("-d", "nowhere", said="nowhere"),
+    _setting("-d", "nowhere", message="nowhere"),
     Case("reports-only on nothing", "holds no results", options=("--reports-only",)),
     Case("group on nothing", "run the participant level first", level="group"),
     Case("disk full", r"a file became larger than this user or disk allows", file_limit=4096),

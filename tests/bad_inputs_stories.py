@@ -70,8 +70,8 @@ EVENT_CASES = (
     of_one("events: stim_file out of stimuli/", r"\.\.", _events(_row(stimulus="../../etc/passwd"))),
     of_one("events: a control character in stim_file", "events|stim_file|tale", _events(_row(stimulus="ta\x07le.wav"))),
     *(
-        of_one(f"events: {name}", said, replaced(lambda b: b.events(), make), seconds=20)
-        for name, (make, said) in THINGS.items()
+        of_one(f"events: {name}", message, replaced(lambda b: b.events(), make), seconds=20)
+        for name, (make, message) in THINGS.items()
         if name != "a folder"
     ),
     of_one("events: a folder", "has no events.tsv", replaced(lambda b: b.events(), os.mkdir)),
@@ -145,8 +145,8 @@ WORD_CASES = (
     ),
     Case("words: garbage", r"tale_words\.tsv", _words(text=bytes(range(256)) * 30)),
     *(
-        Case(f"words: {name}", said, replaced(lambda b: b.align, make), seconds=20)
-        for name, (make, said) in THINGS.items()
+        Case(f"words: {name}", message, replaced(lambda b: b.align, make), seconds=20)
+        for name, (make, message) in THINGS.items()
         if name != "a folder"
     ),
     Case("words: a folder", "No word timings", replaced(lambda b: b.align, os.mkdir)),

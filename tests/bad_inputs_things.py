@@ -17,7 +17,7 @@ JSON_WORDS = {
 }
 
 
-def _case(name, which, thing, prepare=None, said=None, others=True, **more):
+def _case(name, which, thing, prepare=None, message=None, others=True, **more):
     """Something else than a file in the place of `which(bench)`, after `prepare(bench)`, which may give options."""
     make, usual = NO_FILE[thing]
 
@@ -29,8 +29,8 @@ def _case(name, which, thing, prepare=None, said=None, others=True, **more):
         make(path)
         return options if isinstance(options, tuple) else None
 
-    said = said.get(thing, usual) if isinstance(said, dict) else said or usual
-    return Case(f"{name}: {thing}", said, spoil, others=others, seconds=20, **more)
+    message = message.get(thing, usual) if isinstance(message, dict) else message or usual
+    return Case(f"{name}: {thing}", message, spoil, others=others, seconds=20, **more)
 
 
 def _each(name, which, prepare=None, leave_out=(), **more):
@@ -69,13 +69,17 @@ def _without_own_time(bench):
 
 
 RECORDINGS = (
-    *_each("BOLD gifti", lambda b: b.bold(hemi="R"), kind="surfaces", said={"a folder": "is missing, only the other"}),
+    *_each(
+        "BOLD gifti", lambda b: b.bold(hemi="R"), kind="surfaces", message={"a folder": "is missing, only the other"}
+    ),
     *_each("BOLD cifti", lambda b: b.bold(), kind="cifti", leave_out=("a folder", "a link to nowhere")),
     *_each("BOLD json", lambda b: b.sidecar()),
     *_each("raw BOLD json", _raw("bold.json"), leave_out=("a folder",)),
-    _case("raw BOLD json", _raw("bold.json"), "a folder", said="is a folder, where a file is looked for", status=0),
+    _case("raw BOLD json", _raw("bold.json"), "a folder", message="is a folder, where a file is looked for", status=0),
     *_shared("raw BOLD json, inherited", lambda b: b.data / "task-tale_bold.json", leave_out=("a folder",)),
-    *_each("confounds", lambda b: b.confounds(), kind="volumes", said={"a folder": "There is no table of confounds"}),
+    *_each(
+        "confounds", lambda b: b.confounds(), kind="volumes", message={"a folder": "There is no table of confounds"}
+    ),
     *_each(
         "confounds json",
         lambda b: b.confounds().with_suffix(".json"),
@@ -84,12 +88,12 @@ RECORDINGS = (
         others=None,
     ),
     *_each("mask of a run", lambda b: b.mask(), kind="volumes", leave_out=("a folder",)),
-    _case("mask of a run", lambda b: b.mask(), "a folder", said="is passed over", kind="volumes", status=0),
+    _case("mask of a run", lambda b: b.mask(), "a folder", message="is passed over", kind="volumes", status=0),
     *_each(
         "table of regions",
         lambda b: b.deriv / "atlas-T_dseg.tsv",
         others=None,
-        said={"a folder": "must be a file|is a folder"},
+        message={"a folder": "must be a file|is a folder"},
     ),
 )
 
@@ -123,24 +127,30 @@ REFUSED = {
 NO_FOLDER = dict.fromkeys(NO_FILE, "is no folder|there is no such folder")
 
 OPTIONS = (
-    *_shared("--config-file", _at("thing"), _option("--config-file"), said=REFUSED, status=2),
-    *_shared("--bids-filter-file", _at("thing"), _option("--bids-filter-file"), said=REFUSED, status=2),
-    *_shared("--exclude-scans", _at("thing"), _option("--exclude-scans"), said=REFUSED, status=2),
-    *_shared("--mask", _at("thing.nii.gz"), _option("--mask", "thing.nii.gz"), said=REFUSED, status=2, kind="volumes"),
+    *_shared("--config-file", _at("thing"), _option("--config-file"), message=REFUSED, status=2),
+    *_shared("--bids-filter-file", _at("thing"), _option("--bids-filter-file"), message=REFUSED, status=2),
+    *_shared("--exclude-scans", _at("thing"), _option("--exclude-scans"), message=REFUSED, status=2),
     *_shared(
-        "--annotations", _at("thing"), _option("--annotations"), said=NO_FOLDER, status=2, leave_out=("a folder",)
+        "--mask", _at("thing.nii.gz"), _option("--mask", "thing.nii.gz"), message=REFUSED, status=2, kind="volumes"
     ),
-    *_shared("--resources", _at("thing"), _option("--resources"), said=NO_FOLDER, status=2, leave_out=("a folder",)),
-    *_shared("-d", _at("thing"), _option("-d"), said=NO_FOLDER, leave_out=("a folder",)),
     *_shared(
-        "-d, second", _at("thing"), lambda b: ("-d", b.deriv, b.root / "thing"), said=NO_FOLDER, leave_out=("a folder",)
+        "--annotations", _at("thing"), _option("--annotations"), message=NO_FOLDER, status=2, leave_out=("a folder",)
     ),
-    *_shared("--model", _at("thing"), _option("--model"), said="thing", leave_out=("a folder",)),
+    *_shared("--resources", _at("thing"), _option("--resources"), message=NO_FOLDER, status=2, leave_out=("a folder",)),
+    *_shared("-d", _at("thing"), _option("-d"), message=NO_FOLDER, leave_out=("a folder",)),
+    *_shared(
+        "-d, second",
+        _at("thing"),
+        lambda b: ("-d", b.deriv, b.root / "thing"),
+        message=NO_FOLDER,
+        leave_out=("a folder",),
+    ),
+    *_shared("--model", _at("thing"), _option("--model"), message="thing", leave_out=("a folder",)),
     *_shared(
         "--bids-database-dir",
         _at("thing"),
         _option("--bids-database-dir"),
-        said="is no folder|thing",
+        message="is no folder|thing",
         leave_out=("a folder", "a link to nowhere"),
         status=2,
     ),
@@ -148,14 +158,14 @@ OPTIONS = (
         "-w",
         _at("thing"),
         _option("-w"),
-        said="thing|/dev/zero is no folder",
+        message="thing|/dev/zero is no folder",
         leave_out=("a folder", "a link to nowhere"),
     ),
     *_shared(
         "OUT_DIR",
         _at("thing"),
         lambda b: ("OUT", str(b.root / "thing")),
-        said="thing|/dev/zero is no folder",
+        message="thing|/dev/zero is no folder",
         leave_out=("a folder", "a link to nowhere"),
     ),
     *_shared(
@@ -179,7 +189,7 @@ MODEL = tuple(
         f"model's {name}",
         lambda b, name=name: b.model / name,
         lambda b: ("--model", b.model),
-        said=name.partition(".")[0],
+        message=name.partition(".")[0],
     )
 )
 

@@ -25,7 +25,7 @@ def unlisted(out_dir):
 
 
 def _is_hidden(path):
-    return any(part.startswith(".") and part != ".bidsignore" for part in path.parts)
+    return any(name.startswith(".") and name != ".bidsignore" for name in path.parts)
 
 
 def _beside(path):
@@ -33,8 +33,8 @@ def _beside(path):
 
 
 def _problems(path, out_dir):
-    place = path.relative_to(out_dir).as_posix()
-    other = next((file for file in OTHER_FILES if file.is_called(place)), None)
+    location = path.relative_to(out_dir).as_posix()
+    other = next((file for file in OTHER_FILES if file.is_called(location)), None)
     if other is not None:
         if other.columns and list(read_table(path).columns) != list(other.columns):
             yield "other columns"

@@ -27,7 +27,7 @@ def coverage_by_folder(report: Mapping[str, Any]) -> dict[str, float]:
     return {folder: 100 * ran / max(lines, 1) for folder, (ran, lines) in sorted(counts.items())}
 
 
-def below(found: Mapping[str, float], floors: Mapping[str, float], floor: float) -> list[str]:
+def below(coverage: Mapping[str, float], floors: Mapping[str, float], floor: float) -> list[str]:
     """Sentences on folders below their floor, and on floors of folders that are not there.
 
     >>> below({"a": 80.0, "b": 95.0}, {"b": 96, "c": 50}, 85)
@@ -36,10 +36,10 @@ def below(found: Mapping[str, float], floors: Mapping[str, float], floor: float)
     """
     thin = [
         f"{folder}: {share:.1f} % of the lines run in unit tests, floor {floors.get(folder, floor):g}."
-        for folder, share in found.items()
+        for folder, share in coverage.items()
         if share < floors.get(folder, floor)
     ]
-    return thin + [f"{folder}: has a floor, but is not there." for folder in floors if folder not in found]
+    return thin + [f"{folder}: has a floor, but is not there." for folder in floors if folder not in coverage]
 
 
 if __name__ == "__main__":

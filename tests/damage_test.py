@@ -38,14 +38,14 @@ def kind_of(path):
 
 def artefact_of(path):
     """What is made again together; files of OUT_DIR that every run writes anew stand for themselves."""
-    name, place = path.name, path.parts[0]
-    if place == ".work":
+    name, folder = path.name, path.parts[0]
+    if folder == ".work":
         return path.parent if re.search(r"/[0-9a-f]{40}/|/dictionaries/", path.as_posix()) else name.partition(".")[0]
-    found = re.match(r"(sub-\d+)_(task-[a-z]+)_.*desc-([a-z]+)_", name)
-    if found and path.parent.name in ("func", "complete"):
-        desc = "atoms" if found[3] in ("subgroups", "organisation") else found[3]
-        return (found[1], found[2], desc)
-    return "dictionary" if place == "stimuli" or re.match(r"model-.*(loadings|complete)", name) else path
+    match = re.match(r"(sub-\d+)_(task-[a-z]+)_.*desc-([a-z]+)_", name)
+    if match and path.parent.name in ("func", "complete"):
+        desc = "atoms" if match[3] in ("subgroups", "organisation") else match[3]
+        return (match[1], match[2], desc)
+    return "dictionary" if folder == "stimuli" or re.match(r"model-.*(loadings|complete)", name) else path
 
 
 def batches(out, only=""):
@@ -54,9 +54,9 @@ def batches(out, only=""):
     for path in sorted(path.relative_to(out) for path in out.rglob("*") if path.is_file() and path.stat().st_size):
         if not EMPTY_BY_NATURE.search(path.as_posix()) and re.search(only, path.as_posix()):
             kinds.setdefault((path.parts[0] == ".work", kind_of(path)), []).append(path)
-    found: list[tuple[bool | None, list[Path]]] = []
+    artefacts: list[tuple[bool | None, list[Path]]] = []
     for (in_work, _), paths in sorted(kinds.items()):
-        for work, batch in found:
+        for work, batch in artefacts:
             if STOPS.search(paths[0].name):
                 continue
             free = [path for path in paths if artefact_of(path) not in map(artefact_of, batch)]
@@ -64,8 +64,8 @@ def batches(out, only=""):
                 batch.append(free[len(batch) % len(free)])
                 break
         else:
-            found.append((None if STOPS.search(paths[0].name) else in_work, [paths[0]]))
-    return [batch for _, batch in found]
+            artefacts.append((None if STOPS.search(paths[0].name) else in_work, [paths[0]]))
+    return [batch for _, batch in artefacts]
 
 
 def damage(path, way):
@@ -99,15 +99,15 @@ def trial(finished, out, batch, ways, run):
         for other in out.iterdir():
             if other.name != ".work":
                 shutil.rmtree(other) if other.is_dir() else other.unlink()
-    said = ""
+    output = ""
     for level in ("participant", "group"):
         status, text = run(level)
-        said += text
+        output += text
         if status:
             return _unclear(level, status, text, batch), text[-400:], True
-    found = contents(out)
-    problems = [f"{name} differs" for name in expected if found.get(name) != expected[name]]
-    problems += [f"{name} is new" for name in found if name not in expected]
+    files = contents(out)
+    problems = [f"{name} differs" for name in expected if files.get(name) != expected[name]]
+    problems += [f"{name} is new" for name in files if name not in expected]
     for path, content in damaged.items():
         # What was once asked for, which nobody reads again; settings, which are read when something is to be computed.
         is_record = path.parts[0] == "logs" and (path.suffix == ".toml" or path.name.endswith("_settings.json"))
@@ -117,24 +117,24 @@ def trial(finished, out, batch, ways, run):
             problems.append(f"{path} is gone")
         elif content is not None and (out / path).read_bytes() == content:
             problems.append(f"{path} stays damaged")
-    return problems, _told(said), False
+    return problems, _told(output), False
 
 
-def _unclear(level, status, said, batch):
+def _unclear(level, status, output, batch):
     """What is wrong with how a run failed."""
-    problems = ["a traceback or an error of its own"] * ("Traceback" in said or "neurons2networks itself" in said)
-    if not any(path.name.partition(".")[0].removesuffix("_complete") in said for path in batch):
+    problems = ["a traceback or an error of its own"] * ("Traceback" in output or "neurons2networks itself" in output)
+    if not any(path.name.partition(".")[0].removesuffix("_complete") in output for path in batch):
         problems.append("no damaged file is named")
-    return [f"{level}: status {status}, {problem}: {said[-600:]}" for problem in problems]
+    return [f"{level}: status {status}, {problem}: {output[-600:]}" for problem in problems]
 
 
-def _told(said):
-    return " / ".join(line.partition(" ")[2] for line in said.splitlines() if "again" in line)
+def _told(output):
+    return " / ".join(line.partition(" ")[2] for line in output.splitlines() if "again" in line)
 
 
 def _run_level(folder, kind, out, level):
-    status, _, said = complete(command(folder, kind, out, level, 1), most=10**6)
-    return status, said
+    status, _, output = complete(command(folder, kind, out, level, 1), most=10**6)
+    return status, output
 
 
 def main():
@@ -152,7 +152,7 @@ def main():
     import bids_app.run.participant  # noqa: F401  once, for all the processes that are forked
 
     wrong = number = 0
-    print("| data | damage | files | went wrong | was said |\n|---|---|---|---|---|", flush=True)
+    print("| data | damage | files | went wrong | was logged |\n|---|---|---|---|---|", flush=True)
     for kind in arguments.kinds:
         out = folder / f"reference-{kind}"
         reference(folder, kind)
@@ -163,13 +163,13 @@ def main():
             waiting = list(lists)
             while waiting:
                 batch = waiting.pop(0)
-                problems, told, has_failed = trial(out, copy, batch, [way], run)
+                problems, notices, has_failed = trial(out, copy, batch, [way], run)
                 if has_failed and len(batch) > 1:
                     middle = len(batch) // 2
                     waiting[:0] = [batch[:middle], batch[middle:]]
                     continue
                 number, wrong = number + len(batch), wrong + bool(problems)
-                cells = (kind, way, ", ".join(map(str, batch)), "; ".join(problems[:5]) or "–", told)
+                cells = (kind, way, ", ".join(map(str, batch)), "; ".join(problems[:5]) or "–", notices)
                 print(f"| {' | '.join(cell.replace(chr(10), ' ') for cell in cells)} |", flush=True)
     print(f"\n{number} damaged, {wrong} runs with something unnoticed")
     return 1 if wrong else 0

@@ -21,13 +21,13 @@ VERSIONS = ("SoftwareVersions", "GeneratedBy")
 def differences(out_dir, other, same_paths=()):
     """One sentence for each file that differs; `same_paths` are pairs (in `out_dir`, in `other`) that mean the same."""
     names, others = _names(out_dir), _names(other)
-    found = [f"{name} is only in {out_dir}" for name in sorted(names - others)]
-    found += [f"{name} is only in {other}" for name in sorted(others - names)]
+    problems = [f"{name} is only in {out_dir}" for name in sorted(names - others)]
+    problems += [f"{name} is only in {other}" for name in sorted(others - names)]
     for name in sorted(names & others):
         problem = _difference(out_dir / name, other / name, same_paths)
         if problem:
-            found.append(f"{name}: {problem}")
-    return found
+            problems.append(f"{name}: {problem}")
+    return problems
 
 
 def _names(out_dir):
@@ -39,7 +39,7 @@ def _difference(path, other, same_paths):
     if path.suffix in (".html", ".png", ".svg"):
         return None
     if path.suffix == ".json":
-        mine, its = _facts(path, [one for one, _ in same_paths]), _facts(other, [one for _, one in same_paths])
+        mine, its = _facts(path, [pair for pair, _ in same_paths]), _facts(other, [pair for _, pair in same_paths])
         return None if mine == its else "another text"
     if (arrays := _arrays(path)) is not None:
         return _difference_of_arrays(arrays, _arrays(other))
@@ -61,7 +61,7 @@ def _bytes(path):
 
 def _arrays(path):
     if path.name.endswith(".gii"):
-        return [part.data for part in nib.load(path).darrays]
+        return [array.data for array in nib.load(path).darrays]
     if path.name.endswith((".nii", ".nii.gz")):
         return [nib.load(path).get_fdata()]
     if path.suffix == ".parquet":

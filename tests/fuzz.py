@@ -77,7 +77,7 @@ def is_own(error: BaseException | None, reader: Reader) -> bool:
     """
     if error is None:
         return True
-    if any(isinstance(one, MemoryError) for one in _chain(error)):
+    if any(isinstance(cause, MemoryError) for cause in _chain(error)):
         return False
     if isinstance(error, SettingsError):
         return True
@@ -157,23 +157,23 @@ def main() -> int:
     for name in options.readers:
         start = time.monotonic()
         with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as folder:
-            found = fuzz(READERS[name], options.inputs, random.Random(f"{options.seed} {name}"), Path(folder))
+            report = fuzz(READERS[name], options.inputs, random.Random(f"{options.seed} {name}"), Path(folder))
         seconds = time.monotonic() - start
-        counts = "; ".join(f"{kind} {count}" for kind, count in found.others.most_common(8))
-        total = sum(found.others.values())
+        counts = "; ".join(f"{kind} {count}" for kind, count in report.others.most_common(8))
+        total = sum(report.others.values())
         cells = (
             name,
-            found.n_inputs,
-            found.n_own,
+            report.n_inputs,
+            report.n_own,
             total,
-            found.n_slow,
-            f"{found.growth_mb:.0f} MB",
+            report.n_slow,
+            f"{report.growth_mb:.0f} MB",
             f"{seconds:.0f} s",
             counts,
         )
         print(f"| {' | '.join(map(str, cells))} |", flush=True)
-        n_findings += total + found.n_slow + (found.growth_mb > GREEDY)
-        for at, content in enumerate(found.examples.values()) if options.examples else ():
+        n_findings += total + report.n_slow + (report.growth_mb > GREEDY)
+        for at, content in enumerate(report.examples.values()) if options.examples else ():
             options.examples.mkdir(parents=True, exist_ok=True)
             (options.examples / f"{at}-{READERS[name].file}").write_bytes(content)
     return int(n_findings > 0)

@@ -96,8 +96,8 @@ _VALUES = {
 
 def mutate(content: bytes, mutations: list[Mutation]) -> bytes:
     """Content with this damage, done in this order."""
-    for kind, place, amount, token in mutations:
-        content = _mutate(content, kind, place, amount, token)[:_LARGEST]
+    for kind, position, amount, token in mutations:
+        content = _mutate(content, kind, position, amount, token)[:_LARGEST]
     return content
 
 
@@ -109,17 +109,17 @@ def random_mutations(source: random.Random) -> list[Mutation]:
     ]
 
 
-def _mutate(content: bytes, kind: str, place: float, amount: float, token: bytes) -> bytes:
-    at = int(place * len(content))
+def _mutate(content: bytes, kind: str, position: float, amount: float, token: bytes) -> bytes:
+    at = int(position * len(content))
     end = at + int(amount * (len(content) - at)) + 1
     if kind in {"shuffle lines", "drop line", "repeat line", "drop column"}:
-        return _lines(content, kind, place, amount)
+        return _lines(content, kind, position, amount)
     if kind in _VALUES:
-        found = _VALUES[kind].search(content, at)
-        return content if found is None else content[: found.start()] + token + content[found.end() :]
+        match = _VALUES[kind].search(content, at)
+        return content if match is None else content[: match.start()] + token + content[match.end() :]
     if kind == "encode":
         names = ("utf-16", "utf-16-le", "utf-8-sig", "utf-32", "cp1252")
-        return content.decode("latin-1").encode(names[int(place * 4.99)], errors="replace")
+        return content.decode("latin-1").encode(names[int(position * 4.99)], errors="replace")
     damaged = {
         "insert": token,
         "replace": token,
@@ -133,11 +133,11 @@ def _mutate(content: bytes, kind: str, place: float, amount: float, token: bytes
     return content[:at] + damaged + content[rest:]
 
 
-def _lines(content: bytes, kind: str, place: float, amount: float) -> bytes:
+def _lines(content: bytes, kind: str, position: float, amount: float) -> bytes:
     lines = content.split(b"\n")
-    at = int(place * (len(lines) - 1))
+    at = int(position * (len(lines) - 1))
     if kind == "shuffle lines":
-        random.Random(place).shuffle(lines)
+        random.Random(position).shuffle(lines)
     elif kind == "drop line":
         del lines[at]
     elif kind == "repeat line":
@@ -145,6 +145,6 @@ def _lines(content: bytes, kind: str, place: float, amount: float) -> bytes:
     else:
         delimiter = b"\t" if b"\t" in content else b","
         rows = [line.split(delimiter) for line in lines]
-        column = int(place * 3)
+        column = int(position * 3)
         lines = [delimiter.join(row[:column] + row[column + 1 :]) for row in rows]
     return b"\n".join(lines)

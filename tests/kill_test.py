@@ -78,10 +78,10 @@ def start(words):
     process = multiprocessing.get_context("fork").Process(target=_work, args=(words, sender))
     process.start()
     os.close(sender)
-    said: list[str] = []
-    reader = threading.Thread(target=_read, args=(receiver, said), daemon=True)
+    output: list[str] = []
+    reader = threading.Thread(target=_read, args=(receiver, output), daemon=True)
     reader.start()
-    return process, reader, said
+    return process, reader, output
 
 
 def _work(words, sender):
@@ -97,23 +97,23 @@ def _work(words, sender):
     os._exit(status)
 
 
-def _read(receiver, said):
+def _read(receiver, output):
     with os.fdopen(receiver) as lines:
-        said.extend(lines)
+        output.extend(lines)
 
 
 def complete(words, most=1500):
     """Run to the end: status, seconds, the last letters of what was said."""
     begin = time.monotonic()
-    process, reader, said = start(words)
+    process, reader, output = start(words)
     process.join()
     reader.join()
-    return process.exitcode, time.monotonic() - begin, "".join(said)[-most:]
+    return process.exitcode, time.monotonic() - begin, "".join(output)[-most:]
 
 
 def killed(words, moment, number=signal.SIGKILL):
     """Start a run, end it by a signal after some seconds; whether it was still going, and what was wrong then."""
-    process, reader, said = start(words)
+    process, reader, output = start(words)
     process.join(moment)
     if process.exitcode is not None:
         return False, []
@@ -131,22 +131,22 @@ def killed(words, moment, number=signal.SIGKILL):
     problems = [f"alive after {patience} s: {len(alive)}"] * bool(alive)
     if number != signal.SIGKILL:
         print(f"{signal.Signals(number).name}: gone after {took:.1f} s", file=sys.stderr, flush=True)
-        lines = [line for line in said if "stopped by" in line]
-        problems += [f"{len(lines)} lines instead of one: {said[-3:]}"] * (len(lines) != 1 or said[-1:] != lines)
-        problems += ["a traceback"] * any("Traceback" in line for line in said)
+        lines = [line for line in output if "stopped by" in line]
+        problems += [f"{len(lines)} lines instead of one: {output[-3:]}"] * (len(lines) != 1 or output[-1:] != lines)
+        problems += ["a traceback"] * any("Traceback" in line for line in output)
         problems += [f"status {process.exitcode}"] * (process.exitcode != 128 + number)
     return True, problems
 
 
 def members(session):
     """Processes of a session that are alive."""
-    found = []
+    pids = []
     for path in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
-            state, _, _, own = path.read_text().rpartition(") ")[2].split()[:4]
-            if int(own) == session and state != "Z":
-                found.append(int(path.parent.name))
-    return found
+            state, _, _, group = path.read_text().rpartition(") ")[2].split()[:4]
+            if int(group) == session and state != "Z":
+                pids.append(int(path.parent.name))
+    return pids
 
 
 def contents(out):
@@ -170,9 +170,9 @@ def reference(folder, kind):
         return contents(out), json.loads(times.read_text())
     shutil.rmtree(out, ignore_errors=True)
     for level in ("participant", "group"):
-        status, seconds[level], said = complete(command(folder, kind, out, level, 1))
+        status, seconds[level], output = complete(command(folder, kind, out, level, 1))
         if status:
-            raise SystemExit(f"{kind}, {level}: the run that was left alone failed\n{said}")
+            raise SystemExit(f"{kind}, {level}: the run that was left alone failed\n{output}")
     times.write_text(json.dumps(seconds))
     return contents(out), seconds
 
@@ -190,12 +190,14 @@ def trial(folder, kind, number, chance, expected, seconds, by):
         moment = chance.uniform(0.1, 1.0) * seconds[level]
         was_going, wrong = killed(words, moment, by)
         left = len(strays(out)) if out.exists() else 0
-        status, _, said = complete(words)
+        status, _, output = complete(words)
         row.append(f"{level} ({nprocs}) at {moment:.0f} s{'' if was_going else ' (had ended)'}, {left} left")
-        problems += [f"{level}: status {status}: {said}"] * (status != 0) + [f"{level}: {one}" for one in wrong]
-    found = contents(out)
-    problems += [f"{name}: differs" for name in expected if found.get(name) != expected[name]]
-    problems += [f"{name}: is new" for name in found if name not in expected]
+        problems += [f"{level}: status {status}: {output}"] * (status != 0) + [
+            f"{level}: {problem}" for problem in wrong
+        ]
+    files = contents(out)
+    problems += [f"{name}: differs" for name in expected if files.get(name) != expected[name]]
+    problems += [f"{name}: is new" for name in files if name not in expected]
     problems += [f"{name}: stray" for name in strays(out)]
     return [*row, "; ".join(problems[:5]) or "same bytes, no stray"], bool(problems)
 

@@ -33,11 +33,11 @@ def make(folder, metadata=None, *, seed=0, response=1.0, noise=0.7):
     for participant, run, events in _runs(metadata):
         func = folder / f"sub-{participant}" / "func"
         _write(func / f"sub-{participant}_task-pieman_run-{run}_events.tsv", events)
-        own = locked + noise * _smooth(rng.standard_normal((N_VOLUMES, N_REGIONS)))
+        responses = locked + noise * _smooth(rng.standard_normal((N_VOLUMES, N_REGIONS)))
         table = folder / "derivatives" / "regions" / f"sub-{participant}" / "func"
         name = f"sub-{participant}_task-pieman_run-{run}_seg-Regions_timeseries"
         header = "\t".join(f"region{n}" for n in range(N_REGIONS))
-        rows = "".join("\t".join(f"{value:.5f}" for value in row) + "\n" for row in 100 + own)
+        rows = "".join("\t".join(f"{value:.5f}" for value in row) + "\n" for row in 100 + responses)
         _write(table / f"{name}.tsv", f"{header}\n{rows}")
         _write(table / f"{name}.json", json.dumps({"RepetitionTime": REPETITION_TIME}))
     return folder

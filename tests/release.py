@@ -7,7 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 # Where the version stands, and how.
-PLACES = {
+FILES = {
     "bids_app/__init__.py": r'^__version__ = "(.+)"$',
     "CITATION.cff": r"^version: (.+)$",
     "Dockerfile": r"^ARG VERSION=(.+)$",
@@ -15,12 +15,12 @@ PLACES = {
 
 
 def versions(root: Path = ROOT) -> dict[str, str | None]:
-    """The version that each of `PLACES` has; None where there is none."""
-    found = {}
-    for path, pattern in PLACES.items():
+    """The version that each of `FILES` has; None where there is none."""
+    by_path = {}
+    for path, pattern in FILES.items():
         match = re.search(pattern, (root / path).read_text(encoding="utf-8"), re.MULTILINE)
-        found[path] = match and match[1]
-    return found
+        by_path[path] = match and match[1]
+    return by_path
 
 
 def problems(tag: str, root: Path = ROOT) -> Iterator[str]:
@@ -28,9 +28,9 @@ def problems(tag: str, root: Path = ROOT) -> Iterator[str]:
     version = tag.removeprefix("v")
     if not re.fullmatch(r"v\d+\.\d+\.\d+((a|b|rc)\d+)?", tag):
         yield f"The tag {tag!r} is not of the form v1.2.3 or v1.2.3rc1."
-    for path, found in versions(root).items():
-        if found != version:
-            yield f"{path} has the version {found}, not {version}."
+    for path, stated in versions(root).items():
+        if stated != version:
+            yield f"{path} has the version {stated}, not {version}."
     changes = (root / "CHANGELOG.md").read_text(encoding="utf-8")
     if not re.search(rf"^## \[{re.escape(version)}\] - \d{{4}}-\d\d-\d\d$", changes, re.MULTILINE):
         yield f"CHANGELOG.md has no heading '## [{version}] - YYYY-MM-DD'."

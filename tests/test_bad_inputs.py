@@ -30,4 +30,4 @@ def records(tmp_path_factory):
 @pytest.mark.parametrize("name", [case.name for case in CASES])
 def test_one_clear_sentence(records, name):
     record = records[name]
-    assert not record["short"], f"{record['short']}\n{record['said'][-3000:]}"
+    assert not record["short"], f"{record['short']}\n{record['output'][-3000:]}"

@@ -24,7 +24,7 @@ def test_tables_and_maps_over_participants_are_listed(depth_and_variance, foreca
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         (lambda out: _copy(out, "w_desc-variance", "v_desc-variance"), "variance has no statistic v"),
         (lambda out: _copy(out, "w_desc-variance", "w_desc-depth"), "no statmap with desc-depth"),
@@ -36,29 +36,29 @@ def test_tables_and_maps_over_participants_are_listed(depth_and_variance, foreca
         (lambda out: _header(out, "forecastdepth_networks", "atlas\tregion", "region\tatlas"), "in another order"),
     ],
 )
-def test_what_is_not_listed_is_found(depth_and_variance, tmp_path, change, said):  # noqa: F811
+def test_what_is_not_listed_is_found(depth_and_variance, tmp_path, change, message):  # noqa: F811
     out = shutil.copytree(depth_and_variance[0], tmp_path / "out")
     change(out)
     problems = unlisted(out)
     assert len(problems) == 1
-    assert said in problems[0]
+    assert message in problems[0]
 
 
-def _files(out, part):
-    return sorted((out / "group").glob(f"*{part}*"))
+def _files(out, name):
+    return sorted((out / "group").glob(f"*{name}*"))
 
 
-def _copy(out, part, other):
-    for path in _files(out, part):
-        shutil.copy(path, path.with_name(path.name.replace(part, other)))
+def _copy(out, name, other):
+    for path in _files(out, name):
+        shutil.copy(path, path.with_name(path.name.replace(name, other)))
 
 
-def _edit(out, part, **fields):
-    (path,) = (path for path in _files(out, part) if path.suffix == ".json")
+def _edit(out, name, **fields):
+    (path,) = (path for path in _files(out, name) if path.suffix == ".json")
     path.write_text(json.dumps(json.loads(path.read_text()) | fields))
 
 
-def _header(out, part, old, new):
-    (path,) = (path for path in _files(out, part) if path.suffix == ".tsv")
+def _header(out, name, old, new):
+    (path,) = (path for path in _files(out, name) if path.suffix == ".tsv")
     first, rest = path.read_text().split("\n", 1)
     path.write_text(f"{first.replace(old, new)}\n{rest}")

@@ -12,8 +12,8 @@ def test_a_torch_of_the_variant_is_taken(variant, cuda):
 
 
 @pytest.mark.parametrize(
-    ("variant", "cuda", "said"),
+    ("variant", "cuda", "message"),
     [("cpu", "13.0", "TORCH_INDEX=URL"), ("cuda", None, "leave out other sources"), ("rocm", None, "one of cpu, cuda")],
 )
-def test_another_torch_stops_the_build_with_advice(variant, cuda, said):
-    assert said in problem(variant, cuda)
+def test_another_torch_stops_the_build_with_advice(variant, cuda, message):
+    assert message in problem(variant, cuda)

@@ -6,8 +6,8 @@ from tests.conftest import FAST, run
 from tests.damage_test import WAYS, batches, trial
 
 
-@pytest.mark.parametrize("place", [r"^(?!\.work)", r"^\.work/"])
-def test_what_is_damaged_is_made_again_with_the_same_bytes(demo, tmp_path, place):
+@pytest.mark.parametrize("folder", [r"^(?!\.work)", r"^\.work/"])
+def test_what_is_damaged_is_made_again_with_the_same_bytes(demo, tmp_path, folder):
     options = ("--config-file", demo.config, *FAST)
 
     def again(level):
@@ -15,9 +15,9 @@ def test_what_is_damaged_is_made_again_with_the_same_bytes(demo, tmp_path, place
         return done.returncode, done.stderr
 
     # A README may have been edited, and a few files stop a run with a message: not here.
-    batch = [path for path in batches(demo.out, place)[0] if path.name != "README.md"]
+    batch = [path for path in batches(demo.out, folder)[0] if path.name != "README.md"]
     assert len(batch) > 5
-    problems, told, has_failed = trial(demo.out, tmp_path / "out", batch, WAYS, again)
+    problems, notices, has_failed = trial(demo.out, tmp_path / "out", batch, WAYS, again)
     assert not problems
-    assert not has_failed, told
-    assert told
+    assert not has_failed, notices
+    assert notices

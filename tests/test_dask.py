@@ -19,10 +19,10 @@ LIMIT = 300
 
 def wait_for(condition, event):
     end = time.monotonic() + LIMIT
-    while not (found := condition()):
+    while not (result := condition()):
         assert time.monotonic() < end, f"no {event}"
         time.sleep(0.05)
-    return found
+    return result
 
 
 @pytest.fixture
@@ -45,10 +45,10 @@ def start(tmp_path):
 
 def same_as_local(demo, out):
     """Compare brain scores, ceilings and sidecars with those of the local engine, byte by byte."""
-    found = sorted(path for path in out.glob("sub-*/func/*") if path.is_file())
+    paths = sorted(path for path in out.glob("sub-*/func/*") if path.is_file())
     expected = [path for path in demo.out.glob("sub-*/func/*") if re.search("brainscore|noiseceiling", path.name)]
-    assert [path.name for path in found] == sorted(path.name for path in expected)
-    for path in found:
+    assert [path.name for path in paths] == sorted(path.name for path in expected)
+    for path in paths:
         assert path.read_bytes() == (demo.out / path.relative_to(out)).read_bytes(), path.name
 
 
@@ -57,21 +57,21 @@ def test_the_jobs_of_a_killed_worker_are_done_again(demo, tmp_path, start):
     address = wait_for(lambda: re.search(r"Scheduler at:\s+(\S+)", log.read_text()), "scheduler")[1]
     options = ("--nthreads", 1, "--no-nanny", "--no-dashboard", "--local-directory", tmp_path)
     workers = [start(f"worker-{i}", "worker", address, *options) for i in (1, 2)]
-    out, said = tmp_path / "out", tmp_path / "said.txt"
+    out, log = tmp_path / "out", tmp_path / "log.txt"
     config = demo.data / "code" / "demo.toml"
     command = (demo.data, out, "participant", "--config-file", config, *FAST, *ONLY, "--dask-scheduler", address)
-    with said.open("w") as file:
+    with log.open("w") as file:
         going = subprocess.Popen([sys.executable, "-m", "bids_app", *map(str, command)], stderr=file)
         (killed, heard), (_, other) = workers
         begun = wait_for(lambda: re.search(r"INFO (sub-.*: reading)", heard.read_text()), "job of a participant")
         killed.send_signal(signal.SIGKILL)
-        assert going.wait() == 0, said.read_text()
+        assert going.wait() == 0, log.read_text()
     assert begun[1] in other.read_text()  # the job that was going on, done again
     same_as_local(demo, out)
     assert len(list(out.glob("sub-*.html"))) == 2
 
 
-def test_a_scheduler_that_is_not_there_is_said_in_seconds(demo_data, tmp_path):
+def test_a_scheduler_that_is_not_there_is_reported_in_seconds(demo_data, tmp_path):
     config = demo_data / "code" / "demo.toml"
     options = ("--config-file", config, *ONLY, "--dask-scheduler", "tcp://127.0.0.1:1")
     done = run("bids_app", demo_data, tmp_path, "participant", *options)

@@ -20,8 +20,8 @@ STORED = Path(__file__).with_name("demo_outputs.txt")
 
 def files_of(out):
     """Names of all outputs; logs by what they are, the work directory and locks left out."""
-    found = (p.relative_to(out) for p in out.rglob("*") if p.is_file() and p.name not in (".lock", ".running"))
-    return sorted({str(p) if p.parts[0] != "logs" else f"logs/*{p.suffix}" for p in found if p.parts[0] != ".work"})
+    paths = (p.relative_to(out) for p in out.rglob("*") if p.is_file() and p.name not in (".lock", ".running"))
+    return sorted({str(p) if p.parts[0] != "logs" else f"logs/*{p.suffix}" for p in paths if p.parts[0] != ".work"})
 
 
 def times(out):
@@ -42,9 +42,9 @@ def test_bids_validator_reports_no_error(demo):
 def test_planted_links_come_back(demo):
     table = evaluate(demo.data, demo.out).set_index("participant")
     assert (table["atom_correlation"] > 0.95).all()
-    own = table.drop(index=["group", "replicated"])
-    assert own["precision"].mean() > 0.6
-    assert own["recall"].mean() > 0.55
+    of_participants = table.drop(index=["group", "replicated"])
+    assert of_participants["precision"].mean() > 0.6
+    assert of_participants["recall"].mean() > 0.55
     replicated, group = (table.loc[[row], "precision"].mean() for row in ("replicated", "group"))
     assert replicated > max(0.7, group)
 
@@ -67,9 +67,9 @@ def test_brain_score_is_high_where_the_model_drives_the_brain(demo):
 
 def test_group_maps_are_means_of_the_participants(demo):
     group = find_maps(demo.out, "brainscore", "mean", level="group")[0]
-    own = [m.load()[0] for m in find_maps(demo.out, "brainscore", "r", task=group.entities["task"])]
-    assert len(own) == 2
-    np.testing.assert_allclose(group.load()[0], np.mean(own, axis=0), atol=1e-6)
+    of_participants = [m.load()[0] for m in find_maps(demo.out, "brainscore", "r", task=group.entities["task"])]
+    assert len(of_participants) == 2
+    np.testing.assert_allclose(group.load()[0], np.mean(of_participants, axis=0), atol=1e-6)
 
 
 def test_sources_are_bids_uris_of_files_that_exist(demo):
@@ -137,6 +137,6 @@ def test_model_comparison_has_an_interval_for_every_measure(demo):
 @pytest.mark.parametrize("level", ["participant", "group"])
 def test_reports_show_pictures_that_exist(demo, level):
     page = demo.out / ("sub-01.html" if level == "participant" else "group.html")
-    sources = [part.split('"')[0] for part in page.read_text().split('src="')[1:]]
+    sources = [piece.split('"')[0] for piece in page.read_text().split('src="')[1:]]
     assert len(sources) > 3
     assert all((demo.out / source).is_file() for source in sources)

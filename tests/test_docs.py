@@ -31,18 +31,18 @@ def _texts(tree: ast.AST) -> list[str]:
     texts = []
     for node in ast.walk(tree):
         if isinstance(node, ast.JoinedStr):
-            parts = [value.value if isinstance(value, ast.Constant) else "…" for value in node.values]
-            texts.append("".join(str(part) for part in parts))
+            pieces = [value.value if isinstance(value, ast.Constant) else "…" for value in node.values]
+            texts.append("".join(str(piece) for piece in pieces))
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
             texts.append(node.value)
     return texts
 
 
 def test_errors_quote_messages_that_exist() -> None:
-    said = [text for path in (ROOT / "bids_app").rglob("*.py") for text in _texts(ast.parse(path.read_text()))]
+    texts = [text for path in (ROOT / "bids_app").rglob("*.py") for text in _texts(ast.parse(path.read_text()))]
     symptoms = re.findall(r"^\| `([^`]+)`", (ROOT / "docs" / "errors.md").read_text(), re.MULTILINE)
     assert len(symptoms) > 15
-    unknown = [symptom for symptom in symptoms if not any(symptom in text for text in said)]
+    unknown = [symptom for symptom in symptoms if not any(symptom in text for text in texts)]
     assert not unknown
 
 

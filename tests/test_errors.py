@@ -13,7 +13,7 @@ QUICK = ("--analysis", "brainscore", "--n-permutations", "50", "--omp-nthreads",
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (("--participant-label", "99"), "99"),
         (("--task-id", "nosuchtask"), "nosuchtask"),
@@ -25,11 +25,11 @@ QUICK = ("--analysis", "brainscore", "--n-permutations", "50", "--omp-nthreads",
         (("-d", "nowhere"), "nowhere"),
     ],
 )
-def test_one_sentence(demo_data, tmp_path, arguments, said):
+def test_one_sentence(demo_data, tmp_path, arguments, message):
     config = demo_data / "code" / "demo.toml"
     done = run("bids_app", demo_data, tmp_path, "participant", "--config-file", config, *QUICK, *arguments)
     assert done.returncode == 1
-    assert said in done.stderr
+    assert message in done.stderr
     assert "Traceback" not in done.stderr
 
 

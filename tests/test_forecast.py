@@ -24,7 +24,7 @@ def forecast(tmp_path_factory):
         succeed("bids_app.tools", *demo)
         done = analyse(folder)
         assert done.returncode == 0, done.stderr[-4000:]
-        (folder / "said.txt").write_text(done.stderr)
+        (folder / "log.txt").write_text(done.stderr)
         succeed("bids_app", folder / "data", folder / "out", "group")
 
     return make_once(tmp_path_factory, "forecast", make)
@@ -79,7 +79,7 @@ def test_curves_are_means_over_regions_of_the_maps(forecast):
 
 
 def test_nobody_else_heard_the_story(forecast):
-    assert "no noise ceiling: there is no other participant" in (forecast / "said.txt").read_text()
+    assert "no noise ceiling: there is no other participant" in (forecast / "log.txt").read_text()
     assert not find_maps(forecast / "out", "noiseceiling")
 
 
@@ -105,7 +105,7 @@ def test_started_again_it_only_says_what_is_there(forecast):
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         (("--window", "5000"), "window=5000"),
         (("--distances", "8", "90000"), "90000"),
@@ -117,7 +117,7 @@ def test_started_again_it_only_says_what_is_there(forecast):
         (("--significance", "0"), "significance = 0.0"),
     ],
 )
-def test_one_sentence(forecast, tmp_path, options, said):
+def test_one_sentence(forecast, tmp_path, options, message):
     if "bert" in options:
         data = tmp_path / "data"
         succeed("bids_app.tools", "demo", data, "--participants", "1", "--stories", "1", "--space", "fsaverage5")
@@ -126,5 +126,5 @@ def test_one_sentence(forecast, tmp_path, options, said):
     fixed = ("--config-file", config, "--analysis", "forecast", "--layer", "1", "--omp-nthreads", "1")
     done = run("bids_app", forecast / "data", tmp_path / "out", "participant", *fixed, *options)
     assert done.returncode in (1, 2)
-    assert said in done.stderr
+    assert message in done.stderr
     assert "Traceback" not in done.stderr

@@ -44,9 +44,9 @@ def options(data, out):
     return (str(data), str(out), "participant", "--model", str(model), "--atlas", str(atlas), *database, *QUICK)
 
 
-def participant(arguments, label, together, said):
+def participant(arguments, label, together, output):
     """One process: waits until all are there, then runs the command line."""
-    descriptor = os.open(said, os.O_WRONLY | os.O_CREAT)
+    descriptor = os.open(output, os.O_WRONLY | os.O_CREAT)
     os.dup2(descriptor, 2)
     together.wait()
     raise SystemExit(main([*arguments, "--participant-label", label]))
@@ -58,7 +58,7 @@ def run_together(arguments, folder):
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["bids_app.run.run", "bids_app.pages.participant", "transformers.models.gpt2"])
     together = context.Barrier(len(LABELS))
-    logs = [folder / f"said-{label}.txt" for label in LABELS]
+    logs = [folder / f"{label}.log" for label in LABELS]
     processes = [
         context.Process(target=participant, args=(arguments, label, together, log))
         for label, log in zip(LABELS, logs, strict=True)
@@ -72,19 +72,19 @@ def run_together(arguments, folder):
 
 def contents(out):
     """Every file but logs and locks: its bytes, without what a report says of the command line of its run."""
-    found = {}
+    files = {}
     for path in out.rglob("*"):
         name = path.relative_to(out)
         if path.is_file() and name.parts[0] != "logs" and path.suffix != ".lock" and path.name != ".running":
             of_run = rb"(out_dir|participant_label|bids_database_dir) = .*" if path.suffix == ".html" else rb"$^"
-            found[str(name)] = re.sub(of_run, b"", path.read_bytes())
-    return found
+            files[str(name)] = re.sub(of_run, b"", path.read_bytes())
+    return files
 
 
 def test_eight_processes_give_what_one_gives(data, tmp_path):
-    statuses, said = run_together(options(data, tmp_path / "together"), tmp_path)
-    assert statuses == [0] * 8, said[-4000:]
-    assert {made: said.count(made) for made in MADE} == dict.fromkeys(MADE, 1)
+    statuses, output = run_together(options(data, tmp_path / "together"), tmp_path)
+    assert statuses == [0] * 8, output[-4000:]
+    assert {made: output.count(made) for made in MADE} == dict.fromkeys(MADE, 1)
     succeed("bids_app", *options(data, tmp_path / "alone"))
     together, alone = contents(tmp_path / "together"), contents(tmp_path / "alone")
     assert sorted(together) == sorted(alone)

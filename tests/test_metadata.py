@@ -24,8 +24,8 @@ def canonical(name):
 def pins(name):
     """Package → version of a file of constraints."""
     text = (ROOT / name).read_text(encoding="utf-8")
-    found = re.findall(r"^([A-Za-z0-9._-]+)==(\S+)$", text, re.MULTILINE)
-    return {canonical(package): Version(version) for package, version in found}
+    pairs = re.findall(r"^([A-Za-z0-9._-]+)==(\S+)$", text, re.MULTILINE)
+    return {canonical(package): Version(version) for package, version in pairs}
 
 
 @pytest.mark.parametrize("requirement", REQUIREMENTS, ids=lambda requirement: requirement.name)
@@ -79,8 +79,8 @@ def test_a_tree_that_is_ready_has_no_problems(released):
 def test_whatever_does_not_agree_with_the_tag_is_named(released):
     (released / "CITATION.cff").write_text("cff-version: 1.2.0\nversion: 1.2.2\n")
     (released / "CHANGELOG.md").write_text("## [Unreleased]\n")
-    found = list(problems("v1.2.3", released))
-    assert [problem.split()[0] for problem in found] == ["CITATION.cff", "CHANGELOG.md"]
+    sentences = list(problems("v1.2.3", released))
+    assert [problem.split()[0] for problem in sentences] == ["CITATION.cff", "CHANGELOG.md"]
     assert next(problems("1.2.3", released)).startswith("The tag '1.2.3' is not of the form")
 
 

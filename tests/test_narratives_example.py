@@ -38,7 +38,7 @@ def test_scores_are_zero(data, demo_data, tmp_path, repeats):
         assert (p < 0.05).mean() < 0.15, desc
     repeated = find_maps(tmp_path, "brainscore", "r")[0].sidecar["Repeated"]
     assert isinstance(repeated, list)
-    assert [one["Handled"] for one in repeated] == [handled]
+    assert [entry["Handled"] for entry in repeated] == [handled]
     assert len(repeated[0]["Runs"]) == 2
     ceiling = _values(tmp_path, "noiseceiling", "r")
     assert ceiling.mean() > 0.5  # what the others share is there

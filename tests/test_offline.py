@@ -138,7 +138,7 @@ def test_what_was_fetched_is_enough_for_a_run_without_a_network(archive, demo_da
     assert asked == ""
 
 
-def test_all_that_is_missing_is_said_with_commands_that_bring_it(archive, demo_data, tmp_path, caplog):
+def test_all_that_is_missing_is_reported_with_commands_that_bring_it(archive, demo_data, tmp_path, caplog):
     resources = tmp_path / "resources"
     resources.mkdir()
     out = tmp_path / "out"
@@ -170,19 +170,19 @@ def test_a_second_fetch_keeps_the_commit_and_asks_for_nothing(archive, tmp_path)
     assert json.loads(before)["models"] == {"someone/tiny": MAIN}
 
 
-def test_what_cannot_be_fetched_is_said_and_the_rest_is_brought(archive, tmp_path, capsys):
+def test_what_cannot_be_fetched_is_reported_and_the_rest_is_brought(archive, tmp_path, capsys):
     archive.gated.add("meta/secret")
     for path in [path for path in archive.templates if "hemi-R" in path]:
         del archive.templates[path]
     resources = tmp_path / "resources"
     models = ("no/such", "meta/secret", "someone/tiny", str(tmp_path / "published"))
     assert fetch("--model", *models, "--atlas", "yeo7", "--space", "fsaverage5", "--to", resources) == 1
-    said = capsys.readouterr()
-    assert re.search(r"no/such cannot be fetched.*check the name", said.err)
-    assert re.search(r"meta/secret cannot be fetched.*HF_TOKEN", said.err)
-    assert re.search(r"published is a folder: copy it", said.err)
-    assert re.search(r"yeo7 in fsaverage5 cannot be fetched.*404", said.err)
-    assert "someone/tiny (commit" in said.out
+    captured = capsys.readouterr()
+    assert re.search(r"no/such cannot be fetched.*check the name", captured.err)
+    assert re.search(r"meta/secret cannot be fetched.*HF_TOKEN", captured.err)
+    assert re.search(r"published is a folder: copy it", captured.err)
+    assert re.search(r"yeo7 in fsaverage5 cannot be fetched.*404", captured.err)
+    assert "someone/tiny (commit" in captured.out
     assert not [path for path in resources.rglob("tpl-*hemi-R*") if path.is_file()]
     assert not list(resources.rglob(".draft*"))
 
@@ -206,7 +206,7 @@ def test_files_cut_off_on_the_way_are_noticed(archive, demo_data, tmp_path, capl
     assert "model.safetensors is no complete safetensors file" in caplog.text
 
 
-def test_too_little_memory_for_a_model_is_said_before_it_is_loaded(demo_data, tmp_path, caplog):
+def test_too_little_memory_for_a_model_is_reported_before_it_is_loaded(demo_data, tmp_path, caplog):
     config = demo_data / "code" / "demo.toml"
     assert run_here(demo_data, tmp_path / "out", "stimulus", "--config-file", config, "--mem-mb", "1") == 1
     assert re.search(r"gpt2: 0\.2 million weights need 0\.4 GB in float32.*--mem-mb allows 1\.0 MB", caplog.text)

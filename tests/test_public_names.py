@@ -42,7 +42,7 @@ def test_the_api_page_describes_each_public_name_once():
         assert getattr(importlib.import_module(module), name) is getattr(bids_app, name), path
 
 
-def test_an_unknown_name_is_said_so():
+def test_an_unknown_name_is_named():
     with pytest.raises(AttributeError, match="module 'bids_app' has no attribute 'RidgeVC'"):
         _ = bids_app.RidgeVC
     assert set(bids_app.__all__) <= set(dir(bids_app))

@@ -41,8 +41,8 @@ def outputs(data, out, nprocs):
     (model,) = (data / "sourcedata" / "models").iterdir()
     analysis = ("--analysis", "forecast", "--layer", "2", "--model", model)
     fits = ("--distances", "8", "--n-permutations", "100", "--folds", "3", "--pca", "8", "--omp-nthreads", "1")
-    place = ("-d", f"regions={data / 'derivatives' / 'regions'}", "--nprocs", nprocs)
-    succeed("bids_app", data, out, "participant", *analysis, *fits, *place)
+    options = ("-d", f"regions={data / 'derivatives' / 'regions'}", "--nprocs", nprocs)
+    succeed("bids_app", data, out, "participant", *analysis, *fits, *options)
     files = {str(path.relative_to(out)): path.read_bytes() for path in out.glob("sub-*/func/*")}
     return files, {path.name for path in out.glob(".work/designs/*.npz")}
 

@@ -41,15 +41,15 @@ def test_a_run_and_the_failed_one_again(demo_data, tmp_path):
     broken = next((data / "derivatives" / "fmriprep" / "sub-01" / "func").glob("*task-orchard_hemi-R*.func.gii"))
     whole = broken.read_bytes()
     broken.write_bytes(whole[:100_000])
-    said = submit(data, out)
-    assert "submitted: stimulus" in said
+    printed = submit(data, out)
+    assert "submitted: stimulus" in printed
     assert {m.participant for m in find_maps(out, "brainscore", "r")} == {"02"}
     assert (out / "group.html").is_file()  # one participant that fails does not hold back the group
     broken.write_bytes(whole)
     first = (out / "sub-02.html").stat().st_mtime_ns
-    said = submit(data, out, "--failed")
-    assert "again: sub-01 task-orchard: brainscore" in said
-    assert "1 participant(s)" in said
+    printed = submit(data, out, "--failed")
+    assert "again: sub-01 task-orchard: brainscore" in printed
+    assert "1 participant(s)" in printed
     assert {m.participant for m in find_maps(out, "brainscore", "r")} == {"01", "02"}
     assert (out / "sub-02.html").stat().st_mtime_ns == first
     assert not list((out / "logs").glob("crash-*"))

@@ -27,10 +27,10 @@ def test_models_sweeps_controls_pooling_and_layers_in_one_run(demo_data, tmp_pat
     sweep = ("--atoms", "8", "16", "--controls", "untrained", "shifted", "--pool-tasks", "--layer", "all")
     options = ("--atlas", "none", "--encoding-penalty", "0.5", "--noise-ceiling", "none", *sweep, *QUICK)
     succeed("bids_app", demo_data, tmp_path, "participant", "--model", *models, *options)
-    found = {(m.entities["model"], m.entities["desc"]) for m in find_maps(tmp_path, stat="r")}
+    outputs = {(m.entities["model"], m.entities["desc"]) for m in find_maps(tmp_path, stat="r")}
     kinds = ("atoms8", "atoms16", "atoms8Shifted", "atoms16Shifted", "brainscore")
     labels = ("bert", "llama", "bertUntrained", "llamaUntrained")
-    assert found == {(label, kind) for label in labels for kind in kinds}
+    assert outputs == {(label, kind) for label in labels for kind in kinds}
     score = find_maps(tmp_path, "brainscore", "r", model="bert")[0]
     assert "task" not in score.entities
     layers = score.sidecar["Layers"]

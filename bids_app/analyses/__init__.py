@@ -1,1 +1,1 @@
-"""The analyses, one folder each, and what they share: the writer, the collection over participants, scoring, curves."""
+"""The analyses, one folder each, and their shared modules: writer, collection over participants, scoring, curves."""

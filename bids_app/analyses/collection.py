@@ -35,11 +35,11 @@ class Collection:
 
     Attributes
     ----------
-    entities : what their names share (task, space, model, stat, desc)
+    entities : those that their names share (task, space, model, stat, desc)
     maps : (n_participants, n_maps, n_targets) on the targets that all participants have; NaN where they have no data
     names : of the maps
     members : the participants' outputs, in the order of `maps`
-    counted : labels of the participants that count, None all
+    counted : labels of the participants to include, None for all
     """
 
     entities: dict[str, str]
@@ -57,9 +57,9 @@ class Collection:
     @property
     def result_settings(self) -> dict[str, Any]:
         """The settings behind the maps."""
-        found = self.sidecar.get("Settings")
-        assert isinstance(found, dict)
-        return found
+        settings = self.sidecar.get("Settings")
+        assert isinstance(settings, dict)
+        return settings
 
     @property
     def sidecar(self) -> dict[str, Any]:
@@ -68,28 +68,28 @@ class Collection:
 
     @property
     def shared_fields(self) -> dict[str, object]:
-        """Fields of the participants' sidecars that those of the group have too, as the catalogue lists them."""
+        """Fields of the participants' sidecars that the catalogue also lists for the group."""
         fields = find_output(self.entities["desc"], "statmap", "group").fields
         return {key: self.sidecar[key] for key in fields if key in self.sidecar}
 
     @property
     def title(self) -> str:
-        """What it is, for messages."""
+        """Title for messages."""
         shown = (value for key, value in self.entities.items() if key != "stat")
         return f"{' '.join(shown)}, {len(self.members)} participants"
 
     @property
     def shared_entities(self) -> dict[str, str]:
-        """Entities of everything that is written about these maps."""
+        """Entities of all outputs derived from these maps."""
         return {key: value for key, value in self.entities.items() if key not in ("desc", "stat")}
 
     @cached_property
     def complete(self) -> npt.NDArray[np.bool_]:
         """Targets with a value in every map of every participant, (n_targets,)."""
-        return np.asarray(np.logical_and.reduce([np.isfinite(own).all(axis=0) for own in self.maps]))
+        return np.asarray(np.logical_and.reduce([np.isfinite(maps).all(axis=0) for maps in self.maps]))
 
     def writer(self, out_dir: Path) -> Writer:
-        """Where results of the group go."""
+        """The writer of the group's results."""
         sources = [f"bids::{path.relative_to(out_dir).as_posix()}" for m in self.members for path in m.paths]
         who = self.participants
         return Writer(
@@ -97,13 +97,13 @@ class Collection:
         )
 
     def mean(self) -> Floats:
-        """Mean over participants, (n_maps, n_targets), NaN where somebody has no value."""
+        """Mean over participants, (n_maps, n_targets), NaN where a participant has no value."""
         return np.where(self.complete, self.maps.mean(axis=0, dtype=np.float64), np.nan).astype(np.float32)
 
     def region_means(self, out_dir: Path) -> dict[tuple[str, str], Doubles]:
-        """Mean over the targets of each region that all have, (n_participants, n_maps), by atlas and region."""
+        """Mean over the common targets of each region, (n_participants, n_maps), by atlas and region."""
         return {
-            (atlas, region): np.stack([_mean_over(own, targets) for own in self.maps])
+            (atlas, region): np.stack([_mean_over(maps, targets) for maps in self.maps])
             for atlas, region, targets in region_targets(self.geometry, out_dir, self.complete)
         }
 
@@ -115,23 +115,23 @@ def _mean_over(maps: Floats, targets: npt.NDArray[np.int64]) -> Doubles:
 
 
 def collections(out_dir: Path, desc: str, stat: str, counted: frozenset[str] | None = None) -> Iterator[Collection]:
-    """The maps of all participants that count called `desc` and `stat`, once for each recording, space and model."""
-    found: dict[tuple[tuple[str, str], ...], None] = {}
+    """The maps with `desc` and `stat` of all included participants, one collection per recording, space and model."""
+    keys: dict[tuple[tuple[str, str], ...], None] = {}
     for output in find_maps(out_dir, desc, stat):
         if is_superseded(out_dir, output) or not (counted is None or output.participant in counted):
             continue
-        found[tuple((key, value) for key, value in output.entities.items() if key not in OF_PARTICIPANT)] = None
-    for key in found:
-        own = "seg" not in dict(key) and is_own_space(dict(key).get("space"))
+        keys[tuple((key, value) for key, value in output.entities.items() if key not in OF_PARTICIPANT)] = None
+    for key in keys:
+        is_own = "seg" not in dict(key) and is_own_space(dict(key).get("space"))
         space = dict(key).get("space", "the space of the scanner")
         skipped = f"no group of the maps in {space}, which is another space for each participant: choose --space"
-        if own and "space" in dict(key):
+        if is_own and "space" in dict(key):
             _say_once(skipped)
             continue
         try:
             collection = collect(out_dir, dict(key), counted)
         except DatasetError as error:
-            if not own:
+            if not is_own:
                 raise
             _say_once(f"{skipped} ({error})")
             continue
@@ -144,12 +144,12 @@ def _say_once(message: str) -> None:
 
 
 def collect(out_dir: Path, entities: Mapping[str, str], counted: frozenset[str] | None = None) -> Collection:
-    """Read the maps of all participants, or those that count; one with several runs or sessions counts by their mean.
+    """Read the maps of all included participants; several runs or sessions of a participant are averaged.
 
-    Maps that newer ones of the same BOLD have taken the place of are left aside. Raises FileNotFoundError where there
-    are none, and ValueError where not all were made with the same settings, model and dictionary.
+    Maps superseded by newer ones of the same BOLD are left out. Raises FileNotFoundError if there are none, and
+    ValueError if they differ in settings, model or dictionary.
     """
-    outputs = [one for one in _outputs(out_dir, entities) if counted is None or one.participant in counted]
+    outputs = [output for output in _outputs(out_dir, entities) if counted is None or output.participant in counted]
     if not outputs:
         raise FileNotFoundError(f"{out_dir} holds no maps of participants with {dict(entities)}")
     refuse_mixture(out_dir, outputs)
@@ -163,7 +163,7 @@ def collect(out_dir: Path, entities: Mapping[str, str], counted: frozenset[str] 
     counts = np.zeros((len(first), 1, 1), dtype=np.float32)
     rows = {label: row for row, label in enumerate(first)}
     for output, own in zip(outputs, columns, strict=True):
-        maps, _ = loaded.pop(0)  # given free as they are added: there may be no room for all of them twice
+        maps, _ = loaded.pop(0)  # freed as they are added: memory may not hold all of them twice
         total[rows[str(output.participant)]] += maps[:, own]
         counts[rows[str(output.participant)]] += 1
     return Collection(
@@ -172,23 +172,23 @@ def collect(out_dir: Path, entities: Mapping[str, str], counted: frozenset[str] 
 
 
 def _outputs(out_dir: Path, entities: Mapping[str, str]) -> list[OutputMap]:
-    """The participants' maps with these entities and no others: not those of a task when pooled ones are meant."""
+    """The participants' maps with exactly these entities: pooled tasks do not match single ones."""
     wanted = {key: value for key, value in entities.items() if key not in ("desc", "stat")}
-    found = find_maps(out_dir, entities["desc"], entities["stat"], **wanted)
+    outputs = find_maps(out_dir, entities["desc"], entities["stat"], **wanted)
     return [
         output
-        for output in found
+        for output in outputs
         if set(output.entities) - set(OF_PARTICIPANT) == set(entities) and not is_superseded(out_dir, output)
     ]
 
 
 def _names(outputs: Sequence[OutputMap], stat: str) -> list[str]:
-    """Names of the maps; ValueError where not all participants have the same."""
+    """Names of the maps; ValueError if participants differ in them."""
     names = [output.sidecar.get("Maps") for output in outputs]
-    for output, own in zip(outputs, names, strict=True):
-        if own != names[0]:
+    for output, output_names in zip(outputs, names, strict=True):
+        if output_names != names[0]:
             raise ValueError(
-                f"{output.paths[0].name} holds the maps {_listed(own)}, but {outputs[0].paths[0].name} holds "
+                f"{output.paths[0].name} holds the maps {_listed(output_names)}, but {outputs[0].paths[0].name} holds "
                 f"{_listed(names[0])}: make all participants with the same settings"
             )
     return [str(name) for name in names[0]] if isinstance(names[0], list) else [stat]

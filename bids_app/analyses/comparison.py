@@ -1,4 +1,4 @@
-"""Tables of the group level: scores per network with intervals, and models side by side."""
+"""Tables of the group level: scores per network with intervals, and the comparison of models."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MEASURES = ("involvement_entropy", "atom_diversity", "compactness", "active", "d
 def write_scores(collection: Collection, out_dir: Path, desc: str) -> None:
     """Write the mean score of each network (or parcel) and map, with a bootstrap interval over participants.
 
-    Regions of the second atlas are left to the tables of the forecast, which hold their brain scores too.
+    Regions of the second atlas appear in the tables of the forecast, with their brain scores.
     """
     tables = [
         summarise(values).assign(map=collection.names, region=region)
@@ -54,7 +54,7 @@ def write_model_comparison(out_dir: Path, rows: Iterable[Row] = (), counted: Con
     """Write group/model-comparison.tsv: one row per data, model and measure, with intervals over participants.
 
     Long format, with the columns of `MODEL_COMPARISON`. `rows` are those of `model_row`; others come from tables in
-    OUT_DIR. `counted` are the participants that count, None all.
+    OUT_DIR. `counted` are the participants to include, None for all.
     """
     table = pd.DataFrame([*rows, *_score_rows(out_dir), *_organisation_rows(out_dir, counted)])
     if table.empty:
@@ -71,12 +71,12 @@ def model_row(entities: Mapping[str, str], measure: str, values: npt.ArrayLike) 
     known = known[np.isfinite(known)]
     low, high = bootstrap_interval(known)
     mean = float(known.mean()) if len(known) else float("nan")
-    found = {"measure": measure, "mean": mean, "low": low, "high": high, "participants": len(known)}
-    return {**_identity(entities), **found}
+    row = {"measure": measure, "mean": mean, "low": low, "high": high, "participants": len(known)}
+    return {**_identity(entities), **row}
 
 
 def _score_rows(out_dir: Path) -> Iterator[Row]:
-    """Whole-brain scores of each model, the best layer's where there are several."""
+    """Whole-brain scores of each model; of several layers, the best."""
     for output in find_outputs(out_dir, "networks", level="group"):
         table = read_table(output.paths[0])
         if list(table.columns) != list(SCORE_COLUMNS):
@@ -88,20 +88,20 @@ def _score_rows(out_dir: Path) -> Iterator[Row]:
 
 
 def _organisation_rows(out_dir: Path, counted: Container[str] | None) -> Iterator[Row]:
-    """Measures of a model's organisation, from each participant's own table."""
-    found: dict[tuple[str, ...], tuple[OutputMap, dict[str, list[float]]]] = {}
+    """Measures of the organisation of a model, from the table of each participant."""
+    groups: dict[tuple[str, ...], tuple[OutputMap, dict[str, list[float]]]] = {}
     for output in find_outputs(out_dir, "networks"):
         if not output.entities["desc"].startswith("organisation") or is_superseded(out_dir, output):
             continue
         if counted is not None and output.participant not in counted:
             continue
         table = read_table(output.paths[0]).set_index("network")
-        _, own = found.setdefault(tuple(_identity(output.entities).values()), (output, {}))
+        _, collected = groups.setdefault(tuple(_identity(output.entities).values()), (output, {}))
         for measure in MEASURES:
-            own.setdefault(measure, []).append(float(table[measure]["all"]))
+            collected.setdefault(measure, []).append(float(table[measure]["all"]))
         networks = table.drop(index="all")
-        own.setdefault("consistency", []).append(float(networks["consistency"].mean()))
-    for output, measures in found.values():
+        collected.setdefault("consistency", []).append(float(networks["consistency"].mean()))
+    for output, measures in groups.values():
         for measure, values in measures.items():
             yield model_row(output.entities, measure, values)
 

@@ -44,7 +44,7 @@ def depth_table(
 
 
 def _means(maps: Floats, targets: npt.NDArray[np.int64]) -> list[float]:
-    """Mean of each map over the targets that have a value, NaN where none has."""
+    """Mean of each map over the targets with a value, NaN without any."""
     inside = maps[:, targets].astype(np.float64)
     count = np.isfinite(inside).sum(axis=1)
     total = np.nansum(inside, axis=1)

@@ -1,4 +1,4 @@
-"""What the files of a forecast say: its curves, the tested distance, where F is significant."""
+"""Read the files of a forecast: curves, tested distance, significance."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _FILES = ("forecastcontrast", "forecast", "forecastdepth")
 
 @dataclass(frozen=True)
 class Forecast:
-    """What is known of a forecast besides its maps: distance that was tested, width of the window, the curves."""
+    """A forecast without its maps: tested distance, width of the window, curves."""
 
     tested: int | None
     window: int | None
@@ -35,12 +35,12 @@ class Forecast:
 
     @property
     def strongest(self) -> list[Curve]:
-        """The regions that gain most from looking ahead."""
+        """The regions with the largest gain from words ahead."""
         return strongest_regions(self.curves, self.tested, self.distances, MOST_REGIONS)
 
 
 def read_forecast(results: Results) -> Forecast:
-    """What the tables and sidecars of an analysis say."""
+    """Read the tables and sidecars of an analysis."""
     table, distances = results.table("forecast"), results.table("forecastdistance")
     window = results.noted(_FILES, "Window", "window")
     curves = () if table is None else tuple(distance_curves(table, distances))
@@ -48,7 +48,7 @@ def read_forecast(results: Results) -> Forecast:
 
 
 def tested_distance(results: Results) -> int | None:
-    """The distance at which F was tested, None when no file tells."""
+    """The distance at which F was tested, None if no file has it."""
     tested = results.noted(_FILES, "TestedDistance", "tested_distance")
     return None if tested is None else int(tested)
 
@@ -83,7 +83,7 @@ def map_name(distance: float) -> str:
 
 
 def passing_at(results: Results, maps: Maps, desc: str, name: str) -> Array | None:
-    """Which targets (n_targets,) have q < 0.05 in the map `name` of the test; None where that map was not tested."""
+    """Which targets (n_targets,) have q < 0.05 in the map `name` of the test; None if that map was not tested."""
     test = results.maps(desc, ["q"])
     if test is None or name not in test.names:
         return None
@@ -95,7 +95,7 @@ GREY = "#5c6773"
 
 
 def say_shown(test: Array, maps: Maps, score: str) -> str:
-    """Where a map of best places is in full colour."""
+    """Sentence on the targets in full colour in a map of best distances or layers."""
     weak = "hollow" if maps.geometry.kind == "parcels" else "paler"
     if not test.any():
         return f" {score} is nowhere significant (q < {SIGNIFICANT:g}), so all is {weak}: noise decides."
@@ -103,6 +103,6 @@ def say_shown(test: Array, maps: Maps, score: str) -> str:
 
 
 def say_interval(curve: Curve, unit: str, times: float = 1) -> str:
-    """The unit of a peak, with the ends of its interval where there is one."""
+    """The unit of a peak, with the ends of its interval if it has one."""
     low, high = (np.round(times * end) for end in curve.peak_interval)
     return f"{unit}; 95 % interval {say(low)} to {say(high)}" if np.isfinite(low) else unit

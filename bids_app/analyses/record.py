@@ -1,7 +1,7 @@
-"""What an analysis is: one record, from which a run, its pages, its methods text and its command line are made.
+"""An analysis as one record, used by the run, the pages, the methods text and the command line.
 
-`bids_app.analyses.registry` lists the records. A record is light: what computes or draws is
-imported where it is called.
+`bids_app.analyses.registry` lists the records. A record is light: code that computes or
+draws is imported where it is called.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Section:
     ----------
     rank : sections are shown in this order
     body : HTML for the results of one recording and model
-    descs : the section is shown where there is an output with one of these `desc`
+    descs : the section is shown if there is an output with one of these `desc`
     of_atoms : repeat the body for each variant of the dictionary
     models : HTML for all models of the same data, shown before the bodies
     """
@@ -71,7 +71,7 @@ class Report:
 
 @dataclass(frozen=True)
 class Paragraph:
-    """What a methods section says of an analysis, and the works to cite for it."""
+    """The paragraph of an analysis in the methods section, and the works to cite."""
 
     text: str
     cites: tuple[str, ...]
@@ -79,7 +79,7 @@ class Paragraph:
 
 @dataclass(frozen=True)
 class Summary:
-    """What the group level makes of the maps with these entities `desc` (a pattern) and `stat`."""
+    """The group step for the maps with these entities `desc` (a pattern) and `stat`."""
 
     desc: str
     stat: str
@@ -88,7 +88,7 @@ class Summary:
 
 @dataclass(frozen=True)
 class ModelFree:
-    """What is computed once from the data of a participant, whatever the models."""
+    """A step computed once for a participant, whatever the models."""
 
     name: str
     asked: Callable[[Settings], bool]
@@ -105,23 +105,23 @@ class Analysis:
 
     Attributes
     ----------
-    name : as users type it
-    title : what it asks, in a few words
-    reads : what its results are made from, of `options.READINGS`; options that decide these decide its results
-    outputs : what it writes at every level, records of the catalogue
-    steps : what is computed for one participant's data and one model, in order
-    summaries : what the group level makes of the participants' maps
+    name : as typed by users
+    title : its question, in a few words
+    reads : its inputs, of `options.READINGS`; options that decide these decide its results
+    outputs : its outputs at every level, records of the catalogue
+    steps : steps for the data of one participant and one model, in order
+    summaries : group steps for the maps of the participants
     methods : its paragraph for a methods section
-    report : what the pages say of it
+    report : its content of the pages
     options : a frozen dataclass of its own options
-    parts : results that it makes on the way and keeps (the dictionary, the noise ceiling), with what these read
-    model_free : what it computes whatever the models
-    prepare : what the stimulus level makes for it of one model
-    activations : kind of neurons, and rule for sub-tokens, that it asks the model for
-    problems : values of options that cannot go together, one sentence each
-    distances : how far ahead, in words, it looks at least and at most; nothing for what needs no windows
-    needs_atlas : it cannot go on without an atlas that is asked for by default
-    keeps_atlases : its tables tell region by region, so both atlases are kept in OUT_DIR
+    intermediates : stored intermediate results (the dictionary, the noise ceiling), with their inputs
+    model_free : steps that need no model
+    prepare : its step of the stimulus level for one model
+    activations : kind of neurons, and rule for sub-tokens, that it needs
+    problems : incompatible values of options, one sentence each
+    distances : smallest and largest distance of its windows, in words; empty without windows
+    needs_atlas : it fails without the default atlas
+    keeps_atlases : its tables have rows per region, so both atlases are stored in OUT_DIR
     """
 
     name: str
@@ -133,7 +133,7 @@ class Analysis:
     methods: Callable[[Settings], Paragraph]
     report: Callable[[], Report]
     options: type[Any] = NoOptions
-    parts: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    intermediates: Mapping[str, frozenset[str]] = field(default_factory=dict)
     model_free: tuple[ModelFree, ...] = ()
     prepare: Callable[[ModelRun, dict[str, Story], Settings], None] | None = None
     activations: Callable[[Settings], tuple[str, str]] = lambda _: ("residual", "last")

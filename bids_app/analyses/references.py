@@ -1,4 +1,4 @@
-"""Works that methods texts cite."""
+"""Works cited in the methods text."""
 
 SUN_2024 = "Sun et al. (2024), Brain-like functional organization within large language models, arXiv 2410.19542"
 CAUCHETEUX_2023 = (

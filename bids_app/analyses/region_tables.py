@@ -23,7 +23,7 @@ EVERYWHERE = ("all", "all")
 
 
 def too_few(collection: Collection, settings: Settings) -> dict[str, Any]:
-    """What sidecars should note, and the log says, where so few participants can show nothing."""
+    """Note for sidecars, also logged, if there are too few participants for a significant result."""
     note = shortfall(len(collection.members), settings.significance)
     if note is None:
         return {}
@@ -34,12 +34,12 @@ def too_few(collection: Collection, settings: Settings) -> dict[str, Any]:
 Regions = dict[tuple[str, str], Doubles]  # means over the targets of a region, (n_participants, n_maps)
 
 
-def of_region(place: tuple[str, str], rows: pd.DataFrame) -> pd.DataFrame:
+def of_region(region: tuple[str, str], rows: pd.DataFrame) -> pd.DataFrame:
     """Rows with their atlas and region."""
-    return rows.assign(atlas=place[0], region=place[1])
+    return rows.assign(atlas=region[0], region=region[1])
 
 
-def place_columns(regions: Regions) -> pd.DataFrame:
+def region_columns(regions: Regions) -> pd.DataFrame:
     """Atlas and region of each entry."""
     return pd.DataFrame(list(regions), columns=list(REGION_COLUMNS))
 

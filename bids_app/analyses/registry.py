@@ -1,6 +1,6 @@
-"""All analyses, in the order in which they are computed and told of in a methods section.
+"""All analyses, in the order of computation and of the methods section.
 
-To add one is a folder here, whose `analysis.py` has a record `ANALYSIS`, and its name in `NAMES`.
+A new analysis needs a folder here, whose `analysis.py` has a record `ANALYSIS`, and its name in `NAMES`.
 """
 
 from __future__ import annotations

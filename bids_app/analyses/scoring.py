@@ -1,4 +1,4 @@
-"""Predict held-out responses and test the scores, the same way in every analysis."""
+"""Predict held-out responses and test the scores, in the same way for all analyses."""
 
 from __future__ import annotations
 
@@ -116,8 +116,8 @@ def score_and_test(
 ) -> tuple[Floats, Floats]:
     """Pearson r averaged over folds, and its p, (n_targets,) each; see `stats.permutation.permutation_test`.
 
-    Of a pair of predictions, the gain of r over that of the second. `refit` gives the predictions of other data;
-    `content` says which volumes heard the same.
+    For a pair of predictions, the gain in r of the first over the second. `refit` returns the predictions of other
+    data; `content` numbers volumes by what was heard.
     """
     return _tested(_null(refit, data, folds, settings, content), predictions, data, folds)
 
@@ -154,11 +154,11 @@ Score = Callable[[Responses, Designs, Settings, Writer], None]
 
 
 def score_step(work: Work, model: ModelRun, analysis: str, desc: str, score: Score) -> Step:
-    """The only step of an analysis of scores, whose outputs are called `desc`; both atlases are kept for its tables."""
+    """The only step of an analysis of scores, with outputs `desc`; both atlases are stored for its tables."""
 
     def compute(writer: Writer) -> None:
-        designs = Designs(model, work.responses.listenings, work.sources.stories, work.settings)
-        if any(one.name == analysis and one.keeps_atlases for one in work.settings.analyses):
+        designs = Designs(model, work.responses.timings, work.sources.stories, work.settings)
+        if any(chosen.name == analysis and chosen.keeps_atlases for chosen in work.settings.analyses):
             _write_atlases(work.responses.geometry, work.settings)
         score(work.responses, designs, work.settings, writer)
 
@@ -166,7 +166,7 @@ def score_step(work: Work, model: ModelRun, analysis: str, desc: str, score: Sco
 
 
 def _write_atlases(geometry: Geometry, settings: Settings) -> None:
-    """Keep the atlases of networks and regions in OUT_DIR; without one that nobody asked for, say so and go on."""
+    """Store the atlases of networks and regions in OUT_DIR; if a default atlas is missing, log it and go on."""
     try:
         if find_atlas(geometry, settings) is not None:
             write_atlas(geometry, settings)

@@ -15,7 +15,7 @@ FEWEST_FOR_STATISTICS = 2
 
 
 def write_statistics(collection: Collection, out_dir: Path, desc: str, **extra: object) -> Floats | None:
-    """Write mean, signed-rank test against zero and FDR for each map; gives q (n_maps, n_targets), None for one."""
+    """Write mean, signed-rank test against zero and FDR for each map; returns q (n_maps, n_targets) or None."""
     writer, names = collection.writer(out_dir), collection.names
     fields = {**collection.shared_fields, **extra}
     q = None

@@ -30,18 +30,18 @@ def test_other_distances_of_one_participant_are_an_error(tmp_path):
 
 def test_runs_of_a_participant_count_once_and_parcels_have_their_own_curves(tmp_path):
     geometry = ParcelGeometry("mine", ("A", "B", "C"), ("Language", "", "Language"))
-    settings, place = settings_of(tmp_path), {"space": "", "seg": "mine"}
+    settings, space = settings_of(tmp_path), {"space": "", "seg": "mine"}
     values = np.random.default_rng(0).standard_normal((4, len(DISTANCES), 3)).astype(np.float32)
-    for own, (label, run) in zip(values, [("01", "1"), ("01", "2"), ("02", "1"), ("03", "1")], strict=True):
-        entities = {k: v for k, v in {"sub": label, **ENTITIES, **place, "run": run}.items() if v}
+    for scores, (label, run) in zip(values, [("01", "1"), ("01", "2"), ("02", "1"), ("03", "1")], strict=True):
+        entities = {k: v for k, v in {"sub": label, **ENTITIES, **space, "run": run}.items() if v}
         writer = Writer(settings.out_dir, entities, [], NUMBERS, lambda: geometry)
-        writer.maps("forecast", "r", own, [f"distance{d:+d}" for d in DISTANCES], Distances=DISTANCES)
+        writer.maps("forecast", "r", scores, [f"distance{d:+d}" for d in DISTANCES], Distances=DISTANCES)
     run_group(settings, "group")
     expected = np.stack([values[:2].mean(axis=0), values[2], values[3]]).mean(axis=0)
     np.testing.assert_allclose(group_maps(settings.out_dir, "forecast", "mean")[0], expected, atol=1e-6)
     table = table_of(settings.out_dir, "forecast")
-    places = list(dict.fromkeys(zip(table["atlas"], table["region"], strict=True)))
-    assert places == [("all", "all"), ("networks", "Language"), *(("parcels", name) for name in "ABC")]
+    regions = list(dict.fromkeys(zip(table["atlas"], table["region"], strict=True)))
+    assert regions == [("all", "all"), ("networks", "Language"), *(("parcels", name) for name in "ABC")]
     assert (table["participants"] == 3).all()
     assert table["base"].isna().all()  # nobody left the score of the present word
     np.testing.assert_allclose(table[table["region"] == "B"]["mean"], expected[:, 1], atol=1e-6)
@@ -77,8 +77,8 @@ def test_spaces_of_participants_own_have_no_group(tmp_path, caplog, geometries):
 
 def test_volumes_without_a_space_are_a_group_where_they_share_a_grid(tmp_path):
     _write_brainscores(tmp_path, [volume(None, 2), volume(None, 2)])
-    (found,) = collections(tmp_path, "brainscore", "r")
-    np.testing.assert_array_equal(found.mean(), np.full((1, 8), 1.5))
+    (collection,) = collections(tmp_path, "brainscore", "r")
+    np.testing.assert_array_equal(collection.mean(), np.full((1, 8), 1.5))
 
 
 def test_who_has_another_number_of_vertices_is_named(tmp_path):
@@ -93,6 +93,6 @@ def test_who_has_another_number_of_vertices_is_named(tmp_path):
 
 def test_who_has_other_parcels_is_named(tmp_path):
     names = [("A", "B"), ("A", "B", "C"), ("A", "B")]
-    _write_brainscores(tmp_path, [ParcelGeometry("mine", own) for own in names])
+    _write_brainscores(tmp_path, [ParcelGeometry("mine", parcels) for parcels in names])
     with pytest.raises(DatasetError, match=r"\(2 targets\) of sub-01, sub-03 and .*\(3 targets\) of sub-02"):
         list(collections(tmp_path, "brainscore", "r"))

@@ -14,16 +14,16 @@ def settings(tmp_path):
 
 def test_names_of_analyses_and_options_are_their_own():
     names = [analysis.name for analysis in ANALYSES]
-    own = [name for analysis in ANALYSES for name in names_of(analysis.options)]
+    option_names = [name for analysis in ANALYSES for name in names_of(analysis.options)]
     assert len(set(names)) == len(names)
-    assert len(set(own)) == len(own)
-    assert set(own) <= {option.name for option in OPTIONS}
+    assert len(set(option_names)) == len(option_names)
+    assert set(option_names) <= {option.name for option in OPTIONS}
 
 
 def test_what_is_read_is_decided_by_some_option():
     decided = {reading for option in OPTIONS for reading in decided_by(option)}
     for analysis in ANALYSES:
-        for reads in (analysis.reads, *analysis.parts.values()):
+        for reads in (analysis.reads, *analysis.intermediates.values()):
             assert reads <= set(READINGS)
             assert reads <= decided
 
@@ -32,7 +32,9 @@ def test_an_option_of_an_analysis_decides_it_alone_unless_it_says_otherwise(sett
     for analysis in ANALYSES:
         for option in OPTIONS:
             if option.name in names_of(analysis.options) and "decides" not in option.metadata:
-                assert [one for one in RESULTS if option.name in result_settings(settings, one)] == [analysis.name]
+                assert [result for result in RESULTS if option.name in result_settings(settings, result)] == [
+                    analysis.name
+                ]
 
 
 @pytest.mark.parametrize("analysis", ANALYSES, ids=[analysis.name for analysis in ANALYSES])

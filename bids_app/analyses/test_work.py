@@ -16,7 +16,7 @@ AT_ONCE, LATER, BETWEEN = play(), play(onset=6.0), play(onset=3.6)  # volumes of
 
 
 @pytest.mark.parametrize(
-    ("repeats", "listenings", "handled"),
+    ("repeats", "timings", "handled"),
     [
         ("together", (AT_ONCE, LATER), "in one fold"),
         ("average", (AT_ONCE, LATER), "averaged"),
@@ -32,11 +32,11 @@ AT_ONCE, LATER, BETWEEN = play(), play(onset=6.0), play(onset=3.6)  # volumes of
         ),
     ],
 )
-def test_what_was_done_about_repeats(repeats: str, listenings: tuple, handled: str) -> None:
+def test_what_was_done_about_repeats(repeats: str, timings: tuple, handled: str) -> None:
     settings = Settings(bids_dir=Path("in"), out_dir=Path("out"), level="participant", repeats=repeats)
-    runs = tuple(SimpleNamespace(label=f"run-{number}") for number in range(len(listenings)))
+    runs = tuple(SimpleNamespace(label=f"run-{number}") for number in range(len(timings)))
     fit = cast("Fit", SimpleNamespace(name="sub-01", runs=runs))
     work = Work(cast("Sources", SimpleNamespace(settings=settings, stories=STORIES)), fit)
-    work.__dict__["runs"] = responses(*listenings)[0]
+    work.__dict__["runs"] = responses(*timings)[0]
     (repeated,) = work.repeated["Repeated"]
     assert repeated["Handled"] == handled

@@ -36,7 +36,7 @@ def test_unit_description_and_columns_come_from_the_catalogue(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("write", "said"),
+    ("write", "message"),
     [
         (lambda w: w.maps("brainscores", "r", VALUES, ["layer-01"]), "desc-brainscores at the participant level"),
         (lambda w: w.maps("brainscore", "mean", VALUES, ["layer-01"]), "brainscore has no statistic mean"),
@@ -46,8 +46,8 @@ def test_unit_description_and_columns_come_from_the_catalogue(tmp_path):
         (lambda w: w.table("forecastdepthpeak", pd.DataFrame({"atlas": []})), "at the participant level"),
     ],
 )
-def test_what_the_catalogue_does_not_list_is_not_written(tmp_path, write, said):
-    with pytest.raises(CatalogueError, match=said):
+def test_what_the_catalogue_does_not_list_is_not_written(tmp_path, write, message):
+    with pytest.raises(CatalogueError, match=message):
         write(writer_of(tmp_path))
     assert not list(tmp_path.rglob("*"))
 
@@ -74,7 +74,7 @@ def test_w_is_described_as_what_it_is():
     w, _ = signed_rank(maps, np.ones(2, dtype=bool))
     np.testing.assert_allclose(w, [[-1, 1]])
     assert STATISTICS["w"].unit == "rank-biserial correlation, from -1 to 1"
-    told = [maps.description for output in all_outputs() for maps in output.maps if maps.stat == "w"]
-    assert told
-    assert all("Rank-biserial correlation" in text for text in [*told, STATISTICS["w"].description])
+    descriptions = [maps.description for output in all_outputs() for maps in output.maps if maps.stat == "w"]
+    assert descriptions
+    assert all("Rank-biserial correlation" in text for text in [*descriptions, STATISTICS["w"].description])
     assert "rank-biserial" in STATISTICS["w"].label

@@ -1,4 +1,4 @@
-"""What an analysis of one participant works on, and how a step is done once: claimed, and marked when done."""
+"""The data of one participant for the analyses, and steps that are done once: claimed, then marked as done."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ log = logging.getLogger("neurons2networks")
 
 @dataclass(frozen=True)
 class Step:
-    """A piece of an analysis that is done as a whole: its marker, and what computes and writes it."""
+    """A step of an analysis: its marker, and the function that computes and writes it."""
 
     completion: Completion
     compute: Callable[[Writer], None]
 
 
 class Work:
-    """Runs of a participant that are fitted together; their data are read when first needed."""
+    """Runs of a participant that are fitted together; their data are read on first use."""
 
     def __init__(self, sources: Sources, fit: Fit) -> None:
         """Take a fit of the data set; nothing is read yet."""
@@ -47,32 +47,34 @@ class Work:
 
     @cached_property
     def responses(self) -> Responses:
-        """What is fitted: the runs, or their means where they are to be averaged."""
+        """The responses to fit: the runs, or their means with `--repeats average`."""
         if self.settings.repeats == "average":
             return average_repeats(self.runs, self.sources.stories)
         return self.runs
 
     @cached_property
     def repeated(self) -> dict[str, Any]:
-        """For sidecars: what was heard more than once, in which runs, and what was done about it."""
-        found = []
-        for one in repetitions(self.runs.listenings, self.runs.content):
-            labels = [self.fit.runs[run].label for run in one.runs]
-            handled = self._handled(one.runs)
+        """For sidecars: passages heard more than once, their runs, and how they were handled."""
+        entries = []
+        for repetition in repetitions(self.runs.timings, self.runs.content):
+            labels = [self.fit.runs[run].label for run in repetition.runs]
+            handled = self._handled(repetition.runs)
             log.info(
                 "%s: heard more than once (--repeats %s): %s in %s, %d volumes, %s",
                 self.fit.name,
                 self.settings.repeats,
-                ", ".join(one.stems),
+                ", ".join(repetition.stems),
                 ", ".join(labels),
-                one.n_volumes,
+                repetition.n_volumes,
                 handled,
             )
-            found.append({"Stimuli": list(one.stems), "Runs": labels, "Volumes": one.n_volumes, "Handled": handled})
-        return {"Repeated": found} if found else {}
+            entries.append(
+                {"Stimuli": list(repetition.stems), "Runs": labels, "Volumes": repetition.n_volumes, "Handled": handled}
+            )
+        return {"Repeated": entries} if entries else {}
 
     def _handled(self, runs: Sequence[int]) -> str:
-        """What was done about runs that heard the same."""
+        """How runs that heard the same were handled."""
         means = [[source.run for source in sources if source.run in runs] for sources in self.responses.sources]
         means = [members for members in means if members]
         averaged = [" with ".join(self.fit.runs[run].label for run in members) for members in means if len(members) > 1]
@@ -85,7 +87,7 @@ class Work:
         return "in one fold"
 
     def mend_atlases(self) -> None:
-        """Make atlases that OUT_DIR keeps for these data again where they are damaged."""
+        """Write damaged atlases of these data in OUT_DIR again."""
         mend_atlases(self.fit.runs[0].space_entities(), self._geometry, self.settings)
 
     def do(self, step: Step) -> None:
@@ -96,7 +98,7 @@ class Work:
 
     @contextmanager
     def _claimed(self, completion: Completion) -> Iterator[Writer | None]:
-        """Where to write an analysis that is to be computed, None for one that is done; marked as done afterwards."""
+        """The writer of an analysis to compute, None if it is done; marked as done afterwards."""
         with completion.claimed() as is_missing:
             if is_missing:
                 writer = self._writer(completion)
@@ -117,7 +119,7 @@ class Work:
     def completion(
         self, desc: str, model: ModelRun | None, result_settings: dict[str, Any], atlas: str = "", **more: Any
     ) -> Completion:
-        """The marker of an analysis, which reads the atlases of the analysis `atlas`."""
+        """The marker of an analysis that reads the atlases of the analysis `atlas`."""
         inputs = inputs_of(self.fit, self.sources, model, atlas, **more)
         space = self.fit.runs[0].space_entities()
         label = {"model": model.label} if model else {}
@@ -128,5 +130,5 @@ class Work:
         return self.responses.geometry
 
     def _extra(self) -> dict[str, Any]:
-        """Fields of every sidecar: how each run was cleaned, what could not be used, what was heard more than once."""
+        """Fields of every sidecar: cleaning of each run, unusable targets, repeated passages."""
         return {"Cleaning": self.runs.cleaning, "UnusableTargets": self.runs.unusable, **self.repeated}

@@ -1,4 +1,4 @@
-"""Write the results of one analysis of one fit, each with its sidecar, as the catalogue of outputs has them."""
+"""Write the results of one analysis of one fit, with sidecars, as declared in the catalogue of outputs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Floats = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Writer:
-    """Where the results of one analysis go, and what their sidecars say.
+    """Writer of the results of one analysis and their sidecars.
 
     `entities` are those that all its files share: of the fit, the space and the model. `geometry` is called only when
     maps are written, because it reads the data; `extra`, the further fields of the sidecars, likewise. `participants`
@@ -45,7 +45,7 @@ class Writer:
     ) -> list[Path]:
         """Write maps (n_maps, n_targets) and a sidecar for each file; `extra` are further fields of the sidecars.
 
-        Units and description are those of the catalogue. Raises CatalogueError for what it does not list.
+        Units and description are those of the catalogue. Raises CatalogueError for unlisted maps.
         """
         names = list(names or [stat])
         output = self.output(desc, "statmap")
@@ -61,7 +61,7 @@ class Writer:
     def table(self, desc: str, table: pd.DataFrame) -> Path:
         """Write a table of networks or regions, with the columns of the catalogue in its order.
 
-        Raises CatalogueError where the table has others, or the catalogue does not list it.
+        Raises CatalogueError if the columns differ, or the catalogue does not list the table.
         """
         output = self.output(desc, "networks")
         table = table[output.require_columns(table.columns)]
@@ -74,13 +74,13 @@ class Writer:
         return path
 
     def output(self, desc: str, suffix: str) -> Output:
-        """What the catalogue says of an output. Raises CatalogueError where it is not listed at this level."""
+        """The record of an output in the catalogue. Raises CatalogueError if it is not listed at this level."""
         return find_output(desc, suffix, "participant" if "sub" in self.entities else "group")
 
     @property
     def _provenance(self) -> dict[str, object]:
-        """Size and content of each file that was read, without times: the same data give the same sidecars."""
-        listed = [{"File": one.label, "Size": one.size, "SHA256": one.sha256} for one in self.files]
+        """Size and checksum of each file that was read, without times: the same data give the same sidecars."""
+        listed = [{"File": record.label, "Size": record.size, "SHA256": record.sha256} for record in self.files]
         facts: dict[str, list[object]] = {"SourceFiles": [*listed], "Participants": [*self.participants]}
         return {key: values for key, values in facts.items() if values}
 

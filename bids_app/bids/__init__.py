@@ -1,1 +1,1 @@
-"""Find runs, read words and BOLD, write derivatives: the only rooms that know BIDS and file formats."""
+"""Find runs, read words and BOLD, write derivatives: the only package that knows BIDS and file formats."""

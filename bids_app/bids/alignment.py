@@ -1,4 +1,4 @@
-"""Bring maps and recordings of several runs or participants to the same targets."""
+"""Align maps and recordings of several runs or participants on common targets."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,11 +15,11 @@ Indices = npt.NDArray[np.intp]
 
 
 def align(geometries: Sequence[Geometry], names: Sequence[str] = ()) -> tuple[Geometry, list[Indices]]:
-    """Common geometry, and for each geometry the indices (n_common,) of its targets in it.
+    """Common geometry, and for each geometry the indices (n_common,) of the common targets.
 
-    Surfaces must be the same, and parcels, whose order may differ. Volumes must lie on one grid, grayordinates on the
-    same meshes and grid; the common targets are those that all of them have. `names` say what each geometry is of, for
-    messages. Use: `common, columns = align([a.geometry, b.geometry]); a.data[:, columns[0]]`. Raises DatasetError else.
+    Surfaces must be equal; so must parcels, but in any order. Volumes must lie on one grid, grayordinates on the same
+    meshes and grid; the common targets are those that all of them have. `names` name the geometries in messages.
+    Use: `common, columns = align([a.geometry, b.geometry]); a.data[:, columns[0]]`. Raises DatasetError otherwise.
     """
     if not geometries:
         raise DatasetError("There is nothing to align: no run has a geometry.")
@@ -38,47 +38,47 @@ def align(geometries: Sequence[Geometry], names: Sequence[str] = ()) -> tuple[Ge
 def placed(values: FloatArray, geometry: Geometry, reference: Geometry) -> FloatArray | None:
     """Values (n_rows, n_targets of `geometry`) on the targets of `reference`, NaN where `geometry` has none.
 
-    None when the two are not the same surface, grid or parcels.
+    None if the two are not the same surface, grid or parcels.
     """
     if geometry.same_targets(reference):
         return values
     if not geometry.same_grid(reference):
         return None
     at = positions(reference.keys, geometry.keys)
-    found = np.full((len(values), len(at)), np.nan, dtype=np.float32)
-    found[:, at >= 0] = values[:, at[at >= 0]]
-    return found
+    result = np.full((len(values), len(at)), np.nan, dtype=np.float32)
+    result[:, at >= 0] = values[:, at[at >= 0]]
+    return result
 
 
 def stored_targets(geometry: Geometry) -> dict[str, npt.NDArray[Any]]:
-    """Where the targets lie, as arrays for `numpy.savez`: `positions_in` compares them with those of a geometry."""
+    """The grid and its targets as arrays for `numpy.savez`; `positions_in` compares them with a geometry."""
     where = np.array(geometry.fingerprint())
     return {"where": where, "affine": geometry.grid_affine, "targets": geometry.keys}
 
 
 def positions_in(stored: Mapping[str, npt.NDArray[Any]], geometry: Geometry) -> Indices | None:
-    """For each target of a geometry its position (n_targets,) among those of `stored_targets`, -1 where there is none.
+    """For each target of a geometry its position (n_targets,) among `stored_targets`, -1 if it is not among them.
 
-    None when the two are not the same surface, grid or parcels.
+    None if the two are not the same surface, grid or parcels.
     """
-    own = stored_targets(geometry)
-    if str(own["where"]) != str(stored["where"]) or not np.allclose(own["affine"], stored["affine"], atol=1e-3):
+    here = stored_targets(geometry)
+    if str(here["where"]) != str(stored["where"]) or not np.allclose(here["affine"], stored["affine"], atol=1e-3):
         return None
-    return positions(own["targets"], stored["targets"])
+    return positions(here["targets"], stored["targets"])
 
 
 def _refuse_different(geometries: Sequence[Geometry], names: Sequence[str]) -> None:
-    """Raise DatasetError where some geometries differ from what most have, with their names where there are any."""
+    """Raise DatasetError if some geometries differ from those of the majority; the message lists their names."""
     kinds: list[tuple[Geometry, list[int]]] = []
     for number, geometry in enumerate(geometries):
-        members = next((own for other, own in kinds if other.same_grid(geometry)), None)
+        members = next((indices for other, indices in kinds if other.same_grid(geometry)), None)
         if members is None:
             kinds.append((geometry, members := []))
         members.append(number)
     if len(kinds) == 1:
         return
     kinds.sort(key=lambda kind: -len(kind[1]))
-    described = [geometry.described() + _listed(own, names) for geometry, own in kinds[:3]]
+    described = [geometry.described() + _listed(indices, names) for geometry, indices in kinds[:3]]
     raise DatasetError(
         f"Runs lie on different targets: {' and '.join(described)}. "
         "Choose one with --space or --bids-filter-file, or leave out those that differ (--exclude-participant-label)."
@@ -86,5 +86,5 @@ def _refuse_different(geometries: Sequence[Geometry], names: Sequence[str]) -> N
 
 
 def _listed(numbers: Sequence[int], names: Sequence[str]) -> str:
-    own = list(dict.fromkeys(names[number] for number in numbers)) if names else []
-    return f" of {listed(own)}" if own else ""
+    chosen = list(dict.fromkeys(names[number] for number in numbers)) if names else []
+    return f" of {listed(chosen)}" if chosen else ""

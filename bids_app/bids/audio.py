@@ -1,11 +1,11 @@
-"""How long an audio file is, from its header alone."""
+"""Length of an audio file, from its header."""
 
 import struct
 from pathlib import Path
 
 
 def wav_seconds(path: Path) -> float | None:
-    """Length of a WAV file in seconds; None where its header does not say it."""
+    """Length of a WAV file in seconds; None if its header lacks it."""
     try:
         with path.open("rb") as file:
             size = path.stat().st_size
@@ -32,7 +32,7 @@ def wav_seconds(path: Path) -> float | None:
 
 
 def audio_beside(words: Path) -> Path | None:
-    """The WAV file that a word list belongs to, by its name: in its folder, or above the folder of an align.csv."""
+    """The WAV file of a word list, by its name: in the same folder, or above the folder of an align.csv."""
     stem, folders = words.name.partition(".")[0].removesuffix("_words"), [words.parent]
     if stem == "align":
         stem = words.parent.name
@@ -41,5 +41,5 @@ def audio_beside(words: Path) -> Path | None:
             folders.append(words.parent.parent.parent)
     plain = stem.removesuffix("_audio")
     names = dict.fromkeys((stem, f"{plain}_audio", plain))
-    places = (folder / f"{name}{ending}" for folder in folders for name in names for ending in (".wav", ".WAV"))
-    return next((place for place in places if place.is_file()), None)
+    paths = (folder / f"{name}{ending}" for folder in folders for name in names for ending in (".wav", ".WAV"))
+    return next((path for path in paths if path.is_file()), None)

@@ -1,7 +1,7 @@
-"""The catalogue of outputs: what a map or table is, with its units, map names, columns and sidecar fields.
+"""The catalogue of outputs: content, units, map names, columns and sidecar fields of each map and table.
 
 Each analysis lists its outputs in `analyses/<name>/outputs.py`; this module holds the records, the statistics, and the
-files of OUT_DIR that belong to no analysis. Writers, sidecars, OUT_DIR's README and docs/outputs.md are made from it.
+files of OUT_DIR that belong to no analysis. Writers, sidecars, OUT_DIR's README and docs/outputs.md derive from it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 LEVELS = ("stimulus", "participant", "group")
-# What follows the entity desc of outputs that depend on the dictionary: number of atoms in a sweep, shifted control.
+# Suffixes of `desc` for outputs that depend on the dictionary: number of atoms in a sweep, shifted control.
 _VARIANT = r"\d*(?:Shifted)?"
 
 
@@ -46,8 +46,8 @@ _LAYER = "layer, counted from 1"
 _W = "Rank-biserial correlation of Wilcoxon's signed-rank test: the share of rank sums above zero minus that below."
 # fmt: off
 STATISTICS: Mapping[str, Statistic] = {
-    one.name: one
-    for one in (
+    statistic.name: statistic
+    for statistic in (
         Statistic("beta", "beta", _BETA, "Coefficient of an atom in a sparse fit."),
         Statistic("z", "z across the brain", "standard deviations across the brain", "Coefficient, z-scored."),
         Statistic("r", "held-out Pearson r", "Pearson correlation with held-out data", "Score on held-out data."),
@@ -76,7 +76,7 @@ class StatisticMaps:
     stat : a key of `STATISTICS`
     description : what the maps show, as in their sidecar
     names : names of the maps; `#` stands for a number
-    unit : where it is not that of the statistic
+    unit : if it differs from that of the statistic
     """
 
     stat: str
@@ -99,9 +99,9 @@ class Output:
     desc, suffix : entities of its files
     levels : the levels that write it, of `LEVELS`
     content : one sentence
-    maps : of a `statmap`, one record for each statistic
-    columns : of a table, names with descriptions; `#` stands for a number
-    fields : of its sidecars, those beside `FIELDS`, names with descriptions
+    maps : for a `statmap`, one record for each statistic
+    columns : for a table, names with descriptions; `#` stands for a number
+    fields : of its sidecars, in addition to `FIELDS`, names with descriptions
     has_variants : whether desc may carry the number of atoms and `Shifted`
     """
 
@@ -115,11 +115,11 @@ class Output:
     has_variants: bool = False
 
     def is_called(self, desc: str) -> bool:
-        """Whether an entity desc means this output, in any variant."""
+        """Whether a `desc` is that of this output, in any variant."""
         return re.fullmatch(re.escape(self.desc) + (_VARIANT if self.has_variants else ""), desc) is not None
 
     def maps_of(self, stat: str) -> StatisticMaps:
-        """The maps of a statistic. Raises CatalogueError where the output has none."""
+        """The maps of a statistic. Raises CatalogueError if the output has none."""
         for maps in self.maps:
             if maps.stat == stat:
                 return maps
@@ -131,7 +131,7 @@ class Output:
         return tuple(maps.stat for maps in self.maps)
 
     def require_maps(self, stat: str, names: Iterable[str]) -> StatisticMaps:
-        """The maps of a statistic. Raises CatalogueError where maps are called otherwise."""
+        """The maps of a statistic. Raises CatalogueError for other map names."""
         maps = self.maps_of(stat)
         if unknown := _unlisted(names, maps.names):
             raise CatalogueError(f"{self.desc}, {stat}: the catalogue lists no map {_listed(unknown)}")
@@ -147,7 +147,7 @@ class Output:
         return names if numbered else list(self.columns)
 
     def require_fields(self, names: Iterable[str]) -> None:
-        """Raise CatalogueError where a sidecar has fields that the catalogue does not list."""
+        """Raise CatalogueError if a sidecar has fields that the catalogue does not list."""
         if unknown := _unlisted(names, [*FIELDS, *self.fields]):
             raise CatalogueError(f"{self.desc}: the catalogue lists no sidecar field {_listed(unknown)}")
 
@@ -161,12 +161,12 @@ class OtherFile:
     columns: Mapping[str, str] = field(default_factory=dict)
 
     def is_called(self, path: str) -> bool:
-        """Whether a path below OUT_DIR means this file."""
+        """Whether a path below OUT_DIR is that of this file."""
         return fnmatchcase(path, self.pattern)
 
 
 def find_output(outputs: Iterable[Output], desc: str, suffix: str, level: str) -> Output:
-    """The output with these entities at a level. Raises CatalogueError where none is listed."""
+    """The output with these entities at a level. Raises CatalogueError if none is listed."""
     for output in outputs:
         if output.suffix == suffix and level in output.levels and output.is_called(desc):
             return output
@@ -199,7 +199,7 @@ FIELDS: Mapping[str, str] = {
     "SoftwareVersions": "Versions of this package and of those that determine the numbers.",
 }
 
-# Blocks that several tables share.
+# Columns that several tables share.
 REGION_COLUMNS: Mapping[str, str] = {
     "atlas": "What the region is of: `all`, `networks`, `regions` or `parcels`.",
     "region": "Network, region or parcel; `all` for every target.",
@@ -260,7 +260,7 @@ def over_parcels(names: tuple[str, ...] = (), unit: str = "") -> tuple[Statistic
 
 
 def over_participants(stat: str, names: tuple[str, ...], unit: str = "") -> tuple[StatisticMaps, ...]:
-    """The statistics that `analyses.significance.write_statistics` gives of maps of a statistic."""
+    """The statistics that `analyses.significance.write_statistics` computes for maps of a statistic."""
     test = "the signed-rank test against zero over participants"
     size = f"Rank-biserial correlation of {test}: 1 where all are above zero, -1 where all are below."
     return (

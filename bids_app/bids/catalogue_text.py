@@ -19,7 +19,7 @@ tables). In the names of maps and columns below, `#` stands for a number.
 _VARIANTS = """With several numbers of atoms, `desc` carries the number (`atoms32`); the control with shifted atoms ends
 in `Shifted`.
 """
-_PLACES = {
+_FOLDERS = {
     "participant": "sub-*/[ses-*/]func/",
     "group": "group/",
 }
@@ -33,9 +33,9 @@ def readme(outputs: Sequence[Output]) -> str:
 
 
 def reference(outputs: Sequence[Output]) -> str:
-    """The part of docs/outputs.md about outputs: as in the README, with statistics, columns and sidecar fields."""
-    parts = [*_maps(outputs), *_tables(outputs), *_others(outputs), *_statistics(), *_columns(outputs)]
-    return "\n".join([*parts, *_fields(outputs)])
+    """The generated section of docs/outputs.md: as in the README, with statistics, columns and sidecar fields."""
+    tables = [*_maps(outputs), *_tables(outputs), *_others(outputs), *_statistics(), *_columns(outputs)]
+    return "\n".join([*tables, *_fields(outputs)])
 
 
 def _files() -> Iterator[str]:
@@ -46,39 +46,41 @@ def _files() -> Iterator[str]:
 def _maps(outputs: Sequence[Output]) -> Iterator[str]:
     titles = {"participant": "Maps of a participant", "group": "Maps over participants"}
     for level, title in titles.items():
-        yield f"## {title}\n\n`{_PLACES[level]}*_stat-STAT_desc-DESC_statmap.*`\n"
+        yield f"## {title}\n\n`{_FOLDERS[level]}*_stat-STAT_desc-DESC_statmap.*`\n"
         yield _table(("desc", "stat", "content", "maps", "unit"), _rows_of_maps(outputs, level))
 
 
 def _rows_of_maps(outputs: Sequence[Output], level: str) -> Iterator[tuple[str, ...]]:
-    """A row for each statistic of each output; those of which the same is said share one."""
-    found: dict[tuple[str, str, str], tuple[dict[str, None], dict[str, None]]] = {}
+    """A row for each statistic of each output; equal statistics share a row."""
+    rows: dict[tuple[str, str, str], tuple[dict[str, None], dict[str, None]]] = {}
     for output in outputs:
         if output.suffix == "statmap" and level in output.levels:
             for maps in output.maps:
-                descs, names = found.setdefault((maps.stat, maps.description, maps.units), ({}, {}))
+                descs, names = rows.setdefault((maps.stat, maps.description, maps.units), ({}, {}))
                 descs[output.desc] = None
                 names |= dict.fromkeys(maps.names)
-    for (stat, description, units), (descs, names) in found.items():
+    for (stat, description, units), (descs, names) in rows.items():
         yield _code(descs), f"`{stat}`", description, _code(names), units
 
 
 def _tables(outputs: Sequence[Output]) -> Iterator[str]:
-    found = [output for output in outputs if output.suffix == "networks"]
-    places = " or ".join(f"`{place}*_desc-DESC_networks.tsv`" for place in _PLACES.values())
-    yield f"## Tables\n\n{places}\n"
-    yield _table(("desc", "level", "content"), ((f"`{one.desc}`", ", ".join(one.levels), one.content) for one in found))
+    tables = [output for output in outputs if output.suffix == "networks"]
+    patterns = " or ".join(f"`{folder}*_desc-DESC_networks.tsv`" for folder in _FOLDERS.values())
+    yield f"## Tables\n\n{patterns}\n"
+    yield _table(
+        ("desc", "level", "content"), ((f"`{table.desc}`", ", ".join(table.levels), table.content) for table in tables)
+    )
 
 
 def _others(outputs: Sequence[Output]) -> Iterator[str]:
-    found = [output for output in outputs if output.suffix in _ENDINGS]
+    others = [output for output in outputs if output.suffix in _ENDINGS]
     yield "## Model, stories and atlases\n"
-    yield _table(("path", "content"), ((_path(one), one.content) for one in found))
+    yield _table(("path", "content"), ((_path(output), output.content) for output in others))
 
 
 def _statistics() -> Iterator[str]:
     yield "## Statistics\n"
-    rows = ((f"`{one.name}`", one.description, one.unit) for one in STATISTICS.values())
+    rows = ((f"`{statistic.name}`", statistic.description, statistic.unit) for statistic in STATISTICS.values())
     yield _table(("stat", "meaning", "unit"), rows)
 
 
@@ -104,7 +106,7 @@ def _fields(outputs: Sequence[Output]) -> Iterator[str]:
 
 
 def _heading(output: Output) -> str:
-    """The end of its file names, and the level where the other one has its own."""
+    """The end of its file names, and the level if both levels have this output."""
     shown = "" if output.suffix in _ENDINGS else f" ({', '.join(output.levels)})"
     return f"`desc-{output.desc}_{output.suffix}`{shown}"
 

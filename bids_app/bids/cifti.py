@@ -17,7 +17,7 @@ from bids_app.bids.geometry_base import Geometry
 from bids_app.bids.image_files import check_size, reading
 from bids_app.bids.maps import FloatArray, checked_maps
 from bids_app.cifti_files import load_image
-from bids_app.grayordinates import Cortex, check_axis, cortex_of, keys_of, same_places
+from bids_app.grayordinates import Cortex, check_axis, cortex_of, keys_of, same_grids
 
 SERIES, SCALARS = ".dtseries.nii", ".dscalar.nii"
 
@@ -47,7 +47,7 @@ class CiftiGeometry(Geometry):
         return keys_of(self.axis)
 
     def space_entities(self) -> dict[str, str]:
-        """Entities that say where the targets are."""
+        """Entities of the space of the targets."""
         entities = {"space": self.space, "den": self.density}
         return {key: value for key, value in entities.items() if value}
 
@@ -62,11 +62,11 @@ class CiftiGeometry(Geometry):
         return np.zeros((4, 4)) if self.axis.affine is None else np.asarray(self.axis.affine)
 
     def same_grid(self, other: Geometry) -> bool:
-        """Whether both lie on the same meshes and the same grid of voxels, whatever they have of them."""
+        """Whether both lie on the same meshes and the same grid of voxels, whichever targets they have."""
         return (
             isinstance(other, CiftiGeometry)
             and self.space_entities() == other.space_entities()
-            and same_places(self.axis, other.axis)
+            and same_grids(self.axis, other.axis)
         )
 
     def where(self) -> dict[str, Any]:
@@ -97,7 +97,7 @@ def load_cifti(
 ) -> tuple[FloatArray, CiftiGeometry, object]:
     """Rows (n_rows, n_targets) of a dense CIFTI file, the geometry, and the axis of the rows.
 
-    Raises DatasetError for a file of parcels or of connectivity, and for one that is cut off or larger than `memory`.
+    Raises DatasetError for parcels or connectivity, and for a file that is truncated or larger than `memory`.
     """
     with reading(path):
         image = load_image(path)
@@ -121,7 +121,7 @@ def load_cifti(
 
 
 def series_step(path: Path) -> float | None:
-    """Seconds from one row of a series to the next, None where the rows are no series in time; raises DatasetError."""
+    """Seconds from one row of a series to the next, None if the rows are not a time series; raises DatasetError."""
     with reading(path):
         image = load_image(path)
         axis = image.header.get_axis(0) if isinstance(image, nibabel.Cifti2Image) else None

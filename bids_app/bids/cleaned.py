@@ -1,4 +1,4 @@
-"""Which data were cleaned of confounds before, so that they are not cleaned again."""
+"""Recognise data whose confounds were already regressed out, so that they are not cleaned again."""
 
 import re
 from functools import lru_cache
@@ -9,15 +9,15 @@ from bids_app.bids.metadata import beside
 from bids_app.bids.text import is_there, read_json
 
 _DESCRIPTIONS = ("clean", "denois", "residual")
-# Tools whose BOLD is what is left after a regression; names without blanks, hyphens and case.
+# Tools whose BOLD consists of residuals; names in lower case without blanks and hyphens.
 _CENSORING = ("xcpd", "xcpengine")
 _TOOLS = (*_CENSORING, "gigaconnectome", "afninosmooth", "afnismooth", "afniproc")
 
 
 def is_cleaned(path: Path, description: str, derivative: Path) -> bool:
-    """Whether BOLD was cleaned, by `desc`, by the tool that made its derivative, or by the confounds in its JSON file.
+    """Whether BOLD was cleaned, according to `desc`, the tool of its derivative, or the confounds in its JSON file.
 
-    XCP-D and giga_connectome give their tables of regions no `desc`, or one of the user's.
+    Tables of regions by XCP-D and giga_connectome have no `desc`, or one chosen by the user.
     """
     if description.lower().startswith(_DESCRIPTIONS):
         return True
@@ -29,7 +29,7 @@ def is_cleaned(path: Path, description: str, derivative: Path) -> bool:
 
 
 def may_be_censored(derivative: Path) -> bool:
-    """Whether a derivative is of a tool that takes volumes with head motion out of its series: XCP-D and its kin."""
+    """Whether a derivative is by a tool that removes volumes with head motion from its series, such as XCP-D."""
     return _is_of_tool(derivative, _CENSORING)
 
 

@@ -1,4 +1,4 @@
-"""Which columns of fMRIPrep's confounds a strategy asks for, in the names of all its versions."""
+"""Columns of fMRIPrep's confounds for each strategy, with the names of all versions."""
 
 import difflib
 import re
@@ -9,7 +9,7 @@ MOTION = ("trans_x", "trans_y", "trans_z", "rot_x", "rot_y", "rot_z")
 TISSUES = ("csf", "white_matter")
 N_PER_TISSUE = 5
 _EXPANSIONS = ("", "_derivative1", "_power2", "_derivative1_power2")
-# Those of nilearn's `load_confounds_strategy`, beside the model of the Narratives data paper.
+# The strategies of nilearn's `load_confounds_strategy`, and the model of the Narratives data paper.
 NILEARN = ("simple", "scrubbing", "compcor", "ica_aroma")
 STRATEGIES = ("none", "narratives", *NILEARN)
 
@@ -51,8 +51,8 @@ def newer_name(name: str) -> str:
 def choose_columns(names: Sequence[str], strategy: str, metadata: Mapping[str, object]) -> list[str]:
     """Columns of a strategy: one of `STRATEGIES`, or names and patterns with * and ?, separated by blanks.
 
-    `names` are those of the table, newer ones; `metadata` is the JSON beside it. Raises NoColumnError, naming what is
-    missing.
+    `names` are those of the table in the newer spelling; `metadata` is the JSON beside it. Raises NoColumnError, which
+    names the missing column.
     """
     cosines = [name for name in names if name.startswith("cosine")]
     if strategy == "narratives":
@@ -82,16 +82,16 @@ def _present(names: Sequence[str], wanted: list[str]) -> list[str]:
 def _matching(names: Sequence[str], patterns: Sequence[str]) -> list[str]:
     chosen: dict[str, None] = {}
     for pattern in patterns:
-        found = [name for name in names if fnmatchcase(name, newer_name(pattern))]
-        if not found:
+        matching = [name for name in names if fnmatchcase(name, newer_name(pattern))]
+        if not matching:
             close = difflib.get_close_matches(pattern.strip("*?"), names, n=3)
             raise NoColumnError(f"have no column {pattern!r}" + (f" (but {', '.join(close)})" if close else ""))
-        chosen |= dict.fromkeys(found)
+        chosen |= dict.fromkeys(matching)
     return list(chosen)
 
 
 def _separate_components(names: Sequence[str], metadata: Mapping[str, object]) -> list[str]:
-    """Components of aCompCor: five per tissue as the JSON file says, or by name, else the first ten there are."""
+    """Components of aCompCor: five per tissue according to the JSON file or the names, else the first ten."""
     anatomical = sorted(name for name in names if name.startswith("a_comp_cor_"))
     chosen = []
     for tissue, prefix in (("CSF", "c_comp_cor_"), ("WM", "w_comp_cor_")):
@@ -106,7 +106,7 @@ def _separate_components(names: Sequence[str], metadata: Mapping[str, object]) -
 
 
 def _combined_components(names: Sequence[str], metadata: Mapping[str, object]) -> list[str]:
-    """All components of aCompCor of both tissues together, by the JSON file; all there are without one."""
+    """Components of aCompCor of both tissues combined, according to the JSON file; without it, all components."""
     anatomical = [name for name in names if name.startswith("a_comp_cor_")]
     masks = {name: _mask_of(metadata.get(name)) for name in anatomical}
     chosen = [name for name in anatomical if masks[name] == "combined"] if any(masks.values()) else anatomical

@@ -28,7 +28,7 @@ _DISPLACEMENT, _DVARS, _SHORTEST_SEGMENT = 0.5, 1.5, 5
 
 @dataclass(frozen=True)
 class Confounds:
-    """What is regressed out of a run.
+    """Confounds to regress out of a run.
 
     Attributes
     ----------
@@ -48,7 +48,7 @@ class Confounds:
 
 
 def read_confounds(path: Path | None, strategy: str, bold: Path | None = None, n_volumes: int = 0) -> Confounds | None:
-    """Confounds of a run, or None with the strategy `none`.
+    """Confounds of a run, or None for the strategy `none`.
 
     `narratives` is the model of the Narratives data paper (Nastase et al. 2021): 6 parameters of head motion, all
     cosines, 5 + 5 components of aCompCor (cerebrospinal fluid, white matter) and a quadratic trend (its linear and
@@ -56,8 +56,8 @@ def read_confounds(path: Path | None, strategy: str, bold: Path | None = None, n
     nilearn's `load_confounds_strategy`. Anything else is a list of names and patterns of columns.
 
     The table is fMRIPrep's: `desc-confounds_timeseries`, `desc-confounds_regressors` or `bold_confounds`. Raises
-    DatasetError when it or a column that is needed is missing, when it has not a row for each of the `n_volumes` of
-    the file `bold`, and when a value is missing (beyond the first volumes), infinite or no number.
+    DatasetError if it or a required column is missing, if it lacks a row for each of the `n_volumes` of the file
+    `bold`, and if a value is missing (beyond the first volumes), infinite or not a number.
     """
     if strategy == "none":
         return None
@@ -94,7 +94,7 @@ def read_confounds(path: Path | None, strategy: str, bold: Path | None = None, n
 
 
 def _filled(table: NumberTable, names: Sequence[str]) -> Doubles:
-    """Columns whose missing values in the first volumes are their means."""
+    """Columns in which missing values of the first volumes are replaced by the mean."""
     if twice := doubled([name for name in table.names if name in names]):
         raise DatasetError(f"{table.path} has several columns called {listed(twice)}: make it again.")
     values, filled = table.numbers(names), []
@@ -119,7 +119,7 @@ def _filled(table: NumberTable, names: Sequence[str]) -> Doubles:
 
 
 def _varying(path: Path, names: Sequence[str], values: Doubles) -> tuple[Doubles, list[str]]:
-    """Columns that vary and are no copy of another one; what is left out is logged."""
+    """Columns that vary and do not duplicate another; the others are logged."""
     kept: list[int] = []
     dropped = []
     for j, name in enumerate(names):
@@ -135,7 +135,7 @@ def _varying(path: Path, names: Sequence[str], values: Doubles) -> tuple[Doubles
 
 
 def _censored(table: NumberTable, strategy: str) -> Mask:
-    """Volumes that nilearn's strategies leave out: before the steady state; with `scrubbing` those with motion."""
+    """Volumes that nilearn's strategies leave out: before the steady state and, with `scrubbing`, with motion."""
     censored = np.zeros(len(table.rows), dtype=bool)
     if strategy not in NILEARN:
         return censored
@@ -151,7 +151,7 @@ def _censored(table: NumberTable, strategy: str) -> Mask:
 
 
 def _without_short_segments(censored: Mask) -> Mask:
-    """Censor also what is left between censored volumes where it is shorter than nilearn's least length."""
+    """Also censor segments between censored volumes that are shorter than nilearn's minimum."""
     result = censored.copy()
     borders = np.flatnonzero(np.diff(np.concatenate([[True], censored, [True]]).astype(np.int8)))
     for start, end in borders.reshape(-1, 2):

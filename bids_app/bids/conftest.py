@@ -67,7 +67,7 @@ class TinyDataset:
 
     @staticmethod
     def folder(root: Path, file: str) -> Path:
-        levels = [part for part in file.split("_") if part.startswith(("sub-", "ses-"))]
+        levels = [level for level in file.split("_") if level.startswith(("sub-", "ses-"))]
         folder = root.joinpath(*levels, "func")
         folder.mkdir(parents=True, exist_ok=True)
         return folder

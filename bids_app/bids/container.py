@@ -1,4 +1,4 @@
-"""The container that the app may run in: what it is, and which of its folders come from outside."""
+"""The container that the app may run in: its type, and its mounted folders."""
 
 import os
 from pathlib import Path
@@ -12,7 +12,7 @@ _MOUNTS = {"docker": "-v FOLDER:{folder}", "apptainer": "--bind FOLDER:{folder}"
 
 
 def container() -> dict[str, str] | None:
-    """Type and tag of the container that this runs in, as its environment says; None outside one."""
+    """Type and tag of the current container according to the environment; None outside a container."""
     tag = os.environ.get(CONTAINER_TAG)
     if not tag:
         return None
@@ -21,7 +21,7 @@ def container() -> dict[str, str] | None:
 
 
 def mount_advice(folder: Path, otherwise: str) -> str:
-    """What to do about a folder that is not as expected: mount it when in a container, `otherwise` outside one.
+    """Advice for an unexpected folder: mount it in a container, `otherwise` outside one.
 
     >>> mount_advice(Path("/data"), "check the path")
     'check the path'
@@ -33,5 +33,5 @@ def mount_advice(folder: Path, otherwise: str) -> str:
 
 
 def goes_with_container(folder: Path) -> bool:
-    """Whether a folder, or what will be its parent, lies in the container itself and disappears with it."""
+    """Whether a folder, or its future parent, lies in the container itself and disappears with it."""
     return container() is not None and existing(folder).stat().st_dev == Path("/").stat().st_dev

@@ -1,4 +1,4 @@
-"""Whether the content of a file is here."""
+"""Check that the content of a file is available."""
 
 import logging
 from functools import cache
@@ -11,16 +11,16 @@ _log = logging.getLogger("neurons2networks")
 
 
 def require_content(path: Path) -> None:
-    """Raise DatasetError when a file to be read is a link without its content, missing, or no file.
+    """Raise DatasetError if a file to be read is a link without its content, missing, or not a file.
 
-    A DataLad data set that was only cloned holds such links, and some clients of git-annex leave a small text file that
-    names the content instead.
+    A clone of a DataLad data set holds such links before `datalad get`, and some clients of git-annex leave a small
+    text file that names the content instead.
     """
     with as_dataset_error():
         check_content(path)
 
 
-@cache  # said once for each folder, though every run looks there
+@cache  # logged once per folder, although every run looks there
 def pass_over(folder: Path) -> None:
-    """Log that a folder lies where a file is looked for."""
+    """Log that a folder has the name of an expected file."""
     _log.warning("%s is a folder, where a file is looked for: it is passed over", folder)

@@ -1,4 +1,4 @@
-"""A BIDS data set: which derivative holds its BOLD, who took part, which runs of a participant can be analysed."""
+"""A BIDS data set: the derivatives with its BOLD, its participants, and their runs that can be analysed."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -37,7 +37,7 @@ __all__ = ["Dataset", "DatasetError", "HeardStimuli", "Run", "RunSelection", "St
 
 @dataclass(frozen=True)
 class Dataset:
-    """A raw data set and the derivatives that are read: their names (for BIDS URIs) and folders, in order."""
+    """A raw data set and its derivatives to read: names (for BIDS URIs) and folders, in order."""
 
     bids_dir: Path
     derivatives: dict[str, Path]
@@ -56,12 +56,12 @@ class Dataset:
         return bids_uri(path, self.links)
 
     def participants(self) -> list[str]:
-        """Labels of those who have a folder in one of the derivatives, sorted; nothing is indexed for it."""
+        """Labels of the participants with a folder in one of the derivatives, sorted; without indexing."""
         labels = {label for folder in self.derivatives.values() for label in participant_labels(folder)}
         return sorted(labels)
 
     def without_bold(self, participants: Sequence[str]) -> list[str]:
-        """Those of the participants who have no BOLD here: none at all, or only links without their content."""
+        """Participants without BOLD here: none at all, or only links without their content."""
         return [
             label
             for label in participants
@@ -69,8 +69,8 @@ class Dataset:
         ]
 
     def spaces(self, participant: str, filters: Filters | None = None) -> list[str]:
-        """Spaces (segmentations for parcels) in which a participant's BOLD is there."""
-        return sorted({candidate.place for candidate in self._candidates(participant, filters)})
+        """Spaces (segmentations for parcels) of a participant's BOLD."""
+        return sorted({candidate.space for candidate in self._candidates(participant, filters)})
 
     def runs(
         self,
@@ -82,12 +82,12 @@ class Dataset:
         space: str | None = None,
         filters: Filters | None = None,
     ) -> RunSelection:
-        """Runs of one participant, all in one space, and those left out; only this participant's files are indexed.
+        """Runs of one participant, all in one space, and those left out; indexes only the files of this participant.
 
         Labels may come with or without their keys (`sub-001`, `task-pieman`). `space` may be a segmentation; by
-        default the first present of `runs.SPACES`, then any other. Of several derivatives the first that has the run
-        counts; of several versions in it see `runs.best_version`. A run without events.tsv is an error when its task
-        was asked for, and is left out otherwise. Raises DatasetError when nothing can be analysed.
+        default the first available of `runs.SPACES`, then any other. Of several derivatives, the first with the run is
+        used; for several versions in it see `runs.best_version`. A run without events.tsv is an error if its task was
+        requested, and is left out otherwise. Raises DatasetError if nothing can be analysed.
         """
         runs, excluded = [], []
         outcomes = self.each_run(
@@ -114,9 +114,9 @@ class Dataset:
         space: str | None = None,
         filters: Filters | None = None,
     ) -> Iterator[tuple[str, Run | str | DatasetError]]:
-        """Label of each run of a participant, and the run, or why it is left out, or what is wrong with it.
+        """Label of each run of a participant, with the run, the reason for leaving it out, or its error.
 
-        Arguments as those of `runs`. Raises DatasetError when the participant has no such run.
+        Arguments are those of `runs`. Raises DatasetError if the participant has no such run.
         """
         chosen = [
             candidate
@@ -127,15 +127,15 @@ class Dataset:
         ]
         if not chosen:
             raise self._nothing_left(participant, tasks, sessions, run_ids)
-        default = first_space(candidate.place for candidate in chosen)
-        place = default if space is None else strip_prefix(strip_prefix(space, "space"), "seg")
+        default = first_space(candidate.space for candidate in chosen)
+        label = default if space is None else strip_prefix(strip_prefix(space, "space"), "seg")
         by_run: dict[tuple[tuple[str, str], ...], list[Candidate]] = {}
         for candidate in chosen:
             by_run.setdefault(candidate.key, []).append(candidate)
         for versions in by_run.values():
             outcome: Run | str | DatasetError
             try:
-                outcome = self._run(versions, place, must_have_events=tasks is not None)
+                outcome = self._run(versions, label, must_have_events=tasks is not None)
             except DatasetError as error:
                 outcome = error
             yield run_label(versions[0].run), outcome
@@ -162,18 +162,18 @@ class Dataset:
 
     def _candidates(self, participant: str, filters: Filters | None) -> list[Candidate]:
         files = self._participant_files(participant, filters)
-        return [found for name, paths in files.items() for found in candidates(paths, self.derivatives[name])]
+        return [candidate for name, paths in files.items() for candidate in candidates(paths, self.derivatives[name])]
 
-    def _run(self, versions: Sequence[Candidate], place: str, must_have_events: bool) -> Run | str:
-        """Make the run, or say why it is left out."""
+    def _run(self, versions: Sequence[Candidate], space: str, must_have_events: bool) -> Run | str:
+        """Make the run, or give the reason for leaving it out."""
         entities = versions[0].run
         left = [version for version in versions if not is_excluded(version.name.entities, self.excluded_scans)]
         if not left:
             return "on the list of scans to leave out"
-        here = [version for version in left if version.place == place]
+        here = [version for version in left if version.space == space]
         if not here:
-            spaces = ", ".join(sorted({version.place or "its own space" for version in versions}))
-            return f"not there in the space {place}, only in {spaces}"
+            spaces = ", ".join(sorted({version.space or "its own space" for version in versions}))
+            return f"not there in the space {space}, only in {spaces}"
         events = find_events(self.bids_dir, entities, self.annotations)
         if events is None and must_have_events:
             expected = self.bids_dir / f"sub-{entities['sub']}" / "func" / f"{run_label(entities)}_events.tsv"
@@ -190,7 +190,7 @@ class Dataset:
     def _complete(self, chosen: Candidate, events: Path) -> Run:
         entities, run = chosen.name.entities, chosen.run
         every = [path for paths in self._participant_files(run["sub"]).values() for path in paths]
-        own = [path for path in every if path.is_relative_to(chosen.derivative)]
+        files = [path for path in every if path.is_relative_to(chosen.derivative)]
         grid = {key: entities[key] for key in ("space", "res") if key in entities}
         is_volume = chosen.kind == "volume"
         return Run(
@@ -212,17 +212,17 @@ class Dataset:
             ),
             entities=entities,
             derivative=chosen.derivative,
-            outliers=companion(own, chosen, ("outliers",), (".tsv",)),
+            outliers=companion(files, chosen, ("outliers",), (".tsv",)),
             raw_files=tuple(applicable(self.bids_dir, entities, "bold", ".nii.gz")),
         )
 
     def _nothing_left(self, participant: str, *asked: Sequence[str] | None) -> DatasetError:
-        found = sorted({run_label(candidate.run) for candidate in self._candidates(participant, None)})
+        present = sorted({run_label(candidate.run) for candidate in self._candidates(participant, None)})
         wanted = ", ".join(label for labels in asked for label in labels or ())
         folders = ", ".join(str(folder) for folder in self.derivatives.values())
         return DatasetError(
             f"No BOLD of sub-{strip_prefix(participant, 'sub')} in {folders} matches "
-            f"{wanted or 'the filters'}; there is {', '.join(found) or 'none'}."
+            f"{wanted or 'the filters'}; there is {', '.join(present) or 'none'}."
         )
 
 
@@ -247,20 +247,20 @@ def open_dataset(
 
 
 def scans_to_leave_out(bids_dir: Path, exclude_scans: Path | None = None) -> tuple[str, ...]:
-    """Names of scans in a list, or in that of the data set itself. Raises DatasetError for one that cannot be read."""
+    """Names of scans in a list, or in the list of the data set. Raises DatasetError if it cannot be read."""
     own_list = bids_dir / OWN_LIST
     chosen = own_list if exclude_scans is None and is_there(own_list) else exclude_scans
     return () if chosen is None else read_exclusions(chosen)
 
 
 def require_annotations(annotations: Path | None) -> None:
-    """Raise DatasetError for a folder of annotations that is none."""
+    """Raise DatasetError if the annotations are not a folder."""
     if annotations is not None and not annotations.is_dir():
         raise DatasetError(f"--annotations {annotations} is no folder: {mount_advice(annotations, 'check the path.')}")
 
 
 def require_content(bids_dir: Path) -> None:
-    """Raise DatasetError when BIDS_DIR is no folder or an empty one, as a volume that was not mounted is."""
+    """Raise DatasetError if BIDS_DIR is not a folder, or empty like a volume that was not mounted."""
     if not bids_dir.is_dir():
         raise DatasetError(f"BIDS_DIR {bids_dir} is no folder: {mount_advice(bids_dir, 'check the path.')}")
     if not any(bids_dir.iterdir()):
@@ -268,7 +268,7 @@ def require_content(bids_dir: Path) -> None:
 
 
 def _no_run(participant: str, excluded: Sequence[ExcludedRun]) -> str:
-    """Why none of a participant's runs can be analysed; runs with the same reason are named together."""
+    """Reasons why no run of a participant can be analysed; runs with the same reason are listed together."""
     runs_of: dict[str, list[str]] = {}
     for run in excluded:
         runs_of.setdefault(run.reason, []).append(run.label)

@@ -1,4 +1,4 @@
-"""Names and files of OUT_DIR: BIDS-Derivatives with a sidecar for every file, each written whole or not at all."""
+"""Names and files of OUT_DIR: BIDS-Derivatives with a sidecar for every file, each written completely or not at all."""
 
 import gzip
 import json
@@ -28,7 +28,7 @@ def map_name(entities: Mapping[str, str], suffix: str = "statmap") -> str:
 
 
 def output_path(out_dir: Path, entities: Mapping[str, str], suffix: str = "statmap", extension: str = "") -> Path:
-    """Path of an output: OUT_DIR/sub-X[/ses-Y]/func/NAME, or OUT_DIR/group/NAME when there is no `sub`.
+    """Path of an output: OUT_DIR/sub-X[/ses-Y]/func/NAME, or OUT_DIR/group/NAME without `sub`.
 
     Without `extension` it is the `target` that `Geometry.save` takes.
     """
@@ -40,7 +40,7 @@ def output_path(out_dir: Path, entities: Mapping[str, str], suffix: str = "statm
 
 
 def stimulus_path(out_dir: Path, stem: str, entities: Mapping[str, str], suffix: str, extension: str) -> Path:
-    """Path of what depends on a stimulus alone: OUT_DIR/stimuli/STEM_model-M_desc-atoms_timeseries.tsv.gz.
+    """Path of an output that depends only on a stimulus: OUT_DIR/stimuli/STEM_model-M_desc-atoms_timeseries.tsv.gz.
 
     A stem with folders or blanks is spelled as in `stem_label`.
     """
@@ -63,7 +63,7 @@ def bids_uri(path: Path, links: Mapping[str, Path]) -> str:
 
 
 def as_json(value: object) -> object:
-    """Turn a value into what JSON knows; NaN and infinity become null."""
+    """Convert a value to types of JSON; NaN and infinity become null."""
     if isinstance(value, Mapping):
         return {str(key): as_json(item) for key, item in value.items()}
     if isinstance(value, np.ndarray):
@@ -79,7 +79,7 @@ def as_json(value: object) -> object:
 
 
 def write_json(path: Path, content: Mapping[str, object]) -> Path:
-    """Write a JSON file; arrays, paths, sets and missing numbers are turned into plain JSON."""
+    """Write a JSON file; arrays, paths, sets and missing numbers become plain JSON."""
     return write_text(path, json.dumps(as_json(content), indent=2, ensure_ascii=False) + "\n")
 
 
@@ -117,7 +117,7 @@ def write_parquet(path: Path, table: pd.DataFrame) -> Path:
 
 @cache  # reading the metadata of all packages for every sidecar takes seconds
 def software_versions() -> dict[str, str]:
-    """Versions of this package and of those that determine its numbers, as installed."""
+    """Installed versions of this package and of those that affect its results."""
     versions = {"neurons2networks": __version__}
     for package in SOFTWARE:
         try:
@@ -157,7 +157,7 @@ def write_sidecar(
 
 
 def read_sidecar(path: Path) -> dict[str, object]:
-    """Content of the JSON file beside a data file; empty when there is none. Raises DatasetError when broken."""
+    """Content of the JSON file beside a data file; empty without one. Raises DatasetError if it is invalid."""
     sidecar = sidecar_path(path)
     if not is_there(sidecar):
         return {}

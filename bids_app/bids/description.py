@@ -1,4 +1,4 @@
-"""What OUT_DIR says about itself: dataset_description.json, .bidsignore, README.md."""
+"""The description of OUT_DIR: dataset_description.json, .bidsignore, README.md."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -17,12 +17,12 @@ from bids_app.wording import listed
 PIPELINE = "neurons2networks"
 BIDS_VERSION = "1.10.0"
 
-# Only what the validator does not know by itself.
+# Only files that the validator does not know.
 IGNORED = ("*_statmap.*", "*_networks.*", "*_loadings.*", "*.html", "figures", "group", "atlases")
 
 
 def read_description(folder: Path) -> dict[str, object]:
-    """Content of a data set's dataset_description.json; empty where there is none. Raises DatasetError when broken."""
+    """Content of dataset_description.json; empty without one. Raises DatasetError if it is invalid."""
     path = folder / "dataset_description.json"
     return read_json(path) if os.path.lexists(path) else {}
 
@@ -30,7 +30,7 @@ def read_description(folder: Path) -> dict[str, object]:
 def _source(folder: Path) -> dict[str, str]:
     try:
         description = read_description(folder)
-    except DatasetError:  # it is the link that counts
+    except DatasetError:  # the link itself counts
         description = {}
     source = {"URL": folder.absolute().as_uri()}
     doi = description.get("DatasetDOI")
@@ -41,7 +41,7 @@ def _source(folder: Path) -> dict[str, str]:
 
 
 def require_description(bids_dir: Path) -> None:
-    """Raise DatasetError, a sentence for each reason, where a folder does not say that it is a BIDS data set."""
+    """Raise DatasetError, with a sentence for each reason, if a folder does not declare itself a BIDS data set."""
     path = bids_dir / "dataset_description.json"
     advice = "if the folder is meant as it is, add --skip-bids-validation"
     try:
@@ -58,7 +58,7 @@ def require_description(bids_dir: Path) -> None:
 
 
 def require_ours(out_dir: Path, foreign: Sequence[str] = ()) -> None:
-    """Raise DatasetError when OUT_DIR is another data set, or holds `foreign` files: neither must be overwritten."""
+    """Raise DatasetError if OUT_DIR is another data set, or holds `foreign` files: neither may be overwritten."""
     description = read_description(out_dir)
     wanted = f"give an OUT_DIR that is empty, new, or was written by {PIPELINE}"
     generated = description.get("GeneratedBy")
@@ -76,8 +76,8 @@ def write_dataset_description(out_dir: Path, links: Mapping[str, Path], outputs:
     """Write dataset_description.json, .bidsignore and README.md into OUT_DIR.
 
     `links` are the data sets read: the names used in BIDS URIs (`raw`, `fmriprep`, …) and their folders; links of
-    earlier runs are kept. README.md describes `outputs`, those of all analyses; one that somebody wrote is left alone.
-    Raises DatasetError when OUT_DIR holds another data set.
+    earlier runs are kept. README.md describes `outputs`, those of all analyses; a README by the user is kept.
+    Raises DatasetError if OUT_DIR holds another data set.
     """
     require_ours(out_dir)
     earlier = read_description(out_dir)
@@ -102,6 +102,6 @@ def write_dataset_description(out_dir: Path, links: Mapping[str, Path], outputs:
 
 
 def _is_written(path: Path, ours: str) -> bool:
-    """Whether there is a README that is more than the beginning of ours, or zeros, as a full disk leaves behind."""
+    """Whether a README exists that is not a truncated version of ours, or zeros, as a full disk leaves behind."""
     content = path.read_bytes() if path.is_file() else b""
     return not ours.encode().startswith(content) and b"\0" not in content

@@ -1,4 +1,4 @@
-"""File names as BIDS sees them: key-value entities, a suffix, an extension."""
+"""File names of BIDS: key-value entities, a suffix, an extension."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -31,10 +31,10 @@ def parse_name(path: Path | str) -> Name:
     Name(entities={'sub': '001', 'space': 'fsaverage6', 'hemi': 'L'}, suffix='', extension='.func.gii')
     """
     stem, dot, extension = Path(path).name.partition(".")
-    parts = stem.split("_")
-    matches = [_ENTITY.fullmatch(part) for part in parts]
+    pieces = stem.split("_")
+    matches = [_ENTITY.fullmatch(piece) for piece in pieces]
     entities = {match["key"]: match["value"] for match in matches if match}
-    suffix = "" if matches[-1] else parts[-1]
+    suffix = "" if matches[-1] else pieces[-1]
     return Name(entities, suffix, dot + extension)
 
 
@@ -52,12 +52,12 @@ def build_name(entities: Mapping[str, str], suffix: str, extension: str = "") ->
     for key, value in entities.items():
         if not _LABEL.fullmatch(value):
             raise ValueError(f"The value {value!r} of {key}- may hold only letters, digits and '+'.")
-    parts = [f"{key}-{entities[key]}" for key in ORDER if key in entities]
-    return "_".join([*parts, suffix]) + extension
+    pieces = [f"{key}-{entities[key]}" for key in ORDER if key in entities]
+    return "_".join([*pieces, suffix]) + extension
 
 
 def strip_prefix(label: str, key: str) -> str:
-    """Take `sub-` (or `ses-`, `task-`, …) from a label if it is there."""
+    """Remove `sub-` (or `ses-`, `task-`, …) from a label if present."""
     return label.removeprefix(f"{key}-")
 
 
@@ -69,10 +69,10 @@ def same_value(key: str, first: str, second: str) -> bool:
 
 
 def is_asked(key: str, value: str, labels: Iterable[str] | None) -> bool:
-    """Whether a value is among the labels asked for, which may come with their key; None asks for everything."""
+    """Whether a value is among the requested labels, which may include their key; None requests all."""
     return labels is None or any(same_value(key, value, strip_prefix(label, key)) for label in labels)
 
 
 def is_within(entities: Mapping[str, str], others: Mapping[str, str]) -> bool:
-    """Whether every one of the entities is among the others with the same value."""
+    """Whether all entities are among the others with the same value."""
     return all(key in others and same_value(key, value, others[key]) for key, value in entities.items())

@@ -1,5 +1,5 @@
-"""The one error that this room raises for what its users can mend."""
+"""The error of this package for problems that users can fix."""
 
 
 class DatasetError(ValueError):
-    """A data set, a file in it or a choice made from it cannot be used; the message says what to do next."""
+    """A data set, a file in it or a selection from it cannot be used; the message says what to do."""

@@ -1,4 +1,4 @@
-"""Words that stand in an events.tsv, one row each."""
+"""Words in an events.tsv, one per row."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,23 +14,23 @@ _WORDS = {"word", "words", "token"}
 
 
 def holds_words(header: list[str]) -> bool:
-    """Whether the columns of an events.tsv, by its header, include one of words."""
+    """Whether the header of an events.tsv has a column of words."""
     return bool(_WORDS & {cell.strip().lower() for cell in header})
 
 
 def sidecar_of_events(path: Path) -> dict[str, object]:
-    """What the JSON files of an events.tsv say, those that it inherits included. Raises DatasetError when broken."""
+    """Content of the JSON files of an events.tsv, including inherited ones. Raises DatasetError if one is invalid."""
     root = path.parent
     while root.name == "func" or root.name.startswith(("ses-", "sub-")):
         root = root.parent
     beside = path.with_suffix(".json")
     inherited = reversed(applicable(root, parse_name(path).entities, "events", ".json"))
-    found = [one for one in inherited if one != beside] + ([beside] if is_there(beside) else [])
-    return {key: value for one in found for key, value in read_json(one).items()}
+    sidecars = [sidecar for sidecar in inherited if sidecar != beside] + ([beside] if is_there(beside) else [])
+    return {key: value for sidecar in sidecars for key, value in read_json(sidecar).items()}
 
 
 def rows_of_events(path: Path, sidecar: Mapping[str, object] | None = None) -> WordList:
-    """Rows of an events.tsv that hold a word. Raises DatasetError when a column is missing or a row is broken."""
+    """Rows of an events.tsv that hold a word. Raises DatasetError if a column is missing or a row is invalid."""
     rows = read_rows(path)
     numbered = [(at, row) for at, row in enumerate(rows, 1) if any(cell.strip() for cell in row)]
     sidecar = sidecar_of_events(path) if sidecar is None else sidecar

@@ -1,4 +1,4 @@
-"""When each stimulus was heard, from events.tsv or the table of onsets of `--annotations`."""
+"""Times at which each stimulus was heard, from events.tsv or the table of onsets of `--annotations`."""
 
 import hashlib
 import logging
@@ -22,7 +22,7 @@ from bids_app.bids.words import words_from_events
 from bids_app.wording import listed
 
 MISSING = {"", "n/a", "na"}
-TOUCHING = 0.5  # s between the end of one row and the onset of the next that are still one story
+TOUCHING = 0.5  # s between two rows of one story
 _READ = ("onset", "duration", "trial_type", "stim_file")
 _PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".svg", ".txt")  # shown while audio goes on
 
@@ -35,8 +35,8 @@ class Stimulus:
     """One audio file in one run; all times in seconds from the first volume.
 
     `audio_onset` is when the file started (it may be negative), `story` the intervals (onset, end) of its story.
-    `restarts` is for each interval when the file started if it was played from its beginning again for this interval:
-    the table does not say whether it was, the words do (see `inputs.presentations`).
+    `restarts` holds for each interval the start of the file, if it was played again from its beginning. The table does
+    not show whether it was; the words do (see `inputs.presentations`).
     """
 
     stem: str
@@ -49,7 +49,7 @@ class Stimulus:
 @dataclass(frozen=True)
 class _Event:
     onset: float
-    end: float  # NaN where the table does not say
+    end: float  # NaN if not stated
     is_story: bool
     stem: str
     stim_file: str
@@ -59,17 +59,17 @@ class _Event:
 def read_events(events_tsv: Path, run: Mapping[str, str] | None = None) -> tuple[Stimulus, ...]:
     """Stimuli of a run, in the order in which they start.
 
-    The file of a stimulus started with the first event that names it, whatever its type. The story is the events with
-    trial_type `story` (in any case); when the table has none, all events that name the file. An event without a
-    duration lasts until another file starts or its own story is named again (the last one for ever: infinity). A file
-    whose story is named again after the story of another file was played again, and comes twice.
+    The file of a stimulus starts with the first event that names it, whatever its type. The story consists of the
+    events with trial_type `story` (in upper or lower case), or else of all events that name the file. An event without
+    a duration lasts until another file starts or its own story is named again (the last event: infinity). A file whose
+    story is named again after the story of another file was played again, and is listed twice.
 
-    A table that names no stimulus but holds a word in each row is the stimulus itself: its story lasts from the first
-    word to the last, and tables with the same words at the same distances are the same stimulus.
+    A table that names no stimulus but holds words is itself the stimulus: its story lasts from the first word to the
+    last, and tables with the same words at the same intervals are the same stimulus.
 
-    A table that names no stimulus and holds no words gives an empty tuple. `run` are the entities of the run, by which
-    the rows of a table of onsets are chosen. Raises DatasetError when the table cannot be read, or a row that names a
-    stimulus has an impossible onset or duration.
+    A table without stimuli and words gives an empty tuple. `run` holds the entities of the run, which select rows of a
+    table of onsets. Raises DatasetError if the table cannot be read, or a row that names a stimulus has an impossible
+    onset or duration.
     """
     events = sorted(_read(events_tsv, run or {}), key=lambda event: event.onset)
     if not events and (text := _text(events_tsv)):
@@ -82,7 +82,7 @@ def read_events(events_tsv: Path, run: Mapping[str, str] | None = None) -> tuple
 
 
 def _text(path: Path) -> Stimulus | None:
-    """The words in the rows of a table as a stimulus; None for a table without a column of words."""
+    """The words of a table as a stimulus; None without a column of words."""
     if path.name == ONSETS:
         return None
     state = path.stat()
@@ -104,13 +104,13 @@ def _text_once(path: Path, *_state: int) -> Stimulus | None:
 
 
 def _played(stem: str, events: Sequence[_Event]) -> list[Stimulus]:
-    """One stimulus, or several where stories of other files lie between the stories of this one."""
-    own = [event for event in events if event.stem == stem]
-    stories = [event for event in own if event.is_story]
+    """One stimulus, or several if stories of other files lie between the stories of this one."""
+    played = [event for event in events if event.stem == stem]
+    stories = [event for event in played if event.is_story]
     groups: list[list[tuple[float, _Event]]] = []
     for number, event in enumerate(stories):
         before = stories[number - 1] if number else None
-        start = own[0].onset if before is None else _lead_in(own, before, event)
+        start = played[0].onset if before is None else _lead_in(played, before, event)
         if before is None or any(_is_between(other, before, event) for other in events):
             groups.append([])
         groups[-1].append((start, event))
@@ -126,10 +126,10 @@ def _played(stem: str, events: Sequence[_Event]) -> list[Stimulus]:
     ]
 
 
-def _lead_in(own: Sequence[_Event], before: _Event, story: _Event) -> float:
-    """Onset of the first of the file's events (music, silence) that lead to a story rather than end the one before."""
+def _lead_in(played: Sequence[_Event], before: _Event, story: _Event) -> float:
+    """Onset of the first event of the file (music, silence) that leads to a story, not out of the previous one."""
     start = story.onset
-    for event in reversed([event for event in own if before.onset < event.onset < story.onset]):
+    for event in reversed([event for event in played if before.onset < event.onset < story.onset]):
         if abs(start - event.end) > abs(event.onset - before.end):
             break
         start = event.onset
@@ -143,7 +143,7 @@ def _is_between(other: _Event, before: _Event, story: _Event) -> bool:
 
 
 def _refuse_instants(path: Path, events: Sequence[_Event], stimuli: Sequence[Stimulus]) -> None:
-    """Raise DatasetError for a story of which every event has the duration 0."""
+    """Raise DatasetError for a story whose events all have the duration 0."""
     for stimulus in stimuli:
         if all(start == end for start, end in stimulus.story):
             row = next(event.row for event in events if event.stem == stimulus.stem and event.is_story)
@@ -170,7 +170,7 @@ def _is_story(record: Mapping[str, str]) -> bool:
 
 
 def read_records(path: Path) -> list[Row]:
-    """Rows that hold anything, counted from 1 below the header, by lower-case column. Raises DatasetError."""
+    """Non-empty rows, counted from 1 below the header, by lower-case column. Raises DatasetError."""
     rows = [[cell.strip().strip('"').strip() for cell in row] for row in read_rows(path)]
     if not any(any(row) for row in rows):
         raise DatasetError(f"{path} is empty: an events table needs the columns onset, duration and stim_file.")
@@ -195,41 +195,43 @@ def read_records(path: Path) -> list[Row]:
 
 
 def _units(path: Path) -> dict[str, float]:
-    """Seconds per unit of the columns of times, where the JSON files of a table say it; BIDS has seconds."""
-    found = {}
+    """Seconds per unit of the time columns if the JSON files of a table state it; the default of BIDS is seconds."""
+    units = {}
     sidecar = sidecar_of_events(path)
     for column in ("onset", "duration"):
         entry = sidecar.get(column)
         unit = entry.get("Units") if isinstance(entry, Mapping) else None
         try:
-            found[column] = 1.0 if unit is None else seconds_per(unit, column)
+            units[column] = 1.0 if unit is None else seconds_per(unit, column)
         except DatasetError:
             _log.warning("%s: the unit of %s is said to be %r; it is read as seconds", path, column, str(unit)[:40])
-    return found
+    return units
 
 
 def _event(path: Path, row: int, record: Mapping[str, str], has_story: bool, units: Mapping[str, float]) -> _Event:
-    place = f"{path}, row {row} (line {row + 1})"
-    onset = _seconds(place, "onset", record["onset"]) * units.get("onset", 1.0)
+    location = f"{path}, row {row} (line {row + 1})"
+    onset = _seconds(location, "onset", record["onset"]) * units.get("onset", 1.0)
     cell = record.get("duration", "")
-    duration = math.nan if cell.lower() in MISSING else _seconds(place, "duration", cell) * units.get("duration", 1.0)
+    duration = (
+        math.nan if cell.lower() in MISSING else _seconds(location, "duration", cell) * units.get("duration", 1.0)
+    )
     if duration < 0:
-        raise DatasetError(f"{place}: the duration is {cell}; it must be 0 or more seconds, or n/a.")
+        raise DatasetError(f"{location}: the duration is {cell}; it must be 0 or more seconds, or n/a.")
     try:
         stem = stem_of(record["stim_file"])
     except DatasetError as error:
-        raise DatasetError(f"{place}: {error}.") from None
+        raise DatasetError(f"{location}: {error}.") from None
     return _Event(onset, onset + duration, _is_story(record) or not has_story, stem, record["stim_file"], row)
 
 
-def _seconds(place: str, column: str, cell: str) -> float:
+def _seconds(location: str, column: str, cell: str) -> float:
     try:
         seconds = float(cell)
     except ValueError:
         seconds = math.nan
     if not math.isfinite(seconds):
         missing = ", or n/a where it is not known" if column == "duration" else ""
-        raise DatasetError(f"{place}: the {column} {cell!r} is no number of seconds; write one{missing}.")
+        raise DatasetError(f"{location}: the {column} {cell!r} is no number of seconds; write one{missing}.")
     return seconds
 
 

@@ -1,4 +1,4 @@
-"""Scans that the authors of a data set, or its user, advise to leave out."""
+"""Scans to leave out, according to the authors of a data set or its user."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
@@ -15,7 +15,7 @@ OWN_LIST = Path("code") / "scan_exclude.json"
 def read_exclusions(path: Path) -> tuple[str, ...]:
     """Names of the scans in a list such as Narratives' `{"pieman": {"sub-001": ["sub-001_task-pieman_run-1"]}}`.
 
-    Lists and objects may be nested in any way. Raises DatasetError when the file is no JSON or holds anything else.
+    Lists and objects may be nested in any way. Raises DatasetError if the file is not JSON or holds anything else.
     """
     content = read_json_content(path)
     try:
@@ -39,7 +39,7 @@ def _names(content: object) -> Iterator[str]:
 
 
 def is_excluded(entities: Mapping[str, str], names: Iterable[str]) -> bool:
-    """Whether a run is on the list; a name without a run number stands for all runs of its task.
+    """Whether a run is on the list; a name without a run number means all runs of its task.
 
     >>> is_excluded({"sub": "001", "task": "piemanpni"}, ["sub-001_task-pieman"])
     False
@@ -48,7 +48,7 @@ def is_excluded(entities: Mapping[str, str], names: Iterable[str]) -> bool:
 
 
 def unmatched(names: Iterable[str], runs: Sequence[Mapping[str, str]]) -> list[str]:
-    """Names on a list that are no run, though runs of their participant are known."""
+    """Names on a list that match no run, although runs of their participant are known."""
     participants = {run.get("sub") for run in runs}
     named = [name for name in names if _run_of(name)["sub"] in participants]
     return [name for name in named if not any(is_within(_run_of(name), run) for run in runs)]

@@ -1,4 +1,4 @@
-"""Which BOLD a user chooses: filter files as fMRIPrep and other BIDS-Apps have them."""
+"""Selection of BOLD by filter files, as in fMRIPrep and other BIDS-Apps."""
 
 import logging
 from collections.abc import Iterable, Mapping
@@ -29,7 +29,7 @@ _SPELLED = {
     "hemisphere": "hemi",
 }
 _OTHERS = ("suffix", "extension", "datatype")
-# Queries that other BIDS-Apps have beside that for BOLD.
+# Queries of other BIDS-Apps for data other than BOLD.
 _OTHER_QUERIES = {
     "t1w",
     "t2w",
@@ -50,9 +50,9 @@ _EXAMPLE = '{"bold": {"desc": "clean"}}'
 
 
 def read_filters(path: Path) -> Filters:
-    """Filters from a JSON file; those for anything but BOLD are passed over, and said.
+    """Filters from a JSON file; filters for anything but BOLD are ignored and logged.
 
-    Raises DatasetError when the file is no JSON object of objects, or names an entity that BIDS does not have.
+    Raises DatasetError if the file is not a JSON object of objects, or names an entity unknown to BIDS.
     """
     try:
         content = read_json(path)
@@ -68,7 +68,7 @@ def read_filters(path: Path) -> Filters:
 
 
 def check_filters(content: Mapping[str, object], source: str = "The filter") -> Filters:
-    """The filters for BOLD with the short names of entities. Raises DatasetError, naming the source, see above."""
+    """The filters for BOLD with the short names of entities. Raises DatasetError, which names the source."""
     if unknown := sorted(key for key in content if key != "bold" and key.lower() not in _OTHER_QUERIES):
         raise DatasetError(f"{source} has the keys {', '.join(unknown)}; only 'bold' is used here.")
     wanted = content.get("bold", {})
@@ -78,7 +78,7 @@ def check_filters(content: Mapping[str, object], source: str = "The filter") -> 
 
 
 def selected(paths: Iterable[Path], filters: Filters | None) -> list[Path]:
-    """All files but the BOLD that does not pass the filters."""
+    """All files except BOLD that does not pass the filters."""
     wanted = check_filters(filters or {})["bold"]
     names = [(path, parse_name(path)) for path in paths]
     return [path for path, name in names if not is_bold(name) or _passes(name, wanted)]
@@ -87,7 +87,7 @@ def selected(paths: Iterable[Path], filters: Filters | None) -> list[Path]:
 def _passes(name: Name, wanted: Mapping[str, Any]) -> bool:
     known = name.entities | {"suffix": name.suffix, "extension": name.extension, "datatype": "func"}
     return all(
-        any(_fits(key, known.get(key), one) for one in (value if isinstance(value, list) else [value]))
+        any(_fits(key, known.get(key), allowed) for allowed in (value if isinstance(value, list) else [value]))
         for key, value in wanted.items()
     )
 
@@ -114,9 +114,9 @@ def _checked_key(key: str, source: str) -> str:
 
 def _checked_value(key: str, value: Any, source: str) -> Any:
     values = value if isinstance(value, list) else [value]
-    for one in values:
-        if one is not None and (isinstance(one, bool) or not isinstance(one, str | int)):
-            raise DatasetError(f"{source}: {key} = {one!r} must be a label, a list of labels, or null (has none).")
+    for item in values:
+        if item is not None and (isinstance(item, bool) or not isinstance(item, str | int)):
+            raise DatasetError(f"{source}: {key} = {item!r} must be a label, a list of labels, or null (has none).")
     if not values:
         raise DatasetError(f"{source}: {key} is an empty list, which no file fits.")
     return value

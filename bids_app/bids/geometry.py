@@ -1,4 +1,4 @@
-"""Which target (vertex, voxel, parcel) is where, and how maps of them are written and read again.
+"""Geometries of targets (vertices, voxels, parcels): positions, and reading and writing of maps.
 
 Maps are arrays of shape (n_maps, n_targets). A target without a value is NaN: in surfaces and volumes it is stored as
 NaN (volumes are NaN outside the mask too), in tables of parcels as `n/a`.
@@ -57,7 +57,7 @@ class SurfaceGeometry(Geometry):
         return {"n_vertices": (self.n_vertices_left, self.n_vertices_right)}
 
     def space_entities(self) -> dict[str, str]:
-        """Entities that say where the targets are."""
+        """Entities of the space of the targets."""
         return {"space": self.space} | ({"den": self.density} if self.density else {})
 
     def paths(self, target: Path) -> list[Path]:
@@ -95,7 +95,7 @@ class VolumeGeometry(Geometry):
         return int(self.mask.sum())
 
     def space_entities(self) -> dict[str, str]:
-        """Entities that say where the targets are; empty for the participant's own BOLD space."""
+        """Entities of the space of the targets; empty for the participant's own BOLD space."""
         return {"space": self.space} if self.space else {}
 
     @property
@@ -115,9 +115,9 @@ class VolumeGeometry(Geometry):
 
     @property
     def size(self) -> str:
-        """Shape of the grid, size of its voxels and where it begins, for messages."""
+        """Shape of the grid, voxel size and origin, for messages."""
         sizes = " × ".join(f"{size:.3g}" for size in np.linalg.norm(self.affine[:3, :3], axis=0))
-        origin = ", ".join(f"{place:.4g}" for place in self.affine[:3, 3])
+        origin = ", ".join(f"{coordinate:.4g}" for coordinate in self.affine[:3, 3])
         return f"grid {self.mask.shape} of {sizes} mm from ({origin})"
 
     def only(self, targets: npt.NDArray[np.intp]) -> VolumeGeometry:
@@ -131,7 +131,7 @@ class VolumeGeometry(Geometry):
         return VolumeGeometry(self.space, self.affine, np.ones_like(self.mask))
 
     def limited(self, data: FloatArray, inside: npt.NDArray[np.bool_]) -> tuple[FloatArray, VolumeGeometry]:
-        """Data of the voxels inside alone."""
+        """Data of only the voxels inside."""
         return np.ascontiguousarray(data[:, inside]), self.only(np.flatnonzero(inside))
 
     def where(self) -> dict[str, Any]:
@@ -160,7 +160,7 @@ class VolumeGeometry(Geometry):
 
 @dataclass(frozen=True)
 class ParcelGeometry(Geometry):
-    """Named regions of a segmentation, with the network of each where the data set tells it ("" = none)."""
+    """Named regions of a segmentation, with the network of each if the data set provides it ("" = none)."""
 
     seg: str
     names: tuple[str, ...]
@@ -174,7 +174,7 @@ class ParcelGeometry(Geometry):
         return len(self.names)
 
     def space_entities(self) -> dict[str, str]:
-        """Entities that say where the targets are."""
+        """Entities of the space of the targets."""
         return {"seg": self.seg}
 
     @property
@@ -194,12 +194,12 @@ class ParcelGeometry(Geometry):
 
     @property
     def target_networks(self) -> tuple[str, ...] | None:
-        """The network of each parcel, where the table tells it."""
+        """The network of each parcel if the table provides it."""
         return self.networks
 
     @property
     def columns(self) -> Mapping[str, str]:
-        """The parcel and, where it is known, its network."""
+        """The parcel and its network if known."""
         return {name: text for name, text in PARCEL_COLUMNS.items() if name != "network" or self.networks is not None}
 
     def paths(self, target: Path) -> list[Path]:
@@ -220,12 +220,12 @@ class ParcelGeometry(Geometry):
         return [write_text(path, "".join("\t".join(row) + "\n" for row in rows))]
 
 
-# Spaces of one person's own brain: nobody else's targets lie in them.
+# Spaces of one person's brain, which hold nobody else's targets.
 OWN_SPACES = ("", "T1w", "T2w", "fsnative", "orig", "anat", "func", "boldref", "native", "individual")
 
 
 def is_own_space(space: str | None) -> bool:
-    """Whether a space is that of one participant's own brain, where participants cannot be compared."""
+    """Whether a space is that of one participant's brain, in which participants cannot be compared."""
     return (space or "") in OWN_SPACES
 
 
@@ -243,8 +243,8 @@ def _gifti(maps: FloatArray, names: Sequence[str], structure: str) -> nibabel.gi
 def load_map(paths: Sequence[Path] | Path) -> tuple[FloatArray, Geometry]:
     """Read maps written by `save`: (n_maps, n_targets) and the geometry.
 
-    `paths` is what `save` gave back: left and right hemisphere, one NIfTI or CIFTI file, or one table. The mask of a
-    volume is where at least one map has a value. Raises DatasetError for anything else.
+    `paths` are those returned by `save`: left and right hemisphere, one NIfTI or CIFTI file, or one table. The mask of
+    a volume holds the voxels with a value in at least one map. Raises DatasetError for anything else.
     """
     files = sorted([paths] if isinstance(paths, Path) else paths)
     names = [parse_name(path) for path in files]

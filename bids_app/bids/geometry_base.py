@@ -1,6 +1,6 @@
-"""What every kind of data answers about its targets: where they are, which they share with others, how they are named.
+"""Base class of geometries: positions of targets, common targets, names.
 
-A new kind of data is a class here, a reader in `bids.recording`, and a drawer in `report.figures`.
+A new kind of data needs a subclass, a reader in `bids.recording`, and a drawer in `report.figures`.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ Keys = npt.NDArray[np.int64]
 
 
 class Geometry(abc.ABC):
-    """Where targets (voxels, vertices, grayordinates, parcels) are.
+    """Positions of targets (voxels, vertices, grayordinates, parcels).
 
-    `has_own_names`: targets are parcels, which have names and no place in a space.
+    `has_own_names`: the targets are parcels, which have names instead of positions in a space.
     """
 
     kind: ClassVar[str]
@@ -41,7 +41,7 @@ class Geometry(abc.ABC):
     @property
     @abc.abstractmethod
     def extent(self) -> Sequence[object]:
-        """What tells the grid (mesh, set of parcels) from others of the same space, ready for JSON."""
+        """What distinguishes the grid (mesh, set of parcels) from others of the same space, ready for JSON."""
 
     @property
     def grid_affine(self) -> npt.NDArray[np.float64]:
@@ -49,23 +49,23 @@ class Geometry(abc.ABC):
         return np.zeros((4, 4))
 
     @property
-    def place(self) -> str:
+    def space_name(self) -> str:
         """Name of the space, "" for none."""
         return self.space_entities().get("space", "")
 
     @property
     def size(self) -> str:
-        """How large it is, for messages."""
+        """Size of the grid, for messages."""
         return f"{self.n_targets:,} targets"
 
     @property
     def target_names(self) -> tuple[str, ...]:
-        """Names of the targets, where they have names."""
+        """Names of the targets if they have names."""
         return ()
 
     @property
     def target_networks(self) -> tuple[str, ...] | None:
-        """The network of each target, where the data set tells it ("" = none)."""
+        """The network of each target if the data set provides it ("" = none)."""
         return None
 
     @property
@@ -75,7 +75,7 @@ class Geometry(abc.ABC):
 
     @abc.abstractmethod
     def space_entities(self) -> dict[str, str]:
-        """Entities that say where the targets are."""
+        """Entities of the space of the targets."""
 
     @abc.abstractmethod
     def paths(self, target: Path) -> list[Path]:
@@ -86,7 +86,7 @@ class Geometry(abc.ABC):
         """Write maps (n_maps, n_targets); returns `paths`."""
 
     def same_grid(self, other: Geometry) -> bool:
-        """Whether both lie on one mesh or grid, or have the same parcels, whatever they have of them."""
+        """Whether both lie on one mesh or grid, or have the same parcels, whichever targets they have."""
         return (
             type(self) is type(other)
             and self.space_entities() == other.space_entities()
@@ -99,7 +99,7 @@ class Geometry(abc.ABC):
         return self.same_grid(other) and np.array_equal(self.keys, other.keys)
 
     def only(self, targets: npt.NDArray[np.intp]) -> Self:
-        """The geometry of some of the targets. Raises ValueError for a kind that always has all."""
+        """The geometry of some of the targets. Raises ValueError for kinds that always have all."""
         if len(targets) != self.n_targets:
             raise ValueError(f"a {self.kind} has all of its targets, or none")
         return self
@@ -109,27 +109,27 @@ class Geometry(abc.ABC):
         return self
 
     def limited(self, data: FloatArray, inside: npt.NDArray[np.bool_]) -> tuple[FloatArray, Geometry]:
-        """Data (n_rows, n_targets) of the targets inside, NaN elsewhere, and where they lie then."""
+        """Data (n_rows, n_targets) of the targets inside, NaN elsewhere, and the resulting geometry."""
         kept = data.copy()
         kept[:, ~inside] = np.nan
         return kept, self
 
     def where(self) -> dict[str, Any]:
-        """What `networks.atlas.load_atlas` wants to know of where the targets are."""
+        """Arguments of `networks.atlas.load_atlas` that describe the grid."""
         return {}
 
     def described(self) -> str:
-        """What it is, for messages."""
-        place = " ".join(self.space_entities().values()) or "the participant's own space"
-        return f"{self.kind} {place} ({self.size})"
+        """Description for messages."""
+        space = " ".join(self.space_entities().values()) or "the participant's own space"
+        return f"{self.kind} {space} ({self.size})"
 
     def fingerprint(self) -> str:
-        """The grid as text: equal for those that `same_grid` calls equal, affines apart."""
+        """The grid as text: equal for grids that `same_grid` calls equal, apart from affines."""
         return json.dumps([self.kind, *self.space_entities().items(), *self.extent], default=int)
 
 
 def positions(wanted: Keys, keys: Keys) -> npt.NDArray[np.intp]:
-    """Where each wanted key is among the keys, -1 where it is not there."""
+    """Position of each wanted key among the keys, -1 if absent."""
     order = np.argsort(keys)
     at = np.minimum(np.searchsorted(keys[order], wanted), len(keys) - 1)
     return np.where(keys[order[at]] == wanted, order[at], -1)

@@ -1,4 +1,4 @@
-"""What the headers of a run's BOLD say, without reading its data."""
+"""Headers of the BOLD of a run, without its data."""
 
 import gzip
 import re
@@ -10,14 +10,14 @@ from bids_app.bids.image_files import BROKEN
 from bids_app.bids.runs import Run
 from bids_app.cifti_files import load_image
 
-_GIFTI_HEAD = 1 << 16  # bytes in which the first data array of a GIFTI file begins
+_GIFTI_HEAD = 1 << 16  # the first data array of a GIFTI file starts within these bytes
 _ATTRIBUTE = r'\b{name}\s*=\s*"(\d+)"'
 
 
 def count_volumes(run: Run) -> int:
-    """Volumes of a run, as the headers of its files say.
+    """Number of volumes of a run according to the headers of its files.
 
-    Raises DatasetError for a file that is not here or has no such header, and for hemispheres of different length.
+    Raises DatasetError for a file that is absent or has no such header, and for hemispheres of different length.
     """
     counts = [_count(run.kind, path) for path in run.files]
     if len(set(counts)) > 1:
@@ -56,10 +56,10 @@ def _of_gifti(path: Path) -> int:
 
 
 def _attribute(name: str, head: str) -> int:
-    found = re.search(_ATTRIBUTE.format(name=name), head)
-    if found is None:
+    match = re.search(_ATTRIBUTE.format(name=name), head)
+    if match is None:
         raise ValueError(f"there is no {name}")
-    return int(found[1])
+    return int(match[1])
 
 
 def _of_table(path: Path) -> int:

@@ -17,7 +17,7 @@ from bids_app.gifti_files import read_gifti
 
 log = logging.getLogger("neurons2networks")
 
-# Vertices of a hemisphere in the spaces that have one mesh, and in those with several, by density.
+# Vertices of a hemisphere in spaces with one mesh, and in spaces with several, by density.
 _VERTICES = {"fsaverage3": 642, "fsaverage4": 2_562, "fsaverage5": 10_242, "fsaverage6": 40_962, "fsaverage7": 163_842}
 _DENSITIES = {
     "fsaverage": {"3k": 2_562, "10k": 10_242, "41k": 40_962, "164k": 163_842},
@@ -29,7 +29,7 @@ _MESHES = ("NIFTI_INTENT_POINTSET", "NIFTI_INTENT_TRIANGLE")
 
 
 def known_vertices(space: str, density: str = "") -> tuple[int, ...]:
-    """Numbers of vertices that a hemisphere can have in a space; none where the space has no known mesh.
+    """Possible numbers of vertices of a hemisphere in a space; none if the mesh of the space is unknown.
 
     >>> known_vertices("fsaverage", "41k"), known_vertices("fsaverage5"), known_vertices("fsnative")
     ((40962,), (10242,), ())
@@ -47,10 +47,10 @@ def read_surface(
 ) -> tuple[FloatArray, SurfaceGeometry]:
     """BOLD (n_volumes, n_vertices) of both hemispheres, left before right.
 
-    Usually there is one data array per volume; some tools write a single one, (n_vertices, n_volumes) or the other way
-    round: the side that has the vertices of the space counts. Raises DatasetError where both or neither side fits,
-    where a file is of the other hemisphere or has the mesh of another space, and where the hemispheres have not the
-    same volumes; warns of a mesh that belongs to no space.
+    Usually there is one data array per volume; some tools write a single one, (n_vertices, n_volumes) or transposed:
+    the dimension that equals the vertices of the space decides. Raises DatasetError if both or neither dimension fits,
+    if a file is of the other hemisphere or has the mesh of another space, and if the hemispheres differ in their number
+    of volumes; warns of an unknown mesh.
     """
     arrays = [_read(path, side, memory) for path, side in zip(files, STRUCTURES, strict=True)]
     known = known_vertices(space, density)
@@ -74,7 +74,7 @@ def read_surface(
 
 
 def _read(path: Path, side: str, memory: int | None) -> FloatArray:
-    """Data arrays one below another (n_arrays, n), or a single array of two dimensions as it is."""
+    """Stacked data arrays (n_arrays, n), or a single two-dimensional array unchanged."""
     with reading(path):
         check_arrays(path, memory)
     with as_dataset_error():
@@ -88,28 +88,30 @@ def _read(path: Path, side: str, memory: int | None) -> FloatArray:
             return np.stack([array.reshape(-1) if 1 in array.shape else array for array in arrays])
         if arrays[0].ndim != 2:
             raise DatasetError(f"{path} holds an array of the shape {arrays[0].shape}; it must have two dimensions.")
-        return np.ascontiguousarray(arrays[0])[np.newaxis]  # (1, n, m): either way round
+        return np.ascontiguousarray(arrays[0])[np.newaxis]  # (1, n, m), in either orientation
 
 
 def _check_hemisphere(path: Path, image: nibabel.GiftiImage, side: str) -> None:
     metas = [image.meta, image.darrays[0].meta]
-    said = next((meta["AnatomicalStructurePrimary"] for meta in metas if "AnatomicalStructurePrimary" in meta), None)
-    if said in STRUCTURES.values() and said != STRUCTURES[side]:
+    structure = next(
+        (meta["AnatomicalStructurePrimary"] for meta in metas if "AnatomicalStructurePrimary" in meta), None
+    )
+    if structure in STRUCTURES.values() and structure != STRUCTURES[side]:
         raise DatasetError(
-            f"{path} is named hemi-{side}, but says itself that it is {said}: the hemispheres were mixed up. "
+            f"{path} is named hemi-{side}, but says itself that it is {structure}: the hemispheres were mixed up. "
             "Make both again."
         )
 
 
 def _oriented(path: Path, array: FloatArray, known: Sequence[int], other: FloatArray) -> FloatArray:
-    """(n_volumes, n_vertices), whichever way round a single array of two dimensions was written."""
+    """(n_volumes, n_vertices), also if a single two-dimensional array was written transposed."""
     if array.ndim == 2:
         return array
     only: FloatArray = array[0]
     rows, columns = array.shape[1:]
     if known:
         is_vertices = [rows in known, columns in known]
-    elif other.ndim == 3:  # the volumes are what both hemispheres have the same number of
+    elif other.ndim == 3:  # both hemispheres have the same number of volumes
         is_vertices = [columns == other.shape[2], rows == other.shape[1]]
     else:
         is_vertices = [columns == len(other), rows == len(other)]
@@ -125,18 +127,21 @@ def _oriented(path: Path, array: FloatArray, known: Sequence[int], other: FloatA
     )
 
 
-def _check_vertices(path: Path, found: int, known: Sequence[int], space: str) -> None:
-    """Refuse the mesh of another space; warn of one of no space, such as one without its medial wall."""
-    if not known or found in known:
+def _check_vertices(path: Path, n_vertices: int, known: Sequence[int], space: str) -> None:
+    """Refuse the mesh of another space; warn of an unknown mesh, such as one without its medial wall."""
+    if not known or n_vertices in known:
         return
     expected = " or ".join(f"{n:,}" for n in known)
-    if found in _EVERY_MESH:
+    if n_vertices in _EVERY_MESH:
         raise DatasetError(
-            f"{path} has {found:,} vertices; a hemisphere of {space} has {expected}: its name or its content is wrong."
+            f"{path} has {n_vertices:,} vertices; a hemisphere of {space} has {expected}: its name or its content is "
+            "wrong."
         )
-    _warn_once(f"{path} has {found:,} vertices; a hemisphere of {space} has {expected}: no atlas or picture fits it")
+    _warn_once(
+        f"{path} has {n_vertices:,} vertices; a hemisphere of {space} has {expected}: no atlas or picture fits it"
+    )
 
 
-@cache  # a file is read again for the noise ceilings of others
+@cache  # a file may be read again for the noise ceilings of others
 def _warn_once(message: str) -> None:
     log.warning("%s", message)

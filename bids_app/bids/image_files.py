@@ -1,4 +1,4 @@
-"""Files of images: whether they are here, whole, and small enough to be read."""
+"""Image files: checks that they are complete and fit into memory."""
 
 import gzip
 import math
@@ -18,7 +18,7 @@ from nibabel.spatialimages import HeaderDataError
 
 from bids_app.bids.errors import DatasetError
 
-# What a file that is cut off or no image at all makes nibabel, zlib and expat raise.
+# Raised by nibabel, zlib and expat for truncated files and files that are not images.
 BROKEN = (
     EOFError,
     OSError,
@@ -35,12 +35,12 @@ BROKEN = (
     zlib.error,
     ExpatError,
 )
-_MOST_COMPRESSION = 1032  # of deflate: a byte holds at most that many
+_MOST_COMPRESSION = 1032  # largest compression ratio of deflate
 
 
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """Turn whatever a broken file makes its reader raise into a DatasetError that names the file."""
+    """Turn any error that a damaged file raises in its reader into a DatasetError that names the file."""
     try:
         yield
     except DatasetError:
@@ -54,7 +54,7 @@ def reading(path: Path) -> Iterator[None]:
 
 @contextmanager
 def to_the_end(path: Path, image: Any) -> Iterator[Any]:
-    """The image in a stream that is read to its end, where the checksum of gzip shows what a disk has damaged."""
+    """The image in a stream that is read to its end, where the checksum of gzip reveals damage."""
     if not path.name.endswith(".gz") or not hasattr(image, "from_stream"):
         yield image
         return
@@ -65,7 +65,7 @@ def to_the_end(path: Path, image: Any) -> Iterator[Any]:
 
 
 def check_size(path: Path, image: Any, memory: int | None = None) -> None:
-    """Raise DatasetError where the header asks for more than the file can hold or the memory (bytes) has room for."""
+    """Raise DatasetError if the header asks for more than fits into the file or the memory (bytes)."""
     stored = image.get_data_dtype() if hasattr(image, "get_data_dtype") else image.nifti_header.get_data_dtype()
     n_values = int(np.prod([int(size) for size in image.shape], dtype=object))
     asked = n_values * stored.itemsize
@@ -77,32 +77,32 @@ def check_size(path: Path, image: Any, memory: int | None = None) -> None:
             f"{path} could not be read: its header says {shape} values ({_gb(asked)}), more than a file of "
             f"{_gb(on_disk)} can hold. It is cut off or its header is wrong: get or make it again."
         )
-    room = _available_memory() if memory is None else memory
+    available = _available_memory() if memory is None else memory
     needed = asked + 4 * n_values  # as stored, and as float32
-    if needed > room:
+    if needed > available:
         raise DatasetError(
-            f"{path} needs {_gb(needed)} of memory ({shape} values) and {_gb(room)} are free: check its header, take a "
-            "machine with more memory, or raise --mem-mb."
-        )
-
-
-def check_arrays(path: Path, memory: int | None = None) -> None:
-    """Raise DatasetError where the data arrays of a GIFTI file need more than the memory (bytes).
-
-    Only the opening tags are looked at: nothing is decoded.
-    """
-    tags = re.findall(rb"<DataArray\b[^>]*>", path.read_bytes())
-    n_values = sum(math.prod(int(size) for size in re.findall(rb'\bDim\d\s*=\s*"(\d{1,18})"', tag)) for tag in tags)
-    room = _available_memory() if memory is None else memory
-    if 8 * n_values > room:  # as stored, and as float32
-        raise DatasetError(
-            f"{path} needs {_gb(8 * n_values)} of memory ({n_values:,} values) and {_gb(room)} are free: check it, "
+            f"{path} needs {_gb(needed)} of memory ({shape} values) and {_gb(available)} are free: check its header, "
             "take a machine with more memory, or raise --mem-mb."
         )
 
 
+def check_arrays(path: Path, memory: int | None = None) -> None:
+    """Raise DatasetError if the data arrays of a GIFTI file need more than the memory (bytes).
+
+    It reads only the opening tags and decodes nothing.
+    """
+    tags = re.findall(rb"<DataArray\b[^>]*>", path.read_bytes())
+    n_values = sum(math.prod(int(size) for size in re.findall(rb'\bDim\d\s*=\s*"(\d{1,18})"', tag)) for tag in tags)
+    available = _available_memory() if memory is None else memory
+    if 8 * n_values > available:  # as stored, and as float32
+        raise DatasetError(
+            f"{path} needs {_gb(8 * n_values)} of memory ({n_values:,} values) and {_gb(available)} are free: check "
+            "it, take a machine with more memory, or raise --mem-mb."
+        )
+
+
 def check_numbers(path: Path, image: Any) -> None:
-    """Raise DatasetError for colours and complex numbers, which are no BOLD."""
+    """Raise DatasetError for colours and complex numbers, which are not BOLD."""
     stored = image.get_data_dtype()
     if stored.kind not in "biuf":
         name = "colours (RGB)" if stored.names else "complex numbers" if stored.kind == "c" else str(stored)

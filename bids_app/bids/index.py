@@ -1,4 +1,4 @@
-"""The files of one participant in one derivative: listed, or kept in an index of pybids."""
+"""The files of one participant in one derivative: listed, or stored in an index of pybids."""
 
 import hashlib
 import json
@@ -27,9 +27,9 @@ def index_participant(
 ) -> list[Path]:
     """Files in a participant's `func` folders.
 
-    Everything else is never looked at: all other participants, anatomy, figures, FreeSurfer's folders. With
-    `database_dir` pybids keeps the index there, one for each derivative and participant, and uses it again as long as
-    the participant has the same files in the same folder. Raises DatasetError for what may not be read.
+    It skips everything else: other participants, anatomy, figures, FreeSurfer's folders. With `database_dir`, pybids
+    stores the index there, one per derivative and participant, and reuses it as long as the participant has the same
+    files in the same folder. Raises DatasetError for a folder that may not be read.
     """
     try:
         if database_dir is None:
@@ -42,7 +42,7 @@ def index_participant(
 
 
 def _listed(participant: Path) -> Iterator[Path]:
-    """Files that an index of pybids would hold, without the tenth of a second that it takes for each participant."""
+    """The files of a pybids index, without the tenth of a second per participant that it takes."""
     sessions = [participant]
     if participant.is_dir():
         with os.scandir(participant) as entries:
@@ -52,11 +52,11 @@ def _listed(participant: Path) -> Iterator[Path]:
         if not func.is_dir():
             continue
         for parent, folders, names in os.walk(func, onerror=_refuse, followlinks=True):
-            folders[:] = [one for one in folders if not one.startswith(".")]
-            for one in folders:
-                if one.endswith(_ENDINGS):
-                    pass_over(Path(parent, one))
-            yield from (Path(parent, one) for one in names if not one.startswith("."))
+            folders[:] = [name for name in folders if not name.startswith(".")]
+            for name in folders:
+                if name.endswith(_ENDINGS):
+                    pass_over(Path(parent, name))
+            yield from (Path(parent, name) for name in names if not name.startswith("."))
 
 
 def _refuse(error: OSError) -> NoReturn:
@@ -67,8 +67,8 @@ def _indexed(folder: Path, participant: str, database: Path) -> list[Path]:
     from bids.layout import BIDSLayout, BIDSLayoutIndexer  # takes a second
 
     # pybids matches paths from the root of the data set, which begin with a slash.
-    own = re.escape(f"/sub-{participant}")
-    others = re.compile(rf"^(?!{own}(/ses-[^/]+)?(/func(/.*)?)?$)")
+    pattern = re.escape(f"/sub-{participant}")
+    others = re.compile(rf"^(?!{pattern}(/ses-[^/]+)?(/func(/.*)?)?$)")
     indexer = BIDSLayoutIndexer(validate=False, ignore=[others], index_metadata=False)
     is_kept = database.is_dir()
     known = database if is_kept else None
@@ -82,7 +82,7 @@ def _indexed(folder: Path, participant: str, database: Path) -> list[Path]:
 
 
 def _database_name(folder: Path, name: str, participant: str) -> str:
-    """Name of an index: the derivative, its participant, where the derivative lies, and which files there are."""
+    """Name of an index, made from the derivative, the participant, the folder of the derivative, and the files."""
     root = folder.resolve()
     state = root.stat()
     paths = [path for pattern in ("func/*", "ses-*/func/*") for path in root.glob(f"sub-{participant}/{pattern}")]
@@ -95,7 +95,7 @@ def _digest(*content: str | int) -> str:
 
 
 def _keep(layout: "BIDSLayout", database: Path) -> None:
-    """Keep an index for later runs. It appears complete: other processes may look for it while it is written."""
+    """Store an index for later runs. It appears complete, because other processes may look for it meanwhile."""
     with atomic_path(database, first_stays=True) as draft:
         layout.save(draft, replace_connection=False)
     for outdated in database.parent.glob(f"{database.name.rpartition('_')[0]}_*"):

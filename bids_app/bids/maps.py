@@ -9,7 +9,7 @@ FloatArray = npt.NDArray[np.float32]
 
 
 def checked_maps(maps: npt.ArrayLike, n_targets: int, map_names: Sequence[str] | None) -> tuple[FloatArray, list[str]]:
-    """Maps as float32 (n_maps, n_targets), and a name for each. Raises ValueError where they do not fit."""
+    """Maps as float32 (n_maps, n_targets), and a name for each. Raises ValueError if they do not match."""
     values = np.atleast_2d(np.asarray(maps, dtype=np.float32))
     if values.ndim != 2 or values.shape[1] != n_targets:
         raise ValueError(f"Maps have the shape {np.shape(maps)}; this geometry needs (n_maps, {n_targets}).")

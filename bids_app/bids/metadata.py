@@ -1,4 +1,4 @@
-"""What the files of a data set inherit from files above them: metadata in JSON, events, repetition time."""
+"""Inheritance in BIDS: metadata in JSON, events, repetition time."""
 
 import math
 import os
@@ -15,11 +15,11 @@ from bids_app.bids.errors import DatasetError
 from bids_app.bids.text import is_there, read_json
 from bids_app.cifti_files import load_image
 
-# Sources of a repetition time may differ by so much: some headers are rounded.
+# Tolerance between sources of a repetition time: some headers are rounded.
 _TOLERANCE = 0.01
-# Seconds; the longest of sparse sampling are below 20.
+# Seconds; the longest repetition times of sparse sampling are below 20.
 _LONGEST = 60.0
-# Entities of raw files that preprocessing folds into one image.
+# Entities of raw files that preprocessing combines into one image.
 _FOLDED = {"echo", "part"}
 _SECONDS = {"sec": 1.0, "msec": 1e-3, "usec": 1e-6, "unknown": 1.0}
 
@@ -30,7 +30,7 @@ Listing = Callable[[Path, str], Sequence[tuple[Path, Name]]]
 def list_names(folder: Path, ending: str) -> list[tuple[Path, Name]]:
     """Files of a folder with an ending such as `events.tsv`, sorted, without folders.
 
-    Hidden files parse as names without entities. A folder that is not there has none. Raises DatasetError for one that
+    Hidden files parse as names without entities. A missing folder has no files. Raises DatasetError for a folder that
     may not be read.
     """
     try:
@@ -55,12 +55,12 @@ def applicable(
     *,
     is_raw: bool = True,
 ) -> list[Path]:
-    """Files of a kind that apply to a run, the most specific first (the inheritance principle of BIDS).
+    """Files of one kind that apply to a run, the most specific first (the inheritance principle of BIDS).
 
-    They lie in the run's own folder or above it, up to the root, and none of their entities contradicts the run's.
-    Events must name their task, and below a participant's folder the participant, as BIDS has it: `old_events.tsv` is
-    nobody's. `listing` may remember the folders for many runs. In raw data those of single echoes apply to the run,
-    which is made of them; in a derivative they belong to files of their own.
+    They lie in the folder of the run or above it, up to the root, and none of their entities contradicts the run's.
+    Events must name their task and, in a participant's folder, the participant, as BIDS requires: `old_events.tsv`
+    applies to no run. `listing` may cache folders for many runs. In raw data, files of single echoes apply to the run
+    that combines them; in a derivative, they belong to separate files.
     """
     folders = [root]
     for key in ("sub", "ses"):
@@ -68,7 +68,7 @@ def applicable(
             folders.append(folders[-1] / f"{key}-{entities[key]}")
     folders.append(folders[-1] / "func")
     folded = _FOLDED if is_raw else set()
-    found = []
+    paths = []
     for folder in reversed(folders):
         needed = {"task"} | ({"sub"} if folder != root else set()) if suffix == "events" else set()
         matches = [
@@ -79,12 +79,12 @@ def applicable(
             and needed <= set(name.entities)
             and is_within({key: value for key, value in name.entities.items() if key not in folded}, entities)
         ]
-        found += [path for _, path in sorted(matches, key=lambda match: -match[0])]
-    return found
+        paths += [path for _, path in sorted(matches, key=lambda match: -match[0])]
+    return paths
 
 
 def beside(files: Sequence[Path]) -> list[Path]:
-    """Where the JSON file of each file would lie."""
+    """Path of the JSON file beside each file."""
     return [path.with_name(path.name.partition(".")[0] + ".json") for path in files]
 
 
@@ -93,27 +93,26 @@ def repetition_time(
 ) -> float:
     """Seconds from one volume to the next.
 
-    Looked for in this order: the JSON files of the derivative, those of the raw run (each with inheritance), the
-    header of the image, that of the raw image. Raises DatasetError when none has it, and when two that have it differ
-    by more than 1 %.
+    Sources in this order: the JSON files of the derivative, those of the raw run (each with inheritance), the header of
+    the image, that of the raw image. Raises DatasetError if none has it, or if two of them differ by more than 1 %.
     """
-    own = beside(files)
-    sidecars = [path for path in own if is_there(path)]
+    beside_bold = beside(files)
+    sidecars = [path for path in beside_bold if is_there(path)]
     sidecars += applicable(derivative, entities, suffix, ".json", is_raw=False) if suffix else []
     images = [*files, *applicable(raw, entities, "bold", ".nii.gz")]
     stated = (_first(_from_json, paths) for paths in (sidecars, applicable(raw, entities, "bold", ".json")))
-    found = [one for one in stated if one is not None]
+    times = [pair for pair in stated if pair is not None]
     header = _first(_from_header, images)
-    if header is not None and not found:
+    if header is not None and not times:
         return _seconds(header[0], f"The repetition time in the header of {header[1]}")
-    if header is not None and not _is_uninformative(header[0], found[0][0]):
-        found.append(header)
-    if not found:
+    if header is not None and not _is_uninformative(header[0], times[0][0]):
+        times.append(header)
+    if not times:
         raise DatasetError(
             f"No repetition time for {files[0].name}: neither a JSON file beside it nor one of the raw data set "
-            f"({raw}) has RepetitionTime. Add it to {own[0].name}."
+            f"({raw}) has RepetitionTime. Add it to {beside_bold[0].name}."
         )
-    (seconds, source), *others = found
+    (seconds, source), *others = times
     for other, where in others:
         if abs(other - seconds) > _TOLERANCE * seconds:
             raise DatasetError(
@@ -123,20 +122,20 @@ def repetition_time(
 
 
 def _is_uninformative(header: float, stated: float) -> bool:
-    """Whether a header holds what tools write that do not know the time, 1, or milliseconds that it calls seconds."""
+    """Whether a header holds 1, which tools write for an unknown time, or milliseconds labelled as seconds."""
     return header == 1.0 or abs(header / 1000 - stated) <= _TOLERANCE * stated
 
 
 def raw_repetition_time(raw: Path, entities: Mapping[str, str], listing: Listing = list_names) -> float | None:
-    """Seconds from one volume to the next as the JSON files of the raw data set say; None where they do not."""
-    found = _first(_from_json, applicable(raw, entities, "bold", ".json", listing))
-    return found[0] if found else None
+    """Seconds from one volume to the next according to the JSON files of the raw data set; None if not stated."""
+    stated = _first(_from_json, applicable(raw, entities, "bold", ".json", listing))
+    return stated[0] if stated else None
 
 
 def _first(read: Callable[[Path], float | None], paths: Sequence[Path]) -> tuple[float, Path] | None:
-    """The first repetition time (s), and the file that has it."""
-    found = ((read(path), path) for path in paths)
-    return next(((seconds, path) for seconds, path in found if seconds is not None), None)
+    """The first repetition time (s), and its file."""
+    values = ((read(path), path) for path in paths)
+    return next(((seconds, path) for seconds, path in values if seconds is not None), None)
 
 
 def _from_json(path: Path) -> float | None:
@@ -164,7 +163,7 @@ def _from_volume_timing(times: object, path: Path) -> float:
 
 
 def _seconds(value: object, source: str) -> float:
-    """A repetition time that can be one. Raises DatasetError for anything else."""
+    """A plausible repetition time. Raises DatasetError for any other value."""
     seconds = _as_float(value) if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
     if not 0 < seconds < math.inf:
         raise DatasetError(f"{source} is {value!r:.60}; it must be a number of seconds above 0.")
@@ -177,7 +176,7 @@ def _seconds(value: object, source: str) -> float:
 
 
 def _as_float(number: float) -> float:
-    """The number; infinity for whole numbers of JSON that are larger than any float."""
+    """The number; infinity for integers of JSON that exceed any float."""
     try:
         return float(number)
     except OverflowError:
@@ -195,5 +194,5 @@ def _from_header(path: Path) -> float | None:
     except (OSError, EOFError, ImageFileError, ValueError, KeyError, AttributeError):
         return None
     seconds = float(zooms[3]) * _SECONDS.get(unit, 1.0) if len(zooms) > 3 else 0.0
-    # What nibabel makes of an array has 1 of an unknown unit; NaN and numbers below 0 are refused where they count.
+    # nibabel writes 1 with an unknown unit for a plain array; NaN and negative numbers are refused elsewhere.
     return None if seconds == 0 or (seconds == 1 and unit == "unknown") else seconds

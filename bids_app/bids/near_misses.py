@@ -1,4 +1,4 @@
-"""Files that look like BOLD and are not read, with the reason: for messages where no BOLD was found."""
+"""Files that look like BOLD but are not read, with the reason, for messages when no BOLD was found."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -17,23 +17,23 @@ _TABLES = (".tsv", ".tsv.gz", ".csv", ".txt")
 
 
 def near_misses(folders: Sequence[Path]) -> str:
-    """A sentence for each kind of file below the folders that would be BOLD but for its name, place or format."""
-    found: dict[str, Path] = {}
+    """A sentence for each kind of file that is not read as BOLD because of its name, folder or format."""
+    examples: dict[str, Path] = {}
     for folder in folders:
         for path in _files(folder):
             reason = _reason(path, folder)
-            if reason and reason not in found:
-                found[reason] = path
-    return "".join(f" {path} {reason}." for reason, path in found.items())
+            if reason and reason not in examples:
+                examples[reason] = path
+    return "".join(f" {path} {reason}." for reason, path in examples.items())
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    """Files below a folder, as many and as deep as a message is worth."""
+    """Files below a folder, limited in number and depth."""
 
     def walk() -> Iterator[Path]:
         for parent, folders, names in os.walk(folder):
             depth = len(Path(parent).relative_to(folder).parts)
-            folders[:] = [] if depth >= _DEPTH else sorted(one for one in folders if not one.startswith("."))
+            folders[:] = [] if depth >= _DEPTH else sorted(each for each in folders if not each.startswith("."))
             yield from (Path(parent, name) for name in sorted(names) if not name.startswith("."))
 
     return islice(walk(), _MOST_ENTRIES)

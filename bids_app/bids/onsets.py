@@ -23,7 +23,7 @@ ADVICE = (
 
 
 def check_columns(path: Path, columns: Sequence[str]) -> None:
-    """Raise DatasetError for a table of onsets without a column it needs, or with one that would be passed over."""
+    """Raise DatasetError for a table of onsets that lacks a required column or has an unknown one."""
     missing = [name for name in _NEEDED if name not in columns]
     unknown = [name for name in columns if name not in _ALLOWED]
     if missing or unknown:
@@ -34,16 +34,16 @@ def check_columns(path: Path, columns: Sequence[str]) -> None:
 def rows_of_run(rows: Sequence[Row], run: Mapping[str, str]) -> list[Row]:
     """Rows of an onsets table that apply to a run, as rows of an events table.
 
-    A row applies when none of its cells `sub`, `ses`, `task`, `acq` and `run` contradicts the run; empty ones say
-    nothing, and `run` may hold a whole label such as `sub-01_task-tale_run-1`. Of rows that apply, those that name most
-    entities count: a row with a task alone is the rule of which one with a participant is the exception. `{task}`,
-    `{sub}`, `{ses}` and `{run}` in `stim_file` stand for the run's own.
+    A row applies if none of its cells `sub`, `ses`, `task`, `acq` and `run` contradicts the run; empty cells match any
+    run, and `run` may hold a whole label such as `sub-01_task-tale_run-1`. If several rows apply, those that specify
+    most entities are used: a row with a participant overrides a row with only a task. `{task}`, `{sub}`, `{ses}` and
+    `{run}` in `stim_file` are replaced with the labels of the run.
     """
-    found = [(len(entities_of(record)), row, record) for row, record in rows if is_within(entities_of(record), run)]
-    most = max((number for number, _, _ in found), default=0)
+    matching = [(len(entities_of(record)), row, record) for row, record in rows if is_within(entities_of(record), run)]
+    most = max((number for number, _, _ in matching), default=0)
     return [
         (row, {**record, "stim_file": _filled(record.get("stim_file", ""), run)})
-        for number, row, record in found
+        for number, row, record in matching
         if number == most
     ]
 

@@ -1,4 +1,4 @@
-"""The maps and tables of OUT_DIR: written with their sidecars, and found again by their names."""
+"""The maps and tables of OUT_DIR: writing with sidecars, finding by name."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -58,8 +58,8 @@ def write_maps(
 ) -> list[Path]:
     """Save maps (n_maps, n_targets) under their BIDS name, with a sidecar for every file; returns the data files.
 
-    `entities` need not say where the targets are; a missing `sub` means the group level. Sidecars come first, so that
-    a map that is there always has its own. They list the names of the maps as `Maps`.
+    `entities` need not include the space; a missing `sub` means the group level. Sidecars are written first, so that
+    every existing map has one. They list the names of the maps as `Maps`.
     """
     target = output_path(out_dir, {**entities, **geometry.space_entities()})
     columns = None
@@ -81,7 +81,7 @@ def _files(out_dir: Path, level: str) -> Iterator[Path]:
 def find_outputs(out_dir: Path, suffix: str, level: str = "participant", **entities: str | None) -> list[OutputMap]:
     """Outputs with a suffix (`statmap`, `networks`) at a level (`participant` or `group`), sorted by name.
 
-    Of `entities` those that are None are left open: `find_outputs(out, "networks", desc="atoms", task="pieman")`.
+    Entities that are None match anything: `find_outputs(out, "networks", desc="atoms", task="pieman")`.
     """
     wanted = {key: value for key, value in entities.items() if value is not None}
     groups: dict[tuple[str, tuple[tuple[str, str], ...]], list[tuple[Path, Name]]] = {}

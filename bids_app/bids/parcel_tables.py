@@ -1,4 +1,4 @@
-"""The time series of regions: a table with a row for each volume and a column for each region."""
+"""Time series of regions: a table with a row per volume and a column per region."""
 
 import logging
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from bids_app.wording import listed
 log = logging.getLogger("neurons2networks")
 FloatArray = npt.NDArray[np.float32]
 
-# Columns that tools write beside the regions.
+# Columns that tools write in addition to the regions.
 _NO_REGIONS = {
     "",
     "index",
@@ -36,8 +36,8 @@ _FEWEST_ROWS = 5  # below, a region may count up by chance
 def read_parcel_table(path: Path) -> tuple[FloatArray, tuple[str, ...]]:
     """Series of the regions (n_volumes, n_regions) and their names.
 
-    Columns that count the volumes or hold their times are dropped, and said. Raises DatasetError when names are missing
-    or doubled, cells hold text, or the regions lie in rows.
+    Columns that count the volumes or hold their times are dropped and logged. Raises DatasetError if names are missing
+    or duplicated, cells hold text, or the regions lie in rows.
     """
     table = read_number_table(path)
     _refuse_names_of_rows(table)
@@ -69,9 +69,9 @@ def _refuse_names_of_rows(table: NumberTable) -> None:
 
 
 def _is_index(path: Path, name: str, values: npt.NDArray[np.float64]) -> bool:
-    """Whether a column counts the volumes or holds their times, by its values, and by its name where some are missing.
+    """Whether a column counts the volumes or holds their times, by its values, or by its name if some are missing.
 
-    Raises DatasetError for a column that is called so and holds something else.
+    Raises DatasetError for a column of such a name that holds something else.
     """
     steps = np.diff(values)
     called = name.lower() in _NO_REGIONS or name.lower().startswith("unnamed")

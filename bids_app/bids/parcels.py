@@ -1,4 +1,4 @@
-"""The network of each parcel, where a data set tells it."""
+"""The network of each parcel, if the data set provides it."""
 
 import logging
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ _NETWORKS = ("network", "network_label")
 
 
 def parcel_networks(derivative: Path, seg: str, names: Sequence[str]) -> tuple[str, ...] | None:
-    """Network of each parcel ("" = none) from the table of the segmentation, or None when no table has them.
+    """Network of each parcel ("" = none) from the table of the segmentation, or None if no table has them.
 
     The table is one of `parcel_tables`, with columns `name` (or `label`) and `network` (or `network_label`).
     """
@@ -39,9 +39,9 @@ def parcel_networks(derivative: Path, seg: str, names: Sequence[str]) -> tuple[s
 
 def parcel_tables(derivative: Path, seg: str) -> list[Path]:
     """Tables `…seg-SEG_dseg.tsv` and `…atlas-SEG_dseg.tsv` in the derivative's own folder and in its `atlases`."""
-    places = chain(derivative.glob("*_dseg.tsv"), derivative.glob("atlases/**/*_dseg.tsv"))
-    entities = {path: parse_name(path).entities for path in sorted(places)}
-    return [path for path, own in entities.items() if seg in {own.get("seg"), own.get("atlas")}]
+    paths = chain(derivative.glob("*_dseg.tsv"), derivative.glob("atlases/**/*_dseg.tsv"))
+    entities = {path: parse_name(path).entities for path in sorted(paths)}
+    return [path for path, of_file in entities.items() if seg in {of_file.get("seg"), of_file.get("atlas")}]
 
 
 def _report_unknown(path: Path, unknown: Sequence[str], n_regions: int) -> None:

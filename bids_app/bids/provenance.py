@@ -1,4 +1,4 @@
-"""What a result was read from: each file with its size, time and content, and whether it is still the same."""
+"""The input files of a result, with size, time and checksum, and their later changes."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -13,12 +13,12 @@ from bids_app.bids.parcels import parcel_tables
 from bids_app.bids.runs import Run
 from bids_app.checksums import sha256_of
 
-_COMPARED = 1 << 23  # bytes up to which contents are compared although size and time are the same
+_COMPARED = 1 << 23  # bytes up to which contents are compared even if size and time are equal
 
 
 @dataclass(frozen=True)
 class FileRecord:
-    """A file as it was when it was read.
+    """A file in the state in which it was read.
 
     Attributes
     ----------
@@ -35,17 +35,17 @@ class FileRecord:
 
     @property
     def key(self) -> str:
-        """Path below the data set, so that a data set may be moved or mounted elsewhere; else folder and name."""
+        """Path below the data set, so that the data set may move; otherwise folder and name."""
         return self.uri.split(":", 2)[2] if self.is_of_data_set else "/".join(self.uri.split("/")[-2:])
 
     @property
     def is_of_data_set(self) -> bool:
-        """Whether the file lies in one of the data sets, rather than elsewhere on the machine."""
+        """Whether the file lies in one of the data sets."""
         return self.uri.startswith("bids:")
 
     @property
     def label(self) -> str:
-        """The file for people, without folders of the machine."""
+        """The file for messages, without local folders."""
         return self.uri if self.is_of_data_set else self.key
 
     @property
@@ -67,7 +67,7 @@ def record_files(paths: Iterable[Path], links: Mapping[str, Path]) -> tuple[File
 
 
 def _record(path: Path, uri: str) -> FileRecord:
-    require_content(path)  # the content of a pipe or of a device has no end
+    require_content(path)  # a pipe or a device has no end
     try:
         state = path.stat()
         return FileRecord(uri, state.st_size, state.st_mtime_ns, sha256_of(path))
@@ -76,11 +76,11 @@ def _record(path: Path, uri: str) -> FileRecord:
 
 
 def find_changes(recorded: Sequence[FileRecord], paths: Iterable[Path], links: Mapping[str, Path]) -> list[str]:
-    """What differs between the files that were read and those that would be read now, one phrase for each file.
+    """Differences between the files that were read and those that would be read now, one phrase per file.
 
-    Equal sizes and times count as unchanged where a file is large; otherwise the contents are compared, so that copies
-    and data sets that were moved are the same, and a table that was corrected in place with its time kept is not. A
-    file that lies elsewhere in its data set is the same when its name and content are.
+    Large files with equal sizes and times count as unchanged. Otherwise contents are compared: copies and moved data
+    sets count as unchanged, an edited table does not, even if its time was kept. A file that moved within its data set
+    is unchanged if its name and content are.
     """
     before = {record.key: record for record in recorded}
     now = {FileRecord(uri, 0, 0, "").key: (path, uri) for path in paths for uri in [bids_uri(path, links)]}
@@ -93,7 +93,7 @@ def find_changes(recorded: Sequence[FileRecord], paths: Iterable[Path], links: M
     for key, (path, uri) in now.items():
         if key not in before:
             present = _record(path, uri)
-            moved = [one for one in gone if (one.name, one.sha256) == (present.name, present.sha256)]
+            moved = [old for old in gone if (old.name, old.sha256) == (present.name, present.sha256)]
             if moved:
                 gone.remove(moved[0])
             else:
@@ -116,10 +116,10 @@ def _change(before: FileRecord, path: Path, uri: str) -> str | None:
 
 
 def files_of_run(run: Run, bids_dir: Path, *, with_confounds: bool = True) -> list[Path]:
-    """Every file that is read for a run, the words of its stories aside.
+    """Every file that is read for a run, except the words of its stories.
 
     BOLD, events, confounds with their JSON file, the list of censored volumes, mask, tables of parcels, and the JSON
-    files that may give the repetition time, which are compared.
+    files that may hold the repetition time, which are compared.
     """
     confounds = [run.confounds, run.confounds.with_suffix(".json")] if run.confounds and with_confounds else []
     tables = parcel_tables(run.derivative, run.seg) if run.seg else []

@@ -19,15 +19,15 @@ from bids_app.bids.parcels import parcel_networks
 from bids_app.bids.runs import Run
 from bids_app.bids.volumes import read_volume
 
-_LARGEST = 1e18  # in size: float32 holds its square, and the sum of those
+_LARGEST = 1e18  # absolute value; float32 holds its square and sums of such squares
 
 
 @dataclass(frozen=True, eq=False)
 class Recording:
-    """BOLD of one run: data (n_volumes, n_targets) float32, seconds from volume to volume, where the targets are.
+    """BOLD of one run: data (n_volumes, n_targets) float32, repetition time in seconds, geometry.
 
-    A target without a signal is NaN in all volumes: `n_constant` have the same value in all, `n_missing` (the medial
-    wall, for example) in some volume none, an infinite one, or one whose square is infinite in float32.
+    A target without a signal is NaN in all volumes: `n_constant` targets never change; `n_missing` targets (the medial
+    wall, for example) have a volume with no value, an infinite value, or one whose square overflows float32.
     """
 
     data: FloatArray
@@ -51,9 +51,9 @@ class Recording:
 def read_recording(run: Run, memory: int | None = None) -> Recording:
     """Read the BOLD of a run: both hemispheres, the voxels inside the mask, the grayordinates, or the parcels.
 
-    A volume without a mask file is taken where it varies over time. An image whose header asks for more than `memory`
-    (bytes; by default what the machine has free) is not read. Raises DatasetError when a file is missing, cut
-    off, empty or does not fit the others, and when no target has a signal.
+    Without a mask file, voxels that vary over time are read. An image whose header asks for more than `memory` (bytes;
+    by default the free memory) is not read. Raises DatasetError if a file is missing, truncated, empty or does not
+    match the others, and if no target has a signal.
     """
     for path in run.files:
         require_content(path)
@@ -61,7 +61,7 @@ def read_recording(run: Run, memory: int | None = None) -> Recording:
     if len(data) < 2:
         raise DatasetError(f"{run.files[0]} holds {len(data)} volume(s): a time series is needed.")
     with np.errstate(invalid="ignore"):
-        # not "any value above": NaN is above nothing
+        # not "any value above", because NaN compares false
         missing = ~(np.abs(data) < _LARGEST).all(axis=0)
         constant = ~missing & (data == data[0]).all(axis=0)
     unusable = missing | constant

@@ -1,4 +1,4 @@
-"""A run: the BOLD of one participant, one task, one space, and what belongs to it."""
+"""A run: the BOLD of one participant, task and space, with its companion files."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,11 +23,11 @@ KINDS: dict[str, tuple[Kind, frozenset[str]]] = {
 }
 SPACES = ("fsaverage6", "fsaverage5", "MNI152NLin6Asym", "MNI152NLin2009cAsym")
 OTHER_SURFACES = ("fsaverage", "fsLR", "onavg")
-# Where one derivative holds several versions of a run, the cleaned one is what it was made for.
+# If a derivative holds several versions of a run, the cleaned one is its purpose.
 DESCRIPTIONS = ("clean", "denoised", "preproc", "")
-# Entities that tell acquisitions apart.
+# Entities that distinguish acquisitions.
 RUN_ENTITIES = ("sub", "ses", "task", "acq", "ce", "dir", "run")
-# What one acquisition was made into: what belongs to one of them does not belong to another.
+# Entities of versions made from one acquisition: companions of one version do not belong to another.
 VERSION_ENTITIES = ("rec", "echo", "part", "proc")
 
 
@@ -60,23 +60,23 @@ class Run:
 
     @property
     def label(self) -> str:
-        """Name of the run for people: `sub-001_task-pieman_run-1`."""
+        """Name of the run in messages: `sub-001_task-pieman_run-1`."""
         return run_label(self.entities)
 
     @property
     def density(self) -> str:
-        """Density of a surface or of grayordinates, the entity `den`; empty where the name says none."""
+        """Density of a surface or of grayordinates, the entity `den`; empty if the name has none."""
         return self.entities.get("den", "") if self.kind in {"surface", "cifti"} else ""
 
     def space_entities(self) -> dict[str, str]:
-        """Entities of the outputs that say where the targets are, as the geometry of the recording has them."""
+        """Entities of the space in outputs, as in the geometry of the recording."""
         entities = {"seg": self.seg} if self.seg else {"space": self.space, "den": self.density}
         return {key: value for key, value in entities.items() if value}
 
 
 @dataclass(frozen=True)
 class ExcludedRun:
-    """A run that was left out, and why."""
+    """A run that was left out, with the reason."""
 
     label: str
     reason: str
@@ -84,7 +84,7 @@ class ExcludedRun:
 
 @dataclass(frozen=True)
 class RunSelection:
-    """Runs of one participant in one space, and those left out of them."""
+    """Runs of one participant in one space, and the runs left out."""
 
     runs: tuple[Run, ...]
     excluded: tuple[ExcludedRun, ...]
@@ -92,7 +92,7 @@ class RunSelection:
 
 @dataclass(frozen=True)
 class Candidate:
-    """BOLD files of one run in one space and one version, before anything else is known of the run."""
+    """BOLD files of one run in one space and one version, before its other files are known."""
 
     name: Name
     files: tuple[Path, ...]
@@ -104,39 +104,39 @@ class Candidate:
         return KINDS[self.name.extension][0]
 
     @property
-    def place(self) -> str:
+    def space(self) -> str:
         """Space, or segmentation for parcels; empty for the participant's own space."""
         return segmentation(self.name.entities) if self.kind == "parcels" else self.name.entities.get("space", "")
 
     @property
     def run(self) -> dict[str, str]:
-        """Entities that tell runs apart."""
+        """Entities that distinguish runs."""
         return run_entities(self.name.entities)
 
     @property
     def key(self) -> tuple[tuple[str, str], ...]:
-        """The run whatever the spelling: run-1 and run-01 are the same."""
+        """Key of the run: run-1 and run-01 are the same."""
         numbered = {"run": self.run["run"].lstrip("0")} if self.run.get("run", "").isdecimal() else {}
         return tuple((self.run | numbered).items())
 
 
 def run_entities(entities: Mapping[str, str]) -> dict[str, str]:
-    """Entities that tell runs apart, in the order of BIDS."""
+    """Entities that distinguish runs, in the order of BIDS."""
     return {key: entities[key] for key in RUN_ENTITIES if key in entities}
 
 
 def run_label(entities: Mapping[str, str]) -> str:
-    """Name of a run for people and for lists of exclusions: `sub-001_task-pieman_run-1`."""
+    """Name of a run in messages and lists of exclusions: `sub-001_task-pieman_run-1`."""
     return "_".join(f"{key}-{value}" for key, value in run_entities(entities).items())
 
 
 def segmentation(entities: Mapping[str, str]) -> str:
-    """Segmentation of a table of regions, which older tools and the newest XCP-D call atlas."""
+    """Segmentation of a table of regions, called atlas by older tools and the newest XCP-D."""
     return entities.get("seg", entities.get("atlas", ""))
 
 
 def is_bold(name: Name) -> bool:
-    """Whether a file holds BOLD of a task that can be read here."""
+    """Whether a file holds BOLD of a task in a supported format."""
     _, suffixes = KINDS.get(name.extension, ("", frozenset()))
     entities = name.entities
     if name.suffix not in suffixes or not {"sub", "task"} <= set(entities) or entities.get("part", "mag") != "mag":
@@ -147,7 +147,7 @@ def is_bold(name: Name) -> bool:
 
 
 def candidates(paths: Iterable[Path], derivative: Path) -> list[Candidate]:
-    """Put the BOLD files of a participant together: both hemispheres of a surface are one candidate."""
+    """Group the BOLD files of a participant: both hemispheres of a surface form one candidate."""
     groups: dict[tuple[object, ...], list[tuple[Path, Name]]] = {}
     for path in sorted(paths):
         name = parse_name(path)
@@ -167,7 +167,7 @@ def _candidate(files: Sequence[tuple[Path, Name]], derivative: Path) -> Candidat
 
 
 def check_hemispheres(candidate: Candidate) -> None:
-    """Raise DatasetError, naming the missing file, when a surface has one hemisphere only."""
+    """Raise DatasetError, which names the missing file, if a surface has only one hemisphere."""
     present = [parse_name(path).entities.get("hemi", "") for path in candidate.files]
     if candidate.kind == "surface" and present != ["L", "R"]:
         other = "R" if present == ["L"] else "L"
@@ -179,24 +179,24 @@ def check_hemispheres(candidate: Candidate) -> None:
         )
 
 
-def first_space(places: Iterable[str]) -> str:
-    """Choose the default space among those present.
+def first_space(spaces: Iterable[str]) -> str:
+    """Choose the default space among those available.
 
-    In the order of `SPACES`, then the other surfaces that participants share, then any other by name; last those of
-    one participant's own brain (T1w, fsnative, none at all), where participants cannot be compared.
+    The order is that of `SPACES`, then other surfaces that participants share, then any other by name, and last the
+    spaces of one participant's brain (T1w, fsnative, none), in which participants cannot be compared.
     """
     order = {space: rank for rank, space in enumerate(SPACES)}
 
-    def rank(place: str) -> tuple[object, ...]:
-        return order.get(place, len(order)), is_own_space(place), place == "", place not in OTHER_SURFACES, place
+    def rank(space: str) -> tuple[object, ...]:
+        return order.get(space, len(order)), is_own_space(space), space == "", space not in OTHER_SURFACES, space
 
-    return min(places, key=rank)
+    return min(spaces, key=rank)
 
 
 def best_version(versions: Sequence[Candidate]) -> Candidate:
     """Choose among several versions of one run in one space: `clean`, `denoised`, `preproc`, none, then any other.
 
-    Echoes that were combined go before single ones. Raises DatasetError, naming the entity that differs, when two are
+    Combined echoes take precedence over single ones. Raises DatasetError, which names the differing entity, if two are
     equally good (two resolutions or reconstructions, for example).
     """
     order = {description: rank for rank, description in enumerate(DESCRIPTIONS)}
@@ -211,17 +211,24 @@ def best_version(versions: Sequence[Candidate]) -> Candidate:
 
 
 def _choice(versions: Sequence[Candidate]) -> str:
-    """Message about several versions of a run: what differs, and the filter that takes the first."""
+    """Message for several versions of a run: their differences, and the filter that selects the first."""
     files = "".join(f"\n  {version.files[0]}" for version in versions)
     entities = [version.name.entities for version in versions]
-    keys = [key for one in entities for key in one]
-    differing = [key for key in dict.fromkeys(keys) if len({one.get(key) for one in entities}) > 1]
+    keys = [key for version_entities in entities for key in version_entities]
+    differing = [
+        key for key in dict.fromkeys(keys) if len({version_entities.get(key) for version_entities in entities}) > 1
+    ]
     label = run_label(versions[0].run)
     if not differing or differing == ["run"]:
         how = "an older and a newer name" if not differing else "two spellings of its number"
         return f"{label} is there twice, under {how}: move one of them out of the derivative:{files}"
     values = {
-        key: " or ".join(dict.fromkeys(f"{key}-{one[key]}" if key in one else f"no {key}" for one in entities))
+        key: " or ".join(
+            dict.fromkeys(
+                f"{key}-{version_entities[key]}" if key in version_entities else f"no {key}"
+                for version_entities in entities
+            )
+        )
         for key in differing
     }
     example = json.dumps({"bold": {key: entities[0].get(key) for key in differing[:1]}})
@@ -235,12 +242,12 @@ def _choice(versions: Sequence[Candidate]) -> str:
 def companion(
     paths: Iterable[Path], candidate: Candidate, suffixes: Sequence[str], extensions: Sequence[str], **entities: str
 ) -> Path | None:
-    """Find a file that belongs to the same run, such as its confounds or its mask; the first of several.
+    """Find a companion file of the run, such as its confounds or its mask; the first of several.
 
-    One of the candidate's own derivative goes before those of others, one of the same version (reconstruction) before
-    those that name none.
+    A file of the candidate's own derivative takes precedence over others, a file of the same version (reconstruction)
+    over files without one.
     """
-    found = []
+    companions = []
     for path in sorted(paths):
         name = parse_name(path)
         theirs = name.entities
@@ -252,5 +259,5 @@ def companion(
             and name.extension in extensions
             and is_within(versions, candidate.name.entities)
         ):
-            found.append((not path.is_relative_to(candidate.derivative), -len(versions), path))
-    return min(found)[2] if found else None
+            companions.append((not path.is_relative_to(candidate.derivative), -len(versions), path))
+    return min(companions)[2] if companions else None

@@ -1,4 +1,4 @@
-"""Which derivatives hold a data set's BOLD, and of whom."""
+"""Derivatives that hold the BOLD of a data set, and their participants."""
 
 import os
 import re
@@ -15,10 +15,9 @@ _LABEL = re.compile("[0-9A-Za-z+]+")
 
 
 def choose_derivatives(bids_dir: Path, derivatives: Sequence[str | Path] = ()) -> dict[str, Path]:
-    """Names and folders of the derivatives to read: those given as PATH or NAME=PATH, else the only one with BOLD.
+    """Names and folders of the derivatives to read: given as PATH or NAME=PATH, or else the only one with BOLD.
 
-    Raises DatasetError when there is no BOLD, or when none was given and several folders of BIDS_DIR/derivatives have
-    it.
+    Raises DatasetError if there is no BOLD, or if none was given and several folders of BIDS_DIR/derivatives have it.
     """
     return _named(derivatives) if derivatives else _only_one(bids_dir)
 
@@ -29,7 +28,7 @@ def participant_labels(folder: Path) -> list[str]:
 
 
 def odd_folders(folder: Path) -> list[str]:
-    """Names of folders such as `sub-01_old`, sorted: what follows `sub-` is no label of BIDS (letters and digits)."""
+    """Names of folders such as `sub-01_old`, sorted: the text after `sub-` is not a BIDS label (letters and digits)."""
     return sorted(f"sub-{label}" for label in _labels(folder) if not _LABEL.fullmatch(label))
 
 
@@ -56,18 +55,18 @@ def _named(derivatives: Sequence[str | Path]) -> dict[str, Path]:
 
 
 def _only_one(bids_dir: Path) -> dict[str, Path]:
-    parents = [bids_dir / name for name in ("derivatives", "derivative")]  # some data sets have the singular
+    parents = [bids_dir / name for name in ("derivatives", "derivative")]  # some data sets use the singular
     parents = [parent for parent in parents if parent.is_dir()]
     folders = [
         folder for parent in parents for folder in (parent, *sorted(path for path in parent.iterdir() if path.is_dir()))
     ]
-    found = [folder for folder in folders if holds_bold(folder)]
-    if not found:
+    with_bold = [folder for folder in folders if holds_bold(folder)]
+    if not with_bold:
         raise _no_bold(parents or [bids_dir / "derivatives"])
-    if len(found) > 1:
-        listed = "\n  ".join(f"-d {folder}" for folder in found)
+    if len(with_bold) > 1:
+        listed = "\n  ".join(f"-d {folder}" for folder in with_bold)
         raise DatasetError(f"Several derivatives of {bids_dir} hold BOLD; choose one of them:\n  {listed}")
-    return _named(found)
+    return _named(with_bold)
 
 
 def holds_bold(folder: Path) -> bool:
@@ -76,15 +75,15 @@ def holds_bold(folder: Path) -> bool:
 
 
 def has_content(folder: Path, label: str) -> bool:
-    """Whether a participant has BOLD in this folder whose content is here; stops at the first such file.
+    """Whether a participant has BOLD with content in this folder; stops at the first such file.
 
-    A folder that may not be looked into counts: what is in it is not known, and whoever reads it is told why.
+    An unreadable folder counts, because its content is unknown; the attempt to read it gives the reason.
     """
     return is_closed(folder, label) or any(path.exists() for path in _bold_of(folder, label))
 
 
 def is_closed(folder: Path, label: str) -> bool:
-    """Whether a participant's folder may not be looked into."""
+    """Whether the folder of a participant is unreadable."""
     inner = folder / f"sub-{label}"
     return inner.is_dir() and not os.access(inner, os.R_OK | os.X_OK)
 

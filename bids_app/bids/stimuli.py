@@ -1,4 +1,4 @@
-"""Every stimulus of a data set, with all runs that heard it."""
+"""All stimuli of a data set, with the runs in which they were heard."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,8 +24,8 @@ _RUN_FILES = ("events.tsv", "bold.json", ".nii.gz", ".nii", ".func.gii", "timese
 class StimulusUse:
     """A run in which a stimulus was heard.
 
-    `participant` is empty where the events are inherited and no raw run is there; `repetition_time` (s) is None where
-    no raw JSON file has it.
+    `participant` is empty if the events are inherited and there is no raw run; `repetition_time` (s) is None if no raw
+    JSON file has it.
     """
 
     stimulus: Stimulus
@@ -38,17 +38,17 @@ class StimulusUse:
 
     @property
     def label(self) -> str:
-        """Name of the run for people."""
-        parts = {"sub": self.participant, "ses": self.session, "task": self.task, "run": self.run}
-        return run_label({key: value for key, value in parts.items() if value}) or self.events.name
+        """Name of the run in messages."""
+        entities = {"sub": self.participant, "ses": self.session, "task": self.task, "run": self.run}
+        return run_label({key: value for key, value in entities.items() if value}) or self.events.name
 
 
 @dataclass(frozen=True)
 class HeardStimuli:
-    """Who heard what.
+    """Stimuli and the runs in which they were heard.
 
-    `uses` holds for each stem the runs, in the order of their names, `unreadable` what could not be read and why,
-    `unmatched` names of scans to leave out and rows of onsets.tsv that belong to no run.
+    `uses` holds the runs of each stem, sorted by name; `unreadable` files that could not be read, with the reason;
+    `unmatched` names of excluded scans and rows of onsets.tsv that belong to no run.
     """
 
     uses: dict[str, tuple[StimulusUse, ...]]
@@ -59,7 +59,7 @@ class HeardStimuli:
 def find_events(
     bids_dir: Path, run: Mapping[str, str], annotations: Path | None = None, listing: Listing = list_names
 ) -> Path | None:
-    """The table that says what a run heard: in `annotations` first, then in the data set, with inheritance.
+    """The table of events of a run: from `annotations` first, then from the data set, with inheritance.
 
     `annotations` may hold events/<run>_events.tsv, or the table onsets.tsv with rows for the run.
     """
@@ -80,11 +80,11 @@ def find_stimuli(
     annotations: Path | None = None,
     derivatives: Sequence[Path] = (),
 ) -> HeardStimuli:
-    """Every stimulus that has a story, by stem, with all runs that heard it, also those of participants not asked for.
+    """Every stimulus with a story, by stem, with all its runs, including those of participants not selected.
 
-    Runs are those of the raw data set; where `annotations` hold onsets, those of the derivatives too. Inherited events
-    that belong to no raw run count once. Scans to leave out count only for what nobody else heard (their timing may be
-    wrong). What cannot be read is left out and listed.
+    Runs are those of the raw data set and, if `annotations` hold onsets, those of the derivatives. Inherited events
+    that belong to no raw run count once. Excluded scans count only for stimuli that nobody else heard (their timing may
+    be wrong). Unreadable files are left out and listed.
     """
     listing = cache(list_names)
     uses: dict[str, list[tuple[bool, StimulusUse]]] = {}
@@ -104,7 +104,7 @@ def find_stimuli(
         excluded = "sub" in run and is_excluded(run, excluded_scans)
         for stimulus in stimuli:
             uses.setdefault(stimulus.stem, []).append((excluded, _use(stimulus, events, run, seconds)))
-    counted = {stem: _counted(found) for stem, found in uses.items()}
+    counted = {stem: _counted(of_stem) for stem, of_stem in uses.items()}
     nobodys = [f"{name} (a scan to leave out)" for name in unmatched(excluded_scans, runs)]
     return HeardStimuli(counted, unreadable, (*nobodys, *_unused_rows(annotations, runs)))
 
@@ -121,8 +121,8 @@ def _unused_rows(annotations: Path | None, runs: Sequence[Mapping[str, str]]) ->
     return [f"row {row} of {annotations / ONSETS}" for row in unused]
 
 
-def _counted(found: Sequence[tuple[bool, StimulusUse]]) -> tuple[StimulusUse, ...]:
-    return tuple(use for excluded, use in found if not excluded) or tuple(use for _, use in found)
+def _counted(uses: Sequence[tuple[bool, StimulusUse]]) -> tuple[StimulusUse, ...]:
+    return tuple(use for excluded, use in uses if not excluded) or tuple(use for _, use in uses)
 
 
 def _use(stimulus: Stimulus, events: Path, run: Mapping[str, str], repetition_time: float | None) -> StimulusUse:
@@ -138,10 +138,10 @@ def _tables(
     listing: Listing,
     unreadable: dict[Path, str],
 ) -> Iterator[tuple[dict[str, str], Path]]:
-    """Entities and events of each run of the tasks, and of events that belong to no raw run."""
+    """Entities and events of each run of the tasks, and events that belong to no raw run."""
     if annotations is not None:
-        own = [run_entities(name.entities) for _, name in listing(annotations / EVENTS, "_events.tsv")]
-        runs = [*runs, *(run for run in own if {"sub", "task"} <= set(run))]
+        annotated = [run_entities(name.entities) for _, name in listing(annotations / EVENTS, "_events.tsv")]
+        runs = [*runs, *(run for run in annotated if {"sub", "task"} <= set(run))]
     taken = set()
     for run in sorted(_distinct(runs), key=run_label):
         if not is_asked("task", run["task"], tasks):
@@ -160,19 +160,19 @@ def _tables(
 
 
 def raw_runs(bids_dir: Path, participant: str) -> list[dict[str, str]]:
-    """Entities of each run of a participant that the raw data set has BOLD, its metadata or its events of, sorted."""
+    """Entities of each raw run of a participant with BOLD, metadata or events, sorted."""
     return sorted(_distinct(list(_runs(bids_dir, list_names, {}, [participant]))), key=run_label)
 
 
 def _runs(
     folder: Path, listing: Listing, unreadable: dict[Path, str], labels: Sequence[str] | None = None
 ) -> Iterator[dict[str, str]]:
-    """Entities of each run that a folder has BOLD, its metadata or its events of; of all participants, or of some."""
-    for place, level in _func_folders(folder, participant_labels(folder) if labels is None else labels):
+    """Entities of each run in a folder with BOLD, metadata or events, for all or some participants."""
+    for func_folder, level in _func_folders(folder, participant_labels(folder) if labels is None else labels):
         try:
-            names = [name for ending in _RUN_FILES for _, name in listing(place, ending)]
+            names = [name for ending in _RUN_FILES for _, name in listing(func_folder, ending)]
         except DatasetError as error:
-            unreadable[place] = str(error)
+            unreadable[func_folder] = str(error)
             continue
         for name in names:
             is_run = is_bold(name) or (name.suffix, name.extension) in {("events", ".tsv"), ("bold", ".json")}
@@ -181,21 +181,21 @@ def _runs(
 
 
 def _func_folders(folder: Path, labels: Sequence[str]) -> Iterator[tuple[Path, dict[str, str]]]:
-    """The func folders of participants, and the entities that their files must have."""
+    """The func folders of participants, and the entities required of their files."""
     for label in labels:
-        own = folder / f"sub-{label}"
-        yield own / "func", {"sub": label}
-        for session in sorted(own.glob("ses-*")):
+        participant_folder = folder / f"sub-{label}"
+        yield participant_folder / "func", {"sub": label}
+        for session in sorted(participant_folder.glob("ses-*")):
             yield session / "func", {"sub": label, "ses": session.name.removeprefix("ses-")}
 
 
 def _distinct(runs: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
-    """Runs without repetition; of names that say more and less about one run, those that say most."""
+    """Distinct runs; of several names of one run, the most specific."""
     by_participant: dict[str, list[dict[str, str]]] = {}
     for run in sorted(runs, key=lambda run: -len(run)):
-        own = by_participant.setdefault(run["sub"], [])
-        if not any(is_within(run, other) for other in own):
-            own.append(dict(run))
+        kept = by_participant.setdefault(run["sub"], [])
+        if not any(is_within(run, other) for other in kept):
+            kept.append(dict(run))
     return list(chain.from_iterable(by_participant.values()))
 
 

@@ -1,4 +1,4 @@
-"""Which stimulus a `stim_file` of events.tsv is, and what its outputs are called."""
+"""Identity of the `stim_file` of events.tsv, and its label in file names."""
 
 import hashlib
 import posixpath
@@ -6,19 +6,19 @@ import unicodedata
 
 from bids_app.bids.errors import DatasetError
 
-# Endings of sound, films, pictures and texts. Any other, as in chapter.1 or tale.fr, is part of the name.
+# Extensions of sound, films, pictures and texts. Others, as in chapter.1 or tale.fr, belong to the name.
 _ENDINGS = frozenset(
     "3gp aac aif aifc aiff amr au avi bmp caf eps flac flv gif jpeg jpg m4a m4b m4v mat mka mkv mov mp2 mp3 mp4 "  # noqa: SIM905
     "mpeg mpg oga ogg ogv opus pdf png ra snd svg tif tiff txt voc wav wave webm webp wma wmv".split()
 )
-_LONGEST = 255  # bytes in the name of a file or folder, on every common file system
-_LONGEST_LABEL = 100  # bytes; the entities of an output and a temporary name stand beside it
+_LONGEST = 255  # bytes of a file name, on every common file system
+_LONGEST_LABEL = 100  # bytes, leaving space for the entities of an output and a temporary name
 
 
 def stem_of(stim_file: str) -> str:
     r"""Identity of a stimulus: the path of its file below `stimuli/`, without the ending, with forward slashes.
 
-    Two files of one name in two folders are two stimuli. Raises DatasetError for what names no file there.
+    Files of the same name in two folders are two stimuli. Raises DatasetError if it names no file there.
 
     >>> stem_of("stimuli\\EN\\section1.wav"), stem_of("EN/section1.wav")
     ('EN/section1', 'EN/section1')
@@ -26,24 +26,24 @@ def stem_of(stim_file: str) -> str:
     if any(unicodedata.category(letter) == "Cc" for letter in stim_file):
         raise DatasetError(f"stim_file {stim_file!r} holds control characters; it must be a path below stimuli/")
     path = posixpath.normpath(unicodedata.normalize("NFC", stim_file.strip().replace("\\", "/")))
-    parts = path.split("/")
-    if "stimuli" in parts[:-1] and (parts[0] in {"stimuli", "", ".."} or parts[0].endswith(":")):
-        parts = parts[len(parts) - parts[::-1].index("stimuli") :]
-    name, dot, ending = parts[-1].rpartition(".")
-    stem = "/".join([*parts[:-1], name if dot and ending.lower() in _ENDINGS else parts[-1]]).lstrip("/")
-    if not stem or stem.endswith("/") or parts[-1] in {".", ".."} or ".." in parts:
+    folders = path.split("/")
+    if "stimuli" in folders[:-1] and (folders[0] in {"stimuli", "", ".."} or folders[0].endswith(":")):
+        folders = folders[len(folders) - folders[::-1].index("stimuli") :]
+    name, dot, ending = folders[-1].rpartition(".")
+    stem = "/".join([*folders[:-1], name if dot and ending.lower() in _ENDINGS else folders[-1]]).lstrip("/")
+    if not stem or stem.endswith("/") or folders[-1] in {".", ".."} or ".." in folders:
         raise DatasetError(f"stim_file {stim_file!r} names no file below stimuli/, such as tale.wav or EN/tale.wav")
-    longest = max(parts, key=len)
-    if any(len(part.encode()) > _LONGEST for part in parts):
+    longest = max(folders, key=len)
+    if any(len(folder.encode()) > _LONGEST for folder in folders):
         raise DatasetError(f"stim_file {longest[:40]}… has {len(longest)} letters, more than any file name can have")
     return stem
 
 
 def stem_label(stem: str) -> str:
-    """Name of a stimulus in file names; two stems never have the same.
+    """Name of a stimulus in file names, unique for each stem.
 
-    Letters, digits, `_` and `-` stay, `/` becomes `++`, any other character its number in hexadecimal between `+`. What
-    is too long for a file name ends in a hash instead.
+    Letters, digits, `_` and `-` stay, `/` becomes `++`, any other character its hexadecimal number between `+`. A name
+    that is too long ends in a hash instead.
 
     >>> stem_label("pieman_audio"), stem_label("EN/section 1")
     ('pieman_audio', 'EN++section+20+1')

@@ -1,4 +1,4 @@
-"""Tables of numbers with a header, as tools and people write them: series of regions, confounds, outliers."""
+"""Tables of numbers with a header: series of regions, confounds, outliers."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -16,18 +16,18 @@ from bids_app.wording import listed
 Floats = npt.NDArray[np.float64]
 
 MISSING = {"", "n/a", "na", "nan", "none", "null"}
-# No series of a scanner or of motion comes near it; squares of larger numbers leave the range of float32.
+# Far above any series of a scanner or of motion; squares of larger numbers overflow float32.
 LARGEST = 1e18
-_MOST_DIGITS = 18  # of a number that counts; Python refuses to read thousands of them
+_MOST_DIGITS = 18  # digits of a count; Python refuses numbers of thousands of digits
 
 
 @dataclass(frozen=True)
 class NumberTable:
-    """A table whose cells are read when they are asked for.
+    """A table whose cells are converted on request.
 
     Attributes
     ----------
-    names : the header, without blanks and quotation marks around names
+    names : the header, names without surrounding blanks and quotation marks
     rows : cells of each row below the header
     lines : line of each row in the file, counted from 1, for messages
     """
@@ -40,7 +40,7 @@ class NumberTable:
     def numbers(self, names: Sequence[str]) -> Floats:
         """Columns as numbers (n_rows, n_names); missing values are NaN.
 
-        Raises DatasetError for a name that is not there or stands twice, and, naming row and column, for text.
+        Raises DatasetError for a missing or duplicated name, and, with row and column, for text.
         """
         return self.columns([self._index(name) for name in names])
 
@@ -70,7 +70,7 @@ class NumberTable:
         if text.lower() in MISSING:
             return np.nan
         try:
-            if "_" in text:  # Python reads 1_0 as 10
+            if "_" in text:  # Python would read 1_0 as 10
                 raise ValueError
             value = float(text)
         except ValueError:
@@ -87,9 +87,9 @@ class NumberTable:
 
 
 def read_number_table(path: Path) -> NumberTable:
-    """Read a table of tab-separated columns with a header and rows of equal length; lines of comments are passed over.
+    """Read a tab-separated table with a header and rows of equal length; comment lines are skipped.
 
-    Raises DatasetError when it is something else: empty, separated by commas, without a header, cut off.
+    Raises DatasetError for anything else: empty, separated by commas, without a header, truncated.
     """
     rows = [(line, row) for line, row in enumerate(read_rows(path), start=1) if any(cell.strip() for cell in row)]
     while len(rows) > 1 and rows[0][1][0].startswith("#") and len(rows[0][1]) != len(rows[-1][1]):
@@ -117,7 +117,7 @@ def unquoted(cell: str) -> str:
 
 
 def doubled(names: Sequence[str]) -> list[str]:
-    """Names that stand more than once."""
+    """Names that occur more than once."""
     return [name for name, count in Counter(names).items() if count > 1]
 
 
@@ -152,7 +152,7 @@ def _require_header(path: Path, header: Sequence[str], rows: Sequence[tuple[int,
     if len(counts) == len(named) and all(a < b for a, b in pairwise(counts)):
         return
     if rows and not is_number(unquoted(rows[0][1][0])) and rows[0][1][0].strip():
-        return  # names of rows: the reader of the columns says so
+        return  # names of rows, which the reader of the columns reports
     raise DatasetError(
         f"{path} has no header: its first line holds numbers ({listed(header, 3)}). Write the names of the columns "
         "into the first line."

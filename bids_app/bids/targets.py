@@ -1,4 +1,4 @@
-"""Bring maps of participants onto the same targets, whatever their masks."""
+"""Bring maps of participants onto common targets, whatever their masks."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ Floats = npt.NDArray[np.float32]
 def onto(values: Floats, geometry: Geometry, reference: Geometry) -> Floats:
     """Values (n_rows, n_targets of `geometry`) on the targets of `reference`, NaN where `geometry` has none.
 
-    Raises ValueError when the two are not the same surface, grid or parcels.
+    Raises ValueError if the two are not the same surface, grid or parcels.
     """
-    found = placed(values, geometry, reference)
-    if found is not None:
-        return found
+    result = placed(values, geometry, reference)
+    if result is not None:
+        return result
     raise ValueError(
         f"maps of {geometry.described()} cannot be laid onto {reference.described()}: resample all participants to one "
         "grid or mesh"

@@ -71,7 +71,7 @@ def test_a_mean_has_the_unit_of_what_was_averaged():
     assert {maps.units for maps in over_participants("r", ("x",), "gain") if maps.stat == "mean"} == {"gain"}
 
 
-def test_other_files_are_told_by_their_path():
+def test_other_files_are_named_by_their_path():
     assert OtherFile("sub-*.html", "").is_called("sub-01.html")
     assert not OtherFile("sub-*.html", "").is_called("group.html")
 

@@ -56,15 +56,15 @@ def test_a_run_is_read_with_its_brain_models_and_the_time_of_its_series(run):
     tiny, path, values = run
     values[2, 5], values[:, 9] = np.nan, 4.0
     write_series(path, GEOMETRY.axis, values, step=0.8)
-    (found,) = open_dataset(tiny.root).runs("001").runs
-    assert (found.kind, found.space, found.is_clean, found.repetition_time) == ("cifti", "fsLR", True, 0.8)
-    recording = read_recording(found)
+    (the_run,) = open_dataset(tiny.root).runs("001").runs
+    assert (the_run.kind, the_run.space, the_run.is_clean, the_run.repetition_time) == ("cifti", "fsLR", True, 0.8)
+    recording = read_recording(the_run)
     expected = values.copy()
     expected[:, [5, 9]] = np.nan
     np.testing.assert_array_equal(recording.data, expected)
     assert recording.geometry.same_targets(GEOMETRY)
     assert (recording.n_missing, recording.n_constant) == (1, 1)
-    assert found.space_entities() == recording.geometry.space_entities() == {"space": "fsLR", "den": "91k"}
+    assert the_run.space_entities() == recording.geometry.space_entities() == {"space": "fsLR", "den": "91k"}
 
 
 def test_a_series_in_hertz_gives_no_repetition_time(run):
@@ -84,8 +84,8 @@ def test_maps_are_named_scalars_on_the_same_brain_models(tmp_path):
     assert image.nifti_header.get_intent()[0] == "ConnDenseScalar"
     assert list(image.header.get_axis(0).name) == ["a", "b", "c"]
     assert image.header.get_axis(1) == GEOMETRY.axis
-    (found,) = find_maps(tmp_path, "atoms", "r")
-    read, same = found.load()
+    (output,) = find_maps(tmp_path, "atoms", "r")
+    read, same = output.load()
     np.testing.assert_array_equal(read, maps)
     assert same.same_targets(GEOMETRY)
     assert same.space_entities() == GEOMETRY.space_entities()
@@ -102,7 +102,7 @@ def test_a_surface_of_the_same_name_is_another_output(tmp_path):
     assert sorted(len(output.paths) for output in find_maps(tmp_path, "atoms", "r")) == [1, 2]
 
 
-def test_cortex_is_told_from_deeper_structures():
+def test_cortex_differs_from_deeper_structures():
     cortex = GEOMETRY.cortex
     n_left = int((np.arange(N) % 7 > 0).sum())
     assert cortex.n_vertices == (N, N)
@@ -139,33 +139,33 @@ def test_other_meshes_and_grids_are_refused_with_names():
 
 def test_files_that_hold_no_grayordinates_in_time(run):
     tiny, path, values = run
-    (found,) = open_dataset(tiny.root).runs("001").runs
+    (the_run,) = open_dataset(tiny.root).runs("001").runs
     content = path.read_bytes()
     path.write_bytes(content[: len(content) // 2 + 2_000])
     with pytest.raises(DatasetError, match=r"bold\.dtseries\.nii could not be read"):
-        read_recording(found)
+        read_recording(the_run)
     parcels = ParcelsAxis.from_brain_models([("A", GEOMETRY.axis[:5]), ("B", GEOMETRY.axis[5:9])])
     nibabel.Cifti2Image(values[:, :2], (SeriesAxis(0, 1, 6), parcels)).to_filename(path)
     with pytest.raises(DatasetError, match="holds a ParcelsAxis where grayordinates are needed"):
-        read_recording(found)
+        read_recording(the_run)
     nibabel.Nifti1Image(np.zeros((2, 2, 2, 5)), np.eye(4)).to_filename(path)
     with pytest.raises(DatasetError, match="no CIFTI file"):
-        read_recording(found)
+        read_recording(the_run)
     for axis in (ScalarAxis(list("abcdef")), LabelAxis(list("abcdef"), {0: ("?", (0, 0, 0, 0))})):
         nibabel.Cifti2Image(values, (axis, GEOMETRY.axis)).to_filename(path)
         with pytest.raises(DatasetError, match="no series in time"):
-            read_recording(found)
+            read_recording(the_run)
 
 
 @pytest.mark.filterwarnings("ignore:Dataobj shape")
 def test_a_header_that_is_no_cifti_is_named(run):
     tiny, path, _ = run
-    (found,) = open_dataset(tiny.root).runs("001").runs
+    (the_run,) = open_dataset(tiny.root).runs("001").runs
     content = path.read_bytes()
     for number in (b"0", b"1"):
         path.write_bytes(content.replace(b'AppliesToMatrixDimension="%s"' % number, b'AppliesToMatrixDimension="4"'))
         for read in (read_recording, count_volumes, lambda run: series_step(run.files[0])):
             with suppress(DatasetError):  # the only error that may come
-                read(found)
+                read(the_run)
         with pytest.raises(DatasetError, match="could not be read"):
-            read_recording(found)
+            read_recording(the_run)

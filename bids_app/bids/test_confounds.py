@@ -118,24 +118,24 @@ def test_strategies_of_nilearn(tmp_path: Path, strategy: str) -> None:
     desc = "smoothAROMAnonaggr" if strategy == "ica_aroma" else "preproc"
     image = tmp_path / f"sub-1_task-x_space-T1w_desc-{desc}_bold.nii.gz"
     expected, kept = load_confounds_strategy(str(image), strategy)
-    found = read_confounds(path, strategy)
-    assert found is not None
-    assert set(found.names) == set(expected.columns)
-    np.testing.assert_array_equal(np.flatnonzero(~found.is_censored), kept)
+    result = read_confounds(path, strategy)
+    assert result is not None
+    assert set(result.names) == set(expected.columns)
+    np.testing.assert_array_equal(np.flatnonzero(~result.is_censored), kept)
     # After the first volume, where nilearn takes the second one's value and this package the mean.
-    values = found.values[1:] - found.values[1:].mean(axis=0)
-    others = expected[list(found.names)].to_numpy()[1:]
+    values = result.values[1:] - result.values[1:].mean(axis=0)
+    others = expected[list(result.names)].to_numpy()[1:]
     np.testing.assert_allclose(values, others - others.mean(axis=0), atol=1e-5)
 
 
 def test_names_and_patterns_of_columns(tmp_path: Path) -> None:
     path = _full(tmp_path)
-    found = read_confounds(path, "trans_? rot_x cosine* csf trans_x")
-    assert found is not None
+    result = read_confounds(path, "trans_? rot_x cosine* csf trans_x")
+    assert result is not None
     expected = ("trans_x", "trans_y", "trans_z", "rot_x", "cosine00", "cosine01", "cosine02", "csf")
-    assert found.names == expected
-    np.testing.assert_allclose(found.values, pd.read_csv(path, sep="\t")[list(expected)], rtol=1e-6)
-    assert found.cosines.shape == (60, 3)
+    assert result.names == expected
+    np.testing.assert_allclose(result.values, pd.read_csv(path, sep="\t")[list(expected)], rtol=1e-6)
+    assert result.cosines.shape == (60, 3)
     with pytest.raises(DatasetError, match=r"have no column 'white_mater' \(but white_matter"):
         read_confounds(path, "trans_x white_mater")
 
@@ -146,11 +146,11 @@ def test_names_of_the_oldest_fmriprep(tmp_path: Path) -> None:
     table = pd.DataFrame({name: np.random.default_rng(i).standard_normal(N) for i, name in enumerate(names)})
     path = tmp_path / "sub-1_task-x_bold_confounds.tsv"
     table.to_csv(path, sep="\t", index=False)
-    found = read_confounds(path, "narratives")
-    assert found is not None
+    result = read_confounds(path, "narratives")
+    assert result is not None
     columns = ["X", "Y", "Z", "RotX", "RotY", "RotZ", "Cosine00", *names[-6:]]
-    np.testing.assert_allclose(found.values[:, :-2], table[columns], rtol=1e-6)
-    assert found.names[3] == "rot_x"
+    np.testing.assert_allclose(result.values[:, :-2], table[columns], rtol=1e-6)
+    assert result.names[3] == "rot_x"
     again = read_confounds(path, "X RotX aCompCor* Cosine*")
     assert again is not None
     assert again.names[:2] == ("trans_x", "rot_x")
@@ -188,9 +188,9 @@ def test_constant_and_doubled_columns_are_left_out(tmp_path: Path, caplog: pytes
     path = tmp_path / "x_desc-confounds_timeseries.tsv"
     table.to_csv(path, sep="\t", index=False)
     with caplog.at_level("INFO"):
-        found = read_confounds(path, "*")
-    assert found is not None
-    assert found.names == ("a", "d")
+        result = read_confounds(path, "*")
+    assert result is not None
+    assert result.names == ("a", "d")
     assert "b (constant), c (the same as a)" in caplog.text
     with pytest.raises(DatasetError, match=r"All confounds chosen .* are constant"):
         read_confounds(path, "b")

@@ -27,13 +27,13 @@ def test_a_folder_that_was_not_mounted(inside, tmp_path, made):
         open_dataset(data)
 
 
-@pytest.mark.parametrize(("made", "said"), [(False, "is no folder"), (True, "is empty")])
-def test_outside_a_container_nothing_is_said_of_volumes(monkeypatch, tmp_path, made, said):
+@pytest.mark.parametrize(("made", "message"), [(False, "is no folder"), (True, "is empty")])
+def test_outside_a_container_the_advice_omits_volumes(monkeypatch, tmp_path, made, message):
     monkeypatch.delenv(container.CONTAINER_TAG, raising=False)
     data = tmp_path / "data"
     if made:
         data.mkdir()
-    with pytest.raises(DatasetError, match=f"{said}: check the path"):
+    with pytest.raises(DatasetError, match=f"{message}: check the path"):
         open_dataset(data)
 
 

@@ -46,7 +46,7 @@ def test_pointers_of_unlocked_files_are_no_content(tmp_path, pointer):
         require_content(path)
 
 
-def test_a_folder_in_the_place_of_a_file_is_said_once(tmp_path, caplog):
+def test_a_folder_instead_of_a_file_is_reported_once(tmp_path, caplog):
     (tmp_path / "task-x_bold.json").mkdir()
     (tmp_path / "func").mkdir()
     (tmp_path / "a_bold.json").touch()

@@ -167,8 +167,8 @@ def test_scans_on_the_exclusion_list_are_left_out_and_listed(tiny: TinyDataset) 
         tiny.raw(name)
     tiny.derivative("prep", [f"{name}_space-T1w_bold.nii.gz" for name in runs])
     (tiny.root / "code").mkdir()
-    own = tiny.root / "code" / "scan_exclude.json"
-    own.write_text(json.dumps({"pieman": {"sub-001": ["sub-001_task-pieman_run-1"]}, "black": {}}))
+    exclusions = tiny.root / "code" / "scan_exclude.json"
+    exclusions.write_text(json.dumps({"pieman": {"sub-001": ["sub-001_task-pieman_run-1"]}, "black": {}}))
     selection = open_dataset(tiny.root).runs("001")
     assert [run.label for run in selection.runs] == runs[1:]
     assert [(run.label, run.reason) for run in selection.excluded] == [(RUN, "on the list of scans to leave out")]
@@ -240,9 +240,9 @@ def test_processes_that_start_together_share_one_index(tiny: TinyDataset, tmp_pa
     tiny.raw(RUN)
     tiny.derivative("prep", both(OLD))
     with multiprocessing.get_context("spawn").Pool(4) as pool:
-        found = pool.starmap(_index, [(tiny.root, tmp_path / "database")] * 4)
-    assert found == [found[0]] * 4
-    assert len(found[0]) == 1
+        indices = pool.starmap(_index, [(tiny.root, tmp_path / "database")] * 4)
+    assert indices == [indices[0]] * 4
+    assert len(indices[0]) == 1
     (kept,) = (tmp_path / "database").iterdir()
     assert kept.name.startswith("prep_sub-001_")
 

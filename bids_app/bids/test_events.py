@@ -107,7 +107,7 @@ def test_the_lead_in_of_a_story_starts_the_file(tmp_path: Path) -> None:
 
 def test_a_story_between_two_of_another_file_makes_three_playings(tmp_path: Path) -> None:
     rows = "6\t60\tstory\ta.wav\n80\t60\tstory\tb.wav\n148\t5\tmusic\ta.wav\n154\t60\tstory\ta.wav\n"
-    assert [(one.stem, one.audio_onset, one.story) for one in _events(tmp_path, rows)] == [
+    assert [(stimulus.stem, stimulus.audio_onset, stimulus.story) for stimulus in _events(tmp_path, rows)] == [
         ("a", 6, ((6, 66),)),
         ("b", 80, ((80, 140),)),
         ("a", 148, ((154, 214),)),
@@ -138,7 +138,7 @@ def test_impossible_rows_are_named(tmp_path: Path, row: str, message: str) -> No
 
 def test_rows_that_name_no_stimulus_may_hold_anything(tmp_path: Path) -> None:
     rows = "n/a\tn/a\tbutton\tn/a\n-1\t-1\tblink\t\ntext\tinf\tcomment\tn/a\n6\t5\tstory\ta.wav\n"
-    assert [one.story for one in _events(tmp_path, rows)] == [((6, 11),)]
+    assert [stimulus.story for stimulus in _events(tmp_path, rows)] == [((6, 11),)]
 
 
 def test_an_empty_table_and_one_with_other_separators_say_so(tmp_path: Path) -> None:

@@ -19,9 +19,9 @@ MASK = Path(f"{PREFIX}_res-2_desc-brain_mask.nii.gz")
 def _passing(tmp_path: Path, bold: Any) -> list[int]:
     path = tmp_path / "filters.json"
     path.write_text(json.dumps({"bold": bold}))
-    found = selected([*PATHS, MASK], read_filters(path))
-    assert MASK in found  # what is no BOLD passes
-    return [PATHS.index(one) for one in found if one != MASK]
+    paths = selected([*PATHS, MASK], read_filters(path))
+    assert MASK in paths  # what is no BOLD passes
+    return [PATHS.index(bold_path) for bold_path in paths if bold_path != MASK]
 
 
 @pytest.mark.parametrize(

@@ -101,8 +101,8 @@ def test_volumes_are_aligned_on_the_voxels_they_share() -> None:
     geometries = [VolumeGeometry("S", AFFINE, mask) for mask in (MASK, other)]
     common, (first, second) = align(geometries)
     x, y, z = np.meshgrid(*map(np.arange, MASK.shape), indexing="ij")
-    place = x * 100 + y * 10 + z
-    np.testing.assert_array_equal(place[MASK][first], place[other][second])
+    position = x * 100 + y * 10 + z
+    np.testing.assert_array_equal(position[MASK][first], position[other][second])
     assert isinstance(common, VolumeGeometry)
     np.testing.assert_array_equal(common.mask, MASK & other)
     assert len(first) == common.n_targets == (MASK & other).sum()
@@ -113,7 +113,7 @@ def test_parcels_in_another_order_are_aligned_by_name() -> None:
     common, (first, second) = align([GEOMETRIES[2], turned])
     assert common == GEOMETRIES[2]
     assert first.tolist() == [0, 1, 2]
-    assert [turned.names[place] for place in second] == ["a", "b c", "d"]
+    assert [turned.names[index] for index in second] == ["a", "b c", "d"]
 
 
 def test_only_like_is_aligned_with_like() -> None:

@@ -72,7 +72,7 @@ def test_another_mesh_than_that_of_the_space_is_refused(files, space, density, e
         read_surface(files, space, density)
 
 
-def test_a_mesh_of_no_space_is_said(files, caplog):
+def test_a_mesh_of_no_space_is_reported(files, caplog):
     for path in files:
         write(path, BOLD[:, :600])
     data, geometry = read_surface(files, "fsLR", "32k")

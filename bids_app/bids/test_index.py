@@ -43,8 +43,8 @@ task-a_bold.json"""
 def _whole_index(folder: Path, participant: str) -> set[Path]:
     """All files of a participant's func folders in pybids' index of everything that is not hidden."""
     layout = BIDSLayout(folder, validate=False, is_derivative=True, indexer=BIDSLayoutIndexer(index_metadata=False))
-    found = {Path(path) for path in layout.files}
-    return {path for path in found if _in(path, folder, participant)}
+    indexed = {Path(path) for path in layout.files}
+    return {path for path in indexed if _in(path, folder, participant)}
 
 
 def _in(path: Path, folder: Path, participant: str) -> bool:

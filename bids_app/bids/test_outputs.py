@@ -26,18 +26,18 @@ def out_dir(tmp_path: Path) -> Path:
 
 
 def test_maps_of_participants(out_dir: Path) -> None:
-    found = find_maps(out_dir, "atoms", "r", task="pieman")
-    assert [output.participant for output in found] == ["001", "002"]
-    assert [path.name.split("hemi-")[1][0] for path in found[0].paths] == ["L", "R"]
-    assert found[0].sidecar["Maps"] == ["a", "b"]
-    assert found[0].entities == {
+    outputs = find_maps(out_dir, "atoms", "r", task="pieman")
+    assert [output.participant for output in outputs] == ["001", "002"]
+    assert [path.name.split("hemi-")[1][0] for path in outputs[0].paths] == ["L", "R"]
+    assert outputs[0].sidecar["Maps"] == ["a", "b"]
+    assert outputs[0].entities == {
         "sub": "001",
         "task": "pieman",
         "space": "fsaverage5",
         "stat": "r",
         "desc": "atoms",
     }
-    maps, geometry = found[1].load()
+    maps, geometry = outputs[1].load()
     assert geometry == SURFACE
     np.testing.assert_array_equal(maps, np.full((2, 7), 2.0))
 

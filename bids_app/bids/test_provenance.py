@@ -92,8 +92,8 @@ def test_all_files_of_a_run(tiny: TinyDataset) -> None:
     inherited = tiny.root / "task-pieman_bold.json"
     inherited.write_text('{"RepetitionTime": 1.5}')
     (run,) = open_dataset(tiny.root).runs("001").runs
-    own = [VOLUME, mask, confounds, confounds.replace(".tsv", ".json"), beside.name]
-    expected = {folder / name for name in own} | {run.events, inherited}
+    names = [VOLUME, mask, confounds, confounds.replace(".tsv", ".json"), beside.name]
+    expected = {folder / name for name in names} | {run.events, inherited}
     assert set(files_of_run(run, tiny.root)) == expected
     without = {path for path in expected if "confounds" not in path.name}
     assert set(files_of_run(run, tiny.root, with_confounds=False)) == without

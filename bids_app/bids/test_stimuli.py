@@ -113,13 +113,13 @@ def test_runs_without_events_get_their_onsets_from_a_table(tiny: TinyDataset, tm
     header = "task\tsub\tstim_file\tonset\tduration\n"
     _write(annotations / "onsets.tsv", "n/a\t\t{task}.wav\t10\tn/a\nsoul\t2\tsoul.wav\t12.5\t300\n", header)
     dataset = open_dataset(tiny.root, annotations=annotations)
-    found = {
-        run.label: [(one.stem, one.story) for one in read_events(run.events, run.entities)]
+    stories = {
+        run.label: [(stimulus.stem, stimulus.story) for stimulus in read_events(run.events, run.entities)]
         for sub in ("1", "2")
         for run in dataset.runs(sub).runs
     }
     end = float("inf")
-    assert found == {
+    assert stories == {
         "sub-1_task-soul": [("soul", ((10, end),))],
         "sub-1_task-tale": [("tale", ((10, end),))],
         "sub-2_task-soul": [("soul", ((12.5, 312.5),))],

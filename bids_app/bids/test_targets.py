@@ -15,8 +15,8 @@ def volume(voxels):
 
 def test_maps_are_laid_onto_another_mask():
     values = np.array([[10.0, 20.0, 30.0]], dtype=np.float32)
-    found = onto(values, volume([0, 3, 7]), volume([3, 4, 7]))
-    np.testing.assert_array_equal(found, [[20, np.nan, 30]])
+    result = onto(values, volume([0, 3, 7]), volume([3, 4, 7]))
+    np.testing.assert_array_equal(result, [[20, np.nan, 30]])
 
 
 def test_other_surfaces_and_grids_are_refused():

@@ -104,11 +104,11 @@ def test_masks(path, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("place", "message"), [(np.nan, "does not say where its voxels lie"), (0.0, "gives its voxels no size")]
+    ("origin", "message"), [(np.nan, "does not say where its voxels lie"), (0.0, "gives its voxels no size")]
 )
-def test_a_header_without_a_place_is_refused(path, place, message):
+def test_a_header_without_an_origin_is_refused(path, origin, message):
     header = nibabel.Nifti1Image(GRID, np.eye(4)).header
-    header["srow_x"], header["qform_code"] = place, 0
+    header["srow_x"], header["qform_code"] = origin, 0
     nibabel.Nifti1Image(GRID, None, header).to_filename(path)
     with pytest.raises(DatasetError, match=rf"sub-1_bold\.nii\.gz: the header {message}"):
         read_volume(path, None, "MNI152NLin6Asym")

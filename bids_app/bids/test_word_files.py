@@ -16,8 +16,8 @@ def _write(path: Path, content: str = "a,a,1,2\n") -> Path:
 
 @pytest.mark.parametrize("stim_file", ["fr/tale.wav", "fr\\tale.wav", "stimuli/fr/tale.wav", "./fr//tale.wav"])
 def test_folders_belong_to_the_stimulus(tmp_path: Path, stim_file: str) -> None:
-    for place in ("stimuli/tale_words.tsv", "stimuli/en/tale_words.tsv", "stimuli/gentle/tale/align.csv"):
-        _write(tmp_path / place)
+    for path in ("stimuli/tale_words.tsv", "stimuli/en/tale_words.tsv", "stimuli/gentle/tale/align.csv"):
+        _write(tmp_path / path)
     with pytest.raises(FileNotFoundError):
         find_words(tmp_path, stim_file)
     expected = _write(tmp_path / "stimuli/fr/tale_audio.TextGrid")
@@ -70,7 +70,7 @@ def test_links_without_content(tmp_path: Path, caplog: pytest.LogCaptureFixture)
     assert f"{link} is a link to content that is not here; {other} is read instead" in caplog.text
 
 
-def test_several_lists_are_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_several_lists_are_reported(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     first = _write(tmp_path / "stimuli/gentle/tale/align.csv")
     _write(tmp_path / "stimuli/gentle/tale/align.json")

@@ -40,7 +40,7 @@ def test_json_of_aligners_and_transcribers(tmp_path: Path, content: object) -> N
     np.testing.assert_allclose(words.duration, [0.4, 0.4, 0.5])
 
 
-def test_words_without_times_keep_their_place(tmp_path: Path) -> None:
+def test_words_without_times_keep_their_position(tmp_path: Path) -> None:
     path = tmp_path / "tale.json"
     path.write_text(json.dumps({"segments": [{"words": [ENTRIES[0], {"word": "1998"}, ENTRIES[2]]}]}))
     words = read_words(path)

@@ -44,7 +44,7 @@ def test_impossible_times_name_the_row(tmp_path: Path, rows: list[tuple[str, flo
         ([*WORDS[:-1], ("long", 5.0, 17.0)], "1 words last more than 10 s"),
     ],
 )
-def test_odd_times_are_said(
+def test_odd_times_are_reported(
     tmp_path: Path, rows: list[tuple[str, float, float]], note: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "align.csv").write_text(_gentle(rows))
@@ -68,9 +68,9 @@ def _wav(seconds: float, says_length: bool = True, rate: int = 8000) -> bytes:
 
 
 @pytest.mark.parametrize("says_length", [True, False])
-@pytest.mark.parametrize("place", ["gentle/tale/align.csv", "tale/align.csv", "tale_words.csv"])
-def test_words_end_with_their_audio(tmp_path: Path, place: str, says_length: bool) -> None:
-    path = tmp_path / place
+@pytest.mark.parametrize("name", ["gentle/tale/align.csv", "tale/align.csv", "tale_words.csv"])
+def test_words_end_with_their_audio(tmp_path: Path, name: str, says_length: bool) -> None:
+    path = tmp_path / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(_gentle(WORDS))
     audio = tmp_path / "tale_audio.wav"

@@ -190,7 +190,7 @@ def test_tables_with_a_header(tmp_path: Path, name: str, content: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "place",
+    "name",
     [
         "stimuli/pieman_audio/align.csv",
         "stimuli/gentle/pieman/align.csv",
@@ -199,15 +199,15 @@ def test_tables_with_a_header(tmp_path: Path, name: str, content: str) -> None:
         "stimuli/pieman_words.tsv",
     ],
 )
-def test_words_are_found_by_the_stem_of_the_stimulus(tmp_path: Path, place: str) -> None:
-    expected = _write(tmp_path / place, "")
+def test_words_are_found_by_the_stem_of_the_stimulus(tmp_path: Path, name: str) -> None:
+    expected = _write(tmp_path / name, "")
     assert find_words(tmp_path, "pieman_audio.wav") == expected
 
 
 def test_annotations_come_first_with_and_without_their_stimuli_folder(tmp_path: Path) -> None:
     _write(tmp_path / "bids" / "stimuli" / "pieman.TextGrid", "")
-    for place in ("more/pieman_words.tsv", "more/stimuli/gentle/pieman/align.csv"):
-        expected = _write(tmp_path / place, "")
+    for name in ("more/pieman_words.tsv", "more/stimuli/gentle/pieman/align.csv"):
+        expected = _write(tmp_path / name, "")
         assert find_words(tmp_path / "bids", "pieman_audio.wav", tmp_path / "more") == expected
 
 

@@ -1,4 +1,4 @@
-"""Text, tables and JSON of a data set; what cannot be read is a DatasetError."""
+"""Text, tables and JSON of a data set; unreadable files raise DatasetError."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ __all__ = ["LIMIT", "is_there", "read_json", "read_json_content", "read_rows", "
 
 @contextmanager
 def as_dataset_error() -> Iterator[None]:
-    """Raise what `text_files` says about a file as this package's own error."""
+    """Turn an error of `text_files` into a DatasetError."""
     try:
         yield
     except text_files.FileError as error:
@@ -21,7 +21,7 @@ def as_dataset_error() -> Iterator[None]:
 
 
 def read_text(path: Path, limit: int = LIMIT) -> str:
-    """Text of a file of at most `limit` bytes in UTF-8, UTF-16 or Windows' western code page; raises DatasetError."""
+    """Text of a file of at most `limit` bytes (UTF-8, UTF-16 or Western Windows code page); raises DatasetError."""
     with as_dataset_error():
         return text_files.read_text(path, limit)
 
@@ -33,12 +33,12 @@ def read_rows(path: Path, delimiter: str = "\t", limit: int = LIMIT) -> list[lis
 
 
 def read_json(path: Path, limit: int = LIMIT) -> dict[str, object]:
-    """Read a JSON object; raises DatasetError when the file is broken or holds something else."""
+    """Read a JSON object; raises DatasetError if the file is invalid or holds something else."""
     with as_dataset_error():
         return text_files.read_json(path, limit)
 
 
 def read_json_content(path: Path, limit: int = LIMIT) -> object:
-    """Read any JSON; raises DatasetError when the file is broken."""
+    """Read any JSON; raises DatasetError if the file is invalid."""
     with as_dataset_error():
         return text_files.read_json_content(path, limit)

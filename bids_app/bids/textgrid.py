@@ -10,11 +10,11 @@ from bids_app.bids.text import read_text
 from bids_app.bids.word_rows import WordList, WordRow
 
 # Praat reads a text file as a stream of free-standing strings, numbers and flags; everything else is a comment.
-# Possessive quantifiers, because a damaged file must not be searched again from each of its quotation marks.
+# Possessive quantifiers, so that a damaged file is not searched again from each quotation mark.
 _TOKEN = re.compile(r'\s++|![^\n]*+|"(?P<string>(?:[^"]++|"")*+)"|(?P<bare>[^\s"=]++)|(?P<other>.)')
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 
-# Names of the tier of words, the best first: Praat and the Montreal Forced Aligner, then WebMAUS and other habits.
+# Names of the word tier, the best first: Praat and the Montreal Forced Aligner, then WebMAUS and others.
 _WORD_TIERS = (
     {"word", "words"},
     {"ort-mau"},
@@ -24,7 +24,7 @@ _WORD_TIERS = (
     {"mots", "mot", "wort", "wörter", "palabras", "parole", "woorden"},
 )
 _WORD_INSIDE = re.compile(r"(.*[\W_])?words?([\W_].*)?", re.DOTALL)
-# What a tier beside the words says about them, or holds instead of them.
+# Names of tiers that annotate words, or hold something else.
 _NO_WORDS = re.compile(
     r"class|categor|pos\b|tag|stress|type|freq|count|index|\bid\b|bound|phon|segment|syll|sentence|utterance|phrase"
     r"|gloss|lemma|translation|breath|noise|comment|\bmau\b|\bkan",
@@ -46,7 +46,7 @@ class _Value:
 
 
 def read_textgrid(path: Path) -> WordList:
-    """Intervals of the one tier of words of a TextGrid. Raises DatasetError that names the line of a broken file."""
+    """Intervals of the word tier of a TextGrid. Raises DatasetError, which names the line of an invalid file."""
     return WordList(choose_tier(parse_textgrid(read_text(path))).intervals)
 
 
@@ -72,7 +72,7 @@ def _values(content: str) -> Iterator[_Value]:
 
 
 def parse_textgrid(content: str) -> list[Tier]:
-    """Interval tiers of a TextGrid (point tiers are passed over). Raises DatasetError when it is broken or cut off."""
+    """Interval tiers of a TextGrid (point tiers are skipped). Raises DatasetError if it is invalid or truncated."""
     values = _values(content.replace("\r\n", "\n").replace("\r", "\n"))
 
     def following() -> _Value:
@@ -138,9 +138,9 @@ def parse_textgrid(content: str) -> list[Tier]:
 
 
 def choose_tier(tiers: Sequence[Tier]) -> Tier:
-    """The one tier of words: by its exact name, else with `word` in its name, else the only one.
+    """The word tier: by its exact name, else with `word` in its name, else the only one.
 
-    Raises DatasetError that lists the tiers when there is none, or several are equally good.
+    Raises DatasetError, which lists the tiers, if there is none or several are equally good.
     """
     names = [tier.name.strip().lower() for tier in tiers]
     ranked = [[tier for tier, name in zip(tiers, names, strict=True) if name in known] for known in _WORD_TIERS]
@@ -153,7 +153,7 @@ def choose_tier(tiers: Sequence[Tier]) -> Tier:
     )
     filled = [tier for tier in tiers if tier.intervals]
     ranked.append(filled if len(filled) == 1 and not _NO_WORDS.search(filled[0].name.strip().lower()) else [])
-    chosen = next((found for found in ranked if found), [])
+    chosen = next((group for group in ranked if group), [])
     if len(chosen) != 1:
         listed = ", ".join(repr(tier.name[:60]) for tier in tiers[:20]) or "none"
         raise DatasetError(

@@ -1,4 +1,4 @@
-"""Where the rows of a recording lie on the time line of its scan."""
+"""Positions of the rows of a recording on the time line of its scan."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from bids_app.wording import listed
 Integers = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
-# Columns of XCP-D's outliers, of which the first whose kept volumes are as many as the rows counts.
+# Columns of XCP-D's outliers; the first whose kept volumes match the number of rows is used.
 _OUTLIERS = ("framewise_displacement", "interpolation", "denoising", "outliers", "outlier", "censoring")
 _DISCARDED = "NumberOfVolumesDiscardedByUser"
 
@@ -46,12 +46,11 @@ class Timeline:
 
 
 def read_timeline(run: Run, n_rows: int) -> Timeline:
-    """Volumes of the scan that the `n_rows` rows of a run's BOLD are.
+    """Volumes of the scan to which the `n_rows` rows of a run's BOLD belong.
 
-    XCP-D leaves censored volumes out of its series; `outliers.tsv` beside them says which. Volumes that were discarded
-    at the start are counted by NumberOfVolumesDiscardedByUser of the JSON file beside the BOLD. Raises DatasetError
-    when the numbers do not add up to those of the raw run, of which only the header is read, or, for cleaned data, of
-    fMRIPrep's table of confounds.
+    XCP-D leaves censored volumes out of its series; `outliers.tsv` lists them. The field NumberOfVolumesDiscardedByUser
+    of the JSON file counts volumes discarded at the start. Raises DatasetError if the numbers do not match the raw run,
+    of which only the header is read, or, for cleaned data, fMRIPrep's table of confounds.
     """
     kept = np.arange(n_rows) if run.outliers is None else _kept(run, run.outliers, n_rows)
     n_scan = n_rows if run.outliers is None else max(n_rows, len(read_number_table(run.outliers).rows))
@@ -65,7 +64,7 @@ def read_timeline(run: Run, n_rows: int) -> Timeline:
 
 
 def _kept(run: Run, path: Path, n_rows: int) -> Integers:
-    """Volumes that outliers.tsv does not mark, or all of them where the series was not censored."""
+    """Volumes that outliers.tsv does not mark, or all of them if the series was not censored."""
     table = read_number_table(path)
     if len(table.rows) == n_rows:
         return np.arange(n_rows)
@@ -83,7 +82,7 @@ def _kept(run: Run, path: Path, n_rows: int) -> Integers:
 
 
 def _marks(table: NumberTable) -> Iterator[tuple[str, Mask]]:
-    """Columns of 0 and 1, with the rows that they mark (n_volumes,); those that XCP-D writes come first."""
+    """Columns of 0 and 1, with the rows that they mark (n_volumes,); columns of XCP-D come first."""
     for name in sorted(table.names, key=lambda name: _OUTLIERS.index(name) if name in _OUTLIERS else len(_OUTLIERS)):
         flags = table.numbers([name])[:, 0]
         if np.isin(flags, (0, 1)).all():
@@ -91,7 +90,7 @@ def _marks(table: NumberTable) -> Iterator[tuple[str, Mask]]:
 
 
 def n_interpolated(run: Run, n_rows: int) -> int:
-    """Volumes that outliers.tsv marks and that are among the `n_rows` of the BOLD all the same: XCP-D fills them in."""
+    """Number of volumes marked in outliers.tsv but among the `n_rows` of the BOLD: XCP-D interpolated them."""
     if run.outliers is None:
         return 0
     table = read_number_table(run.outliers)
@@ -101,7 +100,7 @@ def n_interpolated(run: Run, n_rows: int) -> int:
 
 
 def _length_of_scan(run: Run) -> tuple[int | None, Path | None]:
-    """Volumes of the scan and the file that says so; None where none is here."""
+    """Number of volumes of the scan and its source file; None without one."""
     for path in run.raw_files:
         try:
             shape = load_image(path).shape
@@ -124,11 +123,11 @@ def _discarded(run: Run) -> int | None:
 
 
 def _lengths(run: Run, n_scan: int, whole: int, source: Path | None) -> str:
-    found = f"{run.files[0]} has {n_scan} volumes and {source} {whole}"
+    lengths = f"{run.files[0]} has {n_scan} volumes and {source} {whole}"
     if run.outliers is not None:
-        found = f"{run.outliers} counts {n_scan} volumes and {source} {whole}"
+        lengths = f"{run.outliers} counts {n_scan} volumes and {source} {whole}"
     if n_scan > whole:
-        return f"{found}: they are of different runs, or one of them is cut off. Get or make both again."
+        return f"{lengths}: they are of different runs, or one of them is cut off. Get or make both again."
     censored = (
         f"if volumes were censored, {run.label}_outliers.tsv must lie beside the BOLD (XCP-D writes it), or the series "
         "be made without censoring; "
@@ -136,6 +135,6 @@ def _lengths(run: Run, n_scan: int, whole: int, source: Path | None) -> str:
         else ""
     )
     return (
-        f"{found}, so that it is not known when each volume was scanned: {censored}if volumes were cut off, write "
+        f"{lengths}, so that it is not known when each volume was scanned: {censored}if volumes were cut off, write "
         f'how many at the start ("{_DISCARDED}": 0, if at the end only) into {beside(run.files)[0].name}.'
     )

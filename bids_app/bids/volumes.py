@@ -18,10 +18,10 @@ from bids_app.cifti_files import load_image
 def read_volume(
     path: Path, mask_path: Path | None, space: str | None, memory: int | None = None
 ) -> tuple[FloatArray, VolumeGeometry]:
-    """BOLD (n_volumes, n_voxels) of the voxels in the mask, or of those that vary where there is no mask.
+    """BOLD (n_volumes, n_voxels) of the voxels in the mask or, without a mask, of those that vary.
 
-    A fifth dimension of length one is passed over. The header is compared with the file's size, with the memory
-    (bytes) and with the mask before anything is read. Raises DatasetError.
+    A fifth dimension of length one is ignored. Before reading, the header is compared with the size of the file, the
+    memory (bytes) and the mask. Raises DatasetError.
     """
     with reading(path):
         image = load_image(path)
@@ -41,7 +41,7 @@ def read_volume(
 
 
 def _shape_of_series(path: Path, image: Any) -> tuple[int, ...]:
-    """x, y, z and volumes, whichever dimensions of length one there are beside."""
+    """x, y, z and volumes, ignoring other dimensions of length one."""
     shape = tuple(int(size) for size in image.shape)
     if len(shape) < 4:
         raise DatasetError(
@@ -59,7 +59,7 @@ def _shape_of_series(path: Path, image: Any) -> tuple[int, ...]:
 def read_mask(path: Path, grid: tuple[int, ...], affine: npt.NDArray[np.floating]) -> npt.NDArray[np.bool_]:
     """Which voxels of a grid (x, y, z) are in a mask (above 0).
 
-    Raises DatasetError for a mask on another grid and for one without a voxel.
+    Raises DatasetError for a mask on another grid and for an empty mask.
     """
     require_content(path)
     with reading(path):

@@ -1,4 +1,4 @@
-"""Which column, or key, of a word list holds what, and in which unit its times are."""
+"""Columns and keys of word lists, and the units of their times."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ _SECONDS_PER_UNIT |= dict.fromkeys(("ms", "msec", "msecs", "millisecond", "milli
 
 @dataclass(frozen=True)
 class TimeColumn:
-    """Where a time stands, and how many seconds its unit has; None where nothing says the unit."""
+    """Index of a time column, and seconds per unit; None if the unit is not stated."""
 
     index: int
     unit: float | None
@@ -31,7 +31,7 @@ class TimeColumn:
 
 @dataclass(frozen=True)
 class Columns:
-    """Columns of a table of words: where the start, the end or duration, and the text stand, and what else is known."""
+    """Columns of a table of words: start, end or duration, text, and optional ones."""
 
     names: tuple[str, ...]
     text: int
@@ -44,7 +44,7 @@ class Columns:
 
     @property
     def needed(self) -> int:
-        """How many cells a row must have at least."""
+        """Smallest number of cells of a row."""
         times = [column.index for column in (self.start, self.end, self.duration) if column is not None]
         return max(self.text, *times) + 1
 
@@ -55,7 +55,7 @@ class Columns:
 
 
 def seconds_per(unit: object, where: str) -> float:
-    """Seconds in a unit of time such as "ms". Raises DatasetError for a unit that is not known."""
+    """Seconds in a unit of time such as "ms". Raises DatasetError for an unknown unit."""
     seconds = _SECONDS_PER_UNIT.get(str(unit).strip().lower())
     if seconds is None:
         raise DatasetError(f"the unit of {where} is {str(unit)[:40]!r}; it must be s or ms.")
@@ -63,7 +63,7 @@ def seconds_per(unit: object, where: str) -> float:
 
 
 def is_header(row: Sequence[str]) -> bool:
-    """Whether a row names columns: one of times and one of words, or at least either where no cell is a number."""
+    """Whether a row is a header: it names columns of times and of words, or either one if no cell is a number."""
     names = [_split(cell)[0] for cell in row]
     has_time = any(name in STARTS or name in ENDS for name in names)
     has_text = any(name in TEXTS for name in names)
@@ -73,26 +73,26 @@ def is_header(row: Sequence[str]) -> bool:
 
 
 def find_columns(header: Sequence[str], sidecar: Mapping[str, object]) -> Columns:
-    """Columns of a table by its header; `sidecar` may say the units (`{"onset": {"Units": "ms"}}`).
+    """Columns of a table by its header; `sidecar` may state the units (`{"onset": {"Units": "ms"}}`).
 
-    Raises DatasetError when one is missing, or a name stands twice.
+    Raises DatasetError if one is missing or a name occurs twice.
     """
-    parts = [_split(cell) for cell in header]
-    names = tuple(name for name, _ in parts)
+    split_names = [_split(cell) for cell in header]
+    names = tuple(name for name, _ in split_names)
 
     def column(known: Sequence[str]) -> int | None:
-        found = next((name for name in known if name in names), None)
-        if found is not None and names.count(found) > 1:
-            raise DatasetError(f"two columns are called {found}: keep one of them.")
-        return None if found is None else names.index(found)
+        name_in_table = next((name for name in known if name in names), None)
+        if name_in_table is not None and names.count(name_in_table) > 1:
+            raise DatasetError(f"two columns are called {name_in_table}: keep one of them.")
+        return None if name_in_table is None else names.index(name_in_table)
 
     def time(known: Sequence[str]) -> TimeColumn | None:
         index = column(known)
         if index is None:
             return None
         entry = sidecar.get(header[index].strip(), sidecar.get(names[index]))
-        told = entry.get("Units") if isinstance(entry, Mapping) else None
-        units = [unit for unit in (parts[index][1], told) if unit is not None]
+        unit_of_sidecar = entry.get("Units") if isinstance(entry, Mapping) else None
+        units = [unit for unit in (split_names[index][1], unit_of_sidecar) if unit is not None]
         seconds = {seconds_per(unit, f"the column {header[index].strip()}") for unit in units}
         if len(seconds) > 1:
             raise DatasetError(f"the header and the sidecar give different units for {header[index].strip()}.")

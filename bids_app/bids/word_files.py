@@ -1,4 +1,4 @@
-"""Where the word list of a stimulus is."""
+"""Find the word list of a stimulus."""
 
 import logging
 import os
@@ -12,8 +12,8 @@ from bids_app.bids.word_json import KEYS
 
 _log = logging.getLogger(__name__)
 
-# Below a folder of stimuli, the best first.
-_PLACES = (
+# Paths below a folder of stimuli, in order of preference.
+_PATTERNS = (
     "{stem}/align.csv",
     "{stem}/align.json",
     "gentle/{stem}/align.csv",
@@ -27,7 +27,7 @@ _PLACES = (
     "{stem}.csv",
     "{stem}.json",
 )
-# Formats that people have and that are not read, with the way out.
+# Common formats that are not read, with advice.
 REFUSED = {
     ".mat": "save onset, duration and word as a table, <stem>_words.tsv",
     ".hf5": "save onset, duration and word as a table, <stem>_words.tsv",
@@ -48,9 +48,9 @@ REFUSED = {
 def find_words(bids_dir: Path, stim_file: str, annotations: Path | None = None) -> Path:
     """Path of the word list of a `stim_file` of events.tsv, in `annotations` first, then in BIDS_DIR/stimuli.
 
-    Where several lists are there, the first place counts, and the log says so; a link without its content counts only
-    where nothing else is there. Raises FileNotFoundError that lists every place looked at, DatasetError when
-    `annotations` is no folder, or `stim_file` names no file below `stimuli`.
+    If there are several lists, the first is used and the log names the others; a link without its content is used only
+    if there is nothing else. Raises FileNotFoundError, which lists all searched paths, and DatasetError if
+    `annotations` is not a folder, or `stim_file` names no file below `stimuli`.
     """
     if annotations is not None and not annotations.is_dir():
         raise DatasetError(f"--annotations {annotations} is no folder: give the folder with the word timings.")
@@ -61,30 +61,30 @@ def find_words(bids_dir: Path, stim_file: str, annotations: Path | None = None) 
     other = name.removesuffix("_audio") if name.endswith("_audio") else f"{name}_audio"
     stems = (stem, f"{folder}/{other}" if folder else other)
     folders = [*([] if annotations is None else [annotations / "stimuli", annotations]), bids_dir / "stimuli"]
-    places = [root / place.format(stem=each) for root in folders for each in stems for place in _PLACES]
-    found = list(_candidates(places))
-    here = [path for path in found if path.is_file()]
-    if not found:
-        raise FileNotFoundError(_nothing(stim_file, places))
-    chosen = (here or found)[0]
-    _say_others(stim_file, chosen, found)
+    paths = [root / pattern.format(stem=each) for root in folders for each in stems for pattern in _PATTERNS]
+    candidates = list(_candidates(paths))
+    here = [path for path in candidates if path.is_file()]
+    if not candidates:
+        raise FileNotFoundError(_nothing(stim_file, paths))
+    chosen = (here or candidates)[0]
+    _say_others(stim_file, chosen, candidates)
     return chosen
 
 
-def _candidates(places: list[Path]) -> Iterator[Path]:
-    """Word lists and links to them at these places, whatever the case of the ending."""
+def _candidates(paths: list[Path]) -> Iterator[Path]:
+    """Word lists and links to them at these paths, with extensions in upper or lower case."""
     listed: dict[Path, dict[str, str]] = {}
-    for place in places:
-        if place.parent not in listed:
-            listed[place.parent] = _names(place.parent)
-        name = listed[place.parent].get(_key(place.name))
-        path = place if name is None else place.with_name(name)
-        if (name is not None and place.suffix != ".json") or (name is not None and _is_word_json(path)):
+    for expected in paths:
+        if expected.parent not in listed:
+            listed[expected.parent] = _names(expected.parent)
+        name = listed[expected.parent].get(_key(expected.name))
+        path = expected if name is None else expected.with_name(name)
+        if (name is not None and expected.suffix != ".json") or (name is not None and _is_word_json(path)):
             yield path
 
 
 def _names(folder: Path) -> dict[str, str]:
-    """Names of the files and links of a folder, by the same name with a lower-case ending."""
+    """Names of the files and links of a folder, by the name with a lower-case extension."""
     try:
         with os.scandir(folder) as entries:
             names = sorted(entry.name for entry in entries if not entry.is_dir())
@@ -99,32 +99,32 @@ def _key(name: str) -> str:
 
 
 def _is_word_json(path: Path) -> bool:
-    """Whether a JSON file is to be read as words; the sidecar of an audio file or of a table is not."""
+    """Whether a JSON file holds words, unlike the sidecar of an audio file or of a table."""
     if path.name == "align.json" or not path.is_file():
         return True
     try:
         content = read_json_content(path)
     except DatasetError:
-        return True  # who reads it says what is wrong
+        return True  # its reader reports the problem
     return isinstance(content, list) or (isinstance(content, dict) and any(key in content for key in KEYS))
 
 
-def _say_others(stim_file: str, chosen: Path, found: list[Path]) -> None:
-    others = [path for path in found if path != chosen and path.with_suffix("") != chosen.with_suffix("")]
+def _say_others(stim_file: str, chosen: Path, candidates: list[Path]) -> None:
+    others = [path for path in candidates if path != chosen and path.with_suffix("") != chosen.with_suffix("")]
     if others:
         listed = ", ".join(map(str, others))
         _log.info("several word lists for %s: %s is read, not %s", stim_file, chosen, listed)
-    passed = [path for path in found if not path.is_file()]
+    passed = [path for path in candidates if not path.is_file()]
     if passed and chosen.is_file():
         reason = "a link to content that is not here" if passed[0].is_symlink() else "a pipe or a device"
         _log.warning("%s is %s; %s is read instead", passed[0], reason, chosen)
 
 
-def _nothing(stim_file: str, places: list[Path]) -> str:
-    endings = dict.fromkeys(place.with_suffix(ending) for place in places for ending in REFUSED)
+def _nothing(stim_file: str, paths: list[Path]) -> str:
+    endings = dict.fromkeys(path.with_suffix(ending) for path in paths for ending in REFUSED)
     refused = next((path for path in endings if path.is_file()), None)
     hint = "" if refused is None else f"\n{refused} cannot be read: {REFUSED[refused.suffix]}."
-    listed = "\n  ".join(str(place) for place in places)
+    listed = "\n  ".join(str(path) for path in paths)
     return (
         f"No word timings for {stim_file}: give --annotations DIR, or put one of these files there:\n  {listed}{hint}"
     )

@@ -1,4 +1,4 @@
-"""JSON of aligners and transcribers: gentle, Montreal Forced Aligner, Whisper and its kin, AssemblyAI, Friends."""
+"""JSON of aligners and transcribers: gentle, Montreal Forced Aligner, Whisper and its variants, AssemblyAI, Friends."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,16 +12,16 @@ from bids_app.bids.textgrid import Tier, choose_tier
 from bids_app.bids.word_columns import DURATIONS, ENDS, STARTS, TEXTS, seconds_per
 from bids_app.bids.word_rows import WordList, WordRow, number
 
-# The keys that mark a word list, in the order in which they are looked for.
+# Keys that identify a word list, in the order of search.
 KEYS = ("tiers", "words", "segments", "word_segments")
-# What AssemblyAI's transcripts hold besides their words; their times are milliseconds.
+# Other keys of AssemblyAI's transcripts, whose times are in milliseconds.
 _ASSEMBLY = {"audio_duration", "audio_url", "speech_model", "language_model", "acoustic_model"}
 
 
 def read_word_json(path: Path) -> WordList:
     """Words of a JSON file: `tiers` (entries of start, end, label), `words`, or `segments` that hold `words`.
 
-    Times are seconds, or what the key `Units` of the file says; those of AssemblyAI are milliseconds. Raises
+    Times are in seconds, or in the unit of the key `Units`; those of AssemblyAI are in milliseconds. Raises
     DatasetError.
     """
     content = read_json_content(path)
@@ -30,9 +30,9 @@ def read_word_json(path: Path) -> WordList:
             "segments" if any(isinstance(item, Mapping) and "words" in item for item in content) else "words": content
         }
     if not isinstance(content, dict) or not any(key in content for key in KEYS):
-        found = ", ".join(map(str, list(content)[:10])) if isinstance(content, dict) else type(content).__name__
+        summary = ", ".join(map(str, list(content)[:10])) if isinstance(content, dict) else type(content).__name__
         raise DatasetError(
-            f"the file holds {found or 'nothing'}; a list of words has one of the keys {', '.join(KEYS)}. "
+            f"the file holds {summary or 'nothing'}; a list of words has one of the keys {', '.join(KEYS)}. "
             "Export the words with their times from the aligner again, or as a table."
         )
     if "tiers" in content:
@@ -64,10 +64,10 @@ def _tiers(content: object) -> Iterator[Tier]:
             )
 
 
-def _interval(entry: object, place: str) -> WordRow:
+def _interval(entry: object, location: str) -> WordRow:
     if not isinstance(entry, list) or len(entry) != 3 or not isinstance(entry[2], str):
-        raise DatasetError(f"{place[:80]} is not start, end, label.")
-    return WordRow(entry[2], number(entry[0], place), number(entry[1], place), place)
+        raise DatasetError(f"{location[:80]} is not start, end, label.")
+    return WordRow(entry[2], number(entry[0], location), number(entry[1], location), location)
 
 
 def _entries(content: Mapping[str, object]) -> Iterator[tuple[int, Mapping[str, object]]]:
@@ -97,29 +97,29 @@ def _first(entry: Mapping[str, object], names: Sequence[str]) -> object:
     return next((entry[name] for name in names if name in entry), None)
 
 
-def _row(entry: Mapping[str, object], place: str, unit: float) -> WordRow:
+def _row(entry: Mapping[str, object], location: str, unit: float) -> WordRow:
     text = _first(entry, TEXTS)
     if not isinstance(text, str):
-        raise DatasetError(f"{place} has no text under the key word (or text).")
+        raise DatasetError(f"{location} has no text under the key word (or text).")
     speaker = entry.get("speaker")
     if entry.get("case", "success") != "success":
-        return WordRow(text, math.nan, math.nan, place)
-    start = number(_first(entry, STARTS), place) * unit
-    end = number(_first(entry, ENDS), place) * unit
+        return WordRow(text, math.nan, math.nan, location)
+    start = number(_first(entry, STARTS), location) * unit
+    end = number(_first(entry, ENDS), location) * unit
     if math.isnan(end):
-        end = start + number(_first(entry, DURATIONS), place) * unit
-    return WordRow(text, start, end, place, "" if speaker is None else str(speaker))
+        end = start + number(_first(entry, DURATIONS), location) * unit
+    return WordRow(text, start, end, location, "" if speaker is None else str(speaker))
 
 
 def _unit(content: Mapping[str, object], entries: Sequence[Mapping[str, object]]) -> float:
-    """Seconds per unit of time: as the file says; 1/1000 for AssemblyAI's, where words last as long as words do."""
+    """Seconds per unit of time: as stated in the file; 1/1000 for AssemblyAI if word durations are then plausible."""
     if "Units" in content:
         return seconds_per(content["Units"], "the file (key Units)")
     times = [(_first(entry, STARTS), _first(entry, ENDS)) for entry in entries]
     whole = [(start, end) for start, end in times if type(start) is int and type(end) is int]
     timed = [pair for pair in times if None not in pair]
     if not whole or len(whole) < len(timed):
-        return 1.0  # fractions: seconds; the length of the words is checked in any case
+        return 1.0  # fractions mean seconds; the length of the words is checked in any case
     longest = max(abs(value) for pair in whole for value in pair)
     durations = np.array([min(max(end - start, -(10**9)), 10**9) for start, end in whole], dtype=float)
     is_assembly = bool(_ASSEMBLY & set(content)) or any("confidence" in entry and "text" in entry for entry in entries)
@@ -127,7 +127,7 @@ def _unit(content: Mapping[str, object], entries: Sequence[Mapping[str, object]]
         if 30 <= np.median(durations) <= 3000 and longest > 1e4:
             return 1e-3
     elif not is_assembly and np.median(durations) < 30:
-        return 1.0  # seconds that happen to be whole
+        return 1.0  # seconds without fractions
     raise DatasetError(
         'the times are whole numbers, and nothing says whether they are milliseconds: add "Units": "ms" (or "s") '
         "beside the key words."

@@ -1,4 +1,4 @@
-"""Rows of a word list, as every format of word timings is read, before their times are checked."""
+"""Rows of a word list, common to all formats of word timings, before their times are checked."""
 
 import math
 import re
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bids_app.bids.errors import DatasetError
 
-# Marks of forced aligners for what is no word: pauses, breaths, laughter, lip smacks, other noise.
+# Marks of forced aligners for non-words: pauses, breaths, laughter, lip smacks, other noise.
 _MARKS = {"", "sp", "sil", "spn", "br", "lg", "ls", "ns", "cg", "sentence_start", "sentence_end"}
 _BRACKETED = re.compile(r"[<{\[(].*[>}\])]|#+", re.DOTALL)
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?", re.IGNORECASE)
@@ -16,7 +16,7 @@ _MISSING = {"", "n/a", "na", "nan", "none", "null"}
 
 @dataclass(frozen=True)
 class WordRow:
-    """A row of a word list: start and end in seconds (NaN where not aligned), and its place in the file ("row 3").
+    """A row of a word list: start and end in seconds (NaN if not aligned), and its location in the file ("row 3").
 
     Rows of different speakers may overlap in time.
     """
@@ -24,16 +24,16 @@ class WordRow:
     text: str
     start: float
     end: float
-    place: str
+    location: str
     speaker: str = ""
 
 
 @dataclass(frozen=True)
 class WordList:
-    """What a reader of one format found: rows in the order of the file, and what has to be said about them.
+    """The result of a reader: rows in the order of the file, and notes about them.
 
-    `sortable` is whether the order of the rows need not be that of the text (tables that people make or sort), and
-    `n_left_out` how many entries the reader passed over that are no words of the text.
+    `sortable`: the rows may be out of the order of the text (tables that people make or sort). `n_left_out` counts
+    skipped entries that are not words of the text.
     """
 
     rows: Sequence[WordRow]
@@ -44,7 +44,7 @@ class WordList:
 
 
 def is_mark(text: str) -> bool:
-    """Whether a text is a mark of an aligner (a pause, a breath, noise), not a word.
+    """Whether a text is a mark of an aligner (a pause, a breath, noise) instead of a word.
 
     >>> is_mark("{BR}"), is_mark("sp"), is_mark("spring")
     (True, True, False)
@@ -53,8 +53,8 @@ def is_mark(text: str) -> bool:
     return mark in _MARKS or _BRACKETED.fullmatch(mark) is not None
 
 
-def number(cell: object, place: str, decimal_comma: bool = False) -> float:
-    """Read a time; an empty cell and n/a are NaN. Raises DatasetError, which names the place, for anything else."""
+def number(cell: object, location: str, decimal_comma: bool = False) -> float:
+    """Read a time; an empty cell and n/a are NaN. Raises DatasetError, which names the location, for anything else."""
     if cell is None:
         return math.nan
     if isinstance(cell, int | float) and not isinstance(cell, bool):
@@ -69,5 +69,5 @@ def number(cell: object, place: str, decimal_comma: bool = False) -> float:
         plain = text.replace(",", ".") if decimal_comma else text
         value = float(plain) if _NUMBER.fullmatch(plain) else math.inf
     if math.isinf(value):
-        raise DatasetError(f"{place}: {str(cell)[:40]!r} is no time; write seconds such as 1.25, or n/a.")
+        raise DatasetError(f"{location}: {str(cell)[:40]!r} is no time; write seconds such as 1.25, or n/a.")
     return value

@@ -1,4 +1,4 @@
-"""Tables of words: gentle's align.csv, and tables with a header as aligners and laboratories write them."""
+"""Tables of words: gentle's align.csv, and tables with a header by aligners and laboratories."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -19,8 +19,8 @@ Numbered = tuple[int, list[str]]  # number of the row in the file, cells
 def read_table(path: Path) -> WordList:
     """Words of a table (.tsv, .csv) with a header, or of gentle's align.csv, which has none.
 
-    The delimiter is a tab, comma or semicolon, whichever the header is written with; decimals may have a comma where
-    the delimiter is none. Times are seconds, or what the header (`onset_ms`) or the sidecar of the same name says.
+    The delimiter is that of the header: tab, comma or semicolon. Decimal commas are allowed with other delimiters.
+    Times are in seconds, or in the unit of the header (`onset_ms`) or of the sidecar of the same name.
     """
     text = read_text(path)
     if not text.strip():
@@ -33,7 +33,7 @@ def read_table(path: Path) -> WordList:
         if len(header) > 1 and is_header(header):
             return _with_header(path, text, delimiter)
     if path.suffix.lower() == ".tsv":
-        find_columns(first.split("\t"), {})  # says which columns are needed
+        find_columns(first.split("\t"), {})  # its error names the required columns
         raise DatasetError("the first row must name the columns (onset, duration, word).")
     return _gentle(path, text)
 
@@ -41,28 +41,28 @@ def read_table(path: Path) -> WordList:
 def rows_of_table(
     numbered: Sequence[Numbered], columns: Columns, decimal_comma: bool
 ) -> list[tuple[WordRow, list[str]]]:
-    """Word rows of a table below its header, each with its cells; rows without a word are those of pauses.
+    """Word rows of a table below its header, each with its cells; rows without a word are pauses.
 
-    Raises DatasetError that names the row.
+    Raises DatasetError, which names the row.
     """
     rows = []
     for at, cells in numbered:
-        place = f"row {at}"
+        location = f"row {at}"
         if len(cells) < columns.needed or any(cell.strip() for cell in cells[len(columns.names) :]):
             raise DatasetError(
-                f"{place} has {len(cells)} cells, the header {len(columns.names)}: "
+                f"{location} has {len(cells)} cells, the header {len(columns.names)}: "
                 "put words that hold a delimiter in quotation marks (.csv), or write the row again."
             )
-        start, end = _times(cells, columns, place, decimal_comma)
+        start, end = _times(cells, columns, location, decimal_comma)
         speaker = "" if columns.speaker is None or columns.speaker >= len(cells) else cells[columns.speaker].strip()
         text = cells[columns.text]
-        rows.append((WordRow("" if text.strip().lower() == "n/a" else text, start, end, place, speaker), cells))
+        rows.append((WordRow("" if text.strip().lower() == "n/a" else text, start, end, location, speaker), cells))
     return rows
 
 
-def _times(cells: list[str], columns: Columns, place: str, decimal_comma: bool) -> tuple[float, float]:
+def _times(cells: list[str], columns: Columns, location: str, decimal_comma: bool) -> tuple[float, float]:
     def read(column: TimeColumn) -> float:
-        return number(cells[column.index], place, decimal_comma) * columns.unit(column)
+        return number(cells[column.index], location, decimal_comma) * columns.unit(column)
 
     start = read(columns.start)
     end = start + read(columns.duration) if columns.duration is not None else float("nan")
@@ -71,7 +71,7 @@ def _times(cells: list[str], columns: Columns, place: str, decimal_comma: bool) 
     last = read(columns.end)
     if abs(last - end) > 0.05:
         raise DatasetError(
-            f"{place}: start, duration and end do not fit ({start:g} s, {end - start:g} s, {last:g} s): "
+            f"{location}: start, duration and end do not fit ({start:g} s, {end - start:g} s, {last:g} s): "
             "correct the row, or keep only one of the columns of duration and end."
         )
     return start, last
@@ -102,7 +102,7 @@ def _sidecar(path: Path) -> Mapping[str, object]:
 
 
 def _of_word_tier(words: list[tuple[WordRow, list[str]]], columns: Columns) -> list[tuple[WordRow, list[str]]]:
-    """Rows of the tier of words, where a table has a column of tiers."""
+    """Rows of the word tier if a table has a column of tiers."""
     if columns.tier is None or columns.tier == columns.text:
         return words
     tiers: dict[str, list[tuple[WordRow, list[str]]]] = {}
@@ -115,7 +115,7 @@ def _of_word_tier(words: list[tuple[WordRow, list[str]]], columns: Columns) -> l
 
 
 def _check_sections(words: list[tuple[WordRow, list[str]]], columns: Columns) -> None:
-    """Raise DatasetError for a table of several sections (recordings), unless its times run on through all of them."""
+    """Raise DatasetError for a table of several sections (recordings), unless its times run through all of them."""
     if columns.section is None:
         return
     sections = dict.fromkeys(cells[columns.section].strip() for _, cells in words if columns.section < len(cells))

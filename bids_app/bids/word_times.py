@@ -1,4 +1,4 @@
-"""Whether the times of a word list can be those of words in a recording."""
+"""Check that the times of a word list are plausible for a recording."""
 
 from itertools import pairwise
 
@@ -10,7 +10,7 @@ from bids_app.bids.word_rows import WordList, WordRow
 
 FloatArray = npt.NDArray[np.float64]
 
-# Seconds. Rounding and crosstalk make small steps back; a word that starts earlier by more is an error of alignment.
+# Seconds. Rounding and crosstalk cause small steps back; larger ones are errors of alignment.
 _STEP_BACK = 0.1
 _EARLIEST = -0.1
 _LONG = 10.0
@@ -24,19 +24,18 @@ _UNIT_ADVICE = (
 )
 
 
-def checked(found: WordList, may_start_before: bool = False) -> tuple[list[WordRow], list[str]]:
-    """Rows with times that are possible, in the order of the text, and what was noticed (sentences).
+def checked(words: WordList, may_start_before: bool = False) -> tuple[list[WordRow], list[str]]:
+    """Rows with plausible times, in the order of the text, and notes (sentences).
 
-    Rows of a sortable list that are in no order of time are sorted by their start, when all have a time and none
-    overlap then. Raises DatasetError, which names the row, for times that are impossible: an end before its start, a
-    start before the audio (unless `may_start_before`, for times since the first volume), times that run backwards, and
-    lengths that no words have.
+    Rows of a sortable list that are out of temporal order are sorted by start if all have a time and none then overlap.
+    Raises DatasetError, which names the row, for impossible times: an end before its start, a start before the audio
+    (unless `may_start_before`, for times since the first volume), times that run backwards, and implausible lengths.
     """
-    rows, notes = list(found.rows), list(found.notes)
+    rows, notes = list(words.rows), list(words.notes)
     onset, end = _times(rows)
     _check_each(rows, onset, end, may_start_before)
     _check_lengths(rows, onset, end)
-    if found.sortable and _is_shuffled(rows, onset, end):
+    if words.sortable and _is_shuffled(rows, onset, end):
         order = np.argsort(onset, kind="stable")
         rows = [rows[at] for at in order]
         onset, end = onset[order], end[order]
@@ -47,7 +46,7 @@ def checked(found: WordList, may_start_before: bool = False) -> tuple[list[WordR
 
 
 def check_audio(rows: list[WordRow], seconds: float, audio: str) -> list[str]:
-    """Notes on words that begin after the audio ends. Raises DatasetError when more than 5 % of the words do."""
+    """Notes on words that begin after the audio ends. Raises DatasetError if more than 5 % of the words do."""
     onset, _ = _times(rows)
     beyond = np.flatnonzero(onset > seconds + 0.5)
     if beyond.size == 0:
@@ -68,7 +67,7 @@ def _times(rows: list[WordRow]) -> tuple[FloatArray, FloatArray]:
 
 
 def _name(row: WordRow) -> str:
-    return f"{row.place} ({row.text[:40]!r})"
+    return f"{row.location} ({row.text[:40]!r})"
 
 
 def _check_each(rows: list[WordRow], onset: FloatArray, end: FloatArray, may_start_before: bool) -> None:
@@ -92,7 +91,7 @@ def _check_each(rows: list[WordRow], onset: FloatArray, end: FloatArray, may_sta
 
 
 def _check_lengths(rows: list[WordRow], onset: FloatArray, end: FloatArray) -> None:
-    """Raise DatasetError for lengths that betray another unit, or an alignment that failed."""
+    """Raise DatasetError for lengths that indicate another unit or a failed alignment."""
     duration = end - onset
     lasting = duration[duration > 0]
     median = float(np.median(lasting)) if lasting.size else 0.0
@@ -116,7 +115,7 @@ def _check_lengths(rows: list[WordRow], onset: FloatArray, end: FloatArray) -> N
 
 
 def _is_shuffled(rows: list[WordRow], onset: FloatArray, end: FloatArray) -> bool:
-    """Whether rows can be sorted by time without doubt: in no order at all, one speaker, no overlap once sorted."""
+    """Whether rows can safely be sorted by time: no order at all, one speaker, no overlap once sorted."""
     if len(rows) < 2 or (np.diff(onset) < 0).sum() < (len(rows) - 1) / 3:
         return False
     order = np.argsort(onset, kind="stable")
@@ -125,7 +124,7 @@ def _is_shuffled(rows: list[WordRow], onset: FloatArray, end: FloatArray) -> boo
 
 
 def _check_order(rows: list[WordRow], onset: FloatArray) -> list[str]:
-    """Notes on small steps back in time. Raises DatasetError for a large one within one speaker's words."""
+    """Notes on small steps back in time. Raises DatasetError for a large step within the words of one speaker."""
     n_back, latest = 0, {"": -np.inf}
     for row, start in zip(rows, onset, strict=True):
         before = latest.get(row.speaker, -np.inf)
@@ -141,9 +140,9 @@ def _check_order(rows: list[WordRow], onset: FloatArray) -> list[str]:
 
 
 def _check_overlap(rows: list[WordRow], onset: FloatArray, end: FloatArray) -> list[str]:
-    """Notes on long words. Raises DatasetError when more than a tenth of the words overlap the next one by long."""
+    """Notes on long words. Raises DatasetError if more than a tenth of the words last long into the next one."""
     notes = []
-    same = np.array([one.speaker == next_one.speaker for one, next_one in pairwise(rows)], dtype=bool)
+    same = np.array([current.speaker == next_word.speaker for current, next_word in pairwise(rows)], dtype=bool)
     overlapping = np.flatnonzero((end[:-1] > onset[1:] + _OVERLAP) & same)
     if overlapping.size > 0.1 * len(rows):
         row = rows[overlapping[0]]

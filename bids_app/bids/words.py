@@ -1,4 +1,4 @@
-"""The words of a stimulus and when they were said."""
+"""The words of a stimulus and their times."""
 
 import dataclasses
 import logging
@@ -26,10 +26,10 @@ __all__ = ["WordCounts", "Words", "find_words", "read_words", "words_from_events
 
 FloatArray = npt.NDArray[np.float64]
 
-# Typographic apostrophes become plain ones: tokenizers know the contractions of the plain one.
+# Typographic apostrophes become plain ones, because tokenizers know contractions with plain apostrophes.
 _APOSTROPHES = str.maketrans("\u2018\u2019\u02bc", "'''")
-_LONGEST_WORD = 1000  # letters; longer than any word, compounds and names of molecules included
-# Natural Stories writes the position in the text behind each word.
+_LONGEST_WORD = 1000  # letters; longer than any word, including compounds and names of molecules
+# Natural Stories appends the position in the text to each word.
 _NUMBERED = re.compile(r"(.*\S)\s+/\s+\d+(\.\d+)*", re.DOTALL)
 
 _log = logging.getLogger(__name__)
@@ -37,10 +37,10 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class WordCounts:
-    """What the file of a word list held besides words with a time: a summary for the user.
+    """Entries of a word list other than words with a time: a summary for the user.
 
-    `n_unaligned` words have no time, `n_left_out` entries are no words (pauses, noise, other tiers), `n_unknown` words
-    are unknown to the aligner (their text is known); `notes` are sentences on what was noticed.
+    `n_unaligned` words have no time, `n_left_out` entries are not words (pauses, noise, other tiers), `n_unknown` words
+    are unknown to the aligner (their text is known); `notes` are sentences about irregularities.
     """
 
     n_words: int = 0
@@ -54,8 +54,8 @@ class WordCounts:
 class Words:
     """One row per word, in the order of the text.
 
-    `onset` and `duration` (n_words,) are seconds, from the start of the audio file unless `shifted`. Words that could
-    not be aligned keep their place in the text and have NaN for both. `counts` are those of the whole file.
+    `onset` and `duration` (n_words,) are seconds, from the start of the audio file unless `shifted`. Unaligned
+    words keep their position in the text and have NaN for both. `counts` are those of the whole file.
     """
 
     onset: FloatArray
@@ -83,11 +83,11 @@ class Words:
     def within(self, intervals: Iterable[tuple[float, float]]) -> tuple["Words", npt.NDArray[np.intp]]:
         """Return the words whose midpoint lies in one of the intervals (start ≤ midpoint < end), and their indices.
 
-        The midpoint, because tables of events are rounded and a first word may start a few milliseconds too early. A
-        word without a time goes with the next word that has one (the last words with the one before).
+        Midpoints are used because event tables are rounded, and a first word may start a few milliseconds too early. A
+        word without a time follows the next word with one (the last words follow the previous one).
         """
-        place = _places(self.onset + self.duration / 2)
-        index = np.flatnonzero(_lies_in(place, intervals))
+        midpoint = _filled_in(self.onset + self.duration / 2)
+        index = np.flatnonzero(_lies_in(midpoint, intervals))
         text = tuple(self.text[i] for i in index)
         return Words(self.onset[index], self.duration[index], text, self.counts), index
 
@@ -100,7 +100,7 @@ def _lies_in(times: FloatArray, intervals: Iterable[tuple[float, float]]) -> npt
     return inside
 
 
-def _places(times: FloatArray) -> FloatArray:
+def _filled_in(times: FloatArray) -> FloatArray:
     timed = np.flatnonzero(np.isfinite(times))
     if timed.size == 0:
         return times
@@ -109,14 +109,14 @@ def _places(times: FloatArray) -> FloatArray:
 
 
 def read_words(path: Path) -> Words:
-    """Read words from an aligner's file or a table; the ending says the format.
+    """Read words from an aligner's file or a table; the extension determines the format.
 
-    Read are gentle's align.csv and align.json, Praat TextGrids, JSON of the Montreal Forced Aligner, Whisper with times
+    Formats: gentle's align.csv and align.json, Praat TextGrids, JSON of the Montreal Forced Aligner, Whisper with times
     of words, AssemblyAI and Friends, and tables (.tsv, .csv) with a header: `onset` (`start`, `begin`), `duration` (or
-    `end`, `offset`, `stop`), `word` (`text`, `token`, `label`). Pauses and noises are left out and counted; words that
-    could not be aligned keep their place; typographic apostrophes become plain ones. A WAV file of the same name says
-    where the audio ends. The times of words that are rows of an events.tsv count from the first of them. Raises
-    DatasetError when the file cannot be read, holds no word with a time, or holds times that are impossible.
+    `end`, `offset`, `stop`), `word` (`text`, `token`, `label`). Pauses and noises are left out and counted; unaligned
+    words keep their position; typographic apostrophes become plain ones. A WAV file of the same name gives the end of
+    the audio. The times of words in an events.tsv start at the first word. Raises DatasetError if the file cannot be
+    read, holds no word with a time, or holds impossible times.
     """
     require_content(path)
     if path.name.endswith("_events.tsv"):
@@ -136,8 +136,8 @@ def read_words(path: Path) -> Words:
 def words_from_events(path: Path, sidecar: Mapping[str, object] | None = None) -> Words:
     """Words that are rows of an events.tsv (columns onset, duration, word), in seconds from the first volume.
 
-    `sidecar` is what the JSON files of the table say (`{"onset": {"Units": "ms"}}`); without it, they are read.
-    Rows without a word are other events; words without an onset keep their place. Raises DatasetError.
+    `sidecar` is the content of the JSON files of the table (`{"onset": {"Units": "ms"}}`), which are read by default.
+    Rows without a word are other events; words without an onset keep their position. Raises DatasetError.
     """
     with _named(path):
         words = _words(rows_of_events(path, sidecar), may_start_before=True)
@@ -148,7 +148,7 @@ def words_from_events(path: Path, sidecar: Mapping[str, object] | None = None) -
 
 @contextmanager
 def _named(path: Path) -> Iterator[None]:
-    """Put the path before what is wrong with a file, where it is not yet there."""
+    """Put the path before the message about a file, unless it is already there."""
     try:
         yield
     except DatasetError as error:
@@ -157,12 +157,14 @@ def _named(path: Path) -> Iterator[None]:
         raise DatasetError(f"{path}: {error}") from error
 
 
-def _words(found: WordList, may_start_before: bool = False, audio: Path | None = None) -> Words:
-    texts = _texts(found.rows)
+def _words(word_list: WordList, may_start_before: bool = False, audio: Path | None = None) -> Words:
+    texts = _texts(word_list.rows)
     rows = [
-        dataclasses.replace(row, text=text) for row, text in zip(found.rows, texts, strict=True) if not is_mark(text)
+        dataclasses.replace(row, text=text)
+        for row, text in zip(word_list.rows, texts, strict=True)
+        if not is_mark(text)
     ]
-    n_left_out = found.n_left_out + len(found.rows) - len(rows)
+    n_left_out = word_list.n_left_out + len(word_list.rows) - len(rows)
     if not rows:
         raise DatasetError(
             f"there are no words, only {n_left_out} pauses or other marks: align the transcript with the audio again."
@@ -175,9 +177,9 @@ def _words(found: WordList, may_start_before: bool = False, audio: Path | None =
         raise DatasetError(f"none of the {len(rows)} words has a time: align the transcript with the audio again.")
     timed, notes = checked(
         dataclasses.replace(
-            found,
+            word_list,
             rows=[row for row, is_one in zip(rows, is_timed, strict=True) if is_one],
-            sortable=found.sortable and bool(is_timed.all()),
+            sortable=word_list.sortable and bool(is_timed.all()),
         ),
         may_start_before,
     )
@@ -189,12 +191,12 @@ def _words(found: WordList, may_start_before: bool = False, audio: Path | None =
     rows = [next(in_order) if is_one else row for row, is_one in zip(rows, is_timed, strict=True)]
     times = np.array([(row.start, row.end) for row in rows])
     times[~is_timed] = np.nan
-    counts = WordCounts(len(rows), int((~is_timed).sum()), n_left_out, found.n_unknown, tuple(notes))
+    counts = WordCounts(len(rows), int((~is_timed).sum()), n_left_out, word_list.n_unknown, tuple(notes))
     return Words(times[:, 0], times[:, 1] - times[:, 0], tuple(row.text for row in rows), counts)
 
 
 def _texts(rows: Sequence[WordRow]) -> list[str]:
-    """Texts of rows without what is around the word: blanks, line ends, positions as in Natural Stories."""
+    """Texts of rows without blanks, line ends and positions (as in Natural Stories) around the word."""
     texts = [" ".join(row.text.translate(_APOSTROPHES).split()) for row in rows]
     numbered = [_NUMBERED.fullmatch(text) for text in texts]
     if 2 * sum(match is not None for match in numbered) > sum(bool(text) for text in texts):
@@ -203,23 +205,23 @@ def _texts(rows: Sequence[WordRow]) -> list[str]:
 
 
 def _check_texts(rows: Sequence[WordRow]) -> None:
-    """Raise DatasetError for rows that are sentences, or no word of any language."""
+    """Raise DatasetError for rows that are sentences, or not words of any language."""
     longest = max(rows, key=lambda row: len(row.text))
     if len(longest.text) > _LONGEST_WORD:
         raise DatasetError(
-            f"{longest.place} holds {len(longest.text):,} letters ({longest.text[:40]!r} …), where a word has at most "
-            f"{_LONGEST_WORD}: mend the row, or align the text with the audio again."
+            f"{longest.location} holds {len(longest.text):,} letters ({longest.text[:40]!r} …), where a word has at "
+            f"most {_LONGEST_WORD}: mend the row, or align the text with the audio again."
         )
     n_words = [len(row.text.split()) for row in rows]
     if sum(n_words) > 2.5 * len(rows):
         row = rows[int(np.argmax(n_words))]
         raise DatasetError(
-            f"{row.place} and others hold several words ({row.text[:40]!r}): "
+            f"{row.location} and others hold several words ({row.text[:40]!r}): "
             "one row must be one word; align the text with the audio."
         )
     if len(rows) > 2 and len({row.text for row in rows}) == 1:
         raise DatasetError(
-            f"{rows[0].place} and all {len(rows) - 1} others hold the same word ({rows[0].text[:40]!r}): is it the "
+            f"{rows[0].location} and all {len(rows) - 1} others hold the same word ({rows[0].text[:40]!r}): is it the "
             "column of the words? Correct it, or align again."
         )
 
@@ -229,11 +231,13 @@ def _notes(rows: Sequence[WordRow], is_timed: npt.NDArray[np.bool_]) -> list[str
     half = [row for row in rows if np.isfinite(row.start) != np.isfinite(row.end)]
     if half:
         notes.append(
-            f"{len(half)} words have only one of start and end and count as not aligned, first {half[0].place}."
+            f"{len(half)} words have only one of start and end and count as not aligned, first {half[0].location}."
         )
     damaged = [row for row in rows if "\ufffd" in row.text]
     if damaged:
-        notes.append(f"{len(damaged)} words have lost letters (\ufffd), first {damaged[0].place}: get the file again.")
+        notes.append(
+            f"{len(damaged)} words have lost letters (\ufffd), first {damaged[0].location}: get the file again."
+        )
     if len(rows) < 3:
         notes.append("there is only one word." if len(rows) == 1 else "there are only two words.")
     if 2 * is_timed.sum() < len(rows):

@@ -1,4 +1,4 @@
-"""The atoms that drive the brain: the clearest of a dictionary of the model's neurons."""
+"""The atoms that drive the brain: families that dictionaries of the model's neurons agree on, whatever their start."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,27 +9,34 @@ from numpy.typing import NDArray
 from bids_app.bids.words import Words
 from bids_app.demo.scans import REPETITION_TIME, Scan, heard
 from bids_app.encoding.design.haemodynamics import neuron_responses
-from bids_app.encoding.dictionary import DictionaryLearning, time_courses
+from bids_app.encoding.dictionary import ReproducibleDictionary, time_courses
 from bids_app.language.activations import Activations
 
 Float = NDArray[np.float32]
 
 N_ATOMS, PENALTY = 64, 0.15  # the defaults of the analysis
-_RESTARTS = 3
-_MOST_ALIKE = 0.4  # |r| of two planted atoms
+N_RESTARTS = 10
+REPRODUCIBLE = 0.85  # ρ of a planted family; an analysis counts those of 0.8 as reproducible
+# Restarts that are learned to the end agree on more families, so that more can be planted.
+_TOLERANCE = 1e-5
+_MOST_ALIKE = 0.5  # |r| of two planted atoms
 
 
 @dataclass(frozen=True)
 class Atoms:
-    """Atoms that are planted.
+    """Atoms that are planted, each the mean of a family that restarts of a dictionary share.
 
-    numbers: (n_atoms,) their places in the generator's dictionary, from 1, ordered by variance explained.
+    numbers: (n_atoms,) their places among the generator's families, from 1, ordered by reproducibility.
+    reproducibility: (n_atoms,) ρ, the mean over restarts of the best |r| of an atom with the family.
     courses: task → (n_volumes, n_atoms), on all volumes of the scan; mean 0 and variance 1 over the story's volumes of
     all scans together.
+    n_reproducible: how many families have a ρ of at least `REPRODUCIBLE`, planted or not.
     """
 
     numbers: NDArray[np.int64]
+    reproducibility: NDArray[np.float64]
     courses: Mapping[str, Float]
+    n_reproducible: int
 
 
 def responses(activations: Activations, words: Words, scan: Scan) -> Float:
@@ -47,39 +54,36 @@ def responses(activations: Activations, words: Words, scan: Scan) -> Float:
 
 
 def find_atoms(scans: Sequence[Scan], neurons: Sequence[Float], n_atoms: int, seed: int) -> Atoms:
-    """Choose at most `n_atoms` atoms of a dictionary that are strong, stable and unlike each other.
+    """Choose at most `n_atoms` families of atoms that are reproducible and unlike each other.
 
-    `neurons` holds (n_volumes, n_neurons) of each scan. Stable are atoms that dictionaries from other starting points
-    hold as well: only of these can another analysis of the same model be asked to find them.
+    `neurons` holds (n_volumes, n_neurons) of each scan. Another analysis of the same model can only be asked to find
+    what dictionaries from other starting points hold as well. ValueError where there is no such family.
     """
     story = np.concatenate([responses[scan.kept] for scan, responses in zip(scans, neurons, strict=True)])
-    fits = [
-        DictionaryLearning(N_ATOMS, PENALTY, random_state=seed + restart).fit(story) for restart in range(_RESTARTS)
-    ]
-    others = [np.abs(_correlation(fits[0].atoms_, fit.atoms_)).max(axis=1) for fit in fits[1:]]
-    chosen = _choose(fits[0].atoms_, np.min(others, axis=0), n_atoms)
-    courses = [time_courses(responses, fits[0].loadings_)[:, chosen] for responses in neurons]
+    model = ReproducibleDictionary(N_ATOMS, PENALTY, N_RESTARTS, tolerance=_TOLERANCE, random_state=seed).fit(story)
+    chosen = _choose(model.families_, model.reproducibility_, n_atoms)
+    if not len(chosen):
+        raise ValueError(
+            f"none of the {model.families_.shape[1]} families of the model's atoms has a reproducibility of "
+            f"{REPRODUCIBLE} over {N_RESTARTS} restarts: nothing can be planted. Give longer stories or another model."
+        )
+    courses = [time_courses(responses, model.loadings_)[:, chosen] for responses in neurons]
     kept = np.concatenate([course[scan.kept] for scan, course in zip(scans, courses, strict=True)])
     scaled = [(course - kept.mean(axis=0)) / kept.std(axis=0) for course in courses]
-    return Atoms(chosen + 1, {scan.task: course for scan, course in zip(scans, scaled, strict=True)})
+    return Atoms(
+        chosen + 1,
+        model.reproducibility_[chosen],
+        {scan.task: course for scan, course in zip(scans, scaled, strict=True)},
+        int((model.reproducibility_ >= REPRODUCIBLE).sum()),
+    )
 
 
-def _choose(atoms: Float, stability: Float, n_atoms: int) -> NDArray[np.int64]:
-    """Return the places of the chosen atoms, out of the stronger half: clear ones, each unlike those before it.
-
-    An atom is clear when it is stable and no other atom of the dictionary resembles it.
-    """
-    alike = np.abs(_correlation(atoms, atoms))
-    np.fill_diagonal(alike, 0)
-    clarity = (stability - alike.max(axis=1))[: atoms.shape[1] // 2]
+def _choose(families: Float, reproducibility: NDArray[np.float64], n_atoms: int) -> NDArray[np.int64]:
+    """Return the places of the reproducible families, the best first, that are unlike those chosen before."""
+    alike = np.abs(np.corrcoef(families.T))
     chosen: list[int] = []
-    for candidate in np.argsort(-clarity, kind="stable"):
-        if len(chosen) < n_atoms and np.all(alike[candidate, chosen] < _MOST_ALIKE):
+    for candidate in np.argsort(-reproducibility, kind="stable"):
+        reproducible = reproducibility[candidate] >= REPRODUCIBLE
+        if reproducible and len(chosen) < n_atoms and np.all(alike[candidate, chosen] < _MOST_ALIKE):
             chosen.append(int(candidate))
     return np.sort(np.array(chosen, dtype=np.int64))
-
-
-def _correlation(first: Float, second: Float) -> NDArray[np.float64]:
-    """Return (n_first, n_second): Pearson r of the columns."""
-    n_first = first.shape[1]
-    return np.asarray(np.corrcoef(first.T, second.T)[:n_first, n_first:])

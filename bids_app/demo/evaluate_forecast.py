@@ -146,4 +146,4 @@ def _rows(scores: _Scores, truth: ForecastTruth, atlas_dir: Path) -> Iterator[di
 
 def _atlas(geometry: Geometry, folder: Path) -> Atlas:
     """The demo's own atlas at the targets."""
-    return load_atlas(str(folder), geometry.kind, geometry.place, **geometry.where())
+    return load_atlas(str(folder), geometry.kind, geometry.space_name, **geometry.where())

@@ -15,7 +15,9 @@ from bids_app.bids.entities import parse_name
 from bids_app.demo.truth import Truth
 
 SAME_ATOM = 0.7  # |r| from which a recovered atom counts as a planted one
+REPRODUCIBLE = 0.8  # ρ from which restarts agree on a family of atoms
 _OPPOSITE = {"active": "deactive", "deactive": "active"}
+_TABLES = re.compile(r"_desc-(atoms|families)\d*(Shifted)?_networks\.tsv$")
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,8 @@ class Recovery:
 
     precision: share of the found links that were planted. recall: share of the planted links that were found.
     Either is NaN where there is nothing to share. atom_correlation: mean |r| of the planted atoms with the recovered
-    atoms that they are matched to.
+    atoms that they are matched to. expected_false: the share of false links that the analysis expects, mean of
+    1 - probability; true_false: the true share. NaN without a link, or without probabilities.
     """
 
     precision: float
@@ -33,6 +36,8 @@ class Recovery:
     n_found: int
     n_true: int
     n_planted: int
+    expected_false: float
+    true_false: float
 
 
 def compare_links(
@@ -41,8 +46,10 @@ def compare_links(
     planted_links: pd.DataFrame,
     planted_atoms: NDArray[np.floating],
     planted_numbers: Iterable[int],
+    *,
+    reproducible: bool = False,
 ) -> Recovery:
-    """Compare links of recovered atoms with planted ones.
+    """Compare links of recovered atoms, or families of atoms, with planted ones.
 
     A recovered atom stands for every planted atom that it correlates with at |r| ≥ 0.7. A negative r turns its
     active links into deactive ones. A found link is true if one of the atoms that its atom stands for was planted in
@@ -50,30 +57,41 @@ def compare_links(
 
     Parameters
     ----------
-    links : columns atom (from 1, the columns of `atoms`), network, part, linked
+    links : columns atom (from 1, the columns of `atoms`), network, part, linked; with families also rho and probability
     atoms : array of shape (n_volumes, n_recovered)
     planted_links : columns atom, network, part
     planted_atoms : array of shape (n_volumes, n_planted), in the order of `planted_numbers`, the same volumes
+    reproducible : count only links of families with ρ ≥ 0.8, and of the planted links only those of atoms that such a
+        family stands for
     """
     numbers = [int(number) for number in planted_numbers]
     r = _correlation(np.asarray(planted_atoms, dtype=float), np.asarray(atoms, dtype=float))
+    same = np.abs(r) >= SAME_ATOM
     truth = set(zip(planted_links["atom"].astype(int), planted_links["network"], planted_links["part"], strict=True))
-    found = links[links["linked"].astype(bool)]
+    found, wanted = links[links["linked"].astype(bool)], truth
+    if reproducible:
+        found = found[found["rho"] >= REPRODUCIBLE]
+        families = links.loc[links["rho"] >= REPRODUCIBLE, "atom"].astype(int).unique() - 1
+        held = {numbers[row] for row in np.flatnonzero(same[:, families].any(axis=1))}
+        wanted = {link for link in truth if link[0] in held}
     n_right, recovered = 0, set()
     for atom, network, part in zip(found["atom"].astype(int), found["network"], found["part"], strict=True):
         meanings = {
             (numbers[row], network, part if r[row, atom - 1] > 0 else _OPPOSITE[part])
-            for row in np.flatnonzero(np.abs(r[:, atom - 1]) >= SAME_ATOM)
+            for row in np.flatnonzero(same[:, atom - 1])
         }
         n_right += bool(meanings & truth)
-        recovered |= meanings & truth
+        recovered |= meanings & wanted
+    precision = n_right / len(found) if len(found) else np.nan
     return Recovery(
-        precision=n_right / len(found) if len(found) else np.nan,
-        recall=len(recovered) / len(truth) if truth else np.nan,
+        precision=precision,
+        recall=len(recovered) / len(wanted) if wanted else np.nan,
         atom_correlation=_matched(np.abs(r)),
         n_found=len(found),
         n_true=n_right,
-        n_planted=len(truth),
+        n_planted=len(wanted),
+        expected_false=float((1 - found["probability"]).mean()) if "probability" in found else np.nan,
+        true_false=1 - precision,
     )
 
 
@@ -97,9 +115,10 @@ def _matched(similarity: NDArray[np.float64]) -> float:
 def evaluate_links(truth: Truth, out_dir: Path) -> pd.DataFrame:
     """Compare the links in OUT_DIR with those that were planted.
 
-    One row per table of links, and one for the group links that replicate: participant ("group", "replicated"), task
-    ("all" where tasks are pooled), space, desc, and the fields of `Recovery`. Only dictionaries with time courses in
-    OUT_DIR/stimuli are compared.
+    One or two rows per table of links, and as many for the group links that replicate: participant ("group",
+    "replicated"), task ("all" where tasks are pooled), space, desc, links ("conditional" for tables with probabilities,
+    "dice" for others), of ("reproducible" families, where the table holds ρ, and "all"), and the fields of `Recovery`.
+    Only atoms or families with time courses in OUT_DIR/stimuli are compared.
 
     Raises FileNotFoundError when OUT_DIR holds no links of the planted model.
     """
@@ -107,28 +126,37 @@ def evaluate_links(truth: Truth, out_dir: Path) -> pd.DataFrame:
     tables = [
         path
         for folder in ("sub-*/func", "group")
-        for path in sorted(out_dir.glob(f"{folder}/*_model-{label}_desc-atoms*_networks.tsv"))
-        if re.search(r"_desc-atoms\d*(Shifted)?_networks", path.name)
+        for path in sorted(out_dir.glob(f"{folder}/*_model-{label}_desc-*_networks.tsv"))
+        if _TABLES.search(path.name)
     ]
     if not tables:
-        raise FileNotFoundError(f"{out_dir} holds no table of links (…_model-{label}_desc-atoms_networks.tsv).")
+        raise FileNotFoundError(f"{out_dir} holds no table of links (…_model-{label}_desc-…_networks.tsv).")
     return pd.DataFrame([row for path in tables for row in _rows(path, out_dir, truth)])
 
 
 def _rows(path: Path, out_dir: Path, truth: Truth) -> Iterator[dict[str, object]]:
-    """One row for the links of a table, and at the group level one for those that replicate."""
+    """The rows for the links of a table, and at the group level those for the links that replicate."""
     entities = parse_name(path).entities
     stories = [entities["task"]] if "task" in entities else truth.options["stories"]
     pairs = [_same_volumes(story, entities, out_dir, truth) for story in stories]
     recovered, planted = (pd.concat(side, ignore_index=True) for side in zip(*pairs, strict=True))
     numbers = [int(name.removeprefix("atom-")) for name in planted.columns]
-    links = read_table(path)
+    links = read_table(path).rename(columns={"family": "atom"})
     who = {"linked": entities.get("sub", "group"), "replicated": "replicated"}
     where = {key: entities.get(key, "all") for key in ("task", "space", "desc")}
+    where["links"] = "conditional" if "probability" in links else "dice"
     for column in [name for name in who if name in links]:
         chosen = links.assign(linked=links[column].astype(str).str.lower().eq("true"))
-        recovery = compare_links(chosen, recovered.to_numpy(), truth.links, planted.to_numpy(), numbers)
-        yield {"participant": who[column]} | where | vars(recovery)
+        for of in ("reproducible", "all") if "rho" in links else ("all",):
+            recovery = compare_links(
+                chosen,
+                recovered.to_numpy(),
+                truth.links,
+                planted.to_numpy(),
+                numbers,
+                reproducible=of == "reproducible",
+            )
+            yield {"participant": who[column]} | where | {"of": of} | vars(recovery)
 
 
 def _same_volumes(

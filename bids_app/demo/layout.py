@@ -20,12 +20,14 @@ README = """# Synthetic stories
 Made by `n2n demo`; nobody was scanned. Known groups of a language model's neurons drive known networks of the cortex.
 What was planted is written in `sourcedata/truth`:
 
-- `truth.tsv`: one row per planted link of an atom and a network, with its part (active or deactive) and gain
+- `truth.tsv`: one row per planted link of a family of atoms and a network, with its part (active or deactive), gain,
+  and the reproducibility of the family (`rho`: mean over restarts of the dictionary of the best |r|)
 - `truth_atoms.tsv`: the time courses of the planted atoms, on every volume of every story
 - `truth_subgroups.tsv`: the neurons of the tiny GPT-2-type model that answer to one category of words
-- `truth.json`: the options that this data set was made with
+- `truth.json`: the options that this data set was made with, and how many families are reproducible and planted
 
-`code/demo.toml` is a settings file for its analysis: `neurons2networks HERE OUT participant --config-file …`.
+`code/demo.toml` is a settings file for its analysis: `neurons2networks HERE OUT participant --config-file …`. It
+fits the stories of a participant together.
 """
 FORECAST_README = """# Synthetic stories
 

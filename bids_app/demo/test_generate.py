@@ -1,6 +1,8 @@
 import json
+import tempfile
 import tomllib
 from dataclasses import replace
+from pathlib import Path
 
 import nibabel
 import numpy as np
@@ -8,10 +10,15 @@ import pandas as pd
 import pytest
 
 from bids_app.bids.words import read_words
+from bids_app.demo.atoms import find_atoms, responses
 from bids_app.demo.cortex import N_VERTICES
 from bids_app.demo.evaluate import evaluate
-from bids_app.demo.generate import DEFAULTS, generate
+from bids_app.demo.generate import DEFAULTS, describe, generate
+from bids_app.demo.scans import made_scan
 from bids_app.demo.truth import read_truth
+from bids_app.encoding.dictionary import ReproducibleDictionary
+from bids_app.language.activations import read_activations
+from bids_app.language.models import load_model
 
 FUNC = "derivatives/fmriprep/sub-01/func/sub-01_task-lighthouse"
 SMALL = replace(DEFAULTS, participants=1, stories=1, n_volumes=160, seed=4, snr=1.0)
@@ -161,6 +168,47 @@ def test_settings_name_files_that_exist(demo):
     assert all((demo[0] / "code" / path).exists() for path in (*settings["model"], settings["atlas"]))
 
 
+def test_only_reproducible_families_are_planted_and_it_is_said_how_many(demo):
+    truth = demo[1]
+    assert (truth.links["rho"] >= 0.85).all()
+    assert truth.options["planted_families"] == truth.links["atom"].nunique() == 14
+    assert truth.options["reproducible_families"] >= 14
+    courses = np.abs(truth.courses.filter(like="atom-")[kept_rows(demo[0])[0]].corr().to_numpy())
+    assert (courses - np.eye(len(courses))).max() < 0.5 + 0.02  # of families as time courses of neurons give them
+    assert describe(truth).startswith("14 families of neurons are planted in 7 networks, out of ")
+
+
+def test_families_come_back_in_a_dictionary_of_other_starts(demo):
+    folder, truth = demo
+    words = read_words(folder / "stimuli/gentle/lighthouse/align.csv")
+    scan = made_scan("lighthouse", SMALL.n_volumes)
+    model = load_model(str(folder / "sourcedata/models/gpt2"), device="cpu")
+    with tempfile.TemporaryDirectory() as cache:
+        neurons = responses(read_activations(model, words.text, "ffn-out", "auto", Path(cache)), words, scan)
+    found = ReproducibleDictionary(random_state=0, device="cpu").fit(neurons[scan.kept])
+    planted = truth.courses.filter(like="atom-").to_numpy()[scan.kept]
+    r = np.abs(np.corrcoef(planted.T, found.families_.T)[: planted.shape[1], planted.shape[1] :])
+    assert (r.max(axis=1) > 0.8).all()
+    assert (found.reproducibility_[r.argmax(axis=1)] >= 0.8).mean() > 0.9
+
+
+def test_a_model_whose_restarts_agree_on_nothing_is_refused(monkeypatch):
+    monkeypatch.setattr("bids_app.demo.atoms.REPRODUCIBLE", 1.01)
+    scan = made_scan("tale", 60)
+    noise = np.random.default_rng(0).standard_normal((60, 100)).astype(np.float32)
+    with pytest.raises(ValueError, match="nothing can be planted"):
+        find_atoms([scan], [noise], 14, 0)
+
+
+@pytest.mark.parametrize(("stories", "pooled"), [(1, None), (2, True)])
+def test_several_stories_are_pooled(demo, tmp_path, stories, pooled):
+    folder = demo[0]
+    if stories > 1:
+        folder = tmp_path / "two"
+        generate(folder, replace(SMALL, stories=stories, snr=0, spaces=("fsaverage5",)))
+    assert tomllib.loads((folder / "code/demo.toml").read_text()).get("pool_tasks") is pooled
+
+
 def test_evaluation_of_the_truth_itself_is_perfect(demo, tmp_path, capsys):
     folder, truth = demo
     stem = f"lighthouse_audio_model-{truth.options['model_label']}_desc-atoms_timeseries"
@@ -170,7 +218,7 @@ def test_evaluation_of_the_truth_itself_is_perfect(demo, tmp_path, capsys):
     pd.DataFrame(-courses).to_csv(tmp_path / f"stimuli/{stem}.tsv.gz", sep="\t", header=False, index=False)
     start = float(np.flatnonzero(kept)[0] * 1.5 - 3.0)
     (tmp_path / f"stimuli/{stem}.json").write_text(json.dumps({"Columns": columns, "StartTime": start}))
-    links = truth.links.assign(
+    links = truth.links.drop(columns="rho").assign(
         atom=[columns.index(f"atom-{atom:02d}") + 1 for atom in truth.links["atom"]],
         part=truth.links["part"].map({"active": "deactive", "deactive": "active"}),
         linked=True,

@@ -10,14 +10,15 @@ import pandas as pd
 from bids_app.bids.derivatives import read_table, write_json, write_table
 
 _FOLDER = Path("sourcedata", "truth")
-LINK_COLUMNS = ("atom", "network", "part", "gain")
+LINK_COLUMNS = ("atom", "network", "part", "gain", "rho")
 
 
 @dataclass(frozen=True)
 class Truth:
     """What was planted.
 
-    links: one row per planted link (LINK_COLUMNS); no row at a signal-to-noise ratio of 0.
+    links: one row per planted link (LINK_COLUMNS); rho is the reproducibility of the atom, the mean of a family; no row
+    at a signal-to-noise ratio of 0.
     courses: story (task), volume, kept (whether inside the story event), and one column atom-NN per planted atom.
     subgroups: category, layer, unit of the tiny model's planted neurons; no row with a given model.
     options: what the data set was made with.

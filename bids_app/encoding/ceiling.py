@@ -65,7 +65,7 @@ def _single_ridge(
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Test rows (n_test, V) of the regressor, standardised on training rows, the response's mean there, and slopes."""
     train, test = fold
-    of_x, scale = (torch.as_tensor(part) for part in moments(x[train].numpy()))
+    of_x, scale = (torch.as_tensor(moment) for moment in moments(x[train].numpy()))
     mean = y[train].mean(dim=0)
     slope = (((x[train] - of_x) * scale) * y[train]).sum(dim=0) / (len(train) + alpha)
     return (x[test] - of_x) * scale, mean, slope

@@ -62,12 +62,12 @@ def _elements(
     areas = np.zeros(n_vertices)
     for corner in range(3):
         at, first, second = (faces[:, (corner + turn) % 3] for turn in range(3))
-        one, other = coordinates[first] - coordinates[at], coordinates[second] - coordinates[at]
-        double_area = np.maximum(np.linalg.norm(np.cross(one, other), axis=1), 1e-9)
+        first_edge, second_edge = coordinates[first] - coordinates[at], coordinates[second] - coordinates[at]
+        double_area = np.maximum(np.linalg.norm(np.cross(first_edge, second_edge), axis=1), 1e-9)
         areas += np.bincount(at, double_area / 6, n_vertices)
         rows.append(first)
         columns.append(second)
-        weights.append((one * other).sum(axis=1) / double_area / 2)
+        weights.append((first_edge * second_edge).sum(axis=1) / double_area / 2)
     upper = coo_array(
         (np.concatenate(weights), (np.concatenate(rows), np.concatenate(columns))), shape=(n_vertices,) * 2
     )

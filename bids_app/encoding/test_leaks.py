@@ -35,7 +35,7 @@ def test_silent_with_contiguous_folds(purge):
 def test_rings_where_volumes_are_split_at_random():
     Y, lengths, _ = heard(slice(None))
     volumes = np.arange(N)
-    tests = [np.sort(part) for part in np.array_split(RNG.permutation(N), 5)]
+    tests = [np.sort(rows) for rows in np.array_split(RNG.permutation(N), 5)]
     folds = [(np.setdiff1d(volumes, test), test) for test in tests]
     assert autocorrelation_scores(Y, lengths, folds, device="cpu").max() > 0.3
     # and where every fold is many short pieces

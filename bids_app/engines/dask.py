@@ -161,14 +161,14 @@ def _result(future: Any, job: Job) -> Failure | None:
     from distributed import KilledWorker
 
     try:
-        found = future.result()
+        result = future.result()
     except KilledWorker as error:
         reason = f"{job.label}: several workers were lost with it, most often for lack of memory ({error})"
         return Failure(job.name, reason, traceback.format_exc())
     except Exception as error:  # what a worker without this package says, and a scheduler that goes
         return Failure(job.name, f"{job.label}: {type(error).__name__}: {error}", traceback.format_exc())
-    assert found is None or isinstance(found, Failure)
-    return found
+    assert result is None or isinstance(result, Failure)
+    return result
 
 
 def _execute(job: Job, settings: Settings) -> Failure | None:
@@ -177,12 +177,12 @@ def _execute(job: Job, settings: Settings) -> Failure | None:
 
     worker = get_worker()
     limit = worker.memory_manager.memory_limit
-    own = dataclasses.replace(
+    worker_settings = dataclasses.replace(
         settings,
         nprocs=1,
         omp_nthreads=settings.omp_nthreads or worker.state.nthreads,
         mem_mb=limit // MEGABYTE if limit else settings.mem_mb,
     )
     with _ONE_AT_A_TIME:
-        start_worker(own)
-        return run_one(job, own)
+        start_worker(worker_settings)
+        return run_one(job, worker_settings)

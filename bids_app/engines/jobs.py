@@ -13,18 +13,18 @@ from bids_app.settings import Settings
 class Job:
     """One piece of work that can run in another process: a function of the settings and a name.
 
-    `part` says which part of what is named, where that is cut into several jobs; `computes`: more than a report.
+    `piece` says which part of what is named, where that is cut into several jobs; `computes`: more than a report.
     """
 
     name: str
     function: Callable[[Settings, str], None]
-    part: str = ""
+    piece: str = ""
     computes: bool = True
 
     @property
     def label(self) -> str:
-        """Name and part, for messages."""
-        return f"{self.name} {self.part}".strip()
+        """Name and piece, for messages."""
+        return f"{self.name} {self.piece}".strip()
 
 
 @dataclass(frozen=True)

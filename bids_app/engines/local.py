@@ -71,8 +71,8 @@ def run_one(job: Job, settings: Settings) -> Failure | None:
             reason = str(error) or type(error).__name__
             if not isinstance(error, ValueError | OSError):
                 reason = f"{type(error).__name__}: {reason}"
-        if job.part:
-            reason = f"{job.part}: {reason}"
+        if job.piece:
+            reason = f"{job.piece}: {reason}"
         return Failure(job.name, reason, traceback.format_exc())
     say_done(job, time.monotonic() - start)
     return None

@@ -78,7 +78,7 @@ def write_scripts(request: Request, participants: Sequence[str]) -> Path:
     write_text(folder / "participants.txt", "".join(f"{label}\n" for label in participants))
     write_text(folder / "settings.toml", _kept_settings(request))
     for kind in _KINDS:
-        directives = [f"#SBATCH {one}" for one in _directives(kind, request, len(participants))]
+        directives = [f"#SBATCH {directive}" for directive in _directives(kind, request, len(participants))]
         write_text(folder / f"{kind}.sh", _filled("slurm_job.sh", _parts(kind, request, directives)))
     return write_text(folder / "submit.sh", _filled("slurm_submit.sh", {"FOLDER": shlex.quote(str(folder))}))
 
@@ -90,9 +90,9 @@ class _Template(string.Template):
     idpattern = "[A-Z]+"
 
 
-def _filled(template: str, parts: dict[str, str]) -> str:
+def _filled(template: str, values: dict[str, str]) -> str:
     text = (resources.files("bids_app.engines") / "templates" / template).read_text(encoding="utf-8")
-    return _Template(text).substitute(parts)
+    return _Template(text).substitute(values)
 
 
 def _refuse_line_breaks(request: Request, participants: Sequence[str]) -> None:
@@ -203,6 +203,6 @@ def _run(script: Path) -> None:
         raise RuntimeError(f"there is no sbatch here: on a machine that submits jobs, run `bash {script}`")
     done = subprocess.run(["bash", script], capture_output=True, text=True, check=False)
     if done.returncode:
-        said = " ".join(done.stderr.split())
-        raise RuntimeError(f"sbatch refused a job ({said}); jobs submitted before it can be removed with scancel")
+        stderr = " ".join(done.stderr.split())
+        raise RuntimeError(f"sbatch refused a job ({stderr}); jobs submitted before it can be removed with scancel")
     log.info("%s", done.stdout.strip())

@@ -55,10 +55,10 @@ def memory_mb_of(text: str) -> int:
     >>> memory_mb_of("16G"), memory_mb_of("4000M")
     (16384, 4000)
     """
-    found = _MEMORY.fullmatch(text)
-    if not found:
+    match = _MEMORY.fullmatch(text)
+    if not match:
         raise SettingsError(f"--mem {text}: must be a number with M, G or T, such as 16G")
-    return int(found[1]) * _MB[found[2].upper()]
+    return int(match[1]) * _MB[match[2].upper()]
 
 
 def make_submission_parser() -> argparse.ArgumentParser:

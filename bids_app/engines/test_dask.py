@@ -62,9 +62,9 @@ def test_reports_and_jobs_without_a_card_go_to_all(cluster, tmp_path):
 
 def test_a_process_has_one_job_at_a_time_with_all_its_threads(cluster, tmp_path):
     assert run(settings(cluster, Path("/")), [Job(f"sub-{i}", partial(note, tmp_path)) for i in range(6)]) == []
-    found = noted(tmp_path)
-    assert {threads for _, threads, *_ in found} == {"2"}
-    times = sorted((float(start), float(end)) for *_, start, end in found)  # here both workers are in one process
+    result = noted(tmp_path)
+    assert {threads for _, threads, *_ in result} == {"2"}
+    times = sorted((float(start), float(end)) for *_, start, end in result)  # here both workers are in one process
     assert all(end <= start for (_, end), (start, _) in itertools.pairwise(times))
 
 
@@ -92,7 +92,7 @@ def test_a_signal_takes_back_the_jobs_that_wait(cluster, tmp_path, monkeypatch):
     assert len(noted(tmp_path)) <= 2  # one for each worker
 
 
-def test_no_card_anywhere_is_said_instead_of_waited_for(tmp_path):
+def test_no_card_anywhere_is_reported_instead_of_waited_for(tmp_path):
     workers = {"plain": {"cls": distributed.Worker, "options": {"nthreads": 1}}}
     scheduler = {"cls": distributed.Scheduler, "options": {"dashboard_address": ":0", "port": 0}}
     with (
@@ -115,14 +115,14 @@ def test_an_address_that_is_none(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("pairs", "said"),
+    ("pairs", "message"),
     [
         (("kind=slurm", "cores=1"), "memory"),
         (("kind=slurm", "cores=1", "memory=1GB", "nosuch=1"), "nosuch"),
         (("kind=pbs", "cores=1", "memory=1GB"), "no command qsub"),
     ],
 )
-def test_a_cluster_that_cannot_be_started(tmp_path, monkeypatch, pairs, said):
+def test_a_cluster_that_cannot_be_started(tmp_path, monkeypatch, pairs, message):
     pytest.importorskip("dask_jobqueue", reason="the extra `dask` is not installed")
     pytest.importorskip("cryptography", reason="the extra `dask` is not installed")
     sbatch = tmp_path / "sbatch"
@@ -130,7 +130,7 @@ def test_a_cluster_that_cannot_be_started(tmp_path, monkeypatch, pairs, said):
     sbatch.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
     given = Settings(tmp_path, tmp_path, "participant", engine="dask", dask_cluster=pairs)
-    with pytest.raises(RuntimeError, match=said):
+    with pytest.raises(RuntimeError, match=message):
         run(given, [Job("sub-1", fail)])
 
 

@@ -15,14 +15,14 @@ def test_memory_is_shared_by_the_processes_after_what_they_take_themselves(tmp_p
     assert memory_mb(settings(tmp_path, nprocs=nprocs, mem_mb=total)) == share
 
 
-def test_too_little_memory_for_the_processes_is_said(tmp_path, caplog):
+def test_too_little_memory_for_the_processes_is_reported(tmp_path, caplog):
     LocalEngine(settings(tmp_path, nprocs=2, mem_mb=4000))
     assert not caplog.records
     LocalEngine(settings(tmp_path, nprocs=2, mem_mb=1500))
     assert "lower --nprocs" in caplog.text
 
 
-def test_who_is_done_is_said_once_though_a_report_follows(tmp_path, caplog):
+def test_who_is_done_is_reported_once_though_a_report_follows(tmp_path, caplog):
     caplog.set_level("INFO")
     engine = LocalEngine(settings(tmp_path))
     for computes in (True, False):

@@ -43,7 +43,7 @@ def test_each_job_asks_for_what_was_given(folders):
     assert command[-2:] == ["--participant-label", "$label"]
     group, command = scripts["group"]
     assert "--time=30" in group
-    assert not any("array" in one or "gpu" in one for one in group)
+    assert not any("array" in directive or "gpu" in directive for directive in group)
     assert command[-2:] == ["--device", "cpu"]
     assert (folder / "participants.txt").read_text() == "01\n02\n03\n"
 
@@ -64,14 +64,14 @@ def test_in_a_container_every_path_is_at_its_own_place(folders):
     _, command = scripts["participant"]
     assert command[:3] == ["apptainer", "run", "--nv"]
     bound = {after for word, after in itertools.pairwise(command) if word == "--bind"}
-    places = (folders / "data", folders / "out", folders / "work", model)
-    assert bound == {*(f"{place}:{place}" for place in places), "/scratch:/scratch"}
+    paths = (folders / "data", folders / "out", folders / "work", model)
+    assert bound == {*(f"{path}:{path}" for path in paths), "/scratch:/scratch"}
     assert command[command.index(str(folders / "app.sif")) + 1] == str(folders / "data")
     assert "--nv" not in scripts["group"][1]
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         (("--folds", "1"), "folds = 1"),
         (("--time", "soon"), "--time soon"),
@@ -82,8 +82,8 @@ def test_in_a_container_every_path_is_at_its_own_place(folders):
         (("--engine", "dask", "--dask-scheduler", "tcp://x:1"), "--engine dask"),
     ],
 )
-def test_bad_settings_are_said_at_submission(folders, options, said):
-    with pytest.raises(SettingsError, match=said):
+def test_bad_settings_are_reported_at_submission(folders, options, message):
+    with pytest.raises(SettingsError, match=message):
         written(folders, *options)
     assert not (folders / "out").exists()
 
@@ -94,11 +94,11 @@ def test_a_list_that_waiting_jobs_read_is_not_overwritten(folders):
         written(folders, "--to", str(folders / "scripts"))
 
 
-def test_a_folder_that_is_no_data_set_is_said(folders, capfd):
+def test_a_folder_that_is_no_data_set_is_reported(folders, capfd):
     assert tools.main(["submit", "slurm", str(folders / "data"), str(folders / "out")]) == 1
-    said = capfd.readouterr().err
-    assert str(folders / "data") in said
-    assert "Traceback" not in said
+    stderr = capfd.readouterr().err
+    assert str(folders / "data") in stderr
+    assert "Traceback" not in stderr
     assert not (folders / "out" / "logs").exists()
 
 
@@ -131,7 +131,7 @@ def test_no_name_of_a_folder_is_run(folders, monkeypatch, name):
         assert ("--participant-label", "02") in list(itertools.pairwise(words)) or kind != "participant"
         text = (request.folder / f"{kind}.sh").read_text()
         directives = [line for line in text.splitlines() if line.startswith("#SBATCH")]
-        values = [shlex.split(line)[1] for line in (one.lstrip("#") for one in directives)]
+        values = [shlex.split(line)[1] for line in (directive.lstrip("#") for directive in directives)]
         assert f"--output={str(request.folder).replace('%', '%%')}" in [value.rpartition("/")[0] for value in values]
         assert "--comment=a b" in values
     (folders / "bin").mkdir()

@@ -67,13 +67,13 @@ def group_distance(gains: npt.ArrayLike, distances: Sequence[int]) -> tuple[Floa
     """
     gains = _curves(gains, distances, "gains", 3)
     complete = np.asarray(np.isfinite(gains).all(axis=1))  # (n_participants, V)
-    total, own = np.zeros(gains.shape[1:]), np.zeros(gains.shape[2])
+    total, of_participants = np.zeros(gains.shape[1:]), np.zeros(gains.shape[2])
     for curves, present in zip(gains, complete, strict=True):
         total += np.where(present, curves, 0)
-        own += np.where(present, best_distance(curves, distances), 0)
+        of_participants += np.where(present, best_distance(curves, distances), 0)
     count = complete.sum(axis=0)
     with np.errstate(invalid="ignore"):
-        return best_distance(total / count, distances), (own / count).astype(np.float32)
+        return best_distance(total / count, distances), (of_participants / count).astype(np.float32)
 
 
 def split_half(
@@ -141,8 +141,8 @@ def _null_differences(
     differences = []
     for start in range(0, n_draws, _DRAWS_AT_ONCE):
         shifts = random.integers(n_distances, size=(min(_DRAWS_AT_ONCE, n_draws - start), n_participants, 1))
-        places = (np.arange(n_distances) + shifts) % n_distances
-        shifted = curves[np.arange(n_participants)[None, :, None], places]
+        indices = (np.arange(n_distances) + shifts) % n_distances
+        shifted = curves[np.arange(n_participants)[None, :, None], indices]
         differences.append(_mean_difference(_half_peaks(shifted, halves)[1], words))
     return np.concatenate(differences)
 

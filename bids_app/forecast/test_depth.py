@@ -12,7 +12,7 @@ def test_the_planted_layer_comes_back():
     np.testing.assert_array_equal(best_layer(shape), planted)
     group, mean = group_layer(gains)
     assert np.abs(group - planted).max() <= 1
-    np.testing.assert_allclose(mean, np.mean([best_layer(one) for one in gains], axis=0), atol=1e-5)
+    np.testing.assert_allclose(mean, np.mean([best_layer(participant) for participant in gains], axis=0), atol=1e-5)
 
 
 def test_targets_without_data_have_no_layer():

@@ -6,17 +6,17 @@ from scipy.stats import kstest
 from bids_app.forecast.distance import best_distance, group_distance, split_half
 
 DISTANCES = range(-10, 31)
-PLACE = np.array(DISTANCES)
+DISTANCE = np.array(DISTANCES)
 
 
 def noise(random, *shape):
     """As smooth as windows of 7 words that share 6 with their neighbours; variance 1."""
-    smooth = gaussian_filter1d(random.standard_normal((*shape, 2 * PLACE.size)), 2, axis=-1, mode="wrap")
-    return smooth[..., : PLACE.size] / smooth.std()
+    smooth = gaussian_filter1d(random.standard_normal((*shape, 2 * DISTANCE.size)), 2, axis=-1, mode="wrap")
+    return smooth[..., : DISTANCE.size] / smooth.std()
 
 
-def bump(place, width=5.0):
-    return np.exp(-0.5 * np.square((PLACE - place) / width))
+def bump(peak, width=5.0):
+    return np.exp(-0.5 * np.square((DISTANCE - peak) / width))
 
 
 def test_best_distance_by_definition():
@@ -24,7 +24,9 @@ def test_best_distance_by_definition():
     gains[:, 3] = np.nan
     gains[5:, 4] = np.nan
     gains[7, 5] = np.inf  # is no gain
-    expected = [PLACE[np.nanargmax(np.where(np.isfinite(curve), curve, np.nan))] for curve in np.delete(gains, 3, 1).T]
+    expected = [
+        DISTANCE[np.nanargmax(np.where(np.isfinite(curve), curve, np.nan))] for curve in np.delete(gains, 3, 1).T
+    ]
     distance = best_distance(gains, DISTANCES)
     assert distance.dtype == np.float32
     np.testing.assert_array_equal(np.delete(distance, 3), expected)
@@ -50,8 +52,8 @@ def test_group_curve_and_mean_of_participants():
     group, mean = group_distance(gains, DISTANCES)
     for target, present in [(0, slice(0, 5)), (1, slice(1, 5)), (2, slice(1, 5)), (5, slice(0, 5))]:
         curves = gains[present, :, target].astype(float)
-        assert group[target] == PLACE[curves.mean(axis=0).argmax()]
-        assert mean[target] == pytest.approx(PLACE[curves.argmax(axis=1)].mean())
+        assert group[target] == DISTANCE[curves.mean(axis=0).argmax()]
+        assert mean[target] == pytest.approx(DISTANCE[curves.argmax(axis=1)].mean())
     assert np.isnan(group[3])
     assert np.isnan(mean[3])
 
@@ -68,9 +70,9 @@ def slow_split_half(curves, halves):
     """Mean difference of the halves' peaks and the cross-validated gain, one split after the other."""
     differences, gains = [], []
     for half in halves:
-        rest = [one for one in range(len(curves)) if one not in half]
+        rest = [index for index in range(len(curves)) if index not in half]
         a, b = curves[list(half)].mean(axis=0), curves[rest].mean(axis=0)
-        differences.append(abs(PLACE[a.argmax()] - PLACE[b.argmax()]))
+        differences.append(abs(DISTANCE[a.argmax()] - DISTANCE[b.argmax()]))
         gains += [b[a.argmax()] - b[10], a[b.argmax()] - a[10]]
     return np.mean(differences), np.mean(gains)
 
@@ -88,8 +90,8 @@ def test_split_half_by_definition():
 def test_without_a_common_peak_p_is_uniform(n_participants):
     random = np.random.default_rng(0)
     own_peaks = random.uniform(-10, 30, (300, n_participants, 1))
-    curves = noise(random, 300, n_participants) + 1.5 * np.exp(-0.5 * np.square((PLACE - own_peaks) / 5))
-    results = [split_half(one, DISTANCES, n_splits=20, n_draws=99, seed=seed) for seed, one in enumerate(curves)]
+    curves = noise(random, 300, n_participants) + 1.5 * np.exp(-0.5 * np.square((DISTANCE - own_peaks) / 5))
+    results = [split_half(sample, DISTANCES, n_splits=20, n_draws=99, seed=seed) for seed, sample in enumerate(curves)]
     p = np.array([result.p for result in results])
     assert p.min() >= 0.01
     assert 0.02 < (p <= 0.05).mean() < 0.09
@@ -100,7 +102,7 @@ def test_without_a_common_peak_p_is_uniform(n_participants):
 def test_a_common_peak_is_found():
     random = np.random.default_rng(0)
     curves = noise(random, 20, 12) + 2 * bump(8)
-    results = [split_half(one, DISTANCES, n_splits=50, n_draws=99, seed=seed) for seed, one in enumerate(curves)]
+    results = [split_half(sample, DISTANCES, n_splits=50, n_draws=99, seed=seed) for seed, sample in enumerate(curves)]
     assert np.mean([result.p <= 0.05 for result in results]) > 0.8
     assert np.median([result.difference for result in results]) < 4
     assert all(result.null_difference > 10 for result in results)

@@ -32,11 +32,12 @@ def planted():
     """Spaces that share two of six directions; ten targets each: future, present, both, shared part, none."""
     random = np.random.default_rng(0)
     shared = random.standard_normal((N, 2))
-    own = {name: random.standard_normal((N, 4)) for name in ("present", "future", "past")}
+    features = {name: random.standard_normal((N, 4)) for name in ("present", "future", "past")}
     spaces = {
-        name: np.concatenate([latent, shared], axis=1) @ random.standard_normal((6, 40)) for name, latent in own.items()
+        name: np.concatenate([latent, shared], axis=1) @ random.standard_normal((6, 40))
+        for name, latent in features.items()
     }
-    present, future = (drive(random, own[name], 30) for name in ("present", "future"))
+    present, future = (drive(random, features[name], 30) for name in ("present", "future"))
     signal = [future[:, :10], present[:, :10], future[:, 10:20] + present[:, 10:20], drive(random, shared, 10)]
     signal = np.concatenate([2 * np.concatenate(signal, axis=1), np.zeros((N, 10))], axis=1)
     return spaces, (signal + random.standard_normal(signal.shape)).astype(np.float32)
@@ -50,40 +51,42 @@ def means(result):
 
 
 def test_the_planted_space_has_the_unique_variance(planted):
-    found = means(unique_variance(*planted, RUNS, **SETTINGS))
+    result = means(unique_variance(*planted, RUNS, **SETTINGS))
     # signal of variance 4 beside noise of variance 1, twice 4 where two spaces drive
-    np.testing.assert_allclose(found["total"], [0.8, 0.8, 8 / 9, 0.8, 0], atol=0.12)
-    np.testing.assert_allclose(found["future"], [0.8, 0, 4 / 9, 0, 0], atol=0.12)
-    np.testing.assert_allclose(found["present"], [0, 0.8, 4 / 9, 0, 0], atol=0.12)
-    np.testing.assert_allclose(found["past"], np.zeros(5), atol=0.02)
-    assert np.abs([found["present"][[0, 3, 4]], found["future"][[1, 3, 4]]]).max() < 0.03
+    np.testing.assert_allclose(result["total"], [0.8, 0.8, 8 / 9, 0.8, 0], atol=0.12)
+    np.testing.assert_allclose(result["future"], [0.8, 0, 4 / 9, 0, 0], atol=0.12)
+    np.testing.assert_allclose(result["present"], [0, 0.8, 4 / 9, 0, 0], atol=0.12)
+    np.testing.assert_allclose(result["past"], np.zeros(5), atol=0.02)
+    assert np.abs([result["present"][[0, 3, 4]], result["future"][[1, 3, 4]]]).max() < 0.03
 
 
 def test_a_copy_leaves_nothing_unique(planted):
     spaces, Y = planted
     copied = {"future": spaces["future"], "present": spaces["present"], "again": spaces["future"] * 3 + 1}
-    found = means(unique_variance(copied, Y, RUNS, **SETTINGS))
-    assert found["total"][[0, 2]].min() > 0.7
-    assert np.abs([found["future"], found["again"]]).max() < 0.02
-    assert found["present"][1] > 0.6
+    result = means(unique_variance(copied, Y, RUNS, **SETTINGS))
+    assert result["total"][[0, 2]].min() > 0.7
+    assert np.abs([result["future"], result["again"]]).max() < 0.02
+    assert result["present"][1] > 0.6
 
 
 def test_one_space_is_the_brain_score(planted):
     spaces, Y = planted
     pipeline = replace(PIPELINE, purge=2)
-    one = unique_variance({"future": spaces["future"]}, Y, RUNS, pipeline, device="cpu")
+    result = unique_variance({"future": spaces["future"]}, Y, RUNS, pipeline, device="cpu")
     design = design_held_out(spaces["future"], RUNS, pipeline, device="cpu")
     expected = r2(predict_held_out(design, Y, device="cpu").predictions, Y)
-    np.testing.assert_allclose(one.total, expected, atol=1e-3)
+    np.testing.assert_allclose(result.total, expected, atol=1e-3)
     # without it, the mean of the training rows is left, which explains nothing
-    assert np.abs(one.total - one.unique["future"]).max() < 0.1
+    assert np.abs(result.total - result.unique["future"]).max() < 0.1
 
 
 def scikit_errors(features, y, fold, inner, alphas, mixtures):
     """|y − prediction|² on the test rows: scaled features, scikit-learn's Ridge, every choice one by one."""
     best = (np.inf, None, None)
     for weights in mixtures:
-        X = np.concatenate([np.sqrt(weight) * part for weight, part in zip(weights, features, strict=True)], axis=1)
+        X = np.concatenate(
+            [np.sqrt(weight) * X_space for weight, X_space in zip(weights, features, strict=True)], axis=1
+        )
         for alpha in alphas:
             loss = np.mean([np.square(y[b] - Ridge(alpha).fit(X[a], y[a]).predict(X[b])).mean() for a, b in inner])
             if loss < best[0]:
@@ -115,8 +118,8 @@ def test_by_definition_with_scikit_learn(planted, purge):
         alphas=alphas, n_candidates=n_candidates, seed=5, device="cpu",
     )  # fmt: skip
     np.testing.assert_allclose(result.total, expected[0], atol=1e-3)
-    for name, part in zip(spaces, expected[1:], strict=True):
-        np.testing.assert_allclose(result.unique[name], expected[0] - part, atol=1e-3)
+    for name, space_variance in zip(spaces, expected[1:], strict=True):
+        np.testing.assert_allclose(result.unique[name], expected[0] - space_variance, atol=1e-3)
 
 
 def test_batches_and_units_change_nothing(planted):

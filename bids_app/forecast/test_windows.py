@@ -12,8 +12,8 @@ def by_definition(values, offset, wrap):
     result = np.zeros_like(values)
     for segment in SEGMENTS:
         words = list(range(segment.start, segment.stop))
-        for place, word in enumerate(words):
-            source = place + offset
+        for index, word in enumerate(words):
+            source = index + offset
             if wrap:
                 result[word] = values[words[source % len(words)]]
             elif 0 <= source < len(words):
@@ -36,12 +36,12 @@ def test_sums_of_shifted_words_are_the_sums_of_joined_windows(distance):
     values, onset = rng.standard_normal((60, 4)).astype(np.float32), np.sort(rng.uniform(0, 30, 60))
     joined = np.zeros((60, 7 * 4), dtype=np.float32)
     for word in range(60):
-        for place, other in enumerate(range(word + distance - 6, word + distance + 1)):
+        for index, other in enumerate(range(word + distance - 6, word + distance + 1)):
             if 0 <= other < 60:
-                joined[word, 4 * place : 4 * place + 4] = values[other]
+                joined[word, 4 * index : 4 * index + 4] = values[other]
     volumes = np.arange(20)
     shifted = [shift_words(values, offset, [slice(0, 60)]) for offset in offsets_of(distance, 7)]
-    sums = np.concatenate([word_sums(part, onset, 1.5, volumes) for part in shifted], axis=1)
+    sums = np.concatenate([word_sums(vectors, onset, 1.5, volumes) for vectors in shifted], axis=1)
     np.testing.assert_allclose(sums, word_sums(joined, onset, 1.5, volumes), atol=1e-6)
 
 

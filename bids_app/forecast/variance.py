@@ -93,7 +93,7 @@ def unique_variance(
                 errors[number, batch] += search.squared_errors(responses, kept, mixtures)
     # a constant target is zero after standardisation
     total, *without = np.where(whole > 0, 1 - errors / np.where(whole > 0, whole, 1), 0.0)
-    unique = {name: (total - part).astype(np.float32) for name, part in zip(spaces, without, strict=True)}
+    unique = {name: (total - rest).astype(np.float32) for name, rest in zip(spaces, without, strict=True)}
     return Variance(total.astype(np.float32), unique)
 
 
@@ -161,7 +161,7 @@ class _Search:
     def _fit(self, Y: Floats, kept: list[int], mixtures: Doubles) -> AnyArray:
         """Predictions of the test rows, (n_test, n_batch), from responses of the training rows."""
         train, test = self.fold
-        places = [tuple(np.searchsorted(train, rows) for rows in pair) for pair in self.inner]
+        indices = [tuple(np.searchsorted(train, rows) for rows in pair) for pair in self.inner]
         kernels = self.kernels[kept][:, :, train]
         at_once = self._targets_at_once(Y.shape[1])
         # a space that is left out has the logarithm of zero
@@ -171,7 +171,7 @@ class _Search:
                 Y,
                 n_iter=mixtures.astype(np.float32),
                 alphas=self.alphas,
-                cv=places,
+                cv=indices,
                 fit_intercept=True,
                 return_weights="dual",
                 n_targets_batch=at_once,

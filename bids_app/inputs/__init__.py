@@ -1,1 +1,1 @@
-"""What a run reads, joined: files with runs, words with times, models with stories, atlases with targets."""
+"""The inputs of a run, combined: files with runs, words with times, models with stories, atlases with targets."""

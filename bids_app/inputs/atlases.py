@@ -1,4 +1,4 @@
-"""The atlases of a run on the targets of its data, kept in OUT_DIR so that the group level finds them there."""
+"""The atlases of a run on the targets of its data, stored in OUT_DIR for the group level."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ from bids_app.settings import Settings
 
 log = logging.getLogger("neurons2networks")
 Floats = npt.NDArray[np.float32]
-_RECORD = "_dseg.json"  # ends the name of the file with the sizes and checksums of a kept atlas
-# For each kind of atlas that OUT_DIR keeps: the key of its names in the sidecar, and what one of them is.
+_RECORD = "_dseg.json"  # ending of the file with sizes and checksums of a stored atlas
+# For each kind of stored atlas: the key of its names in the sidecar, and the singular.
 _KEPT = {"atlas": ("Networks", "Network"), "regions": ("Regions", "Region")}
 
 
 def find_atlas(geometry: Geometry, settings: Settings) -> Atlas | None:
-    """The atlas for these data; None, with a message, where there can be none."""
+    """The atlas for these data; None, with a message, if there is none."""
     if settings.network_atlas.is_off:
         return None
     if geometry.has_own_names:
@@ -59,13 +59,13 @@ def find_atlas(geometry: Geometry, settings: Settings) -> Atlas | None:
             return None
         return atlas_of_parcels(geometry.target_networks)
     name = settings.network_atlas.name or DEFAULT_ATLAS["volume" if geometry.kind == "volume" else "surface"]
-    return load_atlas(name, geometry.kind, geometry.place, **_source(geometry, settings))
+    return load_atlas(name, geometry.kind, geometry.space_name, **_source(geometry, settings))
 
 
 def find_regions(geometry: Geometry, settings: Settings) -> Atlas | None:
-    """The second atlas, of regions, for these data; None where none is wanted, or none is at hand and none asked for.
+    """The second atlas, of regions, for these data; None if it is off, or if the default is not available.
 
-    Raises ValueError where one was asked for and cannot be had.
+    Raises ValueError if a requested atlas is not available.
     """
     asked = settings.region_atlas.name
     if settings.region_atlas.is_off:
@@ -76,17 +76,17 @@ def find_regions(geometry: Geometry, settings: Settings) -> Atlas | None:
         raise ValueError(f"--regions {asked}: the data are regions themselves; leave it out, or give 'none'")
     name, source = asked or DEFAULT_REGIONS, _source(geometry, settings)
     try:
-        return load_atlas(name, geometry.kind, geometry.place, **source, regions=True)
+        return load_atlas(name, geometry.kind, geometry.space_name, **source, regions=True)
     except (ValueError, OSError) as error:
-        told = str(error).replace("--atlas", "--regions")
+        message = str(error).replace("--atlas", "--regions")
         if asked is not None:
-            raise ValueError(f"--regions {asked}: {told}") from error
-        _say_once(f"no curves of regions: {told}")
+            raise ValueError(f"--regions {asked}: {message}") from error
+        _say_once(f"no curves of regions: {message}")
         return None
 
 
 def files_of_atlas(path: Path) -> list[Path]:
-    """Every file that is read where an atlas is given as `path`: both hemispheres, the table of names beside it."""
+    """Every file that is read for an atlas given as `path`: both hemispheres, the table of names."""
     if path.is_dir():
         return sorted(file for file in path.iterdir() if file.is_file())
     try:
@@ -98,7 +98,7 @@ def files_of_atlas(path: Path) -> list[Path]:
 
 
 def _source(geometry: Geometry, settings: Settings) -> dict[str, Any]:
-    """How `load_atlas` is to find an atlas, and what it is to be laid on."""
+    """Arguments of `load_atlas`: where to find an atlas, and its target grid."""
     mismatch = settings.allow_space_mismatch
     return {**geometry.where(), **atlas_source(settings), "allow_space_mismatch": mismatch}
 
@@ -111,7 +111,7 @@ def _say_once(message: str) -> None:
 def link_maps(maps: Floats, geometry: Geometry, atlas: Atlas, settings: Settings) -> pd.DataFrame:
     """Links of maps (n_atoms, n_targets) with the networks, see `networks.correspondence.link`; atoms from 0.
 
-    Surfaces and volumes are tested on fsaverage5 by spins, regions by dealing their networks out again.
+    Surfaces and volumes are tested on fsaverage5 by spins, regions by permuting their networks.
     """
     common: dict[str, Any] = {
         "threshold": settings.threshold,
@@ -121,29 +121,29 @@ def link_maps(maps: Floats, geometry: Geometry, atlas: Atlas, settings: Settings
     }
     if geometry.has_own_names:
         return correspond(maps, atlas.labels, atlas.network_names, spins=None, **common)
-    place = (geometry.kind, geometry.place)
+    space = (geometry.kind, geometry.space_name)
     spins = Spins.cached(settings.n_spins, settings.random_seed, settings.work / "spins")
     where = {**geometry.where(), **atlas_source(settings)}
-    labels = labels_to_fsaverage5(atlas.labels, *place, **where)
-    projected = to_fsaverage5(maps, *place, **where)
+    labels = labels_to_fsaverage5(atlas.labels, *space, **where)
+    projected = to_fsaverage5(maps, *space, **where)
     return correspond(projected, labels, atlas.network_names, spins=spins, **common)
 
 
 def write_atlas(geometry: Geometry, settings: Settings) -> None:
-    """Keep the networks, with names and colours, in OUT_DIR/atlases; of a volume those of the whole grid.
+    """Store the networks, with names and colours, in OUT_DIR/atlases; for a volume, on the whole grid.
 
-    Raises OtherSettingsError where those of another atlas are kept there.
+    Raises OtherSettingsError if another atlas is stored there.
     """
     _write("atlas", find_atlas, geometry, settings)
 
 
 def write_regions(geometry: Geometry, settings: Settings) -> None:
-    """Keep the regions of the second atlas as `write_atlas` keeps the networks."""
+    """Store the regions of the second atlas, as `write_atlas` does for networks."""
     _write("regions", find_regions, geometry, settings)
 
 
 def read_atlas(geometry: Geometry, out_dir: Path) -> Atlas | None:
-    """The networks that the participants' maps were compared with; None when there were none."""
+    """The networks that the participants' maps were compared with, or None."""
     if geometry.has_own_names:
         if geometry.target_networks is None:
             return None
@@ -152,7 +152,7 @@ def read_atlas(geometry: Geometry, out_dir: Path) -> Atlas | None:
 
 
 def read_regions(geometry: Geometry, out_dir: Path) -> Atlas | None:
-    """The regions of the second atlas; None when there were none."""
+    """The regions of the second atlas, or None."""
     return None if geometry.has_own_names else _read("regions", geometry, out_dir)
 
 
@@ -160,7 +160,7 @@ def _write(
     desc: str, find: Callable[[Geometry, Settings], Atlas | None], geometry: Geometry, settings: Settings
 ) -> None:
     if geometry.has_own_names:
-        return  # the table of parcels names their networks itself
+        return  # the table of parcels has their networks
     geometry = geometry.whole()
     atlas = find(geometry, settings)
     if atlas is None:
@@ -177,7 +177,7 @@ def _save(desc: str, atlas: Atlas, geometry: Geometry, out_dir: Path) -> None:
     extra = {key: list(atlas.network_names), "Colours": colours, "Atlas": atlas.name}
     output = find_output(ATLASES, desc, "dseg", "participant")
     output.require_fields(extra)
-    for path in geometry.paths(target):  # before the labels: where these are, their names are
+    for path in geometry.paths(target):  # before the labels, so that labels always have names
         write_sidecar(path, [], {}, description=output.content, extra=extra)
     paths = geometry.save(atlas.labels[None].astype(np.float32), target, [member.lower()])
     files = [file for path in paths for file in (path, sidecar_path(path))]
@@ -185,10 +185,10 @@ def _save(desc: str, atlas: Atlas, geometry: Geometry, out_dir: Path) -> None:
     write_json(_record(desc, geometry.space_entities(), out_dir), sealed({"Outputs": outputs}))
 
 
-def mend_atlases(place: Mapping[str, str], geometry: Callable[[], Geometry], settings: Settings) -> None:
-    """Write the kept atlases of a place (entities) again where they are damaged; `geometry` is asked for only then."""
+def mend_atlases(entities: Mapping[str, str], geometry: Callable[[], Geometry], settings: Settings) -> None:
+    """Write damaged atlases of a space (entities) again; `geometry` is called only then."""
     for desc, find in (("atlas", find_atlas), ("regions", find_regions)):
-        outputs = read_marker(_record(desc, place, settings.out_dir)).get("Outputs", {})
+        outputs = read_marker(_record(desc, entities, settings.out_dir)).get("Outputs", {})
         damage = find_damage(settings.out_dir, outputs)
         if damage:
             log.warning("the atlas in %s is made again: %s", settings.out_dir / "atlases", damage)
@@ -199,19 +199,19 @@ def mend_atlases(place: Mapping[str, str], geometry: Callable[[], Geometry], set
 
 
 def damaged_atlases(out_dir: Path) -> list[str]:
-    """What is wrong with the atlases that OUT_DIR keeps, one phrase for each."""
+    """Damage of the atlases stored in OUT_DIR, one phrase for each."""
     records = sorted((out_dir / FOLDER).glob(f"*{_RECORD}"))
     damages = [find_damage(out_dir, read_marker(record).get("Outputs", {})) for record in records]
     return [damage for damage in damages if damage is not None]
 
 
-def _record(desc: str, place: Mapping[str, str], out_dir: Path) -> Path:
-    """Where sizes and checksums of a kept atlas are."""
-    return out_dir / FOLDER / f"{_place_name(place)}_desc-{desc}{_RECORD}"
+def _record(desc: str, entities: Mapping[str, str], out_dir: Path) -> Path:
+    """File with sizes and checksums of a stored atlas."""
+    return out_dir / FOLDER / f"{_space_label(entities)}_desc-{desc}{_RECORD}"
 
 
 def _is_kept(desc: str, atlas: Atlas, geometry: Geometry, out_dir: Path) -> bool:
-    """Whether this atlas is kept already, whole. Raises OtherSettingsError where it is another one."""
+    """Whether this atlas is already stored and intact. Raises OtherSettingsError if another one is stored."""
     path = geometry.paths(_target(desc, geometry, out_dir))[0]
     try:
         kept = _read(desc, geometry, out_dir)
@@ -242,12 +242,12 @@ def _read(desc: str, geometry: Geometry, out_dir: Path) -> Atlas | None:
 
 
 def _target(desc: str, geometry: Geometry, out_dir: Path) -> Path:
-    """Where labels are kept, without hemisphere and ending."""
-    return out_dir / "atlases" / f"{_place_name(geometry.space_entities())}_desc-{desc}_dseg"
+    """Path of stored labels, without hemisphere and extension."""
+    return out_dir / "atlases" / f"{_space_label(geometry.space_entities())}_desc-{desc}_dseg"
 
 
-def _place_name(place: Mapping[str, str]) -> str:
-    return "_".join(f"{key}-{value}" for key, value in place.items())
+def _space_label(entities: Mapping[str, str]) -> str:
+    return "_".join(f"{key}-{value}" for key, value in entities.items())
 
 
 def _are_there(paths: Sequence[Path]) -> bool:

@@ -1,6 +1,6 @@
-"""The designs of scores: what a model says about the stories of a fit, decomposed once and shared on disk.
+"""The designs of scores: features of a model for the stories of a fit, decomposed once and shared on disk.
 
-A design depends on the stories and on when their words fell into the volumes, not on who listened.
+A design depends on the stories and the timing of their words in the volumes, not on the participant.
 """
 
 from __future__ import annotations
@@ -35,28 +35,28 @@ class Designs:
     """Held-out designs of one model for runs that are fitted together. Layers are counted from 1."""
 
     model: ModelRun
-    listenings: tuple[StimulusTiming, ...]
+    timings: tuple[StimulusTiming, ...]
     stories: dict[str, Story]
     settings: Settings
 
     @cached_property
     def n_layers(self) -> int:
         """Layers of the model."""
-        story = self.stories[self.listenings[0].stimuli[0].stem]
+        story = self.stories[self.timings[0].stimuli[0].stem]
         return self.model.activations(story, "residual", "last").n_layers
 
     @cached_property
     def words_per_volume(self) -> float:
-        """Timed words per volume of the stories, censored ones among them."""
-        n_words = sum(len(rows) for one in self.listenings for _, rows, _, _ in timed_words(one, self.stories))
+        """Timed words per volume of the stories, including censored volumes."""
+        n_words = sum(len(rows) for timing in self.timings for _, rows, _, _ in timed_words(timing, self.stories))
         return n_words / sum(self.run_lengths)
 
     @cached_property
     def pipeline(self) -> FeaturePipeline:
-        """How features and folds are made of the word vectors."""
+        """The pipeline from word vectors to features and folds."""
         s = self.settings
-        kept = np.concatenate([one.is_kept for one in self.listenings])
-        content = heard_content(self.listenings, self.stories)
+        kept = np.concatenate([timing.is_kept for timing in self.timings])
+        content = heard_content(self.timings, self.stories)
         return FeaturePipeline(
             s.pca or None,
             tuple(range(s.delays)),
@@ -69,12 +69,12 @@ class Designs:
 
     @property
     def run_lengths(self) -> tuple[int, ...]:
-        """Volumes of each story of each run, censored ones among them."""
-        return tuple(length for listening in self.listenings for length in listening.uncensored.segment_lengths)
+        """Volumes of each story of each run, including censored ones."""
+        return tuple(length for timing in self.timings for length in timing.uncensored.segment_lengths)
 
     def check(self, distances: Sequence[int]) -> None:
-        """ValueError where the stories are too short for the windows."""
-        pieces = [s for one in self.listenings for stimulus in one.stimuli for s in self._segments(stimulus)]
+        """Raise ValueError if the stories are too short for the windows."""
+        pieces = [s for timing in self.timings for stimulus in timing.stimuli for s in self._segments(stimulus)]
         check_distances(distances, self.settings.window, [piece.stop - piece.start for piece in pieces])
 
     def present(self, layer: int) -> HeldOutDesign:
@@ -82,20 +82,20 @@ class Designs:
         return self._stored({"layer": layer}, lambda: [self.present_sums(layer)])
 
     def with_window(self, layer: int, distance: int) -> HeldOutDesign:
-        """The words heard, and beside them the window at a distance."""
-        about = {"layer": layer, "distance": distance, "window": self.settings.window}
-        return self._stored(about, lambda: [self.present_sums(layer), self.window_sums(layer, distance)])
+        """The words heard, with the window at a distance."""
+        key = {"layer": layer, "distance": distance, "window": self.settings.window}
+        return self._stored(key, lambda: [self.present_sums(layer), self.window_sums(layer, distance)])
 
     def with_random(self, layer: int, draw: int) -> HeldOutDesign:
-        """The words heard, and beside them windows of random words of the same story."""
-        about = {
+        """The words heard, with windows of random words of the same story."""
+        key = {
             "layer": layer,
             "draw": draw,
             "seed": self.settings.random_seed,
             "distance": self.settings.tested_distance,
             "window": self.settings.window,
         }
-        return self._stored(about, lambda: [self.present_sums(layer), self._random_sums(layer, draw)])
+        return self._stored(key, lambda: [self.present_sums(layer), self._random_sums(layer, draw)])
 
     def present_sums(self, layer: int) -> Floats:
         """Hidden states, last sub-token, summed per volume (also in censored ones), (n_volumes, n_units)."""
@@ -116,14 +116,14 @@ class Designs:
 
     @cached_property
     def _sums(self) -> Callable[[int, int], Floats]:
-        """Sums of one layer's words at an offset; those of a window are kept, since its neighbours want most."""
+        """Sums of the words of one layer at an offset; those of a window are cached for the neighbouring windows."""
         return lru_cache(maxsize=self.settings.window + 1)(self._sum_words)
 
     def _sum_words(self, layer: int, offset: int, reorder: Reorder | None = None) -> Floats:
-        parts = []
-        for listening in self.listenings:
+        sums = []
+        for timing in self.timings:
             values, onsets = [], []
-            for stimulus in listening.stimuli:
+            for stimulus in timing.stimuli:
                 story = self.stories[stimulus.stem]
                 rows, onset, _ = words_heard(stimulus, story.words)
                 words = np.asarray(self.model.activations(story, "residual", "last").layer(layer - 1))
@@ -133,16 +133,16 @@ class Designs:
                 values.append(shift_words(words, offset, segments, self.settings.wrap)[rows] if offset else words[rows])
                 onsets.append(onset)
             later = 1 if self.settings.word_volume == "next" else 0
-            grid = (listening.repetition_time, listening.uncensored.volumes)
-            parts.append(word_sums(np.concatenate(values), np.concatenate(onsets), *grid, later=later))
-        return np.concatenate(parts)
+            grid = (timing.repetition_time, timing.uncensored.volumes)
+            sums.append(word_sums(np.concatenate(values), np.concatenate(onsets), *grid, later=later))
+        return np.concatenate(sums)
 
     def _segments(self, stimulus: Stimulus) -> list[slice]:
         return segments_of(stimulus, self.stories[stimulus.stem].words)
 
-    def _stored(self, about: Mapping[str, object], sums: Callable[[], list[Floats]]) -> HeldOutDesign:
-        """The design from disk, made by whoever needs it first."""
-        content = {**about, **self._identity}
+    def _stored(self, key: Mapping[str, object], sums: Callable[[], list[Floats]]) -> HeldOutDesign:
+        """The design from disk, computed by the first process that needs it."""
+        content = {**key, **self._identity}
         path = self.settings.work / "designs" / f"{file_name(self._stems, key_of(content))}.npz"
         computed_once(path, lambda draft: self._make(draft, sums()))
         with np.load(path) as arrays:
@@ -156,32 +156,32 @@ class Designs:
 
     @cached_property
     def _stems(self) -> list[str]:
-        return list(dict.fromkeys(stimulus.stem for one in self.listenings for stimulus in one.stimuli))
+        return list(dict.fromkeys(stimulus.stem for timing in self.timings for stimulus in timing.stimuli))
 
     @cached_property
     def _identity(self) -> dict[str, Any]:
-        """All that a design depends on beside the layer and the window."""
+        """Everything that determines a design besides the layer and the window."""
         return {
             "model": self.model.identity(),
-            "heard": [self._heard(one) for one in self.listenings],
-            "segment lengths": self.run_lengths,  # no word is delayed from one into the next
+            "heard": [self._heard(timing) for timing in self.timings],
+            "segment lengths": self.run_lengths,  # no delay crosses segments
             "pipeline": asdict(self.pipeline),
             "inner folds": self.settings.inner_folds,
             "word volume": self.settings.word_volume,
         }
 
-    def _heard(self, listening: StimulusTiming) -> dict[str, Any]:
+    def _heard(self, timing: StimulusTiming) -> dict[str, Any]:
         """Words and volumes of a run, counted from its first kept volume."""
-        start = listening.volumes[0] * listening.repetition_time
+        start = timing.volumes[0] * timing.repetition_time
         words = [
             (story.stem, story.words.text, rows.tolist(), (onset - start).round(4).tolist())
-            for story, rows, onset, _ in timed_words(listening, self.stories)
+            for story, rows, onset, _ in timed_words(timing, self.stories)
         ]
-        segments = [[(s.start, s.stop) for s in self._segments(one)] for one in listening.stimuli]
+        segments = [[(s.start, s.stop) for s in self._segments(stimulus)] for stimulus in timing.stimuli]
         return {
             "words": words,
             "segments": segments,
-            "volumes": (listening.volumes - listening.volumes[0]).tolist(),
-            "censored": (listening.censored - listening.volumes[0]).tolist(),
-            "repetition time": round(listening.repetition_time, 6),
+            "volumes": (timing.volumes - timing.volumes[0]).tolist(),
+            "censored": (timing.censored - timing.volumes[0]).tolist(),
+            "repetition time": round(timing.repetition_time, 6),
         }

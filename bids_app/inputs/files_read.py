@@ -1,4 +1,4 @@
-"""What an analysis of one fit reads: every file, the model, and the data of others that it rests on."""
+"""Inputs of an analysis of one fit: files, model, and data of other participants."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from bids_app.inputs.shares import common_of, share_of
 from bids_app.inputs.sources import Sources
 from bids_app.machine.completion import Inputs
 from bids_app.machine.once import key_of
-from bids_app.machine.resources import folders_of, pieces_of_run, place_of_run
+from bids_app.machine.resources import folders_of, pieces_of_run, space_of_run
 from bids_app.settings import Settings
 
 
@@ -33,10 +33,10 @@ def inputs_of(
     dictionary: str | None = None,
     others: Mapping[str, str] | None = None,
 ) -> Inputs:
-    """What an analysis of a fit reads.
+    """Inputs of an analysis of a fit.
 
-    `analysis` names the one whose atlases are read ("" for none), `dictionary` is its key, `others` what the results
-    rest on beside the data of the fit.
+    `analysis` is the analysis whose atlases are read ("" for none), `dictionary` the key of the dictionary, `others`
+    further data that the results depend on.
     """
     facts: dict[str, Any] = {"RepetitionTime": {run.label: run.repetition_time for run in fit.runs}}
     if model is not None:
@@ -63,7 +63,7 @@ def inputs_of(
 
 
 def files_of_fit(fit: Fit, sources: Sources) -> list[Path]:
-    """Files of the runs of a fit, the words of the stories that were heard in them, and the mask."""
+    """Files of the runs of a fit, the words of their stories, and the mask."""
     settings = sources.settings
     of_runs = [
         path
@@ -97,25 +97,27 @@ def _mask(settings: Settings) -> list[Path]:
 
 
 def _atlas_files(fit: Fit, settings: Settings, analysis: str) -> Iterator[Path]:
-    """Files of the atlases that an analysis reads, as far as they are on this machine."""
+    """Files of the atlases that an analysis reads, if available on this machine."""
     of_this = dataclasses.replace(settings, analysis=(analysis,), model=(), level="participant")
-    for piece in pieces_of_run(of_this, [place_of_run(fit.runs[0])]):
+    for piece in pieces_of_run(of_this, [space_of_run(fit.runs[0])]):
         try:
-            found = piece.find(folders_of(settings), download=False)
+            piece_files = piece.find(folders_of(settings), download=False)
         except (OSError, ValueError):
-            continue  # the analysis says what it lacks, or goes on without it
-        if isinstance(found, list):
-            for path in found:
+            continue  # the analysis reports a missing atlas, or does without
+        if isinstance(piece_files, list):
+            for path in piece_files:
                 yield from files_of_atlas(path)
 
 
 def data_of_others(fit: Fit, sources: Sources) -> dict[str, str]:
-    """A short text for the data of each other participant with the tasks of the fit: it differs when these change.
+    """A key for the data of each other participant with the tasks of the fit, which changes with these data.
 
-    `what all have in common` stands for the rest, such as words, events that all inherit, and what is left out.
+    `what all have in common` is the key of shared data: words, inherited events, and exclusions.
     """
     tasks = {run.task for run in fit.runs}
-    own = fit.entities["sub"]
-    shares = {label: share_of(sources, label, tasks) for label in sources.dataset.participants() if label != own}
-    found = {label: key_of(share)[:12] for label, share in shares.items() if share}
-    return {**found, "what all have in common": key_of(common_of(sources, tasks))}
+    participant = fit.entities["sub"]
+    shares = {
+        label: share_of(sources, label, tasks) for label in sources.dataset.participants() if label != participant
+    }
+    keys = {label: key_of(share)[:12] for label, share in shares.items() if share}
+    return {**keys, "what all have in common": key_of(common_of(sources, tasks))}

@@ -1,4 +1,4 @@
-"""Which runs of a participant are fitted together, and what would be computed for them."""
+"""Runs of a participant that are fitted together, and the plan of their computation."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FIT_ENTITIES = ("sub", "ses", "task", "acq", "run")
 
 @dataclass(frozen=True)
 class Fit:
-    """Runs of one participant that are fitted together; `entities` are those that all of them share."""
+    """Runs of one participant that are fitted together; `entities` are those that they share."""
 
     entities: dict[str, str]
     runs: tuple[Run, ...]
@@ -30,11 +30,11 @@ class Fit:
 
 
 def plan(sources: Sources, participants: Sequence[str]) -> Iterator[str]:
-    """One line for each thing that `participant.run_participant` would do.
+    """One line for each computation of `participant.run_participant`.
 
-    Raises DatasetError at the end, with all problems, when some participants have nothing that can be analysed.
+    Raises DatasetError at the end, with all problems, if some participants have no data to analyse.
     """
-    _ = sources.stories  # where there is none, one message instead of one for each participant
+    _ = sources.stories  # without any story, one message instead of one per participant
     problems = []
     for participant in participants:
         try:
@@ -52,7 +52,7 @@ def plan(sources: Sources, participants: Sequence[str]) -> Iterator[str]:
 def fits_of(sources: Sources, participant: str) -> list[Fit]:
     """Runs of a participant to be fitted together, without those whose story has no word timings.
 
-    Raises DatasetError when none is left.
+    Raises DatasetError if none is left.
     """
     selection = sources.runs(participant)
     kept = [run for run in selection.runs if _has_words(run, sources)]
@@ -65,23 +65,21 @@ def fits_of(sources: Sources, participant: str) -> list[Fit]:
 
 
 def _has_words(run: Run, sources: Sources) -> bool:
-    """Whether a run plays a story with words. Raises DatasetError where its events or the words cannot be read."""
+    """Whether a run plays a story with words. Raises DatasetError if its events or the words cannot be read."""
     try:
         stems = [stimulus.stem for stimulus in read_events(run.events, run.entities)]
     except DatasetError as error:
         if sources.settings.task_id or run.task in sources.story_tasks:
             raise
-        notice(
-            logging.WARNING, f"left out: {run.label} ({error})"
-        )  # no story is known of its task, which may be another one
+        notice(logging.WARNING, f"left out: {run.label} ({error})")  # the task may be a different one, without stories
         return False
     for stem in stems:
         if stem in sources.broken:
             raise DatasetError(f"{run.label}: {sources.broken[stem]}")
-    found = any(stem in sources.stories for stem in stems)
-    if not found:
+    has_words = any(stem in sources.stories for stem in stems)
+    if not has_words:
         notice(logging.INFO, f"left out: {run.label} ({_no_words(stems)})")
-    return found
+    return has_words
 
 
 def _no_words(stems: Sequence[str]) -> str:
@@ -91,7 +89,7 @@ def _no_words(stems: Sequence[str]) -> str:
 
 
 def make_fits(runs: Sequence[Run], pool_tasks: bool) -> list[Fit]:
-    """Group a participant's runs: those of one task together, or all of them."""
+    """Group the runs of a participant by task, or all together."""
     groups: dict[str, list[Run]] = {}
     for run in runs:
         groups.setdefault("" if pool_tasks else run.task, []).append(run)

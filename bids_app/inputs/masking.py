@@ -35,10 +35,10 @@ _FORMATS = {
 
 
 def limit(data: Floats, geometry: Geometry, mask: Path | None) -> tuple[Floats, Geometry]:
-    """Data (n_volumes, n_targets) inside a mask, and where they lie then.
+    """Data (n_volumes, n_targets) inside a mask, and their geometry.
 
-    A volume keeps the voxels of the mask alone; elsewhere the targets outside it become NaN. Raises DatasetError for a
-    mask of another kind, on other targets, or without any of the data's targets.
+    A volume keeps only the voxels of the mask; in other data, targets outside it become NaN. Raises DatasetError for a
+    mask of another kind, on other targets, or without any target of the data.
     """
     if mask is None:
         return data, geometry
@@ -49,7 +49,7 @@ def limit(data: Floats, geometry: Geometry, mask: Path | None) -> tuple[Floats, 
 
 
 def files_of_mask(path: Path) -> list[Path]:
-    """Every file that is read where `path` is given as mask: both hemispheres of a surface."""
+    """Every file that is read for the mask `path`: both hemispheres of a surface."""
     try:
         return list(hemisphere_pair(path))
     except (ValueError, OSError):
@@ -102,8 +102,8 @@ def _surface_mask(path: Path, n_vertices: tuple[int, int]) -> Booleans:
 
 
 def _grayordinate_mask(path: Path, geometry: CiftiGeometry) -> Booleans:
-    values, own, _ = load_cifti(path, geometry.space, geometry.density)
-    laid = placed(values[:1], own, geometry)
+    values, axis, _ = load_cifti(path, geometry.space, geometry.density)
+    laid = placed(values[:1], axis, geometry)
     if laid is None:
         raise DatasetError(f"--mask {path} lies on another mesh or grid than the data: give {_FORMATS['cifti']}.")
     return np.asarray(laid[0] > 0)
@@ -132,7 +132,7 @@ def _listed_names(path: Path) -> list[str]:
     return [row[column].strip() for row in rows[1:] if len(row) > column and row[column].strip()]
 
 
-# For each kind of data: the endings of files that can be its mask, and what reads them.
+# For each kind of data: extensions of its mask files, and their reader.
 _READERS: dict[str, tuple[tuple[tuple[str, ...], Callable[[Path, Any], Booleans]], ...]] = {
     "volume": (((".nii", ".nii.gz"), _volume_mask),),
     "surface": (((".gii",), _vertex_mask),),

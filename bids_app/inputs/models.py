@@ -23,7 +23,7 @@ from bids_app.machine.resources import folders_of, model_source
 from bids_app.settings import Settings
 from bids_app.text_files import read_json_content
 
-if TYPE_CHECKING:  # torch and transformers take seconds to import; what a run would do is known without them
+if TYPE_CHECKING:  # torch and transformers take seconds to import; a plan does without them
     from bids_app.language.activations import Activations
     from bids_app.language.models import LanguageModel
 
@@ -53,8 +53,8 @@ class ModelRun:
         from bids_app.language.models import load_model
 
         settings = self.settings
-        disable_progress_bar()  # it draws over the log
-        revision, places = model_source(self.name, settings.model_revision, folders_of(settings))
+        disable_progress_bar()  # it would draw over the log
+        revision, folders = model_source(self.name, settings.model_revision, folders_of(settings))
         log.info("loading %s%s", self.name, " with random weights" if self.untrained else "")
         return load_model(
             self.name,
@@ -62,16 +62,16 @@ class ModelRun:
             dtype=settings.dtype,
             device=settings.device,
             untrained_seed=settings.random_seed if self.untrained else None,
-            resources=places,
+            resources=folders,
             download=settings.resources is None,
         )
 
     def unload(self) -> None:
-        """Give the memory of the model back."""
+        """Free the memory of the model."""
         self.__dict__.pop("loaded", None)
 
     def identity(self) -> dict[str, object]:
-        """What tells this model from others without loading it: above all the content of its files."""
+        """Identity of the model without loading it, mainly the content of its files."""
         seed = self.settings.random_seed if self.untrained else None
         return {
             "files": self.files,
@@ -84,13 +84,13 @@ class ModelRun:
     def files(self) -> dict[str, str]:
         """SHA-256 of each file of configuration, tokenizer and weights, by its name.
 
-        Of a model of the Hub that is no longer on this machine, those of when it was used last; of one that never was
-        here, the name and revision alone.
+        For a model of the Hub that is no longer on this machine, the hashes of its last use; for one that never was,
+        only name and revision.
         """
         return model_contents(self.name, self.settings.model_revision, folders_of(self.settings), self._work / "models")
 
     def activations(self, story: Story, kind: str, subtoken: str) -> Activations:
-        """Activations of all layers for each word of a story, from the cache where they are there."""
+        """Activations of all layers for each word of a story, from the cache if available."""
         from bids_app.language.activations import Activations
 
         pointer = self._pointer(story, kind, subtoken)
@@ -103,7 +103,7 @@ class ModelRun:
         return pointer.exists() and self._damage(pointer, fast=True) is None
 
     def _damage(self, pointer: Path, *, fast: bool = False) -> str | None:
-        """What is wrong with activations, or with the file that says where they are."""
+        """Damage of activations, or of the file that points to them."""
         return artefact_damage(pointer, fast=fast) or artefact_damage(
             self._work / pointer.read_text(encoding="utf-8"), fast=fast
         )
@@ -113,7 +113,7 @@ class ModelRun:
         return self.settings.work / "activations"
 
     def _pointer(self, story: Story, kind: str, subtoken: str) -> Path:
-        """The file that says where the activations are."""
+        """The file that points to the activations."""
         request = {**self.identity(), "kind": kind, "subtoken": subtoken, "text": story.words.text}
         return self._work / "requests" / key_of(request)
 
@@ -127,28 +127,28 @@ class ModelRun:
 
 
 def model_contents(name: str, revision: str | None, folders: Sequence[Path], memory: Path) -> dict[str, str]:
-    """SHA-256 of each file of a model; `memory` keeps them for the next process, and for when the model is gone."""
+    """SHA-256 of each file of a model; `memory` stores them for later processes, also without the model."""
     kept = memory / f"{key_of([name, revision])}.json"
     folder = _model_folder(name, revision, folders)
     before = _read_kept(kept)
     if folder is None:
         return {file: digest for file, (digest, *_) in before.items()} or {"name": name, "revision": str(revision)}
-    found: dict[str, list[Any]] = {}
+    contents: dict[str, list[Any]] = {}
     for path in sorted(path for path in folder.iterdir() if path.suffix in _MODEL_FILES and path.is_file()):
         state = [str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns, path.stat().st_ctime_ns]
         known = before.get(path.name)
-        found[path.name] = known if known and known[1:] == state else [hash_file(path), *state]
-    if found != before:
-        write_json(kept, sealed(found))
-    return {file: str(digest) for file, (digest, *_) in found.items()}
+        contents[path.name] = known if known and known[1:] == state else [hash_file(path), *state]
+    if contents != before:
+        write_json(kept, sealed(contents))
+    return {file: str(digest) for file, (digest, *_) in contents.items()}
 
 
-def _model_folder(name: str, revision: str | None, folders: Sequence[Path]) -> Path | None:
+def _model_folder(name: str, revision: str | None, own_folders: Sequence[Path]) -> Path | None:
     if (folder := Path(name).expanduser()).is_dir():
         return folder
-    commit, places = model_source(name, revision, folders)
+    commit, folders = model_source(name, revision, own_folders)
     try:
-        return find_model(name, commit, resources=places, download=False).folder
+        return find_model(name, commit, resources=folders, download=False).folder
     except (OSError, ValueError):
         return None
 
@@ -164,7 +164,7 @@ def _read_kept(path: Path) -> dict[str, list[Any]]:
 
 
 def model_runs(settings: Settings) -> list[ModelRun]:
-    """Every model of a run, with its untrained control where asked for."""
+    """Every model of a run, with its untrained control if requested."""
     runs = [ModelRun(name, False, settings) for name in settings.model]
     if "untrained" in settings.controls:
         runs += [ModelRun(name, True, settings) for name in settings.model]
@@ -176,25 +176,25 @@ def model_runs(settings: Settings) -> list[ModelRun]:
 
 
 def neuron_matrix(
-    model: ModelRun, kind: str, listening: StimulusTiming, stories: dict[str, Story], out: Floats | None = None
+    model: ModelRun, kind: str, timing: StimulusTiming, stories: dict[str, Story], out: Floats | None = None
 ) -> Floats:
     """Responses (n_kept, n_neurons) of all neurons of all layers on the volumes of one run, z-scored.
 
-    Layer after layer, so that no more than one layer's words are in memory; `out` may be a memory-mapped array.
+    Layers are read one by one to keep only one in memory; `out` may be a memory-mapped array.
     """
     from bids_app.encoding.design.haemodynamics import neuron_responses
 
-    heard = timed_words(listening, stories)
+    heard = timed_words(timing, stories)
     sources = [model.activations(story, kind, "mean") for story, _, _, _ in heard]
     onset = np.concatenate([o for _, _, o, _ in heard])
     duration = np.concatenate([d for _, _, _, d in heard])
     columns = np.cumsum([0, *sources[0].units])
     if out is None:
-        out = np.empty((len(listening.volumes), int(columns[-1])), dtype=np.float32)
+        out = np.empty((len(timing.volumes), int(columns[-1])), dtype=np.float32)
     for layer in range(sources[0].n_layers):
         values = np.concatenate(
             [source.layer(layer)[rows] for source, (_, rows, _, _) in zip(sources, heard, strict=True)]
         )
-        block = neuron_responses(values, onset, duration, listening.repetition_time, listening.volumes)
+        block = neuron_responses(values, onset, duration, timing.repetition_time, timing.volumes)
         out[:, columns[layer] : columns[layer + 1]] = block
     return out

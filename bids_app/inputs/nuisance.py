@@ -1,4 +1,4 @@
-"""What is regressed out of a run: confounds of its table, and the slow cosines of the high-pass."""
+"""Nuisance regressors of a run: confounds of its table, and the slow cosines of the high-pass filter."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ log = logging.getLogger("neurons2networks")
 Floats = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
 
-# With fewer degrees of freedom, what is left of a time course is chance.
+# With fewer degrees of freedom, the residual time course is chance.
 _FEWEST_LEFT = 5
-# A cosine of which the table's own ones leave less than this share is one of them.
+# A cosine of which the table's cosines leave less than this share is a duplicate.
 _SAME = 0.05
 _AROMA = "smoothAROMAnonaggr"
 
 
 @dataclass(frozen=True)
 class Nuisance:
-    """What is regressed out of a run.
+    """Nuisance regressors of a run.
 
     Attributes
     ----------
-    regressors : (n_volumes, n_regressors), None where nothing is
+    regressors : (n_volumes, n_regressors), None without any
     names : names of the confounds among them
-    n_cosines : how many of them are cosines that the high-pass added
+    n_cosines : number of cosines among them that the high-pass filter added
     is_censored : (n_volumes,) volumes that the strategy leaves out
-    note : what was decided, for the log
+    note : summary for the log
     """
 
     regressors: Floats | None
@@ -46,7 +46,7 @@ class Nuisance:
     note: str
 
     def require_freedom(self, run: Run, kept: npt.NDArray[np.int64]) -> None:
-        """Warn where the regressors take most of the kept volumes' freedom; DatasetError where they take nearly all."""
+        """Warn if the regressors use most degrees of freedom of the kept volumes; DatasetError if nearly all."""
         if self.regressors is None:
             return
         design = self.regressors[kept].astype(np.float64)
@@ -66,11 +66,11 @@ class Nuisance:
 
 
 def confound_strategy(run: Run, settings: Settings) -> str:
-    """Which confounds are regressed out of this run: a strategy, or names of columns separated by blanks.
+    """Confounds to regress out of this run: a strategy, or names of columns separated by blanks.
 
-    Raises DatasetError when confounds were asked for and the run was cleaned of them before.
+    Raises DatasetError if confounds were requested but the run is already cleaned.
     """
-    # A string may come from who makes Settings in Python.
+    # Settings made in Python may hold a string.
     asked = settings.confounds if isinstance(settings.confounds, str) else " ".join(settings.confounds)
     if asked == "auto":
         return "narratives" if run.confounds and not run.is_clean else "none"
@@ -89,14 +89,14 @@ def confound_strategy(run: Run, settings: Settings) -> str:
 
 
 def read_nuisance(run: Run, n_volumes: int, settings: Settings) -> Nuisance:
-    """Confounds and slow cosines of the whole run (n_volumes rows); none for data that are clean."""
+    """Confounds and slow cosines of the whole run (n_volumes rows); none for cleaned data."""
     confounds = read_confounds(run.confounds, confound_strategy(run, settings), run.files[0], n_volumes)
     slow = high_pass_cosines(run, n_volumes, settings.high_pass)
     n_asked = slow.shape[1]
     if confounds is not None:
         slow = _not_among(slow, confounds.cosines)
-    parts = [part for part in (None if confounds is None else confounds.values, slow) if part is not None]
-    regressors = np.column_stack(parts).astype(np.float32)
+    groups = [columns for columns in (None if confounds is None else confounds.values, slow) if columns is not None]
+    regressors = np.column_stack(groups).astype(np.float32)
     return Nuisance(
         regressors if regressors.shape[1] else None,
         () if confounds is None else confounds.names,
@@ -107,7 +107,7 @@ def read_nuisance(run: Run, n_volumes: int, settings: Settings) -> Nuisance:
 
 
 def high_pass_cosines(run: Run, n_volumes: int, high_pass: float) -> Floats:
-    """Cosines below the cut-off (n_volumes, n_cosines), without the constant; none for data that are clean.
+    """Cosines below the cut-off (n_volumes, n_cosines), without the constant; none for cleaned data.
 
     Raises DatasetError for a cut-off above half of the sampling frequency.
     """
@@ -125,18 +125,18 @@ def high_pass_cosines(run: Run, n_volumes: int, high_pass: float) -> Floats:
 def cosines(n_volumes: int, repetition_time: float, high_pass: float) -> Floats:
     """Discrete cosines (type 2) of unit length up to a frequency (n_volumes, n_cosines), without the constant.
 
-    As nilearn's `create_cosine_drift`, without the second that importing it takes.
+    Equal to nilearn's `create_cosine_drift`, whose import takes a second.
     """
     if n_volumes < 2:
         return np.zeros((n_volumes, 0), dtype=np.float32)
-    step = (n_volumes - 1) * repetition_time / (n_volumes - 1)  # rounded as there
+    step = (n_volumes - 1) * repetition_time / (n_volumes - 1)  # same rounding as nilearn
     order = np.arange(1, min(n_volumes - 1, int(2 * n_volumes * high_pass * step)) + 1)
     phase = np.pi / n_volumes * (np.arange(n_volumes)[:, None] + 0.5)
     return np.asarray(np.sqrt(2.0 / n_volumes) * np.cos(phase * order), dtype=np.float32)
 
 
 def _not_among(slow: Floats, others: Floats) -> Floats:
-    """The cosines that others do not hold already: what is filtered out once is not filtered out again."""
+    """The cosines that are not already among the confounds."""
     if not others.shape[1] or not slow.shape[1]:
         return slow
     basis = np.column_stack([np.ones(len(others)), others]).astype(np.float64)
@@ -164,7 +164,7 @@ def _note(run: Run, n_volumes: int, high_pass: float, confounds: Confounds | Non
 
 
 def summary(names: tuple[str, ...]) -> str:
-    """Names of confounds for the log, those with numbers together: `trans_x, cosine00–03`."""
+    """Names of confounds for the log, with numbered ones combined: `trans_x, cosine00–03`."""
     shown = []
     for stem, group in groupby(names, key=lambda name: re.sub(r"\d{2}$", "", name)):
         members = list(group)

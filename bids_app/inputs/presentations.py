@@ -1,10 +1,11 @@
-"""Which events of a run play an audio file on, which play it again, and whether they fit the scan.
+"""Decide which events of a run continue an audio file and which play it again, and check them against the scan.
 
-A table of events names the file of each event but does not say where in the file the event starts. The words do:
+A table of events names the file of each event but not the position in the file at which the event starts. The words
+show it:
 
-- An event during which the file, had it gone on since its start, still has words is a part of the same playing (the two
-  stories of Narratives' `slumlordreach`), and parts that touch are one story.
-- Otherwise, and where words would have been said between two events of the same length, the file was played again.
+- If the file, played on since its start, still has words during an event, the event belongs to the same playing (the
+  two stories of Narratives' `slumlordreach`); adjoining events form one story.
+- Otherwise, and if words would have occurred between two events of equal length, the file was played again.
 """
 
 from __future__ import annotations
@@ -22,17 +23,22 @@ from bids_app.bids.dataset import Run
 from bids_app.bids.errors import DatasetError
 from bids_app.bids.events import TOUCHING, Interval, Stimulus, read_events
 from bids_app.bids.words import Words
-from bids_app.inputs.timing import StimulusTiming, Story, listen, volumes_of
+from bids_app.inputs.timing import StimulusTiming, Story, timing_of, volumes_of
 from bids_app.machine.notices import notice
 
-STRAYS = 5  # words between two events that may be stray ones
-MANY = 10.0  # times the length of the scan: no onset or duration in seconds is so long
-CUT_OFF = 0.05  # share of a story's words after the end of the scan that is worth a warning
+STRAYS = 5  # number of words between two events that may be stray
+MANY = 10.0  # multiple of the scan length that no onset or duration in seconds exceeds
+CUT_OFF = 0.05  # share of words after the end of the scan that causes a warning
 
 
 def presentations(stimuli: Sequence[Stimulus], words: Mapping[str, Words]) -> tuple[Stimulus, ...]:
-    """Stimuli with words, each once for every time that it was played, in the order in which they start."""
-    split = [part for stimulus in stimuli if stimulus.stem in words for part in _split(stimulus, words[stimulus.stem])]
+    """Stimuli with words, once for each playing, in temporal order."""
+    split = [
+        presentation
+        for stimulus in stimuli
+        if stimulus.stem in words
+        for presentation in _split(stimulus, words[stimulus.stem])
+    ]
     return tuple(sorted(split, key=lambda stimulus: stimulus.audio_onset))
 
 
@@ -50,7 +56,7 @@ def _split(stimulus: Stimulus, words: Words) -> Iterator[Stimulus]:
 
 
 def _goes_on(words: Words, audio_onset: float, before: Interval, event: Interval, restart: float) -> bool:
-    """Whether a file that started at `audio_onset` went on during a later event rather than starting again."""
+    """Whether a file that started at `audio_onset` continued during a later event instead of restarting."""
     if event[0] < before[1] - TOUCHING:
         return True
     on, again = (_spoken(words, event, start) for start in (audio_onset, restart))
@@ -61,7 +67,7 @@ def _goes_on(words: Words, audio_onset: float, before: Interval, event: Interval
 
 
 def _spoken(words: Words, event: Interval, audio_onset: float) -> float:
-    """Share of an event from the first to the last word of a file that started at `audio_onset`."""
+    """Share of an event between the first and the last word of a file that started at `audio_onset`."""
     onset, end = words.onset + audio_onset, words.onset + words.duration + audio_onset
     inside = (onset >= event[0] - TOUCHING) & (end <= event[1] + TOUCHING)  # NaN compares false
     if not inside.any():
@@ -83,9 +89,9 @@ def heard_in(
     n_volumes: int,
     is_censored: npt.NDArray[np.bool_] | None = None,
 ) -> StimulusTiming:
-    """What a run heard of the stories with words, without the volumes that `is_censored` (n_volumes,) names.
+    """Timing of the stories with words in a run, without the volumes of `is_censored` (n_volumes,).
 
-    Raises DatasetError when no story lies inside the scan, or a time cannot be in seconds.
+    Raises DatasetError if no story lies inside the scan, or a time cannot be in seconds.
     """
     words = {stem: story.words for stem, story in stories.items()}
     stimuli = presentations(read_events(run.events, run.entities), words)
@@ -104,7 +110,7 @@ def heard_in(
     for stimulus in stimuli:
         for line in _doubts(stimulus, words[stimulus.stem], scan, stimulus in kept):
             notice(logging.WARNING, f"{run.label}: {line}")
-    return listen(kept, repetition_time, n_volumes, is_censored)
+    return timing_of(kept, repetition_time, n_volumes, is_censored)
 
 
 def _volumes(stimulus: Stimulus, repetition_time: float, n_volumes: int) -> int:
@@ -123,7 +129,7 @@ def _refuse_other_units(run: Run, stimuli: Sequence[Stimulus], scan: float) -> N
 
 
 def _refuse_two_at_once(run: Run, stimuli: Sequence[Stimulus], repetition_time: float) -> None:
-    """Raise DatasetError where two stories last into each other by more than a volume, which would count twice."""
+    """Raise DatasetError if two stories overlap by more than a volume, which would count twice."""
     events = sorted((start, end, stimulus.stim_file) for stimulus in stimuli for start, end in stimulus.story)
     for (start, end, first), (onset, _, second) in pairwise(events):
         if first != second and onset < end - repetition_time:
@@ -135,7 +141,7 @@ def _refuse_two_at_once(run: Run, stimuli: Sequence[Stimulus], repetition_time: 
 
 
 def _refuse_lost_volumes(run: Run, stimuli: Sequence[Stimulus], words: Mapping[str, Words], scan: float) -> None:
-    """Raise DatasetError where volumes may have been taken out of a series, and nothing says which."""
+    """Raise DatasetError if volumes may have been removed from a series and no file lists them."""
     if run.outliers is not None or not may_be_censored(run.derivative):
         return
     for stimulus in stimuli:
@@ -150,14 +156,14 @@ def _refuse_lost_volumes(run: Run, stimuli: Sequence[Stimulus], words: Mapping[s
 
 
 def _n_heard(stimulus: Stimulus, words: Words, scan: float) -> tuple[int, int]:
-    """Words in the story, and those of them after the end of the scan."""
+    """Number of words in the story, and of those after the end of the scan."""
     heard = sum(_n_words(words, event, stimulus.audio_onset) for event in stimulus.story)
     late = sum(_n_words(words, (max(start, scan), end), stimulus.audio_onset) for start, end in stimulus.story)
     return heard, late
 
 
 def _doubts(stimulus: Stimulus, words: Words, scan: float, is_kept: bool) -> Iterator[str]:
-    """What looks wrong with a stimulus, though it can be used."""
+    """Doubts about a stimulus that can still be used."""
     if not is_kept:
         yield f"{stimulus.stim_file} was played outside the scan ({stimulus.story[0][0]:g} s); it is left out"
         return

@@ -1,4 +1,4 @@
-"""The parts of the brain that tables tell about: everything, networks, regions of the second atlas, parcels."""
+"""Regions of tables: the whole brain, networks, regions of the second atlas, parcels."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def region_targets(
 ) -> Iterator[tuple[str, str, Indices]]:
     """Atlas (`all`, `networks`, `regions`, `parcels`), name and targets of each region, from the atlases in OUT_DIR.
 
-    With `where` (n_targets,), only those targets. A region without any is left out, except for `all`.
+    With `where` (n_targets,), only those targets. Empty regions are left out, except for `all`.
     """
     inside = np.ones(geometry.n_targets, dtype=bool) if where is None else where
     yield "all", "all", np.flatnonzero(inside)

@@ -1,4 +1,4 @@
-"""The brain side of a fit: the runs that are fitted together, read, cleaned, cut to the story and z-scored."""
+"""The responses of a fit: its runs, read, cleaned, cut to the story and z-scored."""
 
 from __future__ import annotations
 
@@ -39,22 +39,22 @@ class Responses:
 
     Attributes
     ----------
-    data : (n_volumes, n_valid) float32, the runs' kept volumes one after another, z-scored within each run
+    data : (n_volumes, n_valid) float32, kept volumes of all runs, concatenated, z-scored within each run
     valid : (n_targets,) whether a target has finite, varying data in every run
-    listenings : what each run heard; their kept volumes are the rows of `data`
-    nuisance : of each run, what was regressed out (n_kept, n_regressors), None where nothing was
-    cleaning : by name of the run, how it was cleaned, for the sidecars
-    content : (n_volumes,) a number for what each volume heard, equal where the same was heard again; None where
-        nothing was, see `repeats.heard_content`
-    averaged : where runs were averaged, those that each of `listenings` stands for
-    unusable : of each run, by its label, how many targets its BOLD has (whatever `--mask` keeps), how many of them are
-        constant, and how many have missing values
+    timings : stimulus timing of each run; the kept volumes are the rows of `data`
+    nuisance : regressors removed from each run (n_kept, n_regressors), None without any
+    cleaning : cleaning of each run, by its label, for the sidecars
+    content : (n_volumes,) a number for the content of each volume, equal for repeated passages; None without any, see
+        `repeats.heard_content`
+    averaged : if runs were averaged, the runs behind each of `timings`
+    unusable : for each run, by its label, the number of targets of its BOLD (before `--mask`), of constant targets, and
+        of targets with missing values
     """
 
     data: Floats
     valid: npt.NDArray[np.bool_]
     geometry: Geometry
-    listenings: tuple[StimulusTiming, ...]
+    timings: tuple[StimulusTiming, ...]
     nuisance: tuple[Floats | None, ...]
     cleaning: dict[str, dict[str, object]] = field(default_factory=dict)
     content: npt.NDArray[np.int64] | None = None
@@ -64,11 +64,11 @@ class Responses:
     @property
     def run_lengths(self) -> tuple[int, ...]:
         """Kept volumes of each run."""
-        return tuple(len(listening.volumes) for listening in self.listenings)
+        return tuple(len(timing.volumes) for timing in self.timings)
 
     @property
     def sources(self) -> tuple[tuple[RunSource, ...], ...]:
-        """For each of `listenings` the runs whose mean its rows are: one run, unless runs were averaged."""
+        """For each of `timings`, the runs in the mean: one run, unless runs were averaged."""
         single = (
             (RunSource(run, np.arange(length), nuisance),)
             for run, (length, nuisance) in enumerate(zip(self.run_lengths, self.nuisance, strict=True))
@@ -77,30 +77,30 @@ class Responses:
 
     @property
     def rows_of_runs(self) -> npt.NDArray[np.int64]:
-        """The row of `data` to which each volume of the runs went (n_volumes of all runs,), one after another."""
+        """The row of `data` for each volume of the runs (n_volumes of all runs,)."""
         starts = np.cumsum([0, *self.run_lengths])
-        found = [
+        pieces = [
             (source.run, start + source.rows)
             for start, sources in zip(starts, self.sources, strict=False)
             for source in sources
         ]
-        return np.concatenate([rows for _, rows in sorted(found, key=lambda one: one[0])])
+        return np.concatenate([rows for _, rows in sorted(pieces, key=lambda piece: piece[0])])
 
 
 @dataclass(frozen=True)
 class RunSource:
-    """A run that went into a mean: its number, the rows of the mean that it covers, and what was regressed out."""
+    """A run in a mean: its number, the rows of the mean that it covers, and its nuisance regressors."""
 
     run: int
     rows: npt.NDArray[np.int64]
     nuisance: Floats | None
 
 
-def mean_of_runs(parts: Sequence[tuple[npt.NDArray[np.int64], Floats]], n_rows: int) -> Floats:
-    """Mean over runs of z-scored series, z-scored: of each the rows that it covers and (n_covered, n_targets)."""
-    total = np.zeros((n_rows, parts[0][1].shape[1]), dtype=np.float32)
+def mean_of_runs(runs: Sequence[tuple[npt.NDArray[np.int64], Floats]], n_rows: int) -> Floats:
+    """Z-scored mean of z-scored runs, each given by the rows that it covers and its data (n_covered, n_targets)."""
+    total = np.zeros((n_rows, runs[0][1].shape[1]), dtype=np.float32)
     count = np.zeros((n_rows, 1), dtype=np.float32)
-    for rows, series in parts:
+    for rows, series in runs:
         total[rows] += series
         count[rows] += 1
     total /= count
@@ -108,22 +108,23 @@ def mean_of_runs(parts: Sequence[tuple[npt.NDArray[np.int64], Floats]], n_rows: 
 
 
 def read_responses(fit: Fit, stories: dict[str, Story], settings: Settings) -> Responses:
-    """Read all runs of a fit. Raises DatasetError when no target is usable in all of them."""
-    parts = [read_run(run, stories, settings) for run in fit.runs]
-    for run, part in zip(fit.runs, parts, strict=True):
-        log.info("%s: %s", run.label, part.note)
-    unusable = {run.label: part.unusable for run, part in zip(fit.runs, parts, strict=True)}
-    _say_what_is_left_out(unusable, parts[0].geometry)
-    geometry, columns = align([part.geometry for part in parts], [run.label for run in fit.runs])
-    cut = [part.data[:, own] for part, own in zip(parts, columns, strict=True)]
-    valid = np.all([np.isfinite(data).all(axis=0) & (np.ptp(data, axis=0) > 0) for data in cut], axis=0)
+    """Read all runs of a fit. Raises DatasetError if no target is usable in all of them."""
+    clean_runs = [read_run(run, stories, settings) for run in fit.runs]
+    for run, clean_run in zip(fit.runs, clean_runs, strict=True):
+        log.info("%s: %s", run.label, clean_run.note)
+    unusable = {run.label: clean_run.unusable for run, clean_run in zip(fit.runs, clean_runs, strict=True)}
+    _say_what_is_left_out(unusable, clean_runs[0].geometry)
+    geometry, columns = align([clean_run.geometry for clean_run in clean_runs], [run.label for run in fit.runs])
+    shared = [clean_run.data[:, kept] for clean_run, kept in zip(clean_runs, columns, strict=True)]
+    valid = np.all([np.isfinite(data).all(axis=0) & (np.ptp(data, axis=0) > 0) for data in shared], axis=0)
     if not valid.any():
         raise DatasetError(f"{fit.name}: no voxel, vertex or parcel has data that vary in every run")
-    data = np.concatenate([zscore(part[:, valid]) for part in cut])
-    listenings, nuisance = tuple(part.listening for part in parts), tuple(part.nuisance for part in parts)
-    cleaning = {run.label: part.cleaning for run, part in zip(fit.runs, parts, strict=True)}
-    content = heard_content(listenings, stories)
-    return Responses(data, valid, geometry, listenings, nuisance, cleaning, content, unusable=unusable)
+    data = np.concatenate([zscore(data[:, valid]) for data in shared])
+    timings = tuple(clean_run.timing for clean_run in clean_runs)
+    nuisance = tuple(clean_run.nuisance for clean_run in clean_runs)
+    cleaning = {run.label: clean_run.cleaning for run, clean_run in zip(fit.runs, clean_runs, strict=True)}
+    content = heard_content(timings, stories)
+    return Responses(data, valid, geometry, timings, nuisance, cleaning, content, unusable=unusable)
 
 
 def _say_what_is_left_out(unusable: dict[str, dict[str, int]], geometry: Geometry) -> None:
@@ -141,14 +142,14 @@ def _say_what_is_left_out(unusable: dict[str, dict[str, int]], geometry: Geometr
 
 @dataclass(frozen=True)
 class CleanRun:
-    """One run: data (n_kept, n_targets), cleaned and cut to the story but not z-scored, and what was regressed out.
+    """One run: data (n_kept, n_targets), cleaned and cut to the story but not z-scored, and its nuisance regressors.
 
-    `note` says for the log how it was cleaned, `cleaning` for the sidecars. `unusable` counts the targets, those that
-    are constant and those with missing values.
+    `note` describes the cleaning for the log, `cleaning` for the sidecars. `unusable` counts all targets, constant
+    targets and targets with missing values.
     """
 
     data: Floats
-    listening: StimulusTiming
+    timing: StimulusTiming
     geometry: Geometry
     nuisance: Floats | None
     note: str = ""
@@ -159,7 +160,7 @@ class CleanRun:
 def read_run(run: Run, stories: dict[str, Story], settings: Settings) -> CleanRun:
     """Read one run, cut it to its story, and regress out confounds and slow drifts."""
     recording = read_recording(run, free_for_data(settings))
-    listening, kept, nuisance = plan_run(run, recording.n_volumes, stories, settings)
+    timing, kept, nuisance = plan_run(run, recording.n_volumes, stories, settings)
     smoothed = smooth(recording.data[kept], recording.geometry, settings)
     data, geometry = limit(smoothed, recording.geometry, settings.mask)
     regressors = None
@@ -167,13 +168,13 @@ def read_run(run: Run, stories: dict[str, Story], settings: Settings) -> CleanRu
         regressors = nuisance.regressors[kept]
         data = clean(data, recording.repetition_time, regressors, None)
     note = nuisance.note
-    if len(listening.censored):
-        note += f"; {len(listening.censored)} of {len(listening.is_kept)} volumes of the story left out (censored)"
+    if len(timing.censored):
+        note += f"; {len(timing.censored)} of {len(timing.is_kept)} volumes of the story left out (censored)"
     cleaning = {
         "Confounds": list(nuisance.names),
         "HighPassCosines": nuisance.n_cosines,
         "CleanedBefore": run.is_clean,
-        "CensoredVolumes": len(listening.censored),
+        "CensoredVolumes": len(timing.censored),
         "InterpolatedVolumes": n_interpolated(run, recording.n_volumes),
     }
     unusable = {
@@ -181,4 +182,4 @@ def read_run(run: Run, stories: dict[str, Story], settings: Settings) -> CleanRu
         "Constant": recording.n_constant,
         "Missing": recording.n_missing,
     }
-    return CleanRun(data, listening, geometry, regressors, note, cleaning, unusable)
+    return CleanRun(data, timing, geometry, regressors, note, cleaning, unusable)

@@ -1,4 +1,4 @@
-"""What is read of a run, and what is regressed out of it: known from small files, before its BOLD is read."""
+"""Volumes and nuisance regressors of a run, from small files, before its BOLD is read."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from bids_app.settings import Settings
 def plan_run(
     run: Run, n_rows: int, stories: Mapping[str, Story], settings: Settings
 ) -> tuple[StimulusTiming, npt.NDArray[np.int64], Nuisance]:
-    """What a run heard, the rows of its BOLD that are kept, and what is regressed out, without reading the BOLD.
+    """Stimulus timing of a run, kept rows of its BOLD, and nuisance regressors, without reading the BOLD.
 
-    Raises DatasetError when the files of the run, whose BOLD has `n_rows` volumes, do not belong together.
+    Raises DatasetError if the files of the run, whose BOLD has `n_rows` volumes, are inconsistent.
     """
     timeline = read_timeline(run, n_rows)
     if filled := n_interpolated(run, n_rows):
@@ -35,9 +35,9 @@ def plan_run(
     nuisance = read_nuisance(run, n_rows, settings)
     is_censored = timeline.is_missing
     is_censored[timeline.volumes[nuisance.is_censored]] = True
-    listening = heard_in(run, stories, run.repetition_time, timeline.n_volumes, is_censored)
-    if len(listening.volumes) == 0:
+    timing = heard_in(run, stories, run.repetition_time, timeline.n_volumes, is_censored)
+    if len(timing.volumes) == 0:
         raise DatasetError(f"{run.files[0].name}: every volume of its story is censored; leave the run out")
-    kept = np.searchsorted(timeline.volumes, listening.volumes)
+    kept = np.searchsorted(timeline.volumes, timing.volumes)
     nuisance.require_freedom(run, kept)
-    return listening, kept, nuisance
+    return timing, kept, nuisance

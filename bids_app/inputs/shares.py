@@ -1,4 +1,4 @@
-"""What a noise ceiling takes from everybody: the files behind each participant's share, and what all have in common."""
+"""Inputs of a noise ceiling: the files of each participant's share, and the files that all have in common."""
 
 from __future__ import annotations
 
@@ -16,24 +16,25 @@ State = tuple[str, str, int, int | str]
 
 
 def share_of(sources: Sources, participant: str, tasks: Collection[str]) -> list[State]:
-    """State of each file of a participant that a ceiling of some tasks may read: its preprocessed data and its events.
+    """State of each file of a participant that the ceiling of some tasks may read: preprocessed data and events.
 
-    Looked up in the folders, without an index: it takes milliseconds for hundreds of participants.
+    It lists folders without an index, which takes milliseconds for hundreds of participants.
     """
-    found: list[State] = []
+    states: list[State] = []
     for data_set, folder in sources.dataset.links.items():
-        own = folder / f"sub-{participant}"
-        sessions = sorted(own.glob("ses-*"))
-        for place in (own, *sessions, own / "func", *(session / "func" for session in sessions)):
-            names = [(path, name) for path, name in list_names(place, "") if _is_asked(name, tasks, sources)]
+        participant_folder = folder / f"sub-{participant}"
+        sessions = sorted(participant_folder.glob("ses-*"))
+        parents = [participant_folder, *sessions]
+        for listed in (*parents, *(parent / "func" for parent in parents)):
+            names = [(path, name) for path, name in list_names(listed, "") if _is_asked(name, tasks, sources)]
             if data_set == "raw":
                 names = [(path, name) for path, name in names if name.suffix in ("events", "bold")]
-            found += _states(data_set, folder, (path for path, _ in names))
-    return found
+            states += _states(data_set, folder, (path for path, _ in names))
+    return states
 
 
 def common_of(sources: Sources, tasks: Collection[str]) -> dict[str, object]:
-    """What decides everybody's share: events that all inherit, onsets, words, the mask, and what is left out."""
+    """State of the files that decide all shares: inherited events, onsets, words, the mask, exclusions."""
     settings, links = sources.settings, sources.dataset.links
     inherited = [
         path
@@ -57,7 +58,7 @@ def common_of(sources: Sources, tasks: Collection[str]) -> dict[str, object]:
 
 
 def _is_asked(name: Name, tasks: Collection[str], sources: Sources) -> bool:
-    """Whether a file is of the tasks, sessions and runs that are asked for; one that does not say which is of all."""
+    """Whether a file is of the requested tasks, sessions and runs; a file without these entities is of all."""
     settings = sources.settings
     wanted: Mapping[str, Iterable[str]] = {"ses": settings.session_label, "run": settings.run_id}
     return name.entities.get("task", "") in ("", *tasks) and all(
@@ -67,11 +68,11 @@ def _is_asked(name: Name, tasks: Collection[str], sources: Sources) -> bool:
 
 
 def _states(data_set: str, folder: Path, paths: Iterable[Path]) -> Iterator[State]:
-    """Path below the data set, size, and content of small files or time of large ones."""
+    """Path below the data set, size, and checksum of small files or time of large ones."""
     for path in paths:
         try:
             state = path.stat()
             content = sha256_of(path) if state.st_size <= SMALL else state.st_mtime_ns
         except OSError:
-            continue  # a link to content that is not here, or a file that may not be read: its run is no share
+            continue  # a link without content, or an unreadable file: its run contributes nothing
         yield data_set, path.relative_to(folder).as_posix(), state.st_size, content

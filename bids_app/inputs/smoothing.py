@@ -1,4 +1,4 @@
-"""Smoothing of a recording where its targets lie: along the cortex, and inside the mask of a volume."""
+"""Smoothing of a recording along the cortical surface or within the mask of a volume."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ Floats = npt.NDArray[np.float32]
 
 
 def smooth(data: Floats, geometry: Geometry, settings: Settings) -> Floats:
-    """Data (n_volumes, n_targets) smoothed with `--smoothing-fwhm`; targets without values stay so and give nothing.
+    """Data (n_volumes, n_targets) smoothed with `--smoothing-fwhm`; targets without values are ignored.
 
-    Raises DatasetError for parcels and for surfaces whose mesh cannot be had.
+    Raises DatasetError for parcels and for surfaces whose mesh is not available.
     """
     fwhm = settings.smoothing_fwhm
     if not fwhm:
@@ -56,7 +56,7 @@ def _along_surface(
     halves = np.split(data, [sizes[0]], axis=1)
     smoothers = _smoothers(space, max(sizes), fwhm, resources)
     return np.concatenate(
-        [one(half) if half.size else half for one, half in zip(smoothers, halves, strict=True)], axis=1
+        [smoother(half) if half.size else half for smoother, half in zip(smoothers, halves, strict=True)], axis=1
     )
 
 
@@ -64,7 +64,7 @@ def _along_surface(
 def _smoothers(
     space: str, n_vertices: int, fwhm: float, resources: tuple[Path, ...] | None
 ) -> tuple[SurfaceSmoother, SurfaceSmoother]:
-    """Of both hemispheres; kept, because all runs lie on the same meshes."""
+    """Smoothers of both hemispheres; cached, because all runs share the meshes."""
     try:
         left, right = load_meshes(space, n_vertices, resources)
     except (ValueError, OSError) as error:
@@ -76,7 +76,7 @@ def _smoothers(
 
 
 def _grayordinates(data: Floats, geometry: CiftiGeometry, fwhm: float, resources: tuple[Path, ...] | None) -> Floats:
-    """The cortex along its surface, and each deeper structure by itself."""
+    """Smooth the cortex along its surface, and each deeper structure separately."""
     result, axis, cortex = data.copy(), geometry.axis, geometry.cortex
     if len(cortex.targets):
         smoothed = _along_surface(cortex.on_mesh(data), geometry.space, cortex.n_vertices, fwhm, resources)
@@ -86,8 +86,8 @@ def _grayordinates(data: Floats, geometry: CiftiGeometry, fwhm: float, resources
         mask = np.zeros(axis.volume_shape, dtype=bool)
         mask[tuple(axis.voxel[targets].T)] = True
         order = np.argsort(np.ravel_multi_index(tuple(axis.voxel[targets].T), axis.volume_shape))
-        own = targets[order]  # as the voxels of a mask are
-        result[:, own] = smooth_volume(data[:, own], mask, _voxel_sizes(axis.affine), fwhm)
+        voxels = targets[order]  # in the order of the voxels of a mask
+        result[:, voxels] = smooth_volume(data[:, voxels], mask, _voxel_sizes(axis.affine), fwhm)
     return result
 
 

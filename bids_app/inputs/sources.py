@@ -1,4 +1,4 @@
-"""What a run reads: the data set, and its stories with their words."""
+"""The data set of a run, and its stories with their words."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from bids_app.settings import Settings
 from bids_app.wording import listed
 
 log = logging.getLogger("neurons2networks")
-_MOST_REASONS = 5  # why stories cannot be used, in one message
+_MOST_REASONS = 5  # reasons for unusable stories, in one message
 
 
 class _NoTimeError(DatasetError):
-    """The repetition time of a run is not known."""
+    """The repetition time of a run is unknown."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Sources:
 
     @cached_property
     def heard(self) -> HeardStimuli:
-        """Who heard which stimulus in the selected tasks; events that cannot be read are named and left out."""
+        """Stimuli of the selected tasks and their runs; unreadable events are logged and left out."""
         heard = self.dataset.tasks_stimuli(self.settings.task_id or None)
         for reason in list(heard.unreadable.values())[:3]:
             notice(logging.WARNING, f"left out of what is known of the stories: {reason}")
@@ -55,38 +55,38 @@ class Sources:
 
     @property
     def story_tasks(self) -> set[str]:
-        """Tasks in which somebody heard a stimulus with a story."""
+        """Tasks with a stimulus that has a story."""
         return {use.task for uses in self.heard.uses.values() for use in uses}
 
     @cached_property
     def _read(self) -> tuple[dict[str, Story], dict[str, str], dict[str, str]]:
-        """Stories with words, and by stem why others have none or cannot be used."""
-        found: dict[str, Story] = {}
+        """Stories with words, and by stem the reasons why others are missing or unusable."""
+        stories: dict[str, Story] = {}
         missing: dict[str, str] = {}
         broken: dict[str, str] = {}
         for stem, uses in sorted(self.heard.uses.items()):
             try:
                 path = find_words(self.settings.bids_dir, uses[0].stimulus.stim_file, self.settings.annotations)
-                found[stem] = self._story(stem, uses, path)
+                stories[stem] = self._story(stem, uses, path)
             except FileNotFoundError as error:
                 missing[stem] = str(error)
             except DatasetError as error:
                 broken[stem] = str(error)
         if missing:
             notice(logging.INFO, f"without word timings, left out: {', '.join(missing)}")
-        if found:  # otherwise `stories` raises with the reasons
+        if stories:  # otherwise `stories` raises an error with the reasons
             for stem, reason in broken.items():
                 notice(logging.WARNING, f"the story {stem} cannot be used: {reason}")
-        return found, missing, broken
+        return stories, missing, broken
 
     @property
     def stories(self) -> dict[str, Story]:
-        """Every story of the selected tasks that has word timings, by stem, whoever heard it.
+        """Every story of the selected tasks with word timings, by stem, whichever participant heard it.
 
-        Raises DatasetError when there is none.
+        Raises DatasetError if there is none.
         """
-        found, missing, broken = self._read
-        if not found:
+        readable, missing, broken = self._read
+        if not readable:
             tasks = f"task {', '.join(self.settings.task_id)}" if self.settings.task_id else "any task"
             nothing = (
                 f"no events.tsv of {tasks} in {self.settings.bids_dir} names an audio file with a story (column "
@@ -95,16 +95,16 @@ class Sources:
             unreadable = next(iter(self.heard.unreadable.values()), nothing)
             reasons = list(dict.fromkeys(broken.values())) or list(missing.values())[:1] or [unreadable]
             raise DatasetError("\n".join(reasons[:_MOST_REASONS]))
-        return found
+        return readable
 
     @property
     def missing(self) -> dict[str, str]:
-        """Why stimuli without word timings have none, by stem."""
+        """Reasons for missing word timings, by stem."""
         return self._read[1]
 
     @property
     def broken(self) -> dict[str, str]:
-        """Why stories cannot be used though they have a file of words, by stem."""
+        """Reasons why stories with word files are unusable, by stem."""
         return self._read[2]
 
     def _story(self, stem: str, uses: Sequence[StimulusUse], path: Any) -> Story:
@@ -117,9 +117,9 @@ class Sources:
             raise DatasetError(f"{path}: {error}") from None
 
     def _repetition_time(self, use: StimulusUse) -> float:
-        """From the preprocessed data of the run's participant, else the first with the task; the raw data lack it.
+        """From the preprocessed data of the participant, or else of the first with the task; the raw data lack it.
 
-        Raises _NoTimeError where none of them can be analysed, with what is wrong with the first who has BOLD.
+        Raises _NoTimeError if none of them can be analysed, with the problem of the first who has BOLD.
         """
         reason = f"nobody has preprocessed data of task {use.task}, which tell its repetition time"
         asked = [use.participant, *self.settings.participant_label, *self.dataset.participants()]
@@ -148,14 +148,14 @@ class Sources:
         return selection
 
     def each_run(self, participant: str) -> Iterator[tuple[str, Run | str | DatasetError]]:
-        """Label of each run that the settings select, and the run, or why it is left out, or what is wrong with it."""
+        """Label of each selected run, with the run, the reason for leaving it out, or its error."""
         for label, outcome in self.dataset.each_run(participant, **self._choice):
             if isinstance(outcome, Run):
                 self._say_space(participant, outcome)
             yield label, outcome
 
     def _say_space(self, participant: str, run: Run) -> None:
-        """Log the space that was chosen for the user."""
+        """Log the automatic choice of the space."""
         if self.settings.space is not None:
             return
         spaces = self.dataset.spaces(participant, self.filters)
@@ -165,7 +165,7 @@ class Sources:
             notice(logging.INFO, f"data in {_named(chosen)}, of {there}; --space chooses another")
 
     def is_selected(self, entities: Mapping[str, str]) -> bool:
-        """Whether the settings select a run, by its entities."""
+        """Whether the settings select a run with these entities."""
         settings = self.settings
         asked = {"task": settings.task_id, "ses": settings.session_label, "run": settings.run_id}
         return all(
@@ -174,7 +174,7 @@ class Sources:
 
     @property
     def _choice(self) -> dict[str, Any]:
-        """Which runs the settings select, for the data set."""
+        """The selection of runs, as arguments of the data set."""
         settings = self.settings
         return {
             "tasks": settings.task_id or None,
@@ -213,36 +213,36 @@ class Sources:
 
     @cached_property
     def left_out(self) -> list[str]:
-        """Selected participants who have no run of those asked for; none of those named by their labels."""
+        """Selected participants without a requested run; never those named by label."""
         if self.settings.participant_label:
             return []
         return [label for label in self.participants if not self._has_run(label)]
 
     @cached_property
     def analysed(self) -> list[str]:
-        """Selected participants without those left out; all of them where nobody would be left: their jobs say why."""
-        found = [label for label in self.participants if label not in self.left_out]
-        if found and self.left_out:
+        """Selected participants without those left out; all if nobody is left, so that jobs give the reason."""
+        labels = [label for label in self.participants if label not in self.left_out]
+        if labels and self.left_out:
             log.info(
                 "left out: %d participants whose runs are of other tasks, sessions or numbers than those asked for, or "
                 "scans to leave out (%s)",
                 len(self.left_out),
                 listed(self.left_out),
             )
-        return found or self.participants
+        return labels or self.participants
 
     def _has_run(self, label: str) -> bool:
-        """Whether a participant has BOLD of a run that the options ask for, by the names of its files alone.
+        """Whether a participant has BOLD of a requested run, by file names only.
 
-        So does one whose folder may not be looked into: its job says why.
+        True for an unreadable folder: its job gives the reason.
         """
         return any(is_closed(folder, label) for folder in self.dataset.derivatives.values()) or any(
-            not is_excluded(one.name.entities, self.dataset.excluded_scans)
-            and self.is_selected(one.run)
-            and (bool(self.settings.task_id) or one.run.get("task") in self.story_tasks)
+            not is_excluded(candidate.name.entities, self.dataset.excluded_scans)
+            and self.is_selected(candidate.run)
+            and (bool(self.settings.task_id) or candidate.run.get("task") in self.story_tasks)
             for folder in self.dataset.derivatives.values()
             for pattern in ("func/*", "ses-*/func/*")
-            for one in candidates((folder / f"sub-{label}").glob(pattern), folder)
+            for candidate in candidates((folder / f"sub-{label}").glob(pattern), folder)
         )
 
     def _absence(self, labels: Sequence[str]) -> str:
@@ -259,7 +259,7 @@ def _named(space: str) -> str:
 
 
 def open_sources(settings: Settings) -> Sources:
-    """Open the data set of a run. Raises DatasetError when it does not say that it is one."""
+    """Open the data set of a run. Raises DatasetError if it does not declare itself a data set."""
     require_content(settings.bids_dir)
     if not settings.skip_bids_validation:
         require_description(settings.bids_dir)
@@ -274,7 +274,7 @@ def open_sources(settings: Settings) -> Sources:
 
 
 def _warn_of_case(stems: Iterable[str]) -> None:
-    """Say which stimuli differ in upper and lower case alone: they count as two, and are likely meant as one."""
+    """Warn of stimuli whose names differ only in case: they count as two, but are probably one."""
     spellings: dict[str, list[str]] = {}
     for stem in stems:
         spellings.setdefault(stem.casefold(), []).append(stem)

@@ -90,8 +90,8 @@ def test_kept_atlases_are_read_again(surface):
     assert regions.labels.tolist() == [0, 1, 1, 2, 2, 0, 3, 3, 4, 4]
     assert regions.colours.shape == (4, 3)
     assert networks.network_names == ("Words", "Sounds")
-    found = [(*place, targets.tolist()) for *place, targets in region_targets(geometry, surface.out_dir)]
-    assert found == [
+    kept_regions = [(*names, targets.tolist()) for *names, targets in region_targets(geometry, surface.out_dir)]
+    assert kept_regions == [
         ("all", "all", list(range(10))),
         ("networks", "Words", [0, 1, 2, 3, 4]),
         ("networks", "Sounds", [5, 6, 7, 8, 9]),
@@ -161,8 +161,8 @@ def test_regions_of_a_volume_serve_every_mask(tmp_path):
     mask = labels < 3
     other = VolumeGeometry("T1w", np.eye(4), mask)
     assert read_regions(other, settings.out_dir).labels.tolist() == [0, 1, 2]
-    found = [(region, targets.tolist()) for _, region, targets in region_targets(other, settings.out_dir)]
-    assert found == [("all", [0, 1, 2]), ("X", [1, 2]), ("r1", [1]), ("r2", [2])]
+    regions = [(region, targets.tolist()) for _, region, targets in region_targets(other, settings.out_dir)]
+    assert regions == [("all", [0, 1, 2]), ("X", [1, 2]), ("r1", [1]), ("r2", [2])]
 
 
 def flip(path):
@@ -187,8 +187,8 @@ def test_a_kept_atlas_that_is_damaged_is_written_again(surface, damage, name):
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     (path,) = folder.glob(name)
     damage(path)
-    (said,) = damaged_atlases(surface.out_dir)
-    assert path.name in said
+    (message,) = damaged_atlases(surface.out_dir)
+    assert path.name in message
     mend_atlases(geometry.space_entities(), ask, surface)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
     assert not damaged_atlases(surface.out_dir)

@@ -17,7 +17,7 @@ from bids_app.encoding.design.folds import content_folds, within
 from bids_app.inputs.averages import average_repeats
 from bids_app.inputs.repeats import heard_content
 from bids_app.inputs.responses import Responses
-from bids_app.inputs.timing import StimulusTiming, Story, listen
+from bids_app.inputs.timing import StimulusTiming, Story, timing_of
 from bids_app.settings import Settings
 from bids_app.stats.standardise import zscore
 
@@ -30,57 +30,57 @@ STORIES = {
 
 
 def play(stem="tale", start=0, stop=120, onset=3.0):
-    return listen([Stimulus(stem, f"{stem}.wav", onset, ((onset + start, onset + stop),))], TR)
+    return timing_of([Stimulus(stem, f"{stem}.wav", onset, ((onset + start, onset + stop),))], TR)
 
 
-def responses(*listenings):
-    data = [zscore(RNG.standard_normal((len(one.volumes), N_TARGETS))) for one in listenings]
-    nuisance = tuple(RNG.standard_normal((len(part), 2)).astype(np.float32) for part in data)
+def responses(*timings):
+    data = [zscore(RNG.standard_normal((len(timing.volumes), N_TARGETS))) for timing in timings]
+    nuisance = tuple(RNG.standard_normal((len(series), 2)).astype(np.float32) for series in data)
     geometry = ParcelGeometry("T", tuple("abcd"))
-    content = heard_content(listenings, STORIES)
-    whole = Responses(np.concatenate(data), np.ones(N_TARGETS, bool), geometry, listenings, nuisance, content=content)
+    content = heard_content(timings, STORIES)
+    whole = Responses(np.concatenate(data), np.ones(N_TARGETS, bool), geometry, timings, nuisance, content=content)
     return whole, data
 
 
 def test_the_mean_of_two_runs_of_three():
     whole, data = responses(play(), play("other"), play(onset=6.0))
-    found = average_repeats(whole, STORIES)
-    assert found.run_lengths == (80, 80)
-    np.testing.assert_allclose(found.data[:80], zscore(data[0] + data[2]), atol=1e-5)
-    np.testing.assert_allclose(found.data[80:], data[1], atol=1e-5)
-    assert found.content is None
-    assert [[source.run for source in sources] for sources in found.sources] == [[0, 2], [1]]
+    result = average_repeats(whole, STORIES)
+    assert result.run_lengths == (80, 80)
+    np.testing.assert_allclose(result.data[:80], zscore(data[0] + data[2]), atol=1e-5)
+    np.testing.assert_allclose(result.data[80:], data[1], atol=1e-5)
+    assert result.content is None
+    assert [[source.run for source in sources] for sources in result.sources] == [[0, 2], [1]]
 
 
 def test_a_run_that_stopped_early_counts_where_it_was():
     whole, data = responses(play(stop=60), play())
-    found = average_repeats(whole, STORIES)
+    result = average_repeats(whole, STORIES)
     expected = np.concatenate([(data[1][:40] + data[0]) / 2, data[1][40:]])
-    np.testing.assert_allclose(found.data, zscore(expected), atol=1e-5)
-    (heard,) = found.listenings
-    assert heard.stimuli == whole.listenings[1].stimuli
-    np.testing.assert_array_equal(heard.volumes, whole.listenings[1].volumes)
+    np.testing.assert_allclose(result.data, zscore(expected), atol=1e-5)
+    (heard,) = result.timings
+    assert heard.stimuli == whole.timings[1].stimuli
+    np.testing.assert_array_equal(heard.volumes, whole.timings[1].volumes)
 
 
 def test_runs_with_other_censored_volumes_are_averaged_where_they_are_kept():
     scan, censored = play(), (np.array([10, 30]), np.array([10, 11, 50]))
     runs = [StimulusTiming(TR, np.delete(scan.volumes, rows), scan.stimuli, scan.volumes[rows]) for rows in censored]
     whole, data = responses(*runs)
-    found = average_repeats(whole, STORIES)
+    result = average_repeats(whole, STORIES)
     total, count = np.zeros((80, N_TARGETS)), np.zeros((80, 1))
-    for rows, own in zip(censored, data, strict=True):
+    for rows, series in zip(censored, data, strict=True):
         kept = np.delete(np.arange(80), rows)
-        total[kept] += own
+        total[kept] += series
         count[kept] += 1
     there = np.flatnonzero(count)
-    np.testing.assert_allclose(found.data, zscore(total[there] / count[there]), atol=1e-5)
-    (heard,) = found.listenings
+    np.testing.assert_allclose(result.data, zscore(total[there] / count[there]), atol=1e-5)
+    (heard,) = result.timings
     np.testing.assert_array_equal(heard.censored, scan.volumes[[10]])
     np.testing.assert_array_equal(heard.volumes, scan.volumes[there])
-    for source, rows in zip(found.sources[0], censored, strict=True):
+    for source, rows in zip(result.sources[0], censored, strict=True):
         np.testing.assert_array_equal(there[source.rows], np.delete(np.arange(80), rows))
         assert source.nuisance is whole.nuisance[source.run]
-    assert found.content is None
+    assert result.content is None
 
 
 class Written:
@@ -95,10 +95,10 @@ def test_the_ceiling_is_that_of_the_data_that_are_fitted(tmp_path, repeats):
     """Two runs of a story, one of which censors a volume, and the same story twice in a third, which is no mean."""
     scan = play()
     short = StimulusTiming(TR, np.delete(scan.volumes, 30), scan.stimuli, scan.volumes[[30]])
-    twice = listen([Stimulus("other", "other.wav", onset, ((onset, onset + 90),)) for onset in (3.0, 120.0)], TR)
+    twice = timing_of([Stimulus("other", "other.wav", onset, ((onset, onset + 90),)) for onset in (3.0, 120.0)], TR)
     runs, data = responses(short, scan, twice)
     fitted = average_repeats(runs, STORIES) if repeats == "average" else runs
-    signal = [(own + RNG.standard_normal(own.shape)).astype(np.float32) for own in (data[1], data[2][:60])]
+    signal = [(target + RNG.standard_normal(target.shape)).astype(np.float32) for target in (data[1], data[2][:60])]
     of_volumes = [np.delete(signal[0], 30, axis=0), signal[0], np.tile(signal[1], (2, 1))]
     heard = np.arange(5, len(runs.data))  # nobody else heard the first volumes of the first run
     others = Others(np.concatenate(of_volumes)[heard], heard, ("02",), 1)
@@ -109,15 +109,15 @@ def test_the_ceiling_is_that_of_the_data_that_are_fitted(tmp_path, repeats):
     if repeats == "average":
         both = data[1].copy()
         both[np.delete(np.arange(80), 30)] += data[0]
-        own = np.concatenate([zscore(both / np.where(np.arange(80) == 30, 1, 2)[:, None]), data[2]])
+        target = np.concatenate([zscore(both / np.where(np.arange(80) == 30, 1, 2)[:, None]), data[2]])
         mean, content = np.concatenate(of_volumes[1:]), np.concatenate([np.arange(80), *[80 + np.arange(60)] * 2])
         folds = content_folds(content, settings.folds)
     else:
-        own, mean = runs.data[heard], others.data
+        target, mean = runs.data[heard], others.data
         folds = within(content_folds(runs.content, settings.folds), heard)
-    expected = noise_ceiling(mean, own, folds, alphas=settings.alphas)
+    expected = noise_ceiling(mean, target, folds, alphas=settings.alphas)
     np.testing.assert_allclose(written.values[0], expected, atol=1e-4)
-    assert written.extra["VolumesWithOthers"] == len(own)
+    assert written.extra["VolumesWithOthers"] == len(target)
 
 
 @pytest.mark.parametrize(
@@ -125,17 +125,19 @@ def test_the_ceiling_is_that_of_the_data_that_are_fitted(tmp_path, repeats):
     [
         play(onset=3.6),  # between the volumes
         play(start=0, stop=90, onset=3.6),
-        listen([Stimulus("tale", "tale.wav", onset, ((onset, onset + 60),)) for onset in (3.0, 90.0)], TR),
-        listen([Stimulus("tale", "tale.wav", 3.0, ((3.0, 63.0),)), Stimulus("other", "o.wav", 99, ((99, 159),))], TR),
+        timing_of([Stimulus("tale", "tale.wav", onset, ((onset, onset + 60),)) for onset in (3.0, 90.0)], TR),
+        timing_of(
+            [Stimulus("tale", "tale.wav", 3.0, ((3.0, 63.0),)), Stimulus("other", "o.wav", 99, ((99, 159),))], TR
+        ),
     ],
     ids=["out of phase", "shorter and out of phase", "twice in the run", "with another story"],
 )
 def test_what_repeats_otherwise_stays_together(other):
     whole, _ = responses(play(), other)
-    found = average_repeats(whole, STORIES)
-    assert found.run_lengths == whole.run_lengths
-    np.testing.assert_array_equal(found.content, whole.content)
-    np.testing.assert_allclose(found.data, whole.data, atol=1e-5)
+    result = average_repeats(whole, STORIES)
+    assert result.run_lengths == whole.run_lengths
+    np.testing.assert_array_equal(result.content, whole.content)
+    np.testing.assert_allclose(result.data, whole.data, atol=1e-5)
 
 
 def test_without_repeats_nothing_changes():
@@ -148,8 +150,8 @@ def test_regressors_lose_the_confounds_of_each_run():
     D = RNG.standard_normal((80, 3)).astype(np.float32)
     (sources,) = average_repeats(whole, STORIES).sources
     early, later = (
-        zscore(clean(part, 1.0, nuisance, None))
-        for part, nuisance in ((D[:40], whole.nuisance[0]), (D, whole.nuisance[1]))
+        zscore(clean(run_regressors, 1.0, nuisance, None))
+        for run_regressors, nuisance in ((D[:40], whole.nuisance[0]), (D, whole.nuisance[1]))
     )
     expected = zscore(np.concatenate([(early + later[:40]) / 2, later[40:]]))
     np.testing.assert_allclose(_cleaned(D, sources), expected, atol=1e-5)

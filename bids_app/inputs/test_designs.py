@@ -13,7 +13,7 @@ from bids_app.encoding.ridge.held_out import design_held_out, predict_held_out
 from bids_app.forecast.windows import random_rows
 from bids_app.inputs import designs as module
 from bids_app.inputs.designs import Designs
-from bids_app.inputs.timing import Story, listen, segments_of
+from bids_app.inputs.timing import Story, segments_of, timing_of
 from bids_app.settings import Settings
 
 N_WORDS, N_UNITS, TR = 260, 5, 1.5
@@ -44,7 +44,7 @@ class FakeModel:
 
 def make(tmp_path, stimulus=STIMULUS, model="fake", **changes):
     settings = Settings(tmp_path, tmp_path, "participant", **{"pca": 3, "delays": 2, "device": "cpu", **changes})
-    heard = listen([stimulus], TR, 90)
+    heard = timing_of([stimulus], TR, 90)
     story = Story("tale_audio", WORDS, heard)
     return Designs(FakeModel(model), (heard,), {"tale_audio": story}, settings)
 
@@ -58,12 +58,12 @@ def by_definition(offsets, *, later=0, wrap=False, values=VALUES[1]):
     for rows in inside:
         first, last = rows[0], rows[-1]
         for row in rows:
-            for place, offset in enumerate(offsets):
+            for index, offset in enumerate(offsets):
                 other = row + offset
                 if wrap:
                     other = first + (other - first) % (last - first + 1)
                 if first <= other <= last:
-                    result[int((ONSET[row] + 3.0) // TR) + later, place] += values[other]
+                    result[int((ONSET[row] + 3.0) // TR) + later, index] += values[other]
     return result[volumes].reshape(len(volumes), -1)
 
 
@@ -78,8 +78,8 @@ def test_two_stories_of_one_file_are_two_segments():
 
 @pytest.mark.parametrize("distance", [8, 0, -4, 100])
 def test_window_sums_are_those_of_the_words_around(tmp_path, distance):
-    found = make(tmp_path).window_sums(2, distance)
-    np.testing.assert_allclose(found, by_definition(range(distance - 6, distance + 1)), atol=1e-5)
+    result = make(tmp_path).window_sums(2, distance)
+    np.testing.assert_allclose(result, by_definition(range(distance - 6, distance + 1)), atol=1e-5)
 
 
 def test_present_sums_and_the_quirks_of_the_released_code(tmp_path):
@@ -150,7 +150,7 @@ def test_words_per_volume_are_those_with_a_time(tmp_path):
     assert make(tmp_path).words_per_volume == pytest.approx(heard / 70)
 
 
-def test_a_story_shorter_than_the_window_is_said(tmp_path):
+def test_a_story_shorter_than_the_window_is_reported(tmp_path):
     with pytest.raises(ValueError, match="window=300"):
         make(tmp_path, window=300).check([8])
     with pytest.raises(ValueError, match="500"):
@@ -162,25 +162,25 @@ def test_words_of_censored_volumes_count_in_the_next_ones(tmp_path):
     whole = make(tmp_path, delays=4)
     is_censored = np.zeros(90, dtype=bool)
     is_censored[[2, 20, 21, 50, 52]] = True  # 2 lies before the story
-    heard = listen([STIMULUS], TR, 90, is_censored)
+    heard = timing_of([STIMULUS], TR, 90, is_censored)
     np.testing.assert_array_equal(heard.censored, [20, 21, 50, 52])
-    assert heard.is_kept.sum() == len(heard.volumes) == len(whole.listenings[0].volumes) - 4
-    design = replace(whole, listenings=(heard,)).present(2)
-    rows = np.flatnonzero(~is_censored[whole.listenings[0].volumes])
+    assert heard.is_kept.sum() == len(heard.volumes) == len(whole.timings[0].volumes) - 4
+    design = replace(whole, timings=(heard,)).present(2)
+    rows = np.flatnonzero(~is_censored[whole.timings[0].volumes])
     pipeline = FeaturePipeline(3, tuple(range(4)))
-    X, lengths = whole.present_sums(2), whole.listenings[0].segment_lengths
+    X, lengths = whole.present_sums(2), whole.timings[0].segment_lengths
     assert len(design.folds) == 5
-    for one, (train, test) in zip(design.folds, pipeline.folds(len(rows)), strict=True):
-        np.testing.assert_array_equal(one.fold[1], test)
+    for fold_design, (train, test) in zip(design.folds, pipeline.folds(len(rows)), strict=True):
+        np.testing.assert_array_equal(fold_design.fold[1], test)
         expected = pipeline.features(X, lengths, rows[train])[rows]
-        np.testing.assert_allclose(one.features, expected, atol=1e-5)
-        assert np.abs(one.features[train].mean(axis=0)).max() < 1e-4
+        np.testing.assert_allclose(fold_design.features, expected, atol=1e-5)
+        assert np.abs(fold_design.features[train].mean(axis=0)).max() < 1e-4
 
 
 def test_a_design_of_other_censored_volumes_is_another_one(tmp_path):
     first = make(tmp_path)
     is_censored = np.arange(90) == 20
-    second = replace(first, listenings=(listen([STIMULUS], TR, 90, is_censored),))
+    second = replace(first, timings=(timing_of([STIMULUS], TR, 90, is_censored),))
     assert second.present(2).n_volumes == first.present(2).n_volumes - 1
     assert len(list((tmp_path / ".work" / "designs").iterdir())) >= 2
 
@@ -188,20 +188,20 @@ def test_a_design_of_other_censored_volumes_is_another_one(tmp_path):
 def test_a_story_played_twice_has_the_windows_of_each_playing(tmp_path):
     """The second playing stops within the first story: its windows end there, those of the first playing do not."""
     again = Stimulus("tale_audio", "tale_audio.wav", 153.0, ((159.0, 183.0),))
-    once, part = make(tmp_path), make(tmp_path, again)
-    part = replace(part, listenings=(listen([again], TR, 140),))
-    both = replace(once, listenings=(listen([STIMULUS, again], TR, 140),))
+    once, second = make(tmp_path), make(tmp_path, again)
+    second = replace(second, timings=(timing_of([again], TR, 140),))
+    both = replace(once, timings=(timing_of([STIMULUS, again], TR, 140),))
     for offset in (0, 3):
-        expected = np.concatenate([once._sum_words(2, offset), part._sum_words(2, offset)])
+        expected = np.concatenate([once._sum_words(2, offset), second._sum_words(2, offset)])
         np.testing.assert_allclose(both._sum_words(2, offset), expected, atol=1e-5)
-    n_first = len(once.listenings[0].volumes)
+    n_first = len(once.timings[0].volumes)
     assert not np.allclose(both._sum_words(2, 3)[n_first:], both._sum_words(2, 3)[: both.run_lengths[-1]])
     assert both.run_lengths == (*once.run_lengths, 16)
 
 
 def test_a_story_heard_in_two_runs_lies_in_one_fold(tmp_path):
     settings = Settings(tmp_path, tmp_path, "participant", pca=3, delays=2, device="cpu")
-    heard = listen([STIMULUS], TR, 90)
+    heard = timing_of([STIMULUS], TR, 90)
     stories = {"tale_audio": Story("tale_audio", WORDS, heard)}
     for inner in ("contiguous", "leave-one-out"):
         twice = Designs(FakeModel(), (heard, heard), stories, replace(settings, inner_folds=inner)).present(2)
@@ -210,18 +210,18 @@ def test_a_story_heard_in_two_runs_lies_in_one_fold(tmp_path):
             np.testing.assert_array_equal(test[: len(test) // 2] + 70, test[len(test) // 2 :])
             assert not np.isin(train % 70, test % 70).any()
         responses = RNG.standard_normal((140, 3))
-        found = predict_held_out(twice, responses, device="cpu").predictions
+        result = predict_held_out(twice, responses, device="cpu").predictions
         changed = responses.copy()
         changed[twice.pairs[1][1]] = 50 * RNG.standard_normal((len(twice.pairs[1][1]), 3))
         again = predict_held_out(twice, changed, device="cpu").predictions
-        np.testing.assert_allclose(again[twice.pairs[1][1]], found[twice.pairs[1][1]], atol=1e-4)
+        np.testing.assert_allclose(again[twice.pairs[1][1]], result[twice.pairs[1][1]], atol=1e-4)
     assert Designs(FakeModel(), (heard,), stories, settings).present(2).content is None
 
 
 def test_words_of_a_story_played_twice_in_a_run_are_those_of_each_time(tmp_path):
     first = replace(STIMULUS, story=((9.0, 63.0),))
     again = replace(STIMULUS, audio_onset=123.0, story=((129.0, 183.0),))
-    heard = listen([first, again], TR, 140)
+    heard = timing_of([first, again], TR, 140)
     settings = Settings(tmp_path, tmp_path, "participant", device="cpu")
     sums = Designs(FakeModel(), (heard,), {"tale_audio": Story("tale_audio", WORDS, heard)}, settings).window_sums(2, 8)
     np.testing.assert_allclose(sums[:36], sums[36:], atol=1e-5)
@@ -234,11 +234,11 @@ def test_where_one_story_ends_and_the_next_begins_decides_a_design(tmp_path):
     words = Words(onset, np.full(N_WORDS, 0.2), WORDS.text)
     made = []
     for border in (63.0, 64.5):
-        heard = listen([replace(STIMULUS, story=((9.0, border), (border, 117.0)))], TR, 90)
+        heard = timing_of([replace(STIMULUS, story=((9.0, border), (border, 117.0)))], TR, 90)
         stories = {"tale_audio": Story("tale_audio", words, heard)}
-        made.append(replace(make(tmp_path, delays=4), listenings=(heard,), stories=stories))
+        made.append(replace(make(tmp_path, delays=4), timings=(heard,), stories=stories))
     first, second = made
     np.testing.assert_array_equal(first.present_sums(2), second.present_sums(2))
     assert first.run_lengths != second.run_lengths
-    one, other = (designs.present(2).folds[0].features for designs in made)
-    assert not np.allclose(one, other)
+    features, other_features = (designs.present(2).folds[0].features for designs in made)
+    assert not np.allclose(features, other_features)

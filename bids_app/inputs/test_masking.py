@@ -72,9 +72,9 @@ def test_grayordinates_take_either_kind(tmp_path):
     np.testing.assert_array_equal(inside_mask(write_pair(tmp_path, left, right), CIFTI), [*left[1:], *right[2:]])
     labels = LabelAxis(["roi"], {0: ("none", (0, 0, 0, 0)), 4: ("in", (1, 0, 0, 1))})
     path = tmp_path / "roi.dlabel.nii"
-    own = CIFTI.axis[::-1][:6]
+    axis = CIFTI.axis[::-1][:6]
     values = np.array([[4, 0, 0, 4, 0, 0]], dtype=np.float32)
-    nibabel.Cifti2Image(values, (labels, own)).to_filename(path)
+    nibabel.Cifti2Image(values, (labels, axis)).to_filename(path)
     inside = inside_mask(path, CIFTI)
     assert set(CIFTI.keys[inside]) == set(CIFTI.keys[::-1][[0, 3]])
     other = CiftiGeometry("fsLR", "", BrainModelAxis.from_mask(np.ones(9, bool), "CORTEX_LEFT"))

@@ -64,14 +64,14 @@ def test_a_model_of_the_hub_counts_by_its_files_and_is_remembered(tmp_path, monk
     for commit, weights in (("1" * 40, "old"), ("2" * 40, "new")):
         write(cache / "snapshots" / commit / "model.safetensors", weights)
     monkeypatch.setenv("N2N_HOME", str(tmp_path / "home"))
-    found = []
+    identities = []
     for commit in ("1" * 40, "2" * 40):
         write(cache / "refs" / "main", commit)
-        found.append(run_of("a/gpt2", tmp_path).files)
-    assert found[0].keys() == found[1].keys() == {"model.safetensors"}
-    assert found[0] != found[1]
+        identities.append(run_of("a/gpt2", tmp_path).files)
+    assert identities[0].keys() == identities[1].keys() == {"model.safetensors"}
+    assert identities[0] != identities[1]
     shutil.rmtree(tmp_path / "home")
-    assert run_of("a/gpt2", tmp_path).files == found[1]
+    assert run_of("a/gpt2", tmp_path).files == identities[1]
     assert run_of("b/gpt2", tmp_path).files == {"name": "b/gpt2", "revision": "None"}
 
 
@@ -86,8 +86,8 @@ def extracted(monkeypatch):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         np.save(folder / "layer-000.npy", np.ones((2, 3), dtype=np.float32))
-        about = {"n_words": 2, "units": [3], "revision": None, "weights_hash": "x"}
-        (folder / "activations.json").write_text(json.dumps(about))
+        description = {"n_words": 2, "units": [3], "revision": None, "weights_hash": "x"}
+        (folder / "activations.json").write_text(json.dumps(description))
         write_manifest(folder, folder / MANIFEST, folder.name)
         return SimpleNamespace(folder=folder)
 

@@ -76,11 +76,11 @@ def _slow(data: np.ndarray, cut_off: float) -> float:
 def test_the_high_pass_that_was_asked_for_whatever_the_table_has(tmp_path: Path, n_cosines: int) -> None:
     drift = sum(20 * np.cos(np.pi * k * (np.arange(N) + 0.5) / N) for k in (1.5, 4, 7))
     func = _dataset(tmp_path / "data", X + np.asarray(drift)[:, None], _confounds(n_cosines=n_cosines))
-    found = _read(tmp_path / "data", high_pass=0.01)
-    assert _slow(found.data, 0.008) < 0.01
+    result = _read(tmp_path / "data", high_pass=0.01)
+    assert _slow(result.data, 0.008) < 0.01
     # 16 confounds, 2 of the trend, and each cosine once: 8 lie below 0.01 Hz
-    assert found.nuisance is not None
-    assert found.nuisance.shape[1] == 18 + max(8, n_cosines)
+    assert result.nuisance is not None
+    assert result.nuisance.shape[1] == 18 + max(8, n_cosines)
     (func / f"{RUN}_desc-confounds_timeseries.tsv").unlink()
     assert _slow(_read(tmp_path / "data", high_pass=0.01).data, 0.008) < 0.01
 
@@ -138,10 +138,10 @@ def test_tables_of_another_length(tmp_path: Path, n: int) -> None:
 def test_what_was_cleaned_is_not_cleaned_again(tmp_path: Path) -> None:
     root = tmp_path / "data"
     _dataset(root, confounds=_confounds(), tool="xcp_d")
-    found = _read(root)
-    np.testing.assert_array_equal(found.data, X[3:].astype(np.float32))
-    assert found.nuisance is None
-    assert found.note == "cleaned before: no confounds, no high-pass"
+    result = _read(root)
+    np.testing.assert_array_equal(result.data, X[3:].astype(np.float32))
+    assert result.nuisance is None
+    assert result.note == "cleaned before: no confounds, no high-pass"
     for asked in ("narratives", ("trans_*", "csf")):
         with pytest.raises(DatasetError, match=r"was cleaned of confounds before \(xcp_d\): leave --confounds out"):
             _read(root, confounds=asked)
@@ -151,12 +151,12 @@ def test_what_was_cleaned_is_not_cleaned_again(tmp_path: Path) -> None:
 def test_columns_by_name_are_regressed_out(tmp_path: Path) -> None:
     root, table = tmp_path / "data", _confounds()
     _dataset(root, X + table[["trans_x", "rot_y"]].to_numpy() @ np.full((2, 6), 9.0), table)
-    found = _read(root, confounds=("trans_*", "rot_y"), high_pass=0.0)
+    result = _read(root, confounds=("trans_*", "rot_y"), high_pass=0.0)
     design = np.column_stack([np.ones(N - 3), table[["trans_x", "trans_y", "trans_z", "rot_y"]].to_numpy()[3:]])
     expected = X[3:] - design @ np.linalg.lstsq(design, X[3:], rcond=None)[0]
-    np.testing.assert_allclose(found.data - found.data.mean(axis=0), expected, atol=1e-3)
-    assert found.cleaning["Confounds"] == ["trans_x", "trans_y", "trans_z", "rot_y"]
-    assert "regressed out: trans_x, trans_y, trans_z, rot_y of" in found.note
+    np.testing.assert_allclose(result.data - result.data.mean(axis=0), expected, atol=1e-3)
+    assert result.cleaning["Confounds"] == ["trans_x", "trans_y", "trans_z", "rot_y"]
+    assert "regressed out: trans_x, trans_y, trans_z, rot_y of" in result.note
 
 
 def test_ica_aroma_needs_its_bold(tmp_path: Path) -> None:
@@ -190,11 +190,11 @@ def test_censored_rows_are_put_back_at_their_volumes(
     tmp_path: Path, columns: dict[str, np.ndarray], name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     root = _censored(tmp_path, pd.DataFrame(columns), name)
-    found = _read(root)
+    result = _read(root)
     expected = np.flatnonzero(BAD == 0)[3:]
-    np.testing.assert_array_equal(found.listening.volumes, expected)
-    np.testing.assert_array_equal(found.listening.censored, np.flatnonzero(BAD))
-    np.testing.assert_array_equal(found.data, X[expected].astype(np.float32))
+    np.testing.assert_array_equal(result.timing.volumes, expected)
+    np.testing.assert_array_equal(result.timing.censored, np.flatnonzero(BAD))
+    np.testing.assert_array_equal(result.data, X[expected].astype(np.float32))
     sources = open_sources(_settings(root))
     with caplog.at_level("INFO"):
         responses = read_responses(fits_of(sources, "01")[0], sources.stories, sources.settings)
@@ -203,14 +203,14 @@ def test_censored_rows_are_put_back_at_their_volumes(
     assert responses.cleaning[RUN]["InterpolatedVolumes"] == 0
 
 
-def test_series_that_were_not_censored_are_whole_and_what_was_filled_in_is_said(
+def test_series_that_were_not_censored_are_whole_and_what_was_filled_in_is_reported(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     func = _dataset(tmp_path / "data", X, tool="xcp_d")
     _write(func / f"{RUN}_outliers.tsv", pd.DataFrame({"framewise_displacement": BAD}))
-    found = _read(tmp_path / "data")
-    assert len(found.data) == N - 3
-    assert found.cleaning["InterpolatedVolumes"] == 6
+    result = _read(tmp_path / "data")
+    assert len(result.data) == N - 3
+    assert result.cleaning["InterpolatedVolumes"] == 6
     assert f"6 of {N} volumes are marked in …_outliers.tsv and still in the series" in caplog.text
 
 
@@ -248,13 +248,13 @@ def test_volumes_that_were_cut_off(tmp_path: Path) -> None:
         _read(root)
     sidecar = func / TABLE.replace(".tsv", ".json")
     sidecar.write_text('{"NumberOfVolumesDiscardedByUser": 5}')
-    found = _read(root, high_pass=0.0)
-    np.testing.assert_array_equal(found.listening.volumes, np.arange(5, N))
-    np.testing.assert_array_equal(found.data, X[5:].astype(np.float32))
+    result = _read(root, high_pass=0.0)
+    np.testing.assert_array_equal(result.timing.volumes, np.arange(5, N))
+    np.testing.assert_array_equal(result.data, X[5:].astype(np.float32))
     sidecar.write_text('{"NumberOfVolumesDiscardedByUser": 0}')  # they were cut off at the end
-    found = _read(root, high_pass=0.0)
-    np.testing.assert_array_equal(found.listening.volumes, np.arange(3, N - 5))
-    np.testing.assert_array_equal(found.data, X[8:].astype(np.float32))
+    result = _read(root, high_pass=0.0)
+    np.testing.assert_array_equal(result.timing.volumes, np.arange(3, N - 5))
+    np.testing.assert_array_equal(result.data, X[8:].astype(np.float32))
     write_nifti(root / "sub-01" / "func" / f"{RUN}_bold.nii.gz", np.zeros((1, 1, 1, 90), dtype=np.float32), None, 2.0)
     with pytest.raises(DatasetError, match=r"has 195 volumes and .* 90: they are of different runs"):
         _read(root)
@@ -268,9 +268,9 @@ def test_scrubbing_leaves_volumes_out(tmp_path: Path) -> None:
     table["framewise_displacement"] = np.where(BAD, 0.8, 0.1)
     table["std_dvars"] = 1.0
     _dataset(tmp_path / "data", confounds=table)
-    found = _read(tmp_path / "data", confounds="scrubbing")
-    np.testing.assert_array_equal(found.listening.censored, np.flatnonzero(BAD))
-    assert found.cleaning["CensoredVolumes"] == 6
+    result = _read(tmp_path / "data", confounds="scrubbing")
+    np.testing.assert_array_equal(result.timing.censored, np.flatnonzero(BAD))
+    assert result.cleaning["CensoredVolumes"] == 6
 
 
 def test_summary() -> None:

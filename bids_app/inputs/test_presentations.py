@@ -10,7 +10,7 @@ from bids_app.bids.errors import DatasetError
 from bids_app.bids.events import Stimulus, read_events
 from bids_app.bids.words import Words
 from bids_app.inputs.presentations import heard_in, presentations
-from bids_app.inputs.timing import StimulusTiming, Story, listen, story_time, timed_words
+from bids_app.inputs.timing import StimulusTiming, Story, story_time, timed_words, timing_of
 
 HEADER = "onset\tduration\ttrial_type\tstim_file\n"
 
@@ -24,7 +24,7 @@ def words_until(end: float, start: float = 0.5, step: float = 0.4, gap: tuple[fl
 def played(tmp_path: Path, rows: str, words: Words) -> list[tuple[float, tuple[tuple[float, float], ...]]]:
     path = tmp_path / "sub-1_task-tale_events.tsv"
     path.write_text(HEADER + rows)
-    return [(one.audio_onset, one.story) for one in presentations(read_events(path), {"tale": words})]
+    return [(stimulus.audio_onset, stimulus.story) for stimulus in presentations(read_events(path), {"tale": words})]
 
 
 SLUMLORD = (
@@ -73,8 +73,8 @@ def test_unknown_durations_of_two_playings(tmp_path: Path) -> None:
 def test_both_playings_have_words_and_the_same_story_time() -> None:
     words = words_until(60)
     stimulus = Stimulus("tale", "tale.wav", 6, ((6, 66), (80, 140)))
-    story = Story("tale", words, listen([Stimulus("tale", "tale.wav", 0, ((0, 60),))], 2.0))
-    heard = listen(presentations([stimulus], {"tale": words}), 2.0, 80)
+    story = Story("tale", words, timing_of([Stimulus("tale", "tale.wav", 0, ((0, 60),))], 2.0))
+    heard = timing_of(presentations([stimulus], {"tale": words}), 2.0, 80)
     assert heard.segment_lengths == (30, 30)
     ((_, rows, onset, _),) = timed_words(heard, {"tale": story})
     half = len(rows) // 2
@@ -93,7 +93,7 @@ def _hear(tmp_path: Path, rows: str, n_volumes: int = 80, words: Words | None = 
         {"sub": "1", "task": "tale"}, tmp_path,
     )  # fmt: skip
     stories = {
-        stem: Story(stem, words or words_until(145), listen([Stimulus(stem, f"{stem}.wav", 0, ((0, 140),))], 2.0))
+        stem: Story(stem, words or words_until(145), timing_of([Stimulus(stem, f"{stem}.wav", 0, ((0, 140),))], 2.0))
         for stem in ("tale", "fable")
     }
     return heard_in(run, stories, 2.0, n_volumes)
@@ -138,5 +138,5 @@ def test_a_series_that_may_lack_volumes_needs_its_table(tmp_path: Path) -> None:
 def test_a_playing_after_the_scan_is_left_out_and_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     rows = "6\t60\tstory\ttale.wav\n170\t60\tstory\ttale.wav\n"
     heard = _hear(tmp_path, rows, words=words_until(60))
-    assert [one.audio_onset for one in heard.stimuli] == [6]
+    assert [stimulus.audio_onset for stimulus in heard.stimuli] == [6]
     assert "was played outside the scan (170 s)" in caplog.text

@@ -10,7 +10,7 @@ from bids_app.encoding.design.haemodynamics import neuron_responses, word_sums
 from bids_app.encoding.design.pipeline import FeaturePipeline
 from bids_app.encoding.ridge.held_out import design_held_out, score_held_out
 from bids_app.inputs.repeats import heard_content, repetitions
-from bids_app.inputs.timing import Story, listen
+from bids_app.inputs.timing import Story, timing_of
 from bids_app.stats.standardise import zscore
 
 RNG = np.random.default_rng(0)
@@ -32,13 +32,13 @@ TALE, OTHER = text(300), text(300)  # two minutes each
 
 def play(stem, start, stop, *, onset=3.0, tr=TR, n_volumes=None):
     """A run in which seconds `start` to `stop` of a story are heard, the file starting at `onset`."""
-    return listen([Stimulus(stem, f"{stem}.wav", onset, ((onset + start, onset + stop),))], tr, n_volumes)
+    return timing_of([Stimulus(stem, f"{stem}.wav", onset, ((onset + start, onset + stop),))], tr, n_volumes)
 
 
 def content_of(runs, **stories):
     known = {stem: story(stem, words) for stem, words in {"tale": TALE, "other": OTHER, **stories}.items()}
-    found = heard_content(runs, known)
-    return None if found is None else found.tolist()
+    result = heard_content(runs, known)
+    return None if result is None else result.tolist()
 
 
 def test_nothing_is_repeated_by_stories_that_differ_or_by_one_cut_in_two():
@@ -66,7 +66,7 @@ def test_runs_of_one_story(runs, expected):
 
 def test_twice_in_a_run():
     first, again = (Stimulus("tale", "tale.wav", onset, ((onset, onset + 60),)) for onset in (3.0, 90.0))
-    assert content_of([listen([first, again], TR)]) == [*range(40), *range(40)]
+    assert content_of([timing_of([first, again], TR)]) == [*range(40), *range(40)]
 
 
 def test_between_the_volumes_the_nearest_counts():
@@ -78,14 +78,14 @@ def test_volumes_that_one_run_censors_lie_between_their_neighbours():
     """A fold of what only one of two runs kept would be tested by the volumes next to each of them."""
     scan = [Stimulus("tale", "tale.wav", 3.0, ((3.0, 123.0),))]
     censored = [np.isin(np.arange(82), rows) for rows in ([10, 30, 31, 50, 70], [10, 20, 40])]
-    runs = [listen(scan, TR, 82, one) for one in censored]
+    runs = [timing_of(scan, TR, 82, is_censored) for is_censored in censored]
     content = np.array(content_of(runs))
     moments = np.concatenate([run.volumes for run in runs])
     np.testing.assert_array_equal(content, np.unique(moments, return_inverse=True)[1])
     for _, test in content_folds(content, 5):
         assert np.ptp(moments[test]) < 17
     alone = [np.isin(np.arange(82), rows) for rows in (np.arange(42), np.arange(42, 82))]
-    assert content_of([listen(scan, TR, 82, one) for one in alone]) is None
+    assert content_of([timing_of(scan, TR, 82, is_censored) for is_censored in alone]) is None
 
 
 def test_another_repetition_time():
@@ -144,8 +144,8 @@ def test_words_without_a_time_are_bridged():
 def test_what_was_repeated_is_described():
     runs = [play("tale", 0, 120), play("other", 0, 120), play("tale", 0, 60), play("copy", 0, 30)]
     known = {stem: story(stem, words) for stem, words in {"tale": TALE, "other": OTHER, "copy": OTHER}.items()}
-    found = repetitions(runs, heard_content(runs, known))
-    assert [(one.stems, one.runs, one.n_volumes) for one in found] == [
+    result = repetitions(runs, heard_content(runs, known))
+    assert [(repetition.stems, repetition.runs, repetition.n_volumes) for repetition in result] == [
         (("tale",), (0, 2), 80),
         (("other", "copy"), (1, 3), 40),
     ]

@@ -97,7 +97,9 @@ def test_a_broken_word_table_fails_those_who_heard_the_story(study: Study) -> No
         _ = study.sources(task_id=("other",)).stories
 
 
-def test_what_keeps_everybody_from_being_analysed_is_said_once(study: Study, caplog: pytest.LogCaptureFixture) -> None:
+def test_what_keeps_everybody_from_being_analysed_is_reported_once(
+    study: Study, caplog: pytest.LogCaptureFixture
+) -> None:
     folder = study.root / "derivatives" / "prep" / "sub-01" / "func"
     (folder / "sub-01_task-tale_rec-norm_seg-T_timeseries.tsv").touch()
     with pytest.raises(DatasetError, match=r"^sub-01_task-tale is there in several versions.*\(rec-norm or no rec\)"):
@@ -107,7 +109,7 @@ def test_what_keeps_everybody_from_being_analysed_is_said_once(study: Study, cap
     assert _labels(study.sources(), "02") == ["sub-02_task-tale"]
 
 
-def test_what_is_left_out_is_said_once(study: Study, caplog: pytest.LogCaptureFixture) -> None:
+def test_what_is_left_out_is_reported_once(study: Study, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     study.run("sub-31_task-tale")
     study.run("sub-31_task-mute", stim_file="mute.wav")

@@ -76,7 +76,7 @@ def test_a_story_without_end_does_not_decide(end: float) -> None:
     assert len(alone.canonical.volumes) == 70  # until the last word
 
 
-def test_the_majority_decides_and_is_said(caplog: pytest.LogCaptureFixture) -> None:
+def test_the_majority_decides_and_is_reported(caplog: pytest.LogCaptureFixture) -> None:
     """One run's story row is shifted and its music row is not, as in Narratives' sub-038."""
     caplog.set_level("INFO")
     uses = [_use("038", 0, (3, 143)), *(_use(f"10{i}", 0, (9, 149)) for i in range(3))]
@@ -94,7 +94,7 @@ def test_the_repetition_time_of_most_runs_is_that_of_the_grid() -> None:
     assert story.canonical.repetition_time == 0.8
 
 
-def test_other_repetition_times_are_said_and_the_unknown_one_is_asked_of_its_own_run(caplog):
+def test_other_repetition_times_are_reported_and_the_unknown_one_is_asked_of_its_own_run(caplog):
     asked: list[str] = []
 
     def ask(use: StimulusUse) -> float:

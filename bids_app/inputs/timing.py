@@ -1,4 +1,4 @@
-"""What was heard when: the words of each story on the time line of a run."""
+"""Stimulus timing: the words of each story on the time line of a run."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class StimulusTiming:
-    """What one run heard.
+    """Stimuli and story volumes of one run.
 
     Attributes
     ----------
     repetition_time : s
     volumes : (n_kept,) indices of the volumes inside the run's story events, ascending
-    stimuli : the audio files that were played, each with its place on the scan's time line; one that was played twice
-        is there twice
-    censored : (n_censored,) volumes inside the story events that are not kept because of head motion, ascending
+    stimuli : the audio files that were played, with their onsets in the scan; a file that was played twice is listed
+        twice
+    censored : (n_censored,) volumes inside the story events that are left out for head motion, ascending
     """
 
     repetition_time: float
@@ -35,7 +35,7 @@ class StimulusTiming:
 
     @property
     def uncensored(self) -> StimulusTiming:
-        """The same with the censored volumes among the kept ones: the time line on which words are delayed."""
+        """The same with censored volumes included: the time line for delays."""
         return StimulusTiming(self.repetition_time, np.union1d(self.volumes, self.censored), self.stimuli)
 
     @property
@@ -45,7 +45,7 @@ class StimulusTiming:
 
     @property
     def events(self) -> Integers:
-        """Story event of each kept volume (n_kept,), counted over the stimuli in their order; the first that has it."""
+        """Index of the story event of each kept volume (n_kept,), counted over all stimuli; the first that holds it."""
         event = np.full(len(self.volumes), -1)
         for number, (start, end) in enumerate(event for stimulus in self.stimuli for event in stimulus.story):
             covered = volumes_of((start, end), self.repetition_time, int(self.volumes[-1]) + 1)
@@ -55,7 +55,7 @@ class StimulusTiming:
 
     @property
     def segment_lengths(self) -> tuple[int, ...]:
-        """Kept volumes of each story event, in the order of time: nothing is delayed from one story into the next."""
+        """Number of kept volumes of each story event, in temporal order; delays do not cross stories."""
         event = self.events
         borders = np.flatnonzero((np.diff(event) != 0) | (np.diff(self.volumes) != 1)) + 1
         return tuple(int(n) for n in np.diff([0, *borders, len(event)]))
@@ -74,8 +74,8 @@ class Story:
 
     Attributes
     ----------
-    words : times in seconds from the start of the audio file; NaN where a word could not be aligned
-    canonical : the time grid on which the dictionary is learned: that of most runs of the data set, see `story_union`
+    words : times in seconds from the start of the audio file; NaN for unaligned words
+    canonical : the time grid of the dictionary, the most common one in the data set, see `story_union`
     """
 
     stem: str
@@ -83,7 +83,7 @@ class Story:
     canonical: StimulusTiming
 
 
-def listen(
+def timing_of(
     stimuli: Sequence[Stimulus],
     repetition_time: float,
     n_volumes: int | None = None,
@@ -101,23 +101,23 @@ def listen(
 
 
 def volumes_of(event: tuple[float, float], repetition_time: float, n_volumes: int | None = None) -> range:
-    """Volumes of a story event, out of the `n_volumes` of the scan."""
+    """Volumes of a story event among the `n_volumes` of the scan."""
     length = np.inf if n_volumes is None else n_volumes * repetition_time
     first, last = (round(min(time, length) / repetition_time) for time in event)
     return range(max(first, 0), last)
 
 
-def story_time(listening: StimulusTiming) -> tuple[tuple[str, ...], Floats]:
-    """Stem of the stimulus at each kept volume (n_kept,), and seconds since its audio file started (n_kept,).
+def story_time(timing: StimulusTiming) -> tuple[tuple[str, ...], Floats]:
+    """Stem of the stimulus at each kept volume (n_kept,), and seconds since the start of its audio (n_kept,).
 
-    A volume that lies in no story event has the stem "" and NaN. Volumes of two runs, or of two presentations in one
-    run, with the same stem and the same seconds heard the same.
+    A volume outside of story events has the stem "" and NaN. Volumes of two runs, or of two presentations in one run,
+    with the same stem and seconds heard the same.
     """
-    of_event = [stimulus for stimulus in listening.stimuli for _ in stimulus.story]
-    events = listening.events
+    of_event = [stimulus for stimulus in timing.stimuli for _ in stimulus.story]
+    events = timing.events
     stems = tuple(of_event[event].stem if event >= 0 else "" for event in events)
     onsets = np.array([of_event[event].audio_onset if event >= 0 else np.nan for event in events], dtype=float)
-    return stems, listening.volumes * listening.repetition_time - onsets
+    return stems, timing.volumes * timing.repetition_time - onsets
 
 
 def words_heard(stimulus: Stimulus, words: Words) -> tuple[Integers, Floats, Floats]:
@@ -128,23 +128,21 @@ def words_heard(stimulus: Stimulus, words: Words) -> tuple[Integers, Floats, Flo
 
 
 def segments_of(stimulus: Stimulus, words: Words) -> list[slice]:
-    """The words of each story event, from the first timed one to the last, those without a time between them included.
+    """The words of each story event, from the first to the last timed word, including untimed words between them.
 
-    A file with two stories has two segments; what lies before, between and after them belongs to none.
+    A file with two stories has two segments; words before, between and after them belong to none.
     """
     heard = words.shifted(stimulus.audio_onset)
     rows = [np.flatnonzero(heard.timed_within([event])) for event in stimulus.story]
-    return [slice(int(own[0]), int(own[-1]) + 1) for own in rows if len(own)]
+    return [slice(int(inside[0]), int(inside[-1]) + 1) for inside in rows if len(inside)]
 
 
-def timed_words(
-    listening: StimulusTiming, stories: Mapping[str, Story]
-) -> list[tuple[Story, Integers, Floats, Floats]]:
-    """`words_heard` for each story of a run; of one that was played twice, all words of both playings."""
-    found: dict[str, list[tuple[Integers, Floats, Floats]]] = {}
-    for stimulus in listening.stimuli:
-        found.setdefault(stimulus.stem, []).append(words_heard(stimulus, stories[stimulus.stem].words))
+def timed_words(timing: StimulusTiming, stories: Mapping[str, Story]) -> list[tuple[Story, Integers, Floats, Floats]]:
+    """`words_heard` for each story of a run; a story that was played twice has the words of both playings."""
+    heard: dict[str, list[tuple[Integers, Floats, Floats]]] = {}
+    for stimulus in timing.stimuli:
+        heard.setdefault(stimulus.stem, []).append(words_heard(stimulus, stories[stimulus.stem].words))
     return [
-        (stories[stem], *(np.concatenate(column) for column in zip(*parts, strict=True)))  # type: ignore[misc]
-        for stem, parts in found.items()
+        (stories[stem], *(np.concatenate(column) for column in zip(*playings, strict=True)))  # type: ignore[misc]
+        for stem, playings in heard.items()
     ]

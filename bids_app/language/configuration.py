@@ -78,7 +78,7 @@ def _sizes(content: Mapping[str, Any], limits: Mapping[str, int]) -> Iterator[tu
         if isinstance(value, dict):
             yield from _sizes(value, limits)
         elif key in limits and value is not None:
-            yield from ((key, one) for one in (value if isinstance(value, list) else [value]))
+            yield from ((key, size) for size in (value if isinstance(value, list) else [value]))
 
 
 def _check_entries(folder: Path) -> None:

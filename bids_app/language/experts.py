@@ -35,17 +35,17 @@ def watch_units(mixture: nn.Module, keep: Callable[[Tensor], None]) -> list[Any]
         raise ValueError(
             f"The inner units of {type(experts).__name__} are not known: choose the neurons ffn-out or residual."
         )
-    parts: dict[str, Tensor] = {}
+    collected: dict[str, Tensor] = {}
 
     def on_shared(name: str) -> Callable[..., None]:
-        return lambda _, inputs: parts.__setitem__(name, inputs[0].detach().flatten(0, -2))
+        return lambda _, inputs: collected.__setitem__(name, inputs[0].detach().flatten(0, -2))
 
     def on_experts(module: Any, inputs: tuple[Tensor, ...]) -> None:
-        parts["experts"] = routed_units(module, inputs[0].detach(), inputs[1])
+        collected["experts"] = routed_units(module, inputs[0].detach(), inputs[1])
 
     def on_mixture(*_: Any) -> None:
-        keep(torch.cat([*(parts[name] for name in shared), parts["experts"]], dim=-1))
-        parts.clear()
+        keep(torch.cat([*(collected[name] for name in shared), collected["experts"]], dim=-1))
+        collected.clear()
 
     shared = {
         name: module

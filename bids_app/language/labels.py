@@ -58,8 +58,8 @@ def _telling_parts(name: str | Path) -> list[str]:
     return _telling((path.resolve() if path.is_dir() else path).parts)
 
 
-def _telling(parts: Sequence[str]) -> list[str]:
-    return [part for part in parts if not _UNTELLING_NAMES.fullmatch(part)]
+def _telling(names: Sequence[str]) -> list[str]:
+    return [name for name in names if not _UNTELLING_NAMES.fullmatch(name)]
 
 
 def _letters(text: str) -> str:

@@ -174,12 +174,12 @@ def _load_weights(
             f"The weights of the model {name} cannot be read into a {config.model_type} as "
             f"{files.folder / CONFIG_FILE} describes it ({_first_line(error)}): copy it again, or choose another."
         ) from error
-    part, prefix = text_part(model, name)
+    text_model, prefix = text_part(model, name)
     keys = loading["missing_keys"]
     missing = sorted(key.removeprefix(prefix) for key in keys if key.startswith(prefix) and "pooler" not in key)
     if missing:
         raise ValueError(
-            f"The weights in {files.folder} lack {len(missing)} tensors of {type(part).__name__}, such as "
+            f"The weights in {files.folder} lack {len(missing)} tensors of {type(text_model).__name__}, such as "
             f"{missing[0]}: the files are incomplete or belong to another architecture."
         )
     if beyond := _blocks_beyond(loading["unexpected_keys"], loading["missing_keys"], model):
@@ -187,8 +187,8 @@ def _load_weights(
             f"The weights in {files.folder} hold {len(beyond)} tensors of blocks that {CONFIG_FILE} leaves out, "
             f"such as {beyond[0]}: it counts fewer layers than there are; copy the model again."
         )
-    _check_finite(part, name)
-    return part if spread else part.to(target)
+    _check_finite(text_model, name)
+    return text_model if spread else text_model.to(target)
 
 
 def _blocks_beyond(unused: Iterable[str], missing: Iterable[str], model: Any) -> list[str]:
@@ -199,7 +199,11 @@ def _blocks_beyond(unused: Iterable[str], missing: Iterable[str], model: Any) ->
     numbered = re.compile(r"(?<=\.)\d+(?=\.)|^\d+(?=\.)")
     known = {numbered.sub("0", key, count=1) for key in (*model.state_dict(), *missing)}
     keys = {key: key.removeprefix(f"{model.base_model_prefix}.") for key in unused}
-    return sorted(key for key, own in keys.items() if numbered.search(own) and numbered.sub("0", own, count=1) in known)
+    return sorted(
+        key
+        for key, parameter in keys.items()
+        if numbered.search(parameter) and numbered.sub("0", parameter, count=1) in known
+    )
 
 
 def _check_finite(model: torch.nn.Module, name: str) -> None:
@@ -290,8 +294,8 @@ def _max_tokens(model: Any, tokenizer: Any) -> int:
     positions = [getattr(config, name, None) for name in _POSITIONS]
     known = [value for value in positions if isinstance(value, int) and value > 0]
     if not known:
-        said = tokenizer.model_max_length
-        return int(said) if said < _SAID_WITHOUT_LIMIT else _DEFAULT_MAX_TOKENS
+        limit = tokenizer.model_max_length
+        return int(limit) if limit < _SAID_WITHOUT_LIMIT else _DEFAULT_MAX_TOKENS
     return known[0] - _reserved_positions(model)
 
 

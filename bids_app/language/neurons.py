@@ -87,9 +87,9 @@ def find_blocks(model: nn.Module) -> Blocks:
         if not isinstance(candidates, nn.ModuleList) or len(candidates) <= len(best.blocks):
             continue
         matrices = [_second_matrix(block) for block in candidates]
-        found = [matrix for matrix in matrices if matrix is not None]
-        if len(found) == len(matrices):
-            best = Blocks(list(candidates), found)
+        matched = [matrix for matrix in matrices if matrix is not None]
+        if len(matched) == len(matrices):
+            best = Blocks(list(candidates), matched)
     if not best.blocks:
         known = "; ".join(f"{path} ({families})" for path, families in SECOND_MATRIX.items())
         raise ValueError(
@@ -99,10 +99,10 @@ def find_blocks(model: nn.Module) -> Blocks:
     return _as_called(model, best)
 
 
-def _as_called(model: Any, found: Blocks) -> Blocks:
+def _as_called(model: Any, named: Blocks) -> Blocks:
     """The blocks in the order of their calls, with what stands for a whole block."""
     if hasattr(model, "ffns"):
-        return _blocks_of_xlm(model, found)
+        return _blocks_of_xlm(model, named)
     for module in model.modules():
         if isinstance(groups := getattr(module, "albert_layer_groups", None), nn.ModuleList):
             n_layers = model.config.num_hidden_layers
@@ -110,16 +110,16 @@ def _as_called(model: Any, found: Blocks) -> Blocks:
             blocks = [block for group in chosen for block in group.albert_layers]  # type: ignore[union-attr]
             return Blocks(blocks, [block.get_submodule("ffn_output") for block in blocks], blocks)
     is_time_first = type(model).__name__ == "XLNetModel"
-    return Blocks(found.blocks, found.matrices, found.blocks, is_time_first=is_time_first)
+    return Blocks(named.blocks, named.matrices, named.blocks, is_time_first=is_time_first)
 
 
-def _blocks_of_xlm(model: Any, found: Blocks) -> Blocks:
+def _blocks_of_xlm(model: Any, blocks: Blocks) -> Blocks:
     """XLM and FlauBERT: a block ends with its second normalisation or, normalised before, where the next begins."""
-    n_layers = len(found.blocks)
+    n_layers = len(blocks.blocks)
     if not getattr(model, "pre_norm", False):
-        return Blocks(found.blocks, found.matrices, list(model.layer_norm2))
+        return Blocks(blocks.blocks, blocks.matrices, list(model.layer_norm2))
     ends = [*model.layer_norm1[1:], model]
-    return Blocks(found.blocks, found.matrices, ends, (True,) * (n_layers - 1) + (False,))
+    return Blocks(blocks.blocks, blocks.matrices, ends, (True,) * (n_layers - 1) + (False,))
 
 
 @contextmanager
@@ -134,11 +134,13 @@ def record(
     """
     if kind not in NEURON_KINDS:
         raise ValueError(f"Unknown kind of neurons {kind!r}: choose one of {', '.join(NEURON_KINDS)}.")
-    found = find_blocks(language_model.model)
-    recorder = Recorder(len(found.blocks))
+    blocks = find_blocks(language_model.model)
+    recorder = Recorder(len(blocks.blocks))
     keep = reduce if reduce is not None else _copy
-    modules = found.residuals if kind == "residual" else found.matrices
-    is_input = (found.is_input or (False,) * len(modules)) if kind == "residual" else (kind == "ffn-in",) * len(modules)
+    modules = blocks.residuals if kind == "residual" else blocks.matrices
+    is_input = (
+        (blocks.is_input or (False,) * len(modules)) if kind == "residual" else (kind == "ffn-in",) * len(modules)
+    )
     layers_of: dict[tuple[int, bool], list[int]] = {}
     for layer, (module, at_input) in enumerate(zip(modules, is_input, strict=True)):
         layers_of.setdefault((id(module), at_input), []).append(layer)
@@ -148,7 +150,7 @@ def record(
 
             def on_activations(activations: Tensor, calls: Iterator[int] = calls) -> None:
                 whole = activations.detach()
-                recorder.outputs[next(calls)] = keep(whole.transpose(0, 1) if found.is_time_first else whole)
+                recorder.outputs[next(calls)] = keep(whole.transpose(0, 1) if blocks.is_time_first else whole)
 
             for hook in _register(modules[layers[0]], at_input, on_activations):
                 hooks.callback(hook.remove)

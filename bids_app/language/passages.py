@@ -15,7 +15,7 @@ NOWHERE = -1
 # So many words in a row are no coincidence; fewer are none where the texts share this part of the shorter one anyway.
 _LONG, _SHORT, _VERSIONS_SHARE = 8, 4, 0.1
 # A refrain is looked up so often: texts that repeat a word a thousand times stay quick.
-_MOST_PLACES = 16
+_MOST_STARTS = 16
 
 
 class Text:
@@ -25,7 +25,7 @@ class Text:
         """Keep the words that hold a letter or a digit, and where they stood."""
         bare = ["".join(filter(str.isalnum, word.casefold())) for word in words]
         self.n_words = len(bare)
-        self.place = np.array([place for place, word in enumerate(bare) if word], dtype=np.int64)
+        self.index = np.array([index for index, word in enumerate(bare) if word], dtype=np.int64)
         self.words = [word for word in bare if word]
 
     @cached_property
@@ -36,14 +36,14 @@ class Text:
     @cached_property
     def short(self) -> dict[tuple[str, ...], list[int]]:
         """Where each sequence of 4 words starts, of those that the text holds once."""
-        return {words: places for words, places in self._sequences(_SHORT).items() if len(places) == 1}
+        return {words: starts for words, starts in self._sequences(_SHORT).items() if len(starts) == 1}
 
     def _sequences(self, length: int) -> dict[tuple[str, ...], list[int]]:
-        found: dict[tuple[str, ...], list[int]] = defaultdict(list)
+        starts: dict[tuple[str, ...], list[int]] = defaultdict(list)
         for start, words in enumerate(zip(*(self.words[i:] for i in range(length)), strict=False)):
-            if len(found[words]) < _MOST_PLACES:
-                found[words].append(start)
-        return dict(found)
+            if len(starts[words]) < _MOST_STARTS:
+                starts[words].append(start)
+        return dict(starts)
 
 
 def shared_words(first: Text, second: Text) -> Ints:
@@ -54,23 +54,23 @@ def shared_words(first: Text, second: Text) -> Ints:
     [2, 3, 4, 5, 6, 7, 8, 9, -1, -1]
     """
     if first.words == second.words:
-        return _in_place(first, second, np.arange(len(second.place)))
-    found = np.full(len(second.place), NOWHERE)
+        return _of_all_words(first, second, np.arange(len(second.index)))
+    repeated = np.full(len(second.index), NOWHERE)
     for i, j, n in _passages(first.long, second.long, _LONG):
-        found[j : j + n] = np.arange(i, i + n)
-    if (found != NOWHERE).sum() >= _VERSIONS_SHARE * min(len(first.place), len(second.place)):
+        repeated[j : j + n] = np.arange(i, i + n)
+    if (repeated != NOWHERE).sum() >= _VERSIONS_SHARE * min(len(first.index), len(second.index)):
         for i, j, n in _passages(first.short, second.short, _SHORT):
-            new = found[j : j + n] == NOWHERE
-            found[j : j + n][new] = np.arange(i, i + n)[new]
-    return _in_place(first, second, found)
+            new = repeated[j : j + n] == NOWHERE
+            repeated[j : j + n][new] = np.arange(i, i + n)[new]
+    return _of_all_words(first, second, repeated)
 
 
-def _in_place(first: Text, second: Text, found: Ints) -> Ints:
+def _of_all_words(first: Text, second: Text, matches: Ints) -> Ints:
     """From the words that count to all words."""
-    places = np.full(second.n_words, NOWHERE)
-    known = found != NOWHERE
-    places[second.place[known]] = first.place[found[known]]
-    return places
+    repeated = np.full(second.n_words, NOWHERE)
+    known = matches != NOWHERE
+    repeated[second.index[known]] = first.index[matches[known]]
+    return repeated
 
 
 def _passages(

@@ -49,7 +49,7 @@ class Reader:
         Raises RuntimeError when activations are not finite.
         """
         ids, mask = _pad(self.tokens, windows, self.language_model.tokenizer.pad_token_id or 0)
-        token, window, place, weight = self._taken(windows)
+        token, window, position, weight = self._taken(windows)
         word = self.tokens.word[token]
         begins = np.flatnonzero(np.diff(word, prepend=-1))
 
@@ -57,7 +57,7 @@ class Reader:
             # Longformer pads windows to a multiple of its own; some families lay the windows end to end
             cut = activations[:, : ids.shape[1]] if activations.ndim == 3 else activations
             whole = cut.reshape(*ids.shape, -1)
-            values = whole[window, place].to("cpu", torch.float32).numpy() * weight[:, None]
+            values = whole[window, position].to("cpu", torch.float32).numpy() * weight[:, None]
             return torch.from_numpy(np.add.reduceat(values, begins, axis=0) if len(word) else values)
 
         with record(self.language_model, self.kind, keep) as recorder:
@@ -71,12 +71,12 @@ class Reader:
         counts = [window.stop_taking - window.first for window in windows]
         token = np.concatenate([np.arange(window.first, window.stop_taking) for window in windows])
         window = np.repeat(np.arange(len(windows)), counts)
-        place = token - np.array([window.start for window in windows])[window] + len(self.tokens.prefix)
+        position = token - np.array([window.start for window in windows])[window] + len(self.tokens.prefix)
         weight = (1.0 / self.tokens.tokens_per_word[self.tokens.word[token]]).astype(np.float32)
         if self.subtoken == "last":
             is_last = self.tokens.is_last[token]
-            return token[is_last], window[is_last], place[is_last], np.ones(is_last.sum(), np.float32)
-        return token, window, place, weight
+            return token[is_last], window[is_last], position[is_last], np.ones(is_last.sum(), np.float32)
+        return token, window, position, weight
 
     def _check(self, layer: int, rows: Tensor) -> None:
         if not torch.isfinite(rows).all():

@@ -14,8 +14,8 @@ from bids_app.language.windows import plan_windows
 CONTEXTS = ["auto", "left", "exact", 10]
 
 
-def _layers(found):
-    return [np.array(found.layer(layer)) for layer in range(found.n_layers)]
+def _layers(activations):
+    return [np.array(activations.layer(layer)) for layer in range(activations.n_layers)]
 
 
 def _by_transformers(language_model, words, subtoken="mean"):
@@ -30,7 +30,7 @@ def _by_transformers(language_model, words, subtoken="mean"):
     for state in states:
         values = state[0, inside].numpy()
         each = [values[tokens.word == word] for word in range(len(words))]
-        rows.append(np.stack([part.mean(axis=0) if subtoken == "mean" else part[-1] for part in each]))
+        rows.append(np.stack([vectors.mean(axis=0) if subtoken == "mean" else vectors[-1] for vectors in each]))
     return rows
 
 
@@ -57,19 +57,19 @@ def test_a_short_text_gives_what_transformers_gives(language_model, story, tmp_p
     words = story[:12]
     if context == "exact" and not language_model.is_causal:
         pytest.skip("a masked model sees less than the whole text in exact windows")
-    found = read_activations(language_model, words, "residual", context, tmp_path, subtoken=subtoken)
-    for ours, reference in zip(_layers(found)[:-1], _by_transformers(language_model, words, subtoken), strict=True):
+    result = read_activations(language_model, words, "residual", context, tmp_path, subtoken=subtoken)
+    for ours, reference in zip(_layers(result)[:-1], _by_transformers(language_model, words, subtoken), strict=True):
         np.testing.assert_allclose(ours, reference, rtol=1e-4, atol=1e-5)
 
 
 def test_one_token_words_keep_ffn_in_and_ffn_out_in_step(language_model, story, tmp_path):
-    found = {
+    result = {
         kind: _layers(read_activations(language_model, story, kind, "auto", tmp_path)) for kind in ("ffn-in", "ffn-out")
     }
     for layer, matrix in enumerate(find_blocks(language_model.model).matrices):
         with torch.inference_mode():  # affine, so it holds for means over tokens too
-            again = matrix(torch.from_numpy(found["ffn-in"][layer])).numpy()
-        np.testing.assert_allclose(again, found["ffn-out"][layer], rtol=1e-4, atol=1e-5)
+            again = matrix(torch.from_numpy(result["ffn-in"][layer])).numpy()
+        np.testing.assert_allclose(again, result["ffn-out"][layer], rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -83,14 +83,14 @@ def test_chunks_do_not_change_the_numbers(language_model, long_story, tmp_path, 
         for chunk in (1, 150, 4096)
     ]
     for others in results[1:]:
-        for one, other in zip(results[0], others, strict=True):
-            np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-5 * np.abs(one).max())
+        for layer, other in zip(results[0], others, strict=True):
+            np.testing.assert_allclose(layer, other, rtol=1e-5, atol=1e-5 * np.abs(layer).max())
 
 
 def test_exact_is_one_pass_per_word(causal_model, long_story, tmp_path):
     """Compare with forward passes made here, each ending at a word, with all the context that fits."""
     words = long_story[:70]
-    found = read_activations(causal_model, words, "residual", "exact", tmp_path)
+    result = read_activations(causal_model, words, "residual", "exact", tmp_path)
     tokens = tokenize_words(causal_model.tokenizer, words)
     ends = np.cumsum(tokens.tokens_per_word)
     for word in range(0, len(words), 3):
@@ -98,8 +98,8 @@ def test_exact_is_one_pass_per_word(causal_model, long_story, tmp_path):
         ids = torch.tensor([[*tokens.prefix, *window]])
         with torch.inference_mode():
             state = causal_model.model(input_ids=ids, output_hidden_states=True).hidden_states[1]
-        own = state[0, -tokens.tokens_per_word[word] :].mean(dim=0).numpy()
-        np.testing.assert_allclose(found.layer(0)[word], own, rtol=1e-4, atol=1e-5)
+        expected = state[0, -tokens.tokens_per_word[word] :].mean(dim=0).numpy()
+        np.testing.assert_allclose(result.layer(0)[word], expected, rtol=1e-4, atol=1e-5)
 
 
 def test_strided_is_exact_where_the_context_is_the_same(causal_model, long_story, tmp_path):
@@ -108,8 +108,8 @@ def test_strided_is_exact_where_the_context_is_the_same(causal_model, long_story
     )
     ends = np.cumsum(tokenize_words(causal_model.tokenizer, long_story).tokens_per_word)
     within = ends <= 60
-    for one, other in zip(strided, exact, strict=True):
-        np.testing.assert_allclose(one[within], other[within], rtol=1e-4, atol=1e-5)
+    for layer, other in zip(strided, exact, strict=True):
+        np.testing.assert_allclose(layer[within], other[within], rtol=1e-4, atol=1e-5)
     assert not np.allclose(strided[-1][~within], exact[-1][~within], atol=1e-3)
 
 
@@ -119,8 +119,8 @@ def test_causal_models_do_not_see_later_words(causal_model, long_story, tmp_path
     before, after = (
         _layers(read_activations(causal_model, text, "ffn-out", context, tmp_path)) for text in (long_story, changed)
     )
-    for one, other in zip(before, after, strict=True):
-        np.testing.assert_allclose(one[:90], other[:90], rtol=1e-5, atol=1e-5 * np.abs(one).max())
+    for layer, other in zip(before, after, strict=True):
+        np.testing.assert_allclose(layer[:90], other[:90], rtol=1e-5, atol=1e-5 * np.abs(layer).max())
 
 
 @pytest.mark.parametrize(("context", "sees"), [("auto", True), (10, True), ("left", False), ("exact", False)])
@@ -130,7 +130,7 @@ def test_masked_models_see_later_words_unless_asked_not_to(language_models, long
     before, after = (
         _layers(read_activations(language_models["bert"], text, "ffn-out", context, tmp_path)) for text in texts
     )
-    difference = max(np.abs(one[85:90] - other[85:90]).max() for one, other in zip(before, after, strict=True))
+    difference = max(np.abs(layer[85:90] - other[85:90]).max() for layer, other in zip(before, after, strict=True))
     assert (difference > 1e-3) if sees else (difference < 1e-5)
 
 
@@ -206,11 +206,11 @@ def test_another_process_may_finish_first(language_models, story, tmp_path):
 
     handle = model.model.register_forward_pre_hook(finish_first)
     try:
-        found = read_activations(model, story, "ffn-out", "auto", tmp_path)
+        result = read_activations(model, story, "ffn-out", "auto", tmp_path)
     finally:
         handle.remove()
-    assert found == nested[0]
-    assert [path.name for path in tmp_path.iterdir()] == [found.folder.name]
+    assert result == nested[0]
+    assert [path.name for path in tmp_path.iterdir()] == [result.folder.name]
 
 
 def test_a_failure_leaves_nothing_behind(language_models, story, tmp_path, monkeypatch):
@@ -237,16 +237,16 @@ def test_words_without_tokens_get_rows_of_zeros(language_models, story, tmp_path
 
 
 def test_a_text_of_words_without_tokens_is_all_zeros(language_models, tmp_path):
-    found = read_activations(language_models["llama1"], ["", " "], "ffn-in", "auto", tmp_path)
-    np.testing.assert_array_equal(found.layer(2), np.zeros((2, 48)))
+    result = read_activations(language_models["llama1"], ["", " "], "ffn-in", "auto", tmp_path)
+    np.testing.assert_array_equal(result.layer(2), np.zeros((2, 48)))
 
 
 @pytest.mark.parametrize("context", CONTEXTS)
 @pytest.mark.parametrize("subtoken", ["mean", "last"])
 def test_a_word_longer_than_the_model_gets_a_row(language_model, tmp_path, context, subtoken):
-    found = read_activations(language_model, ["a", "xq" * 50, "tree"], "ffn-out", context, tmp_path, subtoken=subtoken)
-    assert np.isfinite(found.layer(0)).all()
-    assert np.abs(found.layer(0)).max(axis=1).min() > 0
+    result = read_activations(language_model, ["a", "xq" * 50, "tree"], "ffn-out", context, tmp_path, subtoken=subtoken)
+    assert np.isfinite(result.layer(0)).all()
+    assert np.abs(result.layer(0)).max(axis=1).min() > 0
 
 
 @pytest.mark.parametrize("name", ["bert", "gpt2", "llama3"])
@@ -291,20 +291,20 @@ def test_a_folder_without_activations_is_refused(tmp_path):
 
 
 def test_the_real_model_gives_what_transformers_gives(minilm, story, tmp_path):
-    found = read_activations(minilm, story, "residual", "auto", tmp_path)
-    for ours, reference in zip(_layers(found)[:-1], _by_transformers(minilm, story), strict=True):
+    result = read_activations(minilm, story, "residual", "auto", tmp_path)
+    for ours, reference in zip(_layers(result)[:-1], _by_transformers(minilm, story), strict=True):
         np.testing.assert_allclose(ours, reference, rtol=1e-4, atol=1e-5)
 
 
 def test_the_real_model_in_chunks(minilm, story, tmp_path):
     words = story * 9
-    one, other = (
+    whole, chunked = (
         read_activations(minilm, words, "ffn-out", "auto", tmp_path / str(chunk), chunk_tokens=chunk)
         for chunk in (512, 2048)
     )
     for layer in range(6):
-        scale = np.abs(one.layer(layer)).max()
-        np.testing.assert_allclose(one.layer(layer), other.layer(layer), rtol=0, atol=1e-5 * scale)
+        scale = np.abs(whole.layer(layer)).max()
+        np.testing.assert_allclose(whole.layer(layer), chunked.layer(layer), rtol=0, atol=1e-5 * scale)
 
 
 def _cut(path):

@@ -132,9 +132,9 @@ BAD = {
 
 @pytest.mark.parametrize("name", BAD)
 def test_bad_models_are_refused_in_one_sentence(folder, name):
-    edit, said = BAD[name]
+    edit, message = BAD[name]
     edit(folder)
-    with pytest.raises((ValueError, FileNotFoundError), match=said) as caught:
+    with pytest.raises((ValueError, FileNotFoundError), match=message) as caught:
         load_model(folder, device="cpu")
     assert "\n" not in str(caught.value)
     assert str(folder) in str(caught.value) or "gpt2" in str(caught.value)

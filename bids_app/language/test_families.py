@@ -129,12 +129,12 @@ def test_residual_is_transformers_hidden_states(family, story, tmp_path):
     words = story[:14]
     tokens = tokenize_words(language_model.tokenizer, words)
     assert language_model.is_causal == is_causal
-    found = read_activations(language_model, words, "residual", "auto", tmp_path)
+    result = read_activations(language_model, words, "residual", "auto", tmp_path)
     states = _states(reference, torch.from_numpy(tokens.ids)[None])
-    assert found.n_layers >= 3
-    for layer in range(found.n_layers - 1):  # the last state may be normalised
-        own = np.stack([states[layer + 1][tokens.word == word].mean(axis=0) for word in range(len(words))])
-        assert np.abs(found.layer(layer) - own).max() <= 1e-4 * np.abs(own).max()
+    assert result.n_layers >= 3
+    for layer in range(result.n_layers - 1):  # the last state may be normalised
+        expected = np.stack([states[layer + 1][tokens.word == word].mean(axis=0) for word in range(len(words))])
+        assert np.abs(result.layer(layer) - expected).max() <= 1e-4 * np.abs(expected).max()
 
 
 def test_windows_read_together_are_as_read_alone(family, long_story, tmp_path):
@@ -187,7 +187,7 @@ def test_experts_weighted_by_the_router_sum_to_the_output(name):
 
 
 @pytest.mark.parametrize(
-    ("make", "said"),
+    ("make", "message"),
     [
         (lambda: T.MambaConfig(vocab_size=V, hidden_size=16, num_hidden_layers=2, state_size=4), "No feed-forward"),
         (lambda: T.RwkvConfig(vocab_size=V, hidden_size=16, num_hidden_layers=2), "No feed-forward neurons found"),
@@ -210,8 +210,8 @@ def test_experts_weighted_by_the_router_sum_to_the_output(name):
         ),
     ],
 )
-def test_models_without_text_or_neurons_are_refused(make, said, model_folders, tmp_path):
+def test_models_without_text_or_neurons_are_refused(make, message, model_folders, tmp_path):
     make().save_pretrained(tmp_path)
     T.AutoTokenizer.from_pretrained(model_folders["gpt2"]).save_pretrained(tmp_path)
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(ValueError, match=message):
         load_model(tmp_path, device="cpu", untrained_seed=0)

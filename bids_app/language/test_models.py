@@ -149,15 +149,15 @@ def test_all_positions_count_where_tokens_get_them():
     model(input_ids=torch.full((1, 32), 5))
 
 
-@pytest.mark.parametrize(("said", "expected"), [(777, 777), (10**30, 2048)])
-def test_the_tokenizer_tells_where_the_model_has_no_limit(said, expected):
+@pytest.mark.parametrize(("max_length", "expected"), [(777, 777), (10**30, 2048)])
+def test_the_tokenizer_tells_where_the_model_has_no_limit(max_length, expected):
     class _Unlimited:
         class config:  # noqa: N801
             @staticmethod
             def get_text_config():
                 return object()
 
-        model_max_length = said
+        model_max_length = max_length
 
     assert models._max_tokens(_Unlimited, _Unlimited) == expected
 

@@ -96,16 +96,16 @@ def test_the_rule_finds_the_second_matrix_of_every_family(class_name, ids):
 
 
 def test_every_path_of_the_table_is_tried():
-    found = set()
+    tried = set()
     for class_name, settings in (FAMILIES | PECULIAR).items():
         model_class = getattr(transformers, class_name)
         blocks = find_blocks(model_class(model_class.config_class(**settings)))
-        found |= {
+        tried |= {
             path
             for path in SECOND_MATRIX
             if any(module is blocks.matrices[0] for name, module in blocks.blocks[0].named_modules() if name == path)
         }
-    assert found == set(SECOND_MATRIX)
+    assert tried == set(SECOND_MATRIX)
 
 
 def test_hooks_change_nothing_and_are_gone_afterwards(model_folders, language_model, ids):

@@ -10,8 +10,8 @@ from bids_app.language.tokens import tokenize_words
 MINIMUM = 32  # half of what the models hold
 
 
-def _layers(found):
-    return [np.array(found.layer(layer)) for layer in range(found.n_layers)]
+def _layers(activations):
+    return [np.array(activations.layer(layer)) for layer in range(activations.n_layers)]
 
 
 def _states(language_model, tokens, ids):
@@ -31,15 +31,15 @@ def _text_with_tokens(language_model, long_story):
 @pytest.mark.parametrize("subtoken", ["mean", "last"])
 def test_rolled_is_one_pass_over_the_rolled_story_at_its_start(causal_model, long_story, tmp_path, subtoken):
     words, tokens, ends = _text_with_tokens(causal_model, long_story)
-    found = read_activations(causal_model, words, "residual", "rolled", tmp_path, subtoken=subtoken)
+    result = read_activations(causal_model, words, "residual", "rolled", tmp_path, subtoken=subtoken)
     states = _states(causal_model, tokens, np.roll(tokens.ids, MINIMUM)[: 64 - tokens.n_special])
     early = np.flatnonzero(ends <= MINIMUM - tokens.n_special)
     assert len(early) >= 5
     for word in early:
-        place = slice(MINIMUM + ends[word] - tokens.tokens_per_word[word], MINIMUM + ends[word])
+        span = slice(MINIMUM + ends[word] - tokens.tokens_per_word[word], MINIMUM + ends[word])
         for layer, state in enumerate(states):
-            expected = state[place].mean(axis=0) if subtoken == "mean" else state[place][-1]
-            np.testing.assert_allclose(found.layer(layer)[word], expected, rtol=1e-4, atol=1e-5)
+            expected = state[span].mean(axis=0) if subtoken == "mean" else state[span][-1]
+            np.testing.assert_allclose(result.layer(layer)[word], expected, rtol=1e-4, atol=1e-5)
 
 
 def test_rolled_is_left_once_the_story_is_long_enough(causal_model, long_story, tmp_path):
@@ -47,8 +47,8 @@ def test_rolled_is_left_once_the_story_is_long_enough(causal_model, long_story, 
     rolled, left = (_layers(read_activations(causal_model, words, "ffn-out", c, tmp_path)) for c in ("rolled", "left"))
     late = ends - tokens.tokens_per_word >= MINIMUM
     assert late.sum() > 100
-    for one, other in zip(rolled, left, strict=True):
-        np.testing.assert_allclose(one[late], other[late], rtol=1e-4, atol=1e-5)
+    for layer, other in zip(rolled, left, strict=True):
+        np.testing.assert_allclose(layer[late], other[late], rtol=1e-4, atol=1e-5)
     assert np.abs(rolled[-1][~late] - left[-1][~late]).max(axis=1).min() > 1e-3
 
 
@@ -57,13 +57,15 @@ def test_a_short_story_is_read_up_to_the_own_word(causal_model, story, tmp_path)
     words, tokens, ends = _text_with_tokens(causal_model, story[:4])
     n_before = len(tokens) - int(tokens.tokens_per_word.max())
     assert 0 < n_before < MINIMUM
-    found = read_activations(causal_model, words, "residual", "rolled", tmp_path)
+    result = read_activations(causal_model, words, "residual", "rolled", tmp_path)
     for word in np.flatnonzero(ends <= n_before):
-        own = range(ends[word] - tokens.tokens_per_word[word], ends[word])
-        passes = [_states(causal_model, tokens, np.roll(tokens.ids, n_before - token)[: n_before + 1]) for token in own]
+        span = range(ends[word] - tokens.tokens_per_word[word], ends[word])
+        passes = [
+            _states(causal_model, tokens, np.roll(tokens.ids, n_before - token)[: n_before + 1]) for token in span
+        ]
         expected = np.mean([states[:, -1] for states in passes], axis=0)
         for layer, row in enumerate(expected):
-            np.testing.assert_allclose(found.layer(layer)[word], row, rtol=1e-4, atol=1e-5)
+            np.testing.assert_allclose(result.layer(layer)[word], row, rtol=1e-4, atol=1e-5)
 
 
 def test_the_leak_of_rolled_is_there_and_ends(causal_model, long_story, tmp_path):
@@ -74,12 +76,12 @@ def test_the_leak_of_rolled_is_there_and_ends(causal_model, long_story, tmp_path
     )
     late = (ends - tokens.tokens_per_word >= MINIMUM) & (np.arange(len(words)) < len(words) - 1)
     assert np.abs(before[-1][0] - after[-1][0]).max() > 1e-3
-    for one, other in zip(before, after, strict=True):
-        np.testing.assert_allclose(one[late], other[late], rtol=1e-5, atol=1e-5 * np.abs(one).max())
+    for layer, other in zip(before, after, strict=True):
+        np.testing.assert_allclose(layer[late], other[late], rtol=1e-5, atol=1e-5 * np.abs(layer).max())
 
 
 def test_chunks_do_not_change_a_rolled_story(causal_model, long_story, tmp_path):
-    one, other = (
+    whole, chunked = (
         _layers(
             read_activations(
                 causal_model, long_story[:90], "ffn-out", "rolled", tmp_path / str(chunk), chunk_tokens=chunk
@@ -87,16 +89,16 @@ def test_chunks_do_not_change_a_rolled_story(causal_model, long_story, tmp_path)
         )
         for chunk in (1, 4096)
     )
-    for alone, together in zip(one, other, strict=True):
+    for alone, together in zip(whole, chunked, strict=True):
         np.testing.assert_allclose(alone, together, rtol=1e-5, atol=1e-5 * np.abs(alone).max())
 
 
 @pytest.mark.parametrize("words", [["tree"], ["a", "xq" * 50, "tree"], ["", "a", "tree"]])
 def test_rolled_stories_of_few_words_have_all_their_rows(causal_model, tmp_path, words):
-    found = read_activations(causal_model, words, "ffn-out", "rolled", tmp_path)
+    result = read_activations(causal_model, words, "ffn-out", "rolled", tmp_path)
     spoken = [word != "" for word in words]
-    assert np.isfinite(found.layer(0)).all()
-    assert (np.abs(found.layer(0)).max(axis=1) > 0).tolist() == spoken
+    assert np.isfinite(result.layer(0)).all()
+    assert (np.abs(result.layer(0)).max(axis=1) > 0).tolist() == spoken
 
 
 def test_masked_models_cannot_be_rolled(language_models, story, tmp_path):

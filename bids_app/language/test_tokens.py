@@ -45,7 +45,7 @@ def _bare(tokenizer, text):
 def test_special_tokens_are_the_tokenizers_own(language_models):
     kept = {name: tokenize_words(model.tokenizer, ["a"]) for name, model in language_models.items()}
     named = {
-        name: [language_models[name].tokenizer.convert_ids_to_tokens(list(part)) for part in (each.prefix, each.suffix)]
+        name: [language_models[name].tokenizer.convert_ids_to_tokens(list(ids)) for ids in (each.prefix, each.suffix)]
         for name, each in kept.items()
     }
     assert named == {
@@ -65,7 +65,7 @@ def test_words_are_read_literally(language_models, name, text):
     assert tokens.tokens_per_word[1] > 1
 
 
-def test_words_without_tokens_keep_their_place(language_models, caplog):
+def test_words_without_tokens_keep_their_position(language_models, caplog):
     tokens = tokenize_words(language_models["bert"].tokenizer, ["", "the", "\u200b", " ", "way"])
     assert (tokens.tokens_per_word > 0).tolist() == [False, True, False, False, True]
     assert set(tokens.word) == {1, 4}
@@ -147,7 +147,11 @@ def test_tokens_are_those_of_the_natural_text(trained, language):
     assert covered == set(range(len(words)))
     letters = ["".join(trained.decode(tokens.ids[tokens.word == word]).split()) for word in range(len(words))]
     if not tokens.shared:
-        assert all(set(word) & set(own) for word, own in zip(words, letters, strict=True) if "\ufffd" not in own)
+        assert all(
+            set(word) & set(token_letters)
+            for word, token_letters in zip(words, letters, strict=True)
+            if "\ufffd" not in token_letters
+        )
 
 
 def test_a_token_that_spans_words_belongs_to_the_last_and_the_others_share_it():
@@ -178,7 +182,7 @@ def test_unknown_words_are_named_and_too_many_refused(minilm, caplog):
 
 
 @pytest.mark.parametrize("text", ["<s>", "<unk>"])
-def test_special_tokens_in_a_transcript_are_text_or_said(trained, text, caplog):
+def test_special_tokens_in_a_transcript_are_text_or_reported(trained, text, caplog):
     tokens = tokenize_words(trained, ["cry", "it", "fine", "cry", text])
     is_read = trained.bos_token_id in tokens.ids  # unigram vocabularies hold it as a piece like any other
     assert is_read == ("1 of 5 words are read as special tokens of the model, such as '<s>'" in caplog.text)

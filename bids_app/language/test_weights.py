@@ -63,7 +63,7 @@ def test_texts_are_hashed_with_their_borders():
     assert len({hash_texts(texts) for texts in (["ab", "c"], ["a", "bc"], ["abc"], ["c", "ab"])}) == 4
 
 
-def test_tokenizers_are_told_apart(language_models):
+def test_tokenizers_are_distinguished(language_models):
     assert len({hash_tokenizer(model.tokenizer) for model in language_models.values()}) == len(language_models)
 
 
@@ -116,8 +116,8 @@ def test_resources_are_looked_at_before_the_cache_and_the_hub_is_never_asked(mod
     monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
     commits = {"cache": "c" * 40, "resources": "d" * 40}
-    for place, commit in commits.items():
-        repository = tmp_path / place / "models--someone--tiny"
+    for folder, commit in commits.items():
+        repository = tmp_path / folder / "models--someone--tiny"
         shutil.copytree(model_folders["gpt2"], repository / "snapshots" / commit)
         (repository / "refs").mkdir()
         (repository / "refs" / "main").write_text(commit)

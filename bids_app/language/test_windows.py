@@ -53,8 +53,8 @@ def test_rolled_windows_keep_the_minimum_on_a_ring_and_stop_short_of_the_own_wor
         seen = np.arange(window.start, token) % n_tokens
         assert len(seen) >= min(minimum, n_tokens - tokens.tokens_per_word.max())
         assert len(set(seen)) == len(seen)
-        own = np.flatnonzero(tokens.word == tokens.word[token])
-        assert not set(own[own >= token]) & set(seen)
+        of_word = np.flatnonzero(tokens.word == tokens.word[token])
+        assert not set(of_word[of_word >= token]) & set(seen)
 
 
 @pytest.mark.parametrize(("max_tokens", "minimum"), [(64, 32), (2048, 512)])

@@ -14,20 +14,22 @@ def text_part(model: Any, name: str) -> tuple[Any, str]:
 
     Raises ValueError where no part of the model reads text.
     """
-    path, part = _tower(model)
+    path, text_model = _tower(model)
     if path:
-        _logger.info("%s: its text part %s (%s) is read.", name, path, type(part).__name__)
-    if getattr(part.config, "is_encoder_decoder", False):
-        encoder = part.get_encoder()
+        _logger.info("%s: its text part %s (%s) is read.", name, path, type(text_model).__name__)
+    if getattr(text_model.config, "is_encoder_decoder", False):
+        encoder = text_model.get_encoder()
         path = next(inner for inner, module in model.named_modules() if module is encoder)
-        part = encoder
+        text_model = encoder
         _logger.info("%s is an encoder with a decoder: its encoder alone is read.", name)
-    if "input_ids" not in inspect.signature(part.forward).parameters:
-        reads = getattr(part, "main_input_name", "something else")
-        raise ValueError(f"The model {name} ({type(part).__name__}) reads {reads}, not text: choose a language model.")
-    if getattr(part, "pre_norm", False):
-        forget_cache(part)
-    return part, f"{path}." if path else ""
+    if "input_ids" not in inspect.signature(text_model.forward).parameters:
+        reads = getattr(text_model, "main_input_name", "something else")
+        raise ValueError(
+            f"The model {name} ({type(text_model).__name__}) reads {reads}, not text: choose a language model."
+        )
+    if getattr(text_model, "pre_norm", False):
+        forget_cache(text_model)
+    return text_model, f"{path}." if path else ""
 
 
 class _NoCache:
@@ -50,6 +52,6 @@ def _tower(model: Any) -> tuple[str, Any]:
     towers = [(path, module) for path, module in model.named_modules() if path.rpartition(".")[2] in _TOWERS]
     if not towers or not hasattr(towers[0][1], "config"):
         return "", model
-    tower = min(towers, key=lambda found: found[0].count("."))[1]
+    tower = min(towers, key=lambda entry: entry[0].count("."))[1]
     body = getattr(tower, "base_model", tower)
     return next((inner, module) for inner, module in model.named_modules() if module is body)

@@ -57,8 +57,8 @@ def find_model(
         )
     ways: list[Mapping[str, Any]] = [{"cache_dir": folder, **_LOCAL} for folder in resources]
     ways.append({} if download else _LOCAL)
-    places = "".join(f"nor in {folder}, " for folder in resources)
-    reason = f"is neither a folder here, {places}nor in the local cache of the Hugging Face Hub"
+    searched = "".join(f"nor in {folder}, " for folder in resources)
+    reason = f"is neither a folder here, {searched}nor in the local cache of the Hugging Face Hub"
     return _hub_snapshot(name_or_path, revision, with_weights, ways, reason)
 
 
@@ -127,11 +127,12 @@ def weight_files(folder: Path) -> list[Path]:
         return _files_of_index(folder / INDEX_FILE)
     pickles = sorted(path.name for ending in ("bin", "pt", "pth", "ckpt") for path in folder.glob(f"*.{ending}"))
     others = sorted(path.name for ending in ("safetensors", "gguf") for path in folder.glob(f"*.{ending}"))
-    found = f"only {', '.join(pickles)}, and pickled weights can run code when they are read" if pickles else "none"
-    found = f"only {', '.join(others)}" if others else found
+    present = f"only {', '.join(pickles)}, and pickled weights can run code when they are read" if pickles else "none"
+    present = f"only {', '.join(others)}" if others else present
     raise ValueError(
         f"The model in {folder} must have its weights as safetensors ({WEIGHTS_FILE}, or several files with "
-        f"{INDEX_FILE}), but there is {found}: convert it with transformers' save_pretrained, or choose another model."
+        f"{INDEX_FILE}), but there is {present}: convert it with transformers' save_pretrained, or choose another "
+        "model."
     )
 
 

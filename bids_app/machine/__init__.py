@@ -1,1 +1,1 @@
-"""The machine that a run meets: memory, folders, locks, artefacts made once, what stands in OUT_DIR and is whole."""
+"""The machine of a run: memory, folders, locks, shared artefacts, completeness of OUT_DIR."""

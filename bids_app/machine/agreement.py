@@ -1,4 +1,4 @@
-"""Whether what the participants left in OUT_DIR is whole and belongs together, before the group level counts it."""
+"""Check that the participants' results in OUT_DIR are intact and consistent, before the group level uses them."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ _OF_ALL = ("Model", "Dictionary")  # facts of a marker in which all participants
 
 
 class NoResultsError(ValueError):
-    """OUT_DIR lacks what the group level summarises."""
+    """OUT_DIR lacks the inputs of the group level."""
 
 
 class MixtureError(ValueError):
-    """The participants' results do not belong together, or are not whole."""
+    """The participants' results are inconsistent or damaged."""
 
 
 def check_outputs(out_dir: Path) -> None:
-    """Raise MixtureError that names every analysis whose outputs are damaged or incomplete, and what to run.
+    """Raise MixtureError, which names all analyses with damaged or incomplete outputs, and what to run.
 
-    Analyses that newer ones have taken the place of, and those whose outputs were removed, are named in the log.
+    Superseded analyses, and those whose outputs were removed, are logged.
     """
-    from bids_app.inputs.atlases import damaged_atlases  # with torch, which a plan does without
+    from bids_app.inputs.atlases import damaged_atlases  # imports torch, which a plan does not need
 
     problems = damaged_outputs(out_dir) + damaged_atlases(out_dir)
     problems += [f"the other hemisphere of {path} is missing" for path in _halves(out_dir)]
@@ -52,7 +52,7 @@ def check_outputs(out_dir: Path) -> None:
 
 
 def damaged_outputs(out_dir: Path, start: str = "") -> list[str]:
-    """What is wrong with the outputs of each analysis, one phrase for each; of those alone whose name begins so."""
+    """Damage of the outputs of each analysis, one phrase for each; only of names that start with the prefix."""
     problems = []
     for name, marker in sorted(_markers(out_dir).items()):
         if not name.startswith(start):
@@ -70,14 +70,14 @@ def damaged_outputs(out_dir: Path, start: str = "") -> list[str]:
 
 
 def note_group(out_dir: Path) -> None:
-    """Keep sizes and checksums of what the group level has written, for reports that are made later."""
+    """Store sizes and checksums of the group's outputs, for later reports."""
     files = [path for path in sorted((out_dir / "group").glob("[!.]*")) if path.is_file()]
     outputs = {path.relative_to(out_dir).as_posix(): describe_file(path) for path in files}
     write_json(out_dir / _GROUP, sealed({"Outputs": outputs}))
 
 
 def check_whole(out_dir: Path, participants: Sequence[str] | None) -> None:
-    """Raise MixtureError where what a report shows is damaged: of participants, or with None of the group."""
+    """Raise MixtureError if the outputs in a report are damaged: of participants, or (None) of the group."""
     level = "group" if participants is None else "participant"
     if participants is None:
         damage = find_damage(out_dir, read_marker(out_dir / _GROUP).get("Outputs", {}))
@@ -89,7 +89,7 @@ def check_whole(out_dir: Path, participants: Sequence[str] | None) -> None:
 
 
 def _halves(out_dir: Path) -> list[Path]:
-    """Maps of one hemisphere without the other."""
+    """Maps with only one hemisphere."""
     return [
         output.paths[0]
         for output in find_maps(out_dir)
@@ -98,26 +98,26 @@ def _halves(out_dir: Path) -> list[Path]:
 
 
 def is_superseded(out_dir: Path, output: OutputMap) -> bool:
-    """Whether a newer analysis of the same BOLD has taken the place of this one, or its BOLD is to be left out."""
+    """Whether a newer analysis of the same BOLD supersedes this one, or its BOLD is to be left out."""
     return not {"SupersededBy", "LeftOut"}.isdisjoint(_marker_of(out_dir, output) or {})
 
 
 def refuse_mixture(out_dir: Path, outputs: Sequence[OutputMap]) -> None:
-    """Raise MixtureError that names what differs where the outputs are not all of the same settings and model."""
+    """Raise MixtureError, which names the differences, if the outputs differ in settings or model."""
     by_value: dict[tuple[str, str], list[str]] = {}
     for output in outputs:
         for key, value in _identity(out_dir, output).items():
             by_value.setdefault((key, value), []).append(f"sub-{output.participant}")
     keys = sorted({key for key, _ in by_value})
-    differing = [key for key in keys if sum(found == key for found, _ in by_value) > 1]
+    differing = [key for key in keys if sum(name == key for name, _ in by_value) > 1]
     if differing:
-        told = "; ".join(
-            f"{key} is {' and '.join(_who(value, who) for (one, value), who in by_value.items() if one == key)}"
+        differences = "; ".join(
+            f"{key} is {' and '.join(_who(value, who) for (name, value), who in by_value.items() if name == key)}"
             for key in differing
         )
         raise MixtureError(
-            f"{outputs[0].paths[0].name} and those of other participants were made with different settings: {told}. "
-            "Nothing is averaged: make all participants with the same settings"
+            f"{outputs[0].paths[0].name} and those of other participants were made with different settings: "
+            f"{differences}. Nothing is averaged: make all participants with the same settings"
         )
 
 
@@ -126,13 +126,13 @@ def _who(value: str, participants: Sequence[str]) -> str:
 
 
 def _identity(out_dir: Path, output: OutputMap) -> dict[str, str]:
-    """What must be the same in all participants, as texts."""
+    """Values that must be equal in all participants, as texts."""
     settings = output.sidecar.get("Settings")
-    own = settings if isinstance(settings, dict) else {}
+    known = settings if isinstance(settings, dict) else {}
     marker = _marker_of(out_dir, output) or {}
     facts = {f"the {key.lower()}": key_of(marker[key]) for key in _OF_ALL if key in marker}
     facts |= {f"the content of the {name}": key_of(value) for name, value in marker.get("Shared", {}).items()}
-    return {key: json.dumps(value) for key, value in common_settings(own).items()} | facts
+    return {key: json.dumps(value) for key, value in common_settings(known).items()} | facts
 
 
 def _marker_of(out_dir: Path, output: OutputMap) -> Mapping[str, Any] | None:
@@ -148,13 +148,13 @@ def _markers(out_dir: Path) -> dict[str, dict[str, Any]]:
 
 
 def _state(out_dir: Path) -> int:
-    """Changes with every marker that comes, goes or is written again."""
+    """A state that changes with every added, removed or rewritten marker."""
     folder = out_dir / FOLDER
     return folder.stat().st_mtime_ns if folder.is_dir() else 0
 
 
 @lru_cache(maxsize=2)
 def _read(out_dir: Path, _state: int) -> tuple[dict[str, dict[str, Any]], dict[str, dict[str, Any]]]:
-    """Markers by their names, and by the outputs that they list."""
+    """Markers by name, and by the outputs that they list."""
     markers = {path.name: read_marker(path) for path in sorted((out_dir / FOLDER).glob("*_complete.json"))}
     return markers, {name: marker for marker in markers.values() for name in marker.get("Outputs", {})}

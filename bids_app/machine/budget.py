@@ -1,4 +1,4 @@
-"""What one process may use, and what each step took: threads, memory, time."""
+"""Threads and memory of one process, and the time and memory of each step."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bids_app.machine.memory import total_memory
 from bids_app.settings import Settings
 
 log = logging.getLogger("neurons2networks")
-PROCESS_MB = 600  # of a process that has imported everything and read nothing
+PROCESS_MB = 600  # of a process after all imports, without data
 _LEAST_MB = 256
 
 
@@ -24,24 +24,24 @@ def threads(settings: Settings) -> int:
 
 
 def memory_mb(settings: Settings) -> int:
-    """Memory in MB that one process may plan with, beside what every process takes by itself."""
+    """Memory in MB for the data of one process, beyond the base memory of every process."""
     return max(_LEAST_MB, _share_mb(settings))
 
 
 def _share_mb(settings: Settings) -> int:
-    processes = settings.nprocs + (settings.nprocs > 1)  # the one that starts the others is there, too
+    processes = settings.nprocs + (settings.nprocs > 1)  # including the parent process
     total = settings.mem_mb or int(0.8 * total_memory() / MEGABYTE)
     return (total - processes * PROCESS_MB) // settings.nprocs
 
 
 def has_too_little_memory(settings: Settings) -> bool:
-    """Whether less is left for the data of a process than it can do with."""
+    """Whether the memory left for the data of a process is too little."""
     return _share_mb(settings) < _LEAST_MB
 
 
 @contextmanager
 def step(name: str, settings: Settings) -> Iterator[None]:
-    """Log what is being done, and with --resource-monitor its time and the peak memory of the process."""
+    """Log a step, and with --resource-monitor its time and the peak memory of the process."""
     start = time.monotonic()
     log.debug("%s …", name)
     yield

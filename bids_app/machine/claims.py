@@ -1,4 +1,4 @@
-"""One OUT_DIR, one set of settings: runs that compute at the same time never mix their results."""
+"""One set of settings per OUT_DIR: concurrent runs never mix their results."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bids_app.machine.once import locked, release, try_lock
 from bids_app.settings import OPTIONS
 from bids_app.text_files import read_json_content
 
-# Participants may differ in which of their data are read, and dictionaries of single stories in their story.
+# Participants may differ in the data read, and dictionaries of single stories in their story.
 _MAY_DIFFER = {option.name for option in OPTIONS if option.metadata["group"] == "data"} | {"stories"}
 
 
@@ -23,7 +23,7 @@ class OtherSettingsError(ValueError):
 
 
 def common_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings, as JSON has them, in which all participants must agree."""
+    """Settings, in the form of JSON, in which all participants must agree."""
     plain = json.loads(json.dumps(dict(settings), default=str))
     return {key: value for key, value in plain.items() if key not in _MAY_DIFFER}
 
@@ -40,10 +40,10 @@ def differing_settings(before: Mapping[str, Any], now: Mapping[str, Any]) -> lis
 
 @contextmanager
 def agreed(record: Path, settings: Mapping[str, Any], is_used: Callable[[], bool]) -> Iterator[None]:
-    """While the block runs, nobody computes with other settings than those in the file `record`, which is made here.
+    """While the block runs, no process computes with settings other than those in the file `record`, written here.
 
-    Settings of before are forgotten when nobody computes with them any more and `is_used` says that no outputs of them
-    are left. Raises OtherSettingsError, which names what differs, otherwise.
+    Earlier settings are dropped if no process uses them and `is_used` reports that no outputs of them are left.
+    Otherwise raises OtherSettingsError, which names the differences.
     """
     users = record.with_name(f".{record.name}.users")
     with locked(record.with_name(f".{record.name}.lock"), keep=False):
@@ -58,7 +58,7 @@ def agreed(record: Path, settings: Mapping[str, Any], is_used: Callable[[], bool
         yield
     finally:
         with locked(record.with_name(f".{record.name}.lock"), keep=False):
-            if try_lock(descriptor):  # the last one
+            if try_lock(descriptor):  # the last process
                 users.unlink(missing_ok=True)
             release(descriptor)
 

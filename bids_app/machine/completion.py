@@ -1,4 +1,4 @@
-"""Whether an analysis is done: a marker, written when all its outputs are there, says from what they were made."""
+"""Completion of an analysis: a marker, written after all outputs, records their inputs and settings."""
 
 from __future__ import annotations
 
@@ -23,22 +23,21 @@ from bids_app.text_files import read_json_content
 log = logging.getLogger("neurons2networks")
 FOLDER = Path("logs") / "complete"
 _OF_MODEL = "of the model has changed since"
-_BY_FILES = ("Dictionary", "Shared")  # facts whose changes show in files, and are named by them
+_BY_FILES = ("Dictionary", "Shared")  # facts whose changes are reported as changed files
 _OF_PARTICIPANT = ("sub", "ses", "task", "acq", "run")
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """What an analysis reads.
+    """Inputs of an analysis.
 
     Attributes
     ----------
     files : every file
-    bold : those of them that hold the participant's BOLD
+    bold : those with the BOLD of the participant
     links : names and folders of the data sets that hold them, for BIDS URIs
-    facts : what else decides the results, as mappings or texts, ready for JSON (`Model`, `Dictionary`, …)
-    others : what the results rest on beside the participant's own data, by participant; they are made again when it
-        differs
+    facts : everything else that decides the results, as mappings or texts, ready for JSON (`Model`, `Dictionary`, …)
+    others : keys of the data of other participants that the results depend on; a change causes recomputation
     """
 
     files: tuple[Path, ...] = ()
@@ -49,7 +48,7 @@ class Inputs:
 
     @cached_property
     def records(self) -> tuple[FileRecord, ...]:
-        """The files as they are when this is first asked for."""
+        """The state of the files at first use."""
         return record_files(self.files, self.links)
 
 
@@ -60,9 +59,9 @@ class Completion:
     Attributes
     ----------
     entities : those of the maps of the analysis, with its `desc`
-    settings : those that decide its results
-    story : the story, where results of several differ in nothing else
-    targets : files that the analysis writes beside its maps
+    settings : the settings that decide its results
+    story : the story, if results of several stories differ in nothing else
+    targets : files that the analysis writes besides its maps
     """
 
     out_dir: Path
@@ -76,19 +75,19 @@ class Completion:
     def path(self) -> Path:
         """The marker."""
         name = build_name(self.entities, "complete", ".json")
-        own = file_name([self.story], f"{key_of(self.story)[:8]}_{name}") if self.story else name
-        return self.out_dir / FOLDER / own
+        stem = file_name([self.story], f"{key_of(self.story)[:8]}_{name}") if self.story else name
+        return self.out_dir / FOLDER / stem
 
     @property
     def title(self) -> str:
-        """What is done, for messages."""
+        """Title for messages."""
         return _title(self.path)
 
     @contextmanager
     def claimed(self) -> Iterator[bool]:
-        """Whether the analysis is to be computed, and by nobody else while the block runs.
+        """Whether to compute the analysis, with an exclusive claim while the block runs.
 
-        Raises OtherSettingsError as `is_done`.
+        Raises OtherSettingsError as `is_done` does.
         """
         if self.is_done():
             yield False
@@ -100,7 +99,7 @@ class Completion:
             yield reason is not None
 
     def _agreed(self) -> AbstractContextManager[None]:
-        """A claim to the settings of this analysis for all participants."""
+        """A claim on the settings of this analysis for all participants."""
         if "sub" not in self.entities:
             return nullcontext()
         shared = {key: value for key, value in self.entities.items() if key not in _OF_PARTICIPANT}
@@ -109,21 +108,21 @@ class Completion:
         return agreed(record, self.settings, lambda: any(self._of_anybody(pattern, shared)))
 
     def _of_anybody(self, pattern: str, shared: Mapping[str, str]) -> Iterator[Path]:
-        """Maps of this analysis, whoever's they are."""
+        """Maps of this analysis, of any participant."""
         for folder in ("sub-*/func", "sub-*/ses-*/func"):
             for path in self.out_dir.glob(f"{folder}/{pattern}"):
                 if is_within(shared, parse_name(path).entities):
                     yield path
 
     def is_done(self, *, fast: bool = False) -> bool:
-        """Whether all outputs are there, whole, and made from what would be read now; `fast` compares sizes alone.
+        """Whether all outputs are complete, intact and made from the current inputs; `fast` compares only sizes.
 
-        Raises OtherSettingsError, which names what differs, when they were made from something else.
+        Raises OtherSettingsError, which names the differences, if the inputs or settings differ.
         """
         return self._missing(fast=fast) is None
 
     def _missing(self, *, fast: bool) -> str | None:
-        """Why the analysis is to be computed, "" where it never was; None when it is done."""
+        """Reason for computing the analysis, "" the first time; None if it is done."""
         marker = read_marker(self.path)
         outputs = marker.get("Outputs", {})
         if not marker or (outputs and not any_data(self.out_dir, outputs)):
@@ -133,9 +132,9 @@ class Completion:
         return find_damage(self.out_dir, outputs, fast=fast) or self._newer(marker)
 
     def finish(self, written: Iterable[Path]) -> None:
-        """Write the marker, and remove what the one before lists and was not written again.
+        """Write the marker, and remove outputs of the previous marker that were not rewritten.
 
-        Raises DatasetError when an input has changed while the results were computed.
+        Raises DatasetError if an input changed during the computation.
         """
         inputs = self.inputs
         if changes := find_changes(inputs.records, inputs.files, inputs.links):
@@ -157,22 +156,22 @@ class Completion:
         _write_marker(self.path, content)
 
     def supersede_others(self) -> None:
-        """Mark what was computed before from some of the same BOLD: the group level leaves it aside."""
-        own = read_marker(self.path)
-        place = {key: value for key, value in self.entities.items() if key not in ("ses", "run", "acq")}
+        """Mark earlier results of some of the same BOLD as superseded: the group level ignores them."""
+        marker = read_marker(self.path)
+        shared = {key: value for key, value in self.entities.items() if key not in ("ses", "run", "acq")}
         for path in sorted(self.path.parent.glob(f"sub-{self.entities.get('sub')}_*_complete.json")):
             entities = parse_name(path).entities
-            if path == self.path or {k: v for k, v in entities.items() if k not in ("ses", "run", "acq")} != place:
+            if path == self.path or {k: v for k, v in entities.items() if k not in ("ses", "run", "acq")} != shared:
                 continue
             other = read_marker(path)
-            if _bold(own) & _bold(other) and "SupersededBy" not in other:
+            if _bold(marker) & _bold(other) and "SupersededBy" not in other:
                 _write_marker(path, {**other, "SupersededBy": self.title})
                 log.info("%s takes the place of %s, which is left aside from now on", self.title, _title(path))
-        if own.pop("SupersededBy", None) is not None:
-            _write_marker(self.path, own)
+        if marker.pop("SupersededBy", None) is not None:
+            _write_marker(self.path, marker)
 
     def _newer(self, marker: Mapping[str, Any]) -> str | None:
-        """What has changed in the data of others that the results rest on; None for nothing."""
+        """Changes in the data of other participants that the results depend on, or None."""
         before, now = marker.get("Others", {}), self.inputs.others
         changed = [name for name in sorted({*before, *now}) if before.get(name) != now.get(name)]
         return f"it rests on data that have changed since ({', '.join(changed)})" if changed else None
@@ -181,10 +180,12 @@ class Completion:
         inputs, now = self.inputs, json.loads(json.dumps(self.inputs.facts, default=str))
         changes = differing_settings(marker.get("Settings", {}), self.settings)
         changes += [c for key in now if key not in _BY_FILES for c in _differing(key, marker.get(key), now[key])]
-        changes += find_changes([FileRecord(**one) for one in marker.get("Files", [])], inputs.files, inputs.links)
+        changes += find_changes(
+            [FileRecord(**record) for record in marker.get("Files", [])], inputs.files, inputs.links
+        )
         if not changes and now.get("Dictionary") != marker.get("Dictionary"):
             changes = ["the dictionary was learned from other words, other times of them, or other stories"]
-        if not changes:  # what no file of one's own shows: the words of a story are those that anybody heard
+        if not changes:  # not visible in one's own files: the words of a story depend on all runs
             before = marker.get("Shared", {})
             changes = [
                 f"the {name} is another, because other runs hear more or less of it than before"
@@ -195,10 +196,10 @@ class Completion:
             self._refuse(changes)
 
     def _refuse_unmarked(self) -> None:
-        """Refuse to overwrite what a run that was interrupted, or an older version, has left of other settings."""
+        """Refuse to overwrite results of other settings left by an interrupted run or an older version."""
         for path in self._data_there():
             before = read_sidecar(path).get("Settings")
-            # Without a sidecar: another process is between the two, or was killed there.
+            # Without a sidecar: another process is about to write it, or was killed.
             if isinstance(before, dict) and (changes := differing_settings(before, self.settings)):
                 self._refuse(changes)
 
@@ -207,12 +208,12 @@ class Completion:
         if "sub" not in self.entities:
             return there
         folder = output_path(self.out_dir, self.entities).parent
-        found = folder.glob(f"*_desc-{self.entities['desc']}_statmap.[!j]*")
-        own = dict(self.entities)
+        maps = folder.glob(f"*_desc-{self.entities['desc']}_statmap.[!j]*")
+        entities = dict(self.entities)
         return there + [
             path
-            for path in sorted(found)
-            if {k: v for k, v in parse_name(path).entities.items() if k not in ("hemi", "stat", "den")} == own
+            for path in sorted(maps)
+            if {k: v for k, v in parse_name(path).entities.items() if k not in ("hemi", "stat", "den")} == entities
         ]
 
     def _refuse(self, changes: Sequence[str]) -> None:
@@ -224,7 +225,7 @@ class Completion:
 
 
 def read_marker(path: Path) -> dict[str, Any]:
-    """Content of a marker; empty where there is none that can be read, and for one that is damaged."""
+    """Content of a marker; empty if it is missing, unreadable or damaged."""
     try:
         content = read_json_content(path)
     except (OSError, ValueError, RecursionError):
@@ -239,9 +240,9 @@ def _write_marker(path: Path, content: Mapping[str, Any]) -> None:
 
 
 def leave_aside(out_dir: Path, is_left_out: Callable[[Mapping[str, str]], bool]) -> None:
-    """Mark what was made from BOLD that is to be left out now: the group level leaves it aside until it no longer is.
+    """Mark results of BOLD that is now excluded: the group level ignores them as long as it is.
 
-    `is_left_out` says it of the entities in the name of a BOLD file.
+    `is_left_out` takes the entities in the name of a BOLD file.
     """
     for path in sorted((out_dir / FOLDER).glob("sub-*_complete.json")):
         marker = read_marker(path)
@@ -254,7 +255,7 @@ def leave_aside(out_dir: Path, is_left_out: Callable[[Mapping[str, str]], bool])
 
 
 def _advice(changes: Sequence[str]) -> str:
-    """A further way out, where the change is one that users make without knowing."""
+    """Further advice for changes that users make unknowingly."""
     if any(change.startswith("stories was ") for change in changes):
         return (
             "; with --dictionary-scope all, one dictionary is learned from all stories that are read: to keep these "
@@ -277,7 +278,7 @@ def _differing(fact: str, before: Any, now: Any) -> list[str]:
 
 
 def any_data(out_dir: Path, outputs: Iterable[str]) -> bool:
-    """Whether not all data were removed, as someone does who wants them to be made again."""
+    """Whether any data are left; users remove all data to have them recomputed."""
     return any((out_dir / name).exists() for name in outputs if not name.endswith(".json"))
 
 

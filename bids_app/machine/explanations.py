@@ -1,4 +1,4 @@
-"""Errors of the machine in words: whose file it is, what is full, and what to do."""
+"""Explain errors of the machine: the owner of a file, the full disk, and what to do."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _WORDS = {
     errno.ESTALE: "the network disk lost the file: check its mount, then run again",
 }
 
-_WITHOUT_PATH = (errno.EFBIG, errno.EROFS, errno.EIO, errno.ESTALE)  # clear enough where the file is not named
+_WITHOUT_PATH = (errno.EFBIG, errno.EROFS, errno.EIO, errno.ESTALE)  # clear enough without a file name
 
 
 def explain(error: BaseException, settings: Settings) -> str | None:
-    """A sentence about an error that came from the machine: disk, rights, memory; None for any other."""
+    """A sentence for an error of the machine (disk, permissions, memory); None for any other."""
     folders = dict.fromkeys(existing(folder) for folder in (settings.out_dir, settings.work))
     if is_full(error, *folders):
         return no_space(*folders)
@@ -44,7 +44,7 @@ def _of_files(error: OSError, settings: Settings) -> str | None:
         return "too many files are open (ulimit -n): raise the limit to 1024 or more"
     if error.filename is None or isinstance(error.filename, int):
         return _WORDS.get(error.errno or 0) if error.errno in _WITHOUT_PATH else None
-    # Of two paths, the second is where a file was to come: the first is a draft that nobody knows.
+    # Of two paths, the second is the final name; the first is a draft.
     named = error.filename2 if isinstance(error, IsADirectoryError) and error.filename2 else error.filename
     path = Path(os.fsdecode(named))
     if error.errno in (errno.EACCES, errno.EPERM):
@@ -54,15 +54,15 @@ def _of_files(error: OSError, settings: Settings) -> str | None:
 
 
 def _of_rights(path: Path, settings: Settings) -> str:
-    """Whose file it is that cannot be read, or written where the run writes."""
+    """The owner of a file that cannot be read or written."""
     writes = any(path.is_relative_to(folder) for folder in (settings.out_dir, settings.work))
     user, there = os.geteuid(), existing(path)
     closed = [folder for folder in reversed(there.parents) if not os.access(folder, os.X_OK)]
     culprit = closed[0] if closed else there
-    about = culprit.stat()
+    status = culprit.stat()
     return (
         f"{_name(path, settings)} cannot be {'written' if writes else 'read'} by user {_user(user)}: {culprit} belongs "
-        f"to user {_user(about.st_uid)} with the rights {about.st_mode & 0o777:o}; "
+        f"to user {_user(status.st_uid)} with the rights {status.st_mode & 0o777:o}; "
         + ("remove it, change its rights, or give another folder" if writes else "change its rights (chmod u+rX)")
     )
 

@@ -1,4 +1,4 @@
-"""The folders that a run writes into: whether it can, and what went wrong when it could not."""
+"""Check that a run can write into its folders, and explain why not."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from bids_app.settings import Settings
 log = logging.getLogger("neurons2networks")
 
 
-def check_places(settings: Settings) -> None:
-    """Raise DiskError, with one sentence, when OUT_DIR or the work directory cannot be written.
+def check_folders(settings: Settings) -> None:
+    """Raise DiskError, with one sentence, if OUT_DIR or the work directory cannot be written.
 
-    Warns when OUT_DIR lies in the container itself.
+    Warns if OUT_DIR lies in the container itself.
     """
     require_writable("OUT_DIR", settings.out_dir)
     require_writable("The work directory", settings.work)
@@ -30,12 +30,12 @@ def check_places(settings: Settings) -> None:
 
 
 def require_writable(name: str, folder: Path) -> None:
-    """Raise DiskError when a folder, or the one in which it is to be made, cannot be written."""
+    """Raise DiskError if a folder, or its future parent, cannot be written."""
     there = existing(folder)
     if not there.is_dir():
         raise DiskError(f"{name} {folder} cannot be made, because {there} is no folder: give another path")
     try:
-        with tempfile.TemporaryFile(dir=there):  # really tried: rights alone do not tell of read-only or full disks
+        with tempfile.TemporaryFile(dir=there):  # tested by writing: permissions do not show read-only or full disks
             pass
     except OSError as error:
         raise DiskError(_refusal(name, folder, there, error)) from None
@@ -48,8 +48,8 @@ def _refusal(name: str, folder: Path, there: Path, error: OSError) -> str:
         return f"{name} {folder} cannot be written, its disk is mounted read-only: {advice}"
     if is_full(error):
         return f"{name} {folder}: {no_space(there)}"
-    about = there.stat()
-    rights = f"{there} belongs to user {about.st_uid} with the rights {about.st_mode & 0o777:o}"
+    status = there.stat()
+    rights = f"{there} belongs to user {status.st_uid} with the rights {status.st_mode & 0o777:o}"
     advice = "give a folder of your own, or change its rights"
     if (image := container()) is not None and image["Type"] == "docker":
         advice += ', or start the container as its owner with -u "$(id -u):$(id -g)"'

@@ -1,4 +1,4 @@
-"""Where a run may write: never into what it reads, nor into a folder with files of others."""
+"""Check the folders that a run writes into: never its inputs, nor a folder with foreign files."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from bids_app.bids.description import require_ours
 from bids_app.disk import DiskError
 from bids_app.settings import Settings, SettingsError
 
-# Of a raw data set, beside the participants.
+# Entries of a raw data set besides the participants.
 _RAW = ("sourcedata", "code", "stimuli", "phenotype", ".git", ".datalad")
-# What may lie in a new OUT_DIR: what version control, batch systems and their users put there first.
+# Allowed in a new OUT_DIR: files of version control and batch systems.
 _HARMLESS = (".*", "logs", "code", "lost+found", "README*", "CHANGE*", "LICENSE*", "*.out", "*.err", "*.log")
-_PATH_MAX, _LONGEST_NAME = 4096, 700  # bytes: of a path, and for what a run adds to OUT_DIR
+_PATH_MAX, _LONGEST_NAME = 4096, 700  # bytes: longest path, and reserve for names in OUT_DIR
 _ADVICE = "give a folder outside it, or BIDS_DIR/derivatives/NAME"
 
 
 def check_locations(settings: Settings) -> None:
-    """Raise SettingsError where a run would write into the raw data, DatasetError where OUT_DIR holds files of others.
+    """Raise SettingsError if a run would write into the raw data, DatasetError if OUT_DIR holds foreign files.
 
-    Nothing is written for it. The group level reads no raw data.
+    It writes nothing. The group level reads no raw data.
     """
     for name, folder in _written(settings):
         _check_length(name, folder)
@@ -38,7 +38,7 @@ def check_locations(settings: Settings) -> None:
 
 
 def check_derivatives(settings: Settings, derivatives: Mapping[str, Path]) -> None:
-    """Raise SettingsError where a run would write into a derivative that it reads, or around it."""
+    """Raise SettingsError if a run would write into or above a derivative that it reads."""
     for name, folder in _written(settings):
         for derivative in derivatives.values():
             if _same(derivative, settings.bids_dir):
@@ -82,49 +82,52 @@ def _check_raw(name: str, folder: Path, bids_dir: Path) -> None:
             f"{folder}/neurons2networks"
         )
     entries = [*_participants(bids_dir), *(bids_dir / name for name in _RAW)]
-    above = {_identity(one) for one in (folder, *folder.parents)} - {None}
-    part = next((entry for entry in entries if _identity(entry) in above), None)
-    if part is None and folder.resolve().is_relative_to(bids_dir.resolve()):  # also where it is not there yet
+    above = {_identity(parent) for parent in (folder, *folder.parents)} - {None}
+    raw_entry = next((entry for entry in entries if _identity(entry) in above), None)
+    if raw_entry is None and folder.resolve().is_relative_to(bids_dir.resolve()):  # also if it does not exist yet
         first = folder.resolve().relative_to(bids_dir.resolve()).parts[0]
-        part = bids_dir / first if first in _RAW or first.startswith("sub-") else None
-    if part is not None:
-        raise SettingsError(f"{name} {folder} lies in the raw data ({part}), where nothing is written: {_ADVICE}")
+        raw_entry = bids_dir / first if first in _RAW or first.startswith("sub-") else None
+    if raw_entry is not None:
+        raise SettingsError(f"{name} {folder} lies in the raw data ({raw_entry}), where nothing is written: {_ADVICE}")
 
 
 def _participants(folder: Path) -> Iterable[Path]:
     try:
         return [Path(entry.path) for entry in os.scandir(folder) if entry.name.startswith("sub-")]
-    except OSError:  # not there, or not to be read: said where it is opened
+    except OSError:  # missing or unreadable: reported when it is opened
         return []
 
 
 def _foreign(folder: Path, kept: set[Path]) -> list[str]:
-    """Names of what lies in a folder and is none of a run's business, sorted."""
+    """Names of foreign files and folders in a folder, sorted."""
     try:
         entries = sorted(os.listdir(folder))  # noqa: PTH208
     except OSError:
         return []
     mine = {path.relative_to(folder).parts[0] for path in kept if path != folder and path.is_relative_to(folder)}
     return [
-        name for name in entries if name not in mine and not any(fnmatch.fnmatchcase(name, one) for one in _HARMLESS)
+        name
+        for name in entries
+        if name not in mine and not any(fnmatch.fnmatchcase(name, pattern) for pattern in _HARMLESS)
     ]
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
-    """What a path leads to, whatever it is called: through links, other mounts, and letters large or small."""
+    """Device and inode of a path, independent of links, mounts and case."""
     try:
-        about = path.stat()
+        status = path.stat()
     except (OSError, ValueError):
         return None
-    return about.st_dev, about.st_ino
+    return status.st_dev, status.st_ino
 
 
-def _same(one: Path, other: Path) -> bool:
-    return one.resolve() == other.resolve() or (_identity(one) is not None and _identity(one) == _identity(other))
+def _same(path: Path, other: Path) -> bool:
+    return path.resolve() == other.resolve() or (_identity(path) is not None and _identity(path) == _identity(other))
 
 
 def _is_or_holds(folder: Path, inner: Path) -> bool:
     """Whether a folder is another or contains it."""
     return any(
-        _same(folder, one) for one in dict.fromkeys((inner, *inner.parents, inner.resolve(), *inner.resolve().parents))
+        _same(folder, parent)
+        for parent in dict.fromkeys((inner, *inner.parents, inner.resolve(), *inner.resolve().parents))
     )

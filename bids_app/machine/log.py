@@ -1,4 +1,4 @@
-"""What a run says while it works."""
+"""The log of a run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LEVELS = (logging.INFO, logging.DEBUG)
 
 
 def start_log(settings: Settings) -> None:
-    """Log to standard error: what is done, and with -v each step."""
+    """Log to standard error: progress, and with -v each step."""
     logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S")
     log.setLevel(LEVELS[min(settings.verbose, 1)])
     logging.getLogger("bids_app").setLevel(LEVELS[min(settings.verbose, 1)])

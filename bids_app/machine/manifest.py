@@ -1,4 +1,4 @@
-"""The record in a folder of resources: which commit of each model was fetched, size and SHA-256 of each file."""
+"""The manifest of a folder of resources: commit of each fetched model, size and SHA-256 of each file."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bids_app.machine.once import locked
 from bids_app.text_files import FileError, is_there, read_json, read_json_content
 
 NAME = "manifest.json"
-CHECKED = ".checked.json"  # size and time of files that were compared with their hashes
+CHECKED = ".checked.json"  # size and time of files already verified
 
 _Value = TypeVar("_Value", str, int)
 
@@ -24,7 +24,7 @@ log = logging.getLogger("neurons2networks")
 
 @dataclass(frozen=True)
 class Manifest:
-    """What was fetched: the commit of each model (key: name, or name@revision asked for), bytes of each file.
+    """Fetched resources: commit of each model (key: name, or name@revision), bytes of each file.
 
     `hashes` holds the SHA-256 of each file; manifests of earlier versions have none.
     """
@@ -34,13 +34,13 @@ class Manifest:
     hashes: dict[str, str] = field(default_factory=dict)
 
     def commit(self, name: str, revision: str | None) -> str | None:
-        """The commit of a model that was fetched when it was asked for with this revision; None where it was not."""
+        """The commit that was fetched for a model and requested revision, or None."""
         return self.models.get(_key(name, revision))
 
     def find_damage(self, resources: Path, paths: Iterable[Path]) -> str | None:
-        """A sentence about the first file that is not as it was fetched; None when all are whole.
+        """A sentence about the first file that differs from its fetched state; None if all are intact.
 
-        Contents are compared once: what was found whole is noted beside the manifest, where that can be written.
+        Contents are compared once: intact files are noted beside the manifest, if it can be written.
         """
         known = _read_checked(resources)
         checked = dict(known)
@@ -60,9 +60,9 @@ class Manifest:
 
 
 def read_manifest(resources: Path) -> Manifest:
-    """The manifest of a folder; an empty one where there is none, as in a cache copied by hand.
+    """The manifest of a folder; empty without one, as in a cache copied by hand.
 
-    Raises FileError when it cannot be read.
+    Raises FileError if it cannot be read.
     """
     path = resources / NAME
     if not is_there(path):
@@ -77,15 +77,15 @@ def read_manifest(resources: Path) -> Manifest:
 
 
 def _entries(content: Mapping[str, object], key: str, kind: type[_Value], default: object = None) -> dict[str, _Value]:
-    """A part of a manifest. Raises ValueError where its values are not all of one kind."""
-    part = content.get(key, default)
-    if not isinstance(part, dict) or not all(isinstance(value, kind) for value in part.values()):
+    """A section of a manifest. Raises ValueError if its values have a wrong type."""
+    section = content.get(key, default)
+    if not isinstance(section, dict) or not all(isinstance(value, kind) for value in section.values()):
         raise ValueError(f"{key} must be an object of values such as {kind(12)!r}")
-    return part
+    return section
 
 
 def record(resources: Path, paths: Iterable[Path], model: tuple[str, str | None, str] | None = None) -> None:
-    """Add fetched files, and for a model its name, the revision asked for and the commit. Safe for several at once."""
+    """Add fetched files, and for a model its name, requested revision and commit. Safe for concurrent processes."""
     paths = list(paths)
     hashes = {_relative(path, resources): sha256_of(path) for path in paths}
     with locked(resources / f".{NAME}.lock"):

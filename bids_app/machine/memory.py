@@ -1,4 +1,4 @@
-"""The memory of the machine, and whether a model fits into it: asked before it is loaded, not after a crash."""
+"""The memory of the machine, and a check that a model fits into it, before it is loaded."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bids_app.settings import Settings
 
 _BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 
-# Room beside the weights for what passes through the layers of a batch of windows: a fraction of them, and bytes.
+# Memory besides the weights for the activations of a batch of windows: a fraction of them, and bytes.
 # Measured on the CPU, 242 million weights: 1.26 GB in float32 (1.56 GB are asked for), 0.91 GB in bfloat16 (0.98 GB).
 _ROOM, _LEAST_ROOM = 0.2, 400_000_000
 _UNLIMITED = 2**60  # the first version of control groups writes a number near 2⁶³ for "no limit"
@@ -24,7 +24,7 @@ def total_memory(root: Path = Path("/")) -> int:
 
 
 def free_memory(root: Path = Path("/")) -> int:
-    """Bytes of memory that this process can still have, of the machine and of each control group around it."""
+    """Bytes of memory still available to this process, from the machine and each control group around it."""
     fields = (line.split() for line in (root / "proc" / "meminfo").read_text(encoding="utf-8").splitlines())
     machine = next(int(words[1]) * 1024 for words in fields if words[0] == "MemAvailable:")
     return max(0, min([machine, *(limit - used for limit, used in _groups(root))]))
@@ -33,7 +33,7 @@ def free_memory(root: Path = Path("/")) -> int:
 def _groups(root: Path) -> Iterator[tuple[int, int]]:
     """Limit and use in bytes of each limited control group around this process, of both versions.
 
-    Inside a container the path of a group may be that of the host; the container's own group is then the topmost.
+    In a container, the path of a group may be that of the host; the group of the container is then the topmost.
     """
     for line in (root / "proc" / "self" / "cgroup").read_text(encoding="utf-8").splitlines():
         _, controllers, path = line.split(":", maxsplit=2)
@@ -56,50 +56,50 @@ def _number(path: Path) -> int | None:
 
 
 def _cached(path: Path) -> int:
-    """Bytes of files that the kernel keeps in memory, but gives up when a process asks for more."""
+    """Bytes of cached files that the kernel frees on demand."""
     fields = [line.split() for line in path.read_text(encoding="utf-8").splitlines()] if path.is_file() else []
-    # "total_" in the first version: with the groups below
+    # "total_" in the first version: including child groups
     return max((int(number) for name, number in fields if name.removeprefix("total_") == "inactive_file"), default=0)
 
 
 def too_little_memory(name: str, n_weights: int, settings: Settings) -> str | None:
-    """What is wrong and what would fit, in a sentence, where a model of so many weights is too large; else None.
+    """A sentence with the problem and what would fit, if a model with so many weights is too large; else None.
 
-    Raises ValueError for a device that is not there.
+    Raises ValueError for a missing device.
     """
     from bids_app.stats.device import resolve_device
 
     device = resolve_device(settings.device)
-    room = free_on(device, settings)
+    available = free_on(device, settings)
     needed = _needed(n_weights, settings.dtype)
-    if needed <= room:
+    if needed <= available:
         return None
     return (
         f"--model {name}: {_count(n_weights)} weights need {_gb(needed)} in {settings.dtype}, room to work "
-        f"included, and {_what_there_is(device, room, settings)}; "
+        f"included, and {_what_there_is(device, available, settings)}; "
         f"what would fit: {_what_fits(n_weights, device, settings)}"
     )
 
 
-def _what_there_is(device: Any, room: int, settings: Settings) -> str:
+def _what_there_is(device: Any, available: int, settings: Settings) -> str:
     if device.type != "cpu":
-        return f"the GPU ({device}) has {_gb(room)} free"
-    if room == settings.mem_mb * 1_000_000:
-        return f"--mem-mb allows {_gb(room)}"
-    return f"this machine (or its container or job) has {_gb(room)} free"
+        return f"the GPU ({device}) has {_gb(available)} free"
+    if available == settings.mem_mb * 1_000_000:
+        return f"--mem-mb allows {_gb(available)}"
+    return f"this machine (or its container or job) has {_gb(available)} free"
 
 
 def _what_fits(n_weights: int, device: Any, settings: Settings) -> str:
     fitting = []
-    room = free_on(device, settings)
+    available = free_on(device, settings)
     smaller = _needed(n_weights, "bfloat16")
-    if settings.dtype == "float32" and smaller <= room:
+    if settings.dtype == "float32" and smaller <= available:
         fitting.append(f"--dtype bfloat16 ({_gb(smaller)})")
     for other in _other_devices(device):
         free = free_on(other, settings)
         if _needed(n_weights, settings.dtype) <= free:
             fitting.append(f"--device {other.type} ({_gb(free)} free)")
-    largest = int((room - _LEAST_ROOM) / _bytes_per_weight(settings.dtype))
+    largest = int((available - _LEAST_ROOM) / _bytes_per_weight(settings.dtype))
     if largest > 0:
         fitting.append(f"a model of at most {_count(largest)} weights")
     if device.type == "cpu" and settings.mem_mb and _needed(n_weights, settings.dtype) <= free_memory():
@@ -124,7 +124,7 @@ def _bytes_per_weight(dtype: str) -> float:
 
 
 def free_on(device: Any, settings: Settings) -> int:
-    """Bytes that a model can have on a device; on all GPUs where it may be spread over them."""
+    """Bytes available to a model on a device, or on all GPUs if it may be spread over them."""
     import torch
 
     if device.type == "cuda":
@@ -135,7 +135,7 @@ def free_on(device: Any, settings: Settings) -> int:
 
 
 def free_for_data(settings: Settings) -> int:
-    """Bytes that arrays can have in memory: what is free, and no more than --mem-mb."""
+    """Bytes available to arrays: the free memory, limited by --mem-mb."""
     free = free_memory()
     return min(free, settings.mem_mb * 1_000_000) if settings.mem_mb else free
 

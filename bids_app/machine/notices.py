@@ -1,4 +1,4 @@
-"""What is decided for the user is said once, though every job of a process comes to the same decision."""
+"""Log automatic decisions once, although every job of a process makes the same decision."""
 
 from __future__ import annotations
 

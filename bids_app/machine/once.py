@@ -21,22 +21,21 @@ from uuid import uuid4
 from bids_app.checksums import MANIFEST, artefact_damage, manifest_path, write_manifest
 
 log = logging.getLogger("neurons2networks")
-# What file systems without locks answer: some network file systems, as they are mounted at some sites.
+# Errors of file systems without locks, such as some network file systems.
 _NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP}
-_PATIENCE = 10.0  # seconds of waiting before it is said
-_READABLE = 40  # letters of the readable part of a name: a path of all stories may be longer than a name can be
-_ABANDONED = 24 * 3600.0  # seconds after which a draft belongs to a process that was killed
+_PATIENCE = 10.0  # seconds of waiting before a message
+_READABLE = 40  # letters of the readable prefix: the names of all stories may exceed a file name
+_ABANDONED = 24 * 3600.0  # seconds after which a draft counts as abandoned
 
 
 def computed_once(
     path: Path, compute: Callable[[Path], None], damage_of: Callable[[Path], str | None] = artefact_damage
 ) -> Path:
-    """Return `path` (a file or folder), after calling `compute(draft)` and moving the draft there if it is missing.
+    """Return `path` (a file or folder); if it is missing, first call `compute(draft)` and move the draft there.
 
-    An artefact that is damaged (`damage_of` says how) is made again; its manifest, with size and checksum of each file,
-    lies in the folder or beside the file. Processes that want the same artefact wait for the one that makes it; when
-    that one is killed, the next makes it. Where files cannot be locked it may be made several times, and the first that
-    is complete stays.
+    A damaged artefact (see `damage_of`) is recomputed; its manifest, with size and checksum of each file, lies in the
+    folder or beside the file. Processes that need the same artefact wait for the one that computes it; if that one is
+    killed, the next computes it. Without file locks it may be computed several times, and the first complete one stays.
     """
     if path.exists() and damage_of(path) is None:
         return path
@@ -57,31 +56,31 @@ def computed_once(
 
 @contextmanager
 def locked(lock: Path, *, keep: bool = True) -> Iterator[None]:
-    """Hold the lock file `lock`, which is made where it is missing, while the block runs; else than `keep`, it goes.
+    """Hold the lock file `lock`, created if missing, while the block runs; it is removed unless `keep`.
 
-    It is a lock of the kernel (flock), which ends with its process: after a killed one, nothing is to be cleaned up.
-    (filelock would turn to one that does not, where there are none of the kernel.) It works between the nodes of a
-    cluster as far as their common file system carries it; where there is none, the block runs unlocked.
+    It is a kernel lock (flock), which ends with its process, so a killed process leaves nothing to clean up. (filelock
+    would fall back to a lock that does not.) It works between the nodes of a cluster if their shared file system
+    supports it; otherwise the block runs unlocked.
     """
     lock.parent.mkdir(parents=True, exist_ok=True)
     descriptor = _hold(lock)
     try:
         yield
         if not keep:
-            lock.unlink(missing_ok=True)  # before it is given free: whoever waited for it sees that it is gone
+            lock.unlink(missing_ok=True)  # before the release: waiting processes see that it is gone
     finally:
         release(descriptor)
 
 
 def release(descriptor: int) -> None:
-    """Give a lock free and close its file."""
+    """Release a lock and close its file."""
     with suppress(OSError):
-        fcntl.flock(descriptor, fcntl.LOCK_UN)  # closing is not enough where a child process has inherited it
+        fcntl.flock(descriptor, fcntl.LOCK_UN)  # closing is not enough if a child process has inherited it
     os.close(descriptor)
 
 
 def _hold(lock: Path) -> int:
-    """Descriptor of the lock file, held; of one that was removed while we waited, the new one."""
+    """Descriptor of the held lock file; if it was removed during the wait, of the new one."""
     while True:
         descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
         try:
@@ -96,16 +95,16 @@ def _hold(lock: Path) -> int:
 
 
 def _wait_for(descriptor: int, lock: Path) -> None:
-    start, said = time.monotonic(), False
+    start, is_logged = time.monotonic(), False
     while not try_lock(descriptor):
-        if not said and time.monotonic() - start > _PATIENCE:
+        if not is_logged and time.monotonic() - start > _PATIENCE:
             log.info("waiting for %s, which another process is making", lock.name.removesuffix(".lock"))
-            said = True
+            is_logged = True
         time.sleep(0.1)
 
 
 def try_lock(descriptor: int, *, shared: bool = False) -> bool:
-    """Whether the lock, alone or shared with others, is ours now, or there is none to be had."""
+    """Whether we hold the lock (exclusive or shared), or locks are not supported."""
     try:
         fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except OSError as error:
@@ -120,7 +119,7 @@ def _raise_unless_busy(error: OSError) -> bool:
 
 
 def _publish(draft: Path, path: Path) -> None:
-    # The manifest of a file comes first: a file that is there always has its own.
+    # The manifest of a file comes first, so that every existing file has one.
     manifest = draft / MANIFEST if draft.is_dir() else manifest_path(path)
     write_manifest(draft, manifest, path.name)
     try:
@@ -131,7 +130,7 @@ def _publish(draft: Path, path: Path) -> None:
 
 
 def _remove_abandoned(path: Path) -> None:
-    """Remove what killed processes left of an artefact."""
+    """Remove incomplete files of an artefact left by killed processes."""
     for draft in path.parent.glob(f".draft-*-{glob.escape(path.name)}"):
         with suppress(FileNotFoundError):
             if time.time() - draft.stat().st_mtime > _ABANDONED:
@@ -146,7 +145,7 @@ def _remove(draft: Path) -> None:
 
 
 def key_of(content: Any) -> str:
-    """Short name for whatever determines an artefact: a hash of its JSON.
+    """Key of everything that determines an artefact: a hash of its JSON.
 
     >>> key_of({"a": 1, "b": 2}) == key_of({"b": 2, "a": 1})
     True
@@ -156,7 +155,7 @@ def key_of(content: Any) -> str:
 
 
 def file_name(names: Iterable[str], key: str) -> str:
-    """Name of an artefact for people: what it was made from, cut to `_READABLE` letters, and its key.
+    """Readable name of an artefact: its sources, cut to `_READABLE` letters, and its key.
 
     >>> file_name(["stories/pieman", "tunnel"], "4f2a")
     'stories-pieman-tunnel-4f2a'

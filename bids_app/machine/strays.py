@@ -1,4 +1,4 @@
-"""What killed runs have half written: removed by the next run, once no process that is alive can own it."""
+"""Incomplete files of killed runs, removed by the next run once no live process can own them."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from pathlib import Path
 
 from bids_app.settings import Settings
 
-# Names of what is being written: files (atomic), drafts (machine.once), activations, rotations, indices.
+# Names of drafts: files (atomic), artefacts (machine.once), activations, rotations, indices.
 _HEX = "[0-9a-f]{32}"
 _STRAY = re.compile(rf"\.({_HEX}[_-].+|draft-{_HEX}-.+|[0-9a-f]{{16,64}}-{_HEX}|.+\.{_HEX}\.npy)", re.DOTALL)
 _NOT_OURS = {".git", ".datalad", "cache"}
 _RUNNING = ".running"
-_ABANDONED = 24 * 3600.0  # seconds after which a stray is removed where no lock can tell whether its run is alive
+_ABANDONED = 24 * 3600.0  # seconds after which a stray is removed if locks are not supported
 
 
 @contextlib.contextmanager
 def clearing_strays(settings: Settings) -> Iterator[None]:
-    """Say to other runs, for the time of the block, that this one is writing; remove first what dead ones left.
+    """Remove incomplete files of killed runs, then signal other runs during the block that this one writes.
 
-    Every run and each of its jobs holds a lock of the kernel together with the others. A run that can have the lock
-    for itself at its start is alone, on all nodes that share the disk: what is half written then belongs to nobody.
+    Every run and each of its jobs holds a shared kernel lock. A run that gets the lock exclusively at its start is
+    the only one on all nodes that share the disk, so incomplete files then belong to no live process.
     """
     with contextlib.ExitStack() as held:
         for folder, lock in _folders(settings):
@@ -36,7 +36,7 @@ def clearing_strays(settings: Settings) -> Iterator[None]:
 
 @contextlib.contextmanager
 def writing(settings: Settings) -> Iterator[None]:
-    """Say, for the time of the block, that a job is writing; nothing is removed."""
+    """Signal during the block that a job writes; removes nothing."""
     with contextlib.ExitStack() as held:
         for _, lock in _folders(settings):
             held.enter_context(_held(lock, None))
@@ -53,7 +53,7 @@ def _folders(settings: Settings) -> Iterator[tuple[Path, Path]]:
 
 @contextlib.contextmanager
 def _held(lock: Path, folder: Path | None) -> Iterator[None]:
-    """Hold a lock together with others; with `folder`, remove the strays in it where there are no others."""
+    """Hold a shared lock; with `folder`, remove its strays if there are no other holders."""
     descriptor = _opened(lock)
     if descriptor is None:
         yield
@@ -69,7 +69,7 @@ def _held(lock: Path, folder: Path | None) -> Iterator[None]:
 
 
 def _opened(lock: Path) -> int | None:
-    """The lock file; that of another user can be locked as well, though not be written."""
+    """The lock file; a file of another user can be locked although not written."""
     with contextlib.suppress(OSError):
         lock.parent.mkdir(parents=True, exist_ok=True)
     for flags in (os.O_RDWR | os.O_CREAT, os.O_RDONLY):
@@ -82,7 +82,7 @@ def _clear(folder: Path, descriptor: int) -> None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        return  # others are at work; a later run will clear up
+        return  # other runs are active; a later run cleans up
     except OSError:
         remove_strays(folder, _ABANDONED)
     else:
@@ -90,10 +90,10 @@ def _clear(folder: Path, descriptor: int) -> None:
 
 
 def remove_strays(folder: Path, age: float = 0.0) -> list[Path]:
-    """Remove files and folders that bear a name of what is being written, unchanged for `age` seconds; returns them."""
+    """Remove files and folders with names of drafts that have not changed for `age` seconds; returns them."""
     removed = []
-    for place, folders, files in os.walk(folder):
-        strays = [Path(place, name) for name in (*folders, *files) if _STRAY.fullmatch(name)]
+    for root, folders, files in os.walk(folder):
+        strays = [Path(root, name) for name in (*folders, *files) if _STRAY.fullmatch(name)]
         folders[:] = [name for name in folders if name not in _NOT_OURS and not _STRAY.fullmatch(name)]
         for stray in strays:
             with contextlib.suppress(OSError):

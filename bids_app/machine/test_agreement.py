@@ -21,15 +21,15 @@ SCORES = {"task": "tale", "seg": "T", "model": "tinygpt", "stat": "r", "desc": "
 
 
 def scores(study):
-    found = collect(study.out, SCORES)
-    return dict(zip(found.participants, found.maps[:, 0], strict=True))
+    collection = collect(study.out, SCORES)
+    return dict(zip(collection.participants, collection.maps[:, 0], strict=True))
 
 
 def values(study, label, run=""):
     (output,) = [
-        found
-        for found in find_maps(study.out, "brainscore", "r", sub=label)
-        if found.entities.get("run", "") == run.removeprefix("_run-")
+        written
+        for written in find_maps(study.out, "brainscore", "r", sub=label)
+        if written.entities.get("run", "") == run.removeprefix("_run-")
     ]
     return output.load()[0][0]
 
@@ -107,7 +107,7 @@ def test_the_group_is_of_the_participants_that_are_asked_for(study):
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         (lambda study, mask: study.words(0.39) or {"mask": mask}, "the content of the words of tale"),
         (lambda study, mask: {"mask": write(mask, "A\nC\n")}, "the content of the mask"),
@@ -118,12 +118,12 @@ def test_the_group_is_of_the_participants_that_are_asked_for(study):
         ),
     ],
 )
-def test_inputs_of_all_that_were_changed_between_participants_are_never_averaged(study, change, said):
+def test_inputs_of_all_that_were_changed_between_participants_are_never_averaged(study, change, message):
     mask = write(study.root / "mask.txt", "A\nB\n")
     write(study.deriv / TABLE, "index\tname\n1\tA\n2\tB\n3\tC\n")
     study.run("01", mask=mask)
     study.run("02", **change(study, mask))
-    with pytest.raises(MixtureError, match=said):
+    with pytest.raises(MixtureError, match=message):
         collect(study.out, SCORES)
 
 
@@ -171,7 +171,7 @@ def test_removed_outputs_are_left_aside(study, caplog):
     assert list(scores(study)) == ["01"]
 
 
-def test_a_lone_hemisphere_and_maps_without_a_marker_are_said(tmp_path, caplog):
+def test_a_lone_hemisphere_and_maps_without_a_marker_are_reported(tmp_path, caplog):
     writer = Writer(tmp_path, {"sub": "01", "space": "test"}, [], {}, lambda: SurfaceGeometry("test", 3, 3))
     left, right = writer.maps("brainscore", "r", np.ones((1, 6), dtype=np.float32), ["layer-01"])
     check_outputs(tmp_path)

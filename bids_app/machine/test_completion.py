@@ -138,8 +138,8 @@ def test_what_was_changed_is_named_and_nothing_is_overwritten(study, change):
     study.run()
     before = {path: path.read_bytes() for path in study.out.glob("sub-*/**/*.tsv")}
     changed = change(study)
-    options, said = changed if isinstance(changed, tuple) else ({}, changed)
-    with pytest.raises(OtherSettingsError, match=said) as error:
+    options, message = changed if isinstance(changed, tuple) else ({}, changed)
+    with pytest.raises(OtherSettingsError, match=message) as error:
         study.run(**options)
     assert "choose another OUT_DIR, or remove the old outputs" in str(error.value)
     assert {path: path.read_bytes() for path in study.out.glob("sub-*/**/*.tsv")} == before
@@ -248,13 +248,13 @@ def test_an_input_that_changes_while_it_is_read_is_no_result(study, monkeypatch)
 def test_sidecars_list_what_was_read(study):
     study.run()
     (output,) = find_maps(study.out, "brainscore", "r")
-    assert [one["File"] for one in output.sidecar["SourceFiles"]] == output.sidecar["Sources"]
+    assert [record["File"] for record in output.sidecar["SourceFiles"]] == output.sidecar["Sources"]
     names = {source.rpartition("/")[2] for source in output.sidecar["Sources"]}
     stem = "sub-01_task-tale"
     assert names == {
         *(f"{stem}_seg-T_timeseries.tsv", f"{stem}_seg-T_timeseries.json", f"{stem}_events.tsv", "tale_words.tsv")
     }
-    assert all(len(one["SHA256"]) == 64 for one in output.sidecar["SourceFiles"])
+    assert all(len(record["SHA256"]) == 64 for record in output.sidecar["SourceFiles"])
 
 
 def test_two_runs_of_other_settings_at_once_do_not_mix(tmp_path):

@@ -21,7 +21,7 @@ def test_a_full_disk_is_explained_and_other_errors_are_not(settings):
 
 
 @pytest.mark.parametrize(
-    ("error", "said"),
+    ("error", "message"),
     [
         (MemoryError("Unable to allocate 74.7 GiB"), "memory ran out (Unable to allocate 74.7 GiB): lower --nprocs"),
         (MemoryError(), "memory ran out: lower --nprocs"),
@@ -32,9 +32,9 @@ def test_a_full_disk_is_explained_and_other_errors_are_not(settings):
         (FileNotFoundError(errno.ENOENT, "", "/no/x"), "/no/x: there is no such file"),
     ],
 )
-def test_each_error_of_the_machine_has_its_words(settings, error, said):
+def test_each_error_of_the_machine_has_its_words(settings, error, message):
     words = explain(error, settings)
-    assert said in words
+    assert message in words
     assert "Errno" not in words
     assert len(words) < 500
 
@@ -43,9 +43,9 @@ def test_rights_say_whose_file_it_is(settings):
     lock = settings.out_dir / ".work" / "x.lock"
     lock.parent.mkdir(parents=True)
     lock.touch(0o640)
-    said = explain(PermissionError(errno.EACCES, "", str(lock)), settings)
-    assert f"{lock} cannot be written by user" in said
-    assert f"({os.getuid()}) with the rights 640; remove it" in said
+    message = explain(PermissionError(errno.EACCES, "", str(lock)), settings)
+    assert f"{lock} cannot be written by user" in message
+    assert f"({os.getuid()}) with the rights 640; remove it" in message
     new = explain(PermissionError(errno.EACCES, "", str(settings.out_dir / "sub-01" / "map.gii")), settings)
     assert f"{settings.out_dir} belongs to user" in new
     read = explain(PermissionError(errno.EACCES, "", str(settings.bids_dir)), settings)

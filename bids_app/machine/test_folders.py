@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bids_app.bids.container import CONTAINER_TAG
-from bids_app.machine import folders as places
+from bids_app.machine import folders
 from bids_app.settings import Settings
 
 # Nobody can make a folder there, root neither.
@@ -20,7 +20,7 @@ def settings(tmp_path):
 
 
 def test_nothing_is_left_where_a_run_can_write(settings):
-    places.check_places(settings)
+    folders.check_folders(settings)
     assert not list(settings.bids_dir.iterdir())
 
 
@@ -28,7 +28,7 @@ def test_nothing_is_left_where_a_run_can_write(settings):
 @pytest.mark.parametrize("name", ["OUT_DIR", "The work directory"])
 def test_a_folder_that_cannot_be_written(name):
     with pytest.raises(OSError, match=rf"{name} {CLOSED} cannot be (written|made)") as error:
-        places.require_writable(name, CLOSED)
+        folders.require_writable(name, CLOSED)
     assert "Errno" not in str(error.value)
     assert "\n" not in str(error.value)
 
@@ -37,17 +37,17 @@ def test_a_folder_that_cannot_be_written(name):
 def test_a_folder_of_somebody_else(tmp_path):
     tmp_path.chmod(0o555)
     with pytest.raises(OSError, match=rf"cannot be written by user {os.getuid()} .*with the rights 555\): give"):
-        places.require_writable("OUT_DIR", tmp_path / "out")
+        folders.require_writable("OUT_DIR", tmp_path / "out")
 
 
 def test_a_file_in_the_way(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(OSError, match="file is no folder: give another path"):
-        places.require_writable("OUT_DIR", tmp_path / "file" / "out")
+        folders.require_writable("OUT_DIR", tmp_path / "file" / "out")
 
 
 @pytest.mark.parametrize(
-    ("number", "inside", "mounted", "said"),
+    ("number", "inside", "mounted", "message"),
     [
         (errno.EROFS, False, True, "its disk is mounted read-only: give a folder on another disk"),
         (errno.EROFS, True, True, "its disk is mounted read-only: mount it without :ro"),
@@ -56,21 +56,21 @@ def test_a_file_in_the_way(tmp_path):
         (errno.ENOSPC, False, True, "No space is left on the disk .*--work-dir"),
     ],
 )
-def test_each_reason_has_its_advice(monkeypatch, tmp_path, number, inside, mounted, said):
+def test_each_reason_has_its_advice(monkeypatch, tmp_path, number, inside, mounted, message):
     def refuse(**_):
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(tempfile, "TemporaryFile", refuse)
-    monkeypatch.setattr(places, "goes_with_container", lambda _: not mounted)
+    monkeypatch.setattr(folders, "goes_with_container", lambda _: not mounted)
     monkeypatch.delenv("APPTAINER_CONTAINER", raising=False)
     monkeypatch.setenv(CONTAINER_TAG, "neurons2networks:test" if inside else "")
-    with pytest.raises(OSError, match=said):
-        places.require_writable("OUT_DIR", tmp_path)
+    with pytest.raises(OSError, match=message):
+        folders.require_writable("OUT_DIR", tmp_path)
 
 
 def test_results_that_go_with_the_container_are_warned_of(monkeypatch, settings, caplog):
     monkeypatch.setenv(CONTAINER_TAG, "neurons2networks:test")
-    monkeypatch.setattr(places, "goes_with_container", lambda folder: folder == settings.out_dir)
+    monkeypatch.setattr(folders, "goes_with_container", lambda folder: folder == settings.out_dir)
     with caplog.at_level(logging.WARNING, logger="neurons2networks"):
-        places.check_places(settings)
+        folders.check_folders(settings)
     assert "goes when it goes: is the volume mounted" in caplog.text

@@ -22,7 +22,7 @@ def files(folder):
 
 
 @pytest.mark.parametrize(
-    ("out", "said"),
+    ("out", "message"),
     [
         ("data", "is BIDS_DIR, where nothing is written"),
         ("data/sub-01/out", "lies in the raw data"),
@@ -33,9 +33,9 @@ def files(folder):
         (".", "contains BIDS_DIR"),
     ],
 )
-def test_nothing_is_written_into_what_is_raw(data, out, said):
+def test_nothing_is_written_into_what_is_raw(data, out, message):
     before = files(data)
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(ValueError, match=message):
         check_locations(settings(data, (data.parent / out).resolve()))
     assert files(data) == before
 
@@ -60,8 +60,8 @@ def test_links_lead_to_the_same_folder(data, tmp_path):
 
 def test_a_derivative_that_is_read_is_not_written_into(data):
     fmriprep = data / "derivatives" / "fmriprep"
-    for out, said in ((fmriprep, "lies in"), (fmriprep / "n2n", "lies in")):
-        with pytest.raises(ValueError, match=said):
+    for out, message in ((fmriprep, "lies in"), (fmriprep / "n2n", "lies in")):
+        with pytest.raises(ValueError, match=message):
             check_derivatives(settings(data, out), {"fmriprep": fmriprep})
     other = data.parent / "other" / "fmriprep"
     other.mkdir(parents=True)

@@ -81,29 +81,29 @@ def test_a_model_that_fits_is_no_problem(devices, tmp_path):
     assert too_little_memory("m", 10**9, Settings(tmp_path, tmp_path, "stimulus")) is None  # 4 GB, a fifth, and 0.4
 
 
-def test_what_would_fit_is_said(devices, tmp_path):
+def test_what_would_fit_is_reported(devices, tmp_path):
     devices |= {"cuda": 20 * GB, "cpu": 64 * GB}
     settings = Settings(tmp_path, tmp_path, "stimulus", device="cuda")
-    said = too_little_memory("llama", 7 * 10**9, settings)
-    assert said.startswith("--model llama: 7.0 billion weights need 34.0 GB in float32")
-    assert "the GPU (cuda) has 20.0 GB free" in said
+    message = too_little_memory("llama", 7 * 10**9, settings)
+    assert message.startswith("--model llama: 7.0 billion weights need 34.0 GB in float32")
+    assert "the GPU (cuda) has 20.0 GB free" in message
     for fitting in ("--dtype bfloat16 (17.2 GB)", "--device cpu (64.0 GB free)", "a model of at most 4.1 billion"):
-        assert fitting in said
+        assert fitting in message
 
 
 def test_what_would_not_fit_either_is_not_offered(devices, tmp_path):
     devices |= {"cuda": 10 * GB, "cpu": 10 * GB}
-    said = too_little_memory("llama", 70 * 10**9, Settings(tmp_path, tmp_path, "stimulus"))
-    assert "--dtype" not in said
-    assert "--device" not in said
-    assert "a model of at most 2.0 billion weights" in said
+    message = too_little_memory("llama", 70 * 10**9, Settings(tmp_path, tmp_path, "stimulus"))
+    assert "--dtype" not in message
+    assert "--device" not in message
+    assert "a model of at most 2.0 billion weights" in message
 
 
 def test_the_memory_given_to_the_run_counts(tmp_path):
     settings = Settings(tmp_path, tmp_path, "stimulus", mem_mb=500, device="cpu")
     assert too_little_memory("m", 10**6, settings) is None
-    said = too_little_memory("m", 3 * 10**7, settings)
-    assert "0.5 GB in float32" in said
-    assert said.endswith(
+    message = too_little_memory("m", 3 * 10**7, settings)
+    assert "0.5 GB in float32" in message
+    assert message.endswith(
         "what would fit: --dtype bfloat16 (0.5 GB), a model of at most 20.8 million weights, a larger --mem-mb"
     )

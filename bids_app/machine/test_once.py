@@ -26,8 +26,8 @@ def append_slowly(arguments):
 def test_processes_that_start_together_compute_once(tmp_path):
     log = tmp_path / "log"
     with multiprocessing.get_context("spawn").Pool(4) as pool:
-        found = pool.map(append_slowly, [(tmp_path / "deep" / "artefact", log)] * 4)
-    assert found == ["whole"] * 4
+        results = pool.map(append_slowly, [(tmp_path / "deep" / "artefact", log)] * 4)
+    assert results == ["whole"] * 4
     assert log.read_text() == "x"
 
 
@@ -87,7 +87,7 @@ def test_without_locks_the_first_that_is_complete_stays(tmp_path, monkeypatch, c
     monkeypatch.setattr(fcntl, "flock", no_lock)
     path = tmp_path / "artefact"
     assert (computed_once(path, compute) / "part").read_text() == "theirs"
-    assert {one.name for one in tmp_path.iterdir()} == {"artefact", "artefact.lock"}
+    assert {entry.name for entry in tmp_path.iterdir()} == {"artefact", "artefact.lock"}
 
 
 def write_folder(draft):

@@ -12,8 +12,8 @@ from bids_app.machine.resources import (
     AtlasPiece,
     MeshPiece,
     ModelPiece,
-    Place,
     SpherePiece,
+    TargetSpace,
     fetch_command,
     folders_of,
     model_source,
@@ -24,7 +24,11 @@ from bids_app.networks.template_files import template_files
 from bids_app.settings import Settings
 from bids_app.text_files import FileError
 
-SURFACE, VOLUME, PARCELS = Place("surface", "fsaverage6"), Place("volume", "MNI152NLin6Asym"), Place("parcels", "")
+SURFACE, VOLUME, PARCELS = (
+    TargetSpace("surface", "fsaverage6"),
+    TargetSpace("volume", "MNI152NLin6Asym"),
+    TargetSpace("parcels", ""),
+)
 
 
 @pytest.fixture
@@ -32,8 +36,8 @@ def settings(tmp_path):
     return Settings(tmp_path, tmp_path, "participant", model=("gpt2", "bert"), model_revision="v1")
 
 
-def atlases(settings, place):
-    return [(piece.name, piece.is_asked) for piece in pieces_of_run(settings, [place]) if isinstance(piece, AtlasPiece)]
+def atlases(settings, space):
+    return [(piece.name, piece.is_asked) for piece in pieces_of_run(settings, [space]) if isinstance(piece, AtlasPiece)]
 
 
 def test_models_are_needed_at_their_revision(settings):
@@ -41,7 +45,7 @@ def test_models_are_needed_at_their_revision(settings):
 
 
 @pytest.mark.parametrize(
-    ("place", "analysis", "given", "needed"),
+    ("space", "analysis", "given", "needed"),
     [
         (SURFACE, ("networks",), {}, [("yeo7", True)]),
         (VOLUME, ("networks", "brainscore"), {}, [("schaefer400", True)]),
@@ -54,8 +58,8 @@ def test_models_are_needed_at_their_revision(settings):
         (SURFACE, ("forecast",), {"atlas": "yeo7", "regions": "none"}, [("yeo7", True)]),
     ],
 )
-def test_atlases_are_needed_as_the_analyses_use_them(settings, place, analysis, given, needed):
-    assert atlases(replace(settings, analysis=analysis, **given), place) == needed
+def test_atlases_are_needed_as_the_analyses_use_them(settings, space, analysis, given, needed):
+    assert atlases(replace(settings, analysis=analysis, **given), space) == needed
 
 
 def test_the_stimulus_level_needs_no_atlas(settings):
@@ -65,7 +69,7 @@ def test_the_stimulus_level_needs_no_atlas(settings):
 def test_spaces_alone_bring_what_a_run_takes_by_default():
     pieces = pieces_to_fetch([], None, [], ["fsaverage6", "MNI152NLin6Asym"])
     assert pieces.pop(2) == MeshPiece("fsaverage6")
-    assert [(piece.name, piece.place.space) for piece in pieces] == [
+    assert [(piece.name, piece.space.name) for piece in pieces] == [
         ("yeo7", "fsaverage6"),
         ("destrieux", "fsaverage6"),
         ("schaefer400", "MNI152NLin6Asym"),
@@ -75,9 +79,9 @@ def test_spaces_alone_bring_what_a_run_takes_by_default():
 def test_meshes_are_needed_where_surfaces_are_smoothed(tmp_path, monkeypatch):
     monkeypatch.setenv("TEMPLATEFLOW_HOME", str(tmp_path / "none"))
     settings = Settings(tmp_path, tmp_path, "participant", smoothing_fwhm=4.0, atlas="none", regions="none")
-    places = [Place("surface", "fsLR"), Place("volume", "T1w"), Place("surface", "fsaverage5")]
-    assert pieces_of_run(settings, places)[1:] == [MeshPiece("fsLR"), MeshPiece("fsaverage5")]
-    assert pieces_of_run(replace(settings, smoothing_fwhm=0.0), places)[1:] == []
+    spaces = [TargetSpace("surface", "fsLR"), TargetSpace("volume", "T1w"), TargetSpace("surface", "fsaverage5")]
+    assert pieces_of_run(settings, spaces)[1:] == [MeshPiece("fsLR"), MeshPiece("fsaverage5")]
+    assert pieces_of_run(replace(settings, smoothing_fwhm=0.0), spaces)[1:] == []
     assert MeshPiece("fsaverage5").find([], download=False) == []
     with pytest.raises(FileNotFoundError, match=r"den-32k_hemi-L_midthickness.*den-32k_hemi-R_inflated"):
         MeshPiece("fsLR").find([], download=False)
@@ -90,22 +94,23 @@ def test_meshes_are_needed_where_surfaces_are_smoothed(tmp_path, monkeypatch):
 @pytest.mark.parametrize(("density", "vertices"), [("32k", "32k"), ("91k", "32k"), ("170k", "59k"), ("", "32k")])
 def test_links_of_maps_on_fslr_need_its_sphere_whatever_the_atlas(settings, density, vertices, monkeypatch, tmp_path):
     monkeypatch.setenv("TEMPLATEFLOW_HOME", str(tmp_path / "none"))
-    place, own = Place("surface", "fsLR", density), replace(settings, atlas="own.dlabel.nii")
-    piece = pieces_of_run(own, [place, SURFACE])[-1]
+    space, with_file = TargetSpace("surface", "fsLR", density), replace(settings, atlas="own.dlabel.nii")
+    piece = pieces_of_run(with_file, [space, SURFACE])[-1]
     assert piece == SpherePiece(density)
     with pytest.raises(FileNotFoundError, match=rf"space-fsaverage_hemi-L_den-{vertices}_sphere.surf.gii") as error:
         piece.find([], download=False)
     assert "--atlas FILE" not in str(error.value)
     assert fetch_command(piece, None) == (None if vertices == "59k" else "n2n fetch --space fsLR --to DIR")
-    for other in (replace(own, atlas="none"), replace(own, analysis=("brainscore",)), replace(own, level="stimulus")):
-        assert not any(isinstance(piece, SpherePiece) for piece in pieces_of_run(other, [place]))
-    assert not any(isinstance(piece, SpherePiece) for piece in pieces_of_run(own, [SURFACE, VOLUME, PARCELS]))
+    changes = ({"atlas": "none"}, {"analysis": ("brainscore",)}, {"level": "stimulus"})
+    for other in (replace(with_file, **change) for change in changes):
+        assert not any(isinstance(piece, SpherePiece) for piece in pieces_of_run(other, [space]))
+    assert not any(isinstance(piece, SpherePiece) for piece in pieces_of_run(with_file, [SURFACE, VOLUME, PARCELS]))
 
 
 def test_an_atlas_comes_in_the_spaces_where_it_is_published():
     spaces = ["fsaverage5", "MNI152NLin6Asym"]
     pieces = pieces_to_fetch([], None, ["yeo7", "schaefer400"], spaces)
-    assert [(piece.name, piece.place.space) for piece in pieces] == [
+    assert [(piece.name, piece.space.name) for piece in pieces] == [
         ("yeo7", "fsaverage5"),
         ("schaefer400", "fsaverage5"),
         ("schaefer400", "MNI152NLin6Asym"),
@@ -114,7 +119,7 @@ def test_an_atlas_comes_in_the_spaces_where_it_is_published():
 
 
 @pytest.mark.parametrize(
-    ("models", "names", "spaces", "said"),
+    ("models", "names", "spaces", "message"),
     [
         ([], [], [], "nothing to fetch"),
         ([], ["yeo8"], [], "Unknown atlas 'yeo8'"),
@@ -122,8 +127,8 @@ def test_an_atlas_comes_in_the_spaces_where_it_is_published():
         (["gpt2"], [], ["onavg"], "--space onavg: no atlas"),
     ],
 )
-def test_what_there_is_not_cannot_be_fetched(models, names, spaces, said):
-    with pytest.raises(ValueError, match=said):
+def test_what_there_is_not_cannot_be_fetched(models, names, spaces, message):
+    with pytest.raises(ValueError, match=message):
         pieces_to_fetch(models, None, names, spaces)
 
 
@@ -157,17 +162,17 @@ def test_templates_that_lost_bytes_on_the_way_are_noticed(tmp_path, monkeypatch)
 
 
 def test_the_runs_own_folder_comes_before_that_of_the_environment(settings, tmp_path, monkeypatch):
-    own, home = tmp_path / "own", tmp_path / "home"
-    for folder in (own, home):
+    resources, home = tmp_path / "own", tmp_path / "home"
+    for folder in (resources, home):
         folder.mkdir()
     monkeypatch.setenv("N2N_HOME", str(home))
     assert folders_of(settings) == [home]
-    assert folders_of(replace(settings, resources=own)) == [own, home]
+    assert folders_of(replace(settings, resources=resources)) == [resources, home]
     record(home, [], ("gpt2", None, "a" * 40))
-    assert model_source("gpt2", None, [own, home]) == ("a" * 40, [home / "models"])
-    record(own, [], ("gpt2", None, "b" * 40))
-    assert model_source("gpt2", None, [own, home]) == ("b" * 40, [own / "models"])
-    assert model_source("gpt2", "v1", [own, home]) == ("v1", [own / "models", home / "models"])
+    assert model_source("gpt2", None, [resources, home]) == ("a" * 40, [home / "models"])
+    record(resources, [], ("gpt2", None, "b" * 40))
+    assert model_source("gpt2", None, [resources, home]) == ("b" * 40, [resources / "models"])
+    assert model_source("gpt2", "v1", [resources, home]) == ("v1", [resources / "models", home / "models"])
 
 
 def test_the_manifest_grows_and_keeps_revisions_apart(tmp_path):

@@ -73,20 +73,20 @@ def load_atlas(
     """
     name = str(name_or_file)
     if kind == "cifti" and axis is not None:
-        values, found = grayordinate_labels(name, space, axis, resources, apart=regions)
+        values, scheme = grayordinate_labels(name, space, axis, resources, apart=regions)
     elif kind == "surface" and name.endswith(DLABEL) and n_vertices is not None:
-        values, found = vertex_labels(name, n_vertices)
+        values, scheme = vertex_labels(name, n_vertices)
     elif kind == "surface":
-        values, found = surface_labels(name, space, n_vertices, resources, apart=regions)
+        values, scheme = surface_labels(name, space, n_vertices, resources, apart=regions)
     elif kind == "volume":
         if affine is None or mask is None:
             raise ValueError("An atlas for volumes needs the affine and the mask of the data.")
-        values, found = volume_labels(
+        values, scheme = volume_labels(
             name, space, affine, mask, resources=resources, allow_space_mismatch=allow_space_mismatch
         )
     else:
         raise ValueError(f"Unknown kind of data {kind!r}; allowed are surface, volume and cifti.")
-    return (_of_regions if regions else _of_networks)(_short_name(name), values, found)
+    return (_of_regions if regions else _of_networks)(_short_name(name), values, scheme)
 
 
 def check_files(path: Path, kind: str) -> None:

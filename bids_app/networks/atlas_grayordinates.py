@@ -10,7 +10,7 @@ from nibabel.cifti2 import BrainModelAxis, LabelAxis
 from numpy.typing import NDArray
 
 from bids_app.cifti_files import load_image
-from bids_app.grayordinates import check_axis, cortex_of, keys_of, same_places
+from bids_app.grayordinates import check_axis, cortex_of, keys_of, same_grids
 from bids_app.networks.atlas_surfaces import surface_labels
 from bids_app.networks.label_files import check_exists, hexadecimal, named, reading_atlas, whole_labels
 from bids_app.networks.label_tables import Region
@@ -29,10 +29,10 @@ def grayordinate_labels(
     A CIFTI file labels whatever it has of the targets, any other atlas of surfaces the cortex alone.
     """
     if name.endswith(DLABEL):
-        values, own, regions = _read(Path(name))
-        if not same_places(own, axis):
+        values, atlas_axis, regions = _read(Path(name))
+        if not same_grids(atlas_axis, axis):
             raise ValueError(f"The atlas {name} lies on other meshes, or another grid, than the data: give another.")
-        return _at(values, keys_of(own), keys_of(axis)), regions
+        return _at(values, keys_of(atlas_axis), keys_of(axis)), regions
     cortex = cortex_of(axis)
     on_mesh, regions = surface_labels(name, space, cortex.n_vertices, resources, apart=apart)
     labels = np.full(len(axis), _nothing(regions), dtype=np.int64)

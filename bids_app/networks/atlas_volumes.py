@@ -31,7 +31,7 @@ def atlas_space(path: Path) -> str | None:
     ('MNI152NLin6Asym', None)
     """
     entity = re.search(r"(?:^|_)space-([A-Za-z0-9]+)", path.name) or _SPACE.search(path.name)
-    space = entity[1] if entity else next((part for part in path.name.split("_") if part in _OTHER_NAMES), None)
+    space = entity[1] if entity else next((piece for piece in path.name.split("_") if piece in _OTHER_NAMES), None)
     return _OTHER_NAMES.get(space, space) if space else None
 
 
@@ -74,15 +74,15 @@ def _volume_file(name: str, space: str, resources: Sequence[Path] | None) -> tup
 
 
 def _check_space(path: Path, space: str, allow_mismatch: bool) -> None:
-    found = atlas_space(path)
-    if found == space:
+    stated = atlas_space(path)
+    if stated == space:
         return
-    if found is None or not space:
+    if stated is None or not space:
         _log.warning("The space of %s is unknown; it is taken to be that of the data (%s).", path, space or "unknown")
         return
-    both_mni = found.startswith("MNI152") and space.startswith("MNI152")
+    both_mni = stated.startswith("MNI152") and space.startswith("MNI152")
     if both_mni and allow_mismatch:
-        _log.warning("The atlas %s is in %s and the data are in %s: 1–2 mm off.", path, found, space)
+        _log.warning("The atlas %s is in %s and the data are in %s: 1–2 mm off.", path, stated, space)
         return
     distance, cure = (
         ("they are 1–2 mm off; ", ", or allow the mismatch (allow_space_mismatch)")
@@ -90,8 +90,8 @@ def _check_space(path: Path, space: str, allow_mismatch: bool) -> None:
         else ("they do not correspond; ", "")
     )
     raise ValueError(
-        f"The atlas {path} is in {found} and the data are in {space}: {distance}"
-        f"choose data in {found} with --space, give an atlas in {space} with --atlas{cure}."
+        f"The atlas {path} is in {stated} and the data are in {space}: {distance}"
+        f"choose data in {stated} with --space, give an atlas in {space} with --atlas{cure}."
     )
 
 

@@ -27,8 +27,8 @@ def sphere_files(n_vertices: int = 32_492, *, fsaverage: bool = False) -> list[s
     if n_vertices not in FSLR_DENSITIES:
         known = ", ".join(f"{n:,}" for n in FSLR_DENSITIES)
         raise ValueError(f"fsLR with {n_vertices:,} vertices per hemisphere is not known; known are {known}.")
-    own = [_FSLR_SPHERE.format(hemi=hemi, density=FSLR_DENSITIES[n_vertices]) for hemi in "LR"]
-    return own + ([_FSAVERAGE_SPHERE.format(hemi=hemi) for hemi in "LR"] if fsaverage else [])
+    names = [_FSLR_SPHERE.format(hemi=hemi, density=FSLR_DENSITIES[n_vertices]) for hemi in "LR"]
+    return names + ([_FSAVERAGE_SPHERE.format(hemi=hemi) for hemi in "LR"] if fsaverage else [])
 
 
 def fslr_spheres(n_vertices: int, resources: tuple[Path, ...] | None = None) -> tuple[Points, Points]:

@@ -117,9 +117,9 @@ def _read_gifti(path: Path, names: Path | None) -> Labels:
 def _check_side(path: Path, image: nibabel.GiftiImage) -> None:
     """Raise FileError for a file whose name says the other hemisphere than the file itself."""
     metas = [image.meta, *(array.meta for array in image.darrays[:1])]
-    said = next((meta["AnatomicalStructurePrimary"] for meta in metas if "AnatomicalStructurePrimary" in meta), "")
-    if {"CortexLeft": "R", "CortexRight": "L"}.get(said) == _hemisphere(path):
-        raise FileError(f"{path} says itself that it is {said}: the hemispheres were mixed up; make both again.")
+    structure = next((meta["AnatomicalStructurePrimary"] for meta in metas if "AnatomicalStructurePrimary" in meta), "")
+    if {"CortexLeft": "R", "CortexRight": "L"}.get(structure) == _hemisphere(path):
+        raise FileError(f"{path} says itself that it is {structure}: the hemispheres were mixed up; make both again.")
 
 
 def _with_table(labels: Labels, table: Path | None) -> Labels:
@@ -199,10 +199,10 @@ def whole_labels(path: Path, values: NDArray[np.generic]) -> NDArray[np.int64]:
 
 def hexadecimal(colour: Iterable[float | None]) -> str | None:
     """Red, green and blue from 0 to 1 as #rrggbb; None where one is missing or outside."""
-    parts = [-1.0 if part is None else float(part) for part in colour]
-    if not all(0 <= part <= 1 for part in parts):
+    values = [-1.0 if value is None else float(value) for value in colour]
+    if not all(0 <= value <= 1 for value in values):
         return None
-    return "#" + "".join(f"{round(part * 255):02x}" for part in parts)
+    return "#" + "".join(f"{round(value * 255):02x}" for value in values)
 
 
 # Marks of a hemisphere in a file's name, with those of the other one.
@@ -244,14 +244,14 @@ def hemisphere_pair(path: Path) -> tuple[Path, Path]:
     return pair
 
 
-def only_one(found: list[_File], folder: Path, kind: str) -> _File:
+def only_one(candidates: list[_File], folder: Path, kind: str) -> _File:
     """The one entry of a list of files of a folder; ValueError where it has none or several."""
-    if len(found) != 1:
-        listed = "; ".join(str(item if isinstance(item, Path) else item[0]) for item in found) or "none"
+    if len(candidates) != 1:
+        listed = "; ".join(str(item if isinstance(item, Path) else item[0]) for item in candidates) or "none"
         raise ValueError(
             f"{folder} should hold one {kind} that fits the data, but has: {listed}; give one file with --atlas FILE."
         )
-    return found[0]
+    return candidates[0]
 
 
 def check_exists(path: Path) -> None:

@@ -30,11 +30,11 @@ def table_beside(path: Path) -> Path | None:
 
     So `tpl-X_atlas-A_dseg.tsv` serves `tpl-X_res-02_atlas-A_dseg.nii.gz`, and `A.csv` serves `A_space-X.nii.gz`.
     """
-    parts = set(_stem(path).split("_"))
+    pieces = set(_stem(path).split("_"))
     tables = [
         file
         for file in sorted(path.parent.iterdir())
-        if file.suffix in _ENDINGS and set(_stem(file).split("_")) <= parts
+        if file.suffix in _ENDINGS and set(_stem(file).split("_")) <= pieces
     ]
     return max(tables, key=lambda file: (len(_stem(file)), -_ENDINGS.index(file.suffix)), default=None)
 
@@ -67,14 +67,14 @@ def read_table(path: Path, hemisphere: str = "") -> dict[int, Region]:
     header = [cell.lower() for cell in rows[0].cells]
     columns = None if _is_whole(header[0]) else _columns(path, header, rows[1:])
     if columns is None:
-        found = _each_once(path, filter(None, (_without_header(row.cells) for row in rows)))
-        of_side = found
+        regions = _each_once(path, filter(None, (_without_header(row.cells) for row in rows)))
+        of_side = regions
     else:
         named = list(_with_header(path, columns, rows[1:]))
-        found = {label: region for _, label, region in named}
+        regions = {label: region for _, label, region in named}
         asked = {hemisphere, ""} if hemisphere else {"L", "R", ""}
         of_side = _each_once(path, ((label, region) for side, label, region in named if side in asked))
-    if not found:
+    if not regions:
         raise FileError(f"{path} has no row with a label and its name; {_WANTED}")
     return of_side
 
@@ -112,15 +112,15 @@ def _rows(path: Path) -> list[_Row]:
 
 def _each_once(path: Path, regions: Iterable[tuple[int, Region]]) -> dict[int, Region]:
     """Regions by their labels. Raises FileError for a label with two meanings, of which one would be lost."""
-    found: dict[int, Region] = {}
+    by_label: dict[int, Region] = {}
     for label, region in regions:
-        other = found.setdefault(label, region)
+        other = by_label.setdefault(label, region)
         if (other.name, other.network) != (region.name, region.network):
             raise FileError(
                 f"{path} has the label {label} twice, as {other.name!r} and as {region.name!r}: one label must be one "
                 "region; correct the table"
             )
-    return found
+    return by_label
 
 
 def _cells(path: Path, line: str, separator: str) -> list[str]:
@@ -164,8 +164,8 @@ def _columns(path: Path, header: list[str], rows: list[_Row]) -> _Columns | None
 
 def _tells_names(rows: list[_Row]) -> bool:
     """Whether the rows below a line without a meaning begin with a number and a name, as in FreeSurfer's tables."""
-    found = [region for row in rows if (region := _without_header(row.cells)) is not None]
-    return any(re.search(r"[^\W\d]", region.name) and not region.name.startswith("#") for _, region in found)
+    regions = [region for row in rows if (region := _without_header(row.cells)) is not None]
+    return any(re.search(r"[^\W\d]", region.name) and not region.name.startswith("#") for _, region in regions)
 
 
 def _with_header(path: Path, columns: _Columns, rows: list[_Row]) -> Iterator[tuple[str, int, Region]]:
@@ -195,15 +195,15 @@ def _without_header(row: list[str]) -> tuple[int, Region] | None:
     if len(row) < 2 or not _is_whole(row[0]):
         return None
     if len(row) >= 5 and all(_is_number(cell) for cell in row[1:4]):  # FSL: number, colours, name
-        return int(float(row[0])), Region(" ".join(row[4:]), _from_parts(row[1:4], 1))
-    colour = _from_parts(row[2:5], 255) if len(row) >= 5 and all(_is_number(cell) for cell in row[2:5]) else None
+        return int(float(row[0])), Region(" ".join(row[4:]), _from_components(row[1:4], 1))
+    colour = _from_components(row[2:5], 255) if len(row) >= 5 and all(_is_number(cell) for cell in row[2:5]) else None
     return int(float(row[0])), Region(row[1], colour)
 
 
-def _from_parts(parts: list[str], brightest: int) -> str | None:
-    if not all(float(part) <= brightest for part in parts):
+def _from_components(values: list[str], brightest: int) -> str | None:
+    if not all(float(value) <= brightest for value in values):
         return None
-    return "#" + "".join(f"{round(float(part) * 255 / brightest):02x}" for part in parts)
+    return "#" + "".join(f"{round(float(value) * 255 / brightest):02x}" for value in values)
 
 
 def _colour(cell: str) -> str | None:

@@ -143,10 +143,10 @@ def layer_concentration(histogram: NDArray[np.integer]) -> NDArray[np.float64]:
     """
     n_groups, n_layers = histogram.shape
     size = histogram.sum(axis=1)
-    found = np.full(n_groups, np.nan)
+    concentration = np.full(n_groups, np.nan)
     for group in np.flatnonzero(size) if n_layers > 1 else ():
-        found[group] = 1 - _entropy(histogram[group] / size[group]) / np.log(n_layers)
-    return found
+        concentration[group] = 1 - _entropy(histogram[group] / size[group]) / np.log(n_layers)
+    return concentration
 
 
 def _entropy(shares: NDArray[np.floating]) -> float:

@@ -29,9 +29,9 @@ def members(
     if len(layer_of) != n_neurons or len(unit_of) != n_neurons:
         raise ValueError(f"{len(layer_of)} layers and {len(unit_of)} units are given for {n_neurons} neurons.")
     wanted = max(round(n_neurons * top_percent / 100), 1)
-    found = [_strongest(np.abs(row), wanted) for row in loadings]  # atom by atom: no copy of all loadings
-    atom = np.repeat(np.arange(len(found)), [len(neurons) for neurons in found])
-    neuron = np.concatenate([np.empty(0, dtype=np.int64), *found])
+    strongest = [_strongest(np.abs(row), wanted) for row in loadings]  # atom by atom: no copy of all loadings
+    atom = np.repeat(np.arange(len(strongest)), [len(neurons) for neurons in strongest])
+    neuron = np.concatenate([np.empty(0, dtype=np.int64), *strongest])
     columns = {"atom": atom, "neuron": neuron, "layer": layer_of[neuron], "unit": unit_of[neuron]}
     return pd.DataFrame(columns | {"loading": loadings[atom, neuron]})
 

@@ -123,13 +123,13 @@ def labels_to_fsaverage5(
     volume = np.zeros(inside.shape, dtype=np.int32)
     volume[inside] = labels
     sides = [_most_frequent(volume, grid_affine, pial, white) for pial, white in _meshes()]
-    found = np.concatenate(sides)
-    if (found < 0).all():
+    projected = np.concatenate(sides)
+    if (projected < 0).all():
         raise ValueError(
             f"The grid of the data (space {space}) does not reach the cortex: its position in the header (sform, "
             "qform) is wrong, or --space is; preprocess again, or leave the networks out (--atlas none)."
         )
-    return np.maximum(found, 0)
+    return np.maximum(projected, 0)
 
 
 def _most_frequent(

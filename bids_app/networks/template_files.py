@@ -113,11 +113,11 @@ def locate(
             cause = error.__cause__ or error
         lacking = _missing(lacking, folders)
     if lacking:
-        places = "".join(f"{folder}, " for folder in folders)
+        searched = "".join(f"{folder}, " for folder in folders)
         tried, reason = (" and not downloaded", f" ({cause})") if cause else ("", "")
         local = "give a local atlas with --atlas FILE, or " if any("_atlas-" in name for name in lacking) else ""
         raise FileNotFoundError(
-            f"Template files not found in {places}{template_home()}{tried}: {', '.join(lacking)}; {local}run once "
+            f"Template files not found in {searched}{template_home()}{tried}: {', '.join(lacking)}; {local}run once "
             f"where there is network, with TEMPLATEFLOW_HOME on a disk that both see{reason}"
         ) from cause
     return [path for path in (local_template(name, folders) for name in file_names) if path is not None]
@@ -136,9 +136,9 @@ def fetch_files(file_names: list[str], folder: Path) -> list[Path]:
         try:
             stub = draft / template_folder(name) / name
             stub.parent.mkdir()
-            own = local_template(name)
-            if own:
-                shutil.copyfile(own, stub)
+            local = local_template(name)
+            if local:
+                shutil.copyfile(local, stub)
             else:
                 stub.touch()  # empty, as in TemplateFlow's own layout: known, and not downloaded yet
                 _client(draft, folder).get(template_folder(name).removeprefix("tpl-"), raise_empty=True, **_query(name))

@@ -213,15 +213,15 @@ def test_destrieux_regions_of_each_hemisphere(atlases):
     atlas = load_atlas(folder / "rh.aparc.a2009s.annot", "surface", "fsaverage5", regions=True)
     assert len(atlas.network_names) == 2 * 74
     assert {"L_S_temporal_sup", "R_S_temporal_sup"} < set(atlas.network_names)
-    for side, part in (("L", slice(0, COUNTS[0])), ("R", slice(COUNTS[0], None))):
+    for side, vertices in (("L", slice(0, COUNTS[0])), ("R", slice(COUNTS[0], None))):
         values, colours, names = nibabel.freesurfer.read_annot(folder / f"{side.lower()}h.aparc.a2009s.annot")
         for region in ("S_temporal_sup", "G_and_S_cingul-Ant"):
             number = atlas.network_names.index(f"{side}_{region}")
             index = names.index(region.encode())
-            np.testing.assert_array_equal(atlas.labels[part] == number + 1, values == index)
+            np.testing.assert_array_equal(atlas.labels[vertices] == number + 1, values == index)
             np.testing.assert_allclose(atlas.colours[number] * 255, colours[index, :3])
         nowhere = np.isin(values, [names.index(b"Medial_wall"), names.index(b"Unknown")])
-        np.testing.assert_array_equal(atlas.labels[part] == 0, nowhere)
+        np.testing.assert_array_equal(atlas.labels[vertices] == 0, nowhere)
 
 
 def test_regions_whose_names_tell_the_hemisphere_keep_them(atlases):

@@ -58,8 +58,8 @@ def test_the_same_file_labels_a_surface(tmp_path):
 
 def test_a_pair_of_gifti_files_labels_the_cortex_alone(tmp_path):
     codes = np.random.default_rng(1).integers(0, 3, (2, N))
-    for side, own in zip("LR", codes, strict=True):
-        array = nibabel.gifti.GiftiDataArray(own.astype(np.int32), "NIFTI_INTENT_LABEL")
+    for side, side_codes in zip("LR", codes, strict=True):
+        array = nibabel.gifti.GiftiDataArray(side_codes.astype(np.int32), "NIFTI_INTENT_LABEL")
         image = nibabel.gifti.GiftiImage(darrays=[array])
         for key, name in enumerate(("???", "Words", "Sounds")):
             label = nibabel.gifti.GiftiLabel(key, 1, 0, 0, 1)

@@ -79,12 +79,12 @@ def test_grayordinates_are_their_cortex_and_missing_where_there_is_none(resource
     mesh = np.hstack([waves(SPHERES["L"]), waves(SPHERES["R"])]).astype(np.float32)
     targets = np.tile(there, 2)
     maps = np.hstack([np.full((2, 8), 99, np.float32), mesh[:, targets]])
-    found = to_fsaverage5(maps, "cifti", "fsLR", axis=axis, resources=resources)
+    result = to_fsaverage5(maps, "cifti", "fsLR", axis=axis, resources=resources)
     whole = to_fsaverage5(np.where(targets, mesh, np.nan), "surface", "fsLR", n_vertices=(N, N), resources=resources)
-    np.testing.assert_array_equal(found, whole)
-    assert 0.2 < np.isnan(found[0]).mean() < 0.3
+    np.testing.assert_array_equal(result, whole)
+    assert 0.2 < np.isnan(result[0]).mean() < 0.3
     labels = labels_to_fsaverage5(np.full(len(axis), 3), "cifti", "fsLR", axis=axis, resources=resources)
-    np.testing.assert_array_equal(labels, np.where(np.isnan(found[0]), 0, 3))
+    np.testing.assert_array_equal(labels, np.where(np.isnan(result[0]), 0, 3))
 
 
 def sum_of_cortex(there):
@@ -99,8 +99,8 @@ def test_a_named_atlas_is_taken_over_from_fsaverage(resources):
     assert (atlas.labels == expected).mean() > 0.98  # all but those at the borders
     there = np.arange(N) % 3 > 0
     axis = BrainModelAxis.from_mask(np.ones((2, 2, 2), bool), "THALAMUS_LEFT", affine=np.eye(4)) + sum_of_cortex(there)
-    own = load_atlas("yeo7", "cifti", "fsLR", axis=axis, resources=resources)
-    np.testing.assert_array_equal(own.labels, [0] * 8 + atlas.labels[np.tile(there, 2)].tolist())
+    on_fslr = load_atlas("yeo7", "cifti", "fsLR", axis=axis, resources=resources)
+    np.testing.assert_array_equal(on_fslr.labels, [0] * 8 + atlas.labels[np.tile(there, 2)].tolist())
 
 
 def test_what_is_not_here_is_named(tmp_path, monkeypatch):

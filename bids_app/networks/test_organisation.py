@@ -89,6 +89,6 @@ def test_link_table_weighs_links_by_dice():
 
 
 def test_layer_concentration():
-    found = layer_concentration(np.array([[5, 5, 5, 5], [0, 7, 0, 0], [3, 1, 0, 0], [0, 0, 0, 0]]))
-    np.testing.assert_allclose(found, [0, 1, 1 - entropy([3, 1]) / np.log(4), np.nan], atol=1e-12)
+    result = layer_concentration(np.array([[5, 5, 5, 5], [0, 7, 0, 0], [3, 1, 0, 0], [0, 0, 0, 0]]))
+    np.testing.assert_allclose(result, [0, 1, 1 - entropy([3, 1]) / np.log(4), np.nan], atol=1e-12)
     assert np.isnan(layer_concentration(np.array([[3]]))[0])

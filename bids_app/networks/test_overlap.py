@@ -51,8 +51,8 @@ def test_settings_out_of_range_are_refused(wrong):
 def test_dice_is_that_of_sets():
     rng = np.random.default_rng(1)
     some, labels = rng.random((5, 300)) < 0.2, rng.integers(0, 4, 300)
-    found = dice(some, labels, 4)  # network 4 has no target
-    for row, members in zip(found, some, strict=True):
+    result = dice(some, labels, 4)  # network 4 has no target
+    for row, members in zip(result, some, strict=True):
         for network, value in enumerate(row, start=1):
             a, b = set(np.flatnonzero(members)), set(np.flatnonzero(labels == network))
             assert value == pytest.approx(2 * len(a & b) / (len(a) + len(b)))

@@ -8,10 +8,10 @@ from bids_app.networks.sphere import NearestVertex, unit_sphere
 def test_nearest_vertex_is_that_of_a_tree():
     points = np.random.default_rng(0).standard_normal((20_000, 3))
     points = (points / np.linalg.norm(points, axis=1, keepdims=True)).astype(np.float32)
-    found = NearestVertex(unit_sphere())(points)
+    result = NearestVertex(unit_sphere())(points)
     distances, expected = cKDTree(unit_sphere()).query(points)
-    assert (found == expected).mean() > 0.999  # float32 decides ties by chance
-    np.testing.assert_allclose(np.linalg.norm(unit_sphere()[found] - points, axis=1), distances, atol=2e-5)
+    assert (result == expected).mean() > 0.999  # float32 decides ties by chance
+    np.testing.assert_allclose(np.linalg.norm(unit_sphere()[result] - points, axis=1), distances, atol=2e-5)
 
 
 def test_every_vertex_is_nearest_to_itself():
@@ -25,8 +25,8 @@ def test_nearest_vertex_at_the_borders_of_voxels():
     edges = np.array([[1, 1, 0], [-1, 0, 1], [0, -1, -1]]) / np.sqrt(2)
     points = np.concatenate([axes, edges])
     expected = cKDTree(unit_sphere()).query(points)[0]
-    found = NearestVertex(unit_sphere())(points)
-    np.testing.assert_allclose(np.linalg.norm(unit_sphere()[found] - points, axis=1), expected, atol=1e-6)
+    result = NearestVertex(unit_sphere())(points)
+    np.testing.assert_allclose(np.linalg.norm(unit_sphere()[result] - points, axis=1), expected, atol=1e-6)
 
 
 def test_a_mesh_that_is_too_dense_is_refused():

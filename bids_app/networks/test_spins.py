@@ -87,13 +87,13 @@ def test_no_spins_are_refused():
 def test_p_is_the_count_of_rotations_that_overlap_as_much(spins):
     labels, valid = sectors(), np.random.default_rng(0).random(2 * N) < 0.9
     active, _ = parts(spatial_z(smooth_noise(3, 0.4, seed=1)), threshold=1.5)
-    found = spin_test(active, labels, 7, valid=valid, spins=spins)
+    result = spin_test(active, labels, 7, valid=valid, spins=spins)
     reached = np.ones((3, 7))
     observed = dice(active & valid, np.where(valid, labels, 0), 7)
     for sources in spins.sources():  # plainly: leave out vertices that have no data here or where their label is from
         both = valid & valid[sources]
         reached += dice(active & both, np.where(both, labels[sources], 0), 7) >= observed
-    np.testing.assert_allclose(found, reached / 400, atol=1e-12)
+    np.testing.assert_allclose(result, reached / 400, atol=1e-12)
 
 
 def test_noise_is_significant_in_five_per_cent(spins):

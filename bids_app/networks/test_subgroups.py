@@ -40,10 +40,10 @@ def test_layers_and_units_must_fit_the_loadings():
 @pytest.fixture
 def groups():
     """Atoms 0 and 2 are linked to B, atom 0 with both parts; atom 1 to A; C has none."""
-    found = pd.DataFrame(
+    table = pd.DataFrame(
         {"atom": [0, 0, 1, 2, 2], "neuron": [3, 30, 30, 30, 99], "loading": [0.5, 0.2, -0.3, -0.6, 0.1]}
     )
-    found["layer"], found["unit"] = LAYER[found["neuron"]], UNIT[found["neuron"]]
+    table["layer"], table["unit"] = LAYER[table["neuron"]], UNIT[table["neuron"]]
     links = pd.DataFrame(
         [
             (0, "B", "active"),
@@ -56,7 +56,7 @@ def groups():
         columns=["atom", "network", "part"],
     )
     links["linked"] = [True, False, False, True, True, True]
-    return of_networks(links, found)
+    return of_networks(links, table)
 
 
 def test_network_is_the_union_of_its_atoms(groups):

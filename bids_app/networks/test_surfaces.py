@@ -47,13 +47,13 @@ def test_a_field_of_view_of_half_a_brain_is_nan_elsewhere_and_nothing_is_warned(
     half = (*SHAPE[:2], SHAPE[2] // 2)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        found = to_fsaverage5(
+        result = to_fsaverage5(
             np.ones((1, np.prod(half))), "volume", NLIN6, affine=AFFINE, mask=np.ones(half, dtype=bool)
         )
     high = np.concatenate([pial.coordinates[:, 2] for pial, _ in _meshes()])
     top = AFFINE[2, 3] + 5 * half[2]  # millimetres
-    assert np.isnan(found[0, high > top + 10]).all()
-    np.testing.assert_allclose(found[0, high < top - 10], 1, rtol=1e-6)
+    assert np.isnan(result[0, high > top + 10]).all()
+    np.testing.assert_allclose(result[0, high < top - 10], 1, rtol=1e-6)
 
 
 def test_many_maps_at_once_are_what_each_is_alone():
@@ -79,8 +79,8 @@ def test_yeo_volume_lands_on_yeo_surface(atlases):
     surface = load_atlas(atlases / "yeo2011/fsaverage5/lh.Yeo2011_7Networks_N1000.annot", "surface", "fsaverage5")
     volume = load_atlas(file, "volume", NLIN6, **grid)
     projected = labels_to_fsaverage5(volume.labels, "volume", NLIN6, **grid)
-    for found, expected in zip(np.split(projected, 2), np.split(surface.labels, 2), strict=True):
-        assert (found == expected)[expected > 0].mean() > 0.86  # 0.85 and 0.82 without the affine to MNI152
+    for labels, expected in zip(np.split(projected, 2), np.split(surface.labels, 2), strict=True):
+        assert (labels == expected)[expected > 0].mean() > 0.86  # 0.85 and 0.82 without the affine to MNI152
 
 
 def test_labels_are_those_of_nilearn_where_the_grid_holds_the_cortex():
@@ -91,8 +91,8 @@ def test_labels_are_those_of_nilearn_where_the_grid_holds_the_cortex():
     expected = [
         vol_to_surf(image, pial, inner_mesh=white, interpolation="nearest_most_frequent") for pial, white in _meshes()
     ]
-    found = labels_to_fsaverage5(volume.ravel(), "volume", NLIN6, **grid)
-    np.testing.assert_array_equal(found, np.concatenate(expected))
+    result = labels_to_fsaverage5(volume.ravel(), "volume", NLIN6, **grid)
+    np.testing.assert_array_equal(result, np.concatenate(expected))
 
 
 def test_a_recording_of_a_slab_gives_the_labels_of_the_slab():
@@ -101,11 +101,11 @@ def test_a_recording_of_a_slab_gives_the_labels_of_the_slab():
     slab = np.s_[:, :, 18:30]
     affine = AFFINE.copy()
     affine[2, 3] += 5 * 18
-    part = labels_to_fsaverage5(
+    slab_labels = labels_to_fsaverage5(
         volume[slab].ravel(), "volume", NLIN6, affine=affine, mask=np.ones(volume[slab].shape, dtype=bool)
     )
-    assert 0.1 < (part == 0).mean() < 0.8
-    assert (part == whole)[part > 0].mean() > 0.95  # a border is nearer to a part of the points
+    assert 0.1 < (slab_labels == 0).mean() < 0.8
+    assert (slab_labels == whole)[slab_labels > 0].mean() > 0.95  # a border is nearer to a part of the points
 
 
 def test_a_grid_that_does_not_reach_the_cortex_is_refused():

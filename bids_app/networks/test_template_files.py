@@ -99,10 +99,10 @@ def test_missing_files_are_asked_of_templateflow_with_their_entities(home, monke
         path.write_bytes(b"content")
 
     monkeypatch.setattr("templateflow.client._s3_get", download)
-    found = locate(template_files("schaefer100", "volume", NLIN6))
+    paths = locate(template_files("schaefer100", "volume", NLIN6))
     assert downloaded == [VOLUME]
-    assert [path.name for path in found] == [VOLUME, VOLUME_NAMES]
-    assert found[0].read_bytes() == b"content"
+    assert [path.name for path in paths] == [VOLUME, VOLUME_NAMES]
+    assert paths[0].read_bytes() == b"content"
 
 
 def test_fetched_files_are_copied_from_templateflows_own_folder(home, tmp_path):

@@ -1,1 +1,1 @@
-"""The pages of participants and of the group: what a reader asks, in order."""
+"""The pages of participants and of the group."""

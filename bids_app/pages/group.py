@@ -19,7 +19,7 @@ def _regions() -> Section:
 
 
 def write_group_report(out_dir: Path) -> Path:
-    """Write OUT_DIR/group.html and its figures from the files in OUT_DIR; give its path."""
+    """Write OUT_DIR/group.html and its figures from the files in OUT_DIR; returns its path."""
     page = open_page(out_dir, None)
     all_results = find_results(out_dir, None)
     participants = sorted(path.name for path in out_dir.glob("sub-*") if path.is_dir())
@@ -47,7 +47,7 @@ def crashes(out_dir: Path) -> list[str]:
 
 
 def _participants(page: Page, participants: list[str]) -> RenderedSection:
-    """A line per participant with a link to its report where there is one."""
+    """A line per participant with a link to the report if it exists."""
     pages = [page.out_dir / f"{participant}.html" for participant in participants]
     if not pages:
         return "participants", "Participants", html.missing("There are no participants in this folder.")

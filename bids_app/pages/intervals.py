@@ -14,7 +14,7 @@ from bids_app.report.scores import HELD_OUT, layer_of
 
 _WHOLE = "all"
 _GREY = "#5c6773"
-# Charts of models side by side: which measures, what is on the axis, what it is.
+# Charts that compare models: pattern of the measures, axis label, caption.
 _MEASURES = {
     "models": (r"r( |$)", HELD_OUT, "Mean score of each model over all targets."),
     "modelsforecast": (r"F \(", "F: gain in held-out r", "Mean forecast score of each model over all targets."),
@@ -61,19 +61,19 @@ def _one_score(page: Page, results: Results, desc: str, title: str) -> str:
 
 
 def best_map_rows(table: pd.DataFrame) -> pd.DataFrame:
-    """The rows of the map (layer) with the highest mean over everything."""
+    """The rows of the map (layer) with the highest mean over the whole brain."""
     whole = table[table["region"] == _WHOLE].set_index("map")["mean"].dropna()
     return table[table["map"] == whole.idxmax()] if len(whole) else table.drop_duplicates("region")
 
 
 def region_colours(page: Page, results: Results, regions: list[str]) -> dict[str, str]:
-    """Grey for the whole, a colour for each other region."""
+    """Grey for the whole brain, a colour for each other region."""
     others = [region for region in dict.fromkeys(regions) if region != _WHOLE]
     return {_WHOLE: _GREY, **page.network_colours(results, others)}
 
 
 def models(page: Page) -> str:
-    """The comparison of models: scores as a figure where there are several, and the whole table."""
+    """The comparison of models: a figure of scores if there are several, and the whole table."""
     path = page.out_dir / "group" / "model-comparison.tsv"
     if not path.is_file():
         return html.missing("No comparison of models: group/model-comparison.tsv is missing.")
@@ -83,7 +83,7 @@ def models(page: Page) -> str:
 
 
 def _model_charts(page: Page, table: pd.DataFrame) -> str:
-    """A chart for each kind of measure that several models have."""
+    """A chart for each kind of measure shared by several models."""
     models = list(dict.fromkeys(table["model"].astype(str)))
     colours = dict(zip(models, network_colours([""] * len(models)), strict=True))
     charts = [_model_chart(page, table, kind, colours) for kind in _MEASURES]

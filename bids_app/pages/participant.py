@@ -13,10 +13,10 @@ from bids_app.report.results import common, describe, find_results
 
 
 def write_participant_report(out_dir: Path, participant: str, problems: Sequence[str] = ()) -> Path:
-    """Write OUT_DIR/sub-<participant>.html and its figures from the files in OUT_DIR; give its path.
+    """Write OUT_DIR/sub-<participant>.html and its figures from the files in OUT_DIR; returns its path.
 
-    `participant` is a label without `sub-`; `problems` are sentences on what failed, shown on top. A participant
-    without outputs gets a report that says so.
+    `participant` is a label without `sub-`; `problems` are sentences about failures, shown on top. The report of a
+    participant without outputs says so.
     """
     page = open_page(out_dir, participant)
     all_results = find_results(out_dir, participant)

@@ -1,4 +1,4 @@
-"""What the reports of participants and of the group have in common."""
+"""Common code of the reports of participants and of the group."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def render(page: Page, all_results: Sequence[Results], sections: Sequence[Sectio
 
 
 def _of_models(page: Page, all_results: Sequence[Results], section: Section) -> str:
-    """What a section shows of all models together, for each data set they were run on."""
+    """The content of a section for all models together, for each recording."""
     assert section.models is not None
     groups: dict[tuple[tuple[str, str], ...], list[Results]] = {}
     for results in all_results:
@@ -87,5 +87,5 @@ def _opened(title: str, path: Path | None, otherwise: str) -> str:
 
 
 def write_page(page: Page, name: str, title: str, lead: str, sections: Sequence[RenderedSection]) -> Path:
-    """Write the page into OUT_DIR, whole or not at all."""
+    """Write the page into OUT_DIR, completely or not at all."""
     return write_text(page.out_dir / name, html.page(title, lead, sections))

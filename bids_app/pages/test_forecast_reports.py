@@ -30,7 +30,7 @@ def parcels(**more):
     n = len(NAMES)
     first = np.arange(n) < 3
     regions = {"networks": {"Now": first, "Then <b>": ~first}}
-    regions["parcels"] = {name: np.arange(n) == place for place, name in enumerate(NAMES)}
+    regions["parcels"] = {name: np.arange(n) == index for index, name in enumerate(NAMES)}
     geometry = ParcelGeometry("x", NAMES, tuple(np.where(first, "Now", "Then <b>")))
     distances = tuple(range(-4, 13, 4))
     planted = (np.where(first, 0.0, 8.0), np.array([0.0, 0.002, 0.004, 0.02, 0.02, 0.02]), np.where(first, 0.3, 0.8))
@@ -160,13 +160,13 @@ def test_only_sections_of_analyses_that_were_run_are_shown(tmp_path, analysis):
             assert (heading in page.text) == (section in shown)
 
 
-def test_nowhere_significant_is_told(tmp_path):
+def test_nowhere_significant_is_reported(tmp_path):
     sample = parcels()
     replace(sample, gain=0 * sample.gain, n_participants=3).write(tmp_path, ("forecast",))
     page = read(write_group_report(tmp_path))
     assert "No map of d*: nowhere is F(8) − F(0) significant (q < 0.01)." in page.text
-    own = read(write_participant_report(tmp_path, "001"))
-    assert "so all is hollow: noise decides" in own.text
+    participant_page = read(write_participant_report(tmp_path, "001"))
+    assert "so all is hollow: noise decides" in participant_page.text
 
 
 def test_parcels_without_networks_have_charts_of_their_own(tmp_path):

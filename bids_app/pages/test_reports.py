@@ -92,8 +92,8 @@ def test_the_maps_drawn_are_those_of_the_files(surface_out):
     np.testing.assert_array_equal(panels[1].values, ceiling)
     np.testing.assert_array_equal(panels[1].passing, panels[0].passing)  # a ceiling is no more significant
     counted = np.isfinite(r) & (ceiling > 0.05)
-    told = f"the mean score is {100 * r[counted].mean() / ceiling[counted].mean():.0f} % of the mean ceiling"
-    assert told in read(surface_out / "sub-001.html").text
+    sentence = f"the mean score is {100 * r[counted].mean() / ceiling[counted].mean():.0f} % of the mean ceiling"
+    assert sentence in read(surface_out / "sub-001.html").text
     assert geometry.n_targets == 2 * N
     high = np.nanquantile(np.concatenate([v[v > 0] for v in (r, ceiling)]), 0.995)
     assert high <= scale.high <= 1.1 * high
@@ -163,7 +163,7 @@ def test_links_without_maps(tmp_path, linked):
     assert "No sub-groups" in page.text
 
 
-def test_an_unknown_surface_is_told_not_drawn(tmp_path):
+def test_an_unknown_surface_is_reported_not_drawn(tmp_path):
     Writer(tmp_path, SurfaceGeometry("fsLR", 5, 5)).maps("brainscore", "r", np.ones((1, 10)))
     assert "in the space fsLR are not drawn" in read(write_participant_report(tmp_path, "001")).text
 

@@ -45,37 +45,37 @@ class Sample:
         d = np.array(self.distances, dtype=float)[:, None]
         strength, late = self.rng.lognormal(0, 0.5, self.n_participants), self.rng.normal(0, 3, self.n_participants)
         curve = np.stack([
-            own * self.gain * np.exp(-((d - self.peak - shift) ** 2) / (2 * _WIDTH**2)) + 0.0012 * np.exp(-(d**2) / 18)
-            for own, shift in zip(strength, late, strict=True)
+            gain * self.gain * np.exp(-((d - self.peak - shift) ** 2) / (2 * _WIDTH**2)) + 0.0012 * np.exp(-(d**2) / 18)
+            for gain, shift in zip(strength, late, strict=True)
         ])  # fmt: skip
         layers = (np.arange(self.n_layers) + 1)[:, None] / self.n_layers
         depth = self.gain * (0.35 + 0.65 * np.exp(-((layers - self.depth) ** 2) / (2 * 0.2**2)))
         ceiling = 0.08 + 12 * np.maximum(self.gain, 0)
-        parts = np.stack([1.4 * ceiling**2, 0.5 * ceiling**2, np.maximum(self.gain, 0) / 6, 0 * self.gain + 0.0002])
+        variances = np.stack([1.4 * ceiling**2, 0.5 * ceiling**2, np.maximum(self.gain, 0) / 6, 0 * self.gain + 0.0002])
         return {
             "forecast": self._noisy(curve),
             "random": self._noisy(np.full((3, len(self.gain)), 0.0002)),
             "base": self._noisy(0.55 * ceiling[None]),
             "ceiling": self._noisy(ceiling[None]),
             "depth": self._noisy(depth),
-            "variance": self._noisy(parts) * np.array([1, 0.3, 0.2, 0.2])[:, None] + parts * 0.5,
+            "variance": self._noisy(variances) * np.array([1, 0.3, 0.2, 0.2])[:, None] + variances * 0.5,
         }
 
     def _noisy(self, truth: Array) -> Array:
         """Every participant's version of maps (n_maps, V), with noise that neighbouring maps and all targets share."""
         shape = (self.n_participants, *truth.shape[-2:])
-        own = self.rng.standard_normal(shape)
+        noise = self.rng.standard_normal(shape)
         drift = np.cumsum(self.rng.standard_normal(shape), axis=1) / np.sqrt(shape[1])
         common = np.cumsum(self.rng.standard_normal((*shape[:2], 1)), axis=1) / np.sqrt(shape[1])
-        noisy: Array = (truth + self.noise * (0.4 * own + 0.5 * drift + 0.15 * common)).astype(np.float32)
+        noisy: Array = (truth + self.noise * (0.4 * noise + 0.5 * drift + 0.15 * common)).astype(np.float32)
         return noisy
 
     def write(self, out_dir: Path, descs: Sequence[str] = ("brainscore", "forecast", "depth", "variance")) -> None:
         """Write every participant and the group."""
         values = self.participants()
         for number in range(self.n_participants):
-            own = {name: array[number] for name, array in values.items()}
-            _Participant(self, out_dir, {"sub": f"{number + 1:03d}"}).write(own, descs)
+            values_of_participant = {name: array[number] for name, array in values.items()}
+            _Participant(self, out_dir, {"sub": f"{number + 1:03d}"}).write(values_of_participant, descs)
         _Group(self, out_dir, {}).write(values, descs)
 
 
@@ -94,8 +94,8 @@ class _Level:
         write_maps(self.out_dir, entities, self.sample.geometry, values, names, sidecar)
 
     def table(self, desc: str, rows: Sequence[Mapping[str, object]]) -> None:
-        place = {**self.sample.geometry.space_entities(), "task": "pieman", "model": self.sample.model, "desc": desc}
-        path = output_path(self.out_dir, {**self.subject, **place}, "networks", ".tsv")
+        entities = {**self.sample.geometry.space_entities(), "task": "pieman", "model": self.sample.model, "desc": desc}
+        path = output_path(self.out_dir, {**self.subject, **entities}, "networks", ".tsv")
         write_table(path, pd.DataFrame(rows))
         write_sidecar(path, [], {})
 
@@ -103,50 +103,54 @@ class _Level:
     def distance_names(self) -> list[str]:
         return [f"distance{d:+d}" for d in self.sample.distances]
 
-    def places(self) -> list[tuple[str, str, Array]]:
-        named = [(atlas, name, where) for atlas, own in self.sample.regions.items() for name, where in own.items()]
+    def regions(self) -> list[tuple[str, str, Array]]:
+        named = [
+            (atlas, name, where)
+            for atlas, targets_of in self.sample.regions.items()
+            for name, where in targets_of.items()
+        ]
         return [("all", "all", np.ones(self.sample.geometry.n_targets, bool)), *named]
 
 
 class _Participant(_Level):
-    def write(self, own: Mapping[str, Array], descs: Sequence[str]) -> None:
+    def write(self, values: Mapping[str, Array], descs: Sequence[str]) -> None:
         s = self.sample
         tested = s.distances.index(TESTED)
         if "brainscore" in descs:
-            self.maps("brainscore", "r", own["base"], ["layer-08"])
-            self.maps("brainscore", "q", np.where(own["base"] > 0.05, 0.01, 0.5), ["layer-08"])
-            self.maps("noiseceiling", "r", own["ceiling"], ["ceiling"], model=False)
+            self.maps("brainscore", "r", values["base"], ["layer-08"])
+            self.maps("brainscore", "q", np.where(values["base"] > 0.05, 0.01, 0.5), ["layer-08"])
+            self.maps("noiseceiling", "r", values["ceiling"], ["ceiling"], model=False)
         if "forecast" in descs:
-            q = np.where(own["forecast"][tested] > 0.012, 0.01, 0.5)
+            q = np.where(values["forecast"][tested] > 0.012, 0.01, 0.5)
             self.maps("forecast", "q", q, ["distance+8"], TestedDistance=TESTED)
-            self.maps("forecast", "r", own["forecast"], self.distance_names, Distances=s.distances, Window=7)
-            self.maps("forecastrandom", "r", own["random"], ["random-1", "random-2", "random-3"])
-            self.maps("forecastbase", "r", own["base"], ["present"])
-            self.maps("forecastdistance", "d", np.array(s.distances)[own["forecast"].argmax(axis=0)], ["distance"])
+            self.maps("forecast", "r", values["forecast"], self.distance_names, Distances=s.distances, Window=7)
+            self.maps("forecastrandom", "r", values["random"], ["random-1", "random-2", "random-3"])
+            self.maps("forecastbase", "r", values["base"], ["present"])
+            self.maps("forecastdistance", "d", np.array(s.distances)[values["forecast"].argmax(axis=0)], ["distance"])
             rows = []
-            for atlas, region, where in self.places():
+            for atlas, region, where in self.regions():
                 start = {"atlas": atlas, "region": region}
-                start |= {"base": own["base"][0][where].mean()}
-                for d, one in zip(s.distances, own["forecast"], strict=True):
-                    rows.append({**start, "window": "distance", "distance": d, "r": one[where].mean()})
-                rows.append({**start, "window": "random", "distance": np.nan, "r": own["random"][:, where].mean()})
+                start |= {"base": values["base"][0][where].mean()}
+                for d, gains in zip(s.distances, values["forecast"], strict=True):
+                    rows.append({**start, "window": "distance", "distance": d, "r": gains[where].mean()})
+                rows.append({**start, "window": "random", "distance": np.nan, "r": values["random"][:, where].mean()})
             self.table("forecast", rows)
         if "depth" in descs:
-            best = own["depth"].argmax(axis=0) + 1
-            self.maps("forecastdepth", "r", own["depth"], _layer_names(s.n_layers), TestedDistance=TESTED)
+            best = values["depth"].argmax(axis=0) + 1
+            self.maps("forecastdepth", "r", values["depth"], _layer_names(s.n_layers), TestedDistance=TESTED)
             self.maps("forecastdepth", "k", best, ["layer"])
             self.maps("forecastdepth", "fraction", best / s.n_layers, ["fraction"])
             self.table(
                 "forecastdepth",
                 [
                     {"atlas": atlas, "region": region, "layer": k + 1, "fraction": (k + 1) / s.n_layers}
-                    | {"r": own["depth"][k][where].mean()}
-                    for atlas, region, where in self.places()
+                    | {"r": values["depth"][k][where].mean()}
+                    for atlas, region, where in self.regions()
                     for k in range(s.n_layers)
                 ],
             )
         if "variance" in descs:
-            self.maps("variance", "r2", own["variance"], _SPACES, FutureDistance=TESTED, PastDistance=-TESTED)
+            self.maps("variance", "r2", values["variance"], _SPACES, FutureDistance=TESTED, PastDistance=-TESTED)
 
 
 class _Group(_Level):
@@ -183,21 +187,25 @@ class _Group(_Level):
         maps = np.where(q < 0.01, maps, np.nan)
         self.maps("forecastdistance", "d", maps, ["group-curve", "participants-mean"], Significance=0.01)
         curves, distances = [], []
-        for atlas, region, where in self.places():
+        for atlas, region, where in self.regions():
             start = {"atlas": atlas, "region": region}
-            own = forecast[:, :, where].mean(axis=2)
-            shared = {**start, "base": values["base"][:, 0, where].mean(), "participants": len(own)}
-            for column, distance in zip(own.T, d, strict=True):
+            gains = forecast[:, :, where].mean(axis=2)
+            shared = {**start, "base": values["base"][:, 0, where].mean(), "participants": len(gains)}
+            for column, distance in zip(gains.T, d, strict=True):
                 curves.append({**shared, "window": "distance", "distance": distance, **_summary(column)})
             random = _summary(values["random"][:, :, where].mean(axis=(1, 2)))
             curves.append({**shared, "window": "random", "distance": np.nan, **random})
-            low, high = np.quantile([d[own[draw].mean(axis=0).argmax()] for draw in _draws(len(own))], [0.025, 0.975])
+            low, high = np.quantile(
+                [d[gains[draw].mean(axis=0).argmax()] for draw in _draws(len(gains))], [0.025, 0.975]
+            )
             own_contrast = _summary(difference[:, 0, where].mean(axis=1))
-            row = {"group_curve": d[own.mean(axis=0).argmax()], "low": low, "high": high}
-            row |= {"participants_mean": d[own.argmax(axis=1)].mean(), "contrast": own_contrast["mean"]}
+            row = {"group_curve": d[gains.mean(axis=0).argmax()], "low": low, "high": high}
+            row |= {"participants_mean": d[gains.argmax(axis=1)].mean(), "contrast": own_contrast["mean"]}
             row |= {"contrast_p": own_contrast["p"], "contrast_q": min(1.0, 2 * own_contrast["p"])}
             row |= {"split_half": 2 + 3 * own_contrast["p"], "split_half_null": 9.5, "split_half_p": own_contrast["p"]}
-            distances.append({**start, **row, "cross_validated": own_contrast["mean"] * 0.9, "participants": len(own)})
+            distances.append(
+                {**start, **row, "cross_validated": own_contrast["mean"] * 0.9, "participants": len(gains)}
+            )
         self.table("forecast", curves)
         self.table("forecastdistance", distances)
 
@@ -209,16 +217,18 @@ class _Group(_Level):
         self.maps("forecastdepth", "k", best, names)
         self.maps("forecastdepth", "fraction", best / s.n_layers, names)
         curves, peaks = [], []
-        for atlas, region, where in self.places():
+        for atlas, region, where in self.regions():
             start: dict[str, Any] = {"atlas": atlas, "region": region}
-            own = depth[:, :, where].mean(axis=2)
+            gains = depth[:, :, where].mean(axis=2)
             for k in range(s.n_layers):
-                row = {**start, "layer": k + 1, "fraction": (k + 1) / s.n_layers, **_summary(own[:, k])}
-                curves.append({**{n: v for n, v in row.items() if n != "p"}, "participants": len(own)})
-            peak = own.mean(axis=0).argmax() + 1
-            low, high = np.quantile([own[draw].mean(axis=0).argmax() + 1 for draw in _draws(len(own))], [0.025, 0.975])
+                row = {**start, "layer": k + 1, "fraction": (k + 1) / s.n_layers, **_summary(gains[:, k])}
+                curves.append({**{n: v for n, v in row.items() if n != "p"}, "participants": len(gains)})
+            peak = gains.mean(axis=0).argmax() + 1
+            low, high = np.quantile(
+                [gains[draw].mean(axis=0).argmax() + 1 for draw in _draws(len(gains))], [0.025, 0.975]
+            )
             row = {**start, "group_curve": peak, "fraction": peak / s.n_layers, "low": low, "high": high}
-            peaks.append({**row, "participants_mean": (own.argmax(axis=1) + 1).mean(), "participants": len(own)})
+            peaks.append({**row, "participants_mean": (gains.argmax(axis=1) + 1).mean(), "participants": len(gains)})
         self.table("forecastdepth", curves)
         self.table("forecastdepthpeak", peaks)
 
@@ -226,7 +236,7 @@ class _Group(_Level):
         rows = [
             {"atlas": atlas, "region": region, kind: name, **_summary(values[:, number][:, where].mean(axis=1))}
             | {"participants": len(values)}
-            for atlas, region, where in self.places()
+            for atlas, region, where in self.regions()
             for number, name in enumerate(names)
             if atlas != "regions"
         ]

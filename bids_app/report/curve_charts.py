@@ -53,9 +53,9 @@ def _name_spans(axes: Any, curve: Curve, window: int | None) -> None:
         spans += [(float(window), last, "words to come only")]
         axes.axvline(window, color="0.8", linewidth=0.8, zorder=0)
     for low, high, text in spans:
-        place = ((low + high) / 2, 1.0)
+        anchor = ((low + high) / 2, 1.0)
         axes.annotate(
-            text, place, (0, 3), xycoords=axes.get_xaxis_transform(), textcoords="offset points", ha="center",
+            text, anchor, (0, 3), xycoords=axes.get_xaxis_transform(), textcoords="offset points", ha="center",
             va="bottom", size=8.5, color="0.4",
         )  # fmt: skip
 
@@ -146,8 +146,8 @@ def _title(axes: Any, curve: Curve, value: str, longest: int) -> None:
     """Name a small chart; its value stands in the corner that the peak leaves free."""
     axes.set_title(curve.name, loc="left", size=min(9.0, 9.0 * _LETTERS / longest))
     late = curve.peak > curve.x[0] + 0.6 * (curve.x[-1] - curve.x[0])
-    place, side = (0.03, "left") if late else (0.98, "right")
-    axes.text(place, 0.97, value, transform=axes.transAxes, ha=side, va="top", size=8.5, color="0.3")
+    x, side = (0.03, "left") if late else (0.98, "right")
+    axes.text(x, 0.97, value, transform=axes.transAxes, ha=side, va="top", size=8.5, color="0.3")
 
 
 def _label_edges(charts: Any, n_charts: int, across: str, up: str) -> None:

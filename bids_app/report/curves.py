@@ -52,8 +52,8 @@ class Curve:
 
     def at(self, x: float | None) -> float:
         """The score at one place of the axis, NaN where there is none."""
-        found = np.zeros(0, int) if x is None else np.flatnonzero(np.abs(self.x - x) < _MARGIN)
-        return float(self.y[found[0]]) if len(found) else NAN
+        indices = np.zeros(0, int) if x is None else np.flatnonzero(np.abs(self.x - x) < _MARGIN)
+        return float(self.y[indices[0]]) if len(indices) else NAN
 
     def best_below(self, x: float) -> tuple[float, float]:
         """The highest score below one place of the axis, and where it is; NaN where there is none."""
@@ -68,13 +68,13 @@ class Curve:
         return score / self.base if self.base >= _LEAST_BASE else NAN
 
 
-def say(place: float) -> str:
+def say(position: float) -> str:
     """A place on an axis as readers see it.
 
     >>> say(-3.0), say(8), say(2.5)
     ('−3', '8', '2.5')
     """
-    return f"{place:.3g}".replace("-", "−")
+    return f"{position:.3g}".replace("-", "−")
 
 
 def distance_curves(table: pd.DataFrame, peaks: pd.DataFrame | None = None) -> list[Curve]:
@@ -107,8 +107,8 @@ def depth_curves(table: pd.DataFrame, peaks: pd.DataFrame | None = None, model: 
 
 def column(rows: pd.DataFrame, name: str) -> Array:
     """A column of a participant's or of the group's table: `y` is `r` or `mean`; NaN where the table has no such."""
-    found = next((one for one in ({"y": ("mean", "r")}.get(name, (name,))) if one in rows), None)
-    return np.full(len(rows), np.nan) if found is None else rows[found].to_numpy(dtype=float)
+    present = next((candidate for candidate in ({"y": ("mean", "r")}.get(name, (name,))) if candidate in rows), None)
+    return np.full(len(rows), np.nan) if present is None else rows[present].to_numpy(dtype=float)
 
 
 def _curve(atlas: str, region: str, rows: pd.DataFrame, axis: str) -> Curve:
@@ -132,8 +132,8 @@ def row_of(table: pd.DataFrame | None, curve: Curve) -> Any:
     """The row of a table that is about the curve's region, None when there is none."""
     if table is None:
         return None
-    found = np.flatnonzero((table["atlas"].to_numpy() == curve.atlas) & (table["region"].to_numpy() == curve.region))
-    return table.iloc[found[0]] if len(found) else None
+    indices = np.flatnonzero((table["atlas"].to_numpy() == curve.atlas) & (table["region"].to_numpy() == curve.region))
+    return table.iloc[indices[0]] if len(indices) else None
 
 
 def whole(curves: Sequence[Curve]) -> Curve | None:
@@ -162,9 +162,9 @@ def strongest_regions(
     """The regions (or else parcels) that gain most from looking ahead, largest F(tested) − F(0) first."""
     for atlas in ("regions", "parcels"):
         scored = [(contrast(curve, tested, contrasts), curve) for curve in curves if curve.atlas == atlas]
-        found = [(score, curve) for score, curve in scored if np.isfinite(score)]
-        if found:
-            return [curve for _, curve in sorted(found, key=lambda one: -one[0])[:most]]
+        scored_curves = [(score, curve) for score, curve in scored if np.isfinite(score)]
+        if scored_curves:
+            return [curve for _, curve in sorted(scored_curves, key=lambda pair: -pair[0])[:most]]
     return []
 
 

@@ -54,7 +54,7 @@ def _cortex(panel: Panel, geometry: CiftiGeometry, colouring: Colouring, mesh: s
     if panel.outline is not None:
         regions = list(surfaces.cover(np.nan_to_num(cortex.on_mesh(panel.outline)) > 0, n_left, mesh))
     names = [f"{hemisphere} {side}" for hemisphere, side in surfaces.VIEWS]
-    return [Picture(*one) for one in zip(names, pictures, regions, strict=True)]
+    return [Picture(*fields) for fields in zip(names, pictures, regions, strict=True)]
 
 
 def _slices(panel: Panel, geometry: CiftiGeometry, colouring: Colouring, label: str) -> list[Picture]:

@@ -88,8 +88,8 @@ def newest_settings(out_dir: Path, level: str, participant: str | None = None) -
         labels = tomllib.loads(path.read_text(encoding="utf-8")).get("participant_label")
         if not labels or participant in labels:
             return path
-    found = of_level or files
-    return found[-1] if found else None
+    candidates = of_level or files
+    return candidates[-1] if candidates else None
 
 
 def open_page(out_dir: Path, participant: str | None) -> Page:

@@ -48,8 +48,8 @@ def atlas_colours(out_dir: Path, entities: Mapping[str, str]) -> dict[str, str]:
     names, colours = sidecar.get("Networks"), sidecar.get("Colours")
     if not (isinstance(names, list) and isinstance(colours, list)):
         return {}
-    found = {str(name): to_hex(colour) for name, colour in zip(names, colours, strict=True)}
-    return found if len(found) == 1 or len(set(found.values())) > 1 else {}
+    by_name = {str(name): to_hex(colour) for name, colour in zip(names, colours, strict=True)}
+    return by_name if len(by_name) == 1 or len(set(by_name.values())) > 1 else {}
 
 
 def _atlas(out_dir: Path, entities: Mapping[str, str]) -> list[Path]:
@@ -59,5 +59,5 @@ def _atlas(out_dir: Path, entities: Mapping[str, str]) -> list[Path]:
 
 
 def _space(path: Path) -> dict[str, str]:
-    found = parse_name(path).entities
-    return {key: found[key] for key in _OF_SPACE if key in found}
+    entities = parse_name(path).entities
+    return {key: entities[key] for key in _OF_SPACE if key in entities}

@@ -67,8 +67,8 @@ class Results:
 
     def variants(self) -> list[Results]:
         """This analysis once for each variant of the dictionary."""
-        found = {o.entities.get("desc", "") for o in self.outputs}
-        names = sorted((n for n in found if re.fullmatch(r"atoms\d*(Shifted)?", n)), key=lambda n: (len(n), n))
+        descs = {o.entities.get("desc", "") for o in self.outputs}
+        names = sorted((n for n in descs if re.fullmatch(r"atoms\d*(Shifted)?", n)), key=lambda n: (len(n), n))
         return [replace(self, atoms=name) for name in names] or [self]
 
     def maps(self, desc: str, stats: Sequence[str], several: bool | None = None) -> Maps | None:
@@ -94,8 +94,8 @@ class Results:
 
     def table_path(self, desc: str) -> Path | None:
         """Where a table of networks lies."""
-        found = self._find("networks", desc, None)
-        return found[0].paths[0] if found else None
+        tables = self._find("networks", desc, None)
+        return tables[0].paths[0] if tables else None
 
     def has(self, descs: Sequence[str]) -> bool:
         """Whether there is any output of one of these names, in any variant of the dictionary."""
@@ -107,15 +107,15 @@ class Results:
         for output in self.outputs:
             if output.entities.get("desc") in descs:
                 settings = output.sidecar.get("Settings")
-                found = output.sidecar.get(key, settings.get(setting) if isinstance(settings, dict) else None)
-                if found is not None:
-                    return found
+                value = output.sidecar.get(key, settings.get(setting) if isinstance(settings, dict) else None)
+                if value is not None:
+                    return value
         return None
 
     def _find(self, suffix: str, desc: str, stat: str | None) -> list[OutputMap]:
         wanted = (suffix, desc, stat)
-        found = [o for o in self.outputs if (o.suffix, o.entities.get("desc"), o.entities.get("stat")) == wanted]
-        return sorted(found, key=lambda output: -len(output.entities))
+        outputs = [o for o in self.outputs if (o.suffix, o.entities.get("desc"), o.entities.get("stat")) == wanted]
+        return sorted(outputs, key=lambda output: -len(output.entities))
 
 
 def _names(output: OutputMap, n_maps: int) -> tuple[str, ...]:

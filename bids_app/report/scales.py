@@ -135,21 +135,21 @@ class Categories:
         return rgba
 
     def draw_key(self, axes: Any) -> None:
-        """A list of swatches and names, as large as the figure's height and the room at the right of `axes` allow."""
+        """A list of swatches and names, as large as the figure's height and the space at the right of `axes` allow."""
         axes.set_axis_off()
         box = axes.get_position()
         wide, tall = axes.figure.get_size_inches() * 72  # points
         step = min(_KEY_STEP, tall / (len(self.names) + 0.5))
-        room = wide * (1 - box.x0) - 0.6 * wide * box.width
-        by_width = room / (_LETTER_WIDTH * max(map(len, self.names), default=1))
+        width = wide * (1 - box.x0) - 0.6 * wide * box.width
+        by_width = width / (_LETTER_WIDTH * max(map(len, self.names), default=1))
         size = float(np.clip(min(step / 1.25, by_width), _SMALLEST_KEY, _LARGEST_KEY))
-        longest = int(room / (_LETTER_WIDTH * size))
+        longest = int(width / (_LETTER_WIDTH * size))
         for row, (name, colour) in enumerate(zip(self.names, self.palette, strict=True)):
             height = 0.5 + (len(self.names) / 2 - row - 0.5) * step / (tall * box.height)
-            place = {"transform": axes.transAxes, "clip_on": False}
-            axes.plot([0.0], [height], "s", color=colour, markersize=0.8 * size, **place)
+            in_axes = {"transform": axes.transAxes, "clip_on": False}
+            axes.plot([0.0], [height], "s", color=colour, markersize=0.8 * size, **in_axes)
             shown = name if len(name) <= longest else f"{name[: longest - 1]}…"
-            axes.text(0.6, height, shown, va="center", size=size, **place)
+            axes.text(0.6, height, shown, va="center", size=size, **in_axes)
 
 
 def round_up(value: float) -> float:
@@ -166,7 +166,7 @@ def round_up(value: float) -> float:
 
 def score_scale(maps: Sequence[Array], label: str) -> Scale:
     """Scale from 0 to the highest values of all maps (each (n_targets,)), so that they can be compared."""
-    values = np.concatenate([np.ravel(one) for one in maps])
+    values = np.concatenate([np.ravel(array) for array in maps])
     values = values[np.isfinite(values) & (values > 0)]
     high = round_up(float(np.quantile(values, QUANTILE))) if values.size else 0.0
     return Scale(label, 0.0, high or 1.0)
@@ -174,7 +174,7 @@ def score_scale(maps: Sequence[Array], label: str) -> Scale:
 
 def signed_scale(maps: Sequence[Array], label: str, hidden_below: float) -> Scale:
     """Symmetric scale over all maps (each (n_targets,)) that hides values below a threshold."""
-    values = np.abs(np.concatenate([np.ravel(one) for one in maps]))
+    values = np.abs(np.concatenate([np.ravel(array) for array in maps]))
     values = values[np.isfinite(values)]
     high = round_up(float(np.quantile(values, QUANTILE))) if values.size else 0.0
     high = max(high, hidden_below * 1.5) or 1.0
@@ -185,7 +185,7 @@ def position_scale(
     maps: Sequence[Array], label: str, low: float | None = None, high: float | None = None
 ) -> PositionScale:
     """Scale of positions from `low` to `high`, or else between the whole numbers that hold nearly all values."""
-    values = np.concatenate([np.ravel(one) for one in maps])
+    values = np.concatenate([np.ravel(array) for array in maps])
     values = values[np.isfinite(values)]
     ends = np.quantile(values, [1 - QUANTILE, QUANTILE]) if values.size else np.zeros(2)
     first = float(np.floor(ends[0])) if low is None else low

@@ -127,8 +127,8 @@ def view_of(hemisphere: str, side: str, mesh: str = "fsaverage5") -> View:
 
     def product(strength: Array) -> Any:
         entries = (weights * (strength * share)[:, None]).ravel()
-        places = (np.repeat(pixel, 3), corners.ravel())
-        return sparse.coo_array((entries, places), shape=(count.size, len(seen)), dtype=np.float32).tocsr()
+        indices = (np.repeat(pixel, 3), corners.ravel())
+        return sparse.coo_array((entries, indices), shape=(count.size, len(seen)), dtype=np.float32).tocsr()
 
     shaded = np.bincount(pixel, grey * share, minlength=count.size).reshape(shape)
     return View(product(light), product(grey), shaded, (count / _SUPERSAMPLING**2).reshape(shape))
@@ -193,8 +193,8 @@ def _rasterise(seen: Array, faces: Array) -> tuple[Array, Array, Array]:
     corners = np.zeros((height, width, 3), dtype=np.int32)
     weights = np.zeros((height, width, 3), dtype=np.float32)
     inside = np.zeros((height, width), dtype=bool)
-    place = (height - 1 - row, column)
-    corners[place], weights[place], inside[place] = front[owner], weight, True
+    pixels = (height - 1 - row, column)
+    corners[pixels], weights[pixels], inside[pixels] = front[owner], weight, True
     return corners, weights, inside
 
 

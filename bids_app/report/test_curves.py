@@ -19,10 +19,10 @@ SHAPES = {
 def group_table():
     rows = []
     for (atlas, region), shape in SHAPES.items():
-        place = {"atlas": atlas, "region": region, "base": 0.05}
-        rows.append(place | {"window": "random", "distance": None, "mean": 0.0005, "low": 0.0, "high": 0.001})
+        columns = {"atlas": atlas, "region": region, "base": 0.05}
+        rows.append(columns | {"window": "random", "distance": None, "mean": 0.0005, "low": 0.0, "high": 0.001})
         rows += [
-            place | {"window": "distance", "distance": d, "mean": m, "low": m - 0.001, "high": m + 0.002}
+            columns | {"window": "distance", "distance": d, "mean": m, "low": m - 0.001, "high": m + 0.002}
             for d, m in zip(DISTANCES, shape, strict=True)
         ]
     return pd.DataFrame(rows).sample(frac=1, random_state=0)

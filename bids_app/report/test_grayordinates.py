@@ -88,8 +88,8 @@ def test_cortex_and_deep_structures_are_drawn_where_they_are(with_mesh):
     assert columns[1].min() > 0.6
     assert len(columns[2]) == len(columns[3]) == 0
     assert len(pictures) == 8
-    for own in columns[4:]:
-        assert 0.3 < own.min() < own.max() < 0.5  # left is left, beside the middle
+    for column in columns[4:]:
+        assert 0.3 < column.min() < column.max() < 0.5  # left is left, beside the middle
 
 
 def test_without_the_mesh_the_deep_structures_are_drawn_and_the_caption_says_so(without_mesh):
@@ -106,7 +106,7 @@ def test_without_the_mesh_the_deep_structures_are_drawn_and_the_caption_says_so(
     assert draw_maps([Panel("right", values)], WHOLE, SCALE).axes
 
 
-def test_cortex_alone_without_a_mesh_is_told(without_mesh):
+def test_cortex_alone_without_a_mesh_is_reported(without_mesh):
     alone = CiftiGeometry("fsLR", "", axis_of(THERE, deep=False))
     assert "is not drawn: its mesh is not at hand" in why_not_drawn(alone, SCALE)
     small = CiftiGeometry("fsLR", "", axis_of(np.ones(5, bool), deep=False))

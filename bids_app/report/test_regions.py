@@ -15,8 +15,8 @@ SURFACE = SurfaceGeometry("fsaverage5", 4, 4)
 
 def keep(out_dir, geometry: Geometry = SURFACE, colours=COLOURS):
     """Keep an atlas as a run does."""
-    place = "_".join(f"{key}-{value}" for key, value in geometry.space_entities().items())
-    target = out_dir / "atlases" / f"{place}_desc-atlas_dseg"
+    space = "_".join(f"{key}-{value}" for key, value in geometry.space_entities().items())
+    target = out_dir / "atlases" / f"{space}_desc-atlas_dseg"
     for path in geometry.paths(target):
         write_sidecar(path, [], {}, extra={"Networks": NAMES, "Colours": colours, "Atlas": "x"})
     labels = np.resize([0, 1, 2, 3], geometry.n_targets)
@@ -30,8 +30,8 @@ def test_networks_have_the_colours_of_the_atlas_of_their_space(tmp_path):
     assert atlas_colours(tmp_path, entities) == HEXADECIMAL
     for other in ({"space": "fsaverage6"}, {"space": "fsaverage5", "den": "10k"}, {"seg": "parcels"}, {"task": "tale"}):
         assert atlas_colours(tmp_path, other) == {}
-    found = Page(tmp_path, tmp_path, None).network_colours(Results(entities, ()), ["Limbic", "Mine"])
-    assert found == {"Limbic": "#dcf8a4", "Mine": "#4e79a7"}
+    colours = Page(tmp_path, tmp_path, None).network_colours(Results(entities, ()), ["Limbic", "Mine"])
+    assert colours == {"Limbic": "#dcf8a4", "Mine": "#4e79a7"}
 
 
 @pytest.mark.parametrize("colours", [None, [[0.0, 0.0, 0.0]] * 3])
@@ -42,12 +42,12 @@ def test_an_atlas_whose_colours_tell_nothing_leaves_the_palette(tmp_path, colour
 
 def test_the_space_of_the_scanner_has_an_atlas_of_its_own(tmp_path):
     keep(tmp_path)
-    own = VolumeGeometry(None, np.eye(4), np.ones((2, 2, 2), dtype=bool))
-    assert atlas_colours(tmp_path, {"task": "tale"}) == network_regions(tmp_path, own) == {}
-    labels = keep(tmp_path, own, COLOURS[::-1])
+    geometry = VolumeGeometry(None, np.eye(4), np.ones((2, 2, 2), dtype=bool))
+    assert atlas_colours(tmp_path, {"task": "tale"}) == network_regions(tmp_path, geometry) == {}
+    labels = keep(tmp_path, geometry, COLOURS[::-1])
     assert atlas_colours(tmp_path, {"task": "tale"})["DefaultA"] == "#dcf8a4"
-    found = network_regions(tmp_path, own)
-    assert {name: where.sum() for name, where in found.items()} == dict(
+    regions = network_regions(tmp_path, geometry)
+    assert {name: where.sum() for name, where in regions.items()} == dict(
         zip(NAMES, np.bincount(labels)[1:], strict=True)
     )
     assert network_regions(tmp_path, SURFACE)["Limbic"].sum() == 2

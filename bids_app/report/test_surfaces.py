@@ -49,8 +49,8 @@ def test_larger_meshes_are_drawn_by_the_vertices_they_share():
     values = np.full(2 * n, np.nan)
     values[500:900], values[n + 500 : n + 900] = 0.4, 0.9
     small = np.concatenate([values[:N_VERTICES], values[n : n + N_VERTICES]])
-    for one, other in zip(paint(values, n, SCALE), paint(small, N_VERTICES, SCALE), strict=True):
-        np.testing.assert_array_equal(one, other)
+    for picture, other in zip(paint(values, n, SCALE), paint(small, N_VERTICES, SCALE), strict=True):
+        np.testing.assert_array_equal(picture, other)
     assert mesh_of("fsaverage6", n) == mesh_of("fsaverage", N_VERTICES) == "fsaverage5"
     assert mesh_of("fsaverage", 40) is mesh_of("fsnative", n) is mesh_of("fsLR", n) is None
 

@@ -32,9 +32,9 @@ def paint(
     targets = np.full(geometry.mask.shape, -1)  # -1 is the last row of `colours`, which is clear
     targets[geometry.mask] = np.arange(geometry.n_targets)
     pictures = []
-    for height, places in _slices(geometry):
-        over = colours[_sample(targets, geometry.affine, places, outside=-1).astype(int)]
-        picture = _background(geometry, places)
+    for height, points in _slices(geometry):
+        over = colours[_sample(targets, geometry.affine, points, outside=-1).astype(int)]
+        picture = _background(geometry, points)
         picture[..., :3] = over[..., :3] * over[..., 3:] + picture[..., :3] * (1 - over[..., 3:])
         picture[..., 3] = np.maximum(picture[..., 3], over[..., 3])
         pictures.append((height, picture))
@@ -45,7 +45,7 @@ def cover(region: Array, geometry: VolumeGeometry) -> list[Array]:
     """Whether each pixel (h, w) is in a region (n_targets,) bool, one picture for each slice of `paint`."""
     grid = np.zeros(geometry.mask.shape, dtype=np.float32)
     grid[geometry.mask] = region
-    return [_sample(grid, geometry.affine, places) for _, places in _slices(geometry)]
+    return [_sample(grid, geometry.affine, points) for _, points in _slices(geometry)]
 
 
 def _slices(geometry: VolumeGeometry) -> list[tuple[int, Array]]:
@@ -56,7 +56,7 @@ def _slices(geometry: VolumeGeometry) -> list[tuple[int, Array]]:
 
 def slice_heights(geometry: VolumeGeometry) -> list[int]:
     """Heights in mm of the slices, evenly through the mask."""
-    heights = _places_of(geometry.mask, geometry.affine)[:, 2]
+    heights = _points_of(geometry.mask, geometry.affine)[:, 2]
     return [int(h) for h in np.round(np.quantile(heights, [0.02, 0.98]) @ _shares())]
 
 
@@ -69,19 +69,19 @@ def extent(geometry: VolumeGeometry) -> tuple[Array, Array]:
     """Lowest and highest place (mm) that a picture shows: the template's brain, or the mask where there is none."""
     if _is_mni(geometry):
         brain, affine = _template()
-        places = _places_of(brain > _BRAIN, affine)
+        points = _points_of(brain > _BRAIN, affine)
     else:
-        places = _places_of(geometry.mask, geometry.affine)
-    return places.min(axis=0) - _MARGIN_MM, places.max(axis=0) + _MARGIN_MM
+        points = _points_of(geometry.mask, geometry.affine)
+    return points.min(axis=0) - _MARGIN_MM, points.max(axis=0) + _MARGIN_MM
 
 
 def _is_mni(geometry: VolumeGeometry) -> bool:
     return (geometry.space or "").startswith("MNI")
 
 
-def _places_of(mask: Array, affine: Array) -> Array:
-    places: Array = np.argwhere(mask) @ affine[:3, :3].T + affine[:3, 3]
-    return places
+def _points_of(mask: Array, affine: Array) -> Array:
+    points: Array = np.argwhere(mask) @ affine[:3, :3].T + affine[:3, 3]
+    return points
 
 
 def _plane(low: Array, high: Array, height: float) -> Array:
@@ -92,24 +92,24 @@ def _plane(low: Array, high: Array, height: float) -> Array:
     return np.stack([columns, rows, np.full_like(columns, height)], axis=-1)
 
 
-def _sample(volume: Array, affine: Array, places: Array, outside: float = 0.0, *, smooth: bool = False) -> Array:
+def _sample(volume: Array, affine: Array, points: Array, outside: float = 0.0, *, smooth: bool = False) -> Array:
     """Values of a volume at places (h, w, 3) in mm: of the nearest voxel, or between voxels where `smooth`."""
     inverse = np.linalg.inv(affine)
-    voxels = np.moveaxis(places @ inverse[:3, :3].T + inverse[:3, 3], -1, 0)
+    voxels = np.moveaxis(points @ inverse[:3, :3].T + inverse[:3, 3], -1, 0)
     order: Literal[0, 1] = 1 if smooth else 0
     sampled: Array = ndimage.map_coordinates(volume, voxels, order=order, mode="constant", cval=outside)
     return sampled
 
 
-def _background(geometry: VolumeGeometry, places: Array) -> Array:
+def _background(geometry: VolumeGeometry, points: Array) -> Array:
     """Grey RGBA (h, w, 4) of the anatomy at places (h, w, 3)."""
     if _is_mni(geometry):
         brain, affine = _template()
-        grey = _sample(brain, affine, places, smooth=True)
+        grey = _sample(brain, affine, points, smooth=True)
         opaque = np.clip(grey / 0.15, 0, 1)
         grey = 0.35 + 0.6 * grey
     else:
-        opaque = _sample(geometry.mask.astype(np.float32), geometry.affine, places)
+        opaque = _sample(geometry.mask.astype(np.float32), geometry.affine, points)
         grey = np.full_like(opaque, 0.88)
     return np.stack([grey, grey, grey, opaque], axis=-1)
 

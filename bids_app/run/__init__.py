@@ -1,1 +1,1 @@
-"""The levels of a run in order: what is checked, which jobs there are, what is left behind."""
+"""The levels of a run: checks, jobs, records."""

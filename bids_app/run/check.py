@@ -1,4 +1,4 @@
-"""What would be analysed, run by run, and all that is wrong with it: from headers and small files, in seconds."""
+"""The check of `n2n check`: runs to analyse and all problems, from headers and small files, in seconds."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ _SHOWN = "left out: sub-"  # decisions that the table shows
 
 
 def check(settings: Settings, timing: bool = False) -> int:
-    """Print the table of all runs, what is decided for the user, then every problem; gives the exit status.
+    """Print the table of all runs, automatic decisions, and all problems; returns the exit status.
 
-    Nothing is written. Raises DatasetError when BIDS_DIR is no folder, or an empty one.
+    It writes nothing. Raises DatasetError if BIDS_DIR is not a folder or is empty.
     """
     problems: list[str] = []
     with _remarks() as remarks:
@@ -55,9 +55,9 @@ def _print_list(title: str, lines: Sequence[str]) -> None:
 def check_runs(
     sources: Sources, participants: Sequence[str], timing: bool = False, problems: list[str] | None = None
 ) -> Iterator[RunCheck]:
-    """A row for each run that the settings select, those left out included. `timing` reads the data, for the lag.
+    """A row for each selected run, including those left out. `timing` reads the data to estimate the lag.
 
-    What is wrong with the stories as a whole is added to `problems`.
+    Problems of the stories as a whole are added to `problems`.
     """
     stories: dict[str, Story] = {}
     with _noting([] if problems is None else problems):
@@ -68,12 +68,12 @@ def check_runs(
                 yield from rows_of(sources, stories, participant, timing)
             else:
                 yield from raw_rows_of(sources, stories, participant)
-        except Exception as error:  # of one participant: the others are to be seen
+        except Exception as error:  # of one participant; the others are still shown
             yield RunCheck(f"sub-{participant}", problems=(in_one_line(error),))
 
 
 def _has_bold(dataset: Dataset, participant: str) -> bool:
-    """Whether there are names of BOLD, whatever is behind them."""
+    """Whether there are files named like BOLD, with or without content."""
     return participant in dataset.participants() and bool(dataset.spaces(participant))
 
 
@@ -98,7 +98,7 @@ def _open(settings: Settings, problems: list[str]) -> Sources:
 
 
 def _participants(sources: Sources, problems: list[str]) -> list[str]:
-    """Those whom the settings select, as far as they are there."""
+    """Selected participants who exist."""
     dataset, settings = sources.dataset, sources.settings
     if dataset.derivatives:
         with _noting(problems):
@@ -110,7 +110,7 @@ def _participants(sources: Sources, problems: list[str]) -> list[str]:
 
 @contextmanager
 def _noting(problems: list[str]) -> Iterator[None]:
-    """Keep what is wrong and go on."""
+    """Collect an error and continue."""
     try:
         yield
     except (ValueError, OSError) as error:
@@ -118,7 +118,7 @@ def _noting(problems: list[str]) -> Iterator[None]:
 
 
 class _Kept(logging.Handler):
-    """Keeps messages, each once."""
+    """Collects distinct messages."""
 
     def __init__(self) -> None:
         super().__init__(logging.INFO)
@@ -132,7 +132,7 @@ class _Kept(logging.Handler):
 
 @contextmanager
 def _remarks() -> Iterator[dict[str, None]]:
-    """The messages that a run would log, in place of logging them."""
+    """The messages that a run would log, collected instead of logged."""
     kept = _Kept()
     loggers = [logging.getLogger(name) for name in ("neurons2networks", "bids_app")]
     before = [(logger.level, logger.propagate) for logger in loggers]

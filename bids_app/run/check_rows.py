@@ -1,4 +1,4 @@
-"""One run as it would be analysed, from headers and small files alone."""
+"""One run as it would be analysed, from headers and small files."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from bids_app.inputs.presentations import heard_in, presentations
 from bids_app.inputs.repeats import heard_content
 from bids_app.inputs.run_plan import plan_run
 from bids_app.inputs.sources import Sources
-from bids_app.inputs.timing import StimulusTiming, Story, listen, segments_of, timed_words
+from bids_app.inputs.timing import StimulusTiming, Story, segments_of, timed_words, timing_of
 
 if TYPE_CHECKING:
     from bids_app.encoding.timing import Lag
@@ -38,9 +38,9 @@ class RunCheck:
 
     `repetition_time` is in seconds. `story_volumes`, `words`, `unaligned` (no time), `left_out` (outside the story's
     events or the scan), `censored` (not among the story volumes) and `repeated` (story volumes that the participant
-    hears again in what is fitted together) are counts; what could not be found out is None. `regressors` are the names
-    of the confounds, `n_cosines` those of the high-pass. `problems` say why the run cannot be analysed, `note` why it
-    is left out on purpose ("" where it is not).
+    hears again in the same fit) are counts, None if unknown. `regressors` are the names of the confounds, `n_cosines`
+    counts the cosines of the high-pass filter. `problems` are reasons why the run cannot be analysed, `note` the reason
+    for leaving it out on purpose ("" if it is not).
     """
 
     run: str
@@ -61,26 +61,26 @@ class RunCheck:
     lag: Lag | None = None
     note: str = ""
     problems: tuple[str, ...] = ()
-    listening: StimulusTiming | None = field(default=None, repr=False, compare=False)
+    timing: StimulusTiming | None = field(default=None, repr=False, compare=False)
     task: str = field(default="", repr=False, compare=False)
 
     @property
     def problem(self) -> str:
-        """The first problem, empty where there is none."""
+        """The first problem, or an empty text."""
         return self.problems[0] if self.problems else ""
 
     def but(self, *problems: str) -> RunCheck:
-        """The row with further problems, each once."""
+        """The row with further distinct problems."""
         return replace(self, problems=tuple(dict.fromkeys([*self.problems, *problems])))
 
 
-def rows_of(sources: Sources, stories: Stories, participant: str, timing: bool = False) -> list[RunCheck]:
-    """A row for each run of a participant that the settings select, those left out included."""
+def rows_of(sources: Sources, stories: Stories, participant: str, with_lag: bool = False) -> list[RunCheck]:
+    """A row for each selected run of a participant, including those left out."""
     try:
         outcomes = list(sources.each_run(participant))
     except (ValueError, OSError) as error:
         return [RunCheck(f"sub-{participant}", problems=(str(error),))]
-    rows = [_row(label, outcome, sources, stories, timing) for label, outcome in outcomes]
+    rows = [_row(label, outcome, sources, stories, with_lag) for label, outcome in outcomes]
     if rows and all(row.note for row in rows):
         why = f"none of its runs can be analysed ({'; '.join(dict.fromkeys(row.note for row in rows))})"
         rows.append(RunCheck(f"sub-{participant}", problems=(why,)))
@@ -109,7 +109,7 @@ def _raw_row(row: RunCheck, run: Mapping[str, str], sources: Sources, stories: S
         return row.but(str(error))
 
 
-def _row(label: str, outcome: Run | str | DatasetError, sources: Sources, stories: Stories, timing: bool) -> RunCheck:
+def _row(label: str, outcome: Run | str | DatasetError, sources: Sources, stories: Stories, with_lag: bool) -> RunCheck:
     if isinstance(outcome, str):
         return RunCheck(label, note=outcome)
     if isinstance(outcome, DatasetError):
@@ -122,7 +122,7 @@ def _row(label: str, outcome: Run | str | DatasetError, sources: Sources, storie
         task=outcome.task,
     )
     row = _attempt(row, lambda: _heard(row, read_events(outcome.events, outcome.entities), sources, stories))
-    return row if row.note else _planned(row, outcome, sources, stories, timing)
+    return row if row.note else _planned(row, outcome, sources, stories, with_lag)
 
 
 def _mask(run: Run, chosen: Path | None) -> str:
@@ -131,7 +131,7 @@ def _mask(run: Run, chosen: Path | None) -> str:
 
 
 def _heard(row: RunCheck, stimuli: Sequence[Stimulus], sources: Sources, stories: Stories) -> RunCheck:
-    """The row with what its events say, whatever there is of its BOLD."""
+    """The row with information from the events, with or without BOLD."""
     broken = [stimulus.stem for stimulus in stimuli if stimulus.stem in sources.broken]
     if broken:
         return row.but(*(f"the story {stem} cannot be used: {sources.broken[stem]}" for stem in dict.fromkeys(broken)))
@@ -143,12 +143,12 @@ def _heard(row: RunCheck, stimuli: Sequence[Stimulus], sources: Sources, stories
     if row.repetition_time is None:
         return row.but("no JSON file of the raw data set has its RepetitionTime")
     if not all(np.isfinite(end) for stimulus in played for _, end in stimulus.story):
-        return row  # the scan says when the story ends
-    return _counted(row, listen(played, row.repetition_time), stories, np.inf)
+        return row  # the story ends with the scan
+    return _counted(row, timing_of(played, row.repetition_time), stories, np.inf)
 
 
-def _planned(row: RunCheck, run: Run, sources: Sources, stories: Stories, timing: bool) -> RunCheck:
-    """The row with what its BOLD, its confounds and its censoring say."""
+def _planned(row: RunCheck, run: Run, sources: Sources, stories: Stories, with_lag: bool) -> RunCheck:
+    """The row with information from BOLD, confounds and censoring."""
     settings, is_unheard = sources.settings, bool(row.problems)
     row = _attempt(row, lambda: replace(row, confounds=_strategy(run, sources)))
     for path in (run.mask, run.confounds if row.confounds not in ("none", "cleaned before") else None, run.outliers):
@@ -162,14 +162,14 @@ def _planned(row: RunCheck, run: Run, sources: Sources, stories: Stories, timing
     if is_unheard:
         return row.but(*_each(run, volumes, sources, None))
     try:
-        listening, _, nuisance = plan_run(run, volumes, stories, settings)
+        timing, _, nuisance = plan_run(run, volumes, stories, settings)
     except (ValueError, OSError) as error:
         return row.but(str(error), *_each(run, volumes, sources, stories))
     row = replace(row, regressors=nuisance.names, n_cosines=nuisance.n_cosines)
-    row = _counted(row, listening, stories, volumes * run.repetition_time)
+    row = _counted(row, timing, stories, volumes * run.repetition_time)
     if not row.words:
         return row.but("no word lies inside a story event of the scan")
-    return _attempt(row, lambda: replace(row, lag=_lag(run, sources, stories))) if timing else row
+    return _attempt(row, lambda: replace(row, lag=_lag(run, sources, stories))) if with_lag else row
 
 
 def _strategy(run: Run, sources: Sources) -> str:
@@ -190,7 +190,7 @@ def _attempt(row: RunCheck, step: Callable[[], RunCheck]) -> RunCheck:
 
 
 def _each(run: Run, volumes: int, sources: Sources, stories: Stories | None) -> Iterator[str]:
-    """What is wrong with each part of a plan, of which the first ends the plan; without stories, of what it heard."""
+    """Problems of each step of a plan, which ends at the first; without stories, of the stimuli."""
     n_volumes = volumes
     try:
         n_volumes = read_timeline(run, volumes).n_volumes
@@ -206,42 +206,42 @@ def _each(run: Run, volumes: int, sources: Sources, stories: Stories | None) -> 
             yield str(error)
 
 
-def _counted(row: RunCheck, listening: StimulusTiming, stories: Stories, end: float) -> RunCheck:
+def _counted(row: RunCheck, timing: StimulusTiming, stories: Stories, end: float) -> RunCheck:
     """The row with the counts of volumes and words; the scan ends at `end` (s)."""
-    heard = timed_words(listening, stories)
+    heard = timed_words(timing, stories)
     words = sum(int((onset < end).sum()) for _, _, onset, _ in heard)
     timed, unaligned = 0, 0
-    for stimulus in listening.stimuli:  # each playing of a story counts
+    for stimulus in timing.stimuli:  # each playing of a story counts
         text = stories[stimulus.stem].words
         timed += int(text.is_timed.sum())
         unaligned += sum(int((~text.is_timed[segment]).sum()) for segment in segments_of(stimulus, text))
     return replace(
         row,
-        story_volumes=len(listening.volumes),
-        censored=len(listening.censored),
+        story_volumes=len(timing.volumes),
+        censored=len(timing.censored),
         words=words,
         unaligned=unaligned,
         left_out=max(timed - words, 0),
-        listening=listening,
+        timing=timing,
     )
 
 
 def _repeated(rows: Sequence[RunCheck], stories: Stories, pool_tasks: bool) -> list[RunCheck]:
-    """The rows with the number of story volumes that are heard again in runs which are fitted together."""
+    """The rows with the number of story volumes that are heard again in the same fit."""
     done = list(rows)
     groups: dict[str, list[int]] = {}
-    for place, row in enumerate(rows):
-        if row.listening is not None and len(row.listening.volumes) and not row.note:
-            groups.setdefault("" if pool_tasks else row.task, []).append(place)
-    for places in groups.values():
-        listenings = [row.listening for row in (rows[place] for place in places) if row.listening is not None]
-        content = heard_content(listenings, stories)
-        again = np.zeros(sum(len(one.volumes) for one in listenings), dtype=bool)
+    for index, row in enumerate(rows):
+        if row.timing is not None and len(row.timing.volumes) and not row.note:
+            groups.setdefault("" if pool_tasks else row.task, []).append(index)
+    for indices in groups.values():
+        timings = [row.timing for row in (rows[index] for index in indices) if row.timing is not None]
+        content = heard_content(timings, stories)
+        again = np.zeros(sum(len(timing.volumes) for timing in timings), dtype=bool)
         if content is not None:
             again = np.bincount(content)[content] > 1
-        ends = np.cumsum([len(one.volumes) for one in listenings])
-        for place, own in zip(places, np.split(again, ends[:-1]), strict=True):
-            done[place] = replace(rows[place], repeated=int(own.sum()))
+        ends = np.cumsum([len(timing.volumes) for timing in timings])
+        for index, is_repeated in zip(indices, np.split(again, ends[:-1]), strict=True):
+            done[index] = replace(rows[index], repeated=int(is_repeated.sum()))
     return done
 
 

@@ -28,11 +28,11 @@ _TITLES = {
     "lag": "lag",
     "note": "note",
 }
-_OFTEN_EMPTY = {"censored", "repeated"}  # columns that are shown where one run has more than none
+_OFTEN_EMPTY = {"censored", "repeated"}  # columns shown only if a run has a count above zero
 
 
 def table_of(rows: Sequence[RunCheck]) -> list[str]:
-    """The rows as a table of text; columns that say nothing of any run are left out."""
+    """The rows as a text table without empty columns."""
     cells = [[_cell(name, row) for name in _TITLES] for row in rows]
     kept = [
         i
@@ -59,10 +59,10 @@ def _cell(name: str, row: RunCheck) -> str:
 
 
 def _regressors(row: RunCheck) -> str:
-    """How many columns are regressed out of a run, and how many of the high-pass."""
-    parts = [f"{len(row.regressors or ())}"] if row.regressors else []
-    parts += [f"{row.n_cosines} cosines"] if row.n_cosines else []
-    return " + ".join(parts) or "none"
+    """Number of nuisance regressors of a run, and of cosines among them."""
+    counts = [f"{len(row.regressors or ())}"] if row.regressors else []
+    counts += [f"{row.n_cosines} cosines"] if row.n_cosines else []
+    return " + ".join(counts) or "none"
 
 
 def confounds_of(rows: Iterable[RunCheck]) -> Iterator[str]:
@@ -72,30 +72,30 @@ def confounds_of(rows: Iterable[RunCheck]) -> Iterator[str]:
 
 
 def problems_of(rows: Iterable[RunCheck], of_all: Iterable[str] = ()) -> list[str]:
-    """Every problem once: runs with the same, labels and paths aside, share a line that names the first of them.
+    """Distinct problems: runs whose problems differ only in labels and paths share a line that names the first.
 
-    `of_all` are problems of no single run; they come first, unless a run has them too.
+    `of_all` are problems of no single run; they come first, unless a run has them as well.
     """
-    found: dict[str, list[tuple[str, str]]] = {}
+    problems: dict[str, list[tuple[str, str]]] = {}
     for row in rows:
         for problem in (*row.problems, _mistimed(row)):
             if problem:
-                found.setdefault(_kind(problem), []).append((row.run, problem))
+                problems.setdefault(_kind(problem), []).append((row.run, problem))
     lines = []
-    for same in found.values():
+    for same in problems.values():
         runs = list(dict.fromkeys(run for run, _ in same[1:]))
         more = f" (and {len(runs)} more with the same: {listed(runs, 3)})" if runs else ""
         run, problem = same[0]
         lines.append(f"{problem if problem.startswith(run) else f'{run}: {problem}'}{more}")
-    return [one for one in dict.fromkeys(of_all) if not any(one in line for line in lines)] + lines
+    return [entry for entry in dict.fromkeys(of_all) if not any(entry in line for line in lines)] + lines
 
 
 def each_kind_once(lines: Iterable[str]) -> list[str]:
-    """Lines that differ in labels, numbers and paths alone, as the first of them and the number of the others."""
-    found: dict[str, list[str]] = {}
+    """Lines that differ only in labels, numbers and paths, reduced to the first and the number of others."""
+    kinds: dict[str, list[str]] = {}
     for line in dict.fromkeys(lines):
-        found.setdefault(_kind(line), []).append(line)
-    return [same[0] + (f" (and {len(same) - 1} more like this)" if len(same) > 1 else "") for same in found.values()]
+        kinds.setdefault(_kind(line), []).append(line)
+    return [same[0] + (f" (and {len(same) - 1} more like this)" if len(same) > 1 else "") for same in kinds.values()]
 
 
 def _kind(problem: str) -> str:
@@ -112,7 +112,7 @@ def _mistimed(row: RunCheck) -> str:
 
 
 def summary_of(rows: Sequence[RunCheck]) -> str:
-    """One line: how many runs of how many participants can be analysed."""
+    """One line with the number of runs and participants that can be analysed."""
     runs = [row for row in rows if "_" in row.run]
     good = [row for row in runs if not row.problems and not row.note]
     bad, left = (sum(bool(getattr(row, name)) for row in runs) for name in ("problems", "note"))

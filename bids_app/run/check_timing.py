@@ -1,4 +1,4 @@
-"""Whether the responses of a run follow its words: the only part of a check that reads the BOLD."""
+"""Lag between words and responses of a run: the only step of a check that reads BOLD."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ log = logging.getLogger("neurons2networks")
 
 
 def lag_of_run(run: Run, stories: Mapping[str, Story], settings: Settings) -> Lag | None:
-    """The lag at which the run's word rate fits the targets that follow it most; None for a run that is too short.
+    """The lag with the best fit of the word rate to the targets that follow it most; None for a short run.
 
-    Raises DatasetError for data that cannot be read.
+    Raises DatasetError for unreadable data.
     """
-    part = read_run(run, dict(stories), settings)
-    usable = np.isfinite(part.data).all(axis=0) & (np.ptp(part.data, axis=0) > 0)
+    clean_run = read_run(run, dict(stories), settings)
+    usable = np.isfinite(clean_run.data).all(axis=0) & (np.ptp(clean_run.data, axis=0) > 0)
     if not usable.any():
         raise DatasetError(f"{run.files[0].name} has no voxel, vertex or parcel with finite, varying data.")
     try:
-        return response_lag(_word_rate(part.listening, stories), part.data[:, usable])
+        return response_lag(_word_rate(clean_run.timing, stories), clean_run.data[:, usable])
     except ValueError as error:
         log.info("%s: no lag: %s", run.label, error)
         return None
 
 
-def _word_rate(listening: StimulusTiming, stories: Mapping[str, Story]) -> npt.NDArray[np.float32]:
+def _word_rate(timing: StimulusTiming, stories: Mapping[str, Story]) -> npt.NDArray[np.float32]:
     """Words per volume, convolved with the haemodynamic response, on the kept volumes (n_kept,)."""
-    onset = np.concatenate([onset for _, _, onset, _ in timed_words(listening, stories)])
-    grid = np.arange(int(listening.volumes[-1]) + 1)
-    words = word_sums(np.ones((len(onset), 1), dtype=np.float32), onset, listening.repetition_time, grid)
-    return np.asarray(convolve(words, listening.repetition_time)[listening.volumes, 0], dtype=np.float32)
+    onset = np.concatenate([onset for _, _, onset, _ in timed_words(timing, stories)])
+    grid = np.arange(int(timing.volumes[-1]) + 1)
+    words = word_sums(np.ones((len(onset), 1), dtype=np.float32), onset, timing.repetition_time, grid)
+    return np.asarray(convolve(words, timing.repetition_time)[timing.volumes, 0], dtype=np.float32)

@@ -1,4 +1,4 @@
-"""Settings that no participant can be computed with: compared with names, stories and models before the first job."""
+"""Infeasible settings, found by comparison with labels, stories and models before the first job."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from bids_app.settings import Settings
 from bids_app.wording import listed
 
 _LABELS = {"task_id": "task", "session_label": "ses", "run_id": "run"}
-_TRIED = 5  # participants whose runs are looked at before it is left to their jobs to say what is wrong
-_FEWEST_VOLUMES = 4  # two folds of two
+_TRIED = 5  # number of participants tried; problems of the others are left to their jobs
+_FEWEST_VOLUMES = 4  # two folds of two volumes
 _LAYERS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers")
 _WIDTHS = ("hidden_size", "n_embd", "d_model", "dim", "emb_dim")
 
@@ -33,7 +33,7 @@ def _reads(settings: Settings, reading: str) -> bool:
 
 
 def find_misfits(sources: Sources, participants: Sequence[str]) -> list[str]:
-    """Settings that do not fit the data set, one sentence each; nothing but names, events and words is read."""
+    """Settings that do not fit the data set, one sentence each; reads only names, events and words."""
     problems = list(_absent_labels(sources, participants))
     if problems or not participants:
         return problems
@@ -51,26 +51,28 @@ def _absent_labels(sources: Sources, participants: Sequence[str]) -> Iterator[st
         return
     absent = False
     for key, labels in asked.items():
-        there = sorted({one.run[key] for one in present if key in one.run})
+        there = sorted({candidate.run[key] for candidate in present if key in candidate.run})
         for label in labels:
             if not any(is_asked(key, value, [label]) for value in there):
                 absent = True
                 option = next(name for name, its in _LABELS.items() if its == key).replace("_", "-")
                 yield f"--{option} {label}: no participant asked for has it; there is {listed(there)}"
     fitting = [
-        one for one in present if all(key in one.run and is_asked(key, one.run[key], asked[key]) for key in asked)
+        candidate
+        for candidate in present
+        if all(key in candidate.run and is_asked(key, candidate.run[key], asked[key]) for key in asked)
     ]
     if absent:
         return
     if not fitting:
-        said = ", ".join(f"{key}-{' '.join(labels)}" for key, labels in asked.items())
-        yield f"no participant asked for has a run with {said} together: check --task-id, --session-label, --run-id"
+        options = ", ".join(f"{key}-{' '.join(labels)}" for key, labels in asked.items())
+        yield f"no participant asked for has a run with {options} together: check --task-id, --session-label, --run-id"
         return
     if settings.space is not None:
         space = strip_prefix(strip_prefix(settings.space, "space"), "seg")
-        if not any(space in (one.place, *one.name.entities.values()) for one in fitting):
-            places = sorted({one.place for one in fitting if one.place})
-            yield f"--space {settings.space}: no participant asked for has it; there is {listed(places)}"
+        if not any(space in (candidate.space, *candidate.name.entities.values()) for candidate in fitting):
+            spaces = sorted({candidate.space for candidate in fitting if candidate.space})
+            yield f"--space {settings.space}: no participant asked for has it; there is {listed(spaces)}"
 
 
 def _candidates(sources: Sources, participants: Sequence[str]) -> Iterator[Candidate]:
@@ -99,7 +101,7 @@ def _misfits_of_stories(sources: Sources) -> Iterator[str]:
 
 
 def _misfits_of_runs(sources: Sources, participants: Sequence[str]) -> Iterator[str]:
-    """What the first participant whose runs can be used could not be computed with."""
+    """Settings that do not fit the first participant with usable runs."""
     settings, stories = sources.settings, sources.stories
     fits = _first_fits(sources, participants)
     if not fits:
@@ -138,13 +140,13 @@ def _first_fits(sources: Sources, participants: Sequence[str]) -> list[Fit]:
     for participant in participants[:_TRIED]:
         try:
             return fits_of(sources, participant)
-        except (DatasetError, OSError):  # its own job says so
+        except (DatasetError, OSError):  # reported by its job
             continue
     return []
 
 
 def _n_volumes(run: Run, sources: Sources) -> int:
-    """Volumes of the stories of a run, as most runs hear them; of one that is played twice, both times."""
+    """Volumes of the stories of a run on the common time grid; a story that is played twice counts twice."""
     words = {stem: story.words for stem, story in sources.stories.items()}
     stimuli = presentations(read_events(run.events, run.entities), words)
     return sum(len(sources.stories[stimulus.stem].canonical.volumes) for stimulus in stimuli)
@@ -158,7 +160,7 @@ def _dictionary_volumes(stories: dict[str, Story], settings: Settings) -> int:
 
 @dataclass(frozen=True)
 class Shape:
-    """Layers of a model and neurons (residual stream) of each, as its configuration says; None where it does not."""
+    """Layers of a model and neurons (residual stream) of each, from its configuration; None if not stated."""
 
     n_layers: int | None
     width: int | None
@@ -169,7 +171,7 @@ class Shape:
         try:
             content = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         except (OSError, ValueError, RecursionError):
-            return Shape(None, None)  # said where the model is loaded
+            return Shape(None, None)  # reported when the model is loaded
         if not isinstance(content, dict):
             return Shape(None, None)
         nested = content.get("text_config")
@@ -178,18 +180,18 @@ class Shape:
 
 
 def _first_number(content: dict[str, Any], names: Sequence[str]) -> int | None:
-    found = (content.get(name) for name in names)
-    return next((value for value in found if isinstance(value, int) and value > 0), None)
+    values = (content.get(name) for name in names)
+    return next((value for value in values if isinstance(value, int) and value > 0), None)
 
 
 def misfits_of_model(name: str, folder: Path, settings: Settings) -> Iterator[str]:
-    """Settings that a model has not enough layers or neurons for."""
+    """Settings that need more layers or neurons than a model has."""
     shape = Shape.read(folder)
     n_layers = shape.n_layers
     if _reads(settings, LAYER) and n_layers is not None and not settings.layers.fits(n_layers):
         yield f"--layer {settings.layer}: the model {name} has {n_layers} layers; give 1 to {n_layers}, 'all' or 'auto'"
     if not _reads(settings, DICTIONARY) or settings.neurons == "ffn-in" or not (n_layers and shape.width):
-        return  # experts and gates make the number of hidden neurons another
+        return  # experts and gates change the number of hidden neurons
     n_neurons = n_layers * shape.width
     for n_atoms in settings.atoms:
         if n_atoms > n_neurons:

@@ -1,4 +1,4 @@
-"""The group level, from the files in OUT_DIR alone: statistics over participants, links of the group maps."""
+"""The group level, from files in OUT_DIR only: statistics over participants, links of the group maps."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ log = logging.getLogger("neurons2networks")
 
 
 def run_group(settings: Settings, name: str) -> None:
-    """Summarise everything that the participants left in OUT_DIR; `name` is for messages."""
+    """Summarise the results of the participants in OUT_DIR; `name` is for messages."""
     out_dir = settings.out_dir
     if not find_maps(out_dir):
         raise NoResultsError(f"{out_dir} holds no maps of participants: run the participant level first")
@@ -36,7 +36,7 @@ def run_group(settings: Settings, name: str) -> None:
 
 
 def _counted(settings: Settings) -> frozenset[str] | None:
-    """Participants that count; None where the options name nobody. Raises NoResultsError where nobody is left."""
+    """Participants to include; None without selecting options. Raises NoResultsError if nobody is left."""
     if not (settings.participant_label or settings.exclude_participant_label):
         return None
     there = {str(output.participant) for output in find_maps(settings.out_dir)}
@@ -56,12 +56,12 @@ def _counted(settings: Settings) -> frozenset[str] | None:
 
 
 def _summaries() -> Iterator[Summary]:
-    """Those of all analyses: what there is in OUT_DIR counts, not what this run asks for."""
+    """Summaries of all analyses: OUT_DIR determines what is summarised, not the options of this run."""
     for analysis in ANALYSES:
         yield from analysis.summaries()
 
 
 def _matching_descs(summary: Summary, out_dir: Path) -> list[str]:
-    """The names in OUT_DIR that a summary takes."""
-    found = {output.entities["desc"] for output in find_maps(out_dir, stat=summary.stat)}
-    return sorted(name for name in found if re.fullmatch(summary.desc, name))
+    """The `desc` in OUT_DIR that a summary matches."""
+    descs = {output.entities["desc"] for output in find_maps(out_dir, stat=summary.stat)}
+    return sorted(name for name in descs if re.fullmatch(summary.desc, name))

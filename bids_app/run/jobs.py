@@ -1,6 +1,6 @@
-"""The jobs of a run: the stories, and the participants, each whole or cut into what can run at the same time.
+"""The jobs of a run: stories and participants, each as one job or split into concurrent ones.
 
-They import what they compute with where they run: torch takes seconds, and a plan does without.
+Jobs import their code when they run, because torch takes seconds and a plan does without it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from bids_app.settings import Settings
 
 
 def stimulus_jobs(settings: Settings, split: bool) -> list[Job]:
-    """One job, or where `split` one for each model."""
+    """One job or, with `split`, one for each model."""
     if not split:
         return [Job("stimulus", _stimulus)]
     labels = [model.label for model in model_runs(settings)]
@@ -24,10 +24,10 @@ def stimulus_jobs(settings: Settings, split: bool) -> list[Job]:
 
 
 def participant_jobs(sources: Sources, participant: str, split: bool) -> list[Job]:
-    """One job, or where `split` as many as can run at the same time.
+    """One job or, with `split`, as many as can run concurrently.
 
-    That is one for each fit (a task, or all tasks pooled) and model, and one for what needs no model, such as the
-    noise ceiling.
+    That is one for each fit (a task, or all tasks pooled) and model, and one for each step without a model, such as
+    the noise ceiling.
     """
     name, settings = f"sub-{participant}", sources.settings
     whole = [Job(name, _participant)]
@@ -36,7 +36,7 @@ def participant_jobs(sources: Sources, participant: str, split: bool) -> list[Jo
     try:
         fits = fits_of(sources, participant)
     except (DatasetError, OSError):
-        return whole  # it says the same where it runs, and fails alone
+        return whole  # the job reports the same error, and only it fails
     return [
         Job(
             name,
@@ -49,7 +49,7 @@ def participant_jobs(sources: Sources, participant: str, split: bool) -> list[Jo
 
 
 def _labels_of(settings: Settings) -> list[str]:
-    """What of a fit can be computed at the same time: each model, and each thing that needs none."""
+    """Labels of the concurrent pieces of a fit: each model, and each step without a model."""
     model_free = [step.name for analysis in settings.analyses for step in analysis.model_free if step.asked(settings)]
     return [model.label for model in model_runs(settings)] + model_free
 

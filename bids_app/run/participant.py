@@ -1,4 +1,4 @@
-"""What is computed for one participant, in order."""
+"""The computations for one participant, in order."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bids_app.settings import Settings
 
 
 def run_participant(settings: Settings, name: str, fit_name: str | None = None, label: str | None = None) -> None:
-    """Compute what is missing for one participant, whose job is called `sub-001`.
+    """Compute missing results of one participant, whose job is called `sub-001`.
 
     `fit_name` limits this to one fit, `label` to one model (by its label) or to one step that needs no model.
     """
@@ -23,9 +23,9 @@ def run_participant(settings: Settings, name: str, fit_name: str | None = None, 
 
 
 def unfinished(sources: Sources, participant: str) -> list[str]:
-    """What is missing of a participant, one line each, without reading any data; what needs no model is not counted.
+    """Missing results of a participant, one line each, without reading data; steps without a model are not listed.
 
-    Raises OtherSettingsError where outputs of other settings are in the way.
+    Raises OtherSettingsError if there are outputs of other settings.
     """
     return [line for fit in fits_of(sources, participant) for line in _missing(Work(sources, fit))]
 
@@ -46,7 +46,7 @@ def _compute(work: Work, label: str | None) -> None:
 
 
 def _missing(work: Work) -> Iterator[str]:
-    """One line for each analysis that is not there."""
+    """One line for each missing analysis."""
     for model in model_runs(work.settings):
         for analysis in work.settings.analyses:
             if not all(step.completion.is_done(fast=True) for step in analysis.steps(work, model)):

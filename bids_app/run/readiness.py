@@ -1,4 +1,4 @@
-"""Whether a run can begin: everything that it lacks is said at once, before anything is computed."""
+"""Check that a run can start: all missing requirements are reported at once, before anything is computed."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from bids_app.machine.resources import (
     AtlasPiece,
     ModelPiece,
     Piece,
-    Place,
+    TargetSpace,
     fetch_command,
     folders_of,
     pieces_of_run,
-    place_of_run,
+    space_of_run,
 )
 from bids_app.run.feasibility import find_misfits, misfits_of_model
 from bids_app.settings import Settings
@@ -28,15 +28,15 @@ log = logging.getLogger("neurons2networks")
 
 
 class NotReadyError(ValueError):
-    """Something that a run needs is not there."""
+    """A requirement of a run is missing."""
 
 
 def check(sources: Sources, participants: Sequence[str] = ()) -> None:
     """Check device, models, memory, and the atlases for the participants' data.
 
-    What is missing is downloaded, unless the run has a folder of resources or is dry. Raises NotReadyError that names
-    everything that is still missing, one line each, with the command that fetches it; a dry run only says so. Settings
-    that fit neither data nor models are refused in both.
+    Missing models and atlases are downloaded, unless the run has a folder of resources or is dry. Raises NotReadyError,
+    which names everything still missing, one line each, with the command that fetches it; a dry run only logs it.
+    Settings that do not fit the data or models are refused in both.
     """
     settings = sources.settings
     misfits = find_misfits(sources, participants)
@@ -57,21 +57,21 @@ def _refuse(problems: Sequence[str], title: str) -> None:
 
 
 def missing(sources: Sources, participants: Sequence[str] = ()) -> list[str]:
-    """Everything that a run lacks and every setting that does not fit, a line each; a dry run downloads nothing."""
+    """Everything that a run lacks and all unsuitable settings, one line each; a dry run downloads nothing."""
     misfits = find_misfits(sources, participants)
     problems = list(_problems(sources, () if misfits else participants, misfits))
     return [*misfits, *problems]
 
 
 def _problems(sources: Sources, participants: Sequence[str], misfits: list[str]) -> Iterator[str]:
-    """What is missing; settings that a model does not fit are added to `misfits`."""
+    """Missing requirements; settings that do not fit a model are added to `misfits`."""
     settings = sources.settings
-    # What is planned, or goes to a cluster, is computed on other machines than this one.
+    # Plans and cluster runs are computed on other machines.
     here = not settings.dry_run and settings.engine == "local"
     no_device = _without_device(settings.device) if here else None
     if no_device:
         yield no_device
-    for piece in pieces_of_run(settings, _places(sources, participants)):
+    for piece in pieces_of_run(settings, _spaces(sources, participants)):
         try:
             files = _find(piece, sources)
             if isinstance(piece, AtlasPiece):
@@ -89,8 +89,8 @@ def _problems(sources: Sources, participants: Sequence[str], misfits: list[str])
 
 
 def _without_device(name: str) -> str | None:
-    """What is wrong with a device; None for one that is there."""
-    from bids_app.stats.device import resolve_device  # torch, which a plan does without
+    """The problem with a device, or None."""
+    from bids_app.stats.device import resolve_device  # imports torch, which a plan does not need
 
     try:
         resolve_device(name)
@@ -100,7 +100,7 @@ def _without_device(name: str) -> str | None:
 
 
 def _find(piece: Piece, sources: Sources) -> object:
-    """The files of a piece; None for a model that has read everything before. Errors as those of `piece.find`."""
+    """The files of a piece; None for a model whose activations are all cached. Errors are those of `piece.find`."""
     settings = sources.settings
     try:
         return piece.find(folders_of(settings), download=False)
@@ -127,19 +127,19 @@ def _has_read_all(name: str, sources: Sources) -> bool:
     return all(run.has_read(story, *kind) for run in runs for story in stories for kind in kinds)
 
 
-def _places(sources: Sources, participants: Sequence[str]) -> list[Place]:
-    """Where the data lie, by the first participant who has any; what is wrong with the others their own jobs say."""
+def _spaces(sources: Sources, participants: Sequence[str]) -> list[TargetSpace]:
+    """Spaces of the data of the first participant with data; problems of the others are left to their jobs."""
     for participant in participants:
         try:
             runs = sources.runs(participant).runs
         except (DatasetError, OSError):
             continue
-        return list(dict.fromkeys(place_of_run(run) for run in runs))
+        return list(dict.fromkeys(space_of_run(run) for run in runs))
     return []
 
 
 def _about(piece: Piece, error: Exception, settings: Settings) -> str:
-    command = fetch_command(piece, settings.resources)  # elsewhere than N2N_HOME, which may be part of an image
+    command = fetch_command(piece, settings.resources)  # not into N2N_HOME, which may be part of an image
     if not isinstance(error, FileNotFoundError) or command is None:
         return f"{piece.option} {piece.name}: {explain(error, settings) or error}"
     if settings.resources:

@@ -1,4 +1,4 @@
-"""What a run leaves behind about itself: log messages, its settings, crash reports, and the methods text."""
+"""Records of a run: settings, methods text, crash reports, messages about failures."""
 
 from __future__ import annotations
 
@@ -15,36 +15,36 @@ from bids_app.settings import Settings, to_toml
 from bids_app.wording import in_one_line, listed
 
 log = logging.getLogger("neurons2networks")
-RUN = "run"  # in the names of crash reports: of what is no single job
+RUN = "run"  # in the names of crash reports that belong to no single job
 
 
 def write_settings(settings: Settings) -> Path:
-    """Keep the settings of this run in OUT_DIR/logs."""
+    """Write the settings of this run to OUT_DIR/logs."""
     return write_text(settings.out_dir / "logs" / f"{stamp()}_{settings.level}.toml", to_toml(settings))
 
 
 def write_methods(settings: Settings) -> None:
-    """Keep the text for a methods section in OUT_DIR/logs."""
+    """Write the methods text to OUT_DIR/logs."""
     write_text(settings.out_dir / "logs" / "CITATION.md", methods_text(settings))
 
 
 def write_crashes(settings: Settings, failures: Sequence[Failure]) -> None:
-    """Keep the traceback of every failed job, with the settings, in OUT_DIR/logs."""
+    """Write the traceback of every failed job, with the settings, to OUT_DIR/logs."""
     for failure in failures:
         summary = f"{failure.name}: {failure.reason}"
         keep_report(failure.name, summary, failure.details, to_toml(settings), settings.out_dir / "logs")
 
 
 def keep_crash(settings: Settings, error: BaseException) -> Path | None:
-    """Keep the traceback of an error that ended the whole run; where it is now."""
+    """Write the traceback of an error that ended the whole run; returns its path."""
     reason = f"{RUN}: {in_one_line(error)}"
     return keep_report(RUN, reason, details_of(error), to_toml(settings), settings.out_dir / "logs")
 
 
 def crash_reasons(out_dir: Path, name: str) -> list[str]:
     """First lines of the crash reports of one participant."""
-    found = sorted((out_dir / "logs").glob(f"crash-*_{glob.escape(name)}.txt"))
-    paths = [path for path in found if path.is_file()]
+    reports = sorted((out_dir / "logs").glob(f"crash-*_{glob.escape(name)}.txt"))
+    paths = [path for path in reports if path.is_file()]
     return [next(iter(path.read_text(encoding="utf-8", errors="replace").splitlines()), name) for path in paths]
 
 
@@ -56,7 +56,7 @@ def forget_crashes(out_dir: Path, names: Iterable[str]) -> None:
 
 
 def show_failures(failures: Sequence[Failure], out_dir: Path) -> None:
-    """Log why jobs failed; what is the same for many participants is said once."""
+    """Log why jobs failed; reasons common to many participants are logged once."""
     same: dict[str, list[Failure]] = {}
     for failure in failures:
         same.setdefault(failure.reason.replace(failure.name, "sub-*"), []).append(failure)

@@ -18,7 +18,7 @@ from bids_app.inputs.sources import Sources, open_sources
 from bids_app.machine.agreement import check_whole
 from bids_app.machine.completion import leave_aside
 from bids_app.machine.explanations import explain
-from bids_app.machine.folders import check_places
+from bids_app.machine.folders import check_folders
 from bids_app.machine.locations import check_derivatives, check_locations
 from bids_app.machine.log import start_log
 from bids_app.machine.once import locked
@@ -45,14 +45,14 @@ EXIT_FAILED = 1
 
 
 def run(settings: Settings) -> int:
-    """Do what the settings ask for; returns the exit status. Errors of the user end in one sentence."""
+    """Execute the settings; returns the exit status. User errors end in one sentence."""
     start_log(settings)
     try:
         check_locations(settings)
-        check_places(settings)
+        check_folders(settings)
         with _clearing_strays(settings), _open_engine(settings) as engine:
             failures = LEVELS[settings.level](settings, engine)
-    except Exception as error:  # the last boundary: no traceback reaches a user who did not ask for it
+    except Exception as error:  # the outermost boundary: users see a traceback only on request
         if settings.verbose > 1:
             log.debug("", exc_info=True)
         log.error("%s", _reason(error, settings))
@@ -64,11 +64,11 @@ def run(settings: Settings) -> int:
 
 
 def _reason(error: Exception, settings: Settings) -> str:
-    """What ended a run, in words; what no user can have meant leaves a crash report."""
-    said = explain(error, settings)
+    """The reason why a run ended; unexpected errors leave a crash report."""
+    message = explain(error, settings)
     is_foreseen = isinstance(error, OSError) or type(error) in (ValueError, RuntimeError)
-    if said is not None or is_foreseen or type(error).__module__.startswith("bids_app"):
-        return said or str(error)
+    if message is not None or is_foreseen or type(error).__module__.startswith("bids_app"):
+        return message or str(error)
     report = keep_crash(settings, error)
     return f"{in_one_line(error)} (an error of neurons2networks itself; details in {report}, please report them)"
 
@@ -117,7 +117,7 @@ def _participant_level(settings: Settings, engine: Engine) -> list[Failure]:
 
 
 def _plan(sources: Sources, participants: Sequence[str]) -> None:
-    """Print the table of `n2n check`, and say what would be computed. Raises DatasetError for runs with a problem."""
+    """Print the table of `n2n check` and the planned computations. Raises DatasetError for runs with a problem."""
     problems: list[str] = []
     rows = list(check_runs(sources, sources.participants, problems=problems))
     print_rows(rows)
@@ -129,22 +129,22 @@ def _plan(sources: Sources, participants: Sequence[str]) -> None:
         for line in plan(sources, participants):
             log.info("would compute %s", line)
     except DatasetError as error:
-        said = "\n".join(problems)
-        if not all(line in said for line in str(error).splitlines()):
+        message = "\n".join(problems)
+        if not all(line in message for line in str(error).splitlines()):
             raise
     if problems:
         raise DatasetError(f"{len(problems)} problem(s), see above")
 
 
 def _open(settings: Settings) -> Sources:
-    """The data set, of which OUT_DIR must not be a part."""
+    """Open the data set, which must not contain OUT_DIR."""
     sources = open_sources(settings)
     check_derivatives(settings, sources.dataset.derivatives)
     return sources
 
 
 def _require_results(settings: Settings) -> None:
-    """Raise ValueError where there is nothing to report on."""
+    """Raise ValueError if there are no results to report."""
     if not any(settings.out_dir.glob("sub-*/")):
         raise ValueError(
             f"--reports-only: OUT_DIR {settings.out_dir} holds no results; run without it first, or check the path"
@@ -152,7 +152,7 @@ def _require_results(settings: Settings) -> None:
 
 
 def _describe(settings: Settings, sources: Sources) -> None:
-    """Write dataset_description.json, to which runs on other derivatives may add at the same time."""
+    """Write dataset_description.json; concurrent runs on other derivatives may add to it."""
     with locked(settings.out_dir / "logs" / ".lock"):
         write_dataset_description(settings.out_dir, sources.dataset.links, all_outputs())
 
@@ -179,7 +179,7 @@ def _group_level(settings: Settings, engine: Engine) -> list[Failure]:
 
 
 def _recorded(jobs: Sequence[Job], settings: Settings, engine: Engine) -> list[Failure]:
-    """Run jobs, and keep their settings, the methods text and crash reports in OUT_DIR/logs."""
+    """Run jobs, and write settings, methods text and crash reports to OUT_DIR/logs."""
     record = write_settings(settings)
     failures = engine.run(jobs)
     if not record.exists():
@@ -190,7 +190,7 @@ def _recorded(jobs: Sequence[Job], settings: Settings, engine: Engine) -> list[F
     write_crashes(settings, failures)
     forget_crashes(settings.out_dir, {job.name for job in jobs} - {failure.name for failure in failures})
     if len(failures) == len(jobs):
-        record.unlink()  # reports show the settings of the newest run, and of this one nothing came
+        record.unlink()  # reports show the settings of the newest run with results
     elif settings.level != "group":
         write_methods(settings)
     return failures

@@ -1,4 +1,4 @@
-"""The level that needs no brain: activations of every model for every story, and what analyses make of them alone."""
+"""The stimulus level: activations of every model for every story, and analysis steps that need no BOLD."""
 
 from __future__ import annotations
 
@@ -14,17 +14,19 @@ log = logging.getLogger("neurons2networks")
 
 
 def run_stimulus(settings: Settings, name: str, model: str | None = None) -> None:
-    """Prepare what all participants share, of one model or of all. What is there already is not made again."""
+    """Prepare the artefacts shared by all participants, for one or all models, unless they exist."""
     stories = open_sources(settings).stories
     log.info("%s: stories %s", name, ", ".join(stories))
-    for one in model_runs(settings):
-        if model in (None, one.label):
-            _prepare(one, stories, settings)
-            one.unload()  # the next one may need the room
+    for model_run in model_runs(settings):
+        if model in (None, model_run.label):
+            _prepare(model_run, stories, settings)
+            model_run.unload()  # the next model may need the memory
 
 
 def _prepare(model: ModelRun, stories: dict[str, Story], settings: Settings) -> None:
-    for kind, subtoken in dict.fromkeys(one.activations(settings) for one in settings.analyses if one.prepare is None):
+    for kind, subtoken in dict.fromkeys(
+        each.activations(settings) for each in settings.analyses if each.prepare is None
+    ):
         for story in stories.values():
             with step(f"{model.label}: {kind} activations for {story.stem}", settings):
                 model.activations(story, kind, subtoken)

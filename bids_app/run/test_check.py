@@ -75,7 +75,7 @@ def test_what_is_heard_again_is_counted(study, capsys):
     assert "repeated" in checked(study, capsys)[1].splitlines()[0]
 
 
-def test_all_problems_are_said_at_once_and_every_run_has_its_row(study, capsys):
+def test_all_problems_are_reported_at_once_and_every_run_has_its_row(study, capsys):
     for label in ("03", "04", "05", "06", "07", "08"):
         study.add(label)
     study.events("03", text="onset\tduration\ttrial_type\tstim_file\nsoon\t140\tstory\ttale.wav\n")
@@ -92,7 +92,7 @@ def test_all_problems_are_said_at_once_and_every_run_has_its_row(study, capsys):
     table, problems = out.split("problem(s):")
     for label in ("01", "02", "03", "04", "05", "06", "07", "08"):
         assert f"sub-{label}_task-tale" in table
-    for said in (
+    for message in (
         "sub-03_task-tale: ",
         "'soon' is no number of seconds",
         "the story broken cannot be used",
@@ -103,7 +103,7 @@ def test_all_problems_are_said_at_once_and_every_run_has_its_row(study, capsys):
         "needs: give the derivative that has it",
         "--layer 99",
     ):
-        assert said in problems, said
+        assert message in problems, message
 
 
 @pytest.mark.parametrize("damage", ["gone", "empty folders"])

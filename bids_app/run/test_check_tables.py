@@ -39,7 +39,7 @@ def test_a_high_pass_that_leaves_nothing(tmp_path, high_pass):
     assert "leave" in _row(tmp_path / "data", high_pass=high_pass).problem
 
 
-def test_a_problem_is_said_once(tmp_path, caplog):
+def test_a_problem_is_reported_once(tmp_path, caplog):
     func = _dataset(tmp_path / "data")
     (tmp_path / "data" / "task-tale_bold.json").rename((func / TABLE).with_suffix(".json"))
     shutil.copy(func / TABLE, func / TABLE.replace("_seg-", "_rec-moco_seg-"))

@@ -57,7 +57,7 @@ def test_what_fits(data, options):
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "messages"),
     [
         ({"atoms": (8, 51)}, ["--atoms 51: a dictionary is learned on 50 volumes"]),
         ({"delays": 50}, ["--delays 50: the longest run hears 50 volumes"]),
@@ -71,15 +71,15 @@ def test_what_fits(data, options):
         ({"space": "MNI152NLin6Asym"}, ["--space MNI152NLin6Asym: no participant asked for has it; there is Three"]),
     ],
 )
-def test_what_does_not_fit_is_said_once_and_all_of_it(data, options, said):
-    found = misfits(data, **options)
-    assert len(found) == len(said)
-    for sentence, part in zip(sorted(found), sorted(said), strict=True):
-        assert part in sentence
+def test_what_does_not_fit_is_reported_once_and_all_of_it(data, options, messages):
+    problems = misfits(data, **options)
+    assert len(problems) == len(messages)
+    for sentence, message in zip(sorted(problems), sorted(messages), strict=True):
+        assert message in sentence
 
 
 @pytest.mark.parametrize(
-    ("configuration", "options", "said"),
+    ("configuration", "options", "messages"),
     [
         ({"n_layer": 4, "n_embd": 64}, {"layer": "4", "atoms": (256,)}, []),
         ({"n_layer": 4, "n_embd": 64}, {"layer": "5"}, ["has 4 layers; give 1 to 4"]),
@@ -91,9 +91,9 @@ def test_what_does_not_fit_is_said_once_and_all_of_it(data, options, said):
         ([], {"layer": "99"}, []),
     ],
 )
-def test_a_model_is_asked_by_its_configuration(tmp_path, configuration, options, said):
+def test_a_model_is_asked_by_its_configuration(tmp_path, configuration, options, messages):
     (tmp_path / "config.json").write_text(json.dumps(configuration))
     settings = Settings(tmp_path, tmp_path, "participant", **options)
-    found = list(misfits_of_model("tiny", tmp_path, settings))
-    assert len(found) == len(said)
-    assert all(part in sentence for sentence, part in zip(found, said, strict=True))
+    problems = list(misfits_of_model("tiny", tmp_path, settings))
+    assert len(problems) == len(messages)
+    assert all(message in sentence for sentence, message in zip(problems, messages, strict=True))

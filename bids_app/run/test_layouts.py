@@ -84,8 +84,8 @@ def made(tmp_path: Path) -> Skeleton:
 
 def first_word(sources: Sources, row: RunCheck) -> float:
     """When the first word of a run was heard, in seconds of the scan."""
-    assert row.listening is not None
-    return min(float(onset.min()) for _, _, onset, _ in timed_words(row.listening, sources.stories))
+    assert row.timing is not None
+    return min(float(onset.min()) for _, _, onset, _ in timed_words(row.timing, sources.stories))
 
 
 def numbers(rows: Mapping[str, RunCheck]) -> dict[str, tuple[object, ...]]:

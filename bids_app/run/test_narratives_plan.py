@@ -91,7 +91,10 @@ def _outcomes(sources: Sources) -> list[tuple[str, str, str]]:
         kept = {run.label for fit in fits for run in fit.runs}
         for run in selection.runs:
             heard = presentations(read_events(run.events, run.entities), words) if run.label in kept else ()
-            heard_stimuli = [f"{one.stem} {one.audio_onset:g} {one.story} {run.repetition_time:g}" for one in heard]
+            heard_stimuli = [
+                f"{stimulus.stem} {stimulus.audio_onset:g} {stimulus.story} {run.repetition_time:g}"
+                for stimulus in heard
+            ]
             lines.append((run.task, run.label, " ".join(heard_stimuli) or "no words"))
         lines += [(run.label.split("task-")[1].split("_")[0], run.label, "excluded") for run in selection.excluded]
     return sorted(lines)
@@ -110,15 +113,15 @@ def _table(lines: list[tuple[str, str, str]]) -> pd.DataFrame:
     """One row per task; `digest` stands for each run's stories, onsets and repetition time."""
     rows = []
     for task in sorted({task for task, _, _ in lines}):
-        own = [line for line in lines if line[0] == task]
-        outcomes = Counter(outcome.split(" ")[0] if outcome != "no words" else outcome for _, _, outcome in own)
+        of_task = [line for line in lines if line[0] == task]
+        outcomes = Counter(outcome.split(" ")[0] if outcome != "no words" else outcome for _, _, outcome in of_task)
         rows.append(
             {
                 "task": task,
-                "participants": len({name.split("_")[0] for _, name, _ in own}),
-                "runs": len(own),
+                "participants": len({name.split("_")[0] for _, name, _ in of_task}),
+                "runs": len(of_task),
                 "outcomes": ", ".join(f"{outcome}: {number}" for outcome, number in sorted(outcomes.items())),
-                "digest": hashlib.sha256(json.dumps(own).encode()).hexdigest()[:16],
+                "digest": hashlib.sha256(json.dumps(of_task).encode()).hexdigest()[:16],
             }
         )
     return pd.DataFrame(rows)

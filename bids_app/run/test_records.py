@@ -14,7 +14,7 @@ def settings(tmp_path):
     return Settings(tmp_path / "data", tmp_path / "out", "participant", omp_nthreads=1)
 
 
-def test_what_is_the_same_for_all_is_said_once(tmp_path, caplog):
+def test_what_is_the_same_for_all_is_reported_once(tmp_path, caplog):
     same = [Failure(f"sub-{i:03d}", f"sub-{i:03d} has no usable target", "") for i in range(345)]
     show_failures([*same, Failure("sub-900", "another reason", "")], tmp_path)
     lines = [record.getMessage() for record in caplog.records]
@@ -46,7 +46,7 @@ def test_an_out_dir_that_takes_no_report_sends_it_to_the_temporary_folder(settin
 
 
 @pytest.mark.parametrize(
-    ("error", "said", "reports"),
+    ("error", "message", "reports"),
     [
         (KeyError("weight_map"), "KeyError: 'weight_map' (an error of neurons2networks itself; details in", 1),
         (ValueError("no such atlas"), "no such atlas", 0),
@@ -55,13 +55,13 @@ def test_an_out_dir_that_takes_no_report_sends_it_to_the_temporary_folder(settin
         (UnicodeDecodeError("utf-8", b"\xe9", 0, 1, "invalid"), "UnicodeDecodeError", 1),
     ],
 )
-def test_no_traceback_reaches_the_user(settings, monkeypatch, caplog, capfd, error, said, reports):
+def test_no_traceback_reaches_the_user(settings, monkeypatch, caplog, capfd, error, message, reports):
     def fail(*_):
         raise error
 
     monkeypatch.setitem(run_module.LEVELS, "participant", fail)
     assert run_module.run(settings) == 1
-    assert said in caplog.text
+    assert message in caplog.text
     assert "Traceback" not in caplog.text + "".join(capfd.readouterr())
     assert len(list((settings.out_dir / "logs").glob("crash-*_run.txt"))) == reports
     monkeypatch.setitem(run_module.LEVELS, "participant", lambda *_: [])

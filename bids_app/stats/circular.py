@@ -91,14 +91,14 @@ class SharedShifts:
 def shifts_inside(folds: Sequence[Fold], content: Ints | None, device: torch.device) -> list[Shifts | SharedShifts]:
     """The shifts of each fold's test part; `content` as in `content_folds`, None where nothing was heard again."""
     by_length: dict[int, Shifts] = {}
-    found: list[Shifts | SharedShifts] = []
+    shifts: list[Shifts | SharedShifts] = []
     for _, test in folds:
         copies = None if content is None else Copies(content[test])
         if copies is not None and len(copies.rows) > 1:
-            found.append(SharedShifts(copies, device))
+            shifts.append(SharedShifts(copies, device))
         else:
-            found.append(by_length.setdefault(len(test), Shifts(len(test), device)))
-    return found
+            shifts.append(by_length.setdefault(len(test), Shifts(len(test), device)))
+    return shifts
 
 
 def _waves(n_volumes: int, first: int) -> Doubles:

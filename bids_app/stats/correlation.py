@@ -18,7 +18,7 @@ def pearson_r(A: npt.ArrayLike, B: npt.ArrayLike) -> Floats:
     A, B = _pair(A, B)
     result = np.empty(A.shape[1], dtype=np.float32)
     for batch in column_batches(A.shape[1], _BATCH):
-        result[batch] = column_correlations(*(torch.from_numpy(np.array(part[:, batch])) for part in (A, B)))
+        result[batch] = column_correlations(*(torch.from_numpy(np.array(array[:, batch])) for array in (A, B)))
     return result
 
 

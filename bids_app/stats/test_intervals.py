@@ -16,8 +16,8 @@ def test_intervals_of_columns_against_scipy():
     values = np.random.default_rng(1).gamma(2, size=(12, 3))
     expected = bootstrap((values,), np.mean, n_resamples=20_000, method="percentile", rng=3).confidence_interval
     np.testing.assert_allclose(percentile_interval(resampled_means(values)), expected, atol=0.04)
-    own = percentile_interval(resampled_means(values))[:, 1]
-    np.testing.assert_allclose(own, bootstrap_interval(values[:, 1]), rtol=1e-12)
+    interval = percentile_interval(resampled_means(values))[:, 1]
+    np.testing.assert_allclose(interval, bootstrap_interval(values[:, 1]), rtol=1e-12)
 
 
 def test_columns_are_drawn_together():

@@ -42,9 +42,9 @@ def on_page_content(content: str, **_: Any) -> str:
 def on_post_build(config: MkDocsConfig, **_: Any) -> None:
     """Fail where a page loads a script, font, style or picture from another server."""
     for page in Path(config.site_dir).rglob("*.html"):
-        found = _ELSEWHERE.search(page.read_text(encoding="utf-8"))
-        if found:
-            raise PluginError(f"{page} loads from elsewhere: {found[0]}; ship a copy in docs/, or leave it out.")
+        links = _ELSEWHERE.search(page.read_text(encoding="utf-8"))
+        if links:
+            raise PluginError(f"{page} loads from elsewhere: {links[0]}; ship a copy in docs/, or leave it out.")
 
 
 def _formula(tex: str, display: str) -> str:

@@ -114,11 +114,11 @@ def presentations_mean(parts: Sequence[tuple[Floats, Integers]]) -> StorySeries:
     return StorySeries(np.where(count > 0, total, 0).astype(np.float32), count, first)
 
 
-def story_steps(listening: StimulusTiming, stem: str) -> tuple[Integers, Integers]:
+def story_steps(timing: StimulusTiming, stem: str) -> tuple[Integers, Integers]:
     """Rows of a run's kept volumes in which a story was heard, and the step of the story of each, both (n,)."""
-    stems, seconds = story_time(listening)
+    stems, seconds = story_time(timing)
     rows = np.flatnonzero((np.array(stems) == stem) & np.isfinite(seconds))
-    return rows, np.rint(seconds[rows] / listening.repetition_time).astype(np.int64)
+    return rows, np.rint(seconds[rows] / timing.repetition_time).astype(np.int64)
 
 
 @dataclass(frozen=True)
@@ -137,13 +137,13 @@ class StoryMeans:
         n_rows, n_valid = responses.data.shape
         total, count = np.zeros((n_rows, n_valid), dtype=np.float32), np.zeros((n_rows, n_valid), dtype=np.int16)
         labels: dict[str, None] = {}
-        for stem, like, listening in self._stories(responses):
-            path = self._sums(like, listening, stem)
+        for stem, like, timing in self._stories(responses):
+            path = self._sums(like, timing, stem)
             if path is None:
                 continue
             sums, members = _read_sums(path, responses.geometry)
             labels |= dict.fromkeys(members)
-            places = list(self._rows(responses, stem, listening.repetition_time))
+            places = list(self._rows(responses, stem, timing.repetition_time))
             # the sums hold runs of this task alone, one's own among them
             own = presentations_mean(
                 [(responses.data[rows], steps) for task, rows, steps in places if task == like.task]
@@ -183,32 +183,32 @@ class StoryMeans:
     def _stories(self, responses: Responses) -> Iterator[tuple[str, Run, StimulusTiming]]:
         """Each story (and repetition time) of the fit once, with the first of its runs."""
         seen = set()
-        for run, listening in zip(self.fit.runs, responses.listenings, strict=True):
-            for stem in dict.fromkeys(stimulus.stem for stimulus in listening.stimuli):
-                key = (stem, round(listening.repetition_time, 4))
-                if key not in seen and len(story_steps(listening, stem)[0]):
+        for run, timing in zip(self.fit.runs, responses.timings, strict=True):
+            for stem in dict.fromkeys(stimulus.stem for stimulus in timing.stimuli):
+                key = (stem, round(timing.repetition_time, 4))
+                if key not in seen and len(story_steps(timing, stem)[0]):
                     seen.add(key)
-                    yield stem, run, listening
+                    yield stem, run, timing
 
     def _rows(
         self, responses: Responses, stem: str, repetition_time: float
     ) -> Iterator[tuple[str, Integers, Integers]]:
         """Of each run that has the story at this repetition time its task, rows of `responses.data`, and the steps."""
         starts = np.cumsum([0, *responses.run_lengths])
-        for run, start, listening in zip(self.fit.runs, starts, responses.listenings, strict=False):
-            if _same_time(listening.repetition_time, repetition_time):
-                rows, steps = story_steps(listening, stem)
+        for run, start, timing in zip(self.fit.runs, starts, responses.timings, strict=False):
+            if _same_time(timing.repetition_time, repetition_time):
+                rows, steps = story_steps(timing, stem)
                 if len(rows):
                     yield run.task, rows + start, steps
 
-    def _sums(self, like: Run, listening: StimulusTiming, stem: str) -> Path | None:
+    def _sums(self, like: Run, timing: StimulusTiming, stem: str) -> Path | None:
         """The file of the sums of one story; None where nobody's run of it can be read."""
         settings = self.sources.settings
         key = key_of(
             {
                 "format": 2,
                 "stem": stem,
-                "repetition time": round(listening.repetition_time, 4),
+                "repetition time": round(timing.repetition_time, 4),
                 "task": like.task,
                 "place": like.space or like.seg,
                 "files": {label: share_of(self.sources, label, [like.task]) for label in self._members},
@@ -218,18 +218,18 @@ class StoryMeans:
         )
         path = settings.work / "story-means" / f"{key}.npz"
         try:
-            return computed_once(path, lambda draft: self._add_up(draft, like, listening, stem))
+            return computed_once(path, lambda draft: self._add_up(draft, like, timing, stem))
         except NoCeilingError:
             return None
 
-    def _add_up(self, draft: Path, like: Run, listening: StimulusTiming, stem: str) -> None:
+    def _add_up(self, draft: Path, like: Run, timing: StimulusTiming, stem: str) -> None:
         log.info("mean response of all participants to %s, for the noise ceiling", stem)
         total: StorySeries | None = None
         reference: Geometry | None = None
         who: list[str] = []
         problems: list[str] = []
         for participant in self._members:
-            found = self._participant_mean(participant, like, listening, stem, reference, problems)
+            found = self._participant_mean(participant, like, timing, stem, reference, problems)
             if found is None:
                 continue
             who.append(participant)
@@ -254,7 +254,7 @@ class StoryMeans:
         self,
         participant: str,
         like: Run,
-        listening: StimulusTiming,
+        timing: StimulusTiming,
         stem: str,
         reference: Geometry | None,
         problems: list[str],
@@ -267,11 +267,11 @@ class StoryMeans:
         for run in self._runs(participant, like):
             try:
                 part = read_run(run, self.sources.stories, self.sources.settings)
-                rows, steps = story_steps(part.listening, stem)
+                rows, steps = story_steps(part.timing, stem)
                 if not len(rows):
                     continue
-                if not _same_time(part.listening.repetition_time, listening.repetition_time):
-                    seconds = f"{part.listening.repetition_time:g} s, not {listening.repetition_time:g} s"
+                if not _same_time(part.timing.repetition_time, timing.repetition_time):
+                    seconds = f"{part.timing.repetition_time:g} s, not {timing.repetition_time:g} s"
                     problems.append(f"{run.label} (repetition time {seconds})")
                     continue
                 reference = reference or part.geometry

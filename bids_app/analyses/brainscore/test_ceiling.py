@@ -14,7 +14,7 @@ from bids_app.bids.events import Stimulus
 from bids_app.bids.geometry import ParcelGeometry, VolumeGeometry
 from bids_app.bids.words import Words
 from bids_app.inputs.responses import CleanRun, Responses
-from bids_app.inputs.timing import Story, listen
+from bids_app.inputs.timing import Story, timing_of
 from bids_app.settings import Settings
 from bids_app.stats.standardise import zscore
 
@@ -22,7 +22,7 @@ GEOMETRY = ParcelGeometry("test", ("A", "B", "C"))
 
 
 def heard(audio_onset=0.0, start=0.0, end=80.0, n_volumes=40):
-    return listen([Stimulus("tale", "tale.wav", audio_onset, ((start, end),))], 2.0, n_volumes)
+    return timing_of([Stimulus("tale", "tale.wav", audio_onset, ((start, end),))], 2.0, n_volumes)
 
 
 HEARD = heard()
@@ -57,8 +57,8 @@ class World:
         label, number = run.key
         if label in self.broken:
             raise DatasetError("cut off")
-        listening, data = self.runs_of[label][number]
-        return CleanRun(data, listening, self.geometries.get(label, GEOMETRY), None)
+        timing, data = self.runs_of[label][number]
+        return CleanRun(data, timing, self.geometries.get(label, GEOMETRY), None)
 
     def touch(self, label, size=1):
         func = self.folder / f"sub-{label}" / "func"
@@ -185,7 +185,7 @@ def test_everybody_on_a_mesh_of_their_own_has_no_ceiling(world, monkeypatch):
 
 
 def test_a_story_that_plays_twice_in_a_run_is_one_presentation_each():
-    twice = listen([replace(HEARD.stimuli[0], audio_onset=t, story=((t, t + 20.0),)) for t in (0.0, 40.0)], 2.0, 40)
+    twice = timing_of([replace(HEARD.stimuli[0], audio_onset=t, story=((t, t + 20.0),)) for t in (0.0, 40.0)], 2.0, 40)
     rows, steps = story_steps(twice, "tale")
     assert rows.tolist() == list(range(20))
     assert steps.tolist() == [*range(10), *range(10)]

@@ -1,1 +1,1 @@
-"""From which layer the words ahead add most."""
+"""Forecast depth: the layer whose words ahead add most."""

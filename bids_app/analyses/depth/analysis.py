@@ -1,4 +1,4 @@
-"""The analysis `depth`: from which layer the words ahead add most."""
+"""The analysis `depth`: the layer whose words ahead add most."""
 
 from __future__ import annotations
 

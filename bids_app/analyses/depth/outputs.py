@@ -1,4 +1,4 @@
-"""What the forecast depth writes: the forecast score from each layer, and the best layer."""
+"""Outputs of the forecast depth: the forecast score from each layer, and the best layer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Forecast depth of one fit: from which layer the words ahead add most."""
+"""Forecast depth of one fit: the layer whose words ahead add most."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DESC = "forecastdepth"
 
 
 def depth(responses: Responses, designs: Designs, settings: Settings, writer: Writer) -> None:
-    """Score the tested distance with present words and window from each layer in turn; write scores and best layers."""
+    """Score the tested distance with present words and window of each layer; write scores and best layers."""
     designs.check([settings.tested_distance])
     layers = list(range(1, designs.n_layers + 1))
     gains = np.stack([_gain(responses, designs, layer, settings) for layer in layers])

@@ -1,4 +1,4 @@
-"""The section about depth: F by the layer that forecasts, models side by side, and the best layer of each place."""
+"""The section on depth: F by layer, comparison of models, and the best layer of each target."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _NO_MAP = "No map of the best layer: this recording has none (analysis depth)."
 
 
 def read_depth(results: Results) -> list[Curve]:
-    """The curves of F over depth of one model, empty when there is no table of them."""
+    """The curves of F over depth of one model; empty without their table."""
     table = results.table("forecastdepth")
     if table is None:
         return []
@@ -32,35 +32,36 @@ def read_depth(results: Results) -> list[Curve]:
 
 
 def depth_models(page: Page, all_results: Sequence[Results]) -> str:
-    """F over the depth of every model that was run on the same data, everywhere and per network."""
+    """F over depth of all models of the same data, for the whole brain and per network."""
     curves = [curve for results in all_results for curve in read_depth(results)]
     atlas = charted_atlas([atlas for atlas, _ in dict.fromkeys((curve.atlas, curve.region) for curve in curves)])
     curves = [curve for curve in curves if curve.atlas in (WHOLE, atlas)]
     if not curves:
         return html.missing(_NO_CURVES)
-    places = dict.fromkeys((curve.atlas, curve.region) for curve in curves)
-    regions = [[curve for curve in curves if (curve.atlas, curve.region) == place] for place in places]
-    names = [region for of_atlas, region in places if of_atlas == "networks"]
+    regions = dict.fromkeys((curve.atlas, curve.region) for curve in curves)
+    curves_of_regions = [[curve for curve in curves if (curve.atlas, curve.region) == region] for region in regions]
+    names = [region for of_atlas, region in regions if of_atlas == "networks"]
     palette = page.network_colours(all_results[0], names)
     models = model_colours([curve.model for curve in curves])
-    figure = curve_charts.draw_depths(regions, [palette.get(own[0].region, GREY) for own in regions], models)
+    colours = [palette.get(region_curves[0].region, GREY) for region_curves in curves_of_regions]
+    figure = curve_charts.draw_depths(curves_of_regions, colours, models)
     caption = _say_curves(all_results[0], curves, models)
-    told = "; ".join(f"{c.name}{f', {c.model}' * (len(models) > 1)}: {100 * c.peak:.0f} %" for c in curves)
+    peaks = "; ".join(f"{c.name}{f', {c.model}' * (len(models) > 1)}: {100 * c.peak:.0f} %" for c in curves)
     holder = all_results[0] if len(models) == 1 else without_model(all_results[0])
-    alt = f"{caption} k* as a share of the depth: {told}."
+    alt = f"{caption} k* as a share of the depth: {peaks}."
     return page.add(figure, holder, "depth", alt=alt, caption=caption, ending="svg")
 
 
 def _say_curves(results: Results, curves: Sequence[Curve], models: dict[str, str]) -> str:
     tested = tested_distance(results)
-    told = (
+    caption = (
         f"F{'' if tested is None else f'({tested})'} with the present word and the window both from one layer, over "
         "the layer's place in the model (100 %: the last layer). Dot: the best layer, k*"
     )
-    told += ", bar: its 95 % interval; band: 95 % bootstrap interval over participants." * curves[0].has_interval
-    told += "." * (not curves[0].has_interval)
-    told += " A flat curve has its k* by chance."
-    return told + " As shares of depth, models of different size compare." * (len(models) > 1)
+    caption += ", bar: its 95 % interval; band: 95 % bootstrap interval over participants." * curves[0].has_interval
+    caption += "." * (not curves[0].has_interval)
+    caption += " A flat curve has its k* by chance."
+    return caption + " As shares of depth, models of different size compare." * (len(models) > 1)
 
 
 def model_colours(names: Sequence[str]) -> dict[str, str]:
@@ -70,12 +71,12 @@ def model_colours(names: Sequence[str]) -> dict[str, str]:
 
 
 def without_model(results: Results) -> Results:
-    """What is said of several models."""
+    """Results without an output of a single model, for figures of several models."""
     return Results({key: value for key, value in results.entities.items() if key != "model"}, ())
 
 
 def depth_map(page: Page, results: Results) -> str:
-    """Map of the best layer k* as a fraction of depth, and the table behind a fold."""
+    """Map of the best layer k* as a fraction of depth, and the folded table."""
     maps = results.maps("forecastdepth", ["fraction"])
     if maps is None or not np.isfinite(maps.values).any():
         return html.missing(_NO_MAP)
@@ -95,7 +96,7 @@ def depth_map(page: Page, results: Results) -> str:
 
 
 def passing(results: Results, maps: Maps) -> Array | None:
-    """Targets (n_targets,) with q < 0.05 in the depths' own test in any layer, else in that of F; None without."""
+    """Targets (n_targets,) with q < 0.05 in the test of any layer, or else in the test of F; None without a test."""
     q = results.like(maps, "forecastdepth", "q")
     if q is not None:
         return np.asarray((q < SIGNIFICANT).any(axis=0))

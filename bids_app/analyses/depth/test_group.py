@@ -53,11 +53,11 @@ def test_layer_maps(done):
     p = wilcoxon(scores, axis=0).pvalue
     np.testing.assert_allclose(load(out, "forecastdepth", "p"), p, rtol=1e-6)
     np.testing.assert_allclose(load(out, "forecastdepth", "q")[4], false_discovery_control(p[4]), rtol=1e-6)
-    group, own = load(out, "forecastdepth", "k")
+    group, participants_mean = load(out, "forecastdepth", "k")
     np.testing.assert_array_equal(group, scores.mean(axis=0).argmax(axis=0) + 1)
     assert (np.abs(group - np.repeat([2, 5], 4)) <= 1).all()
-    np.testing.assert_allclose(own, (scores.argmax(axis=1) + 1).mean(axis=0), rtol=1e-6)
-    np.testing.assert_allclose(load(out, "forecastdepth", "fraction") * N_LAYERS, [group, own], rtol=1e-6)
+    np.testing.assert_allclose(participants_mean, (scores.argmax(axis=1) + 1).mean(axis=0), rtol=1e-6)
+    np.testing.assert_allclose(load(out, "forecastdepth", "fraction") * N_LAYERS, [group, participants_mean], rtol=1e-6)
 
 
 def test_curves_over_layers_and_their_peaks(done):

@@ -1,1 +1,1 @@
-"""What windows of words ahead add to the prediction, and how far ahead they add most."""
+"""Forecast: the gain from windows of words ahead, and the distance at which it is largest."""

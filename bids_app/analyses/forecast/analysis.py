@@ -1,4 +1,4 @@
-"""The analysis `forecast`: what windows of words ahead add to the prediction, and how far ahead they add most."""
+"""The analysis `forecast`: the gain from windows of words ahead, and the distance at which it is largest."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The group level of the forecast: what windows ahead add, and at which distance most, over participants."""
+"""The group level of the forecast: gains from windows ahead and their best distance, over participants."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ from bids_app.settings import Settings
 
 log = logging.getLogger("neurons2networks")
 DESC = "forecast"
-_BESIDE = ("base", "random")  # what stands beside the scores
+_BESIDE = ("base", "random")  # controls beside the scores
 
 
 def summarise_forecast(scores: Collection, settings: Settings) -> list[Row]:
-    """Write the maps and tables of the forecast; gives the model's rows for the comparison of models."""
+    """Write the maps and tables of the forecast; returns the rows of the model for the comparison of models."""
     out_dir, distances = settings.out_dir, distances_of(scores)
     note = too_few(scores, settings)
     write_statistics(scores, out_dir, DESC, **note)
     beside = {kind: _beside(scores, f"{DESC}{kind}", out_dir) for kind in _BESIDE}
-    for kind, found in beside.items():
-        if found is not None:
-            extra = {"Participants": found.participants, **found.shared_fields}
-            found.writer(out_dir).maps(f"{DESC}{kind}", "mean", found.mean(), found.names, **extra)
+    for kind, collection in beside.items():
+        if collection is not None:
+            extra = {"Participants": collection.participants, **collection.shared_fields}
+            collection.writer(out_dir).maps(f"{DESC}{kind}", "mean", collection.mean(), collection.names, **extra)
     tested = _tested(scores)
     if tested is not None:
         _write_distance(scores, _write_contrast(scores, tested, settings, note), settings, note)
     gains = scores.region_means(out_dir)
-    present, random = ({} if found is None else found.region_means(out_dir) for found in beside.values())
+    present, random = ({} if collection is None else collection.region_means(out_dir) for collection in beside.values())
     writer = scores.writer(out_dir)
     writer.table(DESC, curve_table(distances, gains, random, present))
     seed = int(scores.result_settings["random_seed"])
@@ -51,7 +51,7 @@ def distances_of(scores: Collection) -> list[int]:
 
 
 def _tested(scores: Collection) -> int | None:
-    """The tested distance; None, with a message, where it cannot be compared with distance 0."""
+    """The tested distance; None, with a message, if it cannot be compared with distance 0."""
     tested, distances = int(scores.result_settings["tested_distance"]), distances_of(scores)
     if tested != 0 and {0, tested} <= set(distances):
         return tested
@@ -65,7 +65,7 @@ def _tested(scores: Collection) -> int | None:
 
 
 def _beside(scores: Collection, desc: str, out_dir: Path) -> Collection | None:
-    """Other maps of the same recordings and model; None where there are none."""
+    """Other maps of the same recordings and model; None without any."""
     try:
         return collect(out_dir, {**scores.entities, "desc": desc}, scores.counted)
     except FileNotFoundError:
@@ -73,7 +73,7 @@ def _beside(scores: Collection, desc: str, out_dir: Path) -> Collection | None:
 
 
 def _write_contrast(scores: Collection, tested: int, settings: Settings, note: dict[str, Any]) -> Floats | None:
-    """Write the statistics of F(tested) − F(0); gives q (1, n_targets), None for one participant."""
+    """Write the statistics of F(tested) − F(0); returns q (1, n_targets), None for one participant."""
     distances = distances_of(scores)
     difference = scores.maps[:, [distances.index(tested)]] - scores.maps[:, [distances.index(0)]]
     contrast = replace(scores, maps=difference, names=["contrast"])
@@ -82,7 +82,7 @@ def _write_contrast(scores: Collection, tested: int, settings: Settings, note: d
 
 
 def _write_distance(scores: Collection, q: Floats | None, settings: Settings, note: dict[str, Any]) -> None:
-    """Write the distance of the highest score where the contrast is significant."""
+    """Write the distance of the highest score at targets with a significant contrast."""
     n_targets = scores.maps.shape[2]
     shown = np.zeros(n_targets, dtype=bool) if q is None else q[0] < settings.significance
     log.info("%s: forecast distance shown in %d of %d targets", scores.title, shown.sum(), scores.complete.sum())
@@ -97,12 +97,12 @@ def _write_distance(scores: Collection, q: Floats | None, settings: Settings, no
 
 
 def _rows(scores: Collection, tested: int, gains: Regions, base: Collection | None, present: Regions) -> list[Row]:
-    """F at the tested distance, and its ratio to R of the present word where that is above zero."""
+    """F at the tested distance, and its ratio to R of the present word if R is above zero."""
     gain = gains[EVERYWHERE][:, distances_of(scores).index(tested)]
     rows = [model_row(scores.entities, f"F (distance{tested:+d})", gain)]
     if base is not None:
-        own = dict(zip(base.participants, present[EVERYWHERE][:, 0], strict=True))
-        ratio = _ratio(gain, np.array([own.get(label, np.nan) for label in scores.participants]))
+        base_of = dict(zip(base.participants, present[EVERYWHERE][:, 0], strict=True))
+        ratio = _ratio(gain, np.array([base_of.get(label, np.nan) for label in scores.participants]))
         rows.append(model_row(scores.entities, f"F / R (distance{tested:+d})", ratio))
     return rows
 

@@ -1,4 +1,4 @@
-"""What the forecast writes: what windows of words ahead add, at each distance, with the controls."""
+"""Outputs of the forecast: gains from windows of words ahead at each distance, with the controls."""
 
 from __future__ import annotations
 

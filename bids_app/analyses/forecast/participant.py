@@ -1,4 +1,4 @@
-"""Forecast scores of one fit: what windows of words ahead add to the present word, with their controls."""
+"""Forecast scores of one fit: gains from windows of words ahead over the present word, with controls."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ DESC = "forecast"
 
 
 def distances_of(settings: Settings) -> list[int]:
-    """Distances that are computed: those asked for, and always the tested one, 0, and one in the past as a control."""
+    """Distances to compute: the requested ones, and always the tested one, 0, and one in the past as a control."""
     distances = {*settings.distances, 0, settings.tested_distance}
     if min(distances) >= 0:
         distances.add(-max(1, abs(settings.tested_distance)))
@@ -46,7 +46,7 @@ def forecast(responses: Responses, designs: Designs, settings: Settings, writer:
             f"distances {' '.join(map(str, added))} are computed beside those of --distances: the tested one, 0, or a "
             "control in the past",
         )
-    layer = settings.layers.one(designs.n_layers)
+    layer = settings.layers.single(designs.n_layers)
     fields = {
         "Layer": layer,
         "Layers": designs.n_layers,

@@ -1,4 +1,4 @@
-"""What the table on top of a page says of a forecast."""
+"""Cells of the summary table for a forecast."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def score_cell(results: Results) -> str:
     if curve is None or forecast.tested is None or not np.isfinite(curve.at(forecast.tested)):
         return ""
     score = curve.at(forecast.tested)
-    part = curve.share_of_base(score)
-    small = f"at distance {forecast.tested}" + (f", {share(part)} of R" if np.isfinite(part) else "")
+    ratio = curve.share_of_base(score)
+    small = f"at distance {forecast.tested}" + (f", {share(ratio)} of R" if np.isfinite(ratio) else "")
     return html.cell(gain(score), small + _significant(results, map_name(forecast.tested)))
 
 
@@ -31,7 +31,7 @@ def distance_cell(results: Results) -> str:
 
 
 def _significant(results: Results, name: str) -> str:
-    """How many targets have a significant F, "" without a test."""
+    """Number of targets with a significant F, "" without a test."""
     test = results.maps("forecast", ["q"])
     q = None if test is None else test.named(name)
     if test is None or q is None:

@@ -1,4 +1,4 @@
-"""The section about how far ahead: F over distance with its controls, everywhere, per network and region."""
+"""The section on distance curves: F over distance with controls, whole brain, per network and region."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ _NO_CURVES = "No curves of F over distance: this recording has no table of them 
 
 
 def forecast_curves(page: Page, results: Results) -> str:
-    """F over distance: everywhere, per network, in the regions that gain most; with the past and random words."""
+    """F over distance: whole brain, per network, regions with the largest gain; with past and random words."""
     forecast = read_forecast(results)
     if not forecast.curves:
         return html.missing(_NO_CURVES)
-    parts = [_whole_figure(page, results, forecast)]
+    blocks = [_whole_figure(page, results, forecast)]
     named = networks(forecast.curves)
     if named:
         colours = page.network_colours(results, [curve.region for curve in named])
-        own = [colours[curve.region] for curve in named]
-        parts.append(_multiples(page, results, named, own, "forecastnetworks", "The same for each network."))
+        curve_colours = [colours[curve.region] for curve in named]
+        blocks.append(_multiples(page, results, named, curve_colours, "forecastnetworks", "The same for each network."))
     best = forecast.strongest
     if best:
         of_all = sum(curve.atlas == best[0].atlas for curve in forecast.curves)
         gained = f"F({forecast.tested}) − F(0)"
-        about = f"All {of_all} {best[0].atlas}, largest {gained} first."
+        lead = f"All {of_all} {best[0].atlas}, largest {gained} first."
         if of_all > len(best):
-            about = f"The {len(best)} of {of_all} {best[0].atlas} with the largest {gained}, largest first: they were "
-            about += "chosen for it, so their curves rise."
+            lead = f"The {len(best)} of {of_all} {best[0].atlas} with the largest {gained}, largest first: they were "
+            lead += "chosen for it, so their curves rise."
         one_colour = [curve_charts.WHOLE_COLOUR] * len(best)
-        parts.append(_multiples(page, results, best, one_colour, "forecastregions", about))
-    return "\n".join([*parts, _table(page, results, forecast)])
+        blocks.append(_multiples(page, results, best, one_colour, "forecastregions", lead))
+    return "\n".join([*blocks, _table(page, results, forecast)])
 
 
 def _whole_figure(page: Page, results: Results, forecast: Forecast) -> str:
@@ -52,10 +52,10 @@ def _whole_figure(page: Page, results: Results, forecast: Forecast) -> str:
         + (f" Open dot: the tested distance, {forecast.tested}." if forecast.tested is not None else "")
         + (" Band and bar: 95 % bootstrap intervals over participants, of F and of d*." if curve.has_interval else "")
     )
-    told = say_curve(curve, forecast.tested)
-    alt = f"Curve of F over distance. {told} {caption}"
+    summary = say_curve(curve, forecast.tested)
+    alt = f"Curve of F over distance. {summary} {caption}"
     image = page.add(figure, results, "forecastcurve", alt=alt, caption=caption, ending="svg")
-    return f'<p class="takeaway">{html.escape(told)}</p>\n{image}'
+    return f'<p class="takeaway">{html.escape(summary)}</p>\n{image}'
 
 
 def say_curve(curve: Curve, tested: int | None) -> str:
@@ -63,31 +63,31 @@ def say_curve(curve: Curve, tested: int | None) -> str:
     low, high = curve.peak_interval
     highest = curve.at(curve.peak)
     relative = curve.share_of_base(highest)
-    told = f"F is highest at d* = {say(curve.peak)}" + ", in the past" * bool(curve.peak < 0)
-    told += f" (95 % interval {say(low)} to {say(high)})" if np.isfinite(low) else ""
-    told += f": {gain(highest)}" + (f", {share(relative)} of R." if np.isfinite(relative) else ".")
+    sentence = f"F is highest at d* = {say(curve.peak)}" + ", in the past" * bool(curve.peak < 0)
+    sentence += f" (95 % interval {say(low)} to {say(high)})" if np.isfinite(low) else ""
+    sentence += f": {gain(highest)}" + (f", {share(relative)} of R." if np.isfinite(relative) else ".")
     controls = "; ".join(_say_controls(curve, highest, tested))
-    return told + (f" {controls[0].upper()}{controls[1:]}." if controls else "")
+    return sentence + (f" {controls[0].upper()}{controls[1:]}." if controls else "")
 
 
 def _say_controls(curve: Curve, highest: float, tested: int | None) -> list[str]:
-    """What random words and the past reach, and whether that is as much."""
-    parts = []
+    """The values of random words and of the past, compared with the maximum."""
+    phrases = []
     random, (past, where) = curve.level[0], curve.best_below(0)
     if np.isfinite(random):
         more = "as much or more: " if random >= highest else ""
-        parts.append(f"random words reach {more}{gain(random)}")
+        phrases.append(f"random words reach {more}{gain(random)}")
     if curve.peak < 0:
-        parts.append(f"words ahead add less: {gain(curve.at(tested))} at the tested distance, {tested}")
+        phrases.append(f"words ahead add less: {gain(curve.at(tested))} at the tested distance, {tested}")
     elif np.isfinite(past):
-        parts.append(f"the best past window (d = {say(where)}) reaches {gain(past)}")
-    return parts
+        phrases.append(f"the best past window (d = {say(where)}) reaches {gain(past)}")
+    return phrases
 
 
 def _multiples(
-    page: Page, results: Results, curves: Sequence[Curve], colours: Sequence[str], desc: str, about: str
+    page: Page, results: Results, curves: Sequence[Curve], colours: Sequence[str], desc: str, lead: str
 ) -> str:
-    caption = f"{about} Shaded: past words; dashed: random words; dot: d*"
+    caption = f"{lead} Shaded: past words; dashed: random words; dot: d*"
     caption += ", bar: its 95 % interval." if any(np.isfinite(c.peak_interval[0]) for c in curves) else "."
     caption += " A flat curve has its d* by chance."
     peaks = ", ".join(f"{curve.name} {say(curve.peak)}" for curve in curves)
@@ -96,7 +96,7 @@ def _multiples(
 
 
 def _table(page: Page, results: Results, forecast: Forecast) -> str:
-    """A row per region with the numbers of its curve, and a link to all of them."""
+    """A row per region with the values of its curve, and a link to the whole table."""
     path = results.table_path("forecast")
     assert path is not None
     rows = [_row(curve, forecast) for curve in forecast.curves]

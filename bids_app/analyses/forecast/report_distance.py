@@ -1,4 +1,4 @@
-"""The section about the forecast distance d*: its map, and its value per network with what it is worth."""
+"""The section on the forecast distance d*: its map, and its value and reliability per network."""
 
 from __future__ import annotations
 
@@ -34,15 +34,15 @@ _TITLES = {
 
 
 def forecast_distance(page: Page, results: Results) -> str:
-    """The map of d*, and d* per network and region with what it is worth."""
+    """The map of d*, and d* per network and region with its reliability."""
     maps, forecast = results.maps("forecastdistance", ["d"]), read_forecast(results)
     if maps is None and forecast.distances is None:
         return html.missing(_NOT_RUN)
-    parts = [html.missing("No map of d*.") if maps is None else _map(page, results, maps, forecast)]
+    blocks = [html.missing("No map of d*.") if maps is None else _map(page, results, maps, forecast)]
     if forecast.distances is not None and not forecast.distances.empty:
-        parts.append(_chart(page, results, forecast, forecast.distances))
-        parts.append(_table(page, results, forecast.distances))
-    return "\n".join(parts)
+        blocks.append(_chart(page, results, forecast, forecast.distances))
+        blocks.append(_table(page, results, forecast.distances))
+    return "\n".join(blocks)
 
 
 def _map(page: Page, results: Results, maps: Maps, forecast: Forecast) -> str:
@@ -72,13 +72,13 @@ def _map(page: Page, results: Results, maps: Maps, forecast: Forecast) -> str:
 
 
 def distance_scale(maps: Sequence[Array], tested: int | None) -> PositionScale:
-    """Scale of d* that holds nearly all values, and always 0 and as far beyond the tested distance as 0 lies below."""
-    found = position_scale(maps, "d* (words)")
-    return replace(found, low=min(0.0, found.low), high=max(2.0 * (tested or 0), found.high))
+    """Scale of d* that covers nearly all values, and always the range from 0 to twice the tested distance."""
+    scale = position_scale(maps, "d* (words)")
+    return replace(scale, low=min(0.0, scale.low), high=max(2.0 * (tested or 0), scale.high))
 
 
 def _chart(page: Page, results: Results, forecast: Forecast, table: pd.DataFrame) -> str:
-    """d* per network and per region that gains most, beside what split halves make of it."""
+    """d* per network and for the regions with the largest gain, beside the split-half results."""
     rows = chart_rows(table, [curve.region for curve in forecast.strongest])
     names = ["everywhere" if region == WHOLE else str(region) for region in rows["region"]]
     halves = bool(np.isfinite(rows["split_half"].to_numpy(dtype=float)).any())
@@ -97,12 +97,14 @@ def _chart(page: Page, results: Results, forecast: Forecast, table: pd.DataFrame
         )
     else:
         caption += " Split halves need at least four participants."
-    told = ", ".join(f"{name} {say(value)}" for name, value in zip(names, rows["group_curve"], strict=True))
-    return page.add(figure, results, "distances", alt=f"d* in words: {told}. {caption}", caption=caption, ending="svg")
+    values = ", ".join(f"{name} {say(value)}" for name, value in zip(names, rows["group_curve"], strict=True))
+    return page.add(
+        figure, results, "distances", alt=f"d* in words: {values}. {caption}", caption=caption, ending="svg"
+    )
 
 
 def chart_rows(table: pd.DataFrame, regions: list[str]) -> pd.DataFrame:
-    """The rows of the whole and the networks, then those of some regions or parcels in their order."""
+    """The rows of the whole brain and the networks, then those of selected regions or parcels."""
     first = table[table["atlas"].isin([WHOLE, "networks"])]
     rest = table[table["atlas"].isin(["regions", "parcels"])].drop_duplicates("region").set_index("region", drop=False)
     return pd.concat([first, rest.loc[[region for region in regions if region in rest.index]]], ignore_index=True)
@@ -111,7 +113,7 @@ def chart_rows(table: pd.DataFrame, regions: list[str]) -> pd.DataFrame:
 def draw_distances(
     rows: pd.DataFrame, names: list[str], colours: list[str], ends: tuple[float, float] | None, halves: bool
 ) -> Figure:
-    """d* of each row with its interval and the mean of individuals; with `halves` the split halves at the right."""
+    """d* of each row with its interval and the mean of individuals; with `halves`, split halves on the right."""
     figure = Figure(figsize=(WIDTH_INCHES * (0.95 if halves else 0.7), 1.1 + 0.26 * len(rows)), layout="constrained")
     charts = figure.subplots(1, 1 + halves, sharey=True, squeeze=False, width_ratios=[1.7, 1][: 1 + halves])[0]
     quiet = [_QUIET] * len(rows)
@@ -152,44 +154,48 @@ def draw_distances(
 
 
 def row_colours(page: Page, results: Results, rows: pd.DataFrame) -> list[str]:
-    """Grey for the whole, its own colour for a network, one for all regions."""
+    """Grey for the whole brain, the atlas colour for a network, one colour for all regions."""
     regions = rows.loc[rows["atlas"] == "networks", "region"].astype(str).tolist()
-    own = page.network_colours(results, regions)
+    region_colours = page.network_colours(results, regions)
     return [
-        GREY if atlas == WHOLE else own.get(str(region), WHOLE_COLOUR) if atlas == "networks" else WHOLE_COLOUR
+        GREY
+        if atlas == WHOLE
+        else region_colours.get(str(region), WHOLE_COLOUR)
+        if atlas == "networks"
+        else WHOLE_COLOUR
         for atlas, region in zip(rows["atlas"], rows["region"], strict=True)
     ]
 
 
 def _range(results: Results, forecast: Forecast) -> tuple[float, float, int] | None:
-    """The lowest and highest distance and how many there are; None where no file tells."""
+    """The lowest and highest distance and their number; None if no file has them."""
     curve = forecast.whole
     distances = results.noted(["forecast"], "Distances", "distances") if curve is None else list(curve.x)
     return (float(min(distances)), float(max(distances)), len(distances)) if distances else None
 
 
 def distance_notes(page: Page, all_results: Sequence[Results]) -> str:
-    """How d* is to be read, once for all models."""
-    results = next((one for one in all_results if one.has(["forecast"])), all_results[0])
+    """How to read d*, once for all models."""
+    results = next((candidate for candidate in all_results if candidate.has(["forecast"])), all_results[0])
     forecast = read_forecast(results)
     texts = (_say_bias(page, results, forecast), _say_width(results, forecast))
     return "\n".join(html.paragraph(text) for text in texts if text)
 
 
 def _say_bias(page: Page, results: Results, forecast: Forecast) -> str:
-    """Why the mean of individual d* is no distance."""
+    """Why the mean of individual d* is biased."""
     ends = _range(results, forecast)
     if ends is None:
         return ""
     low, high, n_distances = ends
-    told = (
+    caption = (
         f"A single d* is the place of the highest of {n_distances} noisy values: where noise decides, it falls "
         f"anywhere from {say(low)} to {say(high)}, so that a mean of many comes out near the middle of that range, "
         f"{say((low + high) / 2)}, whatever the brain does. "
     )
     if page.participant is not None:
-        return told + "Read a distance from the curve of a network or of the group, not from single places."
-    return told + (
+        return caption + "Read a distance from the curve of a network or of the group, not from single places."
+    return caption + (
         "Read the distance from the group's mean curve, in which noise is averaged out before the highest value is "
         "taken; the mean of individual d* stands beside it to show that pull, not as a distance."
     )

@@ -1,4 +1,4 @@
-"""The section about where words ahead add to the prediction: maps of the forecast score F."""
+"""The section with maps of the forecast score F."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _NOT_RUN = "No forecast score: this recording has no map of it (analysis forecas
 
 
 def forecast_maps(page: Page, results: Results) -> str:
-    """Maps of F at the tested distance and where the curve peaks; of the group also F(tested) − F(0)."""
+    """Maps of F at the tested distance and at the peak of the curve; for the group also F(tested) − F(0)."""
     maps = results.maps("forecast", STATS)
     if maps is None:
         return html.missing(_NOT_RUN)
@@ -47,31 +47,31 @@ def _panels(results: Results, maps: Maps, forecast: Forecast) -> list[Panel]:
     peak = forecast.whole.peak if forecast.whole else np.nan
     at_peak = None if np.isnan(peak) or peak == tested else maps.named(map_name(peak))
     if at_peak is not None:
-        own = passing_at(results, maps, "forecast", map_name(peak))
-        told = "" if own is not None or test is None else " (not tested)"
-        # Full colour means significant: a map without a test has it where the tested one has it.
-        title = f"F at distance {say(peak)}, the peak of the curve{told}"
-        panels.append(Panel(title, at_peak, test if own is None else own))
+        passing = passing_at(results, maps, "forecast", map_name(peak))
+        note = "" if passing is not None or test is None else " (not tested)"
+        # Full colour means significant; a map without a test uses the test of the other map.
+        title = f"F at distance {say(peak)}, the peak of the curve{note}"
+        panels.append(Panel(title, at_peak, test if passing is None else passing))
     contrasts = results.maps("forecastcontrast", ["mean"])
     ahead = None if contrasts is None else values_at(contrasts, maps.geometry)
     if contrasts is not None and ahead is not None:
-        own = passing_at(results, maps, "forecastcontrast", contrasts.names[0])
-        panels.append(Panel(f"F({tested}) − F(0): gained by looking ahead", ahead[0], own))
+        passing = passing_at(results, maps, "forecastcontrast", contrasts.names[0])
+        panels.append(Panel(f"F({tested}) − F(0): gained by looking ahead", ahead[0], passing))
     return panels
 
 
 def _say_gain(results: Results, maps: Maps, forecast: Forecast) -> str:
-    """What F is, and its size beside R."""
+    """Definition of F, and its size compared with R."""
     words = f"{forecast.window} words" if forecast.window else "words"
-    told = f"What a window of {words}, ending d words ahead, adds to the present word's score R."
+    caption = f"What a window of {words}, ending d words ahead, adds to the present word's score R."
     curve = forecast.whole
     if forecast.tested is None or curve is None or np.isnan(curve.at(forecast.tested)):
-        return told
+        return caption
     mean = curve.at(forecast.tested)
     relative = curve.share_of_base(mean)
-    part = f", {share(relative)} of R = {curve.base:.3f}" if np.isfinite(relative) else f" (R = {curve.base:.3f})"
-    told += f" Mean F({forecast.tested}) everywhere: {gain(mean)}{part}"
-    return told + f"{_say_significant(results, maps, forecast.tested)}."
+    of_base = f", {share(relative)} of R = {curve.base:.3f}" if np.isfinite(relative) else f" (R = {curve.base:.3f})"
+    caption += f" Mean F({forecast.tested}) everywhere: {gain(mean)}{of_base}"
+    return caption + f"{_say_significant(results, maps, forecast.tested)}."
 
 
 def _say_significant(results: Results, maps: Maps, tested: int) -> str:
@@ -83,12 +83,12 @@ def _say_significant(results: Results, maps: Maps, tested: int) -> str:
     mean = mean_of(values[test])
     base = results.like(maps, "forecastbase", maps.stat)
     below = np.nan if base is None else mean_of(base[0][test])
-    part = f" ({share(mean / below)} of R = {below:.3f} there)" if below > 0 else ""
-    return f"; where it is significant: {gain(mean)}{part}"
+    of_base = f" ({share(mean / below)} of R = {below:.3f} there)" if below > 0 else ""
+    return f"; where it is significant: {gain(mean)}{of_base}"
 
 
 def _say_colours(panels: Sequence[Panel], maps: Maps) -> str:
-    """What the colours mean, with the number of targets that pass in each panel."""
+    """Meaning of the colours, with the number of significant targets in each panel."""
     weak = "hollow" if maps.geometry.kind == "parcels" else "paler"
     first = panels[0]
     if first.passing is None:
@@ -98,8 +98,8 @@ def _say_colours(panels: Sequence[Panel], maps: Maps) -> str:
         for panel in panels
         if panel.passing is not None and not panel.title.endswith("(not tested)")
     )
-    told = f"Full colour: q < {SIGNIFICANT:g} ({counts}, of {int(np.isfinite(first.values).sum()):,} {maps.unit})"
-    told += f"; others {weak}. Red: gains; blue: losses."
+    caption = f"Full colour: q < {SIGNIFICANT:g} ({counts}, of {int(np.isfinite(first.values).sum()):,} {maps.unit})"
+    caption += f"; others {weak}. Red: gains; blue: losses."
     if any(panel.title.endswith("(not tested)") for panel in panels):
-        told += " The map at the peak has no test of its own and is in full colour where the tested one is."
-    return told
+        caption += " The map at the peak has no test of its own and is in full colour where the tested one is."
+    return caption

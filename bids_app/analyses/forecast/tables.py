@@ -10,41 +10,41 @@ import pandas as pd
 
 from bids_app.analyses.collection import Doubles
 from bids_app.analyses.comparison import summarise
-from bids_app.analyses.region_tables import Regions, interval_of, of_region, place_columns
+from bids_app.analyses.region_tables import Regions, interval_of, of_region, region_columns
 from bids_app.forecast.distance import best_distance, group_distance, split_half
 from bids_app.stats.fdr import fdr
 
 
 def curve_table(distances: Sequence[int], gains: Regions, random: Regions, present: Regions) -> pd.DataFrame:
-    """Rows for each region and distance, and one for its windows of random words, all draws together.
+    """Rows for each region and distance, and one for windows of random words over all draws.
 
     `gains` has a column per distance, `random` one per draw, `present` one.
     """
     numbers = pd.array(list(distances), dtype="Int64")
     tables = []
-    for place, values in gains.items():
-        shared = {"base": present[place].mean() if place in present else np.nan}
+    for region, values in gains.items():
+        shared = {"base": present[region].mean() if region in present else np.nan}
         rows = summarise(values).assign(window="distance", distance=numbers, **shared)
-        tables.append(of_region(place, rows))
-        if place in random:
-            rows = summarise(random[place].mean(axis=1, keepdims=True))
+        tables.append(of_region(region, rows))
+        if region in random:
+            rows = summarise(random[region].mean(axis=1, keepdims=True))
             rows = rows.assign(window="random", distance=pd.array([pd.NA], dtype="Int64"), **shared)
-            tables.append(of_region(place, rows))
+            tables.append(of_region(region, rows))
     return pd.concat(tables)
 
 
 def distance_table(distances: Sequence[int], tested: int | None, gains: Regions, seed: int) -> pd.DataFrame:
-    """A row for each region: where its curve peaks, how sure that is, and whether participants agree on it.
+    """A row for each region: the peak of its curve, its uncertainty, and the agreement of participants.
 
-    Without a tested distance the contrast is missing.
+    Without a tested distance, the contrast is missing.
     """
-    group, own = group_distance(np.stack(list(gains.values()), axis=2), distances)
+    group, participants_mean = group_distance(np.stack(list(gains.values()), axis=2), distances)
 
     def peak(curves: Doubles) -> npt.NDArray[np.floating]:
         return best_distance(curves, distances)
 
     low, high = np.array([interval_of(values, peak) for values in gains.values()]).T
-    table = place_columns(gains).assign(group_curve=group, low=low, high=high, participants_mean=own)
+    table = region_columns(gains).assign(group_curve=group, low=low, high=high, participants_mean=participants_mean)
     table = table.join(_contrasts(table["atlas"], distances, tested, gains))
     halves = [split_half(values, distances, seed=seed) for values in gains.values()]
     return table.assign(
@@ -63,6 +63,6 @@ def _contrasts(atlases: pd.Series, distances: Sequence[int], tested: int | None,
         return pd.DataFrame(np.nan, index=atlases.index, columns=names)
     here, present = list(distances).index(tested), list(distances).index(0)
     difference = np.stack([values[:, here] - values[:, present] for values in gains.values()], axis=1)
-    found = summarise(difference)[["mean", "p"]]
-    q = found["p"].groupby(atlases).transform(fdr)
-    return found.assign(q=q).set_axis(names, axis=1)
+    contrasts = summarise(difference)[["mean", "p"]]
+    q = contrasts["p"].groupby(atlases).transform(fdr)
+    return contrasts.assign(q=q).set_axis(names, axis=1)

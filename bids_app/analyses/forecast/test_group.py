@@ -48,11 +48,13 @@ def writer_of(out, label, geometry=GEOMETRY, **entities):
 
 def write_scores(out, scores, base, random, distances=DISTANCES):
     names = [f"distance{d:+d}" for d in distances]
-    for row, own in enumerate(scores):
+    for row, participant_scores in enumerate(scores):
         writer = writer_of(out, f"{row + 1:02d}")
         writer.maps("forecastbase", "r", base[row], ["present"])
         writer.maps("forecastrandom", "r", random[row], ["random-1", "random-2"])
-        writer.maps("forecast", "r", own, names, Distances=list(distances), Window=7, Layer=2, Fraction=0.5)
+        writer.maps(
+            "forecast", "r", participant_scores, names, Distances=list(distances), Window=7, Layer=2, Fraction=0.5
+        )
 
 
 def write_labels(folder, name, labels, regions):
@@ -67,13 +69,13 @@ def settings_of(folder, **more):
 
 
 def table_of(out, desc):
-    (found,) = find_outputs(out, "networks", "group", desc=desc)
-    return read_table(found.paths[0])
+    (output,) = find_outputs(out, "networks", "group", desc=desc)
+    return read_table(output.paths[0])
 
 
 def group_maps(out, desc, stat):
-    (found,) = find_maps(out, desc, stat, "group")
-    return found.load()[0], found.sidecar
+    (output,) = find_maps(out, desc, stat, "group")
+    return output.load()[0], output.sidecar
 
 
 @pytest.fixture(scope="module")
@@ -121,18 +123,18 @@ def test_distance_is_shown_where_the_contrast_is_significant(done):
     q[known] = false_discovery_control(p[known])
     shown = q < LEVEL
     assert shown.sum() > (q < 0.05).sum()
-    (group, own), sidecar = group_maps(done.out, "forecastdistance", "d")
+    (group, participants_mean), sidecar = group_maps(done.out, "forecastdistance", "d")
     assert np.array_equal(np.isfinite(group), shown)
-    assert np.array_equal(np.isfinite(own), shown)
+    assert np.array_equal(np.isfinite(participants_mean), shown)
     np.testing.assert_array_equal(group[shown], np.array(DISTANCES)[done.scores.mean(axis=0)[:, shown].argmax(axis=0)])
     mean_of_own = np.array(DISTANCES)[done.scores.argmax(axis=1)].mean(axis=0)
-    np.testing.assert_allclose(own[shown], mean_of_own[shown], rtol=1e-6)
+    np.testing.assert_allclose(participants_mean[shown], mean_of_own[shown], rtol=1e-6)
     assert abs(np.nanmedian(group[20:]) - 5) <= 1
     assert abs(np.nanmedian(group[:20])) <= 1
     assert (sidecar["Significance"], "Note" in sidecar) == (LEVEL, False)
 
 
-PLACES = {
+REGIONS = {
     ("all", "all"): range(40),
     ("networks", "Now"): range(20),
     ("networks", "Later"): range(20, 40),
@@ -143,27 +145,27 @@ PLACES = {
 }
 
 
-def over(values, place):
+def over(values, region):
     """Mean over the targets of a region, the broken one left out."""
-    return values[..., [target for target in PLACES[place] if target != BROKEN]].mean(axis=-1)
+    return values[..., [target for target in REGIONS[region] if target != BROKEN]].mean(axis=-1)
 
 
 def test_curves_of_regions(done):
     table = table_of(done.out, "forecast")
-    assert list(dict.fromkeys(zip(table["atlas"], table["region"], strict=True))) == list(PLACES)
-    assert len(table) == len(PLACES) * (len(DISTANCES) + 1)
-    for place in PLACES:
-        rows = table[(table["atlas"] == place[0]) & (table["region"] == place[1])]
+    assert list(dict.fromkeys(zip(table["atlas"], table["region"], strict=True))) == list(REGIONS)
+    assert len(table) == len(REGIONS) * (len(DISTANCES) + 1)
+    for region in REGIONS:
+        rows = table[(table["atlas"] == region[0]) & (table["region"] == region[1])]
         curve, random = rows[rows["window"] == "distance"], rows[rows["window"] == "random"]
-        own = over(done.scores, place)  # (n_participants, n_distances)
+        curves = over(done.scores, region)  # (n_participants, n_distances)
         assert curve["distance"].tolist() == DISTANCES
-        np.testing.assert_allclose(curve["mean"], own.mean(axis=0), atol=1e-7)
-        np.testing.assert_allclose(curve["p"], wilcoxon(own, axis=0).pvalue, rtol=1e-6)
-        interval = bootstrap((own,), np.mean, method="percentile", rng=5).confidence_interval
+        np.testing.assert_allclose(curve["mean"], curves.mean(axis=0), atol=1e-7)
+        np.testing.assert_allclose(curve["p"], wilcoxon(curves, axis=0).pvalue, rtol=1e-6)
+        interval = bootstrap((curves,), np.mean, method="percentile", rng=5).confidence_interval
         np.testing.assert_allclose(curve[["low", "high"]].to_numpy().T, interval, atol=3e-4)
-        np.testing.assert_allclose(rows["base"], over(done.base, place).mean(), rtol=1e-6)
+        np.testing.assert_allclose(rows["base"], over(done.base, region).mean(), rtol=1e-6)
         assert random["distance"].isna().all()
-        control = over(done.random, place).mean(axis=1)
+        control = over(done.random, region).mean(axis=1)
         np.testing.assert_allclose(random["mean"], control.mean(), atol=1e-7)
         np.testing.assert_allclose(random["p"], wilcoxon(control.astype(float)).pvalue, rtol=1e-6)
     assert (table["participants"] == 10).all()
@@ -171,16 +173,16 @@ def test_curves_of_regions(done):
 
 def test_peaks_of_regions(done):
     table = table_of(done.out, "forecastdistance").set_index(["atlas", "region"])
-    assert list(table.index) == list(PLACES)
-    for place in PLACES:
-        own, row = over(done.scores, place), table.loc[place]
-        assert row["group_curve"] == DISTANCES[own.mean(axis=0).argmax()]
-        assert np.isclose(row["participants_mean"], np.array(DISTANCES)[own.argmax(axis=1)].mean())
-        contrast = own[:, DISTANCES.index(TESTED)] - own[:, DISTANCES.index(0)]
+    assert list(table.index) == list(REGIONS)
+    for region in REGIONS:
+        curves, row = over(done.scores, region), table.loc[region]
+        assert row["group_curve"] == DISTANCES[curves.mean(axis=0).argmax()]
+        assert np.isclose(row["participants_mean"], np.array(DISTANCES)[curves.argmax(axis=1)].mean())
+        contrast = curves[:, DISTANCES.index(TESTED)] - curves[:, DISTANCES.index(0)]
         assert np.isclose(row["contrast"], contrast.mean())
         assert np.isclose(row["contrast_p"], wilcoxon(contrast).pvalue)
         rng = np.random.default_rng(9)
-        peaks = [own[rng.integers(10, size=10)].mean(axis=0).argmax() for _ in range(2000)]
+        peaks = [curves[rng.integers(10, size=10)].mean(axis=0).argmax() for _ in range(2000)]
         interval = np.percentile(np.array(DISTANCES)[peaks], [2.5, 97.5])
         np.testing.assert_allclose(row[["low", "high"]].astype(float), interval, atol=1)
     for atlas, rows in table.groupby("atlas"):
@@ -203,16 +205,16 @@ def test_comparison_of_models(done):
     assert (table["data"] == "task-tale space-test").all()
 
 
-def test_few_participants_show_nothing_and_it_is_said(tmp_path, caplog):
+def test_few_participants_show_nothing_and_it_is_reported(tmp_path, caplog):
     settings = settings_of(tmp_path)
     write_scores(settings.out_dir, *make_scores(5))
     with caplog.at_level(logging.INFO):
         run_group(settings, "group")
-    said = "with 5 participant(s) is 0.0625, above the level of 0.01: nothing can be significant."
-    assert said in caplog.text
+    message = "with 5 participant(s) is 0.0625, above the level of 0.01: nothing can be significant."
+    assert message in caplog.text
     maps, sidecar = group_maps(settings.out_dir, "forecastdistance", "d")
-    assert sidecar["Note"].endswith(said)
-    assert group_maps(settings.out_dir, "forecastcontrast", "q")[1]["Note"].endswith(said)
+    assert sidecar["Note"].endswith(message)
+    assert group_maps(settings.out_dir, "forecastcontrast", "q")[1]["Note"].endswith(message)
     assert np.isnan(maps).all()
     assert "shown in 0 of 39 targets" in caplog.text
     row = table_of(settings.out_dir, "forecastdistance").iloc[0]

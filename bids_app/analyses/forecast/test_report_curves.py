@@ -4,10 +4,10 @@ from bids_app.analyses.forecast.report_curves import say_curve
 from bids_app.report.test_curves import curves  # noqa: F401
 
 
-def test_what_is_said_of_the_curve(curves):  # noqa: F811
+def test_the_sentence_on_the_curve(curves):  # noqa: F811
     by_name = {curve.region: curve for curve in curves}
-    told = say_curve(by_name["all"], 8)
-    assert told == (
+    sentence = say_curve(by_name["all"], 8)
+    assert sentence == (
         "F is highest at d* = 8 (95 % interval 4 to 12): +0.0060, +12 % of R. Random words reach +0.0005; the best "
         "past window (d\u00a0=\u00a0−4) reaches +0.0010."
     )

@@ -177,22 +177,22 @@ def _learn(
 
 
 def atoms_on(
-    dictionary: Dictionary, listening: StimulusTiming, model: ModelRun, stories: dict[str, Story], settings: Settings
+    dictionary: Dictionary, timing: StimulusTiming, model: ModelRun, stories: dict[str, Story], settings: Settings
 ) -> Floats:
     """Time courses (n_kept, n_atoms) of the atoms on the volumes of one run, z-scored within it.
 
     On the grid they were learned on, the atoms themselves; elsewhere the least-squares time courses of their loadings.
     """
-    stem = listening.stimuli[0].stem
-    if stem in dictionary.atoms and listening.same_grid(stories[stem].canonical):
+    stem = timing.stimuli[0].stem
+    if stem in dictionary.atoms and timing.same_grid(stories[stem].canonical):
         return zscore(dictionary.atoms[stem])
-    if stem in stories and (grid := stories[stem].canonical).repetition_time != listening.repetition_time:
+    if stem in stories and (grid := stories[stem].canonical).repetition_time != timing.repetition_time:
         notice(
             logging.INFO,
-            f"{stem}: the repetition time is {listening.repetition_time:g} s, and was {grid.repetition_time:g} s where "
+            f"{stem}: the repetition time is {timing.repetition_time:g} s, and was {grid.repetition_time:g} s where "
             "the dictionary was learned: its atoms are fitted to the volumes of this run",
         )
-    X = neuron_matrix(model, settings.neurons, listening, stories)
+    X = neuron_matrix(model, settings.neurons, timing, stories)
     return zscore(time_courses(X, dictionary.loadings))
 
 

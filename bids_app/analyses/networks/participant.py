@@ -105,7 +105,7 @@ def encode_networks(
 ) -> None:
     """Fit the atoms to every target, test the fit, and link the atoms' maps to networks."""
     settings, responses = job.settings, job.responses
-    D = np.concatenate([atoms_on(dictionary, heard, model, job.stories, settings) for heard in responses.listenings])
+    D = np.concatenate([atoms_on(dictionary, heard, model, job.stories, settings) for heard in responses.timings])
     if shifted:
         D = _shifted(D, responses)
     content = np.arange(len(D)) if responses.content is None else responses.content

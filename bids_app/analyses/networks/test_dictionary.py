@@ -11,7 +11,7 @@ from bids_app.analyses.networks import dictionary as module
 from bids_app.analyses.networks.dictionary import Dictionary, dictionary_key, get_dictionary, write_dictionary
 from bids_app.bids.events import Stimulus
 from bids_app.bids.words import Words
-from bids_app.inputs.timing import Story, listen
+from bids_app.inputs.timing import Story, timing_of
 from bids_app.machine.claims import OtherSettingsError
 from bids_app.settings import Settings
 
@@ -21,7 +21,7 @@ WORDS = Words(ONSET, np.full(N_WORDS, 0.3), tuple(f"w{n % 7}" for n in range(N_W
 
 
 def story_of(stem="tale", words=WORDS, repetition_time=2.0, onset=0.0):
-    return Story(stem, words, listen([Stimulus(stem, f"{stem}.wav", onset, ((0.0, 24.0),))], repetition_time))
+    return Story(stem, words, timing_of([Stimulus(stem, f"{stem}.wav", onset, ((0.0, 24.0),))], repetition_time))
 
 
 def model_of(weights="1"):

@@ -1,1 +1,1 @@
-"""What present, future and past words each explain that the others do not."""
+"""Unique variance of present, future and past words."""

@@ -1,4 +1,4 @@
-"""The analysis `variance`: what present, future and past words each explain that the others do not."""
+"""The analysis `variance`: unique variance of present, future and past words."""
 
 from __future__ import annotations
 

@@ -11,13 +11,13 @@ from bids_app.analyses.significance import write_statistics
 from bids_app.settings import Settings
 
 
-def summarise_variance(found: Collection, settings: Settings) -> list[Row]:
+def summarise_variance(collection: Collection, settings: Settings) -> list[Row]:
     """Write the maps and the table of the unique variance."""
-    desc, out_dir = found.entities["desc"], settings.out_dir
-    write_statistics(found, out_dir, desc, **too_few(found, settings))
+    desc, out_dir = collection.entities["desc"], settings.out_dir
+    write_statistics(collection, out_dir, desc, **too_few(collection, settings))
     tables = [
-        of_region(place, summarise(values).assign(space=found.names))
-        for place, values in found.region_means(out_dir).items()
+        of_region(region, summarise(values).assign(space=collection.names))
+        for region, values in collection.region_means(out_dir).items()
     ]
-    found.writer(out_dir).table(desc, pd.concat(tables))
+    collection.writer(out_dir).table(desc, pd.concat(tables))
     return []

@@ -1,4 +1,4 @@
-"""What the unique variance writes: variance of all words together, and what is lost without each kind."""
+"""Outputs of the unique variance: variance explained by all words, and the loss without each kind."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Unique variance of one fit: what present, future and past words each explain that the others do not."""
+"""Unique variance of present, future and past words for one fit."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ DESC = "variance"
 
 
 def variance(responses: Responses, designs: Designs, settings: Settings, writer: Writer) -> None:
-    """Fit the three spaces together by banded ridge, leave out each in turn, and write the differences."""
+    """Fit the three spaces jointly by banded ridge, leave out each in turn, and write the differences."""
     from bids_app.forecast.variance import unique_variance  # himalaya takes a second to import
 
     ahead = abs(settings.tested_distance)
     designs.check([ahead, -ahead])
-    layer = settings.layers.one(designs.n_layers)
+    layer = settings.layers.single(designs.n_layers)
     spaces = {
         "present": designs.present_sums(layer),
         "future": designs.window_sums(layer, ahead),
         "past": designs.window_sums(layer, -ahead),
     }
     with step(f"{designs.model.label}: unique variance of layer {layer}", settings):
-        found = unique_variance(
+        result = unique_variance(
             spaces,
             responses.data,
             designs.run_lengths,
@@ -38,7 +38,7 @@ def variance(responses: Responses, designs: Designs, settings: Settings, writer:
             device=settings.device,
             mem_mb=memory_mb(settings),
         )
-    maps = np.stack([found.total, *(found.unique[name] for name in spaces)])
+    maps = np.stack([result.total, *(result.unique[name] for name in spaces)])
     fields = {"Layer": layer, "Spaces": list(spaces), "FutureDistance": ahead, "PastDistance": -ahead}
     names = ["total", *spaces]
     writer.maps(DESC, "r2", fill(maps, responses.valid), names, Window=settings.window, **fields)

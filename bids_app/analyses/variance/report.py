@@ -1,4 +1,4 @@
-"""The section about unique variance: what the present word, words ahead and words past explain on their own."""
+"""The section on unique variance of the present word, words ahead and past words."""
 
 from __future__ import annotations
 
@@ -34,22 +34,22 @@ UNIQUE = "unique held-out R²"
 
 
 def unique_variance(page: Page, results: Results) -> str:
-    """Maps of the variance of all windows together and of each alone, and a chart per network."""
+    """Maps of the variance of all windows together and of each separately, and a chart per network."""
     maps = results.maps("variance", _STATS)
     if maps is None:
         return html.missing(_NOT_RUN)
-    parts = [_total(page, results, maps), _unique(page, results, maps)]
+    blocks = [_total(page, results, maps), _unique(page, results, maps)]
     rows = region_rows(page, results, maps)
-    parts.append(_chart(page, results, rows))
+    blocks.append(_chart(page, results, rows))
     path = results.table_path("variance")
     if path is not None:
         body = html.table(rows, most_rows=200) + f"<p>{page.link(path, path.name)}</p>"
-        parts.append(html.details("Table: unique variance", body))
-    return "\n".join(part for part in parts if part)
+        blocks.append(html.details("Table: unique variance", body))
+    return "\n".join(block for block in blocks if block)
 
 
 def _titles(results: Results) -> dict[str, str]:
-    """What each space is, with its distance where the sidecar tells it."""
+    """Title of each space, with its distance if the sidecar has it."""
     future, past = (results.noted(["variance"], key) for key in ("FutureDistance", "PastDistance"))
     ahead = "" if future is None else f" (distance {future})"
     behind = "" if past is None else f" (distance {past})".replace("-", "−")
@@ -62,9 +62,11 @@ def _titles(results: Results) -> dict[str, str]:
 
 
 def _total(page: Page, results: Results, maps: Maps) -> str:
-    """Everything together and the present word, on one scale; signed, since of noise half is below zero."""
+    """All spaces together and the present word, on one scale; signed, because half of the noise is below zero."""
     panels = _panels(results, maps, [name for name in maps.names if name in (_TOTAL, _PRESENT)])
-    panels = [replace(one, passing=None if one.passing is None else one.passing & (one.values > 0)) for one in panels]
+    panels = [
+        replace(each, passing=None if each.passing is None else each.passing & (each.values > 0)) for each in panels
+    ]
     if not panels:
         return ""
     caption = (
@@ -94,20 +96,20 @@ def _unique(page: Page, results: Results, maps: Maps) -> str:
 
 
 def _panels(results: Results, maps: Maps, names: Sequence[str]) -> list[Panel]:
-    titles, places = _titles(results), [maps.names.index(name) for name in names]
+    titles, indices = _titles(results), [maps.names.index(name) for name in names]
     return [
-        Panel(titles.get(name, f"Unique to {name}"), maps.values[place], _passing(results, maps, name))
-        for name, place in zip(names, places, strict=True)
+        Panel(titles.get(name, f"Unique to {name}"), maps.values[index], _passing(results, maps, name))
+        for name, index in zip(names, indices, strict=True)
     ]
 
 
 def _say_passing(panels: Sequence[Panel], maps: Maps) -> str:
-    """How many targets pass in each panel, "" without a test."""
+    """Number of significant targets in each panel, "" without a test."""
     counts = [np.count_nonzero(panel.passing) for panel in panels if panel.passing is not None]
     if not counts:
         return ""
-    told = " and ".join(f"{count:,}" for count in counts)
-    return f" Full colour: q < {SIGNIFICANT:g}, in {told} of {maps.geometry.n_targets:,} {maps.unit}."
+    passing = " and ".join(f"{count:,}" for count in counts)
+    return f" Full colour: q < {SIGNIFICANT:g}, in {passing} of {maps.geometry.n_targets:,} {maps.unit}."
 
 
 def _passing(results: Results, maps: Maps, name: str) -> Array | None:
@@ -116,14 +118,14 @@ def _passing(results: Results, maps: Maps, name: str) -> Array | None:
 
 
 def region_rows(page: Page, results: Results, maps: Maps) -> pd.DataFrame:
-    """Rows atlas, region, space, mean (low, high, p): the group's table, or the means of a participant's maps."""
+    """Rows with atlas, region, space, mean (low, high, p): the group's table, or means of a participant's maps."""
     table = results.table("variance")
     if table is not None:
         return table
     everywhere = np.ones(maps.geometry.n_targets, bool)
     named = {(WHOLE, WHOLE): everywhere}
-    places = np.arange(maps.geometry.n_targets)
-    named |= {("parcels", name): places == place for place, name in enumerate(maps.geometry.target_names)}
+    indices = np.arange(maps.geometry.n_targets)
+    named |= {("parcels", name): indices == index for index, name in enumerate(maps.geometry.target_names)}
     named |= {("networks", name): where for name, where in network_regions(page.out_dir, maps.geometry).items()}
     return pd.DataFrame(
         [
@@ -147,17 +149,17 @@ def _chart(page: Page, results: Results, rows: pd.DataFrame) -> str:
         caption += (
             f" Bars: 95 % bootstrap intervals over participants; filled: two-sided p < {SIGNIFICANT:g}, not corrected."
         )
-    told = "; ".join(
+    values = "; ".join(
         f"{'everywhere' if region == WHOLE else str(region)}: "
-        + ", ".join(f"{space} {mean:.4f}" for space, mean in zip(own["space"], own["mean"], strict=True))
-        for region, own in rows.groupby("region", sort=False)
+        + ", ".join(f"{space} {mean:.4f}" for space, mean in zip(means["space"], means["mean"], strict=True))
+        for region, means in rows.groupby("region", sort=False)
     )
-    alt = f"Dots of unique variance. {told}. {caption}"
+    alt = f"Dots of unique variance. {values}. {caption}"
     return page.add(figure, results, "variance", alt=alt, caption=caption, ending="svg")
 
 
 def draw_variance(rows: pd.DataFrame) -> Figure:
-    """A row per region: at the left the present word, at the right past and future, whose scale is as fine or finer."""
+    """A row per region: on the left the present word, on the right past and future, with the same or a finer scale."""
     regions = list(dict.fromkeys(rows["region"].astype(str)))
     spaces = sorted(dict.fromkeys(rows["space"].astype(str)), key=lambda space: [*_MARKS, space].index(space))
     sides = [side for side in ([s for s in spaces if s == _PRESENT], [s for s in spaces if s != _PRESENT]) if side]
@@ -167,22 +169,24 @@ def draw_variance(rows: pd.DataFrame) -> Figure:
     for axes, side in zip(charts, sides, strict=True):
         axes.axvline(0, color="0.6", linewidth=0.8)
         offsets = 0.3 * (np.arange(len(side)) - (len(side) - 1) / 2)
-        draw_rows(axes, [_dots(rows, regions, *one) for one in zip(side, offsets, strict=True)], names, UNIQUE)
+        draw_rows(axes, [_dots(rows, regions, *series) for series in zip(side, offsets, strict=True)], names, UNIQUE)
         axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=len(side), frameon=False, borderaxespad=0)
     _widen(charts)
     return figure
 
 
 def _widen(charts: Sequence[Axes]) -> None:
-    """Let the first chart reach as far as the others, so that a tiny effect does not look as large as theirs."""
+    """Extend the first chart to the range of the others, so that a tiny effect does not look large."""
     limits = np.array([axes.get_xlim() for axes in charts])
     charts[0].set_xlim(limits[:, 0].min(), limits[:, 1].max())
 
 
 def _dots(rows: pd.DataFrame, regions: list[str], space: str, offset: float) -> Dots:
-    own = rows[rows["space"] == space].drop_duplicates("region").set_index("region").reindex(regions)
+    space_rows = rows[rows["space"] == space].drop_duplicates("region").set_index("region").reindex(regions)
     colour, marker = _MARKS.get(space, _OTHER)
-    low, high, p = (own[name].to_numpy(dtype=float) if name in own else None for name in ("low", "high", "p"))
+    low, high, p = (
+        space_rows[name].to_numpy(dtype=float) if name in space_rows else None for name in ("low", "high", "p")
+    )
     filled = None if p is None else np.asarray(p < SIGNIFICANT)
-    middle = own["mean"].to_numpy(dtype=float)
+    middle = space_rows["mean"].to_numpy(dtype=float)
     return Dots(space, [colour] * len(regions), middle, low, high, filled, marker, offset=offset)

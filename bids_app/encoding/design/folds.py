@@ -83,9 +83,9 @@ def within(folds: Sequence[Fold], rows: Ints) -> list[Fold]:
     """
     kept = []
     for train, test in folds:
-        parts = tuple(np.flatnonzero(np.isin(rows, part)) for part in (train, test))
-        if parts[1].size >= _FEWEST_TEST_VOLUMES and parts[0].size >= _FEWEST_TRAINING_VOLUMES:
-            kept.append((parts[0], parts[1]))
+        split = tuple(np.flatnonzero(np.isin(rows, fold_rows)) for fold_rows in (train, test))
+        if split[1].size >= _FEWEST_TEST_VOLUMES and split[0].size >= _FEWEST_TRAINING_VOLUMES:
+            kept.append((split[0], split[1]))
     if len(kept) < 3:
         raise ValueError(f"only {len(rows)} volumes are covered, which leaves too few folds with volumes to test")
     return kept

@@ -44,11 +44,11 @@ class FeaturePipeline:
 
         Delays are made before rows are left out: what was heard in a censored volume still counts in the next ones.
         """
-        parts = DelayedComponents(self.n_components, self.delays, wrap=self.wrap)
+        components = DelayedComponents(self.n_components, self.delays, wrap=self.wrap)
         if self.kept is None:
-            return parts.fit(X, run_lengths, train).transform(X, run_lengths)
+            return components.fit(X, run_lengths, train).transform(X, run_lengths)
         kept = np.array(self.kept, dtype=np.int64)
-        return parts.fit(X, run_lengths, kept[train]).transform(X, run_lengths)[kept]
+        return components.fit(X, run_lengths, kept[train]).transform(X, run_lengths)[kept]
 
     def n_kept(self, n_rows: int) -> int:
         """Volumes that have responses, of `n_rows` of the features."""

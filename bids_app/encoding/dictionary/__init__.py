@@ -2,18 +2,32 @@
 
 from typing import TYPE_CHECKING
 
+from bids_app.encoding.dictionary._families import REPRODUCIBLE, Families, find_families
 from bids_app.encoding.dictionary._known_atoms import reconstruction_r2, time_courses
 
 if TYPE_CHECKING:
     from bids_app.encoding.dictionary._estimator import DictionaryLearning
+    from bids_app.encoding.dictionary._reproducible import ReproducibleDictionary
 
-__all__ = ["DictionaryLearning", "reconstruction_r2", "time_courses"]
+__all__ = [
+    "REPRODUCIBLE",
+    "DictionaryLearning",
+    "Families",
+    "ReproducibleDictionary",
+    "find_families",
+    "reconstruction_r2",
+    "time_courses",
+]
 
 
 def __getattr__(name: str) -> object:
-    """The estimator, with scikit-learn, which takes a second to import, when it is asked for."""
+    """The estimators, with scikit-learn, which takes a second to import, when they are asked for."""
     if name == "DictionaryLearning":
         from bids_app.encoding.dictionary._estimator import DictionaryLearning
 
         return DictionaryLearning
+    if name == "ReproducibleDictionary":
+        from bids_app.encoding.dictionary._reproducible import ReproducibleDictionary
+
+        return ReproducibleDictionary
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -99,8 +99,8 @@ def _follow(path: _Path, gram: Floats, end: np.float32, coef: Floats, n_active: 
         _aim(path, gram, end, coef, n_active)
         step, joining = _next_join(path, penalty, fall)
         step, leaving = _next_zero(path, coef, n_active, step)
-        for place in range(n_active):
-            coef[path.active[place]] += np.float32(step * path.move[place])
+        for slot in range(n_active):
+            coef[path.active[slot]] += np.float32(step * path.move[slot])
         for k in range(len(coef)):
             path.correlation[k] -= step * path.drift[k]
         penalty -= step * fall
@@ -118,13 +118,13 @@ def _follow(path: _Path, gram: Floats, end: np.float32, coef: Floats, n_active: 
 def _aim(path: _Path, gram: Floats, end: np.float32, coef: Floats, n_active: int) -> None:
     """How coefficients and correlations move until the penalty is `end`, if nothing happens on the way."""
     path.drift[:] = 0
-    for place in range(n_active):
-        value, correlation = coef[path.active[place]], path.correlation[path.active[place]]
+    for slot in range(n_active):
+        value, correlation = coef[path.active[slot]], path.correlation[path.active[slot]]
         positive = value > 0 or (value == 0 and correlation > 0)  # one that has just joined is still zero
-        path.move[place] = correlation - (end if positive else -end)
+        path.move[slot] = correlation - (end if positive else -end)
     _solve_active(path, n_active)
-    for place in range(n_active):
-        row, weight = path.active[place], np.float32(path.move[place])
+    for slot in range(n_active):
+        row, weight = path.active[slot], np.float32(path.move[slot])
         for k in range(len(coef)):
             path.drift[k] += weight * gram[row, k]
 
@@ -133,16 +133,16 @@ def _aim(path: _Path, gram: Floats, end: np.float32, coef: Floats, n_active: int
 def _solve_active(path: _Path, n_active: int) -> None:
     """Multiply `move` with the inverse of the active part of the Gram matrix, by substitution in its factor."""
     move, factor = path.move, path.factor
-    for place in range(n_active):
-        value = move[place]
-        for other in range(place):
-            value -= factor[place, other] * move[other]
-        move[place] = value * path.pivot[place]
-    for place in range(n_active - 1, -1, -1):
-        value = move[place] * path.pivot[place]
-        move[place] = value
-        for other in range(place):
-            move[other] -= factor[place, other] * value
+    for slot in range(n_active):
+        value = move[slot]
+        for other in range(slot):
+            value -= factor[slot, other] * move[other]
+        move[slot] = value * path.pivot[slot]
+    for slot in range(n_active - 1, -1, -1):
+        value = move[slot] * path.pivot[slot]
+        move[slot] = value
+        for other in range(slot):
+            move[other] -= factor[slot, other] * value
 
 
 @compiled
@@ -168,12 +168,12 @@ def _next_join(path: _Path, penalty: np.float32, fall: np.float32) -> tuple[np.f
 def _next_zero(path: _Path, coef: Floats, n_active: int, step: np.float32) -> tuple[np.float32, int]:
     """The part of the way, at most `step`, after which an active coefficient is zero, and its place; else -1."""
     leaving = -1
-    for place in range(n_active):
-        value = coef[path.active[place]]
-        if value * path.move[place] < 0:
-            time = np.float32(-value / path.move[place])
+    for slot in range(n_active):
+        value = coef[path.active[slot]]
+        if value * path.move[slot] < 0:
+            time = np.float32(-value / path.move[slot])
             if time < step:
-                step, leaving = time, place
+                step, leaving = time, slot
     return step, leaving
 
 
@@ -184,12 +184,12 @@ def _join(path: _Path, gram: Floats, n_active: int, regressor: int) -> bool:
     path.barred[regressor] = np.inf
     factor, row = path.factor, path.factor[n_active]
     rest = float(gram[regressor, regressor])
-    for place in range(n_active):
-        value = float(gram[regressor, path.active[place]])
-        for other in range(place):
-            value -= row[other] * factor[place, other]
-        row[place] = value * path.pivot[place]
-        rest -= row[place] * row[place]
+    for slot in range(n_active):
+        value = float(gram[regressor, path.active[slot]])
+        for other in range(slot):
+            value -= row[other] * factor[slot, other]
+        row[slot] = value * path.pivot[slot]
+        rest -= row[slot] * row[slot]
     if rest <= _COLLINEAR * gram[regressor, regressor]:
         return False
     path.pivot[n_active] = 1 / np.sqrt(rest)
@@ -197,11 +197,11 @@ def _join(path: _Path, gram: Floats, n_active: int, regressor: int) -> bool:
 
 
 @compiled
-def _leave(path: _Path, gram: Floats, n_active: int, place: int) -> int:
+def _leave(path: _Path, gram: Floats, n_active: int, slot: int) -> int:
     """Take an active regressor out, and factorise anew those that joined after it; how many are active then."""
-    path.barred[path.active[place]] = 0  # it may come back, with the other sign
-    left = place
-    for other in range(place + 1, n_active):
+    path.barred[path.active[slot]] = 0  # it may come back, with the other sign
+    left = slot
+    for other in range(slot + 1, n_active):
         if _join(path, gram, left, path.active[other]):
             left += 1
     return left
@@ -211,8 +211,8 @@ def _leave(path: _Path, gram: Floats, n_active: int, place: int) -> int:
 def _correlate(path: _Path, gram: Floats, cross: Floats, coef: Floats, n_active: int) -> None:
     """Correlations of all regressors with the residual, anew."""
     path.correlation[:] = cross
-    for place in range(n_active):
-        row = path.active[place]
+    for slot in range(n_active):
+        row = path.active[slot]
         for k in range(len(cross)):
             path.correlation[k] -= coef[row] * gram[row, k]
 

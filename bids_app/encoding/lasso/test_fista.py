@@ -60,9 +60,9 @@ def test_warm_start_and_batch_change_nothing(problem, monkeypatch):
 def test_few_iterations_still_give_every_target(problem):
     gram, cross, penalty, expected = problem
     rough = fista(gram, cross, penalty, max_iterations=25)
-    found = np.asarray(rough)
-    assert np.abs(found - np.asarray(expected)).max() < 0.5
-    assert np.isfinite(found).all()
+    result = np.asarray(rough)
+    assert np.abs(result - np.asarray(expected)).max() < 0.5
+    assert np.isfinite(result).all()
 
 
 def test_collinear_regressors_do_not_lead_astray():

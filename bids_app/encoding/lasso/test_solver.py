@@ -19,7 +19,7 @@ def ill_conditioned(n_volumes=120, n_regressors=40, n_targets=25, seed=0):
 
 
 def tensors(X, Y, penalty):
-    return tuple(torch.as_tensor(part, dtype=torch.float32) for part in (X.T @ X, X.T @ Y, penalty))
+    return tuple(torch.as_tensor(array, dtype=torch.float32) for array in (X.T @ X, X.T @ Y, penalty))
 
 
 def scikit_learn(X, Y, penalty):
@@ -78,8 +78,8 @@ def test_from_any_start(only_homotopy):
 def test_batches_change_no_bit():
     gram, cross, penalties = tensors(*ill_conditioned())
     whole = lasso_gram(gram, cross, penalties)
-    parts = [lasso_gram(gram, cross[:, some], penalties[some]) for some in (slice(0, 7), slice(7, 25))]
-    assert (torch.cat(parts, dim=1) == whole).all()
+    batches = [lasso_gram(gram, cross[:, some], penalties[some]) for some in (slice(0, 7), slice(7, 25))]
+    assert (torch.cat(batches, dim=1) == whole).all()
 
 
 def test_inputs_stay_and_one_penalty_serves_all():
@@ -91,7 +91,7 @@ def test_inputs_stay_and_one_penalty_serves_all():
     assert (result == lasso_gram(gram, cross, torch.full_like(penalties, 20.0), start)).all()
 
 
-def test_regressors_that_cannot_be_told_apart():
+def test_regressors_that_cannot_be_distinguished():
     """The same regressor twice, its negative, and one of zeros: the objective is that of the others alone."""
     X, Y, penalty = ill_conditioned()
     doubled = np.concatenate([X, X[:, :3], -X[:, :1], np.zeros((len(X), 1))], axis=1)

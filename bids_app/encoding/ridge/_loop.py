@@ -45,7 +45,7 @@ def fit_targets(
 
     def fit(columns: slice) -> None:
         batch = Batch(columns, *centred_responses(Y[:, columns], alphas.device, dtype))
-        for one in sets:
-            one.fit(batch, choose(one.errors(batch), alphas))
+        for training_set in sets:
+            training_set.fit(batch, choose(training_set.errors(batch), alphas))
 
     run_batches(fit, batches, alphas.device)

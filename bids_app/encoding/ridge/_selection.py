@@ -55,15 +55,17 @@ def penalty_errors(
     else:
         # Side by side, since a decomposition uses one thread for the most part.
         known: list[Eigen | None] = [*eigens] if eigens else [None] * len(pairs)
-        parts = list(zip(pairs, known, strict=True))
-        folds = list(map_batches(lambda part: design.factorise(*part[0], part[1]), parts, alphas.device))
+        sets = list(zip(pairs, known, strict=True))
+        folds = list(
+            map_batches(lambda training_set: design.factorise(*training_set[0], training_set[1]), sets, alphas.device)
+        )
     if _triangles_pay(folds, len(alphas), n_targets):
         return ByTriangles(folds, alphas, loo=pairs is None)
     return _LeaveOneOut(folds[0], alphas) if pairs is None else _ByResiduals(folds, alphas)
 
 
 def _triangles_pay(folds: Sequence[Factors], n_alphas: int, n_targets: int) -> bool:
-    n_rows = len(torch.unique(torch.cat([part for fold in folds for part in (fold.train, fold.test)])))
+    n_rows = len(torch.unique(torch.cat([rows for fold in folds for rows in (fold.train, fold.test)])))
     direct = sum(len(fold.eigenvalues) * (len(fold.train) + n_alphas * len(fold.test)) for fold in folds)
     triangles = n_alphas * n_rows * (n_rows + TUNING.band) / 2
     return triangles * n_targets + TUNING.decomposition * n_alphas * n_rows**3 < direct * n_targets
@@ -134,8 +136,8 @@ class _LeaveCopiesOut:
             weighted = factors.basis * weight
             residual = torch.addmm(target, weighted.float(), projected, alpha=-1)
             for group in self.groups:
-                own = weighted[group] @ back[group].mT  # (n_pieces, n_copies, n_copies)
-                kept = torch.eye(group.shape[1], dtype=own.dtype, device=own.device) - own
+                within = weighted[group] @ back[group].mT  # (n_pieces, n_copies, n_copies)
+                kept = torch.eye(group.shape[1], dtype=within.dtype, device=within.device) - within
                 left_out = torch.linalg.inv(kept).float() @ residual[group]
                 errors[row] += left_out.square_().mean(dim=1).sum(dim=0)
         return errors / sum(len(group) for group in self.groups)

@@ -76,8 +76,8 @@ class Design:
     def factorise(self, train: Ints, test: Ints, eigen: Eigen | None = None) -> Factors:
         """Factors of one fold; row numbers into all volumes. `eigen` is `decompose(train)` where it is known."""
         eigen = eigen or self.decompose(train)
-        rows, tested = (torch.as_tensor(part, device=self.X.device) for part in (train, test))
-        values, vectors = (torch.as_tensor(part, device=self.X.device) for part in (eigen.values, eigen.vectors))
+        rows, tested = (torch.as_tensor(array, device=self.X.device) for array in (train, test))
+        values, vectors = (torch.as_tensor(array, device=self.X.device) for array in (eigen.values, eigen.vectors))
         if self._kernel is not None:
             basis = _centred(self._kernel, tested, rows) @ vectors
             project = (vectors - vectors.mean(dim=0)).T
@@ -156,8 +156,8 @@ class Predictor:
         trained, order = rows_of(Y, factors.train), torch.argsort(alpha)
         values, counts = torch.unique_consecutive(alpha[order], return_counts=True)
         blocks = torch.split_with_sizes(trained.index_select(1, order), counts.tolist(), dim=1)
-        parts = [self._matrices[value] @ block for value, block in zip(values.tolist(), blocks, strict=True)]
-        predicted = torch.cat(parts, dim=1).index_select(1, torch.argsort(order))
+        predictions = [self._matrices[value] @ block for value, block in zip(values.tolist(), blocks, strict=True)]
+        predicted = torch.cat(predictions, dim=1).index_select(1, torch.argsort(order))
         return predicted.add_(
             factors.project[-1, factors.train].float() @ trained
         )  # the means, beside which entries are small

@@ -18,14 +18,14 @@ class ByTriangles:
 
     def __init__(self, folds: Sequence[Factors], alphas: torch.Tensor, *, loo: bool):
         """Decompose the residuals of all folds; with `loo`, of one set of rows, each of them left out."""
-        self._rows = torch.unique(torch.cat([part for fold in folds for part in (fold.train, fold.test)]))
+        self._rows = torch.unique(torch.cat([rows for fold in folds for rows in (fold.train, fold.test)]))
         self._n_alphas = len(alphas)
 
         def triangle(alpha: torch.Tensor) -> torch.Tensor:
-            parts = [
+            products = [
                 residuals(fold, alpha, self._rows, loo=loo) / (len(fold.test) * len(folds)) ** 0.5 for fold in folds
             ]
-            upper: torch.Tensor = torch.linalg.qr(torch.cat(parts), mode="r").R.float()
+            upper: torch.Tensor = torch.linalg.qr(torch.cat(products), mode="r").R.float()
             return upper
 
         triangles = torch.stack(list(map_batches(triangle, list(alphas), alphas.device)))
@@ -48,8 +48,8 @@ class ByTriangles:
 def residuals(fold: Factors, alpha: torch.Tensor, rows: torch.Tensor, *, loo: bool) -> torch.Tensor:
     """(n_test, n_rows) float64: this @ Y[rows] are residuals of a fold's test rows, or those of not fitting them."""
     weighted = fold.basis * fold.filters(alpha[None].double())[:, 0]
-    found = (fold.test[:, None] == rows[None]).double() - weighted @ fold.project[:, rows]
-    return found / (1 - leverage(weighted, fold)) if loo else found
+    matrix = (fold.test[:, None] == rows[None]).double() - weighted @ fold.project[:, rows]
+    return matrix / (1 - leverage(weighted, fold)) if loo else matrix
 
 
 def leverage(weighted: torch.Tensor, factors: Factors) -> torch.Tensor:

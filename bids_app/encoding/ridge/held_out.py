@@ -69,16 +69,16 @@ class HeldOutDesign:
     @property
     def pairs(self) -> list[Fold]:
         """Training and test rows of each fold."""
-        return [one.fold for one in self.folds]
+        return [fold_design.fold for fold_design in self.folds]
 
     def to_arrays(self) -> dict[str, AnyArray]:
         """Everything as named arrays, for `numpy.savez`."""
         arrays: dict[str, AnyArray] = {} if self.content is None else {"content": self.content}
-        for number, one in enumerate(self.folds):
-            parts: dict[str, AnyArray] = {"train": one.fold[0], "test": one.fold[1], "features": one.features}
-            for place, eigen in enumerate((one.whole, *one.inner)):
-                parts |= {f"values{place}": eigen.values, f"vectors{place}": eigen.vectors}
-            arrays |= {f"{number}.{name}": array for name, array in parts.items()}
+        for number, design in enumerate(self.folds):
+            stored: dict[str, AnyArray] = {"train": design.fold[0], "test": design.fold[1], "features": design.features}
+            for index, eigen in enumerate((design.whole, *design.inner)):
+                stored |= {f"values{index}": eigen.values, f"vectors{index}": eigen.vectors}
+            arrays |= {f"{number}.{name}": array for name, array in stored.items()}
         return arrays
 
     @classmethod
@@ -97,8 +97,8 @@ def _count(arrays: Mapping[str, AnyArray], pattern: str) -> int:
 
 def _fold_from(arrays: Mapping[str, AnyArray], prefix: str) -> FoldDesign:
     eigen = [
-        Eigen(arrays[f"{prefix}values{place}"], arrays[f"{prefix}vectors{place}"])
-        for place in range(_count(arrays, prefix + "values{}"))
+        Eigen(arrays[f"{prefix}values{index}"], arrays[f"{prefix}vectors{index}"])
+        for index in range(_count(arrays, prefix + "values{}"))
     ]
     fold = (arrays[prefix + "train"], arrays[prefix + "test"])
     return FoldDesign(fold, arrays[prefix + "features"], eigen[0], tuple(eigen[1:]))
@@ -131,7 +131,7 @@ def design_held_out(
     where = resolve_device(device)
     folds = pipeline.folds(pipeline.n_kept(len(spaces[0])))
 
-    def one(fold: Fold) -> FoldDesign:
+    def design_of(fold: Fold) -> FoldDesign:
         features = np.concatenate([pipeline.features(space, run_lengths, fold[0]) for space in spaces], axis=1)
         design = Design(features, where)
         trained = [fold[0], *(train for train, _ in _inner_pairs(fold, folds, inner))]
@@ -139,7 +139,7 @@ def design_held_out(
         return FoldDesign(fold, features, whole, tuple(others))
 
     content = None if pipeline.content is None else np.array(pipeline.content, dtype=np.int64)
-    return HeldOutDesign(tuple(map_batches(one, folds, where)), content)
+    return HeldOutDesign(tuple(map_batches(design_of, folds, where)), content)
 
 
 def _inner_pairs(fold: Fold, folds: list[Fold], inner: Inner) -> list[Fold]:
@@ -147,7 +147,7 @@ def _inner_pairs(fold: Fold, folds: list[Fold], inner: Inner) -> list[Fold]:
 
 
 @dataclass(frozen=True)
-class _Part:
+class _FoldFit:
     """One fold's fit of a batch of targets: predictions and responses less the means, (n_test, n_batch) each."""
 
     fold: Fold
@@ -162,7 +162,7 @@ def _fit(
     alphas: Sequence[float],
     device: str,
     mem_mb: float | None,
-    take: Callable[[_Part], None],
+    take: Callable[[_FoldFit], None],
 ) -> Floats:
     """Fit every fold of every batch, and hand each fit to `take`.
 
@@ -172,16 +172,18 @@ def _fit(
     grid = penalties(alphas, where)
     log_alpha = np.zeros(Y.shape[1])
 
-    def prepare(one: FoldDesign) -> tuple[int, TrainingSet]:
-        matrix, train = Design(one.features, where), one.fold[0]
-        whole = matrix.factorise(*one.fold, one.whole)
-        pairs = inner_folds(one.fold, design.pairs) if one.inner else None
-        errors = penalty_errors(matrix, (train, one.whole), pairs, grid, Y.shape[1], one.inner, design.content)
+    def prepare(fold_design: FoldDesign) -> tuple[int, TrainingSet]:
+        matrix, train = Design(fold_design.features, where), fold_design.fold[0]
+        whole = matrix.factorise(*fold_design.fold, fold_design.whole)
+        pairs = inner_folds(fold_design.fold, design.pairs) if fold_design.inner else None
+        errors = penalty_errors(
+            matrix, (train, fold_design.whole), pairs, grid, Y.shape[1], fold_design.inner, design.content
+        )
         predict = Predictor(whole, grid, Y.shape[1])
 
         def fit(batch: Batch, alpha: torch.Tensor) -> None:
             log_alpha[batch.columns] += np.log(alpha.cpu().numpy()) / len(design.folds)
-            take(_Part(one.fold, batch, predict(alpha, batch.Y), rows_of(batch.Y, whole.test)))
+            take(_FoldFit(fold_design.fold, batch, predict(alpha, batch.Y), rows_of(batch.Y, whole.test)))
 
         return len(whole.eigenvalues), TrainingSet(lambda batch: errors(batch.Y), fit)
 
@@ -212,8 +214,8 @@ def predict_held_out(
     Y = _checked(design, Y)
     predictions = np.empty(Y.shape, dtype=np.float32)
 
-    def take(part: _Part) -> None:
-        predictions[part.fold[1], part.batch.columns] = part.predicted.cpu().numpy() + part.batch.mean
+    def take(fit: _FoldFit) -> None:
+        predictions[fit.fold[1], fit.batch.columns] = fit.predicted.cpu().numpy() + fit.batch.mean
 
     alpha = _fit(design, Y, alphas, device, mem_mb, take)
     return HeldOut(predictions, alpha, design.pairs)
@@ -234,8 +236,8 @@ def score_held_out(
     Y = _checked(design, Y)
     r = np.zeros(Y.shape[1])
 
-    def take(part: _Part) -> None:
-        r[part.batch.columns] += column_correlations(part.predicted, part.actual).cpu().numpy() / len(design.folds)
+    def take(fit: _FoldFit) -> None:
+        r[fit.batch.columns] += column_correlations(fit.predicted, fit.actual).cpu().numpy() / len(design.folds)
 
     alpha = _fit(design, Y, alphas, device, mem_mb, take)
     return r.astype(np.float32), alpha

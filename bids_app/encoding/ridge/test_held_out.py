@@ -50,10 +50,10 @@ def _scikit_features(spaces: list[np.ndarray], train: np.ndarray) -> np.ndarray:
     columns = []
     for scores in reduced:
         for delay in range(3):
-            parts = [np.zeros((RUNS[0], 4)), np.zeros((RUNS[1], 4))]
-            parts[0][delay:] = scores[: RUNS[0] - delay]
-            parts[1][delay:] = scores[RUNS[0] : N - delay]
-            columns.append(np.concatenate(parts))
+            segments = [np.zeros((RUNS[0], 4)), np.zeros((RUNS[1], 4))]
+            segments[0][delay:] = scores[: RUNS[0] - delay]
+            segments[1][delay:] = scores[RUNS[0] : N - delay]
+            columns.append(np.concatenate(segments))
     X = np.concatenate(columns, axis=1)
     return StandardScaler().fit(X[train]).transform(X)
 
@@ -66,12 +66,12 @@ def _scikit_ridge(spaces: list[np.ndarray], Y: np.ndarray, inner: str, purge: in
         rows = np.arange(N)
         train = rows[(rows < test[0] - purge) | (rows > test[-1] + purge)]
         X = _scikit_features(spaces, train)
-        pairs = [_inner_pair(train, other, purge) for place, other in enumerate(borders) if place != number]
+        pairs = [_inner_pair(train, other, purge) for index, other in enumerate(borders) if index != number]
         for target, y in enumerate(Y.T):
             if inner == "loo":
                 alpha = RidgeCV(ALPHAS, scoring="neg_mean_squared_error").fit(X[train], y[train]).alpha_
             else:
-                alpha = ALPHAS[int(np.argmin([_mean_error(X, y, pairs, one) for one in ALPHAS]))]
+                alpha = ALPHAS[int(np.argmin([_mean_error(X, y, pairs, candidate) for candidate in ALPHAS]))]
             predictions[test, target] = Ridge(alpha).fit(X[train], y[train]).predict(X[test])
             alphas[number, target] = alpha
     return predictions, alphas
@@ -131,9 +131,9 @@ def test_a_stored_design_gives_the_same_bits(
     np.savez(tmp_path / "design.npz", **design.to_arrays())
     with np.load(tmp_path / "design.npz") as content:
         stored = HeldOutDesign.from_arrays(content)
-    before, after = (predict_held_out(one, Y, ALPHAS, device="cpu").predictions for one in (design, stored))
+    before, after = (predict_held_out(either, Y, ALPHAS, device="cpu").predictions for either in (design, stored))
     assert np.array_equal(before, after)
-    assert [len(one.inner) for one in stored.folds] == [4 if inner == "contiguous" else 0] * 5
+    assert [len(either.inner) for either in stored.folds] == [4 if inner == "contiguous" else 0] * 5
 
 
 def test_nothing_of_a_test_part_reaches_its_predictions(data: tuple[np.ndarray, ...]) -> None:
@@ -142,7 +142,9 @@ def test_nothing_of_a_test_part_reaches_its_predictions(data: tuple[np.ndarray, 
     test = design.pairs[2][1]
     changed = Y.copy()
     changed[test] = 100 * np.random.default_rng(0).standard_normal((len(test), Y.shape[1]))
-    before, after = (predict_held_out(design, one, ALPHAS, device="cpu").predictions[test] for one in (Y, changed))
+    before, after = (
+        predict_held_out(design, responses, ALPHAS, device="cpu").predictions[test] for responses in (Y, changed)
+    )
     np.testing.assert_allclose(before, after, atol=1e-4)
 
 

@@ -36,7 +36,7 @@ def test_errors_are_those_of_fits_without_the_left_out_rows(n_features: int, loo
     used = np.arange(5, N)  # rows that take no part
     pairs = [(used[(used < a) | (used > b)], used[(used >= a) & (used <= b)]) for a, b in ((5, 29), (30, 44), (45, 74))]
     if loo:
-        pairs = [(used[used != row], used[[place]]) for place, row in enumerate(used)]
+        pairs = [(used[used != row], used[[index]]) for index, row in enumerate(used)]
     expected = _by_scikit_learn(X, Y, pairs)
     design = Design(X, torch.device("cpu"))
     factors = [design.factorise(used, used)] if loo else [design.factorise(*pair) for pair in pairs]
@@ -54,9 +54,9 @@ def test_volumes_that_heard_the_same_are_left_out_together(n_features: int) -> N
     alphas, design = torch.as_tensor(ALPHAS, dtype=torch.float32), Design(X, torch.device("cpu"))
     errors = penalty_errors(design, (used, design.decompose(used)), None, alphas, 7, content=content)
     heard = content[used]
-    pairs = [(used[heard != one], used[heard == one]) for one in np.unique(heard)]
-    found = errors(torch.as_tensor(Y, dtype=torch.float32))
-    np.testing.assert_allclose(found, _by_scikit_learn(X, Y, pairs), rtol=2e-3)
+    pairs = [(used[heard != number], used[heard == number]) for number in np.unique(heard)]
+    result = errors(torch.as_tensor(Y, dtype=torch.float32))
+    np.testing.assert_allclose(result, _by_scikit_learn(X, Y, pairs), rtol=2e-3)
 
 
 def _chosen(X: np.ndarray, n_targets: int, pairs: list[Fold]) -> PenaltyErrors:
@@ -81,8 +81,8 @@ def test_rows_that_take_no_part_count_for_nothing_and_those_of_both_parts_count(
     assert isinstance(errors, ByTriangles)
     expected = _by_scikit_learn(X, Y, pairs)
     Y[:5] = 1e4
-    found = errors(torch.as_tensor(Y, dtype=torch.float32))
-    np.testing.assert_allclose(found, expected, rtol=1e-3)
+    result = errors(torch.as_tensor(Y, dtype=torch.float32))
+    np.testing.assert_allclose(result, expected, rtol=1e-3)
 
 
 def test_the_first_of_equals_is_chosen() -> None:

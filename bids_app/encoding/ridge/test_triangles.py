@@ -56,5 +56,5 @@ def test_residuals_are_a_matrix_times_the_responses(problem):
     fold, alpha = folds[1], ALPHAS[3]
     predicted = fold.basis * fold.filters(alpha[None].double())[:, 0] @ (fold.project @ Y.double())
     expected = Y[fold.test].double() - predicted
-    found = residuals(fold, alpha, torch.arange(N), loo=False) @ Y.double()
-    np.testing.assert_allclose(found, expected, atol=1e-6)
+    result = residuals(fold, alpha, torch.arange(N), loo=False) @ Y.double()
+    np.testing.assert_allclose(result, expected, atol=1e-6)

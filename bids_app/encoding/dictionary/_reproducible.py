@@ -1,0 +1,119 @@
+"""Families of atoms that come back in every restart of a dictionary."""
+
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+from scipy.stats import skew
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import validate_data
+
+from bids_app.encoding.dictionary._families import Families, find_families
+from bids_app.encoding.dictionary._solver import learn
+from bids_app.stats.arrays import AnyArray, Doubles, Floats, Ints
+from bids_app.stats.device import column_batches, resolve_device
+from bids_app.stats.standardise import zscore
+
+_BATCH = 4096
+
+
+class ReproducibleDictionary(BaseEstimator):  # type: ignore[misc]
+    """Families of atoms: what several restarts of a sparse dictionary agree on, with how well they agree.
+
+    The objective of `DictionaryLearning` has many minima of equal height: one dictionary holds atoms that the next
+    does not. A family is the mean of the atoms that restarts share; ρ, its reproducibility, is the mean over restarts
+    of the best |r| of an atom with it. Only families with ρ of at least 0.8 can be told from an accident of the start.
+
+    Parameters
+    ----------
+    n_atoms, penalty, max_iter, tolerance, device, mem_mb : as in `DictionaryLearning`
+    n_restarts : dictionaries that are learned, from different random starts (and samples, of many neurons)
+    random_state : seed of the restarts; the same seed gives the same bits on one machine
+
+    Attributes
+    ----------
+    families_ : array of shape (n_volumes, n_families), float32, z-scored time courses in the order of falling ρ; the
+        sign is such that the loadings' skew is not negative
+    reproducibility_ : array of shape (n_families,), ρ
+    loadings_ : array of shape (n_families, n_neurons), float32, least squares of X on the families
+    restarts_ : array of shape (n_restarts, n_volumes, n_atoms), float32, the atoms of each restart
+    membership_ : array of shape (n_restarts, n_atoms), the family of each atom (|r| ≥ 0.7), -1 for none
+    signs_ : array of shape (n_restarts, n_atoms), sign of each atom's correlation with its family, 0 for none
+
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.standard_normal((60, 3)) @ (rng.standard_normal((3, 400)) * (rng.random((3, 400)) < 0.3))
+    >>> model = ReproducibleDictionary(n_atoms=3, n_restarts=4, device="cpu").fit(X)
+    >>> model.families_.shape, bool(model.reproducibility_.min() > 0.9)
+    ((60, 3), True)
+    """
+
+    families_: Floats
+    reproducibility_: Doubles
+    loadings_: Floats
+    restarts_: Floats
+    membership_: Ints
+    signs_: Ints
+
+    def __init__(
+        self,
+        n_atoms: int = 64,
+        penalty: float = 0.15,
+        n_restarts: int = 10,
+        max_iter: int = 200,
+        tolerance: float = 1e-3,
+        random_state: int = 0,
+        *,
+        device: str = "auto",
+        mem_mb: float | None = None,
+    ):
+        """Keep the settings; nothing is computed before `fit`."""
+        self.n_atoms, self.penalty, self.n_restarts = n_atoms, penalty, n_restarts
+        self.max_iter, self.tolerance, self.random_state = max_iter, tolerance, random_state
+        self.device, self.mem_mb = device, mem_mb
+
+    def fit(self, X: npt.ArrayLike, y: object = None) -> Self:  # noqa: ARG002 (scikit-learn's convention)
+        """Learn from X of shape (n_volumes, n_neurons), columns z-scored per story; ValueError if not finite."""
+        data: AnyArray = validate_data(self, X, ensure_all_finite=False, ensure_min_samples=2)
+        if self.n_atoms < 1 or self.n_restarts < 2:
+            raise ValueError(
+                f"n_atoms={self.n_atoms}, n_restarts={self.n_restarts}; at least 1 atom and 2 restarts are needed."
+            )
+        if not self.penalty > 0:
+            raise ValueError(f"penalty={self.penalty}; it must be positive (0.15 by default, 1 gives no loadings).")
+        seeds = np.random.SeedSequence(self.random_state).spawn(self.n_restarts)
+        self.restarts_ = np.stack([self._restart(data, np.random.default_rng(seed)) for seed in seeds])
+        found = find_families(list(self.restarts_))
+        loadings = least_squares_loadings(data, found.courses)
+        self._keep(found, loadings)
+        return self
+
+    def _restart(self, X: AnyArray, generator: np.random.Generator) -> Floats:
+        """The atoms of one dictionary, (n_volumes, n_atoms)."""
+        atoms, _ = learn(
+            X,
+            self.n_atoms,
+            self.penalty * float(np.sqrt(X.shape[0])),
+            generator,
+            resolve_device(self.device),
+            max_iter=self.max_iter,
+            tolerance=self.tolerance,
+            mem_mb=self.mem_mb,
+        )
+        return np.ascontiguousarray(atoms.T, dtype=np.float32)
+
+    def _keep(self, found: Families, loadings: Floats) -> None:
+        sign = np.where(skew(loadings, axis=1) < 0, -1, 1)
+        self.families_ = found.courses * sign.astype(np.float32)
+        self.loadings_ = loadings * sign.astype(np.float32)[:, None]
+        self.reproducibility_, self.membership_ = found.reproducibility, found.membership
+        self.signs_ = np.where(found.membership >= 0, found.signs * sign[found.membership], 0)
+
+
+def least_squares_loadings(X: npt.ArrayLike, courses: Floats) -> Floats:
+    """Loadings A (n_families, n_neurons) that bring courses A nearest to X, batch by batch of neurons."""
+    data = X if isinstance(X, np.ndarray) else np.asarray(X)
+    inverse = np.linalg.pinv(zscore(courses).astype(np.float64)).astype(np.float32)
+    loadings = np.empty((courses.shape[1], data.shape[1]), dtype=np.float32)
+    for batch in column_batches(data.shape[1], _BATCH):
+        loadings[:, batch] = inverse @ np.asarray(data[:, batch], dtype=np.float32)
+    return loadings

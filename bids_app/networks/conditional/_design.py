@@ -1,0 +1,163 @@
+"""The regressors of a fit: restarts' atoms and their families, freed of the confounds, run by run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from bids_app.encoding.autoregression import ar1_coefficients
+from bids_app.encoding.dictionary import Families
+from bids_app.stats.arrays import Doubles, Ints
+from bids_app.stats.copies import Copies
+from bids_app.stats.standardise import zscore
+
+LEAST_SHIFT = 30  # volumes
+_MOST_SHIFTS = 1000
+# A restart's regressors and the confounds may not take all volumes: fewer degrees of freedom tell nothing.
+_LEAST_DEGREES = 20
+
+
+@dataclass(frozen=True)
+class Design:
+    """What the responses of a fit are explained by.
+
+    Attributes
+    ----------
+    restarts : array of shape (n_restarts, n_volumes, n_atoms), atoms freed of the confounds, z-scored
+    families : array of shape (n_volumes, n_families), time courses of the families, likewise
+    membership, signs : see `encoding.dictionary.Families`
+    confounds : array of shape (n_volumes, n_confounds), orthonormal, the means of the runs among them
+    run_lengths : volumes of each run
+    content : (n_volumes,) equal where the same was heard again; None where nothing was
+    """
+
+    restarts: Doubles
+    families: Doubles
+    membership: Ints
+    signs: Ints
+    confounds: Doubles
+    run_lengths: tuple[int, ...]
+    content: Ints | None = None
+
+    @classmethod
+    def make(
+        cls,
+        restarts: Sequence[npt.ArrayLike],
+        families: Families,
+        confounds: Sequence[npt.ArrayLike | None] | None = None,
+        run_lengths: Sequence[int] | None = None,
+        content: Ints | None = None,
+    ) -> Design:
+        """Free atoms and families of the confounds, each run by itself.
+
+        Parameters
+        ----------
+        restarts : arrays of shape (n_volumes, n_atoms)
+        families : what the restarts share; `courses` on the same volumes
+        confounds : for each run an array of shape (n_volumes of the run, n), or None
+        run_lengths : volumes of each run; by default one run
+        """
+        n_volumes = families.courses.shape[0]
+        lengths = (n_volumes,) if run_lengths is None else tuple(run_lengths)
+        basis = _confound_basis(confounds or [None] * len(lengths), lengths)
+        atoms = np.stack([_freed(np.asarray(one), basis, lengths) for one in restarts])
+        courses = _freed(families.courses, basis, lengths)
+        return cls(atoms, courses, families.membership, families.signs, basis, lengths, content)
+
+    @property
+    def n_volumes(self) -> int:
+        """Volumes of all runs."""
+        return int(self.families.shape[0])
+
+    @property
+    def n_families(self) -> int:
+        """Number of families."""
+        return int(self.families.shape[1])
+
+    @property
+    def is_long_enough(self) -> bool:
+        """Whether the volumes are enough to tell all regressors of a restart apart."""
+        taken = self.restarts.shape[2] + self.confounds.shape[1] + _LEAST_DEGREES
+        return self.n_volumes > taken and min(self.run_lengths) > 2
+
+    def noise_coefficients(self, Y: Doubles) -> Doubles:
+        """AR(1) coefficient of each column of Y (n_volumes, m): the median over restarts of the joint fits, (m,)."""
+        each = [ar1_coefficients(Y, np.column_stack([self.confounds, atoms]), self.run_lengths) for atoms in self._varying]
+        return np.asarray(np.median(each, axis=0))
+
+    @cached_property
+    def shifts(self) -> Ints:
+        """For each shift, the row that takes the place of each: (n_shifts, n_volumes)."""
+        return shifted_rows(self.run_lengths, self.content)
+
+    @property
+    def _varying(self) -> list[Doubles]:
+        """The atoms of each restart that are not constant."""
+        return [atoms[:, atoms.any(axis=0)] for atoms in self.restarts]
+
+
+def shifted_rows(
+    run_lengths: Sequence[int], content: Ints | None = None, least: int = LEAST_SHIFT, most: int = _MOST_SHIFTS, seed: int = 0
+) -> Ints:
+    """Circular shifts within runs, as rows: (n_shifts, n_volumes).
+
+    Of one run, every shift of at least `least` volumes either way (of a short run, of a quarter of it). Of several,
+    `most` draws, in which each run is shifted by an amount of its own. Where something was heard more than once, all
+    that was heard moves as one line, and what heard the same moves together: the responses to it are alike whether or
+    not the regressors have to do with them.
+    """
+    if content is not None:
+        copies = Copies(content)
+        return np.ascontiguousarray(copies.moved(_amounts(copies.length, least)).T)
+    amounts = [_amounts(length, least) for length in run_lengths]
+    if len(run_lengths) == 1:
+        chosen = amounts[0][:, None]
+    else:
+        rng = np.random.default_rng(seed)
+        chosen = np.stack([rng.choice(allowed, most) for allowed in amounts], axis=1)  # (n_shifts, n_runs)
+    starts = np.cumsum([0, *run_lengths])[:-1]
+    rows = [
+        start + (np.arange(length) - chosen[:, [run]]) % length
+        for run, (start, length) in enumerate(zip(starts, run_lengths, strict=True))
+    ]
+    return np.concatenate(rows, axis=1)
+
+
+def _amounts(length: int, least: int) -> Ints:
+    away = min(least, length // 4)
+    return np.arange(away, length - away + 1)
+
+
+def _confound_basis(confounds: Sequence[npt.ArrayLike | None], run_lengths: Sequence[int]) -> Doubles:
+    """Orthonormal columns for the mean and the confounds of each run, zero in the others, (n_volumes, n)."""
+    if len(confounds) != len(run_lengths):
+        raise ValueError(f"confounds of {len(confounds)} runs are given for {len(run_lengths)} runs.")
+    blocks, start, n_volumes = [], 0, sum(run_lengths)
+    for series, length in zip(confounds, run_lengths, strict=True):
+        regressors = np.ones((length, 1))
+        if series is not None:
+            regressors = np.column_stack([regressors, zscore(np.asarray(series)[:length])])
+        u, s, _ = np.linalg.svd(regressors, full_matrices=False)
+        kept = u[:, s > 1e-6 * s[0]]
+        block = np.zeros((n_volumes, kept.shape[1]))
+        block[start : start + length] = kept
+        blocks.append(block)
+        start += length
+    return np.concatenate(blocks, axis=1)
+
+
+def _freed(series: npt.NDArray[np.floating], basis: Doubles, run_lengths: Sequence[int]) -> Doubles:
+    """Series without the confounds, z-scored within each run; what nothing is left of becomes 0."""
+    doubles = np.asarray(series, dtype=np.float64)
+    rest = doubles - basis @ (basis.T @ doubles)
+    parts = np.split(rest, np.cumsum(run_lengths)[:-1])
+    whole = np.split(doubles, np.cumsum(run_lengths)[:-1])
+    scaled = []
+    for part, before in zip(parts, whole, strict=True):
+        deviation, full = part.std(axis=0), before.std(axis=0)
+        scaled.append(np.divide(part, deviation, out=np.zeros_like(part), where=deviation > 1e-6 * full))
+    return np.concatenate(scaled)

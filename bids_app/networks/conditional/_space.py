@@ -1,0 +1,101 @@
+"""Is an effect that of a network, or of the cortex at large? The conditional map against rotated networks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from bids_app.encoding.autoregression import LagMoments, whiten
+from bids_app.networks.conditional._design import Design
+from bids_app.networks.spins import Spins
+from bids_app.stats.arrays import Doubles, Floats
+
+AnyFloats = npt.NDArray[np.floating]
+
+
+def conditional_maps(design: Design, Y: AnyFloats, families: npt.NDArray[np.integer], noise: float) -> Floats:
+    """Joint coefficients of some families in every target, (n_chosen, n_targets), with AR(1) noise.
+
+    Generalised least squares of all chosen families and the confounds together; one coefficient of the noise for all
+    targets, so that the whole is one product with Y (n_volumes, n_targets).
+    """
+    n_confounds = design.confounds.shape[1]
+    regressors = np.column_stack([design.confounds, design.families[:, families]])
+    white = whiten(regressors, noise, design.run_lengths)
+    inverse = np.linalg.pinv(white)[n_confounds:]  # (n_chosen, n_volumes)
+    return np.asarray(_whitened_weights(inverse, noise, design.run_lengths).astype(np.float32) @ Y, dtype=np.float32)
+
+
+def _whitened_weights(weights: Doubles, noise: float, run_lengths: tuple[int, ...]) -> Doubles:
+    """Weights of series that give what `weights` give of the whitened ones: the transposed operator applied."""
+    starts = np.cumsum([0, *run_lengths])[:-1]
+    result = weights.copy()
+    result[:, starts] *= np.sqrt(1 - noise**2)
+    following = weights[:, 1:].copy()
+    following[:, starts[1:] - 1] = 0  # no run's first volume is predicted from the run before
+    result[:, :-1] -= noise * following
+    return np.asarray(result)
+
+
+def spatial_p(
+    maps: AnyFloats,
+    labels: npt.NDArray[np.integer],
+    n_networks: int,
+    *,
+    spins: Spins | None,
+    n_permutations: int = 1000,
+    seed: int = 0,
+) -> tuple[Doubles, Doubles]:
+    """p of each map's mean over each network against moved networks: of large means, and of small ones.
+
+    On fsaverage5 the networks are rotated on the sphere; the networks of regions are dealt out again. p is
+    (b + 1) / (n + 1), where b moved networks have a mean at least as large (or as small).
+
+    Parameters
+    ----------
+    maps : array of shape (n_maps, n_targets), NaN where there are no data
+    labels : array of shape (n_targets,), 1 … n_networks, 0 for none
+    spins : rotations of fsaverage5; None for regions
+
+    Returns
+    -------
+    two arrays of shape (n_maps, n_networks)
+    """
+    valid = np.isfinite(maps).all(axis=0)
+    values = np.where(valid, maps, 0).astype(np.float64)
+    labels = np.where(valid, labels, 0)
+    observed = _means(values, labels, n_networks)
+    above, below, n_draws = np.ones_like(observed), np.ones_like(observed), 1
+    for source in _sources(spins, valid, n_permutations, seed):
+        drawn = np.where(valid, labels[source], 0)
+        means = _means(values, drawn, n_networks)
+        above += means >= observed
+        below += means <= observed
+        n_draws += 1
+    return above / n_draws, below / n_draws
+
+
+def _sources(
+    spins: Spins | None, valid: npt.NDArray[np.bool_], n_permutations: int, seed: int
+) -> Iterable[npt.NDArray[np.int64]]:
+    return _dealt(valid, n_permutations, seed) if spins is None else spins.sources()
+
+
+def _dealt(valid: npt.NDArray[np.bool_], n_permutations: int, seed: int) -> Iterator[npt.NDArray[np.int64]]:
+    rng, usable, source = np.random.default_rng(seed), np.flatnonzero(valid), np.arange(valid.size)
+    for _ in range(n_permutations):
+        source[usable] = rng.permutation(usable)
+        yield source
+
+
+def _means(values: Doubles, labels: npt.NDArray[np.integer], n_networks: int) -> Doubles:
+    """Mean of each map over each network, (n_maps, n_networks); 0 for a network without targets."""
+    targets = np.flatnonzero(labels)
+    of_network = sparse.csr_array(
+        (np.ones(len(targets)), (labels[targets] - 1, targets)), shape=(n_networks, len(labels))
+    )
+    counts = np.bincount(labels[targets] - 1, minlength=n_networks)
+    return np.asarray((of_network @ values.T).T / np.maximum(counts, 1))
