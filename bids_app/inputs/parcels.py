@@ -29,7 +29,7 @@ def find_parcels(responses: Responses, settings: Settings) -> Labels | None:
         return None
     resources = atlas_source(settings)["resources"]
     try:
-        parcels = partition(targets, geometry.kind, geometry.place, **geometry.where(), resources=resources)
+        parcels = partition(targets, geometry.kind, geometry.space_name, **geometry.where(), resources=resources)
     except (ValueError, OSError) as error:
         notice(logging.INFO, f"scores are corrected over all targets at once, without parcels: {error}")
         return None
