@@ -22,7 +22,7 @@ def noise_ceiling(
     Y: npt.ArrayLike,
     folds: Sequence[Fold],
     *,
-    alphas: Sequence[float] = DEFAULT_ALPHAS,
+    alphas: npt.ArrayLike = DEFAULT_ALPHAS,
 ) -> Floats:
     """How well the mean of the other participants predicts each target: Pearson r averaged over folds, (n_targets,).
 

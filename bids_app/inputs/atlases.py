@@ -100,7 +100,7 @@ def files_of_atlas(path: Path) -> list[Path]:
 def _source(geometry: Geometry, settings: Settings) -> dict[str, Any]:
     """Arguments of `load_atlas`: where to find an atlas, and its target grid."""
     mismatch = settings.allow_space_mismatch
-    return {**geometry.where(), **atlas_source(settings), "allow_space_mismatch": mismatch}
+    return {**geometry.where(), **atlas_source(settings.resources), "allow_space_mismatch": mismatch}
 
 
 @functools.cache
@@ -123,7 +123,7 @@ def link_maps(maps: Floats, geometry: Geometry, atlas: Atlas, settings: Settings
         return correspond(maps, atlas.labels, atlas.network_names, spins=None, **common)
     space = (geometry.kind, geometry.space_name)
     spins = Spins.cached(settings.n_spins, settings.random_seed, settings.work / "spins")
-    where = {**geometry.where(), **atlas_source(settings)}
+    where = {**geometry.where(), **atlas_source(settings.resources)}
     labels = labels_to_fsaverage5(atlas.labels, *space, **where)
     projected = to_fsaverage5(maps, *space, **where)
     return correspond(projected, labels, atlas.network_names, spins=spins, **common)

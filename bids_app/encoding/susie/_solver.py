@@ -125,8 +125,7 @@ class _Problems:
         self, gram: Doubles, cross: Doubles, square: Doubles, count: Doubles, *, n_effects: int, device: torch.device
     ) -> None:
         self.gram, self.cross, self.square, self.count = (
-            torch.tensor(values, dtype=torch.float64, device=device)
-            for values in (gram, cross, square, count)
+            torch.tensor(values, dtype=torch.float64, device=device) for values in (gram, cross, square, count)
         )
         shape = (len(gram), n_effects, gram.shape[1])
         self.power = self.gram.diagonal(dim1=1, dim2=2).clamp(min=1e-300)  # (B, K)
@@ -186,7 +185,9 @@ class _Problems:
         def log_likelihood(prior: torch.Tensor) -> torch.Tensor:
             """Of (B, n) variances, up to that of no effect."""
             total = error[:, None, :] + prior[:, :, None]
-            log_bayes = 0.5 * (torch.log(error[:, None, :] / total) + z_squared[:, None, :] * (1 - error[:, None, :] / total))
+            log_bayes = 0.5 * (
+                torch.log(error[:, None, :] / total) + z_squared[:, None, :] * (1 - error[:, None, :] / total)
+            )
             return log_bayes.logsumexp(dim=2) - float(np.log(error.shape[1]))
 
         heights = log_likelihood(self.grid.exp()[None] * scale[:, None])  # (B, n)
@@ -205,7 +206,9 @@ class _Problems:
         total = expected.sum(dim=1)
         fitted = (total * _times(self.gram[rows], total)).sum(dim=1)
         each = (torch.bmm(expected, self.gram[rows]) * expected).sum(dim=(1, 2))
-        second = (self.alpha[rows] * (self.mean[rows].square() + self.variance[rows]) * self.power[rows][:, None]).sum(dim=(1, 2))
+        second = (self.alpha[rows] * (self.mean[rows].square() + self.variance[rows]) * self.power[rows][:, None]).sum(
+            dim=(1, 2)
+        )
         squares = self.square[rows] - 2 * (total * self.cross[rows]).sum(dim=1) + fitted - each + second
         least = TUNING.least_noise * self.square[rows] / self.count[rows]
         return torch.maximum(squares / self.count[rows], least).clamp(min=1e-300)

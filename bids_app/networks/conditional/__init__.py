@@ -1,4 +1,4 @@
-"""Links of families with networks: which family carries a network's response, and not merely resembles one that does."""
+"""Links of families with networks: which family carries a response, and not merely resembles one that does."""
 
 from bids_app.networks.conditional._design import Design, shifted_rows
 from bids_app.networks.conditional._gate import Gate, open_gate

@@ -86,7 +86,9 @@ class Design:
 
     def noise_coefficients(self, Y: Doubles) -> Doubles:
         """AR(1) coefficient of each column of Y (n_volumes, m): the median over restarts of the joint fits, (m,)."""
-        each = [ar1_coefficients(Y, np.column_stack([self.confounds, atoms]), self.run_lengths) for atoms in self._varying]
+        each = [
+            ar1_coefficients(Y, np.column_stack([self.confounds, atoms]), self.run_lengths) for atoms in self._varying
+        ]
         return np.asarray(np.median(each, axis=0))
 
     @cached_property
@@ -101,7 +103,11 @@ class Design:
 
 
 def shifted_rows(
-    run_lengths: Sequence[int], content: Ints | None = None, least: int = LEAST_SHIFT, most: int = _MOST_SHIFTS, seed: int = 0
+    run_lengths: Sequence[int],
+    content: Ints | None = None,
+    least: int = LEAST_SHIFT,
+    most: int = _MOST_SHIFTS,
+    seed: int = 0,
 ) -> Ints:
     """Circular shifts within runs, as rows: (n_shifts, n_volumes).
 

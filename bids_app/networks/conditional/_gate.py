@@ -83,4 +83,4 @@ def _rest(series: Doubles, basis: Doubles) -> Doubles:
 
 def _unit(series: Doubles) -> Doubles:
     norm = np.linalg.norm(series, axis=0)
-    return np.divide(series, norm, out=np.zeros_like(series), where=norm > 1e-12)
+    return np.asarray(np.divide(series, norm, out=np.zeros_like(series), where=norm > 1e-12))

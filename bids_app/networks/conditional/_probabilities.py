@@ -44,9 +44,7 @@ def link_probabilities(
     return np.asarray(total / n_restarts)
 
 
-def _moments(
-    design: Design, restart: int, Y: Doubles, noise: Doubles
-) -> tuple[Doubles, Doubles, Doubles, Doubles]:
+def _moments(design: Design, restart: int, Y: Doubles, noise: Doubles) -> tuple[Doubles, Doubles, Doubles, Doubles]:
     """Whitened moments of one restart's atoms with each response, without what the confounds explain.
 
     (m, n_atoms, n_atoms), (m, n_atoms), (m,), and the degrees of freedom (m,).
@@ -59,7 +57,11 @@ def _moments(
     each = np.arange(Y.shape[1])
     cross = with_y.whitened(noise)[each, :, each]  # (m, n)
     square = LagMoments.squares(Y, lengths).whitened(noise)[each, 0, each]
-    nn, nx, xx = gram[:, :n_confounds, :n_confounds], gram[:, :n_confounds, n_confounds:], gram[:, n_confounds:, n_confounds:]
+    nn, nx, xx = (
+        gram[:, :n_confounds, :n_confounds],
+        gram[:, :n_confounds, n_confounds:],
+        gram[:, n_confounds:, n_confounds:],
+    )
     solved = np.linalg.solve(nn, np.concatenate([nx, cross[:, :n_confounds, None]], axis=2))
     by_x, by_y = solved[:, :, :-1], solved[:, :, -1]
     freed_gram = xx - nx.transpose(0, 2, 1) @ by_x

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from bids_app.encoding.autoregression import LagMoments, whiten
+from bids_app.encoding.autoregression import whiten
 from bids_app.networks.conditional._design import Design
 from bids_app.networks.spins import Spins
 from bids_app.stats.arrays import Doubles, Floats
@@ -25,7 +25,7 @@ def conditional_maps(design: Design, Y: AnyFloats, families: npt.NDArray[np.inte
     n_confounds = design.confounds.shape[1]
     regressors = np.column_stack([design.confounds, design.families[:, families]])
     white = whiten(regressors, noise, design.run_lengths)
-    inverse = np.linalg.pinv(white)[n_confounds:]  # (n_chosen, n_volumes)
+    inverse = np.asarray(np.linalg.pinv(white)[n_confounds:], dtype=np.float64)  # (n_chosen, n_volumes)
     return np.asarray(_whitened_weights(inverse, noise, design.run_lengths).astype(np.float32) @ Y, dtype=np.float32)
 
 
@@ -64,7 +64,7 @@ def spatial_p(
     -------
     two arrays of shape (n_maps, n_networks)
     """
-    valid = np.isfinite(maps).all(axis=0)
+    valid = np.asarray(np.isfinite(maps).all(axis=0))
     values = np.where(valid, maps, 0).astype(np.float64)
     labels = np.where(valid, labels, 0)
     observed = _means(values, labels, n_networks)
