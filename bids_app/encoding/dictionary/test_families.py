@@ -89,10 +89,10 @@ def test_the_estimator_recovers_patterns_and_loadings_are_least_squares() -> Non
 
 
 def test_restarts_start_differently() -> None:
-    X = zscore(np.random.default_rng(3).standard_normal((N, 300)))  # nothing to agree on
-    model = ReproducibleDictionary(n_atoms=5, n_restarts=3, penalty=0.3, device="cpu").fit(X)
-    r = np.abs(np.corrcoef(model.restarts_[0].T, model.restarts_[1].T)[:5, 5:])
-    assert r.max(axis=1).mean() < 0.8
+    X, _ = neurons()
+    model = ReproducibleDictionary(n_atoms=20, n_restarts=3, device="cpu").fit(X)  # more than there are patterns
+    r = np.abs(np.corrcoef(model.restarts_[0].T, model.restarts_[1].T)[:20, 20:])
+    assert np.nanmean(np.nanmax(r, axis=1)) < 0.98
 
 
 def test_courses_elsewhere_are_those_of_the_least_squares_loadings() -> None:

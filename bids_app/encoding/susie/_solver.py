@@ -156,7 +156,8 @@ class _Problems:
         device: torch.device,
     ) -> None:
         self.gram, self.cross, self.square, self.n_responses = (
-            torch.tensor(values, dtype=torch.float64, device=device) for values in (gram, cross, square, n_responses)
+            torch.tensor(np.ascontiguousarray(values), dtype=torch.float64, device=device)
+            for values in (gram, cross, square, n_responses)
         )
         self.count = self.n_responses * torch.tensor(degrees, dtype=torch.float64, device=device)
         n_problems, n_regressors, most_responses = cross.shape
