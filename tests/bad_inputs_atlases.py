@@ -41,7 +41,7 @@ def _truncated(bench):
 
 
 def _of_thing(make, which):
-    """An atlas with something else than a file in the place of one of its files."""
+    """An atlas with something else than a file instead of one of its files."""
 
     def spoilt(bench):
         path = label_volume(bench)

@@ -41,7 +41,7 @@ def _content(which, content):
 
 
 def replaced(which, make):
-    """Something else than a file in the place of one."""
+    """Something other than a file instead of one."""
 
     def spoil(bench):
         path = which(bench)
@@ -80,7 +80,7 @@ THINGS = {
     ),
 }
 
-ABSENT = ("a folder", "a link to nowhere")  # where a participant whose BOLD is not here is said in one line for all
+ABSENT = ("a folder", "a link to nowhere")  # one line reports all participants whose BOLD is absent
 
 
 # ---- recordings ------------------------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ def run(module, *arguments):
 
 
 def succeed(module, *arguments):
-    """Run, and show what was said when it fails."""
+    """Run, and show the output when it fails."""
     done = run(module, *arguments)
     assert done.returncode == 0, done.stderr[-4000:]
     return done

@@ -88,7 +88,7 @@ def damage(path, way):
 def trial(finished, out, batch, ways, run):
     """Damage some files of a copy `out` of a finished OUT_DIR, each in the next of the ways, and run again.
 
-    `run(level)` gives the status and what was said. Returns what went unnoticed (a list), what was said of the damage,
+    `run(level)` gives the status and the output. Returns what went unnoticed (a list), what was reported of the damage,
     and whether a run failed.
     """
     expected = contents(finished)

@@ -103,7 +103,7 @@ def _read(receiver, output):
 
 
 def complete(words, most=1500):
-    """Run to the end: status, seconds, the last letters of what was said."""
+    """Run to the end: status, seconds, the end of the output."""
     begin = time.monotonic()
     process, reader, output = start(words)
     process.join()

@@ -1,4 +1,4 @@
-"""Fetched where there is a network, run where there is none; and all that is missing is said before a run begins."""
+"""Fetched with a network, run without one; everything that is missing is reported before a run begins."""
 
 import functools
 import json
