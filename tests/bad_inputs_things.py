@@ -38,12 +38,12 @@ def _each(name, which, prepare=None, leave_out=(), **more):
 
 
 def _shared(name, which, prepare=None, **more):
-    """Of a file that concerns everybody: nobody has results."""
+    """For a file that all participants share: no participant has results."""
     return _each(name, which, prepare, **({"others": None} | more))
 
 
 def _words_as(name):
-    """The words in another place and format; returns the path and how they come there."""
+    """The words at another path and in another format; returns the path and the function that writes them."""
 
     def path(bench):
         return bench.data / "stimuli" / name

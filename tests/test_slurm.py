@@ -1,4 +1,4 @@
-"""A run through SLURM: jobs wait for each other, one participant fails alone, and only that one is submitted again."""
+"""A run through SLURM: jobs wait for each other, one participant fails, and only that one is submitted again."""
 
 import shutil
 import subprocess
