@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from bids_app.analyses.networks.conditional_group import Member, mean_design, over_participants
 
 from benchmarks import harness
 from benchmarks.links_worlds import WORLDS, Listener, World
+from bids_app.analyses.networks.conditional_group import Member, mean_design, over_participants
 from bids_app.encoding.dictionary import Families, ReproducibleDictionary
 from bids_app.networks.conditional import (
     conditional_links,
@@ -28,7 +28,7 @@ from bids_app.networks.conditional import (
     spatial_p,
     temporal_evidence,
 )
-from tests.parcel_worlds import score_links
+from tests.parcel_worlds import REPETITION_TIME, score_links
 
 Floats = npt.NDArray[np.float32]
 
@@ -44,12 +44,17 @@ class Restarts:
     families: Families
 
 
-def learn(world: World, file: Path, **options: float) -> Restarts:
+def learn(world: World, file: Path, seed: int) -> Restarts:
     """The dictionary of a world with the defaults of the analysis, kept in a file."""
     if not file.exists():
-        model = ReproducibleDictionary(device="cpu", **options).fit(world.neurons)
-        kept = {"courses": model.families_, "rho": model.reproducibility_, "members": model.members_}
-        np.savez(file, atoms=model.restarts_, **kept)
+        model = ReproducibleDictionary(random_state=seed, device="cpu").fit(world.neurons)
+        np.savez(
+            file,
+            atoms=model.restarts_,
+            courses=model.families_,
+            rho=model.reproducibility_,
+            members=model.members_,
+        )
     stored = np.load(file)
     return Restarts(stored["atoms"], Families(stored["courses"], stored["rho"], stored["members"]))
 
@@ -98,12 +103,19 @@ def links_of_group(
 def _members(who: str, world: World, restarts: Restarts, listener: Listener, series: Floats) -> Iterator[Member]:
     """The runs of a participant, each a story of its own."""
     means = network_means(np.nan_to_num(series), world.labels, len(world.networks))
-    borders = np.cumsum(listener.run_lengths)[:-1]
-    atoms = np.split(restarts.atoms, borders, axis=1)
-    families, run_means = (np.split(values, borders) for values in (restarts.families.courses, means))
-    for run, confounds in enumerate(listener.confounds):
-        seconds = 1.5 * np.arange(len(confounds))
-        yield Member(who, str(run), seconds, run_means[run], confounds, atoms[run], families[run])
+    start = 0
+    for run, (confounds, length) in enumerate(zip(listener.confounds, listener.run_lengths, strict=True)):
+        rows = slice(start, start + length)
+        yield Member(
+            participant=who,
+            story=str(run),
+            seconds=np.arange(length) * np.float64(REPETITION_TIME),
+            means=means[rows],
+            confounds=confounds,
+            restarts=restarts.atoms[:, rows],
+            families=restarts.families.courses[rows],
+        )
+        start += length
 
 
 def measure(
@@ -111,7 +123,7 @@ def measure(
 ) -> pd.DataFrame:
     """One row for each list of links: of participants, and of the group; of `n_nulls` participants at snr 0."""
     world = WORLDS[name](seed, folder)
-    restarts = learn(world, folder / f"restarts-{name.replace(' ', '-')}-{seed}.npz", random_state=seed)
+    restarts = learn(world, folder / f"restarts-{name.replace(' ', '-')}-{seed}.npz", seed)
     rows: list[dict[str, object]] = []
 
     def keep(level: str, snr: float, links: pd.DataFrame) -> None:

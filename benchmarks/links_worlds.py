@@ -80,7 +80,7 @@ class World(Protocol):
 class ParcelWorld:
     """A world of `tests.parcel_worlds`."""
 
-    spins = None
+    spins: Spins | None = None
 
     def __init__(self, seed: int, cache_dir: Path, **options: bool):
         """Read or make its source."""
@@ -97,11 +97,11 @@ class ParcelWorld:
     def listener(self, number: int) -> Listener:
         """A participant."""
         silent, loud = (world.participant(number) for world in (self._silent, self._loud))
-        series = (
+        noise, response = (
             clean(values, parcel_worlds.REPETITION_TIME, silent.confounds, None)
             for values in (silent.series, loud.series - silent.series)
         )
-        return Listener(*series, (silent.confounds,), (len(silent.series),))
+        return Listener(noise, response, (silent.confounds,), (len(noise),))
 
 
 @dataclass
@@ -187,10 +187,13 @@ class CortexWorld:
         if not file.exists():
             find = _atoms_of_one_dictionary if self.irreproducible else find_atoms
             atoms = find(self._scans, series, _N_PLANTED, seed)
-            np.savez(file, numbers=atoms.numbers, rho=atoms.reproducibility, **atoms.courses)
+            courses = np.concatenate([atoms.courses[scan.task] for scan in self._scans])
+            np.savez(file, numbers=atoms.numbers, rho=atoms.reproducibility, courses=courses)
         stored = np.load(file)
-        courses = {name: stored[name] for name in stored.files if name not in {"numbers", "rho"}}
-        return Atoms(stored["numbers"], stored["rho"], courses, 0)
+        borders = np.cumsum([scan.n_volumes for scan in self._scans])[:-1]
+        blocks = np.split(stored["courses"], borders)
+        by_task = {scan.task: block for scan, block in zip(self._scans, blocks, strict=True)}
+        return Atoms(stored["numbers"], stored["rho"], by_task, 0)
 
     def listener(self, number: int) -> Listener:
         """A participant."""

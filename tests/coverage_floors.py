@@ -6,9 +6,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-# Provisional, since `make coverage` has not finished once. Raise it after the first run; floors of folders go below.
-FLOOR = 50.0  # per cent of the lines of a folder that has no floor of its own
-FLOORS: dict[str, float] = {}
+# Per cent of the lines of a folder: 3 less than the folder's own tests reached on 2026-11-26 (93.5, 92.4, 98.2, 97.9).
+FLOORS: dict[str, float] = {
+    "bids_app/bids": 90.5,
+    "bids_app/encoding": 89.4,
+    "bids_app/language": 95.2,
+    "bids_app/stats": 94.9,
+}
+# Of all other folders; provisional until the first whole run of `make coverage` gives each a floor of its own.
+FLOOR = 50.0
 
 
 def coverage_by_folder(report: Mapping[str, Any]) -> dict[str, float]:

@@ -58,18 +58,28 @@ class Writer:
         self._note(paths)
         return paths
 
-    def table(self, desc: str, table: pd.DataFrame) -> Path:
+    def table(self, desc: str, table: pd.DataFrame, **fields: object) -> Path:
         """Write a table of networks or regions, with the columns of the catalogue in its order.
 
-        Raises CatalogueError if the columns differ, or the catalogue does not list the table.
+        `fields` are further fields of the sidecar. Raises CatalogueError if the columns differ, or the catalogue does
+        not list the table.
         """
-        output = self.output(desc, "networks")
+        return self._write_table(desc, table, "networks", ".tsv", fields)
+
+    def series(self, desc: str, table: pd.DataFrame, **fields: object) -> Path:
+        """Write time series, one row per volume, likewise."""
+        return self._write_table(desc, table, "timeseries", ".tsv.gz", fields)
+
+    def _write_table(
+        self, desc: str, table: pd.DataFrame, suffix: str, extension: str, fields: Mapping[str, object]
+    ) -> Path:
+        output = self.output(desc, suffix)
         table = table[output.require_columns(table.columns)]
-        fields = {**self.extra(), **self._provenance}
-        output.require_fields(fields)
-        path = output_path(self.out_dir, {**self.entities, "desc": desc}, "networks", ".tsv")
+        extra = {**fields, **self.extra(), **self._provenance}
+        output.require_fields(extra)
+        path = output_path(self.out_dir, {**self.entities, "desc": desc}, suffix, extension)
         write_table(path, table)
-        write_sidecar(path, self.sources, self.result_settings, columns=output.columns, extra=fields)
+        write_sidecar(path, self.sources, self.result_settings, columns=output.described(table.columns), extra=extra)
         self._note([path])
         return path
 

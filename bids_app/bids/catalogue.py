@@ -49,6 +49,7 @@ STATISTICS: Mapping[str, Statistic] = {
     statistic.name: statistic
     for statistic in (
         Statistic("beta", "beta", _BETA, "Coefficient of an atom in a sparse fit."),
+        Statistic("marginal", "correlation", "correlation", "Correlation with a family, whitened, without confounds."),
         Statistic("z", "z across the brain", "standard deviations across the brain", "Coefficient, z-scored."),
         Statistic("r", "held-out Pearson r", "Pearson correlation with held-out data", "Score on held-out data."),
         Statistic("r2", "R²", "fraction of variance", "Explained variance."),
@@ -145,6 +146,13 @@ class Output:
             expected = _listed(self.columns)
             raise CatalogueError(f"{self.desc}: columns {_listed(names)}, but the catalogue lists {expected}")
         return names if numbered else list(self.columns)
+
+    def described(self, names: Iterable[str]) -> dict[str, str]:
+        """The description of each column, numbered ones under their own names."""
+        return {
+            name: next(text for listed, text in self.columns.items() if not _unlisted([name], [listed]))
+            for name in names
+        }
 
     def require_fields(self, names: Iterable[str]) -> None:
         """Raise CatalogueError if a sidecar has fields that the catalogue does not list."""

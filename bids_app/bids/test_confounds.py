@@ -157,7 +157,7 @@ def test_names_of_the_oldest_fmriprep(tmp_path: Path) -> None:
     assert again.values.shape == (N, 9)
 
 
-def _change(path: Path, row: int, column: str, value: object) -> None:
+def _change(path: Path, row: int, column: str, value: str) -> None:
     table = pd.read_csv(path, sep="\t", dtype=object, keep_default_na=False)
     table.loc[row, column] = value
     table.to_csv(path, sep="\t", index=False)

@@ -284,7 +284,7 @@ def test_stimuli_of_the_whole_data_set(narratives: Path) -> None:
     assert set(Dataset(narratives, {}).tasks_stimuli(["task-pieman"]).uses) == {"pieman_audio"}
 
 
-def test_folders_whose_names_are_no_labels_are_no_participants(tmp_path):
+def test_folders_whose_names_are_no_labels_are_no_participants(tmp_path: Path) -> None:
     for name in ("sub-01", "sub-..", "sub-.*", "sub-<img>", "sub-02_old", "sub-0\n3", "sub-a+B"):
         (tmp_path / name).mkdir()
     assert participant_labels(tmp_path) == ["01", "a+B"]
@@ -292,8 +292,10 @@ def test_folders_whose_names_are_no_labels_are_no_participants(tmp_path):
 
 
 @pytest.mark.parametrize("refuse", [PermissionError(13, "Permission denied", "/data/sub-01/layout_config.json")])
-def test_a_folder_that_may_not_be_read_is_an_error_of_the_data(tmp_path, monkeypatch, refuse):
-    def refusing(*_, **__):
+def test_a_folder_that_may_not_be_read_is_an_error_of_the_data(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refuse: PermissionError
+) -> None:
+    def refusing(*_: object, **__: object) -> None:
         raise refuse
 
     monkeypatch.setattr(layout, "BIDSLayout", refusing)

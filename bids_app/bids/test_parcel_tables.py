@@ -111,7 +111,7 @@ def test_networks_that_fit_the_regions_in_part_or_not_at_all(tmp_path: Path, cap
     assert parcel_networks(tmp_path, "Other", ("A",)) is None
 
 
-def test_names_of_thousands_of_digits(tmp_path):
+def test_names_of_thousands_of_digits(tmp_path: Path) -> None:
     """Longer than what Python turns into a number."""
     path = tmp_path / "sub-1_timeseries.tsv"
     path.write_text("9" * 5000 + "\tB\n1\t2\n3\t4\n")

@@ -22,7 +22,7 @@ def noise_ceiling(
     Y: npt.ArrayLike,
     folds: Sequence[Fold],
     *,
-    alphas: Sequence[float] = DEFAULT_ALPHAS,
+    alphas: npt.ArrayLike = DEFAULT_ALPHAS,
 ) -> Floats:
     """Pearson r of each target with its prediction from the mean of the others, averaged over folds, (n_targets,).
 

@@ -17,6 +17,7 @@ from bids_app.interruption import end_workers, job_of_worker, prepare_worker
 from bids_app.machine.budget import PROCESS_MB, has_too_little_memory, threads
 from bids_app.machine.explanations import explain
 from bids_app.machine.log import start_log
+from bids_app.machine.run_folders import RunFolders
 from bids_app.machine.strays import writing
 from bids_app.settings import Settings
 
@@ -61,12 +62,12 @@ def run_one(job: Job, settings: Settings) -> Failure | None:
     """Run one job in this process; any error is returned as a failure."""
     start = time.monotonic()
     try:
-        with writing(settings):
+        with writing(RunFolders.of(settings)):
             job.function(settings, job.name)
     except Exception as error:  # the boundary between jobs: no error may stop the others
         if settings.verbose > 1:
             log.debug("%s failed", job.label, exc_info=True)
-        reason = explain(error, settings)
+        reason = explain(error, RunFolders.of(settings))
         if reason is None:
             reason = str(error) or type(error).__name__
             if not isinstance(error, ValueError | OSError):
@@ -144,5 +145,5 @@ def _start_process(settings: Settings) -> None:
 
 def start_worker(settings: Settings) -> None:
     """Prepare a process for jobs: its log and its threads."""
-    start_log(settings)
+    start_log(settings.verbose)
     set_threads(settings)

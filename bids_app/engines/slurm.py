@@ -20,6 +20,7 @@ from bids_app.engines.slurm_options import Request
 from bids_app.inputs.sources import Sources, open_sources
 from bids_app.machine.locations import check_locations
 from bids_app.machine.log import start_log
+from bids_app.machine.run_folders import RunFolders
 from bids_app.run.records import crash_reasons
 from bids_app.settings import ARGUMENTS, Settings, SettingsError, to_toml
 
@@ -34,8 +35,8 @@ def submit(request: Request) -> None:
 
     Raises ValueError or RuntimeError, with sentences, for impossible requests.
     """
-    start_log(request.settings)
-    check_locations(request.settings)
+    start_log(request.settings.verbose)
+    check_locations(RunFolders.of(request.settings), reads_raw=request.settings.level != "group")
     participants = _participants(open_sources(request.settings), request.failed)
     if not participants:
         log.info("nothing is missing in %s", request.settings.out_dir)

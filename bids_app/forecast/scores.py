@@ -1,6 +1,6 @@
 """The forecast score: gain from a window of words over the present word (Caucheteux et al. 2023)."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,7 +23,7 @@ def forecast_scores(
     base: HeldOutDesign,
     windows: Iterable[HeldOutDesign],
     Y: npt.ArrayLike,
-    alphas: Sequence[float] = DEFAULT_ALPHAS,
+    alphas: npt.ArrayLike = DEFAULT_ALPHAS,
     *,
     device: str = "auto",
     mem_mb: float | None = None,

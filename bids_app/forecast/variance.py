@@ -48,7 +48,7 @@ def unique_variance(
     run_lengths: Sequence[int],
     pipeline: FeaturePipeline = PUBLISHED,
     *,
-    alphas: Sequence[float] = DEFAULT_ALPHAS,
+    alphas: npt.ArrayLike = DEFAULT_ALPHAS,
     n_candidates: int = 20,
     seed: int = 0,
     device: str = "auto",

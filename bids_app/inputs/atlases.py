@@ -12,7 +12,6 @@ from xml.parsers.expat import ExpatError
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 from nibabel.filebasedimages import ImageFileError
 
 from bids_app.bids.catalogue import ATLASES, find_output
@@ -28,11 +27,9 @@ from bids_app.machine.notices import notice
 from bids_app.machine.once import locked
 from bids_app.machine.resources import atlas_source
 from bids_app.networks.atlas import Atlas, atlas_of_parcels, load_atlas
-from bids_app.networks.correspondence import correspond, labels_to_fsaverage5, to_fsaverage5
 from bids_app.networks.label_files import hemisphere_pair
 from bids_app.networks.label_tables import table_beside
 from bids_app.networks.schemes import DEFAULT_ATLAS, DEFAULT_REGIONS
-from bids_app.networks.spins import Spins
 from bids_app.settings import Settings
 
 log = logging.getLogger("neurons2networks")
@@ -100,33 +97,12 @@ def files_of_atlas(path: Path) -> list[Path]:
 def _source(geometry: Geometry, settings: Settings) -> dict[str, Any]:
     """Arguments of `load_atlas`: where to find an atlas, and its target grid."""
     mismatch = settings.allow_space_mismatch
-    return {**geometry.where(), **atlas_source(settings), "allow_space_mismatch": mismatch}
+    return {**geometry.where(), **atlas_source(settings.resources), "allow_space_mismatch": mismatch}
 
 
 @functools.cache
 def _say_once(message: str) -> None:
     log.info("%s", message)
-
-
-def link_maps(maps: Floats, geometry: Geometry, atlas: Atlas, settings: Settings) -> pd.DataFrame:
-    """Links of maps (n_atoms, n_targets) with the networks, see `networks.correspondence.link`; atoms from 0.
-
-    Surfaces and volumes are tested on fsaverage5 by spins, regions by permuting their networks.
-    """
-    common: dict[str, Any] = {
-        "threshold": settings.threshold,
-        "top_percent": settings.top_percent,
-        "n_permutations": settings.n_spins,
-        "seed": settings.random_seed,
-    }
-    if geometry.has_own_names:
-        return correspond(maps, atlas.labels, atlas.network_names, spins=None, **common)
-    space = (geometry.kind, geometry.space_name)
-    spins = Spins.cached(settings.n_spins, settings.random_seed, settings.work / "spins")
-    where = {**geometry.where(), **atlas_source(settings)}
-    labels = labels_to_fsaverage5(atlas.labels, *space, **where)
-    projected = to_fsaverage5(maps, *space, **where)
-    return correspond(projected, labels, atlas.network_names, spins=spins, **common)
 
 
 def write_atlas(geometry: Geometry, settings: Settings) -> None:

@@ -1,24 +1,21 @@
 """Find the neurons of a model, by one rule for all families, and record their activations.
 
-A neuron is a unit of the second matrix of a block's feed-forward network: `ffn-out` is that matrix's
-output, before residual and normalisation; `ffn-in` is its input; `residual` is the output of the whole block. In a
-mixture of experts, `ffn-out` is the output of the mixture (the weighted sum of its experts), and `ffn-in` holds the
-inner units of the shared experts, then of the routed experts in the order of their index (see `experts.watch_units`).
+A neuron is a unit of the second matrix of a block's feed-forward network: `ffn-out` is that matrix's output, before
+residual and normalisation; `ffn-in` is its input; `residual` is the output of the whole block. In a mixture of experts,
+`ffn-out` is the output of the mixture (the weighted sum of its experts), and `ffn-in` holds the inner units of the
+shared experts, then of the routed experts in the order of their index (see `experts.watch_units`).
 """
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from itertools import cycle
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from bids_app.language.experts import find_mixture, watch_units
-
-if TYPE_CHECKING:
-    from bids_app.language.models import LanguageModel
 
 NEURON_KINDS = ("ffn-out", "ffn-in", "residual")
 
@@ -123,9 +120,7 @@ def _blocks_of_xlm(model: Any, blocks: Blocks) -> Blocks:
 
 
 @contextmanager
-def record(
-    language_model: "LanguageModel", kind: str, reduce: Callable[[Tensor], Tensor] | None = None
-) -> Iterator[Recorder]:
+def record(model: nn.Module, kind: str, reduce: Callable[[Tensor], Tensor] | None = None) -> Iterator[Recorder]:
     """Record the activations of all layers during each forward pass made inside the context.
 
     `kind` is one of `NEURON_KINDS`. `reduce` converts the activations of each layer (n_windows, n_tokens, n_units) as
@@ -133,7 +128,7 @@ def record(
     """
     if kind not in NEURON_KINDS:
         raise ValueError(f"Unknown kind of neurons {kind!r}: choose one of {', '.join(NEURON_KINDS)}.")
-    blocks = find_blocks(language_model.model)
+    blocks = find_blocks(model)
     recorder = Recorder(len(blocks.blocks))
     keep = reduce if reduce is not None else _copy
     modules = blocks.residuals if kind == "residual" else blocks.matrices

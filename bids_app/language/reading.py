@@ -30,7 +30,7 @@ class Reader:
         """Number of units of each layer, found by reading a few tokens; ValueError for an unknown order of axes."""
         token = self.tokens.ids[0] if len(self.tokens) else 1
         ids = np.full((2, 3), token, np.int64)
-        with record(self.language_model, self.kind) as recorder:
+        with record(self.language_model.model, self.kind) as recorder:
             _forward(self.language_model, ids, np.ones_like(ids))
         for layer in recorder.layers:
             n_windows, n_tokens = (*layer.shape, 0)[:2]
@@ -60,7 +60,7 @@ class Reader:
             values = whole[window, position].to("cpu", torch.float32).numpy() * weight[:, None]
             return torch.from_numpy(np.add.reduceat(values, begins, axis=0) if len(word) else values)
 
-        with record(self.language_model, self.kind, keep) as recorder:
+        with record(self.language_model.model, self.kind, keep) as recorder:
             _forward(self.language_model, ids, mask)
         for layer, rows in enumerate(recorder.layers):
             self._check(layer, rows)

@@ -10,23 +10,23 @@ from pathlib import Path
 
 from bids_app.bids.container import container, goes_with_container, mount_advice
 from bids_app.disk import DiskError, existing, is_full, no_space
-from bids_app.settings import Settings
+from bids_app.machine.run_folders import RunFolders
 
 log = logging.getLogger("neurons2networks")
 
 
-def check_folders(settings: Settings) -> None:
+def check_folders(folders: RunFolders) -> None:
     """Raise DiskError, with one sentence, if OUT_DIR or the work directory cannot be written.
 
     Warns if OUT_DIR lies in the container itself.
     """
-    require_writable("OUT_DIR", settings.out_dir)
-    require_writable("The work directory", settings.work)
-    if settings.bids_database_dir is not None:
-        require_writable("--bids-database-dir", settings.bids_database_dir)
-    if goes_with_container(settings.out_dir):
-        advice = mount_advice(settings.out_dir, "")
-        log.warning("OUT_DIR %s lies in the container, and is lost with it: %s", settings.out_dir, advice)
+    require_writable("OUT_DIR", folders.out_dir)
+    require_writable("The work directory", folders.work)
+    if folders.database is not None:
+        require_writable("--bids-database-dir", folders.database)
+    if goes_with_container(folders.out_dir):
+        advice = mount_advice(folders.out_dir, "")
+        log.warning("OUT_DIR %s lies in the container, and is lost with it: %s", folders.out_dir, advice)
 
 
 def require_writable(name: str, folder: Path) -> None:

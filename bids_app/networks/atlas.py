@@ -156,7 +156,7 @@ def _short_name(name: str) -> str:
     return re.sub(r"^[lr]h\.|_?hemi-[LR](?![A-Za-z])|(\.d?label)?\.(annot|gii|nii|nii\.gz)$", "", Path(name).name)
 
 
-def atlas_of_parcels(networks: Sequence[str | None]) -> Atlas:
+def atlas_of_parcels(networks: Sequence[str | float | None]) -> Atlas:
     """The atlas of data that are themselves regions: the network of each, or its name in Schaefer 2018.
 
     >>> atlas_of_parcels(["Words", None, "Sounds", "Words"]).labels.tolist()

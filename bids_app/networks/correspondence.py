@@ -92,13 +92,38 @@ def correspond(
     """
     valid = np.isfinite(maps).all(axis=0)
     labels = np.where(valid, labels, 0)
-    z = spatial_z(np.where(valid, maps, np.nan))
-    # (2 n_atoms, n_targets), so that each draw is made once for both parts
-    both = np.concatenate(parts(z, threshold, top_percent, signs=maps))
+    both = _both_parts(maps, valid, threshold, top_percent)
     overlap = dice(both, labels, len(network_names))
     if spins is None:
         p = relabelling_test(both, labels, len(network_names), n_permutations, seed, valid=valid)
     else:
         p = spin_test(both, labels, len(network_names), valid=valid, spins=spins)
-    p_of_part, overlap_of_part = (dict(zip(PARTS, np.split(values, 2), strict=True)) for values in (p, overlap))
-    return link(p_of_part, overlap_of_part, network_names, alpha)
+    return link(_by_part(p), _by_part(overlap), network_names, alpha)
+
+
+def part_overlaps(
+    maps: NDArray[np.floating],
+    labels: NDArray[np.integer],
+    n_networks: int,
+    threshold: float = 2.3,
+    top_percent: float | None = None,
+) -> dict[str, NDArray[np.float64]]:
+    """Dice of the active and the deactive part of each map with each network, (n_maps, n_networks) each.
+
+    Parameters as in `correspond`.
+    """
+    valid = np.isfinite(maps).all(axis=0)
+    both = _both_parts(maps, valid, threshold, top_percent)
+    return _by_part(dice(both, np.where(valid, labels, 0), n_networks))
+
+
+def _both_parts(
+    maps: NDArray[np.floating], valid: NDArray[np.bool_], threshold: float, top_percent: float | None
+) -> NDArray[np.bool_]:
+    """Active, then deactive parts, (2 n_maps, n_targets), so that each draw is made once for both."""
+    z = spatial_z(np.where(valid, maps, np.nan))
+    return np.concatenate(parts(z, threshold, top_percent, signs=maps))
+
+
+def _by_part(values: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+    return dict(zip(PARTS, np.split(values, 2), strict=True))

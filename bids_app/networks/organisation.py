@@ -105,8 +105,9 @@ def _correlation_strength(atoms: NDArray[np.floating]) -> NDArray[np.float64]:
 
 
 def link_table(links: pd.DataFrame) -> pd.DataFrame:
-    """Atom × network table of the links: Dice of linked pairs, summed over both parts, else 0."""
-    weights = links.assign(weight=links["dice"].where(links["linked"], 0.0))
+    """Atom × network table of the links, summed over parts: probability (of published links Dice); 0 without a link."""
+    strength = links["probability" if "probability" in links else "dice"]
+    weights = links.assign(weight=strength.where(links["linked"], 0.0))
     return weights.pivot_table(index="atom", columns="network", values="weight", aggfunc="sum", sort=False)
 
 

@@ -21,6 +21,7 @@ Array = npt.NDArray[Any]
 
 SIGNIFICANT = 0.05
 UNITS = {"surface": "vertices", "volume": "voxels", "cifti": "grayordinates", "parcels": "parcels"}
+_VARIANT = re.compile(r"(atoms|families)(\d*)(Shifted)?")
 _NOT_OF_AN_ANALYSIS = ("sub", "hemi", "stat", "desc")
 
 
@@ -47,7 +48,8 @@ class Maps:
 class Results:
     """The outputs of one recording, space and model, including those that do not depend on the model.
 
-    `atoms` is the variant of the dictionary: `atoms`, `atoms32` in a sweep, `atomsShifted` as a control.
+    `atoms` is the variant of the dictionary: `families` or `atoms`, `families32` in a sweep,
+    `familiesShifted` as a control.
     """
 
     entities: dict[str, str]
@@ -55,20 +57,25 @@ class Results:
     atoms: str = "atoms"
 
     @property
+    def kind(self) -> str:
+        """What is linked: `families` of several dictionaries, or the `atoms` of one."""
+        return "families" if self.atoms.startswith("families") else "atoms"
+
+    @property
     def description(self) -> dict[str, str]:
         """Entities that distinguish these results from others."""
-        number, shifted = re.fullmatch(r"atoms(\d*)(Shifted)?", self.atoms).groups()  # type: ignore[union-attr]
-        words = [f"{number} atoms"] * bool(number) + ["shifted atoms (control)"] * bool(shifted)
+        _, number, shifted = _VARIANT.fullmatch(self.atoms).groups()  # type: ignore[union-attr]
+        words = [f"{number} atoms"] * bool(number) + [f"shifted {self.kind} (control)"] * bool(shifted)
         return {**self.entities, **({"atoms": ", ".join(words)} if words else {})}
 
     def variant(self, desc: str) -> str:
         """The `desc` of an output that depends on the dictionary: `subgroups` is `subgroups32` in a sweep."""
-        return self.atoms.replace("atoms", desc)
+        return self.atoms.replace(self.kind, desc, 1)
 
     def variants(self) -> list[Results]:
         """These results once for each variant of the dictionary."""
         descs = {o.entities.get("desc", "") for o in self.outputs}
-        names = sorted((n for n in descs if re.fullmatch(r"atoms\d*(Shifted)?", n)), key=lambda n: (len(n), n))
+        names = sorted((n for n in descs if _VARIANT.fullmatch(n)), key=lambda n: (len(n), n))
         return [replace(self, atoms=name) for name in names] or [self]
 
     def maps(self, desc: str, stats: Sequence[str], several: bool | None = None) -> Maps | None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from bids_app.inputs.timing import Story
     from bids_app.settings import Settings
 
-_OUTPUTS = ("atoms", "atomsfit", "subgroups", "organisation")
+_OUTPUTS = ("families", "familiesfit", "atoms", "atomsfit", "subgroups", "organisation")
 
 
 def _steps(work: Work, model: ModelRun) -> Iterator[Step]:
@@ -34,7 +34,7 @@ def _prepare(model: ModelRun, stories: dict[str, Story], settings: Settings) -> 
 def _summaries() -> tuple[Summary, ...]:
     from bids_app.analyses.networks.group import summarise
 
-    return (Summary(r"atoms\d*(Shifted)?", "beta", summarise),)
+    return (Summary(r"(atoms|families)\d*(Shifted)?", "beta", summarise),)
 
 
 def _methods(settings: Settings) -> Paragraph:
@@ -48,17 +48,19 @@ def _report() -> Report:
     from bids_app.analyses.networks.report import atom_maps, atom_networks, links_cell, subgroups, tables
 
     sections = (
-        Section(70, "links", "Which atoms link to which networks?", atom_networks, _OUTPUTS, of_atoms=True),
-        Section(71, "encoding", "Where do the atoms predict the brain?", atom_encoding, _OUTPUTS, of_atoms=True),
-        Section(72, "atoms", "What do the linked atoms look like?", atom_maps, _OUTPUTS, of_atoms=True),
+        Section(70, "links", "Which neurons link to which networks?", atom_networks, _OUTPUTS, of_atoms=True),
+        Section(71, "encoding", "Where do they predict the brain?", atom_encoding, _OUTPUTS, of_atoms=True),
+        Section(72, "atoms", "What do the linked families look like?", atom_maps, _OUTPUTS, of_atoms=True),
         Section(73, "subgroups", "Which layers hold the sub-groups?", subgroups, _OUTPUTS, of_atoms=True),
         Section(74, "tables", "Tables", tables, _OUTPUTS, of_atoms=True),
     )
     cells = (
-        Cell(70, "Atoms, mean held-out r", encoding_cell),
-        Cell(71, "Atom–network links", links_cell),
+        Cell(70, "Families, mean held-out r", encoding_cell),
+        Cell(71, "Links with networks", links_cell),
     )
-    return Report(sections, cells, titles={"atomsfit": "Atoms"}, held_out=("atomsfit",))
+    return Report(
+        sections, cells, titles={"familiesfit": "Families", "atomsfit": "Atoms"}, held_out=("familiesfit", "atomsfit")
+    )
 
 
 def _problems(settings: Settings) -> Iterator[str]:
@@ -68,7 +70,7 @@ def _problems(settings: Settings) -> Iterator[str]:
 
 ANALYSIS = Analysis(
     name="networks",
-    title="atoms of the model's neurons, fitted to the brain and linked to its networks",
+    title="families of the model's neurons, fitted to the brain and linked to its networks",
     reads=frozenset({ACTIVATIONS, DICTIONARY, RESPONSES, ATLAS, PERMUTATIONS}),
     intermediates={"dictionary": frozenset({ACTIVATIONS, DICTIONARY})},
     options=NetworkOptions,

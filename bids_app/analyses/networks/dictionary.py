@@ -1,4 +1,4 @@
-"""Learn the atoms of a model's neurons from all stories, once; give their time courses on any run."""
+"""Learn the atoms of a model's neurons from all stories, once: of one dictionary, or the families of several."""
 
 from __future__ import annotations
 
@@ -13,36 +13,42 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from bids_app.analyses.networks.outputs import ATOM_COURSES, LOADINGS
-from bids_app.analyses.networks.tables import counted_from_one, counted_from_zero
-from bids_app.bids.derivatives import (
-    output_path,
-    read_sidecar,
-    sidecar_path,
-    stimulus_path,
-    write_parquet,
-    write_sidecar,
-    write_table,
-)
 from bids_app.disk import new_array
-from bids_app.encoding.dictionary import DictionaryLearning, reconstruction_r2, time_courses
+from bids_app.encoding.dictionary import (
+    REPRODUCIBLE,
+    DictionaryLearning,
+    Families,
+    ReproducibleDictionary,
+    reconstruction_r2,
+)
 from bids_app.inputs.models import ModelRun, neuron_matrix
-from bids_app.inputs.timing import StimulusTiming, Story
+from bids_app.inputs.timing import Story
 from bids_app.machine.budget import memory_mb, step
-from bids_app.machine.completion import Completion, Inputs
-from bids_app.machine.notices import notice
 from bids_app.machine.once import computed_once, key_of
 from bids_app.networks.subgroups import members
 from bids_app.settings import Settings, result_settings
-from bids_app.stats.standardise import zscore
 
 log = logging.getLogger("neurons2networks")
 Floats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
+class Restarts:
+    """The dictionaries behind the families.
+
+    Attributes
+    ----------
+    courses : for each story (n_restarts, n_volumes, n_atoms), the atoms of each restart on its canonical grid
+    families : what they share, on the volumes of all stories
+    """
+
+    courses: dict[str, Floats]
+    families: Families
+
+
+@dataclass(frozen=True)
 class Dictionary:
-    """Atoms learned from the neurons' responses to one or more stories.
+    """Atoms learned from the neurons' responses to one or more stories: of one dictionary, or families of several.
 
     Attributes
     ----------
@@ -50,7 +56,8 @@ class Dictionary:
     atoms : for each story (n_volumes, n_atoms), on its canonical grid
     loadings : (n_atoms, n_neurons)
     layer_of, unit_of : (n_neurons,) layer (from 0) and unit of each neuron
-    summary : mean reconstruction R², density of the loadings, objective
+    summary : mean reconstruction R², density of the loadings or number of reproducible families, …
+    restarts : of families, the dictionaries that share them
     """
 
     stems: tuple[str, ...]
@@ -59,6 +66,7 @@ class Dictionary:
     layer_of: npt.NDArray[np.int64]
     unit_of: npt.NDArray[np.int64]
     summary: dict[str, Any]
+    restarts: Restarts | None = None
 
     @property
     def n_atoms(self) -> int:
@@ -76,19 +84,28 @@ class Dictionary:
         return int(self.layer_of.max()) + 1
 
 
-def atom_names(n_atoms: int) -> list[str]:
-    """Names of atoms in tables and maps.
+def atom_names(n_atoms: int, kind: str = "atoms") -> list[str]:
+    """Names of atoms, or of families, in tables and maps.
 
-    >>> atom_names(2)
-    ['atom-01', 'atom-02']
+    >>> atom_names(2), atom_names(1, "families")
+    (['atom-01', 'atom-02'], ['family-01'])
     """
     width = max(2, len(str(n_atoms)))
-    return [f"atom-{i + 1:0{width}d}" for i in range(n_atoms)]
+    return [f"{SINGULAR[kind]}-{i + 1:0{width}d}" for i in range(n_atoms)]
 
 
-def variant(settings: Settings, n_atoms: int, what: str = "atoms", shifted: bool = False) -> str:
+SINGULAR = {"atoms": "atom", "families": "family"}
+
+
+def kind_of(settings: Settings) -> str:
+    """What is mapped and linked: `families` of several dictionaries, or the `atoms` of one."""
+    return "families" if settings.links == "conditional" else "atoms"
+
+
+def variant(settings: Settings, n_atoms: int, desc: str | None = None, shifted: bool = False) -> str:
     """Name of a result in `desc`: sweeps carry the number of atoms, the control with shifted atoms says so."""
-    return what + (str(n_atoms) if len(settings.atoms) > 1 else "") + ("Shifted" if shifted else "")
+    base = kind_of(settings) if desc is None else desc
+    return base + (str(n_atoms) if len(settings.atoms) > 1 else "") + ("Shifted" if shifted else "")
 
 
 def scopes(settings: Settings, stories: Mapping[str, Story]) -> list[tuple[str, ...]]:
@@ -112,16 +129,25 @@ def get_dictionary(
     content = np.load(folder / "atoms.npz")
     summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
     atoms = {stem: content[f"story{i}"] for i, stem in enumerate(stems)}
-    return Dictionary(stems, atoms, content["loadings"], content["layer_of"], content["unit_of"], summary)
+    restarts = _restarts_of(content, stems, atoms) if "members" in content else None
+    return Dictionary(stems, atoms, content["loadings"], content["layer_of"], content["unit_of"], summary, restarts)
+
+
+def _restarts_of(content: Mapping[str, Any], stems: Sequence[str], atoms: Mapping[str, Floats]) -> Restarts:
+    courses = {stem: content[f"restarts{i}"] for i, stem in enumerate(stems)}
+    together = np.concatenate([atoms[stem] for stem in stems])
+    return Restarts(courses, Families(together, content["reproducibility"], content["members"]))
 
 
 def prepare(model: ModelRun, stories: dict[str, Story], settings: Settings) -> None:
     """Learn and write the dictionaries of a model that are not there yet."""
+    from bids_app.analyses.networks.dictionary_files import write_dictionary
+
     for n_atoms in settings.atoms:
         for stems in scopes(settings, stories):
             with step(f"{model.label}: dictionary of {n_atoms} atoms", settings):
                 dictionary = get_dictionary(model, stems, n_atoms, stories, settings)
-            write_dictionary(dictionary, model, stories, settings)
+            write_dictionary(dictionary, n_atoms, model, stories, settings)
 
 
 def dictionary_key(
@@ -142,32 +168,25 @@ def _heard(story: Story) -> list[object]:
 def _learn(
     draft: Path, model: ModelRun, stems: tuple[str, ...], n_atoms: int, stories: dict[str, Story], settings: Settings
 ) -> None:
-
     draft.mkdir(parents=True)
-    lengths = [len(stories[stem].canonical.volumes) for stem in stems]
-    borders = np.cumsum([0, *lengths])
     source = model.activations(stories[stems[0]], settings.neurons, "mean")
-    shape = (int(borders[-1]), sum(source.units))
-    log.info("%s: dictionary of %d atoms from %d volumes × %d neurons", model.label, n_atoms, *shape)
-    X = new_array(draft / "responses.npy", np.float32, shape)
-    for i, stem in enumerate(stems):
-        story = stories[stem]
-        neuron_matrix(model, settings.neurons, story.canonical, stories, out=X[borders[i] : borders[i + 1]])
-    learner = DictionaryLearning(
-        n_atoms=n_atoms,
-        penalty=settings.penalty,
-        random_state=settings.random_seed,
-        device=settings.device,
-        mem_mb=memory_mb(settings),
-    ).fit(X)
-    r2 = reconstruction_r2(X, learner.atoms_, learner.loadings_)
-    atoms: dict[str, Any] = {f"story{i}": learner.atoms_[borders[i] : borders[i + 1]] for i in range(len(stems))}
-    np.savez(draft / "atoms.npz", loadings=learner.loadings_, layer_of=source.layer_of, unit_of=source.unit_of, **atoms)
+    X = canonical_responses(draft / "responses.npy", model, stems, stories, settings)
+    log.info("%s: %s of %d atoms from %d volumes × %d neurons", model.label, kind_of(settings), n_atoms, *X.shape)
+    learned = (_families if kind_of(settings) == "families" else _one_dictionary)(X, n_atoms, settings)
+    borders = np.cumsum([len(stories[stem].canonical.volumes) for stem in stems])[:-1]
+    by_story = {
+        f"{name}{i}": piece
+        for name, courses in learned.courses.items()
+        for i, piece in enumerate(np.split(courses, borders, axis=-2))
+    }
+    places = {"layer_of": source.layer_of, "unit_of": source.unit_of}
+    arrays: dict[str, Any] = {**learned.arrays, **places, **by_story}
+    np.savez(draft / "atoms.npz", **arrays)
+    r2 = reconstruction_r2(X, learned.courses["story"], learned.arrays["loadings"])
     summary = {
         "ReconstructionR2": float(np.nanmean(r2)),
-        "Density": float((learner.loadings_ != 0).mean()),
-        "Objective": float(learner.objective_),
-        "Neurons": shape[1],
+        **learned.summary,
+        "Neurons": X.shape[1],
         "Layers": source.n_layers,
         "ModelRevision": source.revision,
         "ModelWeightsHash": source.weights_hash,
@@ -176,92 +195,58 @@ def _learn(
     (draft / "responses.npy").unlink()
 
 
-def atoms_on(
-    dictionary: Dictionary, timing: StimulusTiming, model: ModelRun, stories: dict[str, Story], settings: Settings
+def canonical_responses(
+    path: Path, model: ModelRun, stems: Sequence[str], stories: dict[str, Story], settings: Settings
 ) -> Floats:
-    """Time courses (n_kept, n_atoms) of the atoms on the volumes of one run, z-scored within it.
-
-    On the grid they were learned on, the atoms themselves; elsewhere the least-squares time courses of their loadings.
-    """
-    stem = timing.stimuli[0].stem
-    if stem in dictionary.atoms and timing.same_grid(stories[stem].canonical):
-        return zscore(dictionary.atoms[stem])
-    if stem in stories and (grid := stories[stem].canonical).repetition_time != timing.repetition_time:
-        notice(
-            logging.INFO,
-            f"{stem}: the repetition time is {timing.repetition_time:g} s, and was {grid.repetition_time:g} s where "
-            "the dictionary was learned: its atoms are fitted to the volumes of this run",
-        )
-    X = neuron_matrix(model, settings.neurons, timing, stories)
-    return zscore(time_courses(X, dictionary.loadings))
+    """Responses of all neurons to the stories on their canonical grids, (n_volumes, n_neurons), mapped to a file."""
+    lengths = [len(stories[stem].canonical.volumes) for stem in stems]
+    borders = np.cumsum([0, *lengths])
+    source = model.activations(stories[stems[0]], settings.neurons, "mean")
+    X = new_array(path, np.float32, (int(borders[-1]), sum(source.units)))
+    for i, stem in enumerate(stems):
+        rows = X[borders[i] : borders[i + 1]]
+        neuron_matrix(model, settings.neurons, stories[stem].canonical, stories, out=rows)
+    return X
 
 
-def write_dictionary(dictionary: Dictionary, model: ModelRun, stories: dict[str, Story], settings: Settings) -> None:
-    """Write the atoms' time courses for each story, and the loadings, to OUT_DIR.
+@dataclass(frozen=True)
+class _Learned:
+    """Time courses (…, n_volumes, n_atoms) by name, other arrays, and fields of the summary."""
 
-    Raises OtherSettingsError when those of other settings, or of other words or times, are there.
-    """
-    stems, n_atoms = dictionary.stems, dictionary.n_atoms
-    entities = {"model": model.label, "desc": variant(settings, n_atoms)}
-    series = {
-        stem: stimulus_path(settings.out_dir, stem, entities, "timeseries", ".tsv.gz") for stem in dictionary.stems
+    courses: dict[str, Floats]
+    arrays: dict[str, npt.NDArray[Any]]
+    summary: dict[str, Any]
+
+
+def _one_dictionary(X: Floats, n_atoms: int, settings: Settings) -> _Learned:
+    learner = DictionaryLearning(
+        n_atoms=n_atoms,
+        penalty=settings.penalty,
+        random_state=settings.random_seed,
+        device=settings.device,
+        mem_mb=memory_mb(settings),
+    ).fit(X)
+    summary = {"Density": float((learner.loadings_ != 0).mean()), "Objective": float(learner.objective_)}
+    return _Learned({"story": learner.atoms_}, {"loadings": learner.loadings_}, summary)
+
+
+def _families(X: Floats, n_atoms: int, settings: Settings) -> _Learned:
+    learner = ReproducibleDictionary(
+        n_atoms=n_atoms,
+        penalty=settings.penalty,
+        n_restarts=settings.restarts,
+        random_state=settings.random_seed,
+        device=settings.device,
+        mem_mb=memory_mb(settings),
+    ).fit(X)
+    reproducible = int((learner.reproducibility_ >= REPRODUCIBLE).sum())
+    log.info(
+        "%d of %d families are reproducible (rho of at least %g)", reproducible, len(learner.loadings_), REPRODUCIBLE
+    )
+    arrays: dict[str, npt.NDArray[Any]] = {
+        "loadings": learner.loadings_,
+        "reproducibility": learner.reproducibility_,
+        "members": learner.members_,
     }
-    loadings = loadings_path(settings.out_dir, stems[0], entities, settings)
-    numbers = dictionary_numbers(settings, stems, n_atoms)
-    facts = {"Model": model.files, "Dictionary": dictionary_key(model, stems, n_atoms, stories, settings)}
-    story = stems[0] if settings.dictionary_scope == "story" else ""
-    targets = (*series.values(), loadings)
-    completion = Completion(settings.out_dir, entities, numbers, Inputs(facts=facts), story, targets)
-    with completion.claimed() as is_missing:
-        if is_missing:
-            for stem, path in series.items():
-                _write_series(path, dictionary, stories[stem], numbers)
-            table = _loadings_table(dictionary)
-            LOADINGS.require_fields(dictionary.summary)
-            write_parquet(loadings, table[LOADINGS.require_columns(table.columns)])
-            write_sidecar(
-                loadings, [], numbers, description=LOADINGS.content, columns=LOADINGS.columns, extra=dictionary.summary
-            )
-            completion.finish(file for path in targets for file in (path, sidecar_path(path)))
-
-
-def _write_series(path: Path, dictionary: Dictionary, story: Story, numbers: Mapping[str, Any]) -> None:
-    names, grid = atom_names(dictionary.n_atoms), story.canonical
-    extra = {
-        "SamplingFrequency": 1 / grid.repetition_time,
-        "StartTime": float(grid.volumes[0] * grid.repetition_time - grid.stimuli[0].audio_onset),
-        **dictionary.summary,
-    }
-    ATOM_COURSES.require_columns(names)
-    ATOM_COURSES.require_fields(extra)
-    write_table(path, pd.DataFrame(dictionary.atoms[story.stem], columns=names))
-    (description,) = ATOM_COURSES.columns.values()
-    columns = dict.fromkeys(names, description)
-    write_sidecar(path, [], numbers, columns=columns, extra=extra)
-
-
-def loadings_path(out_dir: Path, stem: str, entities: Mapping[str, str], settings: Settings) -> Path:
-    """Where the loadings of a dictionary go: OUT_DIR itself, or beside the one story it was learned from."""
-    if settings.dictionary_scope == "story":
-        return stimulus_path(out_dir, stem, entities, "loadings", ".parquet")
-    return out_dir / output_path(out_dir, entities, "loadings", ".parquet").name
-
-
-def _loadings_table(dictionary: Dictionary) -> pd.DataFrame:
-    atom, neuron = np.nonzero(dictionary.loadings)
-    table = pd.DataFrame({"neuron": neuron, "layer": dictionary.layer_of[neuron], "unit": dictionary.unit_of[neuron]})
-    table = table.assign(atom=atom, loading=dictionary.loadings[atom, neuron])
-    chosen = dictionary.members[["atom", "neuron"]].assign(member=True)
-    table = table.merge(chosen, how="left", on=["atom", "neuron"])
-    table = table.assign(member=table["member"].eq(True))
-    return counted_from_one(table)  # units stay counted from 0, as in the model
-
-
-def read_members(path: Path) -> pd.DataFrame:
-    """Sub-groups from the loadings that `write_dictionary` wrote, counted from 0 as `Dictionary.members`."""
-    return counted_from_zero(pd.read_parquet(path, filters=[("member", "==", True)]))
-
-
-def read_n_layers(path: Path) -> int:
-    """Number of layers of the model behind the loadings that `write_dictionary` wrote."""
-    return int(str(read_sidecar(path)["Layers"]))
+    summary = {"Atoms": n_atoms, "Families": len(learner.loadings_), "ReproducibleFamilies": reproducible}
+    return _Learned({"story": learner.families_, "restarts": learner.restarts_}, arrays, summary)

@@ -16,8 +16,8 @@ def atom_encoding(page: Page, analysis: Results) -> str:
     if found is None:
         return html.missing("No held-out score of the atoms: this recording has no map of it (analysis networks).")
     what, maps = found
-    panel = Panel("Held-out score of the atoms", maps.values[0], passing(analysis, maps, what, 0))
-    caption = f"How well all atoms together predict held-out brain responses. {say_passing(panel, maps)}"
+    panel = Panel("Held-out score", maps.values[0], passing(analysis, maps, what, 0))
+    caption = f"How well all {analysis.kind} together predict held-out brain responses. {say_passing(panel, maps)}"
     caption += say_parcels(analysis, maps, what, 0)
     panels = [panel, *parcel_panels(analysis, maps, what, 0)]
     scale = score_scale([one.values for one in panels], HELD_OUT)
@@ -26,7 +26,7 @@ def atom_encoding(page: Page, analysis: Results) -> str:
 
 def fit_of_atoms(analysis: Results) -> tuple[str, Maps] | None:
     """The held-out score of the atoms, and what it is called: the group keeps it apart from the atoms' own maps."""
-    for what, stat in ((analysis.variant("atomsfit"), "mean"), (analysis.atoms, "r")):
+    for what, stat in ((analysis.variant(f"{analysis.kind}fit"), "mean"), (analysis.atoms, "r")):
         maps = analysis.maps(what, [stat], several=False)
         if maps is not None:
             return what, maps

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,13 +13,16 @@ import pandas as pd
 
 from bids_app.analyses.collection import Collection, Floats, collect
 from bids_app.analyses.comparison import Row, write_scores
-from bids_app.analyses.networks.dictionary import atom_names, loadings_path, read_members, read_n_layers
-from bids_app.analyses.networks.tables import NeuronGroups, read_links, write_links
+from bids_app.analyses.networks.conditional_group import group_links
+from bids_app.analyses.networks.dictionary import atom_names
+from bids_app.analyses.networks.dictionary_files import dictionary_path, read_members, read_n_layers
+from bids_app.analyses.networks.tables import NeuronGroups, kind_of_desc, read_links, write_links
 from bids_app.analyses.significance import FEWEST_FOR_STATISTICS, write_statistics
 from bids_app.analyses.writer import Writer
 from bids_app.bids.derivatives import read_table, stimulus_path
 from bids_app.bids.outputs import OutputMap, find_outputs
-from bids_app.inputs.atlases import link_maps, read_atlas
+from bids_app.inputs.atlases import read_atlas
+from bids_app.inputs.correspondence import Ground
 from bids_app.machine.agreement import NoResultsError
 from bids_app.networks.overlap import spatial_z
 from bids_app.settings import Settings
@@ -28,45 +32,51 @@ from bids_app.stats.t_test import one_sample
 
 def summarise(beta: Collection, settings: Settings) -> list[Row]:
     """Group maps of the atoms, their links, and the scores of the fit."""
-    out_dir, what = settings.out_dir, beta.entities["desc"]
+    out_dir, desc = settings.out_dir, beta.entities["desc"]
+    kind = kind_of_desc(desc)
     writer, mean = beta.writer(out_dir), beta.mean()
     if len(beta.members) >= FEWEST_FOR_STATISTICS:
         t, p = one_sample(beta.maps, beta.complete)
-        writer.maps(what, "t", t, beta.names)
-        writer.maps(what, "p", p, beta.names)
-        writer.maps(what, "q", fdr(p, axis=1).astype(np.float32), beta.names)
-    writer.maps(what, "z", spatial_z(mean), beta.names)
-    writer.maps(what, "mean", mean, beta.names)
-    _group_links(beta, mean, what, settings, writer)
+        writer.maps(desc, "t", t, beta.names)
+        writer.maps(desc, "p", p, beta.names)
+        writer.maps(desc, "q", fdr(p, axis=1).astype(np.float32), beta.names)
+    writer.maps(desc, "z", spatial_z(mean), beta.names)
+    writer.maps(desc, "mean", mean, beta.names)
+    _group_links(beta, mean, desc, settings, writer)
     scores = collect(out_dir, {**beta.entities, "stat": "r"}, beta.counted)
-    fit = what.replace("atoms", "atomsfit")
+    fit = desc.replace(kind, f"{kind}fit")
     write_statistics(scores, out_dir, fit)
     write_scores(scores, out_dir, fit)
     return []
 
 
-def _group_links(beta: Collection, mean: Floats, what: str, settings: Settings, writer: Writer) -> None:
+def _group_links(beta: Collection, mean: Floats, desc: str, settings: Settings, writer: Writer) -> None:
     atlas = read_atlas(beta.geometry, settings.out_dir)
     if atlas is None:
         return
     kept = ("threshold", "top_percent", "n_spins", "random_seed", "dictionary_scope")
     used = dataclasses.replace(settings, **{name: beta.result_settings[name] for name in kept})
-    links = link_maps(mean, beta.geometry, atlas, used)
-    shared = _n_sharing(links, beta.members, what, settings.out_dir)
+    ground = Ground(beta.geometry, atlas, used)
+    fields: dict[str, Any] = {}
+    if kind_of_desc(desc) == "families":
+        links, fields = group_links(beta, mean, desc, ground, used)
+    else:
+        links = ground.link(mean)
+    shared = _n_sharing(links, beta.members, desc, settings.out_dir)
     links = links.assign(participants=shared, replicated=links["linked"] & (2 * shared >= len(beta.members)))
-    write_links(writer, what, links, _neuron_groups(beta, what, used))
+    write_links(writer, desc, links, _neuron_groups(beta, desc, used), **fields)
 
 
-def _n_sharing(links: pd.DataFrame, members: Sequence[OutputMap], what: str, out_dir: Path) -> npt.NDArray[np.int64]:
+def _n_sharing(links: pd.DataFrame, members: Sequence[OutputMap], desc: str, out_dir: Path) -> npt.NDArray[np.int64]:
     """How many participants have each link."""
     counts = np.zeros(len(links), dtype=np.int64)
     for member in members:
         wanted = {key: value for key, value in member.entities.items() if key not in ("desc", "stat")}
-        own = find_outputs(out_dir, "networks", desc=what, **wanted)
+        own = find_outputs(out_dir, "networks", desc=desc, **wanted)
         if not own:
             raise NoResultsError(
                 f"sub-{member.participant} has maps of atoms, but no table of their links "
-                f"(…_desc-{what}_networks.tsv in {out_dir}): its participant level stopped early, or ran with "
+                f"(…_desc-{desc}_networks.tsv in {out_dir}): its participant level stopped early, or ran with "
                 f"--atlas none. Run the participant level of sub-{member.participant} again with the settings of the "
                 f"others, or leave it out with --exclude-participant-label {member.participant}."
             )
@@ -76,13 +86,13 @@ def _n_sharing(links: pd.DataFrame, members: Sequence[OutputMap], what: str, out
     return counts
 
 
-def _neuron_groups(beta: Collection, what: str, settings: Settings) -> NeuronGroups:
-    """The dictionary behind the maps, from what the stimulus level wrote."""
+def _neuron_groups(beta: Collection, desc: str, settings: Settings) -> NeuronGroups:
+    """The dictionary behind the maps, from desc the stimulus level wrote."""
     stems = [str(stem) for stem in beta.result_settings["stories"]]
-    entities = {"model": beta.entities["model"], "desc": what.removesuffix("Shifted")}
+    entities = {"model": beta.entities["model"], "desc": desc.removesuffix("Shifted")}
     tables = [read_table(stimulus_path(settings.out_dir, stem, entities, "timeseries", ".tsv.gz")) for stem in stems]
-    path = loadings_path(settings.out_dir, stems[0], entities, settings)
+    path = dictionary_path(settings.out_dir, stems[0], entities, settings, "loadings", ".parquet")
     members = read_members(path)
-    names = atom_names(len(beta.names))
+    names = atom_names(len(beta.names), kind_of_desc(desc))
     atoms = pd.concat(tables)[names].to_numpy(dtype=np.float32)
     return NeuronGroups(atoms, members, read_n_layers(path))

@@ -18,21 +18,26 @@ PARTS = ("active", "deactive")
 
 @dataclass(frozen=True)
 class Links:
-    """Overlap of one part (active or deactive) of every atom's map with every network.
+    """How strongly each atom, or family, goes with each network, in one part (active or deactive).
 
-    `dice` and `linked` (n_atoms, n_networks); `sharing` the number of participants that share each, or None.
+    `strength` and `linked` (n_atoms, n_networks); `measure` says what the strength is: a probability, or the overlap
+    (Dice) of maps; `sharing` the number of participants that share each link, `rho` (n_atoms,) the reproducibility of
+    each family, or None.
     """
 
     part: str
     atoms: tuple[str, ...]
     networks: tuple[str, ...]
-    dice: Array
+    strength: Array
     linked: Array
     sharing: Array | None = None
+    measure: str = "Dice"
+    rho: Array | None = None
 
 
 def read_links(table: pd.DataFrame) -> list[Links]:
-    """The parts in a table with columns atom, network, part, dice, linked (and participants at the group level)."""
+    """The parts in a table of links: of families with their probability, or of atoms with their Dice."""
+    table = table.rename(columns={"family": "atom"})
     atoms = tuple(dict.fromkeys(table["atom"].astype(str)))
     networks = tuple(dict.fromkeys(table["network"].astype(str)))
     present = [part for part in PARTS if (table["part"] == part).any()]
@@ -52,7 +57,10 @@ def _one_part(rows: pd.DataFrame, part: str, atoms: Sequence[str], networks: Seq
 
     sharing = grid(rows["participants"], np.nan) if "participants" in rows else None
     linked = grid(as_bool(rows["linked"]), 0) > 0
-    return Links(part, tuple(atoms), tuple(networks), grid(rows["dice"], np.nan), linked, sharing)
+    measure = "probability" if "probability" in rows else "dice"
+    rho = grid(rows["rho"], np.nan)[:, 0] if "rho" in rows else None
+    strength = grid(rows[measure], np.nan)
+    return Links(part, tuple(atoms), tuple(networks), strength, linked, sharing, measure.replace("dice", "Dice"), rho)
 
 
 def as_bool(column: pd.Series[Any]) -> Array:
@@ -63,14 +71,14 @@ def as_bool(column: pd.Series[Any]) -> Array:
 def order_of_atoms(parts: Sequence[Links]) -> tuple[Array, int]:
     """Order in which the links can be seen at a glance, and how many atoms at its start have a link.
 
-    Linked atoms come first, gathered by the network of their strongest link; all others follow by their highest Dice.
+    Linked atoms come first, gathered by the network of their strongest link; all others follow by their strength.
     """
-    dice = np.nan_to_num(np.concatenate([part.dice for part in parts], axis=1))
+    strength = np.nan_to_num(np.concatenate([part.strength for part in parts], axis=1))
     linked = np.concatenate([part.linked for part in parts], axis=1)
     n_networks = len(parts[0].networks)
-    strongest = np.where(linked, dice, -1).argmax(axis=1) % n_networks
+    strongest = np.where(linked, strength, -1).argmax(axis=1) % n_networks
     any_link = linked.any(axis=1)
-    height = np.where(any_link, np.where(linked, dice, 0).max(axis=1), dice.max(axis=1))
+    height = np.where(any_link, np.where(linked, strength, 0).max(axis=1), strength.max(axis=1))
     group = np.where(any_link, strongest, n_networks)
     return np.lexsort([-height, group]), int(any_link.sum())
 
@@ -78,7 +86,7 @@ def order_of_atoms(parts: Sequence[Links]) -> tuple[Array, int]:
 def strongest_links(parts: Sequence[Links], most: int) -> list[tuple[int, int, Links]]:
     """(atom, network, part) of the strongest link of each of the `most` most strongly linked atoms."""
     found = [
-        (float(np.nan_to_num(part.dice[atom, network])), int(atom), int(network), part)
+        (float(np.nan_to_num(part.strength[atom, network])), int(atom), int(network), part)
         for part in parts
         for atom, network in np.argwhere(part.linked)
     ]
@@ -119,7 +127,7 @@ def short_name(atom: str) -> str:
     >>> short_name("atom-07"), short_name("7"), short_name("late words")
     ('7', '7', 'late words')
     """
-    match = re.fullmatch(r"(?i)(?:atom)?[\s_-]*0*(\d+)", atom)
+    match = re.fullmatch(r"(?i)(?:atom|family)?[\s_-]*0*(\d+)", atom)
     return match[1] if match else atom
 
 

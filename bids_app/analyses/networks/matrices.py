@@ -1,4 +1,4 @@
-"""The atom × network matrix: networks down, atoms across, one matrix for each part of the maps."""
+"""The matrix of links: networks down, atoms or families across, one matrix for each part."""
 
 from __future__ import annotations
 
@@ -32,13 +32,15 @@ def colour_map(part: str) -> LinearSegmentedColormap:
 
 
 def upper_limit(parts: Sequence[Links]) -> float:
-    """The highest Dice of all parts, rounded up: their common colour limit."""
-    highest = [float(np.nanmax(part.dice)) for part in parts if np.isfinite(part.dice).any()]
+    """The common colour limit of all parts: 1 for probabilities, else the highest Dice, rounded up."""
+    if parts and parts[0].measure == "probability":
+        return 1.0
+    highest = [float(np.nanmax(part.strength)) for part in parts if np.isfinite(part.strength).any()]
     return round_up(max(highest, default=0.0)) or 1.0
 
 
-def draw_links(parts: Sequence[Links], colours: Mapping[str, str]) -> Figure:
-    """Dice of every atom with every network, which has its colour of `colours`.
+def draw_links(parts: Sequence[Links], colours: Mapping[str, str], kind: str = "atoms") -> Figure:
+    """Strength of every atom with every network, which has its colour of `colours`.
 
     Linked cells are framed, and carry the number who share them if known.
     """
@@ -52,11 +54,11 @@ def draw_links(parts: Sequence[Links], colours: Mapping[str, str]) -> Figure:
     for axes, part in zip(rows, parts, strict=True):
         mesh = _draw_part(axes, part, order, edges, high, colours)
         bar = figure.colorbar(mesh, ax=axes, pad=0.01, fraction=0.025, aspect=12)
-        bar.set_label("Dice")
+        bar.set_label(part.measure)
         bar.outline.set_visible(False)
         if 0 < n_linked < len(order):
             axes.axvline(edges[n_linked], color="0.25", linewidth=1.2)
-    _label_atoms(rows[-1], [parts[0].atoms[atom] for atom in order], edges, n_linked)
+    _label_atoms(rows[-1], [parts[0].atoms[atom] for atom in order], edges, n_linked, kind)
     return figure
 
 
@@ -72,12 +74,12 @@ def column_edges(n_atoms: int, n_linked: int) -> Array:
 
 
 def _draw_part(axes: Any, part: Links, order: Array, edges: Array, high: float, colours: Mapping[str, str]) -> Any:
-    dice = part.dice[order].T
+    strength = part.strength[order].T
     heights = np.arange(len(part.networks) + 1)
     # lines between narrow columns would hide these; in their own colour they close the gaps between them
-    border = "0.93" if _room(dice.shape[1], edges) > _SMALLEST_POINTS else "face"
+    border = "0.93" if _room(strength.shape[1], edges) > _SMALLEST_POINTS else "face"
     mesh = axes.pcolormesh(
-        edges, heights, dice, cmap=colour_map(part.part), vmin=0, vmax=high, edgecolor=border, linewidth=0.3
+        edges, heights, strength, cmap=colour_map(part.part), vmin=0, vmax=high, edgecolor=border, linewidth=0.3
     )
     frame = float(np.clip(0.2 * _room(int(part.linked.any(axis=1).sum()), edges), 0.5, 1.5))
     for column, row in np.argwhere(part.linked[order]):
@@ -87,7 +89,7 @@ def _draw_part(axes: Any, part: Links, order: Array, edges: Array, high: float, 
         )
         if part.sharing is not None and np.isfinite(part.sharing[order][column, row]):
             count = f"{part.sharing[order][column, row]:.0f}"
-            shade = "white" if dice[row, column] > 0.6 * high else "black"
+            shade = "white" if strength[row, column] > 0.6 * high else "black"
             axes.text(edges[column] + wide / 2, row + 0.52, count, ha="center", va="center", size=7, color=shade)
     axes.invert_yaxis()
     axes.set_title(f"{part.part} part", loc="left")
@@ -117,7 +119,7 @@ def _room(n_columns: int, edges: Array) -> float:
     return narrowest / float(edges[-1]) * _SHARE_OF_MATRIX * WIDTH_INCHES * 72
 
 
-def _label_atoms(axes: Any, names: Sequence[str], edges: Array, n_linked: int) -> None:
+def _label_atoms(axes: Any, names: Sequence[str], edges: Array, n_linked: int, kind: str) -> None:
     """Name the linked atoms, and all others too where there are few."""
     middles = (edges[:-1] + edges[1:]) / 2
     named = len(names) if len(names) <= _MOST_LABELS else n_linked
@@ -125,7 +127,7 @@ def _label_atoms(axes: Any, names: Sequence[str], edges: Array, n_linked: int) -
     step = max(1, int(np.ceil(1.1 * _SMALLEST_POINTS / _room(named, edges))))  # only every so-manyth has room
     axes.set_xticks(middles[:named:step], short[::step], **_fitting(short, edges))
     if 0 < n_linked < len(names):
-        told = f"{len(names) - n_linked} atoms without a link"
+        told = f"{len(names) - n_linked} {kind} without a link"
         place = (edges[n_linked] + edges[-1]) / 2
         axes.text(place, -0.04, told, transform=axes.get_xaxis_transform(), ha="center", va="top", size=8, color="0.4")
-    axes.set_xlabel("atom", loc="left")
+    axes.set_xlabel("family" if kind == "families" else "atom", loc="left")

@@ -29,7 +29,7 @@ class NetworkOptions:
         allowed=Range(2, 100_000),
     )
     penalty: float = option(
-        0.15,
+        0.2,
         "networks",
         "Sparsity of the dictionary, from 0 (none) to 1 (all loadings are zero).",
         metavar="FLOAT",
@@ -50,6 +50,23 @@ class NetworkOptions:
         "coefficient is zero.",
         metavar="cv|FLOAT",
         allowed=Form("cv", "must be 'cv' or lie between 0 and 1", Range(0, 1, open_least=True, open_most=True)),
+    )
+    links: str = option(
+        "conditional",
+        "networks",
+        "How sub-groups of neurons are linked to networks: 'conditional' asks which reproducible family of neurons "
+        "carries a network's response, given all others; 'dice' is the published overlap of maps, whose links cannot "
+        "be trusted.",
+        choices=("conditional", "dice"),
+        decides=(DICTIONARY,),
+    )
+    restarts: int = option(
+        10,
+        "networks",
+        "Dictionaries learned from different starts, whose shared atoms make the families of --links conditional.",
+        metavar="N",
+        decides=(DICTIONARY,),
+        allowed=Range(2, 1000),
     )
     threshold: float = option(
         2.3,

@@ -14,7 +14,7 @@ from bids_app.bids.catalogue import (
 )
 
 _BOTH = ("participant", "group")
-_ATOMS = ("atom-#",)
+_ATOMS, _FAMILIES = ("atom-#",), ("family-#",)
 
 _DICTIONARY_FIELDS = {
     "ReconstructionR2": "Mean variance of the neurons that the atoms explain.",
@@ -24,6 +24,16 @@ _DICTIONARY_FIELDS = {
     "Layers": "Number of layers of the model.",
     "ModelRevision": "Commit of the model; null for a folder.",
     "ModelWeightsHash": "SHA-256 of the weights.",
+}
+_FAMILY_FIELDS = {
+    **{key: text for key, text in _DICTIONARY_FIELDS.items() if key not in ("Density", "Objective")},
+    "Atoms": "Number of atoms of each restart.",
+    "Families": "Number of families of atoms that restarts share.",
+    "ReproducibleFamilies": "How many of them are reproducible (rho of at least 0.8).",
+}
+_COURSE_FIELDS = {
+    "SamplingFrequency": "Volumes per second.",
+    "StartTime": "Time of the first row, in seconds from the start of the audio file.",
 }
 _LINK_COLUMNS = {
     "atom": "Atom, counted from 1.",
@@ -42,11 +52,7 @@ ATOM_COURSES = Output(
     ("stimulus",),
     "Time course of each atom in one story.",
     columns={"atom-#": "Time course of one atom; the start time counts from the audio file's."},
-    fields={
-        "SamplingFrequency": "Volumes per second.",
-        "StartTime": "Time of the first row, in seconds from the start of the audio file.",
-        **_DICTIONARY_FIELDS,
-    },
+    fields={**_COURSE_FIELDS, **_DICTIONARY_FIELDS},
     has_variants=True,
 )
 LOADINGS = Output(
@@ -65,58 +71,181 @@ LOADINGS = Output(
     fields=_DICTIONARY_FIELDS,
     has_variants=True,
 )
-ATOM_MAPS = Output(
-    "atoms",
-    "statmap",
+FAMILY_COURSES = Output(
+    "families",
+    "timeseries",
+    ("stimulus",),
+    "Time course of each family of atoms in one story.",
+    columns={"family-#": "Time course of one family: the mean of the atoms that restarts share, z-scored."},
+    fields={**_COURSE_FIELDS, **_FAMILY_FIELDS},
+    has_variants=True,
+)
+RESTART_COURSES = Output(
+    "restarts",
+    "timeseries",
+    ("stimulus",),
+    "Time course of each atom of each restart of the dictionary in one story.",
+    columns={"restart-#_atom-#": "Time course of one atom of one restart."},
+    fields={**_COURSE_FIELDS, **_FAMILY_FIELDS},
+    has_variants=True,
+)
+FAMILIES = Output(
+    "families",
+    "families",
+    ("stimulus",),
+    "Reproducibility of each family of atoms.",
+    columns={
+        "family": "Family, counted from 1, in the order of falling reproducibility.",
+        "rho": "Reproducibility: mean over restarts of the best |r| of an atom with the family.",
+        "restarts": "Number of restarts with an atom of the family (|r| of at least 0.7).",
+        "reproducible": "Whether rho is at least 0.8; other families are linked to nothing.",
+    },
+    fields=_FAMILY_FIELDS,
+    has_variants=True,
+)
+FAMILY_MEMBERS = Output(
+    "families",
+    "members",
+    ("stimulus",),
+    "Members of each family: atoms of restarts with |r| of at least 0.7.",
+    columns={
+        "restart": "Restart, counted from 1.",
+        "atom": "Atom of the restart, counted from 1.",
+        "family": "Family that the atom resembles most, counted from 1.",
+        "sign": "Sign of their correlation.",
+    },
+    fields=_FAMILY_FIELDS,
+    has_variants=True,
+)
+FAMILY_LOADINGS = Output(
+    "families",
+    "loadings",
+    ("stimulus",),
+    "Loadings of neurons on families, of the strongest 20 % of neurons; `member`: in the sub-group (strongest 5 %).",
+    columns={
+        "neuron": "Neuron, counted from 0 over all layers.",
+        "layer": "Layer, counted from 1.",
+        "unit": "Index of the neuron in its layer, counted from 0 as in the model.",
+        "family": "Family, counted from 1.",
+        "loading": "Least-squares loading of the neuron on the family.",
+        "member": "Whether the neuron is in the family's sub-group: among the strongest 5 % of all neurons.",
+    },
+    fields=_FAMILY_FIELDS,
+    has_variants=True,
+)
+NETWORK_COURSES = Output(
+    "families",
+    "timeseries",
     ("participant",),
-    "Fit of the atoms to the responses.",
-    (
-        StatisticMaps("beta", "Coefficient of each atom in a sparse fit.", _ATOMS),
-        StatisticMaps("z", "Coefficients, z-scored across the brain.", _ATOMS),
-        StatisticMaps("r2", "Variance explained in the data fitted.", ("r2",)),
-        StatisticMaps("p", "Chance of r under circular shifts of the atoms.", ("p",)),
-        StatisticMaps("q", CORRECTED, ("q",)),
-        StatisticMaps("r", "Correlation of predicted and held-out responses, averaged over folds.", ("r",)),
-    ),
-    fields=PARCELS_FIELD,
+    "Mean response of each piece of each network, and the confounds that were removed, for the group level.",
+    columns={
+        "run": "Run, counted from 1.",
+        "story": "Story, as in the names of the stimulus files.",
+        "seconds": "Time of the volume in the story, in seconds since its audio file started.",
+        "network-#_piece-#": "Mean response of a piece of a network (at most 24 pieces each), z-scored.",
+        "confound-#": "Regressor that was removed from the run.",
+    },
+    fields={
+        "Networks": "Names of the networks, in the order of their numbers.",
+    },
     has_variants=True,
 )
-PARCEL_MAPS = Output(
-    "atomsparcels",
-    "statmap",
-    ("participant",),
-    "Fit of the atoms to the mean responses of parcels of about 50 neighbours, which are tested before their targets.",
-    over_parcels(),
-    fields=PARCELS_FIELD,
-    has_variants=True,
+_CONDITIONAL_COLUMNS = {
+    "family": "Family of neurons, counted from 1.",
+    "network": "Network of the atlas.",
+    "part": "Whether the network's response rises (active) or falls (deactive) with the family.",
+    "rho": "Reproducibility of the family over restarts of the dictionary; no link is made below 0.8.",
+    "probability": "Probability that the family carries the response, given all others, averaged over restarts.",
+    "coefficient": "Mean over the network of the conditional coefficients of that sign, of candidates (P above 0.5).",
+    "gate_p": "Family-wise p that any atom has to do with the network's response, by circular shifts.",
+    "dice": "Dice overlap of that part of the family's map with the network; describes, decides nothing.",
+    "p": "Chance of such a mean coefficient when the networks are rotated on the sphere (regions: dealt out again).",
+    "q": "p corrected over candidates (Benjamini-Hochberg).",
+    "linked": "Whether gate_p < 0.05, probability > 0.5, q < 0.05 and rho is at least 0.8.",
+}
+_LINK_FIELDS = {
+    "ExpectedFalseShare": "Expected share of false links among those made; null without a link.",
+    "NoiseInflation": "Mean z² of whitened residuals with the atoms under circular shifts, by network; 1 if white.",
+}
+
+
+def _maps_of(noun: str, desc: str, names: tuple[str, ...], *more: StatisticMaps) -> Output:
+    return Output(
+        desc,
+        "statmap",
+        ("participant",),
+        f"Fit of the {desc} to the responses.",
+        (
+            StatisticMaps("beta", f"Coefficient of each {noun} in a sparse fit.", names),
+            StatisticMaps("z", "Coefficients, z-scored across the brain.", names),
+            *more,
+            StatisticMaps("r2", "Variance explained in the data fitted.", ("r2",)),
+            StatisticMaps("p", f"Chance of r under circular shifts of the {desc}.", ("p",)),
+            StatisticMaps("q", CORRECTED, ("q",)),
+            StatisticMaps("r", "Correlation of predicted and held-out responses, averaged over folds.", ("r",)),
+        ),
+        fields=PARCELS_FIELD,
+        has_variants=True,
+    )
+
+
+def _group_maps_of(desc: str, names: tuple[str, ...], *more: StatisticMaps) -> Output:
+    return Output(
+        desc,
+        "statmap",
+        ("group",),
+        f"Coefficients of the {desc} over participants.",
+        (
+            StatisticMaps("t", "One-sample t over participants.", names),
+            StatisticMaps("p", "Two-sided p of the t-test.", names),
+            StatisticMaps("q", "p corrected within each map.", names),
+            StatisticMaps("z", "Mean coefficients, z-scored across the brain.", names),
+            mean_over_participants("beta", names, "Mean coefficient over participants."),
+            *more,
+        ),
+        has_variants=True,
+    )
+
+
+_MARGINAL = StatisticMaps(
+    "marginal", "Correlation of each family with the response, both whitened and free of confounds.", _FAMILIES
 )
-GROUP_ATOM_MAPS = Output(
-    "atoms",
-    "statmap",
-    ("group",),
-    "Coefficients of the atoms over participants.",
-    (
-        StatisticMaps("t", "One-sample t over participants.", _ATOMS),
-        StatisticMaps("p", "Two-sided p of the t-test.", _ATOMS),
-        StatisticMaps("q", "p corrected within each map.", _ATOMS),
-        StatisticMaps("z", "Mean coefficients, z-scored across the brain.", _ATOMS),
-        mean_over_participants("beta", _ATOMS, "Mean coefficient over participants."),
-    ),
-    has_variants=True,
+ATOM_MAPS = _maps_of("atom", "atoms", _ATOMS)
+FAMILY_MAPS = _maps_of("family", "families", _FAMILIES, _MARGINAL)
+GROUP_ATOM_MAPS = _group_maps_of("atoms", _ATOMS)
+GROUP_FAMILY_MAPS = _group_maps_of("families", _FAMILIES)
+GROUP_FIT_MAPS, GROUP_FAMILY_FIT_MAPS = (
+    Output(
+        f"{desc}fit",
+        "statmap",
+        ("group",),
+        f"Held-out score r of the fit of the {desc} over participants.",
+        over_participants("r", ("r",)),
+        has_variants=True,
+    )
+    for desc in ("atoms", "families")
 )
-GROUP_FIT_MAPS = Output(
-    "atomsfit",
-    "statmap",
-    ("group",),
-    "Held-out score r of the atoms' fit over participants.",
-    over_participants("r", ("r",)),
-    has_variants=True,
+PARCEL_MAPS, FAMILY_PARCEL_MAPS = (
+    Output(
+        f"{desc}parcels",
+        "statmap",
+        ("participant",),
+        f"Fit of the {desc} to the mean responses of parcels of about 50 neighbours, tested before their targets.",
+        over_parcels(),
+        fields=PARCELS_FIELD,
+        has_variants=True,
+    )
+    for desc in ("atoms", "families")
 )
+_SHARED_COLUMNS = {
+    "participants": "Number of participants who have this link by themselves.",
+    "replicated": "Whether the group and at least half of the participants have it.",
+}
 LINKS = Output(
     "atoms",
     "networks",
     ("participant",),
-    "Links of atoms with networks: one row per atom, network and part.",
+    "Published links of atoms with networks (Dice): one row per atom, network and part.",
     columns=_LINK_COLUMNS,
     has_variants=True,
 )
@@ -124,12 +253,31 @@ GROUP_LINKS = Output(
     "atoms",
     "networks",
     ("group",),
-    "Links of the group's maps of atoms with networks: one row per atom, network and part.",
+    "Published links of the group's maps of atoms (Dice): one row per atom, network and part.",
+    columns={**_LINK_COLUMNS, **_SHARED_COLUMNS},
+    has_variants=True,
+)
+FAMILY_LINKS = Output(
+    "families",
+    "networks",
+    ("participant",),
+    "Links of families of neurons with networks: one row per family, network and part.",
+    columns=_CONDITIONAL_COLUMNS,
+    fields=_LINK_FIELDS,
+    has_variants=True,
+)
+GROUP_FAMILY_LINKS = Output(
+    "families",
+    "networks",
+    ("group",),
+    "Links of families with networks in the group: one row per family, network and part.",
     columns={
-        **_LINK_COLUMNS,
-        "participants": "Number of participants whose own map has this link.",
-        "replicated": "Whether the group map and the maps of at least half of the participants have it.",
+        **_CONDITIONAL_COLUMNS,
+        "t": "One-sample t over participants of the conditional coefficients along the pattern of the others.",
+        "t_q": "Its one-sided p, corrected over candidates; a link needs t_q < 0.05.",
+        **_SHARED_COLUMNS,
     },
+    fields=_LINK_FIELDS,
     has_variants=True,
 )
 SUBGROUPS = Output(
@@ -171,23 +319,39 @@ ORGANISATION = Output(
     },
     has_variants=True,
 )
-GROUP_FIT_SCORES = Output(
-    "atomsfit",
-    "networks",
-    ("group",),
-    "Score of the atoms' fit: one row per map and region.",
-    columns=SCORE_COLUMNS,
-    has_variants=True,
+GROUP_FIT_SCORES, GROUP_FAMILY_FIT_SCORES = (
+    Output(
+        f"{desc}fit",
+        "networks",
+        ("group",),
+        f"Score of the fit of the {desc}: one row per map and region.",
+        columns=SCORE_COLUMNS,
+        has_variants=True,
+    )
+    for desc in ("atoms", "families")
 )
 
 OUTPUTS = (
+    FAMILY_COURSES,
+    RESTART_COURSES,
+    FAMILIES,
+    FAMILY_MEMBERS,
+    FAMILY_LOADINGS,
     ATOM_COURSES,
     LOADINGS,
+    FAMILY_MAPS,
+    FAMILY_PARCEL_MAPS,
+    FAMILY_LINKS,
+    NETWORK_COURSES,
     ATOM_MAPS,
     PARCEL_MAPS,
     LINKS,
     SUBGROUPS,
     ORGANISATION,
+    GROUP_FAMILY_MAPS,
+    GROUP_FAMILY_FIT_MAPS,
+    GROUP_FAMILY_LINKS,
+    GROUP_FAMILY_FIT_SCORES,
     GROUP_ATOM_MAPS,
     GROUP_FIT_MAPS,
     GROUP_LINKS,

@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from bids_app.analyses.networks.conditional import design_of, family_links
+from bids_app.analyses.networks.courses import atoms_on, restarts_on
 from bids_app.analyses.networks.dictionary import (
     Dictionary,
     atom_names,
-    atoms_on,
     dictionary_key,
     dictionary_numbers,
     get_dictionary,
+    kind_of,
     scopes,
     variant,
 )
@@ -31,7 +33,8 @@ from bids_app.choices import parse_ratio
 from bids_app.encoding.cleaning import clean
 from bids_app.encoding.design.folds import content_folds
 from bids_app.encoding.lasso import DEFAULT_RATIOS, lasso
-from bids_app.inputs.atlases import find_atlas, link_maps, write_atlas
+from bids_app.inputs.atlases import find_atlas, write_atlas
+from bids_app.inputs.correspondence import Ground
 from bids_app.inputs.models import ModelRun
 from bids_app.inputs.parcels import find_parcels
 from bids_app.inputs.responses import Responses, RunSource, mean_of_runs
@@ -82,7 +85,7 @@ def _step(work: Work, model: ModelRun, n_atoms: int, shifted: bool) -> Step:
         if atlas is not None:
             write_atlas(work.responses.geometry, settings)
         job = NetworkJob(work.responses, stories, settings, atlas)
-        encode_networks(job, model, dictionary, writer, shifted=shifted)
+        encode_networks(job, model, dictionary, writer, name, shifted=shifted)
 
     return Step(work.completion(name, model, numbers, "networks", dictionary=key), compute)
 
@@ -101,21 +104,23 @@ def _stems_of_dictionary(work: Work) -> tuple[str, ...]:
 
 
 def encode_networks(
-    job: NetworkJob, model: ModelRun, dictionary: Dictionary, writer: Writer, *, shifted: bool = False
+    job: NetworkJob, model: ModelRun, dictionary: Dictionary, writer: Writer, desc: str, *, shifted: bool = False
 ) -> None:
-    """Fit the atoms to every target, test the fit, and link the atoms' maps to networks."""
+    """Fit the atoms (or families) to every target, test the fit, and link them to networks.
+
+    The results are called `desc`.
+    """
     settings, responses = job.settings, job.responses
     D = np.concatenate([atoms_on(dictionary, heard, model, job.stories, settings) for heard in responses.timings])
     if shifted:
         D = _shifted(D, responses)
     content = np.arange(len(D)) if responses.content is None else responses.content
     folds = content_folds(content, settings.folds, settings.purge)
-    what = variant(settings, dictionary.n_atoms, shifted=shifted)
-    names = atom_names(dictionary.n_atoms)
-    with step(f"{model.label}: fit of {what}", settings):
+    names = atom_names(dictionary.n_atoms, kind_of(settings))
+    with step(f"{model.label}: fit of {desc}", settings):
         fitted = _lasso(settings, folds).fit(D, responses.data)
         beta, in_sample = _coefficients(D, fitted.ratio_, responses, settings)
-    with step(f"{model.label}: test of {what}", settings):
+    with step(f"{model.label}: test of {desc}", settings):
         scores = score_brain(
             lambda data: _lasso(settings, folds).fit(D, data).held_out_,
             fitted.held_out_,
@@ -126,15 +131,52 @@ def encode_networks(
         )
     beta = fill(beta, responses.valid)
     z = spatial_z(beta)
-    writer.maps(what, "beta", beta, names)
-    writer.maps(what, "z", z, names)
-    writer.maps(what, "r2", fill(in_sample, responses.valid), ["r2"])
-    write_tests(writer, what, [scores], responses.valid)
+    writer.maps(desc, "beta", beta, names)
+    writer.maps(desc, "z", z, names)
+    writer.maps(desc, "r2", fill(in_sample, responses.valid), ["r2"])
+    write_tests(writer, desc, [scores], responses.valid)
     if job.atlas is not None:
-        with step(f"{model.label}: networks of {what}", settings):
-            links = link_maps(beta, responses.geometry, job.atlas, settings)
-        write_links(writer, what, links, NeuronGroups(D, dictionary.members, dictionary.n_layers))
-    writer.maps(what, "r", fill(scores.r, responses.valid), ["r"])
+        with step(f"{model.label}: networks of {desc}", settings):
+            _link(job, model, dictionary, writer, desc, D, beta, shifted=shifted)
+    writer.maps(desc, "r", fill(scores.r, responses.valid), ["r"])
+
+
+def _link(
+    job: NetworkJob,
+    model: ModelRun,
+    dictionary: Dictionary,
+    writer: Writer,
+    desc: str,
+    D: Floats,
+    beta: Floats,
+    *,
+    shifted: bool,
+) -> None:
+    """Link the atoms or families, with time courses D and maps `beta`, to networks."""
+    assert job.atlas is not None
+    responses, ground = job.responses, Ground(job.responses.geometry, job.atlas, job.settings)
+    groups = NeuronGroups(D, dictionary.members, dictionary.n_layers)
+    if dictionary.restarts is None:
+        write_links(writer, desc, ground.link(beta), groups)
+        return
+    pieces = [restarts_on(dictionary, heard, model, job.stories, job.settings) for heard in responses.timings]
+    restarts = np.concatenate(pieces, axis=1)
+    if shifted:
+        restarts = np.stack([_shifted(atoms, responses) for atoms in restarts])
+    families = dictionary.restarts.families
+    design = design_of(responses, restarts, families, D)
+    if not design.is_long_enough:
+        log.warning(
+            "%s: no links: %d volumes are too few for %d atoms and %d confounds; use a smaller --atoms or longer runs",
+            desc,
+            design.n_volumes,
+            restarts.shape[2],
+            design.confounds.shape[1],
+        )
+    links = family_links(responses, design, families.reproducibility, beta, ground)
+    writer.maps(desc, "marginal", links.marginals, atom_names(len(beta), "families"))
+    writer.series(desc, links.courses, Networks=list(job.atlas.network_names))
+    write_links(writer, desc, links.table, groups, **links.fields)
 
 
 def _lasso(settings: Settings, folds: list[Fold]) -> LassoCV:

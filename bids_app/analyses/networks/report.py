@@ -31,31 +31,55 @@ from bids_app.report.results import SIGNIFICANT, Maps, Results
 from bids_app.report.scales import Categories, signed_scale
 
 Array = npt.NDArray[Any]
+REPRODUCIBLE = 0.8  # as `encoding.dictionary.REPRODUCIBLE`, which reports do not import
 
 MOST_ATOMS = 3
 _MAP_STATS = ("z", "mean", "t", "beta")  # of the atoms' maps, the one that is drawn first
 _NO_LINKS = "No atom × network table: this recording was analysed without networks or without an atlas."
 
 
-def atom_networks(page: Page, analysis: Results) -> str:
-    """The atom × network matrix."""
-    table = analysis.table(analysis.atoms)
+def atom_networks(page: Page, results: Results) -> str:
+    """The matrix of links between families, or atoms, and networks."""
+    table = results.table(results.atoms)
     if table is None or table.empty:
         return html.missing(_NO_LINKS)
     parts = read_links(table)
+    caption = (_families_caption if results.kind == "families" else _overlap_caption)(results, parts)
+    if any(part.sharing is not None for part in parts):
+        caption += " Numbers: participants who have the link by themselves."
+    figure = matrices.draw_links(parts, page.network_colours(results, parts[0].networks), results.kind)
+    alt = f"Matrix of networks by {results.kind}. {caption}"
+    return page.add(figure, results, results.variant("links"), alt=alt, caption=caption, ending="svg")
+
+
+def _families_caption(results: Results, parts: list[Links]) -> str:
+    """How many families are reproducible, how many links are made, and how many of them are expected to be false."""
+    rho = parts[0].rho
+    opening = ""
+    if rho is not None:
+        opening = f"{int((rho >= REPRODUCIBLE).sum())} of {len(rho)} families are reproducible (ρ ≥ {REPRODUCIBLE:g}). "
+    share = results.noted((results.atoms,), "ExpectedFalseShare")
+    expected = "" if share is None else f" Expected share of false links: {100 * float(share):.0f} %."
+    return (
+        f"{opening}{_counted_links(parts)}{expected} Colour: probability that the family carries the network's "
+        "response, given all others; a frame marks a link."
+    )
+
+
+def _overlap_caption(results: Results, parts: list[Links]) -> str:
+    test = "permutation" if "seg" in results.entities else "spin"
+    return (
+        f"{_counted_links(parts)} Colour: overlap (Dice) of each atom's map with each network; a frame marks a link "
+        f"({test} test, q < {SIGNIFICANT:g}). Published method (--links dice): its links cannot be trusted, because "
+        "maps that merely resemble the right one pass the test."
+    )
+
+
+def _counted_links(parts: list[Links]) -> str:
     n_linked = sum(int(part.linked.sum()) for part in parts)
     names = linked_networks(parts)
-    test = "permutation" if "seg" in analysis.entities else "spin"
-    caption = (
-        "Overlap (Dice) of each atom's map with each network; a frame marks a link "
-        f"({test} test, q < {SIGNIFICANT:g}): {n_linked} {'link' if n_linked == 1 else 'links'}"
-        + (f" with {', '.join(names)}." if names else ".")
-    )
-    if any(part.sharing is not None for part in parts):
-        caption += " Numbers: participants who share the link."
-    figure = matrices.draw_links(parts, page.network_colours(analysis, parts[0].networks))
-    alt = f"Matrix of networks by atoms. {caption}"
-    return page.add(figure, analysis, analysis.variant("links"), alt=alt, caption=caption, ending="svg")
+    counted = f"{n_linked} {'link' if n_linked == 1 else 'links'}"
+    return f"{counted} with {', '.join(names)}." if names else "No link was found."
 
 
 def linked_networks(parts: list[Links]) -> list[str]:
@@ -64,23 +88,23 @@ def linked_networks(parts: list[Links]) -> list[str]:
     return [name for name, has_link in zip(parts[0].networks, linked, strict=True) if has_link]
 
 
-def atom_maps(page: Page, analysis: Results) -> str:
+def atom_maps(page: Page, results: Results) -> str:
     """Where the linked networks appear, and the maps of the atoms with the strongest links."""
-    table = analysis.table(analysis.atoms)
+    table = results.table(results.atoms)
     if table is None or table.empty:
         return html.missing(_NO_LINKS)
     parts = read_links(table)
     chosen = strongest_links(parts, MOST_ATOMS)
     if not chosen:
         return html.missing("No atom is linked to a network, so no atom is shown here.")
-    maps = analysis.maps(analysis.atoms, _MAP_STATS, several=True)
+    maps = results.maps(results.atoms, _MAP_STATS, several=True)
     rows = None if maps is None else map_rows(parts[0].atoms, maps.names)
     if maps is None or rows is None:
         return html.missing("No maps of single atoms that match the table of links.")
     values = maps.values[rows]
     cuts = np.array([_cut(maps.stat, one, page) for one in values])
-    winner = _winner_figure(page, analysis, parts, maps, values, cuts)
-    return winner + "\n" + _strongest_figure(page, analysis, chosen, maps, values, cuts)
+    winner = _winner_figure(page, results, parts, maps, values, cuts)
+    return winner + "\n" + _strongest_figure(page, results, chosen, maps, values, cuts)
 
 
 def _cut(stat: str, values: Array, page: Page) -> float:
@@ -91,7 +115,7 @@ def _cut(stat: str, values: Array, page: Page) -> float:
 
 
 def _strongest_figure(
-    page: Page, analysis: Results, chosen: list[tuple[int, int, Links]], maps: Maps, values: Array, cuts: Array
+    page: Page, results: Results, chosen: list[tuple[int, int, Links]], maps: Maps, values: Array, cuts: Array
 ) -> str:
     regions = network_regions(page.out_dir, maps.geometry)
     panels = [_atom_panel(part, atom, network, values[atom], regions) for atom, network, part in chosen]
@@ -109,19 +133,22 @@ def _strongest_figure(
     caption = f"{caption} {note_of(maps.geometry)}".strip()
     alt = f"{caption} " + "; ".join(panel.title for panel in panels)
     return page.add(
-        draw_maps(panels, maps.geometry, scale), analysis, analysis.variant("strongest"), alt=alt, caption=caption
+        draw_maps(panels, maps.geometry, scale), results, results.variant("strongest"), alt=alt, caption=caption
     )
 
 
 def _atom_panel(part: Links, atom: int, network: int, values: Array, regions: dict[str, Array]) -> Panel:
     name = part.networks[network]
-    title = f"Atom {short_name(part.atoms[atom])}: {name}, {part.part} (Dice {part.dice[atom, network]:.2f})"
+    noun = "Atom" if part.rho is None else "Family"
+    rho = "" if part.rho is None else f", ρ {part.rho[atom]:.2f}"
+    strength = f"{part.measure} {part.strength[atom, network]:.2f}{rho}"
+    title = f"{noun} {short_name(part.atoms[atom])}: {name}, {part.part} ({strength})"
     return Panel(title, values, outline=regions.get(name))
 
 
-def _winner_figure(page: Page, analysis: Results, parts: list[Links], maps: Maps, values: Array, cuts: Array) -> str:
+def _winner_figure(page: Page, results: Results, parts: list[Links], maps: Maps, values: Array, cuts: Array) -> str:
     linked = linked_networks(parts)
-    palette = page.network_colours(analysis, parts[0].networks)
+    palette = page.network_colours(results, parts[0].networks)
     colouring = Categories("network", tuple(linked), tuple(palette[name] for name in linked))
     if why_not_drawn(maps.geometry, colouring):
         return ""
@@ -134,12 +161,12 @@ def _winner_figure(page: Page, analysis: Results, parts: list[Links], maps: Maps
     )
     caption = f"{caption} {note_of(maps.geometry)}".strip()
     figure = draw_maps([Panel("Networks of the linked atoms", winner)], maps.geometry, colouring)
-    return page.add(figure, analysis, analysis.variant("winner"), alt=caption, caption=caption)
+    return page.add(figure, results, results.variant("winner"), alt=caption, caption=caption)
 
 
-def subgroups(page: Page, analysis: Results) -> str:
+def subgroups(page: Page, results: Results) -> str:
     """In which layers the neurons of each network's sub-group lie."""
-    table = analysis.table(analysis.variant("subgroups"))
+    table = results.table(results.variant("subgroups"))
     if table is None or table.empty:
         return html.missing("No sub-groups of neurons: no atom is linked to a network.")
     shares = layer_shares(table)
@@ -151,45 +178,45 @@ def subgroups(page: Page, analysis: Results) -> str:
         "dashed: an even spread over the layers."
     )
     alt = f"{caption} Fullest layers: {told}."
-    figure = bars.draw_layers(shares, page.network_colours(analysis, [str(network) for network in shares.index]))
-    return page.add(figure, analysis, analysis.variant("subgroups"), alt=alt, caption=caption, ending="svg")
+    figure = bars.draw_layers(shares, page.network_colours(results, [str(network) for network in shares.index]))
+    return page.add(figure, results, results.variant("subgroups"), alt=alt, caption=caption, ending="svg")
 
 
-def tables(page: Page, analysis: Results) -> str:
+def tables(page: Page, results: Results) -> str:
     """Links, sub-groups and organisation as tables, each with a link to its file."""
     parts = [
-        _table(page, analysis, analysis.atoms, "Links", _only_linked),
-        _table(page, analysis, analysis.variant("subgroups"), "Sub-groups of neurons", subgroup_summary),
-        _table(page, analysis, analysis.variant("organisation"), "Organisation of the model", lambda rows: rows),
+        _table(page, results, results.atoms, "Links", _only_linked),
+        _table(page, results, results.variant("subgroups"), "Sub-groups of neurons", subgroup_summary),
+        _table(page, results, results.variant("organisation"), "Organisation of the model", lambda rows: rows),
     ]
     return "\n".join(part for part in parts if part) or html.missing("No tables of networks.")
 
 
-def _table(
-    page: Page, analysis: Results, what: str, title: str, shorten: Callable[[pd.DataFrame], pd.DataFrame]
-) -> str:
-    rows, path = analysis.table(what), analysis.table_path(what)
+def _table(page: Page, results: Results, what: str, title: str, shorten: Callable[[pd.DataFrame], pd.DataFrame]) -> str:
+    rows, path = results.table(what), results.table_path(what)
     if rows is None or path is None or rows.empty:
         return ""
     rows = shorten(rows)
     names = list(dict.fromkeys(rows["network"].astype(str)))
-    body = html.table(rows, page.network_colours(analysis, names))
+    body = html.table(rows, page.network_colours(results, names))
     return html.details(f"{title} ({len(rows)} rows)", body + f"<p>{page.link(path, path.name)}</p>")
 
 
 def _only_linked(rows: pd.DataFrame) -> pd.DataFrame:
-    return rows[as_bool(rows["linked"])].drop(columns="linked").sort_values("dice", ascending=False)
+    strength = "probability" if "probability" in rows else "dice"
+    return rows[as_bool(rows["linked"])].drop(columns="linked").sort_values(strength, ascending=False)
 
 
-def links_cell(analysis: Results) -> str:
-    """How many links there are, of how many atoms to how many networks."""
-    table = analysis.table(analysis.atoms)
+def links_cell(results: Results) -> str:
+    """How many links there are, of how many families to how many networks, and the share expected to be false."""
+    table = results.table(results.atoms)
     if table is None or table.empty:
         return ""
     parts = read_links(table)
     n_links = sum(int(part.linked.sum()) for part in parts)
     n_atoms = int(np.any([part.linked.any(axis=1) for part in parts], axis=0).sum())
     n_networks = len(linked_networks(parts))
-    return html.cell(
-        str(n_links), f"{n_atoms} of {len(parts[0].atoms)} atoms, {n_networks} of {len(parts[0].networks)} networks"
-    )
+    counted = f"{n_atoms} of {len(parts[0].atoms)} {results.kind}, {n_networks} of {len(parts[0].networks)} networks"
+    share = results.noted((results.atoms,), "ExpectedFalseShare")
+    expected = "" if share is None else f"; {100 * float(share):.0f} % expected false"
+    return html.cell(str(n_links), counted + expected)

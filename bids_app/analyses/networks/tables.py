@@ -22,8 +22,6 @@ from bids_app.networks.organisation import (
 )
 from bids_app.networks.subgroups import layer_histogram, of_networks, summary
 
-_COUNTED = ("atom", "layer")
-
 
 @dataclass(frozen=True)
 class NeuronGroups:
@@ -34,27 +32,42 @@ class NeuronGroups:
     n_layers: int
 
 
-def counted_from_one(table: pd.DataFrame) -> pd.DataFrame:
-    """A table as files have it: atoms and layers, which are counted from 0 in the package, counted from 1."""
-    return table.assign(**{name: table[name] + 1 for name in _COUNTED if name in table})
+def as_written(table: pd.DataFrame, kind: str = "atoms") -> pd.DataFrame:
+    """A table as files have it: atoms and layers, which are counted from 0 in the package, counted from 1.
+
+    Of `families`, the column is called so.
+    """
+    counted = table.assign(**{name: table[name] + 1 for name in ("atom", "layer") if name in table})
+    return counted.rename(columns={"atom": "family"}) if kind == "families" else counted
 
 
-def counted_from_zero(table: pd.DataFrame) -> pd.DataFrame:
-    """A table that was read from a file: undoes `counted_from_one`."""
-    return table.assign(**{name: table[name] - 1 for name in _COUNTED if name in table})
+def as_read(table: pd.DataFrame) -> pd.DataFrame:
+    """A table that was read from a file: undoes `as_written`."""
+    named = table.rename(columns={"family": "atom"})
+    return named.assign(**{name: named[name] - 1 for name in ("atom", "layer") if name in named})
 
 
-def write_links(writer: Writer, what: str, links: pd.DataFrame, groups: NeuronGroups) -> None:
-    """Write the links, as `networks.correspondence.link` gives them, and what follows from them."""
+def write_links(writer: Writer, desc: str, links: pd.DataFrame, groups: NeuronGroups, **fields: object) -> None:
+    """Write the links of atoms or families (`desc`), and what follows from them: sub-groups, organisation.
+
+    `fields` are further fields of the sidecar of the links.
+    """
     subgroups = describe_subgroups(links, groups, str(writer.entities["model"]))
     organisation = describe_organisation(links, groups.atoms)
-    for name, table in (("atoms", links), ("subgroups", subgroups), ("organisation", organisation)):
-        writer.table(what.replace("atoms", name), counted_from_one(table))
+    kind = kind_of_desc(desc)
+    writer.table(desc, as_written(links, kind), **fields)
+    for name, table in (("subgroups", subgroups), ("organisation", organisation)):
+        writer.table(desc.replace(kind, name), as_written(table, kind))
+
+
+def kind_of_desc(desc: str) -> str:
+    """Whether results called so are of `atoms` or of `families`."""
+    return "families" if desc.startswith("families") else "atoms"
 
 
 def read_links(path: Path) -> pd.DataFrame:
     """The links that `write_links` wrote, atoms counted from 0."""
-    return counted_from_zero(read_table(path))
+    return as_read(read_table(path))
 
 
 def describe_subgroups(links: pd.DataFrame, groups: NeuronGroups, model: str) -> pd.DataFrame:

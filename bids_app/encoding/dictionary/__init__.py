@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from bids_app.encoding.dictionary._families import REPRODUCIBLE, Families, find_families
-from bids_app.encoding.dictionary._known_atoms import reconstruction_r2, time_courses
+from bids_app.encoding.dictionary._known_atoms import courses_elsewhere, reconstruction_r2, time_courses
 
 if TYPE_CHECKING:
     from bids_app.encoding.dictionary._estimator import DictionaryLearning
@@ -14,6 +14,7 @@ __all__ = [
     "DictionaryLearning",
     "Families",
     "ReproducibleDictionary",
+    "courses_elsewhere",
     "find_families",
     "reconstruction_r2",
     "time_courses",

@@ -23,14 +23,13 @@ class Families:
     ----------
     courses : array of shape (n_volumes, n_families), mean of the family's atoms over restarts, z-scored
     reproducibility : array of shape (n_families,), ρ: mean over restarts of the best |r| of an atom with the family
-    membership : array of shape (n_restarts, n_atoms), the family of each atom, -1 for none
-    signs : array of shape (n_restarts, n_atoms), 1 or -1: the sign of an atom's correlation with its family, 0 for none
+    members : array of shape (n_restarts, n_atoms, n_families), 1 or -1 where an atom belongs to a family (|r| ≥ 0.7):
+        the sign of their correlation; else 0. An atom between two families belongs to both
     """
 
     courses: Floats
     reproducibility: Doubles
-    membership: Ints
-    signs: Ints
+    members: Ints
 
     @property
     def n_families(self) -> int:
@@ -77,16 +76,12 @@ def find_families(restarts: Sequence[Floats], most: int | None = None, same: flo
 def _families(pool: _Pool, courses: Doubles, same: float) -> Families:
     r = pool.correlation(courses).reshape(pool.n_restarts, pool.n_atoms, -1)
     reproducibility = np.abs(r).max(axis=1).mean(axis=0)  # (n_families,)
-    best = np.abs(r).argmax(axis=2)
-    value = np.take_along_axis(r, best[:, :, None], axis=2)[:, :, 0]
-    belongs = np.abs(value) >= same
     order = np.argsort(-reproducibility, kind="stable")
-    rank = np.argsort(order)
+    members = np.where(np.abs(r) >= same, np.sign(r), 0).astype(np.int64)
     return Families(
         np.ascontiguousarray(courses[:, order], dtype=np.float32),
         reproducibility[order],
-        np.where(belongs, rank[best], -1),
-        np.where(belongs, np.sign(value), 0).astype(np.int64),
+        np.ascontiguousarray(members[:, :, order]),
     )
 
 

@@ -28,6 +28,32 @@ def time_courses(X: npt.ArrayLike, loadings: npt.ArrayLike) -> Floats:
     return np.asarray(cross @ np.linalg.pinv(gram, rcond=1e-6, hermitian=True), dtype=np.float32)
 
 
+def courses_elsewhere(X_new: npt.ArrayLike, X: npt.ArrayLike, courses: Floats) -> Floats:
+    """Time courses on other volumes of atoms that are known by their time courses, (n_restarts, n_volumes', n_atoms).
+
+    The least-squares time courses, see `time_courses`, for the atoms' least-squares loadings on X; batch by batch of
+    neurons, so that the loadings of all restarts need no memory.
+
+    Parameters
+    ----------
+    X_new, X : arrays of shape (n_volumes', n_neurons) and (n_volumes, n_neurons), the same neurons
+    courses : array of shape (n_restarts, n_volumes, n_atoms)
+    """
+    X_new, X = require_matrix("X_new", X_new), require_matrix("X", X)
+    if X_new.shape[1] != X.shape[1]:
+        raise ValueError(f"X_new has {X_new.shape[1]} neurons and X {X.shape[1]}; they must be the same neurons.")
+    inverse = np.linalg.pinv(courses.astype(np.float64)).astype(np.float32)  # (n_restarts, n_atoms, n_volumes)
+    gram = np.zeros((len(courses), courses.shape[2], courses.shape[2]))
+    cross = np.zeros((len(courses), X_new.shape[0], courses.shape[2]))
+    for batch in column_batches(X.shape[1], _BATCH):
+        block, new = (np.asarray(values[:, batch], dtype=np.float32) for values in (X, X_new))
+        for restart, weights in enumerate(inverse):
+            loadings = weights @ block
+            gram[restart] += loadings @ loadings.T
+            cross[restart] += new @ loadings.T
+    return np.asarray(cross @ np.linalg.pinv(gram, rcond=1e-6, hermitian=True), dtype=np.float32)
+
+
 def reconstruction_r2(X: npt.ArrayLike, atoms: npt.ArrayLike, loadings: npt.ArrayLike) -> Floats:
     """1 − |x − Da|² / |x − mean(x)|² of each neuron, (n_neurons,); 0 for a neuron that never changes."""
     X = require_matrix("X", X)

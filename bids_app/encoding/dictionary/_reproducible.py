@@ -26,7 +26,8 @@ class ReproducibleDictionary(BaseEstimator):  # type: ignore[misc]
 
     Parameters
     ----------
-    n_atoms, penalty, max_iter, tolerance, device, mem_mb : as in `DictionaryLearning`
+    n_atoms, penalty, max_iter, device, mem_mb : as in `DictionaryLearning`
+    tolerance : likewise; smaller, because restarts that stop early agree less
     n_restarts : dictionaries that are learned, from different random starts (and samples, of many neurons)
     random_state : seed of the restarts; the same seed gives the same bits on one machine
 
@@ -37,8 +38,8 @@ class ReproducibleDictionary(BaseEstimator):  # type: ignore[misc]
     reproducibility_ : array of shape (n_families,), ρ
     loadings_ : array of shape (n_families, n_neurons), float32, least squares of X on the families
     restarts_ : array of shape (n_restarts, n_volumes, n_atoms), float32, the atoms of each restart
-    membership_ : array of shape (n_restarts, n_atoms), the family of each atom (|r| ≥ 0.7), -1 for none
-    signs_ : array of shape (n_restarts, n_atoms), sign of each atom's correlation with its family, 0 for none
+    members_ : array of shape (n_restarts, n_atoms, n_families), 1 or -1 where an atom belongs to a family (|r| ≥ 0.7),
+        the sign of their correlation; else 0
 
     >>> rng = np.random.default_rng(0)
     >>> X = rng.standard_normal((60, 3)) @ (rng.standard_normal((3, 400)) * (rng.random((3, 400)) < 0.3))
@@ -51,8 +52,7 @@ class ReproducibleDictionary(BaseEstimator):  # type: ignore[misc]
     reproducibility_: Doubles
     loadings_: Floats
     restarts_: Floats
-    membership_: Ints
-    signs_: Ints
+    members_: Ints
 
     def __init__(
         self,
@@ -60,7 +60,7 @@ class ReproducibleDictionary(BaseEstimator):  # type: ignore[misc]
         penalty: float = 0.15,
         n_restarts: int = 10,
         max_iter: int = 200,
-        tolerance: float = 1e-3,
+        tolerance: float = 1e-4,
         random_state: int = 0,
         *,
         device: str = "auto",
@@ -105,8 +105,7 @@ class ReproducibleDictionary(BaseEstimator):  # type: ignore[misc]
         sign = np.where(skew(loadings, axis=1) < 0, -1, 1)
         self.families_ = found.courses * sign.astype(np.float32)
         self.loadings_ = loadings * sign.astype(np.float32)[:, None]
-        self.reproducibility_, self.membership_ = found.reproducibility, found.membership
-        self.signs_ = np.where(found.membership >= 0, found.signs * sign[found.membership], 0)
+        self.reproducibility_, self.members_ = found.reproducibility, found.members * sign
 
 
 def least_squares_loadings(X: npt.ArrayLike, courses: Floats) -> Floats:

@@ -46,7 +46,7 @@ class RidgeCV(ManyTargets):
 
     def __init__(
         self,
-        alphas: Sequence[float] = DEFAULT_ALPHAS,
+        alphas: npt.ArrayLike = DEFAULT_ALPHAS,
         folds: Sequence[Fold] | None = None,
         device: str = "auto",
         mem_mb: float | None = None,

@@ -159,7 +159,7 @@ class _FoldFit:
 def _fit(
     design: HeldOutDesign,
     Y: AnyArray,
-    alphas: Sequence[float],
+    alphas: npt.ArrayLike,
     device: str,
     mem_mb: float | None,
     take: Callable[[_FoldFit], None],
@@ -201,7 +201,7 @@ def _checked(design: HeldOutDesign, Y: npt.ArrayLike) -> AnyArray:
 def predict_held_out(
     design: HeldOutDesign,
     Y: npt.ArrayLike,
-    alphas: Sequence[float] = DEFAULT_ALPHAS,
+    alphas: npt.ArrayLike = DEFAULT_ALPHAS,
     *,
     device: str = "auto",
     mem_mb: float | None = None,
@@ -224,7 +224,7 @@ def predict_held_out(
 def score_held_out(
     design: HeldOutDesign,
     Y: npt.ArrayLike,
-    alphas: Sequence[float] = DEFAULT_ALPHAS,
+    alphas: npt.ArrayLike = DEFAULT_ALPHAS,
     *,
     device: str = "auto",
     mem_mb: float | None = None,

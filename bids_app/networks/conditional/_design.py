@@ -17,6 +17,7 @@ from bids_app.stats.standardise import zscore
 
 LEAST_SHIFT = 30  # volumes
 _MOST_SHIFTS = 1000
+_RESTARTS = 3  # enough for the median of the noise's coefficient
 # A restart's regressors and the confounds may not take all volumes: fewer degrees of freedom tell nothing.
 _LEAST_DEGREES = 20
 
@@ -29,7 +30,7 @@ class Design:
     ----------
     restarts : array of shape (n_restarts, n_volumes, n_atoms), atoms freed of the confounds, z-scored
     families : array of shape (n_volumes, n_families), time courses of the families, likewise
-    membership, signs : see `encoding.dictionary.Families`
+    members : array of shape (n_restarts, n_atoms, n_families), see `encoding.dictionary.Families`
     confounds : array of shape (n_volumes, n_confounds), orthonormal, the means of the runs among them
     run_lengths : volumes of each run
     content : (n_volumes,) equal where the same was heard again; None where nothing was
@@ -37,8 +38,7 @@ class Design:
 
     restarts: Doubles
     families: Doubles
-    membership: Ints
-    signs: Ints
+    members: Ints
     confounds: Doubles
     run_lengths: tuple[int, ...]
     content: Ints | None = None
@@ -46,7 +46,7 @@ class Design:
     @classmethod
     def make(
         cls,
-        restarts: Sequence[npt.ArrayLike],
+        restarts: Sequence[npt.NDArray[np.floating]],
         families: Families,
         confounds: Sequence[npt.ArrayLike | None] | None = None,
         run_lengths: Sequence[int] | None = None,
@@ -64,9 +64,9 @@ class Design:
         n_volumes = families.courses.shape[0]
         lengths = (n_volumes,) if run_lengths is None else tuple(run_lengths)
         basis = _confound_basis(confounds or [None] * len(lengths), lengths)
-        atoms = np.stack([_freed(np.asarray(one), basis, lengths) for one in restarts])
+        freed = np.stack([_freed(atoms, basis, lengths) for atoms in restarts])
         courses = _freed(families.courses, basis, lengths)
-        return cls(atoms, courses, families.membership, families.signs, basis, lengths, content)
+        return cls(freed, courses, families.members, basis, lengths, content)
 
     @property
     def n_volumes(self) -> int:
@@ -86,10 +86,8 @@ class Design:
 
     def noise_coefficients(self, Y: Doubles) -> Doubles:
         """AR(1) coefficient of each column of Y (n_volumes, m): the median over restarts of the joint fits, (m,)."""
-        each = [
-            ar1_coefficients(Y, np.column_stack([self.confounds, atoms]), self.run_lengths) for atoms in self._varying
-        ]
-        return np.asarray(np.median(each, axis=0))
+        designs = [np.column_stack([self.confounds, atoms]) for atoms in self._varying[:_RESTARTS]]
+        return np.asarray(np.median([ar1_coefficients(Y, X, self.run_lengths) for X in designs], axis=0))
 
     @cached_property
     def shifts(self) -> Ints:

@@ -2,72 +2,135 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from bids_app.encoding.dictionary import REPRODUCIBLE
+from bids_app.encoding.dictionary import REPRODUCIBLE, Families
 from bids_app.networks.conditional._design import Design
-from bids_app.networks.conditional._gate import open_gate
-from bids_app.networks.conditional._probabilities import link_probabilities
-from bids_app.networks.conditional._space import conditional_maps, spatial_p
+from bids_app.networks.conditional._gate import Gate, noise_inflation, open_gate
+from bids_app.networks.conditional._pieces import NetworkSeries, consecutive_pieces, network_series
+from bids_app.networks.conditional._probabilities import PARTS, link_probabilities
+from bids_app.networks.conditional._space import conditional_maps, marginal_maps, spatial_p
 from bids_app.networks.spins import Spins
 from bids_app.stats.arrays import Doubles, Floats
 from bids_app.stats.fdr import fdr
-from bids_app.stats.standardise import zscore
 
 PROBABLE = 0.5
 ALPHA = 0.05
-PARTS = ("active", "deactive")
+# From full maps (n_chosen, n_targets) to p of large and of small means, (n_chosen, n_networks) each.
+SpatialTest = Callable[[Floats], tuple[Doubles, Doubles]]
 
 
-def network_means(Y: Floats, labels: npt.NDArray[np.integer], n_networks: int) -> Doubles:
-    """Mean response of each network, (n_volumes, n_networks); zeros for a network without targets."""
-    means = np.zeros((len(Y), n_networks))
-    for network in range(n_networks):
-        members = labels == network + 1
-        if members.any():
-            means[:, network] = Y[:, members].mean(axis=1, dtype=np.float64)
-    return means
+@dataclass(frozen=True)
+class Evidence:
+    """What the time courses of the networks say.
+
+    Attributes
+    ----------
+    gate : whether any family has to do with each network
+    probability : array of shape (2, n_families, n_networks), active and deactive
+    coefficients : array of shape (n_families, n_pieces), of each piece of the networks
+    noise : array of shape (n_networks,), AR(1) coefficient of each network's noise
+    inflation : array of shape (n_networks,), see `noise_inflation`
+    """
+
+    gate: Gate
+    probability: Doubles
+    coefficients: Doubles
+    noise: Doubles
+    inflation: Doubles
+
+    @property
+    def is_candidate(self) -> npt.NDArray[np.bool_]:
+        """Families that probably carry a network's response, (2, n_families, n_networks)."""
+        return np.asarray((self.probability > PROBABLE) & self.gate.is_open)
+
+    @property
+    def chosen(self) -> npt.NDArray[np.int64]:
+        """Families that are a candidate anywhere."""
+        return np.flatnonzero(self.is_candidate.any(axis=(0, 2)))
+
+    @property
+    def typical_noise(self) -> float:
+        """One AR(1) coefficient for all targets."""
+        return float(np.median(self.noise))
 
 
-def conditional_links(
-    design: Design,
-    Y: Floats,
-    labels: npt.NDArray[np.integer],
+def temporal_evidence(design: Design, series: NetworkSeries, *, device: str = "auto") -> Evidence:
+    """Gate and probabilities of networks; one without targets gets none."""
+    n_networks = series.n_networks
+    noise = np.zeros(n_networks)
+    if not series.present or not design.is_long_enough:
+        nothing = np.zeros((2, design.n_families, n_networks))
+        unknown = np.full(n_networks, np.nan)
+        none = np.zeros((design.n_families, len(series.network)))
+        return Evidence(Gate(np.ones(n_networks)), nothing, none, noise, unknown)
+    of_pieces = design.noise_coefficients(series.series)
+    for network in series.present:
+        noise[network] = np.median(of_pieces[series.of(network)])
+    found = link_probabilities(design, series, noise, device=device)
+    left = np.zeros((design.n_volumes, n_networks))
+    for network in series.present:
+        left[:, network] = (series.series - found.fitted)[:, series.of(network)].mean(axis=1)
+    gate, inflation = open_gate(design, series, noise), noise_inflation(design, left, noise)
+    return Evidence(gate, found.of_parts(series), found.coefficients, noise, inflation)
+
+
+def spatial_evidence(
+    evidence: Evidence, design: Design, marginals: Floats, labels: npt.NDArray[np.integer], test: SpatialTest
+) -> tuple[Doubles, Doubles]:
+    """Mean of each candidate's conditional coefficients over its network, and p; (2, n_families, n_networks) each.
+
+    Of the active part the mean of the positive coefficients (others count as 0), of the deactive part that of the
+    negative ones. NaN for what is no candidate. Parameters: marginals of shape (n_families, n_targets), NaN where there
+    are no data; labels (n_targets,); see `SpatialTest`.
+    """
+    shape = evidence.probability.shape
+    coefficient, p = np.full(shape, np.nan), np.full(shape, np.nan)
+    chosen = evidence.chosen
+    if len(chosen):
+        maps = conditional_maps(design, marginals, chosen, evidence.typical_noise)
+        for side, part in enumerate((np.maximum(maps, 0), np.minimum(maps, 0))):
+            p[side, chosen] = test(part)[side]
+            for network in np.unique(labels[labels > 0]) - 1:
+                coefficient[side, chosen, network] = np.nanmean(part[:, labels == network + 1], axis=1)
+        # Of a link with both signs, the length of the coefficients says more than either part.
+        of_both = evidence.is_candidate[:, chosen].all(axis=0)
+        if of_both.any():
+            p[:, chosen] = np.where(of_both, test(np.abs(maps))[0], p[:, chosen])
+    for values in (coefficient, p):
+        values[~evidence.is_candidate] = np.nan
+    return coefficient, p
+
+
+def link_table(
+    evidence: Evidence,
+    coefficient: Doubles,
+    p: Doubles,
     network_names: Sequence[str],
     reproducibility: Doubles,
-    *,
-    spins: Spins | None = None,
-    device: str = "auto",
 ) -> pd.DataFrame:
-    """Links of families with networks."""
-    means = zscore(network_means(Y, labels, len(network_names))).astype(np.float64)
-    noise = design.noise_coefficients(means)
-    gate = open_gate(design, means, noise)
-    probability = link_probabilities(design, means, noise, device=device)
-    candidates = probability > PROBABLE
-    p = np.full(probability.shape, np.nan)
-    chosen = np.flatnonzero(candidates.any(axis=(0, 2)))
-    if len(chosen):
-        maps = conditional_maps(design, Y, chosen, float(np.median(noise)))
-        p[:, chosen] = np.stack(spatial_p(maps, labels, len(network_names), spins=spins))
-    p[~candidates] = np.nan
+    """One row per family, network and part; families from 0, as `networks.correspondence.link` counts atoms."""
+    candidates = evidence.is_candidate
     q = np.full(p.shape, np.nan)
     q[candidates] = fdr(p[candidates])
-    linked = (q < ALPHA) & gate.is_open & (reproducibility >= REPRODUCIBLE)[:, None]
-    n_families, n_networks = probability.shape[1:]
+    with np.errstate(invalid="ignore"):
+        linked = (q < ALPHA) & (reproducibility >= REPRODUCIBLE)[:, None]
+    n_families, n_networks = p.shape[1:]
     tables = [
         pd.DataFrame(
             {
-                "family": np.repeat(np.arange(n_families), n_networks),
+                "atom": np.repeat(np.arange(n_families), n_networks),
                 "network": np.tile(np.asarray(network_names, dtype=object), n_families),
                 "part": part,
                 "rho": np.repeat(reproducibility, n_networks),
-                "probability": probability[side].ravel(),
-                "gate_p": np.tile(gate.p, n_families),
+                "probability": evidence.probability[side].ravel(),
+                "coefficient": coefficient[side].ravel(),
+                "gate_p": np.tile(evidence.gate.p, n_families),
                 "p": p[side].ravel(),
                 "q": q[side].ravel(),
                 "linked": linked[side].ravel(),
@@ -78,7 +141,62 @@ def conditional_links(
     return pd.concat(tables, ignore_index=True)
 
 
+def conditional_links(
+    restarts: Sequence[npt.NDArray[np.floating]],
+    families: Families,
+    Y: npt.NDArray[np.floating],
+    labels: npt.NDArray[np.integer],
+    network_names: Sequence[str],
+    *,
+    confounds: Sequence[npt.ArrayLike | None] | None = None,
+    run_lengths: Sequence[int] | None = None,
+    content: npt.NDArray[np.int64] | None = None,
+    pieces: npt.NDArray[np.integer] | None = None,
+    spins: Spins | None = None,
+    n_permutations: int = 1000,
+    seed: int = 0,
+    device: str = "auto",
+) -> pd.DataFrame:
+    """Links of families of neurons with networks: which family carries a network's response, given all others.
+
+    Three questions in turn. Does any atom have to do with the network (circular shifts)? Which family carries its
+    response, and does not merely resemble one that does (sum of single effects in each restart)? Is that the network's,
+    and not the whole cortex's (rotated networks)?
+
+    Parameters
+    ----------
+    restarts : arrays of shape (n_volumes, n_atoms), the atoms of each restart (`ReproducibleDictionary.restarts_`)
+    families : what they share, see `find_families`; time courses on the same volumes
+    Y : array of shape (n_volumes, n_targets), responses without confounds, z-scored in each run; NaN for no data
+    labels : array of shape (n_targets,), 1 … in the order of `network_names`, 0 for none
+    confounds : for each run an array of shape (n_volumes of the run, n) of what was regressed out of Y, or None
+    run_lengths : volumes of each run; by default one run
+    content : (n_volumes,) equal where the same was heard again; None where nothing was
+    pieces : array of shape (n_targets,), numbers of pieces of neighbours inside each network; by default, targets that
+        follow each other, at most 24 pieces in a network
+    spins : rotations, for targets on fsaverage5; else networks are dealt out to the targets `n_permutations` times
+
+    Returns
+    -------
+    table with the columns atom (the family, from 0), network, part, rho, probability, coefficient, gate_p, p, q, linked
+    """
+    design = Design.make(restarts, families, confounds, run_lengths, content)
+    valid = np.isfinite(Y).all(axis=0)
+    labels = np.where(valid, labels, 0)
+    pieces = consecutive_pieces(labels) if pieces is None else pieces
+    series = network_series(np.where(valid, Y, 0), labels, pieces, len(network_names))
+    evidence = temporal_evidence(design, series, device=device)
+    marginals = np.full((design.n_families, len(valid)), np.nan, dtype=np.float32)
+    marginals[:, valid] = marginal_maps(design, Y[:, valid], evidence.typical_noise)
+
+    def test(maps: Floats) -> tuple[Doubles, Doubles]:
+        return spatial_p(maps, labels, len(network_names), spins=spins, n_permutations=n_permutations, seed=seed)
+
+    found = spatial_evidence(evidence, design, marginals, labels, test)
+    return link_table(evidence, *found, network_names, families.reproducibility)
+
+
 def expected_false_share(links: pd.DataFrame) -> float:
     """Expected share of false links: the mean over links of 1 − their probability; NaN without a link."""
-    linked = links.loc[links["linked"].astype(bool), "probability"]
-    return float((1 - linked).mean()) if len(linked) else float("nan")
+    probability = links.loc[links["linked"].astype(bool), "probability"]
+    return float((1 - probability).mean()) if len(probability) else float("nan")

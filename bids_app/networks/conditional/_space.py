@@ -12,21 +12,50 @@ from bids_app.encoding.autoregression import LagMoments, whiten
 from bids_app.networks.conditional._design import Design
 from bids_app.networks.spins import Spins
 from bids_app.stats.arrays import Doubles, Floats
+from bids_app.stats.device import column_batches
 
+_BATCH = 4096
 AnyFloats = npt.NDArray[np.floating]
 
 
-def conditional_maps(design: Design, Y: AnyFloats, families: npt.NDArray[np.integer], noise: float) -> Floats:
-    """Joint coefficients of some families in every target, (n_chosen, n_targets), with AR(1) noise.
+def marginal_maps(design: Design, Y: AnyFloats, noise: float) -> Floats:
+    """Correlation of each family with every target, both whitened and free of confounds, (n_families, n_targets).
 
-    Generalised least squares of all chosen families and the confounds together; one coefficient of the noise for all
-    targets, so that the whole is one product with Y (n_volumes, n_targets).
+    One coefficient of the noise for all targets, so that it is a few products with Y (n_volumes, n_targets).
     """
-    n_confounds = design.confounds.shape[1]
-    regressors = np.column_stack([design.confounds, design.families[:, families]])
-    white = whiten(regressors, noise, design.run_lengths)
-    inverse = np.linalg.pinv(white)[n_confounds:]  # (n_chosen, n_volumes)
-    return np.asarray(_whitened_weights(inverse, noise, design.run_lengths).astype(np.float32) @ Y, dtype=np.float32)
+    basis = _white_basis(design, noise)
+    families = _white_families(design, noise, basis)
+    weights = _whitened_weights(np.concatenate([families.T, basis.T]), noise, design.run_lengths).astype(np.float32)
+    result = np.empty((design.n_families, Y.shape[1]), dtype=np.float32)
+    for batch in column_batches(Y.shape[1], _BATCH):
+        block = np.asarray(Y[:, batch], dtype=np.float32)
+        products = (weights @ block).astype(np.float64)
+        square = LagMoments.squares(block.astype(np.float64), design.run_lengths).whitened(np.array([noise]))[0, 0]
+        left = square - np.square(products[design.n_families :]).sum(axis=0)
+        norm = np.sqrt(np.maximum(left, 1e-12 * square))
+        result[:, batch] = products[: design.n_families] / np.where(norm > 0, norm, np.inf)
+    return result
+
+
+def conditional_maps(design: Design, marginals: AnyFloats, families: npt.NDArray[np.integer], noise: float) -> Floats:
+    """Joint coefficients of some families in every target, (n_chosen, n_targets), from the correlations of each.
+
+    Generalised least squares, in standard deviations of the whitened response per standard deviation of the family.
+    """
+    white = _white_families(design, noise, _white_basis(design, noise))[:, families]
+    return np.asarray(np.linalg.pinv(white.T @ white) @ marginals[families], dtype=np.float32)
+
+
+def _white_basis(design: Design, noise: float) -> Doubles:
+    return np.asarray(np.linalg.qr(whiten(design.confounds, noise, design.run_lengths))[0])
+
+
+def _white_families(design: Design, noise: float, basis: Doubles) -> Doubles:
+    """Whitened families without the confounds, of length 1, (n_volumes, n_families)."""
+    series = whiten(design.families, noise, design.run_lengths)
+    rest = series - basis @ (basis.T @ series)
+    norm = np.linalg.norm(rest, axis=0)
+    return np.asarray(rest / np.where(norm > 1e-12, norm, np.inf))
 
 
 def _whitened_weights(weights: Doubles, noise: float, run_lengths: tuple[int, ...]) -> Doubles:
@@ -64,7 +93,7 @@ def spatial_p(
     -------
     two arrays of shape (n_maps, n_networks)
     """
-    valid = np.isfinite(maps).all(axis=0)
+    valid = np.asarray(np.isfinite(maps).all(axis=0))
     values = np.where(valid, maps, 0).astype(np.float64)
     labels = np.where(valid, labels, 0)
     observed = _means(values, labels, n_networks)

@@ -1,0 +1,306 @@
+"""Links of families with networks in the group: on the mean over participants, and over participants."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy import stats
+
+from bids_app.analyses.collection import OF_PARTICIPANT, Collection, collect
+from bids_app.analyses.networks.conditional import link_fields, piece_number, with_overlap
+from bids_app.analyses.networks.dictionary_files import read_families
+from bids_app.bids.derivatives import read_table
+from bids_app.bids.outputs import find_outputs
+from bids_app.encoding.dictionary import Families
+from bids_app.inputs.correspondence import Ground
+from bids_app.machine.agreement import NoResultsError
+from bids_app.networks.conditional import (
+    Design,
+    Evidence,
+    NetworkSeries,
+    link_table,
+    spatial_evidence,
+    temporal_evidence,
+)
+from bids_app.settings import Settings
+from bids_app.stats.fdr import fdr
+from bids_app.stats.standardise import zscore
+
+Floats = npt.NDArray[np.float32]
+Doubles = npt.NDArray[np.float64]
+
+FEWEST = 3  # participants, below which a t-test over them says nothing
+ALPHA = 0.05
+_SAME_TIME = 0.25  # s: rows of participants that are closer heard the same
+_SHARED = 0.5  # a confound direction is the group's where it is this share of the participants'
+
+
+@dataclass(frozen=True)
+class Member:
+    """One run of one participant, cut to one story.
+
+    Attributes
+    ----------
+    participant, story : labels
+    seconds : array of shape (n_volumes,), time in the story
+    pieces : array of shape (n_pieces,), numbers of the pieces of networks, see `NetworkSeries.number`
+    responses : array of shape (n_volumes, n_pieces), z-scored
+    confounds : array of shape (n_volumes, n), what was regressed out of the run
+    restarts, families : arrays of shape (n_restarts, n_volumes, n_atoms) and (n_volumes, n_families), at these times
+    """
+
+    participant: str
+    story: str
+    seconds: Doubles
+    pieces: npt.NDArray[np.int64]
+    responses: Doubles
+    confounds: Doubles
+    restarts: Floats
+    families: Floats
+
+
+def group_links(
+    beta: Collection, mean: Floats, desc: str, ground: Ground, settings: Settings
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Links of the group, columns of `outputs.GROUP_FAMILY_LINKS` but for those who share them; fields of the sidecar.
+
+    Stages 1 and 2 are those of a participant, on means over participants: of the networks' responses, of the families
+    freed of each participant's confounds, and of the families' correlations with every target. A link must also hold
+    over participants: one-sample t of the coefficient of the family, given the network's other candidates.
+    """
+    entities = {"model": beta.entities["model"], "desc": desc.removesuffix("Shifted")}
+    stems = [str(stem) for stem in beta.result_settings["stories"]]
+    families, restarts = read_families(settings.out_dir, stems, entities, settings)
+    members = list(_members(beta, desc, settings.out_dir, families, stems, restarts))
+    names = ground.atlas.network_names
+    design, networks = mean_design(members, families, len(names))
+    evidence = temporal_evidence(design, networks, device=settings.device)
+    marginals = collect(settings.out_dir, {**beta.entities, "stat": "marginal"}, beta.counted).mean()
+    labels = np.where(np.isfinite(marginals).all(axis=0), ground.atlas.labels, 0)
+    found = spatial_evidence(evidence, design, marginals, labels, ground.means_test)
+    table = with_overlap(link_table(evidence, *found, names, families.reproducibility), mean, ground)
+    t, q = over_participants(evidence, networks, members)
+    table = table.assign(t=t.ravel(), t_q=q.ravel())
+    table["linked"] &= table["t_q"] < ALPHA
+    return table, link_fields(table, evidence, names)
+
+
+def mean_design(members: Sequence[Member], families: Families, n_networks: int) -> tuple[Design, NetworkSeries]:
+    """Regressors and network responses of the mean over participants.
+
+    Each volume of a story counts the participants who have it, and each piece of a network those who have data there.
+    What all of a participant's confounds took from the responses is taken from the families likewise, before the mean;
+    what most participants share of the confounds (slow drifts) is the group's confounds.
+    """
+    stories = sorted({member.story for member in members})
+    pieces = np.unique(np.concatenate([member.pieces for member in members]))
+    blocks = [_mean_of_story([member for member in members if member.story == story], pieces) for story in stories]
+    responses = np.concatenate([zscore(block.responses) for block in blocks]).astype(np.float64)
+    had = np.isfinite(responses).all(axis=0)
+    there = Families(np.concatenate([block.families for block in blocks]), families.reproducibility, families.members)
+    design = Design.make(
+        list(np.concatenate([block.restarts for block in blocks], axis=1)),
+        there,
+        [block.confounds if block.confounds.shape[1] else None for block in blocks],
+        tuple(len(block.seconds) for block in blocks),
+    )
+    return design, NetworkSeries(responses[:, had], pieces[had], n_networks)
+
+
+def _mean_of_story(members: Sequence[Member], pieces: npt.NDArray[np.int64]) -> Member:
+    """The mean over participants of what the runs of one story have at each of its volumes."""
+    first = members[0]
+    seconds, rows = _shared_times(members)
+    runs = pd.Series([member.participant for member in members])
+    weights = (1 / runs.map(runs.value_counts())).to_numpy(dtype=np.float64)
+    responses, had = np.zeros((len(seconds), len(pieces))), np.zeros((len(seconds), len(pieces)))
+    families, counts = np.zeros((len(seconds), first.families.shape[1])), np.zeros((len(seconds), 1))
+    restarts = np.zeros((len(first.restarts), len(seconds), first.restarts.shape[2]))
+    projector = np.zeros((len(seconds), len(seconds)))
+    for member, own, weight in zip(members, rows, weights, strict=True):
+        basis, columns = _basis(member.confounds), np.searchsorted(pieces, member.pieces)
+        responses[np.ix_(own, columns)] += weight * member.responses
+        had[np.ix_(own, columns)] += weight
+        counts[own] += weight
+        families[own] += weight * zscore(_rest(member.families, basis))
+        for restart, atoms in enumerate(member.restarts):
+            restarts[restart][own] += weight * zscore(_rest(atoms, basis))
+        projector[np.ix_(own, own)] += weight * (basis @ basis.T)
+    values, vectors = np.linalg.eigh(projector / weights.sum())
+    return Member(
+        participant="",
+        story=first.story,
+        seconds=seconds,
+        pieces=pieces,
+        responses=np.divide(responses, had, out=np.full_like(responses, np.nan), where=had > 0),
+        confounds=vectors[:, values > _SHARED],
+        restarts=(restarts / counts).astype(np.float32),
+        families=(families / counts).astype(np.float32),
+    )
+
+
+def _shared_times(members: Sequence[Member]) -> tuple[Doubles, list[npt.NDArray[np.int64]]]:
+    """The times at which anybody has a volume, and for each member the rows of its own."""
+    every = np.sort(np.concatenate([member.seconds for member in members]))
+    starts = np.flatnonzero(np.diff(every, prepend=-np.inf) > _SAME_TIME)
+    seconds = every[starts]
+    rows = [np.searchsorted(seconds, member.seconds + 1e-9, side="right") - 1 for member in members]
+    return seconds, rows
+
+
+def _basis(confounds: Doubles) -> Doubles:
+    """Orthonormal columns that span the confounds and the mean."""
+    u, s, _ = np.linalg.svd(np.column_stack([np.ones(len(confounds)), zscore(confounds)]), full_matrices=False)
+    return np.asarray(u[:, s > 1e-6 * s[0]])
+
+
+def _rest(series: npt.NDArray[np.floating], basis: Doubles) -> Doubles:
+    return np.asarray(series - basis @ (basis.T @ series))
+
+
+def over_participants(
+    evidence: Evidence, networks: NetworkSeries, members: Sequence[Member]
+) -> tuple[Doubles, Doubles]:
+    """t over participants of each candidate's conditional coefficients, and its q; (2, n_families, n_networks) each.
+
+    In the model of a participant are the families that are candidates of the network, and the participant's confounds.
+    A participant's coefficients over the network's pieces are weighted by those of all others, as far as these have the
+    sign of the link: the pattern comes from others, so that it favours nothing. The test is one-sided; NaN for what is
+    no candidate.
+    """
+    candidates = evidence.is_candidate
+    t, p = np.full(candidates.shape, np.nan), np.full(candidates.shape, np.nan)
+    participants = list(dict.fromkeys(member.participant for member in members))
+    if len(participants) < FEWEST:
+        return t, np.where(candidates, 1.0, np.nan)
+    for network in np.flatnonzero(candidates.any(axis=(0, 1))).tolist():
+        chosen = np.flatnonzero(candidates[:, :, network].any(axis=0))
+        pieces = networks.number[networks.of(network)]
+        b = np.stack(
+            [_coefficients([m for m in members if m.participant == who], chosen, pieces) for who in participants]
+        )  # (n_participants, n_chosen, n_pieces)
+        for side, sign in enumerate((1, -1)):
+            result = stats.ttest_1samp(_along_others(b, sign), 0, axis=0, alternative="greater")
+            t[side, chosen, network], p[side, chosen, network] = sign * result.statistic, result.pvalue
+    for values in (t, p):
+        values[~candidates] = np.nan
+    q = np.full(p.shape, np.nan)
+    q[candidates] = fdr(np.nan_to_num(p[candidates], nan=1.0))
+    return t, q
+
+
+def _along_others(b: Doubles, sign: int) -> Doubles:
+    """Coefficients (n_participants, n_chosen, n_pieces) along the mean of all others, (n_participants, n_chosen).
+
+    Of the others' mean only what has the sign; a piece that a participant has no data of counts as 0.
+    """
+    known = np.nan_to_num(b)
+    others = known.sum(axis=0)[None] - known
+    pattern = np.maximum(sign * others, 0)
+    length = np.linalg.norm(pattern, axis=2, keepdims=True)
+    return np.asarray(sign * (known * pattern / np.where(length > 0, length, np.inf)).sum(axis=2))
+
+
+def _coefficients(members: Sequence[Member], chosen: npt.NDArray[np.int64], pieces: npt.NDArray[np.int64]) -> Doubles:
+    """Joint coefficients of some families in a participant's pieces of a network, over all runs, (n_chosen, n_pieces).
+
+    NaN for a piece that the participant has no data of.
+    """
+    X, Y = [], []
+    for member in members:
+        basis, position = _basis(member.confounds), np.searchsorted(member.pieces, pieces)
+        position = np.minimum(position, len(member.pieces) - 1)
+        own = np.where(member.pieces[position] == pieces, member.responses[:, position], np.nan)
+        X.append(zscore(_rest(member.families[:, chosen], basis)))
+        Y.append(_rest(np.nan_to_num(own), basis) + 0 * own)
+    responses = np.concatenate(Y)
+    b = np.full((len(chosen), len(pieces)), np.nan)
+    had = np.isfinite(responses).all(axis=0)
+    b[:, had] = np.linalg.lstsq(np.concatenate(X).astype(np.float64), responses[:, had], rcond=None)[0]
+    return b
+
+
+def _members(
+    beta: Collection,
+    desc: str,
+    out_dir: Path,
+    families: Families,
+    stems: Sequence[str],
+    restarts: Mapping[str, tuple[Any, Any]],
+) -> Iterator[Member]:
+    borders = np.cumsum([restarts[stem][0].shape[1] for stem in stems])[:-1]
+    courses = dict(zip(stems, np.split(families.courses, borders), strict=True))
+    for participant in beta.participants:
+        for path in _courses_of(participant, beta, desc, out_dir):
+            table = read_table(path)
+            table = table[table["story"].isin(stems)]  # what is heard beside the story events has no words
+            for _, run in table.groupby("run", sort=False):
+                series = _series_of_run(run, courses, restarts)
+                if desc.endswith("Shifted"):
+                    half = len(run) // 2
+                    series = [np.roll(values, half, axis=-2) for values in series]
+                for story, rows in run.reset_index(drop=True).groupby("story", sort=False):
+                    atoms, own = (values[..., rows.index, :] for values in series)
+                    yield _member(participant, str(story), rows, atoms, own)
+
+
+def _series_of_run(
+    run: pd.DataFrame, courses: Mapping[str, Floats], restarts: Mapping[str, tuple[Any, Any]]
+) -> list[Floats]:
+    """Atoms of the restarts (n_restarts, n_volumes, n_atoms) and families (n_volumes, n_families) at a run's rows."""
+    atoms, own = [], []
+    for story, rows in run.groupby("story", sort=False):
+        seconds = rows["seconds"].to_numpy(dtype=np.float64)
+        learned, times = restarts[str(story)]
+        atoms.append(np.stack([_at(seconds, times, restart) for restart in learned]))
+        own.append(_at(seconds, times, courses[str(story)]))
+    return [np.concatenate(atoms, axis=1), np.concatenate(own)]
+
+
+def _member(participant: str, story: str, rows: pd.DataFrame, atoms: Floats, families: Floats) -> Member:
+    seconds = rows["seconds"].to_numpy(dtype=np.float64)
+    names = [name for name in rows.columns if name.startswith("network-")]
+    confounds = rows[[name for name in rows.columns if name.startswith("confound-")]].dropna(axis=1)
+    return Member(
+        participant,
+        story,
+        seconds,
+        np.array([piece_number(name) for name in names]),
+        rows[names].to_numpy(dtype=np.float64),
+        confounds.to_numpy(dtype=np.float64),
+        atoms,
+        families,
+    )
+
+
+def _at(seconds: Doubles, times: Doubles, courses: Floats) -> Floats:
+    """Time courses (n_volumes, n) at other times of the story, between two volumes linearly."""
+    position = np.clip(np.interp(seconds, times, np.arange(len(times))), 0, len(times) - 1)
+    before = np.minimum(position.astype(np.int64), max(len(times) - 2, 0))
+    share = (position - before)[:, None]
+    after = np.minimum(before + 1, len(times) - 1)
+    return np.asarray((1 - share) * courses[before] + share * courses[after], dtype=np.float32)
+
+
+def _courses_of(participant: str, beta: Collection, desc: str, out_dir: Path) -> list[Path]:
+    """The tables of a participant's network responses, one for each fit behind its maps."""
+    wanted = {**beta.shared_entities, "desc": desc, "sub": participant}
+    found = [
+        output
+        for output in find_outputs(out_dir, "timeseries", **wanted)
+        if set(output.entities) - set(OF_PARTICIPANT) == set(wanted) - {"sub"}
+    ]
+    if not found:
+        raise NoResultsError(
+            f"sub-{participant} has maps of families, but no responses of networks "
+            f"(…_desc-{desc}_timeseries.tsv.gz in {out_dir}): its participant level stopped early, or ran with "
+            f"--atlas none. Run the participant level of sub-{participant} again with the settings of the "
+            f"others, or leave it out with --exclude-participant-label {participant}."
+        )
+    return [output.paths[0] for output in found]

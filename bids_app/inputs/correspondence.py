@@ -1,0 +1,90 @@
+"""Maps and networks of the data where they are tested against each other: on the sphere of fsaverage5, or by region."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from bids_app.bids.geometry_base import Geometry
+from bids_app.machine.resources import atlas_source
+from bids_app.networks.atlas import Atlas
+from bids_app.networks.conditional import spatial_p
+from bids_app.networks.correspondence import correspond, labels_to_fsaverage5, to_fsaverage5
+from bids_app.networks.spins import Spins
+from bids_app.settings import Settings
+
+Floats = npt.NDArray[np.float32]
+Doubles = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Ground:
+    """Where maps of some data are tested against networks.
+
+    Surfaces and volumes on fsaverage5, by rotations of the networks; regions as they are, by dealing the networks out
+    again.
+    """
+
+    geometry: Geometry
+    atlas: Atlas
+    settings: Settings
+
+    @property
+    def n_networks(self) -> int:
+        """Number of networks."""
+        return len(self.atlas.network_names)
+
+    @cached_property
+    def labels(self) -> npt.NDArray[np.int32]:
+        """Network of each target of the ground, 0 for none."""
+        if self.geometry.has_own_names:
+            return self.atlas.labels
+        return labels_to_fsaverage5(self.atlas.labels, self.geometry.kind, self.geometry.space_name, **self._where)
+
+    @cached_property
+    def spins(self) -> Spins | None:
+        """Rotations of fsaverage5; None for regions."""
+        if self.geometry.has_own_names:
+            return None
+        return Spins.cached(self.settings.n_spins, self.settings.random_seed, self.settings.work / "spins")
+
+    def project(self, maps: Floats) -> Floats:
+        """Maps (n_maps, n_targets) on the ground; NaN where there are no data."""
+        if self.geometry.has_own_names:
+            return maps
+        return to_fsaverage5(maps, self.geometry.kind, self.geometry.space_name, **self._where)
+
+    def means_test(self, maps: Floats) -> tuple[Doubles, Doubles]:
+        """See `networks.conditional.spatial_p`; maps as the data have them."""
+        settings = self.settings
+        return spatial_p(
+            self.project(maps),
+            self.labels,
+            self.n_networks,
+            spins=self.spins,
+            n_permutations=settings.n_spins,
+            seed=settings.random_seed,
+        )
+
+    def link(self, maps: Floats) -> pd.DataFrame:
+        """Published links of maps with the networks, see `networks.correspondence.link`; atoms from 0."""
+        settings = self.settings
+        return correspond(
+            self.project(maps),
+            self.labels,
+            self.atlas.network_names,
+            spins=self.spins,
+            threshold=settings.threshold,
+            top_percent=settings.top_percent,
+            n_permutations=settings.n_spins,
+            seed=settings.random_seed,
+        )
+
+    @property
+    def _where(self) -> dict[str, Any]:
+        return {**self.geometry.where(), **atlas_source(self.settings.resources)}
