@@ -41,7 +41,7 @@ def _truncated(bench):
 
 
 def _of_thing(make, which):
-    """An atlas with something else than a file in the place of one of its files."""
+    """An atlas in which one of the files is a folder, pipe or the like."""
 
     def spoilt(bench):
         path = label_volume(bench)
@@ -69,7 +69,7 @@ def _gifti_with(table, **more):
 
 
 def _annot(bench, content=None):
-    """Annotations of both hemispheres; of the left one `content`, or with a colour that its table lacks."""
+    """Annotations of both hemispheres; the left one holds `content`, or a colour that its table lacks."""
     colours = np.array([[10, 20, 30, 0, 0], [40, 50, 60, 0, 0], [70, 80, 90, 0, 0]])
     for hemi in "lr":
         path = bench.root / f"{hemi}h.a.annot"

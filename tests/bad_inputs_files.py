@@ -27,12 +27,12 @@ GOOD_SERIES = 100 + np.random.default_rng(9).standard_normal((VOLUMES, N_REGIONS
 
 
 def of_one(name, message, spoil, **more):
-    """A problem of sub-01, which leaves sub-02 alone."""
+    """A problem of sub-01 that does not affect sub-02."""
     return Case(name, message, spoil, others=True, **more)
 
 
 def accepted(name, message, spoil, **more):
-    """Something that is analysed, and said."""
+    """An input that is analysed with a warning."""
     return Case(name, message, spoil, status=0, others=True, **more)
 
 
@@ -41,7 +41,7 @@ def _content(which, content):
 
 
 def replaced(which, make):
-    """Something else than a file in the place of one."""
+    """A folder, pipe or the like instead of a file."""
 
     def spoil(bench):
         path = which(bench)
@@ -80,7 +80,7 @@ THINGS = {
     ),
 }
 
-ABSENT = ("a folder", "a link to nowhere")  # where a participant whose BOLD is not here is said in one line for all
+ABSENT = ("a folder", "a link to nowhere")  # one line reports all participants whose BOLD is absent
 
 
 # ---- recordings ------------------------------------------------------------------------------------------------------
@@ -91,7 +91,7 @@ def _bold(bench):
 
 
 def _series(change, names=None):
-    """The table of sub-01 with a change of its numbers."""
+    """The table of sub-01 with changed numbers."""
 
     def spoil(bench):
         series = GOOD_SERIES.copy()

@@ -13,7 +13,7 @@ WEIGHTS = "model.safetensors"
 
 
 def model_case(name, message, spoil, **more):
-    """A model that cannot be used; nothing is computed."""
+    """A model that cannot be used: nothing is computed."""
 
     def spoilt(bench):
         spoil(bench.model)
@@ -144,7 +144,7 @@ MODELS = (
 
 
 def _removed_during(bench):
-    """OUT_DIR goes, from another process, as soon as something lies in it."""
+    """Another process removes OUT_DIR as soon as it holds a file."""
     if os.fork():
         return
     limit = time.monotonic() + 20

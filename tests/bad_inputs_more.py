@@ -1,4 +1,4 @@
-"""Bad inputs that nobody had named; see `bad_inputs`."""
+"""Bad inputs that no report had named; see `bad_inputs`."""
 
 import gzip
 import os
@@ -26,7 +26,7 @@ def _words(text):
 
 
 def _flipped(bench):
-    """A bit of the compressed image is another one, as on a failing disk."""
+    """One bit of the compressed image is flipped, as on a failing disk."""
     content = bytearray(bench.bold().read_bytes())
     content[len(content) // 2] ^= 16
     write(bench.bold(), bytes(content))

@@ -18,7 +18,7 @@ def _setting(*options, message, status=1, name="", **more):
 
 
 def _bad(*options, message, **more):
-    """A setting that is refused before anything is looked at."""
+    """A setting that is refused before any data are read."""
     return _setting(*options, message=message, status=2, **more)
 
 
@@ -44,7 +44,7 @@ def _exclude(name, content, message, status=2):
 
 
 def _out(name, folder, message, spoil=None, status=1):
-    """OUT_DIR somewhere in the data; `folder` is relative to the root."""
+    """OUT_DIR inside the data; `folder` is relative to the root."""
 
     def also(bench):
         if spoil:
@@ -71,7 +71,7 @@ def _no_derivative(bench):
 
 
 def _at(name, make):
-    """An option that names a path which `make` has made into something else than a file."""
+    """An option with a path at which `make` has put something other than a file."""
 
     def spoil(bench):
         path = bench.root / "thing"
@@ -90,7 +90,7 @@ def _zero(path):
 
 
 def _closed(which, more=()):
-    """Take away everybody else's rights to a path of the bench."""
+    """Remove all other users' permissions on a path of the bench."""
 
     def spoil(bench):
         path = which(bench)

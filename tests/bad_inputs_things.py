@@ -1,4 +1,4 @@
-"""A folder, a pipe, a socket, a device or a dangling link in the place of every file that is read; see `bad_inputs`.
+"""A folder, a pipe, a socket, a device or a dangling link instead of every file that is read; see `bad_inputs`.
 
 Those of atlases stand in `bad_inputs_atlases`, those of files that OUT_DIR keeps in `bad_inputs_kept`.
 """
@@ -18,7 +18,7 @@ JSON_WORDS = {
 
 
 def _case(name, which, thing, prepare=None, message=None, others=True, **more):
-    """Something else than a file in the place of `which(bench)`, after `prepare(bench)`, which may give options."""
+    """Something other than a file instead of `which(bench)`, after `prepare(bench)`, which may give options."""
     make, usual = NO_FILE[thing]
 
     def spoil(bench):
@@ -38,12 +38,12 @@ def _each(name, which, prepare=None, leave_out=(), **more):
 
 
 def _shared(name, which, prepare=None, **more):
-    """Of a file that concerns everybody: nobody has results."""
+    """For a file that all participants share: no participant has results."""
     return _each(name, which, prepare, **({"others": None} | more))
 
 
 def _words_as(name):
-    """The words in another place and format; returns the path and how they come there."""
+    """The words at another path and in another format; returns the path and the function that writes them."""
 
     def path(bench):
         return bench.data / "stimuli" / name

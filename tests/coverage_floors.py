@@ -18,7 +18,7 @@ FLOOR = 50.0
 
 
 def coverage_by_folder(report: Mapping[str, Any]) -> dict[str, float]:
-    """Per cent of lines that ran, of each folder below `bids_app` and of the files beside the folders.
+    """Percentage of executed lines, for each folder of `bids_app` and for the files beside the folders.
 
     >>> lines = {"summary": {"num_statements": 4, "covered_lines": 3}}
     >>> coverage_by_folder({"files": {"bids_app/bids/text.py": lines, "bids_app/cli.py": lines}})
@@ -34,7 +34,7 @@ def coverage_by_folder(report: Mapping[str, Any]) -> dict[str, float]:
 
 
 def below(coverage: Mapping[str, float], floors: Mapping[str, float], floor: float) -> list[str]:
-    """Sentences on folders below their floor, and on floors of folders that are not there.
+    """Sentences on folders below their floor, and on floors of folders that do not exist.
 
     >>> below({"a": 80.0, "b": 95.0}, {"b": 96, "c": 50}, 85)
     ['a: 80.0 % of the lines run in unit tests, floor 85.', 'b: 95.0 % of the lines run in unit tests, floor 96.', \

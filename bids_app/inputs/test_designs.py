@@ -244,7 +244,7 @@ def test_words_of_a_story_played_twice_in_a_run_are_those_of_each_time(tmp_path:
 
 
 def test_where_one_story_ends_and_the_next_begins_decides_a_design(tmp_path: Path) -> None:
-    """The border may move by a volume in which no word is said: what is delayed across it is another."""
+    """The border may move by a volume without words; the responses delayed across it then differ."""
     onset = np.where(np.abs(ONSET + 3.0 - 63.75) < 2, np.nan, ONSET)
     words = Words(onset, np.full(N_WORDS, 0.2), WORDS.text)
     made = []

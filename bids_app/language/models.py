@@ -223,8 +223,8 @@ def _check_vocabulary(model: Any, tokenizer: Any, name: str) -> None:
     largest = _ordinary_tokens(tokenizer)[-1]
     if largest >= n_rows:
         raise ValueError(
-            f"The tokenizer of the model {name} has tokens up to {largest}, but the model reads tokens below {n_rows} "
-            "alone: the two do not belong together; copy the model again."
+            f"The tokenizer of the model {name} has tokens up to {largest}, but the model reads only tokens "
+            f"below {n_rows}: the two do not belong together; copy the model again."
         )
 
 

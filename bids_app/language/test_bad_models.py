@@ -155,7 +155,7 @@ def test_a_tokenizer_of_another_model_is_refused(folder: Path) -> None:
     content = json.loads(path.read_text())
     content["model"]["vocab"]["zebra"] = 5000
     path.write_text(json.dumps(content))
-    with pytest.raises(ValueError, match="has tokens up to 5000, but the model reads tokens below 420"):
+    with pytest.raises(ValueError, match="has tokens up to 5000, but the model reads only tokens below 420"):
         load_model(folder, device="cpu")
 
 
