@@ -116,7 +116,7 @@ def read_word(model: LanguageModel, tokens: Tokens, place: int, context: int) ->
     def keep(activations: torch.Tensor) -> torch.Tensor:
         return activations.reshape(len(ids), -1)[taken].float().mean(dim=0).cpu()
 
-    with record(model, KIND, keep) as recorder, torch.inference_mode():
+    with record(model.model, KIND, keep) as recorder, torch.inference_mode():
         model.model(input_ids=torch.tensor([ids], device=model.device))
     return [layer.numpy() for layer in recorder.layers]
 

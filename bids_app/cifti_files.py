@@ -70,7 +70,7 @@ def _check(xml: bytes) -> None:
         for key in limits.keys() & attributes.keys():
             for number in attributes[key].split(","):
                 if abs(int(number)) > limits[key]:
-                    raise ValueError(f"{key} = {attributes[key]:.40} in the description of its axes cannot be")
+                    raise ValueError(f"{key} = {attributes[key]:.40} in the description of its axes is impossible")
 
     parser = expat.ParserCreate()
     parser.StartElementHandler = start

@@ -32,8 +32,8 @@ def make_parser() -> argparse.ArgumentParser:
         "level",
         metavar="{stimulus,participant,group}",
         choices=LEVELS,
-        help="stimulus: activations and dictionary; participant: maps of each participant (does the former where "
-        "missing); group: statistics over participants, from OUT_DIR alone.",
+        help="stimulus: activations and dictionary; participant: maps of each participant (after the stimulus "
+        "level if needed); group: statistics over participants, from OUT_DIR only.",
     )
     add_options(parser)
     parser.add_argument("--version", action="version", version=f"neurons2networks {__version__}")

@@ -70,7 +70,7 @@ class _Parser(GiftiImageParser):  # type: ignore[misc]
         kind = kind.newbyteorder(nibabel.gifti.gifti.gifti_endian_codes.byteorder[self.da.endian])
         n_bytes = kind.itemsize * math.prod(self.da.dims)
         if not 0 < n_bytes < sys.maxsize:
-            raise FileError(f"array {number} has dimensions that cannot be")
+            raise FileError(f"array {number} has impossible dimensions")
         content = base64.b64decode(text)
         if encoding == "B64GZ":
             content = zlib.decompressobj().decompress(content, n_bytes + 1)  # no more than expected
@@ -101,4 +101,4 @@ def read_gifti(path: Path) -> nibabel.GiftiImage:
 
 
 def _broken(path: Path, reason: str) -> str:
-    return f"{path} could not be read: it is no whole GIFTI file ({reason}). Get or make it again."
+    return f"{path} could not be read: it is not a complete GIFTI file ({reason}). Get or make it again."

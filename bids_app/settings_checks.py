@@ -55,7 +55,7 @@ def _contradictions(settings: Settings) -> Iterator[str]:
         yield f"space = {settings.space!r}: takes one space; choose one"
     both = sorted(set(settings.participant_label) & set(settings.exclude_participant_label))
     if both:
-        yield f"participant {', '.join(both)}: is asked for and left out; give --participant-label or the other"
+        yield f"participant {', '.join(both)}: is both selected and excluded; give --participant-label or the other"
 
 
 def _problems_of_confounds(settings: Settings) -> list[str]:
@@ -63,11 +63,11 @@ def _problems_of_confounds(settings: Settings) -> list[str]:
     given, problems = settings.confounds, []
     strategies = [name for name in given if name in CONFOUND_STRATEGIES]
     if strategies and len(given) > 1:
-        problems.append(f"confounds = {' '.join(given)}: {strategies[0]} must stand alone, or be left out")
+        problems.append(f"confounds = {' '.join(given)}: {strategies[0]} must be used alone, or be left out")
     for name in given:
         close = difflib.get_close_matches(name.lower(), CONFOUND_STRATEGIES, n=1, cutoff=0.75)
         if not re.fullmatch(r"[\w*?\[\]-]+", name):
-            problems.append(f"confounds = {name!r}: is no name or pattern of a column, such as trans_x or 'trans_*'")
+            problems.append(f"confounds = {name!r}: is not a name or pattern of a column, such as trans_x or 'trans_*'")
         elif close and name not in CONFOUND_STRATEGIES and not set(name) & set("*?["):
             problems.append(f"confounds = {name!r}: did you mean {close[0]}?")
     return problems
@@ -99,7 +99,7 @@ def _problems_of_paths(settings: Settings) -> Iterator[str]:
     ):
         folder = getattr(settings, name)
         if folder is not None and not _is(folder, Path.is_dir):
-            wrong = "is no folder" if _is(folder, Path.exists) else "there is no such folder"
+            wrong = "is not a folder" if _is(folder, Path.exists) else "there is no such folder"
             yield f"{name} = {folder}: {wrong}{more}"
     for name in ("bids_filter_file", "exclude_scans"):
         path = getattr(settings, name)
@@ -109,7 +109,7 @@ def _problems_of_paths(settings: Settings) -> Iterator[str]:
         yield f"mask = {settings.mask}: {problem}"
     database = settings.bids_database_dir
     if database is not None and _is(database, Path.exists) and not _is(database, Path.is_dir):
-        yield f"bids_database_dir = {database}: is no folder: give another path"
+        yield f"bids_database_dir = {database}: is not a folder: give another path"
     if settings.bids_filter_file is not None and not problem_of_file(settings.bids_filter_file):
         yield from _problems_of_filters(settings.bids_filter_file)
 
@@ -121,14 +121,14 @@ def problem_of_file(path: Path, most_bytes: float = MOST_BYTES) -> str | None:
             return "is a link to content that is not here: get it first (datalad get …)"
         return "there is no such file"
     if not _is(path, Path.is_file):
-        return "is a folder, must be a file" if _is(path, Path.is_dir) else "is no regular file (a pipe or a device)"
+        return "is a folder, must be a file" if _is(path, Path.is_dir) else "is not a regular file (a pipe or a device)"
     size = path.stat().st_size
     if size > most_bytes:
         return f"has {size / 1e6:,.1f} MB, too large for such a file: check the path"
     try:
         path.open("rb").close()
     except OSError as error:
-        return f"cannot be read ({error.strerror}): check its rights"
+        return f"cannot be read ({error.strerror}): check its permissions"
     return None
 
 
@@ -145,7 +145,7 @@ def _problems_of_filters(path: Path) -> Iterator[str]:
     try:
         content = json.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError, RecursionError) as error:
-        reason = "nested too deep" if isinstance(error, RecursionError) else str(error)
+        reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
         yield f"bids_filter_file = {path}: must be JSON such as {example} ({reason})"
         return
     if not isinstance(content, dict) or not all(isinstance(value, dict) for value in content.values()):

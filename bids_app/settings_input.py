@@ -194,7 +194,7 @@ def read_settings_file(path: Path) -> dict[str, Any]:
     except UnicodeDecodeError:
         raise SettingsError(f"config_file = {path}: is not UTF-8 text; save it again in that encoding") from None
     except RecursionError:
-        raise SettingsError(f"config_file = {path}: is nested too deep to be settings") from None
+        raise SettingsError(f"config_file = {path}: is nested too deeply to be settings") from None
     except (tomllib.TOMLDecodeError, ValueError) as error:  # ValueError: a number of thousands of digits
         raise SettingsError(f"config_file = {path}: is not valid TOML ({error})") from None
     if problems := _problems_of_keys(content):
@@ -208,7 +208,7 @@ def _problems_of_keys(content: Mapping[str, Any]) -> list[str]:
     for key in content:
         name = key.replace("-", "_")
         if name in seen:
-            problems.append(f"{name} is there twice, with a hyphen and an underscore; keep one")
+            problems.append(f"{name} is given twice, with a hyphen and an underscore; keep one")
         elif name == "config_file":
             problems.append("config_file cannot be given in a settings file; put its settings into this one")
         elif name in ARGUMENTS:

@@ -1,9 +1,11 @@
+from pathlib import Path
+
 import pytest
 
 from bids_app.atomic import atomic_path, write_text
 
 
-def test_a_file_has_its_name_only_when_it_is_whole(tmp_path):
+def test_a_file_has_its_name_only_when_it_is_whole(tmp_path: Path) -> None:
     path = tmp_path / "below" / "maps.func.gii"
     with atomic_path(path) as draft:
         draft.write_text("half")
@@ -14,10 +16,10 @@ def test_a_file_has_its_name_only_when_it_is_whole(tmp_path):
 
 
 @pytest.mark.parametrize("is_folder", [False, True])
-def test_what_fails_leaves_nothing_and_keeps_what_was_there(tmp_path, is_folder):
+def test_what_fails_leaves_nothing_and_keeps_what_was_there(tmp_path: Path, is_folder: bool) -> None:
     path = write_text(tmp_path / "kept", "before")
 
-    def fail():
+    def fail() -> None:
         with atomic_path(path) as draft:
             if is_folder:
                 draft.mkdir()
@@ -32,7 +34,7 @@ def test_what_fails_leaves_nothing_and_keeps_what_was_there(tmp_path, is_folder)
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_of_two_folders_the_first_stays(tmp_path):
+def test_of_two_folders_the_first_stays(tmp_path: Path) -> None:
     path = tmp_path / "activations"
     path.mkdir()
     (path / "first").touch()

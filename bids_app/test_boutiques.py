@@ -14,12 +14,12 @@ from bids_app.settings import OPTIONS
 STORED = Path(__file__).resolve().parents[1] / "boutiques.json"
 
 
-def test_the_stored_descriptor_is_that_of_the_parser():
+def test_the_stored_descriptor_is_that_of_the_parser() -> None:
     again = "python -m bids_app.boutiques > boutiques.json"
     assert json.loads(STORED.read_text()) == descriptor(), f"the command line has changed; run: {again}"
 
 
-def test_every_option_is_an_input_that_the_parser_takes():
+def test_every_option_is_an_input_that_the_parser_takes() -> None:
     flags = {entry["command-line-flag"]: entry for entry in descriptor()["inputs"] if "command-line-flag" in entry}
     known = {flag: action for action in make_parser()._actions for flag in action.option_strings}
     assert len(flags) == len(OPTIONS)
@@ -28,7 +28,7 @@ def test_every_option_is_an_input_that_the_parser_takes():
         assert (known[flag].nargs == "+") == entry.get("list", False), flag
 
 
-def test_bosh_accepts_it_and_makes_the_command(tmp_path):
+def test_bosh_accepts_it_and_makes_the_command(tmp_path: Path) -> None:
     bosh = shutil.which("bosh", path=str(Path(sys.executable).parent)) or shutil.which("bosh")
     if bosh is None:
         pytest.skip("bosh is not installed (pip install boutiques)")
@@ -36,7 +36,7 @@ def test_bosh_accepts_it_and_makes_the_command(tmp_path):
     (tmp_path / "data").mkdir()
     given = {"bids_dir": "data", "out_dir": "out", "level": "group", "atoms": [32, 64], "penalty": 0.2, "wrap": True}
     (tmp_path / "given.json").write_text(json.dumps(given))
-    command = [bosh, "exec", "simulate", STORED, "-i", "given.json"]
+    command = [bosh, "exec", "simulate", str(STORED), "-i", "given.json"]
     printed = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
     line = next(line for line in printed.splitlines() if line.startswith("neurons2networks"))
     parsed = vars(make_parser().parse_args(shlex.split(line)[1:]))

@@ -1,5 +1,6 @@
 import hashlib
 import os
+from pathlib import Path
 
 import pytest
 
@@ -7,7 +8,7 @@ from bids_app.checksums import artefact_damage, manifest_path, sha256_of, write_
 from bids_app.text_files import FileError
 
 
-def test_what_has_no_end_is_not_read(tmp_path):
+def test_what_has_no_end_is_not_read(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "device").symlink_to("/dev/zero")
     (tmp_path / "file").write_bytes(b"abc")
@@ -17,7 +18,7 @@ def test_what_has_no_end_is_not_read(tmp_path):
     assert sha256_of(tmp_path / "file") == hashlib.sha256(b"abc").hexdigest()
 
 
-def test_a_pipe_instead_of_a_manifest_is_damage_and_is_replaced(tmp_path):
+def test_a_pipe_instead_of_a_manifest_is_damage_and_is_replaced(tmp_path: Path) -> None:
     artefact = tmp_path / "design.npz"
     artefact.write_bytes(b"abc")
     manifest = manifest_path(artefact)

@@ -4,6 +4,7 @@ import ast
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import bids_app
@@ -12,13 +13,13 @@ import bids_app
 _TEXT = {"read_text": 0, "write_text": 1, "open": 2}
 
 
-def unnamed(path):
+def unnamed(path: Path) -> Iterator[str]:
     """Lines on which a text file is opened without an encoding."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if not isinstance(node, ast.Call):
             continue
         method = isinstance(node.func, ast.Attribute)
-        name = node.func.attr if method else getattr(node.func, "id", None)
+        name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", None)
         is_always_utf8 = name == "write_text" and not method  # bids.atomic: always UTF-8
         if name not in _TEXT or is_always_utf8 or any(keyword.arg == "encoding" for keyword in node.keywords):
             continue
@@ -29,22 +30,22 @@ def unnamed(path):
             yield f"{path.name}:{node.lineno}"
 
 
-def _is_of_files(node):
+def _is_of_files(node: ast.Call) -> bool:
     """`open(...)` and `path.open(...)`, not `Activations.open(...)`, `os.open(...)` and the like."""
     if isinstance(node.func, ast.Name):
         return True
-    owner = node.func.value
+    owner = node.func.value if isinstance(node.func, ast.Attribute) else None
     return not (isinstance(owner, ast.Name) and (owner.id[0].isupper() or owner.id in ("os", "tarfile", "wave")))
 
 
-def test_every_text_file_has_its_encoding_named():
+def test_every_text_file_has_its_encoding_named() -> None:
     package = Path(bids_app.__file__).parent
     files = [path for path in package.rglob("*.py") if not path.name.startswith(("test_", "conftest"))]
     assert len(files) > 100
     assert [line for path in files for line in unnamed(path)] == []
 
 
-def test_a_locale_without_letters_is_no_obstacle(tmp_path):
+def test_a_locale_without_letters_is_no_obstacle(tmp_path: Path) -> None:
     folder = tmp_path / "dätä 漢"
     folder.mkdir()
     settings = folder / "einstellung ü.toml"

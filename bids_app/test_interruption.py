@@ -5,7 +5,9 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from signal import Signals
 
 import pytest
 
@@ -41,7 +43,7 @@ if __name__ == "__main__":
 """
 
 
-def is_alive(pid):
+def is_alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -50,7 +52,7 @@ def is_alive(pid):
     return not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] != "Z"
 
 
-def wait_for(condition, seconds):
+def wait_for(condition: Callable[[], bool], seconds: int) -> bool:
     end = time.monotonic() + seconds
     while not condition() and time.monotonic() < end:
         time.sleep(0.05)
@@ -66,7 +68,7 @@ def wait_for(condition, seconds):
         (signal.SIGTERM, 1, 143),
     ],
 )
-def test_all_processes_end_with_the_run(tmp_path, number, nprocs, status):
+def test_all_processes_end_with_the_run(tmp_path: Path, number: Signals, nprocs: int, status: int) -> None:
     (tmp_path / "program.py").write_text(PROGRAM)
     command = [sys.executable, str(tmp_path / "program.py"), str(tmp_path), str(nprocs)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
@@ -80,6 +82,7 @@ def test_all_processes_end_with_the_run(tmp_path, number, nprocs, status):
     finally:
         run.kill()
         run.wait()
+    assert run.stderr is not None
     stderr = run.stderr.read()
     assert "Traceback" not in stderr
     assert stderr.count("stopped by") == (number != signal.SIGKILL)

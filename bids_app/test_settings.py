@@ -16,11 +16,11 @@ from bids_app.settings import OPTIONS, RESULTS, Settings, SettingsError, result_
 from bids_app.settings_input import make_settings, presets, read_preset
 
 
-def given(*argv):
+def given(*argv: str) -> Settings:
     return make_settings(vars(make_parser().parse_intermixed_args(normalise(argv))))
 
 
-def test_command_line_wins_over_file_over_preset_over_default(tmp_path):
+def test_command_line_wins_over_file_over_preset_over_default(tmp_path: Path) -> None:
     file = tmp_path / "settings.toml"
     file.write_text('preset = "caucheteux2023"\npca = 10\nfolds = 4\nwork-dir = "scratch"\n')
     settings = given("in", "out", "participant", "--config-file", str(file), "--folds", "3")
@@ -28,20 +28,20 @@ def test_command_line_wins_over_file_over_preset_over_default(tmp_path):
     assert settings.work == tmp_path / "scratch"
 
 
-def test_labels_lose_their_prefix_and_underscores_are_accepted():
+def test_labels_lose_their_prefix_and_underscores_are_accepted() -> None:
     settings = given("in", "out", "participant", "--participant_label", "sub-001", "002", "--task-id", "task-a_b")
     assert settings.participant_label == ("001", "002")
     assert settings.task_id == ("a_b",)
 
 
-def test_all_bad_values_are_reported_at_once():
+def test_all_bad_values_are_reported_at_once() -> None:
     with pytest.raises(SettingsError) as error:
         given("in", "out", "participant", "--folds", "1", "--penalty", "1.5", "--neurons", "soma", "--layer", "-2")
     for message in ("folds = 1", "penalty = 1.5", "neurons = 'soma'", "layer = '-2'"):
         assert message in str(error.value)
 
 
-def test_unique_variance_needs_a_distance_of_its_own_for_future_and_past():
+def test_unique_variance_needs_a_distance_of_its_own_for_future_and_past() -> None:
     zero = ("in", "out", "participant", "--tested-distance", "0", "--analysis")
     with pytest.raises(SettingsError, match=r"folds = 1: .*; tested_distance = 0 cannot go with the analysis variance"):
         given(*zero, "forecast", "variance", "--folds", "1")
@@ -49,7 +49,7 @@ def test_unique_variance_needs_a_distance_of_its_own_for_future_and_past():
     assert given(*zero[:3], "--analysis", "variance", "--tested-distance", "-1").tested_distance == -1
 
 
-def test_a_table_of_a_settings_file_is_what_the_command_line_has_in_pairs(tmp_path):
+def test_a_table_of_a_settings_file_is_what_the_command_line_has_in_pairs(tmp_path: Path) -> None:
     file = tmp_path / "settings.toml"
     file.write_text('engine = "dask"\n[dask-cluster]\nkind = "slurm"\ncores = 4\nmemory = "16GB"\n')
     from_file = given("in", "out", "participant", "--config-file", str(file)).dask_cluster
@@ -68,20 +68,20 @@ def test_a_table_of_a_settings_file_is_what_the_command_line_has_in_pairs(tmp_pa
         (("--dask-scheduler", "tcp://a:1"), "add --engine dask"),
     ],
 )
-def test_where_jobs_cannot_run(options, message):
+def test_where_jobs_cannot_run(options: tuple[str, ...], message: str) -> None:
     with pytest.raises(SettingsError, match=message):
         given("in", "out", "participant", *options)
 
 
 @pytest.mark.parametrize("content", ["no_such = 1", "folds = [", "dry_run = 3"])
-def test_bad_settings_file_is_one_sentence(tmp_path, content):
+def test_bad_settings_file_is_one_sentence(tmp_path: Path, content: str) -> None:
     file = tmp_path / "bad.toml"
     file.write_text(content)
     with pytest.raises(SettingsError):
         given("in", "out", "participant", "--config-file", str(file))
 
 
-def test_toml_record_gives_the_same_settings_again(tmp_path):
+def test_toml_record_gives_the_same_settings_again(tmp_path: Path) -> None:
     settings = given("in", "out", "participant", "--atoms", "32", "64", "--alphas", "1", "10", "--pool-tasks")
     record = tomllib.loads(to_toml(settings))
     file = tmp_path / "record.toml"
@@ -92,11 +92,11 @@ def test_toml_record_gives_the_same_settings_again(tmp_path):
 
 
 @pytest.mark.parametrize("preset", presets())
-def test_presets_are_valid(preset):
+def test_presets_are_valid(preset: str) -> None:
     assert isinstance(given("in", "out", "participant", "--preset", preset), Settings)
 
 
-def test_presets_of_caucheteux_hold_the_values_of_the_paper():
+def test_presets_of_caucheteux_hold_the_values_of_the_paper() -> None:
     settings = given("in", "out", "participant", "--preset", "caucheteux2023")
     assert settings.analysis == ("brainscore", "forecast", "depth")
     assert (settings.model, settings.layer, settings.context) == (("gpt2",), "8", "left")
@@ -107,17 +107,17 @@ def test_presets_of_caucheteux_hold_the_values_of_the_paper():
     assert settings.inner_folds == "leave-one-out"
 
 
-def test_preset_of_released_code_differs_from_that_of_the_paper_by_its_quirks_alone():
+def test_preset_of_released_code_differs_from_that_of_the_paper_by_its_quirks_alone() -> None:
     released, paper = (read_preset(name) for name in ("caucheteux2023-released", "caucheteux2023"))
     assert released == paper | {"context": "rolled", "word_volume": "next", "wrap": True}
 
 
-def test_quirks_of_released_code_are_never_defaults():
+def test_quirks_of_released_code_are_never_defaults() -> None:
     settings = given("in", "out", "participant")
     assert (settings.context, settings.word_volume, settings.wrap) == ("auto", "onset", False)
 
 
-def test_help_and_version_import_nothing_heavy():
+def test_help_and_version_import_nothing_heavy() -> None:
     code = (
         "import sys; from bids_app.cli import make_parser; make_parser().format_help();"
         "heavy = {'torch', 'numpy', 'transformers', 'nibabel', 'pandas', 'bids'} & set(sys.modules);"
@@ -127,12 +127,12 @@ def test_help_and_version_import_nothing_heavy():
 
 
 @pytest.mark.parametrize("module", ["bids_app", "bids_app.tools"])
-def test_version_is_the_same_everywhere(module):
+def test_version_is_the_same_everywhere(module: str) -> None:
     shown = subprocess.run([sys.executable, "-m", module, "--version"], check=True, capture_output=True, text=True)
     assert shown.stdout.split()[-1] == __version__
 
 
-def test_a_folder_of_resources_must_be_there(tmp_path):
+def test_a_folder_of_resources_must_be_there(tmp_path: Path) -> None:
     assert given("in", "out", "participant").resources is None
     assert given("in", "out", "participant", "--resources", str(tmp_path)).resources == tmp_path
     with pytest.raises(SettingsError, match="nowhere: there is no such folder; make it with n2n fetch"):
@@ -166,20 +166,20 @@ BAD_OPTIONS = [
     (("--model", "gpt\x00"), "control character"),
     (("--derivatives", "a\udce4"), "not UTF-8"),
     (("--annotations", "/no/such/folder"), "there is no such folder"),
-    (("--annotations", __file__), "is no folder"),
+    (("--annotations", __file__), "is not a folder"),
     (("--exclude-scans", "/no/such.json"), "there is no such file"),
     (("--bids-filter-file", "/"), "is a folder"),
-    (("--bids-filter-file", "/dev/zero"), "is no regular file"),
+    (("--bids-filter-file", "/dev/zero"), "is not a regular file"),
     (("--config-file", "/"), "is a folder"),
-    (("--config-file", "/dev/zero"), "is no regular file"),
-    (("--bids-database-dir", __file__), "is no folder"),
+    (("--config-file", "/dev/zero"), "is not a regular file"),
+    (("--bids-database-dir", __file__), "is not a folder"),
     (("--preset", "caucheteux203"), "did you mean caucheteux2023"),
-    (("--participant-label", "01", "02", "--exclude-participant-label", "sub-02"), "participant 02: is asked for"),
+    (("--participant-label", "01", "02", "--exclude-participant-label", "sub-02"), "participant 02: is both selected"),
 ]
 
 
 @pytest.mark.parametrize(("options", "message"), BAD_OPTIONS)
-def test_a_value_that_cannot_be(options, message):
+def test_a_value_that_cannot_be(options: tuple[str, ...], message: str) -> None:
     with pytest.raises(SettingsError) as error:
         given("in", "out", "participant", *options)
     assert message in str(error.value)
@@ -193,7 +193,7 @@ BAD_FILES = [
     (b"folds = 2.7\npca = 'many'\nwrap = 1\nwork_dir = 5", "pca = 'many': must be a whole number"),
     (b"folds = 2.7\npca = 'many'\nwrap = 1\nwork_dir = 5", "work_dir = 5: must be a path"),
     (b"folds = true", "folds = True: must be a whole number"),
-    (b"n-spins = 5\nn_spins = 6", "n_spins is there twice"),
+    (b"n-spins = 5\nn_spins = 6", "n_spins is given twice"),
     (b"n-spins = 1e400", "n_spins = inf"),
     (b"config_file = 'other.toml'", "cannot be given in a settings file"),
     (b"out_dir = 'x'", "belongs on the command line"),
@@ -203,7 +203,7 @@ BAD_FILES = [
     (b"atoms = [[2]]", "atoms = [2]: must be a whole number"),
     (b"participant_label = {a = 1}", "must be a list, not a table"),
     (b"# caf\xe9", "is not UTF-8"),
-    (b"x = " + b"[" * 20_000, "nested too deep"),
+    (b"x = " + b"[" * 20_000, "nested too deeply"),
     (b"folds = " + b"9" * 5000, "is not valid TOML"),
     (b"#" * 1_000_001, "too large for such a file"),
     (b"space = 1979-05-27", "space = datetime.date"),
@@ -211,7 +211,7 @@ BAD_FILES = [
 
 
 @pytest.mark.parametrize(("content", "message"), BAD_FILES)
-def test_a_settings_file_that_cannot_be(tmp_path, content, message):
+def test_a_settings_file_that_cannot_be(tmp_path: Path, content: bytes, message: str) -> None:
     file = tmp_path / "settings.toml"
     file.write_bytes(content)
     with pytest.raises(SettingsError) as error:
@@ -220,7 +220,7 @@ def test_a_settings_file_that_cannot_be(tmp_path, content, message):
     assert len(str(error.value)) < 1000
 
 
-def test_pipes_are_never_opened(tmp_path):
+def test_pipes_are_never_opened(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for option in ("--config-file", "--bids-filter-file", "--exclude-scans"):
         with pytest.raises(SettingsError, match="a pipe or a device"):
@@ -228,20 +228,20 @@ def test_pipes_are_never_opened(tmp_path):
 
 
 @pytest.mark.parametrize("content", ["[1]", "5", "null", '{"bold": ["desc"]}', '{"bold": "clean"}', "[" * 20_000, "{"])
-def test_a_filter_file_that_cannot_be(tmp_path, content):
+def test_a_filter_file_that_cannot_be(tmp_path: Path, content: str) -> None:
     file = tmp_path / "filter.json"
     file.write_text(content)
     with pytest.raises(SettingsError, match=r'bids_filter_file = .*such as \{"bold": \{"desc": "clean"\}\}'):
         given("in", "out", "participant", "--bids-filter-file", str(file))
 
 
-def test_a_filter_file_may_have_queries_of_other_apps(tmp_path):
+def test_a_filter_file_may_have_queries_of_other_apps(tmp_path: Path) -> None:
     file = tmp_path / "filter.json"
     file.write_text('{"t1w": {"datatype": "anat"}, "bold": {"res": "2"}}')
     assert given("in", "out", "participant", "--bids-filter-file", str(file)).bids_filter_file == file
 
 
-def test_whole_numbers_may_be_written_with_a_point_and_what_comes_twice_counts_once(tmp_path):
+def test_whole_numbers_may_be_written_with_a_point_and_what_comes_twice_counts_once(tmp_path: Path) -> None:
     file = tmp_path / "settings.toml"
     file.write_text("folds = 2.0\nlayer = 8\nrun_id = 1\natoms = [8, 8.0]\nparticipant_label = ['01', 'sub-01']\n")
     settings = given("in", "out", "participant", "--config-file", str(file))
@@ -249,7 +249,7 @@ def test_whole_numbers_may_be_written_with_a_point_and_what_comes_twice_counts_o
     assert (settings.atoms, settings.participant_label) == ((8,), ("01",))
 
 
-def test_paths_of_a_settings_file_count_from_its_folder(tmp_path, monkeypatch):
+def test_paths_of_a_settings_file_count_from_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for folder in ("study/code", "study/models/tiny", "study/derivatives/prep", "study/code/beside", "elsewhere"):
         (tmp_path / folder).mkdir(parents=True)
     (tmp_path / "study" / "atlas.nii").touch()
@@ -268,7 +268,7 @@ def test_paths_of_a_settings_file_count_from_its_folder(tmp_path, monkeypatch):
     assert given("in", "out", "participant", "--model", "../models/tiny").model == ("../models/tiny",)
 
 
-def test_a_link_to_a_file_keeps_its_name(tmp_path):
+def test_a_link_to_a_file_keeps_its_name(tmp_path: Path) -> None:
     """git-annex names its objects after their content: neither the hemisphere nor the table beside would be found."""
     names = ("hemi-L_mask.shape.gii", "hemi-L_atlas.label.gii")
     for name in names:
@@ -286,7 +286,7 @@ def test_a_link_to_a_file_keeps_its_name(tmp_path):
         given("in", "out", "participant", "--mask", str(tmp_path / "gone.nii.gz"))
 
 
-def test_one_space_is_chosen_not_several(tmp_path):
+def test_one_space_is_chosen_not_several(tmp_path: Path) -> None:
     file = tmp_path / "settings.toml"
     file.write_text('space = ["fsaverage6", "T1w"]\n')
     with pytest.raises(SettingsError, match=r"space = \['fsaverage6', 'T1w'\]: takes one value; choose one"):
@@ -297,7 +297,7 @@ def test_one_space_is_chosen_not_several(tmp_path):
         make_settings({"bids_dir": "a", "out_dir": "b", "level": "participant", "mask": str(tmp_path / "roi.nii")})
 
 
-def test_every_option_says_what_it_decides():
+def test_every_option_says_what_it_decides() -> None:
     allowed = {*READINGS, *FILES, *GROUP}
     of_analyses = {name for analysis in ANALYSES for name in names_of(analysis.options)}
     for option in OPTIONS:
@@ -306,7 +306,7 @@ def test_every_option_says_what_it_decides():
         assert set(option.metadata.get("decides", ())) <= allowed, option.name
 
 
-def test_an_option_that_is_not_placed_decides_everything(monkeypatch):
+def test_an_option_that_is_not_placed_decides_everything(monkeypatch: pytest.MonkeyPatch) -> None:
     option = next(candidate for candidate in OPTIONS if candidate.name == "mem_mb")
     unplaced = SimpleNamespace(
         name="mem_mb", metadata={key: v for key, v in option.metadata.items() if key != "decides"}
@@ -316,7 +316,7 @@ def test_an_option_that_is_not_placed_decides_everything(monkeypatch):
     assert all(result_settings(settings, result) == {"mem_mb": 5} for result in RESULTS)
 
 
-def test_files_count_by_their_content_not_by_their_folder():
+def test_files_count_by_their_content_not_by_their_folder() -> None:
     settings = Settings(Path("in"), Path("out"), "participant", atlas="/data/atlas.nii.gz", annotations=Path("/a"))
     numbers = result_settings(settings, "networks")
     assert numbers["atlas"] == "atlas.nii.gz"

@@ -21,11 +21,11 @@ def test_encodings_that_programs_save(tmp_path: Path, encoding: str) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"\xff\xfe\x00", "no text in UTF-16"),
-        (b"\xff\xfea\x00b", "no text in UTF-16"),
-        (b"\xfe\xff\xd8\x00", "no text in UTF-16"),
-        (b"\xef\xbb\xbf\xe9", "no text in UTF-8"),
-        (b"\x81\x8d", "no text in CP1252"),
+        (b"\xff\xfe\x00", "not text in UTF-16"),
+        (b"\xff\xfea\x00b", "not text in UTF-16"),
+        (b"\xfe\xff\xd8\x00", "not text in UTF-16"),
+        (b"\xef\xbb\xbf\xe9", "not text in UTF-8"),
+        (b"\x81\x8d", "not text in CP1252"),
         (b"a\0b", "NUL"),
         (b"/annex/objects/MD5E-s20960--6a5b.csv\n", r"datalad get"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:1\n", "git lfs pull"),

@@ -90,12 +90,12 @@ def read_text(path: Path, limit: int = LIMIT) -> str:
         text = content.decode(encoding)
     except UnicodeDecodeError as error:
         raise FileError(
-            f"{path} is no text in {encoding.upper()} (byte {error.start + 1}): save it as UTF-8, or get it again."
+            f"{path} is not text in {encoding.upper()} (byte {error.start + 1}): save it as UTF-8, or get it again."
         ) from error
     if "\0" in text:
-        raise FileError(f"{path} holds NUL characters, so it is damaged or no text: save it as UTF-8, or get it again.")
+        raise FileError(f"{path} holds NUL characters: it is damaged or not text. Save it as UTF-8, or get it again.")
     if encoding == "cp1252":
-        _log.warning("%s is not in UTF-8: read as Windows' western code page (cp1252).", path)
+        _log.warning("%s is not in UTF-8: read as the Western Windows code page (cp1252).", path)
     return text.removeprefix("\ufeff")
 
 
@@ -133,9 +133,9 @@ def read_json_content(path: Path, limit: int = LIMIT) -> object:
         if "\\u" in text:
             json.dumps(content, ensure_ascii=False).encode()  # lone surrogates cannot be written
     except RecursionError:
-        raise FileError(f"{path} could not be read as JSON: it is nested too deep.") from None
+        raise FileError(f"{path} could not be read as JSON: it is nested too deeply.") from None
     except (ValueError, MemoryError) as error:
-        raise FileError(f"{path} could not be read as JSON: {error}. Mend the file or make it again.") from error
+        raise FileError(f"{path} could not be read as JSON: {error}. Correct the file or make it again.") from error
     return content
 
 
@@ -143,7 +143,7 @@ def read_json(path: Path, limit: int = LIMIT) -> dict[str, object]:
     """Read a JSON object. Raises FileError if the file is invalid or holds something else."""
     content = read_json_content(path, limit)
     if not isinstance(content, dict):
-        raise FileError(f"{path} holds no JSON object but a {type(content).__name__}.")
+        raise FileError(f"{path} must hold a JSON object, not a {type(content).__name__}.")
     return content
 
 

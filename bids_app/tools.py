@@ -81,11 +81,11 @@ def _add_submit(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 
 def _add_fetch(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    fetch = commands.add_parser("fetch", help="bring models and atlases into a folder, for runs without a network")
+    fetch = commands.add_parser("fetch", help="fetch models and atlases into a folder, for runs without a network")
     fetch.add_argument("--model", nargs="+", default=(), metavar="NAME", help="Models on the Hugging Face hub.")
     fetch.add_argument("--model-revision", metavar="REV", help="Their revision. Default: the newest.")
     fetch.add_argument("--atlas", nargs="+", default=(), metavar="NAME", help="Atlases: yeo7, schaefer400, destrieux …")
-    spaces = "Spaces of the atlases. Default: all that there are; without --atlas, the atlases that a run takes itself."
+    spaces = "Spaces of the atlases. Default: all available; without --atlas, the default atlases of a run."
     fetch.add_argument("--space", nargs="+", default=(), metavar="SPACE", help=spaces)
     home = os.environ.get("N2N_HOME")
     target = "The folder, for --resources of a run. Default: the environment variable N2N_HOME."

@@ -15,7 +15,7 @@ MAIN = "0123456789abcdef0123456789abcdef01234567"
 
 @dataclass
 class Archive:
-    """Folders of models by name, TemplateFlow files by path, and every request that came."""
+    """Model folders by name, TemplateFlow files by path, and every request received."""
 
     models: dict[str, Path] = field(default_factory=dict)
     templates: dict[str, bytes] = field(default_factory=dict)
@@ -25,7 +25,7 @@ class Archive:
     url: str = ""
 
     def answer(self, path):
-        """Status, headers and body of what a path asks for."""
+        """Status, headers and body of the response to a path."""
         if template := re.fullmatch(r"/templateflow/(.+)", path):
             body = self.templates.get(template[1])
             return (404, {}, b"") if body is None else (200, {}, body)

@@ -49,7 +49,7 @@ PRELOADED = (
 
 @dataclass(frozen=True)
 class Case:
-    """An input and what must come of it.
+    """An input and the outcome expected of it.
 
     `spoil` changes the data set and may return options of its own. `status` is what the process must return, `message`
     a regular expression that its output must hold. `others`: whether the second participant must have results,
@@ -145,7 +145,7 @@ def _child(words, case, log):
 
 
 def _drop_rights():
-    """Root keeps its files, but no longer reads and writes what their rights forbid."""
+    """Root keeps its files, but obeys file permissions from here on."""
     if os.geteuid():
         return
     libc = ctypes.CDLL(None, use_errno=True)
@@ -194,7 +194,7 @@ def _bases(with_finished):
 
 
 def _finish(bases):
-    """What a participant and a group run leave in OUT_DIR, for the cases that spoil it."""
+    """OUT_DIR of a participant and a group run, for the cases that damage it."""
     bench = copy_of(bases, "regions", bases / "finished")
     for level in ("participant", "group"):
         case = Case("", "", level=level, seconds=10 * _SECONDS)

@@ -41,7 +41,7 @@ def _truncated(bench):
 
 
 def _of_thing(make, which):
-    """An atlas with something else than a file in the place of one of its files."""
+    """An atlas in which one of the files is a folder, pipe or the like."""
 
     def spoilt(bench):
         path = label_volume(bench)
@@ -69,7 +69,7 @@ def _gifti_with(table, **more):
 
 
 def _annot(bench, content=None):
-    """Annotations of both hemispheres; of the left one `content`, or with a colour that its table lacks."""
+    """Annotations of both hemispheres; the left one holds `content`, or a colour that its table lacks."""
     colours = np.array([[10, 20, 30, 0, 0], [40, 50, 60, 0, 0], [70, 80, 90, 0, 0]])
     for hemi in "lr":
         path = bench.root / f"{hemi}h.a.annot"
@@ -164,7 +164,7 @@ def _with(name, message, table, **more):
     return atlas_case(f"table {name}", message, lambda b: label_volume(b, table=table), **more)
 
 
-LACKS = r"has the label 3 at \d+ places, which its (own table of names|table of names, .*,) does not name: add a row"
+LACKS = r"has the label 3 at \d+ positions, which its (own table of names|table of names, .*,) does not name: add a row"
 
 TABLES = (
     _with("that lacks a label", LACKS, TABLE[:-7]),
@@ -178,13 +178,18 @@ TABLES = (
     _with("of commas", r"dseg\.tsv has no column with labels", TABLE.replace("\t", ",")),
     _with("label twice", r"dseg\.tsv has the label 3 twice, as 'Cont' and as 'Limbic'", TABLE + "3\tLimbic\n"),
     _with("names twice", r"dseg\.tsv has several columns called name", TABLE.replace("\tname", "\tname\tname", 1)),
-    _with("of fractions", r"dseg\.tsv, line 2: the label '1\.5' is no whole number", TABLE.replace("1\t", "1.5\t")),
+    _with("of fractions", r"dseg\.tsv, line 2: the label '1\.5' is not a whole number", TABLE.replace("1\t", "1.5\t")),
     _with("a name missing", LACKS, TABLE.replace("Cont", "")),
-    _with("gzip", r"dseg\.tsv (holds NUL|is no text)", gzip.compress(TABLE.encode(), mtime=0)),
-    _with("garbage", r"dseg\.tsv (holds NUL|is no text)", bytes(range(256)) * 20),
-    _with("UTF-16 cut in a letter", r"dseg\.tsv is no text in UTF-16", TABLE.encode("utf-16")[:-1]),
+    _with("gzip", r"dseg\.tsv (holds NUL|is not text)", gzip.compress(TABLE.encode(), mtime=0)),
+    _with("garbage", r"dseg\.tsv (holds NUL|is not text)", bytes(range(256)) * 20),
+    _with("UTF-16 cut in a letter", r"dseg\.tsv is not text in UTF-16", TABLE.encode("utf-16")[:-1]),
     _with("UTF-16", "", TABLE.encode("utf-16"), status=0),
-    _with("latin-1", "is not in UTF-8: read as Windows", (TABLE + "4\tcaf\u00e9\n").encode("latin-1"), status=0),
+    _with(
+        "latin-1",
+        "is not in UTF-8: read as the Western Windows",
+        (TABLE + "4\tcaf\u00e9\n").encode("latin-1"),
+        status=0,
+    ),
     *(
         atlas_case(f"table {name}", message, _of_thing(make, _table_of), seconds=20)
         for name, (make, message) in THINGS.items()

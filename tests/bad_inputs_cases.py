@@ -1,4 +1,4 @@
-"""The table of bad inputs and what must come of each; see `bad_inputs`."""
+"""The table of bad inputs and the outcome expected of each; see `bad_inputs`."""
 
 from tests.bad_inputs_atlases import CASES_OF_ATLASES
 from tests.bad_inputs_files import CASES_OF_FILES

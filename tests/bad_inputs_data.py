@@ -33,7 +33,7 @@ _ENDINGS = {
 
 @dataclass(frozen=True)
 class Bench:
-    """A copy of one of the data sets, to be spoilt: `sub-01` in most cases, `sub-02` is to be unharmed."""
+    """A copy of one of the data sets, to be damaged: usually `sub-01`; `sub-02` must stay usable."""
 
     root: Path
     kind: str = "regions"
@@ -52,7 +52,7 @@ class Bench:
 
     @property
     def model(self):
-        """A copy of the model, which only a case that spoils it asks for."""
+        """A copy of the model, made only for cases that damage it."""
         folder = self.root / "m"
         if not folder.exists():
             shutil.copytree(self.root.parent / "tiny", folder)

@@ -27,12 +27,12 @@ GOOD_SERIES = 100 + np.random.default_rng(9).standard_normal((VOLUMES, N_REGIONS
 
 
 def of_one(name, message, spoil, **more):
-    """A problem of sub-01, which leaves sub-02 alone."""
+    """A problem of sub-01 that does not affect sub-02."""
     return Case(name, message, spoil, others=True, **more)
 
 
 def accepted(name, message, spoil, **more):
-    """Something that is analysed, and said."""
+    """An input that is analysed with a warning."""
     return Case(name, message, spoil, status=0, others=True, **more)
 
 
@@ -41,7 +41,7 @@ def _content(which, content):
 
 
 def replaced(which, make):
-    """Something else than a file in the place of one."""
+    """A folder, pipe or the like instead of a file."""
 
     def spoil(bench):
         path = which(bench)
@@ -70,9 +70,9 @@ def _nowhere(path):
 
 THINGS = {
     "a folder": (os.mkdir, r"is a folder"),
-    "a pipe": (os.mkfifo, r"(is a|a pipe|neither|no regular|not a regular)"),
-    "a socket": (_socket, r"(is a|a pipe|neither|no regular|not a regular)"),
-    "/dev/zero": (_zero, r"(a device|neither|no regular|not a regular)"),
+    "a pipe": (os.mkfifo, r"(is a|a pipe|neither|not a regular)"),
+    "a socket": (_socket, r"(is a|a pipe|neither|not a regular)"),
+    "/dev/zero": (_zero, r"(a device|neither|not a regular)"),
     "a link to nowhere": (_nowhere, r"datalad get"),
     "empty": (
         lambda path: path.touch(),
@@ -80,7 +80,7 @@ THINGS = {
     ),
 }
 
-ABSENT = ("a folder", "a link to nowhere")  # where a participant whose BOLD is not here is said in one line for all
+ABSENT = ("a folder", "a link to nowhere")  # one line reports all participants whose BOLD is absent
 
 
 # ---- recordings ------------------------------------------------------------------------------------------------------
@@ -91,7 +91,7 @@ def _bold(bench):
 
 
 def _series(change, names=None):
-    """The table of sub-01 with a change of its numbers."""
+    """The table of sub-01 with changed numbers."""
 
     def spoil(bench):
         series = GOOD_SERIES.copy()
@@ -156,7 +156,7 @@ RECORDINGS = (
     of_one("series: text in a cell", r"row|line", _text(region_table(GOOD_SERIES).replace("\t", "\tx", 8))),
     of_one("series: a row too short", r"row|line|cells|columns", _text(region_table(GOOD_SERIES) + "1\t2\n")),
     of_one("series: header only", "no row|no volume|volumes|empty", _text("P0\tP1\n")),
-    of_one("series: garbage", r"NUL|no text|damaged|row", _text(bytes(range(256)) * 40)),
+    of_one("series: garbage", r"NUL|not text|damaged|row", _text(bytes(range(256)) * 40)),
     of_one("series: a gzip file", r"timeseries\.tsv", _text(gzip.compress(b"P0\tP1\n1\t2\n"))),
     of_one("series: gone", "missing|no BOLD|no preprocessed", lambda b: b.bold().unlink(), status=0),
     of_one(
@@ -169,7 +169,7 @@ RECORDINGS = (
     of_one("TR: true", "RepetitionTime.*(true|True)", _sidecar({"RepetitionTime": True})),
     of_one("TR: a text", "RepetitionTime.*2,0", _sidecar({"RepetitionTime": "2,0"})),
     of_one("TR: NaN", "RepetitionTime.*(?i:nan)", _sidecar('{"RepetitionTime": NaN}')),
-    of_one("TR: deep sidecar", "nested too deep", _sidecar(DEEP)),
+    of_one("TR: deep sidecar", "nested too deeply", _sidecar(DEEP)),
     of_one("TR: broken sidecar", "JSON", _sidecar("{")),
     of_one("TR: a list", "JSON object", _sidecar("[2]")),
     Case("TR: missing in all", "(?i)repetition ?time", _both_sidecars({"x": 1})),

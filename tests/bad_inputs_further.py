@@ -147,7 +147,7 @@ CASES_OF_FURTHER = (
     # atlases
     atlas_case("further: singular affine", "affine|position|header", lambda b: label_volume(b, affine=_singular())),
     atlas_case("further: negative labels", "label", lambda b: label_volume(b, -LABELS)),
-    atlas_case("further: hemispheres exchanged", "says itself that it is CortexRight", _mixed, kind="surfaces"),
+    atlas_case("further: hemispheres exchanged", "states that it is CortexRight", _mixed, kind="surfaces"),
     atlas_case(
         "further: one name for all",
         "",

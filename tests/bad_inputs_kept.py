@@ -1,4 +1,4 @@
-"""Something else than a file in the place of what OUT_DIR and the work directory keep; see `bad_inputs`.
+"""Something other than a file instead of what OUT_DIR and the work directory keep; see `bad_inputs`.
 
 A run is started again on a finished OUT_DIR: what it needs is made again, or a sentence says what to remove.
 """

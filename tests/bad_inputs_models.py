@@ -13,7 +13,7 @@ WEIGHTS = "model.safetensors"
 
 
 def model_case(name, message, spoil, **more):
-    """A model that cannot be used; nothing is computed."""
+    """A model that cannot be used: nothing is computed."""
 
     def spoilt(bench):
         spoil(bench.model)
@@ -101,7 +101,7 @@ MODELS = (
     model_case("index out of its folder", "folder", _index({"weight_map": {"a": "../x.safetensors"}})),
     model_case("config broken", r"config\.json.*JSON", _file("config.json", "{")),
     model_case("config an empty object", "model_type", _file("config.json", "{}")),
-    model_case("config deep", "nested too deep", _file("config.json", DEEP)),
+    model_case("config deep", "nested too deeply", _file("config.json", DEEP)),
     model_case("config of an unknown type", "of type 'nothing'", config_with(model_type="nothing")),
     model_case("config of a huge width", "n_embd = 2147483648", config_with(n_embd=2**31)),
     model_case("config of a huge vocabulary", "vocab_size = 10000000000", config_with(vocab_size=10**10)),
@@ -117,9 +117,9 @@ MODELS = (
     model_case("tokenizer larger than the embedding", "has tokens up to 50000", _larger_vocabulary),
     model_case("weights NaN", "not finite", tensors_with(_nan)),
     model_case(
-        "weights cut", "no complete safetensors file", lambda f: write(f / WEIGHTS, (f / WEIGHTS).read_bytes()[:-99])
+        "weights cut", "not a complete safetensors file", lambda f: write(f / WEIGHTS, (f / WEIGHTS).read_bytes()[:-99])
     ),
-    model_case("weights empty", "no complete safetensors file", _file(WEIGHTS, "")),
+    model_case("weights empty", "not a complete safetensors file", _file(WEIGHTS, "")),
     model_case("weights gone", "(?i)weights|safetensors", _without(WEIGHTS)),
     model_case("weights as pickle only", "pickled weights can run code", _pickle),
     model_case("vision only", "(?i)text|vision|token", _vision),
@@ -144,7 +144,7 @@ MODELS = (
 
 
 def _removed_during(bench):
-    """OUT_DIR goes, from another process, as soon as something lies in it."""
+    """Another process removes OUT_DIR as soon as it holds a file."""
     if os.fork():
         return
     limit = time.monotonic() + 20

@@ -1,4 +1,4 @@
-"""Bad inputs that nobody had named; see `bad_inputs`."""
+"""Bad inputs that no report had named; see `bad_inputs`."""
 
 import gzip
 import os
@@ -26,7 +26,7 @@ def _words(text):
 
 
 def _flipped(bench):
-    """A bit of the compressed image is another one, as on a failing disk."""
+    """One bit of the compressed image is flipped, as on a failing disk."""
     content = bytearray(bench.bold().read_bytes())
     content[len(content) // 2] ^= 16
     write(bench.bold(), bytes(content))
@@ -80,13 +80,13 @@ CASES_OF_MORE = (
     of_one("more: a flipped bit in the image", "damaged|could not be read|CRC|cut", _flipped, kind="volumes"),
     of_one(
         "more: compressed twice",
-        "could not be read|damaged|no image|cannot",
+        "could not be read|damaged|not an image|cannot",
         lambda b: write(b.bold(), gzip.compress(b.bold().read_bytes())) and None,
         kind="volumes",
     ),
     Case("more: a series as --mask", "mask", _series_as_mask, kind="volumes"),
     Case("more: every run on the list of scans to leave out", "list of scans to leave out", _every_run_excluded),
-    Case("more: BIDS_DIR is a file", "is no folder", _a_file),
+    Case("more: BIDS_DIR is a file", "is not a folder", _a_file),
     Case(
         "more: description a list",
         r"dataset_description\.json",

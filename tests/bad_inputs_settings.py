@@ -18,7 +18,7 @@ def _setting(*options, message, status=1, name="", **more):
 
 
 def _bad(*options, message, **more):
-    """A setting that is refused before anything is looked at."""
+    """A setting that is refused before any data are read."""
     return _setting(*options, message=message, status=2, **more)
 
 
@@ -44,7 +44,7 @@ def _exclude(name, content, message, status=2):
 
 
 def _out(name, folder, message, spoil=None, status=1):
-    """OUT_DIR somewhere in the data; `folder` is relative to the root."""
+    """OUT_DIR inside the data; `folder` is relative to the root."""
 
     def also(bench):
         if spoil:
@@ -71,7 +71,7 @@ def _no_derivative(bench):
 
 
 def _at(name, make):
-    """An option that names a path which `make` has made into something else than a file."""
+    """An option with a path at which `make` has put something other than a file."""
 
     def spoil(bench):
         path = bench.root / "thing"
@@ -90,7 +90,7 @@ def _zero(path):
 
 
 def _closed(which, more=()):
-    """Take away everybody else's rights to a path of the bench."""
+    """Remove all other users' permissions on a path of the bench."""
 
     def spoil(bench):
         path = which(bench)
@@ -119,16 +119,16 @@ LABELS = (
     _setting("--participant-label", "01", "99", message=r"99"),
     _setting("--participant-label", ".*", message=r"\.\*"),
     _setting("--participant-label", "..", message=r"\.\."),
-    _setting("--session-label", "9", message="--session-label 9: no participant asked for has it"),
+    _setting("--session-label", "9", message="--session-label 9: no selected participant has it"),
     _setting("--task-id", "nosuch", message="nosuch.*tale"),
-    _setting("--run-id", "7", message="--run-id 7: no participant asked for has it"),
-    _setting("--space", "fsaverage5", message="--space fsaverage5: no participant asked for has it; there is T"),
+    _setting("--run-id", "7", message="--run-id 7: no selected participant has it"),
+    _setting("--space", "fsaverage5", message="--space fsaverage5: no selected participant has it; there is T"),
     _bad("--space", "a b", message="takes one space"),
     _setting("--atlas", "nosuch", *NETWORKS, kind="volumes", message="nosuch.*(schaefer|yeo)", name="settings: atlas"),
     _setting("--regions", "nosuch", *FORECAST, kind="surfaces", message="nosuch", name="settings: regions"),
     _bad("--preset", "sun2042", message=r"preset = 'sun2042': is not one of .*sun2024"),
     _setting("--model", "no-such-model-xyz", message="no-such-model-xyz", name="settings: model"),
-    _bad("--exclude-participant-label", "01", "--participant-label", "01", message="is asked for and left out"),
+    _bad("--exclude-participant-label", "01", "--participant-label", "01", message="is both selected and excluded"),
     _setting("--exclude-participant-label", "01", "02", message=r"(?i)no participant"),
 )
 
@@ -171,7 +171,7 @@ NUMBERS = (
     _bad("--pool-tasks", "--dictionary-scope", "story", message="cannot go with pool_tasks"),
     _bad("--analysis", "variance", "--tested-distance", "0", message="tested_distance = 0 cannot go with"),
     _bad("--engine", "dask", message="needs either --dask-scheduler"),
-    _bad("--confounds", "none", "trans_x", message="must stand alone"),
+    _bad("--confounds", "none", "trans_x", message="must be used alone"),
     _bad("--confounds", "narrative", message="did you mean narratives"),
     _bad("--no-such-option", "1", message="unrecognized arguments: --no-such-option"),
     _bad("--participant-label", "", message="is empty"),
@@ -185,8 +185,8 @@ FILES = (
     _toml("model empty", "model = []", r"model = \[\]: must name at least one", plain=True),
     _toml("analysis empty", "analysis = []", r"analysis = \[\]: must name at least one", plain=True),
     _toml("config_file in it", "config_file = 'a.toml'", "config_file cannot be given in a settings file"),
-    _toml("keys twice", "n-spins = 3\nn_spins = 4", "n_spins is there twice, with a hyphen and an underscore"),
-    _toml("deep", "atoms = " + DEEP, "nested too deep"),
+    _toml("keys twice", "n-spins = 3\nn_spins = 4", "n_spins is given twice, with a hyphen and an underscore"),
+    _toml("deep", "atoms = " + DEEP, "nested too deeply"),
     _toml("latin-1", b"# caf\xe9", "is not UTF-8 text"),
     _toml("work_dir a number", "work_dir = 3", "work_dir = 3: must be a path"),
     _toml("space a list", "space = ['a', 'b']", "takes one value; choose one"),
@@ -196,27 +196,27 @@ FILES = (
     _toml("a date", "nprocs = 2020-01-01", "nprocs = .*must be a whole number"),
     _toml("a table", "[atoms]\na = 1", "must be a list, not a table"),
     Case("toml: a folder", "is a folder, must be a file", _at("--config-file", os.mkdir), status=2),
-    Case("toml: a pipe", "is no regular file", _at("--config-file", os.mkfifo), status=2, seconds=20),
-    Case("toml: a socket", "is no regular file", _at("--config-file", _socket), status=2, seconds=20),
-    Case("toml: /dev/zero", "is no regular file", _at("--config-file", _zero), status=2, seconds=20),
+    Case("toml: a pipe", "is not a regular file", _at("--config-file", os.mkfifo), status=2, seconds=20),
+    Case("toml: a socket", "is not a regular file", _at("--config-file", _socket), status=2, seconds=20),
+    Case("toml: /dev/zero", "is not a regular file", _at("--config-file", _zero), status=2, seconds=20),
     _bad("--config-file", "/nope/s.toml", message="there is no such file"),
     _filter("a list", [1], "must be an object with entities"),
     _filter("a number", "5", "must be an object with entities"),
     _filter("null", "null", "must be an object with entities"),
     _filter("bold a list", {"bold": ["desc"]}, "must be an object with entities"),
-    _filter("deep", DEEP, "nested too deep"),
+    _filter("deep", DEEP, "nested too deeply"),
     _filter("broken", "{", "must be JSON such as"),
     _filter("a table inside", {"bold": {"desc": {"a": 1}}}, "must be a text, or a list of texts"),
     _bad("--bids-filter-file", "/nope.json", message="there is no such file"),
-    Case("filter: a pipe", "is no regular file", _at("--bids-filter-file", os.mkfifo), status=2, seconds=20),
-    _exclude("deep", DEEP, "nested too deep", status=1),
+    Case("filter: a pipe", "is not a regular file", _at("--bids-filter-file", os.mkfifo), status=2, seconds=20),
+    _exclude("deep", DEEP, "nested too deeply", status=1),
     _exclude("a number", "5", r"x\.json", status=1),
     _exclude("broken", "{", r"x\.json", status=1),
-    Case("exclude: /dev/zero", "is no regular file", _at("--exclude-scans", _zero), status=2, seconds=20),
+    Case("exclude: /dev/zero", "is not a regular file", _at("--exclude-scans", _zero), status=2, seconds=20),
     _bad("--annotations", "/nope", message="there is no such folder"),
-    Case("annotations a file", "is no folder", lambda b: ("--annotations", b.align), status=2),
+    Case("annotations a file", "is not a folder", lambda b: ("--annotations", b.align), status=2),
     _bad("--mask", "/nope.nii.gz", message="there is no such file"),
-    _bad("--bids-database-dir", "/etc/passwd", message="is no folder"),
+    _bad("--bids-database-dir", "/etc/passwd", message="is not a folder"),
     _setting("--bids-database-dir", "/proc/x", message="/proc/x"),
 )
 
@@ -263,7 +263,7 @@ RIGHTS = (
     _closed_to_us("BIDS_DIR", lambda b: b.data, "may not be read|cannot be read"),
     _closed_to_us("description", lambda b: b.data / "dataset_description.json", "may not be read|cannot be read"),
     _closed_to_us("OUT_DIR", _folder("out"), "OUT_DIR .* cannot be written by user"),
-    _closed_to_us("OUT_DIR/logs", _folder("out/logs"), "cannot be written by user.*(remove it|rights)"),
+    _closed_to_us("OUT_DIR/logs", _folder("out/logs"), "cannot be written by user.*(remove it|permissions)"),
     _closed_to_us("OUT_DIR/sub-01", _folder("out/sub-01"), "cannot be written by user", others=True),
     _closed_to_us("OUT_DIR/.work", _folder("out/.work"), "cannot be written by user"),
     _closed_to_us("model", lambda b: b.model, "may not be read|cannot be read", ("--model", "{path}")),

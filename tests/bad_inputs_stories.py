@@ -129,7 +129,7 @@ WORD_CASES = (
     Case("words: 1e400", "row|finite|1e400", _words(text="onset\tduration\tword\n1e400\t0.3\ta\n2\t0.3\tb\n")),
     Case("words: onset a text", "row", _words(text="onset\tduration\tword\none\t0.3\ta\n2\t0.3\tb\n")),
     Case("words: of 200,000 letters", "holds 200,000 letters", _words([(1, 0.3, "x" * 200_000), *_good_words()[5:]])),
-    Case("words: deep json", "nested too deep", _words(text=DEEP, name="tale/align.json")),
+    Case("words: deep json", "nested too deeply", _words(text=DEEP, name="tale/align.json")),
     Case("words: broken TextGrid", "TextGrid", _words(text='File type = "ooTextFile"\nxmin', name="tale.TextGrid")),
     Case("words: .mat", r"\.mat", _words(text="MATLAB", name="tale_words.mat")),
     Case("words: gone", "word timings", lambda b: b.align.unlink()),

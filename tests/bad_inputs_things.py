@@ -1,4 +1,4 @@
-"""A folder, a pipe, a socket, a device or a dangling link in the place of every file that is read; see `bad_inputs`.
+"""A folder, a pipe, a socket, a device or a dangling link instead of every file that is read; see `bad_inputs`.
 
 Those of atlases stand in `bad_inputs_atlases`, those of files that OUT_DIR keeps in `bad_inputs_kept`.
 """
@@ -18,7 +18,7 @@ JSON_WORDS = {
 
 
 def _case(name, which, thing, prepare=None, message=None, others=True, **more):
-    """Something else than a file in the place of `which(bench)`, after `prepare(bench)`, which may give options."""
+    """Something other than a file instead of `which(bench)`, after `prepare(bench)`, which may give options."""
     make, usual = NO_FILE[thing]
 
     def spoil(bench):
@@ -38,12 +38,12 @@ def _each(name, which, prepare=None, leave_out=(), **more):
 
 
 def _shared(name, which, prepare=None, **more):
-    """Of a file that concerns everybody: nobody has results."""
+    """For a file that all participants share: no participant has results."""
     return _each(name, which, prepare, **({"others": None} | more))
 
 
 def _words_as(name):
-    """The words in another place and format; returns the path and how they come there."""
+    """The words at another path and in another format; returns the path and the function that writes them."""
 
     def path(bench):
         return bench.data / "stimuli" / name
@@ -75,7 +75,7 @@ RECORDINGS = (
     *_each("BOLD cifti", lambda b: b.bold(), kind="cifti", leave_out=("a folder", "a link to nowhere")),
     *_each("BOLD json", lambda b: b.sidecar()),
     *_each("raw BOLD json", _raw("bold.json"), leave_out=("a folder",)),
-    _case("raw BOLD json", _raw("bold.json"), "a folder", message="is a folder, where a file is looked for", status=0),
+    _case("raw BOLD json", _raw("bold.json"), "a folder", message="is a folder, but a file is expected", status=0),
     *_shared("raw BOLD json, inherited", lambda b: b.data / "task-tale_bold.json", leave_out=("a folder",)),
     *_each(
         "confounds", lambda b: b.confounds(), kind="volumes", message={"a folder": "There is no table of confounds"}
@@ -88,7 +88,7 @@ RECORDINGS = (
         others=None,
     ),
     *_each("mask of a run", lambda b: b.mask(), kind="volumes", leave_out=("a folder",)),
-    _case("mask of a run", lambda b: b.mask(), "a folder", message="is passed over", kind="volumes", status=0),
+    _case("mask of a run", lambda b: b.mask(), "a folder", message="it is ignored", kind="volumes", status=0),
     *_each(
         "table of regions",
         lambda b: b.deriv / "atlas-T_dseg.tsv",
@@ -118,13 +118,13 @@ STORIES = (
 
 REFUSED = {
     "a folder": "is a folder",
-    "a pipe": "no regular file|a pipe or a device",
-    "a socket": "no regular file|a pipe or a device",
-    "/dev/zero": "no regular file|a pipe or a device",
+    "a pipe": "not a regular file|a pipe or a device",
+    "a socket": "not a regular file|a pipe or a device",
+    "/dev/zero": "not a regular file|a pipe or a device",
     "a link to nowhere": "datalad get",
 }
 # A link to a folder that is not there yet is followed: it is made.
-NO_FOLDER = dict.fromkeys(NO_FILE, "is no folder|there is no such folder")
+NO_FOLDER = dict.fromkeys(NO_FILE, "is not a folder|there is no such folder")
 
 OPTIONS = (
     *_shared("--config-file", _at("thing"), _option("--config-file"), message=REFUSED, status=2),
@@ -150,7 +150,7 @@ OPTIONS = (
         "--bids-database-dir",
         _at("thing"),
         _option("--bids-database-dir"),
-        message="is no folder|thing",
+        message="is not a folder|thing",
         leave_out=("a folder", "a link to nowhere"),
         status=2,
     ),
@@ -158,14 +158,14 @@ OPTIONS = (
         "-w",
         _at("thing"),
         _option("-w"),
-        message="thing|/dev/zero is no folder",
+        message="thing|/dev/zero is not a folder",
         leave_out=("a folder", "a link to nowhere"),
     ),
     *_shared(
         "OUT_DIR",
         _at("thing"),
         lambda b: ("OUT", str(b.root / "thing")),
-        message="thing|/dev/zero is no folder",
+        message="thing|/dev/zero is not a folder",
         leave_out=("a folder", "a link to nowhere"),
     ),
     *_shared(

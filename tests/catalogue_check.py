@@ -18,7 +18,7 @@ _LEVELS = {"timeseries": "stimulus", "loadings": "stimulus", "dseg": "participan
 
 
 def unlisted(out_dir):
-    """One sentence for each file that is not as the catalogue has it."""
+    """One sentence for each file that differs from the catalogue."""
     files = [p for p in sorted(out_dir.rglob("*")) if p.is_file() and not _is_hidden(p.relative_to(out_dir))]
     data = [p for p in files if p.suffix != ".json" or not any(p == sidecar_path(q) for q in _beside(p))]
     return [f"{path.relative_to(out_dir)}: {problem}" for path in data for problem in _problems(path, out_dir)]

@@ -1,4 +1,4 @@
-"""What the tests of the whole app share: a demo data set and one run on it, made once for all workers."""
+"""What the tests of the whole app share: a demo data set and one run on it, made once for all test workers."""
 
 import os
 import subprocess
@@ -22,7 +22,7 @@ def run(module, *arguments):
 
 
 def succeed(module, *arguments):
-    """Run, and show what was said when it fails."""
+    """Run, and show the output when it fails."""
     done = run(module, *arguments)
     assert done.returncode == 0, done.stderr[-4000:]
     return done
@@ -45,7 +45,7 @@ class Demo:
 
 
 def make_once(tmp_path_factory, name, make):
-    """A folder that the first test worker makes, while the others wait for it."""
+    """A folder that the first test worker makes while the others wait."""
     shared = tmp_path_factory.getbasetemp().parent
     with FileLock(shared / f"{name}.lock"):
         folder = shared / name

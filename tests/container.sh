@@ -109,7 +109,7 @@ part_refusals() {
   local out; out=$(folder refusals)
   local run=(participant --config-file /data/code/demo.toml "${fast[@]}" --analysis brainscore --noise-ceiling none)
   mkdir -p "$scratch/closed"; chmod 755 "$scratch/closed"
-  refused "BIDS_DIR /nothing is no folder: is the volume mounted" -- app -v "$out:/out" "$image" /nothing /out participant
+  refused "BIDS_DIR /nothing is not a folder: is the volume mounted" -- app -v "$out:/out" "$image" /nothing /out participant
   refused "BIDS_DIR /data is empty: is the volume mounted" -- strict -v "$(folder empty):/data:ro" -v "$out:/out" "$image" /data /out participant
   refused "OUT_DIR /out cannot be written.*mounted read-only: is the volume mounted" -- app "$image" /data /out participant
   refused "OUT_DIR /out cannot be written.*mount it without :ro" -- app -v "$out:/out:ro" "$image" /data /out participant

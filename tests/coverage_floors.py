@@ -6,13 +6,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-# Provisional, since `make coverage` has not finished once. Raise it after the first run; floors of folders go below.
-FLOOR = 50.0  # per cent of the lines of a folder that has no floor of its own
-FLOORS: dict[str, float] = {}
+# Per cent of the lines of a folder: 3 less than the folder's own tests reached on 2026-11-26 (93.5, 92.4, 98.2, 97.9).
+FLOORS: dict[str, float] = {
+    "bids_app/bids": 90.5,
+    "bids_app/encoding": 89.4,
+    "bids_app/language": 95.2,
+    "bids_app/stats": 94.9,
+}
+# Of all other folders; provisional until the first whole run of `make coverage` gives each a floor of its own.
+FLOOR = 50.0
 
 
 def coverage_by_folder(report: Mapping[str, Any]) -> dict[str, float]:
-    """Per cent of lines that ran, of each folder below `bids_app` and of the files beside the folders.
+    """Percentage of executed lines, for each folder of `bids_app` and for the files beside the folders.
 
     >>> lines = {"summary": {"num_statements": 4, "covered_lines": 3}}
     >>> coverage_by_folder({"files": {"bids_app/bids/text.py": lines, "bids_app/cli.py": lines}})
@@ -28,7 +34,7 @@ def coverage_by_folder(report: Mapping[str, Any]) -> dict[str, float]:
 
 
 def below(coverage: Mapping[str, float], floors: Mapping[str, float], floor: float) -> list[str]:
-    """Sentences on folders below their floor, and on floors of folders that are not there.
+    """Sentences on folders below their floor, and on floors of folders that do not exist.
 
     >>> below({"a": 80.0, "b": 95.0}, {"b": 96, "c": 50}, 85)
     ['a: 80.0 % of the lines run in unit tests, floor 85.', 'b: 95.0 % of the lines run in unit tests, floor 96.', \

@@ -1,4 +1,4 @@
-"""Damage each kind of file that a run leaves, run again, and see that it is noticed. By hand, not in CI.
+"""Damage each kind of file that a run writes, rerun, and check that the damage is noticed. By hand, not in CI.
 
 python -m tests.damage_test FOLDER [--kinds surface parcels] [--ways cut zeroed removed flipped] [--only WORDS]
 
@@ -32,12 +32,12 @@ EMPTY_BY_NATURE = re.compile(r"\.lock$|\.running$|/cache/")
 
 
 def kind_of(path):
-    """What files of the same kind share."""
+    """The key that files of the same kind share."""
     return NUMBERS.sub("N", IN_NAMES.sub("", path.as_posix()))
 
 
 def artefact_of(path):
-    """What is made again together; files of OUT_DIR that every run writes anew stand for themselves."""
+    """The artefact of a file, recomputed as a whole; files of OUT_DIR that every run rewrites are their own."""
     name, folder = path.name, path.parts[0]
     if folder == ".work":
         return path.parent if re.search(r"/[0-9a-f]{40}/|/dictionaries/", path.as_posix()) else name.partition(".")[0]
@@ -49,7 +49,7 @@ def artefact_of(path):
 
 
 def batches(out, only=""):
-    """Lists of files to damage together: of each kind of file one, of each artefact at most one in a list."""
+    """Lists of files to damage together: one of each kind, and at most one of each artefact in a list."""
     kinds: dict[tuple[bool, object], list[Path]] = {}
     for path in sorted(path.relative_to(out) for path in out.rglob("*") if path.is_file() and path.stat().st_size):
         if not EMPTY_BY_NATURE.search(path.as_posix()) and re.search(only, path.as_posix()):
@@ -69,7 +69,7 @@ def batches(out, only=""):
 
 
 def damage(path, way):
-    """Damage a file; its time stays, as after a disk's error. Returns its bytes, None where it is removed."""
+    """Damage a file but keep its time stamp, as a disk error does. Returns its bytes; None if the file is removed."""
     state, content = path.stat(), bytearray(path.read_bytes())
     if way == "removed":
         path.unlink()
@@ -88,7 +88,7 @@ def damage(path, way):
 def trial(finished, out, batch, ways, run):
     """Damage some files of a copy `out` of a finished OUT_DIR, each in the next of the ways, and run again.
 
-    `run(level)` gives the status and what was said. Returns what went unnoticed (a list), what was said of the damage,
+    `run(level)` gives the status and the output. Returns what went unnoticed (a list), what was reported of the damage,
     and whether a run failed.
     """
     expected = contents(finished)
@@ -121,7 +121,7 @@ def trial(finished, out, batch, ways, run):
 
 
 def _unclear(level, status, output, batch):
-    """What is wrong with how a run failed."""
+    """Shortcomings of the way a run failed."""
     problems = ["a traceback or an error of its own"] * ("Traceback" in output or "neurons2networks itself" in output)
     if not any(path.name.partition(".")[0].removesuffix("_complete") in output for path in batch):
         problems.append("no damaged file is named")

@@ -19,7 +19,7 @@ VERSIONS = ("SoftwareVersions", "GeneratedBy")
 
 
 def differences(out_dir, other, same_paths=()):
-    """One sentence for each file that differs; `same_paths` are pairs (in `out_dir`, in `other`) that mean the same."""
+    """One sentence for each file that differs; `same_paths` are equivalent pairs (in `out_dir`, in `other`)."""
     names, others = _names(out_dir), _names(other)
     problems = [f"{name} is only in {out_dir}" for name in sorted(names - others)]
     problems += [f"{name} is only in {other}" for name in sorted(others - names)]

@@ -1,4 +1,4 @@
-"""Damage files at random and read them: only the package's own errors may come out, soon and in little memory.
+"""Damage files at random and read them: only the package's own errors may be raised, quickly and in little memory.
 
 A reader that hangs ends the process, with a traceback; the file that it hung on is left behind.
 
@@ -41,7 +41,7 @@ _COLUMNS = ("reader", "inputs", "own error", "other error", "slow", "memory grow
 
 @dataclass
 class Findings:
-    """What came of the inputs of one reader."""
+    """Outcomes of the inputs of one reader."""
 
     n_inputs: int = 0
     n_own: int = 0
@@ -54,12 +54,12 @@ class Findings:
 def read_damaged(
     reader: Reader, folder: Path, seed: int, mutations: list[Mutation]
 ) -> tuple[BaseException | None, bytes]:
-    """Write one damaged file and read it: the error that came out, and the content."""
+    """Write one damaged file and read it; returns the error and the content."""
     return read_content(reader, folder, mutate(reader.seeds[seed % len(reader.seeds)], mutations))
 
 
 def read_content(reader: Reader, folder: Path, content: bytes) -> tuple[BaseException | None, bytes]:
-    """Write this content, packed, and read it: the error that came out, and what was written."""
+    """Write this content compressed and read it; returns the error and the bytes written."""
     content = reader.pack(content)
     path = folder / reader.file
     path.write_bytes(content)
@@ -71,7 +71,7 @@ def read_content(reader: Reader, folder: Path, content: bytes) -> tuple[BaseExce
 
 
 def is_own(error: BaseException | None, reader: Reader) -> bool:
-    """Whether an error is one that users are meant to see: of the package, and it names the file.
+    """Whether an error is meant for users: raised by the package, and naming the file.
 
     One that stands for a MemoryError is none: a damaged file made its reader ask for more than there is.
     """
@@ -86,21 +86,21 @@ def is_own(error: BaseException | None, reader: Reader) -> bool:
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """An error and those that it was raised from."""
+    """An error and its causes."""
     while error is not None:
         yield error
         error = error.__cause__ or error.__context__
 
 
 def describe(error: BaseException) -> str:
-    """Kind of an error and the last line of the package that it passed through."""
+    """Class of an error and the last line of the package in its traceback."""
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "bids_app" in frame.filename]
     where = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "outside"
     return f"{type(error).__name__} ({where})"
 
 
 def prepare(reader: Reader, folder: Path) -> None:
-    """Write what stands beside the damaged file."""
+    """Write the files beside the damaged file."""
     for name, content in reader.beside.items():
         (folder / name).write_bytes(content)
 
@@ -136,7 +136,7 @@ def fuzz(reader: Reader, n_inputs: int, source: random.Random, folder: Path) -> 
 
 
 def _limit_memory() -> None:
-    """No more address space than in use and `_ROOM`."""
+    """Limit the address space to the space in use plus `_ROOM`."""
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
     resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + _ROOM, resource.RLIM_INFINITY))
 

@@ -39,7 +39,7 @@ from bids_app.settings_input import make_settings
 
 
 def words(path: Path) -> None:
-    """Words of any format."""
+    """Words in any format."""
     read_words(path)
 
 
@@ -102,12 +102,12 @@ def sidecar(path: Path) -> None:
 
 
 def description(path: Path) -> None:
-    """What a data set says of itself."""
+    """The description of a data set."""
     read_description(path.parent)
 
 
 def exclusions(path: Path) -> None:
-    """Scans that are left out."""
+    """Excluded scans."""
     read_exclusions(path)
 
 
@@ -125,7 +125,7 @@ def filters(path: Path) -> None:
 
 
 def manifest(path: Path) -> None:
-    """What was fetched."""
+    """The list of fetched files."""
     read_manifest(path.parent).find_damage(path.parent, [path])
 
 
@@ -181,7 +181,7 @@ def audio(path: Path) -> None:
 
 
 def headers(kind: str, *names: str) -> Callable[[Path], None]:
-    """What a check reads of BOLD without its data: number of volumes and repetition time."""
+    """What a check reads of BOLD without its data: the number of volumes and the repetition time."""
 
     def read(path: Path) -> None:
         run = make_run(path, kind, names)
@@ -192,7 +192,7 @@ def headers(kind: str, *names: str) -> Callable[[Path], None]:
 
 
 def outliers(path: Path) -> None:
-    """Volumes that were censored."""
+    """Censored volumes."""
     read_timeline(replace(make_run(path, "parcels", ("t_timeseries.tsv",)), outliers=path), 4)
 
 
@@ -202,7 +202,7 @@ def raw_image(path: Path) -> None:
 
 
 def kept_manifest(path: Path) -> None:
-    """Whether an intermediate result is whole."""
+    """Whether an intermediate result is complete."""
     artefact_damage(path.with_name("kept.npy"))
 
 

@@ -1,4 +1,4 @@
-"""Inputs, by reader, that once raised something else than the package's own error, and relatives of them."""
+"""Inputs, by reader, that once raised an error not of the package, and similar inputs."""
 
 from bids_app import conftest_images as images
 from tests import fuzz_seeds as seeds

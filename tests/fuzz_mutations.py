@@ -1,4 +1,4 @@
-"""Damage to the bytes of a file: what disks, editors, encodings and people do to it."""
+"""Damage to the bytes of a file: what disks, editors, encodings and users do to it."""
 
 import random
 import re
@@ -95,7 +95,7 @@ _VALUES = {
 
 
 def mutate(content: bytes, mutations: list[Mutation]) -> bytes:
-    """Content with this damage, done in this order."""
+    """Content with this damage, applied in this order."""
     for kind, position, amount, token in mutations:
         content = _mutate(content, kind, position, amount, token)[:_LARGEST]
     return content

@@ -1,4 +1,4 @@
-"""Kill runs at random moments, run them again, and compare with a run that was left alone. By hand, not in CI.
+"""Kill runs at random moments, run them again, and compare with an uninterrupted run. By hand, not in CI.
 
 python -m tests.kill_test FOLDER [--kills 30] [--seed 0] [--kinds surface volume parcels] [--signal KILL|TERM|INT]
 
@@ -73,7 +73,7 @@ def command(folder, kind, out, level, nprocs):
 
 
 def start(words):
-    """Start a command line in a session of its own; the process, and a list that gets the lines of what it says."""
+    """Start a command line in its own session; returns the process and a list that receives its output lines."""
     receiver, sender = os.pipe()
     process = multiprocessing.get_context("fork").Process(target=_work, args=(words, sender))
     process.start()
@@ -103,7 +103,7 @@ def _read(receiver, output):
 
 
 def complete(words, most=1500):
-    """Run to the end: status, seconds, the last letters of what was said."""
+    """Run to the end: status, seconds, the end of the output."""
     begin = time.monotonic()
     process, reader, output = start(words)
     process.join()
@@ -112,7 +112,7 @@ def complete(words, most=1500):
 
 
 def killed(words, moment, number=signal.SIGKILL):
-    """Start a run, end it by a signal after some seconds; whether it was still going, and what was wrong then."""
+    """Start a run and signal it after some seconds; returns whether it was still running, and the shortcomings."""
     process, reader, output = start(words)
     process.join(moment)
     if process.exitcode is not None:
@@ -139,7 +139,7 @@ def killed(words, moment, number=signal.SIGKILL):
 
 
 def members(session):
-    """Processes of a session that are alive."""
+    """Live processes of a session."""
     pids = []
     for path in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
@@ -158,12 +158,12 @@ def contents(out):
 
 
 def strays(out):
-    """What was left half written."""
+    """Files left half written."""
     return [str(path.relative_to(out)) for path in out.rglob(".*") if HIDDEN.fullmatch(path.name)]
 
 
 def reference(folder, kind):
-    """A run of both levels that is left alone, and the seconds of each; that of before is used again."""
+    """An uninterrupted run of both levels, and the seconds of each; an earlier one is reused."""
     out, seconds = folder / f"reference-{kind}", {}
     times = folder / f"reference-{kind}.json"
     if times.exists():

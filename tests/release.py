@@ -1,4 +1,4 @@
-"""Whether the tree is ready for a release: `python -m tests.release v0.2.0` names what does not agree with the tag."""
+"""Whether the tree is ready for a release: `python -m tests.release v0.2.0` lists what disagrees with the tag."""
 
 import re
 import sys
@@ -15,7 +15,7 @@ FILES = {
 
 
 def versions(root: Path = ROOT) -> dict[str, str | None]:
-    """The version that each of `FILES` has; None where there is none."""
+    """The version in each of `FILES`; None if it has none."""
     by_path = {}
     for path, pattern in FILES.items():
         match = re.search(pattern, (root / path).read_text(encoding="utf-8"), re.MULTILINE)
@@ -24,7 +24,7 @@ def versions(root: Path = ROOT) -> dict[str, str | None]:
 
 
 def problems(tag: str, root: Path = ROOT) -> Iterator[str]:
-    """What keeps the tree from being released under a tag, in sentences."""
+    """Sentences on what prevents a release of the tree under a tag."""
     version = tag.removeprefix("v")
     if not re.fullmatch(r"v\d+\.\d+\.\d+((a|b|rc)\d+)?", tag):
         yield f"The tag {tag!r} is not of the form v1.2.3 or v1.2.3rc1."

@@ -14,7 +14,7 @@ from tests.conftest import make_once
 
 @pytest.fixture(scope="session")
 def records(tmp_path_factory):
-    """What came of each case, by its name."""
+    """Outcome of each case, by name."""
 
     def make(folder):
         folder.mkdir()

@@ -1,4 +1,4 @@
-"""What is written is what the catalogue of outputs lists, file by file."""
+"""A run writes exactly the files that the catalogue of outputs lists."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""The image, when it is asked for: building it takes minutes, so `N2N_TEST_CONTAINER=1` must be set."""
+"""The container image, tested only with `N2N_TEST_CONTAINER=1`, because building it takes minutes."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""What a disk damages of a finished run is noticed by the next one and made again; `tests.damage_test` tries more."""
+"""The next run notices and recomputes damaged files of a finished run; `tests.damage_test` tries more."""
 
 import pytest
 

@@ -19,7 +19,7 @@ STORED = Path(__file__).with_name("demo_outputs.txt")
 
 
 def files_of(out):
-    """Names of all outputs; logs by what they are, the work directory and locks left out."""
+    """Names of all outputs except the work directory and locks; logs by their kind."""
     paths = (p.relative_to(out) for p in out.rglob("*") if p.is_file() and p.name not in (".lock", ".running"))
     return sorted({str(p) if p.parts[0] != "logs" else f"logs/*{p.suffix}" for p in paths if p.parts[0] != ".work"})
 
@@ -83,7 +83,7 @@ def test_sources_are_bids_uris_of_files_that_exist(demo):
 
 @pytest.fixture
 def copy(demo, tmp_path):
-    """The results once more, for tests that change them."""
+    """A copy of the results, for tests that change them."""
     return Demo(demo.data, Path(shutil.copytree(demo.out, tmp_path / "out")))
 
 

@@ -56,7 +56,7 @@ def test_links_lead_to_files_and_headings(page: Path) -> None:
 
 
 def _anchors(page: Path) -> set[str]:
-    """What the headings of a page are called in links, as Markdown's table of contents makes it."""
+    """Anchors of the headings of a page, as Markdown's table of contents makes them."""
     headings = re.findall(r"^#+ (.+)$", FENCE.sub("", page.read_text()), re.MULTILINE)
     return {re.sub(r"[\s-]+", "-", re.sub(r"[^\w\s-]", "", heading).strip().lower()) for heading in headings}
 
@@ -97,7 +97,7 @@ def test_a_wrong_command_is_noticed() -> None:
 
 
 def _commands(text: str) -> Iterator[list[str]]:
-    """Our command lines in code, without what stands before them (Docker, Apptainer)."""
+    """Our command lines in code, without their prefix (Docker, Apptainer)."""
     blocks = [body.replace("\\\n", " ") for language, body in FENCE.findall(text) if not language]
     spans = re.findall(r"`((?:n2n|neurons2networks) [^\s`]+ [^`\n]+)`", FENCE.sub("", text))
     for line in [*"\n".join(blocks).splitlines(), *spans]:
@@ -110,7 +110,7 @@ def _commands(text: str) -> Iterator[list[str]]:
 
 
 def _inside(words: list[str]) -> list[str]:
-    """What runs in the container of a command line of Docker or Apptainer."""
+    """The command that a Docker or Apptainer command line runs in the container."""
     image = next(number for number, word in enumerate(words) if re.fullmatch(r"neurons2networks\S*", word))
     if words[1] == "exec":
         return words[image + 1 :]

@@ -1,4 +1,4 @@
-"""Bad input: one sentence that says what, where and what to do; a non-zero status; nothing lost."""
+"""Bad input: one sentence with the problem, its location and what to do; a non-zero status; no data lost."""
 
 import shutil
 from pathlib import Path

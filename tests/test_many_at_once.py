@@ -17,13 +17,13 @@ from tests.conftest import make_once, succeed
 
 LABELS = tuple(f"{number:02d}" for number in range(1, 9))
 QUICK = ("--atoms", "4", "--n-permutations", "20", "--n-spins", "9", "--encoding-penalty", "0.3", "--omp-nthreads", "1")
-# Each is said by the process that makes an artefact which all share.
+# The process that makes a shared artefact logs one of these.
 MADE = ("responses of residual", "responses of ffn-out", "dictionary of 4 atoms from", "mean response of all")
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    """Eight participants, one short story, and a mask that leaves little to compute."""
+    """Eight participants, one short story, and a small mask."""
 
     def make(folder):
         small = replace(DEFAULTS, participants=8, stories=1, n_volumes=90, spaces=("MNI152NLin6Asym",))
@@ -45,7 +45,7 @@ def options(data, out):
 
 
 def participant(arguments, label, together, output):
-    """One process: waits until all are there, then runs the command line."""
+    """One process: waits until all have started, then runs the command line."""
     descriptor = os.open(output, os.O_WRONLY | os.O_CREAT)
     os.dup2(descriptor, 2)
     together.wait()
@@ -53,7 +53,7 @@ def participant(arguments, label, together, output):
 
 
 def run_together(arguments, folder):
-    """Exit statuses, and what the processes said."""
+    """Exit statuses and outputs of the processes."""
     # Each is forked from a process that has imported everything, which eight times over would take most of the time.
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["bids_app.run.run", "bids_app.pages.participant", "transformers.models.gpt2"])
@@ -71,7 +71,7 @@ def run_together(arguments, folder):
 
 
 def contents(out):
-    """Every file but logs and locks: its bytes, without what a report says of the command line of its run."""
+    """Bytes of every file except logs and locks, without the command line in reports."""
     files = {}
     for path in out.rglob("*"):
         name = path.relative_to(out)

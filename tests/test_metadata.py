@@ -1,4 +1,4 @@
-"""What the project says of itself: one version, one licence, lower bounds that are tested, workflows that call make."""
+"""Metadata of the project: one version, one licence, lower bounds that are tested, workflows that call make."""
 
 import re
 import tomllib

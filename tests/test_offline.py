@@ -1,4 +1,4 @@
-"""Fetched where there is a network, run where there is none; and all that is missing is said before a run begins."""
+"""Fetched with a network, run without one; everything that is missing is reported before a run begins."""
 
 import functools
 import json
@@ -49,7 +49,7 @@ def atlas_files(name, labels, names):
 
 @pytest.fixture
 def archive(demo_data, tmp_path, monkeypatch):
-    """The demo's model and atlases under the names that the world's archives give them, and clients that ask here."""
+    """The demo's model and atlases under their public names, and clients directed to this archive."""
     model = shutil.copytree(demo_data / "sourcedata" / "models" / "gpt2", tmp_path / "published")
     (model / "pytorch_model.bin").write_bytes(b"never fetched")
     demo_atlas = sorted((demo_data / "derivatives" / "atlas").glob("*fsaverage5*.label.gii"))
@@ -77,7 +77,7 @@ def run_here(*arguments):
 
 
 def run_blocked(tmp_path, *arguments):
-    """Run where there is no network, no cache and no home; returns the finished process and what it asked for."""
+    """Run without network, cache and home; returns the finished process and its requests."""
     hooks = tmp_path / "hooks"
     hooks.mkdir(exist_ok=True)
     (hooks / "sitecustomize.py").write_text(BLOCKED)
@@ -97,7 +97,7 @@ def run_blocked(tmp_path, *arguments):
 
 
 def results(out):
-    """What a run leaves in OUT_DIR beside its work directory and the lock that it held."""
+    """Files that a run leaves in OUT_DIR besides its work directory and lock."""
     return [path for path in out.rglob("*") if path.is_file() and not {".work", ".running"} & set(path.parts)]
 
 
@@ -203,7 +203,7 @@ def test_files_cut_off_on_the_way_are_noticed(archive, demo_data, tmp_path, capl
     weights.write_bytes(content[:-1000])
     run = (demo_data, tmp_path / "out", "stimulus", "--model", "someone/tiny", "--resources", resources)
     assert run_here(*run) == 1
-    assert "model.safetensors is no complete safetensors file" in caplog.text
+    assert "model.safetensors is not a complete safetensors file" in caplog.text
 
 
 def test_too_little_memory_for_a_model_is_reported_before_it_is_loaded(demo_data, tmp_path, caplog):

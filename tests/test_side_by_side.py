@@ -1,4 +1,4 @@
-"""Participants who heard the same story, computed side by side: nothing differs from one after the other."""
+"""Participants who heard the same story, computed in parallel: the same outputs as one after the other."""
 
 from dataclasses import replace
 
@@ -19,7 +19,7 @@ N_REGIONS = 40
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    """One story that three heard; random walks in 40 regions."""
+    """One story that three participants heard; random walks in 40 regions."""
     target = tmp_path_factory.mktemp("data") / "data"
     ground = prepare(target, OPTIONS)
     write_layered_model(target / "sourcedata" / "models", ground.texts, seed=0)
@@ -37,7 +37,7 @@ def data(tmp_path_factory):
 
 
 def outputs(data, out, nprocs):
-    """Bytes of all that participants have, and the names of the designs that were made: in the beginning is nothing."""
+    """Bytes of all participants' files and the names of the computed designs, from an empty folder."""
     (model,) = (data / "sourcedata" / "models").iterdir()
     analysis = ("--analysis", "forecast", "--layer", "2", "--model", model)
     fits = ("--distances", "8", "--n-permutations", "100", "--folds", "3", "--pca", "8", "--omp-nthreads", "1")

@@ -1,4 +1,4 @@
-"""A run through SLURM: jobs wait for each other, one participant fails alone, and only that one is submitted again."""
+"""A run through SLURM: jobs wait for each other, one participant fails, and only that one is submitted again."""
 
 import shutil
 import subprocess
@@ -23,7 +23,7 @@ def slurm():
 
 
 def submit(data, out, *options):
-    """Submit, wait for all jobs; returns what was said."""
+    """Submit, wait for all jobs; returns the output."""
     config = data / "code" / "demo.toml"
     done = run("bids_app.tools", "submit", "slurm", data, out, "--config-file", config, *QUICK, *ASKED, *options)
     assert done.returncode == 0, done.stderr

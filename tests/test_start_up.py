@@ -9,7 +9,7 @@ HEAVY = ["himalaya", "matplotlib", "nilearn", "scipy.stats", "sklearn", "templat
 
 
 def loaded(code, *arguments):
-    """Which heavy packages a fresh process holds after some code."""
+    """Heavy packages that a fresh process has imported after some code."""
     code += f"\nimport sys; print(*[name for name in {[*HEAVY, 'torch']} if name in sys.modules])"
     command = [sys.executable, "-c", code, *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

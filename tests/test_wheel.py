@@ -1,4 +1,4 @@
-"""The wheel holds the package, whole, and neither its tests nor what they alone read."""
+"""The wheel holds the complete package, without its tests and their data."""
 
 import re
 import subprocess
@@ -14,7 +14,7 @@ PACKAGE = ROOT / "bids_app"
 
 @pytest.fixture(scope="module")
 def held(tmp_path_factory):
-    """Paths of the files in a wheel that is made from this tree."""
+    """Paths of the files in a wheel built from this tree."""
     folder = tmp_path_factory.mktemp("wheel")
     command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(folder)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

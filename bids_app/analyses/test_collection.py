@@ -1,3 +1,7 @@
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -16,10 +20,11 @@ from bids_app.analyses.forecast.test_group import (
 from bids_app.analyses.writer import Writer
 from bids_app.bids.errors import DatasetError
 from bids_app.bids.geometry import ParcelGeometry, SurfaceGeometry, VolumeGeometry
+from bids_app.bids.geometry_base import Geometry
 from bids_app.run.group import run_group
 
 
-def test_other_distances_of_one_participant_are_an_error(tmp_path):
+def test_other_distances_of_one_participant_are_an_error(tmp_path: Path) -> None:
     settings = settings_of(tmp_path)
     write_scores(settings.out_dir, *make_scores(2))
     writer = writer_of(settings.out_dir, "03")
@@ -28,7 +33,7 @@ def test_other_distances_of_one_participant_are_an_error(tmp_path):
         run_group(settings, "group")
 
 
-def test_runs_of_a_participant_count_once_and_parcels_have_their_own_curves(tmp_path):
+def test_runs_of_a_participant_count_once_and_parcels_have_their_own_curves(tmp_path: Path) -> None:
     geometry = ParcelGeometry("mine", ("A", "B", "C"), ("Language", "", "Language"))
     settings, space = settings_of(tmp_path), {"space": "", "seg": "mine"}
     values = np.random.default_rng(0).standard_normal((4, len(DISTANCES), 3)).astype(np.float32)
@@ -47,14 +52,18 @@ def test_runs_of_a_participant_count_once_and_parcels_have_their_own_curves(tmp_
     np.testing.assert_allclose(table[table["region"] == "B"]["mean"], expected[:, 1], atol=1e-6)
 
 
-def _write_brainscores(out_dir, geometries):
+def _same(geometry: Geometry) -> Geometry:
+    return geometry
+
+
+def _write_brainscores(out_dir: Path, geometries: Sequence[Geometry]) -> None:
     for number, geometry in enumerate(geometries, start=1):
         entities = {"sub": f"{number:02d}", "task": "tale", **geometry.space_entities(), "model": "small"}
-        writer = Writer(out_dir, entities, [], NUMBERS, lambda geometry=geometry: geometry)
+        writer = Writer(out_dir, entities, [], NUMBERS, partial(_same, geometry))
         writer.maps("brainscore", "r", np.full((1, geometry.n_targets), number, np.float32), ["layer-01"])
 
 
-def volume(space, size):
+def volume(space: str | None, size: int) -> VolumeGeometry:
     return VolumeGeometry(space, np.eye(4), np.ones((size, 2, 2), dtype=bool))
 
 
@@ -67,7 +76,9 @@ def volume(space, size):
         [volume(None, 2), volume(None, 3)],
     ],
 )
-def test_spaces_of_participants_own_have_no_group(tmp_path, caplog, geometries):
+def test_spaces_of_participants_own_have_no_group(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, geometries: list[Geometry]
+) -> None:
     _write_brainscores(tmp_path, geometries)
     _say_once.cache_clear()
     with caplog.at_level("INFO"):
@@ -75,13 +86,13 @@ def test_spaces_of_participants_own_have_no_group(tmp_path, caplog, geometries):
     assert "which is another space for each participant" in caplog.text
 
 
-def test_volumes_without_a_space_are_a_group_where_they_share_a_grid(tmp_path):
+def test_volumes_without_a_space_are_a_group_where_they_share_a_grid(tmp_path: Path) -> None:
     _write_brainscores(tmp_path, [volume(None, 2), volume(None, 2)])
     (collection,) = collections(tmp_path, "brainscore", "r")
     np.testing.assert_array_equal(collection.mean(), np.full((1, 8), 1.5))
 
 
-def test_who_has_another_number_of_vertices_is_named(tmp_path):
+def test_who_has_another_number_of_vertices_is_named(tmp_path: Path) -> None:
     sizes = [5, 5, 6, 5]
     _write_brainscores(tmp_path, [SurfaceGeometry("fsaverage5", n, n) for n in sizes])
     expected = (
@@ -91,7 +102,7 @@ def test_who_has_another_number_of_vertices_is_named(tmp_path):
         list(collections(tmp_path, "brainscore", "r"))
 
 
-def test_who_has_other_parcels_is_named(tmp_path):
+def test_who_has_other_parcels_is_named(tmp_path: Path) -> None:
     names = [("A", "B"), ("A", "B", "C"), ("A", "B")]
     _write_brainscores(tmp_path, [ParcelGeometry("mine", parcels) for parcels in names])
     with pytest.raises(DatasetError, match=r"\(2 targets\) of sub-01, sub-03 and .*\(3 targets\) of sub-02"):

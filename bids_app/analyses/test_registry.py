@@ -1,18 +1,20 @@
 import re
+from pathlib import Path
 
 import pytest
 
+from bids_app.analyses.record import Analysis
 from bids_app.analyses.registry import ANALYSES
 from bids_app.options import READINGS, names_of
 from bids_app.settings import OPTIONS, RESULTS, Settings, decided_by, result_settings
 
 
 @pytest.fixture
-def settings(tmp_path):
+def settings(tmp_path: Path) -> Settings:
     return Settings(tmp_path / "in", tmp_path / "out", "participant")
 
 
-def test_names_of_analyses_and_options_are_their_own():
+def test_names_of_analyses_and_options_are_their_own() -> None:
     names = [analysis.name for analysis in ANALYSES]
     option_names = [name for analysis in ANALYSES for name in names_of(analysis.options)]
     assert len(set(names)) == len(names)
@@ -20,7 +22,7 @@ def test_names_of_analyses_and_options_are_their_own():
     assert set(option_names) <= {option.name for option in OPTIONS}
 
 
-def test_what_is_read_is_decided_by_some_option():
+def test_what_is_read_is_decided_by_some_option() -> None:
     decided = {reading for option in OPTIONS for reading in decided_by(option)}
     for analysis in ANALYSES:
         for reads in (analysis.reads, *analysis.intermediates.values()):
@@ -28,7 +30,7 @@ def test_what_is_read_is_decided_by_some_option():
             assert reads <= decided
 
 
-def test_an_option_of_an_analysis_decides_it_alone_unless_it_says_otherwise(settings):
+def test_an_option_of_an_analysis_decides_it_alone_unless_it_says_otherwise(settings: Settings) -> None:
     for analysis in ANALYSES:
         for option in OPTIONS:
             if option.name in names_of(analysis.options) and "decides" not in option.metadata:
@@ -38,7 +40,7 @@ def test_an_option_of_an_analysis_decides_it_alone_unless_it_says_otherwise(sett
 
 
 @pytest.mark.parametrize("analysis", ANALYSES, ids=[analysis.name for analysis in ANALYSES])
-def test_records_lead_to_what_they_name(analysis, settings):
+def test_records_lead_to_what_they_name(analysis: Analysis, settings: Settings) -> None:
     """What is imported only when it is called is there: a record is no promise."""
     outputs = {output.desc for output in analysis.outputs}
     for summary in analysis.summaries():

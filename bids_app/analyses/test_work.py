@@ -10,6 +10,7 @@ from bids_app.analyses.work import Work
 from bids_app.inputs.fits import Fit
 from bids_app.inputs.sources import Sources
 from bids_app.inputs.test_averages import STORIES, play, responses
+from bids_app.inputs.timing import StimulusTiming
 from bids_app.settings import Settings
 
 AT_ONCE, LATER, BETWEEN = play(), play(onset=6.0), play(onset=3.6)  # volumes of the last lie between the others'
@@ -32,7 +33,7 @@ AT_ONCE, LATER, BETWEEN = play(), play(onset=6.0), play(onset=3.6)  # volumes of
         ),
     ],
 )
-def test_what_was_done_about_repeats(repeats: str, timings: tuple, handled: str) -> None:
+def test_what_was_done_about_repeats(repeats: str, timings: tuple[StimulusTiming, ...], handled: str) -> None:
     settings = Settings(bids_dir=Path("in"), out_dir=Path("out"), level="participant", repeats=repeats)
     runs = tuple(SimpleNamespace(label=f"run-{number}") for number in range(len(timings)))
     fit = cast("Fit", SimpleNamespace(name="sub-01", runs=runs))

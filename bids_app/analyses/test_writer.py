@@ -1,4 +1,7 @@
 import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,16 +17,17 @@ GEOMETRY = ParcelGeometry("x", ("a", "b", "c"))
 VALUES = np.arange(3, dtype=np.float32)[None]
 
 
-def writer_of(out_dir, participant="01", **more):
+def writer_of(out_dir: Path, participant: str | None = "01", **more: Any) -> Writer:
     subject = {"sub": participant} if participant else {}
     return Writer(out_dir, {**subject, "task": "tale", "model": "m"}, [], {}, lambda: GEOMETRY, **more)
 
 
-def sidecar_of(path):
-    return json.loads(path.with_suffix(".json").read_text())
+def sidecar_of(path: Path) -> dict[str, Any]:
+    sidecar: dict[str, Any] = json.loads(path.with_suffix(".json").read_text())
+    return sidecar
 
 
-def test_unit_description_and_columns_come_from_the_catalogue(tmp_path):
+def test_unit_description_and_columns_come_from_the_catalogue(tmp_path: Path) -> None:
     (path,) = writer_of(tmp_path).maps("brainscore", "r", VALUES, ["layer-03"], Layers=[3])
     sidecar = sidecar_of(path)
     assert sidecar["Units"] == "Pearson correlation with held-out data"
@@ -46,18 +50,20 @@ def test_unit_description_and_columns_come_from_the_catalogue(tmp_path):
         (lambda w: w.table("forecastdepthpeak", pd.DataFrame({"atlas": []})), "at the participant level"),
     ],
 )
-def test_what_the_catalogue_does_not_list_is_not_written(tmp_path, write, message):
+def test_what_the_catalogue_does_not_list_is_not_written(
+    tmp_path: Path, write: Callable[[Writer], None], message: str
+) -> None:
     with pytest.raises(CatalogueError, match=message):
         write(writer_of(tmp_path))
     assert not list(tmp_path.rglob("*"))
 
 
-def test_fields_of_every_sidecar_must_be_listed_too(tmp_path):
+def test_fields_of_every_sidecar_must_be_listed_too(tmp_path: Path) -> None:
     with pytest.raises(CatalogueError, match="field Smoothed"):
         writer_of(tmp_path, extra=lambda: {"Smoothed": True}).maps("brainscore", "r", VALUES, ["layer-01"])
 
 
-def test_no_two_outputs_share_a_name():
+def test_no_two_outputs_share_a_name() -> None:
     names = [(output.desc, output.suffix, level) for output in all_outputs() for level in output.levels]
     assert len(names) == len(set(names))
     for output in all_outputs():
@@ -67,7 +73,7 @@ def test_no_two_outputs_share_a_name():
         assert all(maps.stat in STATISTICS for maps in output.maps)
 
 
-def test_w_is_described_as_what_it_is():
+def test_w_is_described_as_what_it_is() -> None:
     """From -1, where every participant is below zero, to 1; a signed-rank z of 12 participants would go beyond."""
     maps = np.concatenate([np.full((12, 1, 1), -0.3), np.full((12, 1, 1), 0.3)], axis=2)
     maps *= np.arange(1, 13)[:, None, None]

@@ -9,7 +9,7 @@ from bids_app.bids.catalogue import FIELDS, OTHER_FILES, STATISTICS, Output
 _HEAD = """# neurons2networks
 
 Which groups of a language model's neurons behave like which functional brain networks, and how well the model
-predicts each place of the brain.
+predicts each location of the brain.
 
 Names follow BIDS-Derivatives: `desc` says what was computed, `stat` which number a map shows. The `.json` file beside
 each file holds its sources, settings, units and software versions. Where a map has no value it holds NaN (`n/a` in

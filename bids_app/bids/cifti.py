@@ -102,7 +102,7 @@ def load_cifti(
     with reading(path):
         image = load_image(path)
         if not isinstance(image, nibabel.Cifti2Image) or len(image.shape) != 2:
-            raise DatasetError(f"{path} is no CIFTI file with rows of grayordinates: make it again.")
+            raise DatasetError(f"{path} is not a CIFTI file with rows of grayordinates: make it again.")
         rows, targets = (image.header.get_axis(dimension) for dimension in (0, 1))
         if not isinstance(targets, BrainModelAxis):
             raise DatasetError(

@@ -69,8 +69,8 @@ def read_confounds(path: Path | None, strategy: str, bold: Path | None = None, n
     table = read_number_table(path)
     if bold is not None and len(table.rows) != n_volumes:
         raise DatasetError(
-            f"{path} has {len(table.rows)} rows and {bold} {n_volumes} volumes: one of them was cut, or they are of "
-            "different runs. Give the table of this BOLD, or --confounds none."
+            f"{path} has {len(table.rows)} rows and {bold} {n_volumes} volumes: one of them is truncated, or they are "
+            "of different runs. Give the table of this BOLD, or --confounds none."
         )
     names = [newer_name(name) for name in table.names]
     table = NumberTable(path, tuple(names), table.rows, table.lines)
@@ -108,7 +108,7 @@ def _filled(table: NumberTable, names: Sequence[str]) -> Doubles:
             row = int(late[0]) if len(late) else int(bad[-1])
             raise DatasetError(
                 f"{table.path}, line {table.lines[row]}, column {name!r} holds {column[row]:g}: values may be missing "
-                f"(n/a) in the first {_MISSING_AT_START} volumes only. Choose others with --confounds, or mend it."
+                f"(n/a) in the first {_MISSING_AT_START} volumes only. Choose others with --confounds, or correct it."
             )
         column[bad] = np.delete(column, bad).mean()
         if len(bad):

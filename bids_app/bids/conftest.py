@@ -1,4 +1,4 @@
-"""What the tests of this room share: the folder of real data, and small data sets made on the spot."""
+"""What the tests of this package share: the folder of real data, and small data sets made on the spot."""
 
 import json
 import subprocess

@@ -23,4 +23,4 @@ def require_content(path: Path) -> None:
 @cache  # logged once per folder, although every run looks there
 def pass_over(folder: Path) -> None:
     """Log that a folder has the name of an expected file."""
-    _log.warning("%s is a folder, where a file is looked for: it is passed over", folder)
+    _log.warning("%s is a folder, but a file is expected: it is ignored", folder)

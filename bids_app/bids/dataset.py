@@ -173,7 +173,7 @@ class Dataset:
         here = [version for version in left if version.space == space]
         if not here:
             spaces = ", ".join(sorted({version.space or "its own space" for version in versions}))
-            return f"not there in the space {space}, only in {spaces}"
+            return f"not available in the space {space}, only in {spaces}"
         events = find_events(self.bids_dir, entities, self.annotations)
         if events is None and must_have_events:
             expected = self.bids_dir / f"sub-{entities['sub']}" / "func" / f"{run_label(entities)}_events.tsv"
@@ -182,7 +182,7 @@ class Dataset:
                 f"{ADVICE.format(label=run_label(entities))}."
             )
         if events is None:
-            return "it has no events.tsv, which says when which story was heard"
+            return "it has no events.tsv with the times of the stories"
         chosen = best_version([version for version in here if version.derivative == here[0].derivative])
         check_hemispheres(chosen)
         return self._complete(chosen, events)
@@ -256,13 +256,14 @@ def scans_to_leave_out(bids_dir: Path, exclude_scans: Path | None = None) -> tup
 def require_annotations(annotations: Path | None) -> None:
     """Raise DatasetError if the annotations are not a folder."""
     if annotations is not None and not annotations.is_dir():
-        raise DatasetError(f"--annotations {annotations} is no folder: {mount_advice(annotations, 'check the path.')}")
+        advice = mount_advice(annotations, "check the path.")
+        raise DatasetError(f"--annotations {annotations} is not a folder: {advice}")
 
 
 def require_content(bids_dir: Path) -> None:
     """Raise DatasetError if BIDS_DIR is not a folder, or empty like a volume that was not mounted."""
     if not bids_dir.is_dir():
-        raise DatasetError(f"BIDS_DIR {bids_dir} is no folder: {mount_advice(bids_dir, 'check the path.')}")
+        raise DatasetError(f"BIDS_DIR {bids_dir} is not a folder: {mount_advice(bids_dir, 'check the path.')}")
     if not any(bids_dir.iterdir()):
         raise DatasetError(f"BIDS_DIR {bids_dir} is empty: {mount_advice(bids_dir, 'check the path.')}")
 

@@ -43,7 +43,7 @@ def _source(folder: Path) -> dict[str, str]:
 def require_description(bids_dir: Path) -> None:
     """Raise DatasetError, with a sentence for each reason, if a folder does not declare itself a BIDS data set."""
     path = bids_dir / "dataset_description.json"
-    advice = "if the folder is meant as it is, add --skip-bids-validation"
+    advice = "if this is intended, add --skip-bids-validation"
     try:
         content = read_json_content(path) if is_there(path) else None
     except DatasetError as error:
@@ -51,7 +51,7 @@ def require_description(bids_dir: Path) -> None:
     if content is None or (isinstance(content, dict) and "BIDSVersion" not in content):
         raise DatasetError(
             f"{bids_dir} has no dataset_description.json with a BIDSVersion: is it the root of a BIDS data "
-            "set? If it is meant, add --skip-bids-validation"
+            "set? If this is intended, add --skip-bids-validation"
         )
     if not isinstance(content, dict):
         raise DatasetError(f'{path} must hold an object, such as {{"Name": …, "BIDSVersion": "1.10.0"}}; {advice}')

@@ -48,7 +48,7 @@ def build_name(entities: Mapping[str, str], suffix: str, extension: str = "") ->
     """
     unknown = sorted(set(entities) - set(ORDER))
     if unknown:
-        raise ValueError(f"No place in a BIDS name for {', '.join(unknown)}; the entities are {', '.join(ORDER)}.")
+        raise ValueError(f"BIDS names cannot hold {', '.join(unknown)}; the entities are {', '.join(ORDER)}.")
     for key, value in entities.items():
         if not _LABEL.fullmatch(value):
             raise ValueError(f"The value {value!r} of {key}- may hold only letters, digits and '+'.")

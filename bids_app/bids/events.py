@@ -204,7 +204,7 @@ def _units(path: Path) -> dict[str, float]:
         try:
             units[column] = 1.0 if unit is None else seconds_per(unit, column)
         except DatasetError:
-            _log.warning("%s: the unit of %s is said to be %r; it is read as seconds", path, column, str(unit)[:40])
+            _log.warning("%s: the unit of %s is given as %r; it is read as seconds", path, column, str(unit)[:40])
     return units
 
 
@@ -231,7 +231,7 @@ def _seconds(location: str, column: str, cell: str) -> float:
         seconds = math.nan
     if not math.isfinite(seconds):
         missing = ", or n/a where it is not known" if column == "duration" else ""
-        raise DatasetError(f"{location}: the {column} {cell!r} is no number of seconds; write one{missing}.")
+        raise DatasetError(f"{location}: the {column} {cell!r} is not a number of seconds; write one{missing}.")
     return seconds
 
 

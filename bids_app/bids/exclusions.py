@@ -21,7 +21,9 @@ def read_exclusions(path: Path) -> tuple[str, ...]:
     try:
         return tuple(_names(content))
     except RecursionError:
-        raise DatasetError(f"{path} could not be read as a list of scans to leave out: it is nested too deep") from None
+        raise DatasetError(
+            f"{path} could not be read as a list of scans to leave out: it is nested too deeply"
+        ) from None
     except ValueError as error:
         raise DatasetError(f"{path} could not be read as a list of scans to leave out: {error}") from error
 
@@ -29,13 +31,13 @@ def read_exclusions(path: Path) -> tuple[str, ...]:
 def _names(content: object) -> Iterator[str]:
     if isinstance(content, str):
         if "sub" not in parse_name(content).entities:
-            raise ValueError(f"{content!r} is no name of a scan, such as sub-001_task-pieman_run-1")
+            raise ValueError(f"{content!r} is not the name of a scan, such as sub-001_task-pieman_run-1")
         yield content
     elif isinstance(content, list | dict):
         for item in content.values() if isinstance(content, dict) else content:
             yield from _names(item)
     else:
-        raise ValueError(f"{content!r} is no name of a scan")
+        raise ValueError(f"{content!r} is not the name of a scan")
 
 
 def is_excluded(entities: Mapping[str, str], names: Iterable[str]) -> bool:

@@ -63,7 +63,7 @@ def read_filters(path: Path) -> Filters:
     others = sorted(set(content) - {"bold"})
     checked = check_filters(content, f"--bids-filter-file {path}")
     if others:
-        log.info("%s: filters of %s are passed over, only BOLD is read", path.name, ", ".join(others))
+        log.info("%s: filters of %s are ignored; only BOLD is read", path.name, ", ".join(others))
     return checked
 
 
@@ -108,7 +108,7 @@ def _checked_key(key: str, source: str) -> str:
         raise DatasetError(f"{source}: both hemispheres are read together; leave {key!r} out.")
     if short not in ORDER and short not in _OTHERS:
         allowed = ", ".join((*ORDER, *_OTHERS))
-        raise DatasetError(f"{source}: {key!r} is no entity of BIDS; there are {allowed}.")
+        raise DatasetError(f"{source}: {key!r} is not an entity of BIDS; there are {allowed}.")
     return short
 
 
@@ -118,5 +118,5 @@ def _checked_value(key: str, value: Any, source: str) -> Any:
         if item is not None and (isinstance(item, bool) or not isinstance(item, str | int)):
             raise DatasetError(f"{source}: {key} = {item!r} must be a label, a list of labels, or null (has none).")
     if not values:
-        raise DatasetError(f"{source}: {key} is an empty list, which no file fits.")
+        raise DatasetError(f"{source}: {key} is an empty list, which matches no file.")
     return value

@@ -210,7 +210,7 @@ class ParcelGeometry(Geometry):
         """Write `target` + `.tsv`: one row per parcel, columns `name`, `network` (where known), one per map."""
         values, names = checked_maps(maps, self.n_targets, map_names)
         if {"name", "network"} & set(names):
-            raise ValueError("A map of parcels cannot be called 'name' or 'network'; these columns are taken.")
+            raise ValueError("A map of parcels cannot be called 'name' or 'network'; these names are reserved.")
         labels = [self.names] if self.networks is None else [self.names, self.networks]
         header = ["name", "network"][: len(labels)] + names
         cells = [["n/a" if np.isnan(value) else str(value) for value in row] for row in values]

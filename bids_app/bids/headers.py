@@ -22,7 +22,7 @@ def count_volumes(run: Run) -> int:
     counts = [_count(run.kind, path) for path in run.files]
     if len(set(counts)) > 1:
         listed = " and ".join(f"{path} has {count} volumes" for path, count in zip(run.files, counts, strict=True))
-        raise DatasetError(f"{listed}: one of them was cut. Get or make both again.")
+        raise DatasetError(f"{listed}: one of them is truncated. Get or make both again.")
     return counts[0]
 
 

@@ -82,7 +82,7 @@ def _read(path: Path, side: str, memory: int | None) -> FloatArray:
     with reading(path):
         _check_hemisphere(path, image, side)
         if {nibabel.nifti1.intent_codes.niistring[array.intent] for array in image.darrays} & set(_MESHES):
-            raise DatasetError(f"{path} holds the mesh of a surface, no BOLD on it: give the .func.gii of the run.")
+            raise DatasetError(f"{path} holds the mesh of a surface, without BOLD: give the .func.gii of the run.")
         arrays = [np.asarray(array.data, dtype=np.float32) for array in image.darrays]
         if len(arrays) > 1 or arrays[0].ndim == 1:
             return np.stack([array.reshape(-1) if 1 in array.shape else array for array in arrays])
@@ -98,7 +98,7 @@ def _check_hemisphere(path: Path, image: nibabel.GiftiImage, side: str) -> None:
     )
     if structure in STRUCTURES.values() and structure != STRUCTURES[side]:
         raise DatasetError(
-            f"{path} is named hemi-{side}, but says itself that it is {structure}: the hemispheres were mixed up. "
+            f"{path} is named hemi-{side}, but states that it is {structure}: the hemispheres were mixed up. "
             "Make both again."
         )
 

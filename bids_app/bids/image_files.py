@@ -48,7 +48,7 @@ def reading(path: Path) -> Iterator[None]:
     except BROKEN as error:
         raise DatasetError(
             f"{path} could not be read ({type(error).__name__}: {error}): "
-            "it is cut off or no image. Get or make it again."
+            "it is truncated or not an image. Get or make it again."
         ) from error
 
 
@@ -75,7 +75,7 @@ def check_size(path: Path, image: Any, memory: int | None = None) -> None:
     if asked > most:
         raise DatasetError(
             f"{path} could not be read: its header says {shape} values ({_gb(asked)}), more than a file of "
-            f"{_gb(on_disk)} can hold. It is cut off or its header is wrong: get or make it again."
+            f"{_gb(on_disk)} can hold. It is truncated or its header is wrong: get or make it again."
         )
     available = _available_memory() if memory is None else memory
     needed = asked + 4 * n_values  # as stored, and as float32

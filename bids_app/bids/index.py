@@ -38,7 +38,7 @@ def index_participant(
     except PermissionError as error:
         where = Path(error.filename or folder)
         where = where if where.is_dir() else where.parent
-        raise DatasetError(f"{where} cannot be read by this user: change its rights (chmod -R u+rX)") from None
+        raise DatasetError(f"{where} cannot be read by this user: change its permissions (chmod -R u+rX)") from None
 
 
 def _listed(participant: Path) -> Iterator[Path]:

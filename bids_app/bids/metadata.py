@@ -152,7 +152,7 @@ def _from_json(path: Path) -> float | None:
 
 def _from_volume_timing(times: object, path: Path) -> float:
     if not isinstance(times, list) or not all(isinstance(time, int | float) for time in times) or len(times) < 2:
-        raise DatasetError(f"VolumeTiming in {path} is no list of at least two times in seconds.")
+        raise DatasetError(f"VolumeTiming in {path} is not a list of at least two times in seconds.")
     steps = [later - earlier for earlier, later in pairwise(map(_as_float, times))]
     if max(steps) - min(steps) > _TOLERANCE * abs(steps[0]):
         raise DatasetError(

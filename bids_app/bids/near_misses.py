@@ -61,4 +61,4 @@ def _reason_of_image(name: Name, parents: Sequence[str]) -> str | None:
         return f"ends with _{name.suffix} instead of _bold: rename it, with desc-NAME for how it was made"
     if "func" not in parents or not any(part.startswith("sub-") for part in parents):
         return "does not lie in a folder sub-LABEL/func or sub-LABEL/ses-LABEL/func"
-    return None if is_bold(name) else "is no BOLD in a space that is read"
+    return None if is_bold(name) else "is not BOLD in a supported space"

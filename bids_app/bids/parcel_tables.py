@@ -47,7 +47,7 @@ def read_parcel_table(path: Path) -> tuple[FloatArray, tuple[str, ...]]:
     dropped = [table.names[i] or f"column {i + 1} without a name" for i in left_out]
     names = tuple(table.names[i] for i in kept)
     if dropped:
-        log.info("%s: %s count(s) the volumes or their times and is no region: left out", path.name, listed(dropped))
+        log.info("%s: %s count(s) the volumes or their times and is not a region: left out", path.name, listed(dropped))
     if not names:
         raise DatasetError(f"{path} has no column of a region.")
     if twice := doubled(names):

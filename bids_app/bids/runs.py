@@ -174,7 +174,7 @@ def check_hemispheres(candidate: Candidate) -> None:
         path = candidate.files[0]
         missing = path.with_name(path.name.replace(f"hemi-{present[0]}", f"hemi-{other}"))
         raise DatasetError(
-            f"The file {missing} is missing, only the other hemisphere is there: "
+            f"The file {missing} is missing, only the other hemisphere exists: "
             "get or make it again, or choose another --space."
         )
 
@@ -221,7 +221,7 @@ def _choice(versions: Sequence[Candidate]) -> str:
     label = run_label(versions[0].run)
     if not differing or differing == ["run"]:
         how = "an older and a newer name" if not differing else "two spellings of its number"
-        return f"{label} is there twice, under {how}: move one of them out of the derivative:{files}"
+        return f"{label} exists twice, under {how}: move one of them out of the derivative:{files}"
     values = {
         key: " or ".join(
             dict.fromkeys(
@@ -234,7 +234,7 @@ def _choice(versions: Sequence[Candidate]) -> str:
     example = json.dumps({"bold": {key: entities[0].get(key) for key in differing[:1]}})
     combine = " (or combine the echoes first)" if differing == ["echo"] else ""
     return (
-        f"{label} is there in several versions, which are one acquisition ({'; '.join(values.values())}); choose one "
+        f"{label} exists in several versions of one acquisition ({'; '.join(values.values())}); choose one "
         f"with --bids-filter-file, for example {example}{combine}:{files}"
     )
 

@@ -45,7 +45,7 @@ def _named(derivatives: Sequence[str | Path]) -> dict[str, Path]:
         label = "".join(filter(str.isalnum, name if equals else folder.absolute().name)) or "derivative"
         if not folder.is_dir():
             advice = mount_advice(folder, "check the path given with -d.")
-            raise DatasetError(f"The derivative {folder} is no folder: {advice}")
+            raise DatasetError(f"The derivative {folder} is not a folder: {advice}")
         if label in chosen or label == "raw":
             raise DatasetError(f"The derivative {folder} needs another name than {label}: give it as -d NAME={folder}.")
         chosen[label] = folder

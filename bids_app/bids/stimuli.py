@@ -105,7 +105,7 @@ def find_stimuli(
         for stimulus in stimuli:
             uses.setdefault(stimulus.stem, []).append((excluded, _use(stimulus, events, run, seconds)))
     counted = {stem: _counted(of_stem) for stem, of_stem in uses.items()}
-    nobodys = [f"{name} (a scan to leave out)" for name in unmatched(excluded_scans, runs)]
+    nobodys = [f"{name} (an excluded scan)" for name in unmatched(excluded_scans, runs)]
     return HeardStimuli(counted, unreadable, (*nobodys, *_unused_rows(annotations, runs)))
 
 

@@ -75,8 +75,8 @@ class NumberTable:
             value = float(text)
         except ValueError:
             raise DatasetError(
-                f"{self.path}, {self.where(row, column)}: {text[:40]!r} is no number; write missing values as n/a and "
-                "decimals with a point."
+                f"{self.path}, {self.where(row, column)}: {text[:40]!r} is not a number; write missing values as n/a "
+                "and decimals with a point."
             ) from None
         if abs(value) > LARGEST and np.isfinite(value):
             raise DatasetError(
@@ -102,7 +102,7 @@ def read_number_table(path: Path) -> NumberTable:
     for line, row in rows[1:]:
         if len(row) != len(header):
             raise DatasetError(
-                f"{path}, line {line} has {len(row)} cells and the header {len(header)}: the table is cut off, or a "
+                f"{path}, line {line} has {len(row)} cells and the header {len(header)}: the table is truncated, or a "
                 "column has no name. Make it again."
             )
     if len(rows) == 1:

@@ -157,7 +157,7 @@ def test_names_of_the_oldest_fmriprep(tmp_path: Path) -> None:
     assert again.values.shape == (N, 9)
 
 
-def _change(path: Path, row: int, column: str, value: object) -> None:
+def _change(path: Path, row: int, column: str, value: str) -> None:
     table = pd.read_csv(path, sep="\t", dtype=object, keep_default_na=False)
     table.loc[row, column] = value
     table.to_csv(path, sep="\t", index=False)
@@ -166,7 +166,7 @@ def _change(path: Path, row: int, column: str, value: object) -> None:
 @pytest.mark.parametrize(
     ("row", "value", "message"),
     [
-        (7, "text", "line 9, column 'rot_y': 'text' is no number"),
+        (7, "text", "line 9, column 'rot_y': 'text' is not a number"),
         (15, "n/a", "line 17, column 'rot_y' holds nan: values may be missing"),
         (2, "", "line 4, column 'rot_y' holds nan"),  # a hole after values
         (0, "inf", "line 2, column 'rot_y' holds inf"),

@@ -8,7 +8,7 @@ from bids_app.bids.errors import DatasetError
 
 
 @pytest.fixture
-def inside(monkeypatch):
+def inside(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     for name in ("APPTAINER_CONTAINER", "SINGULARITY_CONTAINER"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv(container.CONTAINER_TAG, "neurons2networks:test")
@@ -16,7 +16,7 @@ def inside(monkeypatch):
 
 
 @pytest.mark.parametrize("made", [False, True])
-def test_a_folder_that_was_not_mounted(inside, tmp_path, made):
+def test_a_folder_that_was_not_mounted(inside: pytest.MonkeyPatch, tmp_path: Path, made: bool) -> None:
     data = tmp_path / "data"
     if made:
         data.mkdir()
@@ -27,8 +27,10 @@ def test_a_folder_that_was_not_mounted(inside, tmp_path, made):
         open_dataset(data)
 
 
-@pytest.mark.parametrize(("made", "message"), [(False, "is no folder"), (True, "is empty")])
-def test_outside_a_container_the_advice_omits_volumes(monkeypatch, tmp_path, made, message):
+@pytest.mark.parametrize(("made", "message"), [(False, "is not a folder"), (True, "is empty")])
+def test_outside_a_container_the_advice_omits_volumes(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, made: bool, message: str
+) -> None:
     monkeypatch.delenv(container.CONTAINER_TAG, raising=False)
     data = tmp_path / "data"
     if made:
@@ -37,13 +39,13 @@ def test_outside_a_container_the_advice_omits_volumes(monkeypatch, tmp_path, mad
         open_dataset(data)
 
 
-def test_a_derivative_that_was_not_mounted(inside, tmp_path):
+def test_a_derivative_that_was_not_mounted(inside: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "README").touch()
-    with pytest.raises(DatasetError, match="/nowhere is no folder: is the volume mounted"):
+    with pytest.raises(DatasetError, match="/nowhere is not a folder: is the volume mounted"):
         open_dataset(tmp_path, ["/nowhere"])
 
 
-def test_what_goes_with_the_container(inside):
+def test_what_goes_with_the_container(inside: pytest.MonkeyPatch) -> None:
     assert container.goes_with_container(Path("/"))
     assert not container.goes_with_container(Path("/proc"))  # mounted
     inside.delenv(container.CONTAINER_TAG)

@@ -1,4 +1,5 @@
 import os
+from pathlib import Path
 
 import pytest
 
@@ -7,7 +8,7 @@ from bids_app.bids.errors import DatasetError
 from bids_app.bids.metadata import list_names
 
 
-def test_content_that_is_here_passes(tmp_path):
+def test_content_that_is_here_passes(tmp_path: Path) -> None:
     path = tmp_path / "table.tsv"
     path.write_text("a\n1\n")
     link = tmp_path / "link.tsv"
@@ -16,7 +17,7 @@ def test_content_that_is_here_passes(tmp_path):
     require_content(link)
 
 
-def test_what_is_not_here_is_named_with_the_way_out(tmp_path):
+def test_what_is_not_here_is_named_with_the_way_out(tmp_path: Path) -> None:
     link = tmp_path / "bold.nii.gz"
     link.symlink_to(tmp_path / ".git" / "annex" / "objects" / "gone")
     with pytest.raises(
@@ -39,14 +40,14 @@ def test_what_is_not_here_is_named_with_the_way_out(tmp_path):
         "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 12\n",
     ],
 )
-def test_pointers_of_unlocked_files_are_no_content(tmp_path, pointer):
+def test_pointers_of_unlocked_files_are_no_content(tmp_path: Path, pointer: str) -> None:
     path = tmp_path / "confounds.tsv"
     path.write_text(pointer)
     with pytest.raises(DatasetError, match="get it first"):
         require_content(path)
 
 
-def test_a_folder_instead_of_a_file_is_reported_once(tmp_path, caplog):
+def test_a_folder_instead_of_a_file_is_reported_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "task-x_bold.json").mkdir()
     (tmp_path / "func").mkdir()
     (tmp_path / "a_bold.json").touch()

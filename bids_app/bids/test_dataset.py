@@ -97,7 +97,7 @@ def test_a_space_that_a_run_lacks(tiny: TinyDataset) -> None:
     assert selection.excluded[0].label == "sub-001_task-tunnel"
     assert "only in T1w" in selection.excluded[0].reason
     assert dataset.runs("001", space="MNI152NLin2009cAsym").runs[0].kind == "volume"
-    with pytest.raises(DatasetError, match="not there in the space fsaverage5, only in MNI152NLin2009cAsym, fsavera"):
+    with pytest.raises(DatasetError, match="not available in the space fsaverage5, only in MNI152NLin2009cAsym"):
         dataset.runs("001", space="fsaverage5")
 
 
@@ -176,7 +176,7 @@ def test_scans_on_the_exclusion_list_are_left_out_and_listed(tiny: TinyDataset) 
     mine.write_text('["sub-001_task-pieman"]')
     assert [run.label for run in open_dataset(tiny.root, exclude_scans=mine).runs("001").runs] == runs[2:]
     mine.write_text('{"pieman": 3}')
-    with pytest.raises(DatasetError, match="3 is no name of a scan"):
+    with pytest.raises(DatasetError, match="3 is not the name of a scan"):
         open_dataset(tiny.root, exclude_scans=mine)
 
 
@@ -197,7 +197,7 @@ def test_the_choice_of_derivatives(tiny: TinyDataset) -> None:
     assert dataset.uri(dataset.runs("001").runs[0].files[0]) == f"bids:clean:sub-001/func/{AFNI.format(hemi='L')}"
     with pytest.raises(DatasetError, match="needs another name than fmriprep"):
         open_dataset(tiny.root, [first, first])
-    with pytest.raises(DatasetError, match="nowhere is no folder"):
+    with pytest.raises(DatasetError, match="nowhere is not a folder"):
         open_dataset(tiny.root, ["nowhere"])
 
 
@@ -284,7 +284,7 @@ def test_stimuli_of_the_whole_data_set(narratives: Path) -> None:
     assert set(Dataset(narratives, {}).tasks_stimuli(["task-pieman"]).uses) == {"pieman_audio"}
 
 
-def test_folders_whose_names_are_no_labels_are_no_participants(tmp_path):
+def test_folders_whose_names_are_no_labels_are_no_participants(tmp_path: Path) -> None:
     for name in ("sub-01", "sub-..", "sub-.*", "sub-<img>", "sub-02_old", "sub-0\n3", "sub-a+B"):
         (tmp_path / name).mkdir()
     assert participant_labels(tmp_path) == ["01", "a+B"]
@@ -292,10 +292,12 @@ def test_folders_whose_names_are_no_labels_are_no_participants(tmp_path):
 
 
 @pytest.mark.parametrize("refuse", [PermissionError(13, "Permission denied", "/data/sub-01/layout_config.json")])
-def test_a_folder_that_may_not_be_read_is_an_error_of_the_data(tmp_path, monkeypatch, refuse):
-    def refusing(*_, **__):
+def test_a_folder_that_may_not_be_read_is_an_error_of_the_data(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refuse: PermissionError
+) -> None:
+    def refusing(*_: object, **__: object) -> None:
         raise refuse
 
     monkeypatch.setattr(layout, "BIDSLayout", refusing)
-    with pytest.raises(DatasetError, match=r"/data/sub-01 cannot be read by this user: change its rights"):
+    with pytest.raises(DatasetError, match=r"/data/sub-01 cannot be read by this user: change its permissions"):
         index.index_participant(tmp_path, "prep", "01", tmp_path / "database")

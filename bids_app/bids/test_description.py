@@ -3,14 +3,16 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from bids_app.bids import derivatives
+from bids_app.bids.catalogue_text import readme
 from bids_app.bids.container import CONTAINER_TAG
-from bids_app.bids.description import readme, write_dataset_description
+from bids_app.bids.description import write_dataset_description
 from bids_app.bids.errors import DatasetError
 from bids_app.bids.geometry import ParcelGeometry, SurfaceGeometry, VolumeGeometry
 from bids_app.bids.geometry_base import Geometry
@@ -74,8 +76,9 @@ def test_the_bids_validator_accepts_every_kind_of_output(tmp_path: Path) -> None
     assert [issue for issue in issues if issue["severity"] == "error"] == []
 
 
-def _description(out_dir: Path) -> dict[str, object]:
-    return json.loads((out_dir / "dataset_description.json").read_text())
+def _description(out_dir: Path) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((out_dir / "dataset_description.json").read_text())
+    return content
 
 
 def test_description_names_what_was_read_and_what_wrote_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -51,7 +51,7 @@ def test_a_table_without_stimuli_gives_none(tmp_path: Path) -> None:
 def test_broken_tables_are_named(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="no column onset; its columns are time"):
         _events(tmp_path, "1\n", "time\n")
-    with pytest.raises(DatasetError, match="no number"):
+    with pytest.raises(DatasetError, match="not a number"):
         _events(tmp_path, "one\t1\tstory\ta.wav\n")
     with pytest.raises(DatasetError, match="does not exist"):
         read_events(tmp_path / "missing_events.tsv")
@@ -119,12 +119,12 @@ def test_a_story_between_two_of_another_file_makes_three_playings(tmp_path: Path
     [
         ("6\t0\tstory\ta.wav", r"row 2 \(line 3\).*duration 0"),
         ("6\t-3\tstory\ta.wav", r"row 2 \(line 3\): the duration is -3"),
-        ("6\tnan\tstory\ta.wav", r"row 2 .*'nan' is no number.*n/a"),
-        ("6\tinf\tstory\ta.wav", "row 2 .*'inf' is no number"),
-        ("6\t1e400\tstory\ta.wav", "row 2 .*'1e400' is no number"),
-        ("inf\t5\tstory\ta.wav", "the onset 'inf' is no number"),
-        ("n/a\tn/a\tstory\ta.wav", "the onset 'n/a' is no number"),
-        ("6,5\t3\tstory\ta.wav", "the onset '6,5' is no number"),
+        ("6\tnan\tstory\ta.wav", r"row 2 .*'nan' is not a number.*n/a"),
+        ("6\tinf\tstory\ta.wav", "row 2 .*'inf' is not a number"),
+        ("6\t1e400\tstory\ta.wav", "row 2 .*'1e400' is not a number"),
+        ("inf\t5\tstory\ta.wav", "the onset 'inf' is not a number"),
+        ("n/a\tn/a\tstory\ta.wav", "the onset 'n/a' is not a number"),
+        ("6,5\t3\tstory\ta.wav", "the onset '6,5' is not a number"),
         ("6 140 story a.wav", r"row 2 \(line 3\) holds one cell and the header 4"),
         ("6\t5\tstory\t.wav", "row 2 .*names no file"),
         ("6\t5\tstory\t../../etc/passwd", "row 2 .*names no file"),

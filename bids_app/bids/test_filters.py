@@ -52,21 +52,21 @@ def test_filters_of_other_images_are_passed_over(tmp_path: Path, caplog: pytest.
     path.write_text('{"t1w": {"datatype": "anat"}, "fmap": {}, "bold": {"res": "2"}}')
     with caplog.at_level(logging.INFO):
         assert read_filters(path) == {"bold": {"res": "2"}}
-    assert "filters of fmap, t1w are passed over" in caplog.text
+    assert "filters of fmap, t1w are ignored; only BOLD" in caplog.text
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("[1]", "holds no JSON object but a list"),
-        ("3", "holds no JSON object but a int"),
-        ("null", "holds no JSON object but a NoneType"),
+        ("[1]", "must hold a JSON object, not a list"),
+        ("3", "must hold a JSON object, not a int"),
+        ("null", "must hold a JSON object, not a NoneType"),
         ('{"bold": ["x"]}', r"'bold' must hold entities.* not \['x'\]"),
         ('{"bold": "x"}', "'bold' must hold entities"),
         ('{"bold": ', "could not be read as JSON"),
-        ("[" * 100_000, "nested too deep"),
+        ("[" * 100_000, "nested too deeply"),
         ('{"Bold": {}}', "has the keys Bold; only 'bold'"),
-        ('{"bold": {"flavour": "sweet"}}', "'flavour' is no entity of BIDS; there are sub, ses"),
+        ('{"bold": {"flavour": "sweet"}}', "'flavour' is not an entity of BIDS; there are sub, ses"),
         ('{"bold": {"hemi": "L"}}', "both hemispheres are read together; leave 'hemi' out"),
         ('{"bold": {"res": {"a": 1}}}', r"res = \{'a': 1\} must be a label"),
         ('{"bold": {"res": [[2]]}}', r"res = \[2\] must be a label"),

@@ -80,7 +80,7 @@ def test_files_of_a_volume_as_nibabel_sees_them(tmp_path: Path) -> None:
 
 def test_table_of_parcels(tmp_path: Path) -> None:
     geometry = ParcelGeometry("Tiny", ("a", "b c"), ("Default", ""))
-    (path,) = geometry.save([[0.25, np.nan], [1, 2]], _stem(tmp_path, geometry), ["atom1", "atom2"])
+    (path,) = geometry.save(np.array([[0.25, np.nan], [1, 2]]), _stem(tmp_path, geometry), ["atom1", "atom2"])
     assert path.read_text() == "name\tnetwork\tatom1\tatom2\na\tDefault\t0.25\t1.0\nb c\tn/a\tn/a\t2.0\n"
 
 

@@ -93,7 +93,7 @@ def test_milliseconds_in_the_header(tiny: TinyDataset) -> None:
 
 
 def test_names() -> None:
-    with pytest.raises(ValueError, match="No place in a BIDS name for colour"):
+    with pytest.raises(ValueError, match="BIDS names cannot hold colour"):
         build_name({"colour": "red"}, "statmap")
     with pytest.raises(ValueError, match="value 'all_minilm' of model-"):
         build_name({"model": "all_minilm"}, "statmap")
@@ -151,5 +151,5 @@ def test_volume_timing(tiny: TinyDataset) -> None:
     with pytest.raises(DatasetError, match=r"step of VolumeTiming in .* is inf; it must"):
         _seconds(tiny, path, root)
     sidecar.write_text('{"VolumeTiming": "0 2.5"}')
-    with pytest.raises(DatasetError, match="is no list of at least two times"):
+    with pytest.raises(DatasetError, match="is not a list of at least two times"):
         _seconds(tiny, path, root)

@@ -49,7 +49,7 @@ def test_columns_that_count_are_no_regions(
         values, names = read_parcel_table(_write(tmp_path, f"{name}\tA\tB\tC", _with(list(column))))
     np.testing.assert_array_equal(values, X.astype(np.float32))
     assert names == ("A", "B", "C")
-    assert "is no region: left out" in caplog.text
+    assert "is not a region: left out" in caplog.text
 
 
 def test_pandas_index_and_numeric_headers(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -70,8 +70,8 @@ def test_pandas_index_and_numeric_headers(tmp_path: Path, caplog: pytest.LogCapt
         ("A;B;C", [row.replace("\t", ";") for row in ROWS], "separated by semicolons"),
         ("A B C", [row.replace("\t", " ") for row in ROWS], "separated by blanks"),
         ("region\t0\t1\t2", _with([f"R{i}" for i in range(12)]), r"text in its first column \(R0, R1, R2, … .*in rows"),
-        ("A\tB\tC", [*ROWS[:4], "1\t2,5\t3", *ROWS[4:]], "line 6, column 'B': '2,5' is no number"),
-        ("A\tB\tC", [*ROWS[:4], "1\t1_0\t3"], "line 6, column 'B': '1_0' is no number"),
+        ("A\tB\tC", [*ROWS[:4], "1\t2,5\t3", *ROWS[4:]], "line 6, column 'B': '2,5' is not a number"),
+        ("A\tB\tC", [*ROWS[:4], "1\t1_0\t3"], "line 6, column 'B': '1_0' is not a number"),
         ("A\tB\tC", [*ROWS[:4], "1\t2"], "line 6 has 2 cells and the header 3"),
         ("A\tB\tC", _with(list(range(12))), "line 2 has 4 cells and the header 3"),
         ("A\tB\tC", [*ROWS, "1\t1e38\t3"], "line 14, column 'B': 1e38 is too large"),
@@ -111,7 +111,7 @@ def test_networks_that_fit_the_regions_in_part_or_not_at_all(tmp_path: Path, cap
     assert parcel_networks(tmp_path, "Other", ("A",)) is None
 
 
-def test_names_of_thousands_of_digits(tmp_path):
+def test_names_of_thousands_of_digits(tmp_path: Path) -> None:
     """Longer than what Python turns into a number."""
     path = tmp_path / "sub-1_timeseries.tsv"
     path.write_text("9" * 5000 + "\tB\n1\t2\n3\t4\n")

@@ -112,7 +112,7 @@ def test_tables_of_parcels_belong_to_their_run(tiny: TinyDataset) -> None:
     }
 
 
-def test_pipes_are_not_waited_for(tmp_path):
+def test_pipes_are_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "bold")
     with pytest.raises(DatasetError, match="is a pipe or a device"):
         record_files([tmp_path / "bold"], {})

@@ -115,7 +115,7 @@ def test_hemispheres_of_different_length(tiny: TinyDataset, values: np.ndarray) 
 def test_files_that_are_no_images(tiny: TinyDataset, content: bytes) -> None:
     func = _func(tiny, [VOLUME])
     (func / VOLUME).write_bytes(content)
-    with pytest.raises(DatasetError, match=r"preproc_bold\.nii\.gz could not be read .*cut off or no image"):
+    with pytest.raises(DatasetError, match=r"preproc_bold\.nii\.gz could not be read .*truncated or not an image"):
         _read(tiny)
 
 

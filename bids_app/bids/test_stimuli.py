@@ -108,7 +108,7 @@ def test_runs_without_events_get_their_onsets_from_a_table(tiny: TinyDataset, tm
     for path in (tiny.root / "derivatives" / "prep").rglob("*.nii.gz"):
         path.with_name(path.name.replace(".nii.gz", ".json")).write_text('{"RepetitionTime": 2}')
     annotations = tmp_path / "annotations"
-    with pytest.raises(DatasetError, match=r"(?s)--annotations .* is no folder"):
+    with pytest.raises(DatasetError, match=r"(?s)--annotations .* is not a folder"):
         open_dataset(tiny.root, annotations=annotations)
     header = "task\tsub\tstim_file\tonset\tduration\n"
     _write(annotations / "onsets.tsv", "n/a\t\t{task}.wav\t10\tn/a\nsoul\t2\tsoul.wav\t12.5\t300\n", header)
@@ -192,6 +192,6 @@ def test_names_of_scans_to_leave_out_that_are_no_runs_are_listed(tmp_path: Path)
         _write(TinyDataset.folder(tmp_path, name) / f"{name}_events.tsv", "0\t9\tstory\ta.wav\n")
     names = ["sub-1_task-a_run-02", "sub-1_task-a_run-3", "sub-1_task-ab", "sub-1", "sub-2_task-a"]
     assert find_stimuli(tmp_path, names).unmatched == (
-        "sub-1_task-a_run-3 (a scan to leave out)",
-        "sub-1_task-ab (a scan to leave out)",
+        "sub-1_task-a_run-3 (an excluded scan)",
+        "sub-1_task-ab (an excluded scan)",
     )

@@ -75,9 +75,9 @@ def test_encodings_and_line_ends(tmp_path: Path, encoding: str, line_end: str) -
         ('2\n0 1 "say\n1 2 you', "text that begins in line 5 has no closing"),
         ("2\n0 1", "ends too early"),
         ('1\n0 1 "say"\n1 2 "lost"', "line 6 is malformed: more follows"),
-        ("1e400", "line 4 is malformed: inf is no number"),
-        ("-1", "line 4 is malformed: -1 is no number"),
-        ("1.5", r"line 4 is malformed: 1\.5 is no number"),
+        ("1e400", "line 4 is malformed: inf is not a number"),
+        ("-1", "line 4 is malformed: -1 is not a number"),
+        ("1.5", r"line 4 is malformed: 1\.5 is not a number"),
     ],
 )
 def test_the_line_of_a_fault_is_named(tmp_path: Path, items: str, message: str) -> None:
@@ -89,9 +89,9 @@ def test_the_line_of_a_fault_is_named(tmp_path: Path, items: str, message: str) 
 def test_comments_and_strange_tiers() -> None:
     content = _grid(("words", WORDS)).replace("<exists>", '! a comment with "quotes\n<exists>')
     assert [row.text for row in parse_textgrid(content)[0].intervals] == ["one", "two"]
-    with pytest.raises(DatasetError, match="'PitchTier' is no kind of tier"):
+    with pytest.raises(DatasetError, match="'PitchTier' is not a kind of tier"):
         parse_textgrid(content.replace("IntervalTier", "PitchTier"))
-    with pytest.raises(DatasetError, match="is no TextGrid"):
+    with pytest.raises(DatasetError, match="is not a TextGrid"):
         parse_textgrid(content.replace('"TextGrid"', '"Pitch 1"'))
 
 

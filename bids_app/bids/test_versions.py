@@ -27,7 +27,7 @@ def test_acquisitions_are_runs(tiny: TinyDataset, key: str) -> None:
 @pytest.mark.parametrize("key", ["rec", "echo", "proc", "res", "den", "label"])
 def test_versions_of_one_acquisition_are_a_choice(tiny: TinyDataset, key: str) -> None:
     files = [f"{RUN}_{key}-{value}_space-T1w_bold.nii.gz" for value in "12"]
-    message = rf'(?s){RUN} is there in several versions, .*{key}-1 or {key}-2.*\{{"{key}": "1"\}}.*{key}-1_.*{key}-2_'
+    message = rf'(?s){RUN} exists in several versions .*{key}-1 or {key}-2.*\{{"{key}": "1"\}}.*{key}-1_.*{key}-2_'
     with pytest.raises(DatasetError, match=message):
         _runs(tiny, files)
     (run,) = _runs(tiny, files, {key: "2"}).runs

@@ -92,7 +92,7 @@ def test_formats_that_are_not_read_show_the_way_out(tmp_path: Path) -> None:
 
 def test_bad_places(tmp_path: Path) -> None:
     for annotations in (tmp_path / "nowhere", _write(tmp_path / "file")):
-        with pytest.raises(DatasetError, match="is no folder"):
+        with pytest.raises(DatasetError, match="is not a folder"):
             find_words(tmp_path, "tale.wav", annotations)
     for stim_file in ("", ".wav", "../..", "../../tale.wav"):
         with pytest.raises(DatasetError, match="names no file"):

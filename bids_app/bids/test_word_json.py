@@ -66,8 +66,8 @@ def test_milliseconds_are_taken_where_they_are_known(tmp_path: Path) -> None:
         ({"segments": [{"text": "a b", "start": 0, "end": 2}]}, "no times of single words"),
         ({"words": [{"start": 1, "end": 2}]}, "word 1 has no text"),
         ({"words": [["a", 1, 2]]}, "word 1 is"),
-        ({"words": {"a": 1}}, "words is no list but dict"),
-        ({"words": [{"word": "a", "start": "soon", "end": 2}]}, "word 1: 'soon' is no time"),
+        ({"words": {"a": 1}}, "words is not a list but dict"),
+        ({"words": [{"word": "a", "start": "soon", "end": 2}]}, "word 1: 'soon' is not a time"),
         ({"tiers": {"words": {"entries": [[1, 2]]}}}, "is not start, end, label"),
         ({"tiers": {"A - words": {"entries": []}, "B - words": {"entries": []}}}, "exactly one tier"),
         ({"words": []}, "there are no words"),
@@ -87,5 +87,5 @@ def test_speakers_may_talk_at_once(tmp_path: Path) -> None:
     path.write_text(json.dumps({"words": [*(entry | {"speaker": "A"} for entry in ENTRIES), other | {"speaker": "B"}]}))
     assert read_words(path).text == ("hello", "my", "world", "yes")
     path.write_text(json.dumps({"words": [*ENTRIES, other]}))
-    with pytest.raises(DatasetError, match="not in the order of time"):
+    with pytest.raises(DatasetError, match="not in temporal order"):
         read_words(path)

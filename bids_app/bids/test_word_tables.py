@@ -77,13 +77,13 @@ def test_the_sidecar_says_the_unit(tmp_path: Path) -> None:
         ("onset\tonset\tduration\tword\n1\t1\t1\ta\n", "two columns are called onset"),
         ("onset\tduration\tend\tword\n1\t1\t9\ta\n", "start, duration and end do not fit"),
         ("onset\toffset\tword\n10\t.3\ta\n11\t.4\tb\n", "if the column holds durations, call it duration"),
-        ("onset\tduration\tword\n1:02\t1\ta\n", "row 2: '1:02' is no time"),
-        ("onset\tduration\tword\n1\t1e400\ta\n", "row 2: '1e400' is no time"),
+        ("onset\tduration\tword\n1:02\t1\ta\n", "row 2: '1:02' is not a time"),
+        ("onset\tduration\tword\n1\t1e400\ta\n", "row 2: '1e400' is not a time"),
         ("onset (s)\tend_ms\tword\n1\t1300\ta\n2\t2300\tb\n", None),
         ("section\tonset\tduration\tword\n1\t.1\t.2\ta\n1\t.4\t.2\tb\n2\t.1\t.2\tc\n", "several sections"),
         ("tier\tonset\tduration\tword\nA - words\t1\t.4\ta\nB - words\t1\t.4\tb\n", "exactly one tier"),
         ("start\tend\ttext\n0\t5\tHello there, you\n5\t9\tit is me again\n", "hold several words"),
-        ("onset\tduration\tword\n0,5\t0.4\ta\n", "'0,5' is no time"),  # a comma and a point
+        ("onset\tduration\tword\n0,5\t0.4\ta\n", "'0,5' is not a time"),  # a comma and a point
     ],
 )
 def test_tables_that_cannot_be_read_are_explained(tmp_path: Path, content: str, message: str | None) -> None:

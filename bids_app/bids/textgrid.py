@@ -64,7 +64,7 @@ def _values(content: str) -> Iterator[_Value]:
                 )
             yield _Value(match["string"].replace('""', '"'), line)
         elif match["other"] == '"':
-            raise DatasetError(f"the text that begins in line {line} has no closing quotation mark: is it cut off?")
+            raise DatasetError(f"the text that begins in line {line} has no closing quotation mark: is it truncated?")
         elif match["bare"] and is_free and _NUMBER.fullmatch(token) and (previous in {"", "="} or previous.isspace()):
             yield _Value(float(token), line)
         line += token.count("\n")
@@ -78,7 +78,7 @@ def parse_textgrid(content: str) -> list[Tier]:
     def following() -> _Value:
         value = next(values, None)
         if value is None:
-            raise DatasetError("the TextGrid ends too early: the file is cut off.")
+            raise DatasetError("the TextGrid ends too early: the file is truncated.")
         return value
 
     def number() -> _Value:
@@ -93,7 +93,7 @@ def parse_textgrid(content: str) -> list[Tier]:
         value = number()
         size = float(value.value)
         if not (size.is_integer() and 0 <= size < 1e9):
-            raise DatasetError(f"line {value.line} is malformed: {size:g} is no number of tiers or intervals.")
+            raise DatasetError(f"line {value.line} is malformed: {size:g} is not a number of tiers or intervals.")
         return int(size)
 
     def string() -> _Value:
@@ -111,7 +111,7 @@ def parse_textgrid(content: str) -> list[Tier]:
     def tier() -> Tier:
         kind, name = string(), string()
         if kind.value not in {"IntervalTier", "TextTier"}:
-            raise DatasetError(f"line {kind.line} is malformed: {str(kind.value)[:40]!r} is no kind of tier.")
+            raise DatasetError(f"line {kind.line} is malformed: {str(kind.value)[:40]!r} is not a kind of tier.")
         number(), number()
         n_items = count()
         if kind.value == "IntervalTier":
@@ -123,7 +123,7 @@ def parse_textgrid(content: str) -> list[Tier]:
     header = string().value, string().value
     if not str(header[0]).startswith("ooTextFile") or header[1] != "TextGrid":
         raise DatasetError(
-            f"this is no TextGrid in text format: it starts with {str(header[0])[:40]!r}, {str(header[1])[:40]!r}. "
+            f"this is not a TextGrid in text format: it starts with {str(header[0])[:40]!r}, {str(header[1])[:40]!r}. "
             "Save it from Praat as a text file."
         )
     number(), number()

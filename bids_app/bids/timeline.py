@@ -127,7 +127,7 @@ def _lengths(run: Run, n_scan: int, whole: int, source: Path | None) -> str:
     if run.outliers is not None:
         lengths = f"{run.outliers} counts {n_scan} volumes and {source} {whole}"
     if n_scan > whole:
-        return f"{lengths}: they are of different runs, or one of them is cut off. Get or make both again."
+        return f"{lengths}: they are of different runs, or one of them is truncated. Get or make both again."
     censored = (
         f"if volumes were censored, {run.label}_outliers.tsv must lie beside the BOLD (XCP-D writes it), or the series "
         "be made without censoring; "

@@ -53,7 +53,7 @@ def find_words(bids_dir: Path, stim_file: str, annotations: Path | None = None) 
     `annotations` is not a folder, or `stim_file` names no file below `stimuli`.
     """
     if annotations is not None and not annotations.is_dir():
-        raise DatasetError(f"--annotations {annotations} is no folder: give the folder with the word timings.")
+        raise DatasetError(f"--annotations {annotations} is not a folder: give the folder with the word timings.")
     if stim_file.endswith("_events.tsv"):  # its rows are the words, see `events.read_events`
         return Path(stim_file)
     stem = stem_of(stim_file)

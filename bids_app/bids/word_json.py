@@ -75,7 +75,7 @@ def _entries(content: Mapping[str, object]) -> Iterator[tuple[int, Mapping[str, 
     key = next(key for key in KEYS if key in content)
     items = content[key]
     if not isinstance(items, list):
-        raise DatasetError(f"{key} is no list but {type(items).__name__}.")
+        raise DatasetError(f"{key} is not a list but {type(items).__name__}.")
     if key == "segments":
         items = [word for segment in items for word in _words_of_segment(segment)]
     for at, entry in enumerate(items, 1):

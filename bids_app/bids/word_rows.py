@@ -69,5 +69,5 @@ def number(cell: object, location: str, decimal_comma: bool = False) -> float:
         plain = text.replace(",", ".") if decimal_comma else text
         value = float(plain) if _NUMBER.fullmatch(plain) else math.inf
     if math.isinf(value):
-        raise DatasetError(f"{location}: {str(cell)[:40]!r} is no time; write seconds such as 1.25, or n/a.")
+        raise DatasetError(f"{location}: {str(cell)[:40]!r} is not a time; write seconds such as 1.25, or n/a.")
     return value

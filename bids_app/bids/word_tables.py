@@ -123,7 +123,7 @@ def _check_sections(words: list[tuple[WordRow, list[str]]], columns: Columns) ->
     if len(sections) > 1 and (np.diff(starts[np.isfinite(starts)]) < 0).any():
         name, listed = columns.names[columns.section], ", ".join(list(sections)[:10])
         raise DatasetError(
-            f"the table holds several sections (column {name}: {listed}) with times of their own: "
+            f"the table holds several sections (column {name}: {listed}) with separate times: "
             "make one table for each recording."
         )
 

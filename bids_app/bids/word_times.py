@@ -39,7 +39,7 @@ def checked(words: WordList, may_start_before: bool = False) -> tuple[list[WordR
         order = np.argsort(onset, kind="stable")
         rows = [rows[at] for at in order]
         onset, end = onset[order], end[order]
-        notes.append("its rows are in no order of time: sorted by onset.")
+        notes.append("its rows are not in temporal order: sorted by onset.")
     notes += _check_order(rows, onset)
     notes += _check_overlap(rows, onset, end)
     return rows, notes
@@ -131,7 +131,7 @@ def _check_order(rows: list[WordRow], onset: FloatArray) -> list[str]:
         if start < before - _STEP_BACK:
             raise DatasetError(
                 f"{_name(row)} starts at {start:g} s, but an earlier word starts at {before:g} s: the rows are not in "
-                "the order of time. Align again, sort the table by onset, or make one file for each recording or "
+                "temporal order. Align again, sort the table by onset, or make one file for each recording or "
                 "section."
             )
         n_back += bool(start < before)

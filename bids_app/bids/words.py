@@ -210,7 +210,7 @@ def _check_texts(rows: Sequence[WordRow]) -> None:
     if len(longest.text) > _LONGEST_WORD:
         raise DatasetError(
             f"{longest.location} holds {len(longest.text):,} letters ({longest.text[:40]!r} …), where a word has at "
-            f"most {_LONGEST_WORD}: mend the row, or align the text with the audio again."
+            f"most {_LONGEST_WORD}: correct the row, or align the text with the audio again."
         )
     n_words = [len(row.text.split()) for row in rows]
     if sum(n_words) > 2.5 * len(rows):

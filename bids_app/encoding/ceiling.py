@@ -1,4 +1,4 @@
-"""How well a participant can be predicted at all: from the responses of the others."""
+"""Noise ceiling: prediction of a participant from the responses of the others."""
 
 from collections.abc import Sequence
 
@@ -22,12 +22,12 @@ def noise_ceiling(
     Y: npt.ArrayLike,
     folds: Sequence[Fold],
     *,
-    alphas: Sequence[float] = DEFAULT_ALPHAS,
+    alphas: npt.ArrayLike = DEFAULT_ALPHAS,
 ) -> Floats:
-    """How well the mean of the other participants predicts each target: Pearson r averaged over folds, (n_targets,).
+    """Pearson r of each target with its prediction from the mean of the others, averaged over folds, (n_targets,).
 
-    The same choice of penalty as in `held_out`, with one regressor per target, standardised on the training rows, and
-    no delays. `others` and Y are (n_volumes, n_targets); `folds` holds their (train, test) rows, every row tested once.
+    The penalty is chosen as in `held_out`, with one regressor per target, standardised on the training rows, and no
+    delays. `others` and Y are (n_volumes, n_targets); `folds` holds their (train, test) rows, every row tested once.
     """
     others, Y = require_matrix("others", others), require_matrix("Y", Y, np.shape(others)[0])
     if others.shape != Y.shape:
@@ -44,7 +44,7 @@ def noise_ceiling(
 def _training_set(
     others: AnyArray, fold: Fold, inner: Sequence[Fold], grid: torch.Tensor, predictions: Floats
 ) -> TrainingSet:
-    """Ridge of each target on its own regressor, whose predictions of the fold's test rows are put in place."""
+    """Ridge of each target on its own regressor; predictions of the test rows are stored in place."""
 
     def regressors(batch: Batch) -> torch.Tensor:
         return to_device(others[:, batch.columns], grid.device, torch.float64)
@@ -63,7 +63,7 @@ def _training_set(
 def _single_ridge(
     x: torch.Tensor, y: torch.Tensor, fold: Fold, alpha: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Test rows (n_test, V) of the regressor, standardised on training rows, the response's mean there, and slopes."""
+    """Standardised test rows (n_test, V) of the regressor, mean of the training responses, and slopes."""
     train, test = fold
     of_x, scale = (torch.as_tensor(moment) for moment in moments(x[train].numpy()))
     mean = y[train].mean(dim=0)

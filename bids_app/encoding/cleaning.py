@@ -1,4 +1,4 @@
-"""Nuisance regression and high-pass filter of a recording that was not cleaned before."""
+"""Nuisance regression and high-pass filter of uncleaned recordings."""
 
 import numpy as np
 import numpy.typing as npt
@@ -6,11 +6,11 @@ import numpy.typing as npt
 from bids_app.stats.arrays import Floats, require_matrix
 from bids_app.stats.device import column_batches
 
-_BATCH = 2048  # columns; larger float64 copies would cost more in fresh memory than in computation
+_BATCH = 2048  # columns; for larger float64 copies, allocation costs more than computation
 
 
 def clean(Y: npt.ArrayLike, repetition_time: float, confounds: npt.ArrayLike | None, high_pass: float | None) -> Floats:
-    """What is left of Y after regression on confounds and slow cosines, by nilearn; mean and scale of Y are kept.
+    """Residuals of Y after regression on confounds and slow cosines, by nilearn; mean and scale of Y are kept.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What all estimators share: scikit-learn's conventions for many targets.
+"""Base class of the estimators: scikit-learn's conventions for many targets.
 
 Import this module where it is used: scikit-learn takes a second.
 """
@@ -13,21 +13,21 @@ from bids_app.stats.correlation import pearson_r
 
 
 class ManyTargets(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: ignore[misc]
-    """A regression of many targets at once: Y is always (n_volumes, n_targets), and `score` gives a value for each."""
+    """A regression of many targets: Y is always (n_volumes, n_targets), and `score` returns a value for each."""
 
     intercept_: Floats
 
     def __sklearn_tags__(self):  # type: ignore[no-untyped-def]  # scikit-learn has no types
-        """No single target without a second dimension."""
+        """Declare that y needs two dimensions."""
         tags = super().__sklearn_tags__()
         tags.target_tags.single_output = False
         return tags
 
     def _checked(self, X: npt.ArrayLike, y: npt.ArrayLike) -> tuple[AnyArray, AnyArray]:
-        """Both as arrays with as many rows; ValueError where a value is not finite."""
+        """Both as arrays with the same number of rows; ValueError if a value is not finite."""
         if y is None:
             raise ValueError(f"{type(self).__name__} requires y to be passed, but the target y is None.")
-        # what is not finite is named below, with its columns
+        # non-finite columns are reported below
         features: AnyArray = validate_data(self, X, ensure_all_finite=False, ensure_min_samples=2)
         responses = check_array(y, ensure_2d=False, ensure_all_finite=False, input_name="y")
         responses = require_matrix("Y", responses, len(features))
@@ -36,7 +36,7 @@ class ManyTargets(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: ign
         return features, responses
 
     def _regressors(self, X: npt.ArrayLike) -> Floats:
-        """X of volumes to predict, float32; ValueError where it is not like that of the fit."""
+        """X of volumes to predict, float32; ValueError if it does not match the fit."""
         check_is_fitted(self)
         features: AnyArray = validate_data(self, X, reset=False, ensure_all_finite=False)
         require_finite("X", features)
@@ -52,5 +52,5 @@ class ManyTargets(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: ign
 
     def score(self, X: npt.ArrayLike, y: npt.ArrayLike) -> Floats:
         """Pearson correlation of prediction and response per target, (n_targets,)."""
-        # without the intercept: a weak prediction beside a large mean would be rounded
+        # without the intercept, because a large mean would round weak predictions
         return pearson_r(self._weighted(X), y)

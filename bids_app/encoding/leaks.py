@@ -1,4 +1,4 @@
-"""Do the folds leak? A model that knows nothing but the time must not predict what was held out."""
+"""Test for leaking folds: a model that knows only time must not predict held-out responses."""
 
 from collections.abc import Sequence
 
@@ -10,11 +10,11 @@ from bids_app.encoding.ridge import RidgeCV
 from bids_app.stats.arrays import Doubles, Floats, Fold, Ints, require_matrix
 from bids_app.stats.correlation import fold_mean_r
 
-# Standard deviations (volumes) by which the identity is smoothed.
+# Standard deviations (volumes) of the smoothing.
 SIGMAS = (0.1, 0.6, 1.2, 2.4, 4.8)
-# A mean r above this is a leak: folds that do not leak give predictions that are constant within a test part.
+# A mean r above this is a leak: without leaks, predictions are constant within a test block.
 LEAK = 0.01
-# So many volumes of one fold in a row are a block: how far a response reaches over its borders is what a purge is for.
+# This many consecutive volumes of one fold are a block; `purge` handles responses that cross its borders.
 _BLOCK = 10
 _ALPHAS = (1e-3, 1e-1, 1.0, 1e1, 1e2, 1e4)
 
@@ -28,19 +28,18 @@ def autocorrelation_scores(
     sigmas: Sequence[float] = SIGMAS,
     device: str = "auto",
 ) -> Doubles:
-    """Held-out r, mean over targets, of a model of autocorrelation alone, for each smoothing, (n_sigmas,).
+    """Held-out r, mean over targets, of a pure autocorrelation model, for each smoothing, (n_sigmas,).
 
-    Every piece of what was heard is a regressor, smoothed in time within each run (Feghhi et al. 2024, What are large
-    language models mapping to in the brain?): where volumes are split at random, or where a story that was heard twice
-    lies in training and test, it predicts well; where folds are blocks of the stimulus, it predicts nothing. Blocks
-    are smoothed by themselves.
+    Every piece of content is a regressor, smoothed in time within each run (Feghhi et al. 2024, What are large language
+    models mapping to in the brain?). If volumes are split at random, or a story heard twice lies in training and test,
+    the model predicts well; if folds are blocks of the stimulus, it predicts nothing. Blocks are smoothed separately.
 
     Parameters
     ----------
     Y : array of shape (n_volumes, n_targets), finite, z-scored per run
     run_lengths : volumes of each run
     folds : at least three, as used for the scores
-    content : (n_volumes,) integers, the same for volumes that heard the same; None where each heard something new
+    content : (n_volumes,) integers, equal for volumes that heard the same; None if nothing was heard twice
     """
     Y = require_matrix("Y", Y, sum(run_lengths))
     heard = np.unique(np.arange(len(Y)) if content is None else np.asarray(content), return_inverse=True)[1]
@@ -58,7 +57,7 @@ def autocorrelation_scores(
 
 
 def _regressors(heard: Ints, run_lengths: Sequence[int], folds: Sequence[Fold], sigma: float) -> Floats:
-    """(n_volumes, n_different): how near in time each volume is to each piece of what was heard in its run."""
+    """Proximity in time of each volume to each piece of content in its run, (n_volumes, n_different)."""
     fold_of = np.full(len(heard), -1)
     for number, (_, test) in enumerate(folds):
         fold_of[test] = number
@@ -76,7 +75,7 @@ def _regressors(heard: Ints, run_lengths: Sequence[int], folds: Sequence[Fold], 
 
 
 def _separate(fold_of: Ints) -> npt.NDArray[np.bool_]:
-    """Which pairs of volumes of a run a block's border lies between, (n, n)."""
+    """Pairs of volumes of a run that are separated by a block border, (n, n)."""
     block = np.cumsum(np.diff(fold_of, prepend=fold_of[:1]) != 0)
     is_block = (np.bincount(block) >= _BLOCK)[block]
     different = block[:, None] != block[None]

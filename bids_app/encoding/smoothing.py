@@ -1,6 +1,6 @@
-"""Smoothing of recordings: along a cortical surface by diffusion of heat, in a volume by a Gaussian.
+"""Smoothing of recordings: along a cortical surface by heat diffusion, in a volume by a Gaussian.
 
-Both are weighted means of the values that are there: a target without a value (NaN) gets none and gives none.
+Both are weighted means of finite values: a target without a value (NaN) is ignored and stays NaN.
 """
 
 from dataclasses import dataclass
@@ -12,16 +12,16 @@ import numpy.typing as npt
 from bids_app.stats.arrays import Floats
 
 FWHM_PER_SIGMA = float(np.sqrt(8 * np.log(2)))
-_STEPS = 10  # of the implicit scheme; its variance is exact for any number, its shape nears the Gaussian
-_LEAST_WEIGHT = 1e-6  # of the values that are there; below it nothing is known
+_STEPS = 10  # implicit steps; the variance is exact for any number, the shape approaches a Gaussian
+_LEAST_WEIGHT = 1e-6  # smallest weight of finite values; below it, the result is NaN
 
 
 @dataclass(frozen=True)
 class SurfaceSmoother:
-    """Heat that spreads along a mesh until a point has the full width at half maximum that was asked for.
+    """Heat diffusion along a mesh until a point has the requested full width at half maximum.
 
     The equation is solved by finite elements (cotangent weights, Pinkall and Polthier 1993, Experimental Mathematics 2,
-    15–36) and implicit steps. Negative weights, of blunt triangles, count as zero, so that each result is a mean.
+    15–36) and implicit steps. Negative weights of obtuse triangles are set to zero, so that each result is a mean.
     """
 
     solve: Any
@@ -31,7 +31,7 @@ class SurfaceSmoother:
     def make(
         cls, coordinates: npt.NDArray[np.floating], faces: npt.NDArray[np.integer], fwhm: float
     ) -> "SurfaceSmoother":
-        """From vertices (n, 3) in mm, triangles (m, 3), and the width in mm."""
+        """Make a smoother from vertices (n, 3) in mm, triangles (m, 3), and the width in mm."""
         from scipy.sparse import diags_array
         from scipy.sparse.linalg import splu
 
@@ -82,8 +82,8 @@ def smooth_volume(
 ) -> Floats:
     """Data (n_volumes, n_voxels of `mask`) smoothed by a Gaussian of that width (mm) inside the mask.
 
-    What lies outside the mask has no weight, so nothing fades towards its border. Voxels with NaN in any volume are NaN
-    in all.
+    Voxels outside the mask have no weight, so values do not fade towards its border. Voxels with NaN in any volume are
+    NaN in all.
     """
     from scipy.ndimage import gaussian_filter
 

@@ -1,5 +1,8 @@
 """The estimators keep scikit-learn's conventions, but for what is listed here with the reason."""
 
+from collections.abc import Callable
+
+from sklearn.base import BaseEstimator
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from bids_app.encoding.dictionary import DictionaryLearning
@@ -21,6 +24,12 @@ ESTIMATORS = [
 ]
 
 
-@parametrize_with_checks(ESTIMATORS, expected_failed_checks=lambda estimator: LEFT_OUT[type(estimator)])
-def test_conventions_of_scikit_learn(estimator, check):
+Check = Callable[[BaseEstimator], None]
+CHECKS: Callable[[Callable[[BaseEstimator, Check], None]], object] = parametrize_with_checks(
+    ESTIMATORS, expected_failed_checks=lambda estimator: LEFT_OUT[type(estimator)]
+)
+
+
+@CHECKS
+def test_conventions_of_scikit_learn(estimator: BaseEstimator, check: Check) -> None:
     check(estimator)

@@ -1,6 +1,7 @@
 """The alarm rings where volumes or repeats are split at random, and is silent with the folds of the product."""
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from scipy.signal import lfilter
 
@@ -12,14 +13,14 @@ N, N_TARGETS = 120, 40
 RNG = np.random.default_rng(0)
 
 
-def autocorrelated(n=N):
+def autocorrelated(n: int = N) -> npt.NDArray[np.float32]:
     return zscore(lfilter([1], [1, -0.8], RNG.standard_normal((n + 100, N_TARGETS)), axis=0)[100:])
 
 
 LOCKED = autocorrelated()  # a response to the story, from its start to its end
 
 
-def heard(*pieces):
+def heard(*pieces: slice) -> tuple[npt.NDArray[np.float32], list[int], npt.NDArray[np.int64]]:
     """Responses to pieces of the story, the length of each run, and what each volume heard."""
     Y = np.concatenate([zscore(LOCKED[piece] + 0.7 * autocorrelated()[piece]) for piece in pieces])
     content = np.concatenate([np.arange(N)[piece] for piece in pieces])
@@ -27,12 +28,12 @@ def heard(*pieces):
 
 
 @pytest.mark.parametrize("purge", [0, 3])
-def test_silent_with_contiguous_folds(purge):
+def test_silent_with_contiguous_folds(purge: int) -> None:
     Y, lengths, _ = heard(slice(None))
     assert autocorrelation_scores(Y, lengths, contiguous_folds(N, 5, purge), device="cpu").max() <= LEAK
 
 
-def test_rings_where_volumes_are_split_at_random():
+def test_rings_where_volumes_are_split_at_random() -> None:
     Y, lengths, _ = heard(slice(None))
     volumes = np.arange(N)
     tests = [np.sort(rows) for rows in np.array_split(RNG.permutation(N), 5)]
@@ -53,7 +54,7 @@ def test_rings_where_volumes_are_split_at_random():
     ],
     ids=["twice", "started later", "stopped early", "three pieces"],
 )
-def test_a_story_heard_again_rings_unless_it_lies_in_one_fold(pieces):
+def test_a_story_heard_again_rings_unless_it_lies_in_one_fold(pieces: tuple[slice, ...]) -> None:
     Y, lengths, content = heard(*pieces)
     old, new = contiguous_folds(len(Y), 5), content_folds(content, 5)
     assert autocorrelation_scores(Y, lengths, old, content, device="cpu").max() > 0.05

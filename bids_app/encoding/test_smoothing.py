@@ -1,11 +1,12 @@
 import numpy as np
+import numpy.typing as npt
 import pytest
 from scipy.spatial import ConvexHull, Delaunay
 
 from bids_app.encoding.smoothing import FWHM_PER_SIGMA, SurfaceSmoother, _elements, smooth_volume
 
 
-def sphere(n, radius):
+def sphere(n: int, radius: float) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int32]]:
     """Vertices spread evenly over a sphere, and the triangles of their hull."""
     index = np.arange(n) + 0.5
     height, turn = 1 - 2 * index / n, np.pi * (1 + 5**0.5) * index
@@ -14,14 +15,14 @@ def sphere(n, radius):
     return points, ConvexHull(points).simplices
 
 
-def plane(n):
+def plane(n: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int32]]:
     """A square of n × n vertices, 1 mm apart, slightly irregular."""
     points = np.stack(np.meshgrid(np.arange(n), np.arange(n), indexing="ij"), -1).reshape(-1, 2).astype(float)
     points += np.random.default_rng(0).uniform(-0.2, 0.2, points.shape)
     return np.c_[points, np.zeros(len(points))], Delaunay(points).simplices
 
 
-def test_elements_of_known_triangles():
+def test_elements_of_known_triangles() -> None:
     """Two equilateral triangles with sides of 2 mm: every cotangent is 1/√3, every triangle has an area of √3."""
     h = 3**0.5
     points = np.array([[0, 0, 0], [2, 0, 0], [1, h, 0], [1, -h, 0]])
@@ -33,7 +34,7 @@ def test_elements_of_known_triangles():
 
 
 @pytest.mark.parametrize("fwhm", [6.0, 20.0])
-def test_spherical_harmonics_fade_as_heat_does(fwhm):
+def test_spherical_harmonics_fade_as_heat_does(fwhm: float) -> None:
     """Eigenfunctions of the sphere: those of degree l are multiplied by exp(-l (l + 1) t / radius²)."""
     points, faces = sphere(4000, 50.0)
     x, y, z = points.T / 50
@@ -45,7 +46,7 @@ def test_spherical_harmonics_fade_as_heat_does(fwhm):
 
 
 @pytest.mark.parametrize("fwhm", [4.0, 8.0])
-def test_a_point_spreads_to_the_width_that_was_asked_for(fwhm):
+def test_a_point_spreads_to_the_width_that_was_asked_for(fwhm: float) -> None:
     points, faces = plane(61)
     middle = 61 * 30 + 30
     impulse = np.zeros((1, len(points)), dtype=np.float32)
@@ -59,7 +60,7 @@ def test_a_point_spreads_to_the_width_that_was_asked_for(fwhm):
     assert spread.min() > -1e-9
 
 
-def test_constants_are_kept_and_what_is_missing_neither_leaks_nor_fades():
+def test_constants_are_kept_and_what_is_missing_neither_leaks_nor_fades() -> None:
     points, faces = sphere(2000, 100.0)
     data = np.full((3, 2000), 7.0, dtype=np.float32)
     wall = points[:, 2] > 60
@@ -76,7 +77,7 @@ def test_constants_are_kept_and_what_is_missing_neither_leaks_nor_fades():
     assert np.isnan(SurfaceSmoother.make(points, faces, 10.0)(np.full((2, 2000), np.nan, np.float32))).all()
 
 
-def test_volumes_are_smoothed_inside_their_mask_alone():
+def test_volumes_are_smoothed_inside_their_mask_alone() -> None:
     shape, sizes = (21, 21, 21), np.array([2.0, 2, 3])
     mask = np.zeros(shape, dtype=bool)
     mask[4:17, 4:17, 4:17] = True
@@ -87,7 +88,7 @@ def test_volumes_are_smoothed_inside_their_mask_alone():
     assert np.isnan(smoothed[:, 7]).all()
 
 
-def test_width_of_a_voxel_in_mm_along_each_axis():
+def test_width_of_a_voxel_in_mm_along_each_axis() -> None:
     shape, sizes, fwhm = (41, 41, 31), np.array([2.0, 2, 3]), 9.0
     mask = np.ones(shape, dtype=bool)
     impulse = np.zeros(shape, dtype=np.float32)

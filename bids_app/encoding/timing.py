@@ -1,4 +1,4 @@
-"""Whether the responses follow the words: the lag at which the word rate fits the places that speech drives most."""
+"""Lag between words and responses, at the targets that speech drives most."""
 
 from dataclasses import dataclass
 
@@ -8,9 +8,9 @@ import numpy.typing as npt
 from bids_app.stats.arrays import AnyArray, Floats, Ints, require_finite, require_matrix
 from bids_app.stats.standardise import zscore
 
-MOST_VOLUMES = 10  # lags looked at, to either side
-EXPECTED_WITHIN = 2  # volumes to either side of 0
-_SHARE = 0.01  # of the targets
+MOST_VOLUMES = 10  # largest lag, in either direction
+EXPECTED_WITHIN = 2  # volumes in either direction
+_SHARE = 0.01  # share of the targets
 _N_BLOCKS = 10
 _FEWEST_PER_BLOCK = 12
 _SIGNIFICANT = 0.01
@@ -18,12 +18,12 @@ _SIGNIFICANT = 0.01
 
 @dataclass(frozen=True)
 class Lag:
-    """Lag in volumes of the responses behind what the words predict.
+    """Lag in volumes of the responses behind their prediction from the words.
 
     Attributes
     ----------
     volumes : the lag with the highest correlation
-    r, p : that correlation, and how often responses at a wrong time reach it, (b + 1) / (n + 1)
+    r, p : that correlation, and how often shifted responses reach it, (b + 1) / (n + 1)
     correlations : (2 * MOST_VOLUMES + 1,), from the earliest lag to the latest
     """
 
@@ -34,20 +34,20 @@ class Lag:
 
     @property
     def is_clear(self) -> bool:
-        """Whether the responses follow the words well enough for the lag to mean something."""
+        """Whether the responses follow the words closely enough for a meaningful lag."""
         return self.p < _SIGNIFICANT
 
     @property
     def is_expected(self) -> bool:
-        """Whether the run's timing can be right: no clear lag beyond 2 volumes."""
+        """Whether the timing of the run is plausible: no clear lag beyond 2 volumes."""
         return not self.is_clear or abs(self.volumes) <= EXPECTED_WITHIN
 
 
 def response_lag(expected: npt.ArrayLike, Y: npt.ArrayLike) -> Lag:
     """The lag at which `expected` correlates most with the targets that it fits best.
 
-    The 1 % of the targets with the highest correlation over lags from -10 to +10 volumes are chosen on the odd ones of
-    ten blocks of volumes; the lag of their mean is read on the even ones, so that the choice does not make the peak.
+    The 1 % of targets with the highest correlation over lags from -10 to +10 volumes are selected on the odd of ten
+    blocks of volumes; the lag of their mean is estimated on the even ones, so that the selection does not bias it.
 
     Parameters
     ----------

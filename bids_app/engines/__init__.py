@@ -1,1 +1,1 @@
-"""What runs jobs: processes of this machine, Dask workers, SLURM."""
+"""Engines that run jobs: local processes, Dask workers, SLURM."""

@@ -1,4 +1,4 @@
-"""The engine that runs jobs on the workers of a Dask scheduler: one that is there, or one started on a cluster.
+"""The engine that runs jobs on the workers of a Dask scheduler, either existing or started on a cluster.
 
 Workers need this package, and the same paths to data, OUT_DIR, models and the work directory.
 """
@@ -26,36 +26,36 @@ from bids_app.settings import Settings
 
 log = logging.getLogger("neurons2networks")
 CONNECT_SECONDS = 5
-_POLL_SECONDS = 2.0  # after which new workers are looked for
-_PATIENCE = 60.0  # seconds without a worker, after which it is said again
+_POLL_SECONDS = 2.0  # seconds between checks for new workers
+_PATIENCE = 60.0  # seconds without a worker between messages
 _INSTALL = "--engine dask needs the packages of the extra `dask`: pip install 'neurons2networks[dask]'"
-_ONE_AT_A_TIME = threading.Lock()  # of a worker's process, whose threads all work for the job that has it
+_ONE_AT_A_TIME = threading.Lock()  # resource of a worker process, held by one job at a time
 
 
 @contextlib.contextmanager
 def open_dask(settings: Settings) -> Iterator[DaskEngine]:
-    """The engine for the time of a run."""
+    """Open the engine for the duration of a run."""
     with contextlib.ExitStack() as opened:
         yield DaskEngine(settings, opened)
 
 
 class DaskEngine:
-    """Runs jobs on Dask workers, one at a time in each worker's process; those of a lost worker are done again.
+    """Runs jobs on Dask workers, one at a time per worker process; jobs of a lost worker are repeated.
 
-    A scheduler is looked for, or a cluster started, when the first jobs come.
+    It connects to the scheduler, or starts the cluster, with the first jobs.
     """
 
-    splits: ClassVar[bool] = True  # participants are cut into as many jobs as can run at the same time
+    splits: ClassVar[bool] = True  # participants are split into as many concurrent jobs as possible
 
     def __init__(self, settings: Settings, opened: contextlib.ExitStack) -> None:
-        """Use `opened` for what is to be closed at the end of the run."""
+        """`opened` closes resources at the end of the run."""
         self.settings, self._opened = settings, opened
         self._client: Any = None
 
     def run(self, jobs: Sequence[Job]) -> list[Failure]:
         """Run all jobs; one that fails leaves the others alone unless `stop_on_first_crash`.
 
-        Raises RuntimeError when there is no scheduler to run them.
+        Raises RuntimeError without a scheduler.
         """
         if self._client is None:
             self._client = self._connect()
@@ -80,7 +80,7 @@ class DaskEngine:
 
 
 class _Round:
-    """Some jobs being run: at most one for each worker is handed over, so that none queues behind another."""
+    """A round of jobs: at most one is submitted per worker, so that none queues behind another."""
 
     def __init__(self, client: Any, settings: Settings, jobs: Sequence[Job]) -> None:
         self.client, self.settings = client, settings
@@ -93,7 +93,7 @@ class _Round:
         try:
             return self._all()
         except Interrupted:
-            self.client.cancel(list(self.running))  # jobs that have begun end by themselves, and are complete
+            self.client.cancel(list(self.running))  # started jobs finish
             raise
 
     def _all(self) -> list[Failure]:
@@ -122,7 +122,7 @@ class _Round:
         return job.computes and self.settings.device.startswith("cuda")
 
     def _able(self, job: Job, workers: Any) -> int:
-        """Number of workers that can do a job. RuntimeError where there never will be one."""
+        """Number of workers that can run a job. RuntimeError if there can never be one."""
         if not self._wants_gpu(job):
             return len(workers)
         able = sum(1 for worker in workers if worker["resources"].get("GPU", 0) >= 1)
@@ -165,14 +165,14 @@ def _result(future: Any, job: Job) -> Failure | None:
     except KilledWorker as error:
         reason = f"{job.label}: several workers were lost with it, most often for lack of memory ({error})"
         return Failure(job.name, reason, traceback.format_exc())
-    except Exception as error:  # what a worker without this package says, and a scheduler that goes
+    except Exception as error:  # errors of a worker without this package, and of a closing scheduler
         return Failure(job.name, f"{job.label}: {type(error).__name__}: {error}", traceback.format_exc())
     assert result is None or isinstance(result, Failure)
     return result
 
 
 def _execute(job: Job, settings: Settings) -> Failure | None:
-    """Run one job in the worker that this is called in, with the worker's threads and memory."""
+    """Run one job in the current worker, with its threads and memory."""
     from distributed import get_worker
 
     worker = get_worker()

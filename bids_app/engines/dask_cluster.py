@@ -13,8 +13,8 @@ from typing import Any
 from bids_app.settings import Settings
 
 log = logging.getLogger("neurons2networks")
-# For each kind of cluster: dask-jobqueue's class, and the directive that asks for graphics cards (of PBS it differs
-# from site to site).
+# For each kind of cluster: the class of dask-jobqueue, and the directive that requests graphics cards (for PBS, it
+# differs between sites).
 KINDS: Mapping[str, tuple[str, str | None]] = {
     "slurm": ("SLURMCluster", "--gpus={}"),
     "pbs": ("PBSCluster", None),
@@ -25,7 +25,7 @@ _OURS = ("kind", "jobs", "gpus")
 
 
 def read_table(pairs: Sequence[str]) -> dict[str, Any]:
-    """The table of `--dask-cluster KEY=VALUE …`; values are TOML where they can be, else words.
+    """The table of `--dask-cluster KEY=VALUE …`; values are TOML if valid, else text.
 
     >>> read_table(["kind=slurm", "cores=4", "memory=16GB", "job_extra_directives=['--nice']"])
     {'kind': 'slurm', 'cores': 4, 'memory': '16GB', 'job_extra_directives': ['--nice']}
@@ -42,9 +42,9 @@ def read_table(pairs: Sequence[str]) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def start_cluster(settings: Settings) -> Iterator[Any]:
-    """A Dask cluster whose workers are jobs of the batch system, ended with the block.
+    """A Dask cluster whose workers are jobs of the batch system; it ends with the block.
 
-    Raises RuntimeError, in a sentence, for a table that dask-jobqueue does not take and for jobs that are refused.
+    Raises RuntimeError, with one sentence, for a table that dask-jobqueue refuses and for refused jobs.
     """
     try:
         import dask_jobqueue
@@ -78,7 +78,7 @@ def start_cluster(settings: Settings) -> Iterator[Any]:
 
 
 def _telling(job_class: Any, refusals: list[str]) -> Any:
-    """The class of a worker's job that keeps why it was refused, which dask-jobqueue writes to a log only."""
+    """A job class that stores the reason for a refusal, which dask-jobqueue only logs."""
     from distributed.core import Status
 
     class Telling(job_class):  # type: ignore[misc]
@@ -86,7 +86,7 @@ def _telling(job_class: Any, refusals: list[str]) -> Any:
             try:
                 await super().start()
             except RuntimeError as error:
-                self.status = Status.failed  # else the cluster cannot be closed
+                self.status = Status.failed  # otherwise, the cluster cannot be closed
                 refusals.append(" ".join(str(error).partition("stderr:")[2].split()) or str(error))
                 raise
 
@@ -103,9 +103,9 @@ def _check_command(command: str, kind: str) -> None:
 
 
 def _security() -> Any:
-    """Certificates of this run alone: whoever reaches a scheduler without them could run code as its user.
+    """Certificates for this run: without them, anyone who reaches the scheduler could run code as its user.
 
-    Raises RuntimeError where they cannot be made.
+    Raises RuntimeError if they cannot be created.
     """
     from distributed.security import Security
 
@@ -119,14 +119,14 @@ def _security() -> Any:
 
 
 def _address() -> str:
-    """The one address at which the scheduler listens unless told otherwise: that by which this machine is known."""
+    """The default address of the scheduler: that of the host name of this machine."""
     from distributed.utils import get_ip
 
     return str(get_ip())
 
 
 def _arguments(table: Mapping[str, Any], directive: str | None, settings: Settings) -> dict[str, Any]:
-    """Arguments of dask-jobqueue's class."""
+    """Arguments of the class of dask-jobqueue."""
     given = {key: value for key, value in table.items() if key not in _OURS}
     gpus = int(table.get("gpus", 0))
     if gpus:
@@ -134,7 +134,7 @@ def _arguments(table: Mapping[str, Any], directive: str | None, settings: Settin
         asked = [directive.format(gpus)] if directive else []
         given["job_extra_directives"] = [*given.get("job_extra_directives", []), *asked]
     logs = str(settings.out_dir / "logs" / "dask")
-    # The dashboard has neither encryption nor a password: for this machine alone, or through a tunnel.
+    # The dashboard has neither encryption nor a password: only local, or through a tunnel.
     options = {"dashboard_address": "127.0.0.1:0", **given.get("scheduler_options", {})}
     if not {"interface", "host"} & {*given, *options}:
         options["host"] = _address()

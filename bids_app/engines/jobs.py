@@ -1,4 +1,4 @@
-"""What engines run, and what they give back."""
+"""Jobs, their failures, and the interface of engines."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from bids_app.settings import Settings
 
 @dataclass(frozen=True)
 class Job:
-    """One piece of work that can run in another process: a function of the settings and a name.
+    """A unit of work that can run in another process: a function of the settings and a name.
 
-    `piece` says which part of what is named, where that is cut into several jobs; `computes`: more than a report.
+    `piece` names the piece if the named work is split into several jobs; `computes`: more than a report.
     """
 
     name: str
@@ -37,9 +37,9 @@ class Failure:
 
 
 class Engine(Protocol):
-    """What runs jobs. `splits`: whether it is worth cutting a participant into as many jobs as possible."""
+    """Runs jobs. `splits`: whether a participant should be split into as many jobs as possible."""
 
     splits: ClassVar[bool]
 
     def run(self, jobs: Sequence[Job]) -> list[Failure]:
-        """Run all jobs; one that fails leaves the others alone unless `stop_on_first_crash`."""
+        """Run all jobs; a failed one does not affect the others unless `stop_on_first_crash`."""

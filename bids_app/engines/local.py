@@ -1,4 +1,4 @@
-"""The engine that runs the jobs on this machine: in this process, or in several, threads and memory divided."""
+"""The engine that runs jobs on this machine: in this process, or in several that share threads and memory."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from bids_app.interruption import end_workers, job_of_worker, prepare_worker
 from bids_app.machine.budget import PROCESS_MB, has_too_little_memory, threads
 from bids_app.machine.explanations import explain
 from bids_app.machine.log import start_log
+from bids_app.machine.run_folders import RunFolders
 from bids_app.machine.strays import writing
 from bids_app.settings import Settings
 
@@ -25,13 +26,13 @@ log = logging.getLogger("neurons2networks")
 
 @dataclass(frozen=True)
 class LocalEngine:
-    """Runs jobs in this process, or with `nprocs` in several on this machine."""
+    """Runs jobs in this process or, with `nprocs`, in several on this machine."""
 
     settings: Settings
-    splits: ClassVar[bool] = False  # the jobs of a participant would read the same data
+    splits: ClassVar[bool] = False  # several jobs of a participant would read the same data
 
     def __post_init__(self) -> None:
-        """Say when the memory is too little for the processes."""
+        """Warn if memory is too little for the processes."""
         if has_too_little_memory(self.settings):
             log.warning(
                 "memory may not suffice for --nprocs %d: each process takes %d MB before any data, and so does the one "
@@ -40,7 +41,7 @@ class LocalEngine:
             )
 
     def run(self, jobs: Sequence[Job]) -> list[Failure]:
-        """Run all jobs; one that fails leaves the others alone unless `stop_on_first_crash`."""
+        """Run all jobs; a failed one does not affect the others unless `stop_on_first_crash`."""
         set_threads(self.settings)
         if self.settings.nprocs == 1 or len(jobs) < 2:
             return _run_here(jobs, self.settings)
@@ -58,15 +59,15 @@ def set_threads(settings: Settings) -> None:
 
 
 def run_one(job: Job, settings: Settings) -> Failure | None:
-    """Run one job in this process; whatever goes wrong comes back as a failure."""
+    """Run one job in this process; any error is returned as a failure."""
     start = time.monotonic()
     try:
-        with writing(settings):
+        with writing(RunFolders.of(settings)):
             job.function(settings, job.name)
-    except Exception as error:  # the boundary between jobs: whatever went wrong must not stop the others
+    except Exception as error:  # the boundary between jobs: no error may stop the others
         if settings.verbose > 1:
             log.debug("%s failed", job.label, exc_info=True)
-        reason = explain(error, settings)
+        reason = explain(error, RunFolders.of(settings))
         if reason is None:
             reason = str(error) or type(error).__name__
             if not isinstance(error, ValueError | OSError):
@@ -79,7 +80,7 @@ def run_one(job: Job, settings: Settings) -> Failure | None:
 
 
 def say_done(job: Job, seconds: float) -> None:
-    """Log that a job has ended; the report of a participant, who was said to be done before, only with -v."""
+    """Log that a job has ended; reports of participants already logged as done only with -v."""
     if job.computes:
         log.info("%s: done in %.0f s", job.label, seconds)
     else:
@@ -98,13 +99,13 @@ def _run_here(jobs: Sequence[Job], settings: Settings) -> list[Failure]:
 
 
 def _run_in_processes(jobs: Sequence[Job], settings: Settings) -> list[Failure]:
-    context = multiprocessing.get_context("spawn")  # a fork would copy the threads of torch in an unknown state
-    # Python's own helper clears up semaphores after a killed run, and need not say so.
+    context = multiprocessing.get_context("spawn")  # a fork would copy threads of torch in an unknown state
+    # Python's helper cleans up semaphores after a killed run; its message is not needed.
     os.environ.setdefault("PYTHONWARNINGS", "ignore:resource_tracker:UserWarning")
     pool = ProcessPoolExecutor(settings.nprocs, context, _start_process, (settings,))
     try:
         return _collect(pool, jobs, settings)
-    except BaseException:  # a signal: nobody waits for jobs that go on
+    except BaseException:  # a signal: do not wait for running jobs
         end_workers()
         raise
     finally:
@@ -131,18 +132,18 @@ def _run_in_worker(job: Job, settings: Settings) -> Failure | None:
 def _result(future: Future[Failure | None], job: Job) -> Failure | None:
     try:
         return future.result()
-    except Exception as error:  # the worker itself died, most often for lack of memory
+    except Exception as error:  # the worker died, mostly for lack of memory
         reason = f"its process ended ({error}); if memory ran out, lower --nprocs or raise --mem-mb"
         return Failure(job.name, reason, traceback.format_exc())
 
 
 def _start_process(settings: Settings) -> None:
-    """Prepare a process that this one has started, and that ends with it."""
+    """Prepare a child process, which ends with this one."""
     prepare_worker()
     start_worker(settings)
 
 
 def start_worker(settings: Settings) -> None:
     """Prepare a process for jobs: its log and its threads."""
-    start_log(settings)
+    start_log(settings.verbose)
     set_threads(settings)

@@ -20,22 +20,23 @@ from bids_app.engines.slurm_options import Request
 from bids_app.inputs.sources import Sources, open_sources
 from bids_app.machine.locations import check_locations
 from bids_app.machine.log import start_log
+from bids_app.machine.run_folders import RunFolders
 from bids_app.run.records import crash_reasons
 from bids_app.settings import ARGUMENTS, Settings, SettingsError, to_toml
 
 log = logging.getLogger("neurons2networks")
-# Resolved by now, or said to each job on its command line.
+# Already resolved, or passed to each job on its command line.
 _NOT_KEPT = (*ARGUMENTS, "config_file", "preset", "participant_label", "exclude_participant_label")
 _KINDS = ("stimulus", "participant", "group")
 
 
 def submit(request: Request) -> None:
-    """Write the scripts, and with --now submit them.
+    """Write the scripts and, with --now, submit them.
 
-    Raises ValueError or RuntimeError, in sentences, for what cannot be.
+    Raises ValueError or RuntimeError, with sentences, for impossible requests.
     """
-    start_log(request.settings)
-    check_locations(request.settings)
+    start_log(request.settings.verbose)
+    check_locations(RunFolders.of(request.settings), reads_raw=request.settings.level != "group")
     participants = _participants(open_sources(request.settings), request.failed)
     if not participants:
         log.info("nothing is missing in %s", request.settings.out_dir)
@@ -55,13 +56,13 @@ def _participants(sources: Sources, failed: bool) -> list[str]:
 
 
 def _has_failed(sources: Sources, label: str) -> bool:
-    """Whether something of a participant is missing or has crashed; says what."""
+    """Whether something of a participant is missing or has crashed; logs it."""
     from bids_app.run.participant import unfinished  # takes seconds, and --failed alone needs it
 
     out_dir = sources.settings.out_dir
     try:
         missing = unfinished(sources, label)
-    except DatasetError as error:  # none of its runs can be used: again would be in vain
+    except DatasetError as error:  # none of its runs is usable: a repetition would be in vain
         log.warning("left out: %s", error)
         return False
     if not missing and not (out_dir / f"sub-{label}.html").is_file():
@@ -84,7 +85,7 @@ def write_scripts(request: Request, participants: Sequence[str]) -> Path:
 
 
 class _Template(string.Template):
-    """A script with parts such as @{COMMAND}; `$` is the shell's own. All parts are put in at once."""
+    """A script template with placeholders such as @{COMMAND}; `$` belongs to the shell."""
 
     delimiter = "@"
     idpattern = "[A-Z]+"
@@ -96,7 +97,7 @@ def _filled(template: str, values: dict[str, str]) -> str:
 
 
 def _refuse_line_breaks(request: Request, participants: Sequence[str]) -> None:
-    """Raise SettingsError for a text that would end its line in a script or in the list of participants."""
+    """Raise SettingsError for a text with a line break, which would break a script or the list of participants."""
     texts = {
         "the folder of the scripts": [str(request.folder)],
         "the folder in which n2n was called": [str(Path.cwd())],
@@ -118,7 +119,7 @@ def _refuse_line_breaks(request: Request, participants: Sequence[str]) -> None:
 def _kept_settings(request: Request) -> str:
     """Settings of all jobs as TOML, with the threads and the memory that the jobs have.
 
-    Names such as `--model models/mine` that are relative paths count from where this is called: the jobs start there.
+    Relative paths such as `--model models/mine` refer to the current folder, in which the jobs start.
     """
     settings = request.settings
     kept = dataclasses.replace(
@@ -149,13 +150,13 @@ def _directives(kind: str, request: Request, n_participants: int) -> list[str]:
 
 
 def _quoted(option: str) -> str:
-    """An option of sbatch with its value in quotes where it needs them."""
+    """An option of sbatch with its value, quoted if needed."""
     name, equals, value = option.partition("=")
     return f"{name}={shlex.quote(value)}" if equals else option
 
 
 def _literal(folder: Path) -> str:
-    """A folder in a name of SLURM's, in which % begins a pattern."""
+    """A folder in a SLURM file pattern, with % escaped."""
     return str(folder).replace("%", "%%")
 
 
@@ -177,23 +178,23 @@ def _parts(kind: str, request: Request, directives: Sequence[str]) -> dict[str, 
 
 
 def _program(kind: str, request: Request) -> list[str]:
-    """The command in front of the app's arguments: this Python, or the container with every path at its own place."""
+    """The command before the arguments of the app: this Python, or the container with every path bound as it is."""
     if request.container is None:
         return [sys.executable, "-m", "bids_app"]
     binds = [f"{path}:{path}" for path in _paths(request.settings)] + list(request.bind)
     bound = [word for bind in dict.fromkeys(binds) for word in ("--bind", bind)]
     gpu = ["--nv"] if request.gpus and kind != "group" else []
-    # What lies in the user's home must not take the place of the container's packages.
+    # Packages in the user's home must not override those of the container.
     return ["apptainer", "run", *gpu, "--env", "PYTHONNOUSERSITE=1", *bound, str(request.container)]
 
 
 def _paths(settings: Settings) -> list[Path]:
-    """Every file and folder that the settings name, so far as it is there; OUT_DIR and the work directory are made."""
+    """Existing files and folders in the settings; creates OUT_DIR and the work directory."""
     for folder in (settings.out_dir, settings.work):
         folder.mkdir(parents=True, exist_ok=True)
     values = [value for field in vars(settings).values() for value in (field if isinstance(field, tuple) else (field,))]
     texts = [str(value).partition("=")[2] or str(value) for value in values if isinstance(value, str | Path)]
-    # A word such as `gpt2` is a name, also where a folder happens to be called so.
+    # A word such as `gpt2` is a name, even if a folder has the same name.
     paths = [Path(text) for text in texts if "/" in text]
     return [path.absolute() for path in paths if path.exists()]
 

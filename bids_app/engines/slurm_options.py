@@ -1,4 +1,4 @@
-"""What `n2n submit slurm` takes: folders, what the jobs ask the cluster for, and the options of neurons2networks."""
+"""Options of `n2n submit slurm`: folders, requests to the cluster, and options of neurons2networks."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from bids_app.settings_input import make_settings
 _TIME = re.compile(r"\d+(:\d\d){0,2}|\d+-\d+(:\d\d){0,2}")
 _MEMORY = re.compile(r"(\d+)([MGT])B?", re.IGNORECASE)
 _MB = {"M": 1, "G": 1024, "T": 1024**2}
-_USAGE = "n2n submit slurm BIDS_DIR OUT_DIR [what the jobs ask for] [options of neurons2networks]"
+_USAGE = "n2n submit slurm BIDS_DIR OUT_DIR [resources of the jobs] [options of neurons2networks]"
 _EPILOG = (
     "Every other option is one of neurons2networks (see its --help) and goes to the jobs as it is: "
     "n2n submit slurm DATA OUT --time 2:00:00 --mem 16G --model gpt2 --task-id pieman"
@@ -27,7 +27,7 @@ _EPILOG = (
 
 @dataclass(frozen=True)
 class Request:
-    """What one submission asks for. `time` holds the limit of each kind of job; `throttle` 0: all at once."""
+    """The request of one submission. `time` holds the limit of each kind of job; `throttle` 0: all at once."""
 
     settings: Settings
     folder: Path
@@ -50,7 +50,7 @@ class Request:
 
 
 def memory_mb_of(text: str) -> int:
-    """Megabytes of SLURM's way to write memory.
+    """Megabytes of a memory size in the notation of SLURM.
 
     >>> memory_mb_of("16G"), memory_mb_of("4000M")
     (16384, 4000)
@@ -62,13 +62,13 @@ def memory_mb_of(text: str) -> int:
 
 
 def make_submission_parser() -> argparse.ArgumentParser:
-    """The parser of what the jobs ask for."""
+    """The parser of the requests of the jobs."""
     parser = argparse.ArgumentParser(prog="n2n submit slurm", usage=_USAGE, epilog=_EPILOG, allow_abbrev=False)
     parser.add_argument("bids_dir", metavar="BIDS_DIR", help="The data set.")
     parser.add_argument("out_dir", metavar="OUT_DIR", help="Where the results go; seen by all nodes.")
     add = parser.add_argument
-    add("--now", action="store_true", help="Submit the jobs; else the scripts are written, and submit.sh does it.")
-    add("--failed", action="store_true", help="Only the participants of whom something is missing or has crashed.")
+    add("--now", action="store_true", help="Submit the jobs. Default: only write the scripts; submit.sh submits them.")
+    add("--failed", action="store_true", help="Only participants with missing results or crashes.")
     add("--to", type=Path, metavar="DIR", help="Folder for the scripts. Default: a new one in OUT_DIR/logs/slurm.")
     add("--container", type=Path, metavar="IMAGE", help="Run in this Apptainer image. Default: this environment.")
     add("--bind", action="append", default=[], metavar="PATH[:PATH]", help="A further folder for the container.")
@@ -87,13 +87,13 @@ def make_submission_parser() -> argparse.ArgumentParser:
 
 
 def read_request(argv: Sequence[str]) -> Request:
-    """Read the command line; raises SettingsError, in sentences, for what cannot be."""
+    """Read the command line; raises SettingsError, with sentences, for impossible requests."""
     given, rest = make_submission_parser().parse_known_args(normalise(argv))
     settings = _settings(given, rest)
     _check(given, settings)
     gpus = given.gpus if given.gpus is not None else int(settings.device.startswith("cuda"))
     if gpus and settings.device == "auto":
-        settings = dataclasses.replace(settings, device="cuda")  # a card that was asked for and is not there is said
+        settings = dataclasses.replace(settings, device="cuda")  # a requested but missing card is reported
     named = [f"--{name}={value}" for name, value in vars(given).items() if name in ("partition", "account") and value]
     return Request(
         settings=settings,
@@ -113,7 +113,7 @@ def read_request(argv: Sequence[str]) -> Request:
 
 
 def _stamp() -> str:
-    """Each submission has a folder of its own: tasks of an earlier one may still have to read its list."""
+    """Each submission has a separate folder, because tasks of an earlier one may still read its list."""
     return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{os.getpid()}"
 
 

@@ -1,12 +1,15 @@
 import itertools
 import os
 import time
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
+from distributed.deploy.spec import SpecCluster
 
-from bids_app.engines.jobs import Job
+from bids_app.engines.jobs import Failure, Job
 from bids_app.interruption import Interrupted
 from bids_app.settings import Settings
 
@@ -14,7 +17,7 @@ distributed = pytest.importorskip("distributed", reason="the extra `dask` is not
 
 
 @pytest.fixture(scope="module")
-def cluster():
+def cluster() -> Iterator[SpecCluster]:
     """One worker with a graphics card, as it says, and one without."""
     workers = {
         "plain": {"cls": distributed.Worker, "options": {"nthreads": 2}},
@@ -25,18 +28,18 @@ def cluster():
         yield cluster
 
 
-def settings(cluster, folder, **more):
+def settings(cluster: SpecCluster, folder: Path, **more: Any) -> Settings:
     return Settings(folder, folder, "participant", engine="dask", dask_scheduler=cluster.scheduler_address, **more)
 
 
-def run(given, jobs):
+def run(given: Settings, jobs: list[Job]) -> list[Failure]:
     from bids_app.engines.dask import open_dask
 
     with open_dask(given) as engine:
         return engine.run(jobs)
 
 
-def note(folder, given, name):
+def note(folder: Path, given: Settings, name: str) -> None:
     """A job that writes when and where it ran, with how many threads."""
     start = time.monotonic()
     time.sleep(0.1)
@@ -44,23 +47,23 @@ def note(folder, given, name):
     (folder / name).write_text(where)
 
 
-def noted(folder):
+def noted(folder: Path) -> list[list[str]]:
     return [path.read_text().split() for path in sorted(folder.iterdir())]
 
 
-def test_jobs_on_a_card_go_to_workers_that_have_one(cluster, tmp_path):
+def test_jobs_on_a_card_go_to_workers_that_have_one(cluster: SpecCluster, tmp_path: Path) -> None:
     jobs = [Job(f"sub-{i}", partial(note, tmp_path)) for i in range(4)]
     assert run(settings(cluster, Path("/"), device="cuda:0"), jobs) == []
     assert {worker for worker, *_ in noted(tmp_path)} == {"card"}
 
 
-def test_reports_and_jobs_without_a_card_go_to_all(cluster, tmp_path):
+def test_reports_and_jobs_without_a_card_go_to_all(cluster: SpecCluster, tmp_path: Path) -> None:
     jobs = [Job(f"sub-{i}", partial(note, tmp_path), computes=False) for i in range(6)]
     assert run(settings(cluster, Path("/"), device="cuda"), jobs) == []
     assert {worker for worker, *_ in noted(tmp_path)} == {"card", "plain"}
 
 
-def test_a_process_has_one_job_at_a_time_with_all_its_threads(cluster, tmp_path):
+def test_a_process_has_one_job_at_a_time_with_all_its_threads(cluster: SpecCluster, tmp_path: Path) -> None:
     assert run(settings(cluster, Path("/")), [Job(f"sub-{i}", partial(note, tmp_path)) for i in range(6)]) == []
     result = noted(tmp_path)
     assert {threads for _, threads, *_ in result} == {"2"}
@@ -68,11 +71,11 @@ def test_a_process_has_one_job_at_a_time_with_all_its_threads(cluster, tmp_path)
     assert all(end <= start for (_, end), (start, _) in itertools.pairwise(times))
 
 
-def fail(given, name):
+def fail(given: Settings, name: str) -> None:
     raise ValueError(f"nothing of {name}")
 
 
-def test_a_job_that_fails_leaves_the_others_alone(cluster, tmp_path):
+def test_a_job_that_fails_leaves_the_others_alone(cluster: SpecCluster, tmp_path: Path) -> None:
     jobs = [Job("sub-1", fail, "task-a gpt2"), *(Job(f"sub-{i}", partial(note, tmp_path)) for i in (2, 3))]
     (failure,) = run(settings(cluster, Path("/")), jobs)
     assert (failure.name, failure.reason) == ("sub-1", "task-a gpt2: nothing of sub-1")
@@ -80,8 +83,10 @@ def test_a_job_that_fails_leaves_the_others_alone(cluster, tmp_path):
     assert len(noted(tmp_path)) == 2
 
 
-def test_a_signal_takes_back_the_jobs_that_wait(cluster, tmp_path, monkeypatch):
-    def stop(*_, **__):
+def test_a_signal_takes_back_the_jobs_that_wait(
+    cluster: SpecCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: object, **__: object) -> None:
         raise Interrupted(15)
 
     monkeypatch.setattr(distributed, "wait", stop)
@@ -92,7 +97,7 @@ def test_a_signal_takes_back_the_jobs_that_wait(cluster, tmp_path, monkeypatch):
     assert len(noted(tmp_path)) <= 2  # one for each worker
 
 
-def test_no_card_anywhere_is_reported_instead_of_waited_for(tmp_path):
+def test_no_card_anywhere_is_reported_instead_of_waited_for(tmp_path: Path) -> None:
     workers = {"plain": {"cls": distributed.Worker, "options": {"nthreads": 1}}}
     scheduler = {"cls": distributed.Scheduler, "options": {"dashboard_address": ":0", "port": 0}}
     with (
@@ -102,13 +107,13 @@ def test_no_card_anywhere_is_reported_instead_of_waited_for(tmp_path):
         run(settings(cluster, tmp_path, device="cuda"), [Job("sub-1", fail)])
 
 
-def test_a_scheduler_that_is_not_there(tmp_path):
+def test_a_scheduler_that_is_not_there(tmp_path: Path) -> None:
     given = Settings(tmp_path, tmp_path, "participant", engine="dask", dask_scheduler="tcp://127.0.0.1:1")
     with pytest.raises(RuntimeError, match=r"tcp://127.0.0.1:1: no Dask scheduler answered within 5 s"):
         run(given, [Job("sub-1", fail)])
 
 
-def test_an_address_that_is_none(tmp_path):
+def test_an_address_that_is_none(tmp_path: Path) -> None:
     given = Settings(tmp_path, tmp_path, "participant", engine="dask", dask_scheduler="nosuch://host")
     with pytest.raises(RuntimeError, match="nosuch://host"):
         run(given, [Job("sub-1", fail)])
@@ -122,7 +127,9 @@ def test_an_address_that_is_none(tmp_path):
         (("kind=pbs", "cores=1", "memory=1GB"), "no command qsub"),
     ],
 )
-def test_a_cluster_that_cannot_be_started(tmp_path, monkeypatch, pairs, message):
+def test_a_cluster_that_cannot_be_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pairs: tuple[str, ...], message: str
+) -> None:
     pytest.importorskip("dask_jobqueue", reason="the extra `dask` is not installed")
     pytest.importorskip("cryptography", reason="the extra `dask` is not installed")
     sbatch = tmp_path / "sbatch"
@@ -134,7 +141,7 @@ def test_a_cluster_that_cannot_be_started(tmp_path, monkeypatch, pairs, message)
         run(given, [Job("sub-1", fail)])
 
 
-def test_jobs_that_the_batch_system_refuses(tmp_path, monkeypatch):
+def test_jobs_that_the_batch_system_refuses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("dask_jobqueue", reason="the extra `dask` is not installed")
     pytest.importorskip("cryptography", reason="the extra `dask` is not installed")
     sbatch = tmp_path / "sbatch"
@@ -147,7 +154,7 @@ def test_jobs_that_the_batch_system_refuses(tmp_path, monkeypatch):
         run(given, [Job("sub-1", fail)])
 
 
-def test_the_scheduler_of_a_cluster_is_closed_to_strangers(tmp_path, monkeypatch):
+def test_the_scheduler_of_a_cluster_is_closed_to_strangers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Workers have the certificates of the run; whoever has none is refused, and the dashboard is this machine's."""
     pytest.importorskip("dask_jobqueue", reason="the extra `dask` is not installed")
     pytest.importorskip("cryptography", reason="the extra `dask` is not installed")
@@ -179,7 +186,9 @@ def test_the_scheduler_of_a_cluster_is_closed_to_strangers(tmp_path, monkeypatch
     ("given", "expected"),
     [({}, "192.0.2.7"), ({"interface": "ib0"}, None), ({"scheduler_options": {"host": "10.0.0.1"}}, "10.0.0.1")],
 )
-def test_the_scheduler_listens_at_one_address(tmp_path, monkeypatch, given, expected):
+def test_the_scheduler_listens_at_one_address(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: dict[str, dict[str, str] | str], expected: str | None
+) -> None:
     """Where nobody names an interface or an address, at that by which the machine is known; never at all."""
     from bids_app.engines import dask_cluster
 

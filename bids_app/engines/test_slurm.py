@@ -3,6 +3,7 @@ import os
 import shlex
 import subprocess
 import tomllib
+from pathlib import Path
 
 import pytest
 
@@ -13,14 +14,14 @@ from bids_app.settings import SettingsError
 
 
 @pytest.fixture
-def folders(tmp_path):
+def folders(tmp_path: Path) -> Path:
     for name in ("data", "my models/tiny"):
         (tmp_path / name).mkdir(parents=True)
     (tmp_path / "app.sif").touch()
     return tmp_path
 
 
-def written(folders, *options):
+def written(folders: Path, *options: str) -> tuple[Path, dict[str, tuple[list[str], list[str]]]]:
     """The scripts of a submission: for each kind its directives, and the words of its command."""
     request = read_request([str(folders / "data"), str(folders / "out"), *options])
     write_scripts(request, ["01", "02", "03"])
@@ -34,7 +35,7 @@ def written(folders, *options):
     return request.folder, scripts
 
 
-def test_each_job_asks_for_what_was_given(folders):
+def test_each_job_asks_for_what_was_given(folders: Path) -> None:
     options = ("--time", "1-00:00:00", "--group-time", "30", "--mem", "8G", "--cpus", "2", "--throttle", "5")
     folder, scripts = written(folders, *options, "--partition", "long", "--gpus", "1", "--sbatch=--qos=x")
     directives, command = scripts["participant"]
@@ -48,7 +49,7 @@ def test_each_job_asks_for_what_was_given(folders):
     assert (folder / "participants.txt").read_text() == "01\n02\n03\n"
 
 
-def test_the_settings_of_the_jobs_are_those_of_the_command_line(folders):
+def test_the_settings_of_the_jobs_are_those_of_the_command_line(folders: Path) -> None:
     options = ("--preset", "caucheteux2023", "--participant-label", "sub-01", "--mem", "8G", "--cpus", "2")
     folder, _ = written(folders, *options, "--gpus", "1", "--folds", "4")
     kept = tomllib.loads((folder / "settings.toml").read_text())
@@ -57,7 +58,7 @@ def test_the_settings_of_the_jobs_are_those_of_the_command_line(folders):
     assert not {"participant_label", "preset", "bids_dir", "level"} & set(kept)
 
 
-def test_in_a_container_every_path_is_at_its_own_place(folders):
+def test_in_a_container_every_path_is_at_its_own_place(folders: Path) -> None:
     model = str(folders / "my models" / "tiny")
     options = ("--container", str(folders / "app.sif"), "--model", model, "-w", str(folders / "work"))
     _, scripts = written(folders, *options, "--device", "cuda", "--bind", "/scratch:/scratch")
@@ -82,19 +83,19 @@ def test_in_a_container_every_path_is_at_its_own_place(folders):
         (("--engine", "dask", "--dask-scheduler", "tcp://x:1"), "--engine dask"),
     ],
 )
-def test_bad_settings_are_reported_at_submission(folders, options, message):
+def test_bad_settings_are_reported_at_submission(folders: Path, options: tuple[str, ...], message: str) -> None:
     with pytest.raises(SettingsError, match=message):
         written(folders, *options)
     assert not (folders / "out").exists()
 
 
-def test_a_list_that_waiting_jobs_read_is_not_overwritten(folders):
+def test_a_list_that_waiting_jobs_read_is_not_overwritten(folders: Path) -> None:
     written(folders, "--to", str(folders / "scripts"))
     with pytest.raises(SettingsError, match="another submission"):
         written(folders, "--to", str(folders / "scripts"))
 
 
-def test_a_folder_that_is_no_data_set_is_reported(folders, capfd):
+def test_a_folder_that_is_no_data_set_is_reported(folders: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert tools.main(["submit", "slurm", str(folders / "data"), str(folders / "out")]) == 1
     stderr = capfd.readouterr().err
     assert str(folders / "data") in stderr
@@ -112,7 +113,7 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_no_name_of_a_folder_is_run(folders, monkeypatch, name):
+def test_no_name_of_a_folder_is_run(folders: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """Bash runs the script of each kind with a program that notes its words."""
     show = folders / "show $(touch PWN)"
     show.write_text('#!/bin/bash\nprintf "%s\\0" "$@" > words\n')
@@ -154,7 +155,7 @@ def test_no_name_of_a_folder_is_run(folders, monkeypatch, name):
         ("--to", "scripts\ntouch PWN"),
     ],
 )
-def test_line_breaks_are_refused(folders, monkeypatch, options):
+def test_line_breaks_are_refused(folders: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...]) -> None:
     monkeypatch.chdir(folders)
     container = ("--container", str(folders / "app.sif")) if "--bind" in options else ()
     with pytest.raises(SettingsError, match="control characters or line breaks in"):
@@ -164,7 +165,7 @@ def test_line_breaks_are_refused(folders, monkeypatch, options):
 
 
 @pytest.mark.parametrize("label", ["01\n02", "<img>", "..", "a b"])
-def test_labels_that_are_none_reach_no_script(folders, label):
+def test_labels_that_are_none_reach_no_script(folders: Path, label: str) -> None:
     request = read_request([str(folders / "data"), str(folders / "out")])
     with pytest.raises(SettingsError, match="label"):
         write_scripts(request, ["01", label])

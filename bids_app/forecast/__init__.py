@@ -1,1 +1,1 @@
-"""How far ahead, how deep and how uniquely a model's later words predict the brain."""
+"""Distance, depth and uniqueness of the prediction of the brain from words ahead."""

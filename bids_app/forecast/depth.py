@@ -1,4 +1,4 @@
-"""At which depth of the model the forecast score peaks."""
+"""The depth of the model at which the forecast score peaks."""
 
 import numpy as np
 import numpy.typing as npt
@@ -8,7 +8,7 @@ from bids_app.stats.arrays import Doubles, Floats
 
 
 def best_layer(gains: npt.ArrayLike) -> Floats:
-    """Layer of the largest gain, from 1, (V,); the first of equals, NaN where no gain is finite or all are the same.
+    """First layer (from 1) with the largest gain, (V,); NaN if no gain is finite or all are equal.
 
     Parameters
     ----------
@@ -21,9 +21,9 @@ def best_layer(gains: npt.ArrayLike) -> Floats:
 
 
 def group_layer(gains: npt.ArrayLike) -> tuple[Floats, Floats]:
-    """Layer at which the mean curve of the participants peaks, and the mean of their own layers, (V,) each.
+    """Layer at which the mean curve of the participants peaks, and the mean of their individual layers, (V,) each.
 
-    A participant counts where it has a value in every layer; NaN where nobody does.
+    Participants with a value in every layer are included; NaN if there are none.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ def group_layer(gains: npt.ArrayLike) -> tuple[Floats, Floats]:
 
 
 def fraction_of_depth(layers: npt.ArrayLike, n_layers: int) -> Doubles:
-    """Layers, counted from 1, as fractions of the model's depth, so that models of different size compare.
+    """Layers, counted from 1, as fractions of the depth, for comparison of models of different size.
 
     >>> fraction_of_depth([1, 6, 12], 12).tolist()
     [0.08333333333333333, 0.5, 1.0]

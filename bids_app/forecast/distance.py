@@ -1,7 +1,7 @@
-"""At which distance the forecast score peaks, and whether participants agree on it.
+"""The distance at which the forecast score peaks, and the agreement of participants on it.
 
-The largest of many noisy values lies anywhere, so that the mean of it over participants tends to the middle of the
-range: the peak of the mean curve and the split-half test stand beside it.
+The maximum of many noisy values can lie anywhere, so its mean over participants tends to the middle of the range.
+The peak of the mean curve and the split-half test complement it.
 """
 
 from collections.abc import Sequence
@@ -13,22 +13,22 @@ import numpy.typing as npt
 from bids_app.stats.arrays import AnyArray, Doubles, Floats, Ints
 
 _FEWEST_TO_SPLIT = 4
-# So few that the sums of their halves stay in the processor's cache.
+# Few enough for the sums of their halves to stay in the cache.
 _DRAWS_AT_ONCE = 4
 
 
 @dataclass(frozen=True)
 class SplitHalf:
-    """Do the mean curves of two halves of the participants peak at the same distance?
+    """Test whether the mean curves of two halves of the participants peak at the same distance.
 
     Attributes
     ----------
     difference : |peak of one half − peak of the other|, in words, mean over random halves
-    null_difference : mean of it where each participant's curve is shifted circularly by an amount of its own
-    p : how often it is as small as this by such shifts, (b + 1) / (n + 1)
-    cross_validated : F at the peak of one half minus F(0), both in the other half, mean over random halves; without
-        the bias of a largest value. NaN without distance 0
-    participants : with a value at every distance
+    null_difference : its mean with the curve of each participant shifted circularly by a random amount
+    p : how often such shifts give a difference as small as this, (b + 1) / (n + 1)
+    cross_validated : F at the peak of one half minus F(0), both in the other half, mean over random halves, which
+        avoids the bias of a maximum. NaN without distance 0
+    participants : number of participants with a value at every distance
     """
 
     difference: float
@@ -39,7 +39,7 @@ class SplitHalf:
 
 
 def best_distance(gains: npt.ArrayLike, distances: Sequence[int]) -> Floats:
-    """Distance of the largest gain, (V,); the first of equals, NaN where no gain is finite or all are the same.
+    """First distance with the largest gain, (V,); NaN if no gain is finite or all are equal.
 
     Parameters
     ----------
@@ -51,15 +51,15 @@ def best_distance(gains: npt.ArrayLike, distances: Sequence[int]) -> Floats:
     gains = _curves(gains, distances, "gains", 2)
     known = np.where(np.isfinite(gains), gains, -np.inf)
     peak = np.asarray(distances, dtype=np.float32)[known.argmax(axis=0)]
-    # a target that nothing predicts gains 0 everywhere, which is no peak at the first distance
+    # an unpredictable target gains 0 everywhere, which is no peak at the first distance
     peaks = known.max(axis=0) > (known.min(axis=0) if len(distances) > 1 else -np.inf)
     return np.where(peaks, peak, np.float32(np.nan))
 
 
 def group_distance(gains: npt.ArrayLike, distances: Sequence[int]) -> tuple[Floats, Floats]:
-    """Distance at which the mean curve of the participants peaks, and the mean of their own distances, (V,) each.
+    """Distance at which the mean curve of the participants peaks, and the mean of their distances, (V,) each.
 
-    A participant counts where it has a value at every distance; NaN where nobody does.
+    Participants with a value at every distance are included; NaN if there are none.
 
     Parameters
     ----------
@@ -79,10 +79,10 @@ def group_distance(gains: npt.ArrayLike, distances: Sequence[int]) -> tuple[Floa
 def split_half(
     curves: npt.ArrayLike, distances: Sequence[int], *, n_splits: int = 1000, n_draws: int = 1000, seed: int = 0
 ) -> SplitHalf:
-    """Compare the peaks of random halves of the participants with those of curves that have no common peak.
+    """Compare the peaks of random halves of the participants with those of curves without a common peak.
 
-    The null shifts every participant's curve circularly over the distances by a random amount, and splits the same
-    halves: a curve keeps its height and smoothness and loses what it shares with others.
+    The null shifts the curve of every participant circularly over the distances by a random amount and uses the same
+    halves: curves keep their height and smoothness and lose their common peak.
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ def split_half(
     sums, peaks = _half_peaks(complete[None], halves)
     observed = float(_mean_difference(peaks, words)[0])
     null = _null_differences(complete, halves, words, n_draws, random)
-    # the same peaks may differ by rounding of their mean
+    # equal peaks may differ by rounding of their mean
     reached = int((null <= observed + 1e-9).sum())
     size = len(complete) // 2
     means = sums[:, 0] / np.array([size, len(complete) - size])[:, None, None]
@@ -116,7 +116,7 @@ def _random_halves(n_participants: int, n_splits: int, random: np.random.Generat
 
 
 def _half_peaks(curves: Doubles, halves: Doubles) -> tuple[Doubles, Ints]:
-    """Sums of the curves of both halves, (2, n_sets, n_splits, n_distances), and the places of their peaks.
+    """Sums of the curves of both halves, (2, n_sets, n_splits, n_distances), and the indices of their peaks.
 
     Parameters
     ----------
@@ -136,7 +136,7 @@ def _mean_difference(peaks: Ints, words: Doubles) -> Doubles:
 def _null_differences(
     curves: Doubles, halves: Doubles, words: Doubles, n_draws: int, random: np.random.Generator
 ) -> Doubles:
-    """The mean difference after shifts of each curve by its own amount, (n_draws,)."""
+    """The mean difference after a separate shift of each curve, (n_draws,)."""
     n_participants, n_distances = curves.shape
     differences = []
     for start in range(0, n_draws, _DRAWS_AT_ONCE):

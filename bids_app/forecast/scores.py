@@ -1,6 +1,6 @@
-"""The forecast score: what a window of words adds to the present word (Caucheteux et al. 2023)."""
+"""The forecast score: gain from a window of words over the present word (Caucheteux et al. 2023)."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +13,7 @@ from bids_app.stats.arrays import Floats
 
 @dataclass(frozen=True)
 class ForecastScores:
-    """Brain score of the present word, (V,), and what each window adds to it, (n_windows, V): F = R(both) − R."""
+    """Brain score R of the present word, (V,), and gain from each window, (n_windows, V): F = R(both) − R."""
 
     base: Floats
     gains: Floats
@@ -23,7 +23,7 @@ def forecast_scores(
     base: HeldOutDesign,
     windows: Iterable[HeldOutDesign],
     Y: npt.ArrayLike,
-    alphas: Sequence[float] = DEFAULT_ALPHAS,
+    alphas: npt.ArrayLike = DEFAULT_ALPHAS,
     *,
     device: str = "auto",
     mem_mb: float | None = None,
@@ -33,12 +33,11 @@ def forecast_scores(
     Parameters
     ----------
     base : design of the present word's features X
-    windows : designs of [X, X̃], one per window; made or read only when their turn comes, so that a generator keeps one
-        in memory at a time
+    windows : designs of [X, X̃], one per window, consumed one by one: a generator keeps only one in memory
     Y : array of shape (n_volumes, V), finite, z-scored per run
-    alphas : penalties that each target chooses from, in each design anew
+    alphas : candidate penalties, chosen for each target and design
 
-    Raises ValueError where a window's design has other folds than `base`: their scores could not be compared.
+    Raises ValueError if the folds of a window differ from those of `base`, because scores would not be comparable.
 
     >>> from bids_app.encoding.ridge.held_out import design_held_out
     >>> from bids_app.encoding.design.pipeline import FeaturePipeline

@@ -4,7 +4,7 @@ import pytest
 from bids_app.forecast.depth import best_layer, fraction_of_depth, group_layer
 
 
-def test_the_planted_layer_comes_back():
+def test_the_planted_layer_comes_back() -> None:
     random = np.random.default_rng(0)
     planted = random.integers(1, 13, 50)
     shape = np.exp(-0.5 * np.square((np.arange(1, 13)[:, None] - planted) / 2))
@@ -15,7 +15,7 @@ def test_the_planted_layer_comes_back():
     np.testing.assert_allclose(mean, np.mean([best_layer(participant) for participant in gains], axis=0), atol=1e-5)
 
 
-def test_targets_without_data_have_no_layer():
+def test_targets_without_data_have_no_layer() -> None:
     gains = np.full((4, 3, 2), np.nan)
     gains[:, :, 0] = [1, 3, 2]
     np.testing.assert_array_equal(best_layer(gains[0]), [2, np.nan])
@@ -23,14 +23,14 @@ def test_targets_without_data_have_no_layer():
         np.testing.assert_array_equal(layers, [2, np.nan])
 
 
-def test_fractions_of_depth_compare_models():
+def test_fractions_of_depth_compare_models() -> None:
     assert fraction_of_depth([4, 12], 12)[0] == fraction_of_depth(8, 24)
     np.testing.assert_array_equal(fraction_of_depth([np.nan, 3], 3), [np.nan, 1])
     with pytest.raises(ValueError, match="n_layers=0"):
         fraction_of_depth([1], 0)
 
 
-def test_gains_need_an_axis_of_layers():
+def test_gains_need_an_axis_of_layers() -> None:
     with pytest.raises(ValueError, match="shape"):
         best_layer(np.ones(4))
     with pytest.raises(ValueError, match="shape"):

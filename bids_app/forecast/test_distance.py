@@ -1,4 +1,5 @@
 import numpy as np
+import numpy.typing as npt
 import pytest
 from scipy.ndimage import gaussian_filter1d
 from scipy.stats import kstest
@@ -9,17 +10,17 @@ DISTANCES = range(-10, 31)
 DISTANCE = np.array(DISTANCES)
 
 
-def noise(random, *shape):
+def noise(random: np.random.Generator, *shape: int) -> npt.NDArray[np.float64]:
     """As smooth as windows of 7 words that share 6 with their neighbours; variance 1."""
     smooth = gaussian_filter1d(random.standard_normal((*shape, 2 * DISTANCE.size)), 2, axis=-1, mode="wrap")
-    return smooth[..., : DISTANCE.size] / smooth.std()
+    return np.asarray(smooth[..., : DISTANCE.size] / smooth.std())
 
 
-def bump(peak, width=5.0):
+def bump(peak: int, width: float = 5.0) -> npt.NDArray[np.float64]:
     return np.exp(-0.5 * np.square((DISTANCE - peak) / width))
 
 
-def test_best_distance_by_definition():
+def test_best_distance_by_definition() -> None:
     gains = np.random.default_rng(0).standard_normal((41, 30)).astype(np.float32)
     gains[:, 3] = np.nan
     gains[5:, 4] = np.nan
@@ -33,17 +34,17 @@ def test_best_distance_by_definition():
     assert np.isnan(distance[3])
 
 
-def test_what_gains_nowhere_has_no_peak():
+def test_what_gains_nowhere_has_no_peak() -> None:
     assert np.isnan(best_distance(np.zeros((41, 1)), DISTANCES)).all()
     assert best_distance(np.zeros((1, 1)), [8]) == [8]
     assert best_distance([[np.nan], [0.0]], [0, 8]) == [8]
 
 
-def test_distances_may_come_in_any_order():
+def test_distances_may_come_in_any_order() -> None:
     assert best_distance([[1.0], [3.0], [2.0]], [8, -4, 0]) == [-4]
 
 
-def test_group_curve_and_mean_of_participants():
+def test_group_curve_and_mean_of_participants() -> None:
     random = np.random.default_rng(0)
     gains = random.standard_normal((5, 41, 6)).astype(np.float32)
     gains[0, :, 1] = np.nan
@@ -58,7 +59,7 @@ def test_group_curve_and_mean_of_participants():
     assert np.isnan(mean[3])
 
 
-def test_the_peak_of_the_mean_curve_is_found_where_the_mean_of_peaks_is_biased():
+def test_the_peak_of_the_mean_curve_is_found_where_the_mean_of_peaks_is_biased() -> None:
     random = np.random.default_rng(0)
     gains = noise(random, 24, 200).transpose(0, 2, 1) + bump(25)[:, None]
     group, mean = group_distance(gains, DISTANCES)
@@ -66,7 +67,7 @@ def test_the_peak_of_the_mean_curve_is_found_where_the_mean_of_peaks_is_biased()
     assert np.median(mean) < 21  # towards 10, the middle
 
 
-def slow_split_half(curves, halves):
+def slow_split_half(curves: npt.NDArray[np.float64], halves: list[tuple[int, int]]) -> tuple[float, float]:
     """Mean difference of the halves' peaks and the cross-validated gain, one split after the other."""
     differences, gains = [], []
     for half in halves:
@@ -77,7 +78,7 @@ def slow_split_half(curves, halves):
     return np.mean(differences), np.mean(gains)
 
 
-def test_split_half_by_definition():
+def test_split_half_by_definition() -> None:
     curves = noise(np.random.default_rng(0), 4) + bump(8)
     halves = [(0, 1), (0, 2), (0, 3)]  # and their complements: all there are
     result = split_half(curves, DISTANCES, n_splits=20000, n_draws=1)
@@ -87,7 +88,7 @@ def test_split_half_by_definition():
 
 
 @pytest.mark.parametrize("n_participants", [4, 9])
-def test_without_a_common_peak_p_is_uniform(n_participants):
+def test_without_a_common_peak_p_is_uniform(n_participants: int) -> None:
     random = np.random.default_rng(0)
     own_peaks = random.uniform(-10, 30, (300, n_participants, 1))
     curves = noise(random, 300, n_participants) + 1.5 * np.exp(-0.5 * np.square((DISTANCE - own_peaks) / 5))
@@ -99,7 +100,7 @@ def test_without_a_common_peak_p_is_uniform(n_participants):
     assert abs(np.mean([result.cross_validated for result in results])) < 0.1
 
 
-def test_a_common_peak_is_found():
+def test_a_common_peak_is_found() -> None:
     random = np.random.default_rng(0)
     curves = noise(random, 20, 12) + 2 * bump(8)
     results = [split_half(sample, DISTANCES, n_splits=50, n_draws=99, seed=seed) for seed, sample in enumerate(curves)]
@@ -111,19 +112,19 @@ def test_a_common_peak_is_found():
     assert np.mean([result.cross_validated for result in results]) == pytest.approx(expected, abs=0.3)
 
 
-def test_identical_curves_agree_entirely():
+def test_identical_curves_agree_entirely() -> None:
     result = split_half(np.tile(bump(8), (6, 1)), DISTANCES, n_draws=99)
     assert (result.difference, result.p, result.participants) == (0, 0.01, 6)
     assert result.cross_validated == pytest.approx(1 - bump(8)[10])
 
 
-def test_the_seed_decides():
+def test_the_seed_decides() -> None:
     curves = noise(np.random.default_rng(0), 8)
     assert split_half(curves, DISTANCES, n_draws=50, seed=3) == split_half(curves, DISTANCES, n_draws=50, seed=3)
     assert split_half(curves, DISTANCES, n_draws=50, seed=3) != split_half(curves, DISTANCES, n_draws=50, seed=4)
 
 
-def test_too_few_participants_and_no_present():
+def test_too_few_participants_and_no_present() -> None:
     curves = noise(np.random.default_rng(0), 5)
     curves[:2, 4] = np.nan
     result = split_half(curves, DISTANCES)
@@ -134,7 +135,7 @@ def test_too_few_participants_and_no_present():
     assert 0 < away.p <= 1
 
 
-def test_shapes_must_match_the_distances():
+def test_shapes_must_match_the_distances() -> None:
     with pytest.raises(ValueError, match="gains has shape"):
         best_distance(np.ones((3, 4)), [0, 8])
     with pytest.raises(ValueError, match="gains has shape"):

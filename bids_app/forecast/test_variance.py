@@ -1,6 +1,8 @@
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from himalaya.backend import get_backend, set_backend
 from sklearn.linear_model import Ridge
@@ -11,24 +13,26 @@ from bids_app.encoding.design.folds import contiguous_folds, inner_folds
 from bids_app.encoding.design.pipeline import FeaturePipeline
 from bids_app.encoding.ridge.held_out import design_held_out, predict_held_out
 from bids_app.forecast import variance
-from bids_app.forecast.variance import candidate_mixtures, restricted, unique_variance
+from bids_app.forecast.variance import Variance, candidate_mixtures, restricted, unique_variance
 from bids_app.stats.correlation import r2
+
+Planted = tuple[dict[str, npt.NDArray[np.float64]], npt.NDArray[np.float32]]
 
 RUNS = [140, 160]
 N = sum(RUNS)
 PIPELINE = FeaturePipeline(n_components=6, delays=(0, 1, 2, 3))
-SETTINGS = {"pipeline": PIPELINE, "device": "cpu", "n_candidates": 10}
+SETTINGS: dict[str, Any] = {"pipeline": PIPELINE, "device": "cpu", "n_candidates": 10}
 
 
-def drive(random, latent, n_targets):
+def drive(random: np.random.Generator, latent: npt.NDArray[np.float64], n_targets: int) -> npt.NDArray[np.float64]:
     """Responses to the latent features one to three volumes later, variance 1."""
     delayed = delay(latent, [1, 2, 3], RUNS)
     response = delayed @ random.standard_normal((delayed.shape[1], n_targets))
-    return response / response.std(axis=0)
+    return np.asarray(response / response.std(axis=0))
 
 
 @pytest.fixture(scope="module")
-def planted():
+def planted() -> Planted:
     """Spaces that share two of six directions; ten targets each: future, present, both, shared part, none."""
     random = np.random.default_rng(0)
     shared = random.standard_normal((N, 2))
@@ -38,19 +42,19 @@ def planted():
         for name, latent in features.items()
     }
     present, future = (drive(random, features[name], 30) for name in ("present", "future"))
-    signal = [future[:, :10], present[:, :10], future[:, 10:20] + present[:, 10:20], drive(random, shared, 10)]
-    signal = np.concatenate([2 * np.concatenate(signal, axis=1), np.zeros((N, 10))], axis=1)
+    driven = [future[:, :10], present[:, :10], future[:, 10:20] + present[:, 10:20], drive(random, shared, 10)]
+    signal = np.concatenate([2 * np.concatenate(driven, axis=1), np.zeros((N, 10))], axis=1)
     return spaces, (signal + random.standard_normal(signal.shape)).astype(np.float32)
 
 
-def means(result):
+def means(result: Variance) -> dict[str, npt.NDArray[np.float32]]:
     """Mean over the ten targets of each kind: total, then each space."""
     return {
         name: values.reshape(5, 10).mean(axis=1) for name, values in {"total": result.total, **result.unique}.items()
     }
 
 
-def test_the_planted_space_has_the_unique_variance(planted):
+def test_the_planted_space_has_the_unique_variance(planted: Planted) -> None:
     result = means(unique_variance(*planted, RUNS, **SETTINGS))
     # signal of variance 4 beside noise of variance 1, twice 4 where two spaces drive
     np.testing.assert_allclose(result["total"], [0.8, 0.8, 8 / 9, 0.8, 0], atol=0.12)
@@ -60,7 +64,7 @@ def test_the_planted_space_has_the_unique_variance(planted):
     assert np.abs([result["present"][[0, 3, 4]], result["future"][[1, 3, 4]]]).max() < 0.03
 
 
-def test_a_copy_leaves_nothing_unique(planted):
+def test_a_copy_leaves_nothing_unique(planted: Planted) -> None:
     spaces, Y = planted
     copied = {"future": spaces["future"], "present": spaces["present"], "again": spaces["future"] * 3 + 1}
     result = means(unique_variance(copied, Y, RUNS, **SETTINGS))
@@ -69,7 +73,7 @@ def test_a_copy_leaves_nothing_unique(planted):
     assert result["present"][1] > 0.6
 
 
-def test_one_space_is_the_brain_score(planted):
+def test_one_space_is_the_brain_score(planted: Planted) -> None:
     spaces, Y = planted
     pipeline = replace(PIPELINE, purge=2)
     result = unique_variance({"future": spaces["future"]}, Y, RUNS, pipeline, device="cpu")
@@ -80,23 +84,30 @@ def test_one_space_is_the_brain_score(planted):
     assert np.abs(result.total - result.unique["future"]).max() < 0.1
 
 
-def scikit_errors(features, y, fold, inner, alphas, mixtures):
+def scikit_errors(
+    features: list[npt.NDArray[np.float64]],
+    y: npt.NDArray[np.float64],
+    fold: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]],
+    inner: list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]],
+    alphas: tuple[float, float, float],
+    mixtures: npt.NDArray[np.float64],
+) -> float:
     """|y − prediction|² on the test rows: scaled features, scikit-learn's Ridge, every choice one by one."""
-    best = (np.inf, None, None)
+    lowest, best = np.inf, (features[0], alphas[0])
     for weights in mixtures:
         X = np.concatenate(
             [np.sqrt(weight) * X_space for weight, X_space in zip(weights, features, strict=True)], axis=1
         )
         for alpha in alphas:
             loss = np.mean([np.square(y[b] - Ridge(alpha).fit(X[a], y[a]).predict(X[b])).mean() for a, b in inner])
-            if loss < best[0]:
-                best = (loss, X, alpha)
-    _, X, alpha = best
-    return np.square(y[fold[1]] - Ridge(alpha).fit(X[fold[0]], y[fold[0]]).predict(X[fold[1]])).sum()
+            if loss < lowest:
+                lowest, best = loss, (X, alpha)
+    X, alpha = best
+    return float(np.square(y[fold[1]] - Ridge(alpha).fit(X[fold[0]], y[fold[0]]).predict(X[fold[1]])).sum())
 
 
 @pytest.mark.parametrize("purge", [0, 3])
-def test_by_definition_with_scikit_learn(planted, purge):
+def test_by_definition_with_scikit_learn(planted: Planted, purge: int) -> None:
     spaces, Y = planted[0], planted[1][:, 5:45:16].astype(np.float64)
     alphas, n_candidates = (1.0, 30.0, 1000.0), 9
     mixtures = candidate_mixtures(3, n_candidates, 5)
@@ -122,7 +133,7 @@ def test_by_definition_with_scikit_learn(planted, purge):
         np.testing.assert_allclose(result.unique[name], expected[0] - space_variance, atol=1e-3)
 
 
-def test_batches_and_units_change_nothing(planted):
+def test_batches_and_units_change_nothing(planted: Planted) -> None:
     spaces, Y = planted[0], planted[1][:, ::5]
     settings = {**SETTINGS, "n_candidates": 4}
     whole = unique_variance(spaces, Y, RUNS, **settings, seed=1)
@@ -135,14 +146,14 @@ def test_batches_and_units_change_nothing(planted):
     np.testing.assert_allclose(scaled.unique["future"], whole.unique["future"], atol=1e-3)
 
 
-def test_a_constant_target_has_none(planted):
+def test_a_constant_target_has_none(planted: Planted) -> None:
     spaces, Y = planted
     result = unique_variance(spaces, np.c_[Y[:, :1], np.full(N, 7)], RUNS, **{**SETTINGS, "n_candidates": 2})
     assert result.total[1] == 0
     assert all(values[1] == 0 for values in result.unique.values())
 
 
-def test_himalaya_is_left_as_it_was(planted, monkeypatch):
+def test_himalaya_is_left_as_it_was(planted: Planted, monkeypatch: pytest.MonkeyPatch) -> None:
     spaces, Y = planted
     set_backend("torch")
     try:
@@ -156,7 +167,7 @@ def test_himalaya_is_left_as_it_was(planted, monkeypatch):
         set_backend("numpy")
 
 
-def test_tensors_give_the_same(planted, monkeypatch):
+def test_tensors_give_the_same(planted: Planted, monkeypatch: pytest.MonkeyPatch) -> None:
     """The way of a GPU, on the CPU."""
     spaces, Y = planted
     Y = Y[:, ::5]
@@ -167,7 +178,7 @@ def test_tensors_give_the_same(planted, monkeypatch):
     np.testing.assert_allclose(actual.unique["present"], expected.unique["present"], atol=1e-3)
 
 
-def test_candidates():
+def test_candidates() -> None:
     mixtures = candidate_mixtures(3, 20, seed=0)
     np.testing.assert_allclose(mixtures.sum(axis=1), 1)
     np.testing.assert_allclose(mixtures[0], 1 / 3)
@@ -192,7 +203,11 @@ def test_candidates():
         ({"alphas": [0.0]}, "alphas"),
     ],
 )
-def test_errors(planted, change, message):
+def test_errors(
+    planted: Planted,
+    change: dict[str, Any],
+    message: str,
+) -> None:
     spaces, Y = planted
     with pytest.raises(ValueError, match=message):
         unique_variance(**{"spaces": spaces, "Y": Y, "run_lengths": RUNS, **SETTINGS, **change})

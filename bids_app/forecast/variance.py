@@ -1,6 +1,6 @@
-"""What each of several overlapping feature spaces explains that the others cannot, by banded ridge.
+"""Unique variance of overlapping feature spaces, by banded ridge.
 
-Banded ridge gives every space a penalty of its own (Nunez-Elizalde et al. 2019), found by himalaya's random search over
+Banded ridge gives every space a separate penalty (Nunez-Elizalde et al. 2019), found by himalaya's random search over
 mixtures of kernels (Dupré la Tour et al. 2022).
 """
 
@@ -27,16 +27,16 @@ from bids_app.stats.arrays import AnyArray, Doubles, Floats, Fold, require_finit
 from bids_app.stats.device import column_batches, resolve_device, targets_per_batch
 from bids_app.stats.standardise import zscore
 
-# Random mixtures lean to few spaces but do not repeat the mixtures of some alike.
+# Random mixtures favour few spaces but do not repeat the equal mixtures.
 _CONCENTRATION = 0.5
 _BACKENDS = {"cpu": "numpy", "cuda": "torch_cuda"}
-# Predictions of so many targets with every penalty stay near the processor.
+# Predictions of this many targets with all penalties stay in the cache.
 _TARGETS_AT_ONCE = 1000
 
 
 @dataclass(frozen=True)
 class Variance:
-    """Held-out R² of all spaces together, (V,), and what it falls by without each of them, by name, (V,) each."""
+    """Held-out R² of all spaces together, (V,), and its loss without each space, by name, (V,) each."""
 
     total: Floats
     unique: dict[str, Floats]
@@ -48,7 +48,7 @@ def unique_variance(
     run_lengths: Sequence[int],
     pipeline: FeaturePipeline = PUBLISHED,
     *,
-    alphas: Sequence[float] = DEFAULT_ALPHAS,
+    alphas: npt.ArrayLike = DEFAULT_ALPHAS,
     n_candidates: int = 20,
     seed: int = 0,
     device: str = "auto",
@@ -56,20 +56,20 @@ def unique_variance(
 ) -> Variance:
     """Unique variance of each space: R² with all spaces minus R² with all but this one, on held-out volumes.
 
-    R² is 1 − |y − prediction|² / |y − mean(y)|² over the test parts of all folds together. Without use, a space costs
-    a little R², so that where it explains nothing its unique variance is slightly below zero on average.
+    R² is 1 − |y − prediction|² / |y − mean(y)|² over the test rows of all folds together. A useless space costs a
+    little R², so its unique variance is slightly below zero on average.
 
     Parameters
     ----------
     spaces : by name, arrays of shape (n_volumes, n_features), word vectors summed per volume
-    Y : array of shape (n_volumes, V), finite; the `kept` rows of the spaces where the pipeline leaves some out
+    Y : array of shape (n_volumes, V), finite; the `kept` rows of the spaces if the pipeline leaves some out
     run_lengths : volumes of each run
-    pipeline : how the features of each space are made, and the folds; inside a fold's training rows the other folds
+    pipeline : makes the features of each space and the folds; within the training rows of a fold, the other folds
         choose mixture and penalty
     alphas : penalties to choose from, of the mixed kernel Σ weight · XXᵀ
-    n_candidates : mixtures to choose from, the same for all targets; see `candidate_mixtures`. The model without a
-        space has the same ones restricted to the others
-    mem_mb : for what grows with the targets
+    n_candidates : number of mixtures to choose from, the same for all targets; see `candidate_mixtures`. The model
+        without a space uses the same mixtures restricted to the other spaces
+    mem_mb : memory for arrays that grow with the targets
     """
     if not spaces:
         raise ValueError("spaces is empty; at least one feature space is needed.")
@@ -86,7 +86,7 @@ def unique_variance(
         kernels = _kernels([pipeline.features(X, run_lengths, fold[0]) for X in arrays])
         search = _Search(fold, inner_folds(fold, folds), kernels, grid, where, mem_mb)
         for batch in search.batches(Y.shape[1]):
-            # on one scale: the search ignores improvements below a fixed size
+            # on one scale, because the search ignores improvements below a fixed size
             responses = zscore(Y[:, batch])
             whole[batch] = np.square(responses, dtype=np.float64).sum(axis=0)
             for number, (kept, mixtures) in enumerate(models):
@@ -98,7 +98,7 @@ def unique_variance(
 
 
 def _leaving_each_out(mixtures: Doubles) -> list[tuple[list[int], Doubles]]:
-    """The spaces of each model, all and then all but one, with its mixtures of them."""
+    """The spaces of each model, all and then all but one, with their mixtures."""
     everything = list(range(mixtures.shape[1]))
     chosen = [everything, *([space for space in everything if space != left_out] for left_out in everything)]
     return [(kept, restricted(mixtures, kept)) for kept in chosen]
@@ -107,8 +107,8 @@ def _leaving_each_out(mixtures: Doubles) -> list[tuple[list[int], Doubles]]:
 def candidate_mixtures(n_spaces: int, n_candidates: int, seed: int) -> Doubles:
     """Weights of the spaces, (n_candidates, n_spaces), rows with sum 1.
 
-    First all spaces alike, then every choice of some alike, so that a useless space can be left out; random ones after
-    that.
+    First equal weights for all spaces, then for every subset, so that a useless space can be left out; then random
+    weights.
 
     >>> candidate_mixtures(2, 4, seed=0).round(1).tolist()[:3]
     [[0.5, 0.5], [1.0, 0.0], [0.0, 1.0]]
@@ -127,7 +127,7 @@ def candidate_mixtures(n_spaces: int, n_candidates: int, seed: int) -> Doubles:
 
 
 def restricted(mixtures: Doubles, kept: Sequence[int]) -> Doubles:
-    """The different mixtures of the kept spaces alone, rows with sum 1, in their order."""
+    """The distinct mixtures restricted to the kept spaces, rows with sum 1, in order."""
     weights = mixtures[:, list(kept)]
     weights = weights[weights.sum(axis=1) > 0]
     weights = weights / weights.sum(axis=1, keepdims=True)
@@ -137,7 +137,7 @@ def restricted(mixtures: Doubles, kept: Sequence[int]) -> Doubles:
 
 @dataclass(frozen=True)
 class _Search:
-    """One outer fold: kernels (n_spaces, n_volumes, n_volumes) float32, and how mixture and penalty are chosen."""
+    """One outer fold: kernels (n_spaces, n_volumes, n_volumes) float32, and the choice of mixture and penalty."""
 
     fold: Fold
     inner: list[Fold]
@@ -147,12 +147,12 @@ class _Search:
     mem_mb: float | None
 
     def batches(self, n_targets: int) -> list[slice]:
-        """Targets whose responses, scores and weights take half of the memory."""
+        """Batches of targets whose responses, scores and weights take half of the memory."""
         bytes_per_target = 2 * (4 * 6 * len(self.kernels[0]) + 16 * len(self.inner) * len(self.alphas))
         return column_batches(n_targets, targets_per_batch(bytes_per_target, n_targets, self.mem_mb))
 
     def squared_errors(self, Y: Floats, kept: Sequence[int], mixtures: Doubles) -> Doubles:
-        """|y − prediction|² over the test rows, (n_batch,); without any space the training mean predicts."""
+        """|y − prediction|² over the test rows, (n_batch,); without spaces, the prediction is the training mean."""
         train, test = self.fold
         actual = Y[test].astype(np.float64)
         predicted = self._fit(Y[train], list(kept), mixtures) if len(kept) else Y[train].mean(axis=0, dtype=np.float64)
@@ -164,7 +164,7 @@ class _Search:
         indices = [tuple(np.searchsorted(train, rows) for rows in pair) for pair in self.inner]
         kernels = self.kernels[kept][:, :, train]
         at_once = self._targets_at_once(Y.shape[1])
-        # a space that is left out has the logarithm of zero
+        # a space with weight zero has the logarithm of zero
         with _backend(self.device) as backend, np.errstate(divide="ignore"):
             deltas, weights, _, intercept = solve_multiple_kernel_ridge_random_search(
                 kernels[:, train],
@@ -183,7 +183,7 @@ class _Search:
             return np.asarray(backend.to_numpy(predicted))
 
     def _targets_at_once(self, n_targets: int) -> int:
-        """Targets whose predictions with every penalty, and their errors, take the other half."""
+        """Number of targets whose predictions and errors for all penalties take the other half."""
         bytes_per_target = 2 * 4 * 3 * len(self.alphas) * len(self.kernels[0])
         return min(_TARGETS_AT_ONCE, targets_per_batch(bytes_per_target, n_targets, self.mem_mb))
 
@@ -195,7 +195,7 @@ def _kernels(features: Sequence[Floats]) -> Floats:
 
 @contextmanager
 def _backend(device: torch.device) -> Iterator[Any]:
-    """himalaya's backend for the device; what was set before is set again at the end."""
+    """himalaya's backend for the device; the previous one is restored at the end."""
     before = get_backend()
     try:
         with torch.cuda.device(device) if device.type == "cuda" else nullcontext():

@@ -1,7 +1,8 @@
 """Windows of words ahead of, or behind, each word (Caucheteux et al. 2023).
 
-The window at distance d holds the words n + d − width + 1 … n + d of every word n. Volumes sum their words, and the sum
-of joined vectors is the joined sums: a window's features are the sums of `shift_words` at each of `offsets_of`.
+The window at distance d of word n holds the words n + d − width + 1 … n + d. Volumes sum their words, and sums of
+concatenated vectors are concatenated sums: the features of a window are the sums of `shift_words` at each of
+`offsets_of`.
 """
 
 from collections.abc import Sequence
@@ -11,12 +12,12 @@ import numpy.typing as npt
 
 from bids_app.stats.arrays import AnyArray, Ints, require_matrix
 
-# Rows of words that may share a window, such as those of one story; words outside every segment have empty windows.
+# Rows of words that may share a window, such as one story; words outside of segments have empty windows.
 Segments = Sequence[slice | range]
 
 
 def offsets_of(distance: int, width: int) -> range:
-    """Where the words of the window at `distance` lie, in words after the present one.
+    """Offsets of the words of the window at `distance`, in words after the present one.
 
     >>> list(offsets_of(8, 7)), list(offsets_of(-1, 2))
     ([2, 3, 4, 5, 6, 7, 8], [-2, -1])
@@ -25,9 +26,9 @@ def offsets_of(distance: int, width: int) -> range:
 
 
 def shift_words(values: npt.ArrayLike, offset: int, segments: Segments, wrap: bool = False) -> AnyArray:
-    """Row n holds the vector of word n + offset, both of the same segment: (n_words, n_units), as `values`.
+    """Row n holds the vector of word n + offset of the same segment: (n_words, n_units), as `values`.
 
-    What would come from beyond the ends of the segment is zero or, with `wrap`, comes from its other end.
+    Vectors from beyond the ends of the segment are zero or, with `wrap`, come from its other end.
 
     >>> shift_words([[1], [2], [3], [4], [5]], 1, [slice(0, 2), slice(2, 5)]).ravel().tolist()
     [2, 0, 4, 5, 0]
@@ -46,10 +47,10 @@ def shift_words(values: npt.ArrayLike, offset: int, segments: Segments, wrap: bo
 
 
 def random_rows(segments: Segments, seed: int, n_words: int) -> Ints:
-    """The rows of words in random order inside each segment, (n_words,); others stay where they are.
+    """The rows of words in random order within each segment, (n_words,); others stay in place.
 
-    `shift_words(values[rows], …)` at the offsets of a window makes windows of random words that keep what a window
-    shares with its neighbours: consecutive windows still have all but one of their words in common.
+    `shift_words(values[rows], …)` at the offsets of a window makes windows of random words that overlap like real
+    windows: consecutive windows share all but one of their words.
     """
     rows = np.arange(n_words, dtype=np.int64)
     random = np.random.default_rng(seed)
@@ -59,9 +60,9 @@ def random_rows(segments: Segments, seed: int, n_words: int) -> Ints:
 
 
 def check_distances(distances: Sequence[int], width: int, segment_lengths: Sequence[int]) -> None:
-    """ValueError where no window could be filled: `segment_lengths` are the words of each story (or other segment).
+    """Raise ValueError if no window can be filled: `segment_lengths` are the words of each story (or other segment).
 
-    A story shorter than others is no error: what of a window lies beyond its ends is zero.
+    A single short story is no error: words of a window beyond its ends are zero.
     """
     longest = max(segment_lengths, default=0)
     if width < 1:
@@ -82,7 +83,7 @@ def check_distances(distances: Sequence[int], width: int, segment_lengths: Seque
 
 
 def _borders(segments: Segments, n_words: int) -> list[tuple[int, int]]:
-    """First and past-the-end row of each segment; ValueError unless they are within the words and apart."""
+    """First and past-the-end row of each segment; ValueError unless they lie within the words and do not overlap."""
     borders = sorted((int(segment.start or 0), _stop(segment, n_words)) for segment in segments)
     ends = [0, *(stop for _, stop in borders)]
     for (start, stop), earlier in zip(borders, ends, strict=False):

@@ -97,7 +97,7 @@ def files_of_atlas(path: Path) -> list[Path]:
 def _source(geometry: Geometry, settings: Settings) -> dict[str, Any]:
     """Arguments of `load_atlas`: where to find an atlas, and its target grid."""
     mismatch = settings.allow_space_mismatch
-    return {**geometry.where(), **atlas_source(settings), "allow_space_mismatch": mismatch}
+    return {**geometry.where(), **atlas_source(settings.resources), "allow_space_mismatch": mismatch}
 
 
 @functools.cache
@@ -202,7 +202,7 @@ def _is_kept(desc: str, atlas: Atlas, geometry: Geometry, out_dir: Path) -> bool
     elif kept.network_names != atlas.network_names or not np.array_equal(kept.labels, atlas.labels):
         differs = f"before the atlas {atlas.name} was changed"
     if differs is not None:
-        raise OtherSettingsError(f"{path} was made {differs}; choose another OUT_DIR, or the atlas of before")
+        raise OtherSettingsError(f"{path} was made {differs}; choose another OUT_DIR, or the previous atlas")
     return True
 
 

@@ -87,4 +87,4 @@ class Ground:
 
     @property
     def _where(self) -> dict[str, Any]:
-        return {**self.geometry.where(), **atlas_source(self.settings)}
+        return {**self.geometry.where(), **atlas_source(self.settings.resources)}

@@ -43,7 +43,7 @@ def inputs_of(
         facts["Model"] = model.files
     if dictionary is not None:
         facts["Dictionary"] = dictionary
-    shared = {**_words(fit, sources), "mask": _mask(sources.settings)}
+    shared = {**_words(fit, sources), "mask": _mask(sources.settings.mask)}
     atlases = list(_atlas_files(fit, sources.settings, analysis))
     tables = [table for run in fit.runs if run.seg for table in parcel_tables(run.derivative, run.seg)]
     shared |= {f"atlas {path.name}": [path] for path in (*atlases, *tables)}
@@ -68,10 +68,12 @@ def files_of_fit(fit: Fit, sources: Sources) -> list[Path]:
     of_runs = [
         path
         for run in fit.runs
-        for path in files_of_run(run, settings.bids_dir, with_confounds=confound_strategy(run, settings) != "none")
+        for path in files_of_run(
+            run, settings.bids_dir, with_confounds=confound_strategy(run, settings.confounds) != "none"
+        )
     ]
     words = [path for paths in _words(fit, sources).values() for path in paths]
-    return [*of_runs, *words, *_mask(settings)]
+    return [*of_runs, *words, *_mask(settings.mask)]
 
 
 def _heard(fit: Fit, sources: Sources) -> dict[str, str]:
@@ -92,8 +94,8 @@ def _words(fit: Fit, sources: Sources) -> dict[str, list[Path]]:
     }
 
 
-def _mask(settings: Settings) -> list[Path]:
-    return [] if settings.mask is None else files_of_mask(settings.mask)
+def _mask(mask: Path | None) -> list[Path]:
+    return [] if mask is None else files_of_mask(mask)
 
 
 def _atlas_files(fit: Fit, settings: Settings, analysis: str) -> Iterator[Path]:
@@ -101,7 +103,7 @@ def _atlas_files(fit: Fit, settings: Settings, analysis: str) -> Iterator[Path]:
     of_this = dataclasses.replace(settings, analysis=(analysis,), model=(), level="participant")
     for piece in pieces_of_run(of_this, [space_of_run(fit.runs[0])]):
         try:
-            piece_files = piece.find(folders_of(settings), download=False)
+            piece_files = piece.find(folders_of(settings.resources), download=False)
         except (OSError, ValueError):
             continue  # the analysis reports a missing atlas, or does without
         if isinstance(piece_files, list):

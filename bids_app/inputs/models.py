@@ -54,7 +54,7 @@ class ModelRun:
 
         settings = self.settings
         disable_progress_bar()  # it would draw over the log
-        revision, folders = model_source(self.name, settings.model_revision, folders_of(settings))
+        revision, folders = model_source(self.name, settings.model_revision, folders_of(settings.resources))
         log.info("loading %s%s", self.name, " with random weights" if self.untrained else "")
         return load_model(
             self.name,
@@ -87,7 +87,9 @@ class ModelRun:
         For a model of the Hub that is no longer on this machine, the hashes of its last use; for one that never was,
         only name and revision.
         """
-        return model_contents(self.name, self.settings.model_revision, folders_of(self.settings), self._work / "models")
+        return model_contents(
+            self.name, self.settings.model_revision, folders_of(self.settings.resources), self._work / "models"
+        )
 
     def activations(self, story: Story, kind: str, subtoken: str) -> Activations:
         """Activations of all layers for each word of a story, from the cache if available."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -24,6 +25,19 @@ _FEWEST_LEFT = 5
 # A cosine of which the table's cosines leave less than this share is a duplicate.
 _SAME = 0.05
 _AROMA = "smoothAROMAnonaggr"
+
+
+@dataclass(frozen=True)
+class Cleaning:
+    """What is to be regressed out: `--confounds`, and the cut-off of `--high-pass` in Hz, 0 for none."""
+
+    confounds: str | Sequence[str]
+    high_pass: float
+
+    @classmethod
+    def of(cls, settings: Settings) -> Cleaning:
+        """That of a run's settings."""
+        return cls(settings.confounds, settings.high_pass)
 
 
 @dataclass(frozen=True)
@@ -65,13 +79,13 @@ class Nuisance:
             log.warning("%s: little of the data remains; %s", message, advice)
 
 
-def confound_strategy(run: Run, settings: Settings) -> str:
+def confound_strategy(run: Run, confounds: str | Sequence[str]) -> str:
     """Confounds to regress out of this run: a strategy, or names of columns separated by blanks.
 
     Raises DatasetError if confounds were requested but the run is already cleaned.
     """
     # Settings made in Python may hold a string.
-    asked = settings.confounds if isinstance(settings.confounds, str) else " ".join(settings.confounds)
+    asked = confounds if isinstance(confounds, str) else " ".join(confounds)
     if asked == "auto":
         return "narratives" if run.confounds and not run.is_clean else "none"
     if asked != "none" and run.is_clean:
@@ -88,10 +102,10 @@ def confound_strategy(run: Run, settings: Settings) -> str:
     return asked
 
 
-def read_nuisance(run: Run, n_volumes: int, settings: Settings) -> Nuisance:
+def read_nuisance(run: Run, n_volumes: int, cleaning: Cleaning) -> Nuisance:
     """Confounds and slow cosines of the whole run (n_volumes rows); none for cleaned data."""
-    confounds = read_confounds(run.confounds, confound_strategy(run, settings), run.files[0], n_volumes)
-    slow = high_pass_cosines(run, n_volumes, settings.high_pass)
+    confounds = read_confounds(run.confounds, confound_strategy(run, cleaning.confounds), run.files[0], n_volumes)
+    slow = high_pass_cosines(run, n_volumes, cleaning.high_pass)
     n_asked = slow.shape[1]
     if confounds is not None:
         slow = _not_among(slow, confounds.cosines)
@@ -102,7 +116,7 @@ def read_nuisance(run: Run, n_volumes: int, settings: Settings) -> Nuisance:
         () if confounds is None else confounds.names,
         slow.shape[1],
         np.zeros(n_volumes, dtype=bool) if confounds is None else confounds.is_censored,
-        _note(run, n_volumes, settings.high_pass, confounds, n_asked, slow.shape[1]),
+        _note(run, n_volumes, cleaning.high_pass, confounds, n_asked, slow.shape[1]),
     )
 
 

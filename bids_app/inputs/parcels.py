@@ -27,7 +27,7 @@ def find_parcels(responses: Responses, settings: Settings) -> Labels | None:
     geometry, targets = responses.geometry, np.flatnonzero(responses.valid)
     if settings.correction == "targets" or geometry.has_own_names:
         return None
-    resources = atlas_source(settings)["resources"]
+    resources = atlas_source(settings.resources)["resources"]
     try:
         parcels = partition(targets, geometry.kind, geometry.space_name, **geometry.where(), resources=resources)
     except (ValueError, OSError) as error:

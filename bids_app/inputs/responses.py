@@ -18,7 +18,7 @@ from bids_app.bids.timeline import n_interpolated
 from bids_app.encoding.cleaning import clean
 from bids_app.inputs.fits import Fit
 from bids_app.inputs.masking import limit
-from bids_app.inputs.nuisance import confound_strategy
+from bids_app.inputs.nuisance import Cleaning, confound_strategy
 from bids_app.inputs.repeats import heard_content
 from bids_app.inputs.run_plan import plan_run
 from bids_app.inputs.smoothing import smooth
@@ -159,9 +159,9 @@ class CleanRun:
 
 def read_run(run: Run, stories: dict[str, Story], settings: Settings) -> CleanRun:
     """Read one run, cut it to its story, and regress out confounds and slow drifts."""
-    recording = read_recording(run, free_for_data(settings))
-    timing, kept, nuisance = plan_run(run, recording.n_volumes, stories, settings)
-    smoothed = smooth(recording.data[kept], recording.geometry, settings)
+    recording = read_recording(run, free_for_data(settings.mem_mb))
+    timing, kept, nuisance = plan_run(run, recording.n_volumes, stories, Cleaning.of(settings))
+    smoothed = smooth(recording.data[kept], recording.geometry, settings.smoothing_fwhm, settings.resources)
     data, geometry = limit(smoothed, recording.geometry, settings.mask)
     regressors = None
     if nuisance.regressors is not None:

@@ -11,15 +11,14 @@ import numpy.typing as npt
 from bids_app.bids.errors import DatasetError
 from bids_app.bids.runs import Run
 from bids_app.bids.timeline import n_interpolated, read_timeline
-from bids_app.inputs.nuisance import Nuisance, read_nuisance
+from bids_app.inputs.nuisance import Cleaning, Nuisance, read_nuisance
 from bids_app.inputs.presentations import heard_in
 from bids_app.inputs.timing import StimulusTiming, Story
 from bids_app.machine.notices import notice
-from bids_app.settings import Settings
 
 
 def plan_run(
-    run: Run, n_rows: int, stories: Mapping[str, Story], settings: Settings
+    run: Run, n_rows: int, stories: Mapping[str, Story], cleaning: Cleaning
 ) -> tuple[StimulusTiming, npt.NDArray[np.int64], Nuisance]:
     """Stimulus timing of a run, kept rows of its BOLD, and nuisance regressors, without reading the BOLD.
 
@@ -32,7 +31,7 @@ def plan_run(
             f"{run.label}: {filled} of {n_rows} volumes are marked in …_outliers.tsv and still in the series, where "
             "XCP-D interpolates them: they are analysed as they are; give the censored series to leave them out",
         )
-    nuisance = read_nuisance(run, n_rows, settings)
+    nuisance = read_nuisance(run, n_rows, cleaning)
     is_censored = timeline.is_missing
     is_censored[timeline.volumes[nuisance.is_censored]] = True
     timing = heard_in(run, stories, run.repetition_time, timeline.n_volumes, is_censored)

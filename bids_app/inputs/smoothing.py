@@ -18,22 +18,22 @@ from bids_app.encoding.smoothing import SurfaceSmoother, smooth_volume
 from bids_app.grayordinates import CORTEX
 from bids_app.machine.resources import atlas_source
 from bids_app.networks.meshes import load_meshes
-from bids_app.settings import Settings
 
 Floats = npt.NDArray[np.float32]
 
 
-def smooth(data: Floats, geometry: Geometry, settings: Settings) -> Floats:
-    """Data (n_volumes, n_targets) smoothed with `--smoothing-fwhm`; targets without values are ignored.
+def smooth(data: Floats, geometry: Geometry, fwhm: float, resources: Path | None = None) -> Floats:
+    """Data (n_volumes, n_targets) smoothed by `fwhm` mm, 0 for none; targets without values are ignored.
+
+    `resources` is searched for meshes before TemplateFlow's own folder.
 
     Raises DatasetError for parcels and for surfaces whose mesh is not available.
     """
-    fwhm = settings.smoothing_fwhm
     if not fwhm:
         return data
     if geometry.kind not in _SMOOTHERS:
         raise DatasetError("--smoothing-fwhm: regions have no neighbours; leave it out, or choose voxels or vertices.")
-    folders = atlas_source(settings)["resources"]
+    folders = atlas_source(resources)["resources"]
     return _SMOOTHERS[geometry.kind](data, geometry, fwhm, None if folders is None else tuple(folders))
 
 

@@ -44,7 +44,7 @@ class Sources:
         """Stimuli of the selected tasks and their runs; unreadable events are logged and left out."""
         heard = self.dataset.tasks_stimuli(self.settings.task_id or None)
         for reason in list(heard.unreadable.values())[:3]:
-            notice(logging.WARNING, f"left out of what is known of the stories: {reason}")
+            notice(logging.WARNING, f"ignored for the stories: {reason}")
         if len(heard.unreadable) > 3:
             more = len(heard.unreadable) - 3
             notice(logging.WARNING, f"{more} more tables of events cannot be read and are left out")
@@ -121,7 +121,7 @@ class Sources:
 
         Raises _NoTimeError if none of them can be analysed, with the problem of the first who has BOLD.
         """
-        reason = f"nobody has preprocessed data of task {use.task}, which tell its repetition time"
+        reason = f"no participant has preprocessed data of task {use.task}, which hold its repetition time"
         asked = [use.participant, *self.settings.participant_label, *self.dataset.participants()]
         with_bold = (label for label in dict.fromkeys(asked) if not self.dataset.without_bold([label]))
         for number, label in enumerate(with_bold):
@@ -191,7 +191,7 @@ class Sources:
         odd = {name for folder in self.dataset.derivatives.values() for name in odd_folders(folder)}
         if odd:
             log.warning(
-                "left out: %s (what follows sub- may hold letters and digits only; rename it)",
+                "left out: %s (labels may hold only letters and digits; rename it)",
                 ", ".join(ascii(name) for name in sorted(odd)),
             )
         absent = sorted(set(self.settings.participant_label) - set(present))
@@ -224,8 +224,8 @@ class Sources:
         labels = [label for label in self.participants if label not in self.left_out]
         if labels and self.left_out:
             log.info(
-                "left out: %d participants whose runs are of other tasks, sessions or numbers than those asked for, or "
-                "scans to leave out (%s)",
+                "left out: %d participants without a run of the selected tasks, sessions and run numbers, or with "
+                "excluded scans only (%s)",
                 len(self.left_out),
                 listed(self.left_out),
             )

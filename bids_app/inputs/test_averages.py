@@ -1,13 +1,17 @@
 """Runs that heard the same, averaged: which ones, and that confounds are taken off within each run."""
 
+from pathlib import Path
 from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
-from bids_app.analyses.brainscore.ceiling import Others
+from bids_app.analyses.brainscore.ceiling import Others, StoryMeans
 from bids_app.analyses.brainscore.participant import write_ceiling
 from bids_app.analyses.networks.participant import _cleaned
+from bids_app.analyses.writer import Writer
 from bids_app.bids.events import Stimulus
 from bids_app.bids.geometry import ParcelGeometry
 from bids_app.bids.words import Words
@@ -24,16 +28,20 @@ from bids_app.stats.standardise import zscore
 RNG = np.random.default_rng(0)
 TR, N_TARGETS = 1.5, 4
 STORIES = {
-    stem: Story(stem, Words(np.arange(100) * 1.2, np.full(100, 0.3), tuple(f"{stem}{n}" for n in range(100))), None)
+    stem: Story(
+        stem,
+        Words(1.2 * np.arange(100.0), np.full(100, 0.3), tuple(f"{stem}{n}" for n in range(100))),
+        timing_of([Stimulus(stem, f"{stem}.wav", 0.0, ((0.0, 120.0),))], TR, 80),
+    )
     for stem in ("tale", "other")
 }
 
 
-def play(stem="tale", start=0, stop=120, onset=3.0):
+def play(stem: str = "tale", start: int = 0, stop: int = 120, onset: float = 3.0) -> StimulusTiming:
     return timing_of([Stimulus(stem, f"{stem}.wav", onset, ((onset + start, onset + stop),))], TR)
 
 
-def responses(*timings):
+def responses(*timings: StimulusTiming) -> tuple[Responses, list[npt.NDArray[np.float32]]]:
     data = [zscore(RNG.standard_normal((len(timing.volumes), N_TARGETS))) for timing in timings]
     nuisance = tuple(RNG.standard_normal((len(series), 2)).astype(np.float32) for series in data)
     geometry = ParcelGeometry("T", tuple("abcd"))
@@ -42,7 +50,7 @@ def responses(*timings):
     return whole, data
 
 
-def test_the_mean_of_two_runs_of_three():
+def test_the_mean_of_two_runs_of_three() -> None:
     whole, data = responses(play(), play("other"), play(onset=6.0))
     result = average_repeats(whole, STORIES)
     assert result.run_lengths == (80, 80)
@@ -52,7 +60,7 @@ def test_the_mean_of_two_runs_of_three():
     assert [[source.run for source in sources] for sources in result.sources] == [[0, 2], [1]]
 
 
-def test_a_run_that_stopped_early_counts_where_it_was():
+def test_a_run_that_stopped_early_counts_where_it_was() -> None:
     whole, data = responses(play(stop=60), play())
     result = average_repeats(whole, STORIES)
     expected = np.concatenate([(data[1][:40] + data[0]) / 2, data[1][40:]])
@@ -62,7 +70,7 @@ def test_a_run_that_stopped_early_counts_where_it_was():
     np.testing.assert_array_equal(heard.volumes, whole.timings[1].volumes)
 
 
-def test_runs_with_other_censored_volumes_are_averaged_where_they_are_kept():
+def test_runs_with_other_censored_volumes_are_averaged_where_they_are_kept() -> None:
     scan, censored = play(), (np.array([10, 30]), np.array([10, 11, 50]))
     runs = [StimulusTiming(TR, np.delete(scan.volumes, rows), scan.stimuli, scan.volumes[rows]) for rows in censored]
     whole, data = responses(*runs)
@@ -86,12 +94,12 @@ def test_runs_with_other_censored_volumes_are_averaged_where_they_are_kept():
 class Written:
     """A writer that keeps what it is given."""
 
-    def maps(self, _desc, _stat, values, *_, **extra):
+    def maps(self, _desc: object, _stat: object, values: npt.NDArray[np.float32], *_: object, **extra: Any) -> None:
         self.values, self.extra = values, extra
 
 
 @pytest.mark.parametrize("repeats", ["average", "together"])
-def test_the_ceiling_is_that_of_the_data_that_are_fitted(tmp_path, repeats):
+def test_the_ceiling_is_that_of_the_data_that_are_fitted(tmp_path: Path, repeats: str) -> None:
     """Two runs of a story, one of which censors a volume, and the same story twice in a third, which is no mean."""
     scan = play()
     short = StimulusTiming(TR, np.delete(scan.volumes, 30), scan.stimuli, scan.volumes[[30]])
@@ -105,7 +113,7 @@ def test_the_ceiling_is_that_of_the_data_that_are_fitted(tmp_path, repeats):
     means = SimpleNamespace(others=lambda _: others, fit=SimpleNamespace(name="sub-01"))
     settings = Settings(tmp_path, tmp_path, "participant", device="cpu", repeats=repeats)
     written = Written()
-    write_ceiling(runs, fitted, means, settings, written)
+    write_ceiling(runs, fitted, cast("StoryMeans", means), settings, cast("Writer", written))
     if repeats == "average":
         both = data[1].copy()
         both[np.delete(np.arange(80), 30)] += data[0]
@@ -114,6 +122,7 @@ def test_the_ceiling_is_that_of_the_data_that_are_fitted(tmp_path, repeats):
         folds = content_folds(content, settings.folds)
     else:
         target, mean = runs.data[heard], others.data
+        assert runs.content is not None
         folds = within(content_folds(runs.content, settings.folds), heard)
     expected = noise_ceiling(mean, target, folds, alphas=settings.alphas)
     np.testing.assert_allclose(written.values[0], expected, atol=1e-4)
@@ -132,7 +141,7 @@ def test_the_ceiling_is_that_of_the_data_that_are_fitted(tmp_path, repeats):
     ],
     ids=["out of phase", "shorter and out of phase", "twice in the run", "with another story"],
 )
-def test_what_repeats_otherwise_stays_together(other):
+def test_what_repeats_otherwise_stays_together(other: StimulusTiming) -> None:
     whole, _ = responses(play(), other)
     result = average_repeats(whole, STORIES)
     assert result.run_lengths == whole.run_lengths
@@ -140,12 +149,12 @@ def test_what_repeats_otherwise_stays_together(other):
     np.testing.assert_allclose(result.data, whole.data, atol=1e-5)
 
 
-def test_without_repeats_nothing_changes():
+def test_without_repeats_nothing_changes() -> None:
     whole, _ = responses(play(), play("other"))
     assert average_repeats(whole, STORIES) is whole
 
 
-def test_regressors_lose_the_confounds_of_each_run():
+def test_regressors_lose_the_confounds_of_each_run() -> None:
     whole, _ = responses(play(stop=60), play())
     D = RNG.standard_normal((80, 3)).astype(np.float32)
     (sources,) = average_repeats(whole, STORIES).sources

@@ -1,18 +1,22 @@
 """Windows of words on the volumes of a run, word by word; designs that are made once for all who heard a story."""
 
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from bids_app.bids.events import Stimulus
 from bids_app.bids.words import Words
 from bids_app.encoding.design.pipeline import FeaturePipeline
-from bids_app.encoding.ridge.held_out import design_held_out, predict_held_out
+from bids_app.encoding.ridge.held_out import HeldOutDesign, design_held_out, predict_held_out
 from bids_app.forecast.windows import random_rows
 from bids_app.inputs import designs as module
 from bids_app.inputs.designs import Designs
+from bids_app.inputs.models import ModelRun
 from bids_app.inputs.timing import Story, segments_of, timing_of
 from bids_app.settings import Settings
 
@@ -31,25 +35,31 @@ class FakeModel:
 
     label = "fake"
 
-    def __init__(self, files="fake"):
+    def __init__(self, files: str = "fake") -> None:
         self.files = files
 
-    def identity(self):
+    def identity(self) -> dict[str, str]:
         return {"files": self.files}
 
-    def activations(self, story, kind, subtoken):
+    def activations(self, story: Story, kind: str, subtoken: str) -> SimpleNamespace:
         assert (kind, subtoken) == ("residual", "last")
         return SimpleNamespace(n_layers=2, layer=lambda layer: VALUES[layer])
 
 
-def make(tmp_path, stimulus=STIMULUS, model="fake", **changes):
+def fake_model(files: str = "fake") -> ModelRun:
+    return cast("ModelRun", FakeModel(files))
+
+
+def make(tmp_path: Path, stimulus: Stimulus = STIMULUS, model: str = "fake", **changes: Any) -> Designs:
     settings = Settings(tmp_path, tmp_path, "participant", **{"pca": 3, "delays": 2, "device": "cpu", **changes})
     heard = timing_of([stimulus], TR, 90)
     story = Story("tale_audio", WORDS, heard)
-    return Designs(FakeModel(model), (heard,), {"tale_audio": story}, settings)
+    return Designs(fake_model(model), (heard,), {"tale_audio": story}, settings)
 
 
-def by_definition(offsets, *, later=0, wrap=False, values=VALUES[1]):
+def by_definition(
+    offsets: list[int] | range, *, later: int = 0, wrap: bool = False, values: npt.NDArray[np.float32] = VALUES[1]
+) -> npt.NDArray[np.float64]:
     """(n_kept, n_units * n_offsets): each heard word adds the words around it to the volume of its onset."""
     middle = ONSET + 3.1
     inside = [np.flatnonzero((middle >= a) & (middle < b)) for a, b in STIMULUS.story]
@@ -67,7 +77,7 @@ def by_definition(offsets, *, later=0, wrap=False, values=VALUES[1]):
     return result[volumes].reshape(len(volumes), -1)
 
 
-def test_two_stories_of_one_file_are_two_segments():
+def test_two_stories_of_one_file_are_two_segments() -> None:
     first, second = segments_of(STIMULUS, WORDS)
     middle = ONSET + 3.1
     assert np.nanmin(middle[first]) >= 9
@@ -77,12 +87,12 @@ def test_two_stories_of_one_file_are_two_segments():
 
 
 @pytest.mark.parametrize("distance", [8, 0, -4, 100])
-def test_window_sums_are_those_of_the_words_around(tmp_path, distance):
+def test_window_sums_are_those_of_the_words_around(tmp_path: Path, distance: int) -> None:
     result = make(tmp_path).window_sums(2, distance)
     np.testing.assert_allclose(result, by_definition(range(distance - 6, distance + 1)), atol=1e-5)
 
 
-def test_present_sums_and_the_quirks_of_the_released_code(tmp_path):
+def test_present_sums_and_the_quirks_of_the_released_code(tmp_path: Path) -> None:
     np.testing.assert_allclose(make(tmp_path).present_sums(2), by_definition([0]), atol=1e-5)
     released = make(tmp_path, wrap=True, word_volume="next")
     np.testing.assert_allclose(released.present_sums(2), by_definition([0], later=1), atol=1e-5)
@@ -90,11 +100,14 @@ def test_present_sums_and_the_quirks_of_the_released_code(tmp_path):
     np.testing.assert_allclose(released.window_sums(2, 8), wrapped, atol=1e-5)
 
 
-def test_who_heard_the_same_shares_a_design(tmp_path, monkeypatch):
+def test_who_heard_the_same_shares_a_design(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = []
-    monkeypatch.setattr(
-        module, "design_held_out", lambda *a, f=module.design_held_out, **k: made.append(1) or f(*a, **k)
-    )
+
+    def counted(*arguments: Any, **options: Any) -> HeldOutDesign:
+        made.append(1)
+        return design_held_out(*arguments, **options)
+
+    monkeypatch.setattr(module, "design_held_out", counted)
     first = make(tmp_path).with_window(2, 8)
     # the same story two volumes later in the scan
     later = replace(STIMULUS, audio_onset=6.0, story=tuple((a + 3.0, b + 3.0) for a, b in STIMULUS.story))
@@ -121,7 +134,7 @@ def test_who_heard_the_same_shares_a_design(tmp_path, monkeypatch):
     assert len(made) == 1 + len(others)
 
 
-def test_random_windows_hold_words_of_the_same_story(tmp_path):
+def test_random_windows_hold_words_of_the_same_story(tmp_path: Path) -> None:
     designs = make(tmp_path, random_seed=5, tested_distance=4)
     sums = designs._random_sums(2, 1)
     shuffled = VALUES[1][random_rows(segments_of(STIMULUS, WORDS), 6, N_WORDS)]
@@ -129,7 +142,7 @@ def test_random_windows_hold_words_of_the_same_story(tmp_path):
     assert not np.allclose(sums, designs.window_sums(2, 4), atol=0.1)
 
 
-def test_a_design_holds_what_it_is_called_by_the_recipe_of_the_settings(tmp_path):
+def test_a_design_holds_what_it_is_called_by_the_recipe_of_the_settings(tmp_path: Path) -> None:
     designs = make(tmp_path, folds=4, purge=1, delays=3)
     present, window, random = designs.present_sums(2), designs.window_sums(2, 8), designs._random_sums(2, 1)
     for made, spaces in (
@@ -145,19 +158,19 @@ def test_a_design_holds_what_it_is_called_by_the_recipe_of_the_settings(tmp_path
     assert make(tmp_path, inner_folds="leave-one-out").present(2).folds[0].inner == ()
 
 
-def test_words_per_volume_are_those_with_a_time(tmp_path):
+def test_words_per_volume_are_those_with_a_time(tmp_path: Path) -> None:
     heard = sum(int(np.isfinite(ONSET[piece]).sum()) for piece in segments_of(STIMULUS, WORDS))
     assert make(tmp_path).words_per_volume == pytest.approx(heard / 70)
 
 
-def test_a_story_shorter_than_the_window_is_reported(tmp_path):
+def test_a_story_shorter_than_the_window_is_reported(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="window=300"):
         make(tmp_path, window=300).check([8])
     with pytest.raises(ValueError, match="500"):
         make(tmp_path).check([500])
 
 
-def test_words_of_censored_volumes_count_in_the_next_ones(tmp_path):
+def test_words_of_censored_volumes_count_in_the_next_ones(tmp_path: Path) -> None:
     """Delays are made on the whole time line; censored volumes are left out afterwards, of training and test."""
     whole = make(tmp_path, delays=4)
     is_censored = np.zeros(90, dtype=bool)
@@ -177,7 +190,7 @@ def test_words_of_censored_volumes_count_in_the_next_ones(tmp_path):
         assert np.abs(fold_design.features[train].mean(axis=0)).max() < 1e-4
 
 
-def test_a_design_of_other_censored_volumes_is_another_one(tmp_path):
+def test_a_design_of_other_censored_volumes_is_another_one(tmp_path: Path) -> None:
     first = make(tmp_path)
     is_censored = np.arange(90) == 20
     second = replace(first, timings=(timing_of([STIMULUS], TR, 90, is_censored),))
@@ -185,7 +198,7 @@ def test_a_design_of_other_censored_volumes_is_another_one(tmp_path):
     assert len(list((tmp_path / ".work" / "designs").iterdir())) >= 2
 
 
-def test_a_story_played_twice_has_the_windows_of_each_playing(tmp_path):
+def test_a_story_played_twice_has_the_windows_of_each_playing(tmp_path: Path) -> None:
     """The second playing stops within the first story: its windows end there, those of the first playing do not."""
     again = Stimulus("tale_audio", "tale_audio.wav", 153.0, ((159.0, 183.0),))
     once, second = make(tmp_path), make(tmp_path, again)
@@ -199,12 +212,12 @@ def test_a_story_played_twice_has_the_windows_of_each_playing(tmp_path):
     assert both.run_lengths == (*once.run_lengths, 16)
 
 
-def test_a_story_heard_in_two_runs_lies_in_one_fold(tmp_path):
+def test_a_story_heard_in_two_runs_lies_in_one_fold(tmp_path: Path) -> None:
     settings = Settings(tmp_path, tmp_path, "participant", pca=3, delays=2, device="cpu")
     heard = timing_of([STIMULUS], TR, 90)
     stories = {"tale_audio": Story("tale_audio", WORDS, heard)}
     for inner in ("contiguous", "leave-one-out"):
-        twice = Designs(FakeModel(), (heard, heard), stories, replace(settings, inner_folds=inner)).present(2)
+        twice = Designs(fake_model(), (heard, heard), stories, replace(settings, inner_folds=inner)).present(2)
         np.testing.assert_array_equal(twice.content, np.tile(np.arange(70), 2))
         for train, test in twice.pairs:
             np.testing.assert_array_equal(test[: len(test) // 2] + 70, test[len(test) // 2 :])
@@ -215,21 +228,23 @@ def test_a_story_heard_in_two_runs_lies_in_one_fold(tmp_path):
         changed[twice.pairs[1][1]] = 50 * RNG.standard_normal((len(twice.pairs[1][1]), 3))
         again = predict_held_out(twice, changed, device="cpu").predictions
         np.testing.assert_allclose(again[twice.pairs[1][1]], result[twice.pairs[1][1]], atol=1e-4)
-    assert Designs(FakeModel(), (heard,), stories, settings).present(2).content is None
+    assert Designs(fake_model(), (heard,), stories, settings).present(2).content is None
 
 
-def test_words_of_a_story_played_twice_in_a_run_are_those_of_each_time(tmp_path):
+def test_words_of_a_story_played_twice_in_a_run_are_those_of_each_time(tmp_path: Path) -> None:
     first = replace(STIMULUS, story=((9.0, 63.0),))
     again = replace(STIMULUS, audio_onset=123.0, story=((129.0, 183.0),))
     heard = timing_of([first, again], TR, 140)
     settings = Settings(tmp_path, tmp_path, "participant", device="cpu")
-    sums = Designs(FakeModel(), (heard,), {"tale_audio": Story("tale_audio", WORDS, heard)}, settings).window_sums(2, 8)
+    sums = Designs(fake_model(), (heard,), {"tale_audio": Story("tale_audio", WORDS, heard)}, settings).window_sums(
+        2, 8
+    )
     np.testing.assert_allclose(sums[:36], sums[36:], atol=1e-5)
     np.testing.assert_allclose(sums[:36], make(tmp_path).window_sums(2, 8)[:36], atol=1e-5)
 
 
-def test_where_one_story_ends_and_the_next_begins_decides_a_design(tmp_path):
-    """The border may move by a volume in which no word is said: what is delayed across it is another."""
+def test_where_one_story_ends_and_the_next_begins_decides_a_design(tmp_path: Path) -> None:
+    """The border may move by a volume without words; the responses delayed across it then differ."""
     onset = np.where(np.abs(ONSET + 3.0 - 63.75) < 2, np.nan, ONSET)
     words = Words(onset, np.full(N_WORDS, 0.2), WORDS.text)
     made = []

@@ -1,17 +1,19 @@
 """What an analysis reads: atlases with their tables, confounds where they are used, the data of others."""
 
+from pathlib import Path
 from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
-from bids_app.conftest import write
+from bids_app.conftest import Study, write
 from bids_app.inputs.files_read import _atlas_files, data_of_others, files_of_fit, inputs_of
-from bids_app.inputs.fits import fits_of
-from bids_app.inputs.sources import open_sources
+from bids_app.inputs.fits import Fit, fits_of
+from bids_app.inputs.sources import Sources, open_sources
 from bids_app.settings import Settings
 
 
-def fit_of(study, label="01", **changes):
+def fit_of(study: Study, label: str = "01", **changes: Any) -> tuple[Fit, Sources]:
     sources = open_sources(study.settings(**changes))
     (fit,) = fits_of(sources, label)
     return fit, sources
@@ -20,15 +22,15 @@ def fit_of(study, label="01", **changes):
 @pytest.mark.parametrize(
     ("analysis", "read"), [("networks", True), ("forecast", True), ("brainscore", False), ("", False)]
 )
-def test_an_atlas_is_read_with_its_table_by_those_who_need_it(tmp_path, analysis, read):
+def test_an_atlas_is_read_with_its_table_by_those_who_need_it(tmp_path: Path, analysis: str, read: bool) -> None:
     image, table = write(tmp_path / "A_dseg.nii.gz", ""), write(tmp_path / "A_dseg.tsv", "")
     fit = SimpleNamespace(runs=[SimpleNamespace(kind="volume", space="T1w", density=None)])
     asked = ("networks", "brainscore", "forecast")
     settings = Settings(tmp_path, tmp_path, "participant", atlas=str(image), analysis=asked, regions="none")
-    assert list(_atlas_files(fit, settings, analysis)) == ([image, table] if read else [])
+    assert list(_atlas_files(cast("Fit", fit), settings, analysis)) == ([image, table] if read else [])
 
 
-def test_the_table_of_parcels_and_confounds_that_are_used_are_read(study):
+def test_the_table_of_parcels_and_confounds_that_are_used_are_read(study: Study) -> None:
     study.add("01", seed=1)
     confounds = study.deriv / "sub-01" / "func" / "sub-01_task-tale_desc-confounds_timeseries.tsv"
     write(confounds, "trans_x\n0\n")
@@ -39,7 +41,7 @@ def test_the_table_of_parcels_and_confounds_that_are_used_are_read(study):
     assert confounds not in files_of_fit(fit, sources)
 
 
-def test_links_bold_and_facts(study):
+def test_links_bold_and_facts(study: Study) -> None:
     fit, sources = fit_of(study)
     inputs = inputs_of(fit, sources, None, dictionary="key")
     assert inputs.bold == fit.runs[0].files
@@ -48,8 +50,8 @@ def test_links_bold_and_facts(study):
     assert inputs.facts["Dictionary"] == "key"
 
 
-def test_data_of_others_name_who_has_changed(study):
-    def now(**changes):
+def test_data_of_others_name_who_has_changed(study: Study) -> None:
+    def now(**changes: Any) -> dict[str, str]:
         return data_of_others(*fit_of(study, **changes))
 
     first = now()

@@ -2,31 +2,34 @@
 
 import json
 import logging
+from collections.abc import Callable
 
 import pytest
 
-from bids_app.conftest import write
+from bids_app.conftest import Study, write
 from bids_app.inputs.sources import open_sources
 
 
-def rename_task(study):
+def rename_task(study: Study) -> dict[str, tuple[str]]:
     for path in study.root.rglob("sub-02_task-tale*"):
         path.rename(path.with_name(path.name.replace("tale", "other")))
     return {"task_id": ("tale",)}
 
 
-def exclude_scan(study):
+def exclude_scan(study: Study) -> dict[str, object]:
     write(study.root / "code" / "scan_exclude.json", json.dumps(["sub-02_task-tale"]))
     return {}
 
 
-def number_runs(study):
+def number_runs(study: Study) -> dict[str, tuple[str]]:
     study.add("01", "_run-1")
     return {"run_id": ("1",)}
 
 
 @pytest.mark.parametrize("change", [rename_task, exclude_scan, number_runs])
-def test_participants_without_a_run_that_is_asked_for_are_left_out_and_named(study, change, caplog):
+def test_participants_without_a_run_that_is_asked_for_are_left_out_and_named(
+    study: Study, change: Callable[[Study], dict[str, tuple[str]]], caplog: pytest.LogCaptureFixture
+) -> None:
     settings = change(study)
     with caplog.at_level(logging.INFO, "neurons2networks"):
         assert open_sources(study.settings(**settings)).analysed == ["01"]
@@ -35,6 +38,6 @@ def test_participants_without_a_run_that_is_asked_for_are_left_out_and_named(stu
     assert asked.analysed == ["01", "02"]  # by name: the job of 02 says what is wrong, and fails
 
 
-def test_a_participant_without_events_is_not_left_out(study):
+def test_a_participant_without_events_is_not_left_out(study: Study) -> None:
     study.events("02").unlink()
     assert open_sources(study.settings()).analysed == ["01", "02"]

@@ -1,5 +1,9 @@
+from collections.abc import Sequence
+from pathlib import Path
+
 import nibabel
 import numpy as np
+import numpy.typing as npt
 import pytest
 from nibabel.cifti2 import BrainModelAxis, LabelAxis
 
@@ -21,23 +25,24 @@ CIFTI = CiftiGeometry(
 )
 
 
-def data_of(geometry):
+def data_of(geometry: ParcelGeometry | SurfaceGeometry | VolumeGeometry) -> npt.NDArray[np.float32]:
     return RNG.standard_normal((3, geometry.n_targets)).astype(np.float32)
 
 
-def write_pair(folder, left, right):
+def write_pair(folder: Path, left: Sequence[float], right: Sequence[float]) -> Path:
     for side, half in zip("LR", (left, right), strict=True):
         array = nibabel.gifti.GiftiDataArray(np.asarray(half, dtype=np.float32))
         nibabel.gifti.GiftiImage(darrays=[array]).to_filename(folder / f"roi_hemi-{side}.shape.gii")
     return folder / "roi_hemi-R.shape.gii"
 
 
-def test_a_volume_keeps_the_voxels_of_both_masks(tmp_path):
+def test_a_volume_keeps_the_voxels_of_both_masks(tmp_path: Path) -> None:
     roi = RNG.random(BRAIN.shape) > 0.5
     path = tmp_path / "roi.nii.gz"
     nibabel.Nifti1Image(roi.astype(np.uint8), np.eye(4)).to_filename(path)
     data = data_of(VOLUME)
     limited, geometry = limit(data, VOLUME, path)
+    assert isinstance(geometry, VolumeGeometry)
     np.testing.assert_array_equal(geometry.mask, BRAIN & roi)
     full = np.full((3, *BRAIN.shape), np.nan)
     full[:, BRAIN] = data
@@ -50,7 +55,7 @@ def test_a_volume_keeps_the_voxels_of_both_masks(tmp_path):
         limit(data, VOLUME, path)
 
 
-def test_a_surface_is_nan_outside_and_either_file_of_the_pair_will_do(tmp_path):
+def test_a_surface_is_nan_outside_and_either_file_of_the_pair_will_do(tmp_path: Path) -> None:
     left, right = [0, 0.5, 0, 1, 0, 0, 0], [0, 2, 0, 0, 0]
     path = write_pair(tmp_path, left, right)
     data = data_of(SURFACE)
@@ -67,7 +72,7 @@ def test_a_surface_is_nan_outside_and_either_file_of_the_pair_will_do(tmp_path):
         limit(data, SURFACE, path)
 
 
-def test_grayordinates_take_either_kind(tmp_path):
+def test_grayordinates_take_either_kind(tmp_path: Path) -> None:
     left, right = [0, 1, 0, 1, 0, 0, 0], [1, 0, 0, 1, 0]
     np.testing.assert_array_equal(inside_mask(write_pair(tmp_path, left, right), CIFTI), [*left[1:], *right[2:]])
     labels = LabelAxis(["roi"], {0: ("none", (0, 0, 0, 0)), 4: ("in", (1, 0, 0, 1))})
@@ -92,12 +97,12 @@ def test_grayordinates_take_either_kind(tmp_path):
         ("m.tsv", f"name\tx\nC\t{'x' * 140_000}\nB b\n"),
     ],
 )
-def test_parcels_are_listed_by_name(tmp_path, name, content):
+def test_parcels_are_listed_by_name(tmp_path: Path, name: str, content: str) -> None:
     (tmp_path / name).write_text(content)
     np.testing.assert_array_equal(inside_mask(tmp_path / name, PARCELS), [False, True, True])
 
 
-def test_lists_that_do_not_fit(tmp_path):
+def test_lists_that_do_not_fit(tmp_path: Path) -> None:
     path = tmp_path / "m.txt"
     path.write_text("C\nD\n")
     with pytest.raises(DatasetError, match="do not have: D; they have A"):
@@ -112,7 +117,9 @@ def test_lists_that_do_not_fit(tmp_path):
 
 
 @pytest.mark.parametrize("geometry", [SURFACE, PARCELS, CIFTI], ids=lambda geometry: geometry.kind)
-def test_masks_of_another_kind_are_refused(tmp_path, geometry):
+def test_masks_of_another_kind_are_refused(
+    tmp_path: Path, geometry: CiftiGeometry | ParcelGeometry | SurfaceGeometry
+) -> None:
     path = tmp_path / "roi.nii.gz"
     nibabel.Nifti1Image(BRAIN.astype(np.uint8), np.eye(4)).to_filename(path)
     with pytest.raises(DatasetError, match=r"does not fit data of the kind .*give "):

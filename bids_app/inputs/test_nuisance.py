@@ -163,7 +163,7 @@ def test_ica_aroma_needs_its_bold(tmp_path: Path) -> None:
     _dataset(tmp_path / "data", confounds=_confounds())
     sources = open_sources(_settings(tmp_path / "data", confounds=("ica_aroma",)))
     with pytest.raises(DatasetError, match="desc-smoothAROMAnonaggr"):
-        confound_strategy(sources.runs("01").runs[0], sources.settings)
+        confound_strategy(sources.runs("01").runs[0], sources.settings.confounds)
 
 
 BAD = np.zeros(N, dtype=int)
@@ -295,7 +295,7 @@ def test_absent_participants_are_one_line(tmp_path: Path, caplog: pytest.LogCapt
 @pytest.mark.parametrize(
     ("n", "step", "high_pass"), [(300, 1.5, 0.008), (90, 2, 0.01), (7, 0.7, 0.2), (241, 1.52, 0.3)]
 )
-def test_cosines_are_those_of_nilearn(n, step, high_pass):
+def test_cosines_are_those_of_nilearn(n: int, step: float, high_pass: float) -> None:
     expected = create_cosine_drift(high_pass, np.arange(n) * step)[:, :-1]
     np.testing.assert_allclose(cosines(n, step, high_pass), expected, atol=1e-6)
     assert cosines(1, step, high_pass).shape == (1, 0)

@@ -1,4 +1,8 @@
+from pathlib import Path
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from bids_app.bids.geometry import ParcelGeometry, SurfaceGeometry, VolumeGeometry
@@ -12,20 +16,25 @@ GRID = np.ones((10, 10, 10), dtype=bool)
 VOLUME = VolumeGeometry("MNI152NLin6Asym", np.diag([4.0, 4.0, 4.0, 1.0]), GRID)
 
 
-def responses_of(geometry, valid=None, run_lengths=(12, 8)):
+def responses_of(
+    geometry: ParcelGeometry | SurfaceGeometry | VolumeGeometry,
+    valid: npt.NDArray[np.bool_] | None = None,
+    run_lengths: tuple[int, int] = (12, 8),
+) -> Responses:
     valid = np.ones(geometry.n_targets, dtype=bool) if valid is None else valid
     data = RNG.standard_normal((sum(run_lengths), valid.sum())).astype(np.float32)
-    listenings = tuple(StimulusTiming(2.0, np.arange(length), ()) for length in run_lengths)
-    return Responses(data, valid, geometry, listenings, (None,) * len(run_lengths))
+    timings = tuple(StimulusTiming(2.0, np.arange(length), ()) for length in run_lengths)
+    return Responses(data, valid, geometry, timings, (None,) * len(run_lengths))
 
 
-def settings_of(folder, **more):
+def settings_of(folder: Path, **more: Any) -> Settings:
     return Settings(folder, folder / "out", "participant", **more)
 
 
-def test_valid_targets_are_parcelled(tmp_path):
+def test_valid_targets_are_parcelled(tmp_path: Path) -> None:
     valid = RNG.random(1000) > 0.3
     parcels = find_parcels(responses_of(VOLUME, valid), settings_of(tmp_path))
+    assert parcels is not None
     assert parcels.shape == (valid.sum(),)
     assert len(set(parcels.tolist())) == round(valid.sum() / 50)
 
@@ -40,13 +49,16 @@ def test_valid_targets_are_parcelled(tmp_path):
     ],
     ids=["not asked for", "regions", "unknown sphere", "few"],
 )
-def test_where_there_are_none(geometry, more, tmp_path):
+def test_where_there_are_none(
+    geometry: ParcelGeometry | SurfaceGeometry | VolumeGeometry, more: dict[str, str], tmp_path: Path
+) -> None:
     assert find_parcels(responses_of(geometry), settings_of(tmp_path, **more)) is None
 
 
-def test_mean_responses_are_standardised_within_each_run(tmp_path):
+def test_mean_responses_are_standardised_within_each_run(tmp_path: Path) -> None:
     responses = responses_of(VOLUME)
     parcels = find_parcels(responses, settings_of(tmp_path))
+    assert parcels is not None
     means = mean_responses(responses, parcels)
     assert means.shape == (20, 20)
     assert means.dtype == np.float32

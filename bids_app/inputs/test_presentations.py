@@ -1,4 +1,4 @@
-"""Whether an event plays a file on or again, and what is said of events that do not fit the scan."""
+"""Whether an event plays a file on or again, and what is reported about events that do not fit the scan."""
 
 from pathlib import Path
 

@@ -2,26 +2,29 @@
 
 import json
 import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from bids_app.conftest import EVENTS, write
+from bids_app.conftest import EVENTS, Study, write
 from bids_app.inputs.shares import common_of, share_of
 from bids_app.inputs.sources import open_sources
 
 
-def state(study, **changes):
+def state(study: Study, **changes: Any) -> str:
     sources = open_sources(study.settings(**changes))
     shares = [share_of(sources, label, ["tale"]) for label in sources.dataset.participants()]
     return json.dumps([shares, common_of(sources, ["tale"])], default=str, sort_keys=True)
 
 
-def inherit_events(study):
+def inherit_events(study: Study) -> None:
     study.events("02").unlink()
     write(study.root / "task-tale_events.tsv", EVENTS.format(story="tale"))
 
 
-def edit_with_its_time_kept(path, old, new):
+def edit_with_its_time_kept(path: Path, old: str, new: str) -> None:
     before = path.stat()
     path.write_text(path.read_text().replace(old, new))
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
@@ -42,7 +45,7 @@ def edit_with_its_time_kept(path, old, new):
         lambda study: study.words(0.39),
     ],
 )
-def test_whatever_a_share_is_made_from_counts(study, change):
+def test_whatever_a_share_is_made_from_counts(study: Study, change: Callable[[Study], Path | None]) -> None:
     inherit_events(study)
     before = state(study)
     assert state(study) == before
@@ -50,7 +53,7 @@ def test_whatever_a_share_is_made_from_counts(study, change):
     assert state(study) != before
 
 
-def test_the_content_of_the_mask_counts_not_its_place(study):
+def test_the_content_of_the_mask_counts_not_its_place(study: Study) -> None:
     mask = write(study.root / "mask.txt", "A\nB\n")
     before = state(study, mask=mask)
     assert before != state(study)
@@ -60,7 +63,7 @@ def test_the_content_of_the_mask_counts_not_its_place(study):
     assert state(study, mask=mask) != before
 
 
-def test_only_the_runs_that_are_asked_for_count(study):
+def test_only_the_runs_that_are_asked_for_count(study: Study) -> None:
     study.add("02", "_run-2")
     both, first = state(study), state(study, run_id=("1",))
     assert both != first
@@ -69,7 +72,7 @@ def test_only_the_runs_that_are_asked_for_count(study):
     assert state(study) != both
 
 
-def test_what_is_nothing_to_a_share_does_not_count(study):
+def test_what_is_nothing_to_a_share_does_not_count(study: Study) -> None:
     before = state(study)
     write(study.deriv / "sub-02" / "func" / "sub-02_task-rest_seg-T_timeseries.tsv", "A\n1\n")
     write(study.root / "task-rest_events.tsv", EVENTS.format(story="other"))

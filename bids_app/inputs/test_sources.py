@@ -102,7 +102,7 @@ def test_what_keeps_everybody_from_being_analysed_is_reported_once(
 ) -> None:
     folder = study.root / "derivatives" / "prep" / "sub-01" / "func"
     (folder / "sub-01_task-tale_rec-norm_seg-T_timeseries.tsv").touch()
-    with pytest.raises(DatasetError, match=r"^sub-01_task-tale is there in several versions.*\(rec-norm or no rec\)"):
+    with pytest.raises(DatasetError, match=r"^sub-01_task-tale exists in several versions.*\(rec-norm or no rec\)"):
         _ = study.sources().stories
     assert caplog.text == ""
     study.run("sub-02_task-tale")
@@ -119,7 +119,7 @@ def test_what_is_left_out_is_reported_once(study: Study, caplog: pytest.LogCaptu
         assert _labels(sources, "31") == ["sub-31_task-tale"]
     lines = [record.message for record in caplog.records if "sub-31" in record.message]
     assert lines == [
-        "left out: sub-31_task-rest (it has no events.tsv, which says when which story was heard)",
+        "left out: sub-31_task-rest (it has no events.tsv with the times of the stories)",
         "left out: sub-31_task-mute (its story mute has no word timings)",
     ]
 

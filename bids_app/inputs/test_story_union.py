@@ -94,7 +94,9 @@ def test_the_repetition_time_of_most_runs_is_that_of_the_grid() -> None:
     assert story.canonical.repetition_time == 0.8
 
 
-def test_other_repetition_times_are_reported_and_the_unknown_one_is_asked_of_its_own_run(caplog):
+def test_other_repetition_times_are_reported_and_the_unknown_one_is_asked_of_its_own_run(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     asked: list[str] = []
 
     def ask(use: StimulusUse) -> float:

@@ -8,28 +8,28 @@ from bids_app.inputs.timing import StimulusTiming, Story, story_time, timed_word
 PIEMAN = Stimulus("pieman_audio", "pieman_audio.wav", 0.0, ((15.0, 437.0),))
 
 
-def test_a_narratives_run_keeps_the_volumes_of_its_story():
+def test_a_narratives_run_keeps_the_volumes_of_its_story() -> None:
     heard = timing_of([PIEMAN], 1.5, 300)
     assert (heard.volumes[0], heard.volumes[-1], len(heard.volumes)) == (10, 290, 281)
 
 
-def test_a_scan_that_stops_early_keeps_what_it_has():
+def test_a_scan_that_stops_early_keeps_what_it_has() -> None:
     assert timing_of([PIEMAN], 1.5, 100).volumes[-1] == 99
 
 
-def test_stories_without_a_gap_are_separate_segments():
+def test_stories_without_a_gap_are_separate_segments() -> None:
     first, second = (Stimulus(n, f"{n}.wav", t, ((t, t + 30.0),)) for n, t in (("a", 6.0), ("b", 36.0)))
     assert timing_of([first, second], 1.5, 100).segment_lengths == (20, 20)
     assert timing_of([first], 1.5, 100).segment_lengths == (20,)
 
 
-def test_audio_that_starts_before_the_scan_and_never_ends():
+def test_audio_that_starts_before_the_scan_and_never_ends() -> None:
     stimulus = Stimulus("alice_audio", "alice_audio.wav", -20.0, ((-5.0, np.inf),))
     assert timing_of([stimulus], 2.0, 40).volumes.tolist() == list(range(40))
     assert timing_of([stimulus], 2.0, 40).segment_lengths == (40,)
 
 
-def test_two_story_events_of_one_file_leave_out_the_gap():
+def test_two_story_events_of_one_file_leave_out_the_gap() -> None:
     stimulus = Stimulus("slum_audio", "slum_audio.wav", 3.0, ((3.0, 9.0), (15.0, 21.0)))
     heard = timing_of([stimulus], 1.5, 50)
     assert heard.volumes.tolist() == [2, 3, 4, 5, 10, 11, 12, 13]
@@ -42,16 +42,16 @@ def test_two_story_events_of_one_file_leave_out_the_gap():
 
 
 @pytest.mark.parametrize(("shift", "same"), [(1.5, True), (0.7, False)])
-def test_same_grid_is_about_times_relative_to_the_audio(shift, same):
+def test_same_grid_is_about_times_relative_to_the_audio(shift: float, same: bool) -> None:
     later = Stimulus(PIEMAN.stem, PIEMAN.stim_file, shift, tuple((a + shift, b + shift) for a, b in PIEMAN.story))
     assert timing_of([later], 1.5, 400).same_grid(timing_of([PIEMAN], 1.5)) is same
 
 
-def test_another_repetition_time_is_another_grid():
+def test_another_repetition_time_is_another_grid() -> None:
     assert not timing_of([PIEMAN], 1.52, 400).same_grid(timing_of([PIEMAN], 1.5))
 
 
-def test_several_stimuli_of_one_run_come_with_their_own_words():
+def test_several_stimuli_of_one_run_come_with_their_own_words() -> None:
     other = Stimulus("tunnel_audio", "tunnel_audio.wav", 500.0, ((500.0, 520.0),))
     run = timing_of([PIEMAN, other], 1.5, 400)
     words = Words(np.array([1.0, 16.0]), np.array([0.5, 0.5]), ("so", "today"))
@@ -60,7 +60,7 @@ def test_several_stimuli_of_one_run_come_with_their_own_words():
     assert heard == {"pieman_audio": [16.0], "tunnel_audio": [501.0, 516.0]}
 
 
-def test_story_time_counts_from_the_start_of_each_audio_file():
+def test_story_time_counts_from_the_start_of_each_audio_file() -> None:
     again = Stimulus("pieman_audio", "pieman_audio.wav", 60.0, ((63.0, 69.0),))
     other = Stimulus("tunnel_audio", "tunnel_audio.wav", 30.5, ((33.0, 36.0),))
     first = Stimulus("pieman_audio", "pieman_audio.wav", 0.0, ((3.0, 9.0),))

@@ -1,4 +1,4 @@
-"""Text → activations of all layers, one row per word, written to disk as they come and found again."""
+"""Text → activations of all layers, one row per word, cached on disk."""
 
 import json
 import logging
@@ -21,11 +21,11 @@ from bids_app.language.tokens import tokenize_words
 from bids_app.language.weights import hash_texts
 from bids_app.language.windows import Context, Window, batch_windows, plan_windows
 
-_FORMAT = "activations 2"  # raise it when the numbers change
+_FORMAT = "activations 2"  # increase it when the numbers change
 _DESCRIPTION = "activations.json"
-# Tokens read at once: on the CPU more take more memory and no less time.
+# Tokens read at once: on the CPU, more tokens take more memory but no less time.
 _CHUNK_TOKENS = {"cpu": 1024, "cuda": 4096}
-_CHUNK_VALUES = 1 << 27  # float32 values kept of a chunk, all layers: 512 MiB
+_CHUNK_VALUES = 1 << 27  # float32 values stored per chunk, all layers: 512 MiB
 
 _logger = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ class Activations:
     """The activations of a text in a finished folder: per layer an array (n_words, n_units) float32.
 
     `units` holds the number of units of each layer; `revision` is the commit of a model of the Hub, and `weights_hash`
-    tells the weights of any model.
+    identifies the weights of any model.
     """
 
     folder: Path
@@ -46,7 +46,7 @@ class Activations:
 
     @classmethod
     def open(cls, folder: Path) -> "Activations":
-        """Open a folder that `read_activations` has written; FileNotFoundError when it is none."""
+        """Open a folder written by `read_activations`; FileNotFoundError for any other."""
         path = folder / _DESCRIPTION
         if not path.is_file():
             raise FileNotFoundError(f"{folder} holds no activations: there is no {_DESCRIPTION}.")
@@ -90,17 +90,17 @@ def read_activations(
     subtoken: str = "mean",
     chunk_tokens: int | None = None,
 ) -> Activations:
-    """Read a text and return the activations of all its words, from the cache where they have been made before.
+    """Read a text and return the activations of all its words, from the cache if available.
 
     A word's row is the mean over its tokens, or its last token (`subtoken`). A word that shares a token with a later
-    word has the row of that word; one that the tokenizer gives no token to, a row of zeros. `kind` is one of
+    word has the row of that word; a word without a token has a row of zeros. `kind` is one of
     `NEURON_KINDS`; `context` is explained at `plan_windows`.
 
-    The model reads at most `chunk_tokens` tokens at once, padding included, but at least one window; only that many
-    are held in memory. Numbers do not depend on it. A folder appears in `cache_dir` when complete, also when several
-    processes make the same one.
+    The model reads at most `chunk_tokens` tokens at once, including padding, but at least one window, and holds only
+    these in memory. Results do not depend on it. A folder appears in `cache_dir` when complete, even if several
+    processes create the same one.
 
-    Raises ValueError for settings or a text that cannot be used, RuntimeError when activations are not finite.
+    Raises ValueError for unusable settings or texts, RuntimeError if activations are not finite.
     """
     if subtoken not in SUBTOKENS:
         raise ValueError(f"Unknown subtoken {subtoken!r}: choose one of {', '.join(SUBTOKENS)}.")
@@ -132,9 +132,9 @@ def read_activations(
 def activation_key(
     weights_hash: str, texts: Sequence[str], kind: str, context: Context, dtype: str, *, subtoken: str = "mean"
 ) -> str:
-    """Return the name under which activations are cached: a hash of all that determines them.
+    """Return the name under which activations are cached: a hash of everything that determines them.
 
-    Batch size and device do not.
+    Batch size and device do not affect it.
     """
     return hash_texts([_FORMAT, weights_hash, kind, repr(context), dtype, subtoken, *texts])[:40]
 
@@ -159,7 +159,7 @@ def _write_layers(reader: Reader, windows: list[Window], chunk_tokens: int | Non
     for batch in batches:
         words, rows = reader.read(batch)
         for array, values in zip(arrays, rows, strict=True):
-            array[words] += values  # rows begin at zero
+            array[words] += values  # rows are initially zero
     for array in arrays:
         for word, holder in tokens.shared:
             array[word] = array[holder]

@@ -1,4 +1,4 @@
-"""A model's config.json, read and checked before anything is built from it."""
+"""Read and check the config.json of a model before anything is built from it."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -15,17 +15,17 @@ _WIDTHS = (
     *("d_inner", "dff", "vocab_size", "n_words", "num_experts", "num_local_experts", "n_routed_experts"),
 )
 _POSITIONS = ("max_position_embeddings", "n_positions", "max_seq_len")
-# What may be asked for without weights that say so: configurations also hold sizes of parts that are not there.
+# Sizes allowed without matching weights: configurations also hold sizes of unused parts.
 _MOST_LAYERS, _USUAL_WIDTH, _MOST_POSITIONS = 1000, 2_000_000, 2**31
 _MOST_BYTES = 50_000_000
 _ENDINGS = {".json", ".safetensors", ".txt", ".model"}
 
 
 def read_configuration(folder: Path) -> dict[str, Any]:
-    """The content of config.json, whose sizes are whole numbers and not absurd.
+    """The content of config.json, with plausible whole numbers as sizes.
 
-    Raises FileNotFoundError where there is none, saying what the folder holds instead, and FileError, naming file
-    and key, for one that cannot be used.
+    Raises FileNotFoundError if it is missing, with the content of the folder, and FileError, with file and key, if it
+    is unusable.
     """
     path = folder / CONFIG_FILE
     _check_entries(folder)
@@ -41,7 +41,7 @@ def read_configuration(folder: Path) -> dict[str, Any]:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """The object in a JSON file. Raises FileError, naming the file, when it cannot be read or holds something else."""
+    """The object in a JSON file. Raises FileError, which names the file, if it is unreadable or something else."""
     try:
         if path.stat().st_size > _MOST_BYTES:
             raise ValueError(f"it has more than {_MOST_BYTES:,} bytes")
@@ -55,9 +55,9 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def check_sizes(folder: Path, n_weights: int = 0) -> None:
-    """Refuse a configuration whose sizes are no whole numbers, or ask for more than the weights hold.
+    """Refuse a configuration whose sizes are not whole numbers, or exceed the stored weights.
 
-    Nothing is built: a million layers would take hours. Raises as `read_configuration`.
+    It builds no model, because a million layers would take hours. Raises as `read_configuration`.
     """
     limits = dict.fromkeys(_LAYERS, _MOST_LAYERS)
     limits |= dict.fromkeys(_WIDTHS, max(n_weights, _USUAL_WIDTH))
@@ -82,7 +82,7 @@ def _sizes(content: Mapping[str, Any], limits: Mapping[str, int]) -> Iterator[tu
 
 
 def _check_entries(folder: Path) -> None:
-    """Refuse links whose content is not here, and what is no file, such as a pipe that would never end."""
+    """Refuse links without content and anything but files, such as a pipe that never ends."""
     for path in sorted(folder.iterdir()):
         if path.suffix not in _ENDINGS or path.is_file():
             continue
@@ -90,7 +90,7 @@ def _check_entries(folder: Path) -> None:
             raise FileNotFoundError(
                 f"{path} is a link to content that is not here: get it (datalad get …), or download the model again."
             )
-        raise FileError(f"{path} is no file, but a folder, a pipe or a device: copy or download the model again.")
+        raise FileError(f"{path} is not a file, but a folder, a pipe or a device: copy or download the model again.")
 
 
 def _found_instead(folder: Path) -> str:

@@ -1,4 +1,4 @@
-"""Mixtures of experts: the units of a feed-forward network that is shared among experts, each of which reads a part."""
+"""Mixtures of experts: the units of a feed-forward network that is divided among experts."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,13 +6,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-_LAYOUT = ("is_transposed", "has_bias", "has_gate", "_apply_gate")  # how transformers lays out the experts' weights
+_LAYOUT = ("is_transposed", "has_bias", "has_gate", "_apply_gate")  # the layouts of expert weights in transformers
 
 
 def find_mixture(block: nn.Module) -> nn.Module | None:
-    """The mixture of experts of a block, whose output is the weighted sum of its experts; None where it has none.
+    """The mixture of experts of a block, whose output is the weighted sum of its experts; None without one.
 
-    None too where a block adds a shared expert outside its mixture, so that no output holds the whole sum.
+    Also None if a block adds a shared expert outside its mixture, so that no output holds the whole sum.
     """
     for name, module in block.named_modules():
         parent, _, last = name.rpartition(".")
@@ -26,9 +26,9 @@ def watch_units(mixture: nn.Module, keep: Callable[[Tensor], None]) -> list[Any]
     """Pass the inner units of all experts to `keep` at each forward pass, (n_tokens, n_units); returns the hooks.
 
     The units of the shared experts come first, then those of the routed experts in the order of their index, with
-    zeros for the experts that a token is not sent to. Neither is multiplied by its weight in the sum.
+    zeros for experts that do not receive a token. None are multiplied by their weights in the sum.
 
-    Raises ValueError for experts whose layout is not known.
+    Raises ValueError for experts of unknown layout.
     """
     experts = mixture.get_submodule("experts")
     if not all(hasattr(experts, name) for name in _LAYOUT):
@@ -57,9 +57,9 @@ def watch_units(mixture: nn.Module, keep: Callable[[Tensor], None]) -> list[Any]
 
 
 def routed_units(experts: Any, hidden: Tensor, index: Tensor) -> Tensor:
-    """Input of the second matrix of each expert, (n_tokens, n_experts · n_inner), zero where a token is not sent.
+    """Input of the second matrix of each expert, (n_tokens, n_experts · n_inner), zero for tokens not routed to it.
 
-    `hidden` (n_tokens, n_hidden) is what the experts read, `index` (n_tokens, n_chosen) the experts of each token.
+    `hidden` (n_tokens, n_hidden) is the input of the experts, `index` (n_tokens, n_chosen) the experts of each token.
     """
     n_experts, *_ = experts.down_proj.shape
     n_inner = experts.down_proj.shape[1 if experts.is_transposed else 2]
@@ -67,7 +67,7 @@ def routed_units(experts: Any, hidden: Tensor, index: Tensor) -> Tensor:
     weights, biases = getattr(experts, name), getattr(experts, f"{name}_bias", None)
     units = hidden.new_zeros(len(hidden), n_experts, n_inner)
     for expert in torch.unique(index).tolist():
-        if expert >= n_experts:  # tokens of experts that lie elsewhere
+        if expert >= n_experts:  # tokens of experts on other devices
             continue
         rows = (index == expert).any(dim=-1)
         matrix = weights[expert] if experts.is_transposed else weights[expert].T

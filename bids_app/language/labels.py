@@ -1,4 +1,4 @@
-"""What models are called in file names."""
+"""Labels of models in file names."""
 
 import hashlib
 import json
@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 _UNTELLING_NAMES = re.compile(r"model|models|checkpoint|weights|snapshots|main|[0-9a-f]{40}|\W*", re.IGNORECASE)
-_HASHED_BYTES = 1 << 20  # of each end of a file of weights
-_MOST_BYTES = 50_000_000  # of a configuration
+_HASHED_BYTES = 1 << 20  # bytes read from each end of a weights file
+_MOST_BYTES = 50_000_000  # bytes read from a configuration
 
 
 def model_label(name: str | Path) -> str:
-    """Return a label for file names, letters and digits only, from the last telling part of a name or path.
+    """Return a label for file names, letters and digits only, from the last informative part of a name or path.
 
-    A folder whose path tells nothing, such as /model in a container, is called after what its configuration says.
+    A folder with an uninformative path, such as /model in a container, is named after its configuration.
 
     >>> model_label("meta-llama/Llama-2-7b-hf")
     'Llama27bhf'
@@ -32,11 +32,11 @@ def model_label(name: str | Path) -> str:
 
 
 def model_labels(names: Sequence[str]) -> dict[str, str]:
-    """Labels of models that are used side by side, distinct in any case of letters.
+    """Labels of models that are used together, distinct even without regard to case.
 
-    Models whose labels clash all get the part before in their labels (`a/gpt2` and `b/gpt2`: agpt2, bgpt2), and a
-    hash of the whole name where that does not help. A model alone keeps its short label, as do models that no other
-    clashes with; the order of names does not matter.
+    Models with equal labels all get the preceding part in their labels (`a/gpt2` and `b/gpt2`: agpt2, bgpt2), or a
+    hash of the whole name if that is not enough. Models without a clash keep their short labels; the order of names
+    does not matter.
 
     >>> model_labels(["a/gpt2", "b/gpt2", "bert"])
     {'a/gpt2': 'agpt2', 'b/gpt2': 'bgpt2', 'bert': 'bert'}
@@ -67,7 +67,7 @@ def _letters(text: str) -> str:
 
 
 def _label_of_content(folder: Path) -> str:
-    """The name that a model was saved under, else its type with a hash of its configuration and weights."""
+    """The stored name of a model, or else its type with a hash of its configuration and weights."""
     path = folder / "config.json"
     try:
         raw = path.read_bytes() if path.is_file() and path.stat().st_size < _MOST_BYTES else b""
@@ -75,7 +75,7 @@ def _label_of_content(folder: Path) -> str:
         saved_as = _telling(Path(str(content.get("_name_or_path") or "")).parts)
         kind = str(content.get("model_type") or "model")
     except (OSError, ValueError, RecursionError, AttributeError):
-        return _letters(folder.name)  # what is wrong is said when the model is looked for
+        return _letters(folder.name)  # the error is reported when the model is searched for
     if saved_as and (label := _letters(saved_as[-1].rpartition("--")[2])):
         return label
     digest = hashlib.sha256(raw)

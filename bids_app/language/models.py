@@ -38,9 +38,9 @@ class LanguageModel:
     """A language model ready to read, without its head.
 
     `label` is alphanumeric, for file names; `revision` is the commit on the Hub (None for a folder); `n_layers` counts
-    transformer blocks; `max_tokens` is the longest window it reads, special tokens included; `dtype` is a key of
-    `DTYPES`; `weights_hash` stands for weights, configuration and tokenizer; a model that does not
-    heed padding reads one window at a time.
+    transformer blocks; `max_tokens` is the longest window it reads, including special tokens; `dtype` is a key of
+    `DTYPES`; `weights_hash` identifies weights, configuration and tokenizer; a model that does not
+    respect padding reads one window at a time.
     """
 
     name: str
@@ -70,11 +70,11 @@ def load_model(
 
     `resources` and `download` as in `weights.find_model`.
 
-    Weights come from safetensors only, and code that comes with a model is never run. `untrained_seed` asks for random
-    weights of the same architecture instead (label + "untrained" + seed). A model that would fill more than half of
-    one GPU is spread over all of them.
+    Weights come from safetensors only, and code that comes with a model is never run. `untrained_seed` selects random
+    weights of the same architecture (label + "untrained" + seed). A model that would fill more than half of one GPU is
+    spread over all GPUs.
 
-    Raises FileNotFoundError when there is no such model and ValueError when it cannot be used.
+    Raises FileNotFoundError if there is no such model and ValueError if it cannot be used.
     """
     if dtype not in DTYPES:
         raise ValueError(f"Unknown dtype {dtype!r}: choose one of {', '.join(DTYPES)}.")
@@ -114,12 +114,12 @@ def load_model(
 
 
 def _load_config(files: ModelFiles, name: str) -> Any:
-    from transformers import AutoConfig  # heavy, and not needed where activations are there already
+    from transformers import AutoConfig  # slow to import, and not needed for cached activations
 
     raw = read_configuration(files.folder)
     try:
         config = AutoConfig.from_pretrained(files.folder, trust_remote_code=False, local_files_only=True)
-    except Exception as error:  # whatever the checks of a hundred families raise
+    except Exception as error:  # any error of the checks of a hundred families
         kind, brings_code = raw["model_type"], "auto_map" in raw
         why = ", and the code that it brings (auto_map) is never run" if brings_code else ""
         raise ValueError(
@@ -134,7 +134,7 @@ def _load_config(files: ModelFiles, name: str) -> Any:
 def _load_tokenizer(files: ModelFiles, name: str) -> Any:
     from transformers import AutoTokenizer
 
-    reason = "it has no vocabulary"  # transformers makes an empty tokenizer where files are missing
+    reason = "it has no vocabulary"  # transformers makes an empty tokenizer if files are missing
     try:
         tokenizer = AutoTokenizer.from_pretrained(files.folder, trust_remote_code=False, local_files_only=True)
         if len(_ordinary_tokens(tokenizer)) > 1:
@@ -169,7 +169,7 @@ def _load_weights(
             output_loading_info=True,
             **spread,
         )
-    except Exception as error:  # sizes that differ, families without a body, libraries that are missing
+    except Exception as error:  # different sizes, families without a body, missing libraries
         raise ValueError(
             f"The weights of the model {name} cannot be read into a {config.model_type} as "
             f"{files.folder / CONFIG_FILE} describes it ({_first_line(error)}): copy it again, or choose another."
@@ -192,9 +192,9 @@ def _load_weights(
 
 
 def _blocks_beyond(unused: Iterable[str], missing: Iterable[str], model: Any) -> list[str]:
-    """Tensors in the files of blocks like those of the model, but with a number that none of these has.
+    """Stored tensors of blocks like those of the model, but with numbers beyond its blocks.
 
-    What transformers leaves out on purpose, such as blocks that predict several tokens, is not among the unused.
+    Tensors that transformers omits on purpose, such as blocks that predict several tokens, are not among the unused.
     """
     numbered = re.compile(r"(?<=\.)\d+(?=\.)|^\d+(?=\.)")
     known = {numbered.sub("0", key, count=1) for key in (*model.state_dict(), *missing)}
@@ -223,8 +223,8 @@ def _check_vocabulary(model: Any, tokenizer: Any, name: str) -> None:
     largest = _ordinary_tokens(tokenizer)[-1]
     if largest >= n_rows:
         raise ValueError(
-            f"The tokenizer of the model {name} has tokens up to {largest}, but the model reads tokens below {n_rows} "
-            "alone: the two do not belong together; copy the model again."
+            f"The tokenizer of the model {name} has tokens up to {largest}, but the model reads only tokens "
+            f"below {n_rows}: the two do not belong together; copy the model again."
         )
 
 
@@ -239,7 +239,7 @@ def _random_weights(config: Any, seed: int) -> Any:
         torch.manual_seed(seed)
         try:
             return AutoModel.from_config(config, dtype=torch.float32, trust_remote_code=False)
-        except Exception as error:  # sizes that no model can have
+        except Exception as error:  # impossible sizes
             raise ValueError(
                 f"No {config.model_type} can be made with this config.json: {_first_line(error)}."
             ) from error
@@ -247,7 +247,7 @@ def _random_weights(config: Any, seed: int) -> Any:
 
 @torch.inference_mode()
 def _is_causal(model: Any, tokenizer: Any, name: str) -> bool:
-    """Whether exchanging the last token leaves the vectors of all tokens before it as they are."""
+    """Whether exchanging the last token leaves the vectors of all previous tokens unchanged."""
     ids = _ordinary_tokens(tokenizer)[:_PROBE_TOKENS]
     device = next(model.parameters()).device
     pair = torch.tensor([ids, [*ids[:-1], ids[0]]], device=device)
@@ -263,7 +263,7 @@ def _is_causal(model: Any, tokenizer: Any, name: str) -> bool:
             f"The model {name} gives activations that are not finite for a text of {len(ids)} tokens: its weights are "
             "damaged, or the dtype is too narrow (use float32 or bfloat16)."
         )
-    # experts multiply as many tokens at once as are sent to them, which changes the rounding
+    # the number of tokens routed to an expert changes the rounding
     is_mixture = any(find_mixture(block) is not None for block in find_blocks(model).blocks)
     tolerance = max(1e-5, 4 * torch.finfo(before.dtype).eps) if is_mixture else 1e-6
     return bool((before - after).abs().max() <= tolerance * before.abs().max())
@@ -271,7 +271,7 @@ def _is_causal(model: Any, tokenizer: Any, name: str) -> bool:
 
 @torch.inference_mode()
 def _heeds_padding(model: Any, tokenizer: Any) -> bool:
-    """Whether padding at the right leaves the vectors of a text as they are: FNet mixes it in."""
+    """Whether padding on the right leaves the vectors of a text unchanged: FNet mixes it in."""
     ids = _ordinary_tokens(tokenizer)[:_PROBE_TOKENS]
     device = next(model.parameters()).device
     text = torch.tensor([ids], device=device)
@@ -300,7 +300,7 @@ def _max_tokens(model: Any, tokenizer: Any) -> int:
 
 
 def _reserved_positions(model: torch.nn.Module) -> int:
-    """Rows of the position table that no token gets: RoBERTa and its kin count from after the padding row."""
+    """Rows of the position table reserved for padding: RoBERTa and its variants count from after the padding row."""
     for name, module in model.named_modules():
         if name.endswith("position_embeddings") and getattr(module, "padding_idx", None) is not None:
             return int(module.padding_idx) + 1

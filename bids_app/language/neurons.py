@@ -1,24 +1,21 @@
-"""Where a model's neurons are, in every family by one rule, and a recorder for their activations.
+"""Find the neurons of a model, by one rule for all families, and record their activations.
 
-A neuron is a unit of the second matrix of a block's feed-forward network: `ffn-out` is that matrix's
-output, before residual and normalisation; `ffn-in` is its input; `residual` is the output of the whole block. In a
-mixture of experts, `ffn-out` is the output of the mixture (the weighted sum of its experts), and `ffn-in` holds the
-inner units of the shared experts, then of the routed experts in the order of their index (see `experts.watch_units`).
+A neuron is a unit of the second matrix of a block's feed-forward network: `ffn-out` is that matrix's output, before
+residual and normalisation; `ffn-in` is its input; `residual` is the output of the whole block. In a mixture of experts,
+`ffn-out` is the output of the mixture (the weighted sum of its experts), and `ffn-in` holds the inner units of the
+shared experts, then of the routed experts in the order of their index (see `experts.watch_units`).
 """
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from itertools import cycle
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from bids_app.language.experts import find_mixture, watch_units
-
-if TYPE_CHECKING:
-    from bids_app.language.models import LanguageModel
 
 NEURON_KINDS = ("ffn-out", "ffn-in", "residual")
 
@@ -49,9 +46,9 @@ SECOND_MATRIX = {
 class Blocks:
     """The transformer blocks of a model, first to last, and the second feed-forward matrix of each.
 
-    Blocks that share their weights (ALBERT) are the same module several times. A mixture of experts stands for the
-    matrix. `residuals` are the modules whose output (input, where `is_input`) is the block's: XLM has no module for a
-    whole block. `is_time_first`: tensors are (n_tokens, n_windows, n_units).
+    Blocks that share weights (ALBERT) are the same module several times. A mixture of experts takes the role of the
+    matrix. `residuals` are the modules whose output (input, with `is_input`) is that of the block: XLM has no module
+    for a whole block. `is_time_first`: tensors are (n_tokens, n_windows, n_units).
     """
 
     blocks: list[nn.Module]
@@ -63,7 +60,7 @@ class Blocks:
 
 @dataclass
 class Recorder:
-    """What the hooks saw in the latest forward pass: layer (from 0) → tensor."""
+    """Activations recorded by the hooks in the latest forward pass: layer (from 0) → tensor."""
 
     n_layers: int
     outputs: dict[int, Tensor] = field(default_factory=dict)
@@ -80,7 +77,7 @@ class Recorder:
 def find_blocks(model: nn.Module) -> Blocks:
     """Find the longest list of blocks that all have a second feed-forward matrix at a known path, or experts.
 
-    Raises ValueError, naming the model's class and the families known, when there is none.
+    Raises ValueError, which names the class of the model and the known paths, if there is none.
     """
     best = Blocks([], [])
     for candidates in model.modules():
@@ -100,13 +97,13 @@ def find_blocks(model: nn.Module) -> Blocks:
 
 
 def _as_called(model: Any, named: Blocks) -> Blocks:
-    """The blocks in the order of their calls, with what stands for a whole block."""
+    """The blocks in the order of their calls, with the modules that give the output of a whole block."""
     if hasattr(model, "ffns"):
         return _blocks_of_xlm(model, named)
     for module in model.modules():
         if isinstance(groups := getattr(module, "albert_layer_groups", None), nn.ModuleList):
             n_layers = model.config.num_hidden_layers
-            chosen = [groups[int(layer / (n_layers / len(groups)))] for layer in range(n_layers)]  # as ALBERT has it
+            chosen = [groups[int(layer / (n_layers / len(groups)))] for layer in range(n_layers)]  # as in ALBERT
             blocks = [block for group in chosen for block in group.albert_layers]  # type: ignore[union-attr]
             return Blocks(blocks, [block.get_submodule("ffn_output") for block in blocks], blocks)
     is_time_first = type(model).__name__ == "XLNetModel"
@@ -114,7 +111,7 @@ def _as_called(model: Any, named: Blocks) -> Blocks:
 
 
 def _blocks_of_xlm(model: Any, blocks: Blocks) -> Blocks:
-    """XLM and FlauBERT: a block ends with its second normalisation or, normalised before, where the next begins."""
+    """XLM and FlauBERT: a block ends with its second normalisation or, with pre-normalisation, at the next block."""
     n_layers = len(blocks.blocks)
     if not getattr(model, "pre_norm", False):
         return Blocks(blocks.blocks, blocks.matrices, list(model.layer_norm2))
@@ -123,18 +120,15 @@ def _blocks_of_xlm(model: Any, blocks: Blocks) -> Blocks:
 
 
 @contextmanager
-def record(
-    language_model: "LanguageModel", kind: str, reduce: Callable[[Tensor], Tensor] | None = None
-) -> Iterator[Recorder]:
+def record(model: nn.Module, kind: str, reduce: Callable[[Tensor], Tensor] | None = None) -> Iterator[Recorder]:
     """Record the activations of all layers during each forward pass made inside the context.
 
-    `kind` is one of `NEURON_KINDS`. `reduce` turns each layer's activations (n_windows, n_tokens, n_units) into what
-    is kept of them, as soon as the layer has run, so that no more than one layer is ever held whole; without it they
-    are copied.
+    `kind` is one of `NEURON_KINDS`. `reduce` converts the activations of each layer (n_windows, n_tokens, n_units) as
+    soon as the layer has run, so that at most one layer is held in full; without it, they are copied.
     """
     if kind not in NEURON_KINDS:
         raise ValueError(f"Unknown kind of neurons {kind!r}: choose one of {', '.join(NEURON_KINDS)}.")
-    blocks = find_blocks(language_model.model)
+    blocks = find_blocks(model)
     recorder = Recorder(len(blocks.blocks))
     keep = reduce if reduce is not None else _copy
     modules = blocks.residuals if kind == "residual" else blocks.matrices
@@ -146,7 +140,7 @@ def record(
         layers_of.setdefault((id(module), at_input), []).append(layer)
     with ExitStack() as hooks:
         for (_, at_input), layers in layers_of.items():
-            calls = cycle(layers)  # a module that several layers share is called once for each, in their order
+            calls = cycle(layers)  # a module shared by several layers is called once per layer, in order
 
             def on_activations(activations: Tensor, calls: Iterator[int] = calls) -> None:
                 whole = activations.detach()
@@ -170,7 +164,7 @@ def _copy(activations: Tensor) -> Tensor:
 
 
 def _second_matrix(block: nn.Module) -> nn.Module | None:
-    """The second feed-forward matrix of a block, or its mixture of experts; None where it has neither, or both."""
+    """The second feed-forward matrix of a block, or its mixture of experts; None if it has neither or both."""
     mixture = find_mixture(block)
     matrices = [module for path in SECOND_MATRIX if _is_matrix(module := _submodule(block, path))]
     if mixture is not None and matrices:

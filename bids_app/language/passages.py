@@ -1,4 +1,4 @@
-"""Passages that two texts share, wherever they stand: versions of a story, scrambled ones, excerpts of longer ones."""
+"""Passages shared by two texts at any position: versions of a story, scrambled stories, excerpts."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ import numpy.typing as npt
 Ints = npt.NDArray[np.int64]
 
 NOWHERE = -1
-# So many words in a row are no coincidence; fewer are none where the texts share this part of the shorter one anyway.
+# A run of _LONG words is no coincidence; _SHORT words are none if the texts share this part of the shorter one.
 _LONG, _SHORT, _VERSIONS_SHARE = 8, 4, 0.1
-# A refrain is looked up so often: texts that repeat a word a thousand times stay quick.
+# Limit of looked-up repetitions, for texts that repeat a word a thousand times.
 _MOST_STARTS = 16
 
 
 class Text:
-    """Words whose passages can be looked up; case and punctuation do not count."""
+    """Words whose passages can be looked up, ignoring case and punctuation."""
 
     def __init__(self, words: Sequence[str]):
-        """Keep the words that hold a letter or a digit, and where they stood."""
+        """Keep the words that hold a letter or a digit, and their indices."""
         bare = ["".join(filter(str.isalnum, word.casefold())) for word in words]
         self.n_words = len(bare)
         self.index = np.array([index for index, word in enumerate(bare) if word], dtype=np.int64)
@@ -30,12 +30,12 @@ class Text:
 
     @cached_property
     def long(self) -> dict[tuple[str, ...], list[int]]:
-        """Where each sequence of 8 words starts."""
+        """Starts of each sequence of 8 words."""
         return self._sequences(_LONG)
 
     @cached_property
     def short(self) -> dict[tuple[str, ...], list[int]]:
-        """Where each sequence of 4 words starts, of those that the text holds once."""
+        """Start of each sequence of 4 words that occurs once."""
         return {words: starts for words, starts in self._sequences(_SHORT).items() if len(starts) == 1}
 
     def _sequences(self, length: int) -> dict[tuple[str, ...], list[int]]:
@@ -47,7 +47,7 @@ class Text:
 
 
 def shared_words(first: Text, second: Text) -> Ints:
-    """Which word of the first text each word of the second repeats, (n_words of the second,); `NOWHERE` where none.
+    """Index in the first text of each word of the second, (n_words of the second,); `NOWHERE` if not shared.
 
     >>> a = Text("and so he went up the old stairs and slept".split())
     >>> shared_words(a, Text("He went up the old stairs and slept! The end".split())).tolist()
@@ -66,7 +66,7 @@ def shared_words(first: Text, second: Text) -> Ints:
 
 
 def _of_all_words(first: Text, second: Text, matches: Ints) -> Ints:
-    """From the words that count to all words."""
+    """From words with letters or digits to all words."""
     repeated = np.full(second.n_words, NOWHERE)
     known = matches != NOWHERE
     repeated[second.index[known]] = first.index[matches[known]]

@@ -1,4 +1,4 @@
-"""One forward pass: windows of a text → the share of each of their words in the activations of all layers."""
+"""One forward pass: windows of a text → contributions to the activations of their words in all layers."""
 
 from dataclasses import dataclass
 
@@ -30,7 +30,7 @@ class Reader:
         """Number of units of each layer, found by reading a few tokens; ValueError for an unknown order of axes."""
         token = self.tokens.ids[0] if len(self.tokens) else 1
         ids = np.full((2, 3), token, np.int64)
-        with record(self.language_model, self.kind) as recorder:
+        with record(self.language_model.model, self.kind) as recorder:
             _forward(self.language_model, ids, np.ones_like(ids))
         for layer in recorder.layers:
             n_windows, n_tokens = (*layer.shape, 0)[:2]
@@ -45,8 +45,8 @@ class Reader:
     def read(self, windows: list[Window]) -> tuple[IntArray, list[FloatArray]]:
         """Read windows at once; return the words taken from them, (n,) ascending, and per layer (n, n_units).
 
-        A word whose tokens are taken from two windows has its share of each: the two add up to its activation.
-        Raises RuntimeError when activations are not finite.
+        A word whose tokens are taken from two windows gets a contribution from each; they add up to its activation.
+        Raises RuntimeError if activations are not finite.
         """
         ids, mask = _pad(self.tokens, windows, self.language_model.tokenizer.pad_token_id or 0)
         token, window, position, weight = self._taken(windows)
@@ -54,20 +54,20 @@ class Reader:
         begins = np.flatnonzero(np.diff(word, prepend=-1))
 
         def keep(activations: Tensor) -> Tensor:
-            # Longformer pads windows to a multiple of its own; some families lay the windows end to end
+            # Longformer pads windows to a multiple of a block; some families concatenate the windows
             cut = activations[:, : ids.shape[1]] if activations.ndim == 3 else activations
             whole = cut.reshape(*ids.shape, -1)
             values = whole[window, position].to("cpu", torch.float32).numpy() * weight[:, None]
             return torch.from_numpy(np.add.reduceat(values, begins, axis=0) if len(word) else values)
 
-        with record(self.language_model, self.kind, keep) as recorder:
+        with record(self.language_model.model, self.kind, keep) as recorder:
             _forward(self.language_model, ids, mask)
         for layer, rows in enumerate(recorder.layers):
             self._check(layer, rows)
         return word[begins], [rows.numpy() for rows in recorder.layers]
 
     def _taken(self, windows: list[Window]) -> tuple[IntArray, IntArray, IntArray, FloatArray]:
-        """Return the tokens taken, the window and the place within it of each, and its weight in its word."""
+        """Return the tokens taken, with the window, the position in it and the weight in the word of each."""
         counts = [window.stop_taking - window.first for window in windows]
         token = np.concatenate([np.arange(window.first, window.stop_taking) for window in windows])
         window = np.repeat(np.arange(len(windows)), counts)

@@ -1,11 +1,11 @@
-"""How words become one text: where a space stands between two of them, by script and shape, in any language."""
+"""Join words into one text: spaces between words, by script and shape, in any language."""
 
 import re
 from collections.abc import Sequence
 
 _CLOSING = frozenset(".,?!;:…)]}%”’›»،؛؟।॥։‰°′″")
 _OPENING = frozenset("([{“‘‹«¿¡„‚")
-_STRAIGHT = frozenset("\"'«»‹›„“”‚‘’")  # may open or close: told by what is open
+_STRAIGHT = frozenset("\"'«»‹›„“”‚‘’")  # may open or close, depending on open quotes
 _PAIRS = {
     '"': '"',
     "'": "'",
@@ -56,16 +56,16 @@ _SPLIT_PAIRS = {
 
 
 def spaces_before(words: Sequence[str]) -> list[bool]:
-    """Whether a space stands before each word in natural text; never before the first.
+    """Whether natural text has a space before each word; never before the first.
 
-    No space stands
+    There is no space
 
-    - between words of scripts without spaces (Han, Kana, Thai, Lao, Khmer, Myanmar …), while Korean has spaces; nor
-      beside Latin letters and digits where the text is mostly Han or Kana;
+    - between words of scripts without spaces (Han, Kana, Thai, Lao, Khmer, Myanmar …), but Korean has spaces; nor
+      beside Latin letters and digits if the text is mostly Han or Kana;
     - after an elision (`l'`, `qu'`, `aujourd'`, `dell'`), with a straight or a typographic apostrophe;
     - before a clitic (`'s`, `n't`, `'re`, `-t-il`);
-    - before closing punctuation that stands as a word of its own, and after opening punctuation. Straight quotes
-      open and close in turn; guillemets, both ways round.
+    - before closing punctuation that is a separate word, and after opening punctuation. Straight quotes open and
+      close in turn; guillemets may point either way.
     """
     is_east_asian = 2 * sum(bool(_EAST_ASIAN.search(word)) for word in words) > sum(map(bool, words))
     spaces = []
@@ -97,7 +97,7 @@ def _side(word: str, opened: list[str]) -> tuple[bool, bool]:
         if opened and word in opened[-1]:
             opened.pop()
             return False, True
-        if word not in "’":  # alone, it closes
+        if word not in "’":  # as a single word, it closes
             opened.append(_PAIRS[word])
             return True, False
     if word and all(letter in _CLOSING for letter in word):

@@ -1,12 +1,16 @@
 import tracemalloc
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 import torch
 
 from bids_app.language import activations, reading
 from bids_app.language.activations import Activations, activation_key, read_activations
-from bids_app.language.models import load_model
+from bids_app.language.models import LanguageModel, load_model
 from bids_app.language.neurons import NEURON_KINDS, find_blocks
 from bids_app.language.tokens import tokenize_words
 from bids_app.language.windows import plan_windows
@@ -14,11 +18,13 @@ from bids_app.language.windows import plan_windows
 CONTEXTS = ["auto", "left", "exact", 10]
 
 
-def _layers(activations):
+def _layers(activations: Activations) -> list[npt.NDArray[np.float32]]:
     return [np.array(activations.layer(layer)) for layer in range(activations.n_layers)]
 
 
-def _by_transformers(language_model, words, subtoken="mean"):
+def _by_transformers(
+    language_model: LanguageModel, words: list[str], subtoken: str = "mean"
+) -> list[npt.NDArray[np.float32]]:
     """Read a short text in one forward pass and return hidden_states of all but the last layer per word."""
     tokenizer = language_model.tokenizer
     with torch.inference_mode():
@@ -37,23 +43,25 @@ def _by_transformers(language_model, words, subtoken="mean"):
 class _Calls:
     """Counts forward passes and the tokens in each."""
 
-    def __init__(self, language_model):
-        self.sizes = []
+    def __init__(self, language_model: LanguageModel) -> None:
+        self.sizes: list[int] = []
         self.handle = language_model.model.register_forward_pre_hook(self._see, with_kwargs=True)
 
-    def _see(self, _module, _args, kwargs):
+    def _see(self, _module: object, _args: object, kwargs: dict[str, torch.Tensor]) -> None:
         self.sizes.append(kwargs["input_ids"].numel())
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         self.handle.remove()
 
 
 @pytest.mark.parametrize("subtoken", ["mean", "last"])
 @pytest.mark.parametrize("context", ["auto", "exact"])
-def test_a_short_text_gives_what_transformers_gives(language_model, story, tmp_path, context, subtoken):
+def test_a_short_text_gives_what_transformers_gives(
+    language_model: LanguageModel, story: list[str], tmp_path: Path, context: str, subtoken: str
+) -> None:
     words = story[:12]
     if context == "exact" and not language_model.is_causal:
         pytest.skip("a masked model sees less than the whole text in exact windows")
@@ -62,7 +70,9 @@ def test_a_short_text_gives_what_transformers_gives(language_model, story, tmp_p
         np.testing.assert_allclose(ours, reference, rtol=1e-4, atol=1e-5)
 
 
-def test_one_token_words_keep_ffn_in_and_ffn_out_in_step(language_model, story, tmp_path):
+def test_one_token_words_keep_ffn_in_and_ffn_out_in_step(
+    language_model: LanguageModel, story: list[str], tmp_path: Path
+) -> None:
     result = {
         kind: _layers(read_activations(language_model, story, kind, "auto", tmp_path)) for kind in ("ffn-in", "ffn-out")
     }
@@ -76,7 +86,9 @@ def test_one_token_words_keep_ffn_in_and_ffn_out_in_step(language_model, story, 
     ("kind", "context"),
     [*((kind, "auto") for kind in NEURON_KINDS), *(("residual", context) for context in CONTEXTS[1:])],
 )
-def test_chunks_do_not_change_the_numbers(language_model, long_story, tmp_path, kind, context):
+def test_chunks_do_not_change_the_numbers(
+    language_model: LanguageModel, long_story: list[str], tmp_path: Path, kind: str, context: int | str
+) -> None:
     words = long_story[:90]
     results = [
         _layers(read_activations(language_model, words, kind, context, tmp_path / str(chunk), chunk_tokens=chunk))
@@ -87,7 +99,7 @@ def test_chunks_do_not_change_the_numbers(language_model, long_story, tmp_path, 
             np.testing.assert_allclose(layer, other, rtol=1e-5, atol=1e-5 * np.abs(layer).max())
 
 
-def test_exact_is_one_pass_per_word(causal_model, long_story, tmp_path):
+def test_exact_is_one_pass_per_word(causal_model: LanguageModel, long_story: list[str], tmp_path: Path) -> None:
     """Compare with forward passes made here, each ending at a word, with all the context that fits."""
     words = long_story[:70]
     result = read_activations(causal_model, words, "residual", "exact", tmp_path)
@@ -102,7 +114,9 @@ def test_exact_is_one_pass_per_word(causal_model, long_story, tmp_path):
         np.testing.assert_allclose(result.layer(0)[word], expected, rtol=1e-4, atol=1e-5)
 
 
-def test_strided_is_exact_where_the_context_is_the_same(causal_model, long_story, tmp_path):
+def test_strided_is_exact_where_the_context_is_the_same(
+    causal_model: LanguageModel, long_story: list[str], tmp_path: Path
+) -> None:
     strided, exact = (
         _layers(read_activations(causal_model, long_story, "ffn-out", c, tmp_path)) for c in ("auto", "exact")
     )
@@ -114,7 +128,9 @@ def test_strided_is_exact_where_the_context_is_the_same(causal_model, long_story
 
 
 @pytest.mark.parametrize("context", CONTEXTS)
-def test_causal_models_do_not_see_later_words(causal_model, long_story, tmp_path, context):
+def test_causal_models_do_not_see_later_words(
+    causal_model: LanguageModel, long_story: list[str], tmp_path: Path, context: int | str
+) -> None:
     changed = [*long_story[:90], *reversed(long_story[90:]), "more", "words"]
     before, after = (
         _layers(read_activations(causal_model, text, "ffn-out", context, tmp_path)) for text in (long_story, changed)
@@ -124,7 +140,9 @@ def test_causal_models_do_not_see_later_words(causal_model, long_story, tmp_path
 
 
 @pytest.mark.parametrize(("context", "sees"), [("auto", True), (10, True), ("left", False), ("exact", False)])
-def test_masked_models_see_later_words_unless_asked_not_to(language_models, long_story, tmp_path, context, sees):
+def test_masked_models_see_later_words_unless_asked_not_to(
+    language_models: dict[str, LanguageModel], long_story: list[str], tmp_path: Path, context: int | str, sees: bool
+) -> None:
     changed = [*long_story[:90], *reversed(long_story[90:])]
     texts = (long_story, changed)
     before, after = (
@@ -134,7 +152,9 @@ def test_masked_models_see_later_words_unless_asked_not_to(language_models, long
     assert (difference > 1e-3) if sees else (difference < 1e-5)
 
 
-def test_layers_are_memory_maps_of_float32(language_models, story, tmp_path):
+def test_layers_are_memory_maps_of_float32(
+    language_models: dict[str, LanguageModel], story: list[str], tmp_path: Path
+) -> None:
     found = read_activations(language_models["llama3"], story, "ffn-in", "auto", tmp_path)
     assert (found.n_words, found.n_layers, found.units) == (len(story), 3, (48, 48, 48))
     for layer in range(3):
@@ -148,7 +168,9 @@ def test_layers_are_memory_maps_of_float32(language_models, story, tmp_path):
         found.layer(3)
 
 
-def test_memory_grows_with_the_chunk_not_with_the_story(language_models, long_story, tmp_path):
+def test_memory_grows_with_the_chunk_not_with_the_story(
+    language_models: dict[str, LanguageModel], long_story: list[str], tmp_path: Path
+) -> None:
     model, peaks = language_models["gpt2"], []
     for repeats in (1, 8):
         tokens = tokenize_words(model.tokenizer, long_story * repeats)
@@ -165,7 +187,7 @@ def test_memory_grows_with_the_chunk_not_with_the_story(language_models, long_st
     assert peaks[1] - peaks[0] < all_rows / 5  # the plan of windows and tokens, and no rows
 
 
-def test_the_cache_is_used(language_models, story, tmp_path):
+def test_the_cache_is_used(language_models: dict[str, LanguageModel], story: list[str], tmp_path: Path) -> None:
     first = read_activations(language_models["gpt2"], story, "ffn-out", "auto", tmp_path)
     with _Calls(language_models["gpt2"]) as calls:
         again = read_activations(language_models["gpt2"], story, "ffn-out", "auto", tmp_path, chunk_tokens=64)
@@ -176,9 +198,15 @@ def test_the_cache_is_used(language_models, story, tmp_path):
     assert len(list(tmp_path.iterdir())) == 2
 
 
-def test_the_key_holds_all_that_determines_the_numbers():
-    settings = {"weights_hash": "w", "texts": ["a", "b"], "kind": "ffn-out", "context": "auto", "dtype": "float32"}
-    changes = [
+def test_the_key_holds_all_that_determines_the_numbers() -> None:
+    settings: dict[str, Any] = {
+        "weights_hash": "w",
+        "texts": ["a", "b"],
+        "kind": "ffn-out",
+        "context": "auto",
+        "dtype": "float32",
+    }
+    changes: list[dict[str, Any]] = [
         {},
         {"weights_hash": "v"},
         {"texts": ["ab"]},
@@ -196,10 +224,13 @@ def test_the_key_holds_all_that_determines_the_numbers():
     assert keys[0] == activation_key(**settings, subtoken="mean")
 
 
-def test_another_process_may_finish_first(language_models, story, tmp_path):
-    model, nested = language_models["gpt2"], []
+def test_another_process_may_finish_first(
+    language_models: dict[str, LanguageModel], story: list[str], tmp_path: Path
+) -> None:
+    model = language_models["gpt2"]
+    nested: list[Activations | None] = []
 
-    def finish_first(*_):
+    def finish_first(*_: object) -> None:
         if not nested:
             nested.append(None)
             nested[0] = read_activations(model, story, "ffn-out", "auto", tmp_path)
@@ -213,8 +244,10 @@ def test_another_process_may_finish_first(language_models, story, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == [result.folder.name]
 
 
-def test_a_failure_leaves_nothing_behind(language_models, story, tmp_path, monkeypatch):
-    def fail(*_):
+def test_a_failure_leaves_nothing_behind(
+    language_models: dict[str, LanguageModel], story: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
         raise MemoryError
 
     monkeypatch.setattr(reading.Reader, "read", fail)
@@ -223,7 +256,9 @@ def test_a_failure_leaves_nothing_behind(language_models, story, tmp_path, monke
     assert list(tmp_path.iterdir()) == []
 
 
-def test_words_without_tokens_get_rows_of_zeros(language_models, story, tmp_path):
+def test_words_without_tokens_get_rows_of_zeros(
+    language_models: dict[str, LanguageModel], story: list[str], tmp_path: Path
+) -> None:
     bert = language_models["bert"]
     words = ["", *story[:5], "\u200b", *story[5:9], " "]
     spoken = [index for index, word in enumerate(words) if word.strip() and word != "\u200b"]
@@ -236,21 +271,29 @@ def test_words_without_tokens_get_rows_of_zeros(language_models, story, tmp_path
         np.testing.assert_array_equal(np.delete(with_gaps.layer(layer), spoken, axis=0), 0)
 
 
-def test_a_text_of_words_without_tokens_is_all_zeros(language_models, tmp_path):
+def test_a_text_of_words_without_tokens_is_all_zeros(language_models: dict[str, LanguageModel], tmp_path: Path) -> None:
     result = read_activations(language_models["llama1"], ["", " "], "ffn-in", "auto", tmp_path)
     np.testing.assert_array_equal(result.layer(2), np.zeros((2, 48)))
 
 
 @pytest.mark.parametrize("context", CONTEXTS)
 @pytest.mark.parametrize("subtoken", ["mean", "last"])
-def test_a_word_longer_than_the_model_gets_a_row(language_model, tmp_path, context, subtoken):
+def test_a_word_longer_than_the_model_gets_a_row(
+    language_model: LanguageModel, tmp_path: Path, context: int | str, subtoken: str
+) -> None:
     result = read_activations(language_model, ["a", "xq" * 50, "tree"], "ffn-out", context, tmp_path, subtoken=subtoken)
     assert np.isfinite(result.layer(0)).all()
     assert np.abs(result.layer(0)).max(axis=1).min() > 0
 
 
 @pytest.mark.parametrize("name", ["bert", "gpt2", "llama3"])
-def test_bfloat16_is_near_float32(language_models, model_folders, story, tmp_path, name):
+def test_bfloat16_is_near_float32(
+    language_models: dict[str, LanguageModel],
+    model_folders: dict[str, Path],
+    story: list[str],
+    tmp_path: Path,
+    name: str,
+) -> None:
     half = load_model(model_folders[name], dtype="bfloat16", device="cpu")
     rough = read_activations(half, story, "ffn-out", "auto", tmp_path)
     exact = read_activations(language_models[name], story, "ffn-out", "auto", tmp_path)
@@ -259,9 +302,12 @@ def test_bfloat16_is_near_float32(language_models, model_folders, story, tmp_pat
     assert rough.layer(0).dtype == np.float32
 
 
-def test_activations_that_overflow_are_refused(model_folders, story, tmp_path):
+def test_activations_that_overflow_are_refused(
+    model_folders: dict[str, Path], story: list[str], tmp_path: Path
+) -> None:
     model = load_model(model_folders["gpt2"], device="cpu")
-    find_blocks(model.model).matrices[1].weight.data *= torch.inf
+    matrix: Any = find_blocks(model.model).matrices[1]
+    matrix.weight.data *= torch.inf
     with pytest.raises(RuntimeError, match="not finite in layer 1 with dtype float32"):
         read_activations(model, story, "ffn-out", "auto", tmp_path)
     assert list(tmp_path.iterdir()) == []
@@ -278,25 +324,30 @@ def test_activations_that_overflow_are_refused(model_folders, story, tmp_path):
         ({"chunk_tokens": 0}, "chunk_tokens=0"),
     ],
 )
-def test_unusable_settings_are_refused(language_models, tmp_path, changed, message):
-    settings = {"texts": ["a"], "kind": "ffn-out", "context": "auto", "cache_dir": tmp_path} | changed
+def test_unusable_settings_are_refused(
+    language_models: dict[str, LanguageModel],
+    tmp_path: Path,
+    changed: dict[str, Any],
+    message: str,
+) -> None:
+    settings: dict[str, Any] = {"texts": ["a"], "kind": "ffn-out", "context": "auto", "cache_dir": tmp_path} | changed
     with pytest.raises(ValueError, match=message):
         read_activations(language_models["llama1"], **settings)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_without_activations_is_refused(tmp_path):
+def test_a_folder_without_activations_is_refused(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"no activations"):
         Activations.open(tmp_path)
 
 
-def test_the_real_model_gives_what_transformers_gives(minilm, story, tmp_path):
+def test_the_real_model_gives_what_transformers_gives(minilm: LanguageModel, story: list[str], tmp_path: Path) -> None:
     result = read_activations(minilm, story, "residual", "auto", tmp_path)
     for ours, reference in zip(_layers(result)[:-1], _by_transformers(minilm, story), strict=True):
         np.testing.assert_allclose(ours, reference, rtol=1e-4, atol=1e-5)
 
 
-def test_the_real_model_in_chunks(minilm, story, tmp_path):
+def test_the_real_model_in_chunks(minilm: LanguageModel, story: list[str], tmp_path: Path) -> None:
     words = story * 9
     whole, chunked = (
         read_activations(minilm, words, "ffn-out", "auto", tmp_path / str(chunk), chunk_tokens=chunk)
@@ -307,11 +358,11 @@ def test_the_real_model_in_chunks(minilm, story, tmp_path):
         np.testing.assert_allclose(whole.layer(layer), chunked.layer(layer), rtol=0, atol=1e-5 * scale)
 
 
-def _cut(path):
+def _cut(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-10])
 
 
-def _zero_a_block(path):
+def _zero_a_block(path: Path) -> None:
     content = path.read_bytes()
     path.write_bytes(content[:200] + bytes(100) + content[300:])
 
@@ -320,7 +371,13 @@ def _zero_a_block(path):
 @pytest.mark.parametrize(
     "damage", [_cut, _zero_a_block, lambda path: path.write_bytes(b""), lambda path: path.unlink()]
 )
-def test_damaged_activations_are_made_again(language_models, story, tmp_path, name, damage):
+def test_damaged_activations_are_made_again(
+    language_models: dict[str, LanguageModel],
+    story: list[str],
+    tmp_path: Path,
+    name: str,
+    damage: Callable[[Path], int | None],
+) -> None:
     model = language_models["gpt2"]
     first = read_activations(model, story, "ffn-out", "auto", tmp_path)
     whole = {path.name: path.read_bytes() for path in first.folder.iterdir()}

@@ -1,23 +1,36 @@
 """Families with peculiar blocks: tiny, saved, loaded, and compared with what transformers says of the same tokens."""
 
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 import pytest
 import torch
 import transformers as T  # noqa: N812
 
 from bids_app.language.activations import read_activations
 from bids_app.language.experts import routed_units
-from bids_app.language.models import load_model
+from bids_app.language.models import LanguageModel, load_model
 from bids_app.language.neurons import find_blocks
 from bids_app.language.text_part import forget_cache
 from bids_app.language.tokens import tokenize_words
+
+Family = tuple[LanguageModel, T.PreTrainedModel, bool, tuple[int, ...] | None]
 
 V = 420
 L = {"vocab_size": V, "hidden_size": 16, "intermediate_size": 40, "num_hidden_layers": 3, "num_attention_heads": 4}
 G = {**L, "num_key_value_heads": 2, "initializer_range": 0.3}
 MOE = {"num_experts": 4, "moe_intermediate_size": 8, "num_experts_per_tok": 2}
 XLM = {"n_words": V, "emb_dim": 16, "n_layers": 3, "n_heads": 4, "embed_init_std": 0.3, "init_std": 0.3}
-BART = {"vocab_size": V, "d_model": 16, "encoder_layers": 3, "decoder_layers": 4, "encoder_ffn_dim": 40}
+BART: dict[str, float] = {
+    "vocab_size": V,
+    "d_model": 16,
+    "encoder_layers": 3,
+    "decoder_layers": 4,
+    "encoder_ffn_dim": 40,
+}
 BART |= {"decoder_ffn_dim": 40, "encoder_attention_heads": 4, "decoder_attention_heads": 4, "init_std": 0.3}
 TEXT = {**L, "num_key_value_heads": 2, "initializer_range": 0.3}
 VISION = {"hidden_size": 16, "intermediate_size": 40, "num_hidden_layers": 5, "num_attention_heads": 4}
@@ -25,7 +38,7 @@ IMAGE = VISION | {"image_size": 28, "patch_size": 14}
 ROPE = {"rope_type": "default", "mrope_section": [1, 1, 0], "rope_theta": 1e4}
 
 
-def _deepseek():
+def _deepseek() -> T.PretrainedConfig:
     sizes = {**G, "num_key_value_heads": 4, "first_k_dense_replace": 1, "n_routed_experts": 4, "n_group": 1}
     ranks = {"kv_lora_rank": 8, "q_lora_rank": 8, "qk_rope_head_dim": 4, "qk_nope_head_dim": 4, "v_head_dim": 4}
     return T.DeepseekV3Config(
@@ -33,7 +46,9 @@ def _deepseek():
     )
 
 
-FAMILIES = {  # configuration, is causal, units of ffn-in
+FAMILIES: dict[
+    str, tuple[Callable[[], T.PretrainedConfig], bool, tuple[int, ...] | None]
+] = {  # configuration, is causal, units of ffn-in
     "ALBERT": (lambda: T.AlbertConfig(**L, embedding_size=8, initializer_range=0.3), False, (40, 40, 40)),
     "ALBERT, groups": (
         lambda: T.AlbertConfig(
@@ -102,7 +117,9 @@ FAMILIES = {  # configuration, is causal, units of ffn-in
 
 
 @pytest.fixture(scope="module", params=FAMILIES)
-def family(request, tmp_path_factory, model_folders):
+def family(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, model_folders: dict[str, Path]
+) -> Family:
     """A model that was saved and loaded, and one that transformers loads from the same folder."""
     folder = tmp_path_factory.mktemp("family")
     make, is_causal, units = FAMILIES[request.param]
@@ -113,7 +130,7 @@ def family(request, tmp_path_factory, model_folders):
     return load_model(folder, device="cpu"), T.AutoModel.from_pretrained(folder).eval(), is_causal, units
 
 
-def _states(reference, ids):
+def _states(reference: T.PreTrainedModel, ids: torch.Tensor) -> list[npt.NDArray[np.float32]]:
     """Hidden states of the text part, computed by the whole model where it can do with text alone."""
     if getattr(reference, "pre_norm", False):
         forget_cache(reference)
@@ -124,7 +141,7 @@ def _states(reference, ids):
         return [state[0].numpy() for state in reference(input_ids=ids, output_hidden_states=True).hidden_states]
 
 
-def test_residual_is_transformers_hidden_states(family, story, tmp_path):
+def test_residual_is_transformers_hidden_states(family: Family, story: list[str], tmp_path: Path) -> None:
     language_model, reference, is_causal, _ = family
     words = story[:14]
     tokens = tokenize_words(language_model.tokenizer, words)
@@ -137,7 +154,7 @@ def test_residual_is_transformers_hidden_states(family, story, tmp_path):
         assert np.abs(result.layer(layer) - expected).max() <= 1e-4 * np.abs(expected).max()
 
 
-def test_windows_read_together_are_as_read_alone(family, long_story, tmp_path):
+def test_windows_read_together_are_as_read_alone(family: Family, long_story: list[str], tmp_path: Path) -> None:
     language_model, *_ = family
     words, context = (long_story[:90], 4) if language_model.is_causal else (long_story[:25], "exact")
     together = read_activations(language_model, words, "residual", context, tmp_path / "together")
@@ -147,7 +164,7 @@ def test_windows_read_together_are_as_read_alone(family, long_story, tmp_path):
         assert difference <= 1e-4 * np.abs(alone.layer(layer)).max()
 
 
-def test_inner_units_give_the_output(family, story, tmp_path):
+def test_inner_units_give_the_output(family: Family, story: list[str], tmp_path: Path) -> None:
     language_model, _, _, units = family
     inner = read_activations(language_model, story[:10], "ffn-in", "auto", tmp_path, subtoken="last")
     outer = read_activations(language_model, story[:10], "ffn-out", "auto", tmp_path, subtoken="last")
@@ -155,7 +172,8 @@ def test_inner_units_give_the_output(family, story, tmp_path):
     assert outer.units == (16,) * inner.n_layers
     for layer, matrix in enumerate(find_blocks(language_model.model).matrices):
         if hasattr(matrix, "experts"):
-            n_routed = matrix.experts.down_proj.shape[0]
+            experts: Any = matrix.experts
+            n_routed = experts.down_proj.shape[0]
             routed = inner.layer(layer)[:, inner.units[layer] % n_routed if n_routed == 4 else 0 :]
             assert (routed == 0).mean() >= 0.4  # half of the experts at most are asked
             assert np.abs(inner.layer(layer)).max() > 0
@@ -166,12 +184,12 @@ def test_inner_units_give_the_output(family, story, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["Mixtral", "GPT-OSS"])
-def test_experts_weighted_by_the_router_sum_to_the_output(name):
+def test_experts_weighted_by_the_router_sum_to_the_output(name: str) -> None:
     torch.manual_seed(0)
     model = T.AutoModel.from_config(FAMILIES[name][0]()).eval()
     mixture = find_blocks(model).matrices[0]
-    seen = {}
-    experts = mixture.experts
+    seen: dict[str, Any] = {}
+    experts: Any = mixture.experts
     experts.register_forward_hook(lambda _, inputs, output: seen.update(inputs=inputs, output=output))
     with torch.inference_mode():
         model(input_ids=torch.arange(12)[None])
@@ -210,7 +228,9 @@ def test_experts_weighted_by_the_router_sum_to_the_output(name):
         ),
     ],
 )
-def test_models_without_text_or_neurons_are_refused(make, message, model_folders, tmp_path):
+def test_models_without_text_or_neurons_are_refused(
+    make: Callable[[], T.PretrainedConfig], message: str, model_folders: dict[str, Path], tmp_path: Path
+) -> None:
     make().save_pretrained(tmp_path)
     T.AutoTokenizer.from_pretrained(model_folders["gpt2"]).save_pretrained(tmp_path)
     with pytest.raises(ValueError, match=message):

@@ -1,11 +1,13 @@
 import json
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from bids_app.language.labels import model_label, model_labels
 
 
-def test_labels_are_alphanumeric(tmp_path):
+def test_labels_are_alphanumeric(tmp_path: Path) -> None:
     assert model_label("gpt2") == "gpt2"
     assert model_label("./bert-base_uncased/") == "bertbaseuncased"
     assert model_label(tmp_path / "My Llama.3" / "model") == "MyLlama3"
@@ -13,7 +15,7 @@ def test_labels_are_alphanumeric(tmp_path):
         model_label("---")
 
 
-def test_a_path_that_tells_nothing_is_called_after_the_content(tmp_path, monkeypatch):
+def test_a_path_that_tells_nothing_is_called_after_the_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "model"
     folder.mkdir()
     monkeypatch.setattr("bids_app.language.labels._telling_parts", _telling_below(folder))
@@ -29,7 +31,7 @@ def test_a_path_that_tells_nothing_is_called_after_the_content(tmp_path, monkeyp
     assert model_label(folder) == "model"
 
 
-def _telling_below(folder):
+def _telling_below(folder: Path) -> Callable[[Path | str], list[str]]:
     """The folder as if it were mounted at the root, as /model is in a container."""
     from bids_app.language.labels import _telling_parts
 
@@ -37,20 +39,20 @@ def _telling_below(folder):
 
 
 @pytest.mark.parametrize("order", [1, -1])
-def test_models_with_one_last_name_get_labels_of_their_own(order):
+def test_models_with_one_last_name_get_labels_of_their_own(order: int) -> None:
     names = ["a/gpt2", "b/gpt2", "bert", "c/GPT-2"][::order]
     labels = model_labels(names)
     assert labels == {"a/gpt2": "agpt2", "b/gpt2": "bgpt2", "bert": "bert", "c/GPT-2": "cGPT2"}
     assert model_labels(["a/gpt2"]) == {"a/gpt2": "gpt2"}
 
 
-def test_labels_stay_distinct_where_the_part_before_does_not_help():
+def test_labels_stay_distinct_where_the_part_before_does_not_help() -> None:
     labels = model_labels(["a/x/gpt2", "b/x/gpt2", "B/x/gpt-2"])
     assert len({label.lower() for label in labels.values()}) == 3
     assert all(label.isalnum() for label in labels.values())
 
 
-def test_a_folder_named_in_another_script_gets_a_label(tmp_path):
+def test_a_folder_named_in_another_script_gets_a_label(tmp_path: Path) -> None:
     folder = tmp_path / "模型"
     folder.mkdir()
     (folder / "config.json").write_text(json.dumps({"model_type": "bert"}))

@@ -1,17 +1,20 @@
-from types import SimpleNamespace
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 import transformers
 from torch import nn
+from transformers import PreTrainedModel
 
+from bids_app.language.models import LanguageModel
 from bids_app.language.neurons import NEURON_KINDS, SECOND_MATRIX, find_blocks, record
 
 TINY = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "vocab_size": 30}
 INNER = {"intermediate_size": 24} | TINY
 GPT = {"n_embd": 16, "n_layer": 2, "n_head": 2, "vocab_size": 30}
 
-FAMILIES = {
+FAMILIES: dict[str, dict[str, Any]] = {
     "RobertaModel": INNER,
     "ElectraModel": {"embedding_size": 16} | INNER,
     "MPNetModel": INNER,
@@ -42,7 +45,7 @@ FAMILIES = {
     "BioGptModel": INNER,
 }
 
-PECULIAR = {  # read and compared in test_families.py
+PECULIAR: dict[str, dict[str, Any]] = {  # read and compared in test_families.py
     "AlbertModel": {"embedding_size": 8} | INNER,
     "XLMModel": {"n_words": 30, "emb_dim": 16, "n_layers": 2, "n_heads": 2},
     "XLNetModel": {"vocab_size": 30, "d_model": 16, "n_layer": 2, "n_head": 2, "d_inner": 24},
@@ -57,26 +60,26 @@ PECULIAR = {  # read and compared in test_families.py
 
 
 @pytest.fixture(scope="module")
-def ids():
+def ids() -> torch.Tensor:
     return torch.randint(3, 30, (2, 9), generator=torch.Generator().manual_seed(0))
 
 
-def _record_all(model, ids):
+def _record_all(model: PreTrainedModel, ids: torch.Tensor) -> dict[str, list[torch.Tensor]]:
     seen = {}
     for kind in NEURON_KINDS:
-        with record(SimpleNamespace(model=model), kind) as recorder, torch.inference_mode():
+        with record(model, kind) as recorder, torch.inference_mode():
             model(input_ids=ids)
         seen[kind] = recorder.layers
     return seen
 
 
-def _assert_second_matrix(model, seen):
+def _assert_second_matrix(model: PreTrainedModel, seen: dict[str, list[torch.Tensor]]) -> None:
     for layer, matrix in enumerate(find_blocks(model).matrices):
         with torch.inference_mode():
             torch.testing.assert_close(matrix(seen["ffn-in"][layer]), seen["ffn-out"][layer])
 
 
-def test_ffn_in_through_the_second_matrix_is_ffn_out(language_model, ids):
+def test_ffn_in_through_the_second_matrix_is_ffn_out(language_model: LanguageModel, ids: torch.Tensor) -> None:
     seen = _record_all(language_model.model, ids)
     _assert_second_matrix(language_model.model, seen)
     assert [tuple(layer.shape) for layer in seen["ffn-in"]] == [(2, 9, 48)] * 3
@@ -84,7 +87,7 @@ def test_ffn_in_through_the_second_matrix_is_ffn_out(language_model, ids):
 
 
 @pytest.mark.parametrize("class_name", FAMILIES)
-def test_the_rule_finds_the_second_matrix_of_every_family(class_name, ids):
+def test_the_rule_finds_the_second_matrix_of_every_family(class_name: str, ids: torch.Tensor) -> None:
     model_class = getattr(transformers, class_name)
     model = model_class(model_class.config_class(**FAMILIES[class_name])).eval()
     seen = _record_all(model, ids)
@@ -95,7 +98,7 @@ def test_the_rule_finds_the_second_matrix_of_every_family(class_name, ids):
     assert [tuple(layer.shape) for layer in seen["residual"]] == [(2, 9, 16)] * 2
 
 
-def test_every_path_of_the_table_is_tried():
+def test_every_path_of_the_table_is_tried() -> None:
     tried = set()
     for class_name, settings in (FAMILIES | PECULIAR).items():
         model_class = getattr(transformers, class_name)
@@ -108,20 +111,22 @@ def test_every_path_of_the_table_is_tried():
     assert tried == set(SECOND_MATRIX)
 
 
-def test_hooks_change_nothing_and_are_gone_afterwards(model_folders, language_model, ids):
+def test_hooks_change_nothing_and_are_gone_afterwards(
+    model_folders: dict[str, Path], language_model: LanguageModel, ids: torch.Tensor
+) -> None:
     head = transformers.AutoModelForMaskedLM if not language_model.is_causal else transformers.AutoModelForCausalLM
     torch.manual_seed(0)  # BERT was saved without a head
     whole = head.from_pretrained(language_model.name).eval()
     with torch.inference_mode():
         before = whole(input_ids=ids).logits
         for kind in NEURON_KINDS:
-            with record(SimpleNamespace(model=whole.base_model), kind) as recorder:
+            with record(whole.base_model, kind) as recorder:
                 assert torch.equal(whole(input_ids=ids).logits, before)
             assert len(recorder.layers) == 3
     assert not any(module._forward_hooks or module._forward_pre_hooks for module in whole.modules())
 
 
-def test_residual_is_transformers_hidden_states(language_model, ids):
+def test_residual_is_transformers_hidden_states(language_model: LanguageModel, ids: torch.Tensor) -> None:
     seen = _record_all(language_model.model, ids)["residual"]
     with torch.inference_mode():
         output = language_model.model(input_ids=ids, output_hidden_states=True)
@@ -132,40 +137,43 @@ def test_residual_is_transformers_hidden_states(language_model, ids):
         torch.testing.assert_close(last, output.last_hidden_state, rtol=0, atol=0)
 
 
-def test_reduced_activations_are_kept_instead(language_models, ids):
-    with record(language_models["gpt2"], "ffn-out", lambda whole: whole[:, -1]) as recorder, torch.inference_mode():
+def test_reduced_activations_are_kept_instead(language_models: dict[str, LanguageModel], ids: torch.Tensor) -> None:
+    with (
+        record(language_models["gpt2"].model, "ffn-out", lambda whole: whole[:, -1]) as recorder,
+        torch.inference_mode(),
+    ):
         language_models["gpt2"].model(input_ids=ids)
     whole = _record_all(language_models["gpt2"].model, ids)["ffn-out"]
     for kept, layer in zip(recorder.layers, whole, strict=True):
         assert torch.equal(kept, layer[:, -1])
 
 
-def test_nothing_recorded_before_a_forward_pass(language_models):
-    with record(language_models["bert"], "residual") as recorder, pytest.raises(RuntimeError, match="layers"):
+def test_nothing_recorded_before_a_forward_pass(language_models: dict[str, LanguageModel]) -> None:
+    with record(language_models["bert"].model, "residual") as recorder, pytest.raises(RuntimeError, match="layers"):
         _ = recorder.layers
 
 
-def test_an_unknown_kind_is_refused(language_models):
+def test_an_unknown_kind_is_refused(language_models: dict[str, LanguageModel]) -> None:
     with (
         pytest.raises(ValueError, match="'ffn': choose one of ffn-out, ffn-in, residual"),
-        record(language_models["bert"], "ffn"),
+        record(language_models["bert"].model, "ffn"),
     ):
         pass
 
 
 class _Foreign(nn.Module):
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self.blocks = nn.ModuleList(nn.Linear(2, 2) for _ in range(3))
 
 
-def test_an_unknown_family_is_refused():
+def test_an_unknown_family_is_refused() -> None:
     with pytest.raises(ValueError, match=r"_Foreign; .*GPT-2"):
         find_blocks(_Foreign())
 
 
-def test_the_attention_matrix_of_bert_is_not_taken(language_models):
-    model = language_models["bert"].model
+def test_the_attention_matrix_of_bert_is_not_taken(language_models: dict[str, LanguageModel]) -> None:
+    model: Any = language_models["bert"].model
     assert all(
         matrix is block.output.dense
         for block, matrix in zip(model.encoder.layer, find_blocks(model).matrices, strict=True)

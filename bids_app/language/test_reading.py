@@ -1,20 +1,24 @@
 """Reading a story that is rolled, against forward passes on the rolled tokens; the rest is in test_activations."""
 
+from pathlib import Path
+
 import numpy as np
+import numpy.typing as npt
 import pytest
 import torch
 
-from bids_app.language.activations import read_activations
-from bids_app.language.tokens import tokenize_words
+from bids_app.language.activations import Activations, read_activations
+from bids_app.language.models import LanguageModel
+from bids_app.language.tokens import Tokens, tokenize_words
 
 MINIMUM = 32  # half of what the models hold
 
 
-def _layers(activations):
+def _layers(activations: Activations) -> list[npt.NDArray[np.float32]]:
     return [np.array(activations.layer(layer)) for layer in range(activations.n_layers)]
 
 
-def _states(language_model, tokens, ids):
+def _states(language_model: LanguageModel, tokens: Tokens, ids: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
     """States (n_layers − 1, n_ids, n_units) of one forward pass; those after the last layer are normalised."""
     with torch.inference_mode():
         read = torch.tensor([[*tokens.prefix, *ids]])
@@ -22,14 +26,18 @@ def _states(language_model, tokens, ids):
     return torch.stack(states)[:, 0, len(tokens.prefix) :].numpy()
 
 
-def _text_with_tokens(language_model, long_story):
+def _text_with_tokens(
+    language_model: LanguageModel, long_story: list[str]
+) -> tuple[list[str], Tokens, npt.NDArray[np.int64]]:
     """Return words, their tokens, and the number of tokens up to the end of each word."""
     tokens = tokenize_words(language_model.tokenizer, long_story)
     return long_story, tokens, np.cumsum(tokens.tokens_per_word)
 
 
 @pytest.mark.parametrize("subtoken", ["mean", "last"])
-def test_rolled_is_one_pass_over_the_rolled_story_at_its_start(causal_model, long_story, tmp_path, subtoken):
+def test_rolled_is_one_pass_over_the_rolled_story_at_its_start(
+    causal_model: LanguageModel, long_story: list[str], tmp_path: Path, subtoken: str
+) -> None:
     words, tokens, ends = _text_with_tokens(causal_model, long_story)
     result = read_activations(causal_model, words, "residual", "rolled", tmp_path, subtoken=subtoken)
     states = _states(causal_model, tokens, np.roll(tokens.ids, MINIMUM)[: 64 - tokens.n_special])
@@ -42,7 +50,9 @@ def test_rolled_is_one_pass_over_the_rolled_story_at_its_start(causal_model, lon
             np.testing.assert_allclose(result.layer(layer)[word], expected, rtol=1e-4, atol=1e-5)
 
 
-def test_rolled_is_left_once_the_story_is_long_enough(causal_model, long_story, tmp_path):
+def test_rolled_is_left_once_the_story_is_long_enough(
+    causal_model: LanguageModel, long_story: list[str], tmp_path: Path
+) -> None:
     words, tokens, ends = _text_with_tokens(causal_model, long_story)
     rolled, left = (_layers(read_activations(causal_model, words, "ffn-out", c, tmp_path)) for c in ("rolled", "left"))
     late = ends - tokens.tokens_per_word >= MINIMUM
@@ -52,7 +62,9 @@ def test_rolled_is_left_once_the_story_is_long_enough(causal_model, long_story, 
     assert np.abs(rolled[-1][~late] - left[-1][~late]).max(axis=1).min() > 1e-3
 
 
-def test_a_short_story_is_read_up_to_the_own_word(causal_model, story, tmp_path):
+def test_a_short_story_is_read_up_to_the_own_word(
+    causal_model: LanguageModel, story: list[str], tmp_path: Path
+) -> None:
     """Each early token is the last of a pass over all tokens but those of the longest word, its own included."""
     words, tokens, ends = _text_with_tokens(causal_model, story[:4])
     n_before = len(tokens) - int(tokens.tokens_per_word.max())
@@ -68,7 +80,9 @@ def test_a_short_story_is_read_up_to_the_own_word(causal_model, story, tmp_path)
             np.testing.assert_allclose(result.layer(layer)[word], row, rtol=1e-4, atol=1e-5)
 
 
-def test_the_leak_of_rolled_is_there_and_ends(causal_model, long_story, tmp_path):
+def test_the_leak_of_rolled_is_there_and_ends(
+    causal_model: LanguageModel, long_story: list[str], tmp_path: Path
+) -> None:
     words, tokens, ends = _text_with_tokens(causal_model, long_story)
     changed = [*words[:-1], "rain" if words[-1] != "rain" else "way"]
     before, after = (
@@ -80,7 +94,9 @@ def test_the_leak_of_rolled_is_there_and_ends(causal_model, long_story, tmp_path
         np.testing.assert_allclose(layer[late], other[late], rtol=1e-5, atol=1e-5 * np.abs(layer).max())
 
 
-def test_chunks_do_not_change_a_rolled_story(causal_model, long_story, tmp_path):
+def test_chunks_do_not_change_a_rolled_story(
+    causal_model: LanguageModel, long_story: list[str], tmp_path: Path
+) -> None:
     whole, chunked = (
         _layers(
             read_activations(
@@ -94,14 +110,18 @@ def test_chunks_do_not_change_a_rolled_story(causal_model, long_story, tmp_path)
 
 
 @pytest.mark.parametrize("words", [["tree"], ["a", "xq" * 50, "tree"], ["", "a", "tree"]])
-def test_rolled_stories_of_few_words_have_all_their_rows(causal_model, tmp_path, words):
+def test_rolled_stories_of_few_words_have_all_their_rows(
+    causal_model: LanguageModel, tmp_path: Path, words: list[str]
+) -> None:
     result = read_activations(causal_model, words, "ffn-out", "rolled", tmp_path)
     spoken = [word != "" for word in words]
     assert np.isfinite(result.layer(0)).all()
     assert (np.abs(result.layer(0)).max(axis=1) > 0).tolist() == spoken
 
 
-def test_masked_models_cannot_be_rolled(language_models, story, tmp_path):
+def test_masked_models_cannot_be_rolled(
+    language_models: dict[str, LanguageModel], story: list[str], tmp_path: Path
+) -> None:
     with pytest.raises(ValueError, match="'rolled' is for causal models"):
         read_activations(language_models["bert"], story, "ffn-out", "rolled", tmp_path)
     assert list(tmp_path.iterdir()) == []

@@ -36,11 +36,11 @@ NATURAL = {
 
 
 @pytest.mark.parametrize("name", NATURAL)
-def test_words_are_joined_as_people_write(name):
+def test_words_are_joined_as_people_write(name: str) -> None:
     words, natural = NATURAL[name]
     assert join_words(words.split(" ")) == (natural or words)
 
 
-def test_the_first_word_has_no_space_and_empty_words_change_nothing():
+def test_the_first_word_has_no_space_and_empty_words_change_nothing() -> None:
     assert spaces_before(["a", "b", "小", ""])[0] is False
     assert spaces_before([]) == []

@@ -7,23 +7,23 @@ from bids_app.language.windows import Window, batch_windows, plan_windows
 LENGTHS = [1, 2, 7, 20, 61, 62, 63, 200, 3000]
 
 
-def _tokens(n_tokens, tokens_per_word=3, prefix=(1,), suffix=()):
+def _tokens(n_tokens: int, tokens_per_word: int = 3, prefix: tuple[int] = (1,), suffix: tuple[int, ...] = ()) -> Tokens:
     word = np.arange(n_tokens) // tokens_per_word
     return Tokens(np.arange(n_tokens), word, int(word[-1]) + 1 if n_tokens else 0, prefix, suffix)
 
 
-def _taken(windows):
+def _taken(windows: list[Window]) -> list[int]:
     return [token for window in windows for token in range(window.first, window.stop_taking)]
 
 
-def _source(windows, n_tokens):
+def _source(windows: list[Window], n_tokens: int) -> list[Window]:
     return [next(w for w in windows if w.first <= token < w.stop_taking) for token in range(n_tokens)]
 
 
 @pytest.mark.parametrize("context", ["auto", "left", "exact", 0, 5, 29])
 @pytest.mark.parametrize("is_causal", [True, False])
 @pytest.mark.parametrize("n_tokens", LENGTHS)
-def test_every_token_is_taken_once_from_a_window_that_fits(n_tokens, is_causal, context):
+def test_every_token_is_taken_once_from_a_window_that_fits(n_tokens: int, is_causal: bool, context: int | str) -> None:
     windows = plan_windows(_tokens(n_tokens), 64, is_causal, context)
     assert _taken(windows) == list(range(n_tokens))
     for window in windows:
@@ -33,7 +33,9 @@ def test_every_token_is_taken_once_from_a_window_that_fits(n_tokens, is_causal, 
 
 @pytest.mark.parametrize(("max_tokens", "context", "minimum"), [(64, "auto", 32), (64, 40, 40), (2048, "left", 512)])
 @pytest.mark.parametrize("n_tokens", LENGTHS)
-def test_causal_windows_keep_the_minimum_of_left_context(n_tokens, max_tokens, context, minimum):
+def test_causal_windows_keep_the_minimum_of_left_context(
+    n_tokens: int, max_tokens: int, context: int | str, minimum: int
+) -> None:
     windows = plan_windows(_tokens(n_tokens), max_tokens, True, context)
     for token, window in enumerate(_source(windows, n_tokens)):
         assert token - window.start >= min(token, minimum)
@@ -43,8 +45,8 @@ def test_causal_windows_keep_the_minimum_of_left_context(n_tokens, max_tokens, c
 @pytest.mark.parametrize("tokens_per_word", [1, 3, 40])
 @pytest.mark.parametrize("n_tokens", LENGTHS)
 def test_rolled_windows_keep_the_minimum_on_a_ring_and_stop_short_of_the_own_word(
-    n_tokens, tokens_per_word, max_tokens, minimum
-):
+    n_tokens: int, tokens_per_word: int, max_tokens: int, minimum: int
+) -> None:
     tokens = _tokens(n_tokens, tokens_per_word)
     windows = plan_windows(tokens, max_tokens, True, "rolled")
     assert _taken(windows) == list(range(n_tokens))
@@ -59,7 +61,9 @@ def test_rolled_windows_keep_the_minimum_on_a_ring_and_stop_short_of_the_own_wor
 
 @pytest.mark.parametrize(("max_tokens", "minimum"), [(64, 32), (2048, 512)])
 @pytest.mark.parametrize("n_tokens", LENGTHS)
-def test_rolled_windows_are_those_of_left_where_the_story_is_long_enough(n_tokens, max_tokens, minimum):
+def test_rolled_windows_are_those_of_left_where_the_story_is_long_enough(
+    n_tokens: int, max_tokens: int, minimum: int
+) -> None:
     rolled, left = (
         _source(plan_windows(_tokens(n_tokens), max_tokens, True, context), n_tokens) for context in ("rolled", "left")
     )
@@ -68,7 +72,7 @@ def test_rolled_windows_are_those_of_left_where_the_story_is_long_enough(n_token
         assert same or token < minimum
 
 
-def test_rolling_costs_one_window_more():
+def test_rolling_costs_one_window_more() -> None:
     rolled, left = (plan_windows(_tokens(20_000), 1025, True, context) for context in ("rolled", "left"))
     assert rolled[0] == Window(-512, 512, 0, 512)
     assert len(rolled) == len(left) + 1
@@ -76,7 +80,7 @@ def test_rolling_costs_one_window_more():
 
 @pytest.mark.parametrize(("context", "minimum"), [("auto", 16), (20, 20)])
 @pytest.mark.parametrize("n_tokens", LENGTHS)
-def test_masked_windows_keep_the_minimum_on_both_sides(n_tokens, context, minimum):
+def test_masked_windows_keep_the_minimum_on_both_sides(n_tokens: int, context: int | str, minimum: int) -> None:
     windows = plan_windows(_tokens(n_tokens), 64, False, context)
     for token, window in enumerate(_source(windows, n_tokens)):
         assert token - window.start >= min(token, minimum)
@@ -84,12 +88,12 @@ def test_masked_windows_keep_the_minimum_on_both_sides(n_tokens, context, minimu
 
 
 @pytest.mark.parametrize("n_tokens", [70, 100, 3000])
-def test_masked_windows_are_all_full(n_tokens):
+def test_masked_windows_are_all_full(n_tokens: int) -> None:
     assert {len(window) for window in plan_windows(_tokens(n_tokens), 64, False)} == {63}
 
 
 @pytest.mark.parametrize("context", ["auto", "exact", 8])
-def test_causal_windows_do_not_depend_on_what_follows(context):
+def test_causal_windows_do_not_depend_on_what_follows(context: int | str) -> None:
     longer = _source(plan_windows(_tokens(900), 64, True, context), 900)
     for n_tokens in (3, 60, 63, 66, 150, 300):
         shorter = _source(plan_windows(_tokens(n_tokens), 64, True, context), n_tokens)
@@ -97,7 +101,7 @@ def test_causal_windows_do_not_depend_on_what_follows(context):
 
 
 @pytest.mark.parametrize(("is_causal", "context"), [(True, "exact"), (False, "exact"), (False, "left")])
-def test_exact_windows_end_at_the_word_with_all_the_context_there_is(is_causal, context):
+def test_exact_windows_end_at_the_word_with_all_the_context_there_is(is_causal: bool, context: str) -> None:
     tokens = _tokens(200, tokens_per_word=4)
     for token, window in enumerate(_source(plan_windows(tokens, 64, is_causal, context), 200)):
         end_of_word = (token // 4 + 1) * 4
@@ -105,20 +109,20 @@ def test_exact_windows_end_at_the_word_with_all_the_context_there_is(is_causal, 
         assert window.stop == end_of_word or (is_causal and window.start == 0)
 
 
-def test_a_strided_plan_needs_far_fewer_passes_than_words():
+def test_a_strided_plan_needs_far_fewer_passes_than_words() -> None:
     tokens = _tokens(20_000, tokens_per_word=1)
     assert len(plan_windows(tokens, 8192, True)) * 50 < tokens.n_words
 
 
 @pytest.mark.parametrize("is_causal", [True, False])
-def test_a_word_longer_than_the_model_is_cut(is_causal):
+def test_a_word_longer_than_the_model_is_cut(is_causal: bool) -> None:
     tokens = Tokens(np.arange(150), np.repeat([0, 1, 2], [2, 145, 3]), 3, (1,), (2,))
     windows = plan_windows(tokens, 64, is_causal, "exact")
     assert _taken(windows) == list(range(150))
     assert max(len(window) for window in windows) == 62
 
 
-def test_no_tokens_no_windows():
+def test_no_tokens_no_windows() -> None:
     assert plan_windows(_tokens(0), 64, True) == []
 
 
@@ -133,18 +137,18 @@ def test_no_tokens_no_windows():
         (True, True, "Unknown context True"),
     ],
 )
-def test_unusable_contexts_are_refused(is_causal, context, message):
+def test_unusable_contexts_are_refused(is_causal: bool, context: int | str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         plan_windows(_tokens(10), 64, is_causal, context)
 
 
-def test_a_model_without_room_is_refused():
-    with pytest.raises(ValueError, match="no room"):
+def test_a_model_without_space_for_text_is_refused() -> None:
+    with pytest.raises(ValueError, match="no space"):
         plan_windows(_tokens(10, suffix=(2,)), 2, True)
 
 
 @pytest.mark.parametrize("chunk_tokens", [1, 64, 100, 1000])
-def test_batches_hold_the_windows_in_order_within_the_chunk(chunk_tokens):
+def test_batches_hold_the_windows_in_order_within_the_chunk(chunk_tokens: int) -> None:
     windows = plan_windows(_tokens(300), 64, False, "left")
     batches = list(batch_windows(windows, 1, chunk_tokens))
     assert [window for batch in batches for window in batch] == windows

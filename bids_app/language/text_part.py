@@ -12,7 +12,7 @@ _logger = logging.getLogger(__name__)
 def text_part(model: Any, name: str) -> tuple[Any, str]:
     """Return the part of a model that reads text and has one stack of blocks, and the prefix of its weights' names.
 
-    Raises ValueError where no part of the model reads text.
+    Raises ValueError if no part of the model reads text.
     """
     path, text_model = _tower(model)
     if path:
@@ -21,7 +21,7 @@ def text_part(model: Any, name: str) -> tuple[Any, str]:
         encoder = text_model.get_encoder()
         path = next(inner for inner, module in model.named_modules() if module is encoder)
         text_model = encoder
-        _logger.info("%s is an encoder with a decoder: its encoder alone is read.", name)
+        _logger.info("%s is an encoder with a decoder: only its encoder is read.", name)
     if "input_ids" not in inspect.signature(text_model.forward).parameters:
         reads = getattr(text_model, "main_input_name", "something else")
         raise ValueError(
@@ -33,7 +33,7 @@ def text_part(model: Any, name: str) -> tuple[Any, str]:
 
 
 class _NoCache:
-    """What FlauBERT takes for keys and values of earlier tokens: none. Its own default is one it cannot index."""
+    """An empty cache of keys and values for FlauBERT, which cannot index its own default."""
 
     def get_seq_length(self) -> int:
         return 0
@@ -43,12 +43,12 @@ class _NoCache:
 
 
 def forget_cache(flaubert: Any) -> None:
-    """Let a FlauBERT with normalisation before its layers (small, large) run at all in transformers 5."""
+    """Make a FlauBERT with pre-normalisation (small, large) run in transformers 5."""
     flaubert.register_forward_pre_hook(lambda _, args, given: (args, {**given, "cache": _NoCache()}), with_kwargs=True)
 
 
 def _tower(model: Any) -> tuple[str, Any]:
-    """The shallowest text tower of a model, without its head; the model itself where it has none."""
+    """The shallowest text tower of a model, without its head; the model itself without one."""
     towers = [(path, module) for path, module in model.named_modules() if path.rpartition(".")[2] in _TOWERS]
     if not towers or not hasattr(towers[0][1], "config"):
         return "", model

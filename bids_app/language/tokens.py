@@ -1,4 +1,4 @@
-"""Words → tokens of the natural text, made so that every token's word is known."""
+"""Words → tokens of the natural text, with the word of each token."""
 
 import logging
 from collections import Counter
@@ -14,8 +14,8 @@ from bids_app.language.spacing import spaces_before
 
 IntArray = npt.NDArray[np.int64]
 
-_MOST_UNKNOWN = 0.5  # share of words: above it the model reads little of the story
-_BROKEN = "\ufffd"  # what an unfinished character decodes to
+_MOST_UNKNOWN = 0.5  # share of unknown words above which the model reads too little of the story
+_BROKEN = "\ufffd"  # the decoded form of an incomplete character
 
 _logger = logging.getLogger(__name__)
 
@@ -26,8 +26,8 @@ class Tokens:
 
     `prefix` and `suffix` are the special tokens that the tokenizer puts around every window. A word without a token
     (such as an empty text) is missing from `word`. A token that spans several words, as in scripts without spaces,
-    belongs to the last of them; `shared` holds pairs of a word that has no token of its own for this reason, and the
-    word that its token belongs to, whose activations it takes.
+    belongs to the last of them; `shared` holds pairs of a word that therefore lacks a token, and the word with the
+    token, whose activations it takes.
     """
 
     ids: IntArray
@@ -38,7 +38,7 @@ class Tokens:
     shared: tuple[tuple[int, int], ...] = ()
 
     def __len__(self) -> int:
-        """Return the number of tokens, special tokens left out."""
+        """Return the number of tokens, without special tokens."""
         return len(self.ids)
 
     @property
@@ -64,14 +64,14 @@ class Tokens:
 
 
 def tokenize_words(tokenizer: Any, texts: Sequence[str]) -> Tokens:
-    """Tokenize the natural text of words (`spacing.spaces_before`) and tell each token's word.
+    """Tokenize the natural text of words (`spacing.spaces_before`) and determine the word of each token.
 
-    Words are tokenized one by one where that gives the tokens of the whole text; else the characters that the tokens
-    decode to are counted off against the words. Words are read literally: text that looks like a special token is not
-    made one. Neither `word_ids()` nor offsets are used.
+    Words are tokenized one by one if that gives the tokens of the whole text; otherwise, the decoded characters of the
+    tokens are matched with the words. Words are read literally: text that looks like a special token does not become
+    one. Neither `word_ids()` nor offsets are used.
 
-    Raises ValueError when the tokens do not decode to what the tokens of the whole text decode to, and when the
-    tokenizer knows less than half of the words.
+    Raises ValueError if the tokens decode to another text than the tokens of the whole text, and if the tokenizer knows
+    less than half of the words.
     """
     words = [" ".join(text.split()) for text in texts]
     spoken = [index for index, word in enumerate(words) if word]
@@ -110,7 +110,7 @@ def _split(tokenizer: Any, words: list[str]) -> tuple[list[int], list[int], list
 
 
 def _align(tokenizer: Any, ids: list[int], rule: list[list[int]]) -> tuple[list[int], list[tuple[int, int]]] | None:
-    """Tell the word of each token by the characters it decodes to; None where text and words decode differently."""
+    """Determine the word of each token by its decoded characters; None if text and words decode differently."""
     letters = [_letters(tokenizer, ids_of_word) for ids_of_word in rule]
     if "".join(letters) != _letters(tokenizer, ids):
         return None
@@ -125,9 +125,9 @@ def _align(tokenizer: Any, ids: list[int], rule: list[list[int]]) -> tuple[list[
 
 
 def _last_letters(tokenizer: Any, ids: list[int]) -> Iterator[int]:
-    """Index of the last letter that each token has a share in, letters counted without blanks.
+    """Index of the last letter of each token, counted without blanks.
 
-    Tokens may be bytes: those of one letter are decoded together, after the letters before, because some tokens
+    Tokens may be bytes: those of one letter are decoded together, after the previous letters, because some tokens
     decode differently at the start of a text.
     """
     context: list[int] = []
@@ -146,7 +146,7 @@ def _last_letters(tokenizer: Any, ids: list[int]) -> Iterator[int]:
 
 
 def _report(tokenizer: Any, tokens: Tokens, words: list[str]) -> None:
-    """Log what the model cannot read; ValueError where that is most of the text."""
+    """Log what the model cannot read; ValueError if that is most of the text."""
     if len(tokens.without_token):
         _logger.warning(
             "%d of %d words have no token and get activations of zero.", len(tokens.without_token), len(words)
@@ -208,7 +208,7 @@ def _letters(tokenizer: Any, ids: list[int]) -> str:
 
 
 def _special_tokens(tokenizer: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Return what the tokenizer puts before and after a text."""
+    """Return the special tokens before and after a text."""
     bare = tokenizer("a", add_special_tokens=False)["input_ids"]
     full = tokenizer("a")["input_ids"]
     for start in range(len(full) - len(bare) + 1):

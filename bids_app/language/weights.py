@@ -1,4 +1,4 @@
-"""Where a model's files are, and a hash of everything in them that determines its activations."""
+"""Find the files of a model, and hash everything in them that determines its activations."""
 
 import hashlib
 import json
@@ -18,7 +18,7 @@ WEIGHTS_FILE = "model.safetensors"
 INDEX_FILE = "model.safetensors.index.json"
 
 _TEXT_FILES = ["*.json", "*.txt", "*.model", "*.tiktoken"]
-_OTHER_WEIGHTS = ["*/*", "consolidated*"]  # other frameworks' copies of the same weights
+_OTHER_WEIGHTS = ["*/*", "consolidated*"]  # copies of the weights for other frameworks
 _HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _LOCAL: Mapping[str, Any] = {"local_files_only": True}
@@ -42,10 +42,10 @@ def find_model(
 ) -> ModelFiles:
     """Find a model: a folder, else a name on the Hugging Face Hub (its local cache, or a download into it).
 
-    `resources` are folders that `fetch_model` has filled: a name is looked for there, then in the local cache. Where
-    `download` is false the Hub is never asked.
+    `resources` are folders filled by `fetch_model`: a name is searched there, then in the local cache. If `download` is
+    false, the Hub is never accessed.
 
-    Raises FileNotFoundError when the model cannot be had, ValueError when its config.json cannot be used.
+    Raises FileNotFoundError if the model is not available, ValueError if its config.json is unusable.
     """
     folder = Path(name_or_path).expanduser()
     if folder.is_dir():
@@ -65,7 +65,7 @@ def find_model(
 def fetch_model(name: str, revision: str | None, resources: Path) -> ModelFiles:
     """Download a model of the Hub, tokenizer and safetensors only, into a folder laid out like the Hub's cache.
 
-    Raises FileNotFoundError when it cannot be had, ValueError when it has no safetensors.
+    Raises FileNotFoundError if it is not available, ValueError if it has no safetensors.
     """
     files = _hub_snapshot(name, revision, True, [{"cache_dir": resources}], f"is not in {resources}")
     check_complete(files)
@@ -73,7 +73,7 @@ def fetch_model(name: str, revision: str | None, resources: Path) -> ModelFiles:
 
 
 def is_hub_name(name: str) -> bool:
-    """Whether a model's name may be one on the Hub.
+    """Whether a name may be that of a model on the Hub.
 
     >>> is_hub_name("gpt2"), is_hub_name("openai-community/gpt2"), is_hub_name("../gpt2"), is_hub_name("a/b/c")
     (True, True, False, False)
@@ -82,9 +82,9 @@ def is_hub_name(name: str) -> bool:
 
 
 def check_complete(files: ModelFiles) -> list[Path]:
-    """The files that hold the weights, after a look at their headers and at the sizes that config.json asks for.
+    """The files with the weights, after checks of their headers and of the sizes in config.json.
 
-    Raises FileNotFoundError for one that is missing, ValueError for one that is cut off, and as `weight_files` and
+    Raises FileNotFoundError for a missing file, ValueError for a truncated one, and errors of `weight_files` and
     `check_sizes`.
     """
     n_weights = 0
@@ -98,9 +98,9 @@ def check_complete(files: ModelFiles) -> list[Path]:
 
 
 def count_weights(folder: Path) -> int:
-    """How many numbers the safetensors files hold, from their headers.
+    """Number of weights in the safetensors files, from their headers.
 
-    Raises FileError for a file that is no safetensors file, or cut off.
+    Raises FileError for a file that is not a safetensors file, or truncated.
     """
     return sum(math.prod(shape) for path in weight_files(folder) for shape in _shapes(path))
 
@@ -113,13 +113,13 @@ def _shapes(path: Path) -> list[list[int]]:
         with safe_open(path, "np") as tensors:
             return [list(tensors.get_slice(key).get_shape()) for key in tensors.keys()]  # noqa: SIM118
     except (SafetensorError, OSError) as error:
-        raise FileError(f"{path} is no complete safetensors file ({error}): copy or download it again.") from error
+        raise FileError(f"{path} is not a complete safetensors file ({error}): copy or download it again.") from error
 
 
 def weight_files(folder: Path) -> list[Path]:
     """Return the safetensors files that hold the weights, sorted by name.
 
-    Raises ValueError when there are none, as where weights are kept as pickles only.
+    Raises ValueError if there are none, for example only pickles.
     """
     if (folder / WEIGHTS_FILE).is_file():
         return [folder / WEIGHTS_FILE]
@@ -137,7 +137,7 @@ def weight_files(folder: Path) -> list[Path]:
 
 
 def _files_of_index(path: Path) -> list[Path]:
-    """The files that an index names, sorted; FileError for a broken one, or one that points out of its folder."""
+    """The files named by an index, sorted; FileError for an invalid index, or one that points out of its folder."""
     names = read_json(path).get("weight_map")
     if not isinstance(names, dict) or not names or not all(isinstance(name, str) for name in names.values()):
         raise FileError(f"{path} must hold a weight_map of tensors to files: copy or download the model again.")
@@ -154,7 +154,7 @@ def hash_weights(folder: Path) -> str:
 
 
 def hash_texts(texts: list[str]) -> str:
-    """Return the SHA-256 of texts, in their order and with their borders."""
+    """Return the SHA-256 of texts, which depends on their order and borders."""
     return hashlib.sha256(json.dumps(texts).encode()).hexdigest()
 
 
@@ -166,7 +166,7 @@ def hash_tokenizer(tokenizer: Any) -> str:
 
 
 def hash_file(path: Path) -> str:
-    """Return the SHA-256 of a file, of one in the Hub's cache from its name."""
+    """Return the SHA-256 of a file; in the Hub's cache, its name holds it."""
     blob = path.resolve().name
     if path.is_symlink() and _SHA256.fullmatch(blob):
         return blob  # the Hub's cache names large files by their SHA-256
@@ -176,7 +176,7 @@ def hash_file(path: Path) -> str:
 def _hub_snapshot(
     name: str, revision: str | None, with_weights: bool, ways: Sequence[Mapping[str, Any]], where: str
 ) -> ModelFiles:
-    """The first of several `ways` to ask the Hub's client that has an answer; `where` says what the last one tried."""
+    """The first answer of several `ways` to query the client of the Hub; `where` names the last one in messages."""
     from huggingface_hub import snapshot_download
 
     patterns = [*_TEXT_FILES, "*.safetensors"] if with_weights else _TEXT_FILES
@@ -186,7 +186,7 @@ def _hub_snapshot(
             folder = snapshot_download(
                 name, revision=revision, allow_patterns=patterns, ignore_patterns=_OTHER_WEIGHTS, **way
             )
-        except Exception as error:  # whatever the Hub's client, its HTTP library or the network raise
+        except Exception as error:  # any error of the Hub's client, its HTTP library or the network
             if not way.get("local_files_only"):
                 cause = _in_short(error)
                 reason = f", nor can it be downloaded ({cause})"
@@ -198,10 +198,10 @@ def _hub_snapshot(
 
 
 def _in_short(error: Exception) -> OSError:
-    """The error in one line, raised from the error itself."""
+    """The error in one line, with the original as its cause."""
     from huggingface_hub.errors import RepositoryNotFoundError
 
-    # The Hub tells a stranger neither that a model is not there nor that it needs a permission, but one of both.
+    # To anonymous users, the Hub does not distinguish a missing model from one that needs permission.
     needs = "; check the name, and for a model that needs permission set HF_TOKEN"
     short = OSError(in_one_line(error) + (needs if isinstance(error, RepositoryNotFoundError) else ""))
     short.__cause__ = error

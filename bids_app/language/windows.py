@@ -1,4 +1,4 @@
-"""Which passages of a text a model reads at once, and which tokens' activations are taken from each."""
+"""Windows of a text that a model reads at once, and the tokens whose activations are taken from each."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -19,7 +19,7 @@ _LONG_ENOUGH = 1024
 class Window:
     """The model reads tokens start … stop−1; the activations of tokens first … stop_taking−1 are taken from it.
 
-    Where the text is rolled, `start` may be negative: token −1 is the last.
+    If the text is rolled, `start` may be negative: token −1 is the last.
     """
 
     start: int
@@ -28,30 +28,30 @@ class Window:
     stop_taking: int
 
     def __len__(self) -> int:
-        """Return the number of tokens read, special tokens left out."""
+        """Return the number of tokens read, without special tokens."""
         return self.stop - self.start
 
 
 def plan_windows(tokens: Tokens, max_tokens: int, is_causal: bool, context: Context = "auto") -> list[Window]:
-    """Plan windows of at most `max_tokens`, special tokens included, that take every token exactly once, in order.
+    """Plan windows of at most `max_tokens`, including special tokens, that take every token exactly once, in order.
 
-    - Causal, "auto" or "left": strided windows. Each token sees at least 512 tokens before it (max_tokens // 2 where
-      that is less), or all there are. A number asks for another minimum.
-    - Masked, "auto": overlapping windows. Each token sees at least max_tokens // 4 tokens (512 where that is less) to
-      either side, or all there are. A number asks for another minimum.
-    - Masked, "left": one window per word, which ends at the word and begins as early as the model allows.
-    - "exact": the same for either type. A causal model's windows that would begin at the start of the text are one.
-    - Causal, "rolled": the windows of "left", except that tokens with less than that minimum before them read on from
-      the end of the text, as if it were a ring, but never as far as their own word. They see what comes later: this is
-      for comparison with the code released with Caucheteux et al. (2023), which rolls the story.
+    - Causal, "auto" or "left": strided windows. Each token sees at least 512 previous tokens (or max_tokens // 2 if
+      less), or all of them. A number sets another minimum.
+    - Masked, "auto": overlapping windows. Each token sees at least max_tokens // 4 tokens (or 512 if less) on
+      either side, or all of them. A number sets another minimum.
+    - Masked, "left": one window per word, which ends at the word and starts as early as the model allows.
+    - "exact": the same for either type. Causal windows that begin at the start of the text are merged.
+    - Causal, "rolled": the windows of "left", except that tokens with less than the minimum before them are preceded by
+      the end of the text, as if it were a ring, but never by their own word. They see later text: this is only for
+      comparison with the code released with Caucheteux et al. (2023), which rolls the story.
 
-    A plan depends on neither batch nor chunk size. In a causal plan no window depends on later words, unless rolled.
+    A plan depends neither on batch nor chunk size. In a causal plan, no window depends on later words, unless rolled.
 
-    Raises ValueError for an unknown context, or one that the model cannot hold or is of the wrong type for.
+    Raises ValueError for an unknown context, or one that does not suit the length or type of the model.
     """
     capacity = max_tokens - tokens.n_special
     if capacity < 1:
-        raise ValueError(f"The model reads {max_tokens} tokens at once, which leaves no room for text.")
+        raise ValueError(f"The model reads {max_tokens} tokens at once, which leaves no space for text.")
     _check_context(context, is_causal)
     if len(tokens) == 0:
         return []
@@ -108,7 +108,7 @@ def _strided(n_tokens: int, length: int, minimum: int) -> list[Window]:
 
 
 def _rolled(tokens: Tokens, length: int, minimum: int) -> list[Window]:
-    """Plan the windows of `_strided`; only tokens with too few before them come from windows that begin before 0."""
+    """Plan the windows of `_strided`; tokens with too few previous tokens come from windows that start before 0."""
     most = len(tokens) + 1 - int(tokens.tokens_per_word.max())  # in a longer window a word could see itself
     n_early = min(minimum, most - 1)
     early = [
@@ -125,7 +125,7 @@ def _overlapping(n_tokens: int, length: int, margin: int) -> list[Window]:
     for start in range(0, n_tokens, length - 2 * margin):
         stop = min(start + length, n_tokens)
         stop_taking = stop if stop == n_tokens else stop - margin
-        windows.append(Window(max(0, stop - length), stop, taken, stop_taking))  # the last begins earlier
+        windows.append(Window(max(0, stop - length), stop, taken, stop_taking))  # the last window starts earlier
         taken = stop_taking
         if stop == n_tokens:
             break
@@ -133,7 +133,7 @@ def _overlapping(n_tokens: int, length: int, margin: int) -> list[Window]:
 
 
 def _window_per_word(tokens: Tokens, capacity: int, share_start: bool) -> list[Window]:
-    """Plan windows that end at a word; a word of more tokens than the capacity is cut."""
+    """Plan windows that end at a word; a word with more tokens than the capacity is cut."""
     ends = np.flatnonzero(tokens.is_last) + 1
     windows = []
     taken = 0

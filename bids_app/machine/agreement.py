@@ -59,11 +59,11 @@ def damaged_outputs(out_dir: Path, start: str = "") -> list[str]:
             continue
         title, outputs = name.removesuffix("_complete.json"), marker.get("Outputs", {})
         if "SupersededBy" in marker:
-            log.info("left aside: %s, which %s has taken the place of", title, marker["SupersededBy"])
+            log.info("ignored: %s, superseded by %s", title, marker["SupersededBy"])
         elif "LeftOut" in marker:
-            log.info("left aside: %s, made from a scan to leave out", title)
+            log.info("ignored: %s, made from an excluded scan", title)
         elif outputs and not any_data(out_dir, outputs):
-            log.info("left aside: %s, whose outputs were removed", title)
+            log.info("ignored: %s, whose outputs were removed", title)
         elif damage := find_damage(out_dir, outputs):
             problems.append(f"{title}: {damage}")
     return problems
@@ -85,7 +85,7 @@ def check_whole(out_dir: Path, participants: Sequence[str] | None) -> None:
     else:
         problems = [line for label in participants for line in damaged_outputs(out_dir, f"sub-{label}_")]
     if problems:
-        raise MixtureError(f"{'; '.join(problems)}: run the {level} level again, which makes what is missing")
+        raise MixtureError(f"{'; '.join(problems)}: run the {level} level again, which computes what is missing")
 
 
 def _halves(out_dir: Path) -> list[Path]:

@@ -166,7 +166,7 @@ class Completion:
             other = read_marker(path)
             if _bold(marker) & _bold(other) and "SupersededBy" not in other:
                 _write_marker(path, {**other, "SupersededBy": self.title})
-                log.info("%s takes the place of %s, which is left aside from now on", self.title, _title(path))
+                log.info("%s supersedes %s, which is ignored from now on", self.title, _title(path))
         if marker.pop("SupersededBy", None) is not None:
             _write_marker(self.path, marker)
 
@@ -174,7 +174,7 @@ class Completion:
         """Changes in the data of other participants that the results depend on, or None."""
         before, now = marker.get("Others", {}), self.inputs.others
         changed = [name for name in sorted({*before, *now}) if before.get(name) != now.get(name)]
-        return f"it rests on data that have changed since ({', '.join(changed)})" if changed else None
+        return f"it depends on data that have changed since ({', '.join(changed)})" if changed else None
 
     def _refuse_others(self, marker: Mapping[str, Any]) -> None:
         inputs, now = self.inputs, json.loads(json.dumps(self.inputs.facts, default=str))
@@ -184,11 +184,11 @@ class Completion:
             [FileRecord(**record) for record in marker.get("Files", [])], inputs.files, inputs.links
         )
         if not changes and now.get("Dictionary") != marker.get("Dictionary"):
-            changes = ["the dictionary was learned from other words, other times of them, or other stories"]
+            changes = ["the dictionary was learned from other words, word times or stories"]
         if not changes:  # not visible in one's own files: the words of a story depend on all runs
             before = marker.get("Shared", {})
             changes = [
-                f"the {name} is another, because other runs hear more or less of it than before"
+                f"the {name} differs, because other runs now hear more or less of it"
                 for name, content in now.get("Shared", {}).items()
                 if name in before and before[name] != content
             ]
@@ -251,7 +251,7 @@ def leave_aside(out_dir: Path, is_left_out: Callable[[Mapping[str, str]], bool])
             kept = {key: value for key, value in marker.items() if key != "LeftOut"}
             _write_marker(path, {**kept, "LeftOut": True} if left_out else kept)
             if left_out:
-                log.info("%s was made from a scan to leave out: the group level leaves it aside", _title(path))
+                log.info("%s was made from an excluded scan: the group level ignores it", _title(path))
 
 
 def _advice(changes: Sequence[str]) -> str:

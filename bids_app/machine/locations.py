@@ -5,12 +5,13 @@ from __future__ import annotations
 import errno
 import fnmatch
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from bids_app.bids.description import require_ours
 from bids_app.disk import DiskError
-from bids_app.settings import Settings, SettingsError
+from bids_app.machine.run_folders import RunFolders
+from bids_app.settings import SettingsError
 
 # Entries of a raw data set besides the participants.
 _RAW = ("sourcedata", "code", "stimuli", "phenotype", ".git", ".datalad")
@@ -20,43 +21,36 @@ _PATH_MAX, _LONGEST_NAME = 4096, 700  # bytes: longest path, and reserve for nam
 _ADVICE = "give a folder outside it, or BIDS_DIR/derivatives/NAME"
 
 
-def check_locations(settings: Settings) -> None:
+def check_locations(folders: RunFolders, reads_raw: bool = True) -> None:
     """Raise SettingsError if a run would write into the raw data, DatasetError if OUT_DIR holds foreign files.
 
-    It writes nothing. The group level reads no raw data.
+    It writes nothing. A level that reads no raw data (`reads_raw`) may write anywhere.
     """
-    for name, folder in _written(settings):
+    for name, folder in folders.written.items():
         _check_length(name, folder)
-        if settings.level != "group":
-            _check_raw(name, folder, settings.bids_dir)
-    if settings.level == "group":
+        if reads_raw:
+            _check_raw(name, folder, folders.bids_dir)
+    if not reads_raw:
         return
-    if _is_or_holds(settings.out_dir, settings.bids_dir):
-        raise SettingsError(f"OUT_DIR {settings.out_dir} contains BIDS_DIR {settings.bids_dir}: {_ADVICE}")
-    kept = {folder for _, folder in _written(settings)} | {settings.out_dir / ".work"}
-    require_ours(settings.out_dir, _foreign(settings.out_dir, kept))
+    if _is_or_holds(folders.out_dir, folders.bids_dir):
+        raise SettingsError(f"OUT_DIR {folders.out_dir} contains BIDS_DIR {folders.bids_dir}: {_ADVICE}")
+    kept = {*folders.written.values(), folders.out_dir / ".work"}
+    require_ours(folders.out_dir, _foreign(folders.out_dir, kept))
 
 
-def check_derivatives(settings: Settings, derivatives: Mapping[str, Path]) -> None:
+def check_derivatives(folders: RunFolders, derivatives: Mapping[str, Path]) -> None:
     """Raise SettingsError if a run would write into or above a derivative that it reads."""
-    for name, folder in _written(settings):
+    for name, folder in folders.written.items():
         for derivative in derivatives.values():
-            if _same(derivative, settings.bids_dir):
+            if _same(derivative, folders.bids_dir):
                 continue
             inside = _is_or_holds(derivative, folder)
-            if _same(derivative, settings.bids_dir / "derivatives"):  # its BOLD lies in derivatives/sub-*
+            if _same(derivative, folders.bids_dir / "derivatives"):  # its BOLD lies in derivatives/sub-*
                 inside = any(_is_or_holds(entry, folder) for entry in _participants(derivative))
             if inside or (name == "OUT_DIR" and _is_or_holds(folder, derivative)):
                 raise SettingsError(
                     f"{name} {folder} {'lies in' if inside else 'contains'} {derivative}, which is read: {_ADVICE}"
                 )
-
-
-def _written(settings: Settings) -> Iterator[tuple[str, Path]]:
-    yield "OUT_DIR", settings.out_dir
-    for name, folder in (("--work-dir", settings.work_dir), ("--bids-database-dir", settings.bids_database_dir)):
-        if folder is not None:
-            yield name, folder
 
 
 def _check_length(name: str, folder: Path) -> None:

@@ -5,15 +5,13 @@ from __future__ import annotations
 import logging
 import sys
 
-from bids_app.settings import Settings
-
 log = logging.getLogger("neurons2networks")
 LEVELS = (logging.INFO, logging.DEBUG)
 
 
-def start_log(settings: Settings) -> None:
-    """Log to standard error: progress, and with -v each step."""
+def start_log(verbose: int) -> None:
+    """Log to standard error: progress, and with -v (1) each step."""
     logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S")
-    log.setLevel(LEVELS[min(settings.verbose, 1)])
-    logging.getLogger("bids_app").setLevel(LEVELS[min(settings.verbose, 1)])
-    logging.getLogger().setLevel(logging.DEBUG if settings.verbose > 1 else logging.WARNING)
+    log.setLevel(LEVELS[min(verbose, 1)])
+    logging.getLogger("bids_app").setLevel(LEVELS[min(verbose, 1)])
+    logging.getLogger().setLevel(logging.DEBUG if verbose > 1 else logging.WARNING)

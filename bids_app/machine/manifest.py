@@ -73,7 +73,7 @@ def read_manifest(resources: Path) -> Manifest:
             _entries(content, "models", str), _entries(content, "files", int), _entries(content, "sha256", str, {})
         )
     except ValueError as error:
-        raise FileError(f"{path} is no manifest of `n2n fetch` ({error}): remove it and fetch again.") from None
+        raise FileError(f"{path} is not a manifest of `n2n fetch` ({error}): remove it and fetch again.") from None
 
 
 def _entries(content: Mapping[str, object], key: str, kind: type[_Value], default: object = None) -> dict[str, _Value]:

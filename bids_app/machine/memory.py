@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -62,49 +63,70 @@ def _cached(path: Path) -> int:
     return max((int(number) for name, number in fields if name.removeprefix("total_") == "inactive_file"), default=0)
 
 
-def too_little_memory(name: str, n_weights: int, settings: Settings) -> str | None:
+@dataclass(frozen=True)
+class ModelLoading:
+    """How a model is loaded.
+
+    Attributes
+    ----------
+    device : "auto", "cpu", "cuda" or one GPU, such as "cuda:1"
+    dtype : "float32", "bfloat16" or "float16"
+    mem_mb : memory for the whole run in MB, 0 for that of the machine
+    """
+
+    device: str = "auto"
+    dtype: str = "float32"
+    mem_mb: int = 0
+
+    @classmethod
+    def of(cls, settings: Settings) -> ModelLoading:
+        """That of a run's settings."""
+        return cls(settings.device, settings.dtype, settings.mem_mb)
+
+
+def too_little_memory(name: str, n_weights: int, loading: ModelLoading) -> str | None:
     """A sentence with the problem and what would fit, if a model with so many weights is too large; else None.
 
     Raises ValueError for a missing device.
     """
     from bids_app.stats.device import resolve_device
 
-    device = resolve_device(settings.device)
-    available = free_on(device, settings)
-    needed = _needed(n_weights, settings.dtype)
+    device = resolve_device(loading.device)
+    available = free_on(device, loading)
+    needed = _needed(n_weights, loading.dtype)
     if needed <= available:
         return None
     return (
-        f"--model {name}: {_count(n_weights)} weights need {_gb(needed)} in {settings.dtype}, room to work "
-        f"included, and {_what_there_is(device, available, settings)}; "
-        f"what would fit: {_what_fits(n_weights, device, settings)}"
+        f"--model {name}: {_count(n_weights)} weights need {_gb(needed)} in {loading.dtype}, including "
+        f"working memory, and {_what_there_is(device, available, loading.mem_mb)}; "
+        f"what would fit: {_what_fits(n_weights, device, loading)}"
     )
 
 
-def _what_there_is(device: Any, available: int, settings: Settings) -> str:
+def _what_there_is(device: Any, available: int, mem_mb: int) -> str:
     if device.type != "cpu":
         return f"the GPU ({device}) has {_gb(available)} free"
-    if available == settings.mem_mb * 1_000_000:
+    if available == mem_mb * 1_000_000:
         return f"--mem-mb allows {_gb(available)}"
     return f"this machine (or its container or job) has {_gb(available)} free"
 
 
-def _what_fits(n_weights: int, device: Any, settings: Settings) -> str:
+def _what_fits(n_weights: int, device: Any, loading: ModelLoading) -> str:
     fitting = []
-    available = free_on(device, settings)
+    available = free_on(device, loading)
     smaller = _needed(n_weights, "bfloat16")
-    if settings.dtype == "float32" and smaller <= available:
+    if loading.dtype == "float32" and smaller <= available:
         fitting.append(f"--dtype bfloat16 ({_gb(smaller)})")
     for other in _other_devices(device):
-        free = free_on(other, settings)
-        if _needed(n_weights, settings.dtype) <= free:
+        free = free_on(other, loading)
+        if _needed(n_weights, loading.dtype) <= free:
             fitting.append(f"--device {other.type} ({_gb(free)} free)")
-    largest = int((available - _LEAST_ROOM) / _bytes_per_weight(settings.dtype))
+    largest = int((available - _LEAST_ROOM) / _bytes_per_weight(loading.dtype))
     if largest > 0:
         fitting.append(f"a model of at most {_count(largest)} weights")
-    if device.type == "cpu" and settings.mem_mb and _needed(n_weights, settings.dtype) <= free_memory():
+    if device.type == "cpu" and loading.mem_mb and _needed(n_weights, loading.dtype) <= free_memory():
         fitting.append("a larger --mem-mb")
-    return ", ".join(fitting) or "nothing here; take a machine with more memory"
+    return ", ".join(fitting) or "nothing on this machine; use one with more memory"
 
 
 def _other_devices(device: Any) -> list[Any]:
@@ -123,21 +145,21 @@ def _bytes_per_weight(dtype: str) -> float:
     return _BYTES[dtype] * (1 + _ROOM)
 
 
-def free_on(device: Any, settings: Settings) -> int:
+def free_on(device: Any, loading: ModelLoading) -> int:
     """Bytes available to a model on a device, or on all GPUs if it may be spread over them."""
     import torch
 
     if device.type == "cuda":
-        spread = settings.device in ("auto", "cuda")
+        spread = loading.device in ("auto", "cuda")
         indices = range(torch.cuda.device_count()) if spread else [device.index or 0]
         return sum(torch.cuda.mem_get_info(index)[0] for index in indices)
-    return free_for_data(settings)
+    return free_for_data(loading.mem_mb)
 
 
-def free_for_data(settings: Settings) -> int:
+def free_for_data(mem_mb: int) -> int:
     """Bytes available to arrays: the free memory, limited by --mem-mb."""
     free = free_memory()
-    return min(free, settings.mem_mb * 1_000_000) if settings.mem_mb else free
+    return min(free, mem_mb * 1_000_000) if mem_mb else free
 
 
 def _count(n_weights: int) -> str:

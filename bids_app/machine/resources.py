@@ -25,10 +25,10 @@ _MESHES_TO_FETCH = ("fsaverage6", "fsaverage", "fsLR")  # that of fsaverage5 is 
 _VERTICES_OF_FSLR = {"59k": 59_292, "170k": 59_292, "164k": 163_842}
 
 
-def folders_of(settings: Settings) -> list[Path]:
+def folders_of(resources: Path | None) -> list[Path]:
     """Folders filled by `n2n fetch`, in the order of search: `--resources`, then N2N_HOME."""
     home = os.environ.get("N2N_HOME")
-    folders = [settings.resources, Path(home).expanduser() if home else None]
+    folders = [resources, Path(home).expanduser() if home else None]
     return [folder for folder in folders if folder is not None]
 
 
@@ -40,9 +40,9 @@ def model_source(name: str, revision: str | None, folders: Sequence[Path]) -> tu
     return revision, [folder / MODELS for folder in folders]
 
 
-def atlas_source(settings: Settings) -> dict[str, Any]:
+def atlas_source(resources: Path | None) -> dict[str, Any]:
     """Arguments of `networks.atlas.load_atlas` that locate an atlas."""
-    return {"resources": [folder / TEMPLATES for folder in folders_of(settings)] or None}
+    return {"resources": [folder / TEMPLATES for folder in folders_of(resources)] or None}
 
 
 @dataclass(frozen=True)

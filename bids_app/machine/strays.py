@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from bids_app.settings import Settings
+from bids_app.machine.run_folders import RunFolders
 
 # Names of drafts: files (atomic), artefacts (machine.once), activations, rotations, indices.
 _HEX = "[0-9a-f]{32}"
@@ -22,33 +22,33 @@ _ABANDONED = 24 * 3600.0  # seconds after which a stray is removed if locks are 
 
 
 @contextlib.contextmanager
-def clearing_strays(settings: Settings) -> Iterator[None]:
+def clearing_strays(folders: RunFolders) -> Iterator[None]:
     """Remove incomplete files of killed runs, then signal other runs during the block that this one writes.
 
     Every run and each of its jobs holds a shared kernel lock. A run that gets the lock exclusively at its start is
     the only one on all nodes that share the disk, so incomplete files then belong to no live process.
     """
     with contextlib.ExitStack() as held:
-        for folder, lock in _folders(settings):
+        for folder, lock in _locks(folders):
             held.enter_context(_held(lock, folder))
         yield
 
 
 @contextlib.contextmanager
-def writing(settings: Settings) -> Iterator[None]:
+def writing(folders: RunFolders) -> Iterator[None]:
     """Signal during the block that a job writes; removes nothing."""
     with contextlib.ExitStack() as held:
-        for _, lock in _folders(settings):
+        for _, lock in _locks(folders):
             held.enter_context(_held(lock, None))
         yield
 
 
-def _folders(settings: Settings) -> Iterator[tuple[Path, Path]]:
+def _locks(folders: RunFolders) -> Iterator[tuple[Path, Path]]:
     """The folders that a run writes into, each with its lock."""
-    yield settings.out_dir, settings.out_dir / "logs" / _RUNNING
-    yield settings.work, settings.work / _RUNNING
-    if settings.bids_database_dir is not None:
-        yield settings.bids_database_dir, settings.bids_database_dir / _RUNNING
+    yield folders.out_dir, folders.out_dir / "logs" / _RUNNING
+    yield folders.work, folders.work / _RUNNING
+    if folders.database is not None:
+        yield folders.database, folders.database / _RUNNING
 
 
 @contextlib.contextmanager

@@ -2,15 +2,18 @@
 
 import json
 import logging
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from bids_app.analyses.collection import collect, collections
 from bids_app.analyses.writer import Writer
 from bids_app.bids.geometry import SurfaceGeometry
 from bids_app.bids.outputs import find_maps
-from bids_app.conftest import write
+from bids_app.conftest import Study, write
 from bids_app.machine.agreement import MixtureError, NoResultsError, check_outputs, check_whole
 from bids_app.machine.completion import FOLDER, leave_aside
 from bids_app.run.group import run_group
@@ -20,28 +23,30 @@ TABLE = "seg-T_dseg.tsv"
 SCORES = {"task": "tale", "seg": "T", "model": "tinygpt", "stat": "r", "desc": "brainscore"}
 
 
-def scores(study):
+def scores(study: Study) -> dict[str, npt.NDArray[np.float32]]:
     collection = collect(study.out, SCORES)
     return dict(zip(collection.participants, collection.maps[:, 0], strict=True))
 
 
-def values(study, label, run=""):
+def values(study: Study, label: str, run: str = "") -> npt.NDArray[np.float32]:
     (output,) = [
         written
         for written in find_maps(study.out, "brainscore", "r", sub=label)
         if written.entities.get("run", "") == run.removeprefix("_run-")
     ]
-    return output.load()[0][0]
+    return np.asarray(output.load()[0][0])
 
 
-def test_a_run_that_arrives_later_takes_the_place_of_the_first_alone(study, caplog):
+def test_a_run_that_arrives_later_takes_the_place_of_the_first_alone(
+    study: Study, caplog: pytest.LogCaptureFixture
+) -> None:
     study.remove("01")
     study.add("01", "_run-1", seed=1)
     study.run("01"), study.run("02")
     study.add("01", "_run-2", seed=4)
     with caplog.at_level(logging.INFO, "neurons2networks"):
         assert (study.run("01"), study.run("02")) == (1, 0)
-    assert any("takes the place of sub-01_task-tale_run-1_seg-T" in message for message in caplog.messages)
+    assert any("supersedes sub-01_task-tale_run-1_seg-T" in message for message in caplog.messages)
     assert not np.allclose(values(study, "01"), values(study, "01", "_run-1"))
     np.testing.assert_array_equal(scores(study)["01"], values(study, "01"))
     assert len(list(collections(study.out, "brainscore", "r"))) == 1
@@ -53,15 +58,16 @@ def test_a_run_that_arrives_later_takes_the_place_of_the_first_alone(study, capl
     np.testing.assert_array_equal(scores(study)["01"], values(study, "01"))
 
 
-def test_runs_without_common_bold_all_count(study):
+def test_runs_without_common_bold_all_count(study: Study) -> None:
     study.remove("01")
-    study.add("01", "_run-1", seed=1), study.add("01", "_run-2", seed=4)
+    study.add("01", "_run-1", seed=1)
+    study.add("01", "_run-2", seed=4)
     study.run("01", run_id=("1",)), study.run("01", run_id=("2",)), study.run("02")
     expected = (values(study, "01", "_run-1") + values(study, "01", "_run-2")) / 2
     np.testing.assert_allclose(scores(study)["01"], expected, rtol=1e-6)
 
 
-def test_different_settings_are_never_averaged(study):
+def test_different_settings_are_never_averaged(study: Study) -> None:
     study.run("01", delays=4)
     for path in (study.out / FOLDER).glob("*_settings.json"):  # as two runs leave them on a disk without locks
         path.unlink()
@@ -70,7 +76,7 @@ def test_different_settings_are_never_averaged(study):
         collect(study.out, SCORES)
 
 
-def test_different_models_of_the_same_name_are_never_averaged(study):
+def test_different_models_of_the_same_name_are_never_averaged(study: Study) -> None:
     study.run("01")
     write(study.root / "tinygpt" / "model.safetensors", "other weights")
     study.run("02")
@@ -78,19 +84,19 @@ def test_different_models_of_the_same_name_are_never_averaged(study):
         collect(study.out, SCORES)
 
 
-def test_maps_of_a_scan_that_is_left_out_later_do_not_count(study, caplog):
+def test_maps_of_a_scan_that_is_left_out_later_do_not_count(study: Study, caplog: pytest.LogCaptureFixture) -> None:
     study.run("01"), study.run("02")
     before = scores(study)
     leave_aside(study.out, lambda run: run["sub"] == "02")
     assert scores(study).keys() == {"01"}
     with caplog.at_level(logging.INFO, "neurons2networks"):
         check_outputs(study.out)
-    assert any("made from a scan to leave out" in message for message in caplog.messages)
+    assert any("made from an excluded scan" in message for message in caplog.messages)
     leave_aside(study.out, lambda run: False)
     assert scores(study).keys() == before.keys() == {"01", "02"}
 
 
-def test_the_group_is_of_the_participants_that_are_asked_for(study):
+def test_the_group_is_of_the_participants_that_are_asked_for(study: Study) -> None:
     for label in ("03", "04"):
         study.add(label, seed=int(label))
     for label in ("01", "02", "03", "04"):
@@ -118,7 +124,9 @@ def test_the_group_is_of_the_participants_that_are_asked_for(study):
         ),
     ],
 )
-def test_inputs_of_all_that_were_changed_between_participants_are_never_averaged(study, change, message):
+def test_inputs_of_all_that_were_changed_between_participants_are_never_averaged(
+    study: Study, change: Callable[[Study, Path], dict[str, Path]], message: str
+) -> None:
     mask = write(study.root / "mask.txt", "A\nB\n")
     write(study.deriv / TABLE, "index\tname\n1\tA\n2\tB\n3\tC\n")
     study.run("01", mask=mask)
@@ -127,7 +135,7 @@ def test_inputs_of_all_that_were_changed_between_participants_are_never_averaged
         collect(study.out, SCORES)
 
 
-def test_participants_may_differ_in_the_runs_that_are_read(study):
+def test_participants_may_differ_in_the_runs_that_are_read(study: Study) -> None:
     study.run("01", run_id=())
     study.add("02", "_run-3", seed=3)
     study.run("02", run_id=("3",))
@@ -135,7 +143,7 @@ def test_participants_may_differ_in_the_runs_that_are_read(study):
 
 
 @pytest.mark.parametrize("damage", [lambda path: path.write_bytes(b""), lambda path: path.unlink()])
-def test_what_is_broken_is_named_with_what_to_run(study, damage):
+def test_what_is_broken_is_named_with_what_to_run(study: Study, damage: Callable[[Path], int | None]) -> None:
     study.run("01"), study.run("02")
     broken = next(study.out.glob("sub-02/func/*stat-p*.tsv"))
     damage(broken)
@@ -145,7 +153,7 @@ def test_what_is_broken_is_named_with_what_to_run(study, damage):
     check_outputs(study.out)
 
 
-def test_reports_alone_are_not_made_of_what_is_damaged(study):
+def test_reports_alone_are_not_made_of_what_is_damaged(study: Study) -> None:
     study.run("01"), study.run("02")
     run_group(study.settings(), "group")
     check_whole(study.out, ["01", "02"])
@@ -161,7 +169,7 @@ def test_reports_alone_are_not_made_of_what_is_damaged(study):
     check_whole(study.out, ["01"])
 
 
-def test_removed_outputs_are_left_aside(study, caplog):
+def test_removed_outputs_are_left_aside(study: Study, caplog: pytest.LogCaptureFixture) -> None:
     study.run("01"), study.run("02")
     for path in study.out.glob("sub-02/func/*"):
         path.unlink()
@@ -171,7 +179,9 @@ def test_removed_outputs_are_left_aside(study, caplog):
     assert list(scores(study)) == ["01"]
 
 
-def test_a_lone_hemisphere_and_maps_without_a_marker_are_reported(tmp_path, caplog):
+def test_a_lone_hemisphere_and_maps_without_a_marker_are_reported(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     writer = Writer(tmp_path, {"sub": "01", "space": "test"}, [], {}, lambda: SurfaceGeometry("test", 3, 3))
     left, right = writer.maps("brainscore", "r", np.ones((1, 6), dtype=np.float32), ["layer-01"])
     check_outputs(tmp_path)

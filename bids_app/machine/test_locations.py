@@ -1,23 +1,26 @@
 import json
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bids_app.machine.locations import check_derivatives, check_locations
+from bids_app.machine.run_folders import RunFolders
 from bids_app.settings import Settings
 
 
 @pytest.fixture
-def data(tmp_path):
+def data(tmp_path: Path) -> Path:
     for folder in ("sub-01/func", "sourcedata", "derivatives/fmriprep/sub-01"):
         (tmp_path / "data" / folder).mkdir(parents=True)
     return tmp_path / "data"
 
 
-def settings(data, out, **more):
-    return Settings(bids_dir=data, out_dir=out, level=more.pop("level", "participant"), **more)
+def settings(data: Path, out: Path, **more: Any) -> RunFolders:
+    return RunFolders.of(Settings(data, out, "participant", **more))
 
 
-def files(folder):
+def files(folder: Path) -> list[str]:
     return sorted(str(path) for path in folder.rglob("*"))
 
 
@@ -33,7 +36,7 @@ def files(folder):
         (".", "contains BIDS_DIR"),
     ],
 )
-def test_nothing_is_written_into_what_is_raw(data, out, message):
+def test_nothing_is_written_into_what_is_raw(data: Path, out: str, message: str) -> None:
     before = files(data)
     with pytest.raises(ValueError, match=message):
         check_locations(settings(data, (data.parent / out).resolve()))
@@ -41,11 +44,11 @@ def test_nothing_is_written_into_what_is_raw(data, out, message):
 
 
 @pytest.mark.parametrize("out", ["data/derivatives/neurons2networks", "data/results", "out", "sub-01/out"])
-def test_beside_the_raw_data_all_is_allowed(data, out):
+def test_beside_the_raw_data_all_is_allowed(data: Path, out: str) -> None:
     check_locations(settings(data, data.parent / out))
 
 
-def test_links_lead_to_the_same_folder(data, tmp_path):
+def test_links_lead_to_the_same_folder(data: Path, tmp_path: Path) -> None:
     (tmp_path / "short").symlink_to(data / "sub-01")
     with pytest.raises(ValueError, match="lies in the raw data"):
         check_locations(settings(data, tmp_path / "short" / "out"))
@@ -58,7 +61,7 @@ def test_links_lead_to_the_same_folder(data, tmp_path):
     check_locations(settings(data, tmp_path / "out", work_dir=tmp_path))  # a scratch disk holds much
 
 
-def test_a_derivative_that_is_read_is_not_written_into(data):
+def test_a_derivative_that_is_read_is_not_written_into(data: Path) -> None:
     fmriprep = data / "derivatives" / "fmriprep"
     for out, message in ((fmriprep, "lies in"), (fmriprep / "n2n", "lies in")):
         with pytest.raises(ValueError, match=message):
@@ -73,7 +76,7 @@ def test_a_derivative_that_is_read_is_not_written_into(data):
     check_derivatives(inside, {"data": data})
 
 
-def test_files_of_others_are_left_alone(data, tmp_path):
+def test_files_of_others_are_left_alone(data: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     for name in (".git", ".datalad", "logs", "work"):
         (out / name).mkdir(parents=True)
@@ -89,7 +92,7 @@ def test_files_of_others_are_left_alone(data, tmp_path):
         check_locations(settings(data, out))
 
 
-def test_a_name_that_no_disk_takes(data, tmp_path):
+def test_a_name_that_no_disk_takes(data: Path, tmp_path: Path) -> None:
     for out in (tmp_path / ("x" * 300), tmp_path / "/".join(["y" * 200] * 20)):
         with pytest.raises(OSError, match="too long for this disk"):
             check_locations(settings(data, out))

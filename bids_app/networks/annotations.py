@@ -1,7 +1,7 @@
-"""FreeSurfer annotations: a colour per vertex, and a table that says which region has which colour.
+"""FreeSurfer annotations: a colour per vertex, and a table with the colour of each region.
 
-The format is that of FreeSurfer's `read_annotation.m`. Sizes in the file are checked against its length before anything
-is made of them.
+The format is that of FreeSurfer's `read_annotation.m`. Sizes in the file are checked against its length before they
+are used.
 """
 
 import struct
@@ -17,7 +17,7 @@ _MOST_REGIONS = 100_000
 
 
 class _Stream:
-    """Numbers and names of a file in their order; everything is checked against what is left."""
+    """Numbers and names of a file in order, checked against the remaining bytes."""
 
     def __init__(self, content: bytes) -> None:
         self._content = content
@@ -25,7 +25,7 @@ class _Stream:
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is nothing at all."""
+        """Whether the file is empty."""
         return not self._content
 
     def bytes(self, n_bytes: int) -> bytes:
@@ -45,9 +45,9 @@ class _Stream:
 
 
 def read_annotation(path: Path) -> tuple[NDArray[np.int64], dict[int, tuple[str, NDArray[np.int64]]]]:
-    """Label of each vertex (n,), -1 where it has none, and name and colour (red, green, blue; 0–255) of each label.
+    """Label of each vertex (n,), -1 without one, and name and colour (red, green, blue; 0–255) of each label.
 
-    Raises FileError for a file that is cut off, is no annotation or holds sizes that cannot be.
+    Raises FileError for a file that is truncated, is not an annotation, or holds impossible sizes.
     """
     stream = _Stream(read_bytes(path, _LIMIT))
     try:
@@ -60,7 +60,7 @@ def read_annotation(path: Path) -> tuple[NDArray[np.int64], dict[int, tuple[str,
             raise ValueError("it has no table of colours")
         regions = _regions(stream)
     except ValueError as error:
-        raise FileError(f"{path} is no annotation that can be read ({error}): get or make it again.") from error
+        raise FileError(f"{path} is not a readable annotation ({error}): get or make it again.") from error
     if not np.array_equal(np.sort(pairs[:, 0]), np.arange(len(pairs))):
         raise FileError(f"{path} does not list each vertex once: get or make it again.")
     values = np.empty(len(pairs), dtype=np.int64)

@@ -20,14 +20,14 @@ from bids_app.yeo_networks import scheme_of
 
 @dataclass(frozen=True)
 class Atlas:
-    """Which network, or region, each target belongs to.
+    """The network or region of each target.
 
     Attributes
     ----------
-    name : the atlas's name, or the name of its file
+    name : the name of the atlas or of its file
     network_names : n names, of networks or of regions
     labels : array of shape (n_targets,), 0 for none, 1 … n in the order of `network_names`
-    colours : array of shape (n, 3), red, green, blue from 0 to 1; None where the atlas has none
+    colours : array of shape (n, 3), red, green, blue from 0 to 1; None if the atlas has none
     """
 
     name: str
@@ -59,12 +59,12 @@ def load_atlas(
     space : the data's space
     n_vertices : vertices of the left and right hemisphere; by default those of `space`. Surfaces only
     affine, mask : array of shape (4, 4) and of shape (x, y, z); the targets are the mask's voxels in C order. Volumes
-        only; the atlas's voxel nearest to each is taken
+        only; each gets the label of the nearest voxel of the atlas
     axis : the brain models of grayordinates ("cifti")
-    resources : folders that are searched for named atlases before TemplateFlow's own; then nothing is downloaded
-    allow_space_mismatch : take an atlas in another MNI152 space than the data's
-    regions : take each region of a surface or volume by itself, under its own name, instead of its network; where the
-        hemispheres of a surface name their regions alike, the names begin with `L_` and `R_`
+    resources : folders searched for named atlases before TemplateFlow's own; if given, nothing is downloaded
+    allow_space_mismatch : accept an atlas in another MNI152 space than the data
+    regions : return the regions of a surface or volume instead of its networks; if both hemispheres of a surface use
+        the same names, these start with `L_` and `R_`
 
     Raises
     ------
@@ -90,7 +90,7 @@ def load_atlas(
 
 
 def check_files(path: Path, kind: str) -> None:
-    """Read an atlas file whole, before any data are there that it could be laid on; of a folder, look for one.
+    """Read an atlas file completely, before the data are known; in a folder, find one.
 
     `kind` is that of the data. Raises as `load_atlas` does.
     """
@@ -134,7 +134,7 @@ def _atlas(
 
 
 def _ordered(networks: list[str]) -> tuple[str, ...]:
-    """Each network once: in the order of the field's table, or else as they come."""
+    """Each network once, in the order of its scheme or else of its first occurrence."""
     names = tuple(name for name in dict.fromkeys(networks) if name)
     scheme = scheme_of(names)
     return tuple(name for name in scheme.names if name in names) if scheme else names
@@ -144,7 +144,7 @@ def _colours(names: tuple[str, ...], groups: dict[int, str], regions: dict[int, 
     scheme = scheme_of(names)
     if scheme and set(names) <= set(scheme.names):
         colour_of: dict[str, str | None] = dict(zip(scheme.names, scheme.colours, strict=True))
-    else:  # the colour of a network's first region
+    else:  # the colour of the first region of a network
         colour_of = {groups[label]: regions[label].colour for label in reversed(regions)}
     colours = [colour_of[name] for name in names]
     return np.array([[int(c[i : i + 2], 16) / 255 for i in (1, 3, 5)] for c in colours if c]) if all(colours) else None
@@ -156,8 +156,8 @@ def _short_name(name: str) -> str:
     return re.sub(r"^[lr]h\.|_?hemi-[LR](?![A-Za-z])|(\.d?label)?\.(annot|gii|nii|nii\.gz)$", "", Path(name).name)
 
 
-def atlas_of_parcels(networks: Sequence[str | None]) -> Atlas:
-    """The atlas of data that are regions themselves: the network of each, or its name in Schaefer 2018.
+def atlas_of_parcels(networks: Sequence[str | float | None]) -> Atlas:
+    """The atlas of data that are themselves regions: the network of each, or its name in Schaefer 2018.
 
     >>> atlas_of_parcels(["Words", None, "Sounds", "Words"]).labels.tolist()
     [1, 0, 2, 1]

@@ -26,7 +26,7 @@ def grayordinate_labels(
 ) -> tuple[NDArray[np.int64], dict[int, Region]]:
     """Label per target of the axis and the region of each label; parameters as in `atlas.load_atlas`.
 
-    A CIFTI file labels whatever it has of the targets, any other atlas of surfaces the cortex alone.
+    A CIFTI file labels all targets that it holds, any other surface atlas only the cortex.
     """
     if name.endswith(DLABEL):
         values, atlas_axis, regions = _read(Path(name))
@@ -62,27 +62,27 @@ def _at(values: NDArray[np.int64], keys: NDArray[np.int64], wanted: NDArray[np.i
 
 
 def _nothing(regions: dict[int, Region]) -> int:
-    """A label of no region."""
+    """A label without a region."""
     return min(regions, default=0) - 1
 
 
 def check_grayordinates(path: Path) -> None:
-    """Read a CIFTI atlas. Raises FileError for one that cannot be used whatever the data are."""
+    """Read a CIFTI atlas. Raises FileError if it is unusable for any data."""
     _read(path)
 
 
 def _read(path: Path) -> tuple[NDArray[np.int64], BrainModelAxis, dict[int, Region]]:
-    """Label of each grayordinate, where these are, and the region of each label that occurs."""
+    """Label of each grayordinate, the axis, and the region of each label that occurs."""
     check_exists(path)
     with reading_atlas(path):
         try:
             image = load_image(path)
-        except AttributeError as error:  # what nibabel makes of labels without any name
+        except AttributeError as error:  # nibabel's table for labels without names
             raise FileError(
                 f"{path} is damaged, or a map of labels in it has no table of their names: make it again."
             ) from error
         if not isinstance(image, nibabel.Cifti2Image) or len(image.shape) != 2:
-            raise FileError(f"{path} is no CIFTI file with rows of grayordinates: get or make it again.")
+            raise FileError(f"{path} is not a CIFTI file with rows of grayordinates: get or make it again.")
         names, axis = (image.header.get_axis(dimension) for dimension in (0, 1))
         if not isinstance(names, LabelAxis) or not isinstance(axis, BrainModelAxis):
             raise FileError(
@@ -94,5 +94,5 @@ def _read(path: Path) -> tuple[NDArray[np.int64], BrainModelAxis, dict[int, Regi
         values = whole_labels(path, np.asarray(image.dataobj[0]))
         regions = {int(key): Region(name, hexadecimal(colour[:3])) for key, (name, colour) in names.label[0].items()}
     if len(names) > 1:
-        _log.warning("%s holds %d maps of labels: the first, %s, counts.", path, len(names), names.name[0])
+        _log.warning("%s holds %d maps of labels: the first, %s, is used.", path, len(names), names.name[0])
     return values, axis, named(path, values, regions)

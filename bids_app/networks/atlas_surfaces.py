@@ -1,4 +1,4 @@
-"""Labels of a surface atlas at the data's vertices."""
+"""Labels of a surface atlas at the vertices of the data."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -19,7 +19,7 @@ def surface_labels(
 ) -> tuple[NDArray[np.int64], dict[int, Region]]:
     """Label per vertex, left then right, and the region of each label; parameters as in `atlas.load_atlas`.
 
-    With `apart`, regions that have the same name in both hemispheres get two: `L_…` and `R_…`, as all others then do.
+    With `apart`, if regions have the same name in both hemispheres, all names start with `L_` or `R_`.
     """
     wanted = n_vertices or _vertices_of(space)
     if space == "fsLR" and not (Path(name).exists() or Path(name).suffix):
@@ -35,7 +35,7 @@ def surface_labels(
 
 
 def _told_apart(left: dict[int, Region], right: dict[int, Region]) -> tuple[dict[int, Region], dict[int, Region]]:
-    """Regions of each hemisphere with its letter before their names, where the two have a name in common."""
+    """Regions of each hemisphere, prefixed with its letter if both have a name in common."""
     names = ({region.name for region in side.values() if not is_background(region.name)} for side in (left, right))
     if not set.intersection(*names):
         return left, right
@@ -70,7 +70,7 @@ def _surface_files(
 
 
 def _only_pair(folder: Path, n_vertices: tuple[int, int]) -> tuple[Path, Path]:
-    """The one atlas of a folder that has enough vertices; of several, the one with just as many as the data."""
+    """The only atlas of a folder with enough vertices; of several, the one with as many as the data."""
     sizes = {pair: tuple(read_labels(file).values.size for file in pair) for pair in surface_pairs(folder)}
     exact = [pair for pair, size in sizes.items() if size == n_vertices]
     fitting = exact or [pair for pair, size in sizes.items() if all(np.array(size) >= n_vertices)] or list(sizes)
@@ -80,7 +80,7 @@ def _only_pair(folder: Path, n_vertices: tuple[int, int]) -> tuple[Path, Path]:
 def _first_vertices(
     left: Labels, right: Labels, regions: tuple[dict[int, Region], dict[int, Region]], n_vertices: tuple[int, int]
 ) -> tuple[NDArray[np.int64], dict[int, Region]]:
-    """Both hemispheres at the data's vertices, the right one's labels numbered on from the left one's."""
+    """Both hemispheres at the vertices of the data; labels of the right continue the numbers of the left."""
     beyond = int(left.values.max()) + 2  # a right label may be -1
     numbered = regions[0] | {label + beyond: region for label, region in regions[1].items()}
     values = np.concatenate([left.values[: n_vertices[0]], right.values[: n_vertices[1]] + beyond])

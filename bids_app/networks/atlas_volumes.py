@@ -1,4 +1,4 @@
-"""Labels of a volume atlas at the data's voxels."""
+"""Labels of a volume atlas at the voxels of the data."""
 
 import logging
 import re
@@ -25,7 +25,7 @@ _OTHER_NAMES = {
 
 
 def atlas_space(path: Path) -> str | None:
-    """The space of an atlas file by its name: the entity `space-` or `tpl-`, or FSLMNI152; None where it says none.
+    """The space of an atlas file from its name: the entity `space-` or `tpl-`, or FSLMNI152; None if not stated.
 
     >>> atlas_space(Path("A_space-MNI152NLin6_res-2x2x2.nii.gz")), atlas_space(Path("A.nii.gz"))
     ('MNI152NLin6Asym', None)
@@ -51,13 +51,13 @@ def volume_labels(
     if volume.values.any() and not labels.any():
         raise ValueError(
             f"The atlas {volume.path} and the data do not overlap anywhere: the position in the header (sform, qform) "
-            "of one of them is wrong, or they are in different spaces; give another --atlas, or mend the header."
+            "of one of them is wrong, or they are in different spaces; give another --atlas, or correct the header."
         )
     return labels, _volume_regions(volume)
 
 
 def check_volume(path: Path) -> None:
-    """Read a volume atlas. Raises FileError or ValueError for one that cannot be used whatever the data are."""
+    """Read a volume atlas. Raises FileError or ValueError if it is unusable for any data."""
     _volume_regions(read_labels(path))
 
 
@@ -96,7 +96,7 @@ def _check_space(path: Path, space: str, allow_mismatch: bool) -> None:
 
 
 def _nearest_voxels(atlas: Labels, affine: NDArray[np.floating], mask: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Label of the atlas's voxel nearest to the centre of each voxel of the mask, 0 outside the atlas: (n_targets,)."""
+    """Label of the atlas voxel nearest to the centre of each voxel of the mask, 0 outside the atlas: (n_targets,)."""
     to_atlas = np.linalg.inv(np.asarray(atlas.affine)) @ affine
     voxels = np.rint(apply_affine(to_atlas, np.argwhere(mask))).astype(np.int64)  # (n_targets, 3)
     inside = ((voxels >= 0) & (voxels < atlas.values.shape)).all(axis=1)

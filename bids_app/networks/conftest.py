@@ -1,4 +1,4 @@
-"""What several tests of this room need."""
+"""What several tests of this package need."""
 
 from pathlib import Path
 

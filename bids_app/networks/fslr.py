@@ -1,4 +1,4 @@
-"""Between fsLR and fsaverage: the vertex of one that is nearest to each vertex of the other on fsaverage's sphere."""
+"""Map between fsLR and fsaverage by nearest vertices on the sphere of fsaverage."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -13,16 +13,16 @@ from bids_app.networks.template_files import locate
 
 Points = NDArray[np.float64]
 
-# Vertices of a hemisphere, and what TemplateFlow calls that density.
+# Vertices of a hemisphere, and TemplateFlow's name of that density.
 FSLR_DENSITIES = {32_492: "32k", 59_292: "59k", 163_842: "164k"}
 _FSLR_SPHERE = "tpl-fsLR_space-fsaverage_hemi-{hemi}_den-{density}_sphere.surf.gii"
 _FSAVERAGE_SPHERE = "tpl-fsaverage_hemi-{hemi}_den-164k_sphere.surf.gii"
 
 
 def sphere_files(n_vertices: int = 32_492, *, fsaverage: bool = False) -> list[str]:
-    """File names in TemplateFlow of the spheres of fsLR, left and right, and with `fsaverage` those of fsaverage too.
+    """File names in TemplateFlow of the spheres of fsLR, left and right, and with `fsaverage` also those of fsaverage.
 
-    Raises ValueError for another number of vertices than that of a known density.
+    Raises ValueError for an unknown number of vertices.
     """
     if n_vertices not in FSLR_DENSITIES:
         known = ", ".join(f"{n:,}" for n in FSLR_DENSITIES)
@@ -34,7 +34,7 @@ def sphere_files(n_vertices: int = 32_492, *, fsaverage: bool = False) -> list[s
 def fslr_spheres(n_vertices: int, resources: tuple[Path, ...] | None = None) -> tuple[Points, Points]:
     """Vertices (n_vertices, 3) of the left and the right hemisphere of fsLR on the unit sphere of fsaverage.
 
-    Raises FileNotFoundError where the spheres cannot be had, ValueError for an unknown density.
+    Raises FileNotFoundError if the spheres are not available, ValueError for an unknown density.
     """
     left, right = (_on_unit_sphere(path) for path in locate(sphere_files(n_vertices), resources))
     return left, right
@@ -42,9 +42,9 @@ def fslr_spheres(n_vertices: int, resources: tuple[Path, ...] | None = None) -> 
 
 @lru_cache(maxsize=2)
 def fslr_at_fsaverage5(n_vertices: int, resources: tuple[Path, ...] | None = None) -> NDArray[np.int64]:
-    """The vertex of fsLR nearest to each of both hemispheres of fsaverage5 (20484,), the right ones numbered on.
+    """The fsLR vertex nearest to each vertex of fsaverage5 (20484,); the right hemisphere continues the numbers.
 
-    Raises FileNotFoundError where the spheres of fsLR cannot be had.
+    Raises FileNotFoundError if the spheres of fsLR are not available.
     """
     from bids_app.networks.sphere import unit_sphere
 
@@ -55,9 +55,9 @@ def fslr_at_fsaverage5(n_vertices: int, resources: tuple[Path, ...] | None = Non
 
 @lru_cache(maxsize=2)
 def fsaverage_at_fslr(n_vertices: int, resources: tuple[Path, ...] | None = None) -> NDArray[np.int64]:
-    """The vertex of fsaverage (163,842) nearest to each of both hemispheres of fsLR, the right ones numbered on.
+    """The vertex of fsaverage (163,842) nearest to each vertex of fsLR; the right hemisphere continues the numbers.
 
-    Raises FileNotFoundError where the spheres of either cannot be had.
+    Raises FileNotFoundError if the spheres of either are not available.
     """
     paths = locate(sphere_files(n_vertices, fsaverage=True), resources)
     left, right, fsaverage_left, fsaverage_right = (_on_unit_sphere(path) for path in paths)
@@ -65,7 +65,7 @@ def fsaverage_at_fslr(n_vertices: int, resources: tuple[Path, ...] | None = None
 
 
 def as_key(resources: Sequence[Path] | None) -> tuple[Path, ...] | None:
-    """Folders as what a cache can hold."""
+    """Folders as a hashable key of a cache."""
     return None if resources is None else tuple(resources)
 
 

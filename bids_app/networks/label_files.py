@@ -1,4 +1,4 @@
-"""Files that label vertices or voxels: FreeSurfer annotations, GIFTI, NIfTI with a table of names beside."""
+"""Label files of vertices or voxels: FreeSurfer annotations, GIFTI, NIfTI with a table of names."""
 
 import logging
 import re
@@ -22,7 +22,7 @@ from bids_app.wording import in_one_line
 
 _File = TypeVar("_File", Path, tuple[Path, Path])
 
-_MOST_VOXELS = 3e8  # those of a box around a brain at 0.3 mm
+_MOST_VOXELS = 3e8  # voxels of a box around a brain at 0.3 mm
 _LARGEST_LABEL = 2**31
 
 _log = logging.getLogger(__name__)
@@ -30,9 +30,9 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Labels:
-    """What a file says: a label per vertex (n,) or voxel (x, y, z), and the region of each label.
+    """Content of a label file: a label per vertex (n,) or voxel (x, y, z), and the region of each label.
 
-    `table` is the file that names the regions where the labels' own does not; `affine` is that of a volume.
+    `table` is the file with the names of regions if separate; `affine` is that of a volume.
     """
 
     path: Path
@@ -49,10 +49,10 @@ class Labels:
 def named(
     path: Path, values: NDArray[np.int64], regions: dict[int, Region], table: Path | None = None
 ) -> dict[int, Region]:
-    """The regions of the labels that occur in `values`; `path` holds these, `table` their names.
+    """The regions of the labels in `values`; `path` is the file of the labels, `table` that of the names.
 
-    Raises FileError for a label above 0 without a name: a region that is left out, or called after its number, would
-    go unnoticed.
+    Raises FileError for a label above 0 without a name, because a region left out, or named by its number, would go
+    unnoticed.
     """
     labels, sizes = np.unique(values, return_counts=True)
     unnamed = {int(label): int(n) for label, n in zip(labels, sizes, strict=True) if label > 0 and label not in regions}
@@ -67,31 +67,31 @@ def named(
         )
     source = "its own table of names" if table is None else f"its table of names, {table},"
     raise FileError(
-        f"{path} has {which} at {sum(unnamed.values()):,} places, which {source} does not name: add a row for each, or "
-        "set these places to 0."
+        f"{path} has {which} at {sum(unnamed.values()):,} positions, which {source} does not name: add a row for each, "
+        "or set these positions to 0."
     )
 
 
 def read_labels(path: Path, names: Path | None = None) -> Labels:
-    """Read one label file; `names` is its table of names where that does not stand beside it.
+    """Read one label file; `names` is its table of names unless that lies beside it.
 
-    Raises FileNotFoundError, FileError for a damaged file and ValueError for a format that is not read here.
+    Raises FileNotFoundError, FileError for a damaged file, and ValueError for an unsupported format.
     """
     check_exists(path)
     check_content(path)
     reader = next((read for ending, read in _READERS.items() if path.name.endswith(ending)), None)
     if reader is None:
-        raise ValueError(f"{path} is no atlas that can be read; allowed are files that end in {', '.join(_READERS)}.")
+        raise ValueError(f"{path} is not a readable atlas; allowed are files that end in {', '.join(_READERS)}.")
     try:
         return reader(path, names or table_beside(path))
     except FileError:
         raise
-    except Exception as error:  # whatever nibabel, numpy and expat raise for a file that is none
+    except Exception as error:  # errors of nibabel, numpy and expat for invalid files
         if isinstance(error, FileError) and str(path) in str(error):
             raise
         raise FileError(
-            f"The atlas {path} could not be read ({type(error).__name__}: {error}): it, or its table of names, is cut "
-            "off or of another format. Get or make it again, or give another with --atlas."
+            f"The atlas {path} could not be read ({type(error).__name__}: {error}): it, or its table of names, is "
+            "truncated or in another format. Get or make it again, or give another with --atlas."
         ) from error
 
 
@@ -115,17 +115,17 @@ def _read_gifti(path: Path, names: Path | None) -> Labels:
 
 
 def _check_side(path: Path, image: nibabel.GiftiImage) -> None:
-    """Raise FileError for a file whose name says the other hemisphere than the file itself."""
+    """Raise FileError if the name of a file contradicts the hemisphere that it states."""
     metas = [image.meta, *(array.meta for array in image.darrays[:1])]
     structure = next((meta["AnatomicalStructurePrimary"] for meta in metas if "AnatomicalStructurePrimary" in meta), "")
     if {"CortexLeft": "R", "CortexRight": "L"}.get(structure) == _hemisphere(path):
-        raise FileError(f"{path} says itself that it is {structure}: the hemispheres were mixed up; make both again.")
+        raise FileError(f"{path} states that it is {structure}: the hemispheres were mixed up; make both again.")
 
 
 def _with_table(labels: Labels, table: Path | None) -> Labels:
-    """Labels named by a table beside their file, which says more than the file itself, where it names all of them.
+    """Labels with names from the table beside their file, which takes precedence if it names all of them.
 
-    Where the file names its labels itself, a table that does not serve is passed over, and the log says why.
+    If the file itself names its labels, an unsuitable table is ignored and the log gives the reason.
     """
     if table is None:
         return labels
@@ -138,7 +138,7 @@ def _with_table(labels: Labels, table: Path | None) -> Labels:
             raise
         listed, problem = {}, str(error)
     if problem and numbers <= set(labels.regions):
-        _log.warning("%s is not used (%s): the names in %s itself count.", table, problem, labels.path)
+        _log.warning("%s is not used (%s): the names in %s itself are used.", table, problem, labels.path)
         return labels
     return replace(labels, regions=listed, table=table)
 
@@ -173,7 +173,7 @@ _VOLUME_ENDINGS = (".nii.gz", ".nii")
 
 @contextmanager
 def reading_atlas(path: Path) -> Iterator[None]:
-    """Turn what a damaged file makes nibabel raise into FileError: it has no error of its own for that."""
+    """Turn errors of nibabel for damaged files into FileError."""
     try:
         yield
     except FileError:
@@ -183,7 +183,7 @@ def reading_atlas(path: Path) -> Iterator[None]:
 
 
 def whole_labels(path: Path, values: NDArray[np.generic]) -> NDArray[np.int64]:
-    """Labels as whole numbers, 0 where there is none; raises FileError for other numbers."""
+    """Labels as whole numbers, 0 for none; raises FileError for other numbers."""
     if values.dtype.kind in "biu" and values.dtype.itemsize <= 4:
         return values.astype(np.int64)
     numbers = np.nan_to_num(values.astype(np.float64), nan=0.0, posinf=np.inf, neginf=-np.inf)
@@ -198,20 +198,20 @@ def whole_labels(path: Path, values: NDArray[np.generic]) -> NDArray[np.int64]:
 
 
 def hexadecimal(colour: Iterable[float | None]) -> str | None:
-    """Red, green and blue from 0 to 1 as #rrggbb; None where one is missing or outside."""
+    """Red, green and blue from 0 to 1 as #rrggbb; None if one is missing or out of range."""
     values = [-1.0 if value is None else float(value) for value in colour]
     if not all(0 <= value <= 1 for value in values):
         return None
     return "#" + "".join(f"{round(value * 255):02x}" for value in values)
 
 
-# Marks of a hemisphere in a file's name, with those of the other one.
+# Marks of a hemisphere in file names, with those of the other one.
 _LEFT_MARKS = ((r"(?<![A-Za-z])lh\.", "rh."), (r"hemi-L(?![A-Za-z])", "hemi-R"), (r"(?<![A-Za-z])L\.", "R."))
 _RIGHT_MARKS = ((r"(?<![A-Za-z])rh\.", "lh."), (r"hemi-R(?![A-Za-z])", "hemi-L"), (r"(?<![A-Za-z])R\.", "L."))
 
 
 def _swapped(path: Path, marks: tuple[tuple[str, str], ...]) -> Path | None:
-    """The file of the other hemisphere, by its name, where the name has one of the marks."""
+    """The file of the other hemisphere, if the name has one of the marks."""
     names = (re.subn(mark, other, path.name) for mark, other in marks)
     return next((path.with_name(name) for name, count in names if count), None)
 
@@ -225,7 +225,7 @@ def _hemisphere(path: Path) -> str:
 def hemisphere_pair(path: Path) -> tuple[Path, Path]:
     """The files of the left and the right hemisphere, given either.
 
-    Raises ValueError where the name says no hemisphere, FileNotFoundError where the other file is missing.
+    Raises ValueError if the name has no hemisphere, FileNotFoundError if the other file is missing.
     """
     right, left = _swapped(path, _LEFT_MARKS), _swapped(path, _RIGHT_MARKS)
     if (right is None) == (left is None):
@@ -245,7 +245,7 @@ def hemisphere_pair(path: Path) -> tuple[Path, Path]:
 
 
 def only_one(candidates: list[_File], folder: Path, kind: str) -> _File:
-    """The one entry of a list of files of a folder; ValueError where it has none or several."""
+    """The only entry of a list of files of a folder; ValueError for none or several."""
     if len(candidates) != 1:
         listed = "; ".join(str(item if isinstance(item, Path) else item[0]) for item in candidates) or "none"
         raise ValueError(
@@ -255,7 +255,7 @@ def only_one(candidates: list[_File], folder: Path, kind: str) -> _File:
 
 
 def check_exists(path: Path) -> None:
-    """FileNotFoundError for a path that is not there, FileError for anything but a file with its content."""
+    """Raise FileNotFoundError for a missing path, FileError for anything but a file with its content."""
     if not path.exists() and not path.is_symlink():
         raise FileNotFoundError(f"There is no atlas file {path}; check the path given with --atlas.")
     check_content(path)

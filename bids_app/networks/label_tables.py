@@ -9,7 +9,7 @@ from bids_app.text_files import MEGABYTE, FileError, read_text, rows_of
 
 _LIMIT = 16 * MEGABYTE
 _ENDINGS = (".tsv", ".csv", ".txt", ".lut")
-# Columns of tables with a header, the first that is there: label, network or name, colour.
+# Columns of tables with a header, in order of preference: label, network or name, colour.
 _INDEX_COLUMNS = ("index", "label", "roi label", "network order", "id")
 _NETWORK_COLUMNS = ("network", "network_label", "network_name")
 _NAME_COLUMNS = ("name", "roi name", "network name", "region", "regions", "full_name", "label")
@@ -18,7 +18,7 @@ _WANTED = "a table of labels has the columns index and name (and network, where 
 
 @dataclass(frozen=True)
 class Region:
-    """A region's name and, where known, its hexadecimal colour and its network, from a table with a column for it."""
+    """The name of a region and, if known, its hexadecimal colour and its network."""
 
     name: str
     colour: str | None = None
@@ -26,9 +26,10 @@ class Region:
 
 
 def table_beside(path: Path) -> Path | None:
-    """The table of names of a label file: in its folder, its name made of parts of the file's name, most of them.
+    """The table of names of a label file: in the same folder, with a name made of most parts of the file name.
 
-    So `tpl-X_atlas-A_dseg.tsv` serves `tpl-X_res-02_atlas-A_dseg.nii.gz`, and `A.csv` serves `A_space-X.nii.gz`.
+    For example, `tpl-X_atlas-A_dseg.tsv` is used for `tpl-X_res-02_atlas-A_dseg.nii.gz`, `A.csv` for
+    `A_space-X.nii.gz`.
     """
     pieces = set(_stem(path).split("_"))
     tables = [
@@ -40,7 +41,7 @@ def table_beside(path: Path) -> Path | None:
 
 
 def table_name(path: Path) -> str:
-    """The name of a table that serves a label file.
+    """A table name that matches a label file.
 
     >>> table_name(Path("A_space-X.nii.gz"))
     'A_space-X.tsv'
@@ -55,13 +56,13 @@ def _stem(path: Path) -> str:
 def read_table(path: Path, hemisphere: str = "") -> dict[int, Region]:
     """Region of each label of a table.
 
-    Of a table with a column `hemi`, only the rows of `hemisphere` ("L" or "R") are taken, where it is given. A row
-    without a name is left out; where the name is `n/a`, the label is no region.
+    If `hemisphere` ("L" or "R") is given, only its rows in a table with a column `hemi` are used. A row without a name
+    is left out; a label with the name `n/a` is not a region.
 
     A first line with known column names (index, name, network, color …) is a header; otherwise a row is a number, a
     name and, in FreeSurfer's tables, red, green and blue from 0 to 255, or, in FSL's, a number, three colours from 0
-    to 1 and a name. Raises FileError for a file that cannot be read or names no label, for a header or a row without a
-    meaning, and for a label with two meanings.
+    to 1 and a name. Raises FileError for a file that cannot be read or names no label, for an unknown header or row,
+    and for a label with two meanings.
     """
     rows = _rows(path)
     header = [cell.lower() for cell in rows[0].cells]
@@ -87,7 +88,7 @@ class _Row:
 
 @dataclass(frozen=True)
 class _Columns:
-    """Where in a row the label, the name, the network, the colour and the hemisphere stand; None for none."""
+    """Column indices of label, name, network, colour and hemisphere; None for none."""
 
     n_columns: int
     index: int
@@ -98,7 +99,7 @@ class _Columns:
 
 
 def _rows(path: Path) -> list[_Row]:
-    """Lines that are neither empty nor a comment. Raises FileError where there are none."""
+    """Lines that are neither empty nor comments. Raises FileError if there are none."""
     text = read_text(path, _LIMIT).replace("\r\n", "\n").replace("\r", "\n")
     lines = [
         (at, line) for at, line in enumerate(text.split("\n"), start=1) if line.strip() and line.lstrip()[0] != "#"
@@ -106,12 +107,12 @@ def _rows(path: Path) -> list[_Row]:
     if not lines:
         raise FileError(f"{path} is empty; {_WANTED}")
     first = lines[0][1]
-    separator = ";" if first.count(";") > first.count(",") else ","  # Excel, where the comma is the decimal point
+    separator = ";" if first.count(";") > first.count(",") else ","  # Excel, in countries with a decimal comma
     return [_Row(at, _cells(path, line, separator)) for at, line in lines]
 
 
 def _each_once(path: Path, regions: Iterable[tuple[int, Region]]) -> dict[int, Region]:
-    """Regions by their labels. Raises FileError for a label with two meanings, of which one would be lost."""
+    """Regions by label. Raises FileError for a label with two meanings, one of which would be lost."""
     by_label: dict[int, Region] = {}
     for label, region in regions:
         other = by_label.setdefault(label, region)
@@ -138,10 +139,10 @@ def _column(header: list[str], names: tuple[str, ...]) -> int | None:
 
 
 def _columns(path: Path, header: list[str], rows: list[_Row]) -> _Columns | None:
-    """What the header says; None where it is a line to be passed over.
+    """Columns of the header; None for a line to be skipped.
 
-    A column `label` is the name where another has the labels; a first column of whole numbers has the labels whatever
-    it is called. Raises FileError for a header that lacks one of the two, or has one twice.
+    A column `label` holds names if another column holds the labels; a first column of whole numbers holds the labels
+    whatever its name. Raises FileError for a header that lacks one of the two, or has one twice.
     """
     index = _column(header, _INDEX_COLUMNS)
     name = _column([cell if at != index else "" for at, cell in enumerate(header)], _NAME_COLUMNS)
@@ -163,13 +164,13 @@ def _columns(path: Path, header: list[str], rows: list[_Row]) -> _Columns | None
 
 
 def _tells_names(rows: list[_Row]) -> bool:
-    """Whether the rows below a line without a meaning begin with a number and a name, as in FreeSurfer's tables."""
+    """Whether the rows below an unknown line start with a number and a name, as in FreeSurfer's tables."""
     regions = [region for row in rows if (region := _without_header(row.cells)) is not None]
     return any(re.search(r"[^\W\d]", region.name) and not region.name.startswith("#") for _, region in regions)
 
 
 def _with_header(path: Path, columns: _Columns, rows: list[_Row]) -> Iterator[tuple[str, int, Region]]:
-    """Hemisphere ("" for both), label and region of each row. Raises FileError for a row that fits no header."""
+    """Hemisphere ("" for both), label and region of each row. Raises FileError for a row unlike the header."""
     for row in rows:
         cells = [*row.cells, *[""] * (columns.n_columns - len(row.cells))]
         where = f"{path}, line {row.line}"
@@ -181,7 +182,7 @@ def _with_header(path: Path, columns: _Columns, rows: list[_Row]) -> Iterator[tu
         if label in ("", "n/a"):
             continue
         if not re.fullmatch(r"-?[0-9]{1,9}(\.0*)?", label):
-            raise FileError(f"{where}: the label {label[:40]!r} is no whole number; correct the table")
+            raise FileError(f"{where}: the label {label[:40]!r} is not a whole number; correct the table")
         network = None if columns.network is None else cells[columns.network]
         name = network if columns.name is None else cells[columns.name]
         if name or network:

@@ -1,4 +1,4 @@
-"""Meshes of the cortex between white matter and pia, which nilearn brings or TemplateFlow has."""
+"""Meshes of the cortex between white matter and pia, from nilearn or TemplateFlow."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -22,7 +22,7 @@ _FSLR = {32_492: "tpl-fsLR_den-32k_hemi-{hemi}_midthickness.surf.gii"}
 def mesh_files(space: str, n_vertices: int) -> list[list[str]]:
     """File names in TemplateFlow whose mean is the mesh of the left, then of the right hemisphere; none for fsaverage5.
 
-    Raises ValueError for spaces whose mesh is not known.
+    Raises ValueError for spaces whose mesh is unknown.
     """
     if space.startswith("fsaverage") and n_vertices in FSAVERAGE_VERTICES.values():
         density = _DENSITIES.get(n_vertices)
@@ -37,9 +37,9 @@ def mesh_files(space: str, n_vertices: int) -> list[list[str]]:
 
 
 def meshes_of(space: str) -> list[str]:
-    """File names in TemplateFlow of the meshes of a space: those to smooth along, and of fsLR those for pictures.
+    """File names in TemplateFlow of the meshes of a space: those for smoothing, and for fsLR those for pictures.
 
-    Raises ValueError for spaces whose mesh is not known.
+    Raises ValueError for spaces whose mesh is unknown.
     """
     n_vertices = {**FSAVERAGE_VERTICES, "fsLR": 32_492}.get(space, 0)
     drawn = [INFLATED.format(hemi=hemi) for hemi in "LR"] if space == "fsLR" else []
@@ -50,7 +50,7 @@ def meshes_of(space: str) -> list[str]:
 def load_meshes(space: str, n_vertices: int, resources: tuple[Path, ...] | None = None) -> tuple[Mesh, Mesh]:
     """Vertices (n, 3) in mm and triangles (m, 3) of the left and the right hemisphere.
 
-    Raises ValueError for spaces whose mesh is not known, FileNotFoundError where it cannot be had.
+    Raises ValueError for spaces whose mesh is unknown, FileNotFoundError if it is not available.
     """
     left, right = mesh_files(space, n_vertices)
     if not left:

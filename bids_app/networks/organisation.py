@@ -42,10 +42,10 @@ def atom_diversity(atoms: NDArray[np.floating]) -> float:
 
 
 def consistency(atoms: NDArray[np.floating], links: pd.DataFrame, n_draws: int = 1000, seed: int = 0) -> pd.DataFrame:
-    """Mean |r| among the atoms linked to the same network, against as many atoms drawn at random.
+    """Mean |r| among the atoms linked to the same network, compared with as many atoms drawn at random.
 
-    The mean depends on the number of atoms, so each network has a null of its own: n_draws sets of as many different
-    atoms, of all; p = (b + 1) / (n_draws + 1), where b sets are at least as consistent.
+    The mean depends on the number of atoms, so each network has a separate null: n_draws sets of as many distinct
+    atoms, drawn from all; p = (b + 1) / (n_draws + 1), where b sets are at least as consistent.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def _against_null(
     observed = _mean_within(strength, linked[None])[0]
     null = _mean_within(strength, order[:, : len(linked)])
     low, high = np.percentile(null, [2.5, 97.5])
-    # the same set in another order may differ by rounding
+    # a set in another order may differ by rounding
     reached = int((null >= observed - 1e-12).sum())
     return {
         "consistency": float(observed),
@@ -95,7 +95,7 @@ def _mean_within(strength: NDArray[np.float64], sets: NDArray[np.int64]) -> NDAr
 
 
 def _correlation_strength(atoms: NDArray[np.floating]) -> NDArray[np.float64]:
-    """|r| between atoms, (n_atoms, n_atoms), zero on the diagonal and for an atom that is constant."""
+    """|r| between atoms, (n_atoms, n_atoms), zero on the diagonal and for a constant atom."""
     centred = np.asarray(atoms, dtype=np.float64) - np.mean(atoms, axis=0, dtype=np.float64)
     norms = np.linalg.norm(centred, axis=0)
     scaled = centred / np.where(norms > 0, norms, 1)
@@ -112,9 +112,9 @@ def link_table(links: pd.DataFrame) -> pd.DataFrame:
 
 
 def gini(values: NDArray[np.floating]) -> float:
-    """Gini index of numbers ≥ 0, G = Σ (2i − n − 1) x_i / (n Σ x) with x in rising order; NaN where all are zero.
+    """Gini index of numbers ≥ 0, G = Σ (2i − n − 1) x_i / (n Σ x) with x in ascending order; NaN if all are zero.
 
-    0 where all are equal, 1 − 1/n where one has everything. Of zeros and ones it is the share of zeros.
+    0 if all are equal, 1 − 1/n if one has everything. For zeros and ones, it is the share of zeros.
 
     >>> gini(np.array([1, 1, 1])), gini(np.array([0, 0, 0, 5]))
     (0.0, 0.75)

@@ -1,4 +1,4 @@
-"""Tables of the field's atlases: which network a region belongs to, and TemplateFlow files."""
+"""Tables of common atlases: the network of each region, and TemplateFlow files."""
 
 import re
 from collections.abc import Sequence
@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from bids_app.yeo_networks import SCHEMES, scheme_of, simplified
 
-# Volumes whose labels are known to be the scheme's order, whatever a table beside them says: the names that neuroparc
-# gives to the 17 networks are in another order than the labels of its image.
+# Volumes whose labels follow the order of the scheme, whatever their table states: neuroparc's names of the
+# 17 networks are in another order than the labels of its image.
 KNOWN_VOLUMES = ((re.compile(r"yeo.*(?<!\d)17(?!\d)", re.IGNORECASE), SCHEMES[17]),)
 
-# Regions that are no network, in simplified spelling.
+# Regions that are not networks, in simplified spelling.
 BACKGROUND = frozenset(
     {
         "",
@@ -33,7 +33,7 @@ _SCHAEFER_REGION = re.compile(r"^(7|17)networks_[lr]h_([a-z]+)(_|$)", re.IGNOREC
 
 
 def is_background(name: str) -> bool:
-    """Whether a region's name says that it belongs to no network (medial wall, unknown, empty).
+    """Whether the name of a region means that it belongs to no network (medial wall, unknown, empty).
 
     >>> is_background("FreeSurfer_Defined_Medial_Wall"), is_background("???"), is_background("Limbic")
     (True, True, False)
@@ -44,8 +44,8 @@ def is_background(name: str) -> bool:
 def networks_of(regions: Sequence[str]) -> list[str]:
     """The network of each region, "" for none; names of Yeo's networks in one spelling.
 
-    A region of Schaefer 2018 (`7Networks_LH_Vis_1`) gives its network; names that are all known to one scheme are
-    written as that scheme writes them; any other name is its own network.
+    A region of Schaefer 2018 (`7Networks_LH_Vis_1`) gives its network; names that one scheme knows get the spelling of
+    that scheme; any other name is itself a network.
 
     >>> networks_of(["7Networks_LH_SalVentAttn_Med_1", "7Networks_RH_Vis_2", "Medial_wall"])
     ['SalienceVentralAttention', 'Visual', '']
@@ -62,7 +62,7 @@ def networks_of(regions: Sequence[str]) -> list[str]:
 
 @dataclass(frozen=True)
 class TemplateAtlas:
-    """Names of an atlas's files in the TemplateFlow archive; placeholders: density, hemi, template."""
+    """File names of an atlas in the TemplateFlow archive; placeholders: density, hemi, template."""
 
     surface: str
     surface_names: str
@@ -94,7 +94,7 @@ def _schaefer(scale: int) -> TemplateAtlas:
 TEMPLATE_ATLASES = {f"yeo{count}": _yeo(count) for count in SCHEMES} | {
     f"schaefer{scale}": _schaefer(scale) for scale in (100, 200, 300, 400, 500, 600, 800, 1000)
 }
-# What is taken where nobody asks for another: networks for each kind of data, and regions of a surface.
+# Defaults: networks for each kind of data, and regions of a surface.
 DEFAULT_ATLAS = {"surface": "yeo7", "volume": "schaefer400"}
 DEFAULT_REGIONS = "destrieux"
 # Sulci and gyri (Destrieux et al. 2010), the edition of 2009 that FreeSurfer calls aparc.a2009s.

@@ -1,6 +1,6 @@
-"""The sphere of fsaverage5: its vertices, and which of them is nearest to a point.
+"""The sphere of fsaverage5: its vertices, and the vertex nearest to a point.
 
-Import this module where it is called: numba takes a quarter of a second.
+Import this module where it is used: numba takes a quarter of a second.
 """
 
 from functools import lru_cache
@@ -23,7 +23,7 @@ _TOLERANCE = 1e-6  # points and vertices are float32
 def unit_sphere() -> NDArray[np.float64]:
     """Vertices of fsaverage5's sphere on the unit sphere, (10242, 3); the same for both hemispheres.
 
-    The mesh is the one that nilearn carries, so no network is needed. x points to the right in both hemispheres: the
+    The mesh is part of nilearn, so it needs no network. x points to the right in both hemispheres: the
     lateral side is at negative x on the left, at positive x on the right.
     """
     from nilearn.datasets import load_fsaverage  # takes more than a second to import
@@ -36,24 +36,24 @@ def unit_sphere() -> NDArray[np.float64]:
 
 
 class NearestVertex:
-    """Nearest vertex of a mesh on the unit sphere, eight times faster than a k-d tree for many questions.
+    """Nearest vertex of a mesh on the unit sphere, eight times faster than a k-d tree for many queries.
 
-    Space is cut into voxels; for each that the sphere passes through, a k-d tree finds once the vertices that can be
-    nearest to a point in it, and a question compares only these.
+    Space is divided into voxels; for each voxel on the sphere, a k-d tree finds once the vertices that can be nearest
+    to a point in it, and a query compares only these.
     """
 
     def __init__(self, vertices: NDArray[np.float64]) -> None:
-        """Vertices (n, 3) on the unit sphere, n ≤ 32,767. Raises ValueError where they lie too close together."""
+        """Vertices (n, 3) on the unit sphere, n ≤ 32,767. Raises ValueError if they lie too close together."""
         middles = (np.arange(_VOXELS) + 0.5) * 2 / _VOXELS - 1
         centres = np.stack(np.meshgrid(middles, middles, middles, indexing="ij"), axis=-1).reshape(-1, 3)
         shell = np.flatnonzero(np.abs(np.linalg.norm(centres, axis=1) - 1) <= _HALF_DIAGONAL)
         distances, near = map(np.asarray, cKDTree(vertices).query(centres[shell], k=_CANDIDATES + 1))
-        # What is nearest to a point in a voxel is at most this much farther from the centre than another vertex.
+        # The vertex nearest to a point in a voxel is at most this much farther from the centre than any other.
         possible = distances <= distances[:, :1] + 2 * _HALF_DIAGONAL + _TOLERANCE
         if possible[:, -1].any():
             raise ValueError(f"A mesh of {len(vertices)} vertices is too dense for this search; use fsaverage5.")
         self._vertices = vertices.astype(np.float32)
-        self._row = np.zeros(len(centres), dtype=np.int32)  # of each voxel in the lists of candidates
+        self._row = np.zeros(len(centres), dtype=np.int32)  # row of each voxel in the lists of candidates
         self._row[shell] = np.arange(shell.size)
         self._candidates = np.where(possible, near, -1).astype(np.int16)
 
@@ -72,7 +72,7 @@ def _compare(
     candidates: NDArray[np.int16],
     nearest: NDArray[np.int16],
 ) -> None:
-    """Fill `nearest` with the candidate of each point's voxel that is nearest; the lists end with -1."""
+    """Fill `nearest` with the nearest candidate in the voxel of each point; the lists end with -1."""
     for i in range(len(points)):
         voxel = 0
         for axis in range(3):

@@ -16,8 +16,9 @@ def members(
     Parameters
     ----------
     loadings : array of shape (n_atoms, n_neurons)
-    layer_of, unit_of : arrays of shape (n_neurons,), the place of each neuron in the model
-    top_percent : above 0, at most 100; of n_neurons, rounded, at least one neuron. Ties at the border are all in
+    layer_of, unit_of : arrays of shape (n_neurons,), the layer of each neuron and its index in the layer
+    top_percent : above 0, at most 100; percentage of n_neurons, rounded, at least one neuron. Ties at the border are
+        included
 
     Returns
     -------
@@ -29,7 +30,7 @@ def members(
     if len(layer_of) != n_neurons or len(unit_of) != n_neurons:
         raise ValueError(f"{len(layer_of)} layers and {len(unit_of)} units are given for {n_neurons} neurons.")
     wanted = max(round(n_neurons * top_percent / 100), 1)
-    strongest = [_strongest(np.abs(row), wanted) for row in loadings]  # atom by atom: no copy of all loadings
+    strongest = [_strongest(np.abs(row), wanted) for row in loadings]  # atom by atom, to avoid a copy of all loadings
     atom = np.repeat(np.arange(len(strongest)), [len(neurons) for neurons in strongest])
     neuron = np.concatenate([np.empty(0, dtype=np.int64), *strongest])
     columns = {"atom": atom, "neuron": neuron, "layer": layer_of[neuron], "unit": unit_of[neuron]}
@@ -52,7 +53,7 @@ def of_networks(links: pd.DataFrame, members: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     table with the columns network, neuron, layer, unit, atoms (how many linked atoms it belongs to), loading (mean
-    over these); networks in the order of `links`, those without a linked atom left out
+    over these); networks in the order of `links`, without those that have no linked atom
     """
     linked = links.loc[links["linked"], ["network", "atom"]].drop_duplicates()
     pairs = linked.merge(members, on="atom")
@@ -69,7 +70,7 @@ def layer_histogram(groups: pd.DataFrame, by: str, names: list[str] | list[int],
     ----------
     groups : table of `members` or `of_networks`
     by : "atom" or "network"
-    names : the atoms or networks, in the order of the rows wanted; those without neurons get zeros
+    names : the atoms or networks, in the order of the rows; those without neurons get zeros
     n_layers : layers of the model; `groups["layer"]` counts from 0
     """
     position = groups[by].map({name: row for row, name in enumerate(names)})
@@ -86,7 +87,7 @@ def summary(groups: pd.DataFrame, by: str, names: list[str] | list[int], n_layer
     Returns
     -------
     table with the columns `by`, layer, neurons, share (of the group's neurons), mean_loading and
-    mean_absolute_loading (of the neurons of that layer, NaN where there are none), size (neurons of the group)
+    mean_absolute_loading (of the neurons of that layer, NaN without any), size (neurons of the group)
     """
     index = pd.MultiIndex.from_product([names, range(n_layers)], names=[by, "layer"])
     grouped = groups.assign(strength=groups["loading"].abs()).groupby([by, "layer"])

@@ -1,4 +1,4 @@
-"""From any space to fsaverage5, where spin tests are made."""
+"""Projection from any space to fsaverage5, where spin tests are computed."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from bids_app.grayordinates import cortex_of
 
-if TYPE_CHECKING:  # nilearn takes more than a second to import, and surfaces that are nested do without
+if TYPE_CHECKING:  # nilearn takes more than a second to import, and nested surfaces do not need it
     from nilearn.surface import InMemoryMesh
 
-# Vertices per hemisphere. The meshes are nested: the first vertices of a finer one are the coarser one.
+# Vertices per hemisphere. The meshes are nested: the first vertices of a finer mesh are those of the coarser.
 FSAVERAGE_VERTICES = {"fsaverage5": 10_242, "fsaverage6": 40_962, "fsaverage": 163_842}
 N_VERTICES = FSAVERAGE_VERTICES["fsaverage5"]
 
@@ -31,16 +31,16 @@ _MNI305_TO_MNI152 = np.array(
     ]
 )
 _MAPS_AT_ONCE = 16
-_N_DEPTHS = 10  # points between white and pial surface, as nilearn takes them
+_N_DEPTHS = 10  # points between white and pial surface, as in nilearn
 
 
 def is_fsaverage(space: str) -> bool:
-    """Whether a surface is fsaverage, of any density; a space without a name is taken for it."""
+    """Whether a surface is fsaverage, of any density; a space without a name counts as fsaverage."""
     return space.startswith("fsaverage") or not space
 
 
 def fsaverage_of(space: str, n_vertices: int) -> str:
-    """The name of fsaverage's mesh with so many vertices per hemisphere; the space itself for all others.
+    """The name of the fsaverage mesh with so many vertices per hemisphere; other spaces unchanged.
 
     >>> fsaverage_of("fsaverage", 40_962), fsaverage_of("fsLR", 32_492)
     ('fsaverage6', 'fsLR')
@@ -62,30 +62,30 @@ def to_fsaverage5(
 ) -> NDArray[np.float32]:
     """Maps on both hemispheres of fsaverage5, left then right.
 
-    Surfaces: the first 10,242 vertices of each hemisphere of fsaverage, the nearest one on the sphere of fsLR.
-    Grayordinates: the same of their cortical part. Volumes: the mean along ten points between the white and
-    the pial surface, trilinear, of what lies inside `mask` and is finite.
+    Surfaces: the first 10,242 vertices of each hemisphere of fsaverage; for fsLR, the nearest vertex on the sphere.
+    Grayordinates: the same for the cortex. Volumes: the mean of ten points between the white and the pial surface,
+    trilinear, over finite voxels inside `mask`.
 
     Parameters
     ----------
     maps : array of shape (n_maps, n_targets)
         For volumes, one column per voxel of `mask`, in its C order.
     kind : "surface", "volume" or "cifti"
-    space : name of the data's space, such as fsaverage6 or MNI152NLin6Asym
+    space : name of the space of the data, such as fsaverage6 or MNI152NLin6Asym
     n_vertices : vertices of the left and right hemisphere, for surfaces
     affine, mask : array of shape (4, 4) and of shape (x, y, z), for volumes
     axis : the brain models of grayordinates
-    resources : folders with the spheres of fsLR, looked into before TemplateFlow's own
+    resources : folders with the spheres of fsLR, searched before TemplateFlow's own
 
     Returns
     -------
-    array of shape (n_maps, 20484), NaN where there are no data: for volumes, vertices with less than half of their
+    array of shape (n_maps, 20484), NaN at vertices without data: for volumes, those with less than half of their
     points in the mask
 
     Raises
     ------
-    ValueError for parcels, for surfaces that are neither fsaverage nor fsLR, and for volumes in no MNI152 space;
-    FileNotFoundError where the spheres of fsLR cannot be had
+    ValueError for parcels, for surfaces that are neither fsaverage nor fsLR, and for volumes outside of MNI152 spaces;
+    FileNotFoundError if the spheres of fsLR are not available
     """
     if kind == "cifti" and axis is not None:
         cortex = cortex_of(axis)
@@ -137,7 +137,7 @@ def _most_frequent(
 ) -> NDArray[np.int32]:
     """The most frequent value (the smallest of several) at ten points between two surfaces; -1 outside the grid.
 
-    As nilearn's "nearest_most_frequent", which cannot be had where a recording covers only a part of the cortex.
+    As nilearn's "nearest_most_frequent", which fails if a recording covers only a part of the cortex.
     """
     depths = np.linspace(0, 1, _N_DEPTHS)[:, None, None]
     points = white.coordinates + depths * (pial.coordinates - white.coordinates)  # (n_depths, n_vertices, 3)
@@ -171,7 +171,7 @@ def _grid(
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     if kind != "volume" or affine is None or mask is None:
         raise ValueError(
-            f"Only surfaces and volumes (with affine and mask) have a place on fsaverage5, not {kind!r}; "
+            f"Only surfaces and volumes (with affine and mask) can be projected to fsaverage5, not {kind!r}; "
             "regions are tested by relabelling instead."
         )
     if not space.startswith("MNI152"):
@@ -193,7 +193,7 @@ def _project(maps: NDArray[np.float32], affine: NDArray[np.float64], mask: NDArr
     volumes = np.zeros((*mask.shape, len(maps) + 1), dtype=np.float32)
     volumes[mask] = np.vstack([np.where(finite, maps, 0), finite]).T
     image = Nifti1Image(volumes, affine)
-    # A vertex all of whose samples lie beyond the field of view has no mean: it is NaN, as it must be, and numpy warns.
+    # numpy warns of the intended NaN at vertices whose samples all lie outside the field of view.
     with warnings.catch_warnings(action="ignore", category=RuntimeWarning):
         sides = [vol_to_surf(image, pial, inner_mesh=white, interpolation="linear") for pial, white in _meshes()]
     projected = np.vstack(sides).T  # (n_maps + 1, 20484)

@@ -12,7 +12,7 @@ from bids_app.networks.surfaces import FSAVERAGE_VERTICES
 from bids_app.template_home import is_there, local_template, template_folder, template_home
 from bids_app.wording import in_one_line
 
-# Density of TemplateFlow's fsaverage that matches a surface space; an atlas with fewer densities is thinned out.
+# Density of TemplateFlow's fsaverage that matches a surface space; other densities are subsampled.
 _DENSITIES = {"fsaverage5": "10k", "fsaverage6": "41k", "fsaverage": "164k"}
 _RESOLUTION = "02"
 _QUERY_KEYS = {
@@ -30,7 +30,7 @@ _QUERY_KEYS = {
 def template_files(name: str, kind: str, space: str) -> list[str]:
     """File names of a named atlas in TemplateFlow: label files (left, right or one volume), then the table of names.
 
-    For fsLR those of fsaverage, and the spheres on which the two meet.
+    For fsLR, the files of fsaverage and the spheres that relate the two.
 
     Raises ValueError for an unknown name and for a space in which the atlas is not published.
     """
@@ -61,13 +61,13 @@ def _atlas(name: str) -> TemplateAtlas:
 
 
 def _surface_files(name: str, atlas: TemplateAtlas, space: str) -> list[str]:
-    if space == "fsLR":  # taken over from fsaverage, on whose sphere fsLR lies
+    if space == "fsLR":  # from fsaverage, by the spheres
         from bids_app.networks.fslr import sphere_files
 
         return [*_surface_files(name, atlas, "fsaverage"), *sphere_files(fsaverage=True)]
     if space not in FSAVERAGE_VERTICES:
         raise ValueError(
-            f"Atlas {name!r} is published on {', '.join(FSAVERAGE_VERTICES)} and can be had on fsLR, not on {space!r}; "
+            f"Atlas {name!r} is published on {', '.join(FSAVERAGE_VERTICES)} and available on fsLR, not on {space!r}; "
             "choose data on one of these with --space, or give an atlas on that surface with --atlas FILE."
         )
     density = _DENSITIES[space] if _DENSITIES[space] in atlas.densities else atlas.densities[-1]
@@ -97,9 +97,9 @@ def locate(
 ) -> list[Path]:
     """Path of each file: below `resources`, below TemplateFlow's folder, or freshly downloaded by TemplateFlow.
 
-    `resources` are folders that `fetch_files` has filled. By default there are downloads only without them.
+    `resources` are folders filled by `fetch_files`. By default, files are downloaded only without them.
 
-    Raises FileNotFoundError that names the files that could not be had and says what to do without a network.
+    Raises FileNotFoundError, which names the files not available and says what to do without a network.
     """
     cause: BaseException | None = None
     folders = resources or ()
@@ -109,7 +109,7 @@ def locate(
             import templateflow  # noqa: F401 - lays out its folder where there is none, as its other users expect it
 
             fetch_files(lacking, template_home())
-        except Exception as error:  # whatever TemplateFlow, its index or the network raise
+        except Exception as error:  # any error of TemplateFlow, its index or the network
             cause = error.__cause__ or error
         lacking = _missing(lacking, folders)
     if lacking:
@@ -124,9 +124,9 @@ def locate(
 
 
 def fetch_files(file_names: list[str], folder: Path) -> list[Path]:
-    """Bring files into a folder laid out like TemplateFlow's: copied from its own, else downloaded by its client.
+    """Fetch files into a folder laid out like TemplateFlow's: copied from its own, or else downloaded by its client.
 
-    A file appears complete or not at all. Raises FileNotFoundError for what cannot be had.
+    A file appears complete or not at all. Raises FileNotFoundError for files not available.
     """
     for name in file_names:
         if is_there(target := folder / template_folder(name) / name):
@@ -140,10 +140,10 @@ def fetch_files(file_names: list[str], folder: Path) -> list[Path]:
             if local:
                 shutil.copyfile(local, stub)
             else:
-                stub.touch()  # empty, as in TemplateFlow's own layout: known, and not downloaded yet
+                stub.touch()  # empty, as in TemplateFlow's layout: not downloaded yet
                 _client(draft, folder).get(template_folder(name).removeprefix("tpl-"), raise_empty=True, **_query(name))
             stub.replace(target)
-        except Exception as error:  # whatever TemplateFlow, its index or the network raise
+        except Exception as error:  # any error of TemplateFlow, its index or the network
             short = OSError(in_one_line(error))
             short.__cause__ = error
             raise FileNotFoundError(f"{name} cannot be downloaded ({short}).") from short
@@ -155,8 +155,8 @@ def fetch_files(file_names: list[str], folder: Path) -> list[Path]:
 def _client(root: Path, folder: Path) -> Any:
     """TemplateFlow's client for the files below `root`; `folder` must hold something.
 
-    When it is first imported TemplateFlow lays out thousands of empty files where TEMPLATEFLOW_HOME points to, unless
-    something is there: it is shown `folder` for so long.
+    At its first import, TemplateFlow creates thousands of empty files in TEMPLATEFLOW_HOME unless something is there;
+    it is pointed to `folder` during the import.
     """
     before = os.environ.get("TEMPLATEFLOW_HOME")
     os.environ["TEMPLATEFLOW_HOME"] = str(folder)
@@ -175,7 +175,7 @@ def _missing(file_names: list[str], folders: Sequence[Path]) -> list[str]:
 
 
 def _query(name: str) -> dict[str, Any]:
-    """The query of TemplateFlow's client that this file name answers.
+    """The query for TemplateFlow's client that returns this file.
 
     >>> _query("tpl-X_res-02_atlas-A_dseg.nii.gz")["resolution"]
     2

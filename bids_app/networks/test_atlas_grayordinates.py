@@ -1,5 +1,9 @@
+from pathlib import Path
+from typing import Any
+
 import nibabel
 import numpy as np
+import numpy.typing as npt
 import pytest
 from nibabel.cifti2 import BrainModelAxis, LabelAxis, ScalarAxis
 
@@ -11,7 +15,7 @@ N = 60
 TABLE = {0: ("???", (0, 0, 0, 0)), 3: ("Vis", (0.5, 0, 0, 1)), 8: ("Default", (0, 0, 1, 1)), 9: ("Cont", (0, 1, 0, 1))}
 
 
-def axis_of(wall_left, wall_right):
+def axis_of(wall_left: int, wall_right: int) -> BrainModelAxis:
     cortex = [np.arange(N) >= wall for wall in (wall_left, wall_right)]
     return (
         BrainModelAxis.from_mask(cortex[0], "CORTEX_LEFT")
@@ -24,19 +28,24 @@ OWN, DATA = axis_of(5, 7), axis_of(6, 0)
 VALUES = np.random.default_rng(0).choice([0, 3, 8, 9], len(OWN))
 
 
-def write(path, axis=OWN, values=VALUES, rows=None):
+def write(
+    path: Path,
+    axis: BrainModelAxis = OWN,
+    values: npt.NDArray[Any] = VALUES,
+    rows: LabelAxis | ScalarAxis | None = None,
+) -> Path:
     names = LabelAxis(["atlas"], TABLE) if rows is None else rows
     nibabel.Cifti2Image(np.asarray(values, np.float32)[None], (names, axis)).to_filename(path)
     return path
 
 
-def label_at(structure, vertex, voxel):
+def label_at(structure: np.generic | str, vertex: int, voxel: list[int] | npt.NDArray[np.int64]) -> int:
     """Looked up one by one, in the order of the table of networks: visual, control, default."""
     same = (OWN.name == structure) & (OWN.vertex == vertex) & (OWN.voxel == voxel).all(axis=1)
     return {0: 0, 3: 1, 9: 2, 8: 3}[int(VALUES[same][0])] if same.any() else 0
 
 
-def test_a_label_file_labels_cortex_and_deep_structures_target_by_target(tmp_path):
+def test_a_label_file_labels_cortex_and_deep_structures_target_by_target(tmp_path: Path) -> None:
     atlas = load_atlas(write(tmp_path / "own.dlabel.nii"), "cifti", "fsLR", axis=DATA)
     assert (atlas.name, atlas.network_names) == ("own", ("Visual", "FrontoparietalControl", "Default"))
     expected = [label_at(*target) for target in zip(DATA.name, DATA.vertex, DATA.voxel, strict=True)]
@@ -44,10 +53,11 @@ def test_a_label_file_labels_cortex_and_deep_structures_target_by_target(tmp_pat
     assert (atlas.labels[-12:] > 0).any()
     regions = load_atlas(tmp_path / "own.dlabel.nii", "cifti", "fsLR", axis=DATA, regions=True)
     assert regions.network_names == ("Vis", "Default", "Cont")
+    assert regions.colours is not None
     np.testing.assert_allclose(regions.colours[0], [128 / 255, 0, 0])
 
 
-def test_the_same_file_labels_a_surface(tmp_path):
+def test_the_same_file_labels_a_surface(tmp_path: Path) -> None:
     atlas = load_atlas(write(tmp_path / "own.dlabel.nii"), "surface", "fsLR", n_vertices=(N, N))
     cortex = [(side, vertex) for side in ("LEFT", "RIGHT") for vertex in range(N)]
     expected = [label_at(f"CIFTI_STRUCTURE_CORTEX_{side}", vertex, [-1, -1, -1]) for side, vertex in cortex]
@@ -56,7 +66,7 @@ def test_the_same_file_labels_a_surface(tmp_path):
         load_atlas(tmp_path / "own.dlabel.nii", "surface", "fsLR", n_vertices=(61, 61))
 
 
-def test_a_pair_of_gifti_files_labels_the_cortex_alone(tmp_path):
+def test_a_pair_of_gifti_files_labels_the_cortex_alone(tmp_path: Path) -> None:
     codes = np.random.default_rng(1).integers(0, 3, (2, N))
     for side, side_codes in zip("LR", codes, strict=True):
         array = nibabel.gifti.GiftiDataArray(side_codes.astype(np.int32), "NIFTI_INTENT_LABEL")
@@ -72,7 +82,7 @@ def test_a_pair_of_gifti_files_labels_the_cortex_alone(tmp_path):
     np.testing.assert_array_equal(names, [*stated[0, 6:], *stated[1], *[""] * 12])
 
 
-def test_files_that_do_not_fit(tmp_path):
+def test_files_that_do_not_fit(tmp_path: Path) -> None:
     path = tmp_path / "own.dlabel.nii"
     with pytest.raises(FileNotFoundError, match="no atlas file"):
         load_atlas(path, "cifti", "fsLR", axis=DATA)
@@ -88,10 +98,10 @@ def test_files_that_do_not_fit(tmp_path):
         load_atlas(path, "cifti", "fsLR", axis=DATA)
 
 
-def test_a_label_without_a_name_is_refused(tmp_path):
+def test_a_label_without_a_name_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "own.dlabel.nii"
     write(path, values=np.where(np.arange(len(OWN)) == 4, 7, VALUES))
-    message = r"own\.dlabel\.nii has the label 7 at 1 places, which its own table of names does not name"
+    message = r"own\.dlabel\.nii has the label 7 at 1 positions, which its own table of names does not name"
     with pytest.raises(ValueError, match=message):
         load_atlas(path, "cifti", "fsLR", axis=DATA)
     with pytest.raises(ValueError, match=message):
@@ -107,16 +117,16 @@ def test_a_label_without_a_name_is_refused(tmp_path):
         load_atlas(path, "cifti", "fsLR", axis=DATA)
 
 
-def test_of_several_maps_the_first_counts_and_the_log_says_so(tmp_path, caplog):
+def test_the_first_of_several_maps_is_used_and_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     values = np.stack([VALUES, np.where(VALUES == 3, 8, VALUES)]).astype(np.float32)
     names = LabelAxis(["seven", "seventeen"], [TABLE, TABLE])
     nibabel.Cifti2Image(values, (names, OWN)).to_filename(tmp_path / "two.dlabel.nii")
     atlas = load_atlas(tmp_path / "two.dlabel.nii", "cifti", "fsLR", axis=OWN)
-    assert "holds 2 maps of labels: the first, seven, counts" in caplog.text
+    assert "holds 2 maps of labels: the first, seven, is used" in caplog.text
     np.testing.assert_array_equal(atlas.labels == 1, VALUES == 3)
 
 
-def test_targets_without_a_label_or_a_colour(tmp_path):
+def test_targets_without_a_label_or_a_colour(tmp_path: Path) -> None:
     values = VALUES.astype(np.float32)
     values[:4] = np.nan
     path = write(tmp_path / "own.dlabel.nii", values=values)
@@ -134,7 +144,7 @@ def test_targets_without_a_label_or_a_colour(tmp_path):
         (b'VolumeDimensions="2,2,3"', b'VolumeDimensions="2,2,1"', "voxels outside its grid of 2 × 2 × 1"),
     ],
 )
-def test_targets_outside_their_mesh_or_grid(tmp_path, old, new, reason):
+def test_targets_outside_their_mesh_or_grid(tmp_path: Path, old: bytes, new: bytes, reason: str) -> None:
     path = write(tmp_path / "own.dlabel.nii")
     content = path.read_bytes()
     assert old in content

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from bids_app.networks.correspondence import correspond, link
+from bids_app.networks.spins import Spins
 from bids_app.networks.test_spins import sectors, smooth_noise
 
 
@@ -13,7 +14,7 @@ def benjamini_hochberg(p: np.ndarray) -> np.ndarray:
     return np.minimum(q, 1)
 
 
-def test_q_is_corrected_over_atoms_and_networks_within_each_part():
+def test_q_is_corrected_over_atoms_and_networks_within_each_part() -> None:
     rng = np.random.default_rng(0)
     p = {"active": rng.random((5, 3)) ** 4, "deactive": rng.random((5, 3))}
     overlap = {"active": rng.random((5, 3)), "deactive": rng.random((5, 3))}
@@ -30,7 +31,7 @@ def test_q_is_corrected_over_atoms_and_networks_within_each_part():
     assert not table["linked"].all()
 
 
-def test_planted_maps_are_linked_to_their_networks_only(spins):
+def test_planted_maps_are_linked_to_their_networks_only(spins: Spins) -> None:
     labels = sectors()
     names = [f"N{number}" for number in range(1, 8)]
     noise = smooth_noise(8, 0.2, seed=4)
@@ -44,7 +45,7 @@ def test_planted_maps_are_linked_to_their_networks_only(spins):
     assert found == {(atom, network, "active" if sign > 0 else "deactive") for atom, (network, sign) in planted.items()}
 
 
-def test_regions_are_linked_by_relabelling():
+def test_regions_are_linked_by_relabelling() -> None:
     labels = np.repeat([1, 2, 3], 12)
     maps = np.random.default_rng(0).standard_normal((2, 36))
     maps[0, :12] += 6
@@ -52,7 +53,7 @@ def test_regions_are_linked_by_relabelling():
     assert [(row.atom, row.network, row.part) for row in table[table["linked"]].itertuples()] == [(0, "A", "active")]
 
 
-def test_atoms_without_parts_are_kept_in_the_table():
+def test_atoms_without_parts_are_kept_in_the_table() -> None:
     table = correspond(np.zeros((2, 6)), np.array([1, 1, 2, 2, 0, 0]), ["A", "B"], spins=None, n_permutations=9)
     assert len(table) == 8
     assert table[["dice", "p", "q"]].drop_duplicates().to_numpy() == pytest.approx(np.array([[0, 1, 1]]))

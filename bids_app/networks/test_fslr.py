@@ -1,5 +1,8 @@
+from pathlib import Path
+
 import nibabel
 import numpy as np
+import numpy.typing as npt
 import pytest
 from nibabel.cifti2 import BrainModelAxis
 
@@ -13,7 +16,7 @@ N, N_FSAVERAGE = 32_492, 163_842
 WAVES = np.array([[3.0, 1, -2], [0, 2, 2]])
 
 
-def points_of(n, turn):
+def points_of(n: int, turn: float) -> npt.NDArray[np.float64]:
     """Points spread evenly over a sphere of 100 mm, turned so that no two spheres are alike."""
     index = np.arange(n) + 0.5
     height, angle = 1 - 2 * index / n, np.pi * (1 + 5**0.5) * index + turn
@@ -25,12 +28,12 @@ SPHERES = {"L": points_of(N, 0.0), "R": points_of(N, 1.0)}
 FSAVERAGE = {"L": points_of(N_FSAVERAGE, 2.0), "R": points_of(N_FSAVERAGE, 3.0)}
 
 
-def octant(points):
+def octant(points: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
     """1 … 8, by the signs of the coordinates."""
     return ((points > 0) @ [1, 2, 4]) + 1
 
 
-def write_sphere(path, points):
+def write_sphere(path: Path, points: npt.NDArray[np.float64]) -> None:
     arrays = [
         nibabel.gifti.GiftiDataArray(points.astype(np.float32), "NIFTI_INTENT_POINTSET"),
         nibabel.gifti.GiftiDataArray(np.array([[0, 1, 2]], np.int32), "NIFTI_INTENT_TRIANGLE"),
@@ -40,7 +43,7 @@ def write_sphere(path, points):
 
 
 @pytest.fixture(scope="module")
-def resources(tmp_path_factory):
+def resources(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """A folder of templates with spheres, and a yeo7 of which each network is an octant (the eighth is none)."""
     folder = tmp_path_factory.mktemp("templates")
     fslr_left, fslr_right, left, right = sphere_files(fsaverage=True)
@@ -57,11 +60,11 @@ def resources(tmp_path_factory):
     return [folder]
 
 
-def waves(points):
-    return np.sin(WAVES @ points.T / np.linalg.norm(points, axis=1))
+def waves(points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    return np.asarray(np.sin(WAVES @ points.T / np.linalg.norm(points, axis=1)))
 
 
-def test_maps_come_from_the_nearest_vertex_of_each_hemisphere(resources):
+def test_maps_come_from_the_nearest_vertex_of_each_hemisphere(resources: list[Path]) -> None:
     maps = np.hstack([waves(SPHERES["L"]), 5 + waves(SPHERES["R"])])
     projected = to_fsaverage5(maps, "surface", "fsLR", n_vertices=(N, N), resources=resources)
     expected = np.hstack([waves(unit_sphere()), 5 + waves(unit_sphere())])
@@ -72,7 +75,7 @@ def test_maps_come_from_the_nearest_vertex_of_each_hemisphere(resources):
     assert labels[:10_242].max() < N <= labels[10_242:].min()
 
 
-def test_grayordinates_are_their_cortex_and_missing_where_there_is_none(resources):
+def test_grayordinates_are_their_cortex_and_missing_where_there_is_none(resources: list[Path]) -> None:
     there = np.arange(N) % 4 > 0
     deep = BrainModelAxis.from_mask(np.ones((2, 2, 2), bool), "THALAMUS_LEFT", affine=np.eye(4))
     axis = deep + sum_of_cortex(there)
@@ -87,11 +90,11 @@ def test_grayordinates_are_their_cortex_and_missing_where_there_is_none(resource
     np.testing.assert_array_equal(labels, np.where(np.isnan(result[0]), 0, 3))
 
 
-def sum_of_cortex(there):
+def sum_of_cortex(there: npt.NDArray[np.bool_]) -> BrainModelAxis:
     return BrainModelAxis.from_mask(there, "CORTEX_LEFT") + BrainModelAxis.from_mask(there, "CORTEX_RIGHT")
 
 
-def test_a_named_atlas_is_taken_over_from_fsaverage(resources):
+def test_a_named_atlas_is_taken_over_from_fsaverage(resources: list[Path]) -> None:
     atlas = load_atlas("yeo7", "surface", "fsLR", n_vertices=(N, N), resources=resources)
     assert atlas.network_names[0] == "Visual"
     assert len(atlas.network_names) == 7
@@ -103,7 +106,7 @@ def test_a_named_atlas_is_taken_over_from_fsaverage(resources):
     np.testing.assert_array_equal(on_fslr.labels, [0] * 8 + atlas.labels[np.tile(there, 2)].tolist())
 
 
-def test_what_is_not_here_is_named(tmp_path, monkeypatch):
+def test_what_is_not_here_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TEMPLATEFLOW_HOME", str(tmp_path / "none"))
     with pytest.raises(FileNotFoundError, match="tpl-fsLR_space-fsaverage_hemi-L_den-59k_sphere"):
         to_fsaverage5(np.zeros((1, 2 * 59_292)), "surface", "fsLR", n_vertices=(59_292, 59_292), resources=[tmp_path])
@@ -112,6 +115,6 @@ def test_what_is_not_here_is_named(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("space", ["fsnative", "onavg"])
-def test_meshes_with_as_many_vertices_as_fsaverage_are_not_taken_for_it(space):
+def test_meshes_with_as_many_vertices_as_fsaverage_are_not_taken_for_it(space: str) -> None:
     with pytest.raises(ValueError, match=f"'{space}' with"):
         to_fsaverage5(np.zeros((1, 20_484)), "surface", space, n_vertices=(10_242, 10_242))

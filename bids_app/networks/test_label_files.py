@@ -63,7 +63,7 @@ def test_sizes_in_annotations_are_not_believed(tmp_path: Path, damage: str) -> N
         at = {"vertices": 0, "version": table + 4, "entries": table + 16 + len("NOFILE\0"), "name": table + 12}[damage]
         content[at : at + 4] = huge
     path.write_bytes(content)
-    with pytest.raises(FileError, match=r"lh\.a\.annot is no annotation that can be read"):
+    with pytest.raises(FileError, match=r"lh\.a\.annot is not a readable annotation"):
         read_labels(path)
 
 
@@ -168,7 +168,7 @@ def test_labels_of_a_volume_without_a_name_are_refused(tmp_path: Path) -> None:
     with pytest.raises(FileError, match=r"has 3 labels \(1, 2, 7\) and no table of their names: put A_space-X\.tsv"):
         read_labels(path).present()
     _volume(tmp_path, "index\tname\n1\tVis\n2\tDefault\n")
-    with pytest.raises(FileError, match=r"the label 7 at 2 places, which its table of names, .*A\.tsv, does not name"):
+    with pytest.raises(FileError, match=r"the label 7 at 2 positions, which its table of names, .*A\.tsv, does"):
         read_labels(path).present()
     _volume(tmp_path, "index\tcolor\n1\t#ff0000\n")
     with pytest.raises(FileError, match=r"A\.tsv has no column with names"):
@@ -189,10 +189,10 @@ def test_colours_of_an_annotation_without_a_name_are_refused(tmp_path: Path) -> 
 def test_a_gifti_file_needs_names_of_its_own_or_a_whole_table(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path, table = tmp_path / "a_hemi-L.label.gii", tmp_path / "a.tsv"
     write_gifti(path, np.array([0, 1, 2]), {0: "none", 1: "A"})
-    with pytest.raises(FileError, match="the label 2 at 1 places, which its own table of names does not name"):
+    with pytest.raises(FileError, match="the label 2 at 1 positions, which its own table of names does not name"):
         read_labels(path).present()
     table.write_text("index\tname\n1\tWords\n")
-    with pytest.raises(FileError, match=r"the label 2 at 1 places, which its table of names, .*a\.tsv, does not name"):
+    with pytest.raises(FileError, match=r"the label 2 at 1 positions, which its table of names, .*a\.tsv, does"):
         read_labels(path).present()
     table.write_text("index\tname\n1\tWords\n2\tSounds\n")
     assert [region.name for region in read_labels(path).present().values()] == ["Words", "Sounds"]
@@ -214,5 +214,5 @@ def test_hemispheres_that_were_mixed_up(tmp_path: Path) -> None:
         image.to_filename(path)
         if side == "CortexLeft":
             assert read_labels(path).values.tolist() == [0, 1]
-    with pytest.raises(FileError, match=r"a_hemi-L\.label\.gii says itself that it is CortexRight"):
+    with pytest.raises(FileError, match=r"a_hemi-L\.label\.gii states that it is CortexRight"):
         read_labels(path)

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from bids_app.networks.label_tables import Region, read_table, table_beside
@@ -30,14 +32,14 @@ from bids_app.text_files import FileError
         ("a.csv", "Component,Difumo_names\n1,Fornix\n", {1: Region("Fornix")}),
     ],
 )
-def test_kinds_of_tables(tmp_path, name, text, expected):
+def test_kinds_of_tables(tmp_path: Path, name: str, text: str, expected: dict[int, Region]) -> None:
     (tmp_path / name).write_text(text)
     assert read_table(tmp_path / name) == expected
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "cp1252"])
 @pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
-def test_tables_of_any_program(tmp_path, encoding, line_end):
+def test_tables_of_any_program(tmp_path: Path, encoding: str, line_end: str) -> None:
     content = f"index\tname{line_end}1\tSom\u00e9{line_end}".encode(encoding)
     (tmp_path / "a.tsv").write_bytes(content)
     assert read_table(tmp_path / "a.tsv") == {1: Region("Som\u00e9")}
@@ -53,12 +55,12 @@ def test_tables_of_any_program(tmp_path, encoding, line_end):
         ("1. A 1 2 3 0\n", {1: Region("A", "#010203")}),
     ],
 )
-def test_numbers_that_cannot_be_are_passed_over(tmp_path, text, expected):
+def test_numbers_that_cannot_be_are_passed_over(tmp_path: Path, text: str, expected: dict[int, Region]) -> None:
     (tmp_path / "a.txt").write_text(text)
     assert read_table(tmp_path / "a.txt") == expected
 
 
-def test_tables_that_are_no_text_are_named(tmp_path):
+def test_tables_that_are_no_text_are_named(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_bytes(b"1,A\x00\n")
     with pytest.raises(FileError, match=r"a\.csv holds NUL"):
         read_table(tmp_path / "a.csv")
@@ -67,7 +69,7 @@ def test_tables_that_are_no_text_are_named(tmp_path):
         read_table(tmp_path / "b.csv")
 
 
-def test_rows_of_one_hemisphere(tmp_path):
+def test_rows_of_one_hemisphere(tmp_path: Path) -> None:
     (tmp_path / "a.tsv").write_text("index\themi\tname\n1\tL\tLeft\n1\tR\tRight\n2\t\tBoth\n")
     assert read_table(tmp_path / "a.tsv", "R") == {1: Region("Right"), 2: Region("Both")}
     assert read_table(tmp_path / "a.tsv", "L") == {1: Region("Left"), 2: Region("Both")}
@@ -81,14 +83,14 @@ def test_rows_of_one_hemisphere(tmp_path):
         ("A_order_FSLMNI152_2mm.nii.gz", "A_order.txt"),
     ],
 )
-def test_table_is_found_beside_its_image(tmp_path, image, table):
+def test_table_is_found_beside_its_image(tmp_path: Path, image: str, table: str) -> None:
     for name in (image, table, "tpl-X_atlas-A_desc-2_dseg.tsv", "other.txt", "A_order_FSLMNI152_2mm.Centroid.csv"):
         (tmp_path / name).touch()
     assert table_beside(tmp_path / image) == tmp_path / table
     assert table_beside(tmp_path / "nothing.nii.gz") is None
 
 
-def test_a_label_with_two_meanings_is_refused(tmp_path):
+def test_a_label_with_two_meanings_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a_dseg.tsv"
     path.write_text("index\tname\n1\tVis\n2\tDefault\n1\tVis\n")
     assert read_table(path)[1].name == "Vis"  # the same row twice loses nothing
@@ -113,17 +115,17 @@ def test_a_label_with_two_meanings_is_refused(tmp_path):
         ("a.tsv", "name\tcolor\nVis\t#ff0000\n", "has no column with labels"),
         ("a.tsv", "index,name\n1,Vis\n", "has no column with labels"),
         ("a.tsv", "index\tname\tname\n1\tVis\tDefault\n", "several columns called name"),
-        ("a.tsv", "index\tname\n1\tVis\n2.5\tDefault\n", "line 3: the label '2.5' is no whole number"),
+        ("a.tsv", "index\tname\n1\tVis\n2.5\tDefault\n", "line 3: the label '2.5' is not a whole number"),
         ("a.csv", "index,name\n1,Vis, left\n", "line 2: 3 cells below 2 columns"),
         ("a.txt", "no numbers here\n", "has no column with labels"),
     ],
 )
-def test_tables_that_say_nothing_or_half_are_refused(tmp_path, name, text, message):
+def test_tables_that_say_nothing_or_half_are_refused(tmp_path: Path, name: str, text: str, message: str) -> None:
     (tmp_path / name).write_text(text)
     with pytest.raises(FileError, match=message):
         read_table(tmp_path / name)
 
 
-def test_a_table_of_the_other_hemisphere_alone_is_no_error(tmp_path):
+def test_a_table_of_the_other_hemisphere_alone_is_no_error(tmp_path: Path) -> None:
     (tmp_path / "a.tsv").write_text("index\themi\tname\n1\tR\tRight\n")
     assert read_table(tmp_path / "a.tsv", "L") == {}

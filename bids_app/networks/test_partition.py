@@ -1,4 +1,7 @@
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 import pytest
 from nibabel.cifti2 import BrainModelAxis
 from scipy.sparse import coo_array
@@ -8,16 +11,16 @@ from bids_app.networks.icosphere import _faces, fsaverage_sphere
 from bids_app.networks.partition import SIZE, bisect, partition
 
 VERTICES = 20_484
-ON_FSAVERAGE5 = {"kind": "surface", "space": "fsaverage5", "n_vertices": (10_242, 10_242)}
+ON_FSAVERAGE5: dict[str, Any] = {"kind": "surface", "space": "fsaverage5", "n_vertices": (10_242, 10_242)}
 AFFINE = np.diag([2.0, 2.0, 2.0, 1.0])
 
 
-def sizes(labels):
+def sizes(labels: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     assert set(labels.tolist()) == set(range(labels.max() + 1))
     return np.bincount(labels)
 
 
-def test_parcels_of_a_surface_are_connected_and_alike():
+def test_parcels_of_a_surface_are_connected_and_alike() -> None:
     labels = partition(np.arange(VERTICES), **ON_FSAVERAGE5)
     assert set(sizes(labels)) <= {SIZE - 1, SIZE, SIZE + 1}
     assert labels[:10_242].max() < labels[10_242:].min()
@@ -33,7 +36,7 @@ def test_parcels_of_a_surface_are_connected_and_alike():
         assert np.linalg.norm(own - own.mean(axis=0), axis=1).max() < 2.2 * 0.14  # of a disc of the same area
 
 
-def test_only_what_has_data_is_parcelled_and_alike_each_time():
+def test_only_what_has_data_is_parcelled_and_alike_each_time() -> None:
     there = np.flatnonzero(np.random.default_rng(0).random(VERTICES) < 0.6)
     labels = partition(there, **ON_FSAVERAGE5)
     assert set(sizes(labels)) <= {SIZE - 1, SIZE, SIZE + 1}
@@ -42,7 +45,7 @@ def test_only_what_has_data_is_parcelled_and_alike_each_time():
     assert few.tolist() == [0, 0, 1]
 
 
-def test_parcels_of_a_volume_are_blocks_in_millimetres():
+def test_parcels_of_a_volume_are_blocks_in_millimetres() -> None:
     mask = np.zeros((30, 30, 30), dtype=bool)
     mask[3:27, 3:27, 3:27] = True
     voxels = np.arange(mask.sum())
@@ -56,7 +59,7 @@ def test_parcels_of_a_volume_are_blocks_in_millimetres():
     assert max(np.ptp(where[labels == label, 2]) for label in range(50)) <= 2  # thick slices are cut first
 
 
-def test_grayordinates_are_parcelled_by_structure():
+def test_grayordinates_are_parcelled_by_structure() -> None:
     left = BrainModelAxis.from_surface(np.arange(500), 10_242, name="CortexLeft")
     right = BrainModelAxis.from_surface(np.arange(0, 10_242, 7), 10_242, name="CortexRight")
     grid = np.zeros((10, 10, 10), dtype=bool)
@@ -71,18 +74,18 @@ def test_grayordinates_are_parcelled_by_structure():
     assert sum(map(len, of_structure)) == labels.max() + 1  # none lies in two
 
 
-def test_regions_are_a_parcel_each():
+def test_regions_are_a_parcel_each() -> None:
     assert partition(np.arange(4), "parcels", "").tolist() == [0, 1, 2, 3]
 
 
-def test_a_surface_without_a_known_sphere_is_refused():
+def test_a_surface_without_a_known_sphere_is_refused() -> None:
     with pytest.raises(ValueError, match="fsnative"):
         partition(np.arange(10), "surface", "fsnative", n_vertices=(100, 100))
     with pytest.raises(ValueError, match="has no place"):
         partition(np.arange(10), "surface", "fsaverage5")
 
 
-def test_bisection():
+def test_bisection() -> None:
     line = np.zeros((10, 3))
     line[:, 1] = np.arange(10)[::-1]
     assert bisect(line, 5).tolist() == [1, 1, 1, 1, 1, 0, 0, 0, 0, 0]

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scipy.spatial import cKDTree
@@ -32,7 +34,7 @@ def sectors(n_networks: int = 7) -> np.ndarray:
     return labels
 
 
-def test_rotations_are_rotations_and_uniform():
+def test_rotations_are_rotations_and_uniform() -> None:
     rotations = random_rotations(4000, seed=0)
     np.testing.assert_allclose(
         rotations @ rotations.transpose(0, 2, 1), np.broadcast_to(np.eye(3), (4000, 3, 3)), atol=1e-12
@@ -47,7 +49,7 @@ def test_rotations_are_rotations_and_uniform():
     np.testing.assert_array_equal(random_rotations(7, seed=0), rotations[:7])
 
 
-def test_sources_are_nearest_vertices_and_hemispheres_mirror_each_other(spins):
+def test_sources_are_nearest_vertices_and_hemispheres_mirror_each_other(spins: Spins) -> None:
     sphere, tree = unit_sphere(), cKDTree(unit_sphere())
     mirror = np.array([-1.0, 1.0, 1.0])
     for rotation, left, right in list(zip(random_rotations(399, 3), spins.left, spins.right, strict=True))[:4]:
@@ -56,7 +58,7 @@ def test_sources_are_nearest_vertices_and_hemispheres_mirror_each_other(spins):
         assert (tree.query(mirrored)[1] == right).mean() > 0.999
 
 
-def test_stored_spins_come_back(tmp_path, spins):
+def test_stored_spins_come_back(tmp_path: Path, spins: Spins) -> None:
     spins.save(tmp_path / "spins.npy")
     assert [path.name for path in tmp_path.iterdir()] == ["spins.npy"]
     again = Spins.load(tmp_path / "spins.npy")
@@ -67,24 +69,25 @@ def test_stored_spins_come_back(tmp_path, spins):
         Spins.load(tmp_path / "other.npy")
 
 
-def test_cached_spins_are_drawn_once(tmp_path, monkeypatch, spins):
+def test_cached_spins_are_drawn_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spins: Spins) -> None:
     first = Spins.cached(3, 3, tmp_path / "cache")
     np.testing.assert_array_equal(first.right, spins.right[:3])
     (stored,) = (tmp_path / "cache").glob("*.npy")
     with monkeypatch.context() as patched:
         patched.setattr("bids_app.networks.spins._draw", None)
         np.testing.assert_array_equal(Spins.cached(3, 3, tmp_path / "cache").left, first.left)
-    for damage in (lambda whole: whole[:-100], lambda whole: whole[:2000] + bytes(500) + whole[2500:]):
-        stored.write_bytes(damage(stored.read_bytes()))
+    whole = stored.read_bytes()
+    for damaged in (whole[:-100], whole[:2000] + bytes(500) + whole[2500:]):
+        stored.write_bytes(damaged)
         np.testing.assert_array_equal(Spins.cached(3, 3, tmp_path / "cache").left, spins.left[:3])
 
 
-def test_no_spins_are_refused():
+def test_no_spins_are_refused() -> None:
     with pytest.raises(ValueError, match="number of spins is 0"):
         Spins.make(0)
 
 
-def test_p_is_the_count_of_rotations_that_overlap_as_much(spins):
+def test_p_is_the_count_of_rotations_that_overlap_as_much(spins: Spins) -> None:
     labels, valid = sectors(), np.random.default_rng(0).random(2 * N) < 0.9
     active, _ = parts(spatial_z(smooth_noise(3, 0.4, seed=1)), threshold=1.5)
     result = spin_test(active, labels, 7, valid=valid, spins=spins)
@@ -96,7 +99,7 @@ def test_p_is_the_count_of_rotations_that_overlap_as_much(spins):
     np.testing.assert_allclose(result, reached / 400, atol=1e-12)
 
 
-def test_noise_is_significant_in_five_per_cent(spins):
+def test_noise_is_significant_in_five_per_cent(spins: Spins) -> None:
     labels = sectors()
     maps = smooth_noise(120, 0.35, seed=2)
     maps[:, labels == 0] = np.nan
@@ -105,7 +108,7 @@ def test_noise_is_significant_in_five_per_cent(spins):
     assert 0.03 < (p < 0.05).mean() < 0.07
 
 
-def test_map_inside_a_network_is_on_it_and_on_it_only(spins):
+def test_map_inside_a_network_is_on_it_and_on_it_only(spins: Spins) -> None:
     labels = sectors()
     maps = np.where(labels == 3, 4.0, 0.0) + 0.5 * smooth_noise(1, 0.2, seed=3)[0] / 17
     active, _ = parts(spatial_z(maps[None]), threshold=1.5)
@@ -114,19 +117,19 @@ def test_map_inside_a_network_is_on_it_and_on_it_only(spins):
     assert (np.delete(p, 2) > 0.05).all()
 
 
-def test_empty_parts_and_networks_are_not_significant(spins):
+def test_empty_parts_and_networks_are_not_significant(spins: Spins) -> None:
     some = np.zeros((2, 2 * N), dtype=bool)
     some[1, :200] = True
     p = spin_test(some, np.zeros(2 * N, dtype=int), 2, spins=spins)
     np.testing.assert_array_equal(p, 1)
 
 
-def test_wrong_surface_is_refused():
+def test_wrong_surface_is_refused() -> None:
     with pytest.raises(ValueError, match="to_fsaverage5"):
         spin_test(np.zeros((1, 40_962), dtype=bool), np.zeros(40_962, dtype=int), 7)
 
 
-def test_relabelling_agrees_with_the_hypergeometric_distribution():
+def test_relabelling_agrees_with_the_hypergeometric_distribution() -> None:
     from scipy.stats import hypergeom
 
     labels = np.repeat([1, 2, 3, 0], [10, 20, 10, 10])
@@ -137,7 +140,7 @@ def test_relabelling_agrees_with_the_hypergeometric_distribution():
     assert p[0, 2] == 1
 
 
-def test_regions_without_data_take_no_part():
+def test_regions_without_data_take_no_part() -> None:
     labels, valid = np.array([1, 1, 2, 2, 1, 1, 1, 1]), np.arange(8) < 4
     part = np.array([[True, True, False, False, True, True, False, False]])
     p = relabelling_test(part, labels, 2, n_permutations=3000, seed=0, valid=valid)

@@ -17,13 +17,13 @@ VOLUME_NAMES = "tpl-MNI152NLin6Asym_atlas-Schaefer2018_desc-100Parcels7Networks_
 
 
 @pytest.fixture
-def home(tmp_path, monkeypatch):
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """TemplateFlow's folder, empty, and a client that answers its own queries but cannot download."""
     folder = tmp_path / "templateflow"
     for name in ("tpl-fsaverage", "tpl-MNI152NLin6Asym"):
         (folder / name).mkdir(parents=True)
 
-    def no_network(*_):
+    def no_network(*_: object) -> None:
         raise ConnectionError("no network")
 
     monkeypatch.setattr("templateflow.client._s3_get", no_network)
@@ -31,7 +31,7 @@ def home(tmp_path, monkeypatch):
     return folder
 
 
-def put_yeo(folder, table):
+def put_yeo(folder: Path, table: Path) -> None:
     """Yeo's networks as TemplateFlow has them: numbers that are colours, names in a table beside."""
     codes = [65793, 8786552, 11829830, 947712, 16399044, 10811612, 2266342, 5127885]
     labels = np.array(codes)[np.arange(10_242) % 8]
@@ -41,7 +41,7 @@ def put_yeo(folder, table):
     shutil.copy(table, folder / "tpl-fsaverage")
 
 
-def test_yeo_from_templateflow(home, atlases):
+def test_yeo_from_templateflow(home: Path, atlases: Path) -> None:
     put_yeo(home, atlases / "yeo2011" / "tpl-fsaverage_atlas-Yeo2011_seg-7n_dseg.tsv")
     atlas = load_atlas("yeo7", "surface", "fsaverage5")
     assert atlas.name == "yeo7"
@@ -49,7 +49,7 @@ def test_yeo_from_templateflow(home, atlases):
     np.testing.assert_array_equal(atlas.labels, np.tile(np.arange(10_242) % 8, 2))
 
 
-def test_destrieux_from_templateflow_is_that_of_freesurfer(home, atlases):
+def test_destrieux_from_templateflow_is_that_of_freesurfer(home: Path, atlases: Path) -> None:
     annotations = atlases / "destrieux-fsaverage5"
     table = ["index\themi\tname"]
     for hemi in "LR":
@@ -67,15 +67,15 @@ def test_destrieux_from_templateflow_is_that_of_freesurfer(home, atlases):
 
 
 @pytest.mark.parametrize(("space", "density"), [("fsaverage5", "10k"), ("fsaverage6", "41k"), ("fsaverage", "164k")])
-def test_templateflow_knows_the_files_of_destrieux(space, density):
-    with ZipFile(files("templateflow.conf") / "templateflow-skel.zip") as skeleton:
+def test_templateflow_knows_the_files_of_destrieux(space: str, density: str) -> None:
+    with ZipFile(str(files("templateflow.conf") / "templateflow-skel.zip")) as skeleton:
         known = {Path(name).name for name in skeleton.namelist()}
     names = template_files("destrieux", "surface", space)
     assert set(names) <= known
     assert density in names[0]
 
 
-def test_schaefer_volume_from_a_folder_of_fetched_files(home, atlases, tmp_path):
+def test_schaefer_volume_from_a_folder_of_fetched_files(home: Path, atlases: Path, tmp_path: Path) -> None:
     source = atlases / "schaefer2018" / "MNI"
     folder = tmp_path / "resources" / "tpl-MNI152NLin6Asym"
     folder.mkdir(parents=True)
@@ -83,18 +83,21 @@ def test_schaefer_volume_from_a_folder_of_fetched_files(home, atlases, tmp_path)
     rows = (source / "Schaefer2018_100Parcels_7Networks_order.txt").read_text().splitlines()
     table = "\n".join(["index\tname", *("\t".join(row.split("\t")[:2]) for row in rows)])
     (folder / VOLUME_NAMES).write_text(table)
-    grid = {"affine": np.diag([4.0, 4, 4, 1]), "mask": np.ones((20, 20, 18), dtype=bool)}
-    atlas = load_atlas("schaefer100", "volume", NLIN6, **grid, resources=[folder.parent])
+    mask = np.ones((20, 20, 18), dtype=bool)
+    affine = np.diag([4.0, 4, 4, 1])
+    atlas = load_atlas("schaefer100", "volume", NLIN6, affine=affine, mask=mask, resources=[folder.parent])
     assert atlas.network_names == SCHEMES[7].names
     assert (atlas.labels > 0).mean() > 0.1
 
 
-def test_missing_files_are_asked_of_templateflow_with_their_entities(home, monkeypatch):
+def test_missing_files_are_asked_of_templateflow_with_their_entities(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (home / "tpl-MNI152NLin6Asym" / VOLUME).touch()  # known to TemplateFlow, not downloaded
     (home / "tpl-MNI152NLin6Asym" / VOLUME_NAMES).write_text("index\tname\n1\t7Networks_LH_Vis_1\n")
     downloaded = []
 
-    def download(_, path):
+    def download(_: object, path: Path) -> None:
         downloaded.append(path.name)
         path.write_bytes(b"content")
 
@@ -105,7 +108,7 @@ def test_missing_files_are_asked_of_templateflow_with_their_entities(home, monke
     assert paths[0].read_bytes() == b"content"
 
 
-def test_fetched_files_are_copied_from_templateflows_own_folder(home, tmp_path):
+def test_fetched_files_are_copied_from_templateflows_own_folder(home: Path, tmp_path: Path) -> None:
     (home / "tpl-MNI152NLin6Asym" / VOLUME).write_bytes(b"volume")
     resources = tmp_path / "resources"
     resources.mkdir()
@@ -116,8 +119,8 @@ def test_fetched_files_are_copied_from_templateflows_own_folder(home, tmp_path):
     assert (resources / "tpl-MNI152NLin6Asym" / VOLUME).read_bytes() == b"volume"
 
 
-def test_a_download_that_breaks_off_leaves_nothing(home, tmp_path, monkeypatch):
-    def half(_, path):
+def test_a_download_that_breaks_off_leaves_nothing(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def half(_: object, path: Path) -> None:
         path.write_bytes(b"half of it")
         raise RuntimeError("ERROR, something went wrong")
 
@@ -127,7 +130,7 @@ def test_a_download_that_breaks_off_leaves_nothing(home, tmp_path, monkeypatch):
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
-def test_with_resources_nothing_is_downloaded(home, tmp_path, monkeypatch):
+def test_with_resources_nothing_is_downloaded(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
     monkeypatch.setattr("templateflow.client._s3_get", lambda *given: asked.append(given))
     with pytest.raises(FileNotFoundError, match="not found in"):
@@ -137,7 +140,7 @@ def test_with_resources_nothing_is_downloaded(home, tmp_path, monkeypatch):
     assert asked == []
 
 
-def test_without_network_the_error_names_files_and_cure(home):
+def test_without_network_the_error_names_files_and_cure(home: Path) -> None:
     names = template_files("yeo7", "surface", "fsaverage6")
     for name in names:
         (home / "tpl-fsaverage" / name).touch()
@@ -157,6 +160,6 @@ def test_without_network_the_error_names_files_and_cure(home):
         ("schaefer400", "volume", "T1w", "not in 'T1w'"),
     ],
 )
-def test_names_that_do_not_fit_the_data(name, kind, space, message):
+def test_names_that_do_not_fit_the_data(name: str, kind: str, space: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         template_files(name, kind, space)

@@ -1,4 +1,7 @@
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import numpy as np
@@ -12,21 +15,25 @@ from bids_app.pages.group import write_group_report
 from bids_app.pages.participant import write_participant_report
 from bids_app.pages.test_reports import read
 from bids_app.report import page as sheet
+from bids_app.report.conftest import map_of, maps_of, table_of
 from bids_app.report.conftest_forecast import Sample
+from bids_app.report.figures import draw_maps
+from bids_app.report.panels import Panel
 from bids_app.report.results import find_results
+from bids_app.report.scales import PositionScale, Scale
 from bids_app.report.test_regions import HEXADECIMAL, keep
 
 NAMES = ("a", "b", "c", "d", "e & f", "g")
 HEADINGS = {
     "forecast": "Where do words ahead add to it?",
     "curves": "How far ahead, and is it more than the controls?",
-    "distance": "Which distance is best for each place?",
+    "distance": "Which distance is best at each location?",
     "depth": "How deep in the model do the forecasts lie?",
-    "variance": "What do past, present and coming words explain alone?",
+    "variance": "What do past, present and coming words explain uniquely?",
 }
 
 
-def parcels(**more):
+def parcels(**more: Any) -> Sample:
     n = len(NAMES)
     first = np.arange(n) < 3
     regions = {"networks": {"Now": first, "Then <b>": ~first}}
@@ -38,7 +45,7 @@ def parcels(**more):
 
 
 @pytest.fixture(scope="module")
-def out_dir(tmp_path_factory):
+def out_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two models, so that the depths are compared."""
     folder = tmp_path_factory.mktemp("forecast")
     parcels().write(folder)
@@ -47,7 +54,7 @@ def out_dir(tmp_path_factory):
 
 
 @pytest.mark.parametrize("level", ["group", "001"])
-def test_every_section_is_shown(out_dir, level):
+def test_every_section_is_shown(out_dir: Path, level: str) -> None:
     page = read(write_group_report(out_dir) if level == "group" else write_participant_report(out_dir, level))
     for heading in HEADINGS.values():
         assert heading in page.text
@@ -68,64 +75,69 @@ def test_every_section_is_shown(out_dir, level):
     assert "Which atoms link to which networks?" not in page.text
 
 
-def test_the_head_has_the_forecast(out_dir):
+def test_the_head_has_the_forecast(out_dir: Path) -> None:
     page = read(write_group_report(out_dir))
     results = find_results(out_dir, None)[0]
-    curves = results.table("forecast").query("region == 'all' and window == 'distance'").set_index("distance")
-    peaks = results.table("forecastdistance").set_index("region").loc["all"]
-    mean, base = curves.loc[8, ["mean", "base"]]
-    q = results.maps("forecast", ["q"]).named("distance+8")
+    curves = table_of(results, "forecast").query("region == 'all' and window == 'distance'").set_index("distance")
+    peaks = table_of(results, "forecastdistance").set_index("region").loc["all"]
+    mean, base = curves["mean"][8], curves["base"][8]
+    q = map_of(results, "forecast", "q", "distance+8")
     assert (
         f"+{mean:.4f} at distance 8, +{100 * mean / base:.0f} % of R; q < 0.05 in {(q < 0.05).sum()} of 6" in page.text
     )
     assert f"{peaks['group_curve']:g} words; 95 % interval {peaks['low']:g} to {peaks['high']:g}" in page.text
-    depth = results.table("forecastdepthpeak").set_index("region").loc["all"]
+    depth = table_of(results, "forecastdepthpeak").set_index("region").loc["all"]
     assert f"{100 * depth['fraction']:.0f} % of the depth" in page.text
 
 
-def panels_of(out_dir, write):
-    with patch.object(sheet, "draw_maps", wraps=sheet.draw_maps) as draw:
+def panels_of(out_dir: Path, write: Callable[..., object]) -> dict[str, tuple[Panel, PositionScale | Scale]]:
+    with patch.object(sheet, "draw_maps", wraps=draw_maps) as draw:
         write(out_dir)
     return {panel.title: (panel, call.args[2]) for call in draw.call_args_list for panel in call.args[0]}
 
 
-def test_the_maps_drawn_are_those_of_the_group(tmp_path):
+def test_the_maps_drawn_are_those_of_the_group(tmp_path: Path) -> None:
     parcels().write(tmp_path, ("forecast", "variance"))
     results = find_results(tmp_path, None)[0]
-    q = results.maps("forecast", ["q"]).values < 0.05
+    q = maps_of(results, "forecast", "q").values < 0.05
     assert (q[0] != q[-2]).any()  # else the next assertions would not tell the maps apart
     panels = panels_of(tmp_path, write_group_report)
     tested, scale = panels["F at distance 8, the one that is tested"]
-    np.testing.assert_array_equal(tested.values, results.maps("forecast", ["mean"]).named("distance+8"))
-    np.testing.assert_array_equal(tested.passing, results.maps("forecast", ["q"]).named("distance+8") < 0.05)
+    np.testing.assert_array_equal(tested.values, map_of(results, "forecast", "mean", "distance+8"))
+    np.testing.assert_array_equal(tested.passing, map_of(results, "forecast", "q", "distance+8") < 0.05)
     assert scale.diverging
     ahead, _ = panels["F(8) − F(0): gained by looking ahead"]
-    contrast = results.maps("forecastcontrast", ["mean"]).values[0]
+    contrast = maps_of(results, "forecastcontrast", "mean").values[0]
     np.testing.assert_array_equal(ahead.values, contrast)
-    both = results.maps("forecast", ["mean"])
-    np.testing.assert_allclose(contrast, both.named("distance+8") - both.named("distance+0"), atol=1e-6)
-    np.testing.assert_array_equal(ahead.passing, results.maps("forecastcontrast", ["q"]).values[0] < 0.05)
+    np.testing.assert_allclose(
+        contrast,
+        map_of(results, "forecast", "mean", "distance+8") - map_of(results, "forecast", "mean", "distance+0"),
+        atol=1e-6,
+    )
+    np.testing.assert_array_equal(ahead.passing, maps_of(results, "forecastcontrast", "q").values[0] < 0.05)
     distance, positions = panels["d* of the group's mean curve"]
-    np.testing.assert_array_equal(distance.values, results.maps("forecastdistance", ["d"]).named("group-curve"))
+    np.testing.assert_array_equal(distance.values, map_of(results, "forecastdistance", "d", "group-curve"))
     assert positions.low <= min(0, np.nanmin(distance.values))
     assert positions.high == 16
     _, scale = panels["All words together"]
     assert scale.diverging  # of noise half is below zero; on a scale from zero it would look like an effect
     future, _ = panels["Unique to words ahead (distance 8)"]
-    np.testing.assert_array_equal(future.values, results.maps("variance", ["mean"]).named("future"))
+    np.testing.assert_array_equal(future.values, map_of(results, "variance", "mean", "future"))
 
 
-def test_a_map_without_a_test_is_as_full_as_the_tested_one(tmp_path):
+def test_a_map_without_a_test_is_as_full_as_the_tested_one(tmp_path: Path) -> None:
     sample = parcels()
     replace(sample, peak=sample.peak + 4).write(tmp_path, ("forecast",))
     panels = panels_of(tmp_path, lambda out: write_participant_report(out, "001"))
     tested = panels["F at distance 8, the one that is tested"][0]
     peak = next(panel for title, (panel, _) in panels.items() if title.endswith("(not tested)"))
     results = find_results(tmp_path, "001")[0]
-    at_peak = f"distance{int(read_forecast(results).whole.peak):+d}"
-    np.testing.assert_array_equal(peak.values, results.maps("forecast", ["r"]).named(at_peak))
+    everywhere = read_forecast(results).whole
+    assert everywhere is not None
+    at_peak = f"distance{int(everywhere.peak):+d}"
+    np.testing.assert_array_equal(peak.values, map_of(results, "forecast", "r", at_peak))
     np.testing.assert_array_equal(peak.passing, tested.passing)
-    assert passing_at(results, results.maps("forecast", ["r"]), "forecast", at_peak) is None
+    assert passing_at(results, maps_of(results, "forecast", "r"), "forecast", at_peak) is None
 
 
 @pytest.mark.parametrize(
@@ -139,7 +151,7 @@ def test_a_map_without_a_test_is_as_full_as_the_tested_one(tmp_path):
         ("stat-mean_desc-variance", "No unique variance"),
     ],
 )
-def test_a_missing_file_is_one_sentence(tmp_path, gone, sentence):
+def test_a_missing_file_is_one_sentence(tmp_path: Path, gone: str, sentence: str) -> None:
     parcels().write(tmp_path)
     for path in (tmp_path / "group").glob(f"*{gone}*"):
         path.unlink()
@@ -147,7 +159,7 @@ def test_a_missing_file_is_one_sentence(tmp_path, gone, sentence):
 
 
 @pytest.mark.parametrize("analysis", ["brainscore", "forecast", "depth", "variance"])
-def test_only_sections_of_analyses_that_were_run_are_shown(tmp_path, analysis):
+def test_only_sections_of_analyses_that_were_run_are_shown(tmp_path: Path, analysis: str) -> None:
     parcels(n_participants=3).write(tmp_path, (analysis,))
     shown = {
         "brainscore": set(),
@@ -160,7 +172,7 @@ def test_only_sections_of_analyses_that_were_run_are_shown(tmp_path, analysis):
             assert (heading in page.text) == (section in shown)
 
 
-def test_nowhere_significant_is_reported(tmp_path):
+def test_nowhere_significant_is_reported(tmp_path: Path) -> None:
     sample = parcels()
     replace(sample, gain=0 * sample.gain, n_participants=3).write(tmp_path, ("forecast",))
     page = read(write_group_report(tmp_path))
@@ -169,7 +181,7 @@ def test_nowhere_significant_is_reported(tmp_path):
     assert "so all is hollow: noise decides" in participant_page.text
 
 
-def test_parcels_without_networks_have_charts_of_their_own(tmp_path):
+def test_parcels_without_networks_have_charts_of_their_own(tmp_path: Path) -> None:
     sample = parcels(n_participants=3)
     replace(sample, regions={"parcels": sample.regions["parcels"]}).write(tmp_path, ("depth", "variance"))
     for page in (read(write_group_report(tmp_path)), read(write_participant_report(tmp_path, "001"))):
@@ -180,7 +192,7 @@ def test_parcels_without_networks_have_charts_of_their_own(tmp_path):
         assert "per parcel" in alts["variance"]
 
 
-def test_on_a_surface(tmp_path):
+def test_on_a_surface(tmp_path: Path) -> None:
     n = 10_242
     everywhere = np.ones(2 * n, bool)
     sample = Sample(
@@ -195,18 +207,18 @@ def test_on_a_surface(tmp_path):
     }  # fmt: skip
 
 
-def test_medians_are_of_the_places_in_full_colour(out_dir):
+def test_medians_are_of_the_places_in_full_colour(out_dir: Path) -> None:
     text = read(write_participant_report(out_dir, "001")).text
     results = find_results(out_dir, "001")[0]
-    full = results.maps("forecast", ["q"]).named("distance+8") < 0.05
+    full = map_of(results, "forecast", "q", "distance+8") < 0.05
     assert 0 < full.sum() < 6
-    distance, depth = (results.maps(desc, [stat]).values[0][full] for desc, stat in
+    distance, depth = (maps_of(results, desc, stat).values[0][full] for desc, stat in
                        (("forecastdistance", "d"), ("forecastdepth", "fraction")))  # fmt: skip
     assert f"Median there: {np.median(distance):g} words." in text
     assert f"Median there: {100 * np.median(depth):.0f} % of the depth." in text
 
 
-def test_a_tiny_unique_variance_looks_tiny(out_dir):
+def test_a_tiny_unique_variance_looks_tiny(out_dir: Path) -> None:
     rows = read_table(next((out_dir / "group").glob("*desc-variance_networks.tsv"))).query("atlas == 'all'")
     small = rows["space"] == "present"
     rows.loc[small, ["mean", "low", "high"]] = [-1e-6, -2e-6, 0]
@@ -215,18 +227,20 @@ def test_a_tiny_unique_variance_looks_tiny(out_dir):
     assert left[1] >= right[1]
 
 
-def test_marks_of_the_unique_variance(out_dir):
+def test_marks_of_the_unique_variance(out_dir: Path) -> None:
     path = next((out_dir / "group").glob("*desc-variance_networks.tsv"))
     rows = read_table(path).query("atlas in ('all', 'networks') and space != 'total'")
     left, right = draw_variance(rows).axes
-    dots = {axes: [kind for kind in axes.collections if len(kind.get_offsets()) == 3] for axes in (left, right)}
+    dots = {
+        axes: [kind for kind in axes.collections if len(np.asarray(kind.get_offsets())) == 3] for axes in (left, right)
+    }
     for axes, spaces in ((left, ["present"]), (right, ["past", "future"])):
-        shown = [kind.get_offsets()[:, 0] for kind in dots[axes]]
+        shown = [np.asarray(kind.get_offsets())[:, 0] for kind in dots[axes]]
         wanted = [rows[rows["space"] == space]["mean"] for space in spaces]
         np.testing.assert_allclose(shown, wanted)
 
 
-def test_curves_of_networks_have_the_colours_of_the_atlas(tmp_path):
+def test_curves_of_networks_have_the_colours_of_the_atlas(tmp_path: Path) -> None:
     geometry, first = SurfaceGeometry("fsaverage5", 3, 3), np.arange(6) < 3
     regions = {"networks": {"DefaultA": first, "DefaultB": ~first}}
     peak, depth = np.where(first, 0.0, 8.0), np.where(first, 0.3, 0.8)

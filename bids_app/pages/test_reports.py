@@ -1,4 +1,5 @@
 from html.parser import HTMLParser
+from pathlib import Path
 from unittest.mock import patch
 
 import numpy as np
@@ -14,7 +15,8 @@ from bids_app.pages.participant import write_participant_report
 from bids_app.pages.sections import summary
 from bids_app.report import html, parcels
 from bids_app.report import page as sheet
-from bids_app.report.conftest import NETWORKS, N, Writer, links_table
+from bids_app.report.conftest import NETWORKS, N, Writer, links_table, maps_of
+from bids_app.report.figures import draw_maps
 from bids_app.report.panels import Panel
 from bids_app.report.results import Maps, Results, find_results, titles, values_at
 from bids_app.report.scales import Scale
@@ -25,32 +27,36 @@ VOID = {"meta", "img", "link", "br", "hr", "input"}
 class Page(HTMLParser):
     """Checks that tags close in order, and keeps images and the text."""
 
-    def __init__(self, text):
+    def __init__(self, text: str) -> None:
         super().__init__()
-        self.open, self.images, self.links, self.words = [], [], [], []
+        self.open: list[str] = []
+        self.images: list[dict[str, str]] = []
+        self.links: list[str] = []
+        self.words: list[str] = []
         self.feed(text)
         assert self.open == []
 
-    def handle_starttag(self, tag, attributes):
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        attributes = {name: value or "" for name, value in attrs}
         if tag not in VOID:
             self.open.append(tag)
         if tag == "img":
-            self.images.append(dict(attributes))
+            self.images.append(attributes)
         if tag == "a":
-            self.links.append(dict(attributes)["href"])
+            self.links.append(attributes["href"])
 
-    def handle_endtag(self, tag):
+    def handle_endtag(self, tag: str) -> None:
         assert self.open.pop() == tag
 
-    def handle_data(self, data):
+    def handle_data(self, data: str) -> None:
         self.words.append(data)
 
     @property
-    def text(self):
+    def text(self) -> str:
         return " ".join(" ".join(self.words).split())
 
 
-def read(path):
+def read(path: Path) -> Page:
     page = Page(path.read_text(encoding="utf-8"))
     for image in page.images:
         assert (path.parent / image["src"]).stat().st_size > 1000
@@ -62,7 +68,7 @@ def read(path):
     return page
 
 
-def test_participant_report_has_everything(surface_out):
+def test_participant_report_has_everything(surface_out: Path) -> None:
     write = Writer(surface_out, SurfaceGeometry("fsaverage5", N, N))
     write.table("atoms", links_table(linked=((1, "A & <b>", "active"), (2, "Visual", "deactive"))))
     path = write_participant_report(surface_out, "001", ["task <x> & more failed"])
@@ -80,11 +86,11 @@ def test_participant_report_has_everything(surface_out):
     assert "beyond ±2:" in page.text  # the threshold of the settings
 
 
-def test_the_maps_drawn_are_those_of_the_files(surface_out):
+def test_the_maps_drawn_are_those_of_the_files(surface_out: Path) -> None:
     results = find_results(surface_out, "001")[0]
-    r, q = (results.maps("brainscore", [stat]).values[1] for stat in ("r", "q"))
-    ceiling = results.maps("noiseceiling", ["r"]).values[0]
-    with patch.object(sheet, "draw_maps", wraps=sheet.draw_maps) as draw:
+    r, q = (maps_of(results, "brainscore", stat).values[1] for stat in ("r", "q"))
+    ceiling = maps_of(results, "noiseceiling", "r").values[0]
+    with patch.object(sheet, "draw_maps", wraps=draw_maps) as draw:
         write_participant_report(surface_out, "001")
     panels, geometry, scale = draw.call_args_list[0].args
     np.testing.assert_array_equal(panels[0].values, r)
@@ -99,15 +105,15 @@ def test_the_maps_drawn_are_those_of_the_files(surface_out):
     assert high <= scale.high <= 1.1 * high
 
 
-def test_the_head_has_the_numbers(surface_out):
+def test_the_head_has_the_numbers(surface_out: Path) -> None:
     text = read(write_participant_report(surface_out, "001")).text
     results = find_results(surface_out, "001")[0]
-    r, q = (results.maps("brainscore", [stat]).values[1] for stat in ("r", "q"))
+    r, q = (maps_of(results, "brainscore", stat).values[1] for stat in ("r", "q"))
     assert f"{np.nanmean(r):.3f} q < 0.05 in {(q < 0.05).sum():,} of {np.isfinite(r).sum():,} vertices" in text
     assert "2 2 of 4 atoms, 2 of 3 networks" in text
 
 
-def test_parcels_that_were_tested_first_are_shown_and_counted(surface_out):
+def test_parcels_that_were_tested_first_are_shown_and_counted(surface_out: Path) -> None:
     write, layers = Writer(surface_out, SurfaceGeometry("fsaverage5", N, N)), ["layer-01", "layer-02"]
     half = np.arange(2 * N) < N
     r, q = np.stack([0.1 * half, 0.3 * half]), np.stack([half, np.where(half, 0.01, 0.5)])
@@ -115,7 +121,7 @@ def test_parcels_that_were_tested_first_are_shown_and_counted(surface_out):
         write.maps("brainscoreparcels", stat, values, layers)
     write.maps("atomsparcels", "q", q[1:], ["q"])
     write.maps("atomsparcels", "r", r[1:], ["r"])
-    with patch.object(sheet, "draw_maps", wraps=sheet.draw_maps) as draw:
+    with patch.object(sheet, "draw_maps", wraps=draw_maps) as draw:
         text = read(write_participant_report(surface_out, "001")).text
     of_layers, of_atoms = (
         next(call.args[0] for call in draw.call_args_list if call.args[0][0].title.startswith(title))
@@ -129,22 +135,22 @@ def test_parcels_that_were_tested_first_are_shown_and_counted(surface_out):
     assert text.count("by their mean response: 50 % have q < 0.05, and vertices were tested inside these.") == 2
 
 
-def test_same_files_same_report(surface_out):
-    def content():
+def test_same_files_same_report(surface_out: Path) -> None:
+    def content() -> dict[Path, bytes]:
         write_participant_report(surface_out, "001")
         return {p: p.read_bytes() for p in [surface_out / "sub-001.html", *(surface_out / "sub-001/figures").iterdir()]}
 
     assert content() == content()
 
 
-def test_nothing_there(tmp_path):
+def test_nothing_there(tmp_path: Path) -> None:
     page = read(write_participant_report(tmp_path, "404", ["it crashed"]))
     assert "no maps or tables" in page.text
     assert "it crashed" in page.text
     assert "no maps or tables" in read(write_group_report(tmp_path)).text
 
 
-def test_a_group_of_parcels_with_pieces_missing(parcels_out):
+def test_a_group_of_parcels_with_pieces_missing(parcels_out: Path) -> None:
     page = read(write_group_report(parcels_out))
     assert "sub-33: all zeros & <broken>" in page.text
     assert "traceback" not in page.text
@@ -155,7 +161,7 @@ def test_a_group_of_parcels_with_pieces_missing(parcels_out):
 
 
 @pytest.mark.parametrize("linked", [(), ((0, "Default", "active"),)])
-def test_links_without_maps(tmp_path, linked):
+def test_links_without_maps(tmp_path: Path, linked: tuple[tuple[int, str, str], ...]) -> None:
     Writer(tmp_path, ParcelGeometry("x", ("a", "b"))).table("atoms", links_table(linked=linked))
     page = read(write_participant_report(tmp_path, "001"))
     assert ("No atom is linked" in page.text) == (not linked)
@@ -163,12 +169,12 @@ def test_links_without_maps(tmp_path, linked):
     assert "No sub-groups" in page.text
 
 
-def test_an_unknown_surface_is_reported_not_drawn(tmp_path):
+def test_an_unknown_surface_is_reported_not_drawn(tmp_path: Path) -> None:
     Writer(tmp_path, SurfaceGeometry("fsLR", 5, 5)).maps("brainscore", "r", np.ones((1, 10)))
     assert "in the space fsLR are not drawn" in read(write_participant_report(tmp_path, "001")).text
 
 
-def test_sweeps_and_controls_have_their_own_parts(tmp_path):
+def test_sweeps_and_controls_have_their_own_parts(tmp_path: Path) -> None:
     write = Writer(tmp_path, ParcelGeometry("x", ("a", "b")))
     for desc in ("atoms32", "atoms64", "atoms64Shifted"):
         write.table(desc, links_table())
@@ -177,7 +183,7 @@ def test_sweeps_and_controls_have_their_own_parts(tmp_path):
     assert asked[2].variant("subgroups") == "subgroups64Shifted"
 
 
-def test_volumes_with_other_masks_are_aligned():
+def test_volumes_with_other_masks_are_aligned() -> None:
     mask = np.zeros((2, 2, 2), bool)
     mask[0] = True
     wider = VolumeGeometry("MNI", np.eye(4), np.ones((2, 2, 2), bool))
@@ -186,20 +192,20 @@ def test_volumes_with_other_masks_are_aligned():
     assert values_at(maps, VolumeGeometry("MNI", 2 * np.eye(4), mask)) is None
 
 
-def test_maps_of_atoms_without_their_tables(tmp_path):
+def test_maps_of_atoms_without_their_tables(tmp_path: Path) -> None:
     Writer(tmp_path, ParcelGeometry("x", ("a", "b"))).maps("atoms", "z", np.ones((2, 2)), ["atom-1", "atom-2"])
     text = read(write_participant_report(tmp_path, "001")).text
     assert "No atom × network table" in text
     assert "No brain score" not in text
 
 
-def test_a_share_of_no_ceiling():
+def test_a_share_of_no_ceiling() -> None:
     nan = np.nan
     assert share_of_ceiling(np.array([0.1, 0.2, nan, 9]), np.array([0.2, 0.4, 0.4, 0.04])) == pytest.approx(0.5)
     assert share_of_ceiling(np.array([0.1]), np.array([0.05])) is None
 
 
-def test_models_are_compared_measure_by_measure(tmp_path):
+def test_models_are_compared_measure_by_measure(tmp_path: Path) -> None:
     rows = [
         {"data": "d", "model": model, "analysis": "x", "measure": measure, "mean": 0.1, "low": 0.0, "high": 0.2}
         for model in ("a", "b")
@@ -212,25 +218,25 @@ def test_models_are_compared_measure_by_measure(tmp_path):
     assert names == {f"{kind}_figure.svg" for kind in kinds}
 
 
-def test_parcels_are_sorted_and_hollow_where_not_significant():
+def test_parcels_are_sorted_and_hollow_where_not_significant() -> None:
     values = np.array([0.1, np.nan, 0.3, -0.2])
     panel = Panel("r", values, np.array([False, False, True, False]))
     assert parcels.order_of(values).tolist() == [2, 0, 3]
     axes = parcels.draw([panel], list("abcd"), Scale("r", 0, 0.3)).axes[0]
     assert [label.get_text() for label in axes.get_yticklabels()] == ["c", "a", "d"]
     _, filled, hollow = axes.collections
-    np.testing.assert_allclose(filled.get_offsets(), [[0.3, 0]])
-    np.testing.assert_allclose(hollow.get_offsets(), [[0.1, 1], [-0.2, 2]])
+    np.testing.assert_allclose(np.asarray(filled.get_offsets()), [[0.3, 0]])
+    np.testing.assert_allclose(np.asarray(hollow.get_offsets()), [[0.1, 1], [-0.2, 2]])
 
 
-def test_markdown_is_escaped():
+def test_markdown_is_escaped() -> None:
     text = html.markdown("# A <b>\n\nOne *two* `x<y`\n\n- a & b\n- c")
     assert text == (
         "<h4>A &lt;b&gt;</h4>\n<p>One <em>two</em> <code>x&lt;y</code></p>\n<ul><li>a &amp; b</li><li>c</li></ul>"
     )
 
 
-def test_networks_have_the_colours_of_the_atlas(surface_out):
+def test_networks_have_the_colours_of_the_atlas(surface_out: Path) -> None:
     colours = ("#010203", "#a0b0c0", "#0f1e2d")
     sidecar = {"Networks": list(NETWORKS), "Colours": [list(to_rgb(colour)) for colour in colours], "Atlas": "mine"}
     geometry = SurfaceGeometry("fsaverage5", N, N)
@@ -247,6 +253,6 @@ def test_networks_have_the_colours_of_the_atlas(surface_out):
         assert all(colour in figure for colour in shown)
 
 
-def test_no_table_stands_at_the_head_where_there_is_no_number():
+def test_no_table_stands_at_the_head_where_there_is_no_number() -> None:
     assert summary([]) == ""
     assert summary([Results({"task": "tale"}, ())]) == ""

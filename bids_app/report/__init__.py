@@ -1,1 +1,1 @@
-"""Figures and HTML, from the files in OUT_DIR alone."""
+"""Figures and HTML, from files in OUT_DIR only."""

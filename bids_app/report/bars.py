@@ -1,4 +1,4 @@
-"""Small charts: where in the model the sub-groups sit, scores by layer, scores by network with intervals."""
+"""Small charts: layers of the sub-groups, scores by layer, scores by network with intervals."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def _layer_chart(axes: Any, shares: pd.DataFrame, network: str, colour: str) -> 
 
 
 def _step(n_labels: int, most: int) -> int:
-    """Every how many labels to write so that there are no more than `most`."""
+    """Step between labels so that there are at most `most`."""
     return max(1, -(-n_labels // most))
 
 

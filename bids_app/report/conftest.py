@@ -12,11 +12,33 @@ import pytest
 from bids_app.bids.derivatives import output_path, write_sidecar, write_table
 from bids_app.bids.geometry import ParcelGeometry, SurfaceGeometry
 from bids_app.bids.geometry_base import Geometry
+from bids_app.report.results import Maps, Results
 
 Array = npt.NDArray[Any]
 
 NETWORKS = ("Visual", "Default", "A & <b>")
 N = 10_242
+
+
+def maps_of(results: Results, desc: str, stat: str) -> Maps:
+    """The maps of a result that must be there."""
+    maps = results.maps(desc, [stat])
+    assert maps is not None
+    return maps
+
+
+def map_of(results: Results, desc: str, stat: str, name: str) -> Array:
+    """The map (n_targets,) of a result that must be there."""
+    values = maps_of(results, desc, stat).named(name)
+    assert values is not None
+    return values
+
+
+def table_of(results: Results, desc: str) -> pd.DataFrame:
+    """A table that must be there."""
+    table = results.table(desc)
+    assert table is not None
+    return table
 
 
 def links_table(

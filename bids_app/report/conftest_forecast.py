@@ -1,4 +1,4 @@
-"""A made-up forecast in OUT_DIR for the tests of this room: known curves, written with the real writers."""
+"""A made-up forecast in OUT_DIR for the tests of this package: known curves, written with the real writers."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ GAIN = "F: gain in held-out r"
 
 
 def draw_forecast(curve: Curve, tested: int | None, window: int | None) -> Figure:
-    """One curve of F over distance, with all that is on it named in words."""
+    """One curve of F over distance, with labels for all its elements."""
     figure = Figure(figsize=(WIDTH_INCHES * 0.78, 3.5), layout="constrained")
     axes = figure.subplots()
     _forecast(axes, curve, WHOLE_COLOUR)
@@ -45,7 +45,7 @@ def draw_forecast(curve: Curve, tested: int | None, window: int | None) -> Figur
 
 
 def _name_spans(axes: Any, curve: Curve, window: int | None) -> None:
-    """Over the curve: which windows lie in the past alone, and which in the future alone."""
+    """Label the ranges of windows that lie entirely in the past or in the future."""
     first, last = curve.x[0], curve.x[-1]
     spans = [(first, 0.0, "past words only (control)")] if first < 0 else []
     if window is not None and 0 < window < last:
@@ -82,7 +82,7 @@ def _forecast(axes: Any, curve: Curve, colour: str) -> None:
 
 
 def _curve(axes: Any, curve: Curve, colour: str, lift: int = 0) -> None:
-    """A curve with its band and its peak; the interval of the peak is a bar at the bottom, `lift` bars up."""
+    """A curve with its band and its peak; the interval of the peak is a bar at the bottom, raised by `lift` bars."""
     axes.fill_between(curve.x, curve.low, curve.high, color=colour, alpha=0.2, linewidth=0)
     axes.plot(curve.x, curve.y, color=colour, linewidth=1.8, label=curve.model or None)
     if not np.isfinite(curve.peak):
@@ -96,7 +96,7 @@ def _curve(axes: Any, curve: Curve, colour: str, lift: int = 0) -> None:
 
 
 def draw_forecasts(curves: Sequence[Curve], colours: Sequence[str]) -> Figure:
-    """Small charts of F over distance, one per region, with one vertical axis for all."""
+    """Small charts of F over distance, one per region, with a common vertical axis."""
     figure, charts = _grid(len(curves))
     longest = max(len(curve.name) for curve in curves)
     for axes, curve, colour in zip(charts, curves, colours, strict=False):
@@ -136,14 +136,14 @@ def _grid(n_charts: int, legend: bool = False) -> tuple[Figure, Any]:
     figure = Figure(figsize=size, layout="constrained")
     charts = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
     for axes in charts:
-        axes.margins(y=0.16)  # room for what is written in the corner
+        axes.margins(y=0.16)  # space for the text in the corner
     for axes in charts[n_charts:]:
         axes.set_visible(False)
     return figure, charts
 
 
 def _title(axes: Any, curve: Curve, value: str, longest: int) -> None:
-    """Name a small chart; its value stands in the corner that the peak leaves free."""
+    """Set the title of a small chart; its value is in the corner opposite to the peak."""
     axes.set_title(curve.name, loc="left", size=min(9.0, 9.0 * _LETTERS / longest))
     late = curve.peak > curve.x[0] + 0.6 * (curve.x[-1] - curve.x[0])
     x, side = (0.03, "left") if late else (0.98, "right")
@@ -151,7 +151,7 @@ def _title(axes: Any, curve: Curve, value: str, longest: int) -> None:
 
 
 def _label_edges(charts: Any, n_charts: int, across: str, up: str) -> None:
-    """Name the axes at the left and under the lowest chart of each column."""
+    """Label the axes on the left and below the lowest chart of each column."""
     columns = min(_COLUMNS, n_charts)
     for number in range(n_charts - columns, n_charts):
         charts[number].tick_params(labelbottom=True)

@@ -16,7 +16,7 @@ WHOLE = "all"
 NAN = float("nan")
 _MARGIN = 1e-9
 _MOST_PARCELS = 30
-_LEAST_BASE = 0.005  # a share of a smaller R is one noise over another
+_LEAST_BASE = 0.005  # the share of a smaller R is a ratio of noise
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,8 @@ class Curve:
     """A score over an axis in one region, sorted by the axis.
 
     `x` and `y` (n,); `low` and `high` (n,) are the interval over participants, NaN without one. `peak` is the x of the
-    highest y, with its own interval where there is one. `level` is the score (mean, low, high) of windows of random
-    words, `base` the score R of the present word alone; both NaN where the table has none.
+    highest y, with an interval if available. `level` is the score (mean, low, high) of windows of random
+    words, `base` the score R of the present word alone; both NaN if the table has none.
     """
 
     atlas: str
@@ -42,7 +42,7 @@ class Curve:
 
     @property
     def name(self) -> str:
-        """The region as readers say it."""
+        """The name of the region for readers."""
         return "everywhere" if self.region == WHOLE else self.region
 
     @property
@@ -51,12 +51,12 @@ class Curve:
         return bool(np.isfinite(self.low).any())
 
     def at(self, x: float | None) -> float:
-        """The score at one place of the axis, NaN where there is none."""
+        """The score at a position of the axis, NaN without one."""
         indices = np.zeros(0, int) if x is None else np.flatnonzero(np.abs(self.x - x) < _MARGIN)
         return float(self.y[indices[0]]) if len(indices) else NAN
 
     def best_below(self, x: float) -> tuple[float, float]:
-        """The highest score below one place of the axis, and where it is; NaN where there is none."""
+        """The highest score below a position of the axis, and its position; NaN without one."""
         y = np.where(self.x < x, self.y, np.nan)
         if not np.isfinite(y).any():
             return NAN, NAN
@@ -64,12 +64,12 @@ class Curve:
         return float(y[best]), float(self.x[best])
 
     def share_of_base(self, score: float) -> float:
-        """A score as a share of R, NaN where R is too near 0 for that."""
+        """A score as a share of R, NaN if R is too near 0."""
         return score / self.base if self.base >= _LEAST_BASE else NAN
 
 
 def say(position: float) -> str:
-    """A place on an axis as readers see it.
+    """A position on an axis, formatted for readers.
 
     >>> say(-3.0), say(8), say(2.5)
     ('−3', '8', '2.5')
@@ -106,7 +106,7 @@ def depth_curves(table: pd.DataFrame, peaks: pd.DataFrame | None = None, model: 
 
 
 def column(rows: pd.DataFrame, name: str) -> Array:
-    """A column of a participant's or of the group's table: `y` is `r` or `mean`; NaN where the table has no such."""
+    """A column of a participant's or of the group's table: `y` is `r` or `mean`; NaN if the table lacks it."""
     present = next((candidate for candidate in ({"y": ("mean", "r")}.get(name, (name,))) if candidate in rows), None)
     return np.full(len(rows), np.nan) if present is None else rows[present].to_numpy(dtype=float)
 
@@ -119,7 +119,7 @@ def _curve(atlas: str, region: str, rows: pd.DataFrame, axis: str) -> Curve:
 
 
 def _with_peak(curve: Curve, peaks: pd.DataFrame | None) -> Curve:
-    """The curve with the interval of its peak; that of a layer is turned into a fraction as the layer is."""
+    """The curve with the interval of its peak, converted from layers to fractions of depth if needed."""
     row = row_of(peaks, curve)
     if row is None:
         return curve
@@ -129,7 +129,7 @@ def _with_peak(curve: Curve, peaks: pd.DataFrame | None) -> Curve:
 
 
 def row_of(table: pd.DataFrame | None, curve: Curve) -> Any:
-    """The row of a table that is about the curve's region, None when there is none."""
+    """The row of a table for the region of the curve, or None."""
     if table is None:
         return None
     indices = np.flatnonzero((table["atlas"].to_numpy() == curve.atlas) & (table["region"].to_numpy() == curve.region))
@@ -147,7 +147,7 @@ def networks(curves: Sequence[Curve]) -> list[Curve]:
 
 
 def charted_atlas(atlases: Sequence[str]) -> str:
-    """The atlas whose regions get a chart each: networks, or else parcels where they are few.
+    """The atlas whose regions get a chart each: networks, or else parcels if they are few.
 
     >>> charted_atlas(["all", "networks", "parcels"]), charted_atlas(["all", "parcels"])
     ('networks', 'parcels')
@@ -159,7 +159,7 @@ def charted_atlas(atlases: Sequence[str]) -> str:
 def strongest_regions(
     curves: Sequence[Curve], tested: float | None, contrasts: pd.DataFrame | None, most: int
 ) -> list[Curve]:
-    """The regions (or else parcels) that gain most from looking ahead, largest F(tested) − F(0) first."""
+    """The regions (or else parcels) with the largest gain from words ahead, largest F(tested) − F(0) first."""
     for atlas in ("regions", "parcels"):
         scored = [(contrast(curve, tested, contrasts), curve) for curve in curves if curve.atlas == atlas]
         scored_curves = [(score, curve) for score, curve in scored if np.isfinite(score)]

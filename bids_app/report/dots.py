@@ -17,7 +17,7 @@ Array = npt.NDArray[Any]
 class Dots:
     """One dot per row: `middle` (n,), its interval `low`, `high` (n,) if there is one, and whether it is `filled` (n,).
 
-    `offset` moves the dots down by a share of a row, so that several kinds stay apart.
+    `offset` moves the dots down by a share of a row, to separate several kinds.
     """
 
     label: str
@@ -40,7 +40,7 @@ def draw_rows(axes: Any, kinds: Sequence[Dots], names: Sequence[str], label: str
         filled = np.ones(len(names), bool) if kind.filled is None else kind.filled
         faces = [colour if full else "white" for colour, full in zip(kind.colours, filled, strict=True)]
         colours = {"facecolor": faces, "edgecolor": list(kind.colours)}
-        if kind.marker == "|":  # a mark without an inside
+        if kind.marker == "|":  # a marker that cannot be filled
             colours = {"color": list(kind.colours)}
         axes.scatter(
             kind.middle, rows, s=kind.size, marker=kind.marker, zorder=3, linewidth=1.2, label=kind.label, **colours

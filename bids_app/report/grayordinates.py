@@ -17,21 +17,21 @@ Array = npt.NDArray[Any]
 
 
 def why_not_drawn(geometry: CiftiGeometry) -> str | None:
-    """Say why nothing can be drawn, or None where at least the deeper structures can."""
+    """The reason why nothing can be drawn, or None if at least the deeper structures can."""
     if _mesh(geometry) or geometry.axis.volume_mask.any():
         return None
     return surfaces.why_no_mesh(geometry.space, geometry.cortex.n_vertices[0])
 
 
 def what_is_left_out(geometry: CiftiGeometry) -> str:
-    """What a caption says of the cortex where its mesh is not at hand."""
+    """Sentence of the caption on the cortex if its mesh is not available."""
     if _mesh(geometry) or not len(geometry.cortex.targets):
         return ""
     return surfaces.why_no_mesh(geometry.space, geometry.cortex.n_vertices[0])
 
 
 def paint(panel: Panel, geometry: CiftiGeometry, colouring: Colouring) -> list[Picture]:
-    """Pictures of one map: both sides of both hemispheres, then slices; fewer of these beside a cortex."""
+    """Pictures of one map: both sides of both hemispheres, then slices; fewer slices beside a cortex."""
     mesh = _mesh(geometry)
     pictures = _cortex(panel, geometry, colouring, mesh) if mesh else []
     if geometry.axis.volume_mask.any():
@@ -61,7 +61,7 @@ def _slices(panel: Panel, geometry: CiftiGeometry, colouring: Colouring, label: 
     axis = geometry.axis
     targets = np.flatnonzero(axis.volume_mask)
     flat = np.ravel_multi_index(tuple(axis.voxel[targets].T), axis.volume_shape)
-    order = targets[np.argsort(flat)]  # as the voxels of a mask are
+    order = targets[np.argsort(flat)]  # in the order of the voxels of a mask
     mask = np.zeros(axis.volume_shape, dtype=bool)
     mask.ravel()[flat] = True
     space = "MNI152NLin6Asym" if geometry.space == "fsLR" else geometry.space

@@ -1,4 +1,4 @@
-"""HTML from plain values: every text is escaped here and nowhere else."""
+"""HTML from plain values; all text is escaped here."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def heading(text: str) -> str:
 
 
 def image(source: str, alt: str, caption: str) -> str:
-    """A figure: `source` is relative to the page, `alt` says what it shows to who cannot see it."""
+    """A figure: `source` is relative to the page, `alt` describes it for screen readers."""
     return (
         f'<figure><a href="{escape(source)}"><img src="{escape(source)}" alt="{escape(alt)}"></a>'
         f"<figcaption>{escape(caption)}</figcaption></figure>"
@@ -62,7 +62,7 @@ def link(target: str, text: str) -> str:
 
 
 def details(summary: str, body: str) -> str:
-    """A part that the reader opens; `body` is HTML."""
+    """A folded block that the reader opens; `body` is HTML."""
     return f"<details><summary>{escape(summary)}</summary>\n{body}\n</details>"
 
 
@@ -99,12 +99,12 @@ def _cell(value: object, colours: Mapping[str, str]) -> str:
 
 
 def _plain(value: object) -> object:
-    """A numpy scalar as Python's own."""
+    """A numpy scalar as a Python value."""
     return value.item() if isinstance(value, np.generic) else value
 
 
 def number(value: object) -> str:
-    """A value as a reader wants it: three digits, no digits that say nothing, a dash for none.
+    """A value for readers: three digits, no trailing zeros, a dash for none.
 
     >>> number(0.12345), number(1200), number(2.0), number(0.00002), number(float("nan")), number(True)
     ('0.123', '1,200', '2', '2e-05', '–', 'yes')
@@ -124,7 +124,7 @@ def number(value: object) -> str:
 
 
 def markdown(text: str) -> str:
-    """The little Markdown of the methods text: headings, paragraphs, lists, emphasis; all else stays as it is."""
+    """The Markdown of the methods text: headings, paragraphs, lists, emphasis; other syntax stays unchanged."""
     blocks = [block.strip() for block in re.split(r"\n\s*\n", text.strip()) if block.strip()]
     return "\n".join(_block(block) for block in blocks)
 
@@ -148,5 +148,5 @@ def _inline(text: str) -> str:
 
 
 def cell(large: str, small: str) -> str:
-    """A cell of the table on top of a page: a number, and what it is in small print."""
+    """A cell of the summary table: a number, and its description in small print."""
     return f"<td>{escape(large)}<small>{escape(small)}</small></td>"

@@ -1,4 +1,4 @@
-"""The page being written: where it and its figures lie, and what is known about the run."""
+"""The page being written: its folders and the settings of the run."""
 
 from __future__ import annotations
 
@@ -33,22 +33,22 @@ class Page:
 
     @property
     def threshold(self) -> float:
-        """|z| from which maps are coloured: the one of the analysis."""
+        """|z| from which maps are coloured, as in the analysis."""
         return float(self.settings.get("threshold", DEFAULT_THRESHOLD))
 
     @property
     def top_percent(self) -> float | None:
-        """The strongest percent of the brain that the analysis took instead of a threshold, or None."""
+        """The percentage of the brain that the analysis used instead of a threshold, or None."""
         value = self.settings.get("top_percent")
         return None if value is None else float(value)
 
     def network_colours(self, results: Results, names: Sequence[str]) -> dict[str, str]:
-        """A colour for each network: that of the atlas which OUT_DIR keeps for the space of the analysis, if it has."""
+        """A colour for each network, from the atlas stored in OUT_DIR for the space of the analysis if available."""
         colours = network_colours(names, atlas_colours(self.out_dir, results.entities))
         return dict(zip(names, colours, strict=True))
 
     def add(self, figure: Figure, results: Results, desc: str, *, alt: str, caption: str, ending: str = "png") -> str:
-        """Write a figure and give its HTML."""
+        """Write a figure and return its HTML."""
         subject = {} if self.participant is None else {"sub": self.participant}
         name = build_name({**subject, **results.entities, "desc": desc}, "figure", f".{ending}")
         path = save(figure, self.figures / name)
@@ -63,7 +63,7 @@ class Page:
         desc: str,
         caption: str,
     ) -> str:
-        """Write the figure of some maps and give its HTML, or the sentence that says why there is none."""
+        """Write a figure of maps and return its HTML, or a sentence with the reason why there is none."""
         reason = why_not_drawn(geometry, colouring)
         if reason:
             return html.missing(f"{reason} {caption}")
@@ -78,9 +78,9 @@ class Page:
 
 
 def newest_settings(out_dir: Path, level: str, participant: str | None = None) -> Path | None:
-    """The settings file of the last run of a level, or of any level when that one left none.
+    """The settings file of the last run of a level, or of any level if that one has none.
 
-    For a participant it is the last that concerned them: when each runs by itself, others end in between.
+    For a participant, it is the last run that included them, because others may run in between.
     """
     files = sorted(path for path in (out_dir / "logs").glob("*.toml") if path.is_file())
     of_level = [path for path in files if path.stem.endswith(f"_{level}")]
@@ -93,9 +93,9 @@ def newest_settings(out_dir: Path, level: str, participant: str | None = None) -
 
 
 def open_page(out_dir: Path, participant: str | None) -> Page:
-    """Prepare the report of a participant, or of the group when `participant` is None.
+    """Prepare the report of a participant, or of the group if `participant` is None.
 
-    The settings are those of the participant level: the group level summarises what they made.
+    The settings are those of the participant level, which made the results.
     """
     folder = out_dir / ("group" if participant is None else f"sub-{participant}") / "figures"
     path = newest_settings(out_dir, "participant", participant)

@@ -1,4 +1,4 @@
-"""Panels: one map each, drawn under one another in one figure with one key."""
+"""Panels: one map each, stacked in one figure with one key."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Panel:
 
 @dataclass(frozen=True)
 class Picture:
-    """One view of a map: its name, RGBA pixels (h, w, 4), and how much of the outlined region is in each (h, w)."""
+    """One view of a map: its name, RGBA pixels (h, w, 4), and the share of each pixel in the outlined region (h, w)."""
 
     label: str
     pixels: Array

@@ -1,4 +1,4 @@
-"""Parcels: one dot per parcel, highest on top."""
+"""Parcels: one dot per parcel, the highest on top."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ Array = npt.NDArray[Any]
 
 MOST_ROWS = 60
 _ROW_INCHES = 0.2
-_LETTERS = 100  # of the titles side by side
+_LETTERS = 100  # total length of adjacent titles
 
 
 def order_of(values: Array) -> Array:
-    """The parcels to draw, by their position: highest first, at most `MOST_ROWS`, those without a value left out."""
+    """Indices of the parcels to draw: highest first, at most `MOST_ROWS`, without those that have no value."""
     ranked = np.argsort(-np.where(np.isfinite(values), values, -np.inf), kind="stable")
     return ranked[np.isfinite(values[ranked])][:MOST_ROWS]
 
@@ -43,7 +43,7 @@ def draw(panels: Sequence[Panel], names: Sequence[str], scale: Scale) -> Figure:
 
 
 def _wrapped(title: str, letters: int) -> str:
-    """A title in lines; what stands in brackets has its own."""
+    """A title in lines, with text in brackets on a separate line."""
     return "\n".join(textwrap.fill(line, letters) for line in title.replace(" (", "\n(").splitlines())
 
 

@@ -1,4 +1,4 @@
-"""The atlas that the run kept in OUT_DIR: its networks on maps, and its colours."""
+"""The atlas stored in OUT_DIR: its networks on maps, and its colours."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _OF_SPACE = ("space", "den")
 
 
 def network_regions(out_dir: Path, geometry: Geometry) -> dict[str, Array]:
-    """The targets (n_targets,) bool of each network; empty where OUT_DIR has no atlas for the geometry."""
+    """The targets (n_targets,) bool of each network; empty if OUT_DIR has no atlas for the geometry."""
     if geometry.has_own_names:
         return {}
     paths = _atlas(out_dir, geometry.space_entities())
@@ -37,9 +37,9 @@ def network_regions(out_dir: Path, geometry: Geometry) -> dict[str, Array]:
 
 
 def atlas_colours(out_dir: Path, entities: Mapping[str, str]) -> dict[str, str]:
-    """Hexadecimal colour of each network, as the atlas of the space that `entities` name has it.
+    """Hexadecimal colour of each network in the atlas of the space of `entities`.
 
-    Empty where OUT_DIR keeps no atlas, its atlas has no colours, or all of them are the same.
+    Empty if OUT_DIR has no atlas, or the atlas has no colours or only one.
     """
     if "seg" in entities:
         return {}
@@ -53,7 +53,7 @@ def atlas_colours(out_dir: Path, entities: Mapping[str, str]) -> dict[str, str]:
 
 
 def _atlas(out_dir: Path, entities: Mapping[str, str]) -> list[Path]:
-    """The files of the atlas in the space that `entities` name, left hemisphere first; none where there is none."""
+    """The files of the atlas in the space of `entities`, left hemisphere first; empty without one."""
     wanted = {key: entities[key] for key in _OF_SPACE if key in entities}
     return [path for path in sorted((out_dir / "atlases").glob("*desc-atlas_dseg.*[iz]")) if _space(path) == wanted]
 

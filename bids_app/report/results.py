@@ -1,4 +1,4 @@
-"""What a report is about: the outputs of OUT_DIR, sorted into analyses (one recording, one model)."""
+"""The outputs of OUT_DIR for a report, grouped by recording and model."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _NOT_OF_AN_ANALYSIS = ("sub", "hemi", "stat", "desc")
 
 @dataclass(frozen=True)
 class Maps:
-    """Maps of one statistic: values (n_maps, n_targets), a name for each map, where the targets are."""
+    """Maps of one statistic: values (n_maps, n_targets), a name for each map, geometry."""
 
     stat: str
     values: Array
@@ -36,19 +36,19 @@ class Maps:
 
     @property
     def unit(self) -> str:
-        """What the targets are, in the plural."""
+        """The kind of targets, in the plural."""
         return UNITS[self.geometry.kind]
 
     def named(self, name: str) -> Array | None:
-        """The map (n_targets,) of that name, None when there is none."""
+        """The map (n_targets,) of that name, or None."""
         return self.values[self.names.index(name)] if name in self.names else None
 
 
 @dataclass(frozen=True)
 class Results:
-    """The outputs that share recording, space and model; what does not depend on the model is among them too.
+    """The outputs of one recording, space and model, including those that do not depend on the model.
 
-    `atoms` is the variant of the dictionary that is meant: `families` or `atoms`, `families32` in a sweep,
+    `atoms` is the variant of the dictionary: `families` or `atoms`, `families32` in a sweep,
     `familiesShifted` as a control.
     """
 
@@ -63,23 +63,23 @@ class Results:
 
     @property
     def description(self) -> dict[str, str]:
-        """What tells this analysis from others."""
+        """Entities that distinguish these results from others."""
         _, number, shifted = _VARIANT.fullmatch(self.atoms).groups()  # type: ignore[union-attr]
         words = [f"{number} atoms"] * bool(number) + [f"shifted {self.kind} (control)"] * bool(shifted)
         return {**self.entities, **({"atoms": ", ".join(words)} if words else {})}
 
     def variant(self, desc: str) -> str:
-        """The name of something that depends on the dictionary: `subgroups` is `subgroups32` in a sweep."""
+        """The `desc` of an output that depends on the dictionary: `subgroups` is `subgroups32` in a sweep."""
         return self.atoms.replace(self.kind, desc, 1)
 
     def variants(self) -> list[Results]:
-        """This analysis once for each variant of the dictionary."""
+        """These results once for each variant of the dictionary."""
         descs = {o.entities.get("desc", "") for o in self.outputs}
         names = sorted((n for n in descs if _VARIANT.fullmatch(n)), key=lambda n: (len(n), n))
         return [replace(self, atoms=name) for name in names] or [self]
 
     def maps(self, desc: str, stats: Sequence[str], several: bool | None = None) -> Maps | None:
-        """The first of the statistics that is there; `several` asks for more than one map, or for exactly one."""
+        """Maps of the first available statistic; `several` requires more than one map, or exactly one."""
         for stat in stats:
             for output in self._find("statmap", desc, stat):
                 values, geometry = output.load()
@@ -88,29 +88,29 @@ class Results:
         return None
 
     def like(self, maps: Maps, desc: str, stat: str) -> Array | None:
-        """Values (n_maps, n_targets) of another statistic at the targets of `maps`, None when it is not there."""
+        """Values (n_maps, n_targets) of another statistic at the targets of `maps`, or None."""
         other = self.maps(desc, [stat])
         if other is None:
             return None
         return values_at(other, maps.geometry)
 
     def table(self, desc: str) -> pd.DataFrame | None:
-        """A table of networks, None when it is not there."""
+        """A table of networks, or None."""
         path = self.table_path(desc)
         return None if path is None else read_table(path)
 
     def table_path(self, desc: str) -> Path | None:
-        """Where a table of networks lies."""
+        """Path of a table of networks, or None."""
         tables = self._find("networks", desc, None)
         return tables[0].paths[0] if tables else None
 
     def has(self, descs: Sequence[str]) -> bool:
-        """Whether there is any output of one of these names, in any variant of the dictionary."""
+        """Whether there is an output with one of these `desc`, in any variant of the dictionary."""
         wanted = re.compile(rf"({'|'.join(descs)})\d*(Shifted)?")
         return any(wanted.fullmatch(output.entities.get("desc", "")) for output in self.outputs)
 
     def noted(self, descs: Sequence[str], key: str, setting: str = "") -> Any:
-        """What the sidecar of an output of one of these names says under `key`, or its settings under `setting`."""
+        """The field `key` in the sidecar of an output with one of these `desc`, or its setting `setting`."""
         for output in self.outputs:
             if output.entities.get("desc") in descs:
                 settings = output.sidecar.get("Settings")
@@ -134,21 +134,21 @@ def _names(output: OutputMap, n_maps: int) -> tuple[str, ...]:
 
 
 def values_at(maps: Maps, geometry: Geometry) -> Array | None:
-    """Values (n_maps, n_targets) at the targets of another geometry; None when the two cannot be compared.
+    """Values (n_maps, n_targets) at the targets of another geometry; None if the two cannot be compared.
 
-    The mask of a volume is where a file has values, so two files of one volume may differ in it.
+    The mask of a volume holds the voxels with values, so two files of one volume may differ in it.
     """
     return placed(maps.values, maps.geometry, geometry)
 
 
 def find_results(out_dir: Path, participant: str | None) -> list[Results]:
-    """Analyses of a participant, or of the group when `participant` is None.
+    """Results of a participant, or of the group if `participant` is None, for each recording and model.
 
-    Outputs that say less (a noise ceiling has no model) belong to every analysis that says the same and more.
+    Outputs with fewer entities (a noise ceiling has no model) belong to all results with the same and more.
     """
     level = "group" if participant is None else "participant"
     outputs = [o for suffix in ("statmap", "networks") for o in find_outputs(out_dir, suffix, level, sub=participant)]
-    keys = dict.fromkeys(_key(output) for output in outputs)  # a dict keeps the order
+    keys = dict.fromkeys(_key(output) for output in outputs)  # a dict preserves the order
     widest = [key for key in keys if not any(set(key) < set(other) for other in keys)]
     return [Results(dict(key), tuple(output for output in outputs if set(_key(output)) <= set(key))) for key in widest]
 
@@ -158,7 +158,7 @@ def _key(output: OutputMap) -> tuple[tuple[str, str], ...]:
 
 
 def titles(all_results: Sequence[Results]) -> list[str]:
-    """A short title per analysis: what is the same in all of them is left out.
+    """A short title for each of the results, without entities common to all.
 
     >>> titles([Results({"task": "a", "space": "S"}, ()), Results({"task": "b", "space": "S"}, ())])
     ['task a', 'task b']
@@ -171,7 +171,7 @@ def titles(all_results: Sequence[Results]) -> list[str]:
 
 
 def common(all_results: Sequence[Results]) -> list[tuple[str, str]]:
-    """The entities that all analyses share."""
+    """The entities common to all results."""
     first = all_results[0].description if all_results else {}
     return [(k, v) for k, v in first.items() if all(a.description.get(k) == v for a in all_results)]
 
@@ -192,7 +192,7 @@ def _say(key: str, value: str) -> str:
 
 
 def mean_of(values: Array) -> float:
-    """Mean over the targets that have a value, NaN when none has."""
+    """Mean over the targets with a value, NaN without any."""
     finite = np.asarray(values, dtype=float)[np.isfinite(values)]
     return float(finite.mean()) if finite.size else float("nan")
 

@@ -15,8 +15,8 @@ from bids_app.yeo_networks import published_colour
 
 Array = npt.NDArray[Any]
 
-FADED = 0.5  # greatest opacity of values that do not pass: they are kept in the background, not hidden
-QUANTILE = 0.995  # a few extreme targets do not decide how all others look
+FADED = 0.5  # largest opacity of values that do not pass, which stay visible in the background
+QUANTILE = 0.995  # a few extreme targets do not determine the scale
 
 # fmt: off
 _OTHER_COLOURS = (
@@ -31,7 +31,7 @@ _LETTER_WIDTH = 0.56  # of a letter's size, on average
 
 
 class Colouring(Protocol):
-    """What a map needs to be drawn: a colour per target, and a key."""
+    """Colours of a map: a colour per target, and a key."""
 
     def colours(self, values: Array, passing: Array | None = None) -> Array:
         """RGBA (n_targets, 4) in 0–1 for values (n_targets,); targets without a value are transparent."""
@@ -70,9 +70,9 @@ class Scale:
         return DIVERGING if self.diverging else SEQUENTIAL
 
     def colours(self, values: Array, passing: Array | None = None) -> Array:
-        """RGBA (n_targets, 4): transparent where NaN or hidden, faded where `passing` (n_targets,) bool is false.
+        """RGBA (n_targets, 4): transparent if NaN or hidden, faded if `passing` (n_targets,) bool is false.
 
-        Faded values are the clearer the smaller they are, so that noise does not clutter the picture.
+        Smaller faded values are more transparent, so that noise does not clutter the picture.
         """
         values = np.asarray(values, dtype=float)
         finite = np.isfinite(values)
@@ -95,15 +95,15 @@ class Scale:
 
 
 class PositionScale(Scale):
-    """A scale of places on an axis, such as layers or distances: a value is no strength, so that none is hidden."""
+    """A scale of positions on an axis, such as layers or distances: values are not strengths, so none is hidden."""
 
     @property
     def colour_map(self) -> Any:
-        """Another map than that of scores, so that a far place is not taken for a strong effect."""
+        """Another colour map than that of scores, so that a distant position does not look like a strong effect."""
         return POSITIONS
 
     def colours(self, values: Array, passing: Array | None = None) -> Array:
-        """RGBA (n_targets, 4): transparent where NaN, evenly faded where `passing` (n_targets,) bool is false."""
+        """RGBA (n_targets, 4): transparent if NaN, evenly faded if `passing` (n_targets,) bool is false."""
         finite = np.isfinite(values)
         filled = np.where(finite, values, self.low)
         rgba = np.array(self.colour_map((filled - self.low) / (self.high - self.low)), dtype=float)
@@ -111,7 +111,7 @@ class PositionScale(Scale):
         return rgba
 
     def draw_key(self, axes: Any) -> None:
-        """A vertical colour bar; a line where the axis changes its sign."""
+        """A vertical colour bar with a line at zero."""
         super().draw_key(axes)
         if self.low < 0 < self.high:
             axes.axhline(0, color="white", linewidth=1.2)
@@ -135,7 +135,7 @@ class Categories:
         return rgba
 
     def draw_key(self, axes: Any) -> None:
-        """A list of swatches and names, as large as the figure's height and the space at the right of `axes` allow."""
+        """A list of swatches and names, as large as the figure height and the space right of `axes` allow."""
         axes.set_axis_off()
         box = axes.get_position()
         wide, tall = axes.figure.get_size_inches() * 72  # points
@@ -165,7 +165,7 @@ def round_up(value: float) -> float:
 
 
 def score_scale(maps: Sequence[Array], label: str) -> Scale:
-    """Scale from 0 to the highest values of all maps (each (n_targets,)), so that they can be compared."""
+    """Common scale from 0 to the highest values of all maps (each (n_targets,))."""
     values = np.concatenate([np.ravel(array) for array in maps])
     values = values[np.isfinite(values) & (values > 0)]
     high = round_up(float(np.quantile(values, QUANTILE))) if values.size else 0.0
@@ -184,7 +184,7 @@ def signed_scale(maps: Sequence[Array], label: str, hidden_below: float) -> Scal
 def position_scale(
     maps: Sequence[Array], label: str, low: float | None = None, high: float | None = None
 ) -> PositionScale:
-    """Scale of positions from `low` to `high`, or else between the whole numbers that hold nearly all values."""
+    """Scale of positions from `low` to `high`, or else between whole numbers that enclose nearly all values."""
     values = np.concatenate([np.ravel(array) for array in maps])
     values = values[np.isfinite(values)]
     ends = np.quantile(values, [1 - QUANTILE, QUANTILE]) if values.size else np.zeros(2)
@@ -194,7 +194,7 @@ def position_scale(
 
 
 def network_colours(names: Sequence[str], of_atlas: Mapping[str, str] | None = None) -> tuple[str, ...]:
-    """A colour per network: that of the atlas, else the published one of Yeo's networks, a distinct one for any other.
+    """A colour per network: from the atlas, else the published one of Yeo's networks, or a distinct one.
 
     >>> network_colours(["Default", "Dorsal Attention", "Mine"])
     ('#cd3e4e', '#00760e', '#4e79a7')

@@ -1,4 +1,4 @@
-"""What is said and drawn of scores, whatever was scored."""
+"""Sentences, cells and panels of scores, common to all analyses."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ HELD_OUT = STATISTICS["r"].label
 
 
 def best_map(maps: Maps) -> int:
-    """The map with the highest mean over targets: the best layer where a score was made for each."""
+    """The map with the highest mean over targets: the best layer if there is a score for each."""
     means = [mean_of(values) for values in maps.values]
     return int(np.nanargmax(means)) if np.isfinite(means).any() else 0
 
@@ -66,7 +66,7 @@ def say_parcels(results: Results, maps: Maps, desc: str, row: int) -> str:
 
 
 def layer_of(name: str) -> str | None:
-    """The layer in the name of a map, None when it names none.
+    """The layer in the name of a map, or None.
 
     >>> layer_of("layer-08"), layer_of("score")
     ('8', None)
@@ -76,7 +76,7 @@ def layer_of(name: str) -> str | None:
 
 
 def say_passing(panel: Panel, maps: Maps) -> str:
-    """What the colours mean, with the number of targets that pass."""
+    """Meaning of the colours, with the number of significant targets."""
     unit = maps.unit
     valid = int(np.isfinite(panel.values).sum())
     weak = "hollow" if maps.geometry.kind == "parcels" else "paler"
@@ -91,7 +91,7 @@ def say_passing(panel: Panel, maps: Maps) -> str:
 
 
 def score_cell(results: Results, maps: Maps | None, desc: str) -> str:
-    """The mean score, and how many targets have q < 0.05; "" without maps."""
+    """The mean score, and the number of targets with q < 0.05; "" without maps."""
     if maps is None:
         return ""
     row = best_map(maps)

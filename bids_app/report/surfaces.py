@@ -1,8 +1,8 @@
 """Cortical surfaces: a picture of an inflated mesh from any values per vertex, in milliseconds.
 
-Which vertices each pixel shows never changes, so it is worked out once per view; drawing a map is then
-one sparse product. nilearn's mesh of fsaverage5 comes with the package; that of fsLR is drawn where TemplateFlow's
-folder, or that of N2N_HOME, has it. Nothing is downloaded.
+The vertices behind each pixel never change, so they are computed once per view; drawing a map is then
+one sparse product. The mesh of fsaverage5 is part of nilearn; that of fsLR is used if the folder of TemplateFlow or
+of N2N_HOME has it. Nothing is downloaded.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ _MARGIN_MM = 2.0
 
 @dataclass(frozen=True)
 class View:
-    """One side of one hemisphere, as products that turn values per vertex into values per pixel.
+    """One side of one hemisphere, as sparse products that convert values per vertex to values per pixel.
 
-    `lit` (h · w, n_vertices) gives a map's colour in the light that falls there, `hidden` (h · w, n_vertices) the grey
-    that an opaque map takes away; `grey` (h, w) is the shaded cortex, `opaque` (h, w) how much of a pixel it fills.
+    `lit` (h · w, n_vertices) gives the shaded colour of a map, `hidden` (h · w, n_vertices) the grey hidden by an
+    opaque map; `grey` (h, w) is the shaded cortex, `opaque` (h, w) its coverage of each pixel.
     """
 
     lit: Any
@@ -47,7 +47,7 @@ class View:
 
 
 def mesh_of(space: str, n_vertices: int) -> str | None:
-    """Name of the mesh on which data with so many vertices per hemisphere are drawn; None where there is none here."""
+    """Name of the mesh on which data with so many vertices per hemisphere are drawn; None if not available."""
     if space.startswith("fsaverage"):
         return "fsaverage5" if n_vertices in FSAVERAGE else None
     is_fslr = space == "fsLR" and n_vertices == FSLR_VERTICES
@@ -55,11 +55,11 @@ def mesh_of(space: str, n_vertices: int) -> str | None:
 
 
 def why_no_mesh(space: str, n_vertices: int) -> str:
-    """Say why data are not drawn on a surface."""
+    """The reason why data are not drawn on a surface."""
     if space == "fsLR" and n_vertices == FSLR_VERTICES:
         return (
-            "The cortex in the space fsLR is not drawn: its mesh is not at hand. Bring it with n2n fetch --space fsLR, "
-            "and name the folder with N2N_HOME."
+            "The cortex in the space fsLR is not drawn: its mesh is not available. Fetch it with n2n fetch --space "
+            "fsLR --to DIR, and set N2N_HOME to DIR."
         )
     return (
         f"Maps in the space {space} are not drawn: only those of fsaverage5, fsaverage6, fsaverage, and fsLR with "
@@ -74,9 +74,9 @@ def _inflated_fslr(side: str) -> Path | None:
 
 
 def hemispheres(values: Array, n_left: int, mesh: str = "fsaverage5") -> tuple[Array, Array]:
-    """Split values (n_targets, …), left hemisphere first, and keep the vertices that the mesh has of each.
+    """Split values (n_targets, …), left hemisphere first, and keep the vertices of the mesh.
 
-    fsaverage5, 6 and 7 are nested: the first 10,242 vertices of each hemisphere are the same places.
+    fsaverage5, 6 and 7 are nested: they share the first 10,242 vertices of each hemisphere.
     """
     kept = N_VERTICES if mesh == "fsaverage5" else FSLR_VERTICES
     return values[:n_left][:kept], values[n_left:][:kept]
@@ -91,7 +91,7 @@ def paint(
 
 
 def cover(region: Array, n_left: int, mesh: str = "fsaverage5") -> list[Array]:
-    """How much of each pixel (h, w) a region (n_targets,) bool fills, one picture for each of `VIEWS`."""
+    """Coverage of each pixel (h, w) by a region (n_targets,) bool, one picture for each of `VIEWS`."""
     sides = dict(zip(("left", "right"), hemispheres(region.astype(np.float32), n_left, mesh), strict=True))
     pictures = []
     for hemisphere, side in VIEWS:
@@ -103,7 +103,7 @@ def cover(region: Array, n_left: int, mesh: str = "fsaverage5") -> list[Array]:
 
 
 def _paint_view(rgba: Array, view: View) -> Array:
-    """Lay colours (n_vertices, 4) over the cortex; they are mixed by opacity, so that clear ones leave no tint."""
+    """Lay colours (n_vertices, 4) over the cortex, mixed by opacity so that transparent ones leave no tint."""
     colour = view.lit @ (rgba[:, :3] * rgba[:, 3:]).astype(np.float32)
     cortex = view.grey.ravel() - view.hidden @ rgba[:, 3].astype(np.float32)
     picture = np.empty((*view.grey.shape, 4), dtype=np.float32)
@@ -135,7 +135,7 @@ def view_of(hemisphere: str, side: str, mesh: str = "fsaverage5") -> View:
 
 
 def _shape_of(hemisphere: str, mesh: str) -> tuple[Array, Array, Array]:
-    """Vertices (n, 3) in mm, triangles (m, 3), and depth of the sulci (n,), which is not known of fsLR."""
+    """Vertices (n, 3) in mm, triangles (m, 3), and sulcal depth (n,), which is unknown for fsLR."""
     if mesh == "fsaverage5":
         files = datasets.fetch_surf_fsaverage("fsaverage5")
         inflated = surface.load_surf_mesh(files[f"infl_{hemisphere}"])
@@ -155,7 +155,7 @@ def _blocks(inside: Array) -> tuple[Array, Array, tuple[int, int]]:
 
 
 def _turn(coordinates: Array, hemisphere: str, side: str) -> Array:
-    """Coordinates (n, 3) as the viewer sees them: to the right, up, towards the viewer (mm)."""
+    """Coordinates (n, 3) of the viewer: to the right, up, towards the viewer (mm)."""
     x, y, z = coordinates.T
     from_left = (hemisphere == "left") == (side == "lateral")
     return np.stack([-y, z, -x] if from_left else [y, z, x], axis=1)
@@ -175,9 +175,9 @@ def _brightness(seen: Array, faces: Array) -> Array:
 
 
 def _rasterise(seen: Array, faces: Array) -> tuple[Array, Array, Array]:
-    """Per pixel the triangle in front: its corners (h, w, 3), their weights (h, w, 3), and whether there is one (h, w).
+    """The front triangle of each pixel: its corners (h, w, 3), their weights (h, w, 3), and whether it exists (h, w).
 
-    Triangles are put down from back to front; of repeated indices numpy keeps the last, which is the nearest.
+    Triangles are drawn from back to front; for repeated indices, numpy keeps the last, which is the nearest.
     """
     pixel = _MM_PER_PIXEL / _SUPERSAMPLING
     low = seen[:, :2].min(axis=0) - _MARGIN_MM
@@ -199,7 +199,7 @@ def _rasterise(seen: Array, faces: Array) -> tuple[Array, Array, Array]:
 
 
 def _facing(flat: Array, faces: Array) -> Array:
-    """The faces (n, 3) that are turned to the viewer: counter-clockwise on the picture (n_vertices, 2)."""
+    """The faces (n, 3) that face the viewer: counter-clockwise in the picture (n_vertices, 2)."""
     a, b, c = (flat[faces[:, which]] for which in range(3))
     area = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0])
     front: Array = faces[area > 0]

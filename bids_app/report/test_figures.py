@@ -7,11 +7,12 @@ from bids_app.report.panels import Panel, Picture
 from bids_app.report.scales import Scale
 
 
-def test_pictures_and_outlines_lie_where_they_belong():
+def test_pictures_and_outlines_lie_where_they_belong() -> None:
     """A red spot with an outline round it, at the top left of the second of two pictures in the second of two rows."""
     plain = Picture("left lateral", np.ones((40, 60, 4)))
-    spotted = Picture("left lateral", np.ones((40, 60, 4)), np.zeros((40, 60)))
-    spotted.pixels[4:12, 6:30], spotted.region[4:12, 6:30] = (1, 0, 0, 1), 1
+    region = np.zeros((40, 60))
+    spotted = Picture("left lateral", np.ones((40, 60, 4)), region)
+    spotted.pixels[4:12, 6:30], region[4:12, 6:30] = (1, 0, 0, 1), 1
     panels = [Panel(title, np.zeros(1)) for title in ("", "")]
     figure = _draw_rows(panels, [[plain, plain], [plain, spotted]], Scale("r", 0, 1))
     canvas = FigureCanvasAgg(figure)

@@ -1,5 +1,9 @@
+from collections.abc import Iterator
+from pathlib import Path
+
 import nibabel
 import numpy as np
+import numpy.typing as npt
 import pytest
 from nibabel.cifti2 import BrainModelAxis
 from nilearn import datasets, surface
@@ -9,7 +13,7 @@ from bids_app.bids.geometry import SurfaceGeometry
 from bids_app.report import surfaces
 from bids_app.report.figures import draw_maps, note_of, why_not_drawn
 from bids_app.report.grayordinates import paint
-from bids_app.report.panels import Panel
+from bids_app.report.panels import Panel, Picture
 from bids_app.report.scales import Scale
 
 N = 32_492
@@ -19,7 +23,7 @@ LEFT_BLOB, RIGHT_BLOB = np.zeros((45, 55, 45), bool), np.zeros((45, 55, 45), boo
 LEFT_BLOB[24:27, 27:30, 15:25], RIGHT_BLOB[18:21, 27:30, 15:25] = True, True  # x = -6 … -14 and 10 … 18 mm
 
 
-def axis_of(there, *, deep=True):
+def axis_of(there: npt.NDArray[np.bool_], *, deep: bool = True) -> BrainModelAxis:
     axis = BrainModelAxis.from_mask(there, "CORTEX_LEFT") + BrainModelAxis.from_mask(there, "CORTEX_RIGHT")
     if deep:
         axis += BrainModelAxis.from_mask(RIGHT_BLOB, "THALAMUS_RIGHT", affine=AFFINE)
@@ -32,7 +36,7 @@ WHOLE = CiftiGeometry("fsLR", "91k", axis_of(THERE))
 
 
 @pytest.fixture
-def with_mesh(tmp_path, monkeypatch):
+def with_mesh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[npt.NDArray[np.float64]]:
     """An inflated fsLR that is a sphere of 32,492 vertices, stretched as a hemisphere is."""
     surfaces.view_of.cache_clear()
     index = np.arange(N) + 0.5
@@ -61,16 +65,16 @@ def with_mesh(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def without_mesh(tmp_path, monkeypatch):
+def without_mesh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TEMPLATEFLOW_HOME", str(tmp_path / "none"))
     monkeypatch.delenv("N2N_HOME", raising=False)
 
 
-def is_coloured(picture):
-    return picture.pixels[..., :3].max(axis=-1) - picture.pixels[..., :3].min(axis=-1) > 0.2
+def is_coloured(picture: Picture) -> npt.NDArray[np.bool_]:
+    return np.asarray(np.ptp(picture.pixels[..., :3], axis=-1) > 0.2)
 
 
-def test_cortex_and_deep_structures_are_drawn_where_they_are(with_mesh):
+def test_cortex_and_deep_structures_are_drawn_where_they_are(with_mesh: npt.NDArray[np.float64]) -> None:
     values = np.full(WHOLE.n_targets, np.nan)
     front = with_mesh[:, 1] > 0.5
     cortex = WHOLE.cortex
@@ -92,7 +96,7 @@ def test_cortex_and_deep_structures_are_drawn_where_they_are(with_mesh):
         assert 0.3 < column.min() < column.max() < 0.5  # left is left, beside the middle
 
 
-def test_without_the_mesh_the_deep_structures_are_drawn_and_the_caption_says_so(without_mesh):
+def test_without_the_mesh_the_deep_structures_are_drawn_and_the_caption_says_so(without_mesh: None) -> None:
     values = np.where(np.asarray(WHOLE.axis.name) == "CIFTI_STRUCTURE_THALAMUS_RIGHT", 0.9, np.nan)
     outline = np.asarray(WHOLE.axis.name) == "CIFTI_STRUCTURE_THALAMUS_LEFT"
     pictures = paint(Panel("right", values, outline=outline), WHOLE, SCALE)
@@ -100,21 +104,22 @@ def test_without_the_mesh_the_deep_structures_are_drawn_and_the_caption_says_so(
     for picture in pictures:
         width = picture.pixels.shape[1]
         assert 0.5 < np.nonzero(is_coloured(picture))[1].min() / width < 0.7
+        assert picture.region is not None
         assert 0.3 < np.nonzero(picture.region)[1].mean() / width < 0.5
     assert "n2n fetch --space fsLR" in note_of(WHOLE)
     assert why_not_drawn(WHOLE, SCALE) is None
     assert draw_maps([Panel("right", values)], WHOLE, SCALE).axes
 
 
-def test_cortex_alone_without_a_mesh_is_reported(without_mesh):
+def test_cortex_alone_without_a_mesh_is_reported(without_mesh: None) -> None:
     alone = CiftiGeometry("fsLR", "", axis_of(THERE, deep=False))
-    assert "is not drawn: its mesh is not at hand" in why_not_drawn(alone, SCALE)
+    assert "is not drawn: its mesh is not available" in str(why_not_drawn(alone, SCALE))
     small = CiftiGeometry("fsLR", "", axis_of(np.ones(5, bool), deep=False))
-    assert "Maps in the space fsLR are not drawn" in why_not_drawn(small, SCALE)
-    assert "its mesh is not at hand" in why_not_drawn(SurfaceGeometry("fsLR", N, N, "32k"), SCALE)
+    assert "Maps in the space fsLR are not drawn" in str(why_not_drawn(small, SCALE))
+    assert "its mesh is not available" in str(why_not_drawn(SurfaceGeometry("fsLR", N, N, "32k"), SCALE))
 
 
-def test_surfaces_of_fslr_are_drawn_on_their_mesh(with_mesh):
+def test_surfaces_of_fslr_are_drawn_on_their_mesh(with_mesh: npt.NDArray[np.float64]) -> None:
     geometry = SurfaceGeometry("fsLR", N, N, "32k")
     assert why_not_drawn(geometry, SCALE) is None
     assert note_of(geometry) == note_of(WHOLE) == ""
@@ -124,7 +129,7 @@ def test_surfaces_of_fslr_are_drawn_on_their_mesh(with_mesh):
     assert np.ptp(right[..., :3], axis=-1).max() < 0.05
 
 
-def test_fsaverage_is_still_nilearns():
+def test_fsaverage_is_still_nilearns() -> None:
     coordinates, faces, depth = surfaces._shape_of("left", "fsaverage5")
     mesh = surface.load_surf_mesh(datasets.fetch_surf_fsaverage("fsaverage5")["infl_left"])
     np.testing.assert_allclose(coordinates, mesh.coordinates)

@@ -1,8 +1,12 @@
+from pathlib import Path
+
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from bids_app.bids.derivatives import write_sidecar
-from bids_app.bids.geometry import Geometry, SurfaceGeometry, VolumeGeometry
+from bids_app.bids.geometry import SurfaceGeometry, VolumeGeometry
+from bids_app.bids.geometry_base import Geometry
 from bids_app.report.page import Page
 from bids_app.report.regions import atlas_colours, network_regions
 from bids_app.report.results import Results
@@ -13,7 +17,9 @@ HEXADECIMAL = {"DefaultA": "#ffff00", "DefaultB": "#cd3e4e", "Limbic": "#dcf8a4"
 SURFACE = SurfaceGeometry("fsaverage5", 4, 4)
 
 
-def keep(out_dir, geometry: Geometry = SURFACE, colours=COLOURS):
+def keep(
+    out_dir: Path, geometry: Geometry = SURFACE, colours: list[list[float]] | None = COLOURS
+) -> npt.NDArray[np.int64]:
     """Keep an atlas as a run does."""
     space = "_".join(f"{key}-{value}" for key, value in geometry.space_entities().items())
     target = out_dir / "atlases" / f"{space}_desc-atlas_dseg"
@@ -24,7 +30,7 @@ def keep(out_dir, geometry: Geometry = SURFACE, colours=COLOURS):
     return labels
 
 
-def test_networks_have_the_colours_of_the_atlas_of_their_space(tmp_path):
+def test_networks_have_the_colours_of_the_atlas_of_their_space(tmp_path: Path) -> None:
     keep(tmp_path)
     entities = {"task": "tale", "space": "fsaverage5", "model": "m"}
     assert atlas_colours(tmp_path, entities) == HEXADECIMAL
@@ -35,12 +41,14 @@ def test_networks_have_the_colours_of_the_atlas_of_their_space(tmp_path):
 
 
 @pytest.mark.parametrize("colours", [None, [[0.0, 0.0, 0.0]] * 3])
-def test_an_atlas_whose_colours_tell_nothing_leaves_the_palette(tmp_path, colours):
+def test_an_atlas_whose_colours_tell_nothing_leaves_the_palette(
+    tmp_path: Path, colours: list[list[float]] | None
+) -> None:
     keep(tmp_path, colours=colours)
     assert atlas_colours(tmp_path, {"space": "fsaverage5"}) == {}
 
 
-def test_the_space_of_the_scanner_has_an_atlas_of_its_own(tmp_path):
+def test_the_space_of_the_scanner_has_an_atlas_of_its_own(tmp_path: Path) -> None:
     keep(tmp_path)
     geometry = VolumeGeometry(None, np.eye(4), np.ones((2, 2, 2), dtype=bool))
     assert atlas_colours(tmp_path, {"task": "tale"}) == network_regions(tmp_path, geometry) == {}

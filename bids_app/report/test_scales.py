@@ -1,6 +1,7 @@
 from itertools import pairwise
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from matplotlib.figure import Figure
 
@@ -8,7 +9,7 @@ from bids_app.report.scales import FADED, Categories, Scale, network_colours, po
 from bids_app.yeo_networks import SCHEMES
 
 
-def test_limits_come_from_the_data():
+def test_limits_come_from_the_data() -> None:
     values = np.linspace(-0.5, 0.2, 10_001)
     scale = score_scale([values, values / 2], "r")
     assert (scale.low, scale.high) == (0, 0.2)
@@ -17,25 +18,25 @@ def test_limits_come_from_the_data():
 
 
 @pytest.mark.parametrize("values", [np.full(3, np.nan), np.zeros(3), np.array([-1.0])])
-def test_limits_without_a_positive_value(values):
+def test_limits_without_a_positive_value(values: npt.NDArray[np.float64]) -> None:
     assert score_scale([values], "r").high == 1
 
 
-def test_missing_negative_and_weak_values():
+def test_missing_negative_and_weak_values() -> None:
     scale = Scale("r", 0, 1)
     rgba = scale.colours(np.array([np.nan, -0.2, 0.0, 0.5, 0.5, 1.0]), np.array([1, 1, 1, 1, 0, 0], bool))
     np.testing.assert_allclose(rgba[:, 3], [0, 0, 0, 1, FADED / 2, FADED])
     np.testing.assert_allclose(rgba[3, :3], scale.colour_map(0.5)[:3])
 
 
-def test_signed_values_below_the_threshold_are_hidden():
+def test_signed_values_below_the_threshold_are_hidden() -> None:
     rgba = Scale("z", -4, 4, hidden_below=2).colours(np.array([-3.0, -1.0, 1.0, 3.0]))
     np.testing.assert_array_equal(rgba[:, 3], [1, 0, 0, 1])
     assert rgba[0, 2] > rgba[0, 0]  # blue
     assert rgba[3, 0] > rgba[3, 2]  # red
 
 
-def test_positions_are_not_hidden_for_being_small():
+def test_positions_are_not_hidden_for_being_small() -> None:
     values = np.array([-5.0, 0.0, 0.1, 9.7, np.nan])
     scale = position_scale([values], "words")
     assert (scale.low, scale.high) == (-5, 10)
@@ -47,19 +48,19 @@ def test_positions_are_not_hidden_for_being_small():
     assert (fixed.low, fixed.high) == (0, 1)
 
 
-def test_categories():
+def test_categories() -> None:
     rgba = Categories("network", ("a", "b"), ("#ff0000", "#0000ff")).colours(np.array([1, 0, np.nan, -1]))
     np.testing.assert_array_equal(rgba, [[0, 0, 1, 1], [1, 0, 0, 1], [0, 0, 0, 0], [0, 0, 0, 0]])
 
 
-def test_networks_have_distinct_colours():
+def test_networks_have_distinct_colours() -> None:
     names = ["Visual", "VentAttn", "SalVentAttn", *map(str, range(17))]
     colours = network_colours(names)
     assert colours[0] == "#781286"
     assert len(set(colours[3:])) == 17
 
 
-def test_all_published_networks_have_their_colours_where_no_atlas_is_kept():
+def test_all_published_networks_have_their_colours_where_no_atlas_is_kept() -> None:
     """Regions are data without an atlas file: only the names of their networks are known."""
     for scheme in SCHEMES.values():
         assert network_colours(scheme.names) == scheme.colours
@@ -68,7 +69,7 @@ def test_all_published_networks_have_their_colours_where_no_atlas_is_kept():
 
 @pytest.mark.parametrize("height", [1.2, 2.0, 5.0])  # inches: one row of grayordinates, of surfaces, and three of these
 @pytest.mark.parametrize("names", [("Limbic", "Default"), tuple(f"SalienceVentralAttention{n}" for n in range(17))])
-def test_the_key_of_networks_fits_into_the_figure(names, height):
+def test_the_key_of_networks_fits_into_the_figure(names: tuple[str, ...], height: float) -> None:
     figure = Figure(figsize=(9, height))
     axes = figure.add_axes(((9 - 1.25) / 9, 0.25, 0.13 / 9, 0.5))
     Categories("network", names, ("#ff0000",) * len(names)).draw_key(axes)

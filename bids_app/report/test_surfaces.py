@@ -1,4 +1,5 @@
 import numpy as np
+import numpy.typing as npt
 import pytest
 from nilearn import datasets, surface
 
@@ -9,12 +10,13 @@ SCALE = Scale("r", 0, 1)
 BLANK = np.full(2 * N_VERTICES, np.nan)
 
 
-def mesh(hemisphere):
-    return surface.load_surf_mesh(datasets.fetch_surf_fsaverage("fsaverage5")[f"infl_{hemisphere}"]).coordinates
+def mesh(hemisphere: str) -> npt.NDArray[np.float32]:
+    file = datasets.fetch_surf_fsaverage("fsaverage5")[f"infl_{hemisphere}"]
+    return np.asarray(surface.load_surf_mesh(file).coordinates)
 
 
 @pytest.mark.parametrize("view", range(4))
-def test_a_spot_appears_where_the_vertex_is(view):
+def test_a_spot_appears_where_the_vertex_is(view: int) -> None:
     """The outermost vertex of a side is in front of all others; the nearest pixels must show it, nothing else."""
     hemisphere, side = VIEWS[view]
     coordinates = mesh(hemisphere)
@@ -33,7 +35,7 @@ def test_a_spot_appears_where_the_vertex_is(view):
     np.testing.assert_array_equal(drawn[other], blank[other])
 
 
-def test_each_pixel_is_a_mean_of_its_vertices():
+def test_each_pixel_is_a_mean_of_its_vertices() -> None:
     """Where all vertices have one colour, a pixel has it too, up to the light; elsewhere it is the cortex."""
     colour = Categories("one", ("one",), ("#ff8000",))
     picture = paint(np.zeros(2 * N_VERTICES), N_VERTICES, colour)[0]
@@ -44,7 +46,7 @@ def test_each_pixel_is_a_mean_of_its_vertices():
     np.testing.assert_allclose(grey[..., 0], grey[..., 2])
 
 
-def test_larger_meshes_are_drawn_by_the_vertices_they_share():
+def test_larger_meshes_are_drawn_by_the_vertices_they_share() -> None:
     n = 40_962
     values = np.full(2 * n, np.nan)
     values[500:900], values[n + 500 : n + 900] = 0.4, 0.9
@@ -55,7 +57,7 @@ def test_larger_meshes_are_drawn_by_the_vertices_they_share():
     assert mesh_of("fsaverage", 40) is mesh_of("fsnative", n) is mesh_of("fsLR", n) is None
 
 
-def test_cover_is_a_fraction():
+def test_cover_is_a_fraction() -> None:
     everywhere = cover(np.ones(2 * N_VERTICES), N_VERTICES)[0]
     np.testing.assert_allclose(everywhere[view_of("left", "lateral").opaque > 0], 1, atol=1e-5)
     assert cover(np.zeros(2 * N_VERTICES), N_VERTICES)[0].max() == 0

@@ -8,7 +8,7 @@ from bids_app.report.volumes import N_SLICES, paint, slice_heights
 SCALE = Scale("r", 0, 1)
 
 
-def make_geometry(space):
+def make_geometry(space: str | None) -> VolumeGeometry:
     affine = np.diag([-4.0, 4.0, 4.0, 1.0])  # left-handed, as FSL writes it
     affine[:3, 3] = [72, -104, -60]
     mask = np.zeros((37, 46, 36), bool)
@@ -17,7 +17,7 @@ def make_geometry(space):
 
 
 @pytest.mark.parametrize("space", ["MNI152NLin6Asym", None])
-def test_left_is_left_and_front_is_up(space):
+def test_left_is_left_and_front_is_up(space: str | None) -> None:
     geometry = make_geometry(space)
     x, y, _ = (np.argwhere(geometry.mask) @ geometry.affine[:3, :3].T + geometry.affine[:3, 3]).T
     values = np.where((x < -20) & (y > 20), 1.0, np.nan)
@@ -29,7 +29,7 @@ def test_left_is_left_and_front_is_up(space):
         assert rows.max() < drawn.shape[0] / 2
 
 
-def test_every_slice_shows_its_own_height():
+def test_every_slice_shows_its_own_height() -> None:
     geometry = make_geometry(None)
     heights = slice_heights(geometry)
     assert len(heights) == N_SLICES

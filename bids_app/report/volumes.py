@@ -18,7 +18,7 @@ Array = npt.NDArray[Any]
 N_SLICES = 8
 _MM_PER_PIXEL = 1.0
 _MARGIN_MM = 4.0
-_BRAIN = 0.2  # of the template's brightness, which fades out far beyond the brain
+_BRAIN = 0.2  # brightness of the template, which fades out far beyond the brain
 
 
 def paint(
@@ -26,10 +26,10 @@ def paint(
 ) -> list[tuple[int, Array]]:
     """Axial slices of values (n_targets,): (height in mm, RGBA (h, w, 4)) of each.
 
-    The left of the brain is on the left. Voxels are shown as they are, without interpolation.
+    The left of the brain is on the left. Voxels are shown without interpolation.
     """
     colours = np.concatenate([colouring.colours(values, passing), np.zeros((1, 4))])
-    targets = np.full(geometry.mask.shape, -1)  # -1 is the last row of `colours`, which is clear
+    targets = np.full(geometry.mask.shape, -1)  # -1 is the last row of `colours`, which is transparent
     targets[geometry.mask] = np.arange(geometry.n_targets)
     pictures = []
     for height, points in _slices(geometry):
@@ -49,13 +49,13 @@ def cover(region: Array, geometry: VolumeGeometry) -> list[Array]:
 
 
 def _slices(geometry: VolumeGeometry) -> list[tuple[int, Array]]:
-    """Height in mm of each slice, and the places (h, w, 3) in mm of its pixels."""
+    """Height in mm of each slice, and the coordinates (h, w, 3) in mm of its pixels."""
     low, high = extent(geometry)
     return [(height, _plane(low, high, height)) for height in slice_heights(geometry)]
 
 
 def slice_heights(geometry: VolumeGeometry) -> list[int]:
-    """Heights in mm of the slices, evenly through the mask."""
+    """Heights in mm of the slices, evenly spaced through the mask."""
     heights = _points_of(geometry.mask, geometry.affine)[:, 2]
     return [int(h) for h in np.round(np.quantile(heights, [0.02, 0.98]) @ _shares())]
 
@@ -66,7 +66,7 @@ def _shares() -> Array:
 
 
 def extent(geometry: VolumeGeometry) -> tuple[Array, Array]:
-    """Lowest and highest place (mm) that a picture shows: the template's brain, or the mask where there is none."""
+    """Lowest and highest coordinates (mm) of a picture: those of the template brain, or of the mask without one."""
     if _is_mni(geometry):
         brain, affine = _template()
         points = _points_of(brain > _BRAIN, affine)
@@ -85,7 +85,7 @@ def _points_of(mask: Array, affine: Array) -> Array:
 
 
 def _plane(low: Array, high: Array, height: float) -> Array:
-    """Places (h, w, 3) in mm of the pixels of an axial slice, front of the brain on top."""
+    """Coordinates (h, w, 3) in mm of the pixels of an axial slice, front of the brain on top."""
     x = np.arange(low[0], high[0], _MM_PER_PIXEL)
     y = np.arange(high[1], low[1], -_MM_PER_PIXEL)
     columns, rows = np.meshgrid(x, y)
@@ -93,7 +93,7 @@ def _plane(low: Array, high: Array, height: float) -> Array:
 
 
 def _sample(volume: Array, affine: Array, points: Array, outside: float = 0.0, *, smooth: bool = False) -> Array:
-    """Values of a volume at places (h, w, 3) in mm: of the nearest voxel, or between voxels where `smooth`."""
+    """Values of a volume at coordinates (h, w, 3) in mm: of the nearest voxel, or interpolated if `smooth`."""
     inverse = np.linalg.inv(affine)
     voxels = np.moveaxis(points @ inverse[:3, :3].T + inverse[:3, 3], -1, 0)
     order: Literal[0, 1] = 1 if smooth else 0
@@ -102,7 +102,7 @@ def _sample(volume: Array, affine: Array, points: Array, outside: float = 0.0, *
 
 
 def _background(geometry: VolumeGeometry, points: Array) -> Array:
-    """Grey RGBA (h, w, 4) of the anatomy at places (h, w, 3)."""
+    """Grey RGBA (h, w, 4) of the anatomy at coordinates (h, w, 3)."""
     if _is_mni(geometry):
         brain, affine = _template()
         grey = _sample(brain, affine, points, smooth=True)

@@ -35,7 +35,7 @@ def check(settings: Settings, timing: bool = False) -> int:
         with _noting(problems):
             problems += missing(sources, participants)
     print_rows(rows)
-    _print_list("Decided for you, or noticed", each_kind_once(remarks))
+    _print_list("Automatic decisions and remarks", each_kind_once(remarks))
     problems = problems_of(rows, problems)
     _print_list(f"{len(problems)} problem(s)", problems)
     return int(bool(problems))

@@ -19,7 +19,7 @@ from bids_app.bids.metadata import raw_repetition_time
 from bids_app.bids.runs import Run, run_label
 from bids_app.bids.stimuli import find_events, raw_runs
 from bids_app.bids.timeline import read_timeline
-from bids_app.inputs.nuisance import confound_strategy, read_nuisance
+from bids_app.inputs.nuisance import Cleaning, confound_strategy, read_nuisance
 from bids_app.inputs.presentations import heard_in, presentations
 from bids_app.inputs.repeats import heard_content
 from bids_app.inputs.run_plan import plan_run
@@ -103,7 +103,7 @@ def _raw_row(row: RunCheck, run: Mapping[str, str], sources: Sources, stories: S
         row = replace(row, repetition_time=raw_repetition_time(dataset.bids_dir, run))
         events = find_events(dataset.bids_dir, run, dataset.annotations)
         if events is None:
-            return replace(row, note="it has no events.tsv, which says when which story was heard")
+            return replace(row, note="it has no events.tsv with the times of the stories")
         return _heard(row, read_events(events, run), sources, stories)
     except (ValueError, OSError) as error:
         return row.but(str(error))
@@ -162,7 +162,7 @@ def _planned(row: RunCheck, run: Run, sources: Sources, stories: Stories, with_l
     if is_unheard:
         return row.but(*_each(run, volumes, sources, None))
     try:
-        timing, _, nuisance = plan_run(run, volumes, stories, settings)
+        timing, _, nuisance = plan_run(run, volumes, stories, Cleaning.of(settings))
     except (ValueError, OSError) as error:
         return row.but(str(error), *_each(run, volumes, sources, stories))
     row = replace(row, regressors=nuisance.names, n_cosines=nuisance.n_cosines)
@@ -173,7 +173,7 @@ def _planned(row: RunCheck, run: Run, sources: Sources, stories: Stories, with_l
 
 
 def _strategy(run: Run, sources: Sources) -> str:
-    asked = confound_strategy(run, sources.settings)
+    asked = confound_strategy(run, sources.settings.confounds)
     return "cleaned before" if run.is_clean else asked
 
 
@@ -196,7 +196,7 @@ def _each(run: Run, volumes: int, sources: Sources, stories: Stories | None) -> 
         n_volumes = read_timeline(run, volumes).n_volumes
     except (ValueError, OSError) as error:
         yield str(error)
-    steps: list[Callable[[], object]] = [lambda: read_nuisance(run, volumes, sources.settings)]
+    steps: list[Callable[[], object]] = [lambda: read_nuisance(run, volumes, Cleaning.of(sources.settings))]
     if stories is not None:
         steps.append(lambda: heard_in(run, stories, run.repetition_time, n_volumes))
     for step in steps:

@@ -56,7 +56,7 @@ def _absent_labels(sources: Sources, participants: Sequence[str]) -> Iterator[st
             if not any(is_asked(key, value, [label]) for value in there):
                 absent = True
                 option = next(name for name, its in _LABELS.items() if its == key).replace("_", "-")
-                yield f"--{option} {label}: no participant asked for has it; there is {listed(there)}"
+                yield f"--{option} {label}: no selected participant has it; there is {listed(there)}"
     fitting = [
         candidate
         for candidate in present
@@ -66,13 +66,13 @@ def _absent_labels(sources: Sources, participants: Sequence[str]) -> Iterator[st
         return
     if not fitting:
         options = ", ".join(f"{key}-{' '.join(labels)}" for key, labels in asked.items())
-        yield f"no participant asked for has a run with {options} together: check --task-id, --session-label, --run-id"
+        yield f"no selected participant has a run with {options} together: check --task-id, --session-label, --run-id"
         return
     if settings.space is not None:
         space = strip_prefix(strip_prefix(settings.space, "space"), "seg")
         if not any(space in (candidate.space, *candidate.name.entities.values()) for candidate in fitting):
             spaces = sorted({candidate.space for candidate in fitting if candidate.space})
-            yield f"--space {settings.space}: no participant asked for has it; there is {listed(spaces)}"
+            yield f"--space {settings.space}: no selected participant has it; there is {listed(spaces)}"
 
 
 def _candidates(sources: Sources, participants: Sequence[str]) -> Iterator[Candidate]:

@@ -51,7 +51,7 @@ def _counted(settings: Settings) -> frozenset[str] | None:
             "and --exclude-participant-label, or run the participant level first"
         )
     if left := sorted(there - counted):
-        log.info("left aside, as asked: %s", ", ".join(left))
+        log.info("left out, as requested: %s", ", ".join(left))
     return counted
 
 

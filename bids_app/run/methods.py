@@ -42,7 +42,7 @@ def _data(s: Settings) -> str:
     high_pass = f" and high-passed at {s.high_pass:g} Hz" if s.high_pass else ""
     smoothing = f", smoothed at {s.smoothing_fwhm:g} mm" if s.smoothing_fwhm else ""
     return (
-        f"Data were analysed with neurons2networks {__version__}. Time series that were not cleaned before were freed "
+        f"Data were analysed with neurons2networks {__version__}. Time series that had not been cleaned were cleaned "
         f"of confounds (choice: {' '.join(s.confounds)}){high_pass}{smoothing}. Each run was cut to its story, and each voxel "
         f"z-scored within the run. {REPEATS[s.repeats]}"
     )
@@ -59,12 +59,12 @@ def _model(s: Settings) -> str:
 def _scores(s: Settings) -> str:
     reduction = f"reduced to {s.pca} principal components, " if s.pca else ""
     volume = "began in a volume" if s.word_volume == "onset" else "began in the volume before"
-    end = ", running on from a run's end to its start" if s.wrap else " within each run"
+    end = ", wrapping from the end of a run to its start" if s.wrap else " within each run"
     return (
         f"Scores of held-out responses: hidden states (last sub-token of each word) were summed over the words that "
         f"{volume}, standardised, {reduction}delayed by 0 to {s.delays - 1} volumes{end}, standardised, and mapped to "
         f"every voxel by ridge regression with one penalty per voxel out of {len(s.alphas)} between {min(s.alphas):g} "
         f"and {max(s.alphas):g}, chosen inside the training folds ({s.inner_folds}). A score is the Pearson correlation "
         f"with the held-out volumes, averaged over {s.folds} contiguous folds. Components and moments were fitted on "
-        "the training folds alone."
+        "the training folds only."
     )

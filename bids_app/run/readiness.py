@@ -10,7 +10,7 @@ from bids_app.inputs.models import model_runs
 from bids_app.inputs.sources import Sources
 from bids_app.language.weights import ModelFiles, count_weights
 from bids_app.machine.explanations import explain
-from bids_app.machine.memory import too_little_memory
+from bids_app.machine.memory import ModelLoading, too_little_memory
 from bids_app.machine.resources import (
     AtlasPiece,
     ModelPiece,
@@ -21,6 +21,7 @@ from bids_app.machine.resources import (
     pieces_of_run,
     space_of_run,
 )
+from bids_app.machine.run_folders import RunFolders
 from bids_app.run.feasibility import find_misfits, misfits_of_model
 from bids_app.settings import Settings
 
@@ -103,17 +104,17 @@ def _find(piece: Piece, sources: Sources) -> object:
     """The files of a piece; None for a model whose activations are all cached. Errors are those of `piece.find`."""
     settings = sources.settings
     try:
-        return piece.find(folders_of(settings), download=False)
+        return piece.find(folders_of(settings.resources), download=False)
     except (OSError, ValueError):
         if isinstance(piece, ModelPiece) and _has_read_all(piece.name, sources):
             return None
         if settings.resources or settings.dry_run:
             raise
-    return piece.find(folders_of(settings), download=True)
+    return piece.find(folders_of(settings.resources), download=True)
 
 
 def _too_large(name: str, files: ModelFiles, sources: Sources) -> Iterator[str]:
-    problem = too_little_memory(name, count_weights(files.folder), sources.settings)
+    problem = too_little_memory(name, count_weights(files.folder), ModelLoading.of(sources.settings))
     if problem and not _has_read_all(name, sources):
         yield problem
 
@@ -141,7 +142,7 @@ def _spaces(sources: Sources, participants: Sequence[str]) -> list[TargetSpace]:
 def _about(piece: Piece, error: Exception, settings: Settings) -> str:
     command = fetch_command(piece, settings.resources)  # not into N2N_HOME, which may be part of an image
     if not isinstance(error, FileNotFoundError) or command is None:
-        return f"{piece.option} {piece.name}: {explain(error, settings) or error}"
+        return f"{piece.option} {piece.name}: {explain(error, RunFolders.of(settings)) or error}"
     if settings.resources:
         return f'{piece.title} is not in {settings.resources}: run "{command}" where there is a network'
     if settings.dry_run:

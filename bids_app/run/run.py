@@ -22,6 +22,7 @@ from bids_app.machine.folders import check_folders
 from bids_app.machine.locations import check_derivatives, check_locations
 from bids_app.machine.log import start_log
 from bids_app.machine.once import locked
+from bids_app.machine.run_folders import RunFolders
 from bids_app.machine.strays import clearing_strays
 from bids_app.run.check import check_runs, print_rows
 from bids_app.run.check_table import problems_of
@@ -46,10 +47,11 @@ EXIT_FAILED = 1
 
 def run(settings: Settings) -> int:
     """Execute the settings; returns the exit status. User errors end in one sentence."""
-    start_log(settings)
+    start_log(settings.verbose)
     try:
-        check_locations(settings)
-        check_folders(settings)
+        folders = RunFolders.of(settings)
+        check_locations(folders, reads_raw=settings.level != "group")
+        check_folders(folders)
         with _clearing_strays(settings), _open_engine(settings) as engine:
             failures = LEVELS[settings.level](settings, engine)
     except Exception as error:  # the outermost boundary: users see a traceback only on request
@@ -65,7 +67,7 @@ def run(settings: Settings) -> int:
 
 def _reason(error: Exception, settings: Settings) -> str:
     """The reason why a run ended; unexpected errors leave a crash report."""
-    message = explain(error, settings)
+    message = explain(error, RunFolders.of(settings))
     is_foreseen = isinstance(error, OSError) or type(error) in (ValueError, RuntimeError)
     if message is not None or is_foreseen or type(error).__module__.startswith("bids_app"):
         return message or str(error)
@@ -78,7 +80,7 @@ def _open_engine(settings: Settings) -> AbstractContextManager[Engine]:
 
 
 def _clearing_strays(settings: Settings) -> AbstractContextManager[None]:
-    return nullcontext() if settings.dry_run else clearing_strays(settings)
+    return nullcontext() if settings.dry_run else clearing_strays(RunFolders.of(settings))
 
 
 def _stimulus_level(settings: Settings, engine: Engine) -> list[Failure]:
@@ -139,7 +141,7 @@ def _plan(sources: Sources, participants: Sequence[str]) -> None:
 def _open(settings: Settings) -> Sources:
     """Open the data set, which must not contain OUT_DIR."""
     sources = open_sources(settings)
-    check_derivatives(settings, sources.dataset.derivatives)
+    check_derivatives(RunFolders.of(settings), sources.dataset.derivatives)
     return sources
 
 

@@ -2,37 +2,40 @@
 
 import shutil
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from bids_app.conftest import EVENTS, write
-from bids_app.inputs.sources import open_sources
+from bids_app.conftest import EVENTS, Study, write
+from bids_app.inputs.sources import Sources, open_sources
 from bids_app.run import check as module
 from bids_app.run.check import check, check_runs
+from bids_app.run.check_rows import RunCheck, Stories, rows_of
 from bids_app.run.run import run
 
 TRUTH = {"volumes": 80, "repetition_time": 2.0, "story_volumes": 70, "words": 300, "unaligned": 0, "left_out": 0}
 
 
 @pytest.fixture(autouse=True)
-def model(study):
+def model(study: Study) -> None:
     write(study.root / "tinygpt" / "config.json", '{"model_type": "gpt2", "n_layer": 2, "n_embd": 32}')
     save_file({"w": np.ones(3, dtype=np.float32)}, study.root / "tinygpt" / "model.safetensors")
 
 
-def rows(study, **settings):
+def rows(study: Study, **settings: Any) -> dict[str, RunCheck]:
     sources = open_sources(study.settings(**settings))
     return {row.run: row for row in check_runs(sources, sources.participants)}
 
 
-def checked(study, capsys, **settings):
+def checked(study: Study, capsys: pytest.CaptureFixture[str], **settings: Any) -> tuple[int, str]:
     status = check(study.settings(**settings))
     return status, capsys.readouterr().out
 
 
-def test_the_numbers_of_a_run(study, capsys):
+def test_the_numbers_of_a_run(study: Study, capsys: pytest.CaptureFixture[str]) -> None:
     row = rows(study)["sub-01_task-tale"]
     assert {name: getattr(row, name) for name in TRUTH} == TRUTH
     assert (row.space, row.stimuli, row.confounds, row.regressors, row.repeated) == ("T", "tale", "none", (), 0)
@@ -43,7 +46,7 @@ def test_the_numbers_of_a_run(study, capsys):
     assert "problem(s):" not in out
 
 
-def test_words_and_volumes_outside_the_story_or_without_a_time_are_counted(study):
+def test_words_and_volumes_outside_the_story_or_without_a_time_are_counted(study: Study) -> None:
     lines = (study.root / "stimuli" / "tale_words.tsv").read_text().splitlines()
     lines[11] = "n/a\tn/a\tword"
     write(study.root / "stimuli" / "tale_words.tsv", "\n".join(lines) + "\n")
@@ -54,18 +57,20 @@ def test_words_and_volumes_outside_the_story_or_without_a_time_are_counted(study
     assert (short.story_volumes, short.words, short.unaligned, short.left_out) == (25, 123, 1, 176)
 
 
-def test_of_a_story_that_plays_twice_both_playings_are_counted(study):
+def test_of_a_story_that_plays_twice_both_playings_are_counted(study: Study) -> None:
     event = "{onset}\t60\tstory\ttale.wav\n"
     header = "onset\tduration\ttrial_type\tstim_file\n"
     study.events("01", text=header + event.format(onset=6))
     once = rows(study)["sub-01_task-tale"]
     study.events("01", text=header + event.format(onset=6) + event.format(onset=76))
     twice = rows(study)["sub-01_task-tale"]
+    assert once.words is not None
+    assert once.left_out is not None
     assert (twice.story_volumes, twice.words, twice.left_out) == (60, 2 * once.words, 2 * once.left_out)
     assert once.left_out > 100
 
 
-def test_what_is_heard_again_is_counted(study, capsys):
+def test_what_is_heard_again_is_counted(study: Study, capsys: pytest.CaptureFixture[str]) -> None:
     study.remove("01")
     study.add("01", "_run-1")
     study.add("01", "_run-2")
@@ -75,7 +80,9 @@ def test_what_is_heard_again_is_counted(study, capsys):
     assert "repeated" in checked(study, capsys)[1].splitlines()[0]
 
 
-def test_all_problems_are_reported_at_once_and_every_run_has_its_row(study, capsys):
+def test_all_problems_are_reported_at_once_and_every_run_has_its_row(
+    study: Study, capsys: pytest.CaptureFixture[str]
+) -> None:
     for label in ("03", "04", "05", "06", "07", "08"):
         study.add(label)
     study.events("03", text="onset\tduration\ttrial_type\tstim_file\nsoon\t140\tstory\ttale.wav\n")
@@ -94,7 +101,7 @@ def test_all_problems_are_reported_at_once_and_every_run_has_its_row(study, caps
         assert f"sub-{label}_task-tale" in table
     for message in (
         "sub-03_task-tale: ",
-        "'soon' is no number of seconds",
+        "'soon' is not a number of seconds",
         "the story broken cannot be used",
         "No repetition time for sub-05",
         "is a link to content that is not here",
@@ -107,7 +114,9 @@ def test_all_problems_are_reported_at_once_and_every_run_has_its_row(study, caps
 
 
 @pytest.mark.parametrize("damage", ["gone", "empty folders"])
-def test_without_bold_the_table_comes_from_the_events(study, capsys, damage):
+def test_without_bold_the_table_comes_from_the_events(
+    study: Study, capsys: pytest.CaptureFixture[str], damage: str
+) -> None:
     shutil.rmtree(study.root / "derivatives")
     if damage == "empty folders":
         (study.deriv / "sub-01" / "func").mkdir(parents=True)
@@ -120,7 +129,7 @@ def test_without_bold_the_table_comes_from_the_events(study, capsys, damage):
     assert "\n1 problem(s):\n- No preprocessed BOLD" in out
 
 
-def test_stories_without_words_are_one_problem(study, capsys):
+def test_stories_without_words_are_one_problem(study: Study, capsys: pytest.CaptureFixture[str]) -> None:
     shutil.rmtree(study.root / "stimuli")
     status, out = checked(study, capsys)
     assert status == 1
@@ -128,7 +137,9 @@ def test_stories_without_words_are_one_problem(study, capsys):
     assert out.splitlines()[1].endswith("no word timings")
 
 
-def test_options_that_cannot_be_read_do_not_stop_the_table(study, capsys, tmp_path):
+def test_options_that_cannot_be_read_do_not_stop_the_table(
+    study: Study, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     status, out = checked(
         study,
         capsys,
@@ -141,27 +152,33 @@ def test_options_that_cannot_be_read_do_not_stop_the_table(study, capsys, tmp_pa
     assert "3 problem(s):" in out
 
 
-def test_an_error_of_one_participant_leaves_the_rows_of_others(study, capsys, monkeypatch):
-    real = module.rows_of
-    monkeypatch.setattr(
-        module, "rows_of", lambda s, t, label, timing: 1 / 0 if label == "01" else real(s, t, label, timing)
-    )
+def test_an_error_of_one_participant_leaves_the_rows_of_others(
+    study: Study, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def rows_or_error(sources: Sources, stories: Stories, label: str, timing: bool) -> list[RunCheck]:
+        if label == "01":
+            raise ZeroDivisionError("division by zero")
+        return rows_of(sources, stories, label, timing)
+
+    monkeypatch.setattr(module, "rows_of", rows_or_error)
     status, out = checked(study, capsys)
     assert status == 1
     assert "division by zero" in out
     assert "sub-02_task-tale" in out
 
 
-def test_what_is_decided_is_shown(study, capsys):
+def test_what_is_decided_is_shown(study: Study, capsys: pytest.CaptureFixture[str]) -> None:
     write(study.root / "stimuli" / "tale_words.csv", "onset,duration,word\n1,1,a\n")
     write(study.deriv / "sub-01/func/sub-01_task-tale_seg-B_timeseries.tsv", "A\tB\n" + "1\t2\n" * 80)
     write(study.deriv / "sub-01/func/sub-01_task-tale_seg-B_timeseries.json", '{"RepetitionTime": 2}')
     out = checked(study, capsys)[1]
-    assert "Decided for you, or noticed:" in out
+    assert "Automatic decisions and remarks:" in out
     assert "data in B, of B, T; --space chooses another" in out
 
 
-def test_a_dry_run_shows_the_table_first_and_fails_with_a_problem(study, capsys, caplog):
+def test_a_dry_run_shows_the_table_first_and_fails_with_a_problem(
+    study: Study, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
     settings = replace(study.settings(), dry_run=True)
     with caplog.at_level("INFO"):
         assert run(settings) == 0

@@ -1,4 +1,6 @@
 import json
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ N_VOLUMES, N_WORDS = 60, 100
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory):
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two participants who heard one story of 100 words for 50 volumes of 2 s, as tables of parcels."""
     root = tmp_path_factory.mktemp("data")
     description = json.dumps({"Name": "x", "BIDSVersion": "1.10.0", "GeneratedBy": [{"Name": "xcp"}]})
@@ -35,7 +37,7 @@ def data(tmp_path_factory):
     return root
 
 
-def misfits(data, **options):
+def misfits(data: Path, **options: Any) -> list[str]:
     sources = open_sources(Settings(data, data.parent / "out", "participant", **{"atoms": (8,), **options}))
     return find_misfits(sources, sources.participants)
 
@@ -52,7 +54,7 @@ def misfits(data, **options):
         {"analysis": ("forecast",), "window": 100},
     ],
 )
-def test_what_fits(data, options):
+def test_what_fits(data: Path, options: dict[str, float | str | tuple[int | str]]) -> None:
     assert misfits(data, **options) == []
 
 
@@ -66,12 +68,14 @@ def test_what_fits(data, options):
         ({"analysis": ("forecast",), "window": 101}, ["window=101"]),
         ({"analysis": ("depth",), "tested_distance": -100}, ["distances=[-100]"]),
         ({"delays": 99, "folds": 99}, ["--delays 99", "--folds 99"]),
-        ({"session_label": ("zz",), "run_id": ("7",)}, ["--session-label zz", "--run-id 7: no participant"]),
-        ({"task_id": ("tale", "other")}, ["--task-id other: no participant asked for has it; there is tale"]),
-        ({"space": "MNI152NLin6Asym"}, ["--space MNI152NLin6Asym: no participant asked for has it; there is Three"]),
+        ({"session_label": ("zz",), "run_id": ("7",)}, ["--session-label zz", "--run-id 7: no selected participant"]),
+        ({"task_id": ("tale", "other")}, ["--task-id other: no selected participant has it; there is tale"]),
+        ({"space": "MNI152NLin6Asym"}, ["--space MNI152NLin6Asym: no selected participant has it; there is Three"]),
     ],
 )
-def test_what_does_not_fit_is_reported_once_and_all_of_it(data, options, messages):
+def test_what_does_not_fit_is_reported_once_and_all_of_it(
+    data: Path, options: dict[str, float | str | tuple[int | str, ...]], messages: list[str]
+) -> None:
     problems = misfits(data, **options)
     assert len(problems) == len(messages)
     for sentence, message in zip(sorted(problems), sorted(messages), strict=True):
@@ -91,7 +95,12 @@ def test_what_does_not_fit_is_reported_once_and_all_of_it(data, options, message
         ([], {"layer": "99"}, []),
     ],
 )
-def test_a_model_is_asked_by_its_configuration(tmp_path, configuration, options, messages):
+def test_a_model_is_asked_by_its_configuration(
+    tmp_path: Path,
+    configuration: dict[str, dict[str, int] | int | str] | list[object],
+    options: dict[str, Any],
+    messages: list[str],
+) -> None:
     (tmp_path / "config.json").write_text(json.dumps(configuration))
     settings = Settings(tmp_path, tmp_path, "participant", **options)
     problems = list(misfits_of_model("tiny", tmp_path, settings))

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scipy.stats import wilcoxon
@@ -11,12 +13,12 @@ from bids_app.run.group import run_group
 from bids_app.settings import Settings
 
 
-def test_nothing_to_summarise_is_reported(tmp_path):
+def test_nothing_to_summarise_is_reported(tmp_path: Path) -> None:
     with pytest.raises(NoResultsError, match="run the participant level first"):
         run_group(Settings(tmp_path, tmp_path, "group"), "group")
 
 
-def test_brain_scores_of_layers_without_the_second_atlas(tmp_path):
+def test_brain_scores_of_layers_without_the_second_atlas(tmp_path: Path) -> None:
     labels = np.tile(np.repeat([0, 1], 10), 2)
     regions = write_labels(tmp_path, "Parts", labels, ["Front", "Back"])
     settings = Settings(tmp_path, tmp_path / "out", "group", regions=regions)

@@ -1,4 +1,5 @@
 import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -10,11 +11,11 @@ from bids_app.settings import Settings
 
 
 @pytest.fixture
-def settings(tmp_path):
+def settings(tmp_path: Path) -> Settings:
     return Settings(tmp_path / "data", tmp_path / "out", "participant", omp_nthreads=1)
 
 
-def test_what_is_the_same_for_all_is_reported_once(tmp_path, caplog):
+def test_what_is_the_same_for_all_is_reported_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     same = [Failure(f"sub-{i:03d}", f"sub-{i:03d} has no usable target", "") for i in range(345)]
     show_failures([*same, Failure("sub-900", "another reason", "")], tmp_path)
     lines = [record.getMessage() for record in caplog.records]
@@ -26,7 +27,7 @@ def test_what_is_the_same_for_all_is_reported_once(tmp_path, caplog):
     assert len(lines) == 4
 
 
-def test_a_crash_report_has_the_settings_and_goes_once_it_is_cured(settings):
+def test_a_crash_report_has_the_settings_and_goes_once_it_is_cured(settings: Settings) -> None:
     write_crashes(settings, [Failure("stimulus", "no space", "Traceback …"), Failure("sub-1", "else", "")])
     (report,) = (settings.out_dir / "logs").glob("crash-*_stimulus.txt")
     text = report.read_text()
@@ -38,7 +39,9 @@ def test_a_crash_report_has_the_settings_and_goes_once_it_is_cured(settings):
     assert crash_reasons(settings.out_dir, "sub-1") == ["sub-1: else"]
 
 
-def test_an_out_dir_that_takes_no_report_sends_it_to_the_temporary_folder(settings, tmp_path, monkeypatch):
+def test_an_out_dir_that_takes_no_report_sends_it_to_the_temporary_folder(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
     settings.out_dir.write_text("a file is in the way")
     write_crashes(settings, [Failure("sub-1", "reason", "details")])
@@ -51,12 +54,20 @@ def test_an_out_dir_that_takes_no_report_sends_it_to_the_temporary_folder(settin
         (KeyError("weight_map"), "KeyError: 'weight_map' (an error of neurons2networks itself; details in", 1),
         (ValueError("no such atlas"), "no such atlas", 0),
         (MemoryError(), "memory ran out", 0),
-        (RecursionError(), "nested too deep", 0),
+        (RecursionError(), "nested too deeply", 0),
         (UnicodeDecodeError("utf-8", b"\xe9", 0, 1, "invalid"), "UnicodeDecodeError", 1),
     ],
 )
-def test_no_traceback_reaches_the_user(settings, monkeypatch, caplog, capfd, error, message, reports):
-    def fail(*_):
+def test_no_traceback_reaches_the_user(
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+    error: BaseException,
+    message: str,
+    reports: int,
+) -> None:
+    def fail(*_: object) -> None:
         raise error
 
     monkeypatch.setitem(run_module.LEVELS, "participant", fail)
@@ -69,10 +80,10 @@ def test_no_traceback_reaches_the_user(settings, monkeypatch, caplog, capfd, err
     assert not list((settings.out_dir / "logs").glob("crash-*"))
 
 
-def exhaust(settings, name):
+def exhaust(settings: Settings, name: str) -> None:
     raise MemoryError
 
 
-def test_errors_of_the_machine_are_words_in_a_job_too(settings):
+def test_errors_of_the_machine_are_words_in_a_job_too(settings: Settings) -> None:
     (failure,) = LocalEngine(settings).run([Job("sub-1", exhaust)])
     assert failure.reason.startswith("memory ran out: lower --nprocs")

@@ -1,4 +1,4 @@
-"""Array types and the input checks that every public function of this room shares."""
+"""Array types and input checks shared by all public functions of this package."""
 
 from typing import Any
 
@@ -8,13 +8,13 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
-Fold = tuple[Ints, Ints]  # numbers of the rows that are trained on, and of those that are tested
+Fold = tuple[Ints, Ints]  # indices of training and test rows
 
 AnyArray = npt.NDArray[Any]
 
 
 def require_matrix(name: str, array: npt.ArrayLike, n_rows: int | None = None) -> AnyArray:
-    """The array unchanged (a memory map stays one) if it is two-dimensional with `n_rows` rows, else ValueError."""
+    """The array unchanged (including memory maps) if it is two-dimensional with `n_rows` rows, else ValueError."""
     matrix = array if isinstance(array, np.ndarray) else np.asarray(array)
     if matrix.ndim != 2 or 0 in matrix.shape:
         raise ValueError(f"{name} has shape {matrix.shape}; it must be a matrix with at least one row and one column.")
@@ -24,7 +24,7 @@ def require_matrix(name: str, array: npt.ArrayLike, n_rows: int | None = None) -
 
 
 def require_finite(name: str, array: AnyArray) -> None:
-    """ValueError that names the first column with NaN or infinity (a sum is enough to find out: no copy is made)."""
+    """Raise ValueError, which names the first column with NaN or infinity (found by sums, without a copy)."""
     if not np.isfinite(array.sum(axis=0, dtype=np.float64)).all():
         columns = np.flatnonzero(~np.isfinite(array.sum(axis=0, dtype=np.float64)))
         raise ValueError(

@@ -1,4 +1,4 @@
-"""How strongly predictions and responses correlate at the right time, and by chance: at all circular shifts."""
+"""Correlation of predictions and responses, unshifted and at all circular shifts."""
 
 from collections.abc import Sequence
 
@@ -11,11 +11,11 @@ from bids_app.stats.copies import NONE, Copies
 from bids_app.stats.device import column_batches, targets_per_batch, to_device
 from bids_app.stats.standardise import CONSTANT
 
-_BATCH = 1024  # targets of one fold that stay in a processor's cache, and that keep it busy
+_BATCH = 1024  # targets of one fold that fit into the cache and use all threads
 
 
 def paired(predictions: npt.ArrayLike, Y: npt.ArrayLike) -> tuple[AnyArray, AnyArray]:
-    """Both as arrays of one shape; ValueError else."""
+    """Both as arrays of the same shape; ValueError otherwise."""
     predictions = require_matrix("predictions", predictions)
     Y = require_matrix("Y", Y, predictions.shape[0])
     if predictions.shape != Y.shape:
@@ -24,7 +24,7 @@ def paired(predictions: npt.ArrayLike, Y: npt.ArrayLike) -> tuple[AnyArray, AnyA
 
 
 def fold_batches(folds: Sequence[Fold], n_targets: int, device: torch.device, mem_mb: float | None) -> list[slice]:
-    """Batches of targets that fit with all that is made of one fold."""
+    """Batches of targets that fit into memory with all arrays of one fold."""
     longest = max(len(test) for _, test in folds)
     size = targets_per_batch(4 * 8 * longest, n_targets, mem_mb)
     return column_batches(n_targets, min(size, _BATCH) if device.type == "cpu" else size)
@@ -33,17 +33,17 @@ def fold_batches(folds: Sequence[Fold], n_targets: int, device: torch.device, me
 class Shifts:
     """Correlations of two series of n volumes at all n circular shifts, as sums over their spectra.
 
-    By Parseval's theorem the sum of their squares needs no correlation by itself. The spectra are matrix products: at
-    the length of a test part these are faster than FFTs of many short columns.
+    By Parseval's theorem, the sum of their squares needs no single correlation. The spectra are matrix products, which
+    at the length of a test block are faster than FFTs of many short columns.
     """
 
     def __init__(self, n_volumes: int, device: torch.device) -> None:
-        """Keep cosines and sines of each frequency but 0, which is nothing without a mean."""
+        """Store cosines and sines of each frequency but 0, which vanishes without a mean."""
         self._n_volumes = n_volumes
         self._waves = to_device(_waves(n_volumes, 1), device)
 
     def __call__(self, a: torch.Tensor, b: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Correlation unshifted, and the mean square of those at the other shifts, (V,) float64 each.
+        """The unshifted correlation, and the mean square of the shifted ones, (V,) float64 each.
 
         a and b are (n_volumes, V), from `unit_norm` or differences of such.
         """
@@ -57,14 +57,14 @@ class Shifts:
 
 
 class SharedShifts:
-    """The same for volumes some of which heard the same: all that heard one piece move together.
+    """The same for volumes with repeated content: all volumes of one piece move together.
 
-    What a response to the story adds to the score is then as often the same as in the score itself. A piece that was
-    heard less often than another counts as the mean where it is missing.
+    Repeated responses then contribute to shifted scores as they do to the score itself. Missing presentations of a
+    piece count as the mean.
     """
 
     def __init__(self, copies: Copies, device: torch.device) -> None:
-        """Keep cosines and sines of each frequency: the copies' means may differ, and stay when they are shifted."""
+        """Store cosines and sines of each frequency: the means of copies may differ, and stay under shifts."""
         self._n_volumes = copies.length
         self._shape = copies.rows.shape
         rows = np.where(copies.rows == NONE, len(copies.position), copies.rows)
@@ -72,7 +72,7 @@ class SharedShifts:
         self._waves = to_device(_waves(copies.length, 0), device)
 
     def __call__(self, a: torch.Tensor, b: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """See `Shifts`; a and b are (n_volumes, V), the rows as `copies` numbers them."""
+        """See `Shifts`; a and b are (n_volumes, V), with the rows of `copies`."""
         score = (a * b).sum(dim=0, dtype=torch.float64)
         a_cosine, a_sine = self._spectra(a)
         b_cosine, b_sine = self._spectra(b)
@@ -89,7 +89,7 @@ class SharedShifts:
 
 
 def shifts_inside(folds: Sequence[Fold], content: Ints | None, device: torch.device) -> list[Shifts | SharedShifts]:
-    """The shifts of each fold's test part; `content` as in `content_folds`, None where nothing was heard again."""
+    """The shifts of the test block of each fold; `content` as in `content_folds`, None without repeats."""
     by_length: dict[int, Shifts] = {}
     shifts: list[Shifts | SharedShifts] = []
     for _, test in folds:
@@ -102,7 +102,7 @@ def shifts_inside(folds: Sequence[Fold], content: Ints | None, device: torch.dev
 
 
 def _waves(n_volumes: int, first: int) -> Doubles:
-    """Cosines and sines of the frequencies from `first` (2, n_frequencies, n_volumes), weighted as the sum needs them.
+    """Cosines and sines of the frequencies from `first` (2, n_frequencies, n_volumes), weighted for the sum.
 
     All frequencies but 0 and the highest of an even n occur twice; the weight is shared by four factors.
     """
@@ -114,10 +114,10 @@ def _waves(n_volumes: int, first: int) -> Doubles:
 
 
 def unit_norm(x: torch.Tensor) -> torch.Tensor:
-    """Columns (n, V) with mean 0 and length 1; what is constant becomes 0."""
+    """Columns (n, V) with mean 0 and length 1; constant columns become 0."""
     mean = x.mean(dim=0)
     centred = x - mean
-    centred -= centred.mean(dim=0)  # what the rounding of a large mean has left
+    centred -= centred.mean(dim=0)  # rounding errors of a large mean
     norm = centred.square().sum(dim=0).sqrt()
     varies = norm > CONSTANT * len(x) ** 0.5 * mean.abs()
     return centred * torch.where(varies & (norm > 0), 1 / norm, 0)

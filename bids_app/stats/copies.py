@@ -1,4 +1,4 @@
-"""The line of what was heard, each piece of it once, and the volumes that heard each piece."""
+"""The sequence of distinct pieces of content, and the volumes of each piece."""
 
 import numpy as np
 import numpy.typing as npt
@@ -9,20 +9,20 @@ NONE = -1
 
 
 class Copies:
-    """Volumes ordered by what they heard.
+    """Volumes ordered by content.
 
     Attributes
     ----------
-    position : (n_volumes,) place of each volume on the line
-    copy : (n_volumes,) how many volumes before it heard the same
-    rows : (most copies, length of the line) the volumes, `NONE` where a piece was heard less often
+    position : (n_volumes,) index of the piece of each volume in the sequence
+    copy : (n_volumes,) number of earlier volumes with the same content
+    rows : (most copies, length) the volumes, `NONE` for missing copies
 
     >>> Copies([3, 4, 5, 4, 5]).rows.tolist()
     [[0, 1, 2], [-1, 3, 4]]
     """
 
     def __init__(self, content: npt.ArrayLike):
-        """`content` is (n_volumes,) integers, the same for volumes that heard the same; the line is in their order."""
+        """`content` is (n_volumes,) integers, equal for volumes that heard the same; pieces are sorted by it."""
         different, self.position = np.unique(np.asarray(content, dtype=np.int64), return_inverse=True)
         order = np.argsort(self.position, kind="stable")
         counts = np.bincount(self.position, minlength=len(different))
@@ -34,14 +34,14 @@ class Copies:
 
     @property
     def length(self) -> int:
-        """How many different pieces were heard."""
+        """Number of distinct pieces."""
         return int(self.rows.shape[1])
 
     def moved(self, distances: npt.ArrayLike) -> Ints:
-        """For each volume, that which heard what lies `distances` before on the line, turned round at its ends.
+        """For each volume, the volume of the piece `distances` earlier in the sequence, which wraps at its ends.
 
-        Copies move together: the first volume that heard a piece goes with the first that heard the other, and so on
-        (where the other was heard less often, with one of its volumes again). (n_volumes, n_distances).
+        Copies move together: the first volume of a piece maps to the first volume of the other, and so on; volumes are
+        reused if the other has fewer copies. (n_volumes, n_distances).
 
         >>> Copies([0, 1, 2, 0, 1, 2]).moved([1]).ravel().tolist()
         [2, 0, 1, 5, 3, 4]

@@ -1,4 +1,4 @@
-"""How well predictions match responses, per target."""
+"""Agreement of predictions and responses, per target."""
 
 from collections.abc import Sequence
 
@@ -10,11 +10,11 @@ from bids_app.stats.arrays import AnyArray, Floats, Fold, require_matrix
 from bids_app.stats.device import column_batches
 from bids_app.stats.standardise import CONSTANT, moments
 
-_BATCH = 1024  # columns whose float64 copies stay in the processor's cache
+_BATCH = 1024  # columns whose float64 copies fit into the cache
 
 
 def pearson_r(A: npt.ArrayLike, B: npt.ArrayLike) -> Floats:
-    """Pearson correlation of the columns of two (n, V) arrays, (V,); 0 where either is constant, NaN stays NaN."""
+    """Pearson correlation of the columns of two (n, V) arrays, (V,); 0 if either is constant, NaN stays NaN."""
     A, B = _pair(A, B)
     result = np.empty(A.shape[1], dtype=np.float32)
     for batch in column_batches(A.shape[1], _BATCH):
@@ -23,7 +23,7 @@ def pearson_r(A: npt.ArrayLike, B: npt.ArrayLike) -> Floats:
 
 
 def fold_mean_r(predictions: npt.ArrayLike, Y: npt.ArrayLike, folds: Sequence[Fold]) -> Floats:
-    """Pearson correlation within each test part, averaged over the folds, (V,); a constant part counts as 0."""
+    """Pearson correlation within each test block, averaged over folds, (V,); a constant block counts as 0."""
     predictions, Y = _pair(predictions, Y)
     total = np.zeros(Y.shape[1])
     for _, test in folds:
@@ -39,7 +39,7 @@ def column_correlations(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
 
 
 def _centred(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Columns less their mean (n, V), their sums of squares and whether they are constant (V,), in float64."""
+    """Centred columns (n, V), their sums of squares and whether they are constant (V,), in float64."""
     mean = x.mean(dim=0, dtype=torch.float64)
     centred = x - mean
     squares = centred.square().sum(dim=0)
@@ -47,7 +47,7 @@ def _centred(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 
 
 def r2(predictions: npt.ArrayLike, Y: npt.ArrayLike) -> Floats:
-    """Coefficient of determination 1 - |y - prediction|² / |y - mean(y)|² per target, (V,); 0 where y is constant."""
+    """Coefficient of determination 1 - |y - prediction|² / |y - mean(y)|² per target, (V,); 0 if y is constant."""
     predictions, Y = _pair(predictions, Y)
     result = np.zeros(Y.shape[1], dtype=np.float32)
     for batch in column_batches(Y.shape[1], _BATCH):

@@ -1,4 +1,4 @@
-"""Where the numbers are crunched, and in batches of which size."""
+"""Devices, batch sizes and threads of computations."""
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,9 +18,9 @@ _CACHE_BYTES = 2**20
 
 
 def resolve_device(device: str) -> torch.device:
-    """The torch device of a name: "auto" is the GPU when there is one, else the CPU.
+    """The torch device of a name: "auto" is the GPU if available, else the CPU.
 
-    Raises ValueError for an unknown name, or for a GPU that is not there.
+    Raises ValueError for an unknown name or a missing GPU.
     """
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -50,11 +50,11 @@ def _check_gpu(device: str, index: int) -> None:
 def targets_per_batch(
     bytes_per_target: int, n_targets: int, mem_mb: float | None, cache_bytes_per_target: int | None = None
 ) -> int:
-    """How many targets are worked on at a time.
+    """Number of targets per batch.
 
-    `bytes_per_target` is what one target needs in all buffers together; the batch stays within `mem_mb` megabytes
-    (2,000 when None). `cache_bytes_per_target`, given for work on the CPU that goes over the same block many times,
-    also keeps that block within the processor's cache.
+    `bytes_per_target` is the memory of one target in all buffers; the batch stays within `mem_mb` megabytes (default:
+    2,000). `cache_bytes_per_target`, for work on the CPU with many passes over the same block, also keeps that block
+    within the cache.
     """
     if mem_mb is not None and mem_mb <= 0:
         raise ValueError(f"mem_mb={mem_mb}; the memory limit in megabytes must be positive.")
@@ -70,28 +70,28 @@ def column_batches(n_columns: int, size: int) -> list[slice]:
 
 
 def to_device(array: npt.NDArray, device: torch.device, dtype: torch.dtype = torch.float32) -> torch.Tensor:  # type: ignore[type-arg]
-    """A copy (or, where nothing has to change, a view) of a numpy array on the device."""
+    """A numpy array on the device, without a copy if possible."""
     return torch.as_tensor(array).to(device=device, dtype=dtype)
 
 
 def map_batches(function: Callable[[Item], Result], items: Sequence[Item], device: torch.device) -> Iterator[Result]:
-    """The function's results in order; on the CPU, batches side by side, each on one of the threads torch may use.
+    """The results in order; on the CPU, batches run concurrently, each on one of torch's threads.
 
-    Threads that share a batch would wait for each other after each of its many small steps.
+    Threads that share a batch would wait for each other after each of many small steps.
     """
     with side_by_side(device) as apply:
         yield from apply(function, items)
 
 
 def run_batches(function: Callable[[Item], object], items: Sequence[Item], device: torch.device) -> None:
-    """`map_batches` for a function that puts its results in place by itself."""
+    """`map_batches` for a function that stores its results itself."""
     for _ in map_batches(function, items, device):
         pass
 
 
 @contextmanager
 def side_by_side(device: torch.device) -> Iterator[Callable[..., Iterator[Any]]]:
-    """A `map` as `map_batches` uses it, for work that comes in many small parts: the threads are started once."""
+    """A `map` as in `map_batches` for many small pieces of work: threads are started once."""
     n_threads = torch.get_num_threads()
     if device.type != "cpu":
         yield map
@@ -106,11 +106,11 @@ def side_by_side(device: torch.device) -> Iterator[Callable[..., Iterator[Any]]]
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """One thread for the products of torch and numpy while the block runs."""
+    """Limit products of torch and numpy to one thread while the block runs."""
     n_threads = torch.get_num_threads()
     try:
-        with threadpool_limits(1, user_api="blas"):  # numpy's products, which torch's own setting does not reach
+        with threadpool_limits(1, user_api="blas"):  # products of numpy, which torch's setting does not affect
             torch.set_num_threads(1)
             yield
     finally:
-        torch.set_num_threads(n_threads)  # also what threads that begin later take over
+        torch.set_num_threads(n_threads)  # inherited by threads that start later

@@ -1,4 +1,4 @@
-"""Intervals over participants, by drawing participants with replacement."""
+"""Bootstrap intervals over participants."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -13,15 +13,15 @@ LEVEL = 0.95
 def resampled_means(values: NDArray[np.floating], n: int = N_DRAWS, seed: int = 0) -> NDArray[np.float64]:
     """Means of n draws of participants with replacement: values (n_participants, n_columns) → (n, n_columns).
 
-    Every column sees the same draws, so whatever is made of the columns together (the peak of a mean curve) can be made
-    of each draw.
+    All columns share the same draws, so statistics of several columns (the peak of a mean curve) can be computed for
+    each draw.
     """
     return np.asarray(_times_drawn(len(values), n, seed) @ np.asarray(values, dtype=np.float64) / len(values))
 
 
 @lru_cache(maxsize=1)
 def _times_drawn(n_participants: int, n: int, seed: int) -> NDArray[np.float64]:
-    """How often each participant is in each draw, (n, n_participants)."""
+    """Count of each participant in each draw, (n, n_participants)."""
     drawn = np.random.default_rng(seed).integers(n_participants, size=(n, n_participants))
     cells = drawn + n_participants * np.arange(n)[:, None]
     return np.bincount(cells.ravel(), minlength=n * n_participants).reshape(n, n_participants).astype(np.float64)

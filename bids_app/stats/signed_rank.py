@@ -1,4 +1,4 @@
-"""Wilcoxon's signed-rank test of many maps over participants, and what too few participants cannot show."""
+"""Wilcoxon's signed-rank test of many maps over participants, and its limit for few participants."""
 
 import numpy as np
 import numpy.typing as npt
@@ -6,15 +6,15 @@ from scipy.stats import norm, rankdata
 
 from bids_app.stats.arrays import Doubles, Floats
 
-# Values at once. Where a target has ties, p comes from all signs up to so many participants; above the second number it
-# comes from the normal distribution, as in scipy.
+# Values per batch. With ties, p is computed from all signs up to the first number of participants; above the second
+# number, p comes from the normal distribution, as in scipy.
 _BATCH = 2**22
 _MOST_FOR_ALL_SIGNS = 13
 _MOST_FOR_EXACT = 50
 
 
 def shortfall(n_participants: int, significance: float) -> str | None:
-    """What to say where so few participants can show nothing at this level; None where they can."""
+    """Message if too few participants make significance at this level impossible, else None."""
     smallest = 2.0 ** (1 - n_participants)
     if smallest <= significance:
         return None
@@ -27,9 +27,10 @@ def shortfall(n_participants: int, significance: float) -> str | None:
 def signed_rank(maps: npt.NDArray[np.floating], where: npt.NDArray[np.bool_]) -> tuple[Floats, Floats]:
     """Wilcoxon's signed-rank statistic as the rank-biserial correlation, and its two-sided p, of each map and target.
 
-    `maps` (n_participants, n_maps, n_targets) tested where `where` (n_targets,); the results are (n_maps, n_targets).
-    Zeros count half for each sign. p is exact for up to 50 participants (13 where a target has zeros or equal values)
-    and from the normal distribution beyond: as scipy's of one target, whose p of many changes with a zero in any.
+    Tests `maps` (n_participants, n_maps, n_targets) at targets `where` (n_targets,); results are (n_maps, n_targets).
+    Zeros count half for each sign. p is exact for up to 50 participants (13 for targets with zeros or ties) and from
+    the normal distribution beyond. It equals scipy's p of single targets; scipy's p of many targets changes with a zero
+    in any of them.
     """
     w, p = (np.full(maps.shape[1:], np.nan, dtype=np.float32) for _ in range(2))
     targets = np.flatnonzero(where)
@@ -51,7 +52,7 @@ def _two_sided(positive: Doubles, ranks: Doubles, zeros: npt.NDArray[np.bool_]) 
     squares = (ranks**2).sum(axis=0)
     tied = zeros.any(axis=0) | (squares < n * (n + 1) * (2 * n + 1) / 6 - 1e-6)
     away = np.abs(positive - n * (n + 1) / 4)
-    p = 2 * norm.sf(2 * away / np.sqrt(squares))  # the variance is a quarter of the squares, ties or not
+    p = 2 * norm.sf(2 * away / np.sqrt(squares))  # the variance is a quarter of the squares, with or without ties
     if n <= _MOST_FOR_EXACT:
         p[~tied] = _exact(positive[~tied], n)
     if n <= _MOST_FOR_ALL_SIGNS and tied.any():

@@ -6,13 +6,13 @@ import numpy.typing as npt
 from bids_app.stats.arrays import AnyArray, Doubles, Floats
 from bids_app.stats.device import column_batches
 
-# A column whose deviation is below what float32 can tell from its mean is constant.
+# A column whose deviation float32 cannot resolve from its mean counts as constant.
 CONSTANT = 1e-6
 _ZSCORE_COLUMNS = 4096
 
 
 def zscore(X: npt.ArrayLike, axis: int = 0) -> Floats:
-    """Mean 0 and variance 1 along `axis`, float32, moments in float64; what is constant becomes 0.
+    """Mean 0 and variance 1 along `axis`, float32, moments in float64; constant columns become 0.
 
     >>> zscore([[1.0, 2.0], [3.0, 2.0]]).tolist()
     [[-1.0, 0.0], [1.0, 0.0]]

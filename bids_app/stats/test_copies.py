@@ -3,7 +3,7 @@ import numpy as np
 from bids_app.stats.copies import Copies
 
 
-def test_copies_move_together_and_never_onto_themselves():
+def test_copies_move_together_and_never_onto_themselves() -> None:
     content = np.concatenate([np.arange(20), np.arange(5, 20), np.arange(20, 30)])
     moved = Copies(content).moved(np.arange(1, 30))
     assert ((content[:, None] - content[moved]) % 30 == np.arange(1, 30)).all()

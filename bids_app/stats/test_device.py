@@ -6,7 +6,7 @@ import torch
 from bids_app.stats.device import column_batches, map_batches, resolve_device, side_by_side, targets_per_batch
 
 
-def test_resolve_device():
+def test_resolve_device() -> None:
     assert resolve_device("cpu").type == "cpu"
     assert resolve_device("auto").type == ("cuda" if torch.cuda.is_available() else "cpu")
     with pytest.raises(ValueError, match="Unknown device='gpu0'"):
@@ -14,12 +14,12 @@ def test_resolve_device():
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a GPU")
-def test_missing_gpu_is_a_clear_error():
+def test_missing_gpu_is_a_clear_error() -> None:
     with pytest.raises(ValueError, match="no GPU"):
         resolve_device("cuda")
 
 
-def test_batches():
+def test_batches() -> None:
     assert targets_per_batch(1000, 10_000, mem_mb=1) == 1000
     assert targets_per_batch(1000, 10_000, mem_mb=1, cache_bytes_per_target=4096) == 256
     assert targets_per_batch(1000, 10, mem_mb=None) == 10
@@ -28,7 +28,7 @@ def test_batches():
         targets_per_batch(1000, 10, mem_mb=0)
 
 
-def test_a_gpu_that_is_not_there_is_refused_with_those_that_are(monkeypatch):
+def test_a_gpu_that_is_not_there_is_refused_with_those_that_are(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     assert resolve_device("cuda:1") == torch.device("cuda:1")
@@ -36,7 +36,7 @@ def test_a_gpu_that_is_not_there_is_refused_with_those_that_are(monkeypatch):
         resolve_device("cuda:2")
 
 
-def test_work_side_by_side_keeps_its_order(monkeypatch):
+def test_work_side_by_side_keeps_its_order(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
     seen = []
     with side_by_side(torch.device("cpu")) as apply:

@@ -4,7 +4,7 @@ from scipy.stats import false_discovery_control
 from bids_app.stats.fdr import fdr
 
 
-def test_fdr():
+def test_fdr() -> None:
     p = np.random.default_rng(0).uniform(size=(5, 40)) ** 3
     p[2, 3] = np.nan
     q = fdr(p)

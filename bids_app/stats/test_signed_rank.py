@@ -11,7 +11,7 @@ MAPS[:, 1, 5] = 0  # nobody has the atom here
 WHERE = np.isfinite(MAPS).all(axis=(0, 1))
 
 
-def test_signed_rank_is_the_signed_share_of_the_ranks():
+def test_signed_rank_is_the_signed_share_of_the_ranks() -> None:
     w, p = signed_rank(MAPS, WHERE)
     for target in (0, 10, 29):
         ranks = np.argsort(np.argsort(np.abs(MAPS[:, 1, target]))) + 1
@@ -22,7 +22,7 @@ def test_signed_rank_is_the_signed_share_of_the_ranks():
 
 
 @pytest.mark.parametrize("n", [2, 6, 13, 14, 50, 51, 120])
-def test_p_against_scipy_target_by_target_with_zeros_and_ties(n):
+def test_p_against_scipy_target_by_target_with_zeros_and_ties(n: int) -> None:
     maps = RNG.standard_normal((n, 1, 12)) + 0.3
     maps[:, 0, 4] = maps[:, 0, 4].round(1)  # ties
     maps[: n // 2, 0, 7] = 0
@@ -33,7 +33,7 @@ def test_p_against_scipy_target_by_target_with_zeros_and_ties(n):
     np.testing.assert_allclose(p[0], expected, rtol=1e-5)
 
 
-def test_all_of_one_sign_give_the_smallest_p_there_is():
+def test_all_of_one_sign_give_the_smallest_p_there_is() -> None:
     for n in (1, 4, 8):
         p = signed_rank(np.arange(1, n + 1, dtype=float)[:, None, None], np.ones(1, dtype=bool))[1]
         assert p[0, 0] == 2 / 2**n

@@ -3,7 +3,7 @@ import numpy as np
 from bids_app.stats.standardise import zscore
 
 
-def test_zscore():
+def test_zscore() -> None:
     X = np.random.default_rng(0).normal(1000, 3, (60, 5)).astype(np.float32)
     X[:, 2] = 0.1
     Z = zscore(X)

@@ -10,7 +10,7 @@ MAPS[:, 1, 5] = 0  # nobody has the atom here
 WHERE = np.isfinite(MAPS).all(axis=(0, 1))
 
 
-def test_one_sample_against_scipy_target_by_target():
+def test_one_sample_against_scipy_target_by_target() -> None:
     t, p = one_sample(MAPS, WHERE)
     expected = ttest_1samp(MAPS[:, 0, 7].astype(float), 0)
     assert np.isclose(t[0, 7], expected.statistic, rtol=1e-4)

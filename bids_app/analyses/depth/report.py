@@ -86,7 +86,7 @@ def depth_map(page: Page, results: Results) -> str:
     of_group = " of the group's mean curve" if len(maps.values) > 1 else ""
     panel = Panel(f"k*{of_group}: the best layer, as a fraction of depth", values, test)
     shown = values if test is None or not test.any() else values[test]
-    caption = "How deep in the model the layer lies that forecasts each place best."
+    caption = "Depth of the layer that forecasts each location best."
     caption += "" if test is None else say_shown(test, maps, "F")
     if (test is None or test.any()) and np.isfinite(median := median_of(shown)):
         caption += f" Median{'' if test is None else ' there'}: {100 * median:.0f} % of the depth."

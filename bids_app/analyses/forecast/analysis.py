@@ -51,7 +51,7 @@ def _report() -> Report:
     from bids_app.analyses.forecast.report_distance import distance_notes, forecast_distance
     from bids_app.analyses.forecast.report_maps import forecast_maps
 
-    best = "Which distance is best for each place?"
+    best = "Which distance is best at each location?"
     sections = (
         Section(30, "forecast", "Where do words ahead add to it?", forecast_maps, ("forecast",)),
         Section(31, "curves", "How far ahead, and is it more than the controls?", forecast_curves, ("forecast",)),

@@ -189,12 +189,12 @@ def _say_bias(page: Page, results: Results, forecast: Forecast) -> str:
         return ""
     low, high, n_distances = ends
     caption = (
-        f"A single d* is the place of the highest of {n_distances} noisy values: where noise decides, it falls "
+        f"A single d* is the position of the highest of {n_distances} noisy values: where noise decides, it falls "
         f"anywhere from {say(low)} to {say(high)}, so that a mean of many comes out near the middle of that range, "
         f"{say((low + high) / 2)}, whatever the brain does. "
     )
     if page.participant is not None:
-        return caption + "Read a distance from the curve of a network or of the group, not from single places."
+        return caption + "Read a distance from the curve of a network or of the group, not from single locations."
     return caption + (
         "Read the distance from the group's mean curve, in which noise is averaged out before the highest value is "
         "taken; the mean of individual d* stands beside it to show that pull, not as a distance."

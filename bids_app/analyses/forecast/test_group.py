@@ -1,8 +1,12 @@
 import logging
+from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import nibabel
 import numpy as np
+import numpy.typing as npt
+import pandas as pd
 import pytest
 from scipy.stats import bootstrap, false_discovery_control, wilcoxon
 
@@ -24,11 +28,13 @@ LEVEL = 0.15
 NUMBERS = {"tested_distance": TESTED, "random_seed": 0}
 
 
-def bump(at):
+def bump(at: int) -> npt.NDArray[np.float64]:
     return np.exp(-((np.array(DISTANCES) - at) ** 2) / 4)
 
 
-def make_scores(n, seed=1):
+def make_scores(
+    n: int, seed: int = 1
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     """F (n, n_distances, n_targets), R of the present word, negative in the last, and F of random windows."""
     rng = np.random.default_rng(seed)
     scores = 0.01 * rng.standard_normal((n, len(DISTANCES), GEOMETRY.n_targets))
@@ -39,14 +45,20 @@ def make_scores(n, seed=1):
     random = 0.005 * rng.standard_normal((n, 2, GEOMETRY.n_targets))
     for values in (scores, base, random):
         values[0, :, BROKEN] = np.nan
-    return tuple(values.astype(np.float32) for values in (scores, base, random))
+    return scores.astype(np.float32), base.astype(np.float32), random.astype(np.float32)
 
 
-def writer_of(out, label, geometry=GEOMETRY, **entities):
+def writer_of(out: Path, label: str, geometry: SurfaceGeometry = GEOMETRY, **entities: Any) -> Writer:
     return Writer(out, {"sub": label, **ENTITIES, **entities}, [], NUMBERS, lambda: geometry)
 
 
-def write_scores(out, scores, base, random, distances=DISTANCES):
+def write_scores(
+    out: Path,
+    scores: npt.NDArray[np.float32],
+    base: npt.NDArray[np.float32],
+    random: npt.NDArray[np.float32],
+    distances: list[int] = DISTANCES,
+) -> None:
     names = [f"distance{d:+d}" for d in distances]
     for row, participant_scores in enumerate(scores):
         writer = writer_of(out, f"{row + 1:02d}")
@@ -57,29 +69,29 @@ def write_scores(out, scores, base, random, distances=DISTANCES):
         )
 
 
-def write_labels(folder, name, labels, regions):
+def write_labels(folder: Path, name: str, labels: npt.NDArray[np.int64], regions: list[str]) -> str:
     for side, half in zip("lr", np.split(labels, 2), strict=True):
         colours = np.array([[10 * i, 20, 30, 0, 0] for i in range(len(regions))])
         nibabel.freesurfer.write_annot(folder / f"{side}h.{name}.annot", half, colours, regions, fill_ctab=True)
     return str(folder / f"lh.{name}.annot")
 
 
-def settings_of(folder, **more):
+def settings_of(folder: Path, **more: Any) -> Settings:
     return Settings(folder, folder / "out", "group", **more)
 
 
-def table_of(out, desc):
+def table_of(out: Path, desc: str) -> pd.DataFrame:
     (output,) = find_outputs(out, "networks", "group", desc=desc)
     return read_table(output.paths[0])
 
 
-def group_maps(out, desc, stat):
+def group_maps(out: Path, desc: str, stat: str) -> tuple[npt.NDArray[np.float32], dict[str, Any]]:
     (output,) = find_maps(out, desc, stat, "group")
     return output.load()[0], output.sidecar
 
 
 @pytest.fixture(scope="module")
-def done(tmp_path_factory):
+def done(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
     """The group level of ten participants, with an atlas of networks and one of regions."""
     folder = tmp_path_factory.mktemp("group")
     half = np.repeat([1, 2], 10)
@@ -94,14 +106,14 @@ def done(tmp_path_factory):
     return SimpleNamespace(out=settings.out_dir, scores=scores.astype(float), base=base, random=random)
 
 
-def test_maps_of_each_distance_against_scipy(done):
+def test_maps_of_each_distance_against_scipy(done: SimpleNamespace) -> None:
     mean, sidecar = group_maps(done.out, "forecast", "mean")
     expected = done.scores.mean(axis=0)
     expected[:, BROKEN] = np.nan
     np.testing.assert_allclose(mean, expected, atol=1e-7)
     assert sidecar["Distances"] == DISTANCES
     assert sidecar["Maps"][0] == "distance-2"
-    p = wilcoxon(done.scores, axis=0).pvalue
+    p = np.asarray(wilcoxon(done.scores, axis=0).pvalue)
     known = np.arange(GEOMETRY.n_targets) != BROKEN
     np.testing.assert_allclose(group_maps(done.out, "forecast", "p")[0][:, known], p[:, known], rtol=1e-6)
     q = np.stack([false_discovery_control(row) for row in p[:, known]])  # of both hemispheres together
@@ -110,11 +122,11 @@ def test_maps_of_each_distance_against_scipy(done):
     np.testing.assert_allclose(group_maps(done.out, "forecastrandom", "mean")[0], done.random.mean(axis=0), atol=1e-7)
 
 
-def contrast_of(scores):
+def contrast_of(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return scores[:, DISTANCES.index(TESTED)] - scores[:, DISTANCES.index(0)]
 
 
-def test_distance_is_shown_where_the_contrast_is_significant(done):
+def test_distance_is_shown_where_the_contrast_is_significant(done: SimpleNamespace) -> None:
     known = np.arange(GEOMETRY.n_targets) != BROKEN
     p = np.full(GEOMETRY.n_targets, np.nan)
     p[known] = wilcoxon(contrast_of(done.scores)[:, known], axis=0).pvalue
@@ -145,12 +157,12 @@ REGIONS = {
 }
 
 
-def over(values, region):
+def over(values: npt.NDArray[np.floating], region: tuple[str, str]) -> npt.NDArray[np.floating]:
     """Mean over the targets of a region, the broken one left out."""
-    return values[..., [target for target in REGIONS[region] if target != BROKEN]].mean(axis=-1)
+    return np.asarray(values[..., [target for target in REGIONS[region] if target != BROKEN]].mean(axis=-1))
 
 
-def test_curves_of_regions(done):
+def test_curves_of_regions(done: SimpleNamespace) -> None:
     table = table_of(done.out, "forecast")
     assert list(dict.fromkeys(zip(table["atlas"], table["region"], strict=True))) == list(REGIONS)
     assert len(table) == len(REGIONS) * (len(DISTANCES) + 1)
@@ -171,11 +183,17 @@ def test_curves_of_regions(done):
     assert (table["participants"] == 10).all()
 
 
-def test_peaks_of_regions(done):
+def row_of(table: pd.DataFrame, place: tuple[str, str]) -> dict[str, float]:
+    """The numbers of a region, in a table with atlas and region as its index."""
+    numbers = table.select_dtypes("number")
+    return dict(zip(map(str, numbers.columns), numbers.loc[[place]].to_numpy()[0], strict=True))
+
+
+def test_peaks_of_regions(done: SimpleNamespace) -> None:
     table = table_of(done.out, "forecastdistance").set_index(["atlas", "region"])
     assert list(table.index) == list(REGIONS)
     for region in REGIONS:
-        curves, row = over(done.scores, region), table.loc[region]
+        curves, row = over(done.scores, region), row_of(table, region)
         assert row["group_curve"] == DISTANCES[curves.mean(axis=0).argmax()]
         assert np.isclose(row["participants_mean"], np.array(DISTANCES)[curves.argmax(axis=1)].mean())
         contrast = curves[:, DISTANCES.index(TESTED)] - curves[:, DISTANCES.index(0)]
@@ -184,10 +202,10 @@ def test_peaks_of_regions(done):
         rng = np.random.default_rng(9)
         peaks = [curves[rng.integers(10, size=10)].mean(axis=0).argmax() for _ in range(2000)]
         interval = np.percentile(np.array(DISTANCES)[peaks], [2.5, 97.5])
-        np.testing.assert_allclose(row[["low", "high"]].astype(float), interval, atol=1)
+        np.testing.assert_allclose([row["low"], row["high"]], interval, atol=1)
     for atlas, rows in table.groupby("atlas"):
         np.testing.assert_allclose(rows["contrast_q"], false_discovery_control(rows["contrast_p"]), err_msg=atlas)
-    ahead, present, nothing = (table.loc["regions", name] for name in ("R_Front", "L_Front", "R_Back"))
+    ahead, present, nothing = (row_of(table, ("regions", name)) for name in ("R_Front", "L_Front", "R_Back"))
     assert (ahead["group_curve"], present["group_curve"]) == (5, 0)
     assert max(ahead["split_half_p"], present["split_half_p"]) < 0.01 < nothing["split_half_p"]
     assert ahead["split_half"] < 0.5 < ahead["split_half_null"]
@@ -196,7 +214,7 @@ def test_peaks_of_regions(done):
     )
 
 
-def test_comparison_of_models(done):
+def test_comparison_of_models(done: SimpleNamespace) -> None:
     table = read_table(done.out / "group" / "model-comparison.tsv").set_index("measure")
     gain, base = over(done.scores, ("all", "all"))[:, DISTANCES.index(TESTED)], over(done.base, ("all", "all"))[:, 0]
     assert list(table.index) == ["F (distance+4)", "F / R (distance+4)"]
@@ -205,7 +223,7 @@ def test_comparison_of_models(done):
     assert (table["data"] == "task-tale space-test").all()
 
 
-def test_few_participants_show_nothing_and_it_is_reported(tmp_path, caplog):
+def test_few_participants_show_nothing_and_it_is_reported(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     settings = settings_of(tmp_path)
     write_scores(settings.out_dir, *make_scores(5))
     with caplog.at_level(logging.INFO):
@@ -221,7 +239,7 @@ def test_few_participants_show_nothing_and_it_is_reported(tmp_path, caplog):
     assert row["contrast_p"] >= 0.0625
 
 
-def test_one_participant_has_means_and_peaks_alone(tmp_path):
+def test_one_participant_has_means_and_peaks_alone(tmp_path: Path) -> None:
     settings = settings_of(tmp_path)
     write_scores(settings.out_dir, *make_scores(1))
     run_group(settings, "group")
@@ -232,7 +250,9 @@ def test_one_participant_has_means_and_peaks_alone(tmp_path):
 
 
 @pytest.mark.parametrize("missing", [0, TESTED])
-def test_without_one_of_its_distances_there_is_no_contrast(tmp_path, caplog, missing):
+def test_without_one_of_its_distances_there_is_no_contrast(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, missing: int
+) -> None:
     settings = settings_of(tmp_path)
     scores, base, random = make_scores(8)
     kept = [d for d in DISTANCES if d != missing]

@@ -1,10 +1,11 @@
 from dataclasses import replace
 
 from bids_app.analyses.forecast.report_curves import say_curve
+from bids_app.report.curves import Curve
 from bids_app.report.test_curves import curves  # noqa: F401
 
 
-def test_the_sentence_on_the_curve(curves):  # noqa: F811
+def test_the_sentence_on_the_curve(curves: list[Curve]) -> None:  # noqa: F811
     by_name = {curve.region: curve for curve in curves}
     sentence = say_curve(by_name["all"], 8)
     assert sentence == (

@@ -14,16 +14,19 @@ import pandas as pd
 from bids_app.bids.targets import fill
 from bids_app.encoding.dictionary import Families
 from bids_app.inputs.correspondence import Ground
+from bids_app.inputs.pieces import network_pieces
 from bids_app.inputs.responses import Responses, RunSource
 from bids_app.inputs.timing import story_time
 from bids_app.networks.conditional import (
     PARTS,
+    ROOM,
     Design,
     Evidence,
+    NetworkSeries,
     expected_false_share,
     link_table,
     marginal_maps,
-    network_means,
+    network_series,
     spatial_evidence,
     temporal_evidence,
 )
@@ -58,12 +61,14 @@ def family_links(responses: Responses, design: Design, rho: Doubles, beta: Float
     """
     names = ground.atlas.network_names
     labels = np.where(responses.valid, ground.atlas.labels, 0)
-    means = network_means(responses.data, labels[responses.valid], len(names))
-    evidence = temporal_evidence(design, means, device=ground.settings.device)
+    pieces = network_pieces(responses.geometry, labels, ground.settings)
+    valid = responses.valid
+    series = network_series(responses.data, labels[valid], pieces[valid], len(names))
+    evidence = temporal_evidence(design, series, device=ground.settings.device)
     marginals = fill(marginal_maps(design, responses.data, evidence.typical_noise), responses.valid)
     found = spatial_evidence(evidence, design, marginals, labels, ground.means_test)
     table = with_overlap(link_table(evidence, *found, names, rho), beta, ground)
-    return FamilyLinks(table, marginals, _network_courses(responses, means), link_fields(table, evidence, names))
+    return FamilyLinks(table, marginals, _network_courses(responses, series), link_fields(table, evidence, names))
 
 
 def with_overlap(table: pd.DataFrame, beta: Floats, ground: Ground) -> pd.DataFrame:
@@ -100,23 +105,39 @@ def design_of(responses: Responses, restarts: Floats, families: Families, D: Flo
     return Design.make(list(restarts), there, confounds, responses.run_lengths, responses.content)
 
 
-def _network_courses(responses: Responses, means: Doubles) -> pd.DataFrame:
-    """The means of the networks with run, story, time and confounds; columns of `outputs.NETWORK_COURSES`."""
+def _network_courses(responses: Responses, networks: NetworkSeries) -> pd.DataFrame:
+    """Responses of the networks' pieces, with run, story, time and confounds: see `outputs.NETWORK_COURSES`."""
     blocks, start = [], 0
     for run, (timing, sources) in enumerate(zip(responses.timings, responses.sources, strict=True)):
         length = len(timing.volumes)
         stories, seconds = story_time(timing)
         table = pd.DataFrame({"run": run + 1, "story": stories, "seconds": seconds})
-        series = {"network": means[start : start + length], "confound": confounds_of(sources, length)}
-        columns = {
-            f"{name}-{i + 1:02d}": column
-            for name, values in series.items()
-            if values is not None
-            for i, column in enumerate(values.T)
-        }
+        columns = dict(zip(map(piece_name, networks.number), networks.series[start : start + length].T, strict=True))
+        confounds = confounds_of(sources, length)
+        if confounds is not None:
+            columns |= {f"confound-{i + 1:02d}": column for i, column in enumerate(confounds.T)}
         blocks.append(pd.concat([table, pd.DataFrame(columns)], axis=1))
         start += length
     return pd.concat(blocks, ignore_index=True)
+
+
+def piece_name(number: int) -> str:
+    """The column of a piece, see `NetworkSeries.number`; both are counted from 1.
+
+    >>> piece_name(2003)
+    'network-03_piece-04'
+    """
+    return f"network-{number // ROOM + 1:02d}_piece-{number % ROOM + 1:02d}"
+
+
+def piece_number(name: str) -> int:
+    """The piece of a column.
+
+    >>> piece_number("network-03_piece-04")
+    2003
+    """
+    network, piece = (int(part.partition("-")[2]) - 1 for part in name.split("_"))
+    return network * ROOM + piece
 
 
 def confounds_of(sources: tuple[RunSource, ...], n_rows: int) -> Floats | None:

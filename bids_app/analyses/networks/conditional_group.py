@@ -13,7 +13,7 @@ import pandas as pd
 from scipy import stats
 
 from bids_app.analyses.collection import OF_PARTICIPANT, Collection, collect
-from bids_app.analyses.networks.conditional import link_fields, with_overlap
+from bids_app.analyses.networks.conditional import link_fields, piece_number, with_overlap
 from bids_app.analyses.networks.dictionary_files import read_families
 from bids_app.bids.derivatives import read_table
 from bids_app.bids.outputs import find_outputs
@@ -23,6 +23,7 @@ from bids_app.machine.agreement import NoResultsError
 from bids_app.networks.conditional import (
     Design,
     Evidence,
+    NetworkSeries,
     link_table,
     spatial_evidence,
     temporal_evidence,
@@ -48,7 +49,8 @@ class Member:
     ----------
     participant, story : labels
     seconds : array of shape (n_volumes,), time in the story
-    means : array of shape (n_volumes, n_networks), z-scored mean responses of the networks
+    pieces : array of shape (n_pieces,), numbers of the pieces of networks, see `NetworkSeries.number`
+    responses : array of shape (n_volumes, n_pieces), z-scored
     confounds : array of shape (n_volumes, n), what was regressed out of the run
     restarts, families : arrays of shape (n_restarts, n_volumes, n_atoms) and (n_volumes, n_families), at these times
     """
@@ -56,7 +58,8 @@ class Member:
     participant: str
     story: str
     seconds: Doubles
-    means: Doubles
+    pieces: npt.NDArray[np.int64]
+    responses: Doubles
     confounds: Doubles
     restarts: Floats
     families: Floats
@@ -75,64 +78,71 @@ def group_links(
     stems = [str(stem) for stem in beta.result_settings["stories"]]
     families, restarts = read_families(settings.out_dir, stems, entities, settings)
     members = list(_members(beta, desc, settings.out_dir, families, stems, restarts))
-    design, means = mean_design(members, families)
-    evidence = temporal_evidence(design, means, device=settings.device)
-    marginals = collect(settings.out_dir, {**beta.entities, "stat": "marginal"}, beta.counted).mean()
     names = ground.atlas.network_names
+    design, networks = mean_design(members, families, len(names))
+    evidence = temporal_evidence(design, networks, device=settings.device)
+    marginals = collect(settings.out_dir, {**beta.entities, "stat": "marginal"}, beta.counted).mean()
     labels = np.where(np.isfinite(marginals).all(axis=0), ground.atlas.labels, 0)
     found = spatial_evidence(evidence, design, marginals, labels, ground.means_test)
     table = with_overlap(link_table(evidence, *found, names, families.reproducibility), mean, ground)
-    t, q = over_participants(evidence, members)
+    t, q = over_participants(evidence, networks, members)
     table = table.assign(t=t.ravel(), t_q=q.ravel())
     table["linked"] &= table["t_q"] < ALPHA
     return table, link_fields(table, evidence, names)
 
 
-def mean_design(members: Sequence[Member], families: Families) -> tuple[Design, Doubles]:
-    """Regressors and network means (n_volumes, n_networks) of the mean over participants.
+def mean_design(members: Sequence[Member], families: Families, n_networks: int) -> tuple[Design, NetworkSeries]:
+    """Regressors and network responses of the mean over participants.
 
-    Each volume of a story counts the participants who have it. What all of a participant's confounds took from the
-    responses is taken from the families likewise, before the mean; what most participants share of the confounds
-    (slow drifts) is the group's confounds.
+    Each volume of a story counts the participants who have it, and each piece of a network those who have data there.
+    What all of a participant's confounds took from the responses is taken from the families likewise, before the mean;
+    what most participants share of the confounds (slow drifts) is the group's confounds.
     """
     stories = sorted({member.story for member in members})
-    blocks = [_mean_of_story([member for member in members if member.story == story]) for story in stories]
-    lengths = tuple(len(block.seconds) for block in blocks)
-    confounds = [block.confounds if block.confounds.shape[1] else None for block in blocks]
+    pieces = np.unique(np.concatenate([member.pieces for member in members]))
+    blocks = [_mean_of_story([member for member in members if member.story == story], pieces) for story in stories]
+    responses = np.concatenate([zscore(block.responses) for block in blocks]).astype(np.float64)
+    had = np.isfinite(responses).all(axis=0)
     there = Families(np.concatenate([block.families for block in blocks]), families.reproducibility, families.members)
-    atoms = np.concatenate([block.restarts for block in blocks], axis=1)
-    design = Design.make(list(atoms), there, confounds, lengths)
-    means = np.concatenate([zscore(block.means) for block in blocks]).astype(np.float64)
-    return design, means
+    design = Design.make(
+        list(np.concatenate([block.restarts for block in blocks], axis=1)),
+        there,
+        [block.confounds if block.confounds.shape[1] else None for block in blocks],
+        tuple(len(block.seconds) for block in blocks),
+    )
+    return design, NetworkSeries(responses[:, had], pieces[had], n_networks)
 
 
-def _mean_of_story(members: Sequence[Member]) -> Member:
+def _mean_of_story(members: Sequence[Member], pieces: npt.NDArray[np.int64]) -> Member:
     """The mean over participants of what the runs of one story have at each of its volumes."""
     first = members[0]
     seconds, rows = _shared_times(members)
-    weight = 1 / pd.Series([member.participant for member in members]).map(
-        pd.Series([member.participant for member in members]).value_counts()
-    ).to_numpy(dtype=np.float64)
-    shape = (len(seconds), first.means.shape[1])
-    means, counts = np.zeros(shape), np.zeros((len(seconds), 1))
-    families = np.zeros((len(seconds), first.families.shape[1]))
+    runs = pd.Series([member.participant for member in members])
+    weights = (1 / runs.map(runs.value_counts())).to_numpy(dtype=np.float64)
+    responses, had = np.zeros((len(seconds), len(pieces))), np.zeros((len(seconds), len(pieces)))
+    families, counts = np.zeros((len(seconds), first.families.shape[1])), np.zeros((len(seconds), 1))
     restarts = np.zeros((len(first.restarts), len(seconds), first.restarts.shape[2]))
     projector = np.zeros((len(seconds), len(seconds)))
-    for member, own, share in zip(members, rows, weight, strict=True):
-        basis = _basis(member.confounds)
-        means[own] += share * member.means
-        counts[own] += share
-        families[own] += share * zscore(_rest(member.families, basis))
+    for member, own, weight in zip(members, rows, weights, strict=True):
+        basis, columns = _basis(member.confounds), np.searchsorted(pieces, member.pieces)
+        responses[np.ix_(own, columns)] += weight * member.responses
+        had[np.ix_(own, columns)] += weight
+        counts[own] += weight
+        families[own] += weight * zscore(_rest(member.families, basis))
         for restart, atoms in enumerate(member.restarts):
-            restarts[restart][own] += share * zscore(_rest(atoms, basis))
-        projector[np.ix_(own, own)] += share * (basis @ basis.T)
-    projector /= weight.sum()
-    values, vectors = np.linalg.eigh(projector)
-    shared = vectors[:, values > _SHARED]
+            restarts[restart][own] += weight * zscore(_rest(atoms, basis))
+        projector[np.ix_(own, own)] += weight * (basis @ basis.T)
+    values, vectors = np.linalg.eigh(projector / weights.sum())
     return Member(
-        "mean", first.story, seconds, means / counts, shared,
-        (restarts / counts).astype(np.float32), (families / counts).astype(np.float32),
-    )  # fmt: skip
+        participant="",
+        story=first.story,
+        seconds=seconds,
+        pieces=pieces,
+        responses=np.divide(responses, had, out=np.full_like(responses, np.nan), where=had > 0),
+        confounds=vectors[:, values > _SHARED],
+        restarts=(restarts / counts).astype(np.float32),
+        families=(families / counts).astype(np.float32),
+    )
 
 
 def _shared_times(members: Sequence[Member]) -> tuple[Doubles, list[npt.NDArray[np.int64]]]:
@@ -154,11 +164,15 @@ def _rest(series: npt.NDArray[np.floating], basis: Doubles) -> Doubles:
     return np.asarray(series - basis @ (basis.T @ series))
 
 
-def over_participants(evidence: Evidence, members: Sequence[Member]) -> tuple[Doubles, Doubles]:
-    """t over participants of each candidate's conditional coefficient, and its q; (2, n_families, n_networks) each.
+def over_participants(
+    evidence: Evidence, networks: NetworkSeries, members: Sequence[Member]
+) -> tuple[Doubles, Doubles]:
+    """t over participants of each candidate's conditional coefficients, and its q; (2, n_families, n_networks) each.
 
     In the model of a participant are the families that are candidates of the network, and the participant's confounds.
-    The test is one-sided, in the direction of the link; NaN for what is no candidate.
+    A participant's coefficients over the network's pieces are weighted by those of all others, as far as these have the
+    sign of the link: the pattern comes from others, so that it favours nothing. The test is one-sided; NaN for what is
+    no candidate.
     """
     candidates = evidence.is_candidate
     t, p = np.full(candidates.shape, np.nan), np.full(candidates.shape, np.nan)
@@ -167,28 +181,49 @@ def over_participants(evidence: Evidence, members: Sequence[Member]) -> tuple[Do
         return t, np.where(candidates, 1.0, np.nan)
     for network in np.flatnonzero(candidates.any(axis=(0, 1))).tolist():
         chosen = np.flatnonzero(candidates[:, :, network].any(axis=0))
+        pieces = networks.number[networks.of(network)]
         b = np.stack(
-            [_coefficients([m for m in members if m.participant == who], chosen, network) for who in participants]
-        )
-        result = stats.ttest_1samp(b, 0, axis=0)
-        for side, alternative in enumerate((1, -1)):
-            t[side, chosen, network] = result.statistic
-            p[side, chosen, network] = stats.t.sf(alternative * result.statistic, len(participants) - 1)
+            [_coefficients([m for m in members if m.participant == who], chosen, pieces) for who in participants]
+        )  # (n_participants, n_chosen, n_pieces)
+        for side, sign in enumerate((1, -1)):
+            result = stats.ttest_1samp(_along_others(b, sign), 0, axis=0, alternative="greater")
+            t[side, chosen, network], p[side, chosen, network] = sign * result.statistic, result.pvalue
     for values in (t, p):
         values[~candidates] = np.nan
     q = np.full(p.shape, np.nan)
-    q[candidates] = fdr(p[candidates])
+    q[candidates] = fdr(np.nan_to_num(p[candidates], nan=1.0))
     return t, q
 
 
-def _coefficients(members: Sequence[Member], chosen: npt.NDArray[np.int64], network: int) -> Doubles:
-    """Joint coefficients of some families in a participant's response of one network, over all runs, (n_chosen,)."""
-    X, y = [], []
+def _along_others(b: Doubles, sign: int) -> Doubles:
+    """Coefficients (n_participants, n_chosen, n_pieces) along the mean of all others, (n_participants, n_chosen).
+
+    Of the others' mean only what has the sign; a piece that a participant has no data of counts as 0.
+    """
+    known = np.nan_to_num(b)
+    others = known.sum(axis=0)[None] - known
+    pattern = np.maximum(sign * others, 0)
+    length = np.linalg.norm(pattern, axis=2, keepdims=True)
+    return np.asarray(sign * (known * pattern / np.where(length > 0, length, np.inf)).sum(axis=2))
+
+
+def _coefficients(members: Sequence[Member], chosen: npt.NDArray[np.int64], pieces: npt.NDArray[np.int64]) -> Doubles:
+    """Joint coefficients of some families in a participant's pieces of a network, over all runs, (n_chosen, n_pieces).
+
+    NaN for a piece that the participant has no data of.
+    """
+    X, Y = [], []
     for member in members:
-        basis = _basis(member.confounds)
+        basis, position = _basis(member.confounds), np.searchsorted(member.pieces, pieces)
+        position = np.minimum(position, len(member.pieces) - 1)
+        own = np.where(member.pieces[position] == pieces, member.responses[:, position], np.nan)
         X.append(zscore(_rest(member.families[:, chosen], basis)))
-        y.append(_rest(member.means[:, [network]], basis)[:, 0])
-    return np.asarray(np.linalg.lstsq(np.concatenate(X).astype(np.float64), np.concatenate(y), rcond=None)[0])
+        Y.append(_rest(np.nan_to_num(own), basis) + 0 * own)
+    responses = np.concatenate(Y)
+    b = np.full((len(chosen), len(pieces)), np.nan)
+    had = np.isfinite(responses).all(axis=0)
+    b[:, had] = np.linalg.lstsq(np.concatenate(X).astype(np.float64), responses[:, had], rcond=None)[0]
+    return b
 
 
 def _members(
@@ -229,11 +264,19 @@ def _series_of_run(
 
 
 def _member(participant: str, story: str, rows: pd.DataFrame, atoms: Floats, families: Floats) -> Member:
-    means, confounds = (
-        rows[rows.columns[rows.columns.str.startswith(f"{name}-")]].dropna(axis=1).to_numpy(dtype=np.float64)
-        for name in ("network", "confound")
+    seconds = rows["seconds"].to_numpy(dtype=np.float64)
+    names = [name for name in rows.columns if name.startswith("network-")]
+    confounds = rows[[name for name in rows.columns if name.startswith("confound-")]].dropna(axis=1)
+    return Member(
+        participant,
+        story,
+        seconds,
+        np.array([piece_number(name) for name in names]),
+        rows[names].to_numpy(dtype=np.float64),
+        confounds.to_numpy(dtype=np.float64),
+        atoms,
+        families,
     )
-    return Member(participant, story, rows["seconds"].to_numpy(dtype=np.float64), means, confounds, atoms, families)
 
 
 def _at(seconds: Doubles, times: Doubles, courses: Floats) -> Floats:

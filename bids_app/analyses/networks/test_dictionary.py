@@ -8,9 +8,11 @@ import pandas as pd
 import pytest
 
 from bids_app.analyses.networks import dictionary as module
-from bids_app.analyses.networks.dictionary import Dictionary, dictionary_key, get_dictionary, write_dictionary
+from bids_app.analyses.networks.dictionary import Dictionary, Restarts, dictionary_key, get_dictionary
+from bids_app.analyses.networks.dictionary_files import read_families, write_dictionary
 from bids_app.bids.events import Stimulus
 from bids_app.bids.words import Words
+from bids_app.encoding.dictionary import Families
 from bids_app.inputs.timing import Story, timing_of
 from bids_app.machine.claims import OtherSettingsError
 from bids_app.settings import Settings
@@ -55,7 +57,9 @@ def later(seconds):
         {"stories": {"tale": story_of(), "fable": story_of("fable")}},
         {"model": model_of("2")},
         {"n_atoms": 4},
-        {"penalty": 0.2},
+        {"penalty": 0.3},
+        {"restarts": 4},
+        {"links": "dice"},
         {"random_seed": 1},
         {"neurons": "ffn-in"},
         {"context": "left"},
@@ -80,9 +84,22 @@ def dictionary_of(seed=0, summary=None):
     )
 
 
-def write(folder, seed=0, model=None, words=WORDS, summary=None, **changes):
-    stories = {"tale": story_of(words=words)}
-    write_dictionary(dictionary_of(seed, summary), model or model_of(), stories, settings_of(folder, **changes))
+def families_of(seed=0):
+    """The same as families of two restarts, of which the second holds the first family twice and the third not."""
+    rng = np.random.default_rng(100 + seed)
+    made = dictionary_of(seed)
+    members = np.zeros((2, N_ATOMS, N_ATOMS), dtype=np.int64)
+    members[0] = np.diag([1, -1, 1])
+    members[1, :2, 0], members[1, 2, 1] = (1, -1), 1
+    families = Families(made.atoms["tale"], np.array([0.95, 0.85, 0.5]), members)
+    courses = {"tale": rng.standard_normal((2, 12, N_ATOMS)).astype(np.float32)}
+    return replace(made, restarts=Restarts(courses, families))
+
+
+def write(folder, seed=0, model=None, words=WORDS, summary=None, links="dice", **changes):
+    stories, settings = {"tale": story_of(words=words)}, settings_of(folder, links=links, **changes)
+    made = dictionary_of(seed, summary) if links == "dice" else families_of(seed)
+    write_dictionary(made, N_ATOMS, model or model_of(), stories, settings)
 
 
 def outputs(folder):
@@ -92,19 +109,34 @@ def outputs(folder):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"words": later(0.1)}, "other words, other times of them"),
+        ({"words": later(0.1)}, "learned from other words, word times or stories"),
         ({"model": model_of("2")}, "model.safetensors of the model has changed"),
-        ({"penalty": 0.2}, "penalty was 0.15, now 0.2"),
+        ({"penalty": 0.3}, "penalty was 0.2, now 0.3"),
     ],
 )
 @pytest.mark.parametrize("scope", ["all", "story"])
-def test_a_dictionary_from_something_else_is_not_overwritten(tmp_path, change, said, scope):
-    write(tmp_path, dictionary_scope=scope)
+@pytest.mark.parametrize("links", ["dice", "conditional"])
+def test_a_dictionary_from_something_else_is_not_overwritten(tmp_path, change, said, scope, links):
+    write(tmp_path, dictionary_scope=scope, links=links)
     before = outputs(tmp_path)
-    write(tmp_path, 1, dictionary_scope=scope)  # the same key: nothing is written
+    write(tmp_path, 1, dictionary_scope=scope, links=links)  # the same key: nothing is written
     with pytest.raises(OtherSettingsError, match=said):
-        write(tmp_path, 1, dictionary_scope=scope, **change)
+        write(tmp_path, 1, dictionary_scope=scope, links=links, **change)
     assert outputs(tmp_path) == before
+
+
+@pytest.mark.parametrize("scope", ["all", "story"])
+def test_families_come_back_with_the_restarts_behind_them(tmp_path, scope):
+    write(tmp_path, links="conditional", dictionary_scope=scope)
+    made = families_of().restarts
+    settings = settings_of(tmp_path, dictionary_scope=scope)
+    found, restarts = read_families(tmp_path / "out", ["tale"], {"model": "tiny", "desc": "families"}, settings)
+    np.testing.assert_allclose(found.courses, made.families.courses, atol=1e-5)
+    np.testing.assert_allclose(found.reproducibility, made.families.reproducibility)
+    assert found.members.tolist() == made.families.members.tolist()
+    courses, seconds = restarts["tale"]
+    np.testing.assert_allclose(courses, made.courses["tale"], atol=1e-5)
+    assert seconds.tolist() == (2.0 * np.arange(12)).tolist()
 
 
 @pytest.mark.parametrize("pattern", ["*.parquet", "stimuli/*.tsv.gz", "stimuli/*.json"])

@@ -38,7 +38,7 @@ def _methods(settings: Settings) -> Paragraph:
 def _report() -> Report:
     from bids_app.analyses.variance.report import unique_variance
 
-    heading = "What do past, present and coming words explain alone?"
+    heading = "What do past, present and coming words explain uniquely?"
     return Report((Section(50, "variance", heading, unique_variance, ("variance",)),))
 
 
@@ -53,7 +53,7 @@ def _problems(settings: Settings) -> Iterator[str]:
 NAME = "variance"
 ANALYSIS = Analysis(
     name=NAME,
-    title="what present, future and past words each explain alone",
+    title="what present, future and past words each explain uniquely",
     reads=frozenset({ACTIVATIONS, DESIGNS, RESPONSES, PENALTIES, LAYER, WINDOWS}),
     options=VarianceOptions,
     outputs=OUTPUTS,

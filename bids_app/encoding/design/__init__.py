@@ -1,1 +1,1 @@
-"""What predicts: words per volume, responses to them, delays, components; and the folds of the volumes."""
+"""Design of the encoding models: words per volume, haemodynamic responses, delays, components, folds."""

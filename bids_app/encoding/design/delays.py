@@ -1,4 +1,4 @@
-"""Finite impulse response: a design next to its own delayed copies."""
+"""Finite impulse response: a design with delayed copies."""
 
 from collections.abc import Sequence
 
@@ -11,9 +11,8 @@ from bids_app.stats.arrays import AnyArray, require_matrix
 def delay(X: npt.ArrayLike, delays: Sequence[int], run_lengths: Sequence[int], wrap: bool = False) -> AnyArray:
     """Copies of X, each `delays[i]` volumes later, side by side: (n, n_features * len(delays)).
 
-    Every run has its own time line: what would come from before its start (or, for a negative delay, from after its
-    end) is zero; with `wrap` it is what left the run at its other end. The columns are ordered by delay, then by
-    feature.
+    Delays do not cross runs: values from before the start of a run (or, for a negative delay, after its end) are zero;
+    with `wrap`, they come from its other end. The columns are ordered by delay, then by feature.
 
     >>> delay([[1], [2], [3], [4]], [0, 1], [2, 2]).tolist()
     [[1, 0], [2, 1], [3, 0], [4, 3]]

@@ -10,22 +10,22 @@ from bids_app.encoding.design.delays import delay
 from bids_app.stats.arrays import AnyArray, Doubles, Floats, Ints, require_finite, require_matrix
 from bids_app.stats.standardise import moments
 
-# Components with less of the first one's variance than this are rounding, not data.
+# Components below this share of the first one's variance are rounding errors.
 _NEGLIGIBLE = 1e-10
 
 
 class DelayedComponents:
-    """Standardise, principal components, delays, standardise: all fitted on the training rows alone.
+    """Standardise, principal components, delays, standardise: all fitted on the training rows only.
 
-    Delays are made on each run's whole time line and rows are picked afterwards, so that the border of a fold is no
-    start of a run. (A training row just after a test part thus holds features of test volumes: stimulus, not brain;
-    `purge` of the folds keeps such rows out of training where that is not wanted.)
+    Delays are made on the whole time line of each run before rows are selected, so that a fold border does not act as
+    the start of a run. (A training row just after a test block therefore holds features of test volumes, of the
+    stimulus but not of the brain; `purge` excludes such rows from training.)
 
     Parameters
     ----------
-    n_components : how many principal components; all features as they are when None or not fewer than the features
+    n_components : number of principal components; if None, or not fewer than the features, features are unchanged
     delays : volumes, such as range(6)
-    wrap : whether delays run on from a run's end to its start (a leak, to compare with a released analysis)
+    wrap : whether delays wrap from the end of a run to its start (a leak, for comparison with a released analysis)
 
     Attributes
     ----------
@@ -39,7 +39,7 @@ class DelayedComponents:
         self.n_components, self.delays, self.wrap = n_components, list(delays), wrap
 
     def fit(self, X: npt.ArrayLike, run_lengths: Sequence[int], rows: Ints | None = None) -> Self:
-        """Fit on `rows` (all when None) of X, (n_volumes, n_features), the runs joined one after the other."""
+        """Fit on `rows` (default: all) of X, (n_volumes, n_features), with concatenated runs."""
         X = require_matrix("X", X)
         require_finite("X", X)
         chosen = slice(None) if rows is None else rows

@@ -1,4 +1,4 @@
-"""Contiguous folds of the stimulus: neither autocorrelated volumes nor repeats of a story are split at random."""
+"""Contiguous folds of the stimulus, which keep autocorrelated volumes and repeats of a story together."""
 
 from collections.abc import Sequence
 
@@ -12,10 +12,10 @@ _FEWEST_TRAINING_VOLUMES = 4
 
 
 def contiguous_folds(n_samples: int, n_folds: int, purge: int = 0) -> list[Fold]:
-    """Split volumes 0 ... n_samples - 1 into `n_folds` blocks; each is the test part of one fold.
+    """Split volumes 0 ... n_samples - 1 into `n_folds` blocks; each is the test block of one fold.
 
-    Returns (train, test) index arrays. The tests cover every volume once. Training leaves out the test part and
-    `purge` volumes on each side of it, so that no haemodynamic response reaches from one into the other.
+    Returns (train, test) index arrays. The test blocks cover every volume once. Training leaves out the test block and
+    `purge` volumes on each side, so that no haemodynamic response reaches from one into the other.
 
     >>> [(len(train), test.tolist()) for train, test in contiguous_folds(6, 2, purge=1)][0]
     Traceback (most recent call last):
@@ -27,15 +27,15 @@ def contiguous_folds(n_samples: int, n_folds: int, purge: int = 0) -> list[Fold]
 
 
 def content_folds(content: npt.ArrayLike, n_folds: int, purge: int = 0) -> list[Fold]:
-    """Split what was heard into `n_folds` pieces, as even as possible; a fold tests all volumes of one piece.
+    """Split the content into `n_folds` pieces, as even as possible; a fold tests all volumes of one piece.
 
-    Returns (train, test) index arrays as `contiguous_folds`, which this equals where every volume heard something new.
-    What was heard more than once lies in one fold as a whole.
+    Returns (train, test) index arrays as `contiguous_folds`, and equals it if nothing was heard twice. All volumes with
+    the same content lie in one fold.
 
     Parameters
     ----------
-    content : (n_volumes,) integers, the same for volumes that heard the same; pieces are contiguous in their order
-    purge : volumes around each test volume, in the order of the volumes, that are not trained on
+    content : (n_volumes,) integers, equal for volumes that heard the same; pieces are contiguous in content
+    purge : volumes around each test volume, in temporal order, that are excluded from training
 
     >>> [test.tolist() for _, test in content_folds([0, 1, 2, 3, 4, 5, 0, 1, 2, 3, 4, 5], 2)]
     [[0, 1, 2, 6, 7, 8], [3, 4, 5, 9, 10, 11]]
@@ -74,9 +74,9 @@ def _widened(chosen: npt.NDArray[np.bool_], by: int) -> npt.NDArray[np.bool_]:
 
 
 def within(folds: Sequence[Fold], rows: Ints) -> list[Fold]:
-    """The same folds of some of the volumes alone, `rows` ascending; indices are those among `rows`.
+    """The same folds restricted to some volumes, `rows` ascending; indices refer to `rows`.
 
-    A fold of which too little is left to test is trained on and tested nowhere.
+    A fold with too few test volumes left is used for training only.
 
     >>> [test.tolist() for _, test in within(contiguous_folds(16, 4), np.arange(4, 16))]
     [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10, 11]]
@@ -92,9 +92,9 @@ def within(folds: Sequence[Fold], rows: Ints) -> list[Fold]:
 
 
 def inner_folds(fold: Fold, folds: Sequence[Fold]) -> list[Fold]:
-    """Folds of the training part of one outer fold: the other outer folds' borders, nothing of its test part.
+    """Folds of the training rows of one outer fold, with the borders of the other outer folds.
 
-    Indices are those of all volumes. What the outer fold purged is neither trained nor tested on.
+    Indices refer to all volumes. Volumes purged by the outer fold are in neither training nor test.
 
     >>> outer = contiguous_folds(12, 3)
     >>> [test.tolist() for _, test in inner_folds(outer[0], outer)]

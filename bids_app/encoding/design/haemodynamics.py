@@ -11,7 +11,7 @@ from bids_app.stats.standardise import zscore
 
 _HRF_SECONDS = 32.0
 _HRF_FINE_STEP = 0.01
-# Times are written with 2 or 3 decimals: 2.1 s / 0.7 s must be volume 3, not 2.9999999999999996.
+# Times have 2 or 3 decimals: 2.1 s / 0.7 s must be volume 3, not 2.9999999999999996.
 _TIME_ROUNDING = 1e-6
 
 
@@ -29,7 +29,7 @@ def pool_words(
     Parameters
     ----------
     values : array of shape (n_words, n_units)
-    times : array of shape (n_words,), seconds from the start of the scan; a word without a time (NaN) is left out
+    times : array of shape (n_words,), seconds from the start of the scan; words without a time (NaN) are left out
     repetition_time : seconds per volume
     n_volumes, first_volume : the grid is the volumes first_volume, ..., first_volume + n_volumes - 1
     how : "mean" or "sum" over the words with floor(time / repetition_time) equal to the volume
@@ -61,8 +61,8 @@ def pool_words(
 def haemodynamic_kernel(repetition_time: float) -> Doubles:
     """Glover's (1999) response of nilearn at 0, 1, 2, ... volumes (32 s long), with sum 1.
 
-    nilearn's own grid, with `oversampling=1`, is stretched (its last sample lies at 32 s whatever the repetition
-    time), so the response is taken from a fine grid.
+    With `oversampling=1`, nilearn's grid is stretched (its last sample lies at 32 s whatever the repetition time), so
+    the response is sampled from a fine grid.
     """
     from nilearn.glm.first_level import glover_hrf  # takes more than a second to import
 
@@ -75,7 +75,7 @@ def haemodynamic_kernel(repetition_time: float) -> Doubles:
 
 
 def convolve(series: npt.ArrayLike, repetition_time: float) -> Floats:
-    """Response of each column to a series of volumes, (n_volumes, n_units): causal, nothing wraps round."""
+    """Causal convolution of each column with the response, (n_volumes, n_units), without wrapping."""
     series = np.asarray(require_matrix("series", series), dtype=np.float32)
     kernel = haemodynamic_kernel(repetition_time)[: series.shape[0]].astype(np.float32)
     n_volumes = series.shape[0]
@@ -93,14 +93,14 @@ def neuron_responses(
     """Temporal responses of artificial neurons (Sun et al. 2024), on the kept volumes of one run.
 
     A word belongs to the volume of its midpoint; the mean per volume is convolved with the haemodynamic response and
-    z-scored over the kept volumes. Words up to 32 s before the first kept volume still count, also before volume 0.
+    z-scored over the kept volumes. Words up to 32 s before the first kept volume count, even before volume 0.
 
     Parameters
     ----------
     values : array of shape (n_words, n_units)
     onset, duration : arrays of shape (n_words,), seconds from the start of the scan; words with NaN are left out
     repetition_time : seconds per volume
-    volumes : array of shape (n_kept,), the kept volumes' numbers, from 0 at the start of the scan
+    volumes : array of shape (n_kept,), indices of the kept volumes, from 0 at the start of the scan
 
     Returns
     -------

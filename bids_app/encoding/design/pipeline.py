@@ -1,4 +1,4 @@
-"""How word vectors per volume become the features of a held-out fit, and the volumes its folds."""
+"""The pipeline from word vectors per volume to the features and folds of a held-out fit."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,15 +13,15 @@ from bids_app.stats.arrays import Floats, Fold, Ints
 
 @dataclass(frozen=True)
 class FeaturePipeline:
-    """Standardise, principal components, delays, standardise; contiguous folds over all that was heard.
+    """Standardise, principal components, delays, standardise; contiguous folds of the content.
 
     The defaults are those of Caucheteux et al. (2023).
 
     Attributes
     ----------
     n_components, delays, wrap : see `DelayedComponents`
-    n_folds, purge, content : see `content_folds`; content None where each volume heard something new
-    kept : rows of the features that have responses, where others (censored volumes) have none; None for all
+    n_folds, purge, content : see `content_folds`; content None if nothing was heard twice
+    kept : rows of the features with responses, unlike censored volumes; None for all
     """
 
     n_components: int | None = 20
@@ -40,9 +40,9 @@ class FeaturePipeline:
         return content_folds(content, self.n_folds, self.purge)
 
     def features(self, X: npt.ArrayLike, run_lengths: Sequence[int], train: Ints) -> Floats:
-        """Features of the kept rows of X, fitted on the rows `train` of them, (n_volumes, n_components * n_delays).
+        """Features of the kept rows of X, fitted on their rows `train`, (n_volumes, n_components * n_delays).
 
-        Delays are made before rows are left out: what was heard in a censored volume still counts in the next ones.
+        Delays are made before rows are left out: words in a censored volume still count in the next volumes.
         """
         components = DelayedComponents(self.n_components, self.delays, wrap=self.wrap)
         if self.kept is None:
@@ -51,7 +51,7 @@ class FeaturePipeline:
         return components.fit(X, run_lengths, kept[train]).transform(X, run_lengths)[kept]
 
     def n_kept(self, n_rows: int) -> int:
-        """Volumes that have responses, of `n_rows` of the features."""
+        """Number of volumes with responses, of `n_rows` of the features."""
         return n_rows if self.kept is None else len(self.kept)
 
 

@@ -6,7 +6,7 @@ import pytest
 from bids_app.encoding.design.delays import delay
 
 
-def test_delay_by_definition():
+def test_delay_by_definition() -> None:
     rng = np.random.default_rng(0)
     runs, delays = [7, 3, 9], [0, 2, 5, -1]
     X = rng.standard_normal((19, 4))
@@ -19,7 +19,7 @@ def test_delay_by_definition():
     np.testing.assert_array_equal(delay(X, delays, runs), expected)
 
 
-def test_delays_may_wrap_within_a_run_but_never_between_runs():
+def test_delays_may_wrap_within_a_run_but_never_between_runs() -> None:
     rng = np.random.default_rng(0)
     runs, delays = [7, 3, 9], [0, 2, 5, -1]
     X = rng.standard_normal((19, 4))
@@ -32,6 +32,6 @@ def test_delays_may_wrap_within_a_run_but_never_between_runs():
 
 
 @pytest.mark.parametrize(("delays", "runs"), [([], [4]), ([0], [3]), ([0], [4, 0])])
-def test_errors(delays, runs):
+def test_errors(delays: list[int], runs: list[int]) -> None:
     with pytest.raises(ValueError, match=r"delays|run_lengths"):
         delay(np.ones((4, 1)), delays, runs)

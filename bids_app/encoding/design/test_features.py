@@ -8,7 +8,7 @@ from bids_app.stats.standardise import zscore
 
 
 @pytest.mark.parametrize("n_features", [12, 90])
-def test_against_scikit_learn(n_features):
+def test_against_scikit_learn(n_features: int) -> None:
     rng = np.random.default_rng(0)
     X = rng.standard_normal((60, n_features)) @ rng.standard_normal((n_features, n_features))
     X[:, 3] = 4
@@ -24,20 +24,21 @@ def test_against_scikit_learn(n_features):
 
 
 @pytest.mark.parametrize("n_features", [12, 90])  # fewer and more than the volumes
-def test_components_are_orthonormal(n_features):
+def test_components_are_orthonormal(n_features: int) -> None:
     X = np.random.default_rng(0).standard_normal((60, n_features))
     components = DelayedComponents(5, [0]).fit(X, [60]).components_
+    assert components is not None
     np.testing.assert_allclose(components.T @ components, np.eye(5), atol=1e-10)
 
 
 @pytest.mark.parametrize("n_components", [None, 4, 9])
-def test_without_components(n_components):
+def test_without_components(n_components: int | None) -> None:
     X = np.random.default_rng(0).standard_normal((30, 4))
     actual = DelayedComponents(n_components, [0, 1]).fit(X, [30]).transform(X, [30])
     np.testing.assert_allclose(actual, zscore(delay(zscore(X), [0, 1], [30])), atol=1e-5)
 
 
-def test_test_rows_do_not_reach_the_fit():
+def test_test_rows_do_not_reach_the_fit() -> None:
     rng = np.random.default_rng(0)
     X, rows = rng.standard_normal((40, 30)), np.arange(25)
     before = DelayedComponents(3, [0, 1]).fit(X, [40], rows).transform(X, [40])[:25]
@@ -45,18 +46,18 @@ def test_test_rows_do_not_reach_the_fit():
     np.testing.assert_array_equal(DelayedComponents(3, [0, 1]).fit(X, [40], rows).transform(X, [40])[:25], before)
 
 
-def test_missing_components_are_zero_not_noise():
+def test_missing_components_are_zero_not_noise() -> None:
     X = np.random.default_rng(0).standard_normal((40, 2)) @ np.ones((2, 50))
     design = DelayedComponents(3, [0]).fit(X, [40]).transform(X, [40])
     assert not design[:, 1:].any()
 
 
-def test_too_many_components():
+def test_too_many_components() -> None:
     with pytest.raises(ValueError, match="n_components=10"):
         DelayedComponents(10, [0]).fit(np.ones((10, 20)), [10])
 
 
-def test_rows_without_responses_still_reach_the_next_ones():
+def test_rows_without_responses_still_reach_the_next_ones() -> None:
     """What a planted response owes to a censored volume is explained, which it would not be with gaps filled by 0."""
     from bids_app.encoding.design.pipeline import FeaturePipeline
 

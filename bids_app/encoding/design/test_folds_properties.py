@@ -1,9 +1,11 @@
 """What holds for the folds of any stories: hypothesis looks for those for which it does not."""
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.strategies._internal.core import DataObject
 
 from bids_app.encoding.design.folds import content_folds, contiguous_folds, inner_folds, within
 
@@ -11,7 +13,7 @@ MANY = settings(max_examples=200, deadline=None)
 
 
 @st.composite
-def heard(draw):
+def heard(draw: st.DrawFn) -> npt.NDArray[np.int64]:
     """What each volume heard: some segments of a story, one after the other, in any order and any number of times."""
     n = draw(st.integers(1, 60))
     segments = draw(st.lists(st.tuples(st.integers(0, n - 1), st.integers(1, n)), min_size=1, max_size=4))
@@ -19,7 +21,9 @@ def heard(draw):
     return np.concatenate([offset + step * np.arange(start, min(n, start + length)) for start, length in segments])
 
 
-def folds_of(content, n_folds, purge):
+def folds_of(
+    content: npt.NDArray[np.int64], n_folds: int, purge: int
+) -> list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]] | None:
     """The folds, or None where the data are refused, which must be in words that name what is too few."""
     try:
         return content_folds(content, n_folds, purge)
@@ -31,7 +35,9 @@ def folds_of(content, n_folds, purge):
 
 @MANY
 @given(heard(), st.integers(2, 7), st.integers(0, 5))
-def test_every_volume_is_tested_once_and_far_from_what_is_trained_on(content, n_folds, purge):
+def test_every_volume_is_tested_once_and_far_from_what_is_trained_on(
+    content: npt.NDArray[np.int64], n_folds: int, purge: int
+) -> None:
     folds = folds_of(content, n_folds, purge)
     if folds is None:
         return
@@ -45,7 +51,7 @@ def test_every_volume_is_tested_once_and_far_from_what_is_trained_on(content, n_
 
 @MANY
 @given(heard(), st.integers(2, 7))
-def test_pieces_are_contiguous_and_as_even_as_can_be(content, n_folds):
+def test_pieces_are_contiguous_and_as_even_as_can_be(content: npt.NDArray[np.int64], n_folds: int) -> None:
     folds = folds_of(content, n_folds, 0)
     if folds is None:
         return
@@ -58,7 +64,9 @@ def test_pieces_are_contiguous_and_as_even_as_can_be(content, n_folds):
 
 @MANY
 @given(heard(), st.integers(2, 7), st.integers(0, 5))
-def test_folds_are_refused_exactly_where_a_part_is_too_small(content, n_folds, purge):
+def test_folds_are_refused_exactly_where_a_part_is_too_small(
+    content: npt.NDArray[np.int64], n_folds: int, purge: int
+) -> None:
     position = np.unique(content, return_inverse=True)[1]
     pieces = np.array_split(np.arange(position.max() + 1), n_folds)
     rows = np.arange(len(content))
@@ -72,9 +80,10 @@ def test_folds_are_refused_exactly_where_a_part_is_too_small(content, n_folds, p
 
 @MANY
 @given(heard(), st.integers(3, 6), st.integers(0, 3))
-def test_inner_folds_stay_inside_the_training_part(content, n_folds, purge):
+def test_inner_folds_stay_inside_the_training_part(content: npt.NDArray[np.int64], n_folds: int, purge: int) -> None:
     folds = folds_of(content, n_folds, purge)
-    for outer in folds or []:
+    folds = folds or []
+    for outer in folds:
         try:
             inner = inner_folds(outer, folds)
         except ValueError as error:
@@ -91,7 +100,7 @@ def test_inner_folds_stay_inside_the_training_part(content, n_folds, purge):
 
 @MANY
 @given(st.integers(20, 80), st.integers(3, 6), st.integers(0, 2), st.data())
-def test_folds_of_some_volumes_are_those_of_all(n, n_folds, purge, data):
+def test_folds_of_some_volumes_are_those_of_all(n: int, n_folds: int, purge: int, data: DataObject) -> None:
     folds = contiguous_folds(n, n_folds, purge) if n >= 4 * n_folds + 8 else []
     rows = np.flatnonzero(data.draw(st.lists(st.booleans(), min_size=n, max_size=n)))
     if not folds:

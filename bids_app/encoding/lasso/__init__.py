@@ -1,4 +1,4 @@
-"""The lasso for many targets, with each target's penalty chosen by cross-validation."""
+"""The lasso for many targets, with a cross-validated penalty for each."""
 
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,7 @@ __all__ = ["DEFAULT_RATIOS", "LassoCV", "lasso"]
 
 
 def __getattr__(name: str) -> object:
-    """The estimator, with scikit-learn, which takes a second to import, when it is asked for."""
+    """Import the estimator on request, because scikit-learn takes a second."""
     if name == "LassoCV":
         from bids_app.encoding.lasso._estimator import LassoCV
 

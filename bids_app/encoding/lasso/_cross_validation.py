@@ -1,4 +1,4 @@
-"""The lasso along the penalties, without pairs of folds, and at known penalties."""
+"""The lasso along its penalties with pairs of folds held out, and at given penalties."""
 
 from collections.abc import Sequence
 from itertools import combinations
@@ -22,7 +22,7 @@ Selection = Literal["one-se", "min"]
 def lasso(
     X: npt.ArrayLike, Y: npt.ArrayLike, ratio: npt.ArrayLike, *, device: str = "auto", mem_mb: float | None = None
 ) -> tuple[Floats, Floats]:
-    """Coefficients (n_regressors, n_targets) and intercepts (n_targets,) at known ratios, a number or (n_targets,)."""
+    """Coefficients (n_regressors, n_targets) and intercepts (n_targets,) at given ratios, a number or (n_targets,)."""
     problem = Problem(X, Y, device, mem_mb)
     ratios = np.broadcast_to(np.asarray(ratio, dtype=np.float32), (problem.n_targets,))
 
@@ -49,27 +49,27 @@ class Problem:
         self.X, self.x_mean = to_device(X - x_mean, self.device), to_device(x_mean, self.device)
         bytes_per_target = 4 * (32 * X.shape[1] + 4 * self.n_volumes + 200)
         if self.device.type == "cpu":
-            bytes_per_target *= torch.get_num_threads()  # so many batches are worked on side by side
+            bytes_per_target *= torch.get_num_threads()  # number of concurrent batches
         size = targets_per_batch(bytes_per_target, self.n_targets, mem_mb)
         self.batches = column_batches(
             self.n_targets, min(size, TUNING.estimator_batch) if self.device.type == "cpu" else size
         )
 
     def responses(self, batch: slice) -> tuple[torch.Tensor, torch.Tensor]:
-        """Centred responses (n, V) and the means taken off, (V,)."""
+        """Centred responses (n, V) and the subtracted means (V,)."""
         Y: AnyArray = np.asarray(self.Y[:, batch])
         mean = Y.mean(axis=0, dtype=np.float64)
         return to_device(Y - mean, self.device), to_device(mean, self.device)
 
 
 class Design:
-    """Which rows each fit is trained and tested on: pairs of folds, single folds, nothing held out."""
+    """Training and test rows of each fit: with pairs of folds, single folds, or nothing held out."""
 
     def __init__(self, folds: list[Fold], choose: bool):
         self.folds = folds
         self.pairs = list(combinations(range(len(folds)), 2)) if choose else []
         if choose:
-            inner_folds(folds[0], folds)  # an error here is clearer than an empty training set below
+            inner_folds(folds[0], folds)  # an error here is clearer than one from an empty training set
         n_volumes = 1 + max(int(test[-1]) for _, test in folds)
         self.training_sets: list[Ints] = [_common(folds[f][0], folds[g][0]) for f, g in self.pairs]
         self.training_sets += [train for train, _ in folds] + [np.arange(n_volumes)]
@@ -80,7 +80,7 @@ class Design:
         return len(self.pairs) + fold
 
     def test_rows(self, held_out: int, tested: int) -> Ints:
-        """Rows of the fold `tested` that serve the choice for the fold `held_out`: not those that it purges."""
+        """Rows of the fold `tested` used in the choice for the fold `held_out`, without those that it purges."""
         return _common(self.folds[held_out][0], self.folds[tested][1])
 
 
@@ -93,8 +93,8 @@ def path_errors(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Errors of the fits without pairs of folds, both (n_folds, n_ratios, V), infinite past the end of a path.
 
-    The first sums the mean squared errors by which a fold's penalty is chosen, from fits that did not see it; the
-    second those made on a fold.
+    The first sums the mean squared errors that choose the penalty of a fold, from fits that did not see it; the second
+    holds the errors on each fold.
     """
     n_folds = len(design.folds)
     shape = (n_folds, len(ratios), Y.shape[1])
@@ -127,14 +127,14 @@ def path_errors(
 
 
 class _Pair:
-    """The path of the fit without two folds, tested on each of them; targets leave it when they are done."""
+    """The path of the fit without two folds, tested on each of them; finished targets are removed."""
 
     def __init__(self, X: torch.Tensor, Y: torch.Tensor, sums: SegmentSums, index: int, design: Design):
         f, g = design.pairs[index]
         self.gram, self.cross, x_mean, y_mean = sums.moments(index)
         self.largest = _positive(self.cross.abs().amax(dim=0))
         tests = [design.test_rows(g, f), design.test_rows(f, g)]
-        # A test set's squared error needs its moments alone, whatever the number of its rows.
+        # The squared error of a test set needs only its moments, whatever the number of rows.
         self.tests = [_moments(X[rows] - x_mean, Y[rows] - y_mean) for rows in tests]
         self.coef: torch.Tensor | None = None
 
@@ -145,7 +145,7 @@ class _Pair:
         return [yy + ((gram @ self.coef - 2 * cross) * self.coef).sum(dim=0) for gram, cross, yy in self.tests]
 
     def keep(self, keep: torch.Tensor) -> None:
-        """Go on with some of the targets, (V,) bool."""
+        """Keep only some targets, (V,) bool."""
         assert self.coef is not None
         self.cross, self.coef, self.largest = self.cross[:, keep], self.coef[:, keep], self.largest[keep]
         self.tests = [(gram, cross[:, keep], yy[keep]) for gram, cross, yy in self.tests]
@@ -157,7 +157,7 @@ def _moments(X: torch.Tensor, Y: torch.Tensor) -> tuple[torch.Tensor, torch.Tens
 
 
 def best_ratio(errors: torch.Tensor, ratios: list[float]) -> torch.Tensor:
-    """The ratio with the smallest error, the largest such; (n_ratios, V) to (V,)."""
+    """The largest ratio with the smallest error; (n_ratios, V) to (V,)."""
     return torch.tensor(ratios, device=errors.device)[errors.argmin(dim=0)]
 
 
@@ -168,7 +168,7 @@ def one_se_ratio(errors: torch.Tensor, ratios: list[float]) -> torch.Tensor:
     best = errors.mean(dim=0).argmin(dim=0)
     excess = errors - errors.gather(1, best.expand(len(errors), 1, -1))
     allowed = excess.std(dim=0) / len(errors) ** 0.5
-    close = excess.mean(dim=0) <= allowed  # infinite where the path had ended, whose deviation is NaN
+    close = excess.mean(dim=0) <= allowed  # infinite after the end of the path, where the deviation is NaN
     return torch.tensor(ratios, device=errors.device)[close.to(torch.int8).argmax(dim=0)]
 
 
@@ -181,7 +181,7 @@ def solve(sums: SegmentSums, index: int, ratio: torch.Tensor) -> tuple[torch.Ten
 
 
 def _positive(largest: torch.Tensor) -> torch.Tensor:
-    """λ_max, with 1 for targets that are constant: they get coefficients of zero at any penalty."""
+    """λ_max, or 1 for constant targets, whose coefficients are zero at any penalty."""
     return torch.where(largest > 0, largest, 1.0)
 
 

@@ -1,4 +1,4 @@
-"""Sparse encoding by fixed regressors, with each target's penalty chosen by cross-validation."""
+"""Sparse encoding with fixed regressors and a cross-validated penalty for each target."""
 
 from collections.abc import Sequence
 from typing import Self
@@ -28,20 +28,20 @@ from bids_app.stats.device import map_batches
 class LassoCV(ManyTargets):
     """min over b of ½|y − Xb|² + λ|b|₁ for every target y, with an intercept.
 
-    The regressors are taken as they are, z-scored per run for instance: their scale is not changed, only the means of
-    the rows that are trained on are taken off, of X and of Y. A penalty is a ratio of the target's own
-    λ_max = max|Xᵀy| over those rows, so at least one regressor enters at any ratio below 1.
+    The scale of the regressors is not changed (z-score them per run, for instance); only the means over the training
+    rows are subtracted from X and Y. A penalty is a ratio of λ_max = max|Xᵀy| of the target over those rows, so at
+    least one regressor enters at any ratio below 1.
 
-    Every pair of the contiguous folds is held out together, so that no fit is made twice: for the held-out predictions
-    of fold f the ratio is the one with the smallest error on the other folds, by fits that saw neither; for the
-    coefficients all errors count, and with `selection="one-se"` the largest ratio whose error is within one standard
-    error (of its difference over folds) of the smallest is taken. The smallest error predicts best, but lets in
-    regressors that merely correlate with those that matter (Hastie, Tibshirani & Friedman 2009, section 7.10).
+    Every pair of contiguous folds is held out together, so that no fit is computed twice. For the held-out predictions
+    of fold f, the ratio has the smallest error on the other folds, by fits that saw neither. For the coefficients, all
+    errors count; with `selection="one-se"`, the largest ratio is chosen whose error is within one standard error (of
+    its difference over folds) of the smallest. The smallest error predicts best, but admits regressors that merely
+    correlate with relevant ones (Hastie, Tibshirani & Friedman 2009, section 7.10).
 
     Parameters
     ----------
-    penalty_ratios : numbers between 0 and 1; with a single one nothing is chosen. A target's way from the largest to
-        the smallest ends early when its errors only rise
+    penalty_ratios : numbers between 0 and 1; a single one is not cross-validated. The path of a target from the largest
+        to the smallest ends early if its errors only rise
     n_folds, purge : see `contiguous_folds`
     folds : (train, test) pairs instead of these, see `content_folds`
     selection : "one-se" or "min"
@@ -52,7 +52,7 @@ class LassoCV(ManyTargets):
     ----------
     coef_ : array of shape (n_regressors, n_targets), float32
     intercept_, ratio_, penalty_ : arrays of shape (n_targets,); penalty_ is λ = ratio_ * λ_max
-    held_out_ : array of shape (n_volumes, n_targets), predictions by fits that saw nothing of their fold
+    held_out_ : array of shape (n_volumes, n_targets), predictions by fits without their fold
     """
 
     coef_: Floats
@@ -76,7 +76,7 @@ class LassoCV(ManyTargets):
         self.selection, self.device, self.mem_mb = selection, device, mem_mb
 
     def fit(self, X: npt.ArrayLike, y: npt.ArrayLike) -> Self:
-        """Fit X (n_volumes, n_regressors) to y (n_volumes, n_targets); ValueError where a value is not finite."""
+        """Fit X (n_volumes, n_regressors) to y (n_volumes, n_targets); ValueError if a value is not finite."""
         if self.selection not in ("one-se", "min"):
             raise ValueError(f"Unknown selection={self.selection!r}; use 'one-se' or 'min'.")
         ratios = checked_ratios(self.penalty_ratios)

@@ -1,4 +1,4 @@
-"""The lasso for many targets at once by steps along the gradient, as graphics processors like it."""
+"""The lasso for many targets at once by gradient steps, suited to GPUs."""
 
 from typing import NamedTuple
 
@@ -24,12 +24,12 @@ def fista(
 ) -> torch.Tensor:
     """Minimise ½ bᵀ gram b − crossᵀ b + penalty |b|₁ for each column of `cross`.
 
-    An opening with long steps for the many targets in which few regressors are active, then, for those that need more,
-    FISTA (Beck & Teboulle 2009) with the momentum restarted where it points uphill (O'Donoghue & Candès 2015)
-    and held below what suits the condition of `gram` (Nesterov 2004, 2.2.1), on columns scaled to a penalty of 1, so
-    that an iteration is one matrix product and two passes over the batch.
+    It starts with long steps, which solve the many targets with few active regressors. The others use FISTA (Beck &
+    Teboulle 2009) with momentum restarts when it points uphill (O'Donoghue & Candès 2015) and a momentum bounded by the
+    condition of `gram` (Nesterov 2004, 2.2.1). Columns are scaled to a penalty of 1, so that an iteration is one matrix
+    product and two passes over the batch.
 
-    Arguments and result are those of `lasso_gram`; any floating type. A target's violation is the gradient of
+    Arguments and result are those of `lasso_gram`, of any floating type. The violation of a target is the gradient of
     the majorised problem.
     """
     eigenvalues = torch.linalg.eigvalsh(gram)
@@ -63,11 +63,11 @@ def _opening(
     tolerance: float,
     max_iterations: int,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """The lasso with penalty 1 for most targets of a batch, and which need more iterations; `cross` is overwritten."""
+    """The lasso with penalty 1 for most targets of a batch, and those that need more iterations; overwrites `cross`."""
     step = TUNING.opening_step * speed.step
     contraction = _contraction(gram, step)
     scaled = cross.mul_(step)
-    largest = before = scaled.abs().amax(dim=0)  # how much a coefficient changes at most in a step from zero, (V,)
+    largest = before = scaled.abs().amax(dim=0)  # largest change of a coefficient in a step from zero, (V,)
     b = torch.zeros_like(scaled) if start is None else start
     extrapolated, b_next, forward = b.clone(), torch.empty_like(b), torch.empty_like(b)
     last = min(TUNING.opening_checks[-1], max_iterations)
@@ -77,7 +77,7 @@ def _opening(
         if iteration == last or iteration in TUNING.opening_checks:
             change = torch.sub(b_next, extrapolated, out=forward).abs_().amax(dim=0)
             moving = change > tolerance * largest
-            astray = moving & (change > before)  # steps are too long for what is active in these targets
+            astray = moving & (change > before)  # steps are too long for the active regressors of these targets
             before = change
             few = int(moving.sum()) <= TUNING.opening_rest * len(moving)
             if iteration == last or few or 2 * int(astray.sum()) > len(moving):
@@ -91,13 +91,13 @@ def _opening(
 def _fista(
     gram: torch.Tensor, cross: torch.Tensor, speed: _Speed, b: torch.Tensor, tolerance: float, max_iterations: int
 ) -> torch.Tensor:
-    """The lasso with penalty 1 for one batch, begun from b; both tensors are overwritten."""
+    """The lasso with penalty 1 for one batch, started at b; overwrites both tensors."""
     step = speed.step
     contraction = _contraction(gram, step)
     scaled = cross.mul_(step)
     limit = scaled.abs().amax(dim=0) * tolerance  # (V,), on the change of a coefficient
     extrapolated, b_next, forward = b.clone(), torch.empty_like(b), torch.empty_like(b)
-    result: torch.Tensor | None = None  # made, with `left`, once the first targets are taken out
+    result: torch.Tensor | None = None  # created, with `left`, when the first targets are removed
     left = torch.empty(0)
     ratio = 1.0
     for iteration in range(1, max_iterations + 1):
@@ -132,5 +132,5 @@ def _contraction(gram: torch.Tensor, step: float) -> torch.Tensor:
 
 
 def _uphill(b: torch.Tensor, b_next: torch.Tensor, extrapolated: torch.Tensor) -> bool:
-    """Whether the batch's last step went against its momentum."""
+    """Whether the last step of the batch went against its momentum."""
     return float(torch.dot((extrapolated - b_next).flatten(), (b_next - b).flatten())) > 0

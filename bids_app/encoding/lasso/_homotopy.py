@@ -1,11 +1,11 @@
-"""The lasso for one target after the other, followed exactly along its penalty; compiled, for the CPU.
+"""The lasso by homotopy: an exact path along the penalty for each target; compiled, for the CPU.
 
-The solution is piecewise linear in the penalty (Osborne, Presnell & Turlach 2000; Efron et al. 2004): between two
-events, a regressor that joins the active ones or one whose coefficient comes to zero, the coefficients of the active
-ones move along inverse · correlations. A handful of events lead from one penalty to the next, whatever the condition of
-the regressors, where steps along a gradient need hundreds.
+The solution is piecewise linear in the penalty (Osborne, Presnell & Turlach 2000; Efron et al. 2004). Between events,
+at which a regressor becomes active or its coefficient reaches zero, the coefficients of the active regressors move
+along inverse · correlations. A handful of events lead from one penalty to the next, whatever the condition of the
+regressors; gradient steps would need hundreds.
 
-Import this module where it is called: numba takes a quarter of a second.
+Import this module where it is used: numba takes a quarter of a second.
 """
 
 from typing import NamedTuple
@@ -16,21 +16,21 @@ from bids_app.encoding.compiled import compiled
 from bids_app.encoding.lasso._tuning import TUNING
 from bids_app.stats.arrays import AnyArray, Doubles, Floats, Ints
 
-# numba takes numbers of a module, not of a dataclass
+# numba reads numbers of a module, not of a dataclass
 _COLLINEAR, _MOST_EVENTS = TUNING.collinear, TUNING.most_events
 
 
 class _Path(NamedTuple):
-    """Where the path of one target is; K regressors."""
+    """State of the path of one target; K regressors."""
 
     active: Ints  # (K,), the active ones first
-    factor: Doubles  # (K, K), Cholesky factor of their part of the Gram matrix, below the diagonal
+    factor: Doubles  # (K, K), Cholesky factor of their Gram matrix, below the diagonal
     pivot: Doubles  # (K,), one over the diagonal of the factor
-    move: Doubles  # (K,), by how much the coefficients of the active ones are to change until the end
+    move: Doubles  # (K,), change of the active coefficients until the end
     correlation: Floats  # (K,), of each regressor with the residual
-    drift: Floats  # (K,), by how much the correlations fall until the end
+    drift: Floats  # (K,), decrease of the correlations until the end
     times: Floats  # (K,), when each regressor would join
-    barred: Floats  # (K,), infinity where a regressor cannot join, else 0
+    barred: Floats  # (K,), infinity for regressors that cannot join, else 0
 
 
 @compiled
@@ -42,10 +42,10 @@ def solve(gram: Floats, cross: Floats, penalty: Floats, coef: Floats, tolerance:
     gram : array of shape (K, K)
     cross : array of shape (V, K)
     penalty : array of shape (V,)
-    coef : array of shape (V, K): where to begin, such as the solution at a larger penalty; overwritten
+    coef : array of shape (V, K): start, such as the solution at a larger penalty; overwritten
     tolerance : largest violation of the optimality conditions, as a share of max|cross| of the target
-    solved : array of shape (V,), bool; set where the result is within the tolerance. Elsewhere (regressors that are the
-        same but for rounding) `coef` is a place to go on from
+    solved : array of shape (V,), bool; set for results within the tolerance. For others (regressors equal up to
+        rounding), `coef` is a start for further iterations
     """
     n_targets, n = cross.shape
     path = _Path(
@@ -70,7 +70,7 @@ def solve(gram: Floats, cross: Floats, penalty: Floats, coef: Floats, tolerance:
 
 @compiled
 def _begin(path: _Path, gram: Floats, cross: Floats, coef: Floats) -> int:
-    """Make what is not zero active; how many that are."""
+    """Activate the non-zero coefficients; returns their number."""
     n_active = 0
     path.barred[:] = 0
     for regressor in range(len(cross)):
@@ -85,9 +85,9 @@ def _begin(path: _Path, gram: Floats, cross: Floats, coef: Floats) -> int:
 
 @compiled
 def _follow(path: _Path, gram: Floats, end: np.float32, coef: Floats, n_active: int) -> int:
-    """Lower the penalty from the largest correlation to `end`; how many regressors are active then.
+    """Lower the penalty from the largest correlation to `end`; returns the number of active regressors.
 
-    Correlations of active regressors go to ±end, straight on from what they are; all others stay within the penalty.
+    Correlations of active regressors move linearly to ±end; all others stay within the penalty.
     """
     penalty = np.float32(end)
     for k in range(len(coef)):
@@ -116,11 +116,11 @@ def _follow(path: _Path, gram: Floats, end: np.float32, coef: Floats, n_active: 
 
 @compiled
 def _aim(path: _Path, gram: Floats, end: np.float32, coef: Floats, n_active: int) -> None:
-    """How coefficients and correlations move until the penalty is `end`, if nothing happens on the way."""
+    """Compute how coefficients and correlations move until the penalty is `end`, if no event occurs."""
     path.drift[:] = 0
     for slot in range(n_active):
         value, correlation = coef[path.active[slot]], path.correlation[path.active[slot]]
-        positive = value > 0 or (value == 0 and correlation > 0)  # one that has just joined is still zero
+        positive = value > 0 or (value == 0 and correlation > 0)  # a regressor that has just joined is still zero
         path.move[slot] = correlation - (end if positive else -end)
     _solve_active(path, n_active)
     for slot in range(n_active):
@@ -147,7 +147,7 @@ def _solve_active(path: _Path, n_active: int) -> None:
 
 @compiled
 def _next_join(path: _Path, penalty: np.float32, fall: np.float32) -> tuple[np.float32, int]:
-    """The part of the way after which a correlation reaches the penalty, and whose; 1 and -1 where none does."""
+    """Fraction of the way at which a correlation reaches the penalty, and its regressor; 1 and -1 if none does."""
     never = np.float32(np.inf)
     times = path.times
     for k in range(len(times)):
@@ -166,7 +166,7 @@ def _next_join(path: _Path, penalty: np.float32, fall: np.float32) -> tuple[np.f
 
 @compiled
 def _next_zero(path: _Path, coef: Floats, n_active: int, step: np.float32) -> tuple[np.float32, int]:
-    """The part of the way, at most `step`, after which an active coefficient is zero, and its place; else -1."""
+    """Fraction of the way, at most `step`, at which an active coefficient is zero, and its slot; else -1."""
     leaving = -1
     for slot in range(n_active):
         value = coef[path.active[slot]]
@@ -179,7 +179,7 @@ def _next_zero(path: _Path, coef: Floats, n_active: int, step: np.float32) -> tu
 
 @compiled
 def _join(path: _Path, gram: Floats, n_active: int, regressor: int) -> bool:
-    """Make a regressor the last active one, unless it is a sum of the others; it cannot join again."""
+    """Append a regressor to the active ones, unless it is a combination of them; then it cannot join again."""
     path.active[n_active] = regressor
     path.barred[regressor] = np.inf
     factor, row = path.factor, path.factor[n_active]
@@ -198,8 +198,8 @@ def _join(path: _Path, gram: Floats, n_active: int, regressor: int) -> bool:
 
 @compiled
 def _leave(path: _Path, gram: Floats, n_active: int, slot: int) -> int:
-    """Take an active regressor out, and factorise anew those that joined after it; how many are active then."""
-    path.barred[path.active[slot]] = 0  # it may come back, with the other sign
+    """Remove an active regressor and refactorise those that joined later; returns the number of active ones."""
+    path.barred[path.active[slot]] = 0  # it may rejoin with the other sign
     left = slot
     for other in range(slot + 1, n_active):
         if _join(path, gram, left, path.active[other]):
@@ -209,7 +209,7 @@ def _leave(path: _Path, gram: Floats, n_active: int, slot: int) -> int:
 
 @compiled
 def _correlate(path: _Path, gram: Floats, cross: Floats, coef: Floats, n_active: int) -> None:
-    """Correlations of all regressors with the residual, anew."""
+    """Recompute the correlations of all regressors with the residual."""
     path.correlation[:] = cross
     for slot in range(n_active):
         row = path.active[slot]

@@ -9,10 +9,10 @@ from bids_app.stats.arrays import Ints
 
 
 class SegmentSums:
-    """Rows are cut into segments that every training set holds as a whole or not at all.
+    """Rows are divided into segments that every training set contains completely or not at all.
 
-    Each product is made once per segment; a training set adds up its segments. X (n, K) and Y (n, V) are tensors whose
-    columns are centred over all rows, which keeps the sums small; the training set's own means are taken off exactly.
+    Each product is computed once per segment; a training set adds up its segments. X (n, K) and Y (n, V) are tensors
+    with columns centred over all rows, which keeps the sums small; means of the training set are subtracted exactly.
     """
 
     def __init__(self, X: torch.Tensor, Y: torch.Tensor, training_sets: Sequence[Ints]):

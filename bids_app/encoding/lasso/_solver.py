@@ -17,22 +17,22 @@ def lasso_gram(
 ) -> torch.Tensor:
     """Minimise ½ bᵀ gram b − crossᵀ b + penalty |b|₁ for each column of `cross`.
 
-    On the CPU each target is followed along its penalty, exactly but for rounding (see `_homotopy`). On a GPU all take
-    steps side by side (see `_fista`); so they do on the CPU where this is faster, and where regressors cannot be told
-    apart.
+    On the CPU, each target is followed along its penalty, exactly up to rounding (see `_homotopy`). On a GPU, all
+    targets take gradient steps together (see `_fista`); so they do on the CPU if this is faster, or if regressors are
+    indistinguishable.
 
     Parameters
     ----------
     gram : tensor of shape (K, K), XᵀX, float32
     cross : tensor of shape (K, V), Xᵀy of each target, float32
     penalty : positive number, or tensor of shape (V,)
-    start : tensor of shape (K, V), where to begin; zero when None
-    tolerance : largest violation of a target's optimality conditions, as a share of its max|Xᵀy|
-    max_iterations : of steps at most so many; the best so far is returned, without a warning
+    start : tensor of shape (K, V); zero if None
+    tolerance : largest violation of the optimality conditions of a target, as a share of its max|Xᵀy|
+    max_iterations : limit of gradient steps; the best result so far is returned, without a warning
 
     Returns
     -------
-    tensor of shape (K, V); exact zeros where a regressor has not entered
+    tensor of shape (K, V); exact zeros for inactive regressors
     """
     if cross.device.type != "cpu" or _steps_are_faster(gram, start):
         return fista(gram, cross, penalty, start, tolerance=tolerance, max_iterations=max_iterations)
@@ -60,7 +60,7 @@ def _follow(
     tolerance: float,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Coefficients (K, V), and which targets are within the tolerance, (V,)."""
-    from bids_app.encoding.lasso._homotopy import solve  # with numba, which takes a while to import
+    from bids_app.encoding.lasso._homotopy import solve  # imports numba, which takes a while
 
     rows = cross.T.contiguous()
     coef = torch.zeros_like(rows) if start is None else start.T.clone(memory_format=torch.contiguous_format)

@@ -1,34 +1,33 @@
-"""What was tuned for the lasso, by the measurements in docs/benchmarks.md."""
+"""Tuned constants of the lasso, from the measurements in docs/benchmarks.md."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class LassoTuning:
-    """How exact, and by which steps: most numbers decide the time alone, the first four also what a result is.
+    """Tolerances and steps: the first four constants affect results, the others only time.
 
     Attributes
     ----------
-    path_tolerance, final_tolerance : largest violation of the optimality conditions, as a share of the penalty: on the
-        way from one penalty to the next, and of what is kept
-    rises : a target's path ends when its error has risen so many times in a row in every fold
-    collinear : the path leaves out a regressor that the active ones explain but for this share, since float32 could not
-        tell them apart
-    most_events : a path with more events than this times the number of regressors goes round in circles
-    estimator_batch : targets at once on the CPU, of the cross-validated fit
-    many_active, well_conditioned : the CPU takes steps where more regressors than the first are active and the ratio of
-        the largest to the smallest eigenvalue is at most the second. Steps take the same time however many are active,
-        but longer the worse these are conditioned; a path takes longer with every active regressor
-    step_batch : targets at once on the CPU, of the steps: with 64 regressors, the four blocks at hand take 1 MB, what
-        the cache of a core holds
-    check_every, restart_every : after how many steps it is tested who has converged, and whether momentum points uphill
-    drop_share : converged targets are taken out once they are this share of the batch; more often costs more in copies
-        than it saves
-    opening_step, opening_momentum : the few regressors that are active in most targets are better conditioned among
-        themselves than all are: steps this much longer than suits all, with a small constant momentum, bring most
-        targets home soonest
-    opening_checks, opening_rest : after which steps of the opening it is tested who has converged, and which share of a
-        batch is left to the steps after it
+    path_tolerance, final_tolerance : largest violation of the optimality conditions, as a share of the penalty: between
+        penalties, and for results
+    rises : the path of a target ends after this many consecutive rises of its error in every fold
+    collinear : the path leaves out a regressor whose share unexplained by the active ones is smaller than this, which
+        float32 cannot resolve
+    most_events : a path with more events than this times the number of regressors counts as cycling
+    estimator_batch : targets per batch of the cross-validated fit on the CPU
+    many_active, well_conditioned : the CPU uses gradient steps if more regressors than the first are active and the
+        condition (ratio of the largest to the smallest eigenvalue) is at most the second. The time of steps grows with
+        the condition, that of a path with the number of active regressors
+    step_batch : targets per batch of gradient steps on the CPU: with 64 regressors, the four blocks take 1 MB, the size
+        of the cache of a core
+    check_every, restart_every : steps between tests of convergence, and of the direction of the momentum
+    drop_share : converged targets are removed once they are this share of the batch; more frequent copies cost more
+        than they save
+    opening_step, opening_momentum : the few regressors active in most targets are better conditioned than all
+        regressors, so longer steps by this factor, with a small constant momentum, solve most targets soonest
+    opening_checks, opening_rest : steps of the opening at which convergence is tested, and the share of a batch left to
+        the steps after it
     """
 
     path_tolerance: float = 1e-2

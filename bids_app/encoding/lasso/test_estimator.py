@@ -1,6 +1,8 @@
 from itertools import permutations
+from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from sklearn.linear_model import Lasso
 
@@ -9,11 +11,13 @@ from bids_app.encoding.lasso import LassoCV, lasso
 from bids_app.encoding.lasso._tuning import LassoTuning
 from bids_app.stats.correlation import pearson_r
 
+Problem = tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
+
 RATIOS = (0.7, 0.3, 0.1, 0.03)
 
 
 @pytest.fixture
-def problem():
+def problem() -> Problem:
     rng = np.random.default_rng(0)
     X = rng.standard_normal((90, 6)) + rng.standard_normal((90, 1)) + 3
     weights = rng.standard_normal((6, 12)) * (rng.random((6, 12)) < 0.5)
@@ -22,13 +26,17 @@ def problem():
     return X, Y
 
 
-def reference(X, y, ratio):
+def reference(X: npt.NDArray[np.float64], y: npt.NDArray[np.float64], ratio: float) -> Lasso:
     centred = X - X.mean(axis=0)
     penalty = ratio * np.abs(centred.T @ (y - y.mean())).max() / len(y)
     return Lasso(alpha=max(penalty, 1e-12), tol=1e-9, max_iter=100_000).fit(X, y)
 
 
-def pair_errors(X, y, folds):
+def pair_errors(
+    X: npt.NDArray[np.float64],
+    y: npt.NDArray[np.float64],
+    folds: list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]],
+) -> dict[tuple[int, int], npt.NDArray[np.float64]]:
     """Mean squared error (n_folds, n_ratios) on fold f of the fits without f and one other fold, for each other."""
     errors = {}
     for f, g in permutations(range(len(folds)), 2):
@@ -39,7 +47,12 @@ def pair_errors(X, y, folds):
     return errors
 
 
-def reference_choice(X, y, folds, selection):
+def reference_choice(
+    X: npt.NDArray[np.float64],
+    y: npt.NDArray[np.float64],
+    folds: list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]],
+    selection: str,
+) -> float:
     errors = pair_errors(X, y, folds)
     n = len(folds)
     by_fold = np.array([sum(errors[f, g] for g in range(n) if g != f) for f in range(n)])
@@ -51,7 +64,9 @@ def reference_choice(X, y, folds, selection):
 
 
 @pytest.mark.parametrize("selection", ["min", "one-se"])
-def test_cross_validated_fit_against_scikit_learn(problem, selection, monkeypatch):
+def test_cross_validated_fit_against_scikit_learn(
+    problem: Problem, selection: Literal["one-se", "min"], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(
         "bids_app.encoding.lasso._cross_validation.TUNING", LassoTuning(rises=99)
     )  # all paths to their end
@@ -69,7 +84,7 @@ def test_cross_validated_fit_against_scikit_learn(problem, selection, monkeypatc
 
 
 @pytest.mark.parametrize("purge", [0, 3])
-def test_held_out_is_nested(problem, purge, monkeypatch):
+def test_held_out_is_nested(problem: Problem, purge: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bids_app.encoding.lasso._cross_validation.TUNING", LassoTuning(rises=99))
     X, Y = problem
     folds = contiguous_folds(90, 4, purge)
@@ -83,7 +98,7 @@ def test_held_out_is_nested(problem, purge, monkeypatch):
             np.testing.assert_allclose(predictions[test, target], expected, atol=5e-3)
 
 
-def test_nothing_of_a_test_fold_reaches_its_prediction(problem):
+def test_nothing_of_a_test_fold_reaches_its_prediction(problem: Problem) -> None:
     X, Y = problem
     test = contiguous_folds(90, 4)[1][1]
     before = LassoCV(n_folds=4, device="cpu").fit(X, Y).held_out_[test]
@@ -91,7 +106,7 @@ def test_nothing_of_a_test_fold_reaches_its_prediction(problem):
     np.testing.assert_allclose(LassoCV(n_folds=4, device="cpu").fit(X, Y).held_out_[test], before, atol=5e-3)
 
 
-def test_a_path_that_ends_early_chooses_the_same():
+def test_a_path_that_ends_early_chooses_the_same() -> None:
     rng = np.random.default_rng(3)
     X = rng.standard_normal((120, 10))
     Y = 0.3 * X[:, :1] + rng.standard_normal((120, 200))
@@ -102,7 +117,7 @@ def test_a_path_that_ends_early_chooses_the_same():
     assert (early.ratio_ == whole.ratio_).mean() > 0.95
 
 
-def test_one_standard_error_leaves_out_what_only_correlates():
+def test_one_standard_error_leaves_out_what_only_correlates() -> None:
     rng = np.random.default_rng(4)
     X = rng.standard_normal((300, 20))
     X[:, 1:] += 0.5 * X[:, :1]
@@ -111,7 +126,7 @@ def test_one_standard_error_leaves_out_what_only_correlates():
     assert wrong["one-se"] < 0.7 * wrong["min"]
 
 
-def test_constant_target_and_fixed_ratio(problem):
+def test_constant_target_and_fixed_ratio(problem: Problem) -> None:
     X, Y = problem
     model = LassoCV([0.9], n_folds=3, device="cpu").fit(X, Y)
     np.testing.assert_allclose(model.held_out_[:, 3], 7, atol=1e-5)
@@ -120,7 +135,7 @@ def test_constant_target_and_fixed_ratio(problem):
     assert not model.coef_[:, 3].any()
 
 
-def test_lasso_at_known_ratios(problem):
+def test_lasso_at_known_ratios(problem: Problem) -> None:
     X, Y = problem
     ratio = np.linspace(0.05, 0.8, 12)
     coef, intercept = lasso(X, Y, ratio, device="cpu")
@@ -130,7 +145,7 @@ def test_lasso_at_known_ratios(problem):
         assert intercept[target] == pytest.approx(expected.intercept_, abs=1e-2)
 
 
-def test_batches_change_nothing(problem):
+def test_batches_change_nothing(problem: Problem) -> None:
     X, Y = problem
     whole = LassoCV(n_folds=4, device="cpu").fit(X, Y).held_out_
     small = LassoCV(n_folds=4, device="cpu", mem_mb=0.01).fit(X, Y).held_out_
@@ -138,12 +153,12 @@ def test_batches_change_nothing(problem):
 
 
 @pytest.mark.parametrize("ratios", [[], [1.0], [0.0, 0.5]])
-def test_ratios_out_of_range(problem, ratios):
+def test_ratios_out_of_range(problem: Problem, ratios: list[float]) -> None:
     with pytest.raises(ValueError, match="between 0 and 1"):
         LassoCV(ratios, device="cpu").fit(*problem)
 
 
-def test_nan_targets_are_an_error(problem):
+def test_nan_targets_are_an_error(problem: Problem) -> None:
     X, Y = problem
     Y[4, 2] = np.nan
     with pytest.raises(ValueError, match=r"1 of 12 columns \(first: 2\)"):

@@ -1,4 +1,5 @@
 import numpy as np
+import numpy.typing as npt
 import pytest
 import torch
 from sklearn.linear_model import Lasso
@@ -6,12 +7,14 @@ from sklearn.linear_model import Lasso
 from bids_app.encoding.lasso._fista import fista
 from bids_app.encoding.lasso._tuning import LassoTuning
 
+Problem = tuple[torch.Tensor, torch.Tensor, torch.Tensor, npt.NDArray[np.float64]]
+
 # scikit-learn before 1.6 says so of a target of zeros
 pytestmark = pytest.mark.filterwarnings("ignore:Objective did not converge")
 
 
 @pytest.fixture
-def problem():
+def problem() -> Problem:
     """20 correlated regressors, 30 targets, among them one of noise and one of zeros."""
     rng = np.random.default_rng(0)
     X = rng.standard_normal((120, 20)) + 0.7 * rng.standard_normal((120, 1))
@@ -25,7 +28,7 @@ def problem():
     return gram, cross, penalty, np.transpose(expected)
 
 
-def test_against_scikit_learn(problem):
+def test_against_scikit_learn(problem: Problem) -> None:
     gram, cross, penalty, expected = problem
     b = fista(gram, cross, penalty, tolerance=1e-6)
     np.testing.assert_allclose(b, expected, atol=1e-4)
@@ -33,7 +36,7 @@ def test_against_scikit_learn(problem):
     assert ((b == 0).numpy() == (expected == 0)).mean() > 0.99
 
 
-def test_every_target_is_as_optimal_as_asked(problem):
+def test_every_target_is_as_optimal_as_asked(problem: Problem) -> None:
     gram, cross, penalty = (torch.as_tensor(x, dtype=torch.float64) for x in problem[:3])
     b = fista(gram, cross, penalty, tolerance=1e-10)  # targets leave the batch at different times
     largest = torch.linalg.eigvalsh(gram)[-1]
@@ -42,13 +45,13 @@ def test_every_target_is_as_optimal_as_asked(problem):
     assert (largest * (b - proximal).abs().amax(dim=0) <= 3e-10 * cross.abs().amax(dim=0)).all()
 
 
-def test_one_penalty_for_all(problem):
+def test_one_penalty_for_all(problem: Problem) -> None:
     gram, cross, penalty, _ = problem
     several = fista(gram, cross, torch.full_like(penalty, 7.0))
     np.testing.assert_allclose(fista(gram, cross, 7.0), several, atol=1e-6)
 
 
-def test_warm_start_and_batch_change_nothing(problem, monkeypatch):
+def test_warm_start_and_batch_change_nothing(problem: Problem, monkeypatch: pytest.MonkeyPatch) -> None:
     gram, cross, penalty, expected = problem
     start = torch.as_tensor(expected, dtype=torch.float32) + 0.1
     np.testing.assert_allclose(fista(gram, cross, penalty, start, tolerance=1e-6), expected, atol=1e-4)
@@ -57,7 +60,7 @@ def test_warm_start_and_batch_change_nothing(problem, monkeypatch):
     assert cross[0, 0] == problem[1][0, 0]
 
 
-def test_few_iterations_still_give_every_target(problem):
+def test_few_iterations_still_give_every_target(problem: Problem) -> None:
     gram, cross, penalty, expected = problem
     rough = fista(gram, cross, penalty, max_iterations=25)
     result = np.asarray(rough)
@@ -65,7 +68,7 @@ def test_few_iterations_still_give_every_target(problem):
     assert np.isfinite(result).all()
 
 
-def test_collinear_regressors_do_not_lead_astray():
+def test_collinear_regressors_do_not_lead_astray() -> None:
     """All regressors are active, and much alike: the long steps of the opening are too long."""
     rng = np.random.default_rng(0)
     X = rng.standard_normal((120, 20)) + 3 * rng.standard_normal((120, 1))
@@ -73,7 +76,7 @@ def test_collinear_regressors_do_not_lead_astray():
     gram, cross = torch.as_tensor(X.T @ X), torch.as_tensor(X.T @ Y)
     penalty = 0.001 * float(cross.abs().max())
 
-    def objective(b):
+    def objective(b: torch.Tensor) -> torch.Tensor:
         return ((0.5 * gram @ b - cross) * b + penalty * b.abs()).sum(dim=0)
 
     expected = [Lasso(penalty / 120, fit_intercept=False, tol=1e-12, max_iter=100_000).fit(X, y).coef_ for y in Y.T]

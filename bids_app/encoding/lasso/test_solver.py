@@ -1,4 +1,7 @@
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 import pytest
 import torch
 from sklearn.linear_model import Lasso
@@ -8,7 +11,9 @@ from bids_app.encoding.lasso._fista import fista
 from bids_app.encoding.lasso._solver import lasso_gram
 
 
-def ill_conditioned(n_volumes=120, n_regressors=40, n_targets=25, seed=0):
+def ill_conditioned(
+    n_volumes: int = 120, n_regressors: int = 40, n_targets: int = 25, seed: int = 0
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Smooth regressors, a few of them driving each target; penalties from nearly the largest to a hundredth of it."""
     rng = np.random.default_rng(seed)
     X = np.cumsum(rng.standard_normal((n_volumes, n_regressors)), axis=0)
@@ -18,11 +23,16 @@ def ill_conditioned(n_volumes=120, n_regressors=40, n_targets=25, seed=0):
     return X, Y, np.abs(X.T @ Y).max(axis=0) * np.geomspace(0.9, 0.01, n_targets)
 
 
-def tensors(X, Y, penalty):
-    return tuple(torch.as_tensor(array, dtype=torch.float32) for array in (X.T @ X, X.T @ Y, penalty))
+def tensors(
+    X: npt.NDArray[np.float64], Y: npt.NDArray[np.float64], penalty: npt.NDArray[np.float64]
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    gram, cross, penalties = (torch.as_tensor(array, dtype=torch.float32) for array in (X.T @ X, X.T @ Y, penalty))
+    return gram, cross, penalties
 
 
-def scikit_learn(X, Y, penalty):
+def scikit_learn(
+    X: npt.NDArray[np.float64], Y: npt.NDArray[np.float64], penalty: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
     fits = [
         Lasso(alpha=p / len(X), fit_intercept=False, tol=1e-12, max_iter=1_000_000).fit(X, y).coef_
         for p, y in zip(penalty, Y.T, strict=True)
@@ -30,29 +40,37 @@ def scikit_learn(X, Y, penalty):
     return np.transpose(fits)
 
 
-def objective(X, Y, penalty, b):
-    return 0.5 * np.square(Y - X @ b).sum(axis=0) + penalty * np.abs(b).sum(axis=0)
+def objective(
+    X: npt.NDArray[np.float64],
+    Y: npt.NDArray[np.float64],
+    penalty: npt.NDArray[np.float64],
+    b: npt.NDArray[np.floating],
+) -> npt.NDArray[np.float64]:
+    return np.asarray(0.5 * np.square(Y - X @ b).sum(axis=0) + penalty * np.abs(b).sum(axis=0))
 
 
-def violation(X, Y, penalty, b):
+def violation(
+    X: npt.NDArray[np.float64], Y: npt.NDArray[np.float64], penalty: npt.NDArray[np.float64], b: npt.NDArray[np.float32]
+) -> float:
     """Largest violation of the optimality conditions, as a share of max|Xᵀy|, in float64."""
     correlation = X.T @ (Y - X @ b)
     inactive = np.maximum(np.abs(correlation) - penalty, 0)
-    return (np.where(b == 0, inactive, np.abs(correlation - penalty * np.sign(b)))).max() / np.abs(X.T @ Y).max()
+    active = np.abs(correlation - penalty * np.sign(b))
+    return float(np.where(b == 0, inactive, active).max() / np.abs(X.T @ Y).max())
 
 
 @pytest.fixture
-def only_homotopy(monkeypatch):
+def only_homotopy(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is left to other solvers."""
 
-    def never(*args, **options):
+    def never(*args: object, **options: Any) -> None:
         raise AssertionError("some targets were not solved")
 
     monkeypatch.setattr(_solver, "fista", never)
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_against_scikit_learn(seed, only_homotopy):
+def test_against_scikit_learn(seed: int, only_homotopy: None) -> None:
     X, Y, penalty = ill_conditioned(seed=seed)
     b = lasso_gram(*tensors(X, Y, penalty), tolerance=1e-4).numpy()
     expected = scikit_learn(X, Y, penalty)
@@ -61,7 +79,7 @@ def test_against_scikit_learn(seed, only_homotopy):
     assert ((b == 0) == (expected == 0)).mean() > 0.99
 
 
-def test_from_any_start(only_homotopy):
+def test_from_any_start(only_homotopy: None) -> None:
     """From the solution at a larger or a smaller penalty, and from coefficients of other signs."""
     X, Y, penalty = ill_conditioned()
     gram, cross, penalties = tensors(X, Y, penalty)
@@ -75,14 +93,14 @@ def test_from_any_start(only_homotopy):
             )
 
 
-def test_batches_change_no_bit():
+def test_batches_change_no_bit() -> None:
     gram, cross, penalties = tensors(*ill_conditioned())
     whole = lasso_gram(gram, cross, penalties)
     batches = [lasso_gram(gram, cross[:, some], penalties[some]) for some in (slice(0, 7), slice(7, 25))]
     assert (torch.cat(batches, dim=1) == whole).all()
 
 
-def test_inputs_stay_and_one_penalty_serves_all():
+def test_inputs_stay_and_one_penalty_serves_all() -> None:
     gram, cross, penalties = tensors(*ill_conditioned())
     before, start = cross.clone(), torch.ones_like(cross)
     result = lasso_gram(gram, cross, 20.0, start)
@@ -91,7 +109,7 @@ def test_inputs_stay_and_one_penalty_serves_all():
     assert (result == lasso_gram(gram, cross, torch.full_like(penalties, 20.0), start)).all()
 
 
-def test_regressors_that_cannot_be_distinguished():
+def test_regressors_that_cannot_be_distinguished() -> None:
     """The same regressor twice, its negative, and one of zeros: the objective is that of the others alone."""
     X, Y, penalty = ill_conditioned()
     doubled = np.concatenate([X, X[:, :3], -X[:, :1], np.zeros((len(X), 1))], axis=1)
@@ -101,18 +119,25 @@ def test_regressors_that_cannot_be_distinguished():
     assert not b[-1].any()
 
 
-def test_more_regressors_than_volumes():
+def test_more_regressors_than_volumes() -> None:
     X, Y, penalty = ill_conditioned(n_volumes=30, n_regressors=50, n_targets=12)
     b = lasso_gram(*tensors(X, Y, penalty), tolerance=1e-4, max_iterations=100_000).numpy()
     expected = scikit_learn(X, Y, penalty)
     assert (objective(X, Y, penalty, b) < 1.001 * objective(X, Y, penalty, expected)).all()
 
 
-def test_what_the_path_does_not_solve_goes_on_by_steps(monkeypatch):
+def test_what_the_path_does_not_solve_goes_on_by_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """A path that is cut short leaves targets that steps along the gradient bring home."""
     X, Y, penalty = ill_conditioned(n_regressors=8)
 
-    def give_up(gram, cross, penalty, coef, tolerance, solved):
+    def give_up(
+        gram: npt.NDArray[np.float32],
+        cross: npt.NDArray[np.float32],
+        penalty: npt.NDArray[np.float32],
+        coef: npt.NDArray[np.float32],
+        tolerance: float,
+        solved: npt.NDArray[np.bool_],
+    ) -> None:
         coef[:], solved[:] = 0.0, np.arange(len(solved)) == 0
 
     monkeypatch.setattr("bids_app.encoding.lasso._homotopy.solve", give_up)
@@ -123,7 +148,9 @@ def test_what_the_path_does_not_solve_goes_on_by_steps(monkeypatch):
 
 
 @pytest.mark.parametrize("well_conditioned", [True, False])
-def test_steps_where_many_are_active_and_well_conditioned(well_conditioned, monkeypatch):
+def test_steps_where_many_are_active_and_well_conditioned(
+    well_conditioned: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Either way the result is scikit-learn's; what differs is who finds it."""
     X, Y, penalty = ill_conditioned()
     if well_conditioned:
@@ -134,7 +161,12 @@ def test_steps_where_many_are_active_and_well_conditioned(well_conditioned, monk
     start = lasso_gram(gram, cross, 1.5 * penalties)
     assert torch.count_nonzero(start) > 8 * start.shape[1]
     by_steps = []
-    monkeypatch.setattr(_solver, "fista", lambda *args, **options: by_steps.append(1) or fista(*args, **options))
+
+    def counted(*args: Any, **options: Any) -> torch.Tensor:
+        by_steps.append(1)
+        return fista(*args, **options)
+
+    monkeypatch.setattr(_solver, "fista", counted)
     b = lasso_gram(gram, cross, penalties, start, tolerance=1e-6).numpy()
     expected = objective(X, Y, penalty, scikit_learn(X, Y, penalty))
     np.testing.assert_allclose(objective(X, Y, penalty, b), expected, rtol=1e-5)

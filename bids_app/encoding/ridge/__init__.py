@@ -11,7 +11,7 @@ __all__ = ["DEFAULT_ALPHAS", "RidgeCV", "penalties"]
 
 
 def __getattr__(name: str) -> object:
-    """The estimator, with scikit-learn, which takes a second to import, when it is asked for."""
+    """Import the estimator on request, because scikit-learn takes a second."""
     if name == "RidgeCV":
         from bids_app.encoding.ridge._estimator import RidgeCV
 

@@ -18,13 +18,13 @@ from bids_app.stats.device import resolve_device
 
 
 class RidgeCV(ManyTargets):
-    """min over b of |y − Xb|² + α|b|² for every target y, with an intercept and the target's own α.
+    """min over b of |y − Xb|² + α|b|² for every target y, with an intercept and a separate α.
 
     Parameters
     ----------
     alphas : positive penalties to choose from
-    folds : (train, test) pairs; the α with the smallest mean squared error on the test parts is taken. Leave-one-out
-        when None
+    folds : (train, test) pairs; the α with the smallest mean squared error on the test rows is chosen. Leave-one-out
+        if None
     device : "auto", "cpu" or "cuda"
     mem_mb : memory for a batch of targets, in megabytes
 
@@ -46,7 +46,7 @@ class RidgeCV(ManyTargets):
 
     def __init__(
         self,
-        alphas: Sequence[float] = DEFAULT_ALPHAS,
+        alphas: npt.ArrayLike = DEFAULT_ALPHAS,
         folds: Sequence[Fold] | None = None,
         device: str = "auto",
         mem_mb: float | None = None,
@@ -55,14 +55,14 @@ class RidgeCV(ManyTargets):
         self.alphas, self.folds, self.device, self.mem_mb = alphas, folds, device, mem_mb
 
     def fit(self, X: npt.ArrayLike, y: npt.ArrayLike) -> Self:
-        """Fit X (n_volumes, n_features) to y (n_volumes, n_targets); ValueError where a value is not finite."""
+        """Fit X (n_volumes, n_features) to y (n_volumes, n_targets); ValueError if a value is not finite."""
         X, Y = self._checked(X, y)
         device = resolve_device(self.device)
         alphas = penalties(self.alphas, device)
         design = Design(X, device)
         everything = np.arange(X.shape[0])
         eigen = design.decompose(everything)
-        whole = design.factorise(everything, everything[:0], eigen)  # nothing to test: it is not for predictions
+        whole = design.factorise(everything, everything[:0], eigen)  # no test rows: not for predictions
         n_targets = Y.shape[1]
         errors = penalty_errors(design, (everything, eigen), self.folds, alphas, n_targets)
         self.alpha_ = np.empty(n_targets, dtype=np.float32)
@@ -83,7 +83,7 @@ class RidgeCV(ManyTargets):
 
     @cached_property
     def coef_(self) -> Floats:
-        """Made when first asked for: with more features than volumes they take far more room than what predicts."""
+        """Computed on first access: with more features than volumes, they take far more memory than the predictor."""
         return np.asarray(self._back @ self._projections, dtype=np.float32)
 
     def _weighted(self, X: npt.ArrayLike) -> Floats:

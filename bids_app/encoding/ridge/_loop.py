@@ -1,4 +1,4 @@
-"""The one loop of every ridge: batches of targets, training sets, a penalty for each target in each of them."""
+"""The common loop of all ridges: batches of targets, training sets, a penalty per target and training set."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from bids_app.stats.device import run_batches
 
 @dataclass(frozen=True)
 class Batch:
-    """Some targets: their responses less their means (n_volumes, V), on the device, and these means (V,), float64."""
+    """A batch of targets: centred responses (n_volumes, V) on the device, and their means (V,), float64."""
 
     columns: slice
     Y: torch.Tensor
@@ -22,9 +22,9 @@ class Batch:
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """How well each penalty does with these rows, and what is made with the one chosen for each target.
+    """One training set: the errors of each penalty, and the fit with the penalty chosen for each target.
 
-    `errors` gives (n_alphas, V); `fit` takes the penalties (V,) and puts its results in place by itself.
+    `errors` returns (n_alphas, V); `fit` takes the penalties (V,) and stores its results itself.
     """
 
     errors: Callable[[Batch], torch.Tensor]
@@ -40,7 +40,7 @@ def fit_targets(
 ) -> None:
     """Choose among `alphas` and fit, in every training set, all targets of Y (n_volumes, n_targets).
 
-    Batches are worked on side by side, on the device of the penalties.
+    Batches run concurrently on the device of the penalties.
     """
 
     def fit(columns: slice) -> None:

@@ -1,15 +1,15 @@
-"""The penalties that a ridge chooses from."""
-
-from collections.abc import Sequence
+"""Candidate penalties of a ridge."""
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 DEFAULT_ALPHAS = tuple(float(alpha) for alpha in np.logspace(-1, 8, 10))
 
 
-def penalties(alphas: Sequence[float], device: torch.device, dtype: torch.dtype = torch.float32) -> torch.Tensor:
-    """The penalties on the device; ValueError unless all are positive."""
-    if not len(alphas) or not all(np.isfinite(alpha) and alpha > 0 for alpha in alphas):
-        raise ValueError(f"alphas={list(alphas)}; at least one penalty is needed, and all must be positive.")
-    return torch.as_tensor(np.asarray(alphas, dtype=np.float64), dtype=dtype, device=device)
+def penalties(alphas: npt.ArrayLike, device: torch.device, dtype: torch.dtype = torch.float32) -> torch.Tensor:
+    """The penalties (n_alphas,) on the device; ValueError unless all are positive."""
+    values = np.asarray(alphas, dtype=np.float64)
+    if values.ndim != 1 or not values.size or not (np.isfinite(values) & (values > 0)).all():
+        raise ValueError(f"alphas={values.tolist()}; at least one penalty is needed, and all must be positive.")
+    return torch.as_tensor(values, dtype=dtype, device=device)

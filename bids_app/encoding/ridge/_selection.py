@@ -1,4 +1,4 @@
-"""Which penalty predicts best the volumes that were left out, for many targets."""
+"""Choice of the penalty that best predicts left-out volumes, for many targets."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -30,22 +30,22 @@ def penalty_errors(
     eigens: Sequence[Eigen] = (),
     content: Ints | None = None,
 ) -> PenaltyErrors:
-    """Errors on the test parts of folds, or leave-one-out errors.
+    """Errors on the test rows of folds, or leave-one-out errors.
 
-    Either prediction by prediction, or, where that takes fewer operations, through triangles.
+    Computed from predictions, or from triangles if that takes fewer operations.
 
     Parameters
     ----------
     design : the regressors
-    whole : numbers of the rows among which all pairs lie, and their decomposition
+    whole : indices of the rows that contain all pairs, and their decomposition
     pairs : (train, test) rows of each fold; None for leave-one-out
     alphas : penalties, (n_alphas,)
-    n_targets : how many responses are to come, in all batches
-    eigens : the decompositions of the training parts, where they are known
+    n_targets : number of responses in all batches
+    eigens : the decompositions of the training rows, if known
     content : (n_volumes,) for leave-one-out: volumes with the same number are left out together
     """
     if len(alphas) == 1:
-        return lambda Y: torch.zeros(1, Y.shape[1], dtype=torch.float64, device=Y.device)  # nothing to choose
+        return lambda Y: torch.zeros(1, Y.shape[1], dtype=torch.float64, device=Y.device)  # only one penalty
     if pairs is None:
         rows, eigen = whole
         factors = design.factorise(rows, rows, eigen)
@@ -53,7 +53,7 @@ def penalty_errors(
             return _LeaveCopiesOut(factors, alphas, content[rows])
         folds = [factors]
     else:
-        # Side by side, since a decomposition uses one thread for the most part.
+        # Concurrently, because a decomposition mostly uses one thread.
         known: list[Eigen | None] = [*eigens] if eigens else [None] * len(pairs)
         sets = list(zip(pairs, known, strict=True))
         folds = list(
@@ -72,7 +72,7 @@ def _triangles_pay(folds: Sequence[Factors], n_alphas: int, n_targets: int) -> b
 
 
 def choose(errors: torch.Tensor, alphas: torch.Tensor) -> torch.Tensor:
-    """The penalty with the smallest error per target, the first of equals: (n_alphas, V) to (V,)."""
+    """The first penalty with the smallest error per target: (n_alphas, V) to (V,)."""
     return alphas[errors.argmin(dim=0)]
 
 
@@ -94,7 +94,7 @@ class _ByResiduals:
 
 
 class _LeaveOneOut:
-    """One product per penalty: a residual of the fit divided by one minus its leverage is that of not fitting it."""
+    """One product per penalty: a residual divided by one minus its leverage is the leave-one-out residual."""
 
     def __init__(self, factors: Factors, alphas: torch.Tensor):
         self.factors, self.alphas = factors, alphas
@@ -112,16 +112,16 @@ class _LeaveOneOut:
 
 
 class _LeaveCopiesOut:
-    """`_LeaveOneOut` of all rows that heard the same: their residuals times the inverse of one minus their leverages.
+    """`_LeaveOneOut` for all rows with the same content: residuals times the inverse of one minus leverages.
 
-    The error is the mean over what was heard of the mean over those who heard it.
+    The error is averaged over the rows of each piece of content, then over pieces.
     """
 
     def __init__(self, factors: Factors, alphas: torch.Tensor, content: Ints):
         self.factors, self.alphas = factors, alphas
         copies = Copies(content)
         counts = (copies.rows != NONE).sum(axis=0)
-        # (n_pieces, n_copies) rows of all pieces that were heard equally often
+        # (n_pieces, n_copies) rows of all pieces heard equally often
         self.groups = [
             torch.as_tensor(copies.rows[:count, counts == count].T.copy(), device=alphas.device)
             for count in np.unique(counts)

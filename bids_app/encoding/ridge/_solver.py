@@ -13,22 +13,22 @@ from bids_app.stats.device import column_batches, targets_per_batch, to_device
 
 @dataclass(frozen=True)
 class Factors:
-    """What one training set gives to all targets and penalties: predictions are basis · filter(α) · project · Y.
+    """Factors of one training set for all targets and penalties: predictions are basis · filter(α) · project · Y.
 
-    The last row of `project` takes the mean of the training rows and the last column of `basis` adds it again, so the
-    intercept needs no pass of its own. All lies on the device, in float64: what is made of few rows is exact, and
-    becomes float32 where it meets the responses.
+    The last row of `project` computes the mean of the training rows and the last column of `basis` adds it again, so
+    the intercept needs no separate pass. All tensors are on the device in float64, and are converted to float32 for
+    products with the responses.
     """
 
     eigenvalues: torch.Tensor  # (rank,), of XᵀX or XXᵀ of the centred training rows
-    project: torch.Tensor  # (rank + 1, n_volumes), zero for rows that are not trained on
+    project: torch.Tensor  # (rank + 1, n_volumes), zero for rows outside the training set
     basis: torch.Tensor  # (n_test, rank + 1)
     test: torch.Tensor  # (n_test,), row numbers
     vectors: torch.Tensor  # (rank, rank), eigenvectors
     train: torch.Tensor  # (n_train,), row numbers
 
     def projections(self, Y: torch.Tensor) -> torch.Tensor:
-        """`project` @ Y, (rank + 1, V), without the rows that are not trained on."""
+        """`project` @ Y, (rank + 1, V), over the training rows only."""
         return self._of_trained @ rows_of(Y, self.train)
 
     @cached_property
@@ -36,7 +36,7 @@ class Factors:
         return self.project[:, self.train].float()
 
     def filters(self, alpha: torch.Tensor) -> torch.Tensor:
-        """1 / (eigenvalue + α), (rank + 1, n_alphas), and 1 for the mean, in the penalties' own type."""
+        """1 / (eigenvalue + α), (rank + 1, n_alphas), and 1 for the mean, in the type of the penalties."""
         shrunk = torch.reciprocal(self.eigenvalues.to(alpha.dtype)[:, None] + alpha[None])
         return torch.cat([shrunk, torch.ones_like(alpha)[None]])
 
@@ -50,10 +50,10 @@ class Eigen:
 
 
 class Design:
-    """Regressors of all volumes, (n_volumes, n_features), factorised for one training set after the other.
+    """Regressors of all volumes, (n_volumes, n_features), factorised for each training set.
 
-    Works on features × features where there are no more features than volumes, else on volumes × volumes; there, the
-    products of all volumes are made once and every training set's are cut out of them. Sums in float64.
+    Works on features × features if there are no more features than volumes, else on volumes × volumes; then the
+    products of all volumes are computed once and shared by all training sets. Sums are in float64.
     """
 
     def __init__(self, X: AnyArray, device: torch.device):
@@ -64,7 +64,7 @@ class Design:
         self._kernel = self.X @ self.X.T if self.n_features > self.n_volumes else None
 
     def decompose(self, train: Ints) -> Eigen:
-        """The eigendecomposition of one training set; row numbers into all volumes."""
+        """The eigendecomposition of one training set; rows are indices of all volumes."""
         rows = torch.as_tensor(train, device=self.X.device)
         if self._kernel is not None:
             product = _centred(self._kernel, rows, rows)
@@ -74,7 +74,7 @@ class Design:
         return _decomposed(product)
 
     def factorise(self, train: Ints, test: Ints, eigen: Eigen | None = None) -> Factors:
-        """Factors of one fold; row numbers into all volumes. `eigen` is `decompose(train)` where it is known."""
+        """Factors of one fold; rows are indices of all volumes. `eigen` is `decompose(train)` if known."""
         eigen = eigen or self.decompose(train)
         rows, tested = (torch.as_tensor(array, device=self.X.device) for array in (train, test))
         values, vectors = (torch.as_tensor(array, device=self.X.device) for array in (eigen.values, eigen.vectors))
@@ -88,7 +88,7 @@ class Design:
         return self._factors(values, vectors, project=project, basis=basis, rows=rows, tested=tested)
 
     def coefficient_map(self, factors: Factors) -> torch.Tensor:
-        """What turns the filtered projections (rank, V) of a training set into coefficients, (n_features, rank)."""
+        """Map from the filtered projections (rank, V) of a training set to coefficients, (n_features, rank)."""
         if self._kernel is None:
             return factors.vectors.float()
         X = self.X[factors.train]
@@ -112,7 +112,7 @@ class Design:
 
 
 def _decomposed(product: torch.Tensor) -> Eigen:
-    if product.device.type == "cpu":  # numpy's LAPACK took half the time of torch's (MKL) on an AMD processor
+    if product.device.type == "cpu":  # numpy's LAPACK takes half the time of torch's (MKL) on an AMD processor
         return Eigen(*np.linalg.eigh(product.numpy()))
     values, vectors = torch.linalg.eigh(product)
     return Eigen(values.cpu().numpy(), vectors.cpu().numpy())
@@ -126,19 +126,19 @@ def _centred(kernel: torch.Tensor, rows: torch.Tensor, train: torch.Tensor) -> t
 
 
 def filtered_projections(factors: Factors, alpha: torch.Tensor, Y: torch.Tensor) -> torch.Tensor:
-    """Projections of Y shrunk by each target's own penalty (V,), (rank + 1, V); `basis` @ this are predictions."""
+    """Projections of Y shrunk by the penalty of each target (V,), (rank + 1, V); `basis` @ these are predictions."""
     return factors.projections(Y).mul_(factors.filters(alpha))
 
 
 class Predictor:
-    """Predictions of the test rows, (n_test, V), for responses (n_volumes, V) that each have a penalty, (V,).
+    """Predictions of the test rows, (n_test, V), for responses (n_volumes, V) with a penalty each, (V,).
 
-    Where it takes fewer operations for `n_targets` in all, targets with the same penalty are predicted together, by
-    the one matrix (n_test, n_train) that basis, filter and projections then come to.
+    If it takes fewer operations for `n_targets` in all, targets with the same penalty are predicted together by the
+    matrix (n_test, n_train) that combines basis, filter and projections.
     """
 
     def __init__(self, factors: Factors, alphas: torch.Tensor, n_targets: int):
-        """Make the matrices where they pay; `alphas` are all penalties that may come."""
+        """Compute the matrices if worthwhile; `alphas` are all possible penalties."""
         self._factors = factors
         self._matrices: dict[float, torch.Tensor] = {}
         rank, n_train, n_test = len(factors.eigenvalues), len(factors.train), len(factors.test)
@@ -160,11 +160,11 @@ class Predictor:
         predicted = torch.cat(predictions, dim=1).index_select(1, torch.argsort(order))
         return predicted.add_(
             factors.project[-1, factors.train].float() @ trained
-        )  # the means, beside which entries are small
+        )  # the means, which exceed the other entries
 
 
 def ridge_batches(n_volumes: int, rank: int, n_targets: int, device: torch.device, mem_mb: float | None) -> list[slice]:
-    """Batches of targets: on the CPU enough of them for its threads, and no larger than products gain from."""
+    """Batches of targets: on the CPU enough for all threads, and no larger than products benefit from."""
     bytes_per_target = 4 * (2 * n_volumes + 2 * rank) + 8 * 64
     size = targets_per_batch(bytes_per_target, n_targets, mem_mb)
     if device.type == "cpu":
@@ -173,7 +173,7 @@ def ridge_batches(n_volumes: int, rank: int, n_targets: int, device: torch.devic
 
 
 def rows_of(Y: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
-    """Y[rows]; without a copy where the rows are consecutive."""
+    """Y[rows], without a copy if the rows are consecutive."""
     first, last = int(rows[0]), int(rows[-1])
     return Y[first : last + 1] if last - first + 1 == len(rows) else Y[rows]
 
@@ -181,6 +181,6 @@ def rows_of(Y: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
 def centred_responses(
     Y: AnyArray, device: torch.device, dtype: torch.dtype = torch.float32
 ) -> tuple[torch.Tensor, AnyArray]:
-    """Responses (n, V) less their means, on the device, and the means (V,), float64."""
+    """Centred responses (n, V) on the device, and their means (V,), float64."""
     mean: AnyArray = Y.mean(axis=0, dtype=np.float64)
     return to_device(Y - mean, device, dtype), mean

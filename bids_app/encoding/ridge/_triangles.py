@@ -1,7 +1,8 @@
 """Errors of penalties as sums of squares of triangles times the responses.
 
 The residuals of all left-out volumes at one penalty are a matrix A times the responses, and the triangle T of its QR
-decomposition has |T y| = |A y|. With many penalties, products with triangles take fewer operations than predictions.
+decomposition satisfies |T y| = |A y|. With many penalties, products with triangles take fewer operations than
+predictions.
 """
 
 from collections.abc import Sequence
@@ -14,10 +15,10 @@ from bids_app.stats.device import map_batches
 
 
 class ByTriangles:
-    """One triangle per penalty, cut into bands; a band's rows of all penalties are one product."""
+    """One triangle per penalty, cut into bands; a band of all penalties is one product."""
 
     def __init__(self, folds: Sequence[Factors], alphas: torch.Tensor, *, loo: bool):
-        """Decompose the residuals of all folds; with `loo`, of one set of rows, each of them left out."""
+        """Decompose the residuals of all folds; with `loo`, of one set of rows, each left out in turn."""
         self._rows = torch.unique(torch.cat([rows for fold in folds for rows in (fold.train, fold.test)]))
         self._n_alphas = len(alphas)
 
@@ -38,7 +39,7 @@ class ByTriangles:
         """Mean squared errors (n_alphas, V) float64."""
         Y = rows_of(Y, self._rows)
         errors = torch.zeros(self._n_alphas, Y.shape[1], dtype=torch.float64, device=Y.device)
-        products = Y.new_empty(len(self._bands[0]), Y.shape[1])  # fresh memory for each would cost a sixth of the time
+        products = Y.new_empty(len(self._bands[0]), Y.shape[1])  # allocating each anew would cost a sixth of the time
         for band in self._bands:
             product = torch.mm(band, Y[len(Y) - band.shape[1] :], out=products[: len(band)])
             errors += product.square_().view(-1, self._n_alphas, Y.shape[1]).sum(dim=0)
@@ -46,12 +47,12 @@ class ByTriangles:
 
 
 def residuals(fold: Factors, alpha: torch.Tensor, rows: torch.Tensor, *, loo: bool) -> torch.Tensor:
-    """(n_test, n_rows) float64: this @ Y[rows] are residuals of a fold's test rows, or those of not fitting them."""
+    """(n_test, n_rows) float64: this @ Y[rows] are residuals of the test rows of a fold, or leave-one-out residuals."""
     weighted = fold.basis * fold.filters(alpha[None].double())[:, 0]
     matrix = (fold.test[:, None] == rows[None]).double() - weighted @ fold.project[:, rows]
     return matrix / (1 - leverage(weighted, fold)) if loo else matrix
 
 
 def leverage(weighted: torch.Tensor, factors: Factors) -> torch.Tensor:
-    """How much each row's own response weighs in its prediction by `weighted` @ `project`, (n_test, 1)."""
+    """Weight of the response of each row in its prediction by `weighted` @ `project`, (n_test, 1)."""
     return (weighted * factors.project[:, factors.test].T).sum(dim=1, keepdim=True)

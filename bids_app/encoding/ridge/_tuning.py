@@ -1,19 +1,19 @@
-"""What was tuned for the ridge, by the measurements in docs/benchmarks.md."""
+"""Tuned constants of the ridge, from the measurements in docs/benchmarks.md."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class RidgeTuning:
-    """Numbers that decide the time alone.
+    """Constants that affect only time.
 
     Attributes
     ----------
     band : rows of a triangle that are multiplied together
-    decomposition : how much longer an operation of making triangles takes than one of a product: in float64, with steps
-        that wait for each other
-    smallest_batch, largest_batch, batches : targets at once on the CPU. Products of fewer are slow, of more not faster;
-        few targets make at least some batches, for its threads
+    decomposition : relative time of an operation in a triangular decomposition, compared with a matrix product: in
+        float64, with sequential steps
+    smallest_batch, largest_batch, batches : targets per batch on the CPU. Smaller products are slow, larger ones not
+        faster; even few targets are split into several batches for the threads
     """
 
     band: int = 32

@@ -1,6 +1,6 @@
-"""Ridge on held-out volumes, in two steps: what the stimulus alone determines, and what the responses add.
+"""Ridge on held-out volumes, in two steps: decompositions of the stimulus, then fits to the responses.
 
-The first is the same for everybody who heard a story at the same times, and can be kept and shared.
+The first step is the same for all participants who heard a story at the same times, and can be stored and shared.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -26,7 +26,7 @@ Inner = Literal["contiguous", "loo"]
 
 @dataclass(frozen=True)
 class HeldOut:
-    """Predictions of every volume by a fit that did not see its fold.
+    """Predictions of every volume by a fit without its fold.
 
     predictions is (n_volumes, n_targets) float32; alpha (n_targets,), the geometric mean over folds of the penalty;
     folds the (train, test) pairs.
@@ -39,10 +39,10 @@ class HeldOut:
 
 @dataclass(frozen=True)
 class FoldDesign:
-    """One outer fold: the design that was fitted on its training rows, and its decompositions.
+    """One outer fold: the design fitted on its training rows, and its decompositions.
 
-    features is (n_volumes, n_features) float32, the rows of the test part among them; `whole` decomposes the training
-    part, `inner` each part of it that is trained on to choose a penalty (none for leave-one-out).
+    features is (n_volumes, n_features) float32, including the test rows; `whole` decomposes the training rows, `inner`
+    the training rows of each inner fold that chooses the penalty (none for leave-one-out).
     """
 
     fold: Fold
@@ -53,9 +53,9 @@ class FoldDesign:
 
 @dataclass(frozen=True)
 class HeldOutDesign:
-    """All of a held-out ridge that depends on the stimulus alone; see `design_held_out`.
+    """The stimulus side of a held-out ridge; see `design_held_out`.
 
-    content is (n_volumes,), which volumes heard the same; None where each heard something new.
+    content is (n_volumes,), equal for volumes that heard the same; None if nothing was heard twice.
     """
 
     folds: tuple[FoldDesign, ...]
@@ -112,16 +112,16 @@ def design_held_out(
     inner: Inner = "contiguous",
     device: str = "auto",
 ) -> HeldOutDesign:
-    """Make the features of every fold, and decompose every part of them that is trained on.
+    """Compute the features of every fold, and decompose all training sets.
 
     Parameters
     ----------
-    X : array of shape (n_volumes, n_features), word vectors summed per volume, the runs one after the other; or a list
-        of such arrays, feature spaces that are each reduced to their own components and then laid side by side
+    X : array of shape (n_volumes, n_features), word vectors summed per volume, runs concatenated; or a list of such
+        arrays, feature spaces that are reduced to components separately and then concatenated
     run_lengths : volumes of each run
-    pipeline : how features and folds are made; of the rows of X only its `kept` ones are volumes of the design
-    inner : how a penalty is chosen inside the training rows: "contiguous", the other folds are the inner test parts,
-        or "loo", leave-one-out as published (volumes that heard the same are left out together)
+    pipeline : makes features and folds; only its `kept` rows of X are volumes of the design
+    inner : choice of the penalty inside the training rows: "contiguous" (the other folds are the inner test blocks) or
+        "loo" (leave-one-out as published; volumes that heard the same are left out together)
     """
     if inner not in ("contiguous", "loo"):
         raise ValueError(f"Unknown inner={inner!r}; the penalty is chosen by 'contiguous' folds or by 'loo'.")
@@ -148,7 +148,7 @@ def _inner_pairs(fold: Fold, folds: list[Fold], inner: Inner) -> list[Fold]:
 
 @dataclass(frozen=True)
 class _FoldFit:
-    """One fold's fit of a batch of targets: predictions and responses less the means, (n_test, n_batch) each."""
+    """Fit of one fold to a batch of targets: centred predictions and responses, (n_test, n_batch) each."""
 
     fold: Fold
     batch: Batch
@@ -159,12 +159,12 @@ class _FoldFit:
 def _fit(
     design: HeldOutDesign,
     Y: AnyArray,
-    alphas: Sequence[float],
+    alphas: npt.ArrayLike,
     device: str,
     mem_mb: float | None,
     take: Callable[[_FoldFit], None],
 ) -> Floats:
-    """Fit every fold of every batch, and hand each fit to `take`.
+    """Fit every fold of every batch, and pass each fit to `take`.
 
     Returns the geometric mean over folds of the penalty, (n_targets,).
     """
@@ -201,15 +201,15 @@ def _checked(design: HeldOutDesign, Y: npt.ArrayLike) -> AnyArray:
 def predict_held_out(
     design: HeldOutDesign,
     Y: npt.ArrayLike,
-    alphas: Sequence[float] = DEFAULT_ALPHAS,
+    alphas: npt.ArrayLike = DEFAULT_ALPHAS,
     *,
     device: str = "auto",
     mem_mb: float | None = None,
 ) -> HeldOut:
-    """Held-out predictions of Y, (n_volumes, n_targets), each target with its own penalty out of `alphas`.
+    """Held-out predictions of Y, (n_volumes, n_targets), with a penalty from `alphas` for each target.
 
-    Y must be finite and should be z-scored per run: beside a large mean, the float32 of strongly shrunk predictions
-    would be coarse.
+    Y must be finite and should be z-scored per run: with a large mean, strongly shrunk predictions would lose precision
+    in float32.
     """
     Y = _checked(design, Y)
     predictions = np.empty(Y.shape, dtype=np.float32)
@@ -224,14 +224,14 @@ def predict_held_out(
 def score_held_out(
     design: HeldOutDesign,
     Y: npt.ArrayLike,
-    alphas: Sequence[float] = DEFAULT_ALPHAS,
+    alphas: npt.ArrayLike = DEFAULT_ALPHAS,
     *,
     device: str = "auto",
     mem_mb: float | None = None,
 ) -> tuple[Floats, Floats]:
     """Pearson r of held-out predictions averaged over folds, and the penalty, (n_targets,) each.
 
-    The same numbers as `fold_mean_r` of `predict_held_out`, without keeping the predictions.
+    The same values as `fold_mean_r` of `predict_held_out`, without storing the predictions.
     """
     Y = _checked(design, Y)
     r = np.zeros(Y.shape[1])

@@ -1,4 +1,5 @@
 import numpy as np
+import numpy.typing as npt
 import pytest
 from himalaya.kernel_ridge import KernelRidgeCV as HimalayaKernelRidgeCV
 from himalaya.ridge import RidgeCV as HimalayaRidgeCV
@@ -13,7 +14,9 @@ from bids_app.stats.correlation import pearson_r
 ALPHAS = np.logspace(-1, 4, 8)
 
 
-def problem(n_features, n_volumes=80, n_targets=40):
+def problem(
+    n_features: int, n_volumes: int = 80, n_targets: int = 40
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     rng = np.random.default_rng(0)
     X = rng.standard_normal((n_volumes, n_features)) + 2
     weights = rng.standard_normal((n_features, n_targets)) * np.geomspace(0.01, 2, n_targets) / np.sqrt(n_features)
@@ -21,7 +24,7 @@ def problem(n_features, n_volumes=80, n_targets=40):
 
 
 @pytest.mark.parametrize("alphas", [[3.0], [0.1, 1e4], [1e4, 0.1]])
-def test_one_penalty_or_two(alphas):
+def test_one_penalty_or_two(alphas: list[float]) -> None:
     X, Y = problem(10)
     model = RidgeCV(alphas, device="cpu").fit(X, Y)
     peer = SklearnRidgeCV(alphas, alpha_per_target=True, scoring="neg_mean_squared_error").fit(X, Y)
@@ -31,7 +34,7 @@ def test_one_penalty_or_two(alphas):
 
 
 @pytest.mark.parametrize("n_features", [10, 200])
-def test_against_himalaya(n_features):
+def test_against_himalaya(n_features: int) -> None:
     X, Y = problem(n_features)
     folds = contiguous_folds(80, 5)
     model = RidgeCV(ALPHAS, folds, device="cpu").fit(X, Y)
@@ -48,7 +51,7 @@ def test_against_himalaya(n_features):
 
 
 @pytest.mark.parametrize("n_features", [10, 200])
-def test_leave_one_out_against_scikit_learn(n_features):
+def test_leave_one_out_against_scikit_learn(n_features: int) -> None:
     X, Y = problem(n_features)
     model = RidgeCV(ALPHAS, device="cpu").fit(X, Y)
     peer = SklearnRidgeCV(ALPHAS, alpha_per_target=True).fit(X, Y)
@@ -59,7 +62,7 @@ def test_leave_one_out_against_scikit_learn(n_features):
     np.testing.assert_allclose(model.score(X, Y), pearson_r(peer.predict(X), Y), atol=1e-5)
 
 
-def test_purged_folds_by_definition():
+def test_purged_folds_by_definition() -> None:
     X, Y = problem(10)
     folds = contiguous_folds(80, 4, purge=5)
     error = np.zeros((len(ALPHAS), 40))
@@ -97,7 +100,7 @@ def test_the_chosen_penalty_is_as_good_as_the_best(n_features: int, n_targets: i
     np.testing.assert_allclose(errors[chosen, np.arange(n_targets)], errors.min(axis=0), rtol=1e-5)
 
 
-def test_batches_change_nothing_and_constant_targets_are_fine():
+def test_batches_change_nothing_and_constant_targets_are_fine() -> None:
     X, Y = problem(10)
     Y[:, 4] = 3
     folds = contiguous_folds(80, 5)
@@ -109,12 +112,12 @@ def test_batches_change_nothing_and_constant_targets_are_fine():
 
 
 @pytest.mark.parametrize("alphas", [[], [0.0], [1.0, np.inf]])
-def test_penalties_must_be_positive(alphas):
+def test_penalties_must_be_positive(alphas: list[float]) -> None:
     with pytest.raises(ValueError, match="alphas"):
         RidgeCV(alphas, device="cpu").fit(*problem(5))
 
 
-def test_nan_is_an_error():
+def test_nan_is_an_error() -> None:
     X, Y = problem(5)
     Y[3, 7] = np.inf
     with pytest.raises(ValueError, match="first: 7"):

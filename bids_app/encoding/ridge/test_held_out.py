@@ -1,6 +1,8 @@
 """Brain score and forecast score against a computation written with scikit-learn alone."""
 
 from dataclasses import replace
+from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
@@ -11,7 +13,8 @@ from sklearn.model_selection import KFold
 from sklearn.preprocessing import StandardScaler
 
 from bids_app.encoding.design.pipeline import FeaturePipeline
-from bids_app.encoding.ridge.held_out import HeldOutDesign, design_held_out, predict_held_out, score_held_out
+from bids_app.encoding.ridge.held_out import HeldOutDesign, Inner, design_held_out, predict_held_out, score_held_out
+from bids_app.stats.arrays import Fold
 from bids_app.stats.correlation import fold_mean_r
 from bids_app.stats.standardise import zscore
 
@@ -55,7 +58,7 @@ def _scikit_features(spaces: list[np.ndarray], train: np.ndarray) -> np.ndarray:
             segments[1][delay:] = scores[RUNS[0] : N - delay]
             columns.append(np.concatenate(segments))
     X = np.concatenate(columns, axis=1)
-    return StandardScaler().fit(X[train]).transform(X)
+    return np.asarray(StandardScaler().fit(X[train]).transform(X))
 
 
 def _scikit_ridge(spaces: list[np.ndarray], Y: np.ndarray, inner: str, purge: int) -> tuple[np.ndarray, np.ndarray]:
@@ -81,12 +84,12 @@ def _inner_pair(train: np.ndarray, test: np.ndarray, purge: int) -> tuple[np.nda
     return train[(train < test[0] - purge) | (train > test[-1] + purge)], np.intersect1d(train, test)
 
 
-def _mean_error(X: np.ndarray, y: np.ndarray, pairs: list, alpha: float) -> float:
+def _mean_error(X: np.ndarray, y: np.ndarray, pairs: list[Fold], alpha: float) -> float:
     return float(np.mean([np.square(y[b] - Ridge(alpha).fit(X[a], y[a]).predict(X[b])).mean() for a, b in pairs]))
 
 
 @pytest.mark.parametrize(("inner", "purge"), [("contiguous", 0), ("contiguous", 2), ("loo", 0)])
-def test_predictions_and_scores_agree_with_scikit_learn(data: tuple[np.ndarray, ...], inner: str, purge: int) -> None:
+def test_predictions_and_scores_agree_with_scikit_learn(data: tuple[np.ndarray, ...], inner: Inner, purge: int) -> None:
     present, window, Y = data
     Y = zscore(Y)
     gained = []
@@ -106,7 +109,7 @@ def test_predictions_and_scores_agree_with_scikit_learn(data: tuple[np.ndarray, 
 
 def test_an_unknown_way_to_choose_the_penalty_is_refused(data: tuple[np.ndarray, ...]) -> None:
     with pytest.raises(ValueError, match="inner='random'"):
-        design_held_out(data[0], RUNS, inner="random")
+        design_held_out(data[0], RUNS, inner=cast("Inner", "random"))
 
 
 def test_scores_are_those_of_the_predictions(data: tuple[np.ndarray, ...]) -> None:
@@ -122,13 +125,13 @@ def test_scores_are_those_of_the_predictions(data: tuple[np.ndarray, ...]) -> No
 @pytest.mark.parametrize("n_components", [4, None])  # without components, the window's 250 features exceed the volumes
 @pytest.mark.parametrize("inner", ["contiguous", "loo"])
 def test_a_stored_design_gives_the_same_bits(
-    data: tuple[np.ndarray, ...], tmp_path, inner: str, n_components: int | None
+    data: tuple[np.ndarray, ...], tmp_path: Path, inner: Inner, n_components: int | None
 ) -> None:
     present, window, Y = data
     design = design_held_out(
         [present, window], RUNS, replace(PIPELINE, n_components=n_components), inner=inner, device="cpu"
     )
-    np.savez(tmp_path / "design.npz", **design.to_arrays())
+    np.savez(tmp_path / "design.npz", allow_pickle=False, **design.to_arrays())
     with np.load(tmp_path / "design.npz") as content:
         stored = HeldOutDesign.from_arrays(content)
     before, after = (predict_held_out(either, Y, ALPHAS, device="cpu").predictions for either in (design, stored))

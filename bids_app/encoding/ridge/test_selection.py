@@ -26,7 +26,7 @@ def _by_scikit_learn(X: np.ndarray, Y: np.ndarray, pairs: list[tuple[np.ndarray,
         [np.square(Y[test] - Ridge(alpha).fit(X[train], Y[train]).predict(X[test])).mean(axis=0) for alpha in ALPHAS]
         for train, test in pairs
     ]
-    return np.mean(errors, axis=0)
+    return np.asarray(np.mean(errors, axis=0))
 
 
 @pytest.mark.parametrize("n_features", [20, 120])

@@ -14,7 +14,7 @@ ALPHAS = [0.1, 10.0, 1e3, 1e7]
 @pytest.mark.parametrize("n_features", [20, 90])
 @pytest.mark.parametrize("fold", [0, 1])  # the training rows of the second are not consecutive
 @pytest.mark.parametrize("planned", [1, 100_000])
-def test_each_target_is_predicted_with_its_own_penalty(n_features, fold, planned):
+def test_each_target_is_predicted_with_its_own_penalty(n_features: int, fold: int, planned: int) -> None:
     random = np.random.default_rng(0)
     X = random.standard_normal((N, n_features))
     Y = (X @ random.standard_normal((n_features, N_TARGETS)) + 0.1).astype(np.float32)
@@ -34,7 +34,7 @@ def test_each_target_is_predicted_with_its_own_penalty(n_features, fold, planned
         np.testing.assert_allclose(predicted[:, target], expected, atol=2e-5 * np.abs(Y).max())
 
 
-def test_a_small_prediction_is_not_lost_beside_the_mean():
+def test_a_small_prediction_is_not_lost_beside_the_mean() -> None:
     random = np.random.default_rng(0)
     X, Y = random.standard_normal((N, 20)), torch.as_tensor(random.standard_normal((N, 5)), dtype=torch.float32)
     train, test = contiguous_folds(N, 3)[0]
@@ -48,7 +48,7 @@ def test_a_small_prediction_is_not_lost_beside_the_mean():
 
 @pytest.mark.parametrize("n_features", [20, 90])
 @pytest.mark.parametrize("planned", [1, 100_000])
-def test_small_features_are_predicted_with_as_small_penalties(n_features, planned):
+def test_small_features_are_predicted_with_as_small_penalties(n_features: int, planned: int) -> None:
     random = np.random.default_rng(0)
     X = random.standard_normal((N, n_features))
     Y = torch.as_tensor(X @ random.standard_normal((n_features, N_TARGETS)), dtype=torch.float32)
@@ -58,4 +58,4 @@ def test_small_features_are_predicted_with_as_small_penalties(n_features, planne
         alphas = torch.tensor(ALPHAS) * scale**2
         factors = Design(scale * X, torch.device("cpu")).factorise(train, test)
         predicted.append(Predictor(factors, alphas, planned)(alphas[1].expand(N_TARGETS), Y))
-    np.testing.assert_allclose(*predicted, atol=1e-4)
+    np.testing.assert_allclose(predicted[0], predicted[1], atol=1e-4)

@@ -25,6 +25,7 @@ class SingleEffects:
     prior : array of shape (B, L), prior variance of the effect, by maximum likelihood; 0 where there is no effect
     noise : array of shape (B,), residual variance
     n_iter : array of shape (B,), iterations
+    n_responses : array of shape (B,), responses of each problem; the coefficients of further ones are 0
     """
 
     alpha: Doubles
@@ -33,6 +34,7 @@ class SingleEffects:
     prior: Doubles
     noise: Doubles
     n_iter: npt.NDArray[np.int64]
+    n_responses: npt.NDArray[np.int64]
 
     @property
     def coefficients(self) -> Doubles:
@@ -54,7 +56,8 @@ class SingleEffects:
             length = np.square(self.mean).sum(axis=-1) / variance
             wanted = np.broadcast_to(np.square(floors), length.shape) / variance
             unclear = (self.alpha * (self.prior > 0)[:, :, None] > _NEGLIGIBLE) & (wanted > 0)
-            longer[unclear] = ncx2.sf(wanted[unclear], self.mean.shape[-1], np.minimum(length[unclear], 1e8))
+            degrees = np.broadcast_to(self.n_responses[:, None, None], length.shape)
+            longer[unclear] = ncx2.sf(wanted[unclear], degrees[unclear], np.minimum(length[unclear], 1e8))
         counted = self.alpha * longer * (self.prior > 0)[:, :, None]
         return np.asarray(1 - np.prod(1 - np.clip(counted, 0, 1), axis=1))
 
@@ -68,6 +71,7 @@ def single_effects(
     square: npt.ArrayLike,
     n_samples: npt.ArrayLike,
     *,
+    n_responses: npt.ArrayLike | None = None,
     n_effects: int = 10,
     max_iter: int = 100,
     tolerance: float = 1e-3,
@@ -92,6 +96,7 @@ def single_effects(
     cross : array of shape (B, K, m), XᵀY
     square : array of shape (B,), sum of all squares of Y
     n_samples : array of shape (B,) or a number, degrees of freedom of each response
+    n_responses : array of shape (B,), where problems have fewer than m responses; further columns of `cross` are 0
     n_effects : L, the most effects
     max_iter, tolerance : stop when the residual variance changes by less than this share
     device : "auto", "cpu" or "cuda"
@@ -106,19 +111,22 @@ def single_effects(
     [[1.0, 0.0, 0.0, 0.0]]
     """
     arrays = [np.asarray(values, dtype=np.float64) for values in (gram, cross, square)]
-    n_problems, n_regressors, n_responses = _checked(*arrays)
-    counts = np.broadcast_to(np.asarray(n_samples, dtype=np.float64), (n_problems,)) * n_responses
+    n_problems, n_regressors, most_responses = _checked(*arrays)
+    counted = np.full(n_problems, most_responses) if n_responses is None else np.asarray(n_responses, dtype=np.int64)
+    degrees = np.broadcast_to(np.asarray(n_samples, dtype=np.float64), (n_problems,))
+    moments = (*arrays, degrees, counted.astype(np.float64))
     place = resolve_device(device)
-    bytes_each = 8 * n_regressors * (2 * n_regressors + 4 * TUNING.n_priors + 3 * n_effects * n_responses)
+    bytes_each = 8 * n_regressors * (2 * n_regressors + 4 * TUNING.n_priors + 3 * n_effects * most_responses)
     preferred = TUNING.cpu_batch if place.type == "cpu" else n_problems
     batches = column_batches(n_problems, min(preferred, targets_per_batch(bytes_each, n_problems, mem_mb)))
 
     def solve(batch: slice) -> tuple[npt.NDArray[np.float64], ...]:
-        moments = (values[batch] for values in (*arrays, counts))
-        return _Problems(*moments, n_effects=n_effects, device=place).solve(max_iter, tolerance)
+        problems = _Problems(*(values[batch] for values in moments), n_effects=n_effects, device=place)
+        return problems.solve(max_iter, tolerance)
 
-    fits = map_batches(solve, batches, place)
-    return SingleEffects(*(np.concatenate(values) for values in zip(*fits, strict=True)))
+    fits = list(zip(*map_batches(solve, batches, place), strict=True))
+    alpha, mean, variance, prior, noise, n_iter = (np.concatenate(values) for values in fits)
+    return SingleEffects(alpha, mean, variance, prior, noise, n_iter.astype(np.int64), counted)
 
 
 def _checked(gram: Doubles, cross: Doubles, square: Doubles) -> tuple[int, int, int]:
@@ -137,19 +145,29 @@ class _Problems:
     """The state of a batch of regressions, as float64 tensors whose first axis is the regression."""
 
     def __init__(
-        self, gram: Doubles, cross: Doubles, square: Doubles, count: Doubles, *, n_effects: int, device: torch.device
+        self,
+        gram: Doubles,
+        cross: Doubles,
+        square: Doubles,
+        degrees: Doubles,
+        n_responses: Doubles,
+        *,
+        n_effects: int,
+        device: torch.device,
     ) -> None:
-        self.gram, self.cross, self.square, self.count = (
-            torch.tensor(values, dtype=torch.float64, device=device) for values in (gram, cross, square, count)
+        self.gram, self.cross, self.square, self.n_responses = (
+            torch.tensor(np.ascontiguousarray(values), dtype=torch.float64, device=device)
+            for values in (gram, cross, square, n_responses)
         )
-        n_problems, n_regressors, self.n_responses = cross.shape
+        self.count = self.n_responses * torch.tensor(degrees, dtype=torch.float64, device=device)
+        n_problems, n_regressors, most_responses = cross.shape
         shape = (n_problems, n_effects, n_regressors)
         self.power = self.gram.diagonal(dim1=1, dim2=2).clamp(min=1e-300)  # (B, K)
         self.noise = (self.square / self.count).clamp(min=1e-300)
         # (B,), variance of a response over that of a regressor
         self.scale = self.square / (self.n_responses * self.power.mean(dim=1)).clamp(min=1e-300)
         self.alpha = torch.full(shape, 1 / n_regressors, dtype=torch.float64, device=device)
-        self.mean = torch.zeros((*shape, self.n_responses), dtype=torch.float64, device=device)
+        self.mean = torch.zeros((*shape, most_responses), dtype=torch.float64, device=device)
         self.variance = torch.zeros(shape, dtype=torch.float64, device=device)
         self.prior = (TUNING.first_prior * self.scale)[:, None].repeat(1, n_effects)
         span = torch.linspace(
@@ -181,7 +199,7 @@ class _Problems:
         for effect in range(expected.shape[1]):
             residual += torch.bmm(gram, expected[:, effect])
             alpha, mean, variance, prior = self._single(
-                residual / power[..., None], noise[:, None] / power, self.scale[rows]
+                residual / power[..., None], noise[:, None] / power, self.scale[rows], self.n_responses[rows, None]
             )
             expected[:, effect] = alpha[..., None] * mean
             residual -= torch.bmm(gram, expected[:, effect])
@@ -190,25 +208,27 @@ class _Problems:
         return self._residual_variance(rows, expected)
 
     def _single(
-        self, estimate: torch.Tensor, error: torch.Tensor, scale: torch.Tensor
+        self, estimate: torch.Tensor, error: torch.Tensor, scale: torch.Tensor, n_responses: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
         """One effect: α, mean, variance, prior.
 
         From each regressor's estimates (B, K, m) and their squared error (B, K).
         """
         z_squared = estimate.square().sum(dim=2) / error
-        prior = self._likeliest_prior(z_squared, error, scale)[:, None]
+        prior = self._likeliest_prior(z_squared, error, scale, n_responses)[:, None]
         shrinkage = prior / (prior + error)
-        log_bayes = 0.5 * (self.n_responses * torch.log1p(-shrinkage) + z_squared * shrinkage)
+        log_bayes = 0.5 * (n_responses * torch.log1p(-shrinkage) + z_squared * shrinkage)
         return log_bayes.softmax(dim=1), estimate * shrinkage[..., None], error * shrinkage, prior[:, 0]
 
-    def _likeliest_prior(self, z_squared: torch.Tensor, error: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
+    def _likeliest_prior(
+        self, z_squared: torch.Tensor, error: torch.Tensor, scale: torch.Tensor, n_responses: torch.Tensor
+    ) -> torch.Tensor:
         """The prior variance (B,) under which the effect is likeliest; 0 where none is likelier than no effect."""
 
         def log_likelihood(prior: torch.Tensor) -> torch.Tensor:
             """Of (B, n) variances, up to that of no effect."""
             left = error[:, None, :] / (error[:, None, :] + prior[:, :, None])  # 1 − shrinkage
-            log_bayes = 0.5 * (self.n_responses * torch.log(left) + z_squared[:, None, :] * (1 - left))
+            log_bayes = 0.5 * (n_responses[:, :, None] * torch.log(left) + z_squared[:, None, :] * (1 - left))
             return log_bayes.logsumexp(dim=2) - float(np.log(error.shape[1]))
 
         heights = log_likelihood(self.grid.exp()[None] * scale[:, None])  # (B, n)
@@ -229,7 +249,7 @@ class _Problems:
         fitted = (total * torch.bmm(gram, total)).sum(dim=(1, 2))
         effects = expected.transpose(1, 2).flatten(2)  # (B, K, L m)
         each = (effects * torch.bmm(gram, effects)).sum(dim=(1, 2))
-        squares = self.mean[rows].square().sum(dim=3) + self.n_responses * self.variance[rows]
+        squares = self.mean[rows].square().sum(dim=3) + self.n_responses[rows, None, None] * self.variance[rows]
         second = (self.alpha[rows] * squares * self.power[rows][:, None]).sum(dim=(1, 2))
         left = self.square[rows] - 2 * (total * self.cross[rows]).sum(dim=(1, 2)) + fitted - each + second
         least = TUNING.least_noise * self.square[rows] / self.count[rows]

@@ -7,27 +7,31 @@ from bids_app.networks.conditional._links import (
     conditional_links,
     expected_false_share,
     link_table,
-    network_means,
     spatial_evidence,
     temporal_evidence,
 )
+from bids_app.networks.conditional._pieces import MOST_PIECES, ROOM, NetworkSeries, consecutive_pieces, network_series
 from bids_app.networks.conditional._probabilities import MEANINGFUL, PARTS, Probabilities, link_probabilities
 from bids_app.networks.conditional._space import conditional_maps, marginal_maps, spatial_p
 
 __all__ = [
     "MEANINGFUL",
+    "MOST_PIECES",
     "PARTS",
+    "ROOM",
     "Design",
     "Evidence",
     "Gate",
+    "NetworkSeries",
     "Probabilities",
     "conditional_links",
     "conditional_maps",
+    "consecutive_pieces",
     "expected_false_share",
     "link_probabilities",
     "link_table",
     "marginal_maps",
-    "network_means",
+    "network_series",
     "noise_inflation",
     "open_gate",
     "shifted_rows",

@@ -17,6 +17,7 @@ from bids_app.stats.standardise import zscore
 
 LEAST_SHIFT = 30  # volumes
 _MOST_SHIFTS = 1000
+_RESTARTS = 3  # enough for the median of the noise's coefficient
 # A restart's regressors and the confounds may not take all volumes: fewer degrees of freedom tell nothing.
 _LEAST_DEGREES = 20
 
@@ -85,10 +86,8 @@ class Design:
 
     def noise_coefficients(self, Y: Doubles) -> Doubles:
         """AR(1) coefficient of each column of Y (n_volumes, m): the median over restarts of the joint fits, (m,)."""
-        each = [
-            ar1_coefficients(Y, np.column_stack([self.confounds, atoms]), self.run_lengths) for atoms in self._varying
-        ]
-        return np.asarray(np.median(each, axis=0))
+        designs = [np.column_stack([self.confounds, atoms]) for atoms in self._varying[:_RESTARTS]]
+        return np.asarray(np.median([ar1_coefficients(Y, X, self.run_lengths) for X in designs], axis=0))
 
     @cached_property
     def shifts(self) -> Ints:

@@ -1,4 +1,4 @@
-"""Does any atom at all have to do with a network's response? The first question, before which atom it is."""
+"""Does any family at all have to do with a network's response? The first question, before which one it is."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from bids_app.encoding.autoregression import whiten
 from bids_app.networks.conditional._design import Design
+from bids_app.networks.conditional._pieces import NetworkSeries
 from bids_app.stats.arrays import Doubles
 
 _LEAST_LEFT = 0.1  # of a shifted response's variance, where the confounds take more than the rest
@@ -16,7 +17,7 @@ _LEAST_LEFT = 0.1  # of a shifted response's variance, where the confounds take 
 
 @dataclass(frozen=True)
 class Gate:
-    """Which networks respond to the story as some atom does.
+    """Which networks respond to the story as some family does.
 
     Attributes
     ----------
@@ -31,48 +32,71 @@ class Gate:
         return np.asarray(self.p < 0.05)
 
 
-def open_gate(design: Design, Y: Doubles, noise: Doubles) -> Gate:
-    """Test the largest |correlation| of each response with an atom against circular shifts of the responses.
+def open_gate(design: Design, series: NetworkSeries, noise: Doubles) -> Gate:
+    """Test the best multiple correlation of a family with a network's pieces against circular shifts of the responses.
 
-    Both are whitened and freed of the confounds first. A shifted response has parts along the confounds again, so its
-    correlations are divided by √(1 − |Qᵀ y|²). The p-values are corrected over the networks by the step-down maximum
-    of Westfall & Young (1993): all networks are shifted together, so that what they share is accounted for.
+    Both are whitened and freed of the confounds first. R² of a family on all pieces together does not ask for a sign,
+    and the covariance of the pieces is the same however they are shifted. A shifted response has parts along the
+    confounds again, so its correlations are divided by √(1 − |Qᵀ y|²). The p-values are corrected over the networks by
+    the step-down maximum of Westfall & Young (1993): all networks are shifted together, so that what they share is
+    accounted for.
 
     Parameters
     ----------
-    Y : array of shape (n_volumes, n_networks)
     noise : array of shape (n_networks,), AR(1) coefficients
     """
-    observed, null = np.empty(Y.shape[1]), np.empty((len(design.shifts), Y.shape[1]))
-    for network, rho in enumerate(noise):
-        at_time, moved = _correlations(design, Y[:, network], float(rho))
-        observed[network], null[:, network] = at_time.max(), moved.max(axis=1)
-    return Gate(_step_down(observed, null))
+    present = series.present
+    observed, null = np.empty(len(present)), np.empty((len(design.shifts), len(present)))
+    for column, network in enumerate(present):
+        Y, X, basis = _white(design, series.series[:, series.of(network)], float(noise[network]))
+        values, vectors = np.linalg.eigh(Y.T @ Y)
+        kept = values > 1e-9 * values.max()
+        Y = Y @ (vectors[:, kept] / np.sqrt(values[kept]))  # orthonormal
+        # On a scale that the number of pieces does not change: degrees of freedom of an F test.
+        scale = (len(Y) - basis.shape[1]) / kept.sum()
+        observed[column] = np.square(Y.T @ X).sum(axis=0).max() * scale
+        null[:, column] = _shifted_r2(design, Y, X, basis).max(axis=1) * scale
+    p = np.ones(series.n_networks)
+    p[present] = _step_down(observed, null)
+    return Gate(p)
 
 
 def noise_inflation(design: Design, residuals: Doubles, noise: Doubles) -> Doubles:
-    """Mean over atoms and shifts of z² for responses without what the atoms explain, (m,): 1 where whitening suffices.
+    """Mean over families and shifts of z² for responses without what is explained, (m,): 1 where whitening suffices.
 
     Parameters
     ----------
     residuals : array of shape (n_volumes, m)
     noise : array of shape (m,), AR(1) coefficients
     """
-    each = [_correlations(design, series, float(rho))[1] for series, rho in zip(residuals.T, noise, strict=True)]
-    return np.array([np.square(z, dtype=np.float64).mean() for z in each])
+    result = np.full(residuals.shape[1], np.nan)
+    for column, rho in enumerate(noise):
+        y, X, basis = _white(design, residuals[:, [column]], float(rho))
+        length = np.linalg.norm(y)
+        if length > 0:
+            r2 = _shifted_r2(design, y / length, X, basis)
+            result[column] = r2.mean(dtype=np.float64) * (len(y) - basis.shape[1])
+    return result
 
 
-def _correlations(design: Design, y: Doubles, rho: float) -> tuple[Doubles, npt.NDArray[np.float32]]:
-    """|z| of each atom at the right time, (n_atoms,), and at each shift, (n_shifts, n_atoms), of all that vary."""
+def _white(design: Design, Y: Doubles, rho: float) -> tuple[Doubles, Doubles, Doubles]:
+    """Responses and families (of length 1), whitened and without confounds, and the whitened confounds' basis."""
     basis = np.linalg.qr(whiten(design.confounds, rho, design.run_lengths))[0]
-    atoms = np.concatenate(list(design.restarts), axis=1)  # (n_volumes, n_restarts · n_atoms)
-    X = _unit(_rest(whiten(atoms[:, atoms.any(axis=0)], rho, design.run_lengths), basis))
-    response = _unit(_rest(whiten(y[:, None], rho, design.run_lengths), basis))[:, 0]
-    moved = response[design.shifts]  # (n_shifts, n_volumes)
-    left = np.maximum(1 - np.square(moved @ basis).sum(axis=1), _LEAST_LEFT)
-    degrees = len(y) - basis.shape[1]
-    z = np.abs(moved.astype(np.float32) @ X.astype(np.float32)) * np.sqrt(degrees / left)[:, None].astype(np.float32)
-    return np.abs(response @ X) * np.sqrt(degrees), z
+    families = design.families[:, design.families.any(axis=0)]
+    X = _rest(whiten(families, rho, design.run_lengths), basis)
+    norm = np.linalg.norm(X, axis=0)
+    return _rest(whiten(Y, rho, design.run_lengths), basis), X / np.where(norm > 1e-12, norm, np.inf), basis
+
+
+def _shifted_r2(design: Design, Y: Doubles, X: Doubles, basis: Doubles) -> npt.NDArray[np.float32]:
+    """Sum over orthonormal responses of the squared correlation with each family, (n_shifts, n_families)."""
+    families, total = X.astype(np.float32), np.zeros((len(design.shifts), X.shape[1]), dtype=np.float32)
+    for series in Y.T:
+        moved = series[design.shifts]  # (n_shifts, n_volumes)
+        left = np.maximum(1 - np.square(moved @ basis).sum(axis=1), _LEAST_LEFT)
+        moved = (moved / np.sqrt(left)[:, None]).astype(np.float32)
+        total += np.square(moved @ families)
+    return total
 
 
 def _step_down(observed: Doubles, null: Doubles) -> Doubles:
@@ -88,8 +112,3 @@ def _step_down(observed: Doubles, null: Doubles) -> Doubles:
 
 def _rest(series: Doubles, basis: Doubles) -> Doubles:
     return np.asarray(series - basis @ (basis.T @ series))
-
-
-def _unit(series: Doubles) -> Doubles:
-    norm = np.linalg.norm(series, axis=0)
-    return np.asarray(series / np.where(norm > 1e-12, norm, np.inf))

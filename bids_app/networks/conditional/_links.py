@@ -12,12 +12,12 @@ import pandas as pd
 from bids_app.encoding.dictionary import REPRODUCIBLE, Families
 from bids_app.networks.conditional._design import Design
 from bids_app.networks.conditional._gate import Gate, noise_inflation, open_gate
+from bids_app.networks.conditional._pieces import NetworkSeries, consecutive_pieces, network_series
 from bids_app.networks.conditional._probabilities import PARTS, link_probabilities
 from bids_app.networks.conditional._space import conditional_maps, marginal_maps, spatial_p
 from bids_app.networks.spins import Spins
 from bids_app.stats.arrays import Doubles, Floats
 from bids_app.stats.fdr import fdr
-from bids_app.stats.standardise import zscore
 
 PROBABLE = 0.5
 ALPHA = 0.05
@@ -31,14 +31,16 @@ class Evidence:
 
     Attributes
     ----------
-    gate : whether any atom has to do with each network
+    gate : whether any family has to do with each network
     probability : array of shape (2, n_families, n_networks), active and deactive
+    coefficients : array of shape (n_families, n_pieces), of each piece of the networks
     noise : array of shape (n_networks,), AR(1) coefficient of each network's noise
     inflation : array of shape (n_networks,), see `noise_inflation`
     """
 
     gate: Gate
     probability: Doubles
+    coefficients: Doubles
     noise: Doubles
     inflation: Doubles
 
@@ -58,61 +60,48 @@ class Evidence:
         return float(np.median(self.noise))
 
 
-def network_means(Y: Floats, labels: npt.NDArray[np.integer], n_networks: int) -> Doubles:
-    """Mean response of each network, z-scored, (n_volumes, n_networks); zeros for a network without targets."""
-    means = np.zeros((len(Y), n_networks))
-    for network in range(n_networks):
-        members = labels == network + 1
-        if members.any():
-            means[:, network] = Y[:, members].mean(axis=1, dtype=np.float64)
-    return zscore(means).astype(np.float64)
-
-
-def temporal_evidence(design: Design, means: Doubles, *, device: str = "auto") -> Evidence:
-    """Gate and probabilities of responses (n_volumes, n_networks); a network without targets gets none."""
-    present = np.flatnonzero(means.any(axis=0))
-    shape = (means.shape[1],)
-    if not len(present) or not design.is_long_enough:
-        nothing = np.zeros((2, design.n_families, *shape))
-        return Evidence(Gate(np.ones(shape)), nothing, np.zeros(shape), np.full(shape, np.nan))
-    noise = design.noise_coefficients(means[:, present])
-    gate = open_gate(design, means[:, present], noise)
-    found = link_probabilities(design, means[:, present], noise, device=device)
-    inflation = noise_inflation(design, means[:, present] - found.fitted, noise)
-    probability = np.zeros((2, design.n_families, *shape))
-    probability[:, :, present] = found.of_link
-    return Evidence(
-        Gate(_spread(gate.p, present, shape, 1.0)),
-        probability,
-        _spread(noise, present, shape, 0.0),
-        _spread(inflation, present, shape, np.nan),
-    )
-
-
-def _spread(values: Doubles, present: npt.NDArray[np.int64], shape: tuple[int, ...], other: float) -> Doubles:
-    result = np.full(shape, other)
-    result[present] = values
-    return result
+def temporal_evidence(design: Design, series: NetworkSeries, *, device: str = "auto") -> Evidence:
+    """Gate and probabilities of networks; one without targets gets none."""
+    n_networks = series.n_networks
+    noise = np.zeros(n_networks)
+    if not series.present or not design.is_long_enough:
+        nothing = np.zeros((2, design.n_families, n_networks))
+        unknown = np.full(n_networks, np.nan)
+        none = np.zeros((design.n_families, len(series.network)))
+        return Evidence(Gate(np.ones(n_networks)), nothing, none, noise, unknown)
+    of_pieces = design.noise_coefficients(series.series)
+    for network in series.present:
+        noise[network] = np.median(of_pieces[series.of(network)])
+    found = link_probabilities(design, series, noise, device=device)
+    left = np.zeros((design.n_volumes, n_networks))
+    for network in series.present:
+        left[:, network] = (series.series - found.fitted)[:, series.of(network)].mean(axis=1)
+    gate, inflation = open_gate(design, series, noise), noise_inflation(design, left, noise)
+    return Evidence(gate, found.of_parts(series), found.coefficients, noise, inflation)
 
 
 def spatial_evidence(
     evidence: Evidence, design: Design, marginals: Floats, labels: npt.NDArray[np.integer], test: SpatialTest
 ) -> tuple[Doubles, Doubles]:
-    """Mean conditional coefficient of each candidate over its network, and p; (2, n_families, n_networks) each.
+    """Mean of each candidate's conditional coefficients over its network, and p; (2, n_families, n_networks) each.
 
-    NaN for what is no candidate. Parameters: marginals of shape (n_families, n_targets), NaN where there are no data;
-    labels (n_targets,); see `SpatialTest`.
+    Of the active part the mean of the positive coefficients (others count as 0), of the deactive part that of the
+    negative ones. NaN for what is no candidate. Parameters: marginals of shape (n_families, n_targets), NaN where there
+    are no data; labels (n_targets,); see `SpatialTest`.
     """
     shape = evidence.probability.shape
     coefficient, p = np.full(shape, np.nan), np.full(shape, np.nan)
     chosen = evidence.chosen
     if len(chosen):
         maps = conditional_maps(design, marginals, chosen, evidence.typical_noise)
-        p[:, chosen] = np.stack(test(maps))
-        means = [
-            np.nanmean(maps[:, labels == n + 1], axis=1) if (labels == n + 1).any() else 0 for n in range(shape[2])
-        ]
-        coefficient[:, chosen] = np.stack(means, axis=1)
+        for side, part in enumerate((np.maximum(maps, 0), np.minimum(maps, 0))):
+            p[side, chosen] = test(part)[side]
+            for network in np.unique(labels[labels > 0]) - 1:
+                coefficient[side, chosen, network] = np.nanmean(part[:, labels == network + 1], axis=1)
+        # Of a link with both signs, the length of the coefficients says more than either part.
+        of_both = evidence.is_candidate[:, chosen].all(axis=0)
+        if of_both.any():
+            p[:, chosen] = np.where(of_both, test(np.abs(maps))[0], p[:, chosen])
     for values in (coefficient, p):
         values[~evidence.is_candidate] = np.nan
     return coefficient, p
@@ -162,6 +151,7 @@ def conditional_links(
     confounds: Sequence[npt.ArrayLike | None] | None = None,
     run_lengths: Sequence[int] | None = None,
     content: npt.NDArray[np.int64] | None = None,
+    pieces: npt.NDArray[np.integer] | None = None,
     spins: Spins | None = None,
     n_permutations: int = 1000,
     seed: int = 0,
@@ -182,6 +172,8 @@ def conditional_links(
     confounds : for each run an array of shape (n_volumes of the run, n) of what was regressed out of Y, or None
     run_lengths : volumes of each run; by default one run
     content : (n_volumes,) equal where the same was heard again; None where nothing was
+    pieces : array of shape (n_targets,), numbers of pieces of neighbours inside each network; by default, targets that
+        follow each other, at most 24 pieces in a network
     spins : rotations, for targets on fsaverage5; else networks are dealt out to the targets `n_permutations` times
 
     Returns
@@ -191,7 +183,9 @@ def conditional_links(
     design = Design.make(restarts, families, confounds, run_lengths, content)
     valid = np.isfinite(Y).all(axis=0)
     labels = np.where(valid, labels, 0)
-    evidence = temporal_evidence(design, network_means(np.asarray(Y), labels, len(network_names)), device=device)
+    pieces = consecutive_pieces(labels) if pieces is None else pieces
+    series = network_series(np.where(valid, Y, 0), labels, pieces, len(network_names))
+    evidence = temporal_evidence(design, series, device=device)
     marginals = np.full((design.n_families, len(valid)), np.nan, dtype=np.float32)
     marginals[:, valid] = marginal_maps(design, Y[:, valid], evidence.typical_noise)
 

@@ -1,4 +1,4 @@
-"""How probable it is that a family carries a response, given all others that might."""
+"""How probable it is that a family carries the response of a network, given all others that might."""
 
 from __future__ import annotations
 
@@ -6,78 +6,126 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bids_app.encoding.autoregression import LagMoments
+from bids_app.encoding.autoregression import whiten
 from bids_app.encoding.susie import single_effects
 from bids_app.networks.conditional._design import Design
+from bids_app.networks.conditional._pieces import NetworkSeries
 from bids_app.stats.arrays import Doubles
 
 MEANINGFUL = 0.2  # δ: an effect counts from this share of what all atoms together explain
 PARTS = ("active", "deactive")
+_CLEAR = 0.25  # share of the squared coefficients over the pieces from which a sign is one of the link's
+_RIDGE = 0.02  # of the mean variance, added to the noise covariance of the pieces
 
 
 @dataclass(frozen=True)
 class Probabilities:
-    """Which families carry which responses.
+    """Which families carry which networks.
 
     Attributes
     ----------
-    of_link : array of shape (2, n_families, m), active and deactive: probability that the response rises, or falls,
-        with the family
-    fitted : array of shape (n_volumes, m), what the effects explain, mean over restarts
+    of_link : array of shape (n_families, n_networks)
+    coefficients : array of shape (n_families, n_pieces), of each piece's response, mean over restarts
+    fitted : array of shape (n_volumes, n_pieces), what the effects explain, mean over restarts
     """
 
     of_link: Doubles
+    coefficients: Doubles
     fitted: Doubles
+
+    def of_parts(self, series: NetworkSeries) -> Doubles:
+        """Probabilities of the active and of the deactive part, (2, n_families, n_networks).
+
+        A link has the signs that make up at least a quarter of the squared coefficients over the network's pieces.
+        """
+        result = np.zeros((2, *self.of_link.shape))
+        for network in series.present:
+            b = self.coefficients[:, series.of(network)]
+            total = np.maximum(np.square(b).sum(axis=1), 1e-300)
+            for side, sign in enumerate((1, -1)):
+                share = np.square(np.maximum(sign * b, 0)).sum(axis=1) / total
+                result[side, :, network] = self.of_link[:, network] * (share >= _CLEAR)
+        return result
 
 
 def link_probabilities(
-    design: Design, Y: Doubles, noise: Doubles, meaningful: float = MEANINGFUL, *, device: str = "auto"
+    design: Design, series: NetworkSeries, noise: Doubles, meaningful: float = MEANINGFUL, *, device: str = "auto"
 ) -> Probabilities:
-    """Probability that each family has a positive, or negative, effect on each response.
+    """Probability that each family has an effect on each network.
 
-    In each restart, a sum of single effects of its atoms (see `encoding.susie`), whitened and freed of the confounds;
-    the probability of an effect of more than `meaningful` times the standard deviation that all atoms explain; joined
-    over the atoms of a family, sign by sign; averaged over restarts.
+    In each restart, a sum of single effects of its atoms (see `encoding.susie`) on all pieces of the network at once,
+    whose coefficients may differ in sign; whitened in time and over the pieces, and freed of the confounds. An effect
+    counts when it is longer than `meaningful` times what all atoms explain. The probabilities are joined over the atoms
+    of a family and averaged over restarts.
 
     Parameters
     ----------
-    Y : array of shape (n_volumes, m), z-scored responses, freed of the confounds
-    noise : array of shape (m,), AR(1) coefficients
+    noise : array of shape (n_networks,), AR(1) coefficients
     """
-    n_restarts, n_atoms, n_families = design.members.shape
-    moments = [_moments(design, restart, Y, noise) for restart in range(n_restarts)]
-    gram, cross, square, degrees = (np.concatenate(values) for values in zip(*moments, strict=True))
-    fits = single_effects(gram, cross[:, :, None], square, degrees, device=device)
-    b = fits.coefficients.reshape(n_restarts, -1, n_atoms)
-    explained = np.einsum("rtk,rmk->rtm", design.restarts, b)  # (n_restarts, n_volumes, m)
-    signal = np.maximum(explained.std(axis=1), 1e-6)
-    inclusion = fits.inclusion(meaningful * signal.ravel()).reshape(b.shape)
-    total = np.zeros((2, n_families, Y.shape[1]))
-    senses = np.sign(b)
-    for side, sense in enumerate((1, -1)):
-        for restart, members in enumerate(design.members):
-            missed = np.zeros((Y.shape[1], n_families))  # log of the chance that no member has an effect
-            for sign in (1, -1):
-                counted = inclusion[restart] * (senses[restart] * sign == sense)
-                missed += np.log1p(-np.minimum(counted, 1 - 1e-15)) @ (members == sign)
-            total[side] += 1 - np.exp(missed).T
-    return Probabilities(total / n_restarts, explained.mean(axis=0))
+    n_restarts, _, n_families = design.members.shape
+    problems = [
+        _moments(design, restart, series.series[:, series.of(network)], float(noise[network]))
+        for network in series.present
+        for restart in range(n_restarts)
+    ]
+    most = max(problem.cross.shape[1] for problem in problems)
+    fits = single_effects(
+        np.stack([problem.gram for problem in problems]),
+        np.stack([_padded(problem.cross, most) for problem in problems]),
+        [problem.square for problem in problems],
+        [problem.degrees for problem in problems],
+        n_responses=[problem.cross.shape[1] for problem in problems],
+        device=device,
+    )
+    b = fits.coefficients  # (n_problems, n_atoms, most)
+    restart_of = np.tile(np.arange(n_restarts), len(series.present))
+    lengths = np.array(
+        [np.square(design.restarts[r] @ one).sum() / design.n_volumes for r, one in zip(restart_of, b, strict=True)]
+    )
+    inclusion = fits.inclusion(meaningful * np.sqrt(np.maximum(lengths, 1e-12)))
+    of_link = np.zeros((n_families, series.n_networks))
+    coefficients = np.zeros((n_families, series.series.shape[1]))
+    fitted = np.zeros_like(series.series)
+    for number, problem in enumerate(problems):
+        network, restart = series.present[number // n_restarts], restart_of[number]
+        members, columns = design.members[restart], series.of(network)  # (n_atoms, n_families)
+        missed = np.log1p(-np.minimum(inclusion[number], 1 - 1e-15)) @ np.abs(members)
+        of_link[:, network] += (1 - np.exp(missed)) / n_restarts
+        original = b[number, :, : len(columns)] @ problem.to_original  # (n_atoms, n_pieces of the network)
+        coefficients[:, columns] += members.T @ original / n_restarts
+        fitted[:, columns] += design.restarts[restart] @ original / n_restarts
+    return Probabilities(of_link, coefficients, fitted)
 
 
-def _moments(design: Design, restart: int, Y: Doubles, noise: Doubles) -> tuple[Doubles, Doubles, Doubles, Doubles]:
-    """Whitened moments of one restart's atoms with each response, without what the confounds explain.
+@dataclass(frozen=True)
+class _Moments:
+    """One restart's atoms with the pieces of one network: XᵀX, XᵀY, sum of squares, degrees, and back from whitened."""
 
-    (m, n_atoms, n_atoms), (m, n_atoms), (m,), and the degrees of freedom (m,).
-    """
-    n = design.confounds.shape[1]
-    regressors = np.column_stack([design.confounds, design.restarts[restart]])
-    lengths, each = design.run_lengths, np.arange(Y.shape[1])
-    gram = LagMoments.of(regressors, regressors, lengths).whitened(noise)  # (m, n + n_atoms, n + n_atoms)
-    cross = LagMoments.of(regressors, Y, lengths).whitened(noise)[each, :, each]  # (m, n + n_atoms)
-    square = LagMoments.squares(Y, lengths).whitened(noise)[each, 0, each]
-    across, right = gram[:, :n, n:], np.concatenate([gram[:, :n, n:], cross[:, :n, None]], axis=2)
-    solved = np.linalg.solve(gram[:, :n, :n], right)
-    freed_gram = gram[:, n:, n:] - across.transpose(0, 2, 1) @ solved[:, :, :-1]
-    freed_cross = cross[:, n:] - np.einsum("mnx,mn->mx", across, solved[:, :, -1])
-    freed_square = square - (cross[:, :n] * solved[:, :, -1]).sum(axis=1)
-    return freed_gram, freed_cross, freed_square, np.full(Y.shape[1], float(len(Y) - n))
+    gram: Doubles
+    cross: Doubles
+    square: float
+    degrees: int
+    to_original: Doubles
+
+
+def _moments(design: Design, restart: int, Y: Doubles, noise: float) -> _Moments:
+    basis = np.linalg.qr(whiten(design.confounds, noise, design.run_lengths))[0]
+    X, Z = (_rest(whiten(values, noise, design.run_lengths), basis) for values in (design.restarts[restart], Y))
+    degrees = len(Z) - basis.shape[1]
+    fit = np.linalg.lstsq(X, Z, rcond=None)[0]
+    left = Z - X @ fit
+    covariance = left.T @ left / (degrees - np.linalg.matrix_rank(X))
+    covariance += _RIDGE * np.trace(covariance) / len(covariance) * np.eye(len(covariance))
+    values, vectors = np.linalg.eigh(covariance)
+    roots = np.sqrt(np.maximum(values, 1e-12 * values.max()))
+    white = Z @ (vectors / roots) @ vectors.T
+    back = (vectors * roots) @ vectors.T
+    return _Moments(X.T @ X, X.T @ white, float(np.square(white).sum()), degrees, back)
+
+
+def _padded(cross: Doubles, width: int) -> Doubles:
+    return np.pad(cross, ((0, 0), (0, width - cross.shape[1])))
+
+
+def _rest(series: Doubles, basis: Doubles) -> Doubles:
+    return np.asarray(series - basis @ (basis.T @ series))

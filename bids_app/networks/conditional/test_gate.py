@@ -1,0 +1,66 @@
+"""The gate: its error rate, what passes it, and that repeats move together."""
+
+import numpy as np
+
+from bids_app.networks.conditional import Design, consecutive_pieces, network_series, open_gate, shifted_rows
+from bids_app.networks.conditional._gate import _step_down, noise_inflation
+from bids_app.networks.conditional.conftest import World, smooth
+
+
+def gate_of(world: World, Y: np.ndarray) -> np.ndarray:
+    series = network_series(Y, world.labels, consecutive_pieces(world.labels), 4)
+    design = Design.make(world.restarts, world.families, [world.confounds])
+    noise = design.noise_coefficients(series.series)
+    return open_gate(design, series, np.array([np.median(noise[series.of(network)]) for network in range(4)])).p
+
+
+def test_the_family_wise_error_is_5_per_cent() -> None:
+    world = World(n=240, n_restarts=2)
+    smallest = [gate_of(world, world.responses({}, seed)).min() for seed in range(150)]
+    assert 1 <= np.sum(np.array(smallest) < 0.05) <= 15  # 7.5 expected; outside with a probability of 1 %
+    assert abs(np.mean(smallest) - 0.5) < 0.1
+
+
+def test_a_driven_network_passes_and_the_others_do_not(world: World) -> None:
+    p = gate_of(world, world.responses({0: world.gains(1, 0.3)}))
+    assert p[1] < 0.05
+    assert p[[0, 2, 3]].min() > 0.05
+
+
+def test_step_down_p_against_the_definition() -> None:
+    rng = np.random.default_rng(0)
+    null, observed = rng.standard_normal((500, 4)), np.array([1.0, 3.0, 2.0, 0.5])
+    order = [1, 2, 0, 3]
+    expected, largest = {}, 0.0
+    for position, column in enumerate(order):
+        reached = (null[:, order[position:]].max(axis=1) >= observed[column]).sum()
+        largest = max(largest, (reached + 1) / 501)
+        expected[column] = largest
+    np.testing.assert_allclose(_step_down(observed, null), [expected[column] for column in range(4)])
+
+
+def test_shifts_stay_within_runs_and_away_from_the_right_time() -> None:
+    rows = shifted_rows((100, 80))
+    assert (np.sort(rows[:, :100], axis=1) == np.arange(100)).all()
+    assert (np.sort(rows[:, 100:], axis=1) == np.arange(100, 180)).all()
+    distance = (rows - np.arange(180)) % np.repeat([100, 80], [100, 80])
+    assert distance[:, 100:].min() == 20  # a quarter of the short run
+    assert distance[:, :100].min() == 25
+    assert len(np.unique(distance[:, 0] - distance[:, 150])) > 50  # each run by an amount of its own
+
+
+def test_what_was_heard_twice_moves_together() -> None:
+    content = np.tile(np.arange(90), 2)
+    rows = shifted_rows((90, 90), content)
+    assert (content[rows[:, :90]] == content[rows[:, 90:]]).all()
+    assert len(rows) == 90 - 2 * 22 + 1
+
+
+def test_white_residuals_have_no_inflation() -> None:
+    world = World(n=300)
+    design = Design.make(world.restarts, world.families, [world.confounds])
+    rng = np.random.default_rng(1)
+    white, smoother = rng.standard_normal((300, 20)), smooth(rng.standard_normal((300, 20)), 0.6)
+    assert 0.9 < noise_inflation(design, white, np.zeros(20)).mean() < 1.1
+    assert 0.9 < noise_inflation(design, smoother, np.full(20, 0.6)).mean() < 1.1
+    assert noise_inflation(design, smoother, np.zeros(20)).mean() > 1.3

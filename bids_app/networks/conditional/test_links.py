@@ -1,0 +1,90 @@
+"""Links against planted ones: found with their sign, none in noise, none for what merely resembles the driver."""
+
+import numpy as np
+import pytest
+
+from bids_app.networks.conditional import expected_false_share
+from bids_app.networks.conditional.conftest import NAMES, World, linked
+
+
+def test_planted_links_are_found_and_no_others(world: World) -> None:
+    drive = {0: world.gains(0, 0.4), 5: -world.gains(1, 0.4), 8: world.gains(2, 0.3)}
+    table = world.links(world.responses(drive))
+    assert linked(table) == {world.expected(0, 0, 1), world.expected(5, 1, -1), world.expected(8, 2, 1)}
+    assert expected_false_share(table) < 0.1
+
+
+def test_an_atom_that_resembles_the_driver_is_not_linked(world: World) -> None:
+    """Atom 1 shares a part with atom 0, and correlates with the network that atom 0 drives."""
+    Y = world.responses({0: world.gains(0, 0.5)})
+    r = np.corrcoef(world.courses[:, 1], Y[:, world.labels == 1].mean(axis=1))[0, 1]
+    assert abs(r) > 0.3
+    table = world.links(Y)
+    assert linked(table) == {world.expected(0, 0, 1)}
+
+
+def test_responses_of_both_signs_do_not_cancel(world: World) -> None:
+    Y = world.responses({3: world.gains(1, 0.4, both_signs=True)})
+    mean = Y[:, world.labels == 2].mean(axis=1)
+    family, _ = world.family_of(3)
+    assert abs(np.corrcoef(world.courses[:, 3], mean)[0, 1]) < 0.25
+    found = linked(world.links(Y))
+    assert {(atom, network) for atom, network, _ in found} == {(family, NAMES[1])}
+    assert {part for *_, part in found} == {"active", "deactive"}
+
+
+def test_noise_has_no_links(world: World) -> None:
+    found = [linked(world.links(world.responses({}, seed), n_permutations=99)) for seed in range(20)]
+    assert sum(map(bool, found)) <= 1
+
+
+def test_what_moves_the_whole_cortex_is_no_network_s(world: World) -> None:
+    everywhere = sum(world.gains(network, 0.4, seed=1) for network in range(4))
+    table = world.links(world.responses({2: everywhere, 7: world.gains(3, 0.4)}))
+    family, _ = world.family_of(2)
+    assert world.expected(7, 3, 1) in linked(table)
+    assert not {link for link in linked(table) if link[0] == family}
+    assert table.query("atom == @family")["probability"].max() > 0.9
+
+
+def test_two_runs_with_confounds_of_their_own(world: World) -> None:
+    Y = world.responses({4: world.gains(2, 0.4)})
+    halves = {"confounds": [world.confounds[:180], world.confounds[180:]], "run_lengths": (180, 220)}
+    from bids_app.networks.conditional import conditional_links
+
+    table = conditional_links(world.restarts, world.families, Y, world.labels, NAMES, device="cpu", **halves)
+    assert linked(table) == {world.expected(4, 2, 1)}
+
+
+def test_targets_without_data_and_networks_without_targets_are_left_out(world: World) -> None:
+    Y = world.responses({0: world.gains(0, 0.5)})
+    Y[:, world.labels == 4] = np.nan
+    Y[:, 0] = np.nan
+    table = world.links(Y)
+    assert linked(table) == {world.expected(0, 0, 1)}
+    assert not table.loc[table["network"] == NAMES[3], "probability"].any()
+
+
+def test_an_irreproducible_family_is_not_linked(world: World) -> None:
+    from dataclasses import replace
+
+    family, _ = world.family_of(0)
+    rho = world.families.reproducibility.copy()
+    rho[family] = 0.7
+    lucky = World()
+    lucky.families = replace(world.families, reproducibility=rho)
+    assert not linked(lucky.links(world.responses({0: world.gains(0, 0.5)})))
+
+
+def test_too_few_volumes_give_no_links() -> None:
+    short = World(n=35)
+    table = short.links(short.responses({0: short.gains(0, 1.0)}))
+    assert not table["linked"].any()
+    assert (table["gate_p"] == 1).all()
+
+
+@pytest.mark.parametrize("snr", [0.3, 0.6])
+def test_precision_does_not_fall_with_the_signal(world: World, snr: float) -> None:
+    drive = {atom: world.gains(network, snr) for atom, network in ((0, 0), (3, 1), (6, 2), (9, 3))}
+    wanted = {world.expected(atom, network, 1) for atom, network in ((0, 0), (3, 1), (6, 2), (9, 3))}
+    assert linked(world.links(world.responses(drive))) == wanted
