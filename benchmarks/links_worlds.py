@@ -276,7 +276,9 @@ def _surface_pieces(labels: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     for network in np.unique(labels[labels > 0]):
         members = np.flatnonzero(labels == network)
         size = max(1, -(-len(members) // MOST_PIECES))
-        pieces[members] = (network - 1) * ROOM + partition(members, "surface", "fsaverage5", size=size)
+        sides = (demo_cortex.N_VERTICES, demo_cortex.N_VERTICES)
+        own = partition(members, "surface", "fsaverage5", n_vertices=sides, size=size)
+        pieces[members] = (network - 1) * ROOM + own
     return pieces
 
 
