@@ -23,7 +23,7 @@ from bids_app.networks.conditional import (
     expected_false_share,
     link_table,
     marginal_maps,
-    network_means,
+    network_series,
     spatial_evidence,
     spatial_p,
     temporal_evidence,
@@ -69,6 +69,7 @@ def links_of(world: World, restarts: Restarts, listener: Listener, series: Float
         world.networks,
         confounds=listener.confounds,
         run_lengths=listener.run_lengths,
+        pieces=world.pieces,
         spins=world.spins,
         device="cpu",
     )
@@ -84,8 +85,8 @@ def links_of_group(
         for number, (listener, series) in enumerate(zip(listeners, group, strict=True))
         for member in _members(str(number), world, restarts, listener, series)
     ]
-    design, means = mean_design(members, restarts.families)
-    evidence = temporal_evidence(design, means, device="cpu")
+    design, networks = mean_design(members, restarts.families, len(names))
+    evidence = temporal_evidence(design, networks, device="cpu")
     mean = np.mean(group, axis=0)
     valid = np.isfinite(mean).all(axis=0)
     marginals = np.full((design.n_families, len(valid)), np.nan, dtype=np.float32)
@@ -96,13 +97,13 @@ def links_of_group(
 
     found = spatial_evidence(evidence, design, marginals, world.labels, test)
     table = link_table(evidence, *found, names, restarts.families.reproducibility)
-    q = over_participants(evidence, members)[1]
+    q = over_participants(evidence, networks, members)[1]
     return table.assign(linked=table["linked"] & (q.ravel() < 0.05))
 
 
 def _members(who: str, world: World, restarts: Restarts, listener: Listener, series: Floats) -> Iterator[Member]:
     """The runs of a participant, each a story of its own."""
-    means = network_means(np.nan_to_num(series), world.labels, len(world.networks))
+    networks = network_series(np.nan_to_num(series), world.labels, world.pieces, len(world.networks))
     start = 0
     for run, (confounds, length) in enumerate(zip(listener.confounds, listener.run_lengths, strict=True)):
         rows = slice(start, start + length)
@@ -110,7 +111,8 @@ def _members(who: str, world: World, restarts: Restarts, listener: Listener, ser
             participant=who,
             story=str(run),
             seconds=np.arange(length) * np.float64(REPETITION_TIME),
-            means=means[rows],
+            pieces=networks.number,
+            responses=networks.series[rows],
             confounds=confounds,
             restarts=restarts.atoms[:, rows],
             families=restarts.families.courses[rows],

@@ -28,6 +28,8 @@ from bids_app.encoding.dictionary import DictionaryLearning, time_courses
 from bids_app.language.activations import read_activations
 from bids_app.language.models import load_model
 from bids_app.networks.atlas import load_atlas
+from bids_app.networks.conditional import MOST_PIECES, ROOM, consecutive_pieces
+from bids_app.networks.partition import partition
 from bids_app.networks.spins import Spins
 from bids_app.stats.standardise import zscore
 from tests import parcel_worlds
@@ -61,12 +63,14 @@ class Listener:
 class World(Protocol):
     """What links are looked for in.
 
-    neurons: (n_volumes, n_neurons), z-scored; labels: (n_targets,) from 1, 0 for none; links: family, network, part,
-    reproducible; courses: (n_volumes, n_planted); signed: whether links have a sign.
+    neurons: (n_volumes, n_neurons), z-scored; labels, pieces: (n_targets,), networks from 1, 0 for none, and the pieces
+    that they are cut into; links: family, network, part, reproducible; courses: (n_volumes, n_planted); signed: whether
+    links have a sign.
     """
 
     neurons: Floats
     labels: npt.NDArray[np.int64]
+    pieces: npt.NDArray[np.int64]
     networks: tuple[str, ...]
     links: pd.DataFrame
     courses: Doubles
@@ -91,6 +95,7 @@ class ParcelWorld:
         )
         self.neurons = source.neurons.astype(np.float32)
         self.labels, self.networks = self._loud.labels + 1, tuple(parcel_worlds.NETWORKS)
+        self.pieces = consecutive_pieces(self.labels)
         self.links, self.courses = self._loud.links, self._loud.courses
         self.signed = not options.get("bipolar", False)
 
@@ -134,6 +139,7 @@ class CortexWorld:
             self.networks = demo_cortex.NETWORK_NAMES
         self._head = Head(_cortex(), _grid(), labels, self.networks)
         self.labels = np.where(_cortex().is_cortex, labels, 0)
+        self.pieces = _surface_pieces(self.labels)
         self._scans, series = self._stories()
         atoms = self._atoms(series)
         kept = [series_[scan.kept] for scan, series_ in zip(self._scans, series, strict=True)]
@@ -262,6 +268,18 @@ def _atoms_of_one_dictionary(scans: Sequence[Scan], neurons: Sequence[Floats], n
         scan.task: (course - kept.mean(axis=0)) / kept.std(axis=0) for scan, course in zip(scans, courses, strict=True)
     }
     return Atoms(places + 1, np.mean(held, axis=0)[places], scaled, 0)
+
+
+def _surface_pieces(labels: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Pieces of the networks as the analysis cuts them, (n_vertices,); -1 outside."""
+    pieces = np.full(len(labels), -1)
+    for network in np.unique(labels[labels > 0]):
+        members = np.flatnonzero(labels == network)
+        size = max(1, -(-len(members) // MOST_PIECES))
+        sides = (demo_cortex.N_VERTICES, demo_cortex.N_VERTICES)
+        own = partition(members, "surface", "fsaverage5", n_vertices=sides, size=size)
+        pieces[members] = (network - 1) * ROOM + own
+    return pieces
 
 
 @cache

@@ -13,7 +13,7 @@ import importlib.util
 import json
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -49,6 +49,8 @@ _GAIN_SPREAD, _INDIVIDUAL = 0.5, 0.2  # sd of log gains over parcels; share of i
 _MEMORY = 0.4  # autocorrelation of the noise from one volume to the next
 # Shares of the variance of a parcel's noise; the rest is the parcel's own.
 _OF_NETWORK, _GLOBAL, _DRIFT, _MOTION = 0.25, 0.1, 0.1, 0.05
+# Confounds that share the noise of all parcels, named so that the default strategy of an analysis takes them.
+_TISSUES = {"a_comp_cor_00": "CSF", "a_comp_cor_01": "WM"}
 _OPPOSITE = {"active": "deactive", "deactive": "active"}
 
 
@@ -288,7 +290,7 @@ def make_noise(labels: Ints, rng: np.random.Generator) -> tuple[Floats, Floats, 
     }
     noise = standard(np.sum([np.sqrt(share) * part for share, part in parts.items()], axis=0))
     tissue = standard(everybody + _autocorrelated(2, rng))
-    names = [f"trans_{axis}" for axis in "xyz"] + [f"rot_{axis}" for axis in "xyz"] + ["csf", "white_matter"]
+    names = [f"trans_{axis}" for axis in "xyz"] + [f"rot_{axis}" for axis in "xyz"] + list(_TISSUES)
     names += [f"cosine{number:02d}" for number in range(cosines.shape[1])]
     return noise, np.column_stack([motion, tissue, cosines]), tuple(names)
 
@@ -320,12 +322,14 @@ def write_bids(world: World, target: Path, n_participants: int) -> None:
         _write_json(derivative / f"{run}_seg-Parcels_timeseries.json", {"RepetitionTime": REPETITION_TIME})
         confounds = pd.DataFrame(recording.confounds, columns=recording.names)
         _write_table(derivative / f"{run}_desc-confounds_timeseries.tsv", confounds.round(6))
+        about = {name: {"Mask": mask, "Method": "aCompCor", "Retained": True} for name, mask in _TISSUES.items()}
+        _write_json(derivative / f"{run}_desc-confounds_timeseries.json", about)
     participants = [f"sub-{number:02d}" for number in range(1, n_participants + 1)]
     _write_table(target / "participants.tsv", pd.DataFrame({"participant_id": participants}))
     _write_json(target / "sourcedata" / "truth.json", asdict(world.options))
 
 
-def _write_json(path: Path, content: dict[str, object]) -> None:
+def _write_json(path: Path, content: Mapping[str, object]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
