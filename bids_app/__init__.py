@@ -12,9 +12,10 @@ if TYPE_CHECKING:  # for type checkers, editors and the API page; `_HOMES` is th
     from bids_app.encoding.design.delays import delay
     from bids_app.encoding.design.folds import content_folds, contiguous_folds
     from bids_app.encoding.design.haemodynamics import neuron_responses
-    from bids_app.encoding.dictionary import DictionaryLearning
+    from bids_app.encoding.dictionary import DictionaryLearning, Families, ReproducibleDictionary, find_families
     from bids_app.encoding.lasso import LassoCV
     from bids_app.encoding.ridge import RidgeCV
+    from bids_app.encoding.susie import single_effects
     from bids_app.forecast.depth import best_layer
     from bids_app.forecast.distance import best_distance
     from bids_app.forecast.scores import forecast_scores
@@ -22,6 +23,7 @@ if TYPE_CHECKING:  # for type checkers, editors and the API page; `_HOMES` is th
     from bids_app.language.activations import Activations, read_activations
     from bids_app.language.models import LanguageModel, load_model
     from bids_app.networks.atlas import Atlas, load_atlas
+    from bids_app.networks.conditional import conditional_links
     from bids_app.networks.overlap import dice
     from bids_app.networks.spins import relabelling_test, spin_test
     from bids_app.stats.correlation import pearson_r
@@ -36,18 +38,22 @@ _HOMES = {
     "Activations": "language.activations",
     "Atlas": "networks.atlas",
     "DictionaryLearning": "encoding.dictionary",
+    "Families": "encoding.dictionary",
     "LanguageModel": "language.models",
     "LassoCV": "encoding.lasso",
+    "ReproducibleDictionary": "encoding.dictionary",
     "RidgeCV": "encoding.ridge",
     "best_distance": "forecast.distance",
     "best_layer": "forecast.depth",
     "bootstrap_interval": "stats.intervals",
     "clean": "encoding.cleaning",
+    "conditional_links": "networks.conditional",
     "content_folds": "encoding.design.folds",
     "contiguous_folds": "encoding.design.folds",
     "delay": "encoding.design.delays",
     "dice": "networks.overlap",
     "fdr": "stats.fdr",
+    "find_families": "encoding.dictionary",
     "forecast_scores": "forecast.scores",
     "load_atlas": "networks.atlas",
     "load_model": "language.models",
@@ -57,6 +63,7 @@ _HOMES = {
     "permutation_test": "stats.permutation",
     "read_activations": "language.activations",
     "relabelling_test": "networks.spins",
+    "single_effects": "encoding.susie",
     "spin_test": "networks.spins",
     "unique_variance": "forecast.variance",
 }
@@ -65,18 +72,22 @@ __all__ = [
     "Activations",
     "Atlas",
     "DictionaryLearning",
+    "Families",
     "LanguageModel",
     "LassoCV",
+    "ReproducibleDictionary",
     "RidgeCV",
     "best_distance",
     "best_layer",
     "bootstrap_interval",
     "clean",
+    "conditional_links",
     "content_folds",
     "contiguous_folds",
     "delay",
     "dice",
     "fdr",
+    "find_families",
     "forecast_scores",
     "load_atlas",
     "load_model",
@@ -86,6 +97,7 @@ __all__ = [
     "permutation_test",
     "read_activations",
     "relabelling_test",
+    "single_effects",
     "spin_test",
     "unique_variance",
 ]

@@ -24,7 +24,7 @@ def test_command_line_wins_over_file_over_preset_over_default(tmp_path: Path) ->
     file = tmp_path / "settings.toml"
     file.write_text('preset = "caucheteux2023"\npca = 10\nfolds = 4\nwork-dir = "scratch"\n')
     settings = given("in", "out", "participant", "--config-file", str(file), "--folds", "3")
-    assert (settings.folds, settings.pca, settings.layer, settings.penalty) == (3, 10, "8", 0.15)
+    assert (settings.folds, settings.pca, settings.layer, settings.penalty) == (3, 10, "8", 0.2)
     assert settings.work == tmp_path / "scratch"
 
 
@@ -321,7 +321,7 @@ def test_files_count_by_their_content_not_by_their_folder() -> None:
     numbers = result_settings(settings, "networks")
     assert numbers["atlas"] == "atlas.nii.gz"
     assert not {"annotations", "derivatives", "exclude_scans", "bids_filter_file", "mem_mb", "device"} & set(numbers)
-    assert result_settings(settings, "dictionary")["penalty"] == 0.15
+    assert result_settings(settings, "dictionary")["penalty"] == 0.2
     assert {"n_spins", "penalty", "atlas", "folds"} <= set(numbers)
     assert not {"distances", "banded_candidates", "delays", "noise_ceiling"} & set(numbers)
     assert [result for result in RESULTS if "n_spins" in result_settings(settings, result)] == ["networks"]

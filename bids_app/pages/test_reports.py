@@ -125,7 +125,7 @@ def test_parcels_that_were_tested_first_are_shown_and_counted(surface_out: Path)
         text = read(write_participant_report(surface_out, "001")).text
     of_layers, of_atoms = (
         next(call.args[0] for call in draw.call_args_list if call.args[0][0].title.startswith(title))
-        for title in ("Brain score of", "Held-out score of the atoms")
+        for title in ("Brain score of", "Held-out score")
     )
     for panels in (of_layers, of_atoms):
         assert panels[1].title == "Mean response of each parcel"

@@ -156,12 +156,12 @@ _CONDITIONAL_COLUMNS = {
     "part": "Whether the network's response rises (active) or falls (deactive) with the family.",
     "rho": "Reproducibility of the family over restarts of the dictionary; no link is made below 0.8.",
     "probability": "Probability that the family carries the response, given all others, averaged over restarts.",
-    "coefficient": "Mean over the network of the conditional coefficients of that sign, of candidates (P above 0.5).",
+    "coefficient": "Mean over the network of the conditional coefficients of that sign, of candidates (P above 0.7).",
     "gate_p": "Family-wise p that any atom has to do with the network's response, by circular shifts.",
     "dice": "Dice overlap of that part of the family's map with the network; describes, decides nothing.",
     "p": "Chance of such a mean coefficient when the networks are rotated on the sphere (regions: dealt out again).",
     "q": "p corrected over candidates (Benjamini-Hochberg).",
-    "linked": "Whether gate_p < 0.05, probability > 0.5, q < 0.05 and rho is at least 0.8.",
+    "linked": "Whether gate_p < 0.05, probability > 0.7, q < 0.05 and rho is at least 0.8.",
 }
 _LINK_FIELDS = {
     "ExpectedFalseShare": "Expected share of false links among those made; null without a link.",

@@ -32,7 +32,7 @@ def test_every_cell_is_the_row_of_the_table(parts):
         for part in found:
             for _, row in source[source["part"] == part.part].iterrows():
                 cell = part.atoms.index(str(row["atom"])), part.networks.index(row["network"])
-                assert part.dice[cell] == row["dice"]
+                assert part.strength[cell] == row["dice"]
                 assert part.linked[cell] == row["linked"]
         assert sum(part.linked.sum() for part in found) == 2
 
@@ -55,7 +55,7 @@ def test_the_matrix_shows_the_values_of_the_table(parts):
     order, _ = order_of_atoms(parts)
     for axes, part in zip(figure.axes, parts, strict=False):
         mesh = axes.collections[0]
-        np.testing.assert_array_equal(mesh.get_array(), part.dice[order].T)
+        np.testing.assert_array_equal(mesh.get_array(), part.strength[order].T)
         assert mesh.get_clim() == (0, upper_limit(parts))
         frames = [patch for patch in axes.patches if not patch.get_fill()]
         assert len(frames) == part.linked.sum()

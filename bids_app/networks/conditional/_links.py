@@ -19,7 +19,7 @@ from bids_app.networks.spins import Spins
 from bids_app.stats.arrays import Doubles, Floats
 from bids_app.stats.fdr import fdr
 
-PROBABLE = 0.5
+PROBABLE = 0.7
 ALPHA = 0.05
 # From full maps (n_chosen, n_targets) to p of large and of small means, (n_chosen, n_networks) each.
 SpatialTest = Callable[[Floats], tuple[Doubles, Doubles]]
