@@ -18,7 +18,7 @@ Floats = npt.NDArray[np.float64]
 
 N_ATOMS, PENALTY = 64, 0.15
 _TURNS, _STEPS = 200, 15  # of the dictionary; fewer turns leave restarts further apart
-_WINDOW, _STRIDE = 500, 250  # tokens that the model reads at once, and how far it moves on
+_WINDOW, _STRIDE = 510, 254  # tokens that the model reads at once, so that each sees 128 to either side; the step
 _SILENCE = {"", "sp", "sil", "<sil>"}
 
 
