@@ -35,7 +35,7 @@ from bids_app.stats.standardise import zscore
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
 
-FEWEST = 3  # participants, below which a t-test over them says nothing
+FEWEST = 2  # participants of a t-test
 ALPHA = 0.05
 _SAME_TIME = 0.25  # s: rows of participants that are closer heard the same
 _SHARED = 0.5  # a confound direction is the group's where it is this share of the participants'

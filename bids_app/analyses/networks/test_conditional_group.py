@@ -58,8 +58,8 @@ def test_what_one_participant_has_is_not_the_group_s(world: World) -> None:
     assert not (q[candidates] < 0.05).any()
 
 
-def test_two_participants_are_too_few(world: World) -> None:
-    candidates, t, q = results_of(world, group_of(world, {0: world.gains(1, 0.5)}, n=2))
+def test_one_participant_is_too_few(world: World) -> None:
+    candidates, t, q = results_of(world, group_of(world, {0: world.gains(1, 0.5)}, n=1))
     assert candidates.any()
     assert (q[candidates] == 1).all()
     assert np.isnan(t).all()
