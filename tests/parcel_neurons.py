@@ -18,7 +18,7 @@ Floats = npt.NDArray[np.float64]
 
 N_ATOMS, PENALTY = 64, 0.15
 _TURNS, _STEPS = 200, 15  # of the dictionary; fewer turns leave restarts further apart
-_WINDOW, _STRIDE = 500, 250  # tokens that the model reads at once, and how far it moves on
+_WINDOW, _STRIDE = 510, 254  # tokens that the model reads at once, so that each sees 128 to either side; the step
 _SILENCE = {"", "sp", "sil", "<sil>"}
 
 
@@ -79,14 +79,14 @@ def bold_responses(values: Floats, start: Floats, end: Floats, repetition_time: 
     """Responses (n_volumes, n_neurons) to words at `start` to `end` seconds of scan time, columns z-scored.
 
     A volume holds the mean of the words whose middle falls into it; it is then convolved with Glover's response (1999):
-    two gamma densities of 6 and 12 s, dispersion 0.9 s, the second by 0.35.
+    two gamma densities of 6 and 12 s, dispersion 0.9 s, the second by 0.48.
     """
     volume = np.floor((start + end) / 2 / repetition_time)
     weights = (volume == np.arange(n_volumes)[:, None]).astype(float)
     heard = weights.sum(axis=1, keepdims=True)
     means = np.divide(weights, heard, out=np.zeros_like(weights), where=heard > 0) @ values
     lags = np.arange(0, 32, repetition_time)
-    kernel = gamma.pdf(lags, 6 / 0.9, scale=0.9) - 0.35 * gamma.pdf(lags, 12 / 0.9, scale=0.9)
+    kernel = gamma.pdf(lags, 6 / 0.9, scale=0.9) - 0.48 * gamma.pdf(lags, 12 / 0.9, scale=0.9)
     convolved = np.apply_along_axis(lambda column: np.convolve(column, kernel)[:n_volumes], 0, means)
     return standard(convolved)
 

@@ -1,4 +1,4 @@
-"""The section about where the atoms predict the brain."""
+"""The section about where families, or atoms, predict the brain."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ from bids_app.report.scales import score_scale
 from bids_app.report.scores import HELD_OUT, parcel_panels, passing, say_parcels, say_passing, score_cell
 
 
-def atom_encoding(page: Page, analysis: Results) -> str:
-    """Map of the held-out score of all atoms together."""
-    found = fit_of_atoms(analysis)
+def atom_encoding(page: Page, results: Results) -> str:
+    """Map of the held-out score of all of them together."""
+    found = fit_of_atoms(results)
     if found is None:
-        return html.missing("No held-out score of the atoms: this recording has no map of it (analysis networks).")
-    what, maps = found
-    panel = Panel("Held-out score", maps.values[0], passing(analysis, maps, what, 0))
-    caption = f"How well all {analysis.kind} together predict held-out brain responses. {say_passing(panel, maps)}"
-    caption += say_parcels(analysis, maps, what, 0)
-    panels = [panel, *parcel_panels(analysis, maps, what, 0)]
+        return html.missing("No held-out score: this recording has no map of it (analysis networks).")
+    desc, maps = found
+    panel = Panel("Held-out score", maps.values[0], passing(results, maps, desc, 0))
+    caption = f"How well all {results.kind} together predict held-out brain responses. {say_passing(panel, maps)}"
+    caption += say_parcels(results, maps, desc, 0)
+    panels = [panel, *parcel_panels(results, maps, desc, 0)]
     scale = score_scale([one.values for one in panels], HELD_OUT)
-    return page.add_maps(panels, maps.geometry, scale, analysis, analysis.variant("fit"), caption)
+    return page.add_maps(panels, maps.geometry, scale, results, results.variant("fit"), caption)
 
 
-def fit_of_atoms(analysis: Results) -> tuple[str, Maps] | None:
-    """The held-out score of the atoms, and what it is called: the group keeps it apart from the atoms' own maps."""
-    for what, stat in ((analysis.variant(f"{analysis.kind}fit"), "mean"), (analysis.atoms, "r")):
-        maps = analysis.maps(what, [stat], several=False)
+def fit_of_atoms(results: Results) -> tuple[str, Maps] | None:
+    """The held-out score and its desc: the group keeps it apart from the maps of single families."""
+    for desc, stat in ((results.variant(f"{results.kind}fit"), "mean"), (results.atoms, "r")):
+        maps = results.maps(desc, [stat], several=False)
         if maps is not None:
-            return what, maps
+            return desc, maps
     return None
 
 
-def encoding_cell(analysis: Results) -> str:
-    """The mean held-out score of the atoms."""
-    what, maps = fit_of_atoms(analysis) or ("", None)
-    return score_cell(analysis, maps, what)
+def encoding_cell(results: Results) -> str:
+    """The mean held-out score."""
+    desc, maps = fit_of_atoms(results) or ("", None)
+    return score_cell(results, maps, desc)

@@ -1,4 +1,4 @@
-"""Sections about the links between atoms and networks: matrix, maps of the strongest atoms, sub-groups."""
+"""Sections about the links of families, or atoms, with networks: matrix, maps of the strongest, sub-groups."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ Array = npt.NDArray[Any]
 REPRODUCIBLE = 0.8  # as `encoding.dictionary.REPRODUCIBLE`, which reports do not import
 
 MOST_ATOMS = 3
-_MAP_STATS = ("z", "mean", "t", "beta")  # of the atoms' maps, the one that is drawn first
-_NO_LINKS = "No atom × network table: this recording was analysed without networks or without an atlas."
+_MAP_STATS = ("z", "mean", "t", "beta")  # of the maps of atoms, the one that is drawn first
+_NO_LINKS = "No table of links: this recording was analysed without networks or without an atlas."
 
 
 def atom_networks(page: Page, results: Results) -> str:
@@ -96,11 +96,11 @@ def atom_maps(page: Page, results: Results) -> str:
     parts = read_links(table)
     chosen = strongest_links(parts, MOST_ATOMS)
     if not chosen:
-        return html.missing("No atom is linked to a network, so no atom is shown here.")
+        return html.missing(f"None of the {results.kind} is linked to a network, so none is shown here.")
     maps = results.maps(results.atoms, _MAP_STATS, several=True)
     rows = None if maps is None else map_rows(parts[0].atoms, maps.names)
     if maps is None or rows is None:
-        return html.missing("No maps of single atoms that match the table of links.")
+        return html.missing("No maps that match the table of links.")
     values = maps.values[rows]
     cuts = np.array([_cut(maps.stat, one, page) for one in values])
     winner = _winner_figure(page, results, parts, maps, values, cuts)
@@ -126,8 +126,8 @@ def _strongest_figure(
         return html.missing(reason)
     shown = "" if maps.geometry.kind == "parcels" else f", where beyond ±{cut:.2g}"
     caption = (
-        f"Maps of the {len(panels)} atoms with the strongest links{shown}: red rises with the atom (active part), "
-        "blue falls (deactive part)."
+        f"Maps of the {len(panels)} {results.kind} with the strongest links{shown}: red rises with the time course "
+        "(active part), blue falls (deactive part)."
         + (" Outlined: the network in question." if any(panel.outline is not None for panel in panels) else "")
     )
     caption = f"{caption} {note_of(maps.geometry)}".strip()
@@ -156,11 +156,11 @@ def _winner_figure(page: Page, results: Results, parts: list[Links], maps: Maps,
     positions = np.array([place.get(name, np.nan) for name in parts[0].networks] + [np.nan])
     winner = positions[np.nan_to_num(winning_networks(parts, values, cuts), nan=-1).astype(int)]
     caption = (
-        "Each place in the colour of the network whose linked atom is strongest there; grey where no linked atom "
+        f"Each location in the colour of the network whose linked {results.kind} are strongest there; grey where none "
         f"passes the threshold ({100 * np.isfinite(winner).mean():.0f} % of the map is coloured)."
     )
     caption = f"{caption} {note_of(maps.geometry)}".strip()
-    figure = draw_maps([Panel("Networks of the linked atoms", winner)], maps.geometry, colouring)
+    figure = draw_maps([Panel(f"Networks of the linked {results.kind}", winner)], maps.geometry, colouring)
     return page.add(figure, results, results.variant("winner"), alt=caption, caption=caption)
 
 
@@ -168,10 +168,10 @@ def subgroups(page: Page, results: Results) -> str:
     """In which layers the neurons of each network's sub-group lie."""
     table = results.table(results.variant("subgroups"))
     if table is None or table.empty:
-        return html.missing("No sub-groups of neurons: no atom is linked to a network.")
+        return html.missing(f"No sub-groups of neurons: none of the {results.kind} is linked to a network.")
     shares = layer_shares(table)
     if shares.empty:
-        return html.missing("No sub-groups of neurons: no atom is linked to a network.")
+        return html.missing(f"No sub-groups of neurons: none of the {results.kind} is linked to a network.")
     told = "; ".join(f"{network}: layer {layer}" for network, layer in shares.idxmax(axis=1).items())
     caption = (
         "In which layers the neurons of each network's sub-group lie, in per cent of the sub-group; "

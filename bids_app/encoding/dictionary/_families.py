@@ -75,7 +75,7 @@ def find_families(restarts: Sequence[Floats], most: int | None = None, same: flo
 
 def _families(pool: _Pool, courses: Doubles, same: float) -> Families:
     r = pool.correlation(courses).reshape(pool.n_restarts, pool.n_atoms, -1)
-    reproducibility = np.abs(r).max(axis=1).mean(axis=0)  # (n_families,)
+    reproducibility = np.abs(r).max(axis=1).mean(axis=0).clip(max=1)  # (n_families,)
     order = np.argsort(-reproducibility, kind="stable")
     members = np.where(np.abs(r) >= same, np.sign(r), 0).astype(np.int64)
     return Families(

@@ -1,9 +1,11 @@
 """Links against planted ones: found with their sign, none in noise, none for what merely resembles the driver."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from bids_app.networks.conditional import expected_false_share
+from bids_app.networks.conditional import conditional_links, expected_false_share
 from bids_app.networks.conditional.conftest import NAMES, World, linked
 
 
@@ -39,7 +41,7 @@ def test_noise_has_no_links(world: World) -> None:
 
 
 def test_what_moves_the_whole_cortex_is_no_network_s(world: World) -> None:
-    everywhere = sum(world.gains(network, 0.4, seed=1) for network in range(4))
+    everywhere = np.sum([world.gains(network, 0.4, seed=1) for network in range(4)], axis=0)
     table = world.links(world.responses({2: everywhere, 7: world.gains(3, 0.4)}))
     family, _ = world.family_of(2)
     assert world.expected(7, 3, 1) in linked(table)
@@ -49,10 +51,16 @@ def test_what_moves_the_whole_cortex_is_no_network_s(world: World) -> None:
 
 def test_two_runs_with_confounds_of_their_own(world: World) -> None:
     Y = world.responses({4: world.gains(2, 0.4)})
-    halves = {"confounds": [world.confounds[:180], world.confounds[180:]], "run_lengths": (180, 220)}
-    from bids_app.networks.conditional import conditional_links
-
-    table = conditional_links(world.restarts, world.families, Y, world.labels, NAMES, device="cpu", **halves)
+    table = conditional_links(
+        world.restarts,
+        world.families,
+        Y,
+        world.labels,
+        NAMES,
+        confounds=[world.confounds[:180], world.confounds[180:]],
+        run_lengths=(180, 220),
+        device="cpu",
+    )
     assert linked(table) == {world.expected(4, 2, 1)}
 
 
@@ -66,8 +74,6 @@ def test_targets_without_data_and_networks_without_targets_are_left_out(world: W
 
 
 def test_an_irreproducible_family_is_not_linked(world: World) -> None:
-    from dataclasses import replace
-
     family, _ = world.family_of(0)
     rho = world.families.reproducibility.copy()
     rho[family] = 0.7

@@ -1,0 +1,106 @@
+"""Links of the group: planted in all, in one, or in nobody; and means over participants who lack volumes or pieces."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from bids_app.analyses.networks.conditional_group import Member, _at, _shared_times, mean_design, over_participants
+from bids_app.networks.conditional import consecutive_pieces, network_series, temporal_evidence
+from bids_app.networks.conditional.conftest import NAMES, World
+
+TR = 1.5
+
+
+def member(world: World, Y: np.ndarray, who: str) -> Member:
+    series = network_series(Y, world.labels, consecutive_pieces(world.labels), len(NAMES))
+    return Member(
+        who,
+        "tale",
+        TR * np.arange(world.n),
+        series.number,
+        series.series,
+        world.confounds,
+        np.stack(world.restarts),
+        world.families.courses,
+    )
+
+
+def group_of(world: World, drive: dict[int, np.ndarray], n: int = 6, first_only: bool = False) -> list[Member]:
+    return [
+        member(world, world.responses({} if first_only and who else drive, 50 + who), f"{who:02d}") for who in range(n)
+    ]
+
+
+def results_of(world: World, members: list[Member]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Candidates, t and q, (2, n_families, n_networks) each."""
+    design, networks = mean_design(members, world.families, len(NAMES))
+    evidence = temporal_evidence(design, networks, device="cpu")
+    return (evidence.is_candidate, *over_participants(evidence, networks, members))
+
+
+@pytest.mark.parametrize("both_signs", [False, True])
+def test_what_all_participants_have_is_found(world: World, both_signs: bool) -> None:
+    candidates, t, q = results_of(world, group_of(world, {0: world.gains(1, 0.2, both_signs)}))
+    family, sign = world.family_of(0)
+    assert candidates[:, family, 1].any()
+    sides = np.flatnonzero(candidates[:, family, 1])
+    assert (q[sides, family, 1] < 0.05).all()
+    assert (np.sign(t[sides, family, 1]) == np.where(sides == 0, 1, -1)).all()
+    assert (len(sides) == 2) == both_signs
+    if not both_signs:
+        assert sides[0] == (0 if sign > 0 else 1)
+    assert np.isnan(q[~candidates]).all()
+
+
+def test_what_one_participant_has_is_not_the_group_s(world: World) -> None:
+    candidates, _, q = results_of(world, group_of(world, {0: world.gains(1, 1.5)}, first_only=True))
+    assert not (q[candidates] < 0.05).any()
+
+
+def test_two_participants_are_too_few(world: World) -> None:
+    candidates, t, q = results_of(world, group_of(world, {0: world.gains(1, 0.5)}, n=2))
+    assert candidates.any()
+    assert (q[candidates] == 1).all()
+    assert np.isnan(t).all()
+
+
+def test_the_mean_is_that_of_those_who_have_a_volume_or_a_piece(world: World) -> None:
+    first, second, third = group_of(world, {}, n=3)
+    late = replace(
+        second,
+        seconds=second.seconds[10:],
+        responses=second.responses[10:],
+        confounds=second.confounds[10:],
+        restarts=second.restarts[:, 10:],
+        families=second.families[10:],
+    )
+    fewer = replace(third, pieces=third.pieces[1:], responses=third.responses[:, 1:])
+    design, networks = mean_design([first, late, fewer], world.families, len(NAMES))
+    assert design.n_volumes == world.n
+    assert networks.number.tolist() == first.pieces.tolist()
+    expected = (first.responses[:, 5] + third.responses[:, 5]) / 2
+    expected[10:] = (2 * expected[10:] + second.responses[10:, 5]) / 3
+    np.testing.assert_allclose(networks.series[:, 5], (expected - expected.mean()) / expected.std(), atol=1e-4)
+    expected = first.responses[:, 0].copy()
+    expected[10:] = (expected[10:] + second.responses[10:, 0]) / 2
+    np.testing.assert_allclose(networks.series[:, 0], (expected - expected.mean()) / expected.std(), atol=1e-4)
+
+
+def test_a_participant_with_two_runs_counts_once(world: World) -> None:
+    first, second, third = group_of(world, {}, n=3)
+    again = replace(third, participant=second.participant)
+    _, networks = mean_design([first, second, again], world.families, len(NAMES))
+    expected = first.responses[:, 3] + (second.responses[:, 3] + third.responses[:, 3]) / 2
+    np.testing.assert_allclose(networks.series[:, 3], (expected - expected.mean()) / expected.std(), atol=1e-4)
+
+
+def test_times_of_other_grids_are_joined_and_courses_read_between_volumes(world: World) -> None:
+    first, second, _ = group_of(world, {}, n=3)
+    shifted = replace(second, seconds=second.seconds + 0.1)
+    seconds, rows = _shared_times([first, shifted])
+    assert len(seconds) == world.n
+    assert rows[0].tolist() == rows[1].tolist() == list(range(world.n))
+    between = _at(np.array([0.75, 3.0, 1e6]), TR * np.arange(world.n), world.families.courses)
+    np.testing.assert_allclose(between[0], world.families.courses[:2].mean(axis=0), atol=1e-6)
+    np.testing.assert_allclose(between[1:], world.families.courses[[2, -1]], atol=1e-6)
