@@ -24,3 +24,18 @@ BENJAMINI_BOGOMOLOV_2014 = (
     "Statistical Society B 76(1), 297-318"
 )
 TRANSFORMERS = "Wolf et al. (2020), Transformers: state-of-the-art natural language processing, EMNLP 2020"
+WANG_2020 = (
+    "Wang et al. (2020), A simple new approach to variable selection in regression, with application to genetic fine "
+    "mapping, Journal of the Royal Statistical Society B 82(5), 1273-1300"
+)
+HARVILLE_1977 = (
+    "Harville (1977), Maximum likelihood approaches to variance component estimation and to related problems, Journal "
+    "of the American Statistical Association 72(358), 320-338"
+)
+WESTFALL_YOUNG_1993 = (
+    "Westfall and Young (1993), Resampling-based multiple testing: examples and methods for p-value adjustment, Wiley"
+)
+BENJAMINI_HOCHBERG_1995 = (
+    "Benjamini and Hochberg (1995), Controlling the false discovery rate: a practical and powerful approach to "
+    "multiple testing, Journal of the Royal Statistical Society B 57(1), 289-300"
+)

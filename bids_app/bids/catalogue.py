@@ -48,7 +48,7 @@ _W = "Rank-biserial correlation of Wilcoxon's signed-rank test: the share of ran
 STATISTICS: Mapping[str, Statistic] = {
     statistic.name: statistic
     for statistic in (
-        Statistic("beta", "beta", _BETA, "Coefficient of an atom in a sparse fit."),
+        Statistic("beta", "beta", _BETA, "Coefficient of a family or an atom in a sparse fit."),
         Statistic("marginal", "correlation", "correlation", "Correlation with a family, whitened, without confounds."),
         Statistic("z", "z across the brain", "standard deviations across the brain", "Coefficient, z-scored."),
         Statistic("r", "held-out Pearson r", "Pearson correlation with held-out data", "Score on held-out data."),

@@ -15,16 +15,30 @@ Names follow BIDS-Derivatives: `desc` says what was computed, `stat` which numbe
 each file holds its sources, settings, units and software versions. Where a map has no value it holds NaN (`n/a` in
 tables). In the names of maps and columns below, `#` stands for a number.
 
+## Links
+
+A family is a time course of many neurons that the restarts of a dictionary share; `rho` is its reproducibility. A link
+(`linked` in `desc-families_networks.tsv`) says that a family with rho of at least 0.8 carries the response of a
+network, given all other families; `probability` says how probable that is. The sidecar of the table holds the expected
+share of false links (`ExpectedFalseShare`). Links of atoms by overlap (`desc-atoms_networks.tsv`, made with
+`--links dice`) are the published ones; they are not to be trusted.
+
 """
-_VARIANTS = """With several numbers of atoms, `desc` carries the number (`atoms32`); the control with shifted atoms ends
-in `Shifted`.
+_VARIANTS = """With several numbers of atoms, `desc` carries the number (`families32`, `atoms32`); the control
+with shifted time courses ends in `Shifted`.
 """
 _FOLDERS = {
     "participant": "sub-*/[ses-*/]func/",
     "group": "group/",
 }
-_ENDINGS = {"dseg": "atlases/*_desc-{}_dseg.*", "timeseries": "stimuli/*_desc-{}_timeseries.tsv.gz"}
-_ENDINGS["loadings"] = "[stimuli/*_]model-*_desc-{}_loadings.parquet"
+_OF_MODEL = "[stimuli/*_]model-*_desc-{}_"
+_ENDINGS = {
+    "dseg": "atlases/*_desc-{}_dseg.*",
+    "timeseries": "stimuli/*_desc-{}_timeseries.tsv.gz",
+    "families": f"{_OF_MODEL}families.tsv",
+    "members": f"{_OF_MODEL}members.tsv",
+    "loadings": f"{_OF_MODEL}loadings.parquet",
+}
 
 
 def readme(outputs: Sequence[Output]) -> str:
@@ -74,7 +88,7 @@ def _tables(outputs: Sequence[Output]) -> Iterator[str]:
 
 def _others(outputs: Sequence[Output]) -> Iterator[str]:
     others = [output for output in outputs if output.suffix in _ENDINGS]
-    yield "## Model, stories and atlases\n"
+    yield "## Models, stories, pieces and atlases\n"
     yield _table(("path", "content"), ((_path(output), output.content) for output in others))
 
 
@@ -106,12 +120,14 @@ def _fields(outputs: Sequence[Output]) -> Iterator[str]:
 
 
 def _heading(output: Output) -> str:
-    """The end of its file names, and the level if both levels have this output."""
-    shown = "" if output.suffix in _ENDINGS else f" ({', '.join(output.levels)})"
+    """The end of its file names, and the level where another level may have the like."""
+    shown = "" if output.suffix in ("dseg", "families", "members", "loadings") else f" ({', '.join(output.levels)})"
     return f"`desc-{output.desc}_{output.suffix}`{shown}"
 
 
 def _path(output: Output) -> str:
+    if output.suffix == "timeseries" and "participant" in output.levels:
+        return f"`{_FOLDERS['participant']}*_desc-{output.desc}_timeseries.tsv.gz`"
     return f"`{_ENDINGS[output.suffix].format(output.desc)}`"
 
 

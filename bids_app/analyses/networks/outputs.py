@@ -111,7 +111,7 @@ FAMILY_MEMBERS = Output(
     columns={
         "restart": "Restart, counted from 1.",
         "atom": "Atom of the restart, counted from 1.",
-        "family": "Family that the atom resembles most, counted from 1.",
+        "family": "Family that the atom belongs to, counted from 1; an atom can belong to two.",
         "sign": "Sign of their correlation.",
     },
     fields=_FAMILY_FIELDS,
@@ -157,7 +157,7 @@ _CONDITIONAL_COLUMNS = {
     "rho": "Reproducibility of the family over restarts of the dictionary; no link is made below 0.8.",
     "probability": "Probability that the family carries the response, given all others, averaged over restarts.",
     "coefficient": "Mean over the network of the conditional coefficients of that sign, of candidates (P above 0.7).",
-    "gate_p": "Family-wise p that any atom has to do with the network's response, by circular shifts.",
+    "gate_p": "Family-wise p that any family has to do with the network's response, by circular shifts.",
     "dice": "Dice overlap of that part of the family's map with the network; describes, decides nothing.",
     "p": "Chance of such a mean coefficient when the networks are rotated on the sphere (regions: dealt out again).",
     "q": "p corrected over candidates (Benjamini-Hochberg).",
@@ -165,7 +165,7 @@ _CONDITIONAL_COLUMNS = {
 }
 _LINK_FIELDS = {
     "ExpectedFalseShare": "Expected share of false links among those made; null without a link.",
-    "NoiseInflation": "Mean z² of whitened residuals with the atoms under circular shifts, by network; 1 if white.",
+    "NoiseInflation": "Mean z² of whitened residuals with the families under circular shifts, by network; 1 if white.",
 }
 
 
@@ -286,12 +286,12 @@ SUBGROUPS = Output(
     _BOTH,
     "Sub-groups of neurons: one row per network and layer.",
     columns={
-        "network": "Network whose linked atoms' neurons are meant.",
+        "network": "Network whose linked families' (or atoms') neurons are meant.",
         "model": "Language model.",
         "layer": "Layer, counted from 1.",
         "neurons": "Neurons of the sub-group in this layer.",
         "share": "The same as a fraction of the sub-group.",
-        "mean_loading": "Mean loading of these neurons on the linked atoms.",
+        "mean_loading": "Mean loading of these neurons on the linked families (or atoms).",
         "mean_absolute_loading": "Mean of the absolute loading.",
         "size": "Neurons of the sub-group in all layers.",
         "layer_concentration": "1 - normalised entropy of the sub-group over layers; 1: all in one layer.",
@@ -305,16 +305,16 @@ ORGANISATION = Output(
     "Organisation of the model: one row per network, and `all`.",
     columns={
         "network": "Network, or `all` for measures of the whole model.",
-        "active": "Atoms linked with their active part.",
-        "deactive": "Atoms linked with their deactive part.",
-        "atoms": "Atoms linked with either part.",
-        "consistency": "Mean |r| between the time courses of the linked atoms.",
-        "null_mean": "The same for as many atoms drawn at random, mean.",
+        "active": "Families (or atoms) linked with their active part.",
+        "deactive": "Families (or atoms) linked with their deactive part.",
+        "atoms": "Families (or atoms) linked with either part.",
+        "consistency": "Mean |r| between the time courses of the linked families (or atoms).",
+        "null_mean": "The same for as many families (or atoms) drawn at random, mean.",
         "null_low": "2.5th percentile of the random draws.",
         "null_high": "97.5th percentile of the random draws.",
         "p": "Chance of this consistency under random draws, (b + 1)/(n + 1).",
         "involvement_entropy": "Entropy in bits of the links over networks.",
-        "atom_diversity": "1 - mean |r| between all atoms.",
+        "atom_diversity": "1 - mean |r| between all families (or atoms).",
         "compactness": "Gini index of the table of links.",
     },
     has_variants=True,

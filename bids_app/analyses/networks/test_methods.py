@@ -1,0 +1,35 @@
+"""The methods text names what was computed, and cites it."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from bids_app.analyses.networks.methods import paragraph
+from bids_app.analyses.references import KONG_2025, SUN_2024, WANG_2020, WESTFALL_YOUNG_1993
+from bids_app.settings import Settings
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(tmp_path / "in", tmp_path / "out", "participant")
+
+
+def test_conditional_links_name_their_settings_and_steps(settings: Settings) -> None:
+    found = paragraph(dataclasses.replace(settings, links="conditional", restarts=7, n_spins=123))
+    for text in ("with 7 random starts", "123 random rotations", "probability above 0.7", "rho below 0.8"):
+        assert text in found.text
+    assert {SUN_2024, WANG_2020, WESTFALL_YOUNG_1993} <= set(found.cites)
+    assert KONG_2025 not in found.cites
+    assert "Dice" not in found.text
+
+
+def test_published_links_are_labelled(settings: Settings) -> None:
+    found = paragraph(dataclasses.replace(settings, links="dice", top_percent=5))
+    for text in ("published method", "not to be trusted", "strongest 5 % of the brain"):
+        assert text in found.text
+    assert {SUN_2024, KONG_2025} <= set(found.cites)
+    assert WANG_2020 not in found.cites
+    assert "random starts" not in found.text
