@@ -42,12 +42,12 @@ def test_group_level_without_results(tmp_path):
 def test_a_participant_whose_links_are_missing_is_named(demo, tmp_path):
     out = tmp_path / "out"
     shutil.copytree(demo.out, out)
-    record = next((out / "logs" / "complete").glob("sub-02_task-lighthouse*_desc-atoms_complete.json"))
-    for path in (record, *(out / "sub-02").rglob("*task-lighthouse*_networks.*")):  # as if it had stopped before these
+    record = next((out / "logs" / "complete").glob("sub-02_*_desc-families_complete.json"))
+    for path in (record, *(out / "sub-02").rglob("*_networks.*")):  # as if it had stopped before these
         path.unlink()
     done = run("bids_app", demo.data, out, "group")
     assert done.returncode == 1
-    assert "sub-02 has maps of atoms, but no table of their links" in done.stderr
+    assert "sub-02 has maps of families, but no table of their links" in done.stderr
     assert "IndexError" not in done.stderr
     without = run("bids_app", demo.data, out, "group", "--exclude-participant-label", "02")
     assert without.returncode == 0, without.stderr

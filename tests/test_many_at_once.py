@@ -18,7 +18,7 @@ from tests.conftest import make_once, succeed
 LABELS = tuple(f"{number:02d}" for number in range(1, 9))
 QUICK = ("--atoms", "4", "--n-permutations", "20", "--n-spins", "9", "--encoding-penalty", "0.3", "--omp-nthreads", "1")
 # The process that makes a shared artefact logs one of these.
-MADE = ("responses of residual", "responses of ffn-out", "dictionary of 4 atoms from", "mean response of all")
+MADE = ("responses of residual", "responses of ffn-out", "families of 4 atoms from", "mean response of all")
 
 
 @pytest.fixture(scope="module")

@@ -31,7 +31,7 @@ def test_scores_are_zero(data, demo_data, tmp_path, repeats):
     assert (
         f"pieman_audio in sub-001_task-pieman_run-1, sub-001_task-pieman_run-2, 562 volumes, {handled}" in done.stderr
     )
-    for desc in ("brainscore", "atoms"):
+    for desc in ("brainscore", "families"):
         r, p = (_values(tmp_path, desc, stat) for stat in ("r", "p"))
         assert r.shape == (len(PARTICIPANTS), N_REGIONS)
         assert abs(r.mean()) < NOISE, desc

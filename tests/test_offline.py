@@ -125,7 +125,7 @@ def test_what_was_fetched_is_enough_for_a_run_without_a_network(archive, demo_da
     assert asked == ""
     assert listing(resources) == before
     assert not (tmp_path / "no-templates").exists()
-    table = next(out.glob("sub-01/func/*_model-tiny_desc-atoms_networks.tsv")).read_text()
+    table = next(out.glob("sub-01/func/*_model-tiny_desc-families_networks.tsv")).read_text()
     assert "FrontoparietalControl" in table
 
     # What has read every story is not needed again; the atlas is.

@@ -13,10 +13,11 @@ def test_volumes(demo_data, tmp_path):
     model = demo_data / "sourcedata" / "models" / "gpt2"
     options = ("--space", "MNI152NLin6Asym", "--task-id", "orchard", "--encoding-penalty", "0.3", *QUICK)
     succeed("bids_app", demo_data, tmp_path, "participant", "--model", model, "--atlas", atlas, *options)
-    maps, geometry = find_maps(tmp_path, "atoms", "beta")[0].load()
+    maps, geometry = find_maps(tmp_path, "families", "beta")[0].load()
     assert geometry.kind == "volume"
-    assert maps.shape == (64, geometry.n_targets)
-    assert find_outputs(tmp_path, "networks", desc="atoms")
+    assert maps.shape[1] == geometry.n_targets
+    assert 32 < len(maps) <= 64
+    assert find_outputs(tmp_path, "networks", desc="families")
     assert find_maps(tmp_path, "noiseceiling", "r")
     succeed("bids_app", demo_data, tmp_path, "group")
     assert (tmp_path / "group.html").stat().st_size > 1000
@@ -28,7 +29,7 @@ def test_models_sweeps_controls_pooling_and_layers_in_one_run(demo_data, tmp_pat
     options = ("--atlas", "none", "--encoding-penalty", "0.5", "--noise-ceiling", "none", *sweep, *QUICK)
     succeed("bids_app", demo_data, tmp_path, "participant", "--model", *models, *options)
     outputs = {(m.entities["model"], m.entities["desc"]) for m in find_maps(tmp_path, stat="r")}
-    kinds = ("atoms8", "atoms16", "atoms8Shifted", "atoms16Shifted", "brainscore")
+    kinds = ("families8", "families16", "families8Shifted", "families16Shifted", "brainscore")
     labels = ("bert", "llama", "bertUntrained", "llamaUntrained")
     assert outputs == {(label, kind) for label in labels for kind in kinds}
     score = find_maps(tmp_path, "brainscore", "r", model="bert")[0]
@@ -47,5 +48,5 @@ def test_stimulus_level_alone(demo_data, tmp_path, context):
     options = ("--model", model, "--context", context, "--task-id", "orchard", "--atoms", "8")
     done = run("bids_app", demo_data, tmp_path, "stimulus", "--analysis", "networks", *options)
     assert done.returncode == 0, done.stderr
-    assert list(tmp_path.glob("stimuli/orchard_audio_model-*_desc-atoms_timeseries.tsv.gz"))
-    assert list(tmp_path.glob("model-*_desc-atoms_loadings.parquet"))
+    assert list(tmp_path.glob("stimuli/orchard_audio_model-*_desc-families_timeseries.tsv.gz"))
+    assert list(tmp_path.glob("model-*_desc-families_loadings.parquet"))

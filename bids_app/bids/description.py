@@ -18,7 +18,7 @@ PIPELINE = "neurons2networks"
 BIDS_VERSION = "1.10.0"
 
 # Only files that the validator does not know.
-IGNORED = ("*_statmap.*", "*_networks.*", "*_loadings.*", "*.html", "figures", "group", "atlases")
+IGNORED = ("*_statmap.*", "*_networks.*", "*_loadings.*", "*_families.*", "*_members.*", "*.html", "figures", "group", "atlases")
 
 
 def read_description(folder: Path) -> dict[str, object]:

@@ -75,7 +75,7 @@ def _n_sharing(links: pd.DataFrame, members: Sequence[OutputMap], desc: str, out
         own = find_outputs(out_dir, "networks", desc=desc, **wanted)
         if not own:
             raise NoResultsError(
-                f"sub-{member.participant} has maps of atoms, but no table of their links "
+                f"sub-{member.participant} has maps of {kind_of_desc(desc)}, but no table of their links "
                 f"(…_desc-{desc}_networks.tsv in {out_dir}): its participant level stopped early, or ran with "
                 f"--atlas none. Run the participant level of sub-{member.participant} again with the settings of the "
                 f"others, or leave it out with --exclude-participant-label {member.participant}."

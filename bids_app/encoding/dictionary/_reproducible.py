@@ -57,7 +57,7 @@ class ReproducibleDictionary(BaseEstimator):  # type: ignore[misc]
     def __init__(
         self,
         n_atoms: int = 64,
-        penalty: float = 0.15,
+        penalty: float = 0.2,
         n_restarts: int = 10,
         max_iter: int = 200,
         tolerance: float = 1e-4,
@@ -79,7 +79,7 @@ class ReproducibleDictionary(BaseEstimator):  # type: ignore[misc]
                 f"n_atoms={self.n_atoms}, n_restarts={self.n_restarts}; at least 1 atom and 2 restarts are needed."
             )
         if not self.penalty > 0:
-            raise ValueError(f"penalty={self.penalty}; it must be positive (0.15 by default, 1 gives no loadings).")
+            raise ValueError(f"penalty={self.penalty}; it must be positive (0.2 by default, 1 gives no loadings).")
         seeds = np.random.SeedSequence(self.random_state).spawn(self.n_restarts)
         self.restarts_ = np.stack([self._restart(data, np.random.default_rng(seed)) for seed in seeds])
         found = find_families(list(self.restarts_))
