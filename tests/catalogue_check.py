@@ -14,7 +14,7 @@ from bids_app.bids.catalogue import OTHER_FILES, PARCEL_COLUMNS, CatalogueError
 from bids_app.bids.derivatives import read_sidecar, read_table, sidecar_path
 from bids_app.bids.entities import parse_name
 
-_LEVELS = {"timeseries": "stimulus", "loadings": "stimulus", "dseg": "participant"}
+_LEVELS = {"loadings": "stimulus", "families": "stimulus", "members": "stimulus", "dseg": "participant"}
 
 
 def unlisted(out_dir):
@@ -44,6 +44,8 @@ def _problems(path, out_dir):
         yield "the catalogue lists no such file"
         return
     level = _LEVELS.get(name.suffix) or ("participant" if "sub" in name.entities else "group")
+    if "stimuli" in path.relative_to(out_dir).parts:
+        level = "stimulus"
     try:
         output = find_output(name.entities["desc"], name.suffix, level)
         sidecar: dict[str, Any] = read_sidecar(path)
@@ -58,7 +60,7 @@ def _problems(path, out_dir):
         described = {key for key, value in sidecar.items() if isinstance(value, dict) and set(value) == {"Description"}}
         fields = [field for field in sidecar if field not in described]
         output.require_fields(fields)
-        is_table = output.suffix in ("networks", "loadings")
+        is_table = output.suffix in ("networks", "loadings", "families", "members")
         if is_table and {key: sidecar[key]["Description"] for key in described} != output.columns:
             yield "columns described otherwise"
     except (CatalogueError, KeyError) as error:
