@@ -41,11 +41,12 @@ def artefact_of(path):
     name, folder = path.name, path.parts[0]
     if folder == ".work":
         return path.parent if re.search(r"/[0-9a-f]{40}/|/dictionaries/", path.as_posix()) else name.partition(".")[0]
-    match = re.match(r"(sub-\d+)_(task-[a-z]+)_.*desc-([a-z]+)_", name)
+    match = re.match(r"(sub-\d+)_(task-[a-z]+)?.*desc-([a-z]+)_", name)
     if match and path.parent.name in ("func", "complete"):
         desc = "families" if match[3] in ("subgroups", "organisation") else match[3]
         return (match[1], match[2], desc)
-    return "dictionary" if folder == "stimuli" or re.match(r"model-.*(loadings|families|members|complete)", name) else path
+    of_dictionary = folder == "stimuli" or re.match(r"model-.*(loadings|families|members|complete)", name)
+    return "dictionary" if of_dictionary else path
 
 
 def batches(out, only=""):

@@ -18,7 +18,8 @@ PIPELINE = "neurons2networks"
 BIDS_VERSION = "1.10.0"
 
 # Only files that the validator does not know.
-IGNORED = ("*_statmap.*", "*_networks.*", "*_loadings.*", "*_families.*", "*_members.*", "*.html", "figures", "group", "atlases")
+_TABLES = ("*_networks.*", "*_loadings.*", "*_families.*", "*_members.*", "sub-*_timeseries.*")
+IGNORED = ("*_statmap.*", *_TABLES, "*.html", "figures", "group", "atlases")
 
 
 def read_description(folder: Path) -> dict[str, object]:
