@@ -16,7 +16,8 @@ import pandas as pd
 
 from benchmarks import harness
 from benchmarks.links_worlds import WORLDS, Listener, World
-from bids_app.analyses.networks.conditional_group import Member, mean_design, over_participants
+from bids_app.analyses.networks.conditional_group import over_participants
+from bids_app.analyses.networks.mean_design import Member, mean_design
 from bids_app.encoding.dictionary import Families, ReproducibleDictionary
 from bids_app.networks.conditional import (
     conditional_links,

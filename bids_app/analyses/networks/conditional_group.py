@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +14,13 @@ from scipy import stats
 from bids_app.analyses.collection import OF_PARTICIPANT, Collection, collect
 from bids_app.analyses.networks.conditional import link_fields, piece_number, with_overlap
 from bids_app.analyses.networks.dictionary_files import read_families
+from bids_app.analyses.networks.mean_design import Member, basis_of, mean_design, rest_of
 from bids_app.bids.derivatives import read_table
 from bids_app.bids.outputs import find_outputs
 from bids_app.encoding.dictionary import Families
 from bids_app.inputs.correspondence import Ground
 from bids_app.machine.agreement import NoResultsError
 from bids_app.networks.conditional import (
-    Design,
     Evidence,
     NetworkSeries,
     link_table,
@@ -37,32 +36,6 @@ Doubles = npt.NDArray[np.float64]
 
 FEWEST = 2  # participants of a t-test
 ALPHA = 0.05
-_SAME_TIME = 0.25  # s: rows of participants that are closer heard the same
-_SHARED = 0.5  # a confound direction is the group's where it is this share of the participants'
-
-
-@dataclass(frozen=True)
-class Member:
-    """One run of one participant, cut to one story.
-
-    Attributes
-    ----------
-    participant, story : labels
-    seconds : array of shape (n_volumes,), time in the story
-    pieces : array of shape (n_pieces,), numbers of the pieces of networks, see `NetworkSeries.number`
-    responses : array of shape (n_volumes, n_pieces), z-scored
-    confounds : array of shape (n_volumes, n), what was regressed out of the run
-    restarts, families : arrays of shape (n_restarts, n_volumes, n_atoms) and (n_volumes, n_families), at these times
-    """
-
-    participant: str
-    story: str
-    seconds: Doubles
-    pieces: npt.NDArray[np.int64]
-    responses: Doubles
-    confounds: Doubles
-    restarts: Floats
-    families: Floats
 
 
 def group_links(
@@ -89,79 +62,6 @@ def group_links(
     table = table.assign(t=t.ravel(), t_q=q.ravel())
     table["linked"] &= table["t_q"] < ALPHA
     return table, link_fields(table, evidence, names)
-
-
-def mean_design(members: Sequence[Member], families: Families, n_networks: int) -> tuple[Design, NetworkSeries]:
-    """Regressors and network responses of the mean over participants.
-
-    Each volume of a story counts the participants who have it, and each piece of a network those who have data there.
-    What all of a participant's confounds took from the responses is taken from the families likewise, before the mean;
-    what most participants share of the confounds (slow drifts) is the group's confounds.
-    """
-    stories = sorted({member.story for member in members})
-    pieces = np.unique(np.concatenate([member.pieces for member in members]))
-    blocks = [_mean_of_story([member for member in members if member.story == story], pieces) for story in stories]
-    responses = np.concatenate([zscore(block.responses) for block in blocks]).astype(np.float64)
-    had = np.isfinite(responses).all(axis=0)
-    there = Families(np.concatenate([block.families for block in blocks]), families.reproducibility, families.members)
-    design = Design.make(
-        list(np.concatenate([block.restarts for block in blocks], axis=1)),
-        there,
-        [block.confounds if block.confounds.shape[1] else None for block in blocks],
-        tuple(len(block.seconds) for block in blocks),
-    )
-    return design, NetworkSeries(responses[:, had], pieces[had], n_networks)
-
-
-def _mean_of_story(members: Sequence[Member], pieces: npt.NDArray[np.int64]) -> Member:
-    """The mean over participants of what the runs of one story have at each of its volumes."""
-    first = members[0]
-    seconds, rows = _shared_times(members)
-    runs = pd.Series([member.participant for member in members])
-    weights = (1 / runs.map(runs.value_counts())).to_numpy(dtype=np.float64)
-    responses, had = np.zeros((len(seconds), len(pieces))), np.zeros((len(seconds), len(pieces)))
-    families, counts = np.zeros((len(seconds), first.families.shape[1])), np.zeros((len(seconds), 1))
-    restarts = np.zeros((len(first.restarts), len(seconds), first.restarts.shape[2]))
-    projector = np.zeros((len(seconds), len(seconds)))
-    for member, own, weight in zip(members, rows, weights, strict=True):
-        basis, columns = _basis(member.confounds), np.searchsorted(pieces, member.pieces)
-        responses[np.ix_(own, columns)] += weight * member.responses
-        had[np.ix_(own, columns)] += weight
-        counts[own] += weight
-        families[own] += weight * zscore(_rest(member.families, basis))
-        for restart, atoms in enumerate(member.restarts):
-            restarts[restart][own] += weight * zscore(_rest(atoms, basis))
-        projector[np.ix_(own, own)] += weight * (basis @ basis.T)
-    values, vectors = np.linalg.eigh(projector / weights.sum())
-    return Member(
-        participant="",
-        story=first.story,
-        seconds=seconds,
-        pieces=pieces,
-        responses=np.divide(responses, had, out=np.full_like(responses, np.nan), where=had > 0),
-        confounds=vectors[:, values > _SHARED],
-        restarts=(restarts / counts).astype(np.float32),
-        families=(families / counts).astype(np.float32),
-    )
-
-
-def _shared_times(members: Sequence[Member]) -> tuple[Doubles, list[npt.NDArray[np.int64]]]:
-    """The times at which anybody has a volume, and for each member the rows of its own."""
-    every = np.sort(np.concatenate([member.seconds for member in members]))
-    starts = np.flatnonzero(np.diff(every, prepend=-np.inf) > _SAME_TIME)
-    seconds = every[starts]
-    rows = [np.searchsorted(seconds, member.seconds + 1e-9, side="right") - 1 for member in members]
-    return seconds, rows
-
-
-def _basis(confounds: Doubles) -> Doubles:
-    """Orthonormal columns that span the confounds and the mean."""
-    u, s, _ = np.linalg.svd(np.column_stack([np.ones(len(confounds)), zscore(confounds)]), full_matrices=False)
-    return np.asarray(u[:, s > 1e-6 * s[0]])
-
-
-def _rest(series: npt.NDArray[np.floating], basis: Doubles) -> Doubles:
-    return np.asarray(series - basis @ (basis.T @ series))
 
 
 def over_participants(
@@ -214,11 +114,11 @@ def _coefficients(members: Sequence[Member], chosen: npt.NDArray[np.int64], piec
     """
     X, Y = [], []
     for member in members:
-        basis, position = _basis(member.confounds), np.searchsorted(member.pieces, pieces)
+        basis, position = basis_of(member.confounds), np.searchsorted(member.pieces, pieces)
         position = np.minimum(position, len(member.pieces) - 1)
         own = np.where(member.pieces[position] == pieces, member.responses[:, position], np.nan)
-        X.append(zscore(_rest(member.families[:, chosen], basis)))
-        Y.append(_rest(np.nan_to_num(own), basis) + 0 * own)
+        X.append(zscore(rest_of(member.families[:, chosen], basis)))
+        Y.append(rest_of(np.nan_to_num(own), basis) + 0 * own)
     responses = np.concatenate(Y)
     b = np.full((len(chosen), len(pieces)), np.nan)
     had = np.isfinite(responses).all(axis=0)

@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bids_app.analyses.networks.conditional_group import Member, _at, _shared_times, mean_design, over_participants
+from bids_app.analyses.networks.conditional_group import _at, over_participants
+from bids_app.analyses.networks.mean_design import Member, _shared_times, mean_design
 from bids_app.networks.conditional import consecutive_pieces, network_series, temporal_evidence
 from bids_app.networks.conditional.conftest import NAMES, World
 
