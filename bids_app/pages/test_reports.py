@@ -164,8 +164,8 @@ def test_a_group_of_parcels_with_pieces_missing(parcels_out: Path) -> None:
 def test_links_without_maps(tmp_path: Path, linked: tuple[tuple[int, str, str], ...]) -> None:
     Writer(tmp_path, ParcelGeometry("x", ("a", "b"))).table("atoms", links_table(linked=linked))
     page = read(write_participant_report(tmp_path, "001"))
-    assert ("No atom is linked" in page.text) == (not linked)
-    assert ("No maps of single atoms" in page.text) == bool(linked)
+    assert ("None of the atoms is linked" in page.text) == (not linked)
+    assert ("No maps that match" in page.text) == bool(linked)
     assert "No sub-groups" in page.text
 
 
@@ -195,7 +195,7 @@ def test_volumes_with_other_masks_are_aligned() -> None:
 def test_maps_of_atoms_without_their_tables(tmp_path: Path) -> None:
     Writer(tmp_path, ParcelGeometry("x", ("a", "b"))).maps("atoms", "z", np.ones((2, 2)), ["atom-1", "atom-2"])
     text = read(write_participant_report(tmp_path, "001")).text
-    assert "No atom × network table" in text
+    assert "No table of links" in text
     assert "No brain score" not in text
 
 

@@ -106,7 +106,10 @@ def side_by_side(device: torch.device) -> Iterator[Callable[..., Iterator[Any]]]
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Limit products of torch and numpy to one thread while the block runs."""
+    """Limit products of torch and numpy to one thread while the block, or the function decorated with it, runs.
+
+    The bits of a product depend on the number of threads; those of results must not.
+    """
     n_threads = torch.get_num_threads()
     try:
         with threadpool_limits(1, user_api="blas"):  # products of numpy, which torch's setting does not affect

@@ -28,6 +28,7 @@ from bids_app.networks.conditional import (
     temporal_evidence,
 )
 from bids_app.settings import Settings
+from bids_app.stats.device import one_thread
 from bids_app.stats.fdr import fdr
 from bids_app.stats.standardise import zscore
 
@@ -64,6 +65,7 @@ def group_links(
     return table, link_fields(table, evidence, names)
 
 
+@one_thread()
 def over_participants(
     evidence: Evidence, networks: NetworkSeries, members: Sequence[Member]
 ) -> tuple[Doubles, Doubles]:

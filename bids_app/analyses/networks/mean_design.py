@@ -11,6 +11,7 @@ import pandas as pd
 
 from bids_app.encoding.dictionary import Families
 from bids_app.networks.conditional import Design, NetworkSeries
+from bids_app.stats.device import one_thread
 from bids_app.stats.standardise import zscore
 
 Floats = npt.NDArray[np.float32]
@@ -44,6 +45,7 @@ class Member:
     families: Floats
 
 
+@one_thread()
 def mean_design(members: Sequence[Member], families: Families, n_networks: int) -> tuple[Design, NetworkSeries]:
     """Regressors and network responses of the mean over participants.
 

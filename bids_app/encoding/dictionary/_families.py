@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bids_app.stats.arrays import Doubles, Floats, Ints
+from bids_app.stats.device import one_thread
 from bids_app.stats.standardise import zscore
 
 SAME = 0.7  # |r| from which an atom belongs to a family
@@ -37,6 +38,7 @@ class Families:
         return int(self.courses.shape[1])
 
 
+@one_thread()
 def find_families(restarts: Sequence[Floats], most: int | None = None, same: float = SAME) -> Families:
     """Group the atoms of several dictionaries of the same neurons by the likeness of their time courses.
 

@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bids_app.stats.arrays import Floats, require_matrix
-from bids_app.stats.device import column_batches
+from bids_app.stats.device import column_batches, one_thread
 
 _BATCH = 4096
 
@@ -28,6 +28,7 @@ def time_courses(X: npt.ArrayLike, loadings: npt.ArrayLike) -> Floats:
     return np.asarray(cross @ np.linalg.pinv(gram, rcond=1e-6, hermitian=True), dtype=np.float32)
 
 
+@one_thread()
 def courses_elsewhere(X_new: npt.ArrayLike, X: npt.ArrayLike, courses: Floats) -> Floats:
     """Time courses on other volumes of atoms that are known by their time courses, (n_restarts, n_volumes', n_atoms).
 

@@ -11,7 +11,7 @@ from sklearn.utils.validation import validate_data
 from bids_app.encoding.dictionary._families import Families, find_families
 from bids_app.encoding.dictionary._solver import learn
 from bids_app.stats.arrays import AnyArray, Doubles, Floats, Ints
-from bids_app.stats.device import column_batches, resolve_device
+from bids_app.stats.device import column_batches, one_thread, resolve_device
 from bids_app.stats.standardise import zscore
 
 _BATCH = 4096
@@ -108,6 +108,7 @@ class ReproducibleDictionary(BaseEstimator):  # type: ignore[misc]
         self.reproducibility_, self.members_ = found.reproducibility, found.members * sign
 
 
+@one_thread()
 def least_squares_loadings(X: npt.ArrayLike, courses: Floats) -> Floats:
     """Loadings A (n_families, n_neurons) that bring courses A nearest to X, batch by batch of neurons."""
     data = X if isinstance(X, np.ndarray) else np.asarray(X)

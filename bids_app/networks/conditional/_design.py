@@ -13,6 +13,7 @@ from bids_app.encoding.autoregression import ar1_coefficients
 from bids_app.encoding.dictionary import Families
 from bids_app.stats.arrays import Doubles, Ints
 from bids_app.stats.copies import Copies
+from bids_app.stats.device import one_thread
 from bids_app.stats.standardise import zscore
 
 LEAST_SHIFT = 30  # volumes
@@ -44,6 +45,7 @@ class Design:
     content: Ints | None = None
 
     @classmethod
+    @one_thread()
     def make(
         cls,
         restarts: Sequence[npt.NDArray[np.floating]],
@@ -84,6 +86,7 @@ class Design:
         taken = self.restarts.shape[2] + self.confounds.shape[1] + _LEAST_DEGREES
         return self.n_volumes > taken and min(self.run_lengths) > 2
 
+    @one_thread()
     def noise_coefficients(self, Y: Doubles) -> Doubles:
         """AR(1) coefficient of each column of Y (n_volumes, m): the median over restarts of the joint fits, (m,)."""
         designs = [np.column_stack([self.confounds, atoms]) for atoms in self._varying[:_RESTARTS]]

@@ -11,6 +11,7 @@ from bids_app.encoding.autoregression import whiten
 from bids_app.networks.conditional._design import Design
 from bids_app.networks.conditional._pieces import NetworkSeries
 from bids_app.stats.arrays import Doubles
+from bids_app.stats.device import one_thread
 
 _LEAST_LEFT = 0.1  # of a shifted response's variance, where the confounds take more than the rest
 
@@ -32,6 +33,7 @@ class Gate:
         return np.asarray(self.p < 0.05)
 
 
+@one_thread()
 def open_gate(design: Design, series: NetworkSeries, noise: Doubles) -> Gate:
     """Test the best multiple correlation of a family with a network's pieces against circular shifts of the responses.
 
@@ -61,6 +63,7 @@ def open_gate(design: Design, series: NetworkSeries, noise: Doubles) -> Gate:
     return Gate(p)
 
 
+@one_thread()
 def noise_inflation(design: Design, residuals: Doubles, noise: Doubles) -> Doubles:
     """Mean over families and shifts of z² for responses without what is explained, (m,): 1 where whitening suffices.
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from bids_app.encoding.autoregression import whiten
-from bids_app.encoding.susie import single_effects
+from bids_app.encoding.susie import SingleEffects, single_effects
 from bids_app.networks.conditional._design import Design
 from bids_app.networks.conditional._pieces import NetworkSeries
 from bids_app.stats.arrays import Doubles
+from bids_app.stats.device import one_thread
 
 MEANINGFUL = 0.2  # δ: an effect counts from this share of what all atoms together explain
 PARTS = ("active", "deactive")
@@ -62,7 +64,7 @@ def link_probabilities(
     ----------
     noise : array of shape (n_networks,), AR(1) coefficients
     """
-    n_restarts, _, n_families = design.members.shape
+    n_restarts = len(design.members)
     problems = [
         _moments(design, restart, series.series[:, series.of(network)], float(noise[network]))
         for network in series.present
@@ -77,6 +79,15 @@ def link_probabilities(
         n_responses=[problem.cross.shape[1] for problem in problems],
         device=device,
     )
+    return _joined(design, series, fits, problems, meaningful)
+
+
+@one_thread()
+def _joined(
+    design: Design, series: NetworkSeries, fits: SingleEffects, problems: Sequence[_Moments], meaningful: float
+) -> Probabilities:
+    """What the fits of all restarts say of the families."""
+    n_restarts, _, n_families = design.members.shape
     b = fits.coefficients  # (n_problems, n_atoms, most)
     restart_of = np.tile(np.arange(n_restarts), len(series.present))
     lengths = np.array(
@@ -108,6 +119,7 @@ class _Moments:
     to_original: Doubles
 
 
+@one_thread()
 def _moments(design: Design, restart: int, Y: Doubles, noise: float) -> _Moments:
     basis = np.linalg.qr(whiten(design.confounds, noise, design.run_lengths))[0]
     X, Z = (_rest(whiten(values, noise, design.run_lengths), basis) for values in (design.restarts[restart], Y))

@@ -12,12 +12,13 @@ from bids_app.encoding.autoregression import LagMoments, whiten
 from bids_app.networks.conditional._design import Design
 from bids_app.networks.spins import Spins
 from bids_app.stats.arrays import Doubles, Floats
-from bids_app.stats.device import column_batches
+from bids_app.stats.device import column_batches, one_thread
 
 _BATCH = 4096
 AnyFloats = npt.NDArray[np.floating]
 
 
+@one_thread()
 def marginal_maps(design: Design, Y: AnyFloats, noise: float) -> Floats:
     """Correlation of each family with every target, both whitened and free of confounds, (n_families, n_targets).
 
@@ -37,6 +38,7 @@ def marginal_maps(design: Design, Y: AnyFloats, noise: float) -> Floats:
     return result
 
 
+@one_thread()
 def conditional_maps(design: Design, marginals: AnyFloats, families: npt.NDArray[np.integer], noise: float) -> Floats:
     """Joint coefficients of some families in every target, (n_chosen, n_targets), from the correlations of each.
 
