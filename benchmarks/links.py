@@ -17,7 +17,7 @@ import pandas as pd
 from benchmarks import harness
 from benchmarks.links_worlds import WORLDS, Listener, World
 from bids_app.analyses.networks.conditional_group import over_participants
-from bids_app.analyses.networks.mean_design import Member, mean_design
+from bids_app.analyses.networks.mean_design import Presentation, mean_design, presentations_of_run
 from bids_app.encoding.dictionary import Families, ReproducibleDictionary
 from bids_app.networks.conditional import (
     conditional_links,
@@ -81,12 +81,12 @@ def links_of_group(
 ) -> pd.DataFrame:
     """Links of the mean over participants that also hold over them, as the group level makes them."""
     names = world.networks
-    members = [
-        member
+    heard = [
+        one
         for number, (listener, series) in enumerate(zip(listeners, group, strict=True))
-        for member in _members(str(number), world, restarts, listener, series)
+        for one in _presentations(str(number), world, restarts, listener, series)
     ]
-    design, networks = mean_design(members, restarts.families, len(names))
+    design, networks = mean_design(heard, restarts.families, len(names))
     evidence = temporal_evidence(design, networks, device="cpu")
     mean = np.mean(group, axis=0)
     valid = np.isfinite(mean).all(axis=0)
@@ -98,25 +98,26 @@ def links_of_group(
 
     found = spatial_evidence(evidence, design, marginals, world.labels, test)
     table = link_table(evidence, *found, names, restarts.families.reproducibility)
-    q = over_participants(evidence, networks, members)[1]
+    q = over_participants(evidence, networks, heard)[1]
     return table.assign(linked=table["linked"] & (q.ravel() < 0.05))
 
 
-def _members(who: str, world: World, restarts: Restarts, listener: Listener, series: Floats) -> Iterator[Member]:
+def _presentations(
+    who: str, world: World, restarts: Restarts, listener: Listener, series: Floats
+) -> Iterator[Presentation]:
     """The runs of a participant, each a story of its own."""
     networks = network_series(np.nan_to_num(series), world.labels, world.pieces, len(world.networks))
     start = 0
     for run, (confounds, length) in enumerate(zip(listener.confounds, listener.run_lengths, strict=True)):
         rows = slice(start, start + length)
-        yield Member(
-            participant=who,
-            story=str(run),
-            seconds=np.arange(length) * np.float64(REPETITION_TIME),
-            pieces=networks.number,
-            responses=networks.series[rows],
-            confounds=confounds,
-            restarts=restarts.atoms[:, rows],
-            families=restarts.families.courses[rows],
+        yield from presentations_of_run(
+            who,
+            np.full(length, str(run), dtype=object),
+            np.arange(length) * np.float64(REPETITION_TIME),
+            (networks.number, networks.series[rows]),
+            confounds,
+            restarts.atoms[:, rows],
+            restarts.families.courses[rows],
         )
         start += length
 

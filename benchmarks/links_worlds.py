@@ -28,7 +28,7 @@ from bids_app.encoding.dictionary import DictionaryLearning, time_courses
 from bids_app.language.activations import read_activations
 from bids_app.language.models import load_model
 from bids_app.networks.atlas import load_atlas
-from bids_app.networks.conditional import MOST_PIECES, ROOM, consecutive_pieces
+from bids_app.networks.conditional import MOST_PIECES, STRIDE, consecutive_pieces
 from bids_app.networks.partition import partition
 from bids_app.networks.spins import Spins
 from bids_app.stats.standardise import zscore
@@ -278,7 +278,7 @@ def _surface_pieces(labels: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         size = max(1, -(-len(members) // MOST_PIECES))
         sides = (demo_cortex.N_VERTICES, demo_cortex.N_VERTICES)
         own = partition(members, "surface", "fsaverage5", n_vertices=sides, size=size)
-        pieces[members] = (network - 1) * ROOM + own
+        pieces[members] = (network - 1) * STRIDE + own
     return pieces
 
 

@@ -12,7 +12,8 @@ from typing import Any
 
 from bids_app import __version__
 from bids_app.cli import DESCRIPTION
-from bids_app.settings import LEVELS, OPTIONS, element_type, is_list
+from bids_app.settings import LEVELS
+from bids_app.settings_fields import OPTIONS, element_type, is_list
 
 _BOUTIQUES = "0.5"
 # Paths that need not exist before a run, or that may be names instead: Boutiques must not look for a file.

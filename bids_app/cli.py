@@ -11,7 +11,8 @@ from typing import Any
 
 from bids_app import __version__
 from bids_app.border import at_the_border
-from bids_app.settings import GROUPS, LEVELS, OPTIONS, SettingsError, element_type, is_list
+from bids_app.settings import GROUPS, LEVELS, SettingsError
+from bids_app.settings_fields import OPTIONS, element_type, is_list
 from bids_app.settings_input import make_settings, presets
 
 DESCRIPTION = (

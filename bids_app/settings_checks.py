@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from bids_app.analyses.registry import ANALYSES
-from bids_app.settings import LEVELS, OPTIONS, Settings
+from bids_app.settings import LEVELS, Settings
+from bids_app.settings_fields import OPTIONS
 
 CONFOUND_STRATEGIES = ("auto", "none", "narratives", "simple", "scrubbing", "compcor", "ica_aroma")
 CLUSTERS = ("slurm", "pbs", "sge", "lsf")

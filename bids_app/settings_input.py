@@ -15,8 +15,9 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from bids_app.settings import ARGUMENTS, OPTIONS, Settings, SettingsError, element_type, is_list
+from bids_app.settings import Settings, SettingsError
 from bids_app.settings_checks import find_problems, problem_of_file
+from bids_app.settings_fields import ARGUMENTS, OPTIONS, element_type, is_list
 
 _LABELS = {
     "participant_label": "sub-",

@@ -9,7 +9,7 @@ import pytest
 
 from bids_app.boutiques import descriptor
 from bids_app.cli import make_parser
-from bids_app.settings import OPTIONS
+from bids_app.settings_fields import OPTIONS
 
 STORED = Path(__file__).resolve().parents[1] / "boutiques.json"
 

@@ -12,7 +12,8 @@ from bids_app.analyses.registry import ANALYSES
 from bids_app.cli import make_parser, normalise
 from bids_app.engines.dask_cluster import read_table
 from bids_app.options import FILES, GROUP, READINGS, names_of
-from bids_app.settings import OPTIONS, RESULTS, Settings, SettingsError, result_settings, to_toml
+from bids_app.settings import Settings, SettingsError
+from bids_app.settings_fields import OPTIONS, RESULTS, result_settings, to_toml
 from bids_app.settings_input import make_settings, presets, read_preset
 
 
@@ -311,7 +312,7 @@ def test_an_option_that_is_not_placed_decides_everything(monkeypatch: pytest.Mon
     unplaced = SimpleNamespace(
         name="mem_mb", metadata={key: v for key, v in option.metadata.items() if key != "decides"}
     )
-    monkeypatch.setattr("bids_app.settings.OPTIONS", (unplaced,))
+    monkeypatch.setattr("bids_app.settings_fields.OPTIONS", (unplaced,))
     settings = Settings(Path("in"), Path("out"), "participant", mem_mb=5)
     assert all(result_settings(settings, result) == {"mem_mb": 5} for result in RESULTS)
 

@@ -14,7 +14,7 @@ import pytest
 
 from bids_app import cli, tools
 from bids_app.engines.slurm_options import make_submission_parser
-from bids_app.settings import OPTIONS
+from bids_app.settings_fields import OPTIONS
 
 ROOT = Path(__file__).parents[1]
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))

@@ -21,7 +21,8 @@ from bids_app.inputs.models import ModelRun
 from bids_app.inputs.parcels import mean_responses
 from bids_app.inputs.responses import Responses
 from bids_app.machine.budget import memory_mb
-from bids_app.settings import Settings, result_settings
+from bids_app.settings import Settings
+from bids_app.settings_fields import result_settings
 from bids_app.stats.arrays import Fold
 from bids_app.stats.correlation import fold_mean_r
 from bids_app.stats.fdr import fdr
@@ -69,7 +70,10 @@ def score_brain(
     settings: Settings,
     parcels: npt.NDArray[np.int64] | None,
 ) -> BrainScores:
-    """Scores of the responses with p as in `score_and_test`, and q over the brain.
+    """Pearson r averaged over folds, its p (see `stats.permutation`), and q over the brain.
+
+    For a pair of predictions, the gain in r of the first over the second. `refit` returns the predictions of other
+    data.
 
     With `parcels` (n_valid,), see `inputs.parcels`, mean responses of these are scored first, against the same null,
     and q is that of targets inside parcels (`stats.hierarchical`); without, targets are corrected all at once.
@@ -104,22 +108,6 @@ def write_tests(
             writer.maps(parcels_desc(desc), stat, fill(values, valid), names, **fields)
     writer.maps(desc, "p", fill(np.stack([one.p for one in scores]), valid), names, **fields)
     writer.maps(desc, "q", fill(np.stack([one.q for one in scores]), valid), names, **fields)
-
-
-def score_and_test(
-    refit: Callable[[Floats], Predictions],
-    predictions: Predictions,
-    data: Floats,
-    folds: Sequence[Fold],
-    settings: Settings,
-    content: npt.NDArray[np.int64] | None = None,
-) -> tuple[Floats, Floats]:
-    """Pearson r averaged over folds, and its p, (n_targets,) each; see `stats.permutation.permutation_test`.
-
-    For a pair of predictions, the gain in r of the first over the second. `refit` returns the predictions of other
-    data; `content` numbers volumes by what was heard.
-    """
-    return _tested(_null(refit, data, folds, settings, content), predictions, data, folds)
 
 
 def _null(

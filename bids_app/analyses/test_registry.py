@@ -6,7 +6,8 @@ import pytest
 from bids_app.analyses.record import Analysis
 from bids_app.analyses.registry import ANALYSES
 from bids_app.options import READINGS, names_of
-from bids_app.settings import OPTIONS, RESULTS, Settings, decided_by, result_settings
+from bids_app.settings import Settings
+from bids_app.settings_fields import OPTIONS, RESULTS, decided_by, result_settings
 
 
 @pytest.fixture

@@ -68,7 +68,7 @@ class Options:
 
 
 @dataclass(frozen=True)
-class Ground:
+class NetworkSpace:
     """What something is planted in: scans and the words that are heard in them, the head, and the file of its atlas."""
 
     scans: list[Scan]
@@ -82,7 +82,7 @@ class Ground:
         return [" ".join(story.text) for story in self.words]
 
 
-def prepare(target: Path, options: Options, readme: str = README, pace: float = 1.0) -> Ground:
+def prepare(target: Path, options: Options, readme: str = README, pace: float = 1.0) -> NetworkSpace:
     """Write the raw data set and the atlas; stories of our own are told `pace` times as slowly.
 
     Raises ValueError for options that are impossible, FileExistsError when `target` holds files.
@@ -93,7 +93,7 @@ def prepare(target: Path, options: Options, readme: str = README, pace: float = 
     scans = _plan_scans(options)
     words = _tell(target, scans, options, pace)
     write_raw(target, participant_labels(options.participants), scans, readme)
-    return Ground(scans, words, *_write_head(target, options))
+    return NetworkSpace(scans, words, *_write_head(target, options))
 
 
 def _plan_scans(options: Options) -> list[Scan]:
@@ -138,7 +138,7 @@ def name_of_model(model: Path) -> str:
     return str(model.resolve()) if model.exists() else str(model)
 
 
-def write_runs(target: Path, ground: Ground, respond: Callable[[str, Scan], Data], options: Options) -> None:
+def write_runs(target: Path, ground: NetworkSpace, respond: Callable[[str, Scan], Data], options: Options) -> None:
     """Write the preprocessed runs of all participants; `respond` gives the response of one to one scan."""
     write_description(target / "derivatives" / "fmriprep", "Preprocessed synthetic stories", derivative=True)
     with ThreadPoolExecutor(_THREADS) as threads:  # compression, most of the work, lets other threads run
@@ -151,7 +151,7 @@ def write_runs(target: Path, ground: Ground, respond: Callable[[str, Scan], Data
             run.result()
 
 
-def told_options(options: Options, ground: Ground, model: str) -> dict[str, object]:
+def told_options(options: Options, ground: NetworkSpace, model: str) -> dict[str, object]:
     """What the data set was made with, for the record beside the truth."""
     return {
         "participants": options.participants,

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from bids_app.demo.dataset import Ground, Options, name_of_model, prepare, told_options, write_runs
+from bids_app.demo.dataset import NetworkSpace, Options, name_of_model, prepare, told_options, write_runs
 from bids_app.demo.forecast_planting import Features, find_features, plan_regions, respond_to_words
 from bids_app.demo.layered_model import write_layered_model
 from bids_app.demo.layout import FORECAST_README, write_settings
@@ -57,11 +57,11 @@ def generate_forecast(target: Path, options: Options = DEFAULTS, ahead: int = 8)
     return truth
 
 
-def _features(model: str, ground: Ground, ahead: int, seed: int) -> Features:
+def _features(model: str, ground: NetworkSpace, ahead: int, seed: int) -> Features:
     return find_features(load_model(model, device="cpu"), ground.scans, ground.words, ahead, seed)
 
 
-def _words_per_volume(ground: Ground) -> float:
+def _words_per_volume(ground: NetworkSpace) -> float:
     """Timed words per volume of the stories."""
     pairs = list(zip(ground.scans, ground.words, strict=True))
     n_words = sum(int(np.isfinite(heard(scan, story)[0]).sum()) for scan, story in pairs)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from bids_app.demo.atoms import N_RESTARTS, REPRODUCIBLE, Atoms, find_atoms, responses
-from bids_app.demo.dataset import Ground, Options, name_of_model, prepare, told_options, write_runs
+from bids_app.demo.dataset import NetworkSpace, Options, name_of_model, prepare, told_options, write_runs
 from bids_app.demo.layout import write_settings
 from bids_app.demo.models import PLANTED_MODEL, write_models
 from bids_app.demo.planting import Planted, plan_links, respond
@@ -62,7 +62,7 @@ def describe(truth: Truth) -> str:
     )
 
 
-def _prepare_model(target: Path, options: Options, ground: Ground) -> tuple[str, pd.DataFrame]:
+def _prepare_model(target: Path, options: Options, ground: NetworkSpace) -> tuple[str, pd.DataFrame]:
     """Return the model to read the stories with, and the sub-groups that were planted in it (none in a given one)."""
     if options.model is not None:
         return name_of_model(options.model), pd.DataFrame(columns=["category", "layer", "unit"])
@@ -71,7 +71,7 @@ def _prepare_model(target: Path, options: Options, ground: Ground) -> tuple[str,
     return str((folder / PLANTED_MODEL).resolve()), subgroups
 
 
-def _plant(model: str, ground: Ground, seed: int) -> tuple[Atoms, pd.DataFrame]:
+def _plant(model: str, ground: NetworkSpace, seed: int) -> tuple[Atoms, pd.DataFrame]:
     """Choose the atoms of the model and the networks that they drive."""
     language_model = load_model(model, device="cpu")
     with tempfile.TemporaryDirectory() as folder:

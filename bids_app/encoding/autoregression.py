@@ -10,7 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from bids_app.stats.arrays import Doubles
+from bids_app.stats.device import column_batches
 
+_BATCH = 256  # targets at once
 _GRID = np.arange(-0.3, 0.955, 0.025)  # coefficients outside are taken for errors of a short series
 
 
@@ -43,15 +45,18 @@ def ar1_coefficients(Y: npt.ArrayLike, regressors: Doubles, run_lengths: Sequenc
     run_lengths : volumes of each run; nothing passes from one into the next
     """
     series = np.asarray(Y, dtype=np.float64)
-    degrees = len(series) - regressors.shape[1]
-    gram, cross = (LagMoments.of(regressors, other, run_lengths).whitened(_GRID) for other in (regressors, series))
-    square = LagMoments.squares(series, run_lengths).whitened(_GRID)[:, 0]  # (n_grid, n_targets)
-    factor = np.linalg.cholesky(gram)
-    explained = np.square(np.linalg.solve(factor, cross)).sum(axis=1)
-    left = np.maximum(square - explained, 1e-12 * square + 1e-300)
+    factor = np.linalg.cholesky(LagMoments.of(regressors, regressors, run_lengths).whitened(_GRID))
     log_determinant = 2 * np.log(np.diagonal(factor, axis1=1, axis2=2)).sum(axis=1)
     constant = len(run_lengths) * np.log(1 - _GRID**2) - log_determinant
-    return _peaks(_GRID, constant[:, None] - degrees * np.log(left))
+    degrees = len(series) - regressors.shape[1]
+    found = np.empty(series.shape[1])
+    for batch in column_batches(series.shape[1], _BATCH):
+        cross = LagMoments.of(regressors, series[:, batch], run_lengths).whitened(_GRID)
+        square = LagMoments.squares(series[:, batch], run_lengths).whitened(_GRID)[:, 0]  # (n_grid, n_targets)
+        explained = np.square(np.linalg.solve(factor, cross)).sum(axis=1)
+        left = np.maximum(square - explained, 1e-12 * square + 1e-300)
+        found[batch] = _peaks(_GRID, constant[:, None] - degrees * np.log(left))
+    return found
 
 
 def _peaks(grid: Doubles, heights: Doubles) -> Doubles:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from sklearn.base import BaseEstimator
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from bids_app.encoding.dictionary import DictionaryLearning
+from bids_app.encoding.dictionary import DictionaryLearning, ReproducibleDictionary
 from bids_app.encoding.lasso import LassoCV
 from bids_app.encoding.ridge import RidgeCV
 
@@ -16,11 +16,17 @@ _REGRESSION = {
     "check_methods_sample_order_invariance": _ROUNDING,
     "check_methods_subset_invariance": _ROUNDING,
 }
-LEFT_OUT: dict[type, dict[str, str]] = {RidgeCV: _REGRESSION, LassoCV: _REGRESSION, DictionaryLearning: {}}
+LEFT_OUT: dict[type, dict[str, str]] = {
+    RidgeCV: _REGRESSION,
+    LassoCV: _REGRESSION,
+    DictionaryLearning: {},
+    ReproducibleDictionary: {},
+}
 ESTIMATORS = [
     RidgeCV(device="cpu"),
     LassoCV((0.1,), n_folds=2, device="cpu"),
     DictionaryLearning(2, max_iter=3, device="cpu"),
+    ReproducibleDictionary(2, n_restarts=2, max_iter=3, device="cpu"),
 ]
 
 

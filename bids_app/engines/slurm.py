@@ -22,7 +22,8 @@ from bids_app.machine.locations import check_locations
 from bids_app.machine.log import start_log
 from bids_app.machine.run_folders import RunFolders
 from bids_app.run.records import crash_reasons
-from bids_app.settings import ARGUMENTS, Settings, SettingsError, to_toml
+from bids_app.settings import Settings, SettingsError
+from bids_app.settings_fields import ARGUMENTS, to_toml
 
 log = logging.getLogger("neurons2networks")
 # Already resolved, or passed to each job on its command line.

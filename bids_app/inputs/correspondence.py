@@ -23,7 +23,7 @@ Doubles = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Ground:
+class NetworkSpace:
     """Where maps of some data are tested against networks.
 
     Surfaces and volumes on fsaverage5, by rotations of the networks; regions as they are, by dealing the networks out
@@ -41,7 +41,7 @@ class Ground:
 
     @cached_property
     def labels(self) -> npt.NDArray[np.int32]:
-        """Network of each target of the ground, 0 for none."""
+        """Network of each target there, 0 for none."""
         if self.geometry.has_own_names:
             return self.atlas.labels
         return labels_to_fsaverage5(self.atlas.labels, self.geometry.kind, self.geometry.space_name, **self._where)
@@ -54,7 +54,7 @@ class Ground:
         return Spins.cached(self.settings.n_spins, self.settings.random_seed, self.settings.work / "spins")
 
     def project(self, maps: Floats) -> Floats:
-        """Maps (n_maps, n_targets) on the ground; NaN where there are no data."""
+        """Maps (n_maps, n_targets) there; NaN where there are no data."""
         if self.geometry.has_own_names:
             return maps
         return to_fsaverage5(maps, self.geometry.kind, self.geometry.space_name, **self._where)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -11,35 +12,57 @@ from bids_app.bids.geometry_base import Geometry
 from bids_app.bids.targets import onto
 from bids_app.inputs.atlases import find_atlas
 from bids_app.machine.notices import notice
+from bids_app.machine.once import key_of
 from bids_app.machine.resources import atlas_source
-from bids_app.networks.conditional import MOST_PIECES, ROOM, consecutive_pieces
+from bids_app.networks.conditional import MOST_PIECES, STRIDE, consecutive_pieces
 from bids_app.networks.partition import partition
 from bids_app.settings import Settings
 
 Labels = npt.NDArray[np.int64]
 
 
-def network_pieces(geometry: Geometry, labels: npt.NDArray[np.integer], settings: Settings) -> Labels:
-    """Piece of each target (n_targets,), at most 24 in a network; -1 outside the networks.
+@dataclass(frozen=True)
+class Pieces:
+    """A partition of networks into pieces.
+
+    Attributes
+    ----------
+    of_targets : array of shape (n_targets,), see `NetworkSeries.number`; -1 outside the networks
+    key : the same for participants whose pieces with the same number are the same places
+    """
+
+    of_targets: Labels
+    key: str
+
+
+def network_pieces(geometry: Geometry, labels: npt.NDArray[np.integer], settings: Settings) -> Pieces:
+    """At most 24 pieces in each network; labels (n_targets,) of all targets, whether or not they have data.
 
     They are cut on the whole grid, whatever a participant has data of, so that pieces mean the same in everybody.
     Regions, which have no place, are pieces in the order of their table.
     """
-    whole = geometry.whole()
     if geometry.has_own_names:
-        return consecutive_pieces(labels)
+        pieces = consecutive_pieces(labels)
+        return Pieces(pieces, key_of([list(geometry.target_names), pieces.tolist()]))
+    whole = geometry.whole()
     atlas = find_atlas(whole, settings)
     everywhere = np.asarray(labels if atlas is None else atlas.labels)
-    resources = atlas_source(settings.resources)["resources"]
-    pieces = np.full(len(everywhere), -1.0, dtype=np.float32)
     try:
-        for network in np.unique(everywhere[everywhere > 0]):
-            members = np.flatnonzero(everywhere == network)
-            size = max(1, -(-len(members) // MOST_PIECES))
-            own = partition(members, whole.kind, whole.space_name, **whole.where(), resources=resources, size=size)
-            pieces[members] = (network - 1) * ROOM + own
+        pieces = _cut(whole, everywhere, settings)
     except (ValueError, OSError) as error:
-        notice(logging.INFO, f"pieces of networks are not cut by place: {error}")
-        return consecutive_pieces(labels)
-    placed = np.nan_to_num(onto(pieces[None], whole, geometry)[0], nan=-1)
-    return np.asarray(np.where(labels > 0, placed, -1), dtype=np.int64)
+        notice(logging.INFO, f"pieces of networks are cut in the order of targets, not by their place: {error}")
+        pieces = consecutive_pieces(everywhere)
+    placed = np.nan_to_num(onto(pieces[None].astype(np.float32), whole, geometry)[0], nan=-1).astype(np.int64)
+    return Pieces(np.where(labels > 0, placed, -1), key_of([whole.extent, pieces.tolist()]))
+
+
+def _cut(whole: Geometry, labels: npt.NDArray[np.integer], settings: Settings) -> Labels:
+    """Pieces of neighbours. Raises ValueError or OSError where the places of targets are not known."""
+    resources = atlas_source(settings.resources)["resources"]
+    pieces = np.full(len(labels), -1)
+    for network in np.unique(labels[labels > 0]):
+        members = np.flatnonzero(labels == network)
+        size = max(1, -(-len(members) // MOST_PIECES))
+        own = partition(members, whole.kind, whole.space_name, **whole.where(), resources=resources, size=size)
+        pieces[members] = (network - 1) * STRIDE + own
+    return pieces

@@ -11,7 +11,7 @@ from typing import Any
 
 from bids_app.atomic import write_text
 from bids_app.machine.once import locked, release, try_lock
-from bids_app.settings import OPTIONS
+from bids_app.settings_fields import OPTIONS
 from bids_app.text_files import read_json_content
 
 # Participants may differ in the data read, and dictionaries of single stories in their story.

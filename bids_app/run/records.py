@@ -11,7 +11,8 @@ from bids_app.atomic import write_text
 from bids_app.crash_reports import details_of, keep_report, stamp
 from bids_app.engines.jobs import Failure
 from bids_app.run.methods import methods_text
-from bids_app.settings import Settings, to_toml
+from bids_app.settings import Settings
+from bids_app.settings_fields import to_toml
 from bids_app.wording import in_one_line, listed
 
 log = logging.getLogger("neurons2networks")

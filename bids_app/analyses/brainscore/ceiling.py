@@ -29,7 +29,7 @@ from bids_app.inputs.shares import common_of, share_of
 from bids_app.inputs.sources import Sources
 from bids_app.inputs.timing import StimulusTiming, story_time
 from bids_app.machine.once import computed_once, key_of
-from bids_app.settings import result_settings
+from bids_app.settings_fields import result_settings
 from bids_app.stats.standardise import zscore
 from bids_app.wording import listed
 

@@ -21,7 +21,8 @@ from bids_app.inputs.files_read import data_of_others
 from bids_app.inputs.parcels import find_parcels
 from bids_app.inputs.responses import Responses
 from bids_app.machine.budget import step
-from bids_app.settings import Settings, result_settings
+from bids_app.settings import Settings
+from bids_app.settings_fields import result_settings
 
 log = logging.getLogger("neurons2networks")
 Floats = npt.NDArray[np.float32]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,13 +14,12 @@ import pandas as pd
 
 from bids_app.bids.targets import fill
 from bids_app.encoding.dictionary import Families
-from bids_app.inputs.correspondence import Ground
+from bids_app.inputs.correspondence import NetworkSpace
 from bids_app.inputs.pieces import network_pieces
 from bids_app.inputs.responses import Responses, RunSource
 from bids_app.inputs.timing import story_time
 from bids_app.networks.conditional import (
-    PARTS,
-    ROOM,
+    STRIDE,
     Design,
     Evidence,
     NetworkSeries,
@@ -30,8 +30,9 @@ from bids_app.networks.conditional import (
     spatial_evidence,
     temporal_evidence,
 )
-from bids_app.networks.correspondence import part_overlaps
+from bids_app.networks.correspondence import PARTS, part_overlaps
 
+log = logging.getLogger("neurons2networks")
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
 
@@ -45,37 +46,40 @@ class FamilyLinks:
     table : see `networks.conditional.link_table`, with the overlap (`dice`) of each part of each map
     marginals : array of shape (n_families, n_targets), NaN where there are no data
     courses : see `outputs.NETWORK_COURSES`
+    pieces : tells this partition of the networks from others
     fields : of the sidecars
     """
 
     table: pd.DataFrame
     marginals: Floats
     courses: pd.DataFrame
+    pieces: str
     fields: Mapping[str, Any]
 
 
-def family_links(responses: Responses, design: Design, rho: Doubles, beta: Floats, ground: Ground) -> FamilyLinks:
-    """Link families with reproducibility `rho` to the networks of the ground.
+def family_links(responses: Responses, design: Design, rho: Doubles, beta: Floats, space: NetworkSpace) -> FamilyLinks:
+    """Link families with reproducibility `rho` to the networks of an atlas.
 
     `beta` (n_families, n_targets) are the coefficients of the sparse fit, whose overlap with networks is described.
     """
-    names = ground.atlas.network_names
-    labels = np.where(responses.valid, ground.atlas.labels, 0)
-    pieces = network_pieces(responses.geometry, labels, ground.settings)
+    names = space.atlas.network_names
     valid = responses.valid
-    series = network_series(responses.data, labels[valid], pieces[valid], len(names))
-    evidence = temporal_evidence(design, series, device=ground.settings.device)
+    labels = np.where(valid, space.atlas.labels, 0)
+    pieces = network_pieces(responses.geometry, space.atlas.labels, space.settings)
+    series = network_series(responses.data, labels[valid], pieces.of_targets[valid], len(names))
+    evidence = temporal_evidence(design, series, device=space.settings.device)
     marginals = fill(marginal_maps(design, responses.data, evidence.typical_noise), responses.valid)
-    found = spatial_evidence(evidence, design, marginals, labels, ground.means_test)
-    table = with_overlap(link_table(evidence, *found, names, rho), beta, ground)
-    return FamilyLinks(table, marginals, _network_courses(responses, series), link_fields(table, evidence, names))
+    found = spatial_evidence(evidence, design, marginals, labels, space.means_test)
+    table = with_overlap(link_table(evidence, *found, names, rho), beta, space)
+    courses = _network_courses(responses, series)
+    return FamilyLinks(table, marginals, courses, pieces.key, link_fields(table, evidence, names))
 
 
-def with_overlap(table: pd.DataFrame, beta: Floats, ground: Ground) -> pd.DataFrame:
+def with_overlap(table: pd.DataFrame, beta: Floats, space: NetworkSpace) -> pd.DataFrame:
     """The table of links with the overlap of each part of each map with each network."""
-    settings = ground.settings
-    projected = ground.project(beta)
-    overlap = part_overlaps(projected, ground.labels, ground.n_networks, settings.threshold, settings.top_percent)
+    settings = space.settings
+    projected = space.project(beta)
+    overlap = part_overlaps(projected, space.labels, space.n_networks, settings.threshold, settings.top_percent)
     return table.assign(dice=np.concatenate([overlap[part].ravel() for part in PARTS]))
 
 
@@ -88,6 +92,18 @@ def link_fields(table: pd.DataFrame, evidence: Evidence, names: tuple[str, ...])
 
 def _number(value: float) -> float | None:
     return None if np.isnan(value) else round(float(value), 4)
+
+
+def warn_if_short(design: Design, desc: str) -> None:
+    """Log that no links can be found in so few volumes."""
+    if not design.is_long_enough:
+        log.warning(
+            "%s: no links: %d volumes are too few for %d atoms and %d confounds; use a smaller --atoms or longer runs",
+            desc,
+            design.n_volumes,
+            design.restarts.shape[2],
+            design.confounds.shape[1],
+        )
 
 
 def design_of(responses: Responses, restarts: Floats, families: Families, D: Floats) -> Design:
@@ -127,7 +143,7 @@ def piece_name(number: int) -> str:
     >>> piece_name(2003)
     'network-03_piece-04'
     """
-    return f"network-{number // ROOM + 1:02d}_piece-{number % ROOM + 1:02d}"
+    return f"network-{number // STRIDE + 1:02d}_piece-{number % STRIDE + 1:02d}"
 
 
 def piece_number(name: str) -> int:
@@ -137,7 +153,7 @@ def piece_number(name: str) -> int:
     2003
     """
     network, piece = (int(part.partition("-")[2]) - 1 for part in name.split("_"))
-    return network * ROOM + piece
+    return network * STRIDE + piece
 
 
 def confounds_of(sources: tuple[RunSource, ...], n_rows: int) -> Floats | None:
@@ -146,6 +162,6 @@ def confounds_of(sources: tuple[RunSource, ...], n_rows: int) -> Floats | None:
     for source in sources:
         if source.nuisance is not None:
             block = np.zeros((n_rows, source.nuisance.shape[1]), dtype=np.float32)
-            block[source.rows] = source.nuisance[: len(source.rows)]
+            block[source.rows] = source.nuisance
             blocks.append(block)
     return np.concatenate(blocks, axis=1) if blocks else None

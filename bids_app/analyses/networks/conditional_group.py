@@ -12,13 +12,18 @@ import pandas as pd
 from scipy import stats
 
 from bids_app.analyses.collection import OF_PARTICIPANT, Collection, collect
-from bids_app.analyses.networks.conditional import link_fields, piece_number, with_overlap
+from bids_app.analyses.networks.conditional import link_fields, piece_number, warn_if_short, with_overlap
 from bids_app.analyses.networks.dictionary_files import read_families
-from bids_app.analyses.networks.mean_design import Member, basis_of, mean_design, rest_of
+from bids_app.analyses.networks.mean_design import (
+    Presentation,
+    UnequalParticipantsError,
+    mean_design,
+    presentations_of_run,
+)
 from bids_app.bids.derivatives import read_table
-from bids_app.bids.outputs import find_outputs
+from bids_app.bids.outputs import OutputMap, find_outputs
 from bids_app.encoding.dictionary import Families
-from bids_app.inputs.correspondence import Ground
+from bids_app.inputs.correspondence import NetworkSpace
 from bids_app.machine.agreement import NoResultsError
 from bids_app.networks.conditional import (
     Evidence,
@@ -34,32 +39,36 @@ from bids_app.stats.standardise import zscore
 
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
 
 FEWEST = 2  # participants of a t-test
 ALPHA = 0.05
 
 
 def group_links(
-    beta: Collection, mean: Floats, desc: str, ground: Ground, settings: Settings
+    beta: Collection, mean: Floats, desc: str, space: NetworkSpace, settings: Settings
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Links of the group, columns of `outputs.GROUP_FAMILY_LINKS` but for those who share them; fields of the sidecar.
 
     Stages 1 and 2 are those of a participant, on means over participants: of the networks' responses, of the families
     freed of each participant's confounds, and of the families' correlations with every target. A link must also hold
     over participants: one-sample t of the coefficient of the family, given the network's other candidates.
+
+    Raises UnequalParticipantsError where there is no mean over participants.
     """
     entities = {"model": beta.entities["model"], "desc": desc.removesuffix("Shifted")}
     stems = [str(stem) for stem in beta.result_settings["stories"]]
     families, restarts = read_families(settings.out_dir, stems, entities, settings)
-    members = list(_members(beta, desc, settings.out_dir, families, stems, restarts))
-    names = ground.atlas.network_names
-    design, networks = mean_design(members, families, len(names))
+    heard = list(_presentations(beta, desc, settings.out_dir, families, stems, restarts))
+    names = space.atlas.network_names
+    design, networks = mean_design(heard, families, len(names))
+    warn_if_short(design, desc)
     evidence = temporal_evidence(design, networks, device=settings.device)
     marginals = collect(settings.out_dir, {**beta.entities, "stat": "marginal"}, beta.counted).mean()
-    labels = np.where(np.isfinite(marginals).all(axis=0), ground.atlas.labels, 0)
-    found = spatial_evidence(evidence, design, marginals, labels, ground.means_test)
-    table = with_overlap(link_table(evidence, *found, names, families.reproducibility), mean, ground)
-    t, q = over_participants(evidence, networks, members)
+    labels = np.where(np.isfinite(marginals).all(axis=0), space.atlas.labels, 0)
+    found = spatial_evidence(evidence, design, marginals, labels, space.means_test)
+    table = with_overlap(link_table(evidence, *found, names, families.reproducibility), mean, space)
+    t, q = over_participants(evidence, networks, heard)
     table = table.assign(t=t.ravel(), t_q=q.ravel())
     table["linked"] &= table["t_q"] < ALPHA
     return table, link_fields(table, evidence, names)
@@ -67,7 +76,7 @@ def group_links(
 
 @one_thread()
 def over_participants(
-    evidence: Evidence, networks: NetworkSeries, members: Sequence[Member]
+    evidence: Evidence, networks: NetworkSeries, heard: Sequence[Presentation]
 ) -> tuple[Doubles, Doubles]:
     """t over participants of each candidate's conditional coefficients, and its q; (2, n_families, n_networks) each.
 
@@ -78,14 +87,14 @@ def over_participants(
     """
     candidates = evidence.is_candidate
     t, p = np.full(candidates.shape, np.nan), np.full(candidates.shape, np.nan)
-    participants = list(dict.fromkeys(member.participant for member in members))
+    participants = list(dict.fromkeys(one.participant for one in heard))
     if len(participants) < FEWEST:
         return t, np.where(candidates, 1.0, np.nan)
     for network in np.flatnonzero(candidates.any(axis=(0, 1))).tolist():
         chosen = np.flatnonzero(candidates[:, :, network].any(axis=0))
         pieces = networks.number[networks.of(network)]
         b = np.stack(
-            [_coefficients([m for m in members if m.participant == who], chosen, pieces) for who in participants]
+            [_coefficients([one for one in heard if one.participant == who], chosen, pieces) for who in participants]
         )  # (n_participants, n_chosen, n_pieces)
         for side, sign in enumerate((1, -1)):
             result = stats.ttest_1samp(_along_others(b, sign), 0, axis=0, alternative="greater")
@@ -109,18 +118,19 @@ def _along_others(b: Doubles, sign: int) -> Doubles:
     return np.asarray(sign * (known * pattern / np.where(length > 0, length, np.inf)).sum(axis=2))
 
 
-def _coefficients(members: Sequence[Member], chosen: npt.NDArray[np.int64], pieces: npt.NDArray[np.int64]) -> Doubles:
+def _coefficients(
+    heard: Sequence[Presentation], chosen: npt.NDArray[np.int64], pieces: npt.NDArray[np.int64]
+) -> Doubles:
     """Joint coefficients of some families in a participant's pieces of a network, over all runs, (n_chosen, n_pieces).
 
     NaN for a piece that the participant has no data of.
     """
     X, Y = [], []
-    for member in members:
-        basis, position = basis_of(member.confounds), np.searchsorted(member.pieces, pieces)
-        position = np.minimum(position, len(member.pieces) - 1)
-        own = np.where(member.pieces[position] == pieces, member.responses[:, position], np.nan)
-        X.append(zscore(rest_of(member.families[:, chosen], basis)))
-        Y.append(rest_of(np.nan_to_num(own), basis) + 0 * own)
+    for one in heard:
+        position = np.minimum(np.searchsorted(one.pieces, pieces), len(one.pieces) - 1)
+        own = np.where(one.pieces[position] == pieces, one.responses[:, position], np.nan)
+        X.append(zscore(one.families[:, chosen]))
+        Y.append(own - own.mean(axis=0))
     responses = np.concatenate(Y)
     b = np.full((len(chosen), len(pieces)), np.nan)
     had = np.isfinite(responses).all(axis=0)
@@ -128,53 +138,64 @@ def _coefficients(members: Sequence[Member], chosen: npt.NDArray[np.int64], piec
     return b
 
 
-def _members(
+def _presentations(
     beta: Collection,
     desc: str,
     out_dir: Path,
     families: Families,
     stems: Sequence[str],
     restarts: Mapping[str, tuple[Any, Any]],
-) -> Iterator[Member]:
+) -> Iterator[Presentation]:
+    """What each participant heard, with the responses that the participant level wrote.
+
+    Raises UnequalParticipantsError where the pieces of networks were not cut alike.
+    """
     borders = np.cumsum([restarts[stem][0].shape[1] for stem in stems])[:-1]
     courses = dict(zip(stems, np.split(families.courses, borders), strict=True))
+    cuts: dict[object, str] = {}
     for participant in beta.participants:
-        for path in _courses_of(participant, beta, desc, out_dir):
-            table = read_table(path)
+        for output in _courses_of(participant, beta, desc, out_dir):
+            cuts.setdefault(output.sidecar.get("Pieces"), participant)
+            if len(cuts) > 1:
+                raise UnequalParticipantsError(
+                    f"the pieces of networks of {' and '.join(f'sub-{who}' for who in cuts.values())} are not the same "
+                    "(other regions, another grid or atlas): run the participant level of all on the same regions, or "
+                    "leave some out with --exclude-participant-label"
+                )
+            table = read_table(output.paths[0])
             table = table[table["story"].isin(stems)]  # what is heard beside the story events has no words
             for _, run in table.groupby("run", sort=False):
-                series = _series_of_run(run, courses, restarts)
+                atoms, own = _series_of_run(run, courses, restarts)
                 if desc.endswith("Shifted"):
                     half = len(run) // 2
-                    series = [np.roll(values, half, axis=-2) for values in series]
-                for story, rows in run.reset_index(drop=True).groupby("story", sort=False):
-                    atoms, own = (values[..., rows.index, :] for values in series)
-                    yield _member(participant, str(story), rows, atoms, own)
+                    atoms, own = (np.roll(values, half, axis=-2) for values in (atoms, own))
+                yield from _of_run(participant, run, atoms, own)
 
 
 def _series_of_run(
     run: pd.DataFrame, courses: Mapping[str, Floats], restarts: Mapping[str, tuple[Any, Any]]
-) -> list[Floats]:
+) -> tuple[Floats, Floats]:
     """Atoms of the restarts (n_restarts, n_volumes, n_atoms) and families (n_volumes, n_families) at a run's rows."""
-    atoms, own = [], []
-    for story, rows in run.groupby("story", sort=False):
-        seconds = rows["seconds"].to_numpy(dtype=np.float64)
-        learned, times = restarts[str(story)]
-        atoms.append(np.stack([_at(seconds, times, restart) for restart in learned]))
-        own.append(_at(seconds, times, courses[str(story)]))
-    return [np.concatenate(atoms, axis=1), np.concatenate(own)]
+    seconds, stories = run["seconds"].to_numpy(dtype=np.float64), run["story"].to_numpy()
+    some = next(iter(courses))
+    atoms = np.empty((len(restarts[some][0]), len(run), restarts[some][0].shape[2]), dtype=np.float32)
+    own = np.empty((len(run), courses[some].shape[1]), dtype=np.float32)
+    for story in np.unique(stories):
+        rows, (learned, times) = stories == story, restarts[story]
+        own[rows] = _at(seconds[rows], times, courses[story])
+        for restart, values in enumerate(learned):
+            atoms[restart, rows] = _at(seconds[rows], times, values)
+    return atoms, own
 
 
-def _member(participant: str, story: str, rows: pd.DataFrame, atoms: Floats, families: Floats) -> Member:
-    seconds = rows["seconds"].to_numpy(dtype=np.float64)
-    names = [name for name in rows.columns if name.startswith("network-")]
-    confounds = rows[[name for name in rows.columns if name.startswith("confound-")]].dropna(axis=1)
-    return Member(
+def _of_run(participant: str, run: pd.DataFrame, atoms: Floats, families: Floats) -> list[Presentation]:
+    names = [name for name in run.columns if name.startswith("network-")]
+    confounds = run[[name for name in run.columns if name.startswith("confound-")]].dropna(axis=1)
+    return presentations_of_run(
         participant,
-        story,
-        seconds,
-        np.array([piece_number(name) for name in names]),
-        rows[names].to_numpy(dtype=np.float64),
+        run["story"].to_numpy(),
+        run["seconds"].to_numpy(dtype=np.float64),
+        (np.array([piece_number(name) for name in names]), run[names].to_numpy(dtype=np.float64)),
         confounds.to_numpy(dtype=np.float64),
         atoms,
         families,
@@ -190,7 +211,7 @@ def _at(seconds: Doubles, times: Doubles, courses: Floats) -> Floats:
     return np.asarray((1 - share) * courses[before] + share * courses[after], dtype=np.float32)
 
 
-def _courses_of(participant: str, beta: Collection, desc: str, out_dir: Path) -> list[Path]:
+def _courses_of(participant: str, beta: Collection, desc: str, out_dir: Path) -> list[OutputMap]:
     """The tables of a participant's network responses, one for each fit behind its maps."""
     wanted = {**beta.shared_entities, "desc": desc, "sub": participant}
     found = [
@@ -205,4 +226,4 @@ def _courses_of(participant: str, beta: Collection, desc: str, out_dir: Path) ->
             f"--atlas none. Run the participant level of sub-{participant} again with the settings of the "
             f"others, or leave it out with --exclude-participant-label {participant}."
         )
-    return [output.paths[0] for output in found]
+    return found

@@ -26,7 +26,8 @@ from bids_app.inputs.timing import Story
 from bids_app.machine.budget import memory_mb, step
 from bids_app.machine.once import computed_once, key_of
 from bids_app.networks.subgroups import members
-from bids_app.settings import Settings, result_settings
+from bids_app.settings import Settings
+from bids_app.settings_fields import result_settings
 
 log = logging.getLogger("neurons2networks")
 Floats = npt.NDArray[np.float32]

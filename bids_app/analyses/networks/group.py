@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,14 +17,16 @@ from bids_app.analyses.comparison import Row, write_scores
 from bids_app.analyses.networks.conditional_group import group_links
 from bids_app.analyses.networks.dictionary import atom_names
 from bids_app.analyses.networks.dictionary_files import dictionary_path, read_members, read_n_layers
+from bids_app.analyses.networks.mean_design import UnequalParticipantsError
 from bids_app.analyses.networks.tables import NeuronGroups, kind_of_desc, read_links, write_links
 from bids_app.analyses.significance import FEWEST_FOR_STATISTICS, write_statistics
 from bids_app.analyses.writer import Writer
 from bids_app.bids.derivatives import read_table, stimulus_path
 from bids_app.bids.outputs import OutputMap, find_outputs
 from bids_app.inputs.atlases import read_atlas
-from bids_app.inputs.correspondence import Ground
+from bids_app.inputs.correspondence import NetworkSpace
 from bids_app.machine.agreement import NoResultsError
+from bids_app.machine.notices import notice
 from bids_app.networks.overlap import spatial_z
 from bids_app.settings import Settings
 from bids_app.stats.fdr import fdr
@@ -56,12 +59,16 @@ def _group_links(beta: Collection, mean: Floats, desc: str, settings: Settings, 
         return
     kept = ("threshold", "top_percent", "n_spins", "random_seed", "dictionary_scope")
     used = dataclasses.replace(settings, **{name: beta.result_settings[name] for name in kept})
-    ground = Ground(beta.geometry, atlas, used)
+    space = NetworkSpace(beta.geometry, atlas, used)
     fields: dict[str, Any] = {}
     if kind_of_desc(desc) == "families":
-        links, fields = group_links(beta, mean, desc, ground, used)
+        try:
+            links, fields = group_links(beta, mean, desc, space, used)
+        except UnequalParticipantsError as error:
+            notice(logging.WARNING, f"no links of the group ({beta.title}): {error}")
+            return
     else:
-        links = ground.link(mean)
+        links = space.link(mean)
     shared = _n_sharing(links, beta.members, desc, settings.out_dir)
     links = links.assign(participants=shared, replicated=links["linked"] & (2 * shared >= len(beta.members)))
     write_links(writer, desc, links, _neuron_groups(beta, desc, used), **fields)

@@ -1,4 +1,4 @@
-"""The mean over participants: their responses, and the families freed of each one's confounds."""
+"""The mean over participants: their responses, and the families without what each one's confounds explain."""
 
 from __future__ import annotations
 
@@ -12,27 +12,33 @@ import pandas as pd
 from bids_app.encoding.dictionary import Families
 from bids_app.networks.conditional import Design, NetworkSeries
 from bids_app.stats.device import one_thread
+from bids_app.stats.projection import orthonormal_basis, project_out
 from bids_app.stats.standardise import zscore
 
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
 
-_SAME_TIME = 0.25  # s: rows of participants that are closer heard the same
 _SHARED = 0.5  # a confound direction is the group's where it is this share of the participants'
+_SAME_TIMING = 0.01  # repetition times that differ by a larger share cannot be averaged volume by volume
+
+
+class UnequalParticipantsError(ValueError):
+    """Participants whose volumes, or pieces of networks, are not the same."""
 
 
 @dataclass(frozen=True)
-class Member:
-    """One run of one participant, cut to one story.
+class Presentation:
+    """One presentation of a story to one participant.
 
     Attributes
     ----------
     participant, story : labels
-    seconds : array of shape (n_volumes,), time in the story
+    seconds : array of shape (n_volumes,), time in the story, ascending
     pieces : array of shape (n_pieces,), numbers of the pieces of networks, see `NetworkSeries.number`
-    responses : array of shape (n_volumes, n_pieces), z-scored
-    confounds : array of shape (n_volumes, n), what was regressed out of the run
-    restarts, families : arrays of shape (n_restarts, n_volumes, n_atoms) and (n_volumes, n_families), at these times
+    responses : array of shape (n_volumes, n_pieces), z-scored in the run
+    confounds : array of shape (n_volumes, n), rows of the orthonormal columns that span the run's confounds and mean
+    restarts, families : arrays of shape (n_restarts, n_volumes, n_atoms) and (n_volumes, n_families), time courses at
+        these times without the run's confounds, z-scored in the run
     """
 
     participant: str
@@ -44,18 +50,64 @@ class Member:
     restarts: Floats
     families: Floats
 
+    @property
+    def repetition_time(self) -> float:
+        """Seconds between neighbouring volumes; NaN for a single volume."""
+        return float(np.diff(self.seconds).min()) if len(self.seconds) > 1 else float("nan")
+
 
 @one_thread()
-def mean_design(members: Sequence[Member], families: Families, n_networks: int) -> tuple[Design, NetworkSeries]:
+def presentations_of_run(
+    participant: str,
+    stories: npt.NDArray[np.object_],
+    seconds: Doubles,
+    networks: tuple[npt.NDArray[np.int64], Doubles],
+    confounds: Doubles,
+    restarts: Floats,
+    families: Floats,
+) -> list[Presentation]:
+    """What one run heard, story after story; a story that was played twice is two presentations.
+
+    Parameters
+    ----------
+    stories, seconds : arrays of shape (n_volumes,), the story of each volume and the time in it
+    networks : numbers of the pieces (n_pieces,), and their responses (n_volumes, n_pieces)
+    confounds : array of shape (n_volumes, n), what was regressed out of the responses
+    restarts, families : time courses at these volumes, (n_restarts, n_volumes, n_atoms) and (n_volumes, n_families)
+    """
+    basis = orthonormal_basis(np.column_stack([np.ones(len(seconds)), zscore(confounds)]))
+    atoms = np.stack([zscore(project_out(one, basis)) for one in restarts])
+    courses = zscore(project_out(families, basis))
+    borders = np.flatnonzero((stories[1:] != stories[:-1]) | (np.diff(seconds) <= 0)) + 1
+    return [
+        Presentation(
+            participant,
+            str(stories[rows[0]]),
+            seconds[rows],
+            networks[0],
+            networks[1][rows],
+            basis[rows],
+            atoms[:, rows],
+            courses[rows],
+        )
+        for rows in np.split(np.arange(len(seconds)), borders)
+    ]
+
+
+@one_thread()
+def mean_design(heard: Sequence[Presentation], families: Families, n_networks: int) -> tuple[Design, NetworkSeries]:
     """Regressors and network responses of the mean over participants.
 
     Each volume of a story counts the participants who have it, and each piece of a network those who have data there.
-    What all of a participant's confounds took from the responses is taken from the families likewise, before the mean;
-    what most participants share of the confounds (slow drifts) is the group's confounds.
+    What a participant's confounds took from the responses is taken from the families likewise, before the mean; what
+    most participants share of the confounds (slow drifts) is the group's confounds.
+
+    Raises UnequalParticipantsError where repetition times differ.
     """
-    stories = sorted({member.story for member in members})
-    pieces = np.unique(np.concatenate([member.pieces for member in members]))
-    blocks = [_mean_of_story([member for member in members if member.story == story], pieces) for story in stories]
+    _require_one_repetition_time(heard)
+    stories = sorted({one.story for one in heard})
+    pieces = np.unique(np.concatenate([one.pieces for one in heard]))
+    blocks = [_mean_of_story([one for one in heard if one.story == story], pieces) for story in stories]
     responses = np.concatenate([zscore(block.responses) for block in blocks]).astype(np.float64)
     had = np.isfinite(responses).all(axis=0)
     there = Families(np.concatenate([block.families for block in blocks]), families.reproducibility, families.members)
@@ -68,27 +120,38 @@ def mean_design(members: Sequence[Member], families: Families, n_networks: int) 
     return design, NetworkSeries(responses[:, had], pieces[had], n_networks)
 
 
-def _mean_of_story(members: Sequence[Member], pieces: npt.NDArray[np.int64]) -> Member:
-    """The mean over participants of what the runs of one story have at each of its volumes."""
-    first = members[0]
-    seconds, rows = _shared_times(members)
-    runs = pd.Series([member.participant for member in members])
-    weights = (1 / runs.map(runs.value_counts())).to_numpy(dtype=np.float64)
+def _require_one_repetition_time(heard: Sequence[Presentation]) -> None:
+    times = {one.participant: one.repetition_time for one in heard if np.isfinite(one.repetition_time)}
+    slowest, fastest = max(times, key=lambda who: times[who]), min(times, key=lambda who: times[who])
+    if times[slowest] > (1 + _SAME_TIMING) * times[fastest]:
+        raise UnequalParticipantsError(
+            f"volumes of sub-{fastest} are {times[fastest]:.4g} s apart and those of sub-{slowest} "
+            f"{times[slowest]:.4g} s, so that they cannot be averaged: leave out those of one kind with "
+            "--exclude-participant-label"
+        )
+
+
+def _mean_of_story(heard: Sequence[Presentation], pieces: npt.NDArray[np.int64]) -> Presentation:
+    """The mean over participants of what the presentations of one story have at each of its volumes."""
+    first = heard[0]
+    seconds, rows = _shared_times(heard)
+    who = pd.Series([one.participant for one in heard])
+    weights = (1 / who.map(who.value_counts())).to_numpy(dtype=np.float64)
     responses, had = np.zeros((len(seconds), len(pieces))), np.zeros((len(seconds), len(pieces)))
     families, counts = np.zeros((len(seconds), first.families.shape[1])), np.zeros((len(seconds), 1))
     restarts = np.zeros((len(first.restarts), len(seconds), first.restarts.shape[2]))
     projector = np.zeros((len(seconds), len(seconds)))
-    for member, own, weight in zip(members, rows, weights, strict=True):
-        basis, columns = basis_of(member.confounds), np.searchsorted(pieces, member.pieces)
-        responses[np.ix_(own, columns)] += weight * member.responses
+    for one, own, weight in zip(heard, rows, weights, strict=True):
+        columns = np.searchsorted(pieces, one.pieces)
+        responses[np.ix_(own, columns)] += weight * one.responses
         had[np.ix_(own, columns)] += weight
         counts[own] += weight
-        families[own] += weight * zscore(rest_of(member.families, basis))
-        for restart, atoms in enumerate(member.restarts):
-            restarts[restart][own] += weight * zscore(rest_of(atoms, basis))
+        families[own] += weight * one.families
+        restarts[:, own] += weight * one.restarts
+        basis = orthonormal_basis(one.confounds)
         projector[np.ix_(own, own)] += weight * (basis @ basis.T)
     values, vectors = np.linalg.eigh(projector / weights.sum())
-    return Member(
+    return Presentation(
         participant="",
         story=first.story,
         seconds=seconds,
@@ -100,21 +163,13 @@ def _mean_of_story(members: Sequence[Member], pieces: npt.NDArray[np.int64]) -> 
     )
 
 
-def _shared_times(members: Sequence[Member]) -> tuple[Doubles, list[npt.NDArray[np.int64]]]:
-    """The times at which anybody has a volume, and for each member the rows of its own."""
-    every = np.sort(np.concatenate([member.seconds for member in members]))
-    starts = np.flatnonzero(np.diff(every, prepend=-np.inf) > _SAME_TIME)
-    seconds = every[starts]
-    rows = [np.searchsorted(seconds, member.seconds + 1e-9, side="right") - 1 for member in members]
-    return seconds, rows
+def _shared_times(heard: Sequence[Presentation]) -> tuple[Doubles, list[npt.NDArray[np.int64]]]:
+    """The times at which anybody has a volume, and for each presentation the rows of its own volumes.
 
-
-def basis_of(confounds: Doubles) -> Doubles:
-    """Orthonormal columns that span the confounds and the mean."""
-    u, s, _ = np.linalg.svd(np.column_stack([np.ones(len(confounds)), zscore(confounds)]), full_matrices=False)
-    return np.asarray(u[:, s > 1e-6 * s[0]])
-
-
-def rest_of(series: npt.NDArray[np.floating], basis: Doubles) -> Doubles:
-    """What is left of series (n_volumes, n) without an orthonormal basis."""
-    return np.asarray(series - basis @ (basis.T @ series))
+    Volumes are counted from the story's start, so that those of two participants are the same where they are less than
+    a repetition time apart.
+    """
+    repetition_time = float(np.nanmin([one.repetition_time for one in heard]))
+    counted = [np.floor(one.seconds / repetition_time + 0.5).astype(np.int64) for one in heard]
+    volumes = np.unique(np.concatenate(counted))
+    return np.asarray(volumes * repetition_time, dtype=np.float64), [np.searchsorted(volumes, own) for own in counted]

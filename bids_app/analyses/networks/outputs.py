@@ -147,6 +147,7 @@ NETWORK_COURSES = Output(
     },
     fields={
         "Networks": "Names of the networks, in the order of their numbers.",
+        "Pieces": "Tells the partition of the networks into pieces from others.",
     },
     has_variants=True,
 )

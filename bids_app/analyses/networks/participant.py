@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from bids_app.analyses.networks.conditional import design_of, family_links
+from bids_app.analyses.networks.conditional import design_of, family_links, warn_if_short
 from bids_app.analyses.networks.courses import atoms_on, restarts_on
 from bids_app.analyses.networks.dictionary import (
     Dictionary,
@@ -34,7 +34,7 @@ from bids_app.encoding.cleaning import clean
 from bids_app.encoding.design.folds import content_folds
 from bids_app.encoding.lasso import DEFAULT_RATIOS, lasso
 from bids_app.inputs.atlases import find_atlas, write_atlas
-from bids_app.inputs.correspondence import Ground
+from bids_app.inputs.correspondence import NetworkSpace
 from bids_app.inputs.models import ModelRun
 from bids_app.inputs.parcels import find_parcels
 from bids_app.inputs.responses import Responses, RunSource, mean_of_runs
@@ -42,7 +42,8 @@ from bids_app.inputs.timing import Story
 from bids_app.machine.budget import memory_mb, step
 from bids_app.networks.atlas import Atlas
 from bids_app.networks.overlap import spatial_z
-from bids_app.settings import Settings, result_settings
+from bids_app.settings import Settings
+from bids_app.settings_fields import result_settings
 from bids_app.stats.arrays import Fold
 from bids_app.stats.copies import Copies
 from bids_app.stats.correlation import r2
@@ -154,28 +155,21 @@ def _link(
 ) -> None:
     """Link the atoms or families, with time courses D and maps `beta`, to networks."""
     assert job.atlas is not None
-    responses, ground = job.responses, Ground(job.responses.geometry, job.atlas, job.settings)
+    responses, space = job.responses, NetworkSpace(job.responses.geometry, job.atlas, job.settings)
     groups = NeuronGroups(D, dictionary.members, dictionary.n_layers)
     if dictionary.restarts is None:
-        write_links(writer, desc, ground.link(beta), groups)
+        write_links(writer, desc, space.link(beta), groups)
         return
-    pieces = [restarts_on(dictionary, heard, model, job.stories, job.settings) for heard in responses.timings]
-    restarts = np.concatenate(pieces, axis=1)
+    by_run = [restarts_on(dictionary, heard, model, job.stories, job.settings) for heard in responses.timings]
+    restarts = np.concatenate(by_run, axis=1)
     if shifted:
         restarts = np.stack([_shifted(atoms, responses) for atoms in restarts])
     families = dictionary.restarts.families
     design = design_of(responses, restarts, families, D)
-    if not design.is_long_enough:
-        log.warning(
-            "%s: no links: %d volumes are too few for %d atoms and %d confounds; use a smaller --atoms or longer runs",
-            desc,
-            design.n_volumes,
-            restarts.shape[2],
-            design.confounds.shape[1],
-        )
-    links = family_links(responses, design, families.reproducibility, beta, ground)
+    warn_if_short(design, desc)
+    links = family_links(responses, design, families.reproducibility, beta, space)
     writer.maps(desc, "marginal", links.marginals, atom_names(len(beta), "families"))
-    writer.series(desc, links.courses, Networks=list(job.atlas.network_names))
+    writer.series(desc, links.courses, Networks=list(job.atlas.network_names), Pieces=links.pieces)
     write_links(writer, desc, links.table, groups, **links.fields)
 
 

@@ -31,6 +31,7 @@ from bids_app.report.results import SIGNIFICANT, Maps, Results
 from bids_app.report.scales import Categories, signed_scale
 
 Array = npt.NDArray[Any]
+_WHITE = (0.9, 1.1)  # mean z² of noise that the model of the noise describes
 REPRODUCIBLE = 0.8  # as `encoding.dictionary.REPRODUCIBLE`, which reports do not import
 
 MOST_ATOMS = 3
@@ -62,8 +63,23 @@ def _families_caption(results: Results, parts: list[Links]) -> str:
     expected = "" if share is None else f" Expected share of false links: {100 * float(share):.0f} %."
     return (
         f"{opening}{_counted_links(parts)}{expected} Colour: probability that the family carries the network's "
-        "response, given all others; a frame marks a link."
+        "response, given all others; a frame marks a link." + _noise_sentence(results)
     )
+
+
+def _noise_sentence(results: Results) -> str:
+    """Whether the model of the noise holds: z² of whitened residuals under shifts is 1 on average where it does."""
+    noted = results.noted((results.atoms,), "NoiseInflation") or {}
+    inflation = {network: float(value) for network, value in noted.items() if value is not None}
+    if not inflation:
+        return ""
+    off = [network for network, value in inflation.items() if not _WHITE[0] <= value <= _WHITE[1]]
+    measured = (
+        f" Noise after whitening: mean z² {min(inflation.values()):.2f} to {max(inflation.values()):.2f} (1: white)"
+    )
+    if off:
+        return f"{measured}; outside {_WHITE[0]:g}–{_WHITE[1]:g}, so read probabilities with care: {', '.join(off)}."
+    return f"{measured}."
 
 
 def _overlap_caption(results: Results, parts: list[Links]) -> str:

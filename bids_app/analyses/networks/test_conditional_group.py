@@ -6,34 +6,40 @@ import numpy as np
 import pytest
 
 from bids_app.analyses.networks.conditional_group import _at, over_participants
-from bids_app.analyses.networks.mean_design import Member, _shared_times, mean_design
+from bids_app.analyses.networks.mean_design import (
+    Presentation,
+    UnequalParticipantsError,
+    _shared_times,
+    mean_design,
+    presentations_of_run,
+)
 from bids_app.networks.conditional import consecutive_pieces, network_series, temporal_evidence
 from bids_app.networks.conditional.conftest import NAMES, World
 
 TR = 1.5
 
 
-def member(world: World, Y: np.ndarray, who: str) -> Member:
+def presentations(world: World, Y: np.ndarray, who: str, seconds: np.ndarray | None = None) -> list[Presentation]:
     series = network_series(Y, world.labels, consecutive_pieces(world.labels), len(NAMES))
-    return Member(
+    return presentations_of_run(
         who,
-        "tale",
-        TR * np.arange(world.n),
-        series.number,
-        series.series,
+        np.full(world.n, "tale", dtype=object),
+        TR * np.arange(world.n) if seconds is None else seconds,
+        (series.number, series.series),
         world.confounds,
         np.stack(world.restarts),
         world.families.courses,
     )
 
 
-def group_of(world: World, drive: dict[int, np.ndarray], n: int = 6, first_only: bool = False) -> list[Member]:
+def group_of(world: World, drive: dict[int, np.ndarray], n: int = 6, first_only: bool = False) -> list[Presentation]:
     return [
-        member(world, world.responses({} if first_only and who else drive, 50 + who), f"{who:02d}") for who in range(n)
+        presentations(world, world.responses({} if first_only and who else drive, 50 + who), f"{who:02d}")[0]
+        for who in range(n)
     ]
 
 
-def results_of(world: World, members: list[Member]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def results_of(world: World, members: list[Presentation]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Candidates, t and q, (2, n_families, n_networks) each."""
     design, networks = mean_design(members, world.families, len(NAMES))
     evidence = temporal_evidence(design, networks, device="cpu")
@@ -96,12 +102,33 @@ def test_a_participant_with_two_runs_counts_once(world: World) -> None:
     np.testing.assert_allclose(networks.series[:, 3], (expected - expected.mean()) / expected.std(), atol=1e-4)
 
 
-def test_times_of_other_grids_are_joined_and_courses_read_between_volumes(world: World) -> None:
-    first, second, _ = group_of(world, {}, n=3)
-    shifted = replace(second, seconds=second.seconds + 0.1)
-    seconds, rows = _shared_times([first, shifted])
+def test_volumes_of_other_phases_are_joined_one_by_one(world: World) -> None:
+    """Phases that follow each other closely must not join neighbouring volumes."""
+    some = group_of(world, {}, n=3)
+    phases = [replace(one, seconds=one.seconds + phase) for one, phase in zip(some, (0.0, 0.5, -0.6), strict=True)]
+    seconds, rows = _shared_times(phases)
     assert len(seconds) == world.n
-    assert rows[0].tolist() == rows[1].tolist() == list(range(world.n))
+    assert all(own.tolist() == list(range(world.n)) for own in rows)
+
+
+def test_a_story_played_twice_is_two_presentations_that_both_count(world: World) -> None:
+    half = world.n // 2
+    Y = world.responses({})
+    first, second = presentations(world, Y, "00", TR * np.tile(np.arange(half), 2))
+    assert len(first.seconds) == len(second.seconds) == half
+    _, networks = mean_design([first, second], world.families, len(NAMES))
+    expected = first.responses[:, 2] + second.responses[:, 2]
+    np.testing.assert_allclose(networks.series[:, 2], (expected - expected.mean()) / expected.std(), atol=1e-4)
+
+
+def test_other_repetition_times_are_not_averaged(world: World) -> None:
+    first, second, _ = group_of(world, {}, n=3)
+    slower = replace(second, seconds=second.seconds * 4 / 3)
+    with pytest.raises(UnequalParticipantsError, match=r"volumes of sub-00 are 1\.5 s apart and those of sub-01 2 s"):
+        mean_design([first, slower], world.families, len(NAMES))
+
+
+def test_courses_are_read_between_volumes(world: World) -> None:
     between = _at(np.array([0.75, 3.0, 1e6]), TR * np.arange(world.n), world.families.courses)
     np.testing.assert_allclose(between[0], world.families.courses[:2].mean(axis=0), atol=1e-6)
     np.testing.assert_allclose(between[1:], world.families.courses[[2, -1]], atol=1e-6)

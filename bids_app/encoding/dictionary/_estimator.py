@@ -9,7 +9,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
 from bids_app.encoding.dictionary._coding import code_all
-from bids_app.encoding.dictionary._solver import learn
+from bids_app.encoding.dictionary._solver import learn, require_settings
 from bids_app.stats.arrays import AnyArray, Doubles, Floats
 from bids_app.stats.device import column_batches, resolve_device
 
@@ -74,10 +74,9 @@ class DictionaryLearning(BaseEstimator):  # type: ignore[misc]
     def fit(self, X: npt.ArrayLike, y: object = None) -> Self:  # noqa: ARG002 (scikit-learn's convention)
         """Learn from X of shape (n_volumes, n_neurons), columns z-scored per story; ValueError if not finite."""
         data: AnyArray = validate_data(self, X, ensure_all_finite=False, ensure_min_samples=2)
-        if self.n_atoms < 1 or self.max_iter < 1:
-            raise ValueError(f"n_atoms={self.n_atoms}, max_iter={self.max_iter}; both must be at least 1.")
-        if not self.penalty > 0:
-            raise ValueError(f"penalty={self.penalty}; it must be positive (0.15 by default, 1 gives no loadings).")
+        require_settings(self.n_atoms, self.penalty)
+        if self.max_iter < 1:
+            raise ValueError(f"max_iter={self.max_iter}; at least 1 pass over the neurons is needed.")
         device = resolve_device(self.device)
         self.penalty_ = self.penalty * float(np.sqrt(data.shape[0]))
         generator = np.random.default_rng(self.random_state)

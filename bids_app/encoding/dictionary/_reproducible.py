@@ -9,7 +9,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
 from bids_app.encoding.dictionary._families import Families, find_families
-from bids_app.encoding.dictionary._solver import learn
+from bids_app.encoding.dictionary._solver import learn, require_settings
 from bids_app.stats.arrays import AnyArray, Doubles, Floats, Ints
 from bids_app.stats.device import column_batches, one_thread, resolve_device
 from bids_app.stats.standardise import zscore
@@ -74,12 +74,9 @@ class ReproducibleDictionary(BaseEstimator):  # type: ignore[misc]
     def fit(self, X: npt.ArrayLike, y: object = None) -> Self:  # noqa: ARG002 (scikit-learn's convention)
         """Learn from X of shape (n_volumes, n_neurons), columns z-scored per story; ValueError if not finite."""
         data: AnyArray = validate_data(self, X, ensure_all_finite=False, ensure_min_samples=2)
-        if self.n_atoms < 1 or self.n_restarts < 2:
-            raise ValueError(
-                f"n_atoms={self.n_atoms}, n_restarts={self.n_restarts}; at least 1 atom and 2 restarts are needed."
-            )
-        if not self.penalty > 0:
-            raise ValueError(f"penalty={self.penalty}; it must be positive (0.2 by default, 1 gives no loadings).")
+        require_settings(self.n_atoms, self.penalty)
+        if self.n_restarts < 2:
+            raise ValueError(f"n_restarts={self.n_restarts}; families need at least 2 restarts.")
         seeds = np.random.SeedSequence(self.random_state).spawn(self.n_restarts)
         self.restarts_ = np.stack([self._restart(data, np.random.default_rng(seed)) for seed in seeds])
         found = find_families(list(self.restarts_))

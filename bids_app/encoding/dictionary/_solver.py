@@ -256,3 +256,11 @@ def _seeds(sample: AnyArray, n_atoms: int, generator: np.random.Generator) -> Do
         raise ValueError("X has NaN or infinite values; leave out such neurons before learning a dictionary.")
     np.divide(seeds, norm, out=seeds, where=norm > 0)
     return seeds
+
+
+def require_settings(n_atoms: int, penalty: float) -> None:
+    """ValueError for settings without which there is no dictionary."""
+    if n_atoms < 1:
+        raise ValueError(f"n_atoms={n_atoms}; a dictionary needs at least 1 atom.")
+    if not penalty > 0:
+        raise ValueError(f"penalty={penalty}; it must be positive (0.1 to 0.3 as a rule, 1 gives no loadings).")

@@ -10,15 +10,14 @@ from bids_app.networks.conditional._links import (
     spatial_evidence,
     temporal_evidence,
 )
-from bids_app.networks.conditional._pieces import MOST_PIECES, ROOM, NetworkSeries, consecutive_pieces, network_series
-from bids_app.networks.conditional._probabilities import MEANINGFUL, PARTS, Probabilities, link_probabilities
+from bids_app.networks.conditional._pieces import MOST_PIECES, STRIDE, NetworkSeries, consecutive_pieces, network_series
+from bids_app.networks.conditional._probabilities import MEANINGFUL, Probabilities, link_probabilities
 from bids_app.networks.conditional._space import conditional_maps, marginal_maps, spatial_p
 
 __all__ = [
     "MEANINGFUL",
     "MOST_PIECES",
-    "PARTS",
-    "ROOM",
+    "STRIDE",
     "Design",
     "Evidence",
     "Gate",

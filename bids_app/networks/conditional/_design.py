@@ -9,11 +9,12 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from bids_app.encoding.autoregression import ar1_coefficients
+from bids_app.encoding.autoregression import ar1_coefficients, whiten
 from bids_app.encoding.dictionary import Families
 from bids_app.stats.arrays import Doubles, Ints
 from bids_app.stats.copies import Copies
 from bids_app.stats.device import one_thread
+from bids_app.stats.projection import orthonormal_basis, project_out
 from bids_app.stats.standardise import zscore
 
 LEAST_SHIFT = 30  # volumes
@@ -65,6 +66,11 @@ class Design:
         """
         n_volumes = families.courses.shape[0]
         lengths = (n_volumes,) if run_lengths is None else tuple(run_lengths)
+        for name, rows in (("run_lengths", sum(lengths)), *(("a restart", len(atoms)) for atoms in restarts)):
+            if rows != n_volumes:
+                raise ValueError(
+                    f"{name} has {rows} volumes, and the families have {n_volumes}; they must be the same."
+                )
         basis = _confound_basis(confounds or [None] * len(lengths), lengths)
         freed = np.stack([_freed(atoms, basis, lengths) for atoms in restarts])
         courses = _freed(families.courses, basis, lengths)
@@ -91,6 +97,14 @@ class Design:
         """AR(1) coefficient of each column of Y (n_volumes, m): the median over restarts of the joint fits, (m,)."""
         designs = [np.column_stack([self.confounds, atoms]) for atoms in self._varying[:_RESTARTS]]
         return np.asarray(np.median([ar1_coefficients(Y, X, self.run_lengths) for X in designs], axis=0))
+
+    def white_confounds(self, noise: float) -> Doubles:
+        """Orthonormal columns that span the confounds after whitening, (n_volumes, n_confounds)."""
+        return np.asarray(np.linalg.qr(whiten(self.confounds, noise, self.run_lengths))[0])
+
+    def white(self, series: Doubles, noise: float) -> Doubles:
+        """Series (n_volumes, n), whitened and then without the confounds."""
+        return project_out(whiten(series, noise, self.run_lengths), self.white_confounds(noise))
 
     @cached_property
     def shifts(self) -> Ints:
@@ -147,9 +161,10 @@ def _confound_basis(confounds: Sequence[npt.ArrayLike | None], run_lengths: Sequ
     for series, length in zip(confounds, run_lengths, strict=True):
         regressors = np.ones((length, 1))
         if series is not None:
-            regressors = np.column_stack([regressors, zscore(np.asarray(series)[:length])])
-        u, s, _ = np.linalg.svd(regressors, full_matrices=False)
-        kept = u[:, s > 1e-6 * s[0]]
+            regressors = np.column_stack([regressors, zscore(np.asarray(series))])
+        if len(regressors) != length:
+            raise ValueError(f"the confounds of a run have {len(regressors)} rows, and the run {length} volumes.")
+        kept = orthonormal_basis(regressors)
         block = np.zeros((n_volumes, kept.shape[1]))
         block[start : start + length] = kept
         blocks.append(block)
@@ -160,7 +175,7 @@ def _confound_basis(confounds: Sequence[npt.ArrayLike | None], run_lengths: Sequ
 def _freed(series: npt.NDArray[np.floating], basis: Doubles, run_lengths: Sequence[int]) -> Doubles:
     """Series without the confounds, z-scored within each run; what nothing is left of becomes 0."""
     doubles = np.asarray(series, dtype=np.float64)
-    rest = doubles - basis @ (basis.T @ doubles)
+    rest = project_out(doubles, basis)
     parts = np.split(rest, np.cumsum(run_lengths)[:-1])
     whole = np.split(doubles, np.cumsum(run_lengths)[:-1])
     scaled = []

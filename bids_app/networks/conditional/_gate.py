@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from bids_app.encoding.autoregression import whiten
 from bids_app.networks.conditional._design import Design
 from bids_app.networks.conditional._pieces import NetworkSeries
 from bids_app.stats.arrays import Doubles
@@ -70,10 +69,12 @@ def noise_inflation(design: Design, residuals: Doubles, noise: Doubles) -> Doubl
     Parameters
     ----------
     residuals : array of shape (n_volumes, m)
-    noise : array of shape (m,), AR(1) coefficients
+    noise : array of shape (m,), AR(1) coefficients; NaN where there is no response, as in the result
     """
     result = np.full(residuals.shape[1], np.nan)
     for column, rho in enumerate(noise):
+        if not np.isfinite(rho):
+            continue
         y, X, basis = _white(design, residuals[:, [column]], float(rho))
         length = np.linalg.norm(y)
         if length > 0:
@@ -84,11 +85,9 @@ def noise_inflation(design: Design, residuals: Doubles, noise: Doubles) -> Doubl
 
 def _white(design: Design, Y: Doubles, rho: float) -> tuple[Doubles, Doubles, Doubles]:
     """Responses and families (of length 1), whitened and without confounds, and the whitened confounds' basis."""
-    basis = np.linalg.qr(whiten(design.confounds, rho, design.run_lengths))[0]
-    families = design.families[:, design.families.any(axis=0)]
-    X = _rest(whiten(families, rho, design.run_lengths), basis)
+    X = design.white(design.families[:, design.families.any(axis=0)], rho)
     norm = np.linalg.norm(X, axis=0)
-    return _rest(whiten(Y, rho, design.run_lengths), basis), X / np.where(norm > 1e-12, norm, np.inf), basis
+    return design.white(Y, rho), X / np.where(norm > 1e-12, norm, np.inf), design.white_confounds(rho)
 
 
 def _shifted_r2(design: Design, Y: Doubles, X: Doubles, basis: Doubles) -> npt.NDArray[np.float32]:
@@ -111,7 +110,3 @@ def _step_down(observed: Doubles, null: Doubles) -> Doubles:
     p = np.empty(len(observed))
     p[order] = np.maximum.accumulate((reached + 1) / (len(null) + 1))
     return p
-
-
-def _rest(series: Doubles, basis: Doubles) -> Doubles:
-    return np.asarray(series - basis @ (basis.T @ series))

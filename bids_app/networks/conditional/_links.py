@@ -13,8 +13,9 @@ from bids_app.encoding.dictionary import REPRODUCIBLE, Families
 from bids_app.networks.conditional._design import Design
 from bids_app.networks.conditional._gate import Gate, noise_inflation, open_gate
 from bids_app.networks.conditional._pieces import NetworkSeries, consecutive_pieces, network_series
-from bids_app.networks.conditional._probabilities import PARTS, link_probabilities
+from bids_app.networks.conditional._probabilities import link_probabilities
 from bids_app.networks.conditional._space import conditional_maps, marginal_maps, spatial_p
+from bids_app.networks.correspondence import PARTS
 from bids_app.networks.spins import Spins
 from bids_app.stats.arrays import Doubles, Floats
 from bids_app.stats.fdr import fdr
@@ -34,7 +35,7 @@ class Evidence:
     gate : whether any family has to do with each network
     probability : array of shape (2, n_families, n_networks), active and deactive
     coefficients : array of shape (n_families, n_pieces), of each piece of the networks
-    noise : array of shape (n_networks,), AR(1) coefficient of each network's noise
+    noise : array of shape (n_networks,), AR(1) coefficient of each network's noise; NaN for a network without targets
     inflation : array of shape (n_networks,), see `noise_inflation`
     """
 
@@ -57,13 +58,13 @@ class Evidence:
     @property
     def typical_noise(self) -> float:
         """One AR(1) coefficient for all targets."""
-        return float(np.median(self.noise))
+        return float(np.nanmedian(self.noise)) if np.isfinite(self.noise).any() else 0.0
 
 
 def temporal_evidence(design: Design, series: NetworkSeries, *, device: str = "auto") -> Evidence:
     """Gate and probabilities of networks; one without targets gets none."""
     n_networks = series.n_networks
-    noise = np.zeros(n_networks)
+    noise = np.full(n_networks, np.nan)
     if not series.present or not design.is_long_enough:
         nothing = np.zeros((2, design.n_families, n_networks))
         unknown = np.full(n_networks, np.nan)

@@ -11,7 +11,7 @@ from bids_app.stats.arrays import Doubles, Ints
 from bids_app.stats.standardise import zscore
 
 MOST_PIECES = 24  # of one network
-ROOM = 1000  # numbers for the pieces of one network: those of network n begin at 1000 n
+STRIDE = 1000  # the pieces of network n are numbered from 1000 n
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class NetworkSeries:
     Attributes
     ----------
     series : array of shape (n_volumes, n_pieces), z-scored
-    number : array of shape (n_pieces,), the same for all participants: `ROOM` times the network, plus the piece in it
+    number : array of shape (n_pieces,), the same for all participants: `STRIDE` times the network, plus the piece in it
     n_networks : of the atlas; some may have no piece
     """
 
@@ -32,7 +32,7 @@ class NetworkSeries:
     @property
     def network(self) -> Ints:
         """The network that each is a piece of, from 0."""
-        return self.number // ROOM
+        return self.number // STRIDE
 
     def of(self, network: int) -> Ints:
         """The columns of one network's pieces."""
@@ -74,5 +74,5 @@ def consecutive_pieces(labels: npt.NDArray[np.integer], most: int = MOST_PIECES)
     for network in np.unique(labels[labels > 0]):
         members = np.flatnonzero(labels == network)
         n_pieces = min(most, len(members))
-        pieces[members] = (network - 1) * ROOM + np.arange(len(members)) * n_pieces // len(members)
+        pieces[members] = (network - 1) * STRIDE + np.arange(len(members)) * n_pieces // len(members)
     return pieces

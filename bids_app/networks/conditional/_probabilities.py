@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bids_app.encoding.autoregression import whiten
 from bids_app.encoding.susie import SingleEffects, single_effects
 from bids_app.networks.conditional._design import Design
 from bids_app.networks.conditional._pieces import NetworkSeries
@@ -15,7 +14,6 @@ from bids_app.stats.arrays import Doubles
 from bids_app.stats.device import one_thread
 
 MEANINGFUL = 0.2  # δ: an effect counts from this share of what all atoms together explain
-PARTS = ("active", "deactive")
 _CLEAR = 0.25  # share of the squared coefficients over the pieces from which a sign is one of the link's
 _RIDGE = 0.02  # of the mean variance, added to the noise covariance of the pieces
 
@@ -121,9 +119,8 @@ class _Moments:
 
 @one_thread()
 def _moments(design: Design, restart: int, Y: Doubles, noise: float) -> _Moments:
-    basis = np.linalg.qr(whiten(design.confounds, noise, design.run_lengths))[0]
-    X, Z = (_rest(whiten(values, noise, design.run_lengths), basis) for values in (design.restarts[restart], Y))
-    degrees = len(Z) - basis.shape[1]
+    X, Z = design.white(design.restarts[restart], noise), design.white(Y, noise)
+    degrees = len(Z) - design.confounds.shape[1]
     fit = np.linalg.lstsq(X, Z, rcond=None)[0]
     left = Z - X @ fit
     covariance = left.T @ left / (degrees - np.linalg.matrix_rank(X))
@@ -137,7 +134,3 @@ def _moments(design: Design, restart: int, Y: Doubles, noise: float) -> _Moments
 
 def _padded(cross: Doubles, width: int) -> Doubles:
     return np.pad(cross, ((0, 0), (0, width - cross.shape[1])))
-
-
-def _rest(series: Doubles, basis: Doubles) -> Doubles:
-    return np.asarray(series - basis @ (basis.T @ series))

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from bids_app.encoding.autoregression import LagMoments, whiten
+from bids_app.encoding.autoregression import LagMoments
 from bids_app.networks.conditional._design import Design
 from bids_app.networks.spins import Spins
 from bids_app.stats.arrays import Doubles, Floats
@@ -24,8 +24,7 @@ def marginal_maps(design: Design, Y: AnyFloats, noise: float) -> Floats:
 
     One coefficient of the noise for all targets, so that it is a few products with Y (n_volumes, n_targets).
     """
-    basis = _white_basis(design, noise)
-    families = _white_families(design, noise, basis)
+    basis, families = design.white_confounds(noise), _white_families(design, noise)
     weights = _whitened_weights(np.concatenate([families.T, basis.T]), noise, design.run_lengths).astype(np.float32)
     result = np.empty((design.n_families, Y.shape[1]), dtype=np.float32)
     for batch in column_batches(Y.shape[1], _BATCH):
@@ -44,18 +43,13 @@ def conditional_maps(design: Design, marginals: AnyFloats, families: npt.NDArray
 
     Generalised least squares, in standard deviations of the whitened response per standard deviation of the family.
     """
-    white = _white_families(design, noise, _white_basis(design, noise))[:, families]
+    white = _white_families(design, noise)[:, families]
     return np.asarray(np.linalg.pinv(white.T @ white) @ marginals[families], dtype=np.float32)
 
 
-def _white_basis(design: Design, noise: float) -> Doubles:
-    return np.asarray(np.linalg.qr(whiten(design.confounds, noise, design.run_lengths))[0])
-
-
-def _white_families(design: Design, noise: float, basis: Doubles) -> Doubles:
+def _white_families(design: Design, noise: float) -> Doubles:
     """Whitened families without the confounds, of length 1, (n_volumes, n_families)."""
-    series = whiten(design.families, noise, design.run_lengths)
-    rest = series - basis @ (basis.T @ series)
+    rest = design.white(design.families, noise)
     norm = np.linalg.norm(rest, axis=0)
     return np.asarray(rest / np.where(norm > 1e-12, norm, np.inf))
 
