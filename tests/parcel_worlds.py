@@ -339,6 +339,16 @@ def _write_table(path: Path, table: pd.DataFrame) -> None:
     table.to_csv(path, sep="\t", index=False)
 
 
+# The names of the field for the networks that Schaefer's parcels abbreviate.
+_SHORT_NAMES = {
+    "Visual": "Vis",
+    "Somatomotor": "SomMot",
+    "DorsalAttention": "DorsAttn",
+    "SalienceVentralAttention": "SalVentAttn",
+    "FrontoparietalControl": "Cont",
+}
+
+
 def evaluate_outputs(world: World, out_dir: Path) -> pd.DataFrame:
     """Precision and recall of every table of links in OUT_DIR: participants, group, replicated."""
     rows = []
@@ -352,6 +362,7 @@ def evaluate_outputs(world: World, out_dir: Path) -> pd.DataFrame:
         first = round((start + AUDIO_ONSET) / REPETITION_TIME)
         values = np.zeros((N_VOLUMES, series.shape[1]))
         values[first : first + len(series)] = series.to_numpy()[: N_VOLUMES - first]
+        links["network"] = links["network"].replace(_SHORT_NAMES)
         links["family"] = links["family" if "family" in links else "atom"].astype(int) - 1
         for column in {"linked", "replicated"} & set(links):
             who = path.name.split("_")[0] if column == "linked" and "group" not in path.parts else column
