@@ -1,14 +1,19 @@
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from bids_app.bids.geometry import SurfaceGeometry, VolumeGeometry
+from bids_app.bids.geometry_base import Geometry
 from bids_app.bids.outputs import SidecarFields, write_maps
 from bids_app.demo.cortex import N_VERTICES, load_cortex, make_grid
 from bids_app.demo.derivative import write_atlas
 from bids_app.demo.evaluate import evaluate
 from bids_app.demo.truth import ForecastTruth, write_forecast_truth
+from bids_app.stats.arrays import AnyArray
 
+Demo = tuple[Path, dict[str, tuple[Geometry, AnyArray]]]
 DISTANCES = list(range(-10, 31))
 NAMES = ("One", "Two", "Three", "Four")
 N_LAYERS = 6
@@ -20,7 +25,7 @@ PEAKS = {"Two": -2, "Four": 9}
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory):
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
     """A demo's atlas and truth, the geometry of both spaces, and the label of each target in them."""
     folder = tmp_path_factory.mktemp("demo")
     cortex = load_cortex()
@@ -30,14 +35,14 @@ def demo(tmp_path_factory):
     courses = pd.DataFrame({"story": ["tale"], "volume": [0], "kept": [True]})
     write_forecast_truth(folder, ForecastTruth(REGIONS, courses, {"plant": "forecast", "model_label": "gpt2"}))
     voxels = np.where(grid.in_ribbon, labels[grid.nearest], 0)
-    spaces = {
+    spaces: dict[str, tuple[Geometry, AnyArray]] = {
         "fsaverage5": (SurfaceGeometry("fsaverage5", N_VERTICES, N_VERTICES), labels),
         "MNI152NLin6Asym": (VolumeGeometry("MNI152NLin6Asym", grid.affine, grid.brain), voxels),
     }
     return folder, spaces
 
 
-def write(out_dir, who, geometry, labels, shift=0, depth=True):
+def write(out_dir: Path, who: str, geometry: Geometry, labels: AnyArray, shift: int = 0, depth: bool = True) -> None:
     """Write scores whose curves peak where planted, moved by `shift`; half the targets of each region are significant.
 
     A target in ten peaks at 30; there is no value where there is no label.
@@ -57,7 +62,7 @@ def write(out_dir, who, geometry, labels, shift=0, depth=True):
     entities = {"sub": who, "task": "tale", "model": "gpt2"}
     sidecar = SidecarFields([], {}, "", extra={"Distances": DISTANCES, "TestedDistance": 8})
 
-    def save(what, stat, values, names):
+    def save(what: str, stat: str, values: AnyArray, names: list[str]) -> None:
         write_maps(out_dir, entities | {"stat": stat, "desc": what}, geometry, values, names, sidecar)
 
     save("forecast", "r", gains, [f"distance{d:+d}" for d in DISTANCES])
@@ -67,10 +72,12 @@ def write(out_dir, who, geometry, labels, shift=0, depth=True):
 
 
 @pytest.mark.parametrize("space", ["fsaverage5", "MNI152NLin6Asym"])
-def test_what_was_written_is_reported(demo, tmp_path, capsys, space):
+def test_what_was_written_is_reported(
+    demo: Demo, tmp_path: Path, capsys: pytest.CaptureFixture[str], space: str
+) -> None:
     folder, spaces = demo
     for who, shift in (("01", 0), ("02", 2)):
-        write(tmp_path, who, *spaces[space], shift=shift)
+        write(tmp_path, who, *spaces[space], shift)
     table = evaluate(folder, tmp_path)
     assert table["participant"].tolist() == ["01"] * 3 + ["02"] * 3 + ["group"] * 3
     assert table["region"].tolist() == ["Two", "Four", "One"] * 3
@@ -89,21 +96,22 @@ def test_what_was_written_is_reported(demo, tmp_path, capsys, space):
     assert "significant" in capsys.readouterr().out
 
 
-def test_depth_may_be_missing_and_one_participant_is_no_group(demo, tmp_path):
+def test_depth_may_be_missing_and_one_participant_is_no_group(demo: Demo, tmp_path: Path) -> None:
     folder, spaces = demo
-    write(tmp_path, "01", *spaces["fsaverage5"], depth=False)
+    geometry, labels = spaces["fsaverage5"]
+    write(tmp_path, "01", geometry, labels, depth=False)
     table = evaluate(folder, tmp_path)
     assert set(table["participant"]) == {"01"}
     assert table["k"].isna().all()
 
 
-def test_spaces_are_kept_apart(demo, tmp_path):
+def test_spaces_are_kept_apart(demo: Demo, tmp_path: Path) -> None:
     folder, spaces = demo
     for where in spaces.values():
         write(tmp_path, "01", *where)
     assert evaluate(folder, tmp_path)["space"].value_counts().to_dict() == dict.fromkeys(spaces, 3)
 
 
-def test_missing_results_say_which_analysis_makes_them(demo, tmp_path):
+def test_missing_results_say_which_analysis_makes_them(demo: Demo, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="--analysis forecast depth"):
         evaluate(demo[0], tmp_path)

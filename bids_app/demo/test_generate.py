@@ -3,6 +3,7 @@ import tempfile
 import tomllib
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import nibabel
 import numpy as np
@@ -15,47 +16,51 @@ from bids_app.demo.cortex import N_VERTICES
 from bids_app.demo.evaluate import evaluate
 from bids_app.demo.generate import DEFAULTS, describe, generate
 from bids_app.demo.scans import made_scan
-from bids_app.demo.truth import read_truth
+from bids_app.demo.truth import Truth, read_truth
 from bids_app.encoding.dictionary import ReproducibleDictionary
 from bids_app.language.activations import read_activations
 from bids_app.language.models import load_model
+from bids_app.stats.arrays import AnyArray
+
+Demo = tuple[Path, Truth]
 
 FUNC = "derivatives/fmriprep/sub-01/func/sub-01_task-lighthouse"
 SMALL = replace(DEFAULTS, participants=1, stories=1, n_volumes=160, seed=4, snr=1.0)
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory):
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
     folder = tmp_path_factory.mktemp("data") / "demo"
     return folder, generate(folder, SMALL)
 
 
-def surface(folder):
+def surface(folder: Path) -> AnyArray:
     sides = [nibabel.load(folder / f"{FUNC}_hemi-{side}_space-fsaverage5_bold.func.gii") for side in "LR"]
     return np.concatenate([np.stack([array.data for array in image.darrays]) for image in sides], axis=1)
 
 
-def atlas_labels(folder):
+def atlas_labels(folder: Path) -> AnyArray:
     files = [folder / f"derivatives/atlas/tpl-fsaverage5_hemi-{side}_atlas-Demo_dseg.label.gii" for side in "LR"]
     return np.concatenate([nibabel.load(file).darrays[0].data for file in files])
 
 
-def explained(data, courses, table):
+def explained(data: AnyArray, courses: AnyArray, table: pd.DataFrame) -> AnyArray:
     """In-sample R² of each column by the planted courses, after cosines, motion and components are regressed out."""
     nuisance = np.c_[np.ones(len(table)), table.filter(regex="trans|rot|cosine|a_comp")]
     data, courses = (x - nuisance @ np.linalg.lstsq(nuisance, x, rcond=None)[0] for x in (data, courses))
     residual = data - courses @ np.linalg.lstsq(courses, data, rcond=None)[0]
-    return 1 - residual.var(axis=0) / data.var(axis=0)
+    return np.asarray(1 - residual.var(axis=0) / data.var(axis=0))
 
 
-def kept_rows(folder):
+def kept_rows(folder: Path) -> tuple[AnyArray, AnyArray, pd.DataFrame]:
+    """Which volumes are inside the story; planted courses and confounds of these."""
     truth = read_truth(folder)
     kept = truth.courses["kept"].astype(str).eq("True").to_numpy()
     table = pd.read_csv(folder / f"{FUNC}_desc-confounds_timeseries.tsv", sep="\t", na_values="n/a")
     return kept, truth.courses.filter(like="atom-").to_numpy()[kept], table[kept]
 
 
-def test_the_set_of_files_is_complete(demo):
+def test_the_set_of_files_is_complete(demo: Demo) -> None:
     models = [f"sourcedata/models/{name}/{file}" for name in ("gpt2", "bert", "llama") for file in
               ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json")]  # fmt: skip
     volume = f"{FUNC}_space-MNI152NLin6Asym_res-4_desc"
@@ -77,7 +82,7 @@ def test_the_set_of_files_is_complete(demo):
     assert {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()} == expected
 
 
-def test_same_seed_same_bytes_whatever_the_spaces(demo, tmp_path):
+def test_same_seed_same_bytes_whatever_the_spaces(demo: Demo, tmp_path: Path) -> None:
     generate(tmp_path / "again", replace(SMALL, spaces=("fsaverage5",)))
     told_otherwise = {"truth.json"}  # holds the data set's own path
     compared = [path for path in (tmp_path / "again").rglob("*") if path.is_file() and path.name not in told_otherwise]
@@ -86,7 +91,7 @@ def test_same_seed_same_bytes_whatever_the_spaces(demo, tmp_path):
         assert path.read_bytes() == (demo[0] / path.relative_to(tmp_path / "again")).read_bytes(), path
 
 
-def test_surfaces_have_a_medial_wall_and_plausible_intensities(demo):
+def test_surfaces_have_a_medial_wall_and_plausible_intensities(demo: Demo) -> None:
     data = surface(demo[0])
     assert data.shape == (SMALL.n_volumes, 2 * N_VERTICES)
     missing = np.isnan(data)
@@ -97,13 +102,13 @@ def test_surfaces_have_a_medial_wall_and_plausible_intensities(demo):
     assert 0.005 < np.median(np.std(data[:, ~missing[0]], axis=0)) / 10_000 < 0.03
 
 
-def test_response_is_explained_by_the_planted_atoms_in_their_networks_alone(demo):
+def test_response_is_explained_by_the_planted_atoms_in_their_networks_alone(demo: Demo) -> None:
     folder, truth = demo
     data, (kept, courses, table) = surface(folder), kept_rows(folder)
     labels = atlas_labels(folder)
     names = nibabel.load(folder / "derivatives/atlas/tpl-fsaverage5_hemi-L_atlas-Demo_dseg.label.gii").labeltable
     key = {name: number for number, name in names.get_labels_as_dict().items()}
-    columns = [int(name.removeprefix("atom-")) for name in truth.courses.filter(like="atom-")]
+    columns = [int(str(name).removeprefix("atom-")) for name in truth.courses.filter(like="atom-")]
     for network, links in truth.links.groupby("network"):
         mine = [columns.index(atom) for atom in links["atom"]]
         inside = labels == key[network]
@@ -112,20 +117,20 @@ def test_response_is_explained_by_the_planted_atoms_in_their_networks_alone(demo
         assert own.mean() > others.mean() + 0.15
 
 
-def test_sign_of_the_links_is_the_sign_of_the_response(demo):
+def test_sign_of_the_links_is_the_sign_of_the_response(demo: Demo) -> None:
     folder, truth = demo
     data, (kept, courses, _) = surface(folder), kept_rows(folder)
     labels, names = atlas_labels(folder), sorted(truth.links["network"].unique())
-    columns = [int(name.removeprefix("atom-")) for name in truth.courses.filter(like="atom-")]
-    for link in truth.links.itertuples():
-        inside = labels == names.index(link.network) + 1
-        mates = truth.links.loc[truth.links["network"] == link.network, "atom"]
+    columns = [int(str(name).removeprefix("atom-")) for name in truth.courses.filter(like="atom-")]
+    for _, link in truth.links.iterrows():
+        inside = labels == names.index(link["network"]) + 1
+        mates = truth.links.loc[truth.links["network"] == link["network"], "atom"]
         design = courses[:, [columns.index(atom) for atom in mates]]
         beta = np.linalg.lstsq(np.c_[np.ones(len(design)), design], data[kept][:, inside], rcond=None)[0][1:]
-        assert np.sign(beta.mean(axis=1)[list(mates).index(link.atom)]) == np.sign(link.gain)
+        assert np.sign(beta.mean(axis=1)[list(mates).index(link["atom"])]) == np.sign(link["gain"])
 
 
-def test_both_spaces_show_the_same_brain(demo):
+def test_both_spaces_show_the_same_brain(demo: Demo) -> None:
     folder = demo[0]
     volume = nibabel.load(folder / f"{FUNC}_space-MNI152NLin6Asym_res-4_desc-preproc_bold.nii.gz")
     assert volume.header.get_zooms() == pytest.approx((4, 4, 4, 1.5))
@@ -140,7 +145,7 @@ def test_both_spaces_show_the_same_brain(demo):
         assert np.corrcoef(first, second)[0, 1] > 0.8
 
 
-def test_events_and_words_share_a_time_line(demo):
+def test_events_and_words_share_a_time_line(demo: Demo) -> None:
     folder = demo[0]
     events = pd.read_csv(folder / "sub-01/func/sub-01_task-lighthouse_events.tsv", sep="\t")
     assert events["trial_type"].tolist() == ["music", "story"]
@@ -152,7 +157,7 @@ def test_events_and_words_share_a_time_line(demo):
     assert 0 < np.isnan(words.onset).sum() < 0.1 * len(words)
 
 
-def test_confounds_can_be_told_apart(demo):
+def test_confounds_can_be_told_apart(demo: Demo) -> None:
     table = pd.read_csv(demo[0] / f"{FUNC}_desc-confounds_timeseries.tsv", sep="\t", na_values="n/a")
     metadata = json.loads((demo[0] / f"{FUNC}_desc-confounds_timeseries.json").read_text())
     masks = [metadata[name]["Mask"] for name in table.filter(like="a_comp_cor_")]
@@ -161,14 +166,14 @@ def test_confounds_can_be_told_apart(demo):
     assert len(table) == SMALL.n_volumes
 
 
-def test_settings_name_files_that_exist(demo):
+def test_settings_name_files_that_exist(demo: Demo) -> None:
     settings = tomllib.loads((demo[0] / "code/demo.toml").read_text())
     assert settings["model"] == ["../sourcedata/models/gpt2"]
     assert settings["atlas"] == "../derivatives/atlas/tpl-fsaverage5_hemi-L_atlas-Demo_dseg.label.gii"
     assert all((demo[0] / "code" / path).exists() for path in (*settings["model"], settings["atlas"]))
 
 
-def test_only_reproducible_families_are_planted_and_it_is_said_how_many(demo):
+def test_only_reproducible_families_are_planted_and_it_is_said_how_many(demo: Demo) -> None:
     truth = demo[1]
     assert (truth.links["rho"] >= 0.85).all()
     assert truth.options["planted_families"] == truth.links["atom"].nunique() == 14
@@ -178,7 +183,7 @@ def test_only_reproducible_families_are_planted_and_it_is_said_how_many(demo):
     assert describe(truth).startswith("14 families of neurons are planted in 7 networks, out of ")
 
 
-def test_families_come_back_in_a_dictionary_of_other_starts(demo):
+def test_families_come_back_in_a_dictionary_of_other_starts(demo: Demo) -> None:
     folder, truth = demo
     words = read_words(folder / "stimuli/gentle/lighthouse/align.csv")
     scan = made_scan("lighthouse", SMALL.n_volumes)
@@ -192,7 +197,7 @@ def test_families_come_back_in_a_dictionary_of_other_starts(demo):
     assert (found.reproducibility_[r.argmax(axis=1)] >= 0.8).mean() > 0.9
 
 
-def test_a_model_whose_restarts_agree_on_nothing_is_refused(monkeypatch):
+def test_a_model_whose_restarts_agree_on_nothing_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bids_app.demo.atoms.REPRODUCIBLE", 1.01)
     scan = made_scan("tale", 60)
     noise = np.random.default_rng(0).standard_normal((60, 100)).astype(np.float32)
@@ -201,7 +206,7 @@ def test_a_model_whose_restarts_agree_on_nothing_is_refused(monkeypatch):
 
 
 @pytest.mark.parametrize(("stories", "pooled"), [(1, None), (2, True)])
-def test_several_stories_are_pooled(demo, tmp_path, stories, pooled):
+def test_several_stories_are_pooled(demo: Demo, tmp_path: Path, stories: int, pooled: bool | None) -> None:
     folder = demo[0]
     if stories > 1:
         folder = tmp_path / "two"
@@ -209,7 +214,9 @@ def test_several_stories_are_pooled(demo, tmp_path, stories, pooled):
     assert tomllib.loads((folder / "code/demo.toml").read_text()).get("pool_tasks") is pooled
 
 
-def test_evaluation_of_the_truth_itself_is_perfect(demo, tmp_path, capsys):
+def test_evaluation_of_the_truth_itself_is_perfect(
+    demo: Demo, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     folder, truth = demo
     stem = f"lighthouse_audio_model-{truth.options['model_label']}_desc-atoms_timeseries"
     kept, courses, _ = kept_rows(folder)
@@ -235,7 +242,7 @@ def test_evaluation_of_the_truth_itself_is_perfect(demo, tmp_path, capsys):
     assert "precision" in capsys.readouterr().out
 
 
-def test_snr_of_zero_plants_nothing(demo, tmp_path):
+def test_snr_of_zero_plants_nothing(demo: Demo, tmp_path: Path) -> None:
     truth = generate(tmp_path / "nothing", replace(SMALL, snr=0, spaces=("fsaverage5",)))
     assert truth.links.empty
     kept, courses, table = kept_rows(demo[0])
@@ -244,7 +251,7 @@ def test_snr_of_zero_plants_nothing(demo, tmp_path):
     assert explained(data, courses, table).mean() < 3 * chance  # autocorrelation makes chance larger
 
 
-def test_given_words_and_atlas_are_used(tmp_path):
+def test_given_words_and_atlas_are_used(tmp_path: Path) -> None:
     words = ["The", "fox", "", "wept", "near", "the", "harbour"] * 60
     rows = [
         f"        intervals [{i + 1}]:\n            xmin = {i * 0.4}\n            xmax = {(i + 1) * 0.4}\n"
@@ -263,7 +270,7 @@ def test_given_words_and_atlas_are_used(tmp_path):
         names = ["unknown", "7Networks_1", "7Networks_2"]
         nibabel.freesurfer.write_annot(tmp_path / f"{side}.Two.annot", hemisphere, colours, names, fill_ctab=True)
     folder = tmp_path / "demo"
-    given = {"annotations": tmp_path / "alice.TextGrid", "atlas": tmp_path / "lh.Two.annot"}
+    given: dict[str, Any] = {"annotations": tmp_path / "alice.TextGrid", "atlas": tmp_path / "lh.Two.annot"}
     truth = generate(folder, replace(DEFAULTS, **given, participants=1, spaces=("fsaverage5",), snr=0.5))
     assert (folder / "stimuli/alice_audio.TextGrid").read_text() == grid
     assert truth.options["stories"] == ["alice"]
@@ -279,12 +286,12 @@ def test_given_words_and_atlas_are_used(tmp_path):
     ("options", "message"),
     [({"snr": -1}, "snr"), ({"spaces": ("fsaverage6",)}, "fsaverage6"), ({"participants": 0}, "participants")],
 )
-def test_impossible_options_are_named(tmp_path, options, message):
+def test_impossible_options_are_named(tmp_path: Path, options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         generate(tmp_path / "demo", replace(DEFAULTS, **options))
 
 
-def test_a_folder_with_files_is_refused(tmp_path):
+def test_a_folder_with_files_is_refused(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("precious")
     with pytest.raises(FileExistsError, match="not empty"):
         generate(tmp_path)

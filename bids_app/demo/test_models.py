@@ -1,24 +1,29 @@
+from pathlib import Path
+
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from transformers import AutoModel, AutoTokenizer
 
 from bids_app.demo.grammar import CATEGORIES, tell_story
 from bids_app.demo.models import MODEL_NAMES, N_LAYERS, N_UNITS, write_models
+from bids_app.stats.arrays import AnyArray
 
+Models = tuple[Path, pd.DataFrame]
 STORY = tell_story("marsh", 0.0, 300.0, np.random.default_rng(3))
 
 
 @pytest.fixture(scope="module")
-def written(tmp_path_factory):
+def written(tmp_path_factory: pytest.TempPathFactory) -> Models:
     folder = tmp_path_factory.mktemp("models")
     return folder, write_models(folder, [" ".join(STORY.text)], seed=5)
 
 
-def outputs_of_second_matrix(folder, words):
+def outputs_of_second_matrix(folder: Path, words: list[str]) -> AnyArray:
     """(n_words, n_layers, n_units) by transformers alone; each word is read as the last of a short context."""
     tokenizer, model = AutoTokenizer.from_pretrained(folder), AutoModel.from_pretrained(folder)
-    seen = {}
+    seen: dict[int, torch.Tensor] = {}
     for layer, block in enumerate(model.h):
         block.mlp.c_proj.register_forward_hook(lambda _, __, output, at=layer: seen.update({at: output[0, -1]}))
     rows = []
@@ -29,7 +34,7 @@ def outputs_of_second_matrix(folder, words):
     return np.stack(rows)
 
 
-def test_planted_neurons_answer_to_their_category_and_others_do_not(written):
+def test_planted_neurons_answer_to_their_category_and_others_do_not(written: Models) -> None:
     folder, subgroups = written
     told = sorted(set(STORY.text))
     words = [(word, name) for name, entry in CATEGORIES.items() for word in entry.words if word in told]
@@ -55,7 +60,7 @@ def test_planted_neurons_answer_to_their_category_and_others_do_not(written):
 
 
 @pytest.mark.parametrize("name", MODEL_NAMES)
-def test_models_load_and_their_tokenizers_keep_every_word(written, name):
+def test_models_load_and_their_tokenizers_keep_every_word(written: Models, name: str) -> None:
     folder = written[0] / name
     tokenizer, model = AutoTokenizer.from_pretrained(folder), AutoModel.from_pretrained(folder)
     text = " ".join(STORY.text[:40]) + " unheard"
@@ -67,14 +72,14 @@ def test_models_load_and_their_tokenizers_keep_every_word(written, name):
     assert not list(folder.glob("*.bin"))
 
 
-def test_invented_names_have_several_tokens(written):
+def test_invented_names_have_several_tokens(written: Models) -> None:
     tokenizer = AutoTokenizer.from_pretrained(written[0] / "gpt2")
     names = [word for word in set(STORY.text) if not word.islower()]
     assert names
     assert max(len(tokenizer.encode(f" {name}")) for name in names) > 2
 
 
-def test_same_seed_same_bytes_and_global_random_state_is_left_alone(written, tmp_path):
+def test_same_seed_same_bytes_and_global_random_state_is_left_alone(written: Models, tmp_path: Path) -> None:
     before = torch.random.get_rng_state()
     write_models(tmp_path, [" ".join(STORY.text)], seed=5)
     assert torch.equal(before, torch.random.get_rng_state())

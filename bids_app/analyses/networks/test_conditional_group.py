@@ -24,7 +24,7 @@ def presentations(world: World, Y: np.ndarray, who: str, seconds: np.ndarray | N
     return presentations_of_run(
         who,
         np.full(world.n, "tale", dtype=object),
-        TR * np.arange(world.n) if seconds is None else seconds,
+        TR * np.arange(world.n, dtype=np.float64) if seconds is None else seconds,
         (series.number, series.series),
         world.confounds,
         np.stack(world.restarts),
@@ -129,6 +129,6 @@ def test_other_repetition_times_are_not_averaged(world: World) -> None:
 
 
 def test_courses_are_read_between_volumes(world: World) -> None:
-    between = _at(np.array([0.75, 3.0, 1e6]), TR * np.arange(world.n), world.families.courses)
+    between = _at(np.array([0.75, 3.0, 1e6]), TR * np.arange(world.n, dtype=np.float64), world.families.courses)
     np.testing.assert_allclose(between[0], world.families.courses[:2].mean(axis=0), atol=1e-6)
     np.testing.assert_allclose(between[1:], world.families.courses[[2, -1]], atol=1e-6)

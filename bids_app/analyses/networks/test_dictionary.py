@@ -1,7 +1,10 @@
 """A dictionary is found again only where its words, their times, its model and settings are the same."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -13,34 +16,41 @@ from bids_app.analyses.networks.dictionary_files import read_families, write_dic
 from bids_app.bids.events import Stimulus
 from bids_app.bids.words import Words
 from bids_app.encoding.dictionary import Families
+from bids_app.inputs.models import ModelRun
 from bids_app.inputs.timing import Story, timing_of
 from bids_app.machine.claims import OtherSettingsError
 from bids_app.settings import Settings
 
 N_WORDS, N_ATOMS, N_NEURONS = 50, 3, 6
-ONSET = np.arange(N_WORDS) * 0.5
+ONSET = np.arange(N_WORDS, dtype=np.float64) * 0.5
 WORDS = Words(ONSET, np.full(N_WORDS, 0.3), tuple(f"w{n % 7}" for n in range(N_WORDS)))
 
 
-def story_of(stem="tale", words=WORDS, repetition_time=2.0, onset=0.0):
+def story_of(stem: str = "tale", words: Words = WORDS, repetition_time: float = 2.0, onset: float = 0.0) -> Story:
     return Story(stem, words, timing_of([Stimulus(stem, f"{stem}.wav", onset, ((0.0, 24.0),))], repetition_time))
 
 
-def model_of(weights="1"):
+def model_of(weights: str = "1") -> ModelRun:
     files = {"model.safetensors": weights}
-    return SimpleNamespace(label="tiny", files=files, identity=lambda: {"files": files})
+    return cast("ModelRun", SimpleNamespace(label="tiny", files=files, identity=lambda: {"files": files}))
 
 
-def settings_of(folder, **changes):
+def settings_of(folder: Path, **changes: Any) -> Settings:
     return Settings(folder, folder / "out", "participant", **changes)
 
 
-def key_of(folder, model=None, n_atoms=N_ATOMS, stories=None, **changes):
+def key_of(
+    folder: Path,
+    model: ModelRun | None = None,
+    n_atoms: int = N_ATOMS,
+    stories: dict[str, Story] | None = None,
+    **changes: Any,
+) -> str:
     stories = stories or {"tale": story_of()}
     return dictionary_key(model or model_of(), tuple(stories), n_atoms, stories, settings_of(folder, **changes))
 
 
-def later(seconds):
+def later(seconds: float) -> Words:
     return replace(WORDS, onset=ONSET + seconds)
 
 
@@ -65,17 +75,17 @@ def later(seconds):
         {"context": "left"},
     ],
 )
-def test_the_key_holds_all_that_decides_a_dictionary(tmp_path, change):
+def test_the_key_holds_all_that_decides_a_dictionary(tmp_path: Path, change: dict[str, Any]) -> None:
     assert key_of(tmp_path, **change) != key_of(tmp_path)
 
 
-def test_the_key_holds_nothing_else(tmp_path):
+def test_the_key_holds_nothing_else(tmp_path: Path) -> None:
     assert key_of(tmp_path, delays=3, folds=4, n_spins=10, nprocs=2) == key_of(tmp_path)
     same = {"tale": story_of(words=Words(ONSET.copy(), WORDS.duration.copy(), WORDS.text))}
     assert key_of(tmp_path, stories=same) == key_of(tmp_path)
 
 
-def dictionary_of(seed=0, summary=None):
+def dictionary_of(seed: int = 0, summary: dict[str, Any] | None = None) -> Dictionary:
     rng = np.random.default_rng(seed)
     atoms = {"tale": rng.standard_normal((12, N_ATOMS)).astype(np.float32)}
     loadings = rng.standard_normal((N_ATOMS, N_NEURONS)).astype(np.float32)
@@ -84,7 +94,7 @@ def dictionary_of(seed=0, summary=None):
     )
 
 
-def families_of(seed=0):
+def families_of(seed: int = 0) -> Dictionary:
     """The same as families of two restarts, of which the second holds the first family twice and the third not."""
     rng = np.random.default_rng(100 + seed)
     made = dictionary_of(seed)
@@ -96,13 +106,21 @@ def families_of(seed=0):
     return replace(made, restarts=Restarts(courses, families))
 
 
-def write(folder, seed=0, model=None, words=WORDS, summary=None, links="dice", **changes):
+def write(
+    folder: Path,
+    seed: int = 0,
+    model: ModelRun | None = None,
+    words: Words = WORDS,
+    summary: dict[str, Any] | None = None,
+    links: str = "dice",
+    **changes: Any,
+) -> None:
     stories, settings = {"tale": story_of(words=words)}, settings_of(folder, links=links, **changes)
     made = dictionary_of(seed, summary) if links == "dice" else families_of(seed)
     write_dictionary(made, N_ATOMS, model or model_of(), stories, settings)
 
 
-def outputs(folder):
+def outputs(folder: Path) -> dict[Path, bytes]:
     return {p: p.read_bytes() for p in (folder / "out").rglob("*") if p.is_file() and "logs" not in p.parts}
 
 
@@ -116,7 +134,9 @@ def outputs(folder):
 )
 @pytest.mark.parametrize("scope", ["all", "story"])
 @pytest.mark.parametrize("links", ["dice", "conditional"])
-def test_a_dictionary_from_something_else_is_not_overwritten(tmp_path, change, said, scope, links):
+def test_a_dictionary_from_something_else_is_not_overwritten(
+    tmp_path: Path, change: dict[str, Any], said: str, scope: str, links: str
+) -> None:
     write(tmp_path, dictionary_scope=scope, links=links)
     before = outputs(tmp_path)
     write(tmp_path, 1, dictionary_scope=scope, links=links)  # the same key: nothing is written
@@ -126,9 +146,10 @@ def test_a_dictionary_from_something_else_is_not_overwritten(tmp_path, change, s
 
 
 @pytest.mark.parametrize("scope", ["all", "story"])
-def test_families_come_back_with_the_restarts_behind_them(tmp_path, scope):
+def test_families_come_back_with_the_restarts_behind_them(tmp_path: Path, scope: str) -> None:
     write(tmp_path, links="conditional", dictionary_scope=scope)
     made = families_of().restarts
+    assert made is not None
     settings = settings_of(tmp_path, dictionary_scope=scope)
     found, restarts = read_families(tmp_path / "out", ["tale"], {"model": "tiny", "desc": "families"}, settings)
     np.testing.assert_allclose(found.courses, made.families.courses, atol=1e-5)
@@ -141,7 +162,9 @@ def test_families_come_back_with_the_restarts_behind_them(tmp_path, scope):
 
 @pytest.mark.parametrize("pattern", ["*.parquet", "stimuli/*.tsv.gz", "stimuli/*.json"])
 @pytest.mark.parametrize("damage", [lambda path: path.unlink(), lambda path: path.write_bytes(b"")])
-def test_damaged_files_of_a_dictionary_are_written_again(tmp_path, pattern, damage):
+def test_damaged_files_of_a_dictionary_are_written_again(
+    tmp_path: Path, pattern: str, damage: Callable[[Path], object]
+) -> None:
     write(tmp_path)
     before = outputs(tmp_path)
     damage(next((tmp_path / "out").glob(pattern)))
@@ -149,10 +172,10 @@ def test_damaged_files_of_a_dictionary_are_written_again(tmp_path, pattern, dama
     assert outputs(tmp_path) == before
 
 
-def test_a_damaged_dictionary_is_learned_again(tmp_path, monkeypatch):
+def test_a_damaged_dictionary_is_learned_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     learned = []
 
-    def learn(draft, *_):
+    def learn(draft: Path, *_: object) -> None:
         learned.append(1)
         draft.mkdir(parents=True)
         made = dictionary_of()

@@ -1,5 +1,7 @@
 """Atoms and layers are counted from 0 in the package and from 1 in files, and the way back gives what was written."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 
@@ -16,7 +18,7 @@ from bids_app.networks.correspondence import link
 NETWORKS = ("Early", "Late")
 
 
-def written(out_dir):
+def written(out_dir: Path) -> tuple[pd.DataFrame, dict[str, Path]]:
     """Links of three atoms: the second with the late network. Its strongest neurons are those of the second layer."""
     rng = np.random.default_rng(0)
     p = np.full((3, 2), 0.9)
@@ -35,7 +37,7 @@ def written(out_dir):
     return links, tables
 
 
-def test_files_count_from_one(tmp_path):
+def test_files_count_from_one(tmp_path: Path) -> None:
     _, tables = written(tmp_path)
     linked = read_table(tables["atoms"]).query("linked")
     assert linked[["atom", "network", "part"]].to_numpy().tolist() == [[2, "Late", "active"]]
@@ -43,13 +45,13 @@ def test_files_count_from_one(tmp_path):
     assert subgroups[["network", "layer", "neurons"]].to_numpy().tolist() == [["Late", 2, 1]]
 
 
-def test_links_come_back_as_they_were(tmp_path):
+def test_links_come_back_as_they_were(tmp_path: Path) -> None:
     links, tables = written(tmp_path)
     found = read_links(tables["atoms"])
     pd.testing.assert_frame_equal(found, links, check_dtype=False)
 
 
-def test_loadings_count_atoms_and_layers_from_one_and_come_back(tmp_path):
+def test_loadings_count_atoms_and_layers_from_one_and_come_back(tmp_path: Path) -> None:
     write(tmp_path, summary={"Neurons": 6, "Layers": 2})
     (path,) = tmp_path.rglob("*_loadings.parquet")
     table = pd.read_parquet(path)
@@ -60,6 +62,8 @@ def test_loadings_count_atoms_and_layers_from_one_and_come_back(tmp_path):
     found = read_members(path).sort_values(["atom", "neuron"], ignore_index=True)
     pd.testing.assert_frame_equal(found[list(expected)], expected, check_dtype=False)
     assert read_n_layers(path) == 2
-    assert {name: read_sidecar(path)[name] for name in table} == {
+    assert set(table) == set(LOADINGS.columns)
+    sidecar = read_sidecar(path)
+    assert {name: sidecar[name] for name in LOADINGS.columns} == {
         name: {"Description": text} for name, text in LOADINGS.columns.items()
     }

@@ -1,9 +1,10 @@
 import numpy as np
 
 from bids_app.encoding.dictionary._atom_sweep import sweep
+from bids_app.stats.arrays import AnyArray
 
 
-def reference(atoms, gram, cross, least_power):
+def reference(atoms: AnyArray, gram: AnyArray, cross: AnyArray, least_power: float) -> AnyArray:
     """Each atom's best place in the unit ball, one after the other."""
     atoms = atoms.copy()
     for atom in np.flatnonzero(np.diag(gram) > least_power):
@@ -13,7 +14,7 @@ def reference(atoms, gram, cross, least_power):
     return atoms
 
 
-def test_against_numpy():
+def test_against_numpy() -> None:
     """Some atoms end inside the unit ball, some on it, and one that no neuron loads on stays."""
     rng = np.random.default_rng(0)
     loadings = rng.standard_normal((6, 200)) * np.array([0.1, 1, 5, 20, 1, 0])[:, None]

@@ -1,3 +1,6 @@
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter1d
@@ -9,11 +12,16 @@ from sklearn.decomposition import sparse_encode
 from bids_app.encoding.dictionary import DictionaryLearning, reconstruction_r2, time_courses
 from bids_app.encoding.dictionary._coding import Neurons
 from bids_app.encoding.dictionary._solver import Learner
+from bids_app.stats.arrays import AnyArray
 from bids_app.stats.device import resolve_device
 from bids_app.stats.standardise import zscore
 
+Fitted = tuple[AnyArray, AnyArray, DictionaryLearning]
 
-def planted(n_volumes=120, n_atoms=8, n_neurons=600, noise=0.5, seed=0):
+
+def planted(
+    n_volumes: int = 120, n_atoms: int = 8, n_neurons: int = 600, noise: float = 0.5, seed: int = 0
+) -> tuple[AnyArray, AnyArray]:
     rng = np.random.default_rng(seed)
     atoms = gaussian_filter1d(rng.standard_normal((n_volumes, n_atoms)), 2, axis=0)
     atoms /= np.linalg.norm(atoms, axis=0)
@@ -23,7 +31,7 @@ def planted(n_volumes=120, n_atoms=8, n_neurons=600, noise=0.5, seed=0):
     return zscore(X + noise * gaussian_filter1d(rng.standard_normal(X.shape), 1, axis=0)), atoms
 
 
-def orthogonal(n_neurons):
+def orthogonal(n_neurons: int) -> tuple[AnyArray, AnyArray]:
     """Neurons that load on 5 % of 16 orthogonal atoms, (16, n_volumes)."""
     rng = np.random.default_rng(0)
     truth = np.linalg.qr(rng.standard_normal((100, 16)))[0].T
@@ -33,23 +41,23 @@ def orthogonal(n_neurons):
 
 
 @pytest.fixture(scope="module")
-def fitted():
+def fitted() -> Fitted:
     X, atoms = planted()
     return X, atoms, DictionaryLearning(n_atoms=8, device="cpu").fit(X)
 
 
-def objective(X, atoms, loadings, penalty):
-    return (0.5 * np.square(X - atoms @ loadings).sum() + penalty * np.abs(loadings).sum()) / X.shape[1]
+def objective(X: AnyArray, atoms: AnyArray, loadings: AnyArray, penalty: float) -> float:
+    return float((0.5 * np.square(X - atoms @ loadings).sum() + penalty * np.abs(loadings).sum()) / X.shape[1])
 
 
-def test_planted_atoms_come_back(fitted):
+def test_planted_atoms_come_back(fitted: Fitted) -> None:
     _, truth, model = fitted
     r = np.corrcoef(truth.T, model.atoms_.T)[:8, 8:]
     rows, columns = linear_sum_assignment(-np.abs(r))
     assert (r[rows, columns] > 0.95).all()  # not |r|: loadings are positive, and so fix the sign
 
 
-def test_objective_not_above_scikit_learn(fitted):
+def test_objective_not_above_scikit_learn(fitted: Fitted) -> None:
     X, _, model = fitted
     penalty = 0.15 * np.sqrt(len(X))
     assert model.penalty_ == pytest.approx(penalty)
@@ -61,14 +69,14 @@ def test_objective_not_above_scikit_learn(fitted):
     assert model.objective_ <= 1.005 * objective(X, peer.components_.T, codes.T, penalty)
 
 
-def test_loadings_are_optimal_for_the_atoms(fitted):
+def test_loadings_are_optimal_for_the_atoms(fitted: Fitted) -> None:
     X, _, model = fitted
     codes = sparse_encode(X.T.astype(float), model.atoms_.T.astype(float), algorithm="lasso_cd",
                           alpha=model.penalty_, max_iter=5000)  # fmt: skip
     np.testing.assert_allclose(model.loadings_, codes.T, atol=1e-3)
 
 
-def test_order_sign_and_norm(fitted):
+def test_order_sign_and_norm(fitted: Fitted) -> None:
     _, _, model = fitted
     variance = np.square(model.loadings_).sum(axis=1) * np.square(model.atoms_).sum(axis=0)
     assert (np.diff(variance) <= 1e-4 * variance[0]).all()
@@ -76,7 +84,7 @@ def test_order_sign_and_norm(fitted):
     assert (np.linalg.norm(model.atoms_, axis=0) <= 1 + 1e-6).all()
 
 
-def test_signs_are_turned_in_atoms_and_loadings_alike():
+def test_signs_are_turned_in_atoms_and_loadings_alike() -> None:
     """Most loadings are small and negative, a few large and positive: the first guess has the wrong sign."""
     rng = np.random.default_rng(0)
     atoms = np.linalg.qr(rng.standard_normal((100, 4)))[0]
@@ -88,7 +96,7 @@ def test_signs_are_turned_in_atoms_and_loadings_alike():
     assert model.objective_ == pytest.approx(objective(X, model.atoms_, model.loadings_, model.penalty_), rel=1e-5)
 
 
-def test_unused_atoms_come_last_and_are_harmless():
+def test_unused_atoms_come_last_and_are_harmless() -> None:
     X, _ = planted(n_volumes=30, n_atoms=1, n_neurons=20, noise=0)
     X[:, :5] = 0
     model = DictionaryLearning(n_atoms=6, device="cpu").fit(X)
@@ -100,7 +108,7 @@ def test_unused_atoms_come_last_and_are_harmless():
     assert nothing.objective_ == pytest.approx(60, rel=1e-5)  # ½ n_volumes
 
 
-def test_missing_atoms_are_exchanged_in():
+def test_missing_atoms_are_exchanged_in() -> None:
     X, truth = orthogonal(2000)
     least = []
     for exchange in (False, True):
@@ -112,7 +120,7 @@ def test_missing_atoms_are_exchanged_in():
     assert least[1] > 0.95
 
 
-def test_what_residuals_share_is_found_with_its_gain():
+def test_what_residuals_share_is_found_with_its_gain() -> None:
     X, truth = orthogonal(3_000)
     penalty = 0.15 * np.sqrt(len(X))
     learner = Learner(Neurons(X, resolve_device("cpu")), truth.astype(float).copy(), penalty)
@@ -129,7 +137,7 @@ def test_what_residuals_share_is_found_with_its_gain():
     assert np.abs(found[gains.argmax()] @ np.delete(learner.atoms, 3, axis=0).T).max() < 0.02
 
 
-def test_memory_map_and_same_bits(tmp_path, fitted):
+def test_memory_map_and_same_bits(tmp_path: Path, fitted: Fitted) -> None:
     X, _, model = fitted
     stored = np.memmap(tmp_path / "x", dtype=np.float32, mode="w+", shape=X.shape)
     stored[:] = X
@@ -138,28 +146,28 @@ def test_memory_map_and_same_bits(tmp_path, fitted):
 
 
 @pytest.mark.filterwarnings("error")
-def test_a_memory_map_that_is_only_read_is_not_complained_about(tmp_path, fitted):
+def test_a_memory_map_that_is_only_read_is_not_complained_about(tmp_path: Path, fitted: Fitted) -> None:
     X, _, model = fitted
     np.save(tmp_path / "x.npy", X.astype(np.float32))
     again = DictionaryLearning(n_atoms=8, device="cpu").fit(np.load(tmp_path / "x.npy", mmap_mode="r"))
     assert (again.loadings_ == model.loadings_).all()
 
 
-def test_the_data_stay_as_they_are(fitted):
+def test_the_data_stay_as_they_are(fitted: Fitted) -> None:
     X = fitted[0].astype(np.float32)
     before = X.copy()
     DictionaryLearning(n_atoms=8, device="cpu").fit(X)
     assert (before == X).all()
 
 
-def test_size_of_batches_changes_nothing(fitted):
+def test_size_of_batches_changes_nothing(fitted: Fitted) -> None:
     X, _, model = fitted
     small = DictionaryLearning(n_atoms=8, device="cpu", mem_mb=0.2).fit(X)
     np.testing.assert_allclose(small.atoms_, model.atoms_, atol=1e-5)
     np.testing.assert_allclose(small.loadings_, model.loadings_, atol=2e-5 * model.loadings_.max())
 
 
-def test_a_sample_is_enough_for_many_neurons():
+def test_a_sample_is_enough_for_many_neurons() -> None:
     X, truth = orthogonal(70_000)
     model = DictionaryLearning(16, device="cpu").fit(X)
     assert model.n_iter_ == 0
@@ -169,7 +177,7 @@ def test_a_sample_is_enough_for_many_neurons():
     assert thorough.objective_ < model.objective_ < 1.001 * thorough.objective_
 
 
-def test_time_courses_and_r2(fitted):
+def test_time_courses_and_r2(fitted: Fitted) -> None:
     X, _, model = fitted
     expected = np.linalg.lstsq(model.loadings_.T, X.T)[0].T
     np.testing.assert_allclose(time_courses(X, model.loadings_), expected, atol=1e-4)
@@ -180,18 +188,18 @@ def test_time_courses_and_r2(fitted):
 
 
 @pytest.mark.parametrize(("options", "message"), [({"penalty": 0}, "penalty"), ({"n_atoms": 0}, "n_atoms")])
-def test_errors(options, message):
+def test_errors(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         DictionaryLearning(device="cpu", **options).fit(np.ones((9, 4)))
 
 
-def test_nan_is_an_error():
+def test_nan_is_an_error() -> None:
     with pytest.raises(ValueError, match="NaN"):
         DictionaryLearning(2, device="cpu").fit(np.full((9, 4), np.nan))
 
 
 @pytest.mark.parametrize("tail", ["left", "right"])
-def test_signs_are_such_that_loadings_have_their_long_tail_to_the_right(tail):
+def test_signs_are_such_that_loadings_have_their_long_tail_to_the_right(tail: str) -> None:
     rng = np.random.default_rng(0)
     course, long = rng.standard_normal((60, 1)), np.minimum(rng.exponential(size=(1, 800)), 3)
     loadings = 4 - long if tail == "left" else 4 + long  # beside a large mean
