@@ -71,70 +71,82 @@ def _values(content: str) -> Iterator[_Value]:
         previous = token[-1:]
 
 
-def parse_textgrid(content: str) -> list[Tier]:
-    """Interval tiers of a TextGrid (point tiers are skipped). Raises DatasetError if it is invalid or truncated."""
-    values = _values(content.replace("\r\n", "\n").replace("\r", "\n"))
+class _Reader:
+    """The values of a TextGrid in order. Raises DatasetError, which names the line, for a value of another type."""
 
-    def following() -> _Value:
-        value = next(values, None)
+    def __init__(self, content: str) -> None:
+        self._values = _values(content.replace("\r\n", "\n").replace("\r", "\n"))
+        self.line = 1  # of the last value
+
+    def _following(self) -> str | float:
+        value = next(self._values, None)
         if value is None:
             raise DatasetError("the TextGrid ends too early: the file is truncated.")
-        return value
+        self.line = value.line
+        return value.value
 
-    def number() -> _Value:
-        value = following()
-        if isinstance(value.value, str):
+    def number(self) -> float:
+        value = self._following()
+        if isinstance(value, str):
             raise DatasetError(
-                f"line {value.line} is malformed: a number was expected in the TextGrid, not {value.value[:40]!r}."
+                f"line {self.line} is malformed: a number was expected in the TextGrid, not {value[:40]!r}."
             )
         return value
 
-    def count() -> int:
-        value = number()
-        size = float(value.value)
+    def count(self) -> int:
+        size = self.number()
         if not (size.is_integer() and 0 <= size < 1e9):
-            raise DatasetError(f"line {value.line} is malformed: {size:g} is not a number of tiers or intervals.")
+            raise DatasetError(f"line {self.line} is malformed: {size:g} is not a number of tiers or intervals.")
         return int(size)
 
-    def string() -> _Value:
-        value = following()
-        if not isinstance(value.value, str):
-            raise DatasetError(
-                f"line {value.line} is malformed: a text was expected in the TextGrid, not {value.value:g}."
-            )
+    def string(self) -> str:
+        value = self._following()
+        if not isinstance(value, str):
+            raise DatasetError(f"line {self.line} is malformed: a text was expected in the TextGrid, not {value:g}.")
         return value
 
-    def interval() -> WordRow:
-        start, end, text = number(), number(), string()
-        return WordRow(str(text.value), float(start.value), float(end.value), f"line {text.line}")
+    def end(self) -> None:
+        """Raise DatasetError if any value is left."""
+        rest = next(self._values, None)
+        if rest is not None:
+            raise DatasetError(
+                f"line {rest.line} is malformed: more follows after the last tier, so a number of tiers or intervals "
+                "above is wrong. Open the file in Praat and save it again."
+            )
 
-    def tier() -> Tier:
-        kind, name = string(), string()
-        if kind.value not in {"IntervalTier", "TextTier"}:
-            raise DatasetError(f"line {kind.line} is malformed: {str(kind.value)[:40]!r} is not a kind of tier.")
-        number(), number()
-        n_items = count()
-        if kind.value == "IntervalTier":
-            return Tier(str(name.value), tuple(interval() for _ in range(n_items)))
-        for _ in range(n_items):
-            number(), string()
-        return Tier(str(name.value), ())
 
-    header = string().value, string().value
-    if not str(header[0]).startswith("ooTextFile") or header[1] != "TextGrid":
+def parse_textgrid(content: str) -> list[Tier]:
+    """Interval tiers of a TextGrid (point tiers are skipped). Raises DatasetError if it is invalid or truncated."""
+    reader = _Reader(content)
+    file_type, object_class = reader.string(), reader.string()
+    if not file_type.startswith("ooTextFile") or object_class != "TextGrid":
         raise DatasetError(
-            f"this is not a TextGrid in text format: it starts with {str(header[0])[:40]!r}, {str(header[1])[:40]!r}. "
+            f"this is not a TextGrid in text format: it starts with {file_type[:40]!r}, {object_class[:40]!r}. "
             "Save it from Praat as a text file."
         )
-    number(), number()
-    tiers = [tier() for _ in range(count())]
-    rest = next(values, None)
-    if rest is not None:
-        raise DatasetError(
-            f"line {rest.line} is malformed: more follows after the last tier, so a number of tiers or intervals above "
-            "is wrong. Open the file in Praat and save it again."
-        )
+    reader.number(), reader.number()  # start and end
+    tiers = [_tier(reader) for _ in range(reader.count())]
+    reader.end()
     return tiers
+
+
+def _tier(reader: _Reader) -> Tier:
+    kind = reader.string()
+    if kind not in {"IntervalTier", "TextTier"}:
+        raise DatasetError(f"line {reader.line} is malformed: {kind[:40]!r} is not a kind of tier.")
+    name = reader.string()
+    reader.number(), reader.number()  # start and end
+    n_items = reader.count()
+    if kind == "IntervalTier":
+        return Tier(name, tuple(_interval(reader) for _ in range(n_items)))
+    for _ in range(n_items):
+        reader.number(), reader.string()
+    return Tier(name, ())
+
+
+def _interval(reader: _Reader) -> WordRow:
+    start, end, text = reader.number(), reader.number(), reader.string()
+    return WordRow(text, start, end, f"line {reader.line}")
 
 
 def choose_tier(tiers: Sequence[Tier]) -> Tier:
