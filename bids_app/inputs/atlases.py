@@ -47,7 +47,7 @@ def find_atlas(geometry: Geometry, settings: Settings) -> Atlas | None:
         if settings.network_atlas.is_asked:
             notice(
                 logging.WARNING,
-                f"--atlas {settings.atlas} is not used: the networks of regions are those that their table names",
+                f"--atlas {settings.atlas} is not used: regions have the networks that their table names",
             )
         if geometry.target_networks is None:
             _say_once(

@@ -1,4 +1,4 @@
-"""Maps and networks of the data where they are tested against each other: on the sphere of fsaverage5, or by region."""
+"""Tests of maps against networks: on the sphere of fsaverage5, or over regions."""
 
 from __future__ import annotations
 
@@ -24,10 +24,9 @@ Doubles = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class NetworkSpace:
-    """Where maps of some data are tested against networks.
+    """The space in which maps are tested against networks.
 
-    Surfaces and volumes on fsaverage5, by rotations of the networks; regions as they are, by dealing the networks out
-    again.
+    Surfaces and volumes: fsaverage5, by rotations of the networks. Regions: by permutations of the networks.
     """
 
     geometry: Geometry
@@ -41,7 +40,7 @@ class NetworkSpace:
 
     @cached_property
     def labels(self) -> npt.NDArray[np.int32]:
-        """Network of each target there, 0 for none."""
+        """Network of each target in that space, 0 for none."""
         if self.geometry.has_own_names:
             return self.atlas.labels
         return labels_to_fsaverage5(self.atlas.labels, self.geometry.kind, self.geometry.space_name, **self._where)
@@ -54,13 +53,13 @@ class NetworkSpace:
         return Spins.cached(self.settings.n_spins, self.settings.random_seed, self.settings.work / "spins")
 
     def project(self, maps: Floats) -> Floats:
-        """Maps (n_maps, n_targets) there; NaN where there are no data."""
+        """Maps (n_maps, n_targets) in that space; NaN without data."""
         if self.geometry.has_own_names:
             return maps
         return to_fsaverage5(maps, self.geometry.kind, self.geometry.space_name, **self._where)
 
     def means_test(self, maps: Floats) -> tuple[Doubles, Doubles]:
-        """See `networks.conditional.spatial_p`; maps as the data have them."""
+        """See `networks.conditional.spatial_p`; maps on the targets of the data."""
         settings = self.settings
         return spatial_p(
             self.project(maps),

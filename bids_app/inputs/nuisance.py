@@ -29,7 +29,7 @@ _AROMA = "smoothAROMAnonaggr"
 
 @dataclass(frozen=True)
 class Cleaning:
-    """What is to be regressed out: `--confounds`, and the cut-off of `--high-pass` in Hz, 0 for none."""
+    """Regressors to remove: `--confounds`, and the cut-off of `--high-pass` in Hz, 0 for none."""
 
     confounds: str | Sequence[str]
     high_pass: float

@@ -19,10 +19,10 @@ Labels = npt.NDArray[np.int64]
 
 
 def find_parcels(responses: Responses, settings: Settings) -> Labels | None:
-    """Parcel of each valid target, (n_valid,) numbers from 0; None where targets are to be corrected all at once.
+    """Parcel of each valid target, (n_valid,) numbers from 0; None if all targets are corrected together.
 
-    That is the case with `--correction targets`, where the data are regions already, where all lie in one parcel, and,
-    with a message, on a surface whose sphere cannot be had.
+    They are with `--correction targets`, for regions, if all targets lie in one parcel, and, with a message, on a
+    surface whose sphere is not available.
     """
     geometry, targets = responses.geometry, np.flatnonzero(responses.valid)
     if settings.correction == "targets" or geometry.has_own_names:

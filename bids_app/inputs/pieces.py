@@ -28,7 +28,7 @@ class Pieces:
     Attributes
     ----------
     of_targets : array of shape (n_targets,), see `NetworkSeries.number`; -1 outside the networks
-    key : the same for participants whose pieces with the same number are the same places
+    key : equal for participants whose pieces with the same number cover the same locations
     """
 
     of_targets: Labels
@@ -38,8 +38,8 @@ class Pieces:
 def network_pieces(geometry: Geometry, labels: npt.NDArray[np.integer], settings: Settings) -> Pieces:
     """At most 24 pieces in each network; labels (n_targets,) of all targets, whether or not they have data.
 
-    They are cut on the whole grid, whatever a participant has data of, so that pieces mean the same in everybody.
-    Regions, which have no place, are pieces in the order of their table.
+    They are cut on the whole grid, regardless of missing data, so that they are the same in all participants. Regions
+    have no position and are taken in the order of their table.
     """
     if geometry.has_own_names:
         pieces = consecutive_pieces(labels)
@@ -50,14 +50,14 @@ def network_pieces(geometry: Geometry, labels: npt.NDArray[np.integer], settings
     try:
         pieces = _cut(whole, everywhere, settings)
     except (ValueError, OSError) as error:
-        notice(logging.INFO, f"pieces of networks are cut in the order of targets, not by their place: {error}")
+        notice(logging.INFO, f"pieces of networks are cut in the order of targets, not by position: {error}")
         pieces = consecutive_pieces(everywhere)
     placed = np.nan_to_num(onto(pieces[None].astype(np.float32), whole, geometry)[0], nan=-1).astype(np.int64)
     return Pieces(np.where(labels > 0, placed, -1), key_of([whole.extent, pieces.tolist()]))
 
 
 def _cut(whole: Geometry, labels: npt.NDArray[np.integer], settings: Settings) -> Labels:
-    """Pieces of neighbours. Raises ValueError or OSError where the places of targets are not known."""
+    """Pieces of neighbours. Raises ValueError or OSError if the positions of targets are unknown."""
     resources = atlas_source(settings.resources)["resources"]
     pieces = np.full(len(labels), -1)
     for network in np.unique(labels[labels > 0]):

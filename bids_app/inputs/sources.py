@@ -81,7 +81,7 @@ class Sources:
 
     @property
     def stories(self) -> dict[str, Story]:
-        """Every story of the selected tasks with word timings, by stem, whichever participant heard it.
+        """Every story of the selected tasks with word timings, by stem.
 
         Raises DatasetError if there is none.
         """

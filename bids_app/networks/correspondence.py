@@ -33,7 +33,7 @@ def link(
     network_names: Sequence[str],
     alpha: float = 0.05,
 ) -> pd.DataFrame:
-    """Links of atoms with networks: q from p by Benjamini–Hochberg over atoms × networks, for each part by itself.
+    """Links of atoms with networks: q from p by Benjamini–Hochberg over atoms × networks, separately for each part.
 
     With n spins no p is below 1 / (n + 1), so with m = atoms × networks at least m / (alpha (n + 1)) of them must be
     that small before any is linked: 9 of 64 × 7 with 1,000 spins, 1 with 10,000.
@@ -75,14 +75,14 @@ def correspond(
     seed: int = 0,
     alpha: float = 0.05,
 ) -> pd.DataFrame:
-    """The whole way from maps to links: z-scores, parts, Dice, p, q.
+    """All steps from maps to links: z-scores, parts, Dice, p, q.
 
     Parameters
     ----------
     maps : array of shape (n_atoms, n_targets), the coefficients of each atom, NaN where there are no data; on both
         hemispheres of fsaverage5 (`to_fsaverage5`), or one column per region
     labels : array of shape (n_targets,), 1 … in the order of `network_names`, 0 for no network
-    spins : rotations for maps on fsaverage5; None for regions, whose networks are dealt out `n_permutations` times
+    spins : rotations for maps on fsaverage5; None for regions, whose networks are permuted `n_permutations` times
     threshold, top_percent : see `parts`
     alpha : see `link`
 

@@ -36,11 +36,11 @@ def _faces() -> Faces:
 
 
 def subdivide(points: Points, faces: Faces) -> tuple[Points, Faces]:
-    """The next icosahedron: a vertex on the middle of each edge, moved onto the sphere, and four faces for each.
+    """The next icosahedron: a vertex at the middle of each edge, projected onto the sphere, and four faces per face.
 
-    New vertices are numbered as their edges first appear when the faces are gone through, each face (a, b, c) by its
-    edges ca, bc, ab. The faces (a, ab, ca) come first, then for each face its other three. So FreeSurfer numbers the
-    vertices of its icosahedra: the step to fsaverage5's sphere, undone, is made again to the last number.
+    New vertices are numbered in the order in which their edges first occur in the faces, a face (a, b, c) with its
+    edges ca, bc, ab. The faces (a, ab, ca) come first, then for each face its other three. This is FreeSurfer's
+    numbering: one step back from fsaverage5's sphere and one step forward reproduce it exactly.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Parts of a map and how they overlap networks."""
+"""Parts of a map and their overlap with networks."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,12 +25,12 @@ def parts(
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """The active and the deactive part of each map.
 
-    Active is what exceeds the threshold, deactive what is below its negative; with `top_percent`, the highest and the
-    lowest so many per cent of a map's finite targets, as far as they are positive and negative. NaN is in neither.
+    Targets above the threshold are active, those below its negative deactive; with `top_percent`, this percentage of
+    a map's finite targets, the highest if positive and the lowest if negative. NaN is in neither.
 
     Parameters
     ----------
-    maps : array of shape (n_maps, n_targets), as a rule from `spatial_z`
+    maps : array of shape (n_maps, n_targets), usually from `spatial_z`
     threshold : positive number
     top_percent : above 0, at most 50; replaces the threshold
     signs : array of shape (n_maps, n_targets): only where these are positive can a target be active, only where they
@@ -55,7 +55,7 @@ def parts(
 
 
 def _highest(maps: NDArray[np.floating], percent: float) -> NDArray[np.bool_]:
-    """The highest so many per cent of each map's finite targets; ties at the border are all in."""
+    """The highest `percent` % of each map's finite targets; ties at the border are all included."""
     if maps.shape[0] == 0:
         return np.zeros(maps.shape, dtype=bool)
     ranked = -np.sort(np.where(np.isfinite(maps), -maps, np.inf), axis=1)  # highest first, NaN last

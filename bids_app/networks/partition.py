@@ -1,4 +1,4 @@
-"""A partition of the targets into parcels of about 50 neighbours, by where they are alone."""
+"""A partition of the targets into parcels of about 50 neighbours, from their positions alone."""
 
 from __future__ import annotations
 
@@ -30,25 +30,25 @@ def partition(
     resources: Sequence[Path] | None = None,
     size: int = SIZE,
 ) -> Labels:
-    """Parcel of each of the targets, (len(targets),) numbers from 0 without gaps; the same targets, the same parcels.
+    """Parcel of each of the targets, (len(targets),) numbers from 0 without gaps; same targets, same parcels.
 
-    Each hemisphere and each deeper structure is cut by itself, surfaces on their sphere, voxels in millimetres, see
-    `bisect`. Targets that have no place are a parcel each.
+    Hemispheres and deeper structures are divided separately: surfaces on their sphere, voxels in millimetres, see
+    `bisect`. Each target without a position is one parcel.
 
     Parameters
     ----------
-    targets : (n,) numbers of the targets that are to be parcelled, ascending
+    targets : (n,) numbers of the targets to parcel, ascending
     kind : "surface", "volume", "cifti" or "parcels"
     space : name of the data's space, such as fsaverage6
     n_vertices : vertices of the left and right hemisphere, for surfaces
     affine, mask : array of shape (4, 4) and of shape (x, y, z), for volumes
     axis : the brain models of grayordinates
-    resources : folders with the spheres of fsLR, looked into before TemplateFlow's own
+    resources : folders with the spheres of fsLR, searched before TemplateFlow's own
     size : targets of a parcel
 
     Raises
     ------
-    ValueError for a surface whose sphere is not known; FileNotFoundError where that of fsLR cannot be had
+    ValueError for a surface with an unknown sphere; FileNotFoundError if that of fsLR is not available
     """
     if kind == "parcels":
         return np.arange(len(targets))
@@ -59,7 +59,7 @@ def partition(
     elif affine is not None and mask is not None:
         pieces = iter([(np.arange(len(targets)), apply_affine(affine, np.argwhere(mask)[targets]))])
     else:
-        raise ValueError(f"{kind} without n_vertices, affine and mask, or axis has no place")
+        raise ValueError(f"{kind} without n_vertices, affine and mask, or axis has no positions")
     labels, n_parcels = np.zeros(len(targets), dtype=np.int64), 0
     for members, points in pieces:
         labels[members] = n_parcels + bisect(points, size)
@@ -68,10 +68,10 @@ def partition(
 
 
 def bisect(points: Points, size: int) -> Labels:
-    """Parts of about `size` neighbours, (n,) numbers from 0: points (n, 3) are cut in two along their longest extent.
+    """Parts of about `size` neighbours, (n,) numbers from 0: points (n, 3) are halved along their longest extent.
 
-    Each part is cut again until it is as small; its targets are dealt out so that all parts have the same size, plus or
-    minus rounding. Only comparisons decide, so that all machines cut alike.
+    Parts are halved again until they are small enough; all parts have the same size up to rounding. Only comparisons
+    decide, so that all machines return the same parts.
     """
     labels, n_labels = np.zeros(len(points), dtype=np.int64), 0
     waiting = [(np.arange(len(points)), max(1, round(len(points) / size)))]
@@ -91,7 +91,7 @@ def bisect(points: Points, size: int) -> Labels:
 def _hemispheres(
     n_vertices: tuple[int, int], targets: NDArray[np.integer], space: str, resources: Sequence[Path] | None
 ) -> Iterator[tuple[Labels, Points]]:
-    """Of each hemisphere that has targets, their positions among `targets` and where they are on the sphere."""
+    """For each hemisphere with targets: their indices in `targets` and their positions on the sphere."""
     spheres = _spheres(space, n_vertices, resources)
     for sphere, first, n in zip(spheres, (0, n_vertices[0]), n_vertices, strict=True):
         members = np.flatnonzero((targets >= first) & (targets < first + n))
@@ -102,7 +102,7 @@ def _hemispheres(
 def _structures(
     axis: BrainModelAxis, targets: NDArray[np.integer], space: str, resources: Sequence[Path] | None
 ) -> Iterator[tuple[Labels, Points]]:
-    """The same of each structure of CIFTI: the hemispheres, then those of voxels."""
+    """The same for each structure of CIFTI: the hemispheres, then those of voxels."""
     names = np.asarray(axis.name)[targets]
     sizes = tuple(int(axis.nvertices.get(structure, 0)) for structure in CORTEX)
     if np.isin(names, CORTEX).any():

@@ -45,7 +45,7 @@ def networks_of(regions: Sequence[str]) -> list[str]:
     """The network of each region, "" for none; names of Yeo's networks in one spelling.
 
     A region of Schaefer 2018 (`7Networks_LH_Vis_1`) gives its network; names that one scheme knows get the spelling of
-    that scheme; any other name is itself a network.
+    that scheme; any other name is a network.
 
     >>> networks_of(["7Networks_LH_SalVentAttn_Med_1", "7Networks_RH_Vis_2", "Medial_wall"])
     ['SalienceVentralAttention', 'Visual', '']

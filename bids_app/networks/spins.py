@@ -31,7 +31,7 @@ def random_rotations(n_rotations: int, seed: int) -> NDArray[np.float64]:
 
 @dataclass(frozen=True)
 class Spins:
-    """Where each vertex of fsaverage5 takes its label from in each rotation.
+    """The vertex from which each vertex of fsaverage5 takes its label, for each rotation.
 
     Attributes
     ----------
@@ -50,7 +50,7 @@ class Spins:
     @staticmethod
     @lru_cache(maxsize=2)
     def make(n_spins: int = 1000, seed: int = 0) -> "Spins":
-        """Draw rotations; the same request is answered from memory. 41 MB for 1,000.
+        """Draw rotations, or reuse those of an identical call. 41 MB for 1,000.
 
         Raises ValueError for less than one rotation.
         """
@@ -80,7 +80,7 @@ class Spins:
 
     @staticmethod
     def load(path: Path) -> "Spins":
-        """Memory-map what `save` or `cached` wrote; ValueError where it is of another mesh."""
+        """Memory-map what `save` or `cached` wrote; ValueError if it is for another mesh."""
         stored = np.load(path, mmap_mode="r", allow_pickle=False)
         if stored.ndim != 3 or stored.shape[::2] != (2, N_VERTICES):
             raise ValueError(f"{path} does not hold rotations of fsaverage5; remove the file to draw them again.")
@@ -99,7 +99,7 @@ def _checked(n_spins: int) -> int:
 
 
 def _draw(sources: NDArray[np.int16], seed: int) -> None:
-    """Fill sources (2, n_spins, 10242), left and right hemisphere, with the vertices that random rotations bring."""
+    """Fill sources (2, n_spins, 10242), left and right hemisphere, with the source vertices of random rotations."""
     from bids_app.networks.sphere import NearestVertex, unit_sphere  # with numba, which takes a while to import
 
     sphere, nearest = unit_sphere(), NearestVertex(unit_sphere())
@@ -127,9 +127,8 @@ def spin_test(
 
     p = (b + 1) / (n + 1), where b rotations overlap at least as much (Alexander-Bloch et al. 2018, NeuroImage 178,
     540–551, here with Dice). Vertices without data are in no part and no network; a vertex whose label comes from one
-    of them is left out of that rotation, from the part as from the networks. So the medial wall neither counts
-    as a network nor makes the rotated networks smaller than the part that they are compared with. Vertices with data
-    but without a network turn with the networks.
+    of them is excluded from that rotation, in the part and in the networks. The medial wall therefore neither counts
+    as a network nor makes rotated networks smaller. Vertices with data but without a network rotate with the networks.
 
     Parameters
     ----------
@@ -164,10 +163,10 @@ def relabelling_test(
     *,
     valid: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.float64]:
-    """p of the Dice overlap of parts with networks of regions, against the networks dealt out to the regions at random.
+    """p of the Dice overlap of parts with networks of regions, against random permutations of the networks.
 
-    The same as `spin_test` for data without a place on the cortical sphere: parts (n_parts, n_regions), labels
-    (n_regions,). Only regions with data (`valid`) take part. Neighbouring regions are taken as exchangeable.
+    `spin_test` for data without a position on the cortical sphere: parts (n_parts, n_regions), labels (n_regions,).
+    Only regions with data (`valid`) are permuted. Neighbouring regions are assumed to be exchangeable.
     """
     usable = np.arange(labels.size) if valid is None else np.flatnonzero(valid)
     sources = _shuffled(labels.size, usable, n_permutations, seed)
@@ -194,7 +193,7 @@ def _p_values(
     valid = np.ones(labels.size, dtype=bool) if valid is None else valid
     nowhere = n_networks + 1  # the label of targets without data
     labels = np.where(valid, labels, nowhere)
-    # All that is valid comes last, as one more part: what it shares with a network is that network's size.
+    # The valid targets are added as a last part: their overlap with a network is the size of the network.
     members = np.vstack([parts & valid, valid])
     part, target = np.nonzero(members)  # each vertex of each part
     offset = part * (nowhere + 1)

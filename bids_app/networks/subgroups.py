@@ -53,7 +53,7 @@ def of_networks(links: pd.DataFrame, members: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     table with the columns network, neuron, layer, unit, atoms (how many linked atoms it belongs to), loading (mean
-    over these); networks in the order of `links`, without those that have no linked atom
+    over these); only networks with a linked atom, in the order of `links`
     """
     linked = links.loc[links["linked"], ["network", "atom"]].drop_duplicates()
     pairs = linked.merge(members, on="atom")

@@ -40,7 +40,7 @@ def is_fsaverage(space: str) -> bool:
 
 
 def fsaverage_of(space: str, n_vertices: int) -> str:
-    """The name of the fsaverage mesh with so many vertices per hemisphere; other spaces unchanged.
+    """The name of the fsaverage mesh with `n_vertices` per hemisphere; other spaces unchanged.
 
     >>> fsaverage_of("fsaverage", 40_962), fsaverage_of("fsLR", 32_492)
     ('fsaverage6', 'fsLR')

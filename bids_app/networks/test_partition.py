@@ -81,7 +81,7 @@ def test_regions_are_a_parcel_each() -> None:
 def test_a_surface_without_a_known_sphere_is_refused() -> None:
     with pytest.raises(ValueError, match="fsnative"):
         partition(np.arange(10), "surface", "fsnative", n_vertices=(100, 100))
-    with pytest.raises(ValueError, match="has no place"):
+    with pytest.raises(ValueError, match="has no positions"):
         partition(np.arange(10), "surface", "fsaverage5")
 
 

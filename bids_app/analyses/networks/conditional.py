@@ -1,4 +1,4 @@
-"""Links of families with networks in one participant, and what the group level needs to know of it."""
+"""Links of families with networks in one participant, and the data that the group level needs."""
 
 from __future__ import annotations
 
@@ -39,15 +39,15 @@ Doubles = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class FamilyLinks:
-    """Links of one fit, and what they rest on.
+    """Links of one fit, and the results behind them.
 
     Attributes
     ----------
     table : see `networks.conditional.link_table`, with the overlap (`dice`) of each part of each map
     marginals : array of shape (n_families, n_targets), NaN where there are no data
     courses : see `outputs.NETWORK_COURSES`
-    pieces : tells this partition of the networks from others
-    fields : of the sidecars
+    pieces : identifies this partition of the networks
+    fields : fields of the sidecars
     """
 
     table: pd.DataFrame
@@ -107,7 +107,7 @@ def warn_if_short(design: Design, desc: str) -> None:
 
 
 def design_of(responses: Responses, restarts: Floats, families: Families, D: Floats) -> Design:
-    """What the responses of a fit are explained by, freed of what was regressed out of them.
+    """Regressors of the responses of a fit, with the confounds of the responses removed.
 
     Parameters
     ----------
@@ -157,7 +157,7 @@ def piece_number(name: str) -> int:
 
 
 def confounds_of(sources: tuple[RunSource, ...], n_rows: int) -> Floats | None:
-    """What was regressed out of the rows of a run, or out of any of the runs whose mean it is, (n_rows, n)."""
+    """Confounds that were regressed out of a run, or out of the runs averaged in it, (n_rows, n)."""
     blocks = []
     for source in sources:
         if source.nuisance is not None:

@@ -48,11 +48,11 @@ ALPHA = 0.05
 def group_links(
     beta: Collection, mean: Floats, desc: str, space: NetworkSpace, settings: Settings
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Links of the group, columns of `outputs.GROUP_FAMILY_LINKS` but for those who share them; fields of the sidecar.
+    """Links of the group, columns of `outputs.GROUP_FAMILY_LINKS` except those on sharing; fields of the sidecar.
 
     Stages 1 and 2 are those of a participant, on means over participants: of the networks' responses, of the families
-    freed of each participant's confounds, and of the families' correlations with every target. A link must also hold
-    over participants: one-sample t of the coefficient of the family, given the network's other candidates.
+    with each participant's confounds removed, and of the families' correlations with every target. A link must also
+    hold over participants: one-sample t of the coefficient of the family, given the network's other candidates.
 
     Raises UnequalParticipantsError where there is no mean over participants.
     """
@@ -80,10 +80,10 @@ def over_participants(
 ) -> tuple[Doubles, Doubles]:
     """t over participants of each candidate's conditional coefficients, and its q; (2, n_families, n_networks) each.
 
-    In the model of a participant are the families that are candidates of the network, and the participant's confounds.
-    A participant's coefficients over the network's pieces are weighted by those of all others, as far as these have the
-    sign of the link: the pattern comes from others, so that it favours nothing. The test is one-sided; NaN for what is
-    no candidate.
+    The model of a participant holds the candidate families of the network and the participant's confounds. The
+    coefficients over the network's pieces are weighted by the mean of all other participants where this mean has the
+    sign of the link, so that the pattern is independent of the participant. The test is one-sided; NaN where a family
+    is no candidate.
     """
     candidates = evidence.is_candidate
     t, p = np.full(candidates.shape, np.nan), np.full(candidates.shape, np.nan)
@@ -109,7 +109,7 @@ def over_participants(
 def _along_others(b: Doubles, sign: int) -> Doubles:
     """Coefficients (n_participants, n_chosen, n_pieces) along the mean of all others, (n_participants, n_chosen).
 
-    Of the others' mean only what has the sign; a piece that a participant has no data of counts as 0.
+    Only entries of the others' mean with the sign count; a piece without data in a participant counts as 0.
     """
     known = np.nan_to_num(b)
     others = known.sum(axis=0)[None] - known
@@ -123,7 +123,7 @@ def _coefficients(
 ) -> Doubles:
     """Joint coefficients of some families in a participant's pieces of a network, over all runs, (n_chosen, n_pieces).
 
-    NaN for a piece that the participant has no data of.
+    NaN for a piece without data in the participant.
     """
     X, Y = [], []
     for one in heard:
@@ -146,9 +146,9 @@ def _presentations(
     stems: Sequence[str],
     restarts: Mapping[str, tuple[Any, Any]],
 ) -> Iterator[Presentation]:
-    """What each participant heard, with the responses that the participant level wrote.
+    """Presentations of each participant, with the responses that the participant level wrote.
 
-    Raises UnequalParticipantsError where the pieces of networks were not cut alike.
+    Raises UnequalParticipantsError if participants differ in the pieces of networks.
     """
     borders = np.cumsum([restarts[stem][0].shape[1] for stem in stems])[:-1]
     courses = dict(zip(stems, np.split(families.courses, borders), strict=True))
@@ -163,7 +163,7 @@ def _presentations(
                     "leave some out with --exclude-participant-label"
                 )
             table = read_table(output.paths[0])
-            table = table[table["story"].isin(stems)]  # what is heard beside the story events has no words
+            table = table[table["story"].isin(stems)]  # volumes outside the story events have no words
             for _, run in table.groupby("run", sort=False):
                 atoms, own = _series_of_run(run, courses, restarts)
                 if desc.endswith("Shifted"):
@@ -203,7 +203,7 @@ def _of_run(participant: str, run: pd.DataFrame, atoms: Floats, families: Floats
 
 
 def _at(seconds: Doubles, times: Doubles, courses: Floats) -> Floats:
-    """Time courses (n_volumes, n) at other times of the story, between two volumes linearly."""
+    """Time courses (n_volumes, n) at other times of the story, interpolated linearly between volumes."""
     position = np.clip(np.interp(seconds, times, np.arange(len(times))), 0, len(times) - 1)
     before = np.minimum(position.astype(np.int64), max(len(times) - 2, 0))
     share = (position - before)[:, None]

@@ -22,7 +22,7 @@ def atoms_on(
 ) -> Floats:
     """Time courses (n_kept, n_atoms) of the atoms on the volumes of one run, z-scored within it.
 
-    On the grid they were learned on, the atoms themselves; elsewhere the least-squares time courses of their loadings.
+    On the grid of the dictionary, these are the atoms; elsewhere, the least-squares time courses of their loadings.
     """
     stem = timing.stimuli[0].stem
     if _is_learned(dictionary, timing, stories):

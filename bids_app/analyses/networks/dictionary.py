@@ -1,4 +1,4 @@
-"""Learn the atoms of a model's neurons from all stories, once: of one dictionary, or the families of several."""
+"""Learn the atoms of one dictionary, or the families of several, from a model's neurons and all stories."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Restarts:
     Attributes
     ----------
     courses : for each story (n_restarts, n_volumes, n_atoms), the atoms of each restart on its canonical grid
-    families : what they share, on the volumes of all stories
+    families : the families that they share, on the volumes of all stories
     """
 
     courses: dict[str, Floats]
@@ -58,7 +58,7 @@ class Dictionary:
     loadings : (n_atoms, n_neurons)
     layer_of, unit_of : (n_neurons,) layer (from 0) and unit of each neuron
     summary : mean reconstruction R², density of the loadings or number of reproducible families, …
-    restarts : of families, the dictionaries that share them
+    restarts : the dictionaries behind families; None for atoms
     """
 
     stems: tuple[str, ...]
@@ -99,12 +99,12 @@ SINGULAR = {"atoms": "atom", "families": "family"}
 
 
 def kind_of(settings: Settings) -> str:
-    """What is mapped and linked: `families` of several dictionaries, or the `atoms` of one."""
+    """Kind of the mapped and linked time courses: `families` of several dictionaries, or `atoms` of one."""
     return "families" if settings.links == "conditional" else "atoms"
 
 
 def variant(settings: Settings, n_atoms: int, desc: str | None = None, shifted: bool = False) -> str:
-    """Name of a result in `desc`: sweeps carry the number of atoms, the control with shifted atoms says so."""
+    """`desc` of a result, with the number of atoms in a sweep, and `Shifted` for the control with shifted atoms."""
     base = kind_of(settings) if desc is None else desc
     return base + (str(n_atoms) if len(settings.atoms) > 1 else "") + ("Shifted" if shifted else "")
 
@@ -141,7 +141,7 @@ def _restarts_of(content: Mapping[str, Any], stems: Sequence[str], atoms: Mappin
 
 
 def prepare(model: ModelRun, stories: dict[str, Story], settings: Settings) -> None:
-    """Learn and write the dictionaries of a model that are not there yet."""
+    """Learn and write the missing dictionaries of a model."""
     from bids_app.analyses.networks.dictionary_files import write_dictionary
 
     for n_atoms in settings.atoms:
@@ -154,13 +154,13 @@ def prepare(model: ModelRun, stories: dict[str, Story], settings: Settings) -> N
 def dictionary_key(
     model: ModelRun, stems: Sequence[str], n_atoms: int, stories: Mapping[str, Story], settings: Settings
 ) -> str:
-    """What tells a dictionary from all others: its model, settings, and the words of its stories with their times."""
+    """Key of a dictionary: from its model, its settings, and the words of its stories with their times."""
     heard = [_heard(stories[stem]) for stem in stems]
     return key_of([model.identity(), dictionary_numbers(settings, stems, n_atoms), heard])
 
 
 def _heard(story: Story) -> list[object]:
-    """Words of a story and when they were heard, on the grid on which its atoms are learned."""
+    """Words of a story with their times, and the grid on which its atoms are learned."""
     grid, words = story.canonical, story.words
     times = [array.tolist() for array in (words.onset, words.duration, grid.volumes)]
     return [story.stem, words.text, *times, grid.repetition_time, [vars(stimulus) for stimulus in grid.stimuli]]

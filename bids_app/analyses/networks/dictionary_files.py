@@ -1,4 +1,4 @@
-"""The dictionary in OUT_DIR: time courses for each story, loadings, and how well restarts agree."""
+"""The dictionary in OUT_DIR: time courses for each story, loadings, and the agreement of restarts."""
 
 from __future__ import annotations
 
@@ -44,9 +44,9 @@ _KEPT_SHARE = 0.2
 def write_dictionary(
     dictionary: Dictionary, n_atoms: int, model: ModelRun, stories: dict[str, Story], settings: Settings
 ) -> None:
-    """Write the time courses for each story, the loadings, and of families how well restarts agree, to OUT_DIR.
+    """Write the time courses for each story, the loadings, and for families the agreement of restarts, to OUT_DIR.
 
-    Raises OtherSettingsError when those of other settings, or of other words or times, are there.
+    Raises OtherSettingsError if OUT_DIR holds a dictionary of other settings, words or word times.
     """
     stems = dictionary.stems
     entities = {"model": model.label, "desc": variant(settings, n_atoms)}
@@ -117,7 +117,7 @@ def _write(
 def dictionary_path(
     out_dir: Path, stem: str, entities: Mapping[str, str], settings: Settings, suffix: str, extension: str
 ) -> Path:
-    """Where a table of a dictionary goes: OUT_DIR itself, or beside the one story it was learned from."""
+    """Path of a table of a dictionary: in OUT_DIR, or, if it was learned from one story, beside that story's files."""
     if settings.dictionary_scope == "story":
         return stimulus_path(out_dir, stem, entities, suffix, extension)
     return out_dir / output_path(out_dir, entities, suffix, extension).name
@@ -129,11 +129,11 @@ def _loadings_table(dictionary: Dictionary) -> pd.DataFrame:
     table = table.assign(atom=atom, loading=dictionary.loadings[atom, neuron])
     chosen = dictionary.members[["atom", "neuron"]].assign(member=True)
     table = table.merge(chosen, how="left", on=["atom", "neuron"])
-    return table.assign(member=table["member"].eq(True))  # units stay counted from 0, as in the model
+    return table.assign(member=table["member"].eq(True))  # units are counted from 0, as in the model
 
 
 def _kept(dictionary: Dictionary) -> Any:
-    """Which loadings the file keeps: those that are not zero; of families the strongest of each."""
+    """Which loadings the file keeps: the non-zero ones, or the strongest of each family."""
     strength = np.abs(dictionary.loadings)
     if dictionary.restarts is None:
         return strength > 0
@@ -189,7 +189,7 @@ def read_courses(out_dir: Path, stem: str, entities: Mapping[str, str]) -> tuple
 def read_families(
     out_dir: Path, stems: Sequence[str], entities: Mapping[str, str], settings: Settings
 ) -> tuple[Families, dict[str, tuple[Any, Any]]]:
-    """The families that `write_dictionary` wrote, and of each story the restarts' courses and the times of their rows.
+    """The families that `write_dictionary` wrote, and for each story the restarts' courses and the times of their rows.
 
     The latter are (n_restarts, n_volumes, n_atoms) and (n_volumes,) in seconds.
     """

@@ -11,7 +11,7 @@ from bids_app.report.scores import HELD_OUT, parcel_panels, passing, say_parcels
 
 
 def atom_encoding(page: Page, results: Results) -> str:
-    """Map of the held-out score of all of them together."""
+    """Map of the held-out score of all families, or atoms, together."""
     found = fit_of_atoms(results)
     if found is None:
         return html.missing("No held-out score: this recording has no map of it (analysis networks).")
@@ -25,7 +25,7 @@ def atom_encoding(page: Page, results: Results) -> str:
 
 
 def fit_of_atoms(results: Results) -> tuple[str, Maps] | None:
-    """The held-out score and its desc: the group keeps it apart from the maps of single families."""
+    """The held-out score and its desc: the group stores it separately from the maps of single families."""
     for desc, stat in ((results.variant(f"{results.kind}fit"), "mean"), (results.atoms, "r")):
         maps = results.maps(desc, [stat], several=False)
         if maps is not None:

@@ -94,7 +94,7 @@ def _n_sharing(links: pd.DataFrame, members: Sequence[OutputMap], desc: str, out
 
 
 def _neuron_groups(beta: Collection, desc: str, settings: Settings) -> NeuronGroups:
-    """The dictionary behind the maps, from desc the stimulus level wrote."""
+    """The dictionary behind the maps, from the files of the stimulus level."""
     stems = [str(stem) for stem in beta.result_settings["stories"]]
     entities = {"model": beta.entities["model"], "desc": desc.removesuffix("Shifted")}
     tables = [read_table(stimulus_path(settings.out_dir, stem, entities, "timeseries", ".tsv.gz")) for stem in stems]

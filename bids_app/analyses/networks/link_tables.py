@@ -18,9 +18,9 @@ PARTS = ("active", "deactive")
 
 @dataclass(frozen=True)
 class Links:
-    """How strongly each atom, or family, goes with each network, in one part (active or deactive).
+    """Strength of the link of each atom, or family, with each network, in one part (active or deactive).
 
-    `strength` and `linked` (n_atoms, n_networks); `measure` says what the strength is: a probability, or the overlap
+    `strength` and `linked` (n_atoms, n_networks); `measure` names the strength: a probability, or the overlap
     (Dice) of maps; `sharing` the number of participants that share each link, `rho` (n_atoms,) the reproducibility of
     each family, or None.
     """
@@ -64,14 +64,14 @@ def _one_part(rows: pd.DataFrame, part: str, atoms: Sequence[str], networks: Seq
 
 
 def as_bool(column: pd.Series[Any]) -> Array:
-    """A column of true and false, however it was written."""
+    """A column of true and false in any common spelling."""
     return np.asarray(column.astype(str).str.lower().isin(["true", "1", "1.0", "yes"]), dtype=bool)
 
 
 def order_of_atoms(parts: Sequence[Links]) -> tuple[Array, int]:
-    """Order in which the links can be seen at a glance, and how many atoms at its start have a link.
+    """Order of the atoms in the matrix of links, and the number of linked atoms at its start.
 
-    Linked atoms come first, gathered by the network of their strongest link; all others follow by their strength.
+    Linked atoms come first, grouped by the network of their strongest link; all others follow by strength.
     """
     strength = np.nan_to_num(np.concatenate([part.strength for part in parts], axis=1))
     linked = np.concatenate([part.linked for part in parts], axis=1)
@@ -122,7 +122,7 @@ def map_rows(atoms: Sequence[str], names: Sequence[str]) -> list[int] | None:
 
 
 def short_name(atom: str) -> str:
-    """The number of an atom, however it is called.
+    """The number of an atom or family; a name without one is unchanged.
 
     >>> short_name("atom-07"), short_name("7"), short_name("late words")
     ('7', '7', 'late words')

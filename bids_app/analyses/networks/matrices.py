@@ -40,9 +40,9 @@ def upper_limit(parts: Sequence[Links]) -> float:
 
 
 def draw_links(parts: Sequence[Links], colours: Mapping[str, str], kind: str = "atoms") -> Figure:
-    """Strength of every atom with every network, which has its colour of `colours`.
+    """Strength of every atom with every network; `colours` are those of the networks.
 
-    Linked cells are framed, and carry the number who share them if known.
+    Linked cells are framed, and show the number of participants who share the link if known.
     """
     order, n_linked = order_of_atoms(parts)
     n_networks = len(parts[0].networks)
@@ -106,7 +106,7 @@ def _draw_part(axes: Any, part: Links, order: Array, edges: Array, high: float, 
 
 
 def _fitting(labels: Sequence[str], edges: Array) -> dict[str, Any]:
-    """Size and rotation with which labels of the first columns do not overlap: upright where these are narrow."""
+    """Font size and rotation with which labels of the first columns do not overlap: vertical in narrow columns."""
     room = _room(len(labels), edges)
     if (max(map(len, labels), default=0) * 0.64 + 0.5) * _LABEL_POINTS <= room:  # digits are 0.64 as wide as the size
         return {"size": _LABEL_POINTS, "rotation": 0}
@@ -120,11 +120,11 @@ def _room(n_columns: int, edges: Array) -> float:
 
 
 def _label_atoms(axes: Any, names: Sequence[str], edges: Array, n_linked: int, kind: str) -> None:
-    """Name the linked atoms, and all others too where there are few."""
+    """Name the linked atoms, and the others if there are few."""
     middles = (edges[:-1] + edges[1:]) / 2
     named = len(names) if len(names) <= _MOST_LABELS else n_linked
     short = [short_name(name) for name in names[:named]]
-    step = max(1, int(np.ceil(1.1 * _SMALLEST_POINTS / _room(named, edges))))  # only every so-manyth has room
+    step = max(1, int(np.ceil(1.1 * _SMALLEST_POINTS / _room(named, edges))))  # if space is short, only some are named
     axes.set_xticks(middles[:named:step], short[::step], **_fitting(short, edges))
     if 0 < n_linked < len(names):
         told = f"{len(names) - n_linked} {kind} without a link"

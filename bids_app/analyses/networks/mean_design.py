@@ -1,4 +1,4 @@
-"""The mean over participants: their responses, and the families without what each one's confounds explain."""
+"""Means over participants: of the responses, and of the families with each participant's confounds removed."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from bids_app.stats.standardise import zscore
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
 
-_SHARED = 0.5  # a confound direction is the group's where it is this share of the participants'
-_SAME_TIMING = 0.01  # repetition times that differ by a larger share cannot be averaged volume by volume
+_SHARED = 0.5  # smallest share of the participants for a direction of confounds to be the group's
+_SAME_TIMING = 0.01  # largest relative difference of repetition times that can be averaged volume by volume
 
 
 class UnequalParticipantsError(ValueError):
-    """Participants whose volumes, or pieces of networks, are not the same."""
+    """Participants differ in their volumes, or in the pieces of networks."""
 
 
 @dataclass(frozen=True)
@@ -66,13 +66,13 @@ def presentations_of_run(
     restarts: Floats,
     families: Floats,
 ) -> list[Presentation]:
-    """What one run heard, story after story; a story that was played twice is two presentations.
+    """Presentations of one run, story by story; a story that was played twice gives two.
 
     Parameters
     ----------
     stories, seconds : arrays of shape (n_volumes,), the story of each volume and the time in it
     networks : numbers of the pieces (n_pieces,), and their responses (n_volumes, n_pieces)
-    confounds : array of shape (n_volumes, n), what was regressed out of the responses
+    confounds : array of shape (n_volumes, n), regressed out of the responses
     restarts, families : time courses at these volumes, (n_restarts, n_volumes, n_atoms) and (n_volumes, n_families)
     """
     basis = orthonormal_basis(np.column_stack([np.ones(len(seconds)), zscore(confounds)]))
@@ -98,11 +98,11 @@ def presentations_of_run(
 def mean_design(heard: Sequence[Presentation], families: Families, n_networks: int) -> tuple[Design, NetworkSeries]:
     """Regressors and network responses of the mean over participants.
 
-    Each volume of a story counts the participants who have it, and each piece of a network those who have data there.
-    What a participant's confounds took from the responses is taken from the families likewise, before the mean; what
-    most participants share of the confounds (slow drifts) is the group's confounds.
+    The mean of each volume is over the participants who have it, that of each piece of a network over those with data.
+    Each participant's confounds are removed from the families as from the responses, before averaging; confounds that
+    most participants share (slow drifts) are the confounds of the group.
 
-    Raises UnequalParticipantsError where repetition times differ.
+    Raises UnequalParticipantsError if repetition times differ.
     """
     _require_one_repetition_time(heard)
     stories = sorted({one.story for one in heard})
@@ -126,13 +126,13 @@ def _require_one_repetition_time(heard: Sequence[Presentation]) -> None:
     if times[slowest] > (1 + _SAME_TIMING) * times[fastest]:
         raise UnequalParticipantsError(
             f"volumes of sub-{fastest} are {times[fastest]:.4g} s apart and those of sub-{slowest} "
-            f"{times[slowest]:.4g} s, so that they cannot be averaged: leave out those of one kind with "
+            f"{times[slowest]:.4g} s, so that they cannot be averaged: leave out the participants with one of them, by "
             "--exclude-participant-label"
         )
 
 
 def _mean_of_story(heard: Sequence[Presentation], pieces: npt.NDArray[np.int64]) -> Presentation:
-    """The mean over participants of what the presentations of one story have at each of its volumes."""
+    """The mean over the presentations of one story at each of its volumes."""
     first = heard[0]
     seconds, rows = _shared_times(heard)
     who = pd.Series([one.participant for one in heard])
@@ -164,7 +164,7 @@ def _mean_of_story(heard: Sequence[Presentation], pieces: npt.NDArray[np.int64])
 
 
 def _shared_times(heard: Sequence[Presentation]) -> tuple[Doubles, list[npt.NDArray[np.int64]]]:
-    """The times at which anybody has a volume, and for each presentation the rows of its own volumes.
+    """The times with a volume in any presentation, and for each presentation the rows of its volumes.
 
     Volumes are counted from the story's start, so that those of two participants are the same where they are less than
     a repetition time apart.

@@ -78,18 +78,18 @@ def _fit(s: Settings, noun: str) -> str:
 def _conditional_links(s: Settings) -> str:
     return (
         "Links of families with networks were tested in three steps. First, at most 24 pieces of neighbouring targets were "
-        "averaged in each network, and families and responses were freed of the confounds and of first-order "
-        "autocorrelation, whose coefficient was estimated by restricted maximum likelihood (Harville 1977). The largest "
+        "averaged in each network, and the confounds and first-order autocorrelation were removed from families and "
+        "responses; its coefficient was estimated by restricted maximum likelihood (Harville 1977). The largest "
         "multiple correlation of a family with the pieces of a network was tested against circular shifts, corrected over "
         "networks by the step-down maximum (Westfall and Young 1993; p < 0.05). Second, in each restart, the responses of "
         "all pieces, whitened over the pieces as well, were explained by a sum of at most ten single effects of the atoms "
         "(Wang et al. 2020), whose coefficients may differ between pieces. Only effects larger than 0.2 of what all atoms explain were counted; their "
-        "probabilities were joined over the atoms of a family and averaged over restarts. Families with a probability above 0.7 "
+        "probabilities were combined over the atoms of a family and averaged over restarts. Families with a probability above 0.7 "
         "were candidates, active or deactive where positive or negative coefficients made up at least a quarter of the "
         "squared coefficients. Third, all candidates were fitted jointly to every voxel by generalised least squares; the "
         "mean over the network of the coefficients of the link's sign (of absolute coefficients for links of both signs) was "
-        f"tested against {s.n_spins} random rotations of the networks on the cortical sphere (regions: networks dealt out "
-        "again), corrected over candidates by the Benjamini-Hochberg procedure (q < 0.05). At the group level, the same steps "
+        f"tested against {s.n_spins} random rotations of the networks on the cortical sphere (regions: random "
+        "permutations), corrected over candidates by the Benjamini-Hochberg procedure (q < 0.05). At the group level, the same steps "
         "were applied to means over participants, and each candidate was tested over participants by a one-sided t-test of its "
         "coefficients along the mean pattern of the other participants (q < 0.05). The expected share of false links is the "
         "mean over links of 1 - probability. The sub-group of a network is the union of the strongest 5 % of the neurons of "
@@ -106,7 +106,7 @@ def _dice_links(s: Settings) -> str:
     return (
         f"Links followed the published method (Sun et al. 2024). Each atom's map was split into an active and a deactive part "
         f"({part}); the Dice overlap of each part with each network was tested against {s.n_spins} random rotations of the "
-        "cortical sphere (regions: networks dealt out again), corrected over atoms and networks by the Benjamini-Hochberg "
+        "cortical sphere (regions: random permutations), corrected over atoms and networks by the Benjamini-Hochberg "
         "procedure. The sub-group of a network is the union of the strongest 5 % of the neurons of every atom linked to it "
         "(q < 0.05). These links are not to be trusted: on planted truth with a real model and text, 13 to 20 % of them were right."
     )

@@ -63,7 +63,8 @@ class NetworkOptions:
     restarts: int = option(
         10,
         "networks",
-        "Dictionaries learned from different starts, whose shared atoms make the families of --links conditional.",
+        "Number of dictionaries learned from different random starts; their shared atoms form the families of "
+        "--links conditional.",
         metavar="N",
         decides=(DICTIONARY,),
         allowed=Range(2, 1000),

@@ -1,4 +1,4 @@
-"""What the analysis of networks writes: atoms and their maps, links, sub-groups, organisation."""
+"""Outputs of the analysis of networks: atoms and their maps, links, sub-groups, organisation."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ _COURSE_FIELDS = {
 _LINK_COLUMNS = {
     "atom": "Atom, counted from 1.",
     "network": "Network of the atlas.",
-    "part": "Whether the positive (active) or the negative (deactive) part of the atom's map is meant.",
+    "part": "Part of the atom's map: positive (active) or negative (deactive).",
     "dice": "Dice overlap of the part with the network.",
-    "p": "Chance of such an overlap when the networks are rotated on the cortical sphere (regions: dealt out again), "
+    "p": "p of the overlap under random rotations of the networks on the cortical sphere (regions: permutations), "
     "(b + 1)/(n + 1).",
     "q": "p corrected over atoms and networks of the same part (Benjamini-Hochberg).",
     "linked": "Whether q < 0.05.",
@@ -98,7 +98,7 @@ FAMILIES = Output(
         "family": "Family, counted from 1, in the order of falling reproducibility.",
         "rho": "Reproducibility: mean over restarts of the best |r| of an atom with the family.",
         "restarts": "Number of restarts with an atom of the family (|r| of at least 0.7).",
-        "reproducible": "Whether rho is at least 0.8; other families are linked to nothing.",
+        "reproducible": "Whether rho is at least 0.8; other families are not linked.",
     },
     fields=_FAMILY_FIELDS,
     has_variants=True,
@@ -147,7 +147,7 @@ NETWORK_COURSES = Output(
     },
     fields={
         "Networks": "Names of the networks, in the order of their numbers.",
-        "Pieces": "Tells the partition of the networks into pieces from others.",
+        "Pieces": "Identifies the partition of the networks into pieces.",
     },
     has_variants=True,
 )
@@ -158,9 +158,9 @@ _CONDITIONAL_COLUMNS = {
     "rho": "Reproducibility of the family over restarts of the dictionary; no link is made below 0.8.",
     "probability": "Probability that the family carries the response, given all others, averaged over restarts.",
     "coefficient": "Mean over the network of the conditional coefficients of that sign, of candidates (P above 0.7).",
-    "gate_p": "Family-wise p that any family has to do with the network's response, by circular shifts.",
-    "dice": "Dice overlap of that part of the family's map with the network; describes, decides nothing.",
-    "p": "Chance of such a mean coefficient when the networks are rotated on the sphere (regions: dealt out again).",
+    "gate_p": "Family-wise p of the relation of any family to the network's response, by circular shifts.",
+    "dice": "Dice overlap of that part of the family's map with the network; descriptive only.",
+    "p": "p of the mean coefficient under random rotations of the networks on the sphere (regions: permutations).",
     "q": "p corrected over candidates (Benjamini-Hochberg).",
     "linked": "Whether gate_p < 0.05, probability > 0.7, q < 0.05 and rho is at least 0.8.",
 }
@@ -181,7 +181,7 @@ def _maps_of(noun: str, desc: str, names: tuple[str, ...], *more: StatisticMaps)
             StatisticMaps("z", "Coefficients, z-scored across the brain.", names),
             *more,
             StatisticMaps("r2", "Variance explained in the data fitted.", ("r2",)),
-            StatisticMaps("p", f"Chance of r under circular shifts of the {desc}.", ("p",)),
+            StatisticMaps("p", f"p of r under circular shifts of the {desc}.", ("p",)),
             StatisticMaps("q", CORRECTED, ("q",)),
             StatisticMaps("r", "Correlation of predicted and held-out responses, averaged over folds.", ("r",)),
         ),
@@ -209,7 +209,7 @@ def _group_maps_of(desc: str, names: tuple[str, ...], *more: StatisticMaps) -> O
 
 
 _MARGINAL = StatisticMaps(
-    "marginal", "Correlation of each family with the response, both whitened and free of confounds.", _FAMILIES
+    "marginal", "Correlation of each family with the response, both whitened and with the confounds removed.", _FAMILIES
 )
 ATOM_MAPS = _maps_of("atom", "atoms", _ATOMS)
 FAMILY_MAPS = _maps_of("family", "families", _FAMILIES, _MARGINAL)
@@ -239,8 +239,8 @@ PARCEL_MAPS, FAMILY_PARCEL_MAPS = (
     for desc in ("atoms", "families")
 )
 _SHARED_COLUMNS = {
-    "participants": "Number of participants who have this link by themselves.",
-    "replicated": "Whether the group and at least half of the participants have it.",
+    "participants": "Number of participants who have this link at the participant level.",
+    "replicated": "Whether the group and at least half of the participants have this link.",
 }
 LINKS = Output(
     "atoms",
@@ -287,7 +287,7 @@ SUBGROUPS = Output(
     _BOTH,
     "Sub-groups of neurons: one row per network and layer.",
     columns={
-        "network": "Network whose linked families' (or atoms') neurons are meant.",
+        "network": "Network; its sub-group holds the neurons of the linked families (or atoms).",
         "model": "Language model.",
         "layer": "Layer, counted from 1.",
         "neurons": "Neurons of the sub-group in this layer.",
@@ -313,7 +313,7 @@ ORGANISATION = Output(
         "null_mean": "The same for as many families (or atoms) drawn at random, mean.",
         "null_low": "2.5th percentile of the random draws.",
         "null_high": "97.5th percentile of the random draws.",
-        "p": "Chance of this consistency under random draws, (b + 1)/(n + 1).",
+        "p": "p of the consistency under random draws, (b + 1)/(n + 1).",
         "involvement_entropy": "Entropy in bits of the links over networks.",
         "atom_diversity": "1 - mean |r| between all families (or atoms).",
         "compactness": "Gini index of the table of links.",

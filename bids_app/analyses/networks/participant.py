@@ -58,7 +58,7 @@ Floats = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class NetworkJob:
-    """What all network analyses of one fit share."""
+    """Data that all network analyses of one fit share."""
 
     responses: Responses
     stories: dict[str, Story]
@@ -67,7 +67,7 @@ class NetworkJob:
 
 
 def steps(work: Work, model: ModelRun) -> Iterator[Step]:
-    """One step for each number of atoms, and where asked for one more with the atoms shifted, a control."""
+    """One step for each number of atoms and, on request, a control with shifted atoms."""
     settings = work.settings
     for n_atoms in settings.atoms:
         for shifted in (False, True) if "shifted" in settings.controls else (False,):
@@ -109,7 +109,7 @@ def encode_networks(
 ) -> None:
     """Fit the atoms (or families) to every target, test the fit, and link them to networks.
 
-    The results are called `desc`.
+    `desc` names the results.
     """
     settings, responses = job.settings, job.responses
     D = np.concatenate([atoms_on(dictionary, heard, model, job.stories, settings) for heard in responses.timings])
@@ -188,9 +188,9 @@ def _lasso(settings: Settings, folds: list[Fold]) -> LassoCV:
 def _coefficients(D: Floats, ratio: Floats, responses: Responses, settings: Settings) -> tuple[Floats, Floats]:
     """Coefficients (n_atoms, n_valid) and in-sample R² (n_valid,).
 
-    The atoms are freed of the same confounds as the responses first: else what the confounds took away with them would
-    be missed, and other atoms called upon to fill the gap (Frisch, Waugh and Lovell). Not so for held-out scores: a
-    projection over all volumes tells the training part something of the test part.
+    The confounds of the responses are first removed from the atoms as well; otherwise, other atoms would compensate for
+    the variance that the responses lost with the confounds (Frisch, Waugh and Lovell). Held-out scores omit this step:
+    a projection over all volumes would leak from the test to the training volumes.
     """
     parts = zip(_by_run(D, responses.run_lengths), responses.sources, strict=True)
     cleaned = np.concatenate([_cleaned(part, sources) for part, sources in parts])
@@ -203,15 +203,15 @@ def _by_run(D: Floats, run_lengths: tuple[int, ...]) -> list[Floats]:
 
 
 def _cleaned(D: Floats, sources: tuple[RunSource, ...]) -> Floats:
-    """Regressors of one run freed of its confounds, or the mean of this over the runs that were averaged."""
+    """Regressors of one run with its confounds removed, or their mean over the averaged runs."""
     cleaned = [(source.rows, zscore(clean(D[source.rows], 1.0, source.nuisance, None))) for source in sources]
     return cleaned[0][1] if len(cleaned) == 1 else mean_of_runs(cleaned, len(D))
 
 
 def _shifted(D: Floats, responses: Responses) -> Floats:
-    """The control: atoms turned round by half of each run, so that they match nothing that was heard.
+    """The control: atoms shifted circularly by half of each run, so that they do not match the story.
 
-    Where something was heard more than once, by half of all that was heard: half of a run may be the same story again.
+    With repeated content, they are shifted by half of all content: half of a run may be the same story again.
     """
     if responses.content is None:
         return np.concatenate([np.roll(part, len(part) // 2, axis=0) for part in _by_run(D, responses.run_lengths)])

@@ -47,7 +47,7 @@ def atom_networks(page: Page, results: Results) -> str:
     parts = read_links(table)
     caption = (_families_caption if results.kind == "families" else _overlap_caption)(results, parts)
     if any(part.sharing is not None for part in parts):
-        caption += " Numbers: participants who have the link by themselves."
+        caption += " Numbers: participants who have the link at the participant level."
     figure = matrices.draw_links(parts, page.network_colours(results, parts[0].networks), results.kind)
     alt = f"Matrix of networks by {results.kind}. {caption}"
     return page.add(figure, results, results.variant("links"), alt=alt, caption=caption, ending="svg")
@@ -68,7 +68,7 @@ def _families_caption(results: Results, parts: list[Links]) -> str:
 
 
 def _noise_sentence(results: Results) -> str:
-    """Whether the model of the noise holds: z² of whitened residuals under shifts is 1 on average where it does."""
+    """Check of the noise model: the mean z² of whitened residuals under shifts is 1 if it holds."""
     noted = results.noted((results.atoms,), "NoiseInflation") or {}
     inflation = {network: float(value) for network, value in noted.items() if value is not None}
     if not inflation:
@@ -124,7 +124,7 @@ def atom_maps(page: Page, results: Results) -> str:
 
 
 def _cut(stat: str, values: Array, page: Page) -> float:
-    """Above which |value| a map counts, as in the analysis: a percentage of the brain, or standard deviations."""
+    """Threshold of |value| as in the analysis: from a percentage of the brain, or in standard deviations."""
     if page.top_percent is not None:
         return float(np.nanquantile(np.abs(values), 1 - page.top_percent / 100)) or 1e-12
     return page.threshold if stat == "z" else max(page.threshold * spread(values), 1e-12)

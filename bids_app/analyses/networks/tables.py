@@ -33,9 +33,9 @@ class NeuronGroups:
 
 
 def as_written(table: pd.DataFrame, kind: str = "atoms") -> pd.DataFrame:
-    """A table as files have it: atoms and layers, which are counted from 0 in the package, counted from 1.
+    """A table as in files: atoms and layers, counted from 0 in the package, are counted from 1.
 
-    Of `families`, the column is called so.
+    For `families`, the column `atom` is called `family`.
     """
     counted = table.assign(**{name: table[name] + 1 for name in ("atom", "layer") if name in table})
     return counted.rename(columns={"atom": "family"}) if kind == "families" else counted
@@ -48,7 +48,7 @@ def as_read(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def write_links(writer: Writer, desc: str, links: pd.DataFrame, groups: NeuronGroups, **fields: object) -> None:
-    """Write the links of atoms or families (`desc`), and what follows from them: sub-groups, organisation.
+    """Write the links of atoms or families (`desc`), and the tables that follow: sub-groups, organisation.
 
     `fields` are further fields of the sidecar of the links.
     """
@@ -61,7 +61,7 @@ def write_links(writer: Writer, desc: str, links: pd.DataFrame, groups: NeuronGr
 
 
 def kind_of_desc(desc: str) -> str:
-    """Whether results called so are of `atoms` or of `families`."""
+    """Kind of the results with this desc: `atoms` or `families`."""
     return "families" if desc.startswith("families") else "atoms"
 
 

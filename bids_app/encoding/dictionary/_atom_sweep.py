@@ -11,10 +11,10 @@ from bids_app.stats.arrays import Doubles
 
 @compiled
 def sweep(atoms: Doubles, gram: Doubles, cross: Doubles, least_power: float) -> float:
-    """Move each atom to where it serves best beside the others as they are, within the unit ball.
+    """Update each atom to its optimum given the others, within the unit ball.
 
     `atoms` (n_atoms, n_volumes) is changed in place; `gram` (n_atoms, n_atoms) is A Aᵀ and `cross` (n_atoms, n_volumes)
-    is A Xᵀ. Atoms whose squared loadings sum to `least_power` or less stay. Returns by how much that lowers ½|X − DA|².
+    is A Xᵀ. Atoms whose squared loadings sum to `least_power` or less stay. Returns the decrease of ½|X − DA|².
     """
     n_atoms, n_volumes = atoms.shape
     gradient, moved = np.empty(n_volumes), np.empty(n_volumes)

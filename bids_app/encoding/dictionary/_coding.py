@@ -1,4 +1,4 @@
-"""Loadings of neurons on the atoms of a dictionary as they are."""
+"""Loadings of neurons on given atoms."""
 
 import numpy as np
 import torch
@@ -19,12 +19,12 @@ class Neurons:
         self.n_neurons = int(X.shape[1]) if columns is None else len(columns)
 
     def __getitem__(self, batch: slice) -> torch.Tensor:
-        """The responses of a batch, not to be changed: they may be X itself."""
+        """The responses of a batch, read-only: they may share the memory of X."""
         if self.columns is None:
             block = np.asarray(self.X[:, batch], dtype=np.float32)
-            if not block.flags.writeable:  # torch wants no part of a memory map that is only read
+            if not block.flags.writeable:  # torch warns of read-only memory maps
                 block = block.copy()
-        else:  # "clip", since the check of indices that are known to be right takes most of the time
+        else:  # "clip": the check of indices, which are valid, would take most of the time
             block = np.asarray(np.take(self.X, self.columns[batch], axis=1, mode="clip"), dtype=np.float32)
         return torch.from_numpy(block).to(self.device)
 
@@ -36,7 +36,7 @@ class Neurons:
 
 
 class Coder:
-    """The lasso of neurons on atoms as they are."""
+    """The lasso of neurons on given atoms."""
 
     def __init__(self, atoms: Doubles, penalty: float, device: torch.device):
         """Copy the atoms, (n_atoms, n_volumes), to the device."""
@@ -47,7 +47,7 @@ class Coder:
     def __call__(
         self, block: torch.Tensor, start: torch.Tensor | None, tolerance: float, max_iterations: int
     ) -> tuple[torch.Tensor, torch.Tensor, float]:
-        """Loadings A of responses X, begun from some or from zero; DᵀX; and ½|X|²."""
+        """Loadings A of responses X, started at given loadings or zero; DᵀX; and ½|X|²."""
         half_squares = 0.5 * float(torch.linalg.vector_norm(block, dim=1).double().square().sum())
         if not np.isfinite(half_squares):
             raise ValueError("X has NaN or infinite values; leave out such neurons before learning a dictionary.")
@@ -61,14 +61,14 @@ def code_all(
 ) -> tuple[torch.Tensor, float, Doubles]:
     """Loadings of all neurons on the atoms, (n_atoms, n_neurons).
 
-    With them, the mean over neurons of ½|x − Da|² + λ|a|₁, and each atom's sums of a, a² and a³, (3, n_atoms).
+    Also returns the mean over neurons of ½|x − Da|² + λ|a|₁, and each atom's sums of a, a² and a³, (3, n_atoms).
     """
     neurons, coder = Neurons(X, device), Coder(atoms, penalty, device)
     result = torch.empty(len(atoms), neurons.n_neurons, device=device)
     preferred = TUNING.final_cpu_batch if device.type == "cpu" else -(-neurons.n_neurons // TUNING.final_gpu_batches)
 
     batches = column_batches(neurons.n_neurons, neurons.batch_size(len(atoms), mem_mb, preferred))
-    # Made beforehand: small arrays kept from each batch would lie in the room that the next one's large ones need.
+    # Allocated once: small arrays kept from each batch would fragment the memory for the large ones of the next.
     half_squares, sums = np.zeros(len(batches)), np.zeros((len(batches), 5, len(atoms)))
 
     def code(number: int) -> None:

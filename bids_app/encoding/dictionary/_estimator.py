@@ -19,17 +19,17 @@ _BATCH = 4096
 class DictionaryLearning(BaseEstimator):  # type: ignore[misc]
     """Atoms D and sparse loadings A with X ≈ DA: min ½|X − DA|² + λ|A|₁ over A and D, every |d| ≤ 1.
 
-    Solved by turns for the loadings (batched lasso) and the atoms (block coordinate descent, Mairal et al. 2010), over
-    batches of neurons, so that X may be a memory map larger than memory, and over samples of many neurons first. In the
-    smallest sample, atoms that are worth little give way to directions that residuals share.
+    Loadings (batched lasso) and atoms (block coordinate descent, Mairal et al. 2010) are updated in turn over batches
+    of neurons, so that X may be a memory map larger than memory; with many neurons, on samples first. In the smallest
+    sample, atoms that contribute little are replaced by directions that residuals share.
 
     Parameters
     ----------
     n_atoms : number of atoms K
     penalty : λ = penalty * √n_volumes; for z-scored columns of X, every loading is 0 at penalty 1
-    max_iter : most passes over all neurons
-    tolerance : stop when more neurons, or another pass over all, are expected to lower the objective by less than this
-        share through better atoms
+    max_iter : maximum number of passes over all neurons
+    tolerance : stop when the better atoms from more neurons, or from another pass over all, are expected to lower the
+        objective by less than this share
     random_state : seed of the first atoms; the same seed gives the same bits on one machine
     device : "auto", "cpu" or "cuda"
     mem_mb : memory for a batch of neurons, in megabytes
@@ -40,7 +40,7 @@ class DictionaryLearning(BaseEstimator):  # type: ignore[misc]
         an atom that no neuron loads on comes last; signs such that the loadings' skew is not negative
     loadings_ : array of shape (n_atoms, n_neurons), float32
     objective_ : mean over neurons of ½|x − Da|² + λ|a|₁
-    n_iter_ : number of passes over all neurons; 0 where a sample of them was enough to learn the atoms
+    n_iter_ : number of passes over all neurons; 0 if a sample was enough to learn the atoms
     penalty_ : λ
 
     >>> rng = np.random.default_rng(0)

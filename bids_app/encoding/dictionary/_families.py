@@ -1,4 +1,4 @@
-"""Families: the atoms that come back whenever a dictionary is learned again."""
+"""Families: the atoms that recur whenever a dictionary is learned again."""
 
 from __future__ import annotations
 
@@ -40,16 +40,16 @@ class Families:
 
 @one_thread()
 def find_families(restarts: Sequence[Floats], most: int | None = None, same: float = SAME) -> Families:
-    """Group the atoms of several dictionaries of the same neurons by the likeness of their time courses.
+    """Group the atoms of several dictionaries of the same neurons by the similarity of their time courses.
 
-    Greedily, from the atom that the other restarts hold best: a family's time course becomes the mean of each restart's
-    most similar atom (three times), and atoms with |r| ≥ `same` are no candidates any more. A family with |r| ≥ `same`
-    to an earlier one is dropped.
+    Greedy, from the atom that the other restarts match best: the time course of a family becomes the mean of each
+    restart's most similar atom (three iterations); atoms with |r| ≥ `same` then start no further family. A family with
+    |r| ≥ `same` to an earlier one is dropped.
 
     Parameters
     ----------
     restarts : arrays of shape (n_volumes, n_atoms), the atoms of each restart on the same volumes
-    most : most families; by default as many as a restart has atoms
+    most : maximum number of families; by default the number of atoms of a restart
     same : |r| from which two time courses count as the same
 
     Raises
@@ -105,7 +105,7 @@ class _Pool:
         return np.asarray(self.atoms.T @ courses / self.n_volumes)
 
     def refined(self, seed: int, same: float) -> Doubles:
-        """The time course of the family around an atom: three times the mean of each restart's most similar atom."""
+        """The time course of the family around an atom: iterated mean of each restart's most similar atom."""
         course = self.atoms[:, seed]
         for _ in range(_REFINEMENTS):
             r = self.correlation(course[:, None])[:, 0].reshape(self.n_restarts, self.n_atoms)

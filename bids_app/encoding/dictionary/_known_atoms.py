@@ -1,4 +1,4 @@
-"""Atoms and loadings that are known: time courses on other volumes, and how well they reconstruct."""
+"""Time courses of known atoms on other volumes, and how well atoms and loadings reconstruct neurons."""
 
 import numpy as np
 import numpy.typing as npt
@@ -30,10 +30,10 @@ def time_courses(X: npt.ArrayLike, loadings: npt.ArrayLike) -> Floats:
 
 @one_thread()
 def courses_elsewhere(X_new: npt.ArrayLike, X: npt.ArrayLike, courses: Floats) -> Floats:
-    """Time courses on other volumes of atoms that are known by their time courses, (n_restarts, n_volumes', n_atoms).
+    """Time courses on other volumes of atoms with known time courses, (n_restarts, n_volumes', n_atoms).
 
     The least-squares time courses, see `time_courses`, for the atoms' least-squares loadings on X; batch by batch of
-    neurons, so that the loadings of all restarts need no memory.
+    neurons, so that the loadings of all restarts are never stored.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ def courses_elsewhere(X_new: npt.ArrayLike, X: npt.ArrayLike, courses: Floats) -
 
 
 def reconstruction_r2(X: npt.ArrayLike, atoms: npt.ArrayLike, loadings: npt.ArrayLike) -> Floats:
-    """1 − |x − Da|² / |x − mean(x)|² of each neuron, (n_neurons,); 0 for a neuron that never changes."""
+    """1 − |x − Da|² / |x − mean(x)|² of each neuron, (n_neurons,); 0 for a constant neuron."""
     X = require_matrix("X", X)
     atoms = np.asarray(require_matrix("atoms", atoms, X.shape[0]), dtype=np.float32)
     loadings = require_matrix("loadings", loadings, atoms.shape[1])

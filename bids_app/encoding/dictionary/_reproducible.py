@@ -1,4 +1,4 @@
-"""Families of atoms that come back in every restart of a dictionary."""
+"""Families of atoms that recur in every restart of a dictionary."""
 
 from typing import Self
 
@@ -18,17 +18,17 @@ _BATCH = 4096
 
 
 class ReproducibleDictionary(BaseEstimator):  # type: ignore[misc]
-    """Families of atoms: what several restarts of a sparse dictionary agree on, with how well they agree.
+    """Families of atoms that several restarts of a sparse dictionary share, with their reproducibility.
 
     The objective of `DictionaryLearning` has many minima of equal height: one dictionary holds atoms that the next
     does not. A family is the mean of the atoms that restarts share; ρ, its reproducibility, is the mean over restarts
-    of the best |r| of an atom with it. Only families with ρ of at least 0.8 can be told from an accident of the start.
+    of the best |r| of an atom with it. Only families with ρ of at least 0.8 are clearly not an accident of the start.
 
     Parameters
     ----------
     n_atoms, penalty, max_iter, device, mem_mb : as in `DictionaryLearning`
     tolerance : likewise; smaller, because restarts that stop early agree less
-    n_restarts : dictionaries that are learned, from different random starts (and samples, of many neurons)
+    n_restarts : number of dictionaries, learned from different random starts (and, with many neurons, samples)
     random_state : seed of the restarts; the same seed gives the same bits on one machine
 
     Attributes
@@ -107,7 +107,7 @@ class ReproducibleDictionary(BaseEstimator):  # type: ignore[misc]
 
 @one_thread()
 def least_squares_loadings(X: npt.ArrayLike, courses: Floats) -> Floats:
-    """Loadings A (n_families, n_neurons) that bring courses A nearest to X, batch by batch of neurons."""
+    """Least-squares loadings (n_families, n_neurons) of X on the courses, batch by batch of neurons."""
     data = X if isinstance(X, np.ndarray) else np.asarray(X)
     inverse = np.linalg.pinv(zscore(courses).astype(np.float64)).astype(np.float32)
     loadings = np.empty((courses.shape[1], data.shape[1]), dtype=np.float32)

@@ -15,7 +15,7 @@ from bids_app.stats.device import column_batches, side_by_side
 
 @dataclass
 class Coded:
-    """What the loadings A of some neurons X say about the objective: A [Aᵀ Xᵀ], and the sums of |A| and ½X²."""
+    """Contribution of some neurons X with loadings A to the objective: A [Aᵀ Xᵀ], and the sums of |A| and ½X²."""
 
     moments: Floats  # (n_atoms, n_atoms + n_volumes)
     absolute: float
@@ -26,7 +26,7 @@ class Learner:
     """State of the minimisation: atoms, loadings and the running sums that atoms are updated from.
 
     The surrogate of Mairal et al. (2010), with the contribution of every batch replaced when it is seen again: after a
-    pass, the sums belong to the loadings at hand. Before the first, they are what a sample of the neurons had.
+    pass, the sums are those of the current loadings. Before the first pass, they are those of a sample of neurons.
     """
 
     def __init__(
@@ -39,9 +39,9 @@ class Learner:
         mem_mb: float | None = None,
         unit: int = TUNING.unit,
     ):
-        """Begin with atoms of shape (n_atoms, n_volumes), which are changed in place, and loadings of zero.
+        """Start with atoms of shape (n_atoms, n_volumes), which are changed in place, and loadings of zero.
 
-        `expected` is a neuron's share of the moments where another learner knows it.
+        `expected` is the mean contribution of a neuron to the moments, from an earlier learner.
         """
         n_atoms = atoms.shape[0]
         self.neurons, self.penalty = neurons, penalty
@@ -50,7 +50,7 @@ class Learner:
         shared_out = max(TUNING.smallest_cpu_batch, -(-unit // TUNING.cpu_batches_per_unit))
         preferred = shared_out if neurons.device.type == "cpu" else unit
         size = neurons.batch_size(n_atoms, mem_mb, preferred)
-        # The atoms stay as they are while a unit's batches are coded, side by side.
+        # Atoms are fixed while the batches of a unit are coded concurrently.
         self.units = [
             [
                 slice(unit_.start + batch.start, unit_.start + batch.stop)
@@ -75,7 +75,7 @@ class Learner:
 
     @property
     def mean_moments(self) -> Doubles:
-        """A neuron's share of the moments."""
+        """Mean contribution of a neuron to the moments."""
         return self.moments / self.neurons.n_neurons
 
     def objective(self) -> float:
@@ -87,7 +87,7 @@ class Learner:
         return float(rest + fit) / self.neurons.n_neurons
 
     def code(self, batches: list[slice], apply: Callable[..., Iterable[Coded]]) -> None:
-        """Better loadings of some batches of neurons, and their share of the sums; `apply` maps over the batches."""
+        """Update loadings and sums for some batches of neurons; `apply` maps over the batches."""
         coder = Coder(self.atoms, self.penalty, self.neurons.device)
 
         def code(batch: slice) -> Coded:
@@ -107,7 +107,7 @@ class Learner:
     def update_atoms(self) -> float:
         """One sweep of block coordinate descent over the atoms that are used, each within the unit ball.
 
-        Returns by how much that lowers the objective's sum over neurons.
+        Returns the decrease of the objective, summed over neurons.
         """
         from bids_app.encoding.dictionary._atom_sweep import sweep  # with numba, which takes a while to import
 
@@ -115,10 +115,10 @@ class Learner:
         return sweep(self.atoms, gram, cross, TUNING.unused * np.trace(gram) / len(gram))
 
     def run(self, max_iter: int, tolerance: float, *, exchange: bool = False) -> tuple[int, float]:
-        """Passes over all neurons until the atoms lower the objective by less than this share.
+        """Pass over all neurons until better atoms lower the objective by less than `tolerance`, as a share.
 
-        With `exchange`, atoms are exchanged on the way, while that helps. Returns the number of passes, and by which
-        share the last one lowered the objective.
+        With `exchange`, atoms are exchanged between passes as long as this helps. Returns the number of passes, and the
+        relative decrease of the objective in the last one.
         """
         share, best = 0.0, np.inf
         with side_by_side(self.neurons.device) as apply:
@@ -127,7 +127,7 @@ class Learner:
                 objective = self.objective()
                 share = gain / max(objective * self.neurons.n_neurons, 1e-30)
                 if exchange and iteration % TUNING.exchange_every == 0:
-                    # Once atoms were exchanged for little, as happens with noise, they are left as they are.
+                    # Once an exchange gained little, as with noise, there are no more.
                     exchange = objective < (1 - TUNING.exchanges_worth) * best and self.exchange() > 0
                     best = objective
                 if share <= tolerance and not exchange:
@@ -135,17 +135,16 @@ class Learner:
         return iteration, share
 
     def _improve(self, unit: list[slice], apply: Callable[..., Iterable[Coded]]) -> float:
-        """Code a unit, then update the atoms; by how much the latter lowers the objective's sum over neurons."""
+        """Code a unit, then update the atoms; returns the latter's decrease of the objective, summed over neurons."""
         self.code(unit, apply)
         return self.update_atoms()
 
     def exchange(self) -> int:
-        """Put directions that the residuals share in the place of atoms that are worth less; how many.
+        """Replace atoms that contribute less than directions that the residuals share; returns how many.
 
-        A pass that moves atoms a little at a time does not leave a local minimum where two atoms share the neurons of
-        one, and another is missing. With all other loadings as they are, a new atom c lowers the objective by
-        Σ ½ max(|cᵀr| − λ, 0)² over the residuals r. Doing without an atom d costs about ½ Σ a² (1 − ρ²), where
-        the atom most like it, with the correlation ρ, takes over.
+        Small updates do not leave a local minimum in which two atoms share the neurons of one, and another is missing.
+        With all other loadings fixed, a new atom c lowers the objective by Σ ½ max(|cᵀr| − λ, 0)² over the residuals r.
+        Removing an atom d costs about ½ Σ a² (1 − ρ²), if the most similar atom, with correlation ρ, replaces it.
         """
         found, gains = self._shared_directions()
         norms = np.maximum(np.linalg.norm(self.atoms, axis=1), 1e-30)
@@ -168,8 +167,8 @@ class Learner:
         return len(exchanged)
 
     def _shared_directions(self) -> tuple[Doubles, Doubles]:
-        """Directions of norm 1 that many residuals share, (n_atoms, n_volumes), and what each would gain."""
-        # The residuals X − Da take part in products alone, so they need no memory of their own.
+        """Directions of norm 1 that many residuals share, (n_atoms, n_volumes), and the gain of each."""
+        # The residuals X − Da occur only in products, so they are never stored.
         atoms = torch.as_tensor(self.atoms.T, dtype=torch.float32, device=self.neurons.device)
         X, loadings = self.neurons[slice(0, self.neurons.n_neurons)], self.loadings
 
@@ -180,7 +179,7 @@ class Learner:
 
         every = -(-self.neurons.n_neurons // TUNING.candidates)
         candidates = normalize(torch.addmm(X[:, ::every], atoms, loadings[:, ::every], alpha=-1), dim=0)
-        gains = _gains(along(candidates, 4), self.penalty)  # on others than the candidates, as a rule
+        gains = _gains(along(candidates, 4), self.penalty)  # mostly on other neurons than the candidates
         found = candidates[:, gains.topk(min(TUNING.refined, len(gains))).indices]
         for _ in range(TUNING.refinements):
             weights = softshrink(along(found), self.penalty)
@@ -189,7 +188,7 @@ class Learner:
         return found.T.cpu().numpy().astype(np.float64), gains.cpu().numpy().astype(np.float64)
 
     def _replace(self, which: list[int], atoms: Doubles) -> None:
-        """New atoms, which no neuron loads on yet."""
+        """Replace atoms; no neuron loads on the new ones yet."""
         self.atoms[which] = atoms
         self.loadings[which] = 0
         for moments in (self.moments, *(coded.moments for coded in self._coded.values())):
@@ -208,11 +207,10 @@ def learn(
     tolerance: float,
     mem_mb: float | None,
 ) -> tuple[Doubles, int]:
-    """Atoms, (n_atoms, n_volumes), and how many passes over all of X's columns they took.
+    """Atoms, (n_atoms, n_volumes), and the number of passes over all columns of X.
 
-    They are neurons at first, are learned on a sample of neurons and then on larger and larger samples, each seen once,
-    until what still larger ones are expected to gain is below `tolerance`, as a share of the objective; without that,
-    on all.
+    Atoms start as neurons and are learned on a sample of neurons, then on increasingly large samples, each seen once,
+    until the expected gain of still larger samples is below `tolerance`, as a share of the objective; otherwise on all.
     """
     size = min(X.shape[1], max(TUNING.sample, 8 * n_atoms))
     neurons = Neurons(np.asarray(np.take(X, _columns(X, size, generator), axis=1), dtype=np.float32), device)
@@ -224,7 +222,7 @@ def learn(
     while (size := TUNING.growth * size) < 0.5 * X.shape[1]:
         larger = Learner(Neurons(X, device, _columns(X, size, generator)), atoms, penalty, expected, mem_mb=mem_mb)
         _, share = larger.run(1, 0)
-        # What a finite sample costs falls with its size: this one has taken all but 1 / growth of what the last left.
+        # The loss by a finite sample falls with its size: this sample leaves 1 / growth of what the last one left.
         if share <= tolerance * (TUNING.growth - 1):
             return atoms, 0
         expected = larger.mean_moments
@@ -232,7 +230,7 @@ def learn(
 
 
 def _gains(products: torch.Tensor, penalty: float) -> torch.Tensor:
-    """By how much each new atom of norm 1 lowers the objective's sum over residuals, from its products with them."""
+    """Decrease of the objective, summed over residuals, by each new atom of norm 1, from its products with them."""
     return 0.5 * softshrink(products, penalty).square_().sum(dim=0)
 
 
@@ -241,7 +239,7 @@ def _width(batch: slice) -> int:
 
 
 def _columns(X: AnyArray, size: int, generator: np.random.Generator) -> Ints:
-    """Randomly chosen columns, in order: those of a batch lie close together in a memory map."""
+    """Randomly chosen columns, ascending: those of a batch lie close together in a memory map."""
     return np.sort(generator.choice(X.shape[1], size, replace=False))
 
 
@@ -259,8 +257,8 @@ def _seeds(sample: AnyArray, n_atoms: int, generator: np.random.Generator) -> Do
 
 
 def require_settings(n_atoms: int, penalty: float) -> None:
-    """ValueError for settings without which there is no dictionary."""
+    """Raise ValueError for settings that allow no dictionary."""
     if n_atoms < 1:
         raise ValueError(f"n_atoms={n_atoms}; a dictionary needs at least 1 atom.")
     if not penalty > 0:
-        raise ValueError(f"penalty={penalty}; it must be positive (0.1 to 0.3 as a rule, 1 gives no loadings).")
+        raise ValueError(f"penalty={penalty}; it must be positive (usually 0.1 to 0.3; 1 gives no loadings).")

@@ -1,4 +1,4 @@
-"""What was tuned for the dictionary, by the measurements in docs/benchmarks.md."""
+"""Tuned constants of the dictionary, from the measurements in docs/benchmarks.md."""
 
 from dataclasses import dataclass
 
@@ -9,21 +9,21 @@ class DictionaryTuning:
 
     Attributes
     ----------
-    unused : an atom whose squared loadings sum to less than this share of the average atom's is used by no neuron
+    unused : an atom whose squared loadings sum to less than this share of the mean over atoms counts as unused
     coding_tolerance, coding_iterations : of the lasso while the atoms are learned
-    final_tolerance, final_iterations : of the lasso on the atoms that are kept
-    unit : the atoms are updated after so many neurons, whatever the size of the batches that these are coded in
-    cpu_batches_per_unit, smallest_cpu_batch : batches of a unit on the CPU, whatever the number of threads, so that
-        this changes no result; smaller batches cost more than they share out
-    final_cpu_batch, final_gpu_batches : neurons at once on the CPU, and number of batches on a GPU, in the last coding
-    sample, sample_unit, sample_passes : the first atoms are learned on so many neurons, where a pass costs little, and
-        updated after so many, in at most so many passes
-    sample_tolerance : when the sample is learned, as a share of the tolerance that is asked for
-    growth : how much larger each of the samples that follow is
-    exchange_every, exchanges_worth : after how many passes atoms are exchanged, and by which share the objective must
-        have fallen since for this to go on
+    final_tolerance, final_iterations : of the lasso on the final atoms
+    unit : number of neurons between updates of the atoms, independent of the batches in which they are coded
+    cpu_batches_per_unit, smallest_cpu_batch : number and smallest size of the batches of a unit on the CPU, independent
+        of the number of threads, which therefore changes no result; smaller batches cost more than threads gain
+    final_cpu_batch, final_gpu_batches : neurons per batch on the CPU, and number of batches on a GPU, in the last pass
+    sample, sample_unit, sample_passes : neurons of the first sample, neurons between updates, and maximum number of
+        passes over it
+    sample_tolerance : tolerance on the first sample, as a share of that of the estimator
+    growth : size of each further sample, as a multiple of the previous one
+    exchange_every, exchanges_worth : passes between exchanges of atoms, and the relative decrease of the objective
+        between exchanges below which they end
     candidates, refined, refinements : residuals that may become atoms, how many of them are refined, and how often
-    alike : atoms put in at the same time have a smaller correlation than this
+    alike : largest correlation among atoms that are exchanged at the same time
     """
 
     unused: float = 1e-6

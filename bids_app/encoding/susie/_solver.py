@@ -62,7 +62,7 @@ class SingleEffects:
         return np.asarray(1 - np.prod(1 - np.clip(counted, 0, 1), axis=1))
 
 
-_NEGLIGIBLE = 1e-6  # an effect with a smaller probability changes no answer
+_NEGLIGIBLE = 1e-6  # an effect with a smaller probability changes no result
 
 
 def single_effects(
@@ -85,8 +85,8 @@ def single_effects(
     residual variance is estimated.
 
     A regression may have m responses with independent noise of one variance (whitened beforehand). An effect is then
-    one regressor's on all of them, with m independent coefficients of one prior variance: what they say about which
-    regressor it is adds up, whatever their signs (as in mvSuSiE, Zou et al. 2024, with a diagonal prior).
+    one regressor's on all of them, with m independent coefficients of one prior variance: the evidence of all responses
+    about the regressor is combined, whatever their signs (as in mvSuSiE, Zou et al. 2024, with a diagonal prior).
 
     In each of B independent problems:
 
@@ -97,7 +97,7 @@ def single_effects(
     square : array of shape (B,), sum of all squares of Y
     n_samples : array of shape (B,) or a number, degrees of freedom of each response
     n_responses : array of shape (B,), where problems have fewer than m responses; further columns of `cross` are 0
-    n_effects : L, the most effects
+    n_effects : L, the maximum number of effects
     max_iter, tolerance : stop when the residual variance changes by less than this share
     device : "auto", "cpu" or "cuda"
     mem_mb : memory for a batch of problems, in megabytes
@@ -226,7 +226,7 @@ class _Problems:
         """The prior variance (B,) under which the effect is likeliest; 0 where none is likelier than no effect."""
 
         def log_likelihood(prior: torch.Tensor) -> torch.Tensor:
-            """Of (B, n) variances, up to that of no effect."""
+            """Log-likelihood of (B, n) variances, relative to no effect."""
             left = error[:, None, :] / (error[:, None, :] + prior[:, :, None])  # 1 − shrinkage
             log_bayes = 0.5 * (n_responses[:, :, None] * torch.log(left) + z_squared[:, None, :] * (1 - left))
             return log_bayes.logsumexp(dim=2) - float(np.log(error.shape[1]))

@@ -1,4 +1,4 @@
-"""What was tuned for the sum of single effects."""
+"""Tuned constants of the sum of single effects."""
 
 from dataclasses import dataclass
 
@@ -11,10 +11,10 @@ class SingleEffectsTuning:
     ----------
     smallest_prior, largest_prior, n_priors : the prior variances tried for each effect, on a logarithmic grid, as
         shares of the response's variance over the mean variance of a regressor; refined by a parabola
-    first_prior : where every effect starts
-    least_noise : the residual variance stays above this share of the response's variance
-    fewest_iterations : no problem stops before
-    cpu_batch : problems that a core works on at a time: what they need stays in its cache
+    first_prior : initial prior variance of every effect
+    least_noise : lower bound of the residual variance, as a share of the response's variance
+    fewest_iterations : minimum number of iterations
+    cpu_batch : problems per batch on the CPU, so that their data stay in the cache of a core
     """
 
     smallest_prior: float = 1e-4
