@@ -6,15 +6,26 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-# Per cent of the lines of a folder: 3 less than the folder's own tests reached on 2026-11-26 (93.5, 92.4, 98.2, 97.9).
+# Per cent of the lines of a folder: 3 less than unit tests reached on 2026-11-26. Those of bids, encoding, language and
+# stats are of the folder's own tests (93.5, 92.4, 98.2, 97.9), all others of all tests but these four folders'.
 FLOORS: dict[str, float] = {
+    "bids_app": 89.5,
+    "bids_app/analyses": 82.5,
     "bids_app/bids": 90.5,
+    "bids_app/demo": 96.3,
     "bids_app/encoding": 89.4,
+    "bids_app/engines": 82.0,
+    "bids_app/forecast": 97.0,
+    "bids_app/inputs": 92.9,
     "bids_app/language": 95.2,
+    "bids_app/machine": 91.3,
+    "bids_app/networks": 93.7,
+    "bids_app/pages": 96.5,
+    "bids_app/report": 95.9,
+    "bids_app/run": 79.6,
     "bids_app/stats": 94.9,
 }
-# Of all other folders; provisional until the first whole run of `make coverage` gives each a floor of its own.
-FLOOR = 50.0
+FLOOR = 85.0  # of a new folder
 
 
 def coverage_by_folder(report: Mapping[str, Any]) -> dict[str, float]:
