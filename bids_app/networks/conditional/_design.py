@@ -32,6 +32,7 @@ class Design:
     ----------
     restarts : array of shape (n_restarts, n_volumes, n_atoms), atoms freed of the confounds, z-scored
     families : array of shape (n_volumes, n_families), time courses of the families, likewise
+    uncleaned : array of shape (n_volumes, n_families), the same with what the confounds took, on the same scale
     members : array of shape (n_restarts, n_atoms, n_families), see `encoding.dictionary.Families`
     confounds : array of shape (n_volumes, n_confounds), orthonormal, the means of the runs among them
     run_lengths : volumes of each run
@@ -40,6 +41,7 @@ class Design:
 
     restarts: Doubles
     families: Doubles
+    uncleaned: Doubles
     members: Ints
     confounds: Doubles
     run_lengths: tuple[int, ...]
@@ -72,9 +74,8 @@ class Design:
                     f"{name} has {rows} volumes, and the families have {n_volumes}; they must be the same."
                 )
         basis = _confound_basis(confounds or [None] * len(lengths), lengths)
-        freed = np.stack([_freed(atoms, basis, lengths) for atoms in restarts])
-        courses = _freed(families.courses, basis, lengths)
-        return cls(freed, courses, families.members, basis, lengths, content)
+        freed = np.stack([_freed(atoms, basis, lengths)[0] for atoms in restarts])
+        return cls(freed, *_freed(families.courses, basis, lengths), families.members, basis, lengths, content)
 
     @property
     def n_volumes(self) -> int:
@@ -105,6 +106,16 @@ class Design:
     def white(self, series: Doubles, noise: float) -> Doubles:
         """Series (n_volumes, n), whitened and then without the confounds."""
         return project_out(whiten(series, noise, self.run_lengths), self.white_confounds(noise))
+
+    def whitened_weights(self, weights: Doubles, noise: float) -> Doubles:
+        """Weights (n, n_volumes) that give of series what `weights` give of the whitened series."""
+        starts = np.cumsum([0, *self.run_lengths])[:-1]
+        result = weights.copy()
+        result[:, starts] *= np.sqrt(1 - noise**2)
+        following = weights[:, 1:].copy()
+        following[:, starts[1:] - 1] = 0  # the first volume of a run is not predicted from the run before
+        result[:, :-1] -= noise * following
+        return np.asarray(result)
 
     @cached_property
     def shifts(self) -> Ints:
@@ -172,14 +183,17 @@ def _confound_basis(confounds: Sequence[npt.ArrayLike | None], run_lengths: Sequ
     return np.concatenate(blocks, axis=1)
 
 
-def _freed(series: npt.NDArray[np.floating], basis: Doubles, run_lengths: Sequence[int]) -> Doubles:
-    """Series without the confounds, z-scored within each run; what nothing is left of becomes 0."""
+def _freed(series: npt.NDArray[np.floating], basis: Doubles, run_lengths: Sequence[int]) -> tuple[Doubles, Doubles]:
+    """Series without the confounds, z-scored within each run, and the centred series on the same scale.
+
+    Where the confounds explain all of a series, both are 0.
+    """
     doubles = np.asarray(series, dtype=np.float64)
-    rest = project_out(doubles, basis)
-    parts = np.split(rest, np.cumsum(run_lengths)[:-1])
-    whole = np.split(doubles, np.cumsum(run_lengths)[:-1])
-    scaled = []
-    for part, before in zip(parts, whole, strict=True):
-        deviation, full = part.std(axis=0), before.std(axis=0)
-        scaled.append(np.divide(part, deviation, out=np.zeros_like(part), where=deviation > 1e-6 * full))
-    return np.concatenate(scaled)
+    borders = np.cumsum(run_lengths)[:-1]
+    cleaned, whole = [], []
+    for rest, before in zip(np.split(project_out(doubles, basis), borders), np.split(doubles, borders), strict=True):
+        deviation = rest.std(axis=0)
+        scale = np.divide(1, deviation, out=np.zeros_like(deviation), where=deviation > 1e-6 * before.std(axis=0))
+        cleaned.append(rest * scale)
+        whole.append((before - before.mean(axis=0)) * scale)
+    return np.concatenate(cleaned), np.concatenate(whole)

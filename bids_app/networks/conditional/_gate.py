@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from bids_app.encoding.autoregression import LagMoments
 from bids_app.networks.conditional._design import Design
 from bids_app.networks.conditional._pieces import NetworkSeries
 from bids_app.stats.arrays import Doubles
-from bids_app.stats.device import one_thread
+from bids_app.stats.device import column_batches, one_thread
+from bids_app.stats.projection import orthonormal_basis
 
-_LEAST_LEFT = 0.1  # of a shifted response's variance, where the confounds take more than the rest
+_LEAST_LEFT = 0.01  # of a shifted family's variance: of what the confounds explain but for this, nothing is tested
+_BATCH = 4096  # shifted families at once
 
 
 @dataclass(frozen=True)
@@ -34,31 +38,26 @@ class Gate:
 
 @one_thread()
 def open_gate(design: Design, series: NetworkSeries, noise: Doubles) -> Gate:
-    """Test the best multiple correlation of a family with a network's pieces against circular shifts of the responses.
+    """Test the best multiple correlation of a family with a network's pieces against circular shifts of the families.
 
-    Both are whitened and freed of the confounds first. R² of a family on all pieces together does not ask for a sign,
-    and the covariance of the pieces is the same however they are shifted. A shifted response has parts along the
-    confounds again, so its correlations are divided by √(1 − |Qᵀ y|²). The p-values are corrected over the networks by
-    the step-down maximum of Westfall & Young (1993): all networks are shifted together, so that what they share is
-    accounted for.
+    R² of a family on all pieces together does not ask for a sign. The families are shifted before the confounds are
+    removed and both are whitened, see `_shifted_r2`. The p-values are corrected over the networks by the step-down
+    maximum of Westfall & Young (1993): one shift is used for all networks, so that what they share is accounted for.
 
     Parameters
     ----------
     noise : array of shape (n_networks,), AR(1) coefficients
     """
     present = series.present
-    observed, null = np.empty(len(present)), np.empty((len(design.shifts), len(present)))
-    for column, network in enumerate(present):
-        Y, X, basis = _white(design, series.series[:, series.of(network)], float(noise[network]))
-        values, vectors = np.linalg.eigh(Y.T @ Y)
-        kept = values > 1e-9 * values.max()
-        Y = Y @ (vectors[:, kept] / np.sqrt(values[kept]))  # orthonormal
-        # On a scale that the number of pieces does not change: degrees of freedom of an F test.
-        scale = (len(Y) - basis.shape[1]) / kept.sum()
-        observed[column] = np.square(Y.T @ X).sum(axis=0).max() * scale
-        null[:, column] = _shifted_r2(design, Y, X, basis).max(axis=1) * scale
+    bases = [
+        orthonormal_basis(design.white(series.series[:, series.of(network)], float(noise[network])))
+        for network in present
+    ]
+    squares = _shifted_r2(design, bases, noise[present])
+    # On a scale that the number of pieces does not change: degrees of freedom of an F test.
+    best = squares.max(axis=2).T / np.maximum([basis.shape[1] for basis in bases], 1)
     p = np.ones(series.n_networks)
-    p[present] = _step_down(observed, null)
+    p[present] = _step_down(best[0], best[1:])
     return Gate(p)
 
 
@@ -72,33 +71,45 @@ def noise_inflation(design: Design, residuals: Doubles, noise: Doubles) -> Doubl
     noise : array of shape (m,), AR(1) coefficients; NaN where there is no response, as in the result
     """
     result = np.full(residuals.shape[1], np.nan)
-    for column, rho in enumerate(noise):
-        if not np.isfinite(rho):
-            continue
-        y, X, basis = _white(design, residuals[:, [column]], float(rho))
-        length = np.linalg.norm(y)
-        if length > 0:
-            r2 = _shifted_r2(design, y / length, X, basis)
-            result[column] = r2.mean(dtype=np.float64) * (len(y) - basis.shape[1])
+    columns = np.flatnonzero(np.isfinite(noise))
+    bases = [orthonormal_basis(design.white(residuals[:, [column]], float(noise[column]))) for column in columns]
+    r2 = _shifted_r2(design, bases, noise[columns])[:, 1:].mean(axis=(1, 2), dtype=np.float64)
+    degrees = design.n_volumes - design.confounds.shape[1]
+    result[columns] = np.where([basis.size > 0 for basis in bases], r2 * degrees, np.nan)
     return result
 
 
-def _white(design: Design, Y: Doubles, rho: float) -> tuple[Doubles, Doubles, Doubles]:
-    """Responses and families (of length 1), whitened and without confounds, and the whitened confounds' basis."""
-    X = design.white(design.families[:, design.families.any(axis=0)], rho)
-    norm = np.linalg.norm(X, axis=0)
-    return design.white(Y, rho), X / np.where(norm > 1e-12, norm, np.inf), design.white_confounds(rho)
+def _shifted_r2(design: Design, bases: Sequence[Doubles], noise: Doubles) -> npt.NDArray[np.float32]:
+    """R² of each family on each basis of responses, (n_bases, 1 + n_shifts, n_families): unshifted, then shifted.
 
+    A basis (n_volumes, n) is orthonormal, whitened with its coefficient of the noise, and without the confounds. A
+    family is shifted with what the confounds take of it; then it is whitened, the confounds are removed, and it is
+    scaled to length 1. White noise without confounds correlates as well with one such course as with another. Shifted
+    after the confounds are removed, families would lose part of their length to the confounds again, slow ones the
+    most, and a test against them would be too liberal.
 
-def _shifted_r2(design: Design, Y: Doubles, X: Doubles, basis: Doubles) -> npt.NDArray[np.float32]:
-    """Sum over orthonormal responses of the squared correlation with each family, (n_shifts, n_families)."""
-    families, total = X.astype(np.float32), np.zeros((len(design.shifts), X.shape[1]), dtype=np.float32)
-    for series in Y.T:
-        moved = series[design.shifts]  # (n_shifts, n_volumes)
-        left = np.maximum(1 - np.square(moved @ basis).sum(axis=1), _LEAST_LEFT)
-        moved = (moved / np.sqrt(left)[:, None]).astype(np.float32)
-        total += np.square(moved @ families)
-    return total
+    Nothing but the families is moved: whitening and confounds are weights of volumes, the same for all shifts.
+    """
+    families = design.uncleaned[:, design.uncleaned.any(axis=0)].astype(np.float32)
+    rows = np.concatenate([np.arange(design.n_volumes)[None], design.shifts])
+    result = np.zeros((len(bases), len(rows), families.shape[1]), dtype=np.float32)
+    parts = [
+        design.whitened_weights(part.T, float(rho)).astype(np.float32)
+        for basis, rho in zip(bases, noise, strict=True)
+        for part in (basis, design.white_confounds(float(rho)))
+    ]
+    weights, borders = np.concatenate(parts), np.cumsum([len(part) for part in parts])[:-1]
+    for batch in column_batches(len(rows), max(1, _BATCH // families.shape[1])):
+        moved = families[rows[batch]].transpose(1, 0, 2).reshape(design.n_volumes, -1)
+        # No part of a family is longer than the family: single precision suffices.
+        lengths = LagMoments.squares(moved, design.run_lengths).whitened(noise)[:, 0]
+        squares = [part.sum(axis=0) for part in np.split(np.square(weights @ moved), borders)]
+        for number, (in_basis, in_confounds) in enumerate(zip(squares[::2], squares[1::2], strict=True)):
+            left = lengths[number] - in_confounds
+            enough = left > _LEAST_LEFT * lengths[number]
+            r2 = np.divide(in_basis, left, out=np.zeros_like(in_basis), where=enough)
+            result[number, batch] = r2.reshape(-1, families.shape[1])
+    return result
 
 
 def _step_down(observed: Doubles, null: Doubles) -> Doubles:

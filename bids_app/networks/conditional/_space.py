@@ -25,7 +25,7 @@ def marginal_maps(design: Design, Y: AnyFloats, noise: float) -> Floats:
     One coefficient of the noise for all targets, so that it is a few products with Y (n_volumes, n_targets).
     """
     basis, families = design.white_confounds(noise), _white_families(design, noise)
-    weights = _whitened_weights(np.concatenate([families.T, basis.T]), noise, design.run_lengths).astype(np.float32)
+    weights = design.whitened_weights(np.concatenate([families.T, basis.T]), noise).astype(np.float32)
     result = np.empty((design.n_families, Y.shape[1]), dtype=np.float32)
     for batch in column_batches(Y.shape[1], _BATCH):
         block = np.asarray(Y[:, batch], dtype=np.float32)
@@ -52,17 +52,6 @@ def _white_families(design: Design, noise: float) -> Doubles:
     rest = design.white(design.families, noise)
     norm = np.linalg.norm(rest, axis=0)
     return np.asarray(rest / np.where(norm > 1e-12, norm, np.inf))
-
-
-def _whitened_weights(weights: Doubles, noise: float, run_lengths: tuple[int, ...]) -> Doubles:
-    """Weights of series that give what `weights` give of the whitened ones: the transposed operator applied."""
-    starts = np.cumsum([0, *run_lengths])[:-1]
-    result = weights.copy()
-    result[:, starts] *= np.sqrt(1 - noise**2)
-    following = weights[:, 1:].copy()
-    following[:, starts[1:] - 1] = 0  # no run's first volume is predicted from the run before
-    result[:, :-1] -= noise * following
-    return np.asarray(result)
 
 
 def spatial_p(

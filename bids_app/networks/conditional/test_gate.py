@@ -2,8 +2,9 @@
 
 import numpy as np
 
+from bids_app.encoding.autoregression import whiten
 from bids_app.networks.conditional import Design, consecutive_pieces, network_series, open_gate, shifted_rows
-from bids_app.networks.conditional._gate import _step_down, noise_inflation
+from bids_app.networks.conditional._gate import _shifted_r2, _step_down, noise_inflation
 from bids_app.networks.conditional.conftest import World, smooth
 
 
@@ -25,6 +26,43 @@ def test_a_driven_network_passes_and_the_others_do_not(world: World) -> None:
     p = gate_of(world, world.responses({0: world.gains(1, 0.3)}))
     assert p[1] < 0.05
     assert p[[0, 2, 3]].min() > 0.05
+
+
+def two_runs() -> Design:
+    """Two runs, with confounds as slow as the families."""
+    world = World(n=300, n_restarts=2)
+    confounds = smooth(np.random.default_rng(3).standard_normal((300, 20)), 0.9)
+    return Design.make(world.restarts, world.families, [confounds[:160], confounds[160:]], (160, 140))
+
+
+def test_shifted_r2_against_the_definition() -> None:
+    design, rng = two_runs(), np.random.default_rng(0)
+    noise = np.array([0.4, 0.1])
+    bases = [np.linalg.qr(design.white(rng.standard_normal((300, n)), rho))[0] for n, rho in ((3, 0.4), (1, 0.1))]
+    r2 = _shifted_r2(design, bases, noise)
+    assert r2.shape == (2, 1 + len(design.shifts), design.n_families)
+    for number, (basis, rho) in enumerate(zip(bases, noise, strict=True)):
+        for draw, rows in enumerate([np.arange(300), *design.shifts[:5]]):
+            moved = whiten(design.uncleaned[rows], rho, design.run_lengths)
+            regressors = whiten(design.confounds, rho, design.run_lengths)
+            rest = moved - regressors @ np.linalg.lstsq(regressors, moved, rcond=None)[0]
+            explained = np.square(basis.T @ rest).sum(axis=0) / np.square(rest).sum(axis=0)
+            np.testing.assert_allclose(r2[number, draw], explained, rtol=1e-4, atol=1e-7)
+
+
+def test_white_noise_correlates_as_well_unshifted_as_shifted() -> None:
+    design, rng = two_runs(), np.random.default_rng(1)
+    zero = np.zeros(1)
+    r2 = np.mean(
+        [
+            _shifted_r2(design, [np.linalg.qr(design.white(rng.standard_normal((300, 20)), 0))[0]], zero)[0]
+            for _ in range(40)
+        ],
+        axis=0,
+    )
+    degrees = 300 - design.confounds.shape[1]
+    assert abs(r2[0].mean() * degrees / 20 - 1) < 0.04
+    assert abs(r2[1:].mean() * degrees / 20 - 1) < 0.01
 
 
 def test_step_down_p_against_the_definition() -> None:
