@@ -1,4 +1,4 @@
-"""First-order autoregressive noise: its coefficient, and series with it removed, run by run."""
+"""Noise in which each volume resembles the one before: its coefficient, and series freed of it, run by run."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ import numpy.typing as npt
 from bids_app.stats.arrays import Doubles
 from bids_app.stats.device import column_batches
 
-_BATCH = 256  # targets per batch
+_BATCH = 256  # targets at once
 _GRID = np.arange(-0.3, 0.955, 0.025)  # coefficients outside are taken for errors of a short series
 
 
 def whiten(Z: npt.ArrayLike, coefficient: float, run_lengths: Sequence[int]) -> Doubles:
     """Series without AR(1) noise, (n_volumes, n): z(t) − ρ z(t − 1), and √(1 − ρ²) z(0) at the start of each run.
 
-    Prais & Winsten (1954): the number of rows is unchanged, and runs stay independent.
+    Prais & Winsten (1954): as many rows as before, and nothing passes from one run into the next.
 
     >>> whiten([[1.0], [1.0], [1.0]], 0.6, [3]).ravel().round(2).tolist()
     [0.8, 0.4, 0.4]
@@ -42,7 +42,7 @@ def ar1_coefficients(Y: npt.ArrayLike, regressors: Doubles, run_lengths: Sequenc
     ----------
     Y : array of shape (n_volumes, n_targets)
     regressors : array of shape (n_volumes, n_regressors), of full column rank, the runs' means among them
-    run_lengths : volumes of each run; whitening does not cross runs
+    run_lengths : volumes of each run; nothing passes from one into the next
     """
     series = np.asarray(Y, dtype=np.float64)
     factor = np.linalg.cholesky(LagMoments.of(regressors, regressors, run_lengths).whitened(_GRID))
@@ -60,7 +60,7 @@ def ar1_coefficients(Y: npt.ArrayLike, regressors: Doubles, run_lengths: Sequenc
 
 
 def _peaks(grid: Doubles, heights: Doubles) -> Doubles:
-    """Position of the maximum of each column of heights (n_grid, n), refined by a parabola between grid points."""
+    """Where each column of heights (n_grid, n) is largest, between the points of the grid by a parabola."""
     best = heights.argmax(axis=0)
     middle = best.clip(1, len(grid) - 2)
     columns = np.arange(heights.shape[1])
@@ -73,10 +73,10 @@ def _peaks(grid: Doubles, heights: Doubles) -> Doubles:
 
 @dataclass(frozen=True)
 class LagMoments:
-    """AᵀB of series A and B, and the same after both are whitened with any coefficient.
+    """AᵀB of series A and B, and what whitening both with any coefficient makes of it.
 
-    Whitened moments are quadratic in the coefficient, so that responses with different coefficients need no whitened
-    copies of the series.
+    Whitened moments are quadratic in the coefficient, so that many responses, each with its own, need no series of
+    their own.
     """
 
     now: Doubles
