@@ -13,6 +13,8 @@ ROOT = Path(__file__).parents[2]
 # What pymdownx.arithmatex leaves of `$…$` and `$$…$$`.
 _INLINE = re.compile(r'<span class="arithmatex">\\\((.*?)\\\)</span>', re.DOTALL)
 _BLOCK = re.compile(r'<div class="arithmatex">\\\[(.*?)\\\]</div>', re.DOTALL)
+# Commands that latex2mathml does not know, and others that draw the same.
+_SYNONYMS = {r"\arg": r"\mathrm{arg}"}
 _BAR = '<mo stretchy="false">&#x02016;</mo>'
 # A page that is one line `{{ include: FILE }}` shows a file of the repository's top level.
 _INCLUDE = re.compile(r"^\{\{ include: (\S+) \}\}$", re.MULTILINE)
@@ -48,7 +50,8 @@ def on_post_build(config: MkDocsConfig, **_: Any) -> None:
 
 
 def _formula(tex: str, display: str) -> str:
-    math = str(convert(html.unescape(tex).strip(), display=display))
+    known = re.sub(r"\\[A-Za-z]+", lambda command: _SYNONYMS.get(command[0], command[0]), html.unescape(tex).strip())
+    math = str(convert(known, display=display))
     if "\\" in math:  # what is not known is passed on as it is
         raise PluginError(f"latex2mathml does not know a command of the formula {tex.strip()}")
     # bars of a norm are to stay as high as the line, also where they carry an index
