@@ -24,6 +24,7 @@ from bids_app.bids.runs import (
     check_hemispheres,
     companion,
     first_space,
+    run_entities,
     run_label,
     segmentation,
 )
@@ -71,6 +72,19 @@ class Dataset:
     def spaces(self, participant: str, filters: Filters | None = None) -> list[str]:
         """Spaces (segmentations for parcels) of a participant's BOLD."""
         return sorted({candidate.space for candidate in self._candidates(participant, filters)})
+
+    def also_in(self, run: Run, filters: Filters | None = None) -> list[str]:
+        """Names of the other derivatives that hold a run in the same space, and are not read."""
+        space = (run.seg if run.kind == "parcels" else run.space) or ""
+        return [
+            name
+            for name, folder in self.derivatives.items()
+            if folder != run.derivative
+            and any(
+                (candidate.derivative, candidate.space, candidate.run) == (folder, space, run_entities(run.entities))
+                for candidate in self._candidates(run.subject, filters)
+            )
+        ]
 
     def runs(
         self,

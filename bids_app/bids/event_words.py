@@ -18,15 +18,19 @@ def holds_words(header: list[str]) -> bool:
     return bool(_WORDS & {cell.strip().lower() for cell in header})
 
 
-def sidecar_of_events(path: Path) -> dict[str, object]:
-    """Content of the JSON files of an events.tsv, including inherited ones. Raises DatasetError if one is invalid."""
+def sidecars_of_events(path: Path) -> list[Path]:
+    """JSON files of an events.tsv, including inherited ones, the most specific last."""
     root = path.parent
     while root.name == "func" or root.name.startswith(("ses-", "sub-")):
         root = root.parent
     beside = path.with_suffix(".json")
     inherited = reversed(applicable(root, parse_name(path).entities, "events", ".json"))
-    sidecars = [sidecar for sidecar in inherited if sidecar != beside] + ([beside] if is_there(beside) else [])
-    return {key: value for sidecar in sidecars for key, value in read_json(sidecar).items()}
+    return [sidecar for sidecar in inherited if sidecar != beside] + ([beside] if is_there(beside) else [])
+
+
+def sidecar_of_events(path: Path) -> dict[str, object]:
+    """Content of the JSON files of an events.tsv, including inherited ones. Raises DatasetError if one is invalid."""
+    return {key: value for sidecar in sidecars_of_events(path) for key, value in read_json(sidecar).items()}
 
 
 def rows_of_events(path: Path, sidecar: Mapping[str, object] | None = None) -> WordList:

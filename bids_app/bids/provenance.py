@@ -8,6 +8,7 @@ from typing import Any
 from bids_app.bids.content import require_content
 from bids_app.bids.derivatives import bids_uri
 from bids_app.bids.errors import DatasetError
+from bids_app.bids.event_words import sidecars_of_events
 from bids_app.bids.metadata import applicable
 from bids_app.bids.parcels import parcel_tables
 from bids_app.bids.runs import Run
@@ -118,12 +119,12 @@ def _change(before: FileRecord, path: Path, uri: str) -> str | None:
 def files_of_run(run: Run, bids_dir: Path, *, with_confounds: bool = True) -> list[Path]:
     """Every file that is read for a run, except the words of its stories.
 
-    BOLD, events, confounds with their JSON file, the list of censored volumes, mask, tables of parcels, and the JSON
-    files that may hold the repetition time, which are compared.
+    BOLD, events with the JSON files that may state their units, confounds with their JSON file, the list of censored
+    volumes, mask, tables of parcels, and the JSON files that may hold the repetition time, which are compared.
     """
     confounds = [run.confounds, run.confounds.with_suffix(".json")] if run.confounds and with_confounds else []
     tables = parcel_tables(run.derivative, run.seg) if run.seg else []
-    optional = [*confounds, run.outliers, run.mask, *tables, *_of_time(run, bids_dir)]
+    optional = [*sidecars_of_events(run.events), *confounds, run.outliers, run.mask, *tables, *_of_time(run, bids_dir)]
     return [*run.files, run.events, *(path for path in optional if path is not None and path.is_file())]
 
 

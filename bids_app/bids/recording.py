@@ -26,13 +26,15 @@ _LARGEST = 1e18  # absolute value; float32 holds its square and sums of such squ
 class Recording:
     """BOLD of one run: data (n_volumes, n_targets) float32, repetition time in seconds, geometry.
 
-    A target without a signal is NaN in all volumes: `n_constant` targets never change; `n_missing` targets (the medial
-    wall, for example) have a volume with no value, an infinite value, or one whose square overflows float32.
+    `is_empty` (n_volumes,) marks volumes without data, see `_empty`. A target without a signal is NaN in all volumes:
+    `n_constant` targets never change; `n_missing` targets (the medial wall, for example) have a volume with no value,
+    an infinite value, or one whose square overflows float32.
     """
 
     data: FloatArray
     repetition_time: float
     geometry: Geometry
+    is_empty: npt.NDArray[np.bool_]
     n_constant: int = 0
     n_missing: int = 0
 
@@ -44,7 +46,7 @@ class Recording:
     @property
     def is_usable(self) -> npt.NDArray[np.bool_]:
         """Which targets have a signal (n_targets,)."""
-        usable: npt.NDArray[np.bool_] = np.isfinite(self.data[0])
+        usable: npt.NDArray[np.bool_] = np.isfinite(self.data[np.argmin(self.is_empty)])
         return usable
 
 
@@ -60,10 +62,12 @@ def read_recording(run: Run, memory: int | None = None) -> Recording:
     data, geometry = _READERS[run.kind](run, memory)
     if len(data) < 2:
         raise DatasetError(f"{run.files[0]} holds {len(data)} volume(s): a time series is needed.")
+    is_empty = _empty(data)
+    filled = data[~is_empty] if is_empty.any() and not is_empty.all() else data
     with np.errstate(invalid="ignore"):
         # not "any value above", because NaN compares false
-        missing = ~(np.abs(data) < _LARGEST).all(axis=0)
-        constant = ~missing & (data == data[0]).all(axis=0)
+        missing = ~(np.abs(filled) < _LARGEST).all(axis=0)
+        constant = ~missing & (filled == filled[0]).all(axis=0)
     unusable = missing | constant
     if unusable.all():
         raise DatasetError(
@@ -71,7 +75,12 @@ def read_recording(run: Run, memory: int | None = None) -> Recording:
             "example) or has missing values. Leave the run out (--exclude-scans) or preprocess it again."
         )
     data[:, unusable] = np.nan
-    return Recording(data, run.repetition_time, geometry, int(constant.sum()), int(missing.sum()))
+    return Recording(data, run.repetition_time, geometry, is_empty, int(constant.sum()), int(missing.sum()))
+
+
+def _empty(data: FloatArray) -> npt.NDArray[np.bool_]:
+    """Which volumes (n_volumes,) are 0 or missing in all targets: AFNI writes 0 for censored volumes, others n/a."""
+    return np.array([not (np.isfinite(volume) & (volume != 0)).any() for volume in data])
 
 
 def _read_surface(run: Run, memory: int | None) -> tuple[FloatArray, Geometry]:

@@ -161,3 +161,17 @@ def test_targets_without_a_usable_signal_are_counted(tiny: TinyDataset, values: 
     assert (recording.n_missing, recording.n_constant) == (1, 2)
     assert np.isnan(recording.data[:, [1, 4, 5]]).all()
     assert np.isfinite(recording.data[:, [0, 2, 3, 6, 7]]).all()
+
+
+@pytest.mark.parametrize("nothing", [0.0, np.nan])
+def test_volumes_without_data_are_marked_and_no_target_is_lost(
+    tiny: TinyDataset, values: np.ndarray, nothing: float
+) -> None:
+    func = _func(tiny, SURFACE)
+    values[[0, 4]], values[:, 7] = nothing, np.nan
+    values[2, 3] = 0  # a value among others
+    write_gifti(func / SURFACE[0], values[:, :3])
+    write_gifti(func / SURFACE[1], values[:, 3:])
+    recording = _read(tiny)
+    assert np.flatnonzero(recording.is_empty).tolist() == [0, 4]
+    assert (recording.n_missing, recording.n_constant, recording.is_usable.sum()) == (1, 0, 7)

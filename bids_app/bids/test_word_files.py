@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from bids_app.bids.errors import DatasetError
-from bids_app.bids.word_files import find_words
+from bids_app.bids.word_files import files_of_words, find_words
 from bids_app.bids.words import read_words
 
 
@@ -56,6 +56,18 @@ def test_a_sidecar_is_no_word_list(tmp_path: Path) -> None:
         find_words(tmp_path, "tale.wav")
     _write(tmp_path / "stimuli/tale.json", json.dumps({"segments": []}))
     assert find_words(tmp_path, "tale.wav").name == "tale.json"
+
+
+def test_a_table_is_read_with_its_sidecar_and_with_no_other_json(tmp_path: Path) -> None:
+    table, gentle = _write(tmp_path / "tale_words.tsv"), _write(tmp_path / "tale/align.csv")
+    for path in (table, gentle):
+        assert files_of_words(path) == [path]
+    sidecar = _write(tmp_path / "tale_words.json", '{"onset": {"Units": "ms"}}')
+    _write(tmp_path / "tale/align.json", '{"words": []}')
+    assert files_of_words(table) == [table, sidecar]
+    assert files_of_words(gentle) == [gentle]
+    _write(sidecar, '{"segments": []}')  # the transcript by WhisperX beside its table
+    assert files_of_words(table) == [table]
 
 
 def test_links_without_content(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

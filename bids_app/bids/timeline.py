@@ -1,5 +1,6 @@
 """Positions of the rows of a recording on the time line of its scan."""
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,8 @@ from bids_app.wording import listed
 
 Integers = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
+
+_log = logging.getLogger(__name__)
 
 # Columns of XCP-D's outliers; the first whose kept volumes match the number of rows is used.
 _OUTLIERS = ("framewise_displacement", "interpolation", "denoising", "outliers", "outlier", "censoring")
@@ -55,9 +58,15 @@ def read_timeline(run: Run, n_rows: int) -> Timeline:
     kept = np.arange(n_rows) if run.outliers is None else _kept(run, run.outliers, n_rows)
     n_scan = n_rows if run.outliers is None else max(n_rows, len(read_number_table(run.outliers).rows))
     whole, source = _length_of_scan(run)
+    discarded = _discarded(run)
+    if whole is None and discarded:
+        _log.warning(
+            "%s: %s is %d, but no raw image is here that would tell whether events.tsv counts these volumes: its times "
+            "are taken from the first volume of %s",
+            *(run.label, _DISCARDED, discarded, run.files[0].name),
+        )
     if whole is None or whole == n_scan:
         return Timeline(n_scan, kept)
-    discarded = _discarded(run)
     if discarded is None or discarded + n_scan > whole:
         raise DatasetError(_lengths(run, n_scan, whole, source))
     return Timeline(whole, kept + discarded)

@@ -71,6 +71,13 @@ def find_words(bids_dir: Path, stim_file: str, annotations: Path | None = None) 
     return chosen
 
 
+def files_of_words(path: Path) -> list[Path]:
+    """A word list, with the JSON file beside a table, which may state the unit of its times."""
+    beside = path.with_suffix(".json")
+    is_table = path.suffix.lower() in (".tsv", ".csv")
+    return [path, beside] if is_table and not _is_word_json(beside) else [path]
+
+
 def _candidates(paths: list[Path]) -> Iterator[Path]:
     """Word lists and links to them at these paths, with extensions in upper or lower case."""
     listed: dict[Path, dict[str, str]] = {}

@@ -1,50 +1,59 @@
-"""AR(1) noise against simulations, and moments against series."""
+"""Autoregressive noise against simulations, whitening against the covariance, and moments against series."""
 
 import numpy as np
 import pytest
+from scipy import linalg, signal
 
-from bids_app.encoding.autoregression import LagMoments, ar1_coefficients, whiten
+from bids_app.encoding.autoregression import LagMoments, partial_autocorrelations, whiten
 
 RUNS = (60, 90)
 
 
-def _noise(rho: float, n_series: int, runs: tuple[int, ...], seed: int) -> np.ndarray:
+def _coefficients(partial: tuple[float, float]) -> tuple[float, float]:
+    return partial[0] * (1 - partial[1]), partial[1]
+
+
+def _noise(partial: tuple[float, float], n_series: int, runs: tuple[int, ...], seed: int) -> np.ndarray:
     rng = np.random.default_rng(seed)
-    parts = []
-    for length in runs:
-        series = rng.standard_normal((length, n_series))
-        for row in range(1, length):
-            series[row] = rho * series[row - 1] + np.sqrt(1 - rho**2) * series[row]
-        parts.append(series)
+    first, second = _coefficients(partial)
+    parts = [
+        signal.lfilter([1.0], [1.0, -first, -second], rng.standard_normal((length + 200, n_series)), axis=0)[200:]
+        for length in runs
+    ]
     return np.concatenate(parts)
 
 
-@pytest.mark.parametrize("rho", [0.0, 0.3, 0.6])
-def test_the_coefficient_is_unbiased_after_many_regressors(rho: float) -> None:
+@pytest.mark.parametrize("partial", [(0.0, 0.0), (0.3, 0.0), (0.6, 0.0), (0.6, -0.3), (0.5, 0.25)])
+def test_partial_autocorrelations_are_unbiased_after_many_regressors(partial: tuple[float, float]) -> None:
     rng = np.random.default_rng(0)
     slow = np.cumsum(rng.standard_normal((sum(RUNS), 48)), axis=0)
     constants = np.kron(np.eye(2), np.ones((75, 1)))
     basis = np.linalg.qr(np.column_stack([constants, slow]))[0]
-    estimates = ar1_coefficients(_noise(rho, 800, RUNS, 1), basis, RUNS)
-    plain = _noise(rho, 800, RUNS, 1)
-    plain = plain - basis @ (basis.T @ plain)
-    naive = (plain[1:] * plain[:-1]).sum(axis=0) / np.square(plain).sum(axis=0)
-    assert abs(estimates.mean() - rho) < 0.03
-    assert abs(naive.mean() - rho) > 0.08  # what the correction is for
+    series = _noise(partial, 800, RUNS, 1)
+    np.testing.assert_allclose(partial_autocorrelations(series, basis, RUNS), partial, atol=0.03)
+    residuals = series - basis @ (basis.T @ series)
+    naive = (residuals[1:] * residuals[:-1]).sum(axis=0) / np.square(residuals).sum(axis=0)
+    assert abs(naive.mean() - partial[0]) > 0.08  # what the restricted likelihood is for
 
 
-def test_whitened_noise_is_white_and_runs_stay_apart() -> None:
-    series = _noise(0.5, 2000, RUNS, 2)
-    white = whiten(series, 0.5, RUNS)
-    lagged = (white[1:] * white[:-1]).sum(axis=0) / np.square(white).sum(axis=0)
-    assert abs(lagged.mean()) < 0.005
-    np.testing.assert_allclose(white[60:], whiten(series[60:], 0.5, RUNS[1:]))
-    np.testing.assert_allclose(np.square(white).mean(axis=1), 1 - 0.5**2, rtol=0.2)
+def test_whitened_series_against_the_covariance() -> None:
+    partial = (0.6, -0.3)
+    first, second = _coefficients(partial)
+    correlation = [1.0, first / (1 - second)]
+    for _ in range(2, RUNS[1]):
+        correlation.append(first * correlation[-1] + second * correlation[-2])
+    blocks = [linalg.toeplitz(correlation[:length]) for length in RUNS]
+    whitening = whiten(np.eye(sum(RUNS)), partial, RUNS)
+    variance = (1 - partial[0] ** 2) * (1 - partial[1] ** 2)  # of the prediction error
+    expected = variance * np.eye(sum(RUNS))
+    np.testing.assert_allclose(whitening @ linalg.block_diag(*blocks) @ whitening.T, expected, atol=1e-12)
 
 
 def test_moments_of_whitened_series() -> None:
     rng = np.random.default_rng(3)
     A, B = rng.standard_normal((sum(RUNS), 4)), rng.standard_normal((sum(RUNS), 3))
-    found = LagMoments.of(A, B, RUNS).whitened(np.array([-0.2, 0.0, 0.7]))
-    for moments, rho in zip(found, (-0.2, 0.0, 0.7), strict=True):
-        np.testing.assert_allclose(moments, whiten(A, rho, RUNS).T @ whiten(B, rho, RUNS), atol=1e-10)
+    products, squares = LagMoments.of(A, B, RUNS), LagMoments.squares(A, RUNS)
+    for partial in ((0.0, 0.0), (-0.2, 0.3), (0.7, -0.4)):
+        whitened = whiten(A, partial, RUNS)
+        np.testing.assert_allclose(products.whitened(partial), whitened.T @ whiten(B, partial, RUNS), atol=1e-10)
+        np.testing.assert_allclose(squares.whitened(partial), np.square(whitened).sum(axis=0), atol=1e-10)

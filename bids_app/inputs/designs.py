@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bids_app.bids.events import Stimulus
+from bids_app.encoding.design.features import TooFewVolumesError
 from bids_app.encoding.design.haemodynamics import word_sums
 from bids_app.encoding.design.pipeline import FeaturePipeline
 from bids_app.encoding.ridge.held_out import HeldOutDesign, Inner, design_held_out
@@ -150,7 +151,14 @@ class Designs:
 
     def _make(self, draft: Path, spaces: list[Floats]) -> None:
         inner: Inner = "loo" if self.settings.inner_folds == "leave-one-out" else "contiguous"
-        design = design_held_out(spaces, self.run_lengths, self.pipeline, inner=inner, device=self.settings.device)
+        try:
+            design = design_held_out(spaces, self.run_lengths, self.pipeline, inner=inner, device=self.settings.device)
+        except TooFewVolumesError as error:
+            raise ValueError(
+                f"--pca {self.settings.pca} needs more volumes: of {sum(self.run_lengths)} with a story, a fold leaves "
+                f"{error.n_rows} to train on. Give a smaller --pca (0 for none), or leave short runs out "
+                "(--exclude-scans)."
+            ) from error
         with draft.open("wb") as file:
             np.savez(file, allow_pickle=False, **design.to_arrays())
 

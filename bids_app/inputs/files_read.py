@@ -10,7 +10,7 @@ from typing import Any
 from bids_app.bids.events import read_events
 from bids_app.bids.parcels import parcel_tables
 from bids_app.bids.provenance import files_of_run
-from bids_app.bids.words import find_words
+from bids_app.bids.word_files import files_of_words, find_words
 from bids_app.checksums import sha256_of
 from bids_app.inputs.atlases import files_of_atlas
 from bids_app.inputs.fits import Fit
@@ -38,7 +38,11 @@ def inputs_of(
     `analysis` is the analysis whose atlases are read ("" for none), `dictionary` the key of the dictionary, `others`
     further data that the results depend on.
     """
-    facts: dict[str, Any] = {"RepetitionTime": {run.label: run.repetition_time for run in fit.runs}}
+    facts: dict[str, Any] = {
+        "RepetitionTime": {run.label: run.repetition_time for run in fit.runs},
+        # As stated by the description of the derivative, which is no file of the run.
+        "CleanedBefore": {run.label: run.is_clean for run in fit.runs},
+    }
     if model is not None:
         facts["Model"] = model.files
     if dictionary is not None:
@@ -89,7 +93,7 @@ def _heard(fit: Fit, sources: Sources) -> dict[str, str]:
 def _words(fit: Fit, sources: Sources) -> dict[str, list[Path]]:
     settings = sources.settings
     return {
-        f"words of {stem}": [find_words(settings.bids_dir, stim_file, settings.annotations)]
+        f"words of {stem}": files_of_words(find_words(settings.bids_dir, stim_file, settings.annotations))
         for stem, stim_file in _heard(fit, sources).items()
     }
 

@@ -29,6 +29,7 @@ from bids_app.machine.notices import notice
 STRAYS = 5  # number of words between two events that may be stray
 MANY = 10.0  # multiple of the scan length that no onset or duration in seconds exceeds
 CUT_OFF = 0.05  # share of words after the end of the scan that causes a warning
+SILENT = 60.0  # s of a story without a word that cause a warning
 
 
 def presentations(stimuli: Sequence[Stimulus], words: Mapping[str, Words]) -> tuple[Stimulus, ...]:
@@ -173,3 +174,24 @@ def _doubts(stimulus: Stimulus, words: Words, scan: float, is_kept: bool) -> Ite
             f"the scan ends at {scan:g} s, before the story of {stimulus.stim_file} does: {late} of its {heard} words "
             "are not used"
         )
+    start, end = _longest_silence(stimulus, words, scan)
+    if end - start > SILENT:
+        yield (
+            f"no word of {stimulus.stim_file} falls between {start:g} and {end:g} s of its story: if it was spoken "
+            "there, the list of words is incomplete or its times do not start with the audio; if it had ended, correct "
+            "the duration of the event"
+        )
+
+
+def _longest_silence(stimulus: Stimulus, words: Words, scan: float) -> Interval:
+    """The longest time of the story, within the scan, without a word (s in the scan)."""
+    order = np.argsort(words.onset[words.is_timed], kind="stable")
+    onset = words.onset[words.is_timed][order] + stimulus.audio_onset
+    end = np.maximum.accumulate(onset + words.duration[words.is_timed][order])  # speakers may talk at once
+    silences = []
+    for start, stop in stimulus.story:
+        event = (max(start, 0.0), min(stop, scan))
+        spoken = (onset < event[1]) & (end > event[0])
+        silences += list(zip([event[0], *end[spoken]], [*onset[spoken], event[1]], strict=True))
+    first, last = max(silences, key=lambda silence: silence[1] - silence[0])
+    return float(first), float(last)

@@ -160,7 +160,7 @@ class CleanRun:
 def read_run(run: Run, stories: dict[str, Story], settings: Settings) -> CleanRun:
     """Read one run, cut it to its story, and regress out confounds and slow drifts."""
     recording = read_recording(run, free_for_data(settings.mem_mb))
-    timing, kept, nuisance = plan_run(run, recording.n_volumes, stories, Cleaning.of(settings))
+    timing, kept, nuisance = plan_run(run, recording.n_volumes, stories, Cleaning.of(settings), recording.is_empty)
     smoothed = smooth(recording.data[kept], recording.geometry, settings.smoothing_fwhm, settings.resources)
     data, geometry = limit(smoothed, recording.geometry, settings.mask)
     regressors = None

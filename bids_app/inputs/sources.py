@@ -144,18 +144,24 @@ class Sources:
         selection = self.dataset.runs(participant, **self._choice)
         for excluded in selection.excluded:
             notice(logging.INFO, f"left out: {excluded.label} ({excluded.reason})")
-        self._say_space(participant, selection.runs[0])
+        self._say_choices(participant, selection.runs[0])
         return selection
 
     def each_run(self, participant: str) -> Iterator[tuple[str, Run | str | DatasetError]]:
         """Label of each selected run, with the run, the reason for leaving it out, or its error."""
         for label, outcome in self.dataset.each_run(participant, **self._choice):
             if isinstance(outcome, Run):
-                self._say_space(participant, outcome)
+                self._say_choices(participant, outcome)
             yield label, outcome
 
-    def _say_space(self, participant: str, run: Run) -> None:
-        """Log the automatic choice of the space."""
+    def _say_choices(self, participant: str, run: Run) -> None:
+        """Log the automatic choices of the derivative and the space."""
+        if others := self.dataset.also_in(run, self.filters):
+            notice(
+                logging.INFO,
+                f"BOLD of {run.derivative.name} is read, not that of the same runs in {', '.join(others)}: the first "
+                "folder of -d counts",
+            )
         if self.settings.space is not None:
             return
         spaces = self.dataset.spaces(participant, self.filters)

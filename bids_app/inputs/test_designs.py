@@ -158,6 +158,12 @@ def test_a_design_holds_what_it_is_called_by_the_recipe_of_the_settings(tmp_path
     assert make(tmp_path, inner_folds="leave-one-out").present(2).folds[0].inner == ()
 
 
+def test_too_few_volumes_for_the_components_name_the_option(tmp_path: Path) -> None:
+    short = replace(STIMULUS, story=((9.0, 21.0),))
+    with pytest.raises(ValueError, match=r"--pca 4 needs more volumes: of 8 with a story, a fold leaves 4 to train on"):
+        make(tmp_path, short, pca=4, folds=2, purge=0).present(2)
+
+
 def test_words_per_volume_are_those_with_a_time(tmp_path: Path) -> None:
     heard = sum(int(np.isfinite(ONSET[piece]).sum()) for piece in segments_of(STIMULUS, WORDS))
     assert make(tmp_path).words_per_volume == pytest.approx(heard / 70)

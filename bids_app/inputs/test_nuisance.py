@@ -15,6 +15,7 @@ from bids_app.inputs.fits import fits_of
 from bids_app.inputs.nuisance import confound_strategy, cosines, summary
 from bids_app.inputs.responses import CleanRun, read_responses, read_run
 from bids_app.inputs.sources import open_sources
+from bids_app.machine.notices import notice
 from bids_app.settings import Settings
 
 N = 200
@@ -214,6 +215,23 @@ def test_series_that_were_not_censored_are_whole_and_what_was_filled_in_is_repor
     assert f"6 of {N} volumes are marked in …_outliers.tsv and still in the series" in caplog.text
 
 
+@pytest.mark.parametrize("nothing", [0.0, np.nan])
+def test_volumes_without_data_count_as_censored(
+    tmp_path: Path, nothing: float, caplog: pytest.LogCaptureFixture
+) -> None:
+    """AFNI's 3dTproject writes zeros for the volumes that it censors, as a scan does whose transfer was cut off."""
+    series = X.copy()
+    series[BAD == 1] = nothing
+    notice.cache_clear()
+    _dataset(tmp_path / "data", series)
+    result = _read(tmp_path / "data", confounds="none", high_pass=0.0)
+    expected = np.flatnonzero(BAD == 0)[3:]
+    np.testing.assert_array_equal(result.timing.volumes, expected)
+    np.testing.assert_array_equal(result.data, X[expected].astype(np.float32))
+    assert f"6 of {N} volumes of {TABLE} hold no data (0 or missing everywhere)" in caplog.text
+    assert result.cleaning["CensoredVolumes"] == 6
+
+
 def test_outliers_of_another_run(tmp_path: Path) -> None:
     flags = BAD.copy()
     flags[5] = 1
@@ -238,7 +256,7 @@ def test_censored_series_without_their_outliers(tmp_path: Path) -> None:
         _read(root, derivatives=derivatives)
 
 
-def test_volumes_that_were_cut_off(tmp_path: Path) -> None:
+def test_volumes_that_were_cut_off(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     root = tmp_path / "data"
     func = _dataset(root, X[5:])
     write_nifti(root / "sub-01" / "func" / f"{RUN}_bold.nii.gz", np.zeros((1, 1, 1, N), dtype=np.float32), None, 2.0)
@@ -258,6 +276,11 @@ def test_volumes_that_were_cut_off(tmp_path: Path) -> None:
     write_nifti(root / "sub-01" / "func" / f"{RUN}_bold.nii.gz", np.zeros((1, 1, 1, 90), dtype=np.float32), None, 2.0)
     with pytest.raises(DatasetError, match=r"has 195 volumes and .* 90: they are of different runs"):
         _read(root)
+    (root / "sub-01" / "func" / f"{RUN}_bold.nii.gz").unlink()
+    sidecar.write_text('{"NumberOfVolumesDiscardedByUser": 5}')
+    result = _read(root, high_pass=0.0)
+    np.testing.assert_array_equal(result.timing.volumes, np.arange(3, N - 5))
+    assert "is 5, but no raw image is here that would tell whether events.tsv counts these volumes" in caplog.text
 
 
 def test_scrubbing_leaves_volumes_out(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from bids_app.bids.events import Stimulus, read_events
 from bids_app.bids.words import Words
 from bids_app.inputs.presentations import heard_in, presentations
 from bids_app.inputs.timing import StimulusTiming, Story, story_time, timed_words, timing_of
+from bids_app.machine.notices import notice
 
 HEADER = "onset\tduration\ttrial_type\tstim_file\n"
 
@@ -140,3 +141,22 @@ def test_a_playing_after_the_scan_is_left_out_and_named(tmp_path: Path, caplog: 
     heard = _hear(tmp_path, rows, words=words_until(60))
     assert [stimulus.audio_onset for stimulus in heard.stimuli] == [6]
     assert "was played outside the scan (170 s)" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("rows", "words", "silence"),
+    [
+        ("6\t140\tstory\ttale.wav\n", words_until(70), "76 and 146 s"),  # half of the list is missing
+        ("6\tn/a\tstory\ttale.wav\n", words_until(70), "76 and 160 s"),  # the end of the scan
+        ("6\t140\tstory\ttale.wav\n", words_until(230, start=80), "6 and 86 s"),  # times of the scan, not of the audio
+        ("6\t140\tstory\ttale.wav\n", words_until(140, gap=(30, 100)), "36 and 106.1 s"),
+        ("6\t140\tstory\ttale.wav\n", words_until(90), None),  # music at the end
+    ],
+)
+def test_a_long_silence_in_a_story_is_doubted(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, rows: str, words: Words, silence: str | None
+) -> None:
+    notice.cache_clear()
+    _hear(tmp_path, rows, words=words)
+    assert ("no word of tale.wav falls between" in caplog.text) == (silence is not None)
+    assert (silence or "") in caplog.text

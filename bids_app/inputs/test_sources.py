@@ -2,6 +2,7 @@
 
 import json
 import logging
+import shutil
 from pathlib import Path
 
 import pytest
@@ -164,3 +165,18 @@ def test_a_run_without_a_story_says_why(study: Study, caplog: pytest.LogCaptureF
     assert _labels(study.sources(), "01") == ["sub-01_task-tale"]
     assert "sub-01_task-press (its events name no audio file with a story" in caplog.text
     assert "sub-01_task-untimed (its story untimed has no word timings)" in caplog.text
+
+
+def test_a_derivative_with_the_same_runs_is_passed_over_and_named(
+    study: Study, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    derivatives = study.root / "derivatives"
+    shutil.copytree(derivatives / "prep", derivatives / "other")
+    study.run("sub-01_task-more")  # in prep alone
+    sources = study.sources(derivatives=(str(derivatives / "other"), str(derivatives / "prep")))
+    read = {run.label: run.derivative.name for run in sources.runs("01").runs}
+    assert read == {"sub-01_task-tale": "other", "sub-01_task-more": "prep"}
+    list(sources.each_run("01"))
+    assert "BOLD of other is read, not that of the same runs in prep: the first folder of -d counts" in caplog.text
+    assert "BOLD of prep is read" not in caplog.text

@@ -12,6 +12,7 @@ import pytest
 
 from bids_app.analyses.brainscore.ceiling import StoryMeans
 from bids_app.analyses.writer import Writer
+from bids_app.bids.cleaned import _is_of_tool
 from bids_app.bids.errors import DatasetError
 from bids_app.bids.outputs import find_maps
 from bids_app.conftest import EVENTS, Study, write
@@ -137,11 +138,28 @@ def later_words_file(study: Study) -> str:
     return "tale/align.csv was not read before"
 
 
+def unit_of_events(study: Study) -> str:
+    write(study.root / "task-tale_events.json", '{"onset": {"Units": "s"}}')
+    return r"task-tale_events\.json was not read before"
+
+
+def unit_of_words(study: Study) -> str:
+    write(study.root / "stimuli" / "tale_words.json", '{"onset": {"Units": "s"}}')
+    return r"tale_words\.json was not read before"
+
+
+def other_tool(study: Study) -> str:
+    path = study.deriv / "dataset_description.json"
+    write(path, json.dumps({**json.loads(path.read_text()), "GeneratedBy": [{"Name": "XCP-D"}]}))
+    _is_of_tool.cache_clear()
+    return "CleanedBefore of sub-01_task-tale was False, now True"
+
+
 @pytest.mark.parametrize(
     "change",
     [
         *(other_words, other_annotations, other_events, other_bold, other_repetition_time, other_weights),
-        later_words_file,
+        *(later_words_file, unit_of_events, unit_of_words, other_tool),
     ],
 )
 def test_what_was_changed_is_named_and_nothing_is_overwritten(

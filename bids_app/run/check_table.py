@@ -115,6 +115,7 @@ def summary_of(rows: Sequence[RunCheck]) -> str:
     """One line with the number of runs and participants that can be analysed."""
     runs = [row for row in rows if "_" in row.run]
     good = [row for row in runs if not row.problems and not row.note]
-    bad, left = (sum(bool(getattr(row, name)) for row in runs) for name in ("problems", "note"))
+    left = sum(bool(row.note) for row in runs)
+    bad = sum(bool(row.problems) for row in rows)  # also of participants without any run
     people = len({row.run.partition("_")[0] for row in good})
     return f"{len(good)} run(s) of {people} participant(s) can be analysed; {left} left out, {bad} with a problem"

@@ -10,6 +10,7 @@ from bids_app.analyses.outputs import all_outputs
 from bids_app.bids.description import write_dataset_description
 from bids_app.bids.errors import DatasetError
 from bids_app.bids.exclusions import is_excluded
+from bids_app.bids.sources import participant_labels
 from bids_app.engines.dask import open_dask
 from bids_app.engines.jobs import Engine, Failure, Job
 from bids_app.engines.local import LocalEngine
@@ -39,7 +40,7 @@ from bids_app.run.records import (
     write_settings,
 )
 from bids_app.settings import Settings
-from bids_app.wording import in_one_line
+from bids_app.wording import in_one_line, listed
 
 log = logging.getLogger("neurons2networks")
 EXIT_FAILED = 1
@@ -108,6 +109,7 @@ def _participant_level(settings: Settings, engine: Engine) -> list[Failure]:
     if not settings.reports_only:
         _describe(settings, sources)
         leave_aside(settings.out_dir, lambda run: is_excluded(run, sources.dataset.excluded_scans))
+        _warn_of_absent(sources)
         failures = engine.run(stimulus_jobs(settings, engine.splits))
         if failures:
             write_crashes(settings, failures)
@@ -163,6 +165,18 @@ def _report(settings: Settings, name: str) -> None:
     from bids_app.pages.participant import write_participant_report
 
     write_participant_report(settings.out_dir, name.removeprefix("sub-"), crash_reasons(settings.out_dir, name))
+
+
+def _warn_of_absent(sources: Sources) -> None:
+    """Name participants with results whose data have left the data set, because the group level counts them."""
+    out_dir = sources.settings.out_dir
+    if absent := sorted(set(participant_labels(out_dir)) - set(sources.dataset.participants())):
+        log.warning(
+            "%s holds results of participants that are not in the preprocessed data (%s), and the group level counts "
+            "them: leave them out there with --exclude-participant-label, or remove their folders",
+            out_dir,
+            listed(absent),
+        )
 
 
 def _group_level(settings: Settings, engine: Engine) -> list[Failure]:

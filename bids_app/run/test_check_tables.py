@@ -11,7 +11,7 @@ from bids_app.inputs.sources import open_sources
 from bids_app.inputs.test_nuisance import BAD, RUN, TABLE, N, X, _confounds, _dataset, _settings
 from bids_app.run.check import check_runs
 from bids_app.run.check_rows import RunCheck
-from bids_app.run.check_table import problems_of
+from bids_app.run.check_table import problems_of, summary_of
 from bids_app.run.run import run
 
 
@@ -57,3 +57,8 @@ def test_problems_of_all_come_first_unless_a_run_has_them() -> None:
 
 def _row_with(label: str, problem: str) -> RunCheck:
     return RunCheck(label, problems=(problem,))
+
+
+def test_a_participant_without_any_run_counts_among_the_problems() -> None:
+    rows = [RunCheck("sub-01_task-a"), _row_with("sub-02_task-a", "it is torn"), _row_with("sub-03", "no run")]
+    assert summary_of(rows) == "1 run(s) of 1 participant(s) can be analysed; 0 left out, 2 with a problem"

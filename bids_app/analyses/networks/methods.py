@@ -78,9 +78,9 @@ def _fit(s: Settings, noun: str) -> str:
 def _conditional_links(s: Settings) -> str:
     return (
         "Links of families with networks were tested in three steps. First, at most 24 pieces of neighbouring targets were "
-        "averaged in each network, and families and responses were freed of the confounds and of first-order "
-        "autocorrelation, whose coefficient was estimated by restricted maximum likelihood (Harville 1977). The largest "
-        "multiple correlation of a family with the pieces of a network was tested against circular shifts, corrected over "
+        "averaged in each network, and confounds and autocorrelation of second order were removed from families and responses; "
+        "the partial autocorrelations were estimated by restricted maximum likelihood (Harville 1977). The largest "
+        "multiple correlation of a family with the pieces of a network was tested against circular shifts of the families, corrected over "
         "networks by the step-down maximum (Westfall and Young 1993; p < 0.05). Second, in each restart, the responses of "
         "all pieces, whitened over the pieces as well, were explained by a sum of at most ten single effects of the atoms "
         "(Wang et al. 2020), whose coefficients may differ between pieces. Only effects larger than 0.2 of what all atoms explain were counted; their "

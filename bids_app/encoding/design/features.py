@@ -14,6 +14,18 @@ from bids_app.stats.standardise import moments
 _NEGLIGIBLE = 1e-10
 
 
+class TooFewVolumesError(ValueError):
+    """There are not more training volumes (`n_rows`) than principal components."""
+
+    def __init__(self, n_components: int, n_rows: int):
+        """State both numbers."""
+        self.n_rows = n_rows
+        super().__init__(
+            f"n_components={n_components} from {n_rows} training volumes; it must be at least 1 and below the number "
+            "of volumes. Use fewer components or longer runs."
+        )
+
+
 class DelayedComponents:
     """Standardise, principal components, delays, standardise: all fitted on the training rows only.
 
@@ -65,10 +77,7 @@ class DelayedComponents:
         if self.n_components is None or self.n_components >= n_features:
             return None
         if not 1 <= self.n_components < n_rows:
-            raise ValueError(
-                f"n_components={self.n_components} from {n_rows} training volumes; it must be at least 1 and below "
-                "the number of volumes. Use fewer components or longer runs."
-            )
+            raise TooFewVolumesError(self.n_components, n_rows)
         wide = n_features > n_rows
         product = standardised @ standardised.T if wide else standardised.T @ standardised
         variance, vectors = np.linalg.eigh(product)

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from bids_app.encoding.autoregression import ar1_coefficients, whiten
+from bids_app.encoding.autoregression import ORDER, partial_autocorrelations, whiten, whitening
 from bids_app.encoding.dictionary import Families
 from bids_app.stats.arrays import Doubles, Ints
 from bids_app.stats.copies import Copies
@@ -19,7 +19,7 @@ from bids_app.stats.standardise import zscore
 
 LEAST_SHIFT = 30  # volumes
 _MOST_SHIFTS = 1000
-_RESTARTS = 3  # enough for the median of the noise's coefficient
+_RESTARTS = 3  # enough for the median of the noise's partial autocorrelations
 # A restart's regressors and the confounds may not take all volumes: fewer degrees of freedom tell nothing.
 _LEAST_DEGREES = 20
 
@@ -91,31 +91,25 @@ class Design:
     def is_long_enough(self) -> bool:
         """Whether the volumes are enough to tell all regressors of a restart apart."""
         taken = self.restarts.shape[2] + self.confounds.shape[1] + _LEAST_DEGREES
-        return self.n_volumes > taken and min(self.run_lengths) > 2
+        return self.n_volumes > taken and min(self.run_lengths) > ORDER
 
     @one_thread()
-    def noise_coefficients(self, Y: Doubles) -> Doubles:
-        """AR(1) coefficient of each column of Y (n_volumes, m): the median over restarts of the joint fits, (m,)."""
+    def noise_of(self, Y: Doubles) -> Doubles:
+        """Partial autocorrelations of the noise of Y (n_volumes, m), (order,): the median over restarts."""
         designs = [np.column_stack([self.confounds, atoms]) for atoms in self._varying[:_RESTARTS]]
-        return np.asarray(np.median([ar1_coefficients(Y, X, self.run_lengths) for X in designs], axis=0))
+        return np.asarray(np.median([partial_autocorrelations(Y, X, self.run_lengths) for X in designs], axis=0))
 
-    def white_confounds(self, noise: float) -> Doubles:
+    def white_confounds(self, noise: Doubles) -> Doubles:
         """Orthonormal columns that span the confounds after whitening, (n_volumes, n_confounds)."""
         return np.asarray(np.linalg.qr(whiten(self.confounds, noise, self.run_lengths))[0])
 
-    def white(self, series: Doubles, noise: float) -> Doubles:
+    def white(self, series: Doubles, noise: Doubles) -> Doubles:
         """Series (n_volumes, n), whitened and then without the confounds."""
         return project_out(whiten(series, noise, self.run_lengths), self.white_confounds(noise))
 
-    def whitened_weights(self, weights: Doubles, noise: float) -> Doubles:
+    def whitened_weights(self, weights: Doubles, noise: Doubles) -> Doubles:
         """Weights (n, n_volumes) that give of series what `weights` give of the whitened series."""
-        starts = np.cumsum([0, *self.run_lengths])[:-1]
-        result = weights.copy()
-        result[:, starts] *= np.sqrt(1 - noise**2)
-        following = weights[:, 1:].copy()
-        following[:, starts[1:] - 1] = 0  # the first volume of a run is not predicted from the run before
-        result[:, :-1] -= noise * following
-        return np.asarray(result)
+        return np.asarray((whitening(noise, self.run_lengths).T @ weights.T).T)
 
     @cached_property
     def shifts(self) -> Ints:

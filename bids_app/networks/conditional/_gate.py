@@ -46,12 +46,11 @@ def open_gate(design: Design, series: NetworkSeries, noise: Doubles) -> Gate:
 
     Parameters
     ----------
-    noise : array of shape (n_networks,), AR(1) coefficients
+    noise : array of shape (n_networks, order), partial autocorrelations
     """
     present = series.present
     bases = [
-        orthonormal_basis(design.white(series.series[:, series.of(network)], float(noise[network])))
-        for network in present
+        orthonormal_basis(design.white(series.series[:, series.of(network)], noise[network])) for network in present
     ]
     squares = _shifted_r2(design, bases, noise[present])
     # On a scale that the number of pieces does not change: degrees of freedom of an F test.
@@ -68,11 +67,11 @@ def noise_inflation(design: Design, residuals: Doubles, noise: Doubles) -> Doubl
     Parameters
     ----------
     residuals : array of shape (n_volumes, m)
-    noise : array of shape (m,), AR(1) coefficients; NaN where there is no response, as in the result
+    noise : array of shape (m, order), partial autocorrelations; NaN where there is no response, as in the result
     """
     result = np.full(residuals.shape[1], np.nan)
-    columns = np.flatnonzero(np.isfinite(noise))
-    bases = [orthonormal_basis(design.white(residuals[:, [column]], float(noise[column]))) for column in columns]
+    columns = np.flatnonzero(np.isfinite(noise).all(axis=1))
+    bases = [orthonormal_basis(design.white(residuals[:, [column]], noise[column])) for column in columns]
     r2 = _shifted_r2(design, bases, noise[columns])[:, 1:].mean(axis=(1, 2), dtype=np.float64)
     degrees = design.n_volumes - design.confounds.shape[1]
     result[columns] = np.where([basis.size > 0 for basis in bases], r2 * degrees, np.nan)
@@ -82,7 +81,7 @@ def noise_inflation(design: Design, residuals: Doubles, noise: Doubles) -> Doubl
 def _shifted_r2(design: Design, bases: Sequence[Doubles], noise: Doubles) -> npt.NDArray[np.float32]:
     """R² of each family on each basis of responses, (n_bases, 1 + n_shifts, n_families): unshifted, then shifted.
 
-    A basis (n_volumes, n) is orthonormal, whitened with its coefficient of the noise, and without the confounds. A
+    A basis (n_volumes, n) is orthonormal, whitened of its noise, and without the confounds. A
     family is shifted with what the confounds take of it; then it is whitened, the confounds are removed, and it is
     scaled to length 1. White noise without confounds correlates as well with one such course as with another. Shifted
     after the confounds are removed, families would lose part of their length to the confounds again, slow ones the
@@ -94,19 +93,20 @@ def _shifted_r2(design: Design, bases: Sequence[Doubles], noise: Doubles) -> npt
     rows = np.concatenate([np.arange(design.n_volumes)[None], design.shifts])
     result = np.zeros((len(bases), len(rows), families.shape[1]), dtype=np.float32)
     parts = [
-        design.whitened_weights(part.T, float(rho)).astype(np.float32)
-        for basis, rho in zip(bases, noise, strict=True)
-        for part in (basis, design.white_confounds(float(rho)))
+        design.whitened_weights(part.T, own).astype(np.float32)
+        for basis, own in zip(bases, noise, strict=True)
+        for part in (basis, design.white_confounds(own))
     ]
     weights, borders = np.concatenate(parts), np.cumsum([len(part) for part in parts])[:-1]
     for batch in column_batches(len(rows), max(1, _BATCH // families.shape[1])):
         moved = families[rows[batch]].transpose(1, 0, 2).reshape(design.n_volumes, -1)
         # No part of a family is longer than the family: single precision suffices.
-        lengths = LagMoments.squares(moved, design.run_lengths).whitened(noise)[:, 0]
+        moments = LagMoments.squares(moved, design.run_lengths)
         squares = [part.sum(axis=0) for part in np.split(np.square(weights @ moved), borders)]
         for number, (in_basis, in_confounds) in enumerate(zip(squares[::2], squares[1::2], strict=True)):
-            left = lengths[number] - in_confounds
-            enough = left > _LEAST_LEFT * lengths[number]
+            length = moments.whitened(noise[number])
+            left = length - in_confounds
+            enough = left > _LEAST_LEFT * length
             r2 = np.divide(in_basis, left, out=np.zeros_like(in_basis), where=enough)
             result[number, batch] = r2.reshape(-1, families.shape[1])
     return result

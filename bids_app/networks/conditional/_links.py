@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from bids_app.encoding.autoregression import ORDER
 from bids_app.encoding.dictionary import REPRODUCIBLE, Families
 from bids_app.networks.conditional._design import Design
 from bids_app.networks.conditional._gate import Gate, noise_inflation, open_gate
@@ -35,7 +36,7 @@ class Evidence:
     gate : whether any family has to do with each network
     probability : array of shape (2, n_families, n_networks), active and deactive
     coefficients : array of shape (n_families, n_pieces), of each piece of the networks
-    noise : array of shape (n_networks,), AR(1) coefficient of each network's noise; NaN for a network without targets
+    noise : array of shape (n_networks, order), partial autocorrelations of each network's noise; NaN without targets
     inflation : array of shape (n_networks,), see `noise_inflation`
     """
 
@@ -56,23 +57,23 @@ class Evidence:
         return np.flatnonzero(self.is_candidate.any(axis=(0, 2)))
 
     @property
-    def typical_noise(self) -> float:
-        """One AR(1) coefficient for all targets."""
-        return float(np.nanmedian(self.noise)) if np.isfinite(self.noise).any() else 0.0
+    def typical_noise(self) -> Doubles:
+        """Partial autocorrelations for all targets, (order,): the median over networks."""
+        known = np.isfinite(self.noise).all(axis=1)
+        return np.asarray(np.median(self.noise[known], axis=0)) if known.any() else np.zeros(ORDER)
 
 
 def temporal_evidence(design: Design, series: NetworkSeries, *, device: str = "auto") -> Evidence:
     """Gate and probabilities of networks; one without targets gets none."""
     n_networks = series.n_networks
-    noise = np.full(n_networks, np.nan)
+    noise = np.full((n_networks, ORDER), np.nan)
     if not series.present or not design.is_long_enough:
         nothing = np.zeros((2, design.n_families, n_networks))
         unknown = np.full(n_networks, np.nan)
         none = np.zeros((design.n_families, len(series.network)))
         return Evidence(Gate(np.ones(n_networks)), nothing, none, noise, unknown)
-    of_pieces = design.noise_coefficients(series.series)
     for network in series.present:
-        noise[network] = np.median(of_pieces[series.of(network)])
+        noise[network] = design.noise_of(series.series[:, series.of(network)])
     found = link_probabilities(design, series, noise, device=device)
     left = np.zeros((design.n_volumes, n_networks))
     for network in series.present:

@@ -60,11 +60,11 @@ def link_probabilities(
 
     Parameters
     ----------
-    noise : array of shape (n_networks,), AR(1) coefficients
+    noise : array of shape (n_networks, order), partial autocorrelations
     """
     n_restarts = len(design.members)
     problems = [
-        _moments(design, restart, series.series[:, series.of(network)], float(noise[network]))
+        _moments(design, restart, series.series[:, series.of(network)], noise[network])
         for network in series.present
         for restart in range(n_restarts)
     ]
@@ -118,7 +118,7 @@ class _Moments:
 
 
 @one_thread()
-def _moments(design: Design, restart: int, Y: Doubles, noise: float) -> _Moments:
+def _moments(design: Design, restart: int, Y: Doubles, noise: Doubles) -> _Moments:
     X, Z = design.white(design.restarts[restart], noise), design.white(Y, noise)
     degrees = len(Z) - design.confounds.shape[1]
     fit = np.linalg.lstsq(X, Z, rcond=None)[0]

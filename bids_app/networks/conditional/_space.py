@@ -19,10 +19,10 @@ AnyFloats = npt.NDArray[np.floating]
 
 
 @one_thread()
-def marginal_maps(design: Design, Y: AnyFloats, noise: float) -> Floats:
+def marginal_maps(design: Design, Y: AnyFloats, noise: Doubles) -> Floats:
     """Correlation of each family with every target, both whitened and free of confounds, (n_families, n_targets).
 
-    One coefficient of the noise for all targets, so that it is a few products with Y (n_volumes, n_targets).
+    One kind of noise for all targets, so that it is a few products with Y (n_volumes, n_targets).
     """
     basis, families = design.white_confounds(noise), _white_families(design, noise)
     weights = design.whitened_weights(np.concatenate([families.T, basis.T]), noise).astype(np.float32)
@@ -30,7 +30,7 @@ def marginal_maps(design: Design, Y: AnyFloats, noise: float) -> Floats:
     for batch in column_batches(Y.shape[1], _BATCH):
         block = np.asarray(Y[:, batch], dtype=np.float32)
         products = (weights @ block).astype(np.float64)
-        square = LagMoments.squares(block.astype(np.float64), design.run_lengths).whitened(np.array([noise]))[0, 0]
+        square = LagMoments.squares(block.astype(np.float64), design.run_lengths).whitened(noise)
         left = square - np.square(products[design.n_families :]).sum(axis=0)
         norm = np.sqrt(np.maximum(left, 1e-12 * square))
         result[:, batch] = products[: design.n_families] / np.where(norm > 0, norm, np.inf)
@@ -38,7 +38,7 @@ def marginal_maps(design: Design, Y: AnyFloats, noise: float) -> Floats:
 
 
 @one_thread()
-def conditional_maps(design: Design, marginals: AnyFloats, families: npt.NDArray[np.integer], noise: float) -> Floats:
+def conditional_maps(design: Design, marginals: AnyFloats, families: npt.NDArray[np.integer], noise: Doubles) -> Floats:
     """Joint coefficients of some families in every target, (n_chosen, n_targets), from the correlations of each.
 
     Generalised least squares, in standard deviations of the whitened response per standard deviation of the family.
@@ -47,7 +47,7 @@ def conditional_maps(design: Design, marginals: AnyFloats, families: npt.NDArray
     return np.asarray(np.linalg.pinv(white.T @ white) @ marginals[families], dtype=np.float32)
 
 
-def _white_families(design: Design, noise: float) -> Doubles:
+def _white_families(design: Design, noise: Doubles) -> Doubles:
     """Whitened families without the confounds, of length 1, (n_volumes, n_families)."""
     rest = design.white(design.families, noise)
     norm = np.linalg.norm(rest, axis=0)

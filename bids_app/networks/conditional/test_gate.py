@@ -11,8 +11,9 @@ from bids_app.networks.conditional.conftest import World, smooth
 def gate_of(world: World, Y: np.ndarray) -> np.ndarray:
     series = network_series(Y, world.labels, consecutive_pieces(world.labels), 4)
     design = Design.make(world.restarts, world.families, [world.confounds])
-    noise = design.noise_coefficients(series.series)
-    return open_gate(design, series, np.array([np.median(noise[series.of(network)]) for network in range(4)])).p
+    return open_gate(
+        design, series, np.array([design.noise_of(series.series[:, series.of(network)]) for network in range(4)])
+    ).p
 
 
 def test_the_family_wise_error_is_5_per_cent() -> None:
@@ -37,14 +38,17 @@ def two_runs() -> Design:
 
 def test_shifted_r2_against_the_definition() -> None:
     design, rng = two_runs(), np.random.default_rng(0)
-    noise = np.array([0.4, 0.1])
-    bases = [np.linalg.qr(design.white(rng.standard_normal((300, n)), rho))[0] for n, rho in ((3, 0.4), (1, 0.1))]
+    noise = np.array([[0.4, -0.1], [0.1, 0.2]])
+    bases = [
+        np.linalg.qr(design.white(rng.standard_normal((300, n)), partial))[0]
+        for n, partial in zip((3, 1), noise, strict=True)
+    ]
     r2 = _shifted_r2(design, bases, noise)
     assert r2.shape == (2, 1 + len(design.shifts), design.n_families)
-    for number, (basis, rho) in enumerate(zip(bases, noise, strict=True)):
+    for number, (basis, partial) in enumerate(zip(bases, noise, strict=True)):
         for draw, rows in enumerate([np.arange(300), *design.shifts[:5]]):
-            moved = whiten(design.uncleaned[rows], rho, design.run_lengths)
-            regressors = whiten(design.confounds, rho, design.run_lengths)
+            moved = whiten(design.uncleaned[rows], partial, design.run_lengths)
+            regressors = whiten(design.confounds, partial, design.run_lengths)
             rest = moved - regressors @ np.linalg.lstsq(regressors, moved, rcond=None)[0]
             explained = np.square(basis.T @ rest).sum(axis=0) / np.square(rest).sum(axis=0)
             np.testing.assert_allclose(r2[number, draw], explained, rtol=1e-4, atol=1e-7)
@@ -52,10 +56,10 @@ def test_shifted_r2_against_the_definition() -> None:
 
 def test_white_noise_correlates_as_well_unshifted_as_shifted() -> None:
     design, rng = two_runs(), np.random.default_rng(1)
-    zero = np.zeros(1)
+    none = np.zeros((1, 2))
     r2 = np.mean(
         [
-            _shifted_r2(design, [np.linalg.qr(design.white(rng.standard_normal((300, 20)), 0))[0]], zero)[0]
+            _shifted_r2(design, [np.linalg.qr(design.white(rng.standard_normal((300, 20)), none[0]))[0]], none)[0]
             for _ in range(40)
         ],
         axis=0,
@@ -99,6 +103,6 @@ def test_white_residuals_have_no_inflation() -> None:
     design = Design.make(world.restarts, world.families, [world.confounds])
     rng = np.random.default_rng(1)
     white, smoother = rng.standard_normal((300, 20)), smooth(rng.standard_normal((300, 20)), 0.6)
-    assert 0.9 < noise_inflation(design, white, np.zeros(20)).mean() < 1.1
-    assert 0.9 < noise_inflation(design, smoother, np.full(20, 0.6)).mean() < 1.1
-    assert noise_inflation(design, smoother, np.zeros(20)).mean() > 1.3
+    assert 0.9 < noise_inflation(design, white, np.zeros((20, 2))).mean() < 1.1
+    assert 0.9 < noise_inflation(design, smoother, np.tile([0.6, 0.0], (20, 1))).mean() < 1.1
+    assert noise_inflation(design, smoother, np.zeros((20, 2))).mean() > 1.3

@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
-from scipy.linalg import block_diag, toeplitz
+from scipy.linalg import block_diag
 
+from bids_app.encoding.autoregression import whiten
 from bids_app.networks.conditional import Design, conditional_maps, marginal_maps, spatial_p
 from bids_app.networks.conditional.conftest import World
 
@@ -12,9 +13,10 @@ from bids_app.networks.conditional.conftest import World
 def test_conditional_coefficients_are_generalised_least_squares(world: World, lengths: tuple[int, ...]) -> None:
     confounds = np.split(world.confounds, np.cumsum(lengths)[:-1])
     design = Design.make(world.restarts, world.families, confounds, lengths)
-    Y, chosen, rho = world.responses({0: world.gains(0, 0.5)}), np.array([0, 2, 5]), 0.4
-    found = conditional_maps(design, marginal_maps(design, Y, rho), chosen, rho)
-    precision = np.linalg.inv(block_diag(*(toeplitz(rho ** np.arange(length)) for length in lengths)))
+    Y, chosen, noise = world.responses({0: world.gains(0, 0.5)}), np.array([0, 2, 5]), np.array([0.4, -0.2])
+    found = conditional_maps(design, marginal_maps(design, Y, noise), chosen, noise)
+    whitening = block_diag(*(whiten(np.eye(length), noise, [length]) for length in lengths))
+    precision = whitening.T @ whitening
     X = np.column_stack([design.confounds, design.families[:, chosen]])
     b = np.linalg.solve(X.T @ precision @ X, X.T @ precision @ Y)[-3:]
     # found in standard deviations of what is left of response and family without the confounds
