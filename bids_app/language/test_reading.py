@@ -58,7 +58,7 @@ def test_rolled_is_left_once_the_story_is_long_enough(
     late = ends - tokens.tokens_per_word >= MINIMUM
     assert late.sum() > 100
     for layer, other in zip(rolled, left, strict=True):
-        np.testing.assert_allclose(layer[late], other[late], rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(layer[late], other[late], rtol=1e-4, atol=1e-4)  # values up to 10, in float32
     assert np.abs(rolled[-1][~late] - left[-1][~late]).max(axis=1).min() > 1e-3
 
 
