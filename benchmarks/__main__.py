@@ -16,6 +16,8 @@ SCRIPTS = {
     "start_up": "benchmarks.md",
     "participant": "benchmarks.md",
     "growth": "benchmarks.md",
+    "families": "benchmarks.md",
+    "links": "benchmarks.md",
     "sizes": "memory-and-time.md",
 }
 _ROOT = Path(__file__).parents[1]

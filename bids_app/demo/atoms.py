@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 from bids_app.bids.words import Words
 from bids_app.demo.scans import REPETITION_TIME, Scan, heard
 from bids_app.encoding.design.haemodynamics import neuron_responses
-from bids_app.encoding.dictionary import ReproducibleDictionary, time_courses
+from bids_app.encoding.dictionary import ReproducibleDictionary, reproducibility_in, time_courses
 from bids_app.language.activations import Activations
 
 Float = NDArray[np.float32]
 
-N_ATOMS, PENALTY = 64, 0.15  # the defaults of the analysis
 N_RESTARTS = 10
-REPRODUCIBLE = 0.85  # ρ of a planted family; an analysis counts those of 0.8 as reproducible
+REPRODUCIBLE = 0.85  # ρ of a planted family in other restarts; an analysis counts those of 0.8 as reproducible
+_OTHERS = 1_000_003  # what the seed of the other restarts is larger by
 # Restarts that are learned to the end agree on more families, so that more can be planted.
 _TOLERANCE = 1e-5
 _MOST_ALIKE = 0.5  # |r| of two planted atoms
@@ -27,7 +27,8 @@ class Atoms:
     """Atoms that are planted, each the mean of a family that restarts of a dictionary share.
 
     numbers: (n_atoms,) their places among the generator's families, from 1, ordered by reproducibility.
-    reproducibility: (n_atoms,) ρ, the mean over restarts of the best |r| of an atom with the family.
+    reproducibility: (n_atoms,) ρ, the mean of the best |r| of an atom with the family over restarts that the family was
+    not made from.
     courses: task → (n_volumes, n_atoms), on all volumes of the scan; mean 0 and variance 1 over the story's volumes of
     all scans together.
     n_reproducible: how many families have a ρ of at least `REPRODUCIBLE`, planted or not.
@@ -60,21 +61,26 @@ def find_atoms(scans: Sequence[Scan], neurons: Sequence[Float], n_atoms: int, se
     what dictionaries from other starting points hold as well. ValueError where there is no such family.
     """
     story = np.concatenate([responses[scan.kept] for scan, responses in zip(scans, neurons, strict=True)])
-    model = ReproducibleDictionary(N_ATOMS, PENALTY, N_RESTARTS, tolerance=_TOLERANCE, random_state=seed).fit(story)
-    chosen = _choose(model.families_, model.reproducibility_, n_atoms)
+    model, others = (
+        ReproducibleDictionary(n_restarts=N_RESTARTS, tolerance=_TOLERANCE, random_state=number).fit(story)
+        for number in (seed, seed + _OTHERS)
+    )
+    reproducibility = reproducibility_in(list(others.restarts_), model.families_)
+    chosen = _choose(model.families_, reproducibility, n_atoms)
     if not len(chosen):
         raise ValueError(
             f"none of the {model.families_.shape[1]} families of the model's atoms has a reproducibility of "
-            f"{REPRODUCIBLE} over {N_RESTARTS} restarts: nothing can be planted. Give longer stories or another model."
+            f"{REPRODUCIBLE} in {N_RESTARTS} other restarts: nothing can be planted. "
+            "Give longer stories or another model."
         )
     courses = [time_courses(responses, model.loadings_)[:, chosen] for responses in neurons]
     kept = np.concatenate([course[scan.kept] for scan, course in zip(scans, courses, strict=True)])
     scaled = [(course - kept.mean(axis=0)) / kept.std(axis=0) for course in courses]
     return Atoms(
         chosen + 1,
-        model.reproducibility_[chosen],
+        reproducibility[chosen],
         {scan.task: course for scan, course in zip(scans, scaled, strict=True)},
-        int((model.reproducibility_ >= REPRODUCIBLE).sum()),
+        int((reproducibility >= REPRODUCIBLE).sum()),
     )
 
 

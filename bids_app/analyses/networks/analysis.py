@@ -50,12 +50,12 @@ def _report() -> Report:
     sections = (
         Section(70, "links", "Which neurons link to which networks?", atom_networks, _OUTPUTS, of_atoms=True),
         Section(71, "encoding", "Where do they predict the brain?", atom_encoding, _OUTPUTS, of_atoms=True),
-        Section(72, "atoms", "What do the linked families look like?", atom_maps, _OUTPUTS, of_atoms=True),
+        Section(72, "atoms", "What do the linked maps look like?", atom_maps, _OUTPUTS, of_atoms=True),
         Section(73, "subgroups", "Which layers hold the sub-groups?", subgroups, _OUTPUTS, of_atoms=True),
         Section(74, "tables", "Tables", tables, _OUTPUTS, of_atoms=True),
     )
     cells = (
-        Cell(70, "Families, mean held-out r", encoding_cell),
+        Cell(70, "Fit to the brain, mean held-out r", encoding_cell),
         Cell(71, "Links with networks", links_cell),
     )
     return Report(

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from bids_app.encoding.dictionary._families import REPRODUCIBLE, Families, find_families
+from bids_app.encoding.dictionary._families import REPRODUCIBLE, Families, find_families, reproducibility_in
 from bids_app.encoding.dictionary._known_atoms import courses_elsewhere, reconstruction_r2, time_courses
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ __all__ = [
     "courses_elsewhere",
     "find_families",
     "reconstruction_r2",
+    "reproducibility_in",
     "time_courses",
 ]
 

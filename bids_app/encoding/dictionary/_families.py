@@ -75,6 +75,19 @@ def find_families(restarts: Sequence[Floats], most: int | None = None, same: flo
     return _families(pool, together, same)
 
 
+@one_thread()
+def reproducibility_in(restarts: Sequence[Floats], courses: Floats) -> Doubles:
+    """ρ of any time courses in restarts: the mean over restarts of the best |r| of an atom, (n_courses,).
+
+    Parameters
+    ----------
+    restarts : arrays of shape (n_volumes, n_atoms)
+    courses : array of shape (n_volumes, n_courses), for instance the families of other restarts
+    """
+    best = [np.abs(zscore(atoms).T @ zscore(courses) / len(courses)).max(axis=0) for atoms in restarts]
+    return np.asarray(np.mean(best, axis=0, dtype=np.float64).clip(max=1))
+
+
 def _families(pool: _Pool, courses: Doubles, same: float) -> Families:
     r = pool.correlation(courses).reshape(pool.n_restarts, pool.n_atoms, -1)
     reproducibility = np.abs(r).max(axis=1).mean(axis=0).clip(max=1)  # (n_families,)

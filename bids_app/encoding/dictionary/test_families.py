@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 
-from bids_app.encoding.dictionary import ReproducibleDictionary, courses_elsewhere, find_families, time_courses
+from bids_app.encoding.dictionary import (
+    ReproducibleDictionary,
+    courses_elsewhere,
+    find_families,
+    reproducibility_in,
+    time_courses,
+)
 from bids_app.stats.standardise import zscore
 
 N, K = 120, 6
@@ -36,6 +42,18 @@ def test_planted_families_are_found_in_the_order_of_their_reproducibility() -> N
     assert found.reproducibility[0] > found.reproducibility[1] > 0.8
     assert found.reproducibility[2] < 0.7
     assert (np.abs(found.members[:, :, :3]).sum(axis=1) > 0).sum(axis=0).tolist() == [10, 9, 4]
+
+
+def test_reproducibility_in_other_restarts() -> None:
+    shared, restarts = planted_restarts()
+    expected = [
+        np.mean([np.abs(np.corrcoef(course, atoms.T)[0, 1:]).max() for atoms in restarts[6:]]) for course in shared.T
+    ]
+    np.testing.assert_allclose(reproducibility_in(restarts[6:], shared), expected, atol=1e-6)
+    assert reproducibility_in(restarts[:6], shared)[2] < 0.5
+    assert reproducibility_in(restarts[6:], shared)[2] > 0.9
+    found = find_families(restarts)
+    np.testing.assert_allclose(reproducibility_in(restarts, found.courses), found.reproducibility, atol=1e-5)
 
 
 def test_members_have_the_sign_of_their_correlation() -> None:
