@@ -17,8 +17,6 @@ Float = NDArray[np.float32]
 N_RESTARTS = 10
 REPRODUCIBLE = 0.85  # ρ of a planted family in other restarts; an analysis counts those of 0.8 as reproducible
 _OTHERS = 1_000_003  # what the seed of the other restarts is larger by
-# Restarts that are learned to the end agree on more families, so that more can be planted.
-_TOLERANCE = 1e-5
 _MOST_ALIKE = 0.5  # |r| of two planted atoms
 
 
@@ -62,7 +60,7 @@ def find_atoms(scans: Sequence[Scan], neurons: Sequence[Float], n_atoms: int, se
     """
     story = np.concatenate([responses[scan.kept] for scan, responses in zip(scans, neurons, strict=True)])
     model, others = (
-        ReproducibleDictionary(n_restarts=N_RESTARTS, tolerance=_TOLERANCE, random_state=number).fit(story)
+        ReproducibleDictionary(n_restarts=N_RESTARTS, random_state=number).fit(story)
         for number in (seed, seed + _OTHERS)
     )
     reproducibility = reproducibility_in(list(others.restarts_), model.families_)

@@ -84,7 +84,7 @@ def _conditional_links(s: Settings) -> str:
         "networks by the step-down maximum (Westfall and Young 1993; p < 0.05). Second, in each restart, the responses of "
         "all pieces, whitened over the pieces as well, were explained by a sum of at most ten single effects of the atoms "
         "(Wang et al. 2020), whose coefficients may differ between pieces. Only effects larger than 0.2 of what all atoms explain were counted; their "
-        "probabilities were combined over the atoms of a family and averaged over restarts. Families with a probability above 0.7 "
+        "probabilities were combined over the atoms of a family and averaged over the restarts that hold it. Families with a probability above 0.7 "
         "were candidates, active or deactive where positive or negative coefficients made up at least a quarter of the "
         "squared coefficients. Third, all candidates were fitted jointly to every voxel by generalised least squares; the "
         "mean over the network of the coefficients of the link's sign (of absolute coefficients for links of both signs) was "

@@ -60,7 +60,7 @@ class ReproducibleDictionary(BaseEstimator):  # type: ignore[misc]
         penalty: float = 0.2,
         n_restarts: int = 10,
         max_iter: int = 200,
-        tolerance: float = 1e-4,
+        tolerance: float = 1e-5,
         random_state: int = 0,
         *,
         device: str = "auto",

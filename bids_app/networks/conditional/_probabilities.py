@@ -25,7 +25,8 @@ class Probabilities:
     Attributes
     ----------
     of_link : array of shape (n_families, n_networks)
-    coefficients : array of shape (n_families, n_pieces), of each piece's response, mean over restarts
+    coefficients : array of shape (n_families, n_pieces), of each piece's response, mean over the restarts that hold
+        the family
     fitted : array of shape (n_volumes, n_pieces), what the effects explain, mean over restarts
     """
 
@@ -56,7 +57,7 @@ def link_probabilities(
     In each restart, a sum of single effects of its atoms (see `encoding.susie`) on all pieces of the network at once,
     whose coefficients may differ in sign; whitened in time and over the pieces, and freed of the confounds. An effect
     counts when it is longer than `meaningful` times what all atoms explain. The probabilities are joined over the atoms
-    of a family and averaged over restarts.
+    of a family and averaged over the restarts that hold it: one without such an atom says nothing of it.
 
     Parameters
     ----------
@@ -95,13 +96,14 @@ def _joined(
     of_link = np.zeros((n_families, series.n_networks))
     coefficients = np.zeros((n_families, series.series.shape[1]))
     fitted = np.zeros_like(series.series)
+    n_held = np.maximum(design.members.any(axis=1).sum(axis=0), 1)  # (n_families,)
     for number, problem in enumerate(problems):
         network, restart = series.present[number // n_restarts], restart_of[number]
         members, columns = design.members[restart], series.of(network)  # (n_atoms, n_families)
         missed = np.log1p(-np.minimum(inclusion[number], 1 - 1e-15)) @ np.abs(members)
-        of_link[:, network] += (1 - np.exp(missed)) / n_restarts
+        of_link[:, network] += (1 - np.exp(missed)) / n_held
         original = b[number, :, : len(columns)] @ problem.to_original  # (n_atoms, n_pieces of the network)
-        coefficients[:, columns] += members.T @ original / n_restarts
+        coefficients[:, columns] += members.T @ original / n_held[:, None]
         fitted[:, columns] += design.restarts[restart] @ original / n_restarts
     return Probabilities(of_link, coefficients, fitted)
 

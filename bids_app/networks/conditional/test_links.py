@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from bids_app.encoding.dictionary import find_families
 from bids_app.networks.conditional import conditional_links, expected_false_share
-from bids_app.networks.conditional.conftest import NAMES, World, linked
+from bids_app.networks.conditional.conftest import NAMES, World, linked, smooth
 
 
 def test_planted_links_are_found_and_no_others(world: World) -> None:
@@ -80,6 +81,19 @@ def test_an_irreproducible_family_is_not_linked(world: World) -> None:
     lucky = World()
     lucky.families = replace(world.families, reproducibility=rho)
     assert not linked(lucky.links(world.responses({0: world.gains(0, 0.5)})))
+
+
+def test_a_restart_without_a_family_says_nothing_of_it() -> None:
+    world = World()
+    restart = world.restarts[0].copy()
+    r = np.corrcoef(world.courses[:, 0], restart.T)[0, 1:]
+    restart[:, np.abs(r).argmax()] = smooth(np.random.default_rng(7).standard_normal((world.n, 1)), 0.5)[:, 0]
+    world.restarts = [restart, *world.restarts[1:]]
+    world.families = find_families(world.restarts)
+    expected = world.expected(0, 0, 1)
+    assert not world.families.members[0, :, expected[0]].any()
+    table = world.links(world.responses({0: world.gains(0, 0.5)}))
+    assert table.set_index(["atom", "network", "part"]).loc[expected, "probability"] > 0.9
 
 
 def test_too_few_volumes_give_no_links() -> None:
