@@ -38,6 +38,7 @@ class Inputs:
     links : names and folders of the data sets that hold them, for BIDS URIs
     facts : everything else that decides the results, as mappings or texts, ready for JSON (`Model`, `Dictionary`, …)
     others : keys of the data of other participants that the results depend on; a change causes recomputation
+    excerpts : content of files of which only a part is used
     """
 
     files: tuple[Path, ...] = ()
@@ -45,11 +46,16 @@ class Inputs:
     links: Mapping[str, Path] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
     others: Mapping[str, str] = field(default_factory=dict)
+    excerpts: Mapping[Path, str] = field(default_factory=dict)
 
     @cached_property
     def records(self) -> tuple[FileRecord, ...]:
         """The state of the files at first use."""
-        return record_files(self.files, self.links)
+        return record_files(self.files, self.links, self.excerpts)
+
+    def changes_since(self, records: Sequence[FileRecord]) -> list[str]:
+        """Differences of the files from earlier records, one phrase per file."""
+        return find_changes(records, self.files, self.links, self.excerpts)
 
 
 @dataclass(frozen=True)
@@ -137,7 +143,7 @@ class Completion:
         Raises DatasetError if an input changed during the computation.
         """
         inputs = self.inputs
-        if changes := find_changes(inputs.records, inputs.files, inputs.links):
+        if changes := inputs.changes_since(inputs.records):
             raise DatasetError(f"{self.title}: an input was changed during the run ({'; '.join(changes)}): run again")
         outputs = {path.relative_to(self.out_dir).as_posix(): describe_file(path) for path in dict.fromkeys(written)}
         content = {
@@ -180,9 +186,7 @@ class Completion:
         inputs, now = self.inputs, json.loads(json.dumps(self.inputs.facts, default=str))
         changes = differing_settings(marker.get("Settings", {}), self.settings)
         changes += [c for key in now if key not in _BY_FILES for c in _differing(key, marker.get(key), now[key])]
-        changes += find_changes(
-            [FileRecord(**record) for record in marker.get("Files", [])], inputs.files, inputs.links
-        )
+        changes += inputs.changes_since([FileRecord(**record) for record in marker.get("Files", [])])
         if not changes and now.get("Dictionary") != marker.get("Dictionary"):
             changes = ["the dictionary was learned from other words, word times or stories"]
         if not changes:  # not visible in one's own files: the words of a story depend on all runs
