@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from bids_app.bids.description import data_set_of
 from bids_app.bids.events import read_events
 from bids_app.bids.parcels import parcel_tables
 from bids_app.bids.provenance import excerpts_of_runs, files_of_run
@@ -64,6 +65,7 @@ def inputs_of(
         facts=facts,
         others=others or {},
         excerpts=excerpts_of_runs(fit.runs),
+        data_set=data_set_of(sources.dataset.bids_dir),
     )
 
 
