@@ -75,7 +75,8 @@ class Data:
 
     def lacks(self, origins: Iterable[Origin]) -> list[str]:
         """Labels of the participants whose scans are not here, sorted; none if nobody at all is."""
-        absent = {origin.participant for origin in origins if not self._has(origin)}
+        by_scan = {(origin.participant, origin.derivatives, origin.bold): origin for origin in origins}
+        absent = {origin.participant for origin in by_scan.values() if not self._has(origin)}
         if absent and not self.raw and not self.derivatives:
             log.warning("BIDS_DIR has no participants: not known whether it still has those of the results")
             return []
