@@ -126,10 +126,12 @@ part_apptainer() {
   demo
   say "the same image through Apptainer"
   local out sif=$scratch/image.sif; out=$(folder apptainer)
+  # The image is unpacked to build it, and to run it where there is no FUSE.
+  APPTAINER_TMPDIR=$(folder tmp); export APPTAINER_TMPDIR
   if [ ! -e "$sif" ]; then
     chmod 777 "$scratch"
     "$ENGINE" save -o "$scratch/image.tar" "$image"
-    APPTAINER_TMPDIR=$(folder tmp) apptainer build "$sif" "docker-archive://$scratch/image.tar"
+    apptainer build "$sif" "docker-archive://$scratch/image.tar"
     rm "$scratch/image.tar"
     ls -l "$sif"
   fi

@@ -1,8 +1,10 @@
 """The description of OUT_DIR: dataset_description.json, .bidsignore, README.md."""
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from bids_app import __version__
 from bids_app.atomic import write_text
@@ -28,14 +30,38 @@ def read_description(folder: Path) -> dict[str, object]:
     return read_json(path) if os.path.lexists(path) else {}
 
 
-def _source(folder: Path) -> dict[str, str]:
+def data_set_of(folder: Path) -> dict[str, str]:
+    """`Name` and `DOI` by which a data set is known wherever it is mounted, as far as its description states them."""
     try:
         description = read_description(folder)
-    except DatasetError:  # the link itself counts
-        description = {}
+    except DatasetError:  # reported where the description is needed
+        return {}
+    stated = {key: description.get(field) for key, field in (("Name", "Name"), ("DOI", "DatasetDOI"))}
+    return {key: value.strip() for key, value in stated.items() if isinstance(value, str) and value.strip()}
+
+
+def is_same_data_set(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
+    """Whether two results of `data_set_of` may be of one data set: versions of one DOI, else the same name.
+
+    What one of them does not state distinguishes nothing.
+    """
+    for key, plain in (("DOI", _without_version), ("Name", _in_plain_words)):
+        if key in one and key in other:
+            return plain(one[key]) == plain(other[key])
+    return True
+
+
+def _without_version(doi: str) -> str:
+    return re.sub(r"^(https?://(dx\.)?doi\.org/|doi:\s*)|\.v\d[\d.]*$", "", doi.lower())
+
+
+def _in_plain_words(name: str) -> str:
+    return " ".join(name.casefold().split())
+
+
+def _source(folder: Path) -> dict[str, str]:
     source = {"URL": folder.absolute().as_uri()}
-    doi = description.get("DatasetDOI")
-    if isinstance(doi, str) and doi:
+    if doi := data_set_of(folder).get("DOI", ""):
         source["DOI"] = doi
         source["Version"] = doi.rpartition(".v")[2] if ".v" in doi else ""
     return {key: value for key, value in source.items() if value}
@@ -62,15 +88,37 @@ def require_ours(out_dir: Path, foreign: Sequence[str] = ()) -> None:
     """Raise DatasetError if OUT_DIR is another data set, or holds `foreign` files: neither may be overwritten."""
     description = read_description(out_dir)
     wanted = f"give an OUT_DIR that is empty, new, or was written by {PIPELINE}"
-    generated = description.get("GeneratedBy")
-    names = [entry.get("Name") for entry in generated if isinstance(entry, dict)] if isinstance(generated, list) else []
-    if PIPELINE in names:
+    if PIPELINE in _pipelines(description):
         return
     if description:
         title = description.get("Name", "without a name")
         raise DatasetError(f"{out_dir} holds another data set ({title}), not outputs of {PIPELINE}: {wanted}.")
     if foreign:
         raise DatasetError(f"OUT_DIR {out_dir} holds other files ({listed(foreign, 5)}): {wanted}.")
+
+
+def is_made_here(folder: Path) -> bool:
+    """Whether a folder holds outputs of this pipeline."""
+    try:
+        return PIPELINE in _pipelines(read_description(folder))
+    except DatasetError:
+        return False
+
+
+def _pipelines(description: Mapping[str, object]) -> list[object]:
+    generated = description.get("GeneratedBy")
+    return [entry.get("Name") for entry in generated if isinstance(entry, dict)] if isinstance(generated, list) else []
+
+
+def linked_folders(out_dir: Path) -> dict[str, Path]:
+    """Names and folders of the derivatives that OUT_DIR links, as far as they are here."""
+    try:
+        links = read_description(out_dir).get("DatasetLinks")
+    except DatasetError:
+        return {}
+    uris = {name: str(uri) for name, uri in links.items()} if isinstance(links, dict) else {}
+    folders = {name: Path(unquote(urlsplit(uri).path)) for name, uri in uris.items() if uri.startswith("file:")}
+    return {name: folder for name, folder in folders.items() if name != "raw" and folder.is_dir()}
 
 
 def write_dataset_description(out_dir: Path, links: Mapping[str, Path], outputs: Sequence[Output]) -> None:

@@ -155,14 +155,23 @@ def _refuse_instants(path: Path, events: Sequence[_Event], stimuli: Sequence[Sti
 
 def _read(path: Path, run: Mapping[str, str]) -> list[_Event]:
     """Events that name a file, with their ends."""
-    records = read_records(path)
-    if path.name == ONSETS:
-        records = rows_of_run(records, run)
-    named = [(row, record) for row, record in records if record.get("stim_file", "").lower() not in {*MISSING, "nan"}]
+    named = rows_read(path, run)
     has_story = any(_is_story(record) for _, record in named)
     units = _units(path) if named else {}
     events = [_event(path, row, record, has_story, units) for row, record in named]
     return [_ended(event, events) for event in events]
+
+
+def rows_read(path: Path, run: Mapping[str, str]) -> list[Row]:
+    """Rows that name a file, with the cells that are read; of a table of onsets, only those of the run."""
+    records = read_records(path)
+    if path.name == ONSETS:
+        records = rows_of_run(records, run)
+    return [
+        (row, {name: record[name] for name in _READ if name in record})
+        for row, record in records
+        if record.get("stim_file", "").lower() not in {*MISSING, "nan"}
+    ]
 
 
 def _is_story(record: Mapping[str, str]) -> bool:

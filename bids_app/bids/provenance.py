@@ -1,5 +1,7 @@
 """The input files of a result, with size, time and checksum, and their later changes."""
 
+import hashlib
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -9,7 +11,9 @@ from bids_app.bids.content import require_content
 from bids_app.bids.derivatives import bids_uri
 from bids_app.bids.errors import DatasetError
 from bids_app.bids.event_words import sidecars_of_events
+from bids_app.bids.events import rows_read
 from bids_app.bids.metadata import applicable
+from bids_app.bids.onsets import ONSETS
 from bids_app.bids.parcels import parcel_tables
 from bids_app.bids.runs import Run
 from bids_app.checksums import sha256_of
@@ -26,7 +30,7 @@ class FileRecord:
     uri : BIDS URI
     size : bytes
     modified : nanoseconds since 1970
-    sha256 : of its content
+    sha256 : of its content, or of the excerpt of it that was used; `size` is then that of the excerpt
     """
 
     uri: str
@@ -59,41 +63,54 @@ class FileRecord:
         return asdict(self)
 
 
-def record_files(paths: Iterable[Path], links: Mapping[str, Path]) -> tuple[FileRecord, ...]:
+def record_files(
+    paths: Iterable[Path], links: Mapping[str, Path], excerpts: Mapping[Path, str] | None = None
+) -> tuple[FileRecord, ...]:
     """Record files, each once, in their order; `links` are the data sets, see `derivatives.bids_uri`.
 
-    Raises DatasetError for a file that cannot be read.
+    `excerpts` hold the content of files of which only a part is used. Raises DatasetError for a file that cannot be
+    read.
     """
-    return tuple(_record(path, bids_uri(path, links)) for path in dict.fromkeys(paths))
+    excerpts = excerpts or {}
+    return tuple(_record(path, bids_uri(path, links), excerpts.get(path)) for path in dict.fromkeys(paths))
 
 
-def _record(path: Path, uri: str) -> FileRecord:
+def _record(path: Path, uri: str, excerpt: str | None = None) -> FileRecord:
     require_content(path)  # a pipe or a device has no end
     try:
         state = path.stat()
+        if excerpt is not None:
+            content = excerpt.encode()
+            return FileRecord(uri, len(content), state.st_mtime_ns, hashlib.sha256(content).hexdigest())
         return FileRecord(uri, state.st_size, state.st_mtime_ns, sha256_of(path))
     except OSError as error:
         raise DatasetError(f"{path} could not be read ({error.strerror}).") from error
 
 
-def find_changes(recorded: Sequence[FileRecord], paths: Iterable[Path], links: Mapping[str, Path]) -> list[str]:
+def find_changes(
+    recorded: Sequence[FileRecord],
+    paths: Iterable[Path],
+    links: Mapping[str, Path],
+    excerpts: Mapping[Path, str] | None = None,
+) -> list[str]:
     """Differences between the files that were read and those that would be read now, one phrase per file.
 
     Large files with equal sizes and times count as unchanged. Otherwise contents are compared: copies and moved data
     sets count as unchanged, an edited table does not, even if its time was kept. A file that moved within its data set
-    is unchanged if its name and content are.
+    is unchanged if its name and content are. Of files with `excerpts`, these are compared.
     """
+    excerpts = excerpts or {}
     before = {record.key: record for record in recorded}
     now = {FileRecord(uri, 0, 0, "").key: (path, uri) for path in paths for uri in [bids_uri(path, links)]}
     changes = [
         change
         for key, (path, uri) in now.items()
-        if key in before and (change := _change(before[key], path, uri)) is not None
+        if key in before and (change := _change(before[key], path, uri, excerpts.get(path))) is not None
     ]
     gone = [record for key, record in before.items() if key not in now]
     for key, (path, uri) in now.items():
         if key not in before:
-            present = _record(path, uri)
+            present = _record(path, uri, excerpts.get(path))
             moved = [old for old in gone if (old.name, old.sha256) == (present.name, present.sha256)]
             if moved:
                 gone.remove(moved[0])
@@ -102,15 +119,17 @@ def find_changes(recorded: Sequence[FileRecord], paths: Iterable[Path], links: M
     return changes + [f"{record.uri} is no longer read" for record in gone]
 
 
-def _change(before: FileRecord, path: Path, uri: str) -> str | None:
+def _change(before: FileRecord, path: Path, uri: str, excerpt: str | None) -> str | None:
     try:
         state = path.stat()
     except OSError as error:
         raise DatasetError(f"{path} could not be read ({error.strerror}).") from error
     if (state.st_size, state.st_mtime_ns) == (before.size, before.modified) and state.st_size > _COMPARED:
         return None
-    if _record(path, uri).sha256 == before.sha256:
+    if _record(path, uri, excerpt).sha256 == before.sha256:
         return None
+    if excerpt is not None:
+        return f"the rows of {uri} for these runs have changed since"
     if state.st_size != before.size:
         return f"{uri} has changed since ({before.size:,} bytes then, {state.st_size:,} now)"
     return f"the content of {uri} has changed since"
@@ -126,6 +145,16 @@ def files_of_run(run: Run, bids_dir: Path, *, with_confounds: bool = True) -> li
     tables = parcel_tables(run.derivative, run.seg) if run.seg else []
     optional = [*sidecars_of_events(run.events), *confounds, run.outliers, run.mask, *tables, *_of_time(run, bids_dir)]
     return [*run.files, run.events, *(path for path in optional if path is not None and path.is_file())]
+
+
+def excerpts_of_runs(runs: Iterable[Run]) -> dict[Path, str]:
+    """The rows of each table of onsets that some runs read: rows for other runs may be added at any time."""
+    rows: dict[Path, list[object]] = {}
+    for run in runs:
+        if run.events.name == ONSETS:
+            read = [cells for _, cells in rows_read(run.events, run.entities)]
+            rows.setdefault(run.events, []).append([run.label, read])
+    return {path: json.dumps(of_runs) for path, of_runs in rows.items()}
 
 
 def _of_time(run: Run, bids_dir: Path) -> list[Path]:

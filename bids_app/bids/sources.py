@@ -40,9 +40,7 @@ def _labels(folder: Path) -> list[str]:
 def _named(derivatives: Sequence[str | Path]) -> dict[str, Path]:
     chosen: dict[str, Path] = {}
     for derivative in derivatives:
-        name, equals, path = str(derivative).partition("=")
-        folder = Path(path if equals else name)
-        label = "".join(filter(str.isalnum, name if equals else folder.absolute().name)) or "derivative"
+        label, folder = _label_and_folder(derivative)
         if not folder.is_dir():
             advice = mount_advice(folder, "check the path given with -d.")
             raise DatasetError(f"The derivative {folder} is not a folder: {advice}")
@@ -54,12 +52,32 @@ def _named(derivatives: Sequence[str | Path]) -> dict[str, Path]:
     return chosen
 
 
-def _only_one(bids_dir: Path) -> dict[str, Path]:
+def _label_and_folder(derivative: str | Path) -> tuple[str, Path]:
+    """Name and folder of a derivative given as PATH or NAME=PATH."""
+    name, equals, path = str(derivative).partition("=")
+    folder = Path(path if equals else name)
+    return "".join(filter(str.isalnum, name if equals else folder.absolute().name)) or "derivative", folder
+
+
+def folders_of_derivatives(bids_dir: Path, derivatives: Sequence[str | Path] = ()) -> dict[str, Path]:
+    """Names and folders of the derivatives given and of all in BIDS_DIR, with and without BOLD."""
+    return dict(map(_label_and_folder, (*_inside(_parents(bids_dir)), *derivatives)))
+
+
+def _parents(bids_dir: Path) -> list[Path]:
     parents = [bids_dir / name for name in ("derivatives", "derivative")]  # some data sets use the singular
-    parents = [parent for parent in parents if parent.is_dir()]
-    folders = [
+    return [parent for parent in parents if parent.is_dir()]
+
+
+def _inside(parents: Sequence[Path]) -> list[Path]:
+    return [
         folder for parent in parents for folder in (parent, *sorted(path for path in parent.iterdir() if path.is_dir()))
     ]
+
+
+def _only_one(bids_dir: Path) -> dict[str, Path]:
+    parents = _parents(bids_dir)
+    folders = _inside(parents)
     with_bold = [folder for folder in folders if holds_bold(folder)]
     if not with_bold:
         raise _no_bold(parents or [bids_dir / "derivatives"])
@@ -72,6 +90,11 @@ def _only_one(bids_dir: Path) -> dict[str, Path]:
 def holds_bold(folder: Path) -> bool:
     """Whether a participant of this folder has BOLD that can be read; stops at the first file found."""
     return any(True for label in participant_labels(folder) for _ in _bold_of(folder, label))
+
+
+def names_of_bold(folder: Path, label: str) -> set[str]:
+    """Names of a participant's BOLD files in this folder, also of links to content that is elsewhere."""
+    return {path.name for path in _bold_of(folder, label)}
 
 
 def has_content(folder: Path, label: str) -> bool:

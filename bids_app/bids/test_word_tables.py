@@ -65,6 +65,17 @@ def test_the_sidecar_says_the_unit(tmp_path: Path) -> None:
         read_words(tmp_path / "x_words.tsv")
 
 
+def test_a_list_of_words_beside_a_table_is_no_sidecar(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "x_words.json").write_text(json.dumps([{"word": "hello", "start": 0.5, "end": 0.9}]))
+    with caplog.at_level("INFO"):
+        words = _read(tmp_path / "x_words.tsv", "onset\tduration\tword\n0.5\t0.4\thello\n1\t0.4\tmy\n2\t0.5\tworld\n")
+    assert _summary(words) == EXPECTED
+    assert "x_words.json holds a list, no description of the columns of x_words.tsv: it is passed over" in caplog.text
+    (tmp_path / "x_words.json").write_text("3")
+    with pytest.raises(DatasetError, match=r"x_words\.json must hold a JSON object"):
+        read_words(tmp_path / "x_words.tsv")
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

@@ -1,5 +1,6 @@
 """Tables of words: gentle's align.csv, and tables with a header by aligners and laboratories."""
 
+import logging
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -7,11 +8,13 @@ from pathlib import Path
 import numpy as np
 
 from bids_app.bids.errors import DatasetError
-from bids_app.bids.text import as_dataset_error, is_there, read_json, read_text
+from bids_app.bids.text import as_dataset_error, is_there, read_json, read_json_content, read_text
 from bids_app.bids.textgrid import Tier, choose_tier
 from bids_app.bids.word_columns import Columns, TimeColumn, find_columns, is_header
 from bids_app.bids.word_rows import WordList, WordRow, number
 from bids_app.text_files import rows_of
+
+_log = logging.getLogger(__name__)
 
 Numbered = tuple[int, list[str]]  # number of the row in the file, cells
 
@@ -97,8 +100,14 @@ def _has_decimal_comma(rows: Sequence[Numbered], columns: Columns) -> bool:
 
 
 def _sidecar(path: Path) -> Mapping[str, object]:
+    """The JSON file beside a table; empty without one, and if it is a list of words, as aligners export them."""
     beside = path.with_suffix(".json")
-    return read_json(beside) if is_there(beside) else {}
+    if not is_there(beside):
+        return {}
+    if isinstance(read_json_content(beside), list):
+        _log.info("%s holds a list, no description of the columns of %s: it is passed over", beside, path.name)
+        return {}
+    return read_json(beside)
 
 
 def _of_word_tier(words: list[tuple[WordRow, list[str]]], columns: Columns) -> list[tuple[WordRow, list[str]]]:

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from bids_app.bids.description import data_set_of
 from bids_app.bids.events import read_events
 from bids_app.bids.parcels import parcel_tables
-from bids_app.bids.provenance import files_of_run
+from bids_app.bids.provenance import excerpts_of_runs, files_of_run
 from bids_app.bids.word_files import files_of_words, find_words
 from bids_app.checksums import sha256_of
 from bids_app.inputs.atlases import files_of_atlas
@@ -63,6 +64,8 @@ def inputs_of(
         links=sources.dataset.links,
         facts=facts,
         others=others or {},
+        excerpts=excerpts_of_runs(fit.runs),
+        data_set=data_set_of(sources.dataset.bids_dir),
     )
 
 

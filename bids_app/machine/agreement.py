@@ -44,7 +44,7 @@ def check_outputs(out_dir: Path) -> None:
             f"{'; '.join(problems)}: run the participant level again with the same settings, which makes what is "
             "missing"
         )
-    if unmarked := [output.paths[0].name for output in find_maps(out_dir) if _marker_of(out_dir, output) is None]:
+    if unmarked := [output.paths[0].name for output in find_maps(out_dir) if marker_of(out_dir, output) is None]:
         log.warning(
             "not known to be complete (interrupted, or made by an older version): %s; run the participant level again",
             listed(unmarked),
@@ -99,7 +99,7 @@ def _halves(out_dir: Path) -> list[Path]:
 
 def is_superseded(out_dir: Path, output: OutputMap) -> bool:
     """Whether a newer analysis of the same BOLD supersedes this one, or its BOLD is to be left out."""
-    return not {"SupersededBy", "LeftOut"}.isdisjoint(_marker_of(out_dir, output) or {})
+    return not {"SupersededBy", "LeftOut"}.isdisjoint(marker_of(out_dir, output) or {})
 
 
 def refuse_mixture(out_dir: Path, outputs: Sequence[OutputMap]) -> None:
@@ -129,13 +129,14 @@ def _identity(out_dir: Path, output: OutputMap) -> dict[str, str]:
     """Values that must be equal in all participants, as texts."""
     settings = output.sidecar.get("Settings")
     known = settings if isinstance(settings, dict) else {}
-    marker = _marker_of(out_dir, output) or {}
+    marker = marker_of(out_dir, output) or {}
     facts = {f"the {key.lower()}": key_of(marker[key]) for key in _OF_ALL if key in marker}
     facts |= {f"the content of the {name}": key_of(value) for name, value in marker.get("Shared", {}).items()}
     return {key: json.dumps(value) for key, value in common_settings(known).items()} | facts
 
 
-def _marker_of(out_dir: Path, output: OutputMap) -> Mapping[str, Any] | None:
+def marker_of(out_dir: Path, output: OutputMap) -> Mapping[str, Any] | None:
+    """The marker of the analysis that wrote a map; None without one."""
     return _by_output(out_dir).get(output.paths[0].relative_to(out_dir).as_posix())
 
 

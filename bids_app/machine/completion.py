@@ -38,6 +38,8 @@ class Inputs:
     links : names and folders of the data sets that hold them, for BIDS URIs
     facts : everything else that decides the results, as mappings or texts, ready for JSON (`Model`, `Dictionary`, …)
     others : keys of the data of other participants that the results depend on; a change causes recomputation
+    excerpts : content of files of which only a part is used
+    data_set : name and DOI of the raw data set; a change is noted, because contents are compared
     """
 
     files: tuple[Path, ...] = ()
@@ -45,11 +47,17 @@ class Inputs:
     links: Mapping[str, Path] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
     others: Mapping[str, str] = field(default_factory=dict)
+    excerpts: Mapping[Path, str] = field(default_factory=dict)
+    data_set: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def records(self) -> tuple[FileRecord, ...]:
         """The state of the files at first use."""
-        return record_files(self.files, self.links)
+        return record_files(self.files, self.links, self.excerpts)
+
+    def changes_since(self, records: Sequence[FileRecord]) -> list[str]:
+        """Differences of the files from earlier records, one phrase per file."""
+        return find_changes(records, self.files, self.links, self.excerpts)
 
 
 @dataclass(frozen=True)
@@ -90,6 +98,7 @@ class Completion:
         Raises OtherSettingsError as `is_done` does.
         """
         if self.is_done():
+            self._note_data_set()
             yield False
             return
         with self._agreed(), locked(self.path.with_name(f".{self.path.name}.lock"), keep=False):
@@ -137,13 +146,14 @@ class Completion:
         Raises DatasetError if an input changed during the computation.
         """
         inputs = self.inputs
-        if changes := find_changes(inputs.records, inputs.files, inputs.links):
+        if changes := inputs.changes_since(inputs.records):
             raise DatasetError(f"{self.title}: an input was changed during the run ({'; '.join(changes)}): run again")
         outputs = {path.relative_to(self.out_dir).as_posix(): describe_file(path) for path in dict.fromkeys(written)}
         content = {
             "Description": "All outputs of this analysis are there; what they were made from.",
             "Settings": dict(self.settings),
             **inputs.facts,
+            **({"DataSet": dict(inputs.data_set)} if inputs.data_set else {}),
             "Others": dict(inputs.others),
             "Bold": [inputs.records[inputs.files.index(path)].key for path in inputs.bold],
             "Files": [record.to_json() for record in inputs.records],
@@ -170,6 +180,12 @@ class Completion:
         if marker.pop("SupersededBy", None) is not None:
             _write_marker(self.path, marker)
 
+    def _note_data_set(self) -> None:
+        """Note that the data set was renamed: its files are those of before."""
+        marker, now = read_marker(self.path), dict(self.inputs.data_set)
+        if now and marker.get("DataSet") != now:
+            _write_marker(self.path, {**marker, "DataSet": now})
+
     def _newer(self, marker: Mapping[str, Any]) -> str | None:
         """Changes in the data of other participants that the results depend on, or None."""
         before, now = marker.get("Others", {}), self.inputs.others
@@ -180,9 +196,7 @@ class Completion:
         inputs, now = self.inputs, json.loads(json.dumps(self.inputs.facts, default=str))
         changes = differing_settings(marker.get("Settings", {}), self.settings)
         changes += [c for key in now if key not in _BY_FILES for c in _differing(key, marker.get(key), now[key])]
-        changes += find_changes(
-            [FileRecord(**record) for record in marker.get("Files", [])], inputs.files, inputs.links
-        )
+        changes += inputs.changes_since(records_of(marker))
         if not changes and now.get("Dictionary") != marker.get("Dictionary"):
             changes = ["the dictionary was learned from other words, word times or stories"]
         if not changes:  # not visible in one's own files: the words of a story depend on all runs
@@ -231,6 +245,11 @@ def read_marker(path: Path) -> dict[str, Any]:
     except (OSError, ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) and is_whole(content) else {}
+
+
+def records_of(marker: Mapping[str, Any]) -> list[FileRecord]:
+    """The files that a marker lists."""
+    return [FileRecord(**record) for record in marker.get("Files", [])]
 
 
 def _write_marker(path: Path, content: Mapping[str, Any]) -> None:

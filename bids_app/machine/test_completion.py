@@ -177,6 +177,19 @@ def test_what_was_changed_is_named_and_nothing_is_overwritten(
     assert study.run(**options) == 1
 
 
+def test_of_a_table_of_onsets_only_the_rows_of_a_run_count(study: Study) -> None:
+    study.remove("01")
+    study.bold("01")
+    onsets = write(study.root / "onsets.tsv", "sub\tstim_file\tonset\tduration\n01\ttale.wav\t6\t140\n")
+    assert study.run(annotations=study.root) == 1
+    study.bold("03")
+    onsets.write_text("ses\tsub\tstim_file\tonset\tduration\n\t03\ttale.wav\t8\t140\n\t01\ttale.wav\t6\t140\n")
+    assert study.run(annotations=study.root) == 0
+    onsets.write_text("sub\tstim_file\tonset\tduration\n01\ttale.wav\t8\t140\n03\ttale.wav\t8\t140\n")
+    with pytest.raises(OtherSettingsError, match=r"the rows of \S*onsets\.tsv for these runs have changed since"):
+        study.run(annotations=study.root)
+
+
 def test_words_that_others_hear_are_part_of_what_the_model_reads(study: Study) -> None:
     late = "onset\tduration\ttrial_type\tstim_file\n6\t10\tmusic\ttale.wav\n16\t130\tstory\ttale.wav\n"
     for label in ("01", "02"):

@@ -1,4 +1,4 @@
-"""The group level, from files in OUT_DIR only: statistics over participants, links of the group maps."""
+"""The group level, from results in OUT_DIR: statistics over participants, links of the group maps."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from bids_app.analyses.comparison import Row, write_model_comparison
 from bids_app.analyses.record import Summary
 from bids_app.analyses.registry import ANALYSES
 from bids_app.bids.outputs import find_maps
-from bids_app.machine.agreement import NoResultsError, check_outputs, note_group
+from bids_app.machine.agreement import NoResultsError, check_outputs, is_superseded, note_group
+from bids_app.machine.origins import check_origins
 from bids_app.settings import Settings
 
 log = logging.getLogger("neurons2networks")
@@ -25,6 +26,7 @@ def run_group(settings: Settings, name: str) -> None:
         raise NoResultsError(f"{out_dir} holds no maps of participants: run the participant level first")
     check_outputs(out_dir)
     counted = _counted(settings)
+    _check_origins(settings, counted)
     rows: list[Row] = []
     for summary in _summaries():
         for desc in _matching_descs(summary, out_dir):
@@ -33,6 +35,16 @@ def run_group(settings: Settings, name: str) -> None:
                 rows += summary.write(collection, settings)
     write_model_comparison(out_dir, rows, counted)
     note_group(out_dir)
+
+
+def _check_origins(settings: Settings, counted: frozenset[str] | None) -> None:
+    """Raise MixtureError if maps to include are of another data set than BIDS_DIR, or of nobody in it."""
+    outputs = [
+        output
+        for output in find_maps(settings.out_dir)
+        if (counted is None or output.participant in counted) and not is_superseded(settings.out_dir, output)
+    ]
+    check_origins(settings.out_dir, outputs, settings.bids_dir, settings.derivatives, settings.participant_label)
 
 
 def _counted(settings: Settings) -> frozenset[str] | None:

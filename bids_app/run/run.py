@@ -168,11 +168,11 @@ def _report(settings: Settings, name: str) -> None:
 
 
 def _warn_of_absent(sources: Sources) -> None:
-    """Name participants with results whose data have left the data set, because the group level counts them."""
+    """Name participants with results whose data have left the data set, because the group level refuses them."""
     out_dir = sources.settings.out_dir
     if absent := sorted(set(participant_labels(out_dir)) - set(sources.dataset.participants())):
         log.warning(
-            "%s holds results of participants that are not in the preprocessed data (%s), and the group level counts "
+            "%s holds results of participants who are not in the preprocessed data (%s), and the group level refuses "
             "them: leave them out there with --exclude-participant-label, or remove their folders",
             out_dir,
             listed(absent),

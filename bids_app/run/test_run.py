@@ -13,7 +13,7 @@ def test_results_of_participants_who_have_left_the_data_set_are_named(
     for label in ("01", "02", "03"):
         (study.out / f"sub-{label}" / "func").mkdir(parents=True)
     _warn_of_absent(open_sources(study.settings(participant_label=("01",))))
-    assert "not in the preprocessed data (03), and the group level counts them" in caplog.text
+    assert "not in the preprocessed data (03), and the group level refuses them" in caplog.text
     caplog.clear()
     study.add("03")
     _warn_of_absent(open_sources(study.settings()))
