@@ -39,6 +39,9 @@ class Presentation:
     confounds : array of shape (n_volumes, n), rows of the orthonormal columns that span the run's confounds and mean
     restarts, families : arrays of shape (n_restarts, n_volumes, n_atoms) and (n_volumes, n_families), time courses at
         these times without the run's confounds, z-scored in the run
+    uncleaned : array of shape (n_volumes, n_families), the families with the run's confounds, z-scored in the run
+    cleaning : array of shape (n_volumes, n_volumes), of a mean over participants: it turns `uncleaned` into the mean of
+        the families without each one's confounds; None of a single presentation
     """
 
     participant: str
@@ -49,6 +52,8 @@ class Presentation:
     confounds: Doubles
     restarts: Floats
     families: Floats
+    uncleaned: Floats
+    cleaning: Doubles | None = None
 
     @property
     def repetition_time(self) -> float:
@@ -77,7 +82,7 @@ def presentations_of_run(
     """
     basis = orthonormal_basis(np.column_stack([np.ones(len(seconds)), zscore(confounds)]))
     atoms = np.stack([zscore(project_out(one, basis)) for one in restarts])
-    courses = zscore(project_out(families, basis))
+    courses, whole = zscore(project_out(families, basis)), zscore(families)
     borders = np.flatnonzero((stories[1:] != stories[:-1]) | (np.diff(seconds) <= 0)) + 1
     return [
         Presentation(
@@ -89,6 +94,7 @@ def presentations_of_run(
             basis[rows],
             atoms[:, rows],
             courses[rows],
+            whole[rows],
         )
         for rows in np.split(np.arange(len(seconds)), borders)
     ]
@@ -116,6 +122,8 @@ def mean_design(heard: Sequence[Presentation], families: Families, n_networks: i
         there,
         [block.confounds if block.confounds.shape[1] else None for block in blocks],
         tuple(len(block.seconds) for block in blocks),
+        cleaning=[block.cleaning for block in blocks if block.cleaning is not None],
+        uncleaned=np.concatenate([block.uncleaned for block in blocks]),
     )
     return design, NetworkSeries(responses[:, had], pieces[had], n_networks)
 
@@ -139,6 +147,7 @@ def _mean_of_story(heard: Sequence[Presentation], pieces: npt.NDArray[np.int64])
     weights = (1 / who.map(who.value_counts())).to_numpy(dtype=np.float64)
     responses, had = np.zeros((len(seconds), len(pieces))), np.zeros((len(seconds), len(pieces)))
     families, counts = np.zeros((len(seconds), first.families.shape[1])), np.zeros((len(seconds), 1))
+    uncleaned = np.zeros_like(families)
     restarts = np.zeros((len(first.restarts), len(seconds), first.restarts.shape[2]))
     projector = np.zeros((len(seconds), len(seconds)))
     for one, own, weight in zip(heard, rows, weights, strict=True):
@@ -147,6 +156,7 @@ def _mean_of_story(heard: Sequence[Presentation], pieces: npt.NDArray[np.int64])
         had[np.ix_(own, columns)] += weight
         counts[own] += weight
         families[own] += weight * one.families
+        uncleaned[own] += weight * one.uncleaned
         restarts[:, own] += weight * one.restarts
         basis = orthonormal_basis(one.confounds)
         projector[np.ix_(own, own)] += weight * (basis @ basis.T)
@@ -160,6 +170,8 @@ def _mean_of_story(heard: Sequence[Presentation], pieces: npt.NDArray[np.int64])
         confounds=vectors[:, values > _SHARED],
         restarts=(restarts / counts).astype(np.float32),
         families=(families / counts).astype(np.float32),
+        uncleaned=(uncleaned / counts).astype(np.float32),
+        cleaning=np.eye(len(seconds)) - projector / counts,
     )
 
 

@@ -13,8 +13,10 @@ from bids_app.analyses.networks.mean_design import (
     mean_design,
     presentations_of_run,
 )
-from bids_app.networks.conditional import consecutive_pieces, network_series, temporal_evidence
-from bids_app.networks.conditional.conftest import NAMES, World
+from bids_app.networks.conditional import Design, consecutive_pieces, network_series, temporal_evidence
+from bids_app.networks.conditional._gate import _shifted_r2
+from bids_app.networks.conditional.conftest import NAMES, World, smooth
+from bids_app.stats.projection import project_out
 
 TR = 1.5
 
@@ -81,6 +83,7 @@ def test_the_mean_is_that_of_those_who_have_a_volume_or_a_piece(world: World) ->
         confounds=second.confounds[10:],
         restarts=second.restarts[:, 10:],
         families=second.families[10:],
+        uncleaned=second.uncleaned[10:],
     )
     fewer = replace(third, pieces=third.pieces[1:], responses=third.responses[:, 1:])
     design, networks = mean_design([first, late, fewer], world.families, len(NAMES))
@@ -126,6 +129,30 @@ def test_other_repetition_times_are_not_averaged(world: World) -> None:
     slower = replace(second, seconds=second.seconds * 4 / 3)
     with pytest.raises(UnequalParticipantsError, match=r"volumes of sub-00 are 1\.5 s apart and those of sub-01 2 s"):
         mean_design([first, slower], world.families, len(NAMES))
+
+
+def test_white_noise_of_a_group_correlates_as_well_unshifted_as_shifted() -> None:
+    world, rng = World(n=200, n_restarts=2), np.random.default_rng(5)
+    confounds = [smooth(rng.standard_normal((200, 40)), 0.6) for _ in range(3)]
+    some = []
+    for who, own in enumerate(confounds):
+        world.confounds = own
+        some += presentations(world, rng.standard_normal((200, len(world.labels))), f"{who:02d}")
+    design, _ = mean_design(some, world.families, len(NAMES))
+    bases = [np.linalg.qr(np.column_stack([np.ones(200), own]))[0] for own in confounds]
+
+    def ratio(design: Design) -> float:
+        """Mean R² of unshifted families over that of shifted ones."""
+        noise, draws = np.random.default_rng(6), []
+        for _ in range(60):
+            cleaned = [project_out(noise.standard_normal((200, 20)), basis) for basis in bases]
+            Y = design.white(np.mean(cleaned, axis=0), np.zeros(2))
+            draws.append(_shifted_r2(design, [np.linalg.qr(Y)[0]], np.zeros((1, 2)))[0])
+        mean = np.mean(draws, axis=(0, 2))
+        return float(mean[0] / mean[1:].mean())
+
+    assert abs(ratio(design) - 1) < 0.015
+    assert ratio(replace(design, uncleaned=design.families, cleaning=None)) > 1.02  # shifted after cleaning
 
 
 def test_courses_are_read_between_volumes(world: World) -> None:

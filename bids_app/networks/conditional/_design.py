@@ -37,6 +37,8 @@ class Design:
     confounds : array of shape (n_volumes, n_confounds), orthonormal, the means of the runs among them
     run_lengths : volumes of each run
     content : (n_volumes,) equal where the same was heard again; None where nothing was
+    cleaning : for each run a matrix (n_volumes of the run, n_volumes of the run) that was applied to the families
+        first, in a mean over participants who each have confounds of their own; None where nothing was
     """
 
     restarts: Doubles
@@ -46,6 +48,7 @@ class Design:
     confounds: Doubles
     run_lengths: tuple[int, ...]
     content: Ints | None = None
+    cleaning: tuple[Doubles, ...] | None = None
 
     @classmethod
     @one_thread()
@@ -56,6 +59,9 @@ class Design:
         confounds: Sequence[npt.ArrayLike | None] | None = None,
         run_lengths: Sequence[int] | None = None,
         content: Ints | None = None,
+        *,
+        cleaning: Sequence[Doubles] | None = None,
+        uncleaned: npt.NDArray[np.floating] | None = None,
     ) -> Design:
         """Free atoms and families of the confounds, each run by itself.
 
@@ -65,6 +71,8 @@ class Design:
         families : what the restarts share; `courses` on the same volumes
         confounds : for each run an array of shape (n_volumes of the run, n), or None
         run_lengths : volumes of each run; by default one run
+        cleaning : see `Design.cleaning`
+        uncleaned : array of shape (n_volumes, n_families), the families before `cleaning`
         """
         n_volumes = families.courses.shape[0]
         lengths = (n_volumes,) if run_lengths is None else tuple(run_lengths)
@@ -75,7 +83,12 @@ class Design:
                 )
         basis = _confound_basis(confounds or [None] * len(lengths), lengths)
         freed = np.stack([_freed(atoms, basis, lengths)[0] for atoms in restarts])
-        return cls(freed, *_freed(families.courses, basis, lengths), families.members, basis, lengths, content)
+        courses, whole = _freed(families.courses, basis, lengths)
+        if uncleaned is not None:
+            runs = np.split(np.asarray(uncleaned, dtype=np.float64), np.cumsum(lengths)[:-1])
+            whole = np.concatenate([zscore(run) for run in runs])
+        blocks = None if cleaning is None else tuple(cleaning)
+        return cls(freed, courses, whole, families.members, basis, lengths, content, blocks)
 
     @property
     def n_volumes(self) -> int:
@@ -110,6 +123,15 @@ class Design:
     def whitened_weights(self, weights: Doubles, noise: Doubles) -> Doubles:
         """Weights (n, n_volumes) that give of series what `weights` give of the whitened series."""
         return np.asarray((whitening(noise, self.run_lengths).T @ weights.T).T)
+
+    def cleaned(self, series: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
+        """Series (n_volumes, n) with `cleaning` applied."""
+        if self.cleaning is None:
+            return series
+        runs = np.split(series, np.cumsum(self.run_lengths)[:-1])
+        return np.concatenate(
+            [block.astype(series.dtype) @ run for block, run in zip(self.cleaning, runs, strict=True)]
+        )
 
     @cached_property
     def shifts(self) -> Ints:

@@ -99,7 +99,7 @@ def _shifted_r2(design: Design, bases: Sequence[Doubles], noise: Doubles) -> npt
     ]
     weights, borders = np.concatenate(parts), np.cumsum([len(part) for part in parts])[:-1]
     for batch in column_batches(len(rows), max(1, _BATCH // families.shape[1])):
-        moved = families[rows[batch]].transpose(1, 0, 2).reshape(design.n_volumes, -1)
+        moved = design.cleaned(families[rows[batch]].transpose(1, 0, 2).reshape(design.n_volumes, -1))
         # No part of a family is longer than the family: single precision suffices.
         moments = LagMoments.squares(moved, design.run_lengths)
         squares = [part.sum(axis=0) for part in np.split(np.square(weights @ moved), borders)]
