@@ -40,8 +40,6 @@ class Presentation:
     restarts, families : arrays of shape (n_restarts, n_volumes, n_atoms) and (n_volumes, n_families), time courses at
         these times without the run's confounds, z-scored in the run
     uncleaned : array of shape (n_volumes, n_families), the families with the run's confounds, z-scored in the run
-    cleaning : array of shape (n_volumes, n_volumes), of a mean over participants: it turns `uncleaned` into the mean of
-        the families without each one's confounds; None of a single presentation
     """
 
     participant: str
@@ -53,12 +51,26 @@ class Presentation:
     restarts: Floats
     families: Floats
     uncleaned: Floats
-    cleaning: Doubles | None = None
 
     @property
     def repetition_time(self) -> float:
         """Seconds between neighbouring volumes; NaN for a single volume."""
         return float(np.diff(self.seconds).min()) if len(self.seconds) > 1 else float("nan")
+
+
+@dataclass(frozen=True)
+class _StoryMean:
+    """The mean over participants of one story; arrays as in `Presentation`, NaN responses where nobody has data.
+
+    cleaning: (n_volumes, n_volumes), turns `uncleaned` into the mean of the families without each one's confounds.
+    """
+
+    responses: Doubles
+    confounds: Doubles
+    restarts: Floats
+    families: Floats
+    uncleaned: Floats
+    cleaning: Doubles
 
 
 @one_thread()
@@ -121,8 +133,8 @@ def mean_design(heard: Sequence[Presentation], families: Families, n_networks: i
         list(np.concatenate([block.restarts for block in blocks], axis=1)),
         there,
         [block.confounds if block.confounds.shape[1] else None for block in blocks],
-        tuple(len(block.seconds) for block in blocks),
-        cleaning=[block.cleaning for block in blocks if block.cleaning is not None],
+        tuple(len(block.families) for block in blocks),
+        cleaning=[block.cleaning for block in blocks],
         uncleaned=np.concatenate([block.uncleaned for block in blocks]),
     )
     return design, NetworkSeries(responses[:, had], pieces[had], n_networks)
@@ -139,7 +151,7 @@ def _require_one_repetition_time(heard: Sequence[Presentation]) -> None:
         )
 
 
-def _mean_of_story(heard: Sequence[Presentation], pieces: npt.NDArray[np.int64]) -> Presentation:
+def _mean_of_story(heard: Sequence[Presentation], pieces: npt.NDArray[np.int64]) -> _StoryMean:
     """The mean over the presentations of one story at each of its volumes."""
     first = heard[0]
     seconds, rows = _shared_times(heard)
@@ -161,11 +173,7 @@ def _mean_of_story(heard: Sequence[Presentation], pieces: npt.NDArray[np.int64])
         basis = orthonormal_basis(one.confounds)
         projector[np.ix_(own, own)] += weight * (basis @ basis.T)
     values, vectors = np.linalg.eigh(projector / weights.sum())
-    return Presentation(
-        participant="",
-        story=first.story,
-        seconds=seconds,
-        pieces=pieces,
+    return _StoryMean(
         responses=np.divide(responses, had, out=np.full_like(responses, np.nan), where=had > 0),
         confounds=vectors[:, values > _SHARED],
         restarts=(restarts / counts).astype(np.float32),

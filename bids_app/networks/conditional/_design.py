@@ -1,4 +1,4 @@
-"""The regressors of a fit: restarts' atoms and their families, freed of the confounds, run by run."""
+"""The regressors of a fit: the atoms of the restarts and their families, without the confounds, run by run."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ class Design:
 
     Attributes
     ----------
-    restarts : array of shape (n_restarts, n_volumes, n_atoms), atoms freed of the confounds, z-scored
+    restarts : array of shape (n_restarts, n_volumes, n_atoms), atoms without the confounds, z-scored
     families : array of shape (n_volumes, n_families), time courses of the families, likewise
-    uncleaned : array of shape (n_volumes, n_families), the same with what the confounds took, on the same scale
+    uncleaned : array of shape (n_volumes, n_families), the families with the confounds, on the same scale
     members : array of shape (n_restarts, n_atoms, n_families), see `encoding.dictionary.Families`
     confounds : array of shape (n_volumes, n_confounds), orthonormal, the means of the runs among them
     run_lengths : volumes of each run
@@ -63,7 +63,7 @@ class Design:
         cleaning: Sequence[Doubles] | None = None,
         uncleaned: npt.NDArray[np.floating] | None = None,
     ) -> Design:
-        """Free atoms and families of the confounds, each run by itself.
+        """Remove the confounds from atoms and families, in each run by itself.
 
         Parameters
         ----------
@@ -76,19 +76,21 @@ class Design:
         """
         n_volumes = families.courses.shape[0]
         lengths = (n_volumes,) if run_lengths is None else tuple(run_lengths)
-        for name, rows in (("run_lengths", sum(lengths)), *(("a restart", len(atoms)) for atoms in restarts)):
+        checked = [("run_lengths", sum(lengths)), *(("a restart", len(atoms)) for atoms in restarts)]
+        checked += [("uncleaned", len(uncleaned))] if uncleaned is not None else []
+        for name, rows in checked:
             if rows != n_volumes:
                 raise ValueError(
                     f"{name} has {rows} volumes, and the families have {n_volumes}; they must be the same."
                 )
         basis = _confound_basis(confounds or [None] * len(lengths), lengths)
-        freed = np.stack([_freed(atoms, basis, lengths)[0] for atoms in restarts])
-        courses, whole = _freed(families.courses, basis, lengths)
+        without = np.stack([_without_confounds(atoms, basis, lengths)[0] for atoms in restarts])
+        courses, whole = _without_confounds(families.courses, basis, lengths)
         if uncleaned is not None:
             runs = np.split(np.asarray(uncleaned, dtype=np.float64), np.cumsum(lengths)[:-1])
             whole = np.concatenate([zscore(run) for run in runs])
         blocks = None if cleaning is None else tuple(cleaning)
-        return cls(freed, courses, whole, families.members, basis, lengths, content, blocks)
+        return cls(without, courses, whole, families.members, basis, lengths, content, blocks)
 
     @property
     def n_volumes(self) -> int:
@@ -199,7 +201,9 @@ def _confound_basis(confounds: Sequence[npt.ArrayLike | None], run_lengths: Sequ
     return np.concatenate(blocks, axis=1)
 
 
-def _freed(series: npt.NDArray[np.floating], basis: Doubles, run_lengths: Sequence[int]) -> tuple[Doubles, Doubles]:
+def _without_confounds(
+    series: npt.NDArray[np.floating], basis: Doubles, run_lengths: Sequence[int]
+) -> tuple[Doubles, Doubles]:
     """Series without the confounds, z-scored within each run, and the centred series on the same scale.
 
     Where the confounds explain all of a series, both are 0.

@@ -55,7 +55,7 @@ def link_probabilities(
     """Probability that each family has an effect on each network.
 
     In each restart, a sum of single effects of its atoms (see `encoding.susie`) on all pieces of the network at once,
-    whose coefficients may differ in sign; whitened in time and over the pieces, and freed of the confounds. An effect
+    whose coefficients may differ in sign; whitened in time and over the pieces, without the confounds. An effect
     counts when it is longer than `meaningful` times what all atoms explain. The probabilities are joined over the atoms
     of a family and averaged over the restarts that hold it: one without such an atom says nothing of it.
 
