@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -42,7 +42,7 @@ def whitening(partial: npt.ArrayLike, run_lengths: Sequence[int]) -> sparse.csr_
     return _whitening(tuple(np.asarray(partial, dtype=np.float64).tolist()), tuple(run_lengths))
 
 
-@lru_cache(maxsize=64)
+@functools.lru_cache(maxsize=64)
 def _whitening(partial: tuple[float, ...], run_lengths: tuple[int, ...]) -> sparse.csr_array:
     filters = _error_filters(np.array(partial))
     order = len(partial)
@@ -136,21 +136,32 @@ class LagMoments:
     @classmethod
     def of(cls, A: Doubles, B: Doubles, run_lengths: Sequence[int], order: int = ORDER) -> Self:
         """The moments of A (n_volumes, a) and B (n_volumes, b); (a, b) each."""
-        later, first = _rows(run_lengths, order)
-        inner = [[A[later - i].T @ B[later - j] for j in range(order + 1)] for i in range(order + 1)]
-        start = [[A[first + i].T @ B[first + j] for j in range(order)] for i in range(order)]
-        return cls(np.array(inner), np.array(start))
+        pairs = list(zip(_runs(A, run_lengths), _runs(B, run_lengths), strict=True))
+        lags, first = range(order + 1), range(order)
+
+        def inner(i: int, j: int) -> Doubles:
+            products = [a[order - i : len(a) - i].T @ b[order - j : len(b) - j] for a, b in pairs]
+            return np.asarray(np.sum(products, axis=0))
+
+        start = [[np.sum([np.outer(a[i], b[j]) for a, b in pairs], axis=0) for j in first] for i in first]
+        return cls(np.array([[inner(i, j) for j in lags] for i in lags]), np.array(start))
 
     @classmethod
     def squares(cls, A: npt.NDArray[np.floating], run_lengths: Sequence[int], order: int = ORDER) -> Self:
         """The squared length of each column of A (n_volumes, a); (a,) each."""
-        later, first = _rows(run_lengths, order)
-        inner = np.empty((order + 1, order + 1, A.shape[1]), dtype=A.dtype)
-        for i in range(order + 1):
-            for j in range(i + 1):
-                inner[i, j] = inner[j, i] = np.einsum("ta,ta->a", A[later - i], A[later - j])
-        start = [[np.einsum("ta,ta->a", A[first + i], A[first + j]) for j in range(order)] for i in range(order)]
-        return cls(inner, np.array(start))
+        inner = np.zeros((order + 1, order + 1, A.shape[1]), dtype=A.dtype)
+        start = np.zeros((order, order, A.shape[1]), dtype=A.dtype)
+        for run in _runs(A, run_lengths):
+            # Of views: copies of so many volumes would take most of the time.
+            shifted = [run[order - lag : len(run) - lag] for lag in range(order + 1)]
+            for i in range(order + 1):
+                for j in range(i):
+                    product = np.einsum("ta,ta->a", shifted[i], shifted[j])
+                    inner[i, j] += product
+                    inner[j, i] += product
+                inner[i, i] += np.einsum("ta,ta->a", shifted[i], shifted[i])
+            start += run[:order, None] * run[None, :order]
+        return cls(inner, start)
 
     def whitened(self, partial: npt.ArrayLike) -> npt.NDArray[np.floating]:
         """The moments of the whitened series, (a, b) or (a,)."""
@@ -161,8 +172,6 @@ class LagMoments:
         return np.asarray(inner + np.tensordot(errors.T @ errors, self.start))
 
 
-def _rows(run_lengths: Sequence[int], order: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Rows of the volumes of each run after the first `order`, and of the first volume of each run."""
-    starts = np.cumsum([0, *run_lengths])[:-1]
-    later = [np.arange(start + order, start + length) for start, length in zip(starts, run_lengths, strict=True)]
-    return np.concatenate(later), starts
+def _runs(series: npt.NDArray[Any], run_lengths: Sequence[int]) -> list[npt.NDArray[Any]]:
+    """The rows of each run, as views."""
+    return np.split(series, np.cumsum(run_lengths)[:-1])

@@ -86,7 +86,7 @@ def with_overlap(table: pd.DataFrame, beta: Floats, space: NetworkSpace) -> pd.D
 def link_fields(table: pd.DataFrame, evidence: Evidence, names: tuple[str, ...]) -> dict[str, Any]:
     """Fields of the sidecar of a table of links."""
     share = expected_false_share(table)
-    inflation = {name: _number(value) for name, value in zip(names, evidence.inflation, strict=True)}
+    inflation = {name: _number(value) for name, value in zip(names, evidence.gate.inflation, strict=True)}
     return {"ExpectedFalseShare": _number(share), "NoiseInflation": inflation}
 
 

@@ -10,6 +10,7 @@ from sklearn.utils.validation import validate_data
 
 from bids_app.encoding.dictionary._families import Families, find_families
 from bids_app.encoding.dictionary._solver import learn, require_settings
+from bids_app.encoding.dictionary._tuning import TUNING
 from bids_app.stats.arrays import AnyArray, Doubles, Floats, Ints
 from bids_app.stats.device import column_batches, one_thread, resolve_device
 from bids_app.stats.standardise import zscore
@@ -28,7 +29,8 @@ class ReproducibleDictionary(BaseEstimator):  # type: ignore[misc]
     ----------
     n_atoms, penalty, max_iter, device, mem_mb : as in `DictionaryLearning`
     tolerance : likewise; smaller, because restarts that stop early agree less
-    n_restarts : number of dictionaries, learned from different random starts (and, with many neurons, samples)
+    n_restarts : number of dictionaries, learned from different random starts; of more than 32,768 neurons, each from a
+        random sample of so many
     random_state : seed of the restarts; the same seed gives the same bits on one machine
 
     Attributes
@@ -95,6 +97,7 @@ class ReproducibleDictionary(BaseEstimator):  # type: ignore[misc]
             max_iter=self.max_iter,
             tolerance=self.tolerance,
             mem_mb=self.mem_mb,
+            most_neurons=TUNING.most_neurons_of_a_restart,
         )
         return np.ascontiguousarray(atoms.T, dtype=np.float32)
 
@@ -107,10 +110,12 @@ class ReproducibleDictionary(BaseEstimator):  # type: ignore[misc]
 
 @one_thread()
 def least_squares_loadings(X: npt.ArrayLike, courses: Floats) -> Floats:
-    """Least-squares loadings (n_families, n_neurons) of X on the courses, batch by batch of neurons."""
+    """Least-squares loadings (n_families, n_neurons) of X on the courses; ValueError if X is not finite."""
     data = X if isinstance(X, np.ndarray) else np.asarray(X)
     inverse = np.linalg.pinv(zscore(courses).astype(np.float64)).astype(np.float32)
     loadings = np.empty((courses.shape[1], data.shape[1]), dtype=np.float32)
     for batch in column_batches(data.shape[1], _BATCH):
         loadings[:, batch] = inverse @ np.asarray(data[:, batch], dtype=np.float32)
+    if not np.isfinite(loadings).all():
+        raise ValueError("X has NaN or infinite values; leave out such neurons before learning families.")
     return loadings

@@ -206,11 +206,13 @@ def learn(
     max_iter: int,
     tolerance: float,
     mem_mb: float | None,
+    most_neurons: int | None = None,
 ) -> tuple[Doubles, int]:
-    """Atoms, (n_atoms, n_volumes), and the number of passes over all columns of X.
+    """Atoms, (n_atoms, n_volumes), and the number of passes over the largest number of neurons.
 
     Atoms start as neurons and are learned on a sample of neurons, then on increasingly large samples, each seen once,
-    until the expected gain of still larger samples is below `tolerance`, as a share of the objective; otherwise on all.
+    until the expected gain of still larger samples is below `tolerance`, as a share of the objective; otherwise on all,
+    or on a sample of `most_neurons`.
     """
     size = min(X.shape[1], max(TUNING.sample, 8 * n_atoms))
     neurons = Neurons(np.asarray(np.take(X, _columns(X, size, generator), axis=1), dtype=np.float32), device)
@@ -219,14 +221,17 @@ def learn(
     learner.run(TUNING.sample_passes, TUNING.sample_tolerance * tolerance, exchange=True)
     expected = learner.mean_moments
     del neurons, learner  # so that the memory of the sample is free
-    while (size := TUNING.growth * size) < 0.5 * X.shape[1]:
+    largest = X.shape[1] if most_neurons is None else min(X.shape[1], most_neurons)
+    while (size := TUNING.growth * size) < 0.5 * largest:
         larger = Learner(Neurons(X, device, _columns(X, size, generator)), atoms, penalty, expected, mem_mb=mem_mb)
         _, share = larger.run(1, 0)
         # The loss by a finite sample falls with its size: this sample leaves 1 / growth of what the last one left.
         if share <= tolerance * (TUNING.growth - 1):
             return atoms, 0
         expected = larger.mean_moments
-    return atoms, Learner(Neurons(X, device), atoms, penalty, expected, mem_mb=mem_mb).run(max_iter, tolerance)[0]
+    columns = None if largest == X.shape[1] else _columns(X, largest, generator)
+    learner = Learner(Neurons(X, device, columns), atoms, penalty, expected, mem_mb=mem_mb)
+    return atoms, learner.run(max_iter, tolerance)[0]
 
 
 def _gains(products: torch.Tensor, penalty: float) -> torch.Tensor:

@@ -23,6 +23,8 @@ class DictionaryTuning:
     exchange_every, exchanges_worth : passes between exchanges of atoms, and the relative decrease of the objective
         between exchanges below which they end
     candidates, refined, refinements : residuals that may become atoms, how many of them are refined, and how often
+    most_neurons_of_a_restart : of larger models, each restart learns from a random sample of so many neurons, so that
+        ten restarts cost less than ten dictionaries
     alike : largest correlation among atoms that are exchanged at the same time
     """
 
@@ -47,6 +49,7 @@ class DictionaryTuning:
     refined: int = 32
     refinements: int = 2
     alike: float = 0.5
+    most_neurons_of_a_restart: int = 32_768
 
 
 TUNING = DictionaryTuning()

@@ -10,6 +10,7 @@ from bids_app.encoding.dictionary import (
     reproducibility_in,
     time_courses,
 )
+from bids_app.encoding.dictionary._reproducible import least_squares_loadings
 from bids_app.stats.standardise import zscore
 
 N, K = 120, 6
@@ -87,12 +88,12 @@ def test_restarts_that_cannot_be_compared_are_refused(restarts: list[np.ndarray]
         find_families(restarts)
 
 
-def neurons(seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Responses of 400 neurons to four sparse patterns, and the patterns."""
+def neurons(seed: int = 0, n_neurons: int = 400) -> tuple[np.ndarray, np.ndarray]:
+    """Responses of neurons to four sparse patterns, and the patterns."""
     rng = np.random.default_rng(seed)
     patterns = courses(4, 7)
-    loadings = rng.exponential(size=(4, 400)) * (rng.random((4, 400)) < 0.25)
-    return zscore(patterns @ loadings + 0.3 * rng.standard_normal((N, 400))), patterns
+    loadings = rng.exponential(size=(4, n_neurons)) * (rng.random((4, n_neurons)) < 0.25)
+    return zscore(patterns @ loadings + 0.3 * rng.standard_normal((N, n_neurons))), patterns
 
 
 def test_the_estimator_recovers_patterns_and_loadings_are_least_squares() -> None:
@@ -104,6 +105,18 @@ def test_the_estimator_recovers_patterns_and_loadings_are_least_squares() -> Non
     np.testing.assert_allclose(model.loadings_, expected, atol=1e-4)
     again = ReproducibleDictionary(n_atoms=4, n_restarts=4, device="cpu").fit(X)
     assert np.array_equal(model.families_, again.families_)
+
+
+def test_of_many_neurons_restarts_learn_from_samples_and_all_get_loadings() -> None:
+    X, patterns = neurons(n_neurons=40_000)
+    model = ReproducibleDictionary(n_atoms=4, n_restarts=2, device="cpu").fit(X)
+    r = np.abs(np.corrcoef(patterns.T, model.families_.T)[:4, 4:])
+    assert (r.max(axis=1) > 0.95).all()
+    expected = np.linalg.lstsq(model.families_.astype(float), X.astype(float), rcond=None)[0]
+    np.testing.assert_allclose(model.loadings_, expected, atol=1e-4)
+    X[3, 39_999] = np.nan  # a neuron that may be in no sample
+    with pytest.raises(ValueError, match="NaN"):
+        least_squares_loadings(X, model.families_)
 
 
 def test_restarts_start_differently() -> None:

@@ -1,7 +1,7 @@
 """Links of families with networks: which family carries a response, and does not merely resemble one that does."""
 
 from bids_app.networks.conditional._design import Design, shifted_rows
-from bids_app.networks.conditional._gate import Gate, noise_inflation, open_gate
+from bids_app.networks.conditional._gate import Gate, open_gate
 from bids_app.networks.conditional._links import (
     Evidence,
     conditional_links,
@@ -31,7 +31,6 @@ __all__ = [
     "link_table",
     "marginal_maps",
     "network_series",
-    "noise_inflation",
     "open_gate",
     "shifted_rows",
     "spatial_evidence",

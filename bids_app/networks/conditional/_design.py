@@ -118,9 +118,10 @@ class Design:
         """Orthonormal columns that span the confounds after whitening, (n_volumes, n_confounds)."""
         return np.asarray(np.linalg.qr(whiten(self.confounds, noise, self.run_lengths))[0])
 
-    def white(self, series: Doubles, noise: Doubles) -> Doubles:
-        """Series (n_volumes, n), whitened and then without the confounds."""
-        return project_out(whiten(series, noise, self.run_lengths), self.white_confounds(noise))
+    def white(self, series: Sequence[Doubles], noise: Doubles) -> list[Doubles]:
+        """Series (n_volumes, n) each, whitened and then without the confounds."""
+        basis = self.white_confounds(noise)
+        return [project_out(whiten(one, noise, self.run_lengths), basis) for one in series]
 
     def whitened_weights(self, weights: Doubles, noise: Doubles) -> Doubles:
         """Weights (n, n_volumes) that give of series what `weights` give of the whitened series."""

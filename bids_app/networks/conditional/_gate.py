@@ -26,9 +26,12 @@ class Gate:
     Attributes
     ----------
     p : array of shape (n_networks,), family-wise over the networks
+    inflation : array of shape (n_networks,), mean z² over families and shifts of its response without what is
+        explained: 1 where whitening suffices; NaN without targets
     """
 
     p: Doubles
+    inflation: Doubles
 
     @property
     def is_open(self) -> npt.NDArray[np.bool_]:
@@ -37,7 +40,7 @@ class Gate:
 
 
 @one_thread()
-def open_gate(design: Design, series: NetworkSeries, noise: Doubles) -> Gate:
+def open_gate(design: Design, series: NetworkSeries, residuals: Doubles, noise: Doubles) -> Gate:
     """Test the best multiple correlation of a family with a network's pieces against circular shifts of the families.
 
     R² of a family on all pieces together does not ask for a sign. The families are shifted before the confounds are
@@ -46,69 +49,64 @@ def open_gate(design: Design, series: NetworkSeries, noise: Doubles) -> Gate:
 
     Parameters
     ----------
+    residuals : array of shape (n_volumes, n_networks), the mean response of each network without what is explained
     noise : array of shape (n_networks, order), partial autocorrelations
     """
     present = series.present
     bases = [
-        orthonormal_basis(design.white(series.series[:, series.of(network)], noise[network])) for network in present
+        [
+            orthonormal_basis(white)
+            for white in design.white([series.series[:, series.of(network)], residuals[:, [network]]], noise[network])
+        ]
+        for network in present
     ]
-    squares = _shifted_r2(design, bases, noise[present])
+    r2 = _shifted_r2(design, bases, noise[present])
     # On a scale that the number of pieces does not change: degrees of freedom of an F test.
-    best = squares.max(axis=2).T / np.maximum([basis.shape[1] for basis in bases], 1)
-    p = np.ones(series.n_networks)
+    best = r2[:, 0].max(axis=2).T / np.maximum([pieces.shape[1] for pieces, _ in bases], 1)
+    p, inflation = np.ones(series.n_networks), np.full(series.n_networks, np.nan)
     p[present] = _step_down(best[0], best[1:])
-    return Gate(p)
+    inflation[present] = [
+        _mean_z_squared(design, own) if basis.size else np.nan for own, (_, basis) in zip(r2[:, 1], bases, strict=True)
+    ]
+    return Gate(p, inflation)
 
 
-@one_thread()
-def noise_inflation(design: Design, residuals: Doubles, noise: Doubles) -> Doubles:
-    """Mean over families and shifts of z² for responses without what is explained, (m,): 1 where whitening suffices.
-
-    Parameters
-    ----------
-    residuals : array of shape (n_volumes, m)
-    noise : array of shape (m, order), partial autocorrelations; NaN where there is no response, as in the result
-    """
-    result = np.full(residuals.shape[1], np.nan)
-    columns = np.flatnonzero(np.isfinite(noise).all(axis=1))
-    bases = [orthonormal_basis(design.white(residuals[:, [column]], noise[column])) for column in columns]
-    r2 = _shifted_r2(design, bases, noise[columns])[:, 1:].mean(axis=(1, 2), dtype=np.float64)
+def _mean_z_squared(design: Design, r2: npt.NDArray[np.float32]) -> float:
+    """Over families and shifts, from R² of a single response, (1 + n_shifts, n_families)."""
     degrees = design.n_volumes - design.confounds.shape[1]
-    result[columns] = np.where([basis.size > 0 for basis in bases], r2 * degrees, np.nan)
-    return result
+    return float(r2[1:].mean(dtype=np.float64) * degrees)
 
 
-def _shifted_r2(design: Design, bases: Sequence[Doubles], noise: Doubles) -> npt.NDArray[np.float32]:
-    """R² of each family on each basis of responses, (n_bases, 1 + n_shifts, n_families): unshifted, then shifted.
+def _shifted_r2(design: Design, bases: Sequence[Sequence[Doubles]], noise: Doubles) -> npt.NDArray[np.float32]:
+    """R² of families on responses, unshifted, then shifted: (n_noises, n_bases, 1 + n_shifts, n_families).
 
-    A basis (n_volumes, n) is orthonormal, whitened of its noise, and without the confounds. A
-    family is shifted with what the confounds take of it; then it is whitened, the confounds are removed, and it is
-    scaled to length 1. White noise without confounds correlates as well with one such course as with another. Shifted
-    after the confounds are removed, families would lose part of their length to the confounds again, slow ones the
-    most, and a test against them would be too liberal.
+    For each kind of noise as many bases of responses: (n_volumes, n), orthonormal, whitened of this noise, and without
+    the confounds. A family is shifted with what the confounds take of it; then it is whitened, the confounds are
+    removed, and it is scaled to length 1. White noise without confounds correlates as well with one such course as
+    with another. Shifted after the confounds are removed, families would lose part of their length to the confounds
+    again, slow ones the most, and a test against them would be too liberal.
 
     Nothing but the families is moved: whitening and confounds are weights of volumes, the same for all shifts.
     """
     families = design.uncleaned[:, design.uncleaned.any(axis=0)].astype(np.float32)
     rows = np.concatenate([np.arange(design.n_volumes)[None], design.shifts])
-    result = np.zeros((len(bases), len(rows), families.shape[1]), dtype=np.float32)
+    result = np.zeros((len(bases), len(bases[0]), len(rows), families.shape[1]), dtype=np.float32)
     parts = [
         design.whitened_weights(part.T, own).astype(np.float32)
-        for basis, own in zip(bases, noise, strict=True)
-        for part in (basis, design.white_confounds(own))
+        for several, own in zip(bases, noise, strict=True)
+        for part in (*several, design.white_confounds(own))
     ]
     weights, borders = np.concatenate(parts), np.cumsum([len(part) for part in parts])[:-1]
     for batch in column_batches(len(rows), max(1, _BATCH // families.shape[1])):
         moved = design.cleaned(families[rows[batch]].transpose(1, 0, 2).reshape(design.n_volumes, -1))
         # No part of a family is longer than the family: single precision suffices.
         moments = LagMoments.squares(moved, design.run_lengths)
-        squares = [part.sum(axis=0) for part in np.split(np.square(weights @ moved), borders)]
-        for number, (in_basis, in_confounds) in enumerate(zip(squares[::2], squares[1::2], strict=True)):
+        squares = np.array([part.sum(axis=0) for part in np.split(np.square(weights @ moved), borders)])
+        for number, (*in_bases, in_confounds) in enumerate(squares.reshape(len(bases), -1, moved.shape[1])):
             length = moments.whitened(noise[number])
             left = length - in_confounds
-            enough = left > _LEAST_LEFT * length
-            r2 = np.divide(in_basis, left, out=np.zeros_like(in_basis), where=enough)
-            result[number, batch] = r2.reshape(-1, families.shape[1])
+            r2 = np.divide(in_bases, left, out=np.zeros_like(in_bases), where=left > _LEAST_LEFT * length)
+            result[number, :, batch] = r2.reshape(len(in_bases), -1, families.shape[1])
     return result
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 from bids_app.encoding.autoregression import ORDER
 from bids_app.encoding.dictionary import REPRODUCIBLE, Families
 from bids_app.networks.conditional._design import Design
-from bids_app.networks.conditional._gate import Gate, noise_inflation, open_gate
+from bids_app.networks.conditional._gate import Gate, open_gate
 from bids_app.networks.conditional._pieces import NetworkSeries, consecutive_pieces, network_series
 from bids_app.networks.conditional._probabilities import link_probabilities
 from bids_app.networks.conditional._space import conditional_maps, marginal_maps, spatial_p
@@ -33,18 +33,16 @@ class Evidence:
 
     Attributes
     ----------
-    gate : whether any family has to do with each network
+    gate : whether any family has to do with each network, and the inflation of the noise
     probability : array of shape (2, n_families, n_networks), active and deactive
     coefficients : array of shape (n_families, n_pieces), of each piece of the networks
     noise : array of shape (n_networks, order), partial autocorrelations of each network's noise; NaN without targets
-    inflation : array of shape (n_networks,), see `noise_inflation`
     """
 
     gate: Gate
     probability: Doubles
     coefficients: Doubles
     noise: Doubles
-    inflation: Doubles
 
     @property
     def is_candidate(self) -> npt.NDArray[np.bool_]:
@@ -71,15 +69,15 @@ def temporal_evidence(design: Design, series: NetworkSeries, *, device: str = "a
         nothing = np.zeros((2, design.n_families, n_networks))
         unknown = np.full(n_networks, np.nan)
         none = np.zeros((design.n_families, len(series.network)))
-        return Evidence(Gate(np.ones(n_networks)), nothing, none, noise, unknown)
+        return Evidence(Gate(np.ones(n_networks), unknown), nothing, none, noise)
     for network in series.present:
         noise[network] = design.noise_of(series.series[:, series.of(network)])
     found = link_probabilities(design, series, noise, device=device)
     left = np.zeros((design.n_volumes, n_networks))
     for network in series.present:
         left[:, network] = (series.series - found.fitted)[:, series.of(network)].mean(axis=1)
-    gate, inflation = open_gate(design, series, noise), noise_inflation(design, left, noise)
-    return Evidence(gate, found.of_parts(series), found.coefficients, noise, inflation)
+    gate = open_gate(design, series, left, noise)
+    return Evidence(gate, found.of_parts(series), found.coefficients, noise)
 
 
 def spatial_evidence(
@@ -96,14 +94,18 @@ def spatial_evidence(
     chosen = evidence.chosen
     if len(chosen):
         maps = conditional_maps(design, marginals, chosen, evidence.typical_noise)
-        for side, part in enumerate((np.maximum(maps, 0), np.minimum(maps, 0))):
-            p[side, chosen] = test(part)[side]
-            for network in np.unique(labels[labels > 0]) - 1:
-                coefficient[side, chosen, network] = np.nanmean(part[:, labels == network + 1], axis=1)
         # Of a link with both signs, the length of the coefficients says more than either part.
-        of_both = evidence.is_candidate[:, chosen].all(axis=0)
-        if of_both.any():
-            p[:, chosen] = np.where(of_both, test(np.abs(maps))[0], p[:, chosen])
+        of_both = np.asarray(evidence.is_candidate[:, chosen].all(axis=0))
+        twice = np.flatnonzero(of_both.any(axis=1))
+        parts = np.maximum(maps, 0), np.minimum(maps, 0), np.abs(maps[twice])
+        borders = [len(maps), 2 * len(maps)]
+        # All in one call, so that each rotation is made once.
+        large, small = (np.split(values, borders) for values in test(np.concatenate(parts)))
+        p[0, chosen], p[1, chosen] = large[0], small[1]
+        p[:, chosen[twice]] = np.where(of_both[twice], large[2], p[:, chosen[twice]])
+        for network in np.unique(labels[labels > 0]) - 1:
+            for side in (0, 1):
+                coefficient[side, chosen, network] = np.nanmean(parts[side][:, labels == network + 1], axis=1)
     for values in (coefficient, p):
         values[~evidence.is_candidate] = np.nan
     return coefficient, p

@@ -63,11 +63,10 @@ def link_probabilities(
     ----------
     noise : array of shape (n_networks, order), partial autocorrelations
     """
-    n_restarts = len(design.members)
     problems = [
-        _moments(design, restart, series.series[:, series.of(network)], noise[network])
+        problem
         for network in series.present
-        for restart in range(n_restarts)
+        for problem in _moments(design, series.series[:, series.of(network)], noise[network])
     ]
     most = max(problem.cross.shape[1] for problem in problems)
     fits = single_effects(
@@ -120,9 +119,14 @@ class _Moments:
 
 
 @one_thread()
-def _moments(design: Design, restart: int, Y: Doubles, noise: Doubles) -> _Moments:
-    X, Z = design.white(design.restarts[restart], noise), design.white(Y, noise)
-    degrees = len(Z) - design.confounds.shape[1]
+def _moments(design: Design, Y: Doubles, noise: Doubles) -> list[_Moments]:
+    """Of each restart, with the pieces Y (n_volumes, n_pieces) of one network."""
+    degrees = design.n_volumes - design.confounds.shape[1]
+    Z, *restarts = design.white([Y, *design.restarts], noise)
+    return [_moments_of(X, Z, degrees) for X in restarts]
+
+
+def _moments_of(X: Doubles, Z: Doubles, degrees: int) -> _Moments:
     fit = np.linalg.lstsq(X, Z, rcond=None)[0]
     left = Z - X @ fit
     covariance = left.T @ left / (degrees - np.linalg.matrix_rank(X))

@@ -49,7 +49,7 @@ def conditional_maps(design: Design, marginals: AnyFloats, families: npt.NDArray
 
 def _white_families(design: Design, noise: Doubles) -> Doubles:
     """Whitened families without the confounds, of length 1, (n_volumes, n_families)."""
-    rest = design.white(design.families, noise)
+    [rest] = design.white([design.families], noise)
     norm = np.linalg.norm(rest, axis=0)
     return np.asarray(rest / np.where(norm > 1e-12, norm, np.inf))
 
@@ -79,7 +79,8 @@ def spatial_p(
     two arrays of shape (n_maps, n_networks)
     """
     valid = np.asarray(np.isfinite(maps).all(axis=0))
-    values = np.where(valid, maps, 0).astype(np.float64)
+    # One row per target, as products with it read it.
+    values = np.ascontiguousarray(np.where(valid, maps, 0).astype(np.float64).T)
     labels = np.where(valid, labels, 0)
     observed = _means(values, labels, n_networks)
     above, below, n_draws = np.ones_like(observed), np.ones_like(observed), 1
@@ -106,10 +107,10 @@ def _dealt(valid: npt.NDArray[np.bool_], n_permutations: int, seed: int) -> Iter
 
 
 def _means(values: Doubles, labels: npt.NDArray[np.integer], n_networks: int) -> Doubles:
-    """Mean of each map over each network, (n_maps, n_networks); 0 for a network without targets."""
+    """Mean of values (n_targets, n_maps) over each network, (n_maps, n_networks); 0 for a network without targets."""
     targets = np.flatnonzero(labels)
     of_network = sparse.csr_array(
         (np.ones(len(targets)), (labels[targets] - 1, targets)), shape=(n_networks, len(labels))
     )
     counts = np.bincount(labels[targets] - 1, minlength=n_networks)
-    return np.asarray((of_network @ values.T).T / np.maximum(counts, 1))
+    return np.asarray((of_network @ values).T / np.maximum(counts, 1))

@@ -4,16 +4,16 @@ import numpy as np
 
 from bids_app.encoding.autoregression import whiten
 from bids_app.networks.conditional import Design, consecutive_pieces, network_series, open_gate, shifted_rows
-from bids_app.networks.conditional._gate import _shifted_r2, _step_down, noise_inflation
+from bids_app.networks.conditional._gate import _mean_z_squared, _shifted_r2, _step_down
 from bids_app.networks.conditional.conftest import World, smooth
+from bids_app.stats.projection import orthonormal_basis
 
 
 def gate_of(world: World, Y: np.ndarray) -> np.ndarray:
     series = network_series(Y, world.labels, consecutive_pieces(world.labels), 4)
     design = Design.make(world.restarts, world.families, [world.confounds])
-    return open_gate(
-        design, series, np.array([design.noise_of(series.series[:, series.of(network)]) for network in range(4)])
-    ).p
+    noise = np.array([design.noise_of(series.series[:, series.of(network)]) for network in range(4)])
+    return open_gate(design, series, np.zeros((design.n_volumes, 4)), noise).p
 
 
 def test_the_family_wise_error_is_5_per_cent() -> None:
@@ -40,30 +40,26 @@ def test_shifted_r2_against_the_definition() -> None:
     design, rng = two_runs(), np.random.default_rng(0)
     noise = np.array([[0.4, -0.1], [0.1, 0.2]])
     bases = [
-        np.linalg.qr(design.white(rng.standard_normal((300, n)), partial))[0]
-        for n, partial in zip((3, 1), noise, strict=True)
+        [np.linalg.qr(white)[0] for white in design.white([rng.standard_normal((300, n)) for n in (3, 1)], partial)]
+        for partial in noise
     ]
     r2 = _shifted_r2(design, bases, noise)
-    assert r2.shape == (2, 1 + len(design.shifts), design.n_families)
-    for number, (basis, partial) in enumerate(zip(bases, noise, strict=True)):
+    assert r2.shape == (2, 2, 1 + len(design.shifts), design.n_families)
+    for number, (several, partial) in enumerate(zip(bases, noise, strict=True)):
         for draw, rows in enumerate([np.arange(300), *design.shifts[:5]]):
             moved = whiten(design.uncleaned[rows], partial, design.run_lengths)
             regressors = whiten(design.confounds, partial, design.run_lengths)
             rest = moved - regressors @ np.linalg.lstsq(regressors, moved, rcond=None)[0]
-            explained = np.square(basis.T @ rest).sum(axis=0) / np.square(rest).sum(axis=0)
-            np.testing.assert_allclose(r2[number, draw], explained, rtol=1e-4, atol=1e-7)
+            for which, basis in enumerate(several):
+                explained = np.square(basis.T @ rest).sum(axis=0) / np.square(rest).sum(axis=0)
+                np.testing.assert_allclose(r2[number, which, draw], explained, rtol=1e-4, atol=1e-7)
 
 
 def test_white_noise_correlates_as_well_unshifted_as_shifted() -> None:
     design, rng = two_runs(), np.random.default_rng(1)
     none = np.zeros((1, 2))
-    r2 = np.mean(
-        [
-            _shifted_r2(design, [np.linalg.qr(design.white(rng.standard_normal((300, 20)), none[0]))[0]], none)[0]
-            for _ in range(40)
-        ],
-        axis=0,
-    )
+    bases = [np.linalg.qr(white)[0] for white in design.white(list(rng.standard_normal((40, 300, 20))), none[0])]
+    r2 = _shifted_r2(design, [bases], none)[0].mean(axis=0)
     degrees = 300 - design.confounds.shape[1]
     assert abs(r2[0].mean() * degrees / 20 - 1) < 0.04
     assert abs(r2[1:].mean() * degrees / 20 - 1) < 0.01
@@ -103,6 +99,13 @@ def test_white_residuals_have_no_inflation() -> None:
     design = Design.make(world.restarts, world.families, [world.confounds])
     rng = np.random.default_rng(1)
     white, smoother = rng.standard_normal((300, 20)), smooth(rng.standard_normal((300, 20)), 0.6)
-    assert 0.9 < noise_inflation(design, white, np.zeros((20, 2))).mean() < 1.1
-    assert 0.9 < noise_inflation(design, smoother, np.tile([0.6, 0.0], (20, 1))).mean() < 1.1
-    assert noise_inflation(design, smoother, np.zeros((20, 2))).mean() > 1.3
+
+    def inflation(residuals: np.ndarray, noise: float) -> float:
+        """Mean over the columns of the residuals."""
+        partial = np.array([noise, 0])
+        bases = [orthonormal_basis(one[:, None]) for one in design.white([residuals], partial)[0].T]
+        return float(np.mean([_mean_z_squared(design, r2) for r2 in _shifted_r2(design, [bases], partial[None])[0]]))
+
+    assert 0.9 < inflation(white, 0) < 1.1
+    assert 0.9 < inflation(smoother, 0.6) < 1.1
+    assert inflation(smoother, 0) > 1.3
