@@ -96,7 +96,8 @@ def links_of_group(
     def test(maps: Floats) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         return spatial_p(maps, world.labels, len(names), spins=world.spins)
 
-    found = spatial_evidence(evidence, design, marginals, world.labels, test)
+    regions = networks if world.spins is None else None
+    found = spatial_evidence(evidence, design, marginals, world.labels, test, regions)
     table = link_table(evidence, *found, names, restarts.families.reproducibility)
     q = over_participants(evidence, networks, heard)[1]
     return table.assign(linked=table["linked"] & (q.ravel() < 0.05))

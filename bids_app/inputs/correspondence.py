@@ -13,7 +13,7 @@ import pandas as pd
 from bids_app.bids.geometry_base import Geometry
 from bids_app.machine.resources import atlas_source
 from bids_app.networks.atlas import Atlas
-from bids_app.networks.conditional import spatial_p
+from bids_app.networks.conditional import NetworkSeries, spatial_p
 from bids_app.networks.correspondence import correspond, labels_to_fsaverage5, to_fsaverage5
 from bids_app.networks.spins import Spins
 from bids_app.settings import Settings
@@ -69,6 +69,10 @@ class NetworkSpace:
             n_permutations=settings.n_spins,
             seed=settings.random_seed,
         )
+
+    def of_regions(self, series: NetworkSeries) -> NetworkSeries | None:
+        """The responses of networks that are made of regions, see `networks.conditional.spatial_evidence`."""
+        return series if self.spins is None else None
 
     def link(self, maps: Floats) -> pd.DataFrame:
         """Published links of maps with the networks, see `networks.correspondence.link`; atoms from 0."""

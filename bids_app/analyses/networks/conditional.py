@@ -69,7 +69,7 @@ def family_links(responses: Responses, design: Design, rho: Doubles, beta: Float
     series = network_series(responses.data, labels[valid], pieces.of_targets[valid], len(names))
     evidence = temporal_evidence(design, series, device=space.settings.device)
     marginals = fill(marginal_maps(design, responses.data, evidence.typical_noise), responses.valid)
-    found = spatial_evidence(evidence, design, marginals, labels, space.means_test)
+    found = spatial_evidence(evidence, design, marginals, labels, space.means_test, space.of_regions(series))
     table = with_overlap(link_table(evidence, *found, names, rho), beta, space)
     courses = _network_courses(responses, series)
     return FamilyLinks(table, marginals, courses, pieces.key, link_fields(table, evidence, names))

@@ -66,7 +66,7 @@ def group_links(
     evidence = temporal_evidence(design, networks, device=settings.device)
     marginals = collect(settings.out_dir, {**beta.entities, "stat": "marginal"}, beta.counted).mean()
     labels = np.where(np.isfinite(marginals).all(axis=0), space.atlas.labels, 0)
-    found = spatial_evidence(evidence, design, marginals, labels, space.means_test)
+    found = spatial_evidence(evidence, design, marginals, labels, space.means_test, space.of_regions(networks))
     table = with_overlap(link_table(evidence, *found, names, families.reproducibility), mean, space)
     t, q = over_participants(evidence, networks, heard)
     table = table.assign(t=t.ravel(), t_q=q.ravel())

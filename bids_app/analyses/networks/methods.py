@@ -89,7 +89,7 @@ def _conditional_links(s: Settings) -> str:
         "squared coefficients. Third, all candidates were fitted jointly to every voxel by generalised least squares; the "
         "mean over the network of the coefficients of the link's sign (of absolute coefficients for links of both signs) was "
         f"tested against {s.n_spins} random rotations of the networks on the cortical sphere (regions: random "
-        "permutations), corrected over candidates by the Benjamini-Hochberg procedure (q < 0.05). At the group level, the same steps "
+        "permutations, and a one-sided t-test of the contrast with the rest of the cortex), corrected over candidates by the Benjamini-Hochberg procedure (q < 0.05). At the group level, the same steps "
         "were applied to means over participants, and each candidate was tested over participants by a one-sided t-test of its "
         "coefficients along the mean pattern of the other participants (q < 0.05). The expected share of false links is the "
         "mean over links of 1 - probability. The sub-group of a network is the union of the strongest 5 % of the neurons of "

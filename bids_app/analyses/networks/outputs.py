@@ -160,7 +160,8 @@ _CONDITIONAL_COLUMNS = {
     "coefficient": "Mean over the network of the conditional coefficients of that sign, of candidates (P above 0.7).",
     "gate_p": "Family-wise p of the relation of any family to the network's response, by circular shifts.",
     "dice": "Dice overlap of that part of the family's map with the network; descriptive only.",
-    "p": "p of the mean coefficient under random rotations of the networks on the sphere (regions: permutations).",
+    "p": "p of the mean coefficient under random rotations of the networks on the sphere (regions: under permutations, "
+    "or of the contrast with the rest of the cortex where that is larger).",
     "q": "p corrected over candidates (Benjamini-Hochberg).",
     "linked": "Whether gate_p < 0.05, probability > 0.7, q < 0.05 and rho is at least 0.8.",
 }

@@ -11,6 +11,7 @@ import pandas as pd
 
 from bids_app.encoding.autoregression import ORDER
 from bids_app.encoding.dictionary import REPRODUCIBLE, Families
+from bids_app.networks.conditional._contrast import contrast_p
 from bids_app.networks.conditional._design import Design
 from bids_app.networks.conditional._gate import Gate, open_gate
 from bids_app.networks.conditional._pieces import NetworkSeries, consecutive_pieces, network_series
@@ -81,13 +82,19 @@ def temporal_evidence(design: Design, series: NetworkSeries, *, device: str = "a
 
 
 def spatial_evidence(
-    evidence: Evidence, design: Design, marginals: Floats, labels: npt.NDArray[np.integer], test: SpatialTest
+    evidence: Evidence,
+    design: Design,
+    marginals: Floats,
+    labels: npt.NDArray[np.integer],
+    test: SpatialTest,
+    regions: NetworkSeries | None = None,
 ) -> tuple[Doubles, Doubles]:
     """Mean of each candidate's conditional coefficients over its network, and p; (2, n_families, n_networks) each.
 
     Of the active part the mean of the positive coefficients (others count as 0), of the deactive part that of the
     negative ones. NaN for what is no candidate. Parameters: marginals of shape (n_families, n_targets), NaN where there
-    are no data; labels (n_targets,); see `SpatialTest`.
+    are no data; labels (n_targets,); see `SpatialTest`; of regions in no space, the responses of the networks, whose
+    contrasts are tested as well, see `contrast_p`: p is the larger of both.
     """
     shape = evidence.probability.shape
     coefficient, p = np.full(shape, np.nan), np.full(shape, np.nan)
@@ -102,6 +109,8 @@ def spatial_evidence(
         # All in one call, so that each rotation is made once.
         large, small = (np.split(values, borders) for values in test(np.concatenate(parts)))
         p[0, chosen], p[1, chosen] = large[0], small[1]
+        if regions is not None:
+            p[:, chosen] = np.maximum(p[:, chosen], contrast_p(design, regions, chosen))
         p[:, chosen[twice]] = np.where(of_both[twice], large[2], p[:, chosen[twice]])
         for network in np.unique(labels[labels > 0]) - 1:
             for side in (0, 1):
@@ -178,7 +187,8 @@ def conditional_links(
     content : (n_volumes,) equal where the same was heard again; None where nothing was
     pieces : array of shape (n_targets,), numbers of pieces of neighbours inside each network; by default, targets that
         follow each other, at most 24 pieces in a network
-    spins : rotations, for targets on fsaverage5; else networks are dealt out to the targets `n_permutations` times
+    spins : rotations, for targets on fsaverage5; else networks are dealt out to the targets `n_permutations` times, and
+        each network is compared with the rest of the cortex
 
     Returns
     -------
@@ -196,7 +206,8 @@ def conditional_links(
     def test(maps: Floats) -> tuple[Doubles, Doubles]:
         return spatial_p(maps, labels, len(network_names), spins=spins, n_permutations=n_permutations, seed=seed)
 
-    found = spatial_evidence(evidence, design, marginals, labels, test)
+    regions = series if spins is None else None
+    found = spatial_evidence(evidence, design, marginals, labels, test, regions)
     return link_table(evidence, *found, network_names, families.reproducibility)
 
 
