@@ -44,6 +44,6 @@ NUNEZ_ELIZALDE_2019 = (
     "NeuroImage 197, 482-492"
 )
 FEGHHI_2024 = (
-    "Feghhi, Hadidi, Song, Blank and Kao (2024), What are large language models mapping to in the brain? A case against "
-    "over-reliance on brain scores, arXiv 2406.01538"
+    "Feghhi, Hadidi, Song, Blank and Kao (2024), What are large language models mapping to in the brain? A case "
+    "against over-reliance on brain scores, arXiv 2406.01538"
 )

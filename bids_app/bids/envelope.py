@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -47,7 +48,7 @@ def read_envelope(path: Path) -> npt.NDArray[np.float64]:
     return envelope
 
 
-def _scaled(samples: npt.NDArray[np.generic]) -> npt.NDArray[np.float64]:
+def _scaled(samples: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
     """Mean over channels, from -1 to 1."""
     kind = samples.dtype
     values = np.asarray(samples, dtype=np.float64)

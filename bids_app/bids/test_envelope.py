@@ -1,5 +1,6 @@
 import wave
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,12 +24,13 @@ LOUDNESS = np.where(TIMES < 1, 0.1, np.where(TIMES < 2, 0.8, 0.3))
 @pytest.mark.parametrize("kind", ["int16", "uint8", "float32", "stereo"])
 def test_the_loudness_of_a_tone(tmp_path: Path, kind: str) -> None:
     samples = tone(LOUDNESS)
-    stored = {
-        "int16": lambda: (samples * 32767).astype(np.int16),
-        "uint8": lambda: (128 + samples * 127).round().astype(np.uint8),
-        "float32": lambda: samples.astype(np.float32),
-        "stereo": lambda: np.stack([samples, samples], axis=1).astype(np.float32),
-    }[kind]()
+    kinds: dict[str, npt.NDArray[Any]] = {
+        "int16": (samples * 32767).astype(np.int16),
+        "uint8": (128 + samples * 127).round().astype(np.uint8),
+        "float32": samples.astype(np.float32),
+        "stereo": np.stack([samples, samples], axis=1).astype(np.float32),
+    }
+    stored = kinds[kind]
     wavfile.write(tmp_path / "tale.wav", RATE, stored)
     envelope = read_envelope(tmp_path / "tale.wav")
     assert envelope.shape == (300,)

@@ -79,7 +79,7 @@ class Band:
 
     @cached_property
     def facts(self) -> dict[str, Any]:
-        """Fields for sidecars: features, source of the word frequencies, how sentences were told, stories with sound."""
+        """Fields for sidecars: features, source of the word frequencies, ends of sentences, and sound."""
         marks = {stem: has_punctuation(story.words.text) for stem, story in self.stories.items()}
         return {
             "Features": list(self.names),

@@ -226,9 +226,7 @@ class Designs:
         }
 
 
-def pipeline_of(
-    timings: Sequence[StimulusTiming], stories: Mapping[str, Story], settings: Settings
-) -> FeaturePipeline:
+def pipeline_of(timings: Sequence[StimulusTiming], stories: Mapping[str, Story], settings: Settings) -> FeaturePipeline:
     """The pipeline from word vectors to features and folds for some runs."""
     kept = np.concatenate([timing.is_kept for timing in timings])
     content = heard_content(timings, stories)

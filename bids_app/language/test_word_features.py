@@ -18,14 +18,14 @@ Doubles = npt.NDArray[np.float64]
 
 
 def times(n: int, step: float = 0.4) -> tuple[Doubles, Doubles]:
-    onset = step * np.arange(n)
+    onset = step * np.arange(n, dtype=np.float64)
     return onset, onset + 0.3
 
 
 def test_features_of_words_by_hand() -> None:
     words = ["Once,", "a", "ship's", "crew.", "Then"]
     features = word_features(words, *times(5), np.array([5.0, 7, 3, 4, 6]))
-    expected = [
+    expected: list[list[float]] = [
         [1, 4, 5, 0, 0],
         [1, 1, 7, 1 / 30, 1 / 30],
         [1, 5, 3, 2 / 30, 2 / 30],

@@ -115,8 +115,8 @@ def log_frequencies(words: Sequence[str], source: str, counts: Counter[str]) -> 
     unknown = float(np.mean(frequency == 0)) if len(frequency) else 0.0
     if unknown > _MOST_UNKNOWN:
         raise UnknownWordsError(
-            f"{100 * unknown:.0f} % of the words of a story are not in the frequency list {source!r}; it is probably of "
-            f"another language: give its code, or {STORIES!r} to count words in the stories themselves."
+            f"{100 * unknown:.0f} % of the words of a story are not in the frequency list {source!r}; the story is "
+            f"probably in another language: give its code, or {STORIES!r} to count words in the stories themselves."
         )
     return frequency
 

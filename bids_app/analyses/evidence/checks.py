@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 
 from bids_app.encoding.design.folds import content_folds
-from bids_app.encoding.leaks import LEAK, SIGMAS, autocorrelation_scores
+from bids_app.encoding.leaks import SIGMAS, autocorrelation_scores
+from bids_app.encoding.leaks import leaks as leaking
 from bids_app.encoding.timing import EXPECTED_WITHIN, Lag, response_lag
 from bids_app.inputs.band import word_rate
 from bids_app.inputs.fits import Fit
@@ -24,11 +25,9 @@ def leak_table(responses: Responses, settings: Settings) -> pd.DataFrame:
     content = np.arange(len(responses.data)) if responses.content is None else responses.content
     folds = content_folds(content, settings.folds, settings.purge)
     some = np.linspace(0, responses.data.shape[1] - 1, min(_MOST_TARGETS, responses.data.shape[1])).round().astype(int)
-    scores = autocorrelation_scores(
-        responses.data[:, some], responses.run_lengths, folds, responses.content, device=settings.device
-    )
-    outcome = [FAILED if score > LEAK else PASSED for score in scores]
-    return pd.DataFrame({"sigma": SIGMAS, "r": scores, "targets": len(some), "outcome": outcome})
+    scores = autocorrelation_scores(responses.data[:, some], responses.run_lengths, folds, responses.content)
+    outcome = [FAILED if leaks else PASSED for leaks in leaking(scores)]
+    return pd.DataFrame({"sigma": SIGMAS, "r": scores.mean(axis=1), "targets": len(some), "outcome": outcome})
 
 
 def timing_table(runs: Responses, fit: Fit, stories: dict[str, Story]) -> pd.DataFrame:

@@ -59,9 +59,7 @@ def _write(drivers: Drivers, n_atoms: int) -> None:
             completion.finish(file for path, _, _ in files for file in (path, sidecar_path(path)))
 
 
-def _files(
-    drivers: Drivers, entities: Mapping[str, str]
-) -> Iterator[tuple[Path, str, Callable[[], pd.DataFrame]]]:
+def _files(drivers: Drivers, entities: Mapping[str, str]) -> Iterator[tuple[Path, str, Callable[[], pd.DataFrame]]]:
     """Path, suffix and content of each table."""
     out_dir = drivers.settings.out_dir
     for stem in drivers.dictionary.stems:

@@ -102,9 +102,7 @@ def _row(claim: str, check: str, part: pd.DataFrame, share: float | None) -> dic
     return {**row, "outcome": outcome, "reason": reason, **interval, **counts}
 
 
-def _judged(
-    check: str, mean: float, p: float, n: int, counts: dict[str, int], share: float | None
-) -> tuple[str, str]:
+def _judged(check: str, mean: float, p: float, n: int, counts: dict[str, int], share: float | None) -> tuple[str, str]:
     """Outcome for the group, and how it was reached."""
     if check in _OF_EACH:
         outcome = FAILED if counts[FAILED] else PASSED if counts[PASSED] else OPEN
@@ -115,6 +113,8 @@ def _judged(
     if check in _TESTED and n:
         if mean > 0 and p < _SIGNIFICANT:
             return PASSED, "mean over participants above 0 (signed rank)"
-        return (FAILED, "mean over participants not above 0") if mean <= 0 else (OPEN, "not significant over participants")
+        return (
+            (FAILED, "mean over participants not above 0") if mean <= 0 else (OPEN, "not significant over participants")
+        )
     most = max((PASSED, FAILED, OPEN), key=lambda outcome: counts[outcome])
     return most, "outcome of most participants"

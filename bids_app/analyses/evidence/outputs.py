@@ -259,7 +259,7 @@ def _drivers(kind: str, singular: str) -> tuple[Output, ...]:
             kind,
             "enrichment",
             ("stimulus",),
-            f"Words and kinds of words at which each {singular} is higher or lower than elsewhere; the 20 most extreme.",
+            f"Words and kinds of words at which each {singular} is higher or lower than elsewhere; 20 for each.",
             columns={
                 **number,
                 "kind": "`word`, `position` in the sentence, `frequency` or `length`.",

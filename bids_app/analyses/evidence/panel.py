@@ -76,7 +76,9 @@ def _data_rows(results: Results) -> Iterator[Row]:
         if n_open:
             told.append(f"no lag can be read in {n_open} of {len(timing)} runs")
         told = told or ["responses of all runs follow the words as expected"]
-        yield _row("data", "timing", len(flagged), "runs whose responses do not follow the words", outcome, "; ".join(told))
+        yield _row(
+            "data", "timing", len(flagged), "runs whose responses do not follow the words", outcome, "; ".join(told)
+        )
 
 
 def _claim(claim: str, results: Results, desc: str, over: str, everything: Sequence[Results]) -> Iterator[Row]:
@@ -138,10 +140,15 @@ def _ceiling_row(claim: str, results: Results, maps: Maps, row: int) -> Row:
         return _row(claim, "share of the ceiling", None, measure, OPEN, "no ceiling: nobody else heard the story")
     counted = np.isfinite(maps.values[row]) & (ceiling[0] > _LEAST_CEILING)
     if not counted.any():
-        return _row(claim, "share of the ceiling", None, measure, OPEN, f"nowhere is the ceiling above {_LEAST_CEILING:g}")
+        return _row(
+            claim, "share of the ceiling", None, measure, OPEN, f"nowhere is the ceiling above {_LEAST_CEILING:g}"
+        )
     share = float(maps.values[row][counted].mean() / ceiling[0][counted].mean())
     reason = f"where the ceiling is above {_LEAST_CEILING:g}; predicting from others is a lower bound of the ceiling"
-    return _row(claim, "share of the ceiling", share, measure, PASSED if share > 0 else FAILED, reason)
+    outcome = FAILED if share <= 0 else PASSED if share <= 1 else OPEN
+    if outcome == OPEN:
+        reason += ", which the score exceeds"
+    return _row(claim, "share of the ceiling", share, measure, outcome, reason)
 
 
 def _nuisance_row(claim: str, results: Results, over: str) -> Row:

@@ -9,10 +9,9 @@ import numpy as np
 import pandas as pd
 
 from bids_app.analyses.evidence.checks import leak_table, timing_table
-from bids_app.analyses.evidence.spaces import OverBand, band_design, course_designs, over_band
-from bids_app.analyses.networks.courses import atoms_on
+from bids_app.analyses.evidence.spaces import WEIGHTS, OverBand, band_design, course_designs, over_band
+from bids_app.analyses.networks.courses import atoms_on, stems_of_dictionary
 from bids_app.analyses.networks.dictionary import dictionary_key, dictionary_numbers, get_dictionary, kind_of, variant
-from bids_app.analyses.networks.participant import stems_of_dictionary
 from bids_app.analyses.scoring import predict, score_brain, score_step, write_atlases, write_tests
 from bids_app.analyses.work import Step, Work
 from bids_app.analyses.writer import Writer
@@ -77,8 +76,6 @@ def _score_band(band: Band, responses: Responses, settings: Settings, writer: Wr
 
 
 def _layers_over_band(responses: Responses, designs: Designs, settings: Settings, writer: Writer) -> None:
-    from bids_app.analyses.evidence.spaces import WEIGHTS
-
     band = band_of(responses.timings, designs.stories, settings)
     layers, parcels = settings.layers.chosen(designs.n_layers), find_parcels(responses, settings)
     results = {}
@@ -109,9 +106,7 @@ def _families_step(work: Work, model: ModelRun, n_atoms: int) -> Step:
     return Step(work.completion(desc, model, numbers, NAME, dictionary=key, shared=_sound(work)), compute)
 
 
-def _write(
-    writer: Writer, desc: str, results: Mapping[str, OverBand], responses: Responses, **fields: object
-) -> None:
+def _write(writer: Writer, desc: str, results: Mapping[str, OverBand], responses: Responses, **fields: object) -> None:
     """Write the maps, and the table per region."""
     names, valid = list(results), responses.valid
     write_tests(writer, desc, [result.gain for result in results.values()], valid, names, **fields)

@@ -40,7 +40,9 @@ def over_nuisance(page: Page, results: Results) -> str:
     if gain is None:
         return html.missing("No gain over the nuisance band: this recording has no map of it.")
     row = best_map(gain)
-    panels = [Panel(f"Gain of {gain.names[row]} over the band", gain.values[row], passing(results, gain, "overnuisance", row))]
+    panels = [
+        Panel(f"Gain of {gain.names[row]} over the band", gain.values[row], passing(results, gain, "overnuisance", row))
+    ]
     band = results.maps("nuisance", _STATS)
     alone = None if band is None else results.like(gain, "nuisance", band.stat)
     if alone is not None and band is not None:

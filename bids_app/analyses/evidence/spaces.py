@@ -78,9 +78,7 @@ def band_design(band: Band, responses: Responses, settings: Settings) -> HeldOut
     return design_held_out(band.sums, lengths, pipeline, inner=inner_of(settings), device=settings.device)
 
 
-def course_designs(
-    courses: Floats, band: Band, responses: Responses, settings: Settings
-) -> tuple[HeldOutDesign, ...]:
+def course_designs(courses: Floats, band: Band, responses: Responses, settings: Settings) -> tuple[HeldOutDesign, ...]:
     """Designs of time courses on the kept volumes (n_volumes, n_courses) beside the band, one for each of `WEIGHTS`.
 
     The time courses hold the haemodynamic response already, so that they have no delays.

@@ -52,7 +52,8 @@ def by_himalaya(weights: Doubles, folds: Sequence[Fold], alphas: Sequence[float]
             cv = [tuple(np.searchsorted(train, rows) for rows in pair) for pair in inner_folds(fold, folds)]
             with np.errstate(divide="ignore"):
                 deltas, dual, _, intercept = solve_multiple_kernel_ridge_random_search(
-                    kernels[:, train][:, :, train], Y[train], n_iter=weights.astype(np.float32), alphas=np.array(alphas, dtype=np.float32),
+                    kernels[:, train][:, :, train], Y[train], n_iter=weights.astype(np.float32),
+                    alphas=np.array(alphas, dtype=np.float32),
                     cv=cv, fit_intercept=True, return_weights="dual", progress_bar=False,
                 )  # fmt: skip
                 predicted[test] = predict_weighted_kernel_ridge(
