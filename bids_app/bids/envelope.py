@@ -30,10 +30,8 @@ def read_envelope(path: Path) -> npt.NDArray[np.float64]:
     Channels are averaged; an incomplete last frame is left out. Raises DatasetError for a file that cannot be read or
     is silent.
     """
-    from scipy.io import wavfile
-
     try:
-        rate, samples = wavfile.read(path, mmap=True)
+        rate, samples = _read(path)
     except (ValueError, OSError, EOFError) as error:
         raise DatasetError(f"{path} cannot be read as a WAV file ({error}): get it again, or remove it.") from error
     n_samples = max(1, round(rate * FRAME))
@@ -46,6 +44,18 @@ def read_envelope(path: Path) -> npt.NDArray[np.float64]:
     if not envelope.size or envelope.max() <= _SILENT:
         raise DatasetError(f"{path} is silent: its envelope says nothing.")
     return envelope
+
+
+def _read(path: Path) -> tuple[int, npt.NDArray[Any]]:
+    """Samples per second, and the samples, mapped to the file unless they take 3 bytes each."""
+    from scipy.io import wavfile
+
+    try:
+        return wavfile.read(path, mmap=True)
+    except ValueError as error:
+        if "mmap" not in str(error):
+            raise
+        return wavfile.read(path)
 
 
 def _scaled(samples: npt.NDArray[Any]) -> npt.NDArray[np.float64]:

@@ -38,6 +38,17 @@ def test_the_loudness_of_a_tone(tmp_path: Path, kind: str) -> None:
     np.testing.assert_allclose(envelope, expected, atol=0.01)
 
 
+def test_samples_of_three_bytes(tmp_path: Path) -> None:
+    with wave.open(str(tmp_path / "tale.wav"), "wb") as audio:
+        audio.setnchannels(1)
+        audio.setsampwidth(3)
+        audio.setframerate(RATE)
+        whole = (tone(LOUDNESS) * (2**23 - 1)).astype("<i4")
+        audio.writeframes(whole.view(np.uint8).reshape(-1, 4)[:, :3].tobytes())
+    expected = LOUDNESS.reshape(300, -1).mean(axis=1) / np.sqrt(2)
+    np.testing.assert_allclose(read_envelope(tmp_path / "tale.wav"), expected, atol=0.01)
+
+
 def test_silence_and_damage_are_said(tmp_path: Path) -> None:
     with wave.open(str(tmp_path / "silent.wav"), "wb") as audio:
         audio.setnchannels(1)

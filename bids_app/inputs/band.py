@@ -65,13 +65,21 @@ class Band:
         values = np.concatenate([self.of_words(story)[rows] for story, rows, _, _ in heard])
         onset, duration = (np.concatenate([one[index] for one in heard]) for index in (2, 3))
         means = neuron_responses(values, onset, duration, timing.repetition_time, timing.volumes)
-        means[:, 0] = zscore(word_rate(timing, self.stories))
-        if self._envelopes is None:
-            return means
-        sound = np.zeros((int(timing.volumes[-1]) + 1, 1), dtype=np.float32)
-        sound[timing.uncensored.volumes, 0] = self._envelope(timing)
-        convolved = convolve(sound, timing.repetition_time)[timing.volumes, 0]
-        return np.column_stack([means, zscore(convolved)]).astype(np.float32)
+        convolved = self.convolved(timing)
+        return np.concatenate([convolved[:, :1], means[:, 1:], convolved[:, len(FEATURES) :]], axis=1)
+
+    def convolved(self, timing: StimulusTiming) -> Floats:
+        """Sums over the words of each volume, and the envelope, convolved and z-scored, (n_kept, n_features)."""
+        heard = timed_words(timing, self.stories)
+        values = np.concatenate([self.of_words(story)[rows] for story, rows, _, _ in heard])
+        onset = np.concatenate([onset for _, _, onset, _ in heard])
+        grid = np.arange(int(timing.volumes[-1]) + 1)
+        sums = word_sums(values, onset, timing.repetition_time, grid)
+        if self._envelopes is not None:
+            sound = np.zeros(len(grid))
+            sound[timing.uncensored.volumes] = self._envelope(timing)
+            sums = np.column_stack([sums, sound])
+        return zscore(convolve(sums, timing.repetition_time)[timing.volumes])
 
     def of_words(self, story: Story) -> Doubles:
         """The features of each word of a story, without the envelope, (n_words, n_features)."""

@@ -143,12 +143,18 @@ class Drivers:
         return [kind for kind, _ in kept], np.stack([where for _, where in kept])
 
     def nuisance(self) -> pd.DataFrame:
-        """Held-out R² of the band for each atom, and its correlation with each feature."""
+        """Held-out R² of the band for each atom, and its correlation with each feature.
+
+        The band is pooled as neurons are (means over words) for correlations. For R², it holds the sums over words, and
+        the means of length and frequency; those of positions are all but constant beyond the first words.
+        """
         features = np.concatenate([self.band.responses(timing) for timing in self.band.timings])
+        sums = np.concatenate([self.band.convolved(timing) for timing in self.band.timings])
+        X = np.concatenate([sums, features[:, 1:3]], axis=1)
         atoms = np.concatenate([zscore(self.dictionary.atoms[stem]) for stem in self.dictionary.stems])
         lengths = [len(timing.volumes) for timing in self.band.timings]
         pipeline = FeaturePipeline(None, (0,), n_folds=self.settings.folds)
-        design = design_held_out(features, lengths, pipeline, device=self.settings.device)
+        design = design_held_out(X, lengths, pipeline, device=self.settings.device)
         explained = r2(predict_held_out(design, atoms, device=self.settings.device).predictions, atoms)
         r = zscore(features).T @ zscore(atoms) / len(atoms)
         names = self.band.names

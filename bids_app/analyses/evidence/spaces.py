@@ -21,7 +21,8 @@ from bids_app.stats.correlation import fold_mean_r, r2
 
 Integers = npt.NDArray[np.int64]
 
-# Weights of the model and of the band. The first leaves the model out, so that a useless model costs nothing.
+# Weights of the model and of the band. The first leaves the model out, so that a useless model costs nothing. Further
+# weights change the mean R² of planted responses by less than 0.01 (`benchmarks.evidence`).
 WEIGHTS = np.array([[0.0, 1.0], [0.5, 0.5], [0.9, 0.1]])
 _JOINT, _BAND = tuple(range(len(WEIGHTS))), (0,)
 
@@ -81,13 +82,14 @@ def band_design(band: Band, responses: Responses, settings: Settings) -> HeldOut
 def course_designs(courses: Floats, band: Band, responses: Responses, settings: Settings) -> tuple[HeldOutDesign, ...]:
     """Designs of time courses on the kept volumes (n_volumes, n_courses) beside the band, one for each of `WEIGHTS`.
 
-    The time courses hold the haemodynamic response already, so that they have no delays.
+    The time courses hold the haemodynamic response already, so that they have no delays. The band beside them is
+    convolved in the same way: with delays, it would fit the response less closely than a time course that equals it.
     """
-    pipeline = replace(pipeline_of(responses.timings, band.stories, settings), n_components=None)
-    lengths = lengths_of(responses.timings)
+    pipeline = pipeline_of(responses.timings, band.stories, settings)
+    convolved = np.concatenate([band.convolved(timing) for timing in responses.timings])
     content = None if pipeline.content is None else np.array(pipeline.content, dtype=np.int64)
     return design_banded(
-        [lambda _: courses, lambda train: pipeline.features(band.sums, lengths, train)],
+        [lambda _: courses, lambda _: convolved],
         WEIGHTS,
         pipeline.folds(len(courses)),
         content,

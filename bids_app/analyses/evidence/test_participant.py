@@ -8,11 +8,13 @@ import pytest
 from bids_app.analyses.evidence.checks import leak_table, timing_table
 from bids_app.analyses.evidence.conftest_world import EACH, GEOMETRY, NETWORKS, TR, World, make_world
 from bids_app.analyses.evidence.participant import _layers_over_band, _score_band
+from bids_app.analyses.evidence.spaces import course_designs, over_band
 from bids_app.analyses.writer import Writer
 from bids_app.bids.derivatives import read_sidecar, read_table
 from bids_app.bids.outputs import find_maps, find_outputs
-from bids_app.inputs.band import band_of
+from bids_app.inputs.band import band_of, word_rate
 from bids_app.inputs.designs import pipeline_of
+from bids_app.stats.standardise import zscore
 
 WHERE = {name: slice(EACH * number, EACH * (number + 1)) for number, name in enumerate(NETWORKS)}
 
@@ -75,6 +77,23 @@ def test_the_sidecar_says_what_the_band_holds(world: World) -> None:
     assert fields["WordFrequencies"] == "stories"
     assert fields["Envelope"] == "left out: there is no WAV file of tale"
     assert fields["Sentences"] == {"tale": "pauses"}
+
+
+def test_an_atom_that_is_word_rate_adds_nothing(world: World) -> None:
+    """Time courses of atoms as a space: the word rate, and what drives the parcels of the model."""
+    band = band_of(world.responses.timings, world.stories, world.settings)
+    rate = zscore(word_rate(world.timing, world.stories))
+    content = zscore(world.responses.data[:, WHERE["Model"]].mean(axis=1))  # their weighted drivers, mostly
+    for course, network in ((rate, "WordRate"), (content, "Model")):
+        designs = course_designs(course[:, None], band, world.responses, world.settings)
+        found = over_band(designs, world.responses, world.settings, None)
+        where = WHERE[network]
+        if network == "WordRate":
+            assert abs(found.unique[where].mean()) < 0.02
+            assert (found.gain.q < 0.05).sum() <= 2
+            assert found.band[where].mean() > 0.3
+        else:
+            assert (found.gain.q[where] < 0.05).any()
 
 
 @pytest.mark.parametrize("shift", [0, 4])

@@ -16,7 +16,7 @@ DESC = "variance"
 
 def variance(responses: Responses, designs: Designs, settings: Settings, writer: Writer) -> None:
     """Fit the three spaces jointly by banded ridge, leave out each in turn, and write the differences."""
-    from bids_app.forecast.variance import unique_variance  # himalaya takes a second to import
+    from bids_app.forecast.variance import unique_variance
 
     ahead = abs(settings.tested_distance)
     designs.check([ahead, -ahead])
