@@ -68,16 +68,13 @@ def rate_atom() -> None:
     for world in worlds():
         band = band_of([world.timing], world.stories, world.settings)
         rate = zscore(word_rate(world.timing, world.stories))[:, None]
-        found.append(
-            over_band(
-                course_designs(rate, band, world.responses, world.settings), world.responses, world.settings, None
-            )
-        )
+        designs = course_designs(rate, band, world.responses, world.settings)
+        found.append(over_band(designs, world.responses, world.settings, None))
     unique = np.array([one.unique[:EACH].mean() for one in found])
     share = np.mean([(one.gain.q[:EACH] < 0.05).mean() for one in found])
     print(
-        f"\nAn atom that is word rate, in the region {NETWORKS[0]}: unique R² {unique.mean():.3f} ({unique.min():.3f} to "
-        f"{unique.max():.3f}), share with q < 0.05 {share:.2f}."
+        f"\nAn atom that is word rate, in the region {NETWORKS[0]}: unique R² {unique.mean():.3f} "
+        f"({unique.min():.3f} to {unique.max():.3f}), share with q < 0.05 {share:.2f}."
     )
 
 
