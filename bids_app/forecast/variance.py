@@ -15,6 +15,7 @@ import numpy.typing as npt
 from bids_app.encoding.design.pipeline import PUBLISHED, FeaturePipeline
 from bids_app.encoding.ridge import DEFAULT_ALPHAS
 from bids_app.encoding.ridge.banded import design_banded, predict_banded
+from bids_app.encoding.ridge.held_out import HeldOutDesign
 from bids_app.stats.arrays import Doubles, Floats, Fold, Ints, require_finite, require_matrix
 from bids_app.stats.correlation import r2
 from bids_app.stats.device import column_batches, targets_per_batch
@@ -67,25 +68,38 @@ def unique_variance(
     require_finite("Y", Y)
     n_rows = len(Y) if pipeline.kept is None else sum(run_lengths)
     arrays = [require_matrix(f"The space {name!r}", space, n_rows) for name, space in spaces.items()]
-    weights, models = _leaving_each_out(candidate_mixtures(len(arrays), n_candidates, seed))
+    weights, models = weightings(len(arrays), n_candidates, seed)
     content = None if pipeline.content is None else np.array(pipeline.content, dtype=np.int64)
-    designs = design_banded(
-        [partial(_features, pipeline, X, run_lengths) for X in arrays],
-        weights,
-        pipeline.folds(len(Y)),
-        content,
-        device=device,
-    )
-    explained = np.empty((1 + len(arrays), Y.shape[1]), dtype=np.float32)
+    features = [partial(_features, pipeline, X, run_lengths) for X in arrays]
+    designs = design_banded(features, weights, pipeline.folds(len(Y)), content, device=device)
+    return variance_of(designs, models, list(spaces), Y, alphas, device=device, mem_mb=mem_mb)
+
+
+def variance_of(
+    designs: Sequence[HeldOutDesign],
+    models: Sequence[Sequence[int]],
+    names: Sequence[str],
+    Y: npt.ArrayLike,
+    alphas: npt.ArrayLike = DEFAULT_ALPHAS,
+    *,
+    device: str = "auto",
+    mem_mb: float | None = None,
+) -> Variance:
+    """`unique_variance` of the spaces `names`, from designs that are made once for all who heard the same.
+
+    `designs` are those of `weightings`, `models` as it returns them.
+    """
+    Y = require_matrix("Y", Y)
+    explained = np.empty((1 + len(names), Y.shape[1]), dtype=np.float32)
     bytes_per_target = 4 * len(Y) * (4 + len(models))
     for batch in column_batches(Y.shape[1], targets_per_batch(bytes_per_target, Y.shape[1], mem_mb)):
         responses = zscore(Y[:, batch])  # on one scale, which float32 resolves; a constant target becomes zero
         found = predict_banded(designs, models, responses, alphas, device=device, mem_mb=mem_mb)
         predictions = [one.predictions for one in found]
-        if len(arrays) == 1:  # without the only space, the means of the training rows are left
+        if len(names) == 1:  # without the only space, the means of the training rows are left
             predictions.append(_training_means(responses, found[0].folds))
         explained[:, batch] = [r2(predicted, responses) for predicted in predictions]
-    unique = {name: explained[0] - rest for name, rest in zip(spaces, explained[1:], strict=True)}
+    unique = {name: explained[0] - rest for name, rest in zip(names, explained[1:], strict=True)}
     return Variance(explained[0], unique)
 
 
@@ -100,12 +114,13 @@ def _features(pipeline: FeaturePipeline, X: npt.ArrayLike, run_lengths: Sequence
     return pipeline.features(X, run_lengths, train)
 
 
-def _leaving_each_out(mixtures: Doubles) -> tuple[Doubles, list[list[int]]]:
-    """The distinct mixtures, and which of them each model may choose: with all spaces, then with all but each.
+def weightings(n_spaces: int, n_candidates: int, seed: int) -> tuple[Doubles, list[list[int]]]:
+    """The distinct mixtures, (n_weightings, n_spaces), and which each model may choose: of all spaces, of all but each.
 
-    A mixture that several models have is one, so that its errors are computed once.
+    The mixtures are those of `candidate_mixtures`, restricted to the spaces of a model. One that several models have is
+    listed once, so that its errors are computed once.
     """
-    n_spaces = mixtures.shape[1]
+    mixtures = candidate_mixtures(n_spaces, n_candidates, seed)
     kept = [list(range(n_spaces)), *([s for s in range(n_spaces) if s != left_out] for left_out in range(n_spaces))]
     distinct: dict[tuple[float, ...], Doubles] = {}
     models = []

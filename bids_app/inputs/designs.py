@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,8 @@ from bids_app.settings import Settings
 
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Spaces = Callable[[], list[tuple[Floats, FeaturePipeline]]]  # sums per volume, and what makes features of them
 Reorder = Callable[[Floats, list[slice]], Floats]
 _FORMAT = 2  # of the stored files
 N_RANDOM = 3  # windows of random words: draws of the control
@@ -93,21 +95,34 @@ class Designs:
 
     def banded(self, layer: int, band: Band, weights: Doubles) -> tuple[HeldOutDesign, ...]:
         """The words heard beside the nuisance band, one design for each weighting (n_weightings, 2) of the two."""
+        key = {"layer": layer, "band": band.identity}
+        whole = replace(self.pipeline, n_components=None)
+        spaces: Spaces = lambda: [(self.present_sums(layer), self.pipeline), (band.sums, whole)]  # noqa: E731
+        return self._weighted(key, spaces, weights, inner_of(self.settings))
+
+    def around(self, layer: int, distance: int, weights: Doubles) -> tuple[HeldOutDesign, ...]:
+        """The words heard, the window ahead and the one behind, one design for each weighting (n_weightings, 3)."""
+        key = {"layer": layer, "around": distance, "window": self.settings.window}
+
+        def spaces() -> list[tuple[Floats, FeaturePipeline]]:
+            windows = [self.window_sums(layer, ahead) for ahead in (distance, -distance)]
+            return [(sums, self.pipeline) for sums in (self.present_sums(layer), *windows)]
+
+        return self._weighted(key, spaces, weights, "contiguous")
+
+    def _weighted(
+        self, key: Mapping[str, object], spaces: Spaces, weights: Doubles, inner: Inner
+    ) -> tuple[HeldOutDesign, ...]:
+        """Feature spaces with a weight each, one design for each weighting (n_weightings, n_spaces)."""
 
         def make() -> tuple[HeldOutDesign, ...]:
-            sums, kept = self.present_sums(layer), self.pipeline
-            alone = replace(kept, n_components=None)
-            folds = kept.folds(kept.n_kept(len(sums)))
-            spaces = [
-                lambda train: kept.features(sums, self.run_lengths, train),
-                lambda train: alone.features(band.sums, self.run_lengths, train),
-            ]
+            kept = self.pipeline
+            functions = [partial(_features, sums, self.run_lengths, pipeline) for sums, pipeline in spaces()]
             content = None if kept.content is None else np.array(kept.content, dtype=np.int64)
-            return design_banded(
-                spaces, weights, folds, content, inner=inner_of(self.settings), device=self.settings.device
-            )
+            folds = kept.folds(kept.n_kept(sum(self.run_lengths)))
+            return design_banded(functions, weights, folds, content, inner=inner, device=self.settings.device)
 
-        return self._all_stored({"layer": layer, "band": band.identity, "weights": weights.tolist()}, make)
+        return self._all_stored({**key, "weights": weights.tolist()}, make)
 
     def present_sums(self, layer: int) -> Floats:
         """Hidden states, last sub-token, summed per volume (also in censored ones), (n_volumes, n_units)."""
@@ -224,6 +239,10 @@ class Designs:
             "censored": (timing.censored - timing.volumes[0]).tolist(),
             "repetition time": round(timing.repetition_time, 6),
         }
+
+
+def _features(sums: Floats, lengths: Sequence[int], pipeline: FeaturePipeline, train: Ints) -> Floats:
+    return pipeline.features(sums, lengths, train)
 
 
 def pipeline_of(timings: Sequence[StimulusTiming], stories: Mapping[str, Story], settings: Settings) -> FeaturePipeline:

@@ -23,6 +23,7 @@ _SIGNIFICANT = 0.05
 _LEAST_CEILING = 0.05  # below it, a share of the ceiling is one noise over another
 _STABLE = 0.5  # rank correlation, or share of reproducible families
 _R = ("r",)
+_MADE_HERE = ("evidence", "drivers")
 
 
 def write_panels(out_dir: Path, participant: str) -> None:
@@ -30,13 +31,20 @@ def write_panels(out_dir: Path, participant: str) -> None:
     everything = find_results(out_dir, participant)
     for results in everything:
         if results.has(("overnuisance",)):
-            entities = {"sub": participant, **results.entities}
-            writer = Writer(out_dir, entities, [], {}, _no_geometry)
-            writer.table("evidence", panel(out_dir, results, everything))
+            table_writer(out_dir, participant, results).table("evidence", panel(out_dir, results, everything))
+
+
+def table_writer(out_dir: Path, participant: str | None, results: Results) -> Writer:
+    """The writer of tables made from other outputs, which are named as their sources, with their settings."""
+    subject = {} if participant is None else {"sub": participant}
+    read = [output for output in results.outputs if output.entities.get("desc") not in _MADE_HERE]
+    sources = [f"bids::{path.relative_to(out_dir).as_posix()}" for output in read for path in output.paths]
+    settings = results.noted(("overnuisance", results.atoms), "Settings") or {}
+    return Writer(out_dir, {**subject, **results.entities}, sources, settings, _no_geometry)
 
 
 def _no_geometry() -> Any:
-    raise AssertionError("a panel has no maps")
+    raise AssertionError("tables have no maps")
 
 
 def panel(out_dir: Path, results: Results, everything: Sequence[Results]) -> pd.DataFrame:

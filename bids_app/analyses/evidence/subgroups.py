@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bids_app.analyses.writer import Writer
+from bids_app.analyses.evidence.panel import table_writer
 from bids_app.bids.derivatives import read_table
 from bids_app.bids.entities import parse_name
 from bids_app.language.excerpts import excerpts
@@ -29,8 +29,7 @@ def write_subgroups(out_dir: Path, participant: str | None) -> None:
                 continue
             words = _words(out_dir, variant)
             if words:
-                subject = {} if participant is None else {"sub": participant}
-                writer = Writer(out_dir, {**subject, **variant.entities}, [], {}, dict)  # type: ignore[arg-type]
+                writer = table_writer(out_dir, participant, variant)
                 writer.table(variant.variant("drivers"), _table(links, words, variant))
 
 
