@@ -18,6 +18,7 @@ SCRIPTS = {
     "growth": "benchmarks.md",
     "families": "benchmarks.md",
     "links": "benchmarks.md",
+    "evidence": "benchmarks.md",
     "sizes": "memory-and-time.md",
 }
 _ROOT = Path(__file__).parents[1]

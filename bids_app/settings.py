@@ -37,6 +37,7 @@ from bids_app.options import (
 
 if TYPE_CHECKING:
     from bids_app.analyses.brainscore.options import BrainScoreOptions
+    from bids_app.analyses.evidence.options import EvidenceOptions
     from bids_app.analyses.forecast.options import ForecastOptions
     from bids_app.analyses.networks.options import NetworkOptions
     from bids_app.analyses.variance.options import VarianceOptions
@@ -65,7 +66,7 @@ class SettingsError(ValueError):
 
 if TYPE_CHECKING:
 
-    class _Own(NetworkOptions, BrainScoreOptions, ForecastOptions, VarianceOptions):
+    class _Own(NetworkOptions, BrainScoreOptions, ForecastOptions, VarianceOptions, EvidenceOptions):
         """Options of the analyses, for type checkers."""
 
 else:  # from the registry

@@ -14,7 +14,8 @@ from bids_app.bids.catalogue import OTHER_FILES, PARCEL_COLUMNS, CatalogueError
 from bids_app.bids.derivatives import read_sidecar, read_table, sidecar_path
 from bids_app.bids.entities import parse_name
 
-_LEVELS = {"loadings": "stimulus", "families": "stimulus", "members": "stimulus", "dseg": "participant"}
+_OF_MODELS = ("loadings", "families", "members", "passages", "enrichment", "nuisance")
+_LEVELS = {**dict.fromkeys(_OF_MODELS, "stimulus"), "dseg": "participant"}
 
 
 def unlisted(out_dir):
@@ -60,7 +61,7 @@ def _problems(path, out_dir):
         described = {key for key, value in sidecar.items() if isinstance(value, dict) and set(value) == {"Description"}}
         fields = [field for field in sidecar if field not in described]
         output.require_fields(fields)
-        is_table = output.suffix in ("networks", "loadings", "families", "members")
+        is_table = output.suffix in ("networks", *_OF_MODELS)
         if is_table and {key: sidecar[key]["Description"] for key in described} != output.columns:
             yield "columns described otherwise"
     except (CatalogueError, KeyError) as error:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bids_app.options import NoOptions
@@ -117,6 +118,7 @@ class Analysis:
     intermediates : stored intermediate results (the dictionary, the noise ceiling), with their inputs
     model_free : steps that need no model
     prepare : its step of the stimulus level for one model
+    conclude : tables of a participant (OUT_DIR and label) made from outputs of several analyses, before each report
     activations : kind of neurons, and rule for sub-tokens, that it needs
     problems : incompatible values of options, one sentence each
     distances : smallest and largest distance of its windows, in words; empty without windows
@@ -136,6 +138,7 @@ class Analysis:
     intermediates: Mapping[str, frozenset[str]] = field(default_factory=dict)
     model_free: tuple[ModelFree, ...] = ()
     prepare: Callable[[ModelRun, dict[str, Story], Settings], None] | None = None
+    conclude: Callable[[Path, str], object] = lambda _, __: None
     activations: Callable[[Settings], tuple[str, str]] = lambda _: ("residual", "last")
     problems: Callable[[Settings], Iterator[str]] = _nothing
     distances: Callable[[Settings], Sequence[int]] = lambda _: ()

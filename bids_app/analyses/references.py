@@ -39,3 +39,11 @@ BENJAMINI_HOCHBERG_1995 = (
     "Benjamini and Hochberg (1995), Controlling the false discovery rate: a practical and powerful approach to "
     "multiple testing, Journal of the Royal Statistical Society B 57(1), 289-300"
 )
+NUNEZ_ELIZALDE_2019 = (
+    "Nunez-Elizalde, Huth and Gallant (2019), Voxelwise encoding models with non-spherical multivariate normal priors, "
+    "NeuroImage 197, 482-492"
+)
+FEGHHI_2024 = (
+    "Feghhi, Hadidi, Song, Blank and Kao (2024), What are large language models mapping to in the brain? A case "
+    "against over-reliance on brain scores, arXiv 2406.01538"
+)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -141,19 +142,22 @@ def _tested(
 Score = Callable[[Responses, Designs, Settings, Writer], None]
 
 
-def score_step(work: Work, model: ModelRun, analysis: str, desc: str, score: Score) -> Step:
-    """The only step of an analysis of scores, with outputs `desc`; both atlases are stored for its tables."""
+def score_step(work: Work, model: ModelRun, analysis: str, desc: str, score: Score, **inputs: Any) -> Step:
+    """A step of an analysis of scores, with outputs `desc`; both atlases are stored for its tables.
+
+    `inputs` are further ones, see `inputs.files_read.inputs_of`.
+    """
 
     def compute(writer: Writer) -> None:
         designs = Designs(model, work.responses.timings, work.sources.stories, work.settings)
         if any(chosen.name == analysis and chosen.keeps_atlases for chosen in work.settings.analyses):
-            _write_atlases(work.responses.geometry, work.settings)
+            write_atlases(work.responses.geometry, work.settings)
         score(work.responses, designs, work.settings, writer)
 
-    return Step(work.completion(desc, model, result_settings(work.settings, analysis), analysis), compute)
+    return Step(work.completion(desc, model, result_settings(work.settings, analysis), analysis, **inputs), compute)
 
 
-def _write_atlases(geometry: Geometry, settings: Settings) -> None:
+def write_atlases(geometry: Geometry, settings: Settings) -> None:
     """Store the atlases of networks and regions in OUT_DIR; if a default atlas is missing, log it and go on."""
     try:
         if find_atlas(geometry, settings) is not None:

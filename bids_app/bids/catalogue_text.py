@@ -38,6 +38,10 @@ _ENDINGS = {
     "families": f"{_OF_MODEL}families.tsv",
     "members": f"{_OF_MODEL}members.tsv",
     "loadings": f"{_OF_MODEL}loadings.parquet",
+    "words": "stimuli/*_desc-{}_words.tsv.gz",
+    "passages": f"{_OF_MODEL}passages.tsv",
+    "enrichment": f"{_OF_MODEL}enrichment.tsv",
+    "nuisance": f"{_OF_MODEL}nuisance.tsv",
 }
 
 
@@ -121,7 +125,7 @@ def _fields(outputs: Sequence[Output]) -> Iterator[str]:
 
 def _heading(output: Output) -> str:
     """The end of its file names, and the level where another level may have the like."""
-    shown = "" if output.suffix in ("dseg", "families", "members", "loadings") else f" ({', '.join(output.levels)})"
+    shown = "" if output.suffix in _ENDINGS and output.suffix != "timeseries" else f" ({', '.join(output.levels)})"
     return f"`desc-{output.desc}_{output.suffix}`{shown}"
 
 

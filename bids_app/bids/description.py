@@ -20,7 +20,8 @@ PIPELINE = "neurons2networks"
 BIDS_VERSION = "1.10.0"
 
 # Only files that the validator does not know.
-_TABLES = ("*_networks.*", "*_loadings.*", "*_families.*", "*_members.*", "sub-*_timeseries.*")
+_DRIVERS = ("*_words.*", "*_passages.*", "*_enrichment.*", "*_nuisance.*")
+_TABLES = ("*_networks.*", "*_loadings.*", "*_families.*", "*_members.*", "sub-*_timeseries.*", *_DRIVERS)
 IGNORED = ("*_statmap.*", *_TABLES, "*.html", "figures", "group", "atlases")
 
 

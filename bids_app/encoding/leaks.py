@@ -4,11 +4,12 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
+from scipy import stats
+from scipy.linalg import solve
 
-from bids_app.encoding.design.folds import inner_folds
-from bids_app.encoding.ridge import RidgeCV
 from bids_app.stats.arrays import Doubles, Floats, Fold, Ints, require_matrix
-from bids_app.stats.correlation import fold_mean_r
+from bids_app.stats.correlation import pearson_r
+from bids_app.stats.device import one_thread
 
 # Standard deviations (volumes) of the smoothing.
 SIGMAS = (0.1, 0.6, 1.2, 2.4, 4.8)
@@ -16,9 +17,12 @@ SIGMAS = (0.1, 0.6, 1.2, 2.4, 4.8)
 LEAK = 0.01
 # This many consecutive volumes of one fold are a block; `purge` handles responses that cross its borders.
 _BLOCK = 10
-_ALPHAS = (1e-3, 1e-1, 1.0, 1e1, 1e2, 1e4)
+# Of regressors whose rows have sum 1: neighbours count, and noise is still averaged.
+_PENALTY = 0.1
+_CONFIDENCE = 0.99
 
 
+@one_thread()
 def autocorrelation_scores(
     Y: npt.ArrayLike,
     run_lengths: Sequence[int],
@@ -26,9 +30,8 @@ def autocorrelation_scores(
     content: npt.ArrayLike | None = None,
     *,
     sigmas: Sequence[float] = SIGMAS,
-    device: str = "auto",
 ) -> Doubles:
-    """Held-out r, mean over targets, of a pure autocorrelation model, for each smoothing, (n_sigmas,).
+    """Held-out r, mean over targets, of a pure autocorrelation model, for each smoothing and fold, (n_sigmas, n_folds).
 
     Every piece of content is a regressor, smoothed in time within each run (Feghhi et al. 2024, What are large language
     models mapping to in the brain?). If volumes are split at random, or a story heard twice lies in training and test,
@@ -38,22 +41,37 @@ def autocorrelation_scores(
     ----------
     Y : array of shape (n_volumes, n_targets), finite, z-scored per run
     run_lengths : volumes of each run
-    folds : at least three, as used for the scores
+    folds : as used for the scores
     content : (n_volumes,) integers, equal for volumes that heard the same; None if nothing was heard twice
     """
     Y = require_matrix("Y", Y, sum(run_lengths))
     heard = np.unique(np.arange(len(Y)) if content is None else np.asarray(content), return_inverse=True)[1]
-    scores = []
-    for sigma in sigmas:
+    scores = np.empty((len(sigmas), len(folds)))
+    for row, sigma in enumerate(sigmas):
         X = _regressors(heard, run_lengths, folds, sigma)
-        predictions = np.zeros(Y.shape, dtype=np.float32)
-        for fold in folds:
-            train, test = fold
-            inner = [tuple(np.searchsorted(train, rows) for rows in pair) for pair in inner_folds(fold, folds)]
-            model = RidgeCV(_ALPHAS, [(a, b) for a, b in inner], device).fit(X[train], Y[train])
-            predictions[test] = model.predict(X[test])
-        scores.append(float(np.mean(fold_mean_r(predictions, Y, folds))))
-    return np.array(scores)
+        for number, (train, test) in enumerate(folds):
+            scores[row, number] = pearson_r(_predicted(X, Y, train, test), Y[test]).mean()
+    return scores
+
+
+def leaks(scores: npt.ArrayLike) -> npt.NDArray[np.bool_]:
+    """Whether scores (n_sigmas, n_folds) are those of leaking folds, (n_sigmas,).
+
+    Their mean over folds is above 0.01, and above 0 with a confidence of 99 % (one-sided t test over folds): where
+    passages come back in other folds, predictions vary a little without a leak.
+    """
+    scores = np.asarray(scores, dtype=np.float64)
+    mean, n_folds = scores.mean(axis=1), scores.shape[1]
+    error = scores.std(axis=1, ddof=1) / np.sqrt(n_folds)
+    return np.asarray((mean > LEAK) & (mean > stats.t.ppf(_CONFIDENCE, n_folds - 1) * error))
+
+
+def _predicted(X: Floats, Y: Floats, train: Ints, test: Ints) -> Floats:
+    """Ridge regression with a fixed penalty: predictions of the test rows, (n_test, n_targets)."""
+    mean_X, mean_Y = X[train].mean(axis=0, dtype=np.float64), Y[train].mean(axis=0, dtype=np.float64)
+    known, new = X[train] - mean_X, X[test] - mean_X
+    product = known @ known.T + _PENALTY * np.eye(len(train))
+    return np.asarray(new @ (known.T @ solve(product, Y[train] - mean_Y, assume_a="pos")) + mean_Y, dtype=np.float32)
 
 
 def _regressors(heard: Ints, run_lengths: Sequence[int], folds: Sequence[Fold], sigma: float) -> Floats:

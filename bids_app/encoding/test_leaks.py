@@ -6,7 +6,7 @@ import pytest
 from scipy.signal import lfilter
 
 from bids_app.encoding.design.folds import content_folds, contiguous_folds
-from bids_app.encoding.leaks import LEAK, autocorrelation_scores
+from bids_app.encoding.leaks import LEAK, autocorrelation_scores, leaks
 from bids_app.stats.standardise import zscore
 
 N, N_TARGETS = 120, 40
@@ -30,7 +30,9 @@ def heard(*pieces: slice) -> tuple[npt.NDArray[np.float32], list[int], npt.NDArr
 @pytest.mark.parametrize("purge", [0, 3])
 def test_silent_with_contiguous_folds(purge: int) -> None:
     Y, lengths, _ = heard(slice(None))
-    assert autocorrelation_scores(Y, lengths, contiguous_folds(N, 5, purge), device="cpu").max() <= LEAK
+    scores = autocorrelation_scores(Y, lengths, contiguous_folds(N, 5, purge))
+    assert scores.mean(axis=1).max() <= LEAK
+    assert not leaks(scores).any()
 
 
 def test_rings_where_volumes_are_split_at_random() -> None:
@@ -38,10 +40,14 @@ def test_rings_where_volumes_are_split_at_random() -> None:
     volumes = np.arange(N)
     tests = [np.sort(rows) for rows in np.array_split(RNG.permutation(N), 5)]
     folds = [(np.setdiff1d(volumes, test), test) for test in tests]
-    assert autocorrelation_scores(Y, lengths, folds, device="cpu").max() > 0.3
+    scores = autocorrelation_scores(Y, lengths, folds)
+    assert scores.mean(axis=1).max() > 0.3
+    assert leaks(scores).any()
     # and where every fold is many short pieces
     folds = [(volumes[volumes // 4 % 5 != number], volumes[volumes // 4 % 5 == number]) for number in range(5)]
-    assert autocorrelation_scores(Y, lengths, folds, device="cpu").max() > 0.3
+    scores = autocorrelation_scores(Y, lengths, folds)
+    assert scores.mean(axis=1).max() > 0.3
+    assert leaks(scores).any()
 
 
 @pytest.mark.parametrize(
@@ -57,5 +63,20 @@ def test_rings_where_volumes_are_split_at_random() -> None:
 def test_a_story_heard_again_rings_unless_it_lies_in_one_fold(pieces: tuple[slice, ...]) -> None:
     Y, lengths, content = heard(*pieces)
     old, new = contiguous_folds(len(Y), 5), content_folds(content, 5)
-    assert autocorrelation_scores(Y, lengths, old, content, device="cpu").max() > 0.05
-    assert autocorrelation_scores(Y, lengths, new, content, device="cpu").max() <= LEAK
+    leaking, whole = (autocorrelation_scores(Y, lengths, folds, content) for folds in (old, new))
+    assert leaking.mean(axis=1).max() > 0.05
+    assert whole.mean(axis=1).max() <= LEAK
+    assert not leaks(whole).any()
+
+
+def test_few_passages_that_come_back_are_no_leak() -> None:
+    """Predictions then vary a little: the mean is not exactly 0, but not above 0 with confidence either."""
+    rings = []
+    for seed in range(10):
+        random = np.random.default_rng(seed)
+        content = np.arange(N)
+        for start in random.choice(np.arange(20, N - 4, 8), 4, replace=False):
+            content[start : start + 3] = np.arange(3) + random.integers(0, 10)
+        folds = content_folds(content, 5)
+        rings.append(leaks(autocorrelation_scores(autocorrelated(), [N], folds, content)).any())
+    assert sum(rings) <= 1

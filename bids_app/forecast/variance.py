@@ -1,37 +1,28 @@
 """Unique variance of overlapping feature spaces, by banded ridge.
 
-Banded ridge gives every space a separate penalty (Nunez-Elizalde et al. 2019), found by himalaya's random search over
-mixtures of kernels (Dupré la Tour et al. 2022).
+Banded ridge gives every space a separate penalty (Nunez-Elizalde et al. 2019), found by a search over mixtures of the
+spaces' kernels (Dupré la Tour et al. 2022).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import combinations
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from himalaya.backend import get_backend, set_backend
-from himalaya.kernel_ridge import (
-    generate_dirichlet_samples,
-    predict_weighted_kernel_ridge,
-    solve_multiple_kernel_ridge_random_search,
-)
 
-from bids_app.encoding.design.folds import inner_folds
 from bids_app.encoding.design.pipeline import PUBLISHED, FeaturePipeline
-from bids_app.encoding.ridge import DEFAULT_ALPHAS, penalties
-from bids_app.stats.arrays import AnyArray, Doubles, Floats, Fold, require_finite, require_matrix
-from bids_app.stats.device import column_batches, resolve_device, targets_per_batch
+from bids_app.encoding.ridge import DEFAULT_ALPHAS
+from bids_app.encoding.ridge.banded import design_banded, predict_banded
+from bids_app.encoding.ridge.held_out import HeldOutDesign
+from bids_app.stats.arrays import Doubles, Floats, Fold, Ints, require_finite, require_matrix
+from bids_app.stats.correlation import r2
+from bids_app.stats.device import column_batches, targets_per_batch
 from bids_app.stats.standardise import zscore
 
 # Random mixtures favour few spaces but do not repeat the equal mixtures.
 _CONCENTRATION = 0.5
-_BACKENDS = {"cpu": "numpy", "cuda": "torch_cuda"}
-# Predictions of this many targets with all penalties stay in the cache.
-_TARGETS_AT_ONCE = 1000
 
 
 @dataclass(frozen=True)
@@ -49,7 +40,7 @@ def unique_variance(
     pipeline: FeaturePipeline = PUBLISHED,
     *,
     alphas: npt.ArrayLike = DEFAULT_ALPHAS,
-    n_candidates: int = 20,
+    n_candidates: int = 7,
     seed: int = 0,
     device: str = "auto",
     mem_mb: float | None = None,
@@ -77,31 +68,76 @@ def unique_variance(
     require_finite("Y", Y)
     n_rows = len(Y) if pipeline.kept is None else sum(run_lengths)
     arrays = [require_matrix(f"The space {name!r}", space, n_rows) for name, space in spaces.items()]
-    where = resolve_device(device)
-    grid = penalties(alphas, torch.device("cpu")).numpy()
-    models = _leaving_each_out(candidate_mixtures(len(arrays), n_candidates, seed))
-    errors, whole = np.zeros((len(models), Y.shape[1])), np.zeros(Y.shape[1])
-    folds = pipeline.folds(len(Y))
-    for fold in folds:
-        kernels = _kernels([pipeline.features(X, run_lengths, fold[0]) for X in arrays])
-        search = _Search(fold, inner_folds(fold, folds), kernels, grid, where, mem_mb)
-        for batch in search.batches(Y.shape[1]):
-            # on one scale, because the search ignores improvements below a fixed size
-            responses = zscore(Y[:, batch])
-            whole[batch] = np.square(responses, dtype=np.float64).sum(axis=0)
-            for number, (kept, mixtures) in enumerate(models):
-                errors[number, batch] += search.squared_errors(responses, kept, mixtures)
-    # a constant target is zero after standardisation
-    total, *without = np.where(whole > 0, 1 - errors / np.where(whole > 0, whole, 1), 0.0)
-    unique = {name: (total - rest).astype(np.float32) for name, rest in zip(spaces, without, strict=True)}
-    return Variance(total.astype(np.float32), unique)
+    weights, models = weightings(len(arrays), n_candidates, seed)
+    content = None if pipeline.content is None else np.array(pipeline.content, dtype=np.int64)
+    features = [partial(_features, pipeline, X, run_lengths) for X in arrays]
+    designs = design_banded(features, weights, pipeline.folds(len(Y)), content, device=device)
+    return variance_of(designs, models, list(spaces), Y, alphas, device=device, mem_mb=mem_mb)
 
 
-def _leaving_each_out(mixtures: Doubles) -> list[tuple[list[int], Doubles]]:
-    """The spaces of each model, all and then all but one, with their mixtures."""
-    everything = list(range(mixtures.shape[1]))
-    chosen = [everything, *([space for space in everything if space != left_out] for left_out in everything)]
-    return [(kept, restricted(mixtures, kept)) for kept in chosen]
+def variance_of(
+    designs: Sequence[HeldOutDesign],
+    models: Sequence[Sequence[int]],
+    names: Sequence[str],
+    Y: npt.ArrayLike,
+    alphas: npt.ArrayLike = DEFAULT_ALPHAS,
+    *,
+    device: str = "auto",
+    mem_mb: float | None = None,
+) -> Variance:
+    """`unique_variance` of the spaces `names`, from designs that are made once for all who heard the same.
+
+    `designs` are those of `weightings`, `models` as it returns them.
+    """
+    Y = require_matrix("Y", Y)
+    explained = np.empty((1 + len(names), Y.shape[1]), dtype=np.float32)
+    bytes_per_target = 4 * len(Y) * (4 + len(models))
+    for batch in column_batches(Y.shape[1], targets_per_batch(bytes_per_target, Y.shape[1], mem_mb)):
+        responses = zscore(Y[:, batch])  # on one scale, which float32 resolves; a constant target becomes zero
+        found = predict_banded(designs, models, responses, alphas, device=device, mem_mb=mem_mb)
+        predictions = [one.predictions for one in found]
+        if len(names) == 1:  # without the only space, the means of the training rows are left
+            predictions.append(_training_means(responses, found[0].folds))
+        explained[:, batch] = [r2(predicted, responses) for predicted in predictions]
+    unique = {name: explained[0] - rest for name, rest in zip(names, explained[1:], strict=True)}
+    return Variance(explained[0], unique)
+
+
+def _training_means(Y: Floats, folds: Sequence[Fold]) -> Floats:
+    means = np.empty_like(Y)
+    for train, test in folds:
+        means[test] = Y[train].mean(axis=0, dtype=np.float64)
+    return means
+
+
+def _features(pipeline: FeaturePipeline, X: npt.ArrayLike, run_lengths: Sequence[int], train: Ints) -> Floats:
+    return pipeline.features(X, run_lengths, train)
+
+
+def weightings(n_spaces: int, n_candidates: int, seed: int) -> tuple[Doubles, list[list[int]]]:
+    """The distinct mixtures, (n_weightings, n_spaces), and which each model may choose: of all spaces, of all but each.
+
+    The mixtures are those of `candidate_mixtures`, restricted to the spaces of a model. One that several models have is
+    listed once, so that its errors are computed once.
+    """
+    mixtures = candidate_mixtures(n_spaces, n_candidates, seed)
+    kept = [list(range(n_spaces)), *([s for s in range(n_spaces) if s != left_out] for left_out in range(n_spaces))]
+    distinct: dict[tuple[float, ...], Doubles] = {}
+    models = []
+    for spaces in kept:
+        rows = np.zeros((0, n_spaces)) if not spaces else _widened(restricted(mixtures, spaces), spaces, n_spaces)
+        keys = [tuple(row.round(6)) for row in rows]
+        for key, row in zip(keys, rows, strict=True):
+            distinct.setdefault(key, row)
+        models.append([list(distinct).index(key) for key in keys])
+    return np.stack(list(distinct.values())), [model for model in models if model]
+
+
+def _widened(weights: Doubles, kept: Sequence[int], n_spaces: int) -> Doubles:
+    """Weights of the kept spaces as weights of all, 0 for the others."""
+    wide = np.zeros((len(weights), n_spaces))
+    wide[:, list(kept)] = weights
+    return wide
 
 
 def candidate_mixtures(n_spaces: int, n_candidates: int, seed: int) -> Doubles:
@@ -119,11 +155,8 @@ def candidate_mixtures(n_spaces: int, n_candidates: int, seed: int) -> Doubles:
     even = np.zeros((min(len(choices), n_candidates), n_spaces))
     for row, chosen in zip(even, choices, strict=False):
         row[list(chosen)] = 1 / len(chosen)
-    if n_candidates == len(even):
-        return even
-    with _backend(torch.device("cpu")):
-        random = generate_dirichlet_samples(n_candidates - len(even), n_spaces, _CONCENTRATION, seed)
-    return np.asarray(np.concatenate([even, random]))
+    random = np.random.default_rng(seed).dirichlet([_CONCENTRATION] * n_spaces, n_candidates - len(even))
+    return np.concatenate([even, random])
 
 
 def restricted(mixtures: Doubles, kept: Sequence[int]) -> Doubles:
@@ -133,72 +166,3 @@ def restricted(mixtures: Doubles, kept: Sequence[int]) -> Doubles:
     weights = weights / weights.sum(axis=1, keepdims=True)
     _, first = np.unique(weights.round(6), axis=0, return_index=True)
     return np.asarray(weights[np.sort(first)])
-
-
-@dataclass(frozen=True)
-class _Search:
-    """One outer fold: kernels (n_spaces, n_volumes, n_volumes) float32, and the choice of mixture and penalty."""
-
-    fold: Fold
-    inner: list[Fold]
-    kernels: Floats
-    alphas: Floats
-    device: torch.device
-    mem_mb: float | None
-
-    def batches(self, n_targets: int) -> list[slice]:
-        """Batches of targets whose responses, scores and weights take half of the memory."""
-        bytes_per_target = 2 * (4 * 6 * len(self.kernels[0]) + 16 * len(self.inner) * len(self.alphas))
-        return column_batches(n_targets, targets_per_batch(bytes_per_target, n_targets, self.mem_mb))
-
-    def squared_errors(self, Y: Floats, kept: Sequence[int], mixtures: Doubles) -> Doubles:
-        """|y − prediction|² over the test rows, (n_batch,); without spaces, the prediction is the training mean."""
-        train, test = self.fold
-        actual = Y[test].astype(np.float64)
-        predicted = self._fit(Y[train], list(kept), mixtures) if len(kept) else Y[train].mean(axis=0, dtype=np.float64)
-        return np.asarray(np.square(actual - predicted).sum(axis=0))
-
-    def _fit(self, Y: Floats, kept: list[int], mixtures: Doubles) -> AnyArray:
-        """Predictions of the test rows, (n_test, n_batch), from responses of the training rows."""
-        train, test = self.fold
-        indices = [tuple(np.searchsorted(train, rows) for rows in pair) for pair in self.inner]
-        kernels = self.kernels[kept][:, :, train]
-        at_once = self._targets_at_once(Y.shape[1])
-        # a space with weight zero has the logarithm of zero
-        with _backend(self.device) as backend, np.errstate(divide="ignore"):
-            deltas, weights, _, intercept = solve_multiple_kernel_ridge_random_search(
-                kernels[:, train],
-                Y,
-                n_iter=mixtures.astype(np.float32),
-                alphas=self.alphas,
-                cv=indices,
-                fit_intercept=True,
-                return_weights="dual",
-                n_targets_batch=at_once,
-                progress_bar=False,
-            )
-            predicted = predict_weighted_kernel_ridge(
-                kernels[:, test], weights, deltas, n_targets_batch=at_once, intercept=intercept
-            )
-            return np.asarray(backend.to_numpy(predicted))
-
-    def _targets_at_once(self, n_targets: int) -> int:
-        """Number of targets whose predictions and errors for all penalties take the other half."""
-        bytes_per_target = 2 * 4 * 3 * len(self.alphas) * len(self.kernels[0])
-        return min(_TARGETS_AT_ONCE, targets_per_batch(bytes_per_target, n_targets, self.mem_mb))
-
-
-def _kernels(features: Sequence[Floats]) -> Floats:
-    """Products of all volumes, (n_spaces, n_volumes, n_volumes), summed in double precision."""
-    return np.stack([(X.astype(np.float64) @ X.T.astype(np.float64)).astype(np.float32) for X in features])
-
-
-@contextmanager
-def _backend(device: torch.device) -> Iterator[Any]:
-    """himalaya's backend for the device; the previous one is restored at the end."""
-    before = get_backend()
-    try:
-        with torch.cuda.device(device) if device.type == "cuda" else nullcontext():
-            yield set_backend(_BACKENDS[device.type])
-    finally:
-        set_backend(before)

@@ -6,8 +6,8 @@ A design depends on the stories and the timing of their words in the volumes, no
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from functools import cached_property, lru_cache
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,10 @@ from bids_app.bids.events import Stimulus
 from bids_app.encoding.design.features import TooFewVolumesError
 from bids_app.encoding.design.haemodynamics import word_sums
 from bids_app.encoding.design.pipeline import FeaturePipeline
+from bids_app.encoding.ridge.banded import design_banded
 from bids_app.encoding.ridge.held_out import HeldOutDesign, Inner, design_held_out
 from bids_app.forecast.windows import check_distances, offsets_of, random_rows, shift_words
+from bids_app.inputs.band import Band
 from bids_app.inputs.models import ModelRun
 from bids_app.inputs.repeats import heard_content
 from bids_app.inputs.timing import StimulusTiming, Story, segments_of, timed_words, words_heard
@@ -27,7 +29,11 @@ from bids_app.machine.once import computed_once, file_name, key_of
 from bids_app.settings import Settings
 
 Floats = npt.NDArray[np.float32]
+Doubles = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Spaces = Callable[[], list[tuple[Floats, FeaturePipeline]]]  # sums per volume, and what makes features of them
 Reorder = Callable[[Floats, list[slice]], Floats]
+_FORMAT = 2  # of the stored files
 N_RANDOM = 3  # windows of random words: draws of the control
 
 
@@ -55,23 +61,12 @@ class Designs:
     @cached_property
     def pipeline(self) -> FeaturePipeline:
         """The pipeline from word vectors to features and folds."""
-        s = self.settings
-        kept = np.concatenate([timing.is_kept for timing in self.timings])
-        content = heard_content(self.timings, self.stories)
-        return FeaturePipeline(
-            s.pca or None,
-            tuple(range(s.delays)),
-            n_folds=s.folds,
-            purge=s.purge,
-            wrap=s.wrap,
-            content=None if content is None else tuple(content.tolist()),
-            kept=None if kept.all() else tuple(np.flatnonzero(kept).tolist()),
-        )
+        return pipeline_of(self.timings, self.stories, self.settings)
 
     @property
     def run_lengths(self) -> tuple[int, ...]:
         """Volumes of each story of each run, including censored ones."""
-        return tuple(length for timing in self.timings for length in timing.uncensored.segment_lengths)
+        return lengths_of(self.timings)
 
     def check(self, distances: Sequence[int]) -> None:
         """Raise ValueError if the stories are too short for the windows."""
@@ -97,6 +92,37 @@ class Designs:
             "window": self.settings.window,
         }
         return self._stored(key, lambda: [self.present_sums(layer), self._random_sums(layer, draw)])
+
+    def banded(self, layer: int, band: Band, weights: Doubles) -> tuple[HeldOutDesign, ...]:
+        """The words heard beside the nuisance band, one design for each weighting (n_weightings, 2) of the two."""
+        key = {"layer": layer, "band": band.identity}
+        whole = replace(self.pipeline, n_components=None)
+        spaces: Spaces = lambda: [(self.present_sums(layer), self.pipeline), (band.sums, whole)]  # noqa: E731
+        return self._weighted(key, spaces, weights, inner_of(self.settings))
+
+    def around(self, layer: int, distance: int, weights: Doubles) -> tuple[HeldOutDesign, ...]:
+        """The words heard, the window ahead and the one behind, one design for each weighting (n_weightings, 3)."""
+        key = {"layer": layer, "around": distance, "window": self.settings.window}
+
+        def spaces() -> list[tuple[Floats, FeaturePipeline]]:
+            windows = [self.window_sums(layer, ahead) for ahead in (distance, -distance)]
+            return [(sums, self.pipeline) for sums in (self.present_sums(layer), *windows)]
+
+        return self._weighted(key, spaces, weights, "contiguous")
+
+    def _weighted(
+        self, key: Mapping[str, object], spaces: Spaces, weights: Doubles, inner: Inner
+    ) -> tuple[HeldOutDesign, ...]:
+        """Feature spaces with a weight each, one design for each weighting (n_weightings, n_spaces)."""
+
+        def make() -> tuple[HeldOutDesign, ...]:
+            kept = self.pipeline
+            functions = [partial(_features, sums, self.run_lengths, pipeline) for sums, pipeline in spaces()]
+            content = None if kept.content is None else np.array(kept.content, dtype=np.int64)
+            folds = kept.folds(kept.n_kept(sum(self.run_lengths)))
+            return design_banded(functions, weights, folds, content, inner=inner, device=self.settings.device)
+
+        return self._all_stored({**key, "weights": weights.tolist()}, make)
 
     def present_sums(self, layer: int) -> Floats:
         """Hidden states, last sub-token, summed per volume (also in censored ones), (n_volumes, n_units)."""
@@ -142,25 +168,45 @@ class Designs:
         return segments_of(stimulus, self.stories[stimulus.stem].words)
 
     def _stored(self, key: Mapping[str, object], sums: Callable[[], list[Floats]]) -> HeldOutDesign:
-        """The design from disk, computed by the first process that needs it."""
-        content = {**key, **self._identity}
-        path = self.settings.work / "designs" / f"{file_name(self._stems, key_of(content))}.npz"
-        computed_once(path, lambda draft: self._make(draft, sums()))
-        with np.load(path) as arrays:
-            return HeldOutDesign.from_arrays(arrays)
+        """The design of feature spaces from disk, computed by the first process that needs it."""
 
-    def _make(self, draft: Path, spaces: list[Floats]) -> None:
-        inner: Inner = "loo" if self.settings.inner_folds == "leave-one-out" else "contiguous"
+        def make() -> tuple[HeldOutDesign, ...]:
+            spaces, inner, device = sums(), inner_of(self.settings), self.settings.device
+            return (design_held_out(spaces, self.run_lengths, self.pipeline, inner=inner, device=device),)
+
+        return self._all_stored(key, make)[0]
+
+    def _all_stored(
+        self, key: Mapping[str, object], make: Callable[[], tuple[HeldOutDesign, ...]]
+    ) -> tuple[HeldOutDesign, ...]:
+        """Designs from one file, computed by the first process that needs them."""
+        content = {**key, **self._identity, "format": _FORMAT}
+        path = self.settings.work / "designs" / f"{file_name(self._stems, key_of(content))}.npz"
+        computed_once(path, lambda draft: self._write(draft, make))
+        with np.load(path) as arrays:
+            named = [name.partition(":") for name in arrays.files]
+            numbers = sorted({int(number) for number, _, _ in named})
+            return tuple(
+                HeldOutDesign.from_arrays({name: arrays[f"{n}:{name}"] for n, _, name in named if int(n) == number})
+                for number in numbers
+            )
+
+    def _write(self, draft: Path, make: Callable[[], tuple[HeldOutDesign, ...]]) -> None:
         try:
-            design = design_held_out(spaces, self.run_lengths, self.pipeline, inner=inner, device=self.settings.device)
+            designs = make()
         except TooFewVolumesError as error:
             raise ValueError(
                 f"--pca {self.settings.pca} needs more volumes: of {sum(self.run_lengths)} with a story, a fold leaves "
                 f"{error.n_rows} to train on. Give a smaller --pca (0 for none), or leave short runs out "
                 "(--exclude-scans)."
             ) from error
+        arrays = {
+            f"{number}:{name}": array
+            for number, design in enumerate(designs)
+            for name, array in design.to_arrays().items()
+        }
         with draft.open("wb") as file:
-            np.savez(file, allow_pickle=False, **design.to_arrays())
+            np.savez(file, allow_pickle=False, **arrays)
 
     @cached_property
     def _stems(self) -> list[str]:
@@ -193,3 +239,32 @@ class Designs:
             "censored": (timing.censored - timing.volumes[0]).tolist(),
             "repetition time": round(timing.repetition_time, 6),
         }
+
+
+def _features(sums: Floats, lengths: Sequence[int], pipeline: FeaturePipeline, train: Ints) -> Floats:
+    return pipeline.features(sums, lengths, train)
+
+
+def pipeline_of(timings: Sequence[StimulusTiming], stories: Mapping[str, Story], settings: Settings) -> FeaturePipeline:
+    """The pipeline from word vectors to features and folds for some runs."""
+    kept = np.concatenate([timing.is_kept for timing in timings])
+    content = heard_content(timings, stories)
+    return FeaturePipeline(
+        settings.pca or None,
+        tuple(range(settings.delays)),
+        n_folds=settings.folds,
+        purge=settings.purge,
+        wrap=settings.wrap,
+        content=None if content is None else tuple(content.tolist()),
+        kept=None if kept.all() else tuple(np.flatnonzero(kept).tolist()),
+    )
+
+
+def lengths_of(timings: Sequence[StimulusTiming]) -> tuple[int, ...]:
+    """Volumes of each story of each run, including censored ones; no delay crosses them."""
+    return tuple(length for timing in timings for length in timing.uncensored.segment_lengths)
+
+
+def inner_of(settings: Settings) -> Inner:
+    """How the penalty is chosen inside the training rows."""
+    return "loo" if settings.inner_folds == "leave-one-out" else "contiguous"

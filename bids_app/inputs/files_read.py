@@ -33,11 +33,13 @@ def inputs_of(
     analysis: str = "",
     dictionary: str | None = None,
     others: Mapping[str, str] | None = None,
+    shared: Mapping[str, list[str]] | None = None,
 ) -> Inputs:
     """Inputs of an analysis of a fit.
 
     `analysis` is the analysis whose atlases are read ("" for none), `dictionary` the key of the dictionary, `others`
-    further data that the results depend on.
+    further data that the results depend on, `shared` keys of contents that must be the same in all participants, by a
+    name for messages.
     """
     facts: dict[str, Any] = {
         "RepetitionTime": {run.label: run.repetition_time for run in fit.runs},
@@ -48,14 +50,15 @@ def inputs_of(
         facts["Model"] = model.files
     if dictionary is not None:
         facts["Dictionary"] = dictionary
-    shared = {**_words(fit, sources), "mask": _mask(sources.settings.mask)}
+    files_of_all = {**_words(fit, sources), "mask": _mask(sources.settings.mask)}
     atlases = list(_atlas_files(fit, sources.settings, analysis))
     tables = [table for run in fit.runs if run.seg for table in parcel_tables(run.derivative, run.seg)]
-    shared |= {f"atlas {path.name}": [path] for path in (*atlases, *tables)}
-    facts["Shared"] = {name: [sha256_of(path) for path in paths] for name, paths in shared.items()}
+    files_of_all |= {f"atlas {path.name}": [path] for path in (*atlases, *tables)}
+    facts["Shared"] = {name: [sha256_of(path) for path in paths] for name, paths in files_of_all.items()}
+    facts["Shared"] |= shared or {}
     if model is not None:
         facts["Shared"] |= {
-            f"text of {stem}": [key_of(sources.stories[stem].words.text)] for stem in _heard(fit, sources)
+            f"text of {stem}": [key_of(sources.stories[stem].words.text)] for stem in heard(fit, sources)
         }
     files = [*files_of_fit(fit, sources), *atlases]
     return Inputs(
@@ -83,7 +86,7 @@ def files_of_fit(fit: Fit, sources: Sources) -> list[Path]:
     return [*of_runs, *words, *_mask(settings.mask)]
 
 
-def _heard(fit: Fit, sources: Sources) -> dict[str, str]:
+def heard(fit: Fit, sources: Sources) -> dict[str, str]:
     """The audio file of each story that was heard, by stem."""
     return {
         stimulus.stem: stimulus.stim_file
@@ -97,7 +100,7 @@ def _words(fit: Fit, sources: Sources) -> dict[str, list[Path]]:
     settings = sources.settings
     return {
         f"words of {stem}": files_of_words(find_words(settings.bids_dir, stim_file, settings.annotations))
-        for stem, stim_file in _heard(fit, sources).items()
+        for stem, stim_file in heard(fit, sources).items()
     }
 
 

@@ -13,6 +13,7 @@ from bids_app.bids.events import Stimulus
 from bids_app.bids.words import Words
 from bids_app.encoding.design.pipeline import FeaturePipeline
 from bids_app.encoding.ridge.held_out import HeldOutDesign, design_held_out, predict_held_out
+from bids_app.forecast.variance import unique_variance, variance_of, weightings
 from bids_app.forecast.windows import random_rows
 from bids_app.inputs import designs as module
 from bids_app.inputs.designs import Designs
@@ -263,3 +264,24 @@ def test_where_one_story_ends_and_the_next_begins_decides_a_design(tmp_path: Pat
     assert first.run_lengths != second.run_lengths
     features, other_features = (designs.present(2).folds[0].features for designs in made)
     assert not np.allclose(features, other_features)
+
+
+def test_words_and_windows_with_weights_are_those_of_unique_variance(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Made once for all who heard the same, and the same R² as from the sums."""
+    designs = make(tmp_path)
+    weights, models = weightings(3, 7, 0)
+    stored = designs.around(2, 4, weights)
+    monkeypatch.setattr(module, "design_banded", lambda *_, **__: pytest.fail("made again"))
+    again = make(tmp_path).around(2, 4, weights)
+    Y = RNG.standard_normal((designs.pipeline.n_kept(sum(designs.run_lengths)), 5)).astype(np.float32)
+    names = ["present", "future", "past"]
+    sums = [designs.present_sums(2), designs.window_sums(2, 4), designs.window_sums(2, -4)]
+    expected = unique_variance(
+        dict(zip(names, sums, strict=True)), Y, designs.run_lengths, designs.pipeline, device="cpu"
+    )
+    for made in (stored, again):
+        found = variance_of(made, models, names, Y, device="cpu")
+        np.testing.assert_allclose(found.total, expected.total, atol=1e-6)
+        np.testing.assert_allclose(found.unique["past"], expected.unique["past"], atol=1e-6)

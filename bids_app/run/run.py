@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 
 from bids_app.analyses.outputs import all_outputs
+from bids_app.analyses.registry import ANALYSES
 from bids_app.bids.description import write_dataset_description
 from bids_app.bids.errors import DatasetError
 from bids_app.bids.exclusions import is_excluded
@@ -164,6 +165,8 @@ def _describe(settings: Settings, sources: Sources) -> None:
 def _report(settings: Settings, name: str) -> None:
     from bids_app.pages.participant import write_participant_report
 
+    for analysis in ANALYSES:
+        analysis.conclude(settings.out_dir, name.removeprefix("sub-"))
     write_participant_report(settings.out_dir, name.removeprefix("sub-"), crash_reasons(settings.out_dir, name))
 
 

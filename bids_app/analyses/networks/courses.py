@@ -8,13 +8,29 @@ from pathlib import Path
 
 import numpy as np
 
-from bids_app.analyses.networks.dictionary import Dictionary, Floats, canonical_responses
+from bids_app.analyses.networks.dictionary import Dictionary, Floats, canonical_responses, scopes
+from bids_app.analyses.work import Work
+from bids_app.bids.errors import DatasetError
+from bids_app.bids.events import read_events
 from bids_app.encoding.dictionary import courses_elsewhere, time_courses
 from bids_app.inputs.models import ModelRun, neuron_matrix
 from bids_app.inputs.timing import StimulusTiming, Story
 from bids_app.machine.notices import notice
 from bids_app.settings import Settings
 from bids_app.stats.standardise import zscore
+
+
+def stems_of_dictionary(work: Work) -> tuple[str, ...]:
+    """Stories of the dictionary for this fit."""
+    played = {s.stem for run in work.fit.runs for s in read_events(run.events, run.entities)}
+    heard = played & set(work.sources.stories)
+    for stems in scopes(work.settings, work.sources.stories):
+        if heard <= set(stems):
+            return stems
+    raise DatasetError(
+        f"{work.fit.name} plays several stories ({', '.join(sorted(heard))}), which --dictionary-scope story "
+        "cannot fit together; use --dictionary-scope all"
+    )
 
 
 def atoms_on(

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bids_app.analyses.networks.conditional import design_of, family_links, warn_if_short
-from bids_app.analyses.networks.courses import atoms_on, restarts_on
+from bids_app.analyses.networks.courses import atoms_on, restarts_on, stems_of_dictionary
 from bids_app.analyses.networks.dictionary import (
     Dictionary,
     atom_names,
@@ -19,15 +19,12 @@ from bids_app.analyses.networks.dictionary import (
     dictionary_numbers,
     get_dictionary,
     kind_of,
-    scopes,
     variant,
 )
 from bids_app.analyses.networks.tables import NeuronGroups, write_links
 from bids_app.analyses.scoring import score_brain, write_tests
 from bids_app.analyses.work import Step, Work
 from bids_app.analyses.writer import Writer
-from bids_app.bids.errors import DatasetError
-from bids_app.bids.events import read_events
 from bids_app.bids.targets import fill
 from bids_app.choices import parse_ratio
 from bids_app.encoding.cleaning import clean
@@ -75,7 +72,7 @@ def steps(work: Work, model: ModelRun) -> Iterator[Step]:
 
 
 def _step(work: Work, model: ModelRun, n_atoms: int, shifted: bool) -> Step:
-    settings, stories, stems = work.settings, work.sources.stories, _stems_of_dictionary(work)
+    settings, stories, stems = work.settings, work.sources.stories, stems_of_dictionary(work)
     numbers = {**result_settings(settings, "networks"), **dictionary_numbers(settings, stems, n_atoms)}
     key = dictionary_key(model, stems, n_atoms, stories, settings)
     name = variant(settings, n_atoms, shifted=shifted)
@@ -89,19 +86,6 @@ def _step(work: Work, model: ModelRun, n_atoms: int, shifted: bool) -> Step:
         encode_networks(job, model, dictionary, writer, name, shifted=shifted)
 
     return Step(work.completion(name, model, numbers, "networks", dictionary=key), compute)
-
-
-def _stems_of_dictionary(work: Work) -> tuple[str, ...]:
-    """Stories of the dictionary for this fit."""
-    played = {s.stem for run in work.fit.runs for s in read_events(run.events, run.entities)}
-    heard = played & set(work.sources.stories)
-    for stems in scopes(work.settings, work.sources.stories):
-        if heard <= set(stems):
-            return stems
-    raise DatasetError(
-        f"{work.fit.name} plays several stories ({', '.join(sorted(heard))}), which --dictionary-scope story "
-        "cannot fit together; use --dictionary-scope all"
-    )
 
 
 def encode_networks(

@@ -133,17 +133,20 @@ def design_held_out(
 
     def design_of(fold: Fold) -> FoldDesign:
         features = np.concatenate([pipeline.features(space, run_lengths, fold[0]) for space in spaces], axis=1)
-        design = Design(features, where)
-        trained = [fold[0], *(train for train, _ in _inner_pairs(fold, folds, inner))]
-        whole, *others = [design.decompose(train) for train in trained]
-        return FoldDesign(fold, features, whole, tuple(others))
+        return decompose_fold(features, fold, folds, inner, where)
 
     content = None if pipeline.content is None else np.array(pipeline.content, dtype=np.int64)
     return HeldOutDesign(tuple(map_batches(design_of, folds, where)), content)
 
 
-def _inner_pairs(fold: Fold, folds: list[Fold], inner: Inner) -> list[Fold]:
-    return inner_folds(fold, folds) if inner == "contiguous" else []
+def decompose_fold(
+    features: Floats, fold: Fold, folds: Sequence[Fold], inner: Inner, device: torch.device
+) -> FoldDesign:
+    """One outer fold with features (n_volumes, n_features), its training sets decomposed."""
+    design = Design(features, device)
+    pairs = inner_folds(fold, folds) if inner == "contiguous" else []
+    whole, *others = [design.decompose(train) for train in (fold[0], *(train for train, _ in pairs))]
+    return FoldDesign(fold, features, whole, tuple(others))
 
 
 @dataclass(frozen=True)
@@ -192,7 +195,8 @@ def _fit(
     return np.exp(log_alpha).astype(np.float32)
 
 
-def _checked(design: HeldOutDesign, Y: npt.ArrayLike) -> AnyArray:
+def checked(design: HeldOutDesign, Y: npt.ArrayLike) -> AnyArray:
+    """Responses as a matrix; ValueError unless they are finite and have the volumes of the design."""
     Y = require_matrix("Y", Y, design.n_volumes)
     require_finite("Y", Y)
     return Y
@@ -211,7 +215,7 @@ def predict_held_out(
     Y must be finite and should be z-scored per run: with a large mean, strongly shrunk predictions would lose precision
     in float32.
     """
-    Y = _checked(design, Y)
+    Y = checked(design, Y)
     predictions = np.empty(Y.shape, dtype=np.float32)
 
     def take(fit: _FoldFit) -> None:
@@ -233,7 +237,7 @@ def score_held_out(
 
     The same values as `fold_mean_r` of `predict_held_out`, without storing the predictions.
     """
-    Y = _checked(design, Y)
+    Y = checked(design, Y)
     r = np.zeros(Y.shape[1])
 
     def take(fit: _FoldFit) -> None:

@@ -1,0 +1,22 @@
+"""Options of the nuisance band."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bids_app.options import Form, option
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvidenceOptions:
+    """Options of the nuisance band."""
+
+    word_frequencies: str = option(
+        "stories",
+        "evidence",
+        "Where the frequencies of words in the nuisance band come from: 'stories' counts them in the stories of the "
+        "recording; a language code such as en takes the list of the package wordfreq, which the extra `frequency` "
+        "installs.",
+        metavar="stories|LANGUAGE",
+        allowed=Form(r"stories|[a-z]{2,3}(-[A-Za-z]+)?", "must be 'stories' or a language code such as en"),
+    )
