@@ -88,7 +88,7 @@ class Summary:
 
 @dataclass(frozen=True)
 class ModelFree:
-    """A step computed once for a participant, whatever the models."""
+    """Steps of a participant that are not of one model: of none (the noise ceiling), or of several together."""
 
     name: str
     asked: Callable[[Settings], bool]
@@ -115,7 +115,7 @@ class Analysis:
     report : its content of the pages
     options : a frozen dataclass of its own options
     intermediates : stored intermediate results (the dictionary, the noise ceiling), with their inputs
-    model_free : steps that need no model
+    model_free : steps that are not of one model
     prepare : its step of the stimulus level for one model
     activations : kind of neurons, and rule for sub-tokens, that it needs
     problems : incompatible values of options, one sentence each

@@ -15,5 +15,6 @@ NAMES = (
     "forecast",
     "depth",
     "variance",
+    "gain",
 )
 ANALYSES: tuple[Analysis, ...] = tuple(import_module(f"bids_app.analyses.{name}.analysis").ANALYSIS for name in NAMES)

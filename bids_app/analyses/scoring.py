@@ -147,13 +147,13 @@ def score_step(work: Work, model: ModelRun, analysis: str, desc: str, score: Sco
     def compute(writer: Writer) -> None:
         designs = Designs(model, work.responses.timings, work.sources.stories, work.settings)
         if any(chosen.name == analysis and chosen.keeps_atlases for chosen in work.settings.analyses):
-            _write_atlases(work.responses.geometry, work.settings)
+            write_atlases(work.responses.geometry, work.settings)
         score(work.responses, designs, work.settings, writer)
 
     return Step(work.completion(desc, model, result_settings(work.settings, analysis), analysis), compute)
 
 
-def _write_atlases(geometry: Geometry, settings: Settings) -> None:
+def write_atlases(geometry: Geometry, settings: Settings) -> None:
     """Store the atlases of networks and regions in OUT_DIR; if a default atlas is missing, log it and go on."""
     try:
         if find_atlas(geometry, settings) is not None:

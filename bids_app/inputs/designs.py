@@ -82,6 +82,11 @@ class Designs:
         """The words heard in each volume."""
         return self._stored({"layer": layer}, lambda: [self.present_sums(layer)])
 
+    def together(self, layers: Sequence[int]) -> HeldOutDesign:
+        """The words heard, as the states of several layers side by side; 0 stands for the embeddings."""
+        key = {"layers together": list(layers)}
+        return self._stored(key, lambda: [np.concatenate([self._sum_words(layer, 0) for layer in layers], axis=1)])
+
     def with_window(self, layer: int, distance: int) -> HeldOutDesign:
         """The words heard, with the window at a distance."""
         key = {"layer": layer, "distance": distance, "window": self.settings.window}
@@ -127,7 +132,7 @@ class Designs:
             for stimulus in timing.stimuli:
                 story = self.stories[stimulus.stem]
                 rows, onset, _ = words_heard(stimulus, story.words)
-                words = np.asarray(self.model.activations(story, "residual", "last").layer(layer - 1))
+                words = self._states(story, layer)
                 segments = self._segments(stimulus)
                 if reorder:
                     words = reorder(words, segments)
@@ -137,6 +142,11 @@ class Designs:
             grid = (timing.repetition_time, timing.uncensored.volumes)
             sums.append(word_sums(np.concatenate(values), np.concatenate(onsets), *grid, later=later))
         return np.concatenate(sums)
+
+    def _states(self, story: Story, layer: int) -> Floats:
+        """Last sub-token of each word, (n_words, n_units); layer 0: the embeddings."""
+        kind, row = ("residual", layer - 1) if layer else ("embedding", 0)
+        return np.asarray(self.model.activations(story, kind, "last").layer(row))
 
     def _segments(self, stimulus: Stimulus) -> list[slice]:
         return segments_of(stimulus, self.stories[stimulus.stem].words)

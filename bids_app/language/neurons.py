@@ -4,6 +4,8 @@ A neuron is a unit of the second matrix of a block's feed-forward network: `ffn-
 residual and normalisation; `ffn-in` is its input; `residual` is the output of the whole block. In a mixture of experts,
 `ffn-out` is the output of the mixture (the weighted sum of its experts), and `ffn-in` holds the inner units of the
 shared experts, then of the routed experts in the order of their index (see `experts.watch_units`).
+
+What the first block reads, `embedding`, is recorded in the same way, as one layer.
 """
 
 from collections.abc import Callable, Iterator
@@ -18,6 +20,8 @@ from torch import Tensor, nn
 from bids_app.language.experts import find_mixture, watch_units
 
 NEURON_KINDS = ("ffn-out", "ffn-in", "residual")
+EMBEDDING = "embedding"
+RECORDED = (*NEURON_KINDS, EMBEDDING)
 
 SECOND_MATRIX = {
     "output.dense": "BERT, RoBERTa, XLM-R, ELECTRA, DeBERTa, MPNet",
@@ -123,14 +127,18 @@ def _blocks_of_xlm(model: Any, blocks: Blocks) -> Blocks:
 def record(model: nn.Module, kind: str, reduce: Callable[[Tensor], Tensor] | None = None) -> Iterator[Recorder]:
     """Record the activations of all layers during each forward pass made inside the context.
 
-    `kind` is one of `NEURON_KINDS`. `reduce` converts the activations of each layer (n_windows, n_tokens, n_units) as
+    `kind` is one of `RECORDED`. `reduce` converts the activations of each layer (n_windows, n_tokens, n_units) as
     soon as the layer has run, so that at most one layer is held in full; without it, they are copied.
     """
-    if kind not in NEURON_KINDS:
-        raise ValueError(f"Unknown kind of neurons {kind!r}: choose one of {', '.join(NEURON_KINDS)}.")
+    if kind not in RECORDED:
+        raise ValueError(f"Unknown kind of neurons {kind!r}: choose one of {', '.join(RECORDED)}.")
     blocks = find_blocks(model)
-    recorder = Recorder(len(blocks.blocks))
     keep = reduce if reduce is not None else _copy
+    if kind == EMBEDDING:
+        with _record_embedding(blocks, keep) as recorder:
+            yield recorder
+        return
+    recorder = Recorder(len(blocks.blocks))
     modules = blocks.residuals if kind == "residual" else blocks.matrices
     is_input = (
         (blocks.is_input or (False,) * len(modules)) if kind == "residual" else (kind == "ffn-in",) * len(modules)
@@ -149,6 +157,25 @@ def record(model: nn.Module, kind: str, reduce: Callable[[Tensor], Tensor] | Non
             for hook in _register(modules[layers[0]], at_input, on_activations):
                 hooks.callback(hook.remove)
         yield recorder
+
+
+@contextmanager
+def _record_embedding(blocks: Blocks, keep: Callable[[Tensor], Tensor]) -> Iterator[Recorder]:
+    """Record the input of the first block. Raises ValueError where no module is a whole block of its own."""
+    first = blocks.blocks[0]
+    if blocks.residuals[0] is not first or sum(block is first for block in blocks.blocks) > 1:
+        raise ValueError(f"A {type(first).__name__} is no block of its own, so that its input is not the embedding.")
+    recorder = Recorder(1)
+
+    def on_input(_: nn.Module, inputs: tuple[Tensor, ...], named: dict[str, Tensor]) -> None:
+        whole = (inputs[0] if inputs else named["hidden_states"]).detach()
+        recorder.outputs[0] = keep(whole.transpose(0, 1) if blocks.is_time_first else whole)
+
+    hook = first.register_forward_pre_hook(on_input, with_kwargs=True)
+    try:
+        yield recorder
+    finally:
+        hook.remove()
 
 
 def _register(module: nn.Module, at_input: bool, keep: Callable[[Tensor], None]) -> list[Any]:

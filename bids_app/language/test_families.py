@@ -154,6 +154,18 @@ def test_residual_is_transformers_hidden_states(family: Family, story: list[str]
         assert np.abs(result.layer(layer) - expected).max() <= 1e-4 * np.abs(expected).max()
 
 
+def test_the_embedding_is_the_first_hidden_state(family: Family, story: list[str], tmp_path: Path) -> None:
+    language_model, reference, is_causal, _ = family
+    if not is_causal:
+        pytest.skip("only causal models are fine-tuned, whose embeddings are read")
+    words = story[:14]
+    tokens = tokenize_words(language_model.tokenizer, words)
+    expected = _states(reference, torch.from_numpy(tokens.ids)[None])[0]
+    result = read_activations(language_model, words, "embedding", "auto", tmp_path, subtoken="last")
+    assert result.n_layers == 1
+    np.testing.assert_allclose(result.layer(0), expected[tokens.is_last], rtol=1e-5, atol=1e-6)
+
+
 def test_windows_read_together_are_as_read_alone(family: Family, long_story: list[str], tmp_path: Path) -> None:
     language_model, *_ = family
     words, context = (long_story[:90], 4) if language_model.is_causal else (long_story[:25], "exact")
