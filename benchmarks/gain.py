@@ -1,7 +1,7 @@
 """What fine-tuning gains in regions that were planted: driven by states 8 words ahead, by present ones, by nothing.
 
-The worlds are those of the unit tests (`bids_app/analyses/gain/conftest.py`), one for each seed: text, tiny model, story
-and responses. A region of the table is the mean of its 6 parcels; intervals are those of Student's t over seeds.
+The worlds are those of the unit tests (`bids_app/analyses/gain/conftest.py`), one for each seed: text, tiny model,
+story and responses. A region of the table is the mean of its 6 parcels; intervals are those of Student's t over seeds.
 """
 
 import argparse
