@@ -102,10 +102,10 @@ def test_the_gradient_is_that_of_the_weighted_sum(share: float, make_trainer: Ma
         ends = []
         for sign in (1, -1):
             with torch.no_grad():
-                weight.add_(sign * 1e-2 * direction)
+                weight.add_(sign * 1e-3 * direction)
                 ends.append(loss())
-                weight.sub_(sign * 1e-2 * direction)
-        assert (ends[0] - ends[1]) / 2e-2 == pytest.approx(slope, rel=0.02, abs=1e-4)
+                weight.sub_(sign * 1e-3 * direction)
+        assert (ends[0] - ends[1]) / 2e-3 == pytest.approx(slope, rel=0.02, abs=1e-4)
 
 
 @pytest.mark.parametrize("control", ["", "shuffled"])
