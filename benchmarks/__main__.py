@@ -18,6 +18,8 @@ SCRIPTS = {
     "growth": "benchmarks.md",
     "families": "benchmarks.md",
     "links": "benchmarks.md",
+    "finetune": "benchmarks.md",
+    "gain": "benchmarks.md",
     "sizes": "memory-and-time.md",
 }
 _ROOT = Path(__file__).parents[1]
