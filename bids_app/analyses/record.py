@@ -88,11 +88,15 @@ class Summary:
 
 @dataclass(frozen=True)
 class ModelFree:
-    """Steps of a participant that are not of one model: of none (the noise ceiling), or of several together."""
+    """Steps of a participant that are not of one model: of none (the noise ceiling), or of several together.
+
+    `is_result`: a participant without them is not finished; the ceiling may be impossible, and is not missed.
+    """
 
     name: str
     asked: Callable[[Settings], bool]
     steps: Callable[[Work], Iterator[Step]]
+    is_result: bool = False
 
 
 def _nothing(*_: Any) -> Iterator[Any]:

@@ -61,10 +61,10 @@ def test_text_that_looks_like_a_special_token_is_read_literally(source: CausalMo
 def test_other_text_is_not_taken_from_the_cache(source: CausalModel, tmp_path: Path) -> None:
     folder = write_documents(tmp_path / "text", ["bal bem"])
     before = read_corpus(folder, source.tokenizer, tmp_path)
-    (folder / "000.txt").write_text("dul dum dur")
+    (folder / "000.txt").write_text("dul dor dur")
     after = read_corpus(folder, source.tokenizer, tmp_path)
     assert before.identity != after.identity
-    assert after.tokens.tolist() == source.tokenizer("dul dum dur")["input_ids"]
+    assert after.tokens.tolist() == source.tokenizer("dul dor dur")["input_ids"]
 
 
 def _missing(folder: Path) -> None:

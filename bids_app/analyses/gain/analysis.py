@@ -70,7 +70,7 @@ ANALYSIS = Analysis(
     reads=frozenset({ACTIVATIONS, DESIGNS, RESPONSES, PENALTIES, ATLAS, REGIONS}),
     outputs=OUTPUTS,
     steps=_steps,
-    model_free=(ModelFree(NAME, lambda _: True, _together),),
+    model_free=(ModelFree(NAME, lambda _: True, _together, is_result=True),),
     prepare=_prepare,
     summaries=_summaries,
     methods=_methods,

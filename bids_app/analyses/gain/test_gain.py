@@ -28,10 +28,11 @@ from bids_app.inputs.trainings import trainings_of
 from bids_app.pages.group import write_group_report
 from bids_app.pages.participant import write_participant_report
 from bids_app.run.group import run_group
-from bids_app.run.participant import run_participant
+from bids_app.run.participant import run_participant, unfinished
 from bids_app.run.stimulus import run_stimulus
 from bids_app.settings import Settings
 from bids_app.settings_checks import find_problems
+from bids_app.settings_input import make_settings
 from bids_app.stats.correlation import fold_mean_r
 
 
@@ -125,6 +126,20 @@ def test_a_second_run_computes_nothing(world: World, done: Path) -> None:
     times = {path: path.stat().st_mtime_ns for path in (done / "sub-01").rglob("*")}
     run_participant(world.settings(model=expand_models([str(world.tuned)])), "sub-01")
     assert {path: path.stat().st_mtime_ns for path in (done / "sub-01").rglob("*")} == times
+
+
+def test_a_missing_gain_is_listed(world: World, done: Path, tmp_path: Path) -> None:
+    models = expand_models([str(world.tuned)])
+    assert unfinished(open_sources(world.settings(model=models)), "01") == []
+    elsewhere = world.settings(model=models, out_dir=tmp_path)
+    assert unfinished(open_sources(elsewhere), "01") == ["sub-01 task-tale: gain"]
+
+
+def test_the_folder_of_a_fine_tuning_is_a_model_of_the_command_line(world: World, tmp_path: Path) -> None:
+    given = {"bids_dir": world.data, "out_dir": tmp_path, "level": "participant", "analysis": ["gain", "depth"]}
+    settings = make_settings({**given, "model": [str(world.tuned)]})
+    assert settings.model == expand_models([str(world.tuned)])
+    assert [Path(name).parent.name for name in settings.model] == ["alpha-0", "alpha-0.5"]
 
 
 def test_pages_show_maps_curves_and_perplexity(world: World, done: Path) -> None:
