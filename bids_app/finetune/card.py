@@ -19,6 +19,7 @@ _ROWS = (
     ),
     *(
         ("Layer of the targets", "Layer"),
+        ("Layers of the model", "Blocks"),
         ("Weight α′ at this step", "Weight"),
         ("Perplexity, held-out text", "Perplexity"),
     ),

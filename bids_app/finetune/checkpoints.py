@@ -58,6 +58,7 @@ def describe(
         "Step": trainer.step,
         "Distance": goal.distance(recipe),
         "Layer": goal.layer(recipe),
+        "Blocks": source.n_layers,
         "Weight": trainer.rule.weight,
         "Perplexity": math.exp(lm),
         "LossOfWords": lm,

@@ -29,6 +29,7 @@ class Checkpoint:
     alpha : share of the loss of high level
     control : "" for none
     step : number of steps
+    n_layers : blocks of the model
     perplexity : on text that was held out, with the context of the training
     settings : of the fine-tuning, shared by all its models
     """
@@ -38,6 +39,7 @@ class Checkpoint:
     alpha: float
     control: str
     step: int
+    n_layers: int
     perplexity: float
     settings: dict[str, Any]
 
@@ -52,6 +54,7 @@ class Checkpoint:
                 alpha=float(record["Alpha"]),  # type: ignore[arg-type]
                 control=str(record["Control"]),
                 step=int(record["Step"]),  # type: ignore[call-overload]
+                n_layers=int(record["Blocks"]),  # type: ignore[call-overload]
                 perplexity=float(record["Perplexity"]),  # type: ignore[arg-type]
                 settings=dict(record["Settings"]),  # type: ignore[call-overload]
             )

@@ -1,6 +1,5 @@
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
@@ -22,7 +21,7 @@ def _same(first: Trainer, second: Trainer) -> bool:
     return (
         all(torch.equal(*pair) for pair in zip(first.model.parameters(), second.model.parameters(), strict=True))
         and torch.equal(*(queue.states for queue in of_queues))
-        and np.array_equal(*(queue.names for queue in of_queues))
+        and of_queues[0].names.tolist() == of_queues[1].names.tolist()
         and vars(first.rule) == vars(second.rule)
         and (first.step, first.least_negatives) == (second.step, second.least_negatives)
     )

@@ -1,21 +1,10 @@
 """The depth of the model at which the forecast score peaks."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import numpy.typing as npt
 
 from bids_app.forecast.distance import best_distance, group_distance
 from bids_app.stats.arrays import Doubles, Floats
-
-
-def layers_at(fractions: Sequence[float], n_layers: int) -> list[int]:
-    """Layers at fractions of the depth, counted from 1 (0: the embeddings), each once.
-
-    >>> layers_at((0, 1 / 3, 2 / 3, 1), 12), layers_at((0, 1 / 3, 2 / 3, 1), 2)
-    ([0, 4, 8, 12], [0, 1, 2])
-    """
-    return list(dict.fromkeys(round(fraction * n_layers) for fraction in fractions))
 
 
 def best_layer(gains: npt.ArrayLike) -> Floats:

@@ -82,10 +82,14 @@ class Designs:
         """The words heard in each volume."""
         return self._stored({"layer": layer}, lambda: [self.present_sums(layer)])
 
-    def together(self, layers: Sequence[int]) -> HeldOutDesign:
-        """The words heard, as the states of several layers side by side; 0 stands for the embeddings."""
-        key = {"layers together": list(layers)}
-        return self._stored(key, lambda: [np.concatenate([self._sum_words(layer, 0) for layer in layers], axis=1)])
+    def thirds(self) -> HeldOutDesign:
+        """The words heard, as the states at 0 (the embeddings), 1/3, 2/3 and all of the depth side by side."""
+        return self._stored({"states": "thirds"}, lambda: [self._sums_of_thirds()])
+
+    def _sums_of_thirds(self) -> Floats:
+        story = self.stories[self.timings[0].stimuli[0].stem]
+        rows = range(1, 1 + self.model.activations(story, "thirds", "last").n_layers)
+        return np.concatenate([self._sum_words(row, 0, kind="thirds") for row in rows], axis=1)
 
     def with_window(self, layer: int, distance: int) -> HeldOutDesign:
         """The words heard, with the window at a distance."""
@@ -125,14 +129,14 @@ class Designs:
         """Sums of the words of one layer at an offset; those of a window are cached for the neighbouring windows."""
         return lru_cache(maxsize=self.settings.window + 1)(self._sum_words)
 
-    def _sum_words(self, layer: int, offset: int, reorder: Reorder | None = None) -> Floats:
+    def _sum_words(self, layer: int, offset: int, reorder: Reorder | None = None, kind: str = "residual") -> Floats:
         sums = []
         for timing in self.timings:
             values, onsets = [], []
             for stimulus in timing.stimuli:
                 story = self.stories[stimulus.stem]
                 rows, onset, _ = words_heard(stimulus, story.words)
-                words = self._states(story, layer)
+                words = np.asarray(self.model.activations(story, kind, "last").layer(layer - 1))
                 segments = self._segments(stimulus)
                 if reorder:
                     words = reorder(words, segments)
@@ -142,11 +146,6 @@ class Designs:
             grid = (timing.repetition_time, timing.uncensored.volumes)
             sums.append(word_sums(np.concatenate(values), np.concatenate(onsets), *grid, later=later))
         return np.concatenate(sums)
-
-    def _states(self, story: Story, layer: int) -> Floats:
-        """Last sub-token of each word, (n_words, n_units); layer 0: the embeddings."""
-        kind, row = ("residual", layer - 1) if layer else ("embedding", 0)
-        return np.asarray(self.model.activations(story, kind, "last").layer(row))
 
     def _segments(self, stimulus: Stimulus) -> list[slice]:
         return segments_of(stimulus, self.stories[stimulus.stem].words)

@@ -5,12 +5,14 @@ residual and normalisation; `ffn-in` is its input; `residual` is the output of t
 `ffn-out` is the output of the mixture (the weighted sum of its experts), and `ffn-in` holds the inner units of the
 shared experts, then of the routed experts in the order of their index (see `experts.watch_units`).
 
-What the first block reads, `embedding`, is recorded in the same way, as one layer.
+For fine-tuned models, `thirds` records what the first block reads, and the outputs of the blocks at 1/3, 2/3 and all of
+the depth.
 """
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import cycle
 from typing import Any
 
@@ -20,8 +22,8 @@ from torch import Tensor, nn
 from bids_app.language.experts import find_mixture, watch_units
 
 NEURON_KINDS = ("ffn-out", "ffn-in", "residual")
-EMBEDDING = "embedding"
-RECORDED = (*NEURON_KINDS, EMBEDDING)
+THIRDS = "thirds"
+RECORDED = (*NEURON_KINDS, THIRDS)
 
 SECOND_MATRIX = {
     "output.dense": "BERT, RoBERTa, XLM-R, ELECTRA, DeBERTa, MPNet",
@@ -134,8 +136,8 @@ def record(model: nn.Module, kind: str, reduce: Callable[[Tensor], Tensor] | Non
         raise ValueError(f"Unknown kind of neurons {kind!r}: choose one of {', '.join(RECORDED)}.")
     blocks = find_blocks(model)
     keep = reduce if reduce is not None else _copy
-    if kind == EMBEDDING:
-        with _record_embedding(blocks, keep) as recorder:
+    if kind == THIRDS:
+        with _record_thirds(blocks, keep) as recorder:
             yield recorder
         return
     recorder = Recorder(len(blocks.blocks))
@@ -160,22 +162,35 @@ def record(model: nn.Module, kind: str, reduce: Callable[[Tensor], Tensor] | Non
 
 
 @contextmanager
-def _record_embedding(blocks: Blocks, keep: Callable[[Tensor], Tensor]) -> Iterator[Recorder]:
-    """Record the input of the first block. Raises ValueError where no module is a whole block of its own."""
-    first = blocks.blocks[0]
-    if blocks.residuals[0] is not first or sum(block is first for block in blocks.blocks) > 1:
-        raise ValueError(f"A {type(first).__name__} is no block of its own, so that its input is not the embedding.")
-    recorder = Recorder(1)
+def _record_thirds(blocks: Blocks, keep: Callable[[Tensor], Tensor]) -> Iterator[Recorder]:
+    """Record what the first block reads, and the outputs of blocks. Raises ValueError where blocks are no modules."""
+    if blocks.residuals != blocks.blocks or len(set(blocks.blocks)) < len(blocks.blocks):
+        raise ValueError(f"A {type(blocks.blocks[0]).__name__} is no whole block of its own: choose another model.")
+    first, *others = thirds(len(blocks.blocks))
+    recorder = Recorder(1 + len(others))
+
+    def keep_at(row: int, states: Tensor) -> None:
+        whole = states.detach()
+        recorder.outputs[row] = keep(whole.transpose(0, 1) if blocks.is_time_first else whole)
 
     def on_input(_: nn.Module, inputs: tuple[Tensor, ...], named: dict[str, Tensor]) -> None:
-        whole = (inputs[0] if inputs else named["hidden_states"]).detach()
-        recorder.outputs[0] = keep(whole.transpose(0, 1) if blocks.is_time_first else whole)
+        keep_at(0, inputs[0] if inputs else named["hidden_states"])
 
-    hook = first.register_forward_pre_hook(on_input, with_kwargs=True)
-    try:
+    with ExitStack() as hooks:
+        hooks.callback(blocks.blocks[first].register_forward_pre_hook(on_input, with_kwargs=True).remove)
+        for row, layer in enumerate(others, 1):
+            for hook in _register(blocks.blocks[layer - 1], False, partial(keep_at, row)):
+                hooks.callback(hook.remove)
         yield recorder
-    finally:
-        hook.remove()
+
+
+def thirds(n_layers: int) -> list[int]:
+    """Layers at 0, 1/3, 2/3 and all of the depth, counted from 1, each once; 0 stands for what the first block reads.
+
+    >>> thirds(12), thirds(2)
+    ([0, 4, 8, 12], [0, 1, 2])
+    """
+    return list(dict.fromkeys(round(n_layers * third / 3) for third in range(4)))
 
 
 def _register(module: nn.Module, at_input: bool, keep: Callable[[Tensor], None]) -> list[Any]:

@@ -72,6 +72,7 @@ ANALYSIS = Analysis(
     steps=_steps,
     model_free=(ModelFree(NAME, lambda _: True, _together, is_result=True),),
     prepare=_prepare,
+    activations=lambda _: ("thirds", "last"),
     summaries=_summaries,
     methods=_methods,
     report=_report,

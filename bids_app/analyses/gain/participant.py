@@ -18,11 +18,11 @@ from bids_app.analyses.writer import Writer
 from bids_app.bids.alignment import placed
 from bids_app.bids.outputs import find_maps
 from bids_app.bids.targets import fill
-from bids_app.forecast.depth import layers_at
 from bids_app.inputs.designs import Designs
 from bids_app.inputs.models import ModelRun
 from bids_app.inputs.timing import Story
 from bids_app.inputs.trainings import Training, trainings_of
+from bids_app.language.neurons import thirds
 from bids_app.machine.budget import step
 from bids_app.settings import Settings
 from bids_app.settings_fields import result_settings
@@ -31,16 +31,15 @@ from bids_app.stats.correlation import fold_mean_r
 log = logging.getLogger("neurons2networks")
 Floats = npt.NDArray[np.float32]
 NAME, SCORES = "gain", "finetuned"
-FRACTIONS = (0, 1 / 3, 2 / 3, 1)
+ACTIVATIONS = ("thirds", "last")  # of the states, and of a word's tokens
 
 
 def prepare(model: ModelRun, stories: dict[str, Story], settings: Settings) -> None:
     """Read all stories with one of the fine-tuned models."""
     if any(model.name == each.name for training in trainings_of(settings) for each in training.models):
         for story in stories.values():
-            for kind in ("residual", "embedding"):
-                with step(f"{model.label}: {kind} activations for {story.stem}", settings):
-                    model.activations(story, kind, "last")
+            with step(f"{model.label}: activations for {story.stem}", settings):
+                model.activations(story, *ACTIVATIONS)
 
 
 def gain_steps(work: Work) -> Iterator[Step]:
@@ -53,10 +52,11 @@ def gain_steps(work: Work) -> Iterator[Step]:
 def _write(training: Training, work: Work, writer: Writer) -> None:
     responses, settings = work.responses, work.settings
     write_atlases(responses.geometry, settings)
-    scores, layers = _scores(training, work)
+    scores = _scores(training, work)
     maps = np.concatenate([scores.mean(axis=0, dtype=np.float64, keepdims=True).astype(np.float32), scores])
     names = ["mean", *(f"step-{number}" for number in training.steps)]
-    fields = {"Alpha": training.alpha, "Control": training.control, "Steps": training.steps, "Layers": layers}
+    fields = {"Alpha": training.alpha, "Control": training.control, "Steps": training.steps}
+    fields["Layers"] = thirds(training.checkpoints[0].n_layers)
     perplexity = [checkpoint.perplexity for checkpoint in training.checkpoints]
     rows = [
         with_steps(training.steps, perplexity).assign(atlas=atlas, region=region, r=means)
@@ -68,18 +68,17 @@ def _write(training: Training, work: Work, writer: Writer) -> None:
     writer.maps(SCORES, "r", fill(maps, responses.valid), names, Perplexity=perplexity, **fields)
 
 
-def _scores(training: Training, work: Work) -> tuple[Floats, list[int]]:
-    """Brain score of each checkpoint (n_checkpoints, n_valid), and the layers that were put side by side."""
+def _scores(training: Training, work: Work) -> Floats:
+    """Brain score of each checkpoint, (n_checkpoints, n_valid)."""
     responses, settings = work.responses, work.settings
-    scores, layers = [], []
+    scores = []
     for checkpoint, model in zip(training.checkpoints, training.models, strict=True):
         designs = Designs(model, responses.timings, work.sources.stories, settings)
-        layers = layers_at(FRACTIONS, designs.n_layers)
         with step(f"{training.label}: brain score after {checkpoint.step} steps", settings):
-            found = predict(designs.together(layers), responses.data, settings)
+            found = predict(designs.thirds(), responses.data, settings)
         scores.append(fold_mean_r(found.predictions, responses.data, found.folds))
         model.unload()
-    return np.stack(scores).astype(np.float32), layers
+    return np.stack(scores).astype(np.float32)
 
 
 def _baseline(baseline: Training, work: Work, writer: Writer) -> Floats:

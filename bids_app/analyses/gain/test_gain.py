@@ -111,15 +111,14 @@ def _sums(world: World, folder: Path) -> npt.NDArray[np.float32]:
     return sums
 
 
-def test_the_stimulus_level_reads_stories_and_embeddings(world: World, done: Path) -> None:
+def test_the_stimulus_level_reads_stories_with_fine_tuned_models(world: World, done: Path) -> None:
     settings = world.settings(model=(*expand_models([str(world.tuned)]), str(world.base)), out_dir=world.root / "other")
     run_stimulus(settings, "stimulus")
     (story,) = open_sources(settings).stories.values()
     *tuned, base = model_runs(settings)
     for model in tuned:
-        assert model.has_read(story, "residual", "last")
-        assert model.has_read(story, "embedding", "last")
-    assert not base.has_read(story, "residual", "last")  # not fine-tuned, so gain does not need it
+        assert model.has_read(story, "thirds", "last")
+    assert not base.has_read(story, "thirds", "last")  # not fine-tuned, so gain does not need it
 
 
 def test_a_second_run_computes_nothing(world: World, done: Path) -> None:
