@@ -65,6 +65,15 @@ class Checkpoint:
             ) from error
 
 
+def folder_of(name: str) -> Path | None:
+    """The folder that a model is given as; None for a name of the Hub, or what cannot be a path."""
+    try:
+        folder = Path(name).expanduser()
+        return folder if folder.is_dir() else None
+    except (OSError, ValueError, RuntimeError):  # too long, or the home folder of an unknown user
+        return None
+
+
 def is_checkpoint(folder: Path) -> bool:
     """Whether a folder holds a model that `n2n finetune` has made."""
     return (folder / RECORD).is_file() and (folder / CONFIG).is_file()
@@ -90,8 +99,8 @@ def expand_models(names: Sequence[str]) -> tuple[str, ...]:
 
 
 def _expanded(name: str) -> Iterator[str]:
-    folder = Path(name).expanduser()
-    if not folder.is_dir() or (folder / CONFIG).is_file():
+    folder = folder_of(name)
+    if folder is None or (folder / CONFIG).is_file():
         yield name
         return
     trainings = [folder, *sorted(folder.glob("*alpha-*"))]

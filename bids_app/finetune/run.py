@@ -75,6 +75,8 @@ def finetune(request: Request) -> list[Path]:
     for name, value in (("--at-once", request.at_once), ("--save-every", request.save_every)):
         if value is not None and value < 1:
             raise ValueError(f"{name} {value}: must be at least 1.")
+    if request.target.resolve().is_relative_to(request.text.resolve()):
+        raise ValueError(f"--to {request.target}: lies in --text, whose files are read; choose a folder outside of it.")
     device = resolve_device(request.device)
     text_files(request.text)  # before the model is loaded
     accelerator = _accelerator(device)  # gives each process its GPU

@@ -167,7 +167,8 @@ def test_a_folder_of_a_fine_tuning_stands_for_its_checkpoints(request_for: MakeR
     paths = [str(path) for folder in folders for path in steps_in(folder)]
     assert expand_models(["gpt2", str(request.target)]) == ("gpt2", *paths)
     assert expand_models([str(folders[1]), paths[0]]) == (*paths[3:], paths[0])
-    assert expand_models([request.model]) == (request.model,)
+    for name in (request.model, "gpt2", "x" * 5000, "~nobody-of-this-name/model"):
+        assert expand_models([name]) == (name,)
 
 
 def test_the_command_line_trains(
@@ -222,6 +223,11 @@ def test_impossible_goals_are_refused(alphas: list[float], controls: list[str], 
 def test_impossible_options_of_the_machine_are_refused(changes: dict[str, int], request_for: MakeRequest) -> None:
     with pytest.raises(ValueError, match="0: must be at least 1"):
         finetune(request_for(**changes))
+
+
+def test_checkpoints_do_not_go_into_the_text(request_for: MakeRequest, text_folder: Path) -> None:
+    with pytest.raises(ValueError, match="lies in --text, whose files are read"):
+        finetune(request_for(target=text_folder / "tuned"))
 
 
 def test_other_settings_do_not_mix_in_a_folder(request_for: MakeRequest) -> None:

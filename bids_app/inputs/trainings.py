@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from bids_app.finetune.layout import Checkpoint, is_checkpoint
+from bids_app.finetune.layout import Checkpoint, folder_of, is_checkpoint
 from bids_app.inputs.models import ModelRun, model_runs
 from bids_app.language.labels import model_labels
 from bids_app.settings import Settings
@@ -66,8 +66,8 @@ def trainings_of(settings: Settings) -> list[Training]:
     """
     found: dict[Path, list[tuple[Checkpoint, ModelRun]]] = {}
     for model in model_runs(settings):
-        folder = Path(model.name).expanduser()
-        if not model.untrained and is_checkpoint(folder):
+        folder = folder_of(model.name)
+        if folder is not None and not model.untrained and is_checkpoint(folder):
             checkpoint = Checkpoint.read(folder)
             found.setdefault(checkpoint.training, []).append((checkpoint, model))
     if not found:

@@ -10,12 +10,16 @@ from bids_app.analyses.gain.curves import training_columns, with_steps
 from bids_app.analyses.region_tables import EVERYWHERE, of_region, too_few
 from bids_app.analyses.significance import write_statistics
 from bids_app.settings import Settings
+from bids_app.wording import listed
 
 
 def summarise_scores(scores: Collection, settings: Settings) -> list[Row]:
     """Write the maps and the table of the brain scores of one training, beside its perplexity."""
     out_dir, sidecar = settings.out_dir, scores.sidecar
     write_statistics(scores, out_dir, "finetuned", **too_few(scores, settings))
+    names = ["mean", *(f"step-{number}" for number in sidecar["Steps"])]
+    if scores.names != names:
+        raise ValueError(f"{scores.title}: the maps are {listed(scores.names)}, but its sidecar lists {listed(names)}")
     steps = with_steps(sidecar["Steps"], sidecar["Perplexity"])
     regions = scores.region_means(out_dir)
     tables = [of_region(region, summarise(values).join(steps)) for region, values in regions.items()]
