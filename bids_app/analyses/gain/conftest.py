@@ -186,5 +186,5 @@ def _plant_kinds(model: Any, tokenizer: Any, rng: np.random.Generator) -> None:
 @pytest.fixture(scope="session")
 def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     made = World(tmp_path_factory.mktemp("world"), n_participants=2).make()
-    made.train()
+    made.train(checkpoints=2)
     return made
