@@ -16,7 +16,6 @@ import pytest
 import torch
 from transformers import GPT2LMHeadModel
 
-from bids_app.conftest import EVENTS, write
 from bids_app.demo.models import make_gpt2, save_model
 from bids_app.encoding.design.haemodynamics import convolve, word_sums
 from bids_app.finetune.recipe import Goal
@@ -119,7 +118,7 @@ class World:
         n_volumes = int((START + len(story)) / REPETITION_TIME) + 2
         courses = self._courses(story, n_volumes)
         for label in self.participants:
-            events = EVENTS.format(story="tale").replace("140", str(len(story)))
+            events = f"onset\tduration\ttrial_type\tstim_file\n{START:g}\t{len(story)}\tstory\ttale.wav\n"
             write(self.data / f"sub-{label}" / "func" / f"sub-{label}_task-tale_events.tsv", events)
             signal = np.concatenate(
                 [self._responses(courses.get(region), n_volumes, rng) for region in REGIONS], axis=1
@@ -160,6 +159,11 @@ class World:
             return np.zeros((n_volumes, self.n_parcels))
         signal = courses @ rng.standard_normal((N_COMPONENTS, self.n_parcels))
         return np.asarray(signal / signal.std(axis=0))
+
+
+def write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
 
 
 def _document(ahead: npt.NDArray[np.int64], n_words: int, rng: np.random.Generator) -> list[str]:

@@ -53,10 +53,11 @@ def _map(out: Path, desc: str, model: str, sub: str = "01") -> npt.NDArray[np.fl
 
 def test_what_is_planted_ahead_gains_and_the_rest_does_not(world: World, done: Path) -> None:
     """After 300 steps; the gain of the maps is the mean with that after one step, when nothing is learned yet."""
-    maps = [
-        [_map(done, "finetuned", f"tunedalpha{alpha}", sub)[-1] for sub in world.participants] for alpha in ("05", "0")
-    ]
-    gains = np.mean(np.subtract(*maps), axis=0).reshape(len(REGIONS), world.n_parcels).mean(axis=1)
+    own, words = (
+        np.mean([_map(done, "finetuned", f"tunedalpha{alpha}", sub)[-1] for sub in world.participants], axis=0)
+        for alpha in ("05", "0")
+    )
+    gains = (own - words).reshape(len(REGIONS), world.n_parcels).mean(axis=1)
     means = dict(zip(REGIONS, gains, strict=True))
     assert means["ahead"] > 0.08
     assert abs(means["present"]) < 0.05
