@@ -19,6 +19,8 @@ SCRIPTS = {
     "families": "benchmarks.md",
     "links": "benchmarks.md",
     "evidence": "benchmarks.md",
+    "finetune": "benchmarks.md",
+    "gain": "benchmarks.md",
     "sizes": "memory-and-time.md",
 }
 _ROOT = Path(__file__).parents[1]

@@ -15,6 +15,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from bids_app.finetune.layout import expand_models
 from bids_app.settings import Settings, SettingsError
 from bids_app.settings_checks import find_problems, problem_of_file
 from bids_app.settings_fields import ARGUMENTS, OPTIONS, element_type, is_list
@@ -252,6 +253,8 @@ def make_settings(arguments: Mapping[str, Any]) -> Settings:
     values = {**from_preset, **from_file, **given}
     if not set(ARGUMENTS) <= set(values):
         raise SettingsError("; ".join(problems))  # an impossible folder: nothing else can be checked
+    if "model" in values:
+        values["model"] = expand_models(values["model"])
     settings = Settings(**values)
     problems += [problem for problem in find_problems(settings) if problem not in problems]
     if problems:

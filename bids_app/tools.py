@@ -13,6 +13,8 @@ from pathlib import Path
 from bids_app import __version__
 from bids_app.border import at_the_border
 from bids_app.cli import add_options, normalise
+from bids_app.finetune.arguments import add_arguments, numbers_of
+from bids_app.finetune.recipe import goals_of
 from bids_app.settings_input import make_settings
 
 # A check writes nothing: its caches are looked up in a folder that does not exist.
@@ -29,6 +31,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_check(commands)
     _add_submit(commands)
     _add_fetch(commands)
+    _add_finetune(commands)
     return parser
 
 
@@ -92,6 +95,11 @@ def _add_fetch(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     fetch.add_argument("--to", type=Path, metavar="DIR", default=home, required=not home, help=target)
 
 
+def _add_finetune(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    tune = commands.add_parser("finetune", help="train a language model to forecast its own states, with controls")
+    add_arguments(tune)
+
+
 def _demo(arguments: argparse.Namespace) -> None:
     from transformers.utils.logging import disable_progress_bar
 
@@ -141,11 +149,39 @@ def _fetch(arguments: argparse.Namespace) -> None:
         print(line)
 
 
+def _finetune(arguments: argparse.Namespace) -> None:
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # for the same bits on a GPU; read when torch starts
+    goals = goals_of(arguments.alpha, arguments.controls)  # before anything slow is imported
+    from bids_app.finetune.run import Request, finetune
+    from bids_app.machine.log import start_log
+    from bids_app.machine.resources import folders_of, model_source
+
+    start_log(0)
+    revision, folders = model_source(arguments.model, arguments.model_revision, folders_of(arguments.resources))
+    request = Request(
+        text=arguments.text.expanduser(),
+        model=arguments.model,
+        target=arguments.to.expanduser().resolve(),
+        goals=tuple(goals),
+        numbers=numbers_of(arguments),
+        layer=arguments.target_layer,
+        revision=revision,
+        resources=tuple(folders),
+        download=arguments.resources is None,
+        device=arguments.device,
+        at_once=arguments.at_once,
+        save_every=arguments.save_every,
+    )
+    for folder in finetune(request):
+        print(folder)
+
+
 COMMANDS: dict[str, Callable[[argparse.Namespace], int | None]] = {
     "check": _check,
     "demo": _demo,
     "evaluate": _evaluate,
     "fetch": _fetch,
+    "finetune": _finetune,
     "submit": _submit,
 }
 

@@ -1,7 +1,9 @@
 """Phrases for messages: lists, and errors of libraries. Imports nothing from the package."""
 
+import json
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 
 def listed(items: Sequence[object], most: int = 10, separator: str = ", ") -> str:
@@ -14,6 +16,20 @@ def listed(items: Sequence[object], most: int = 10, separator: str = ", ") -> st
     if len(items) > most:
         shown.append(f"… ({len(items)} in all)")
     return separator.join(shown) or "none"
+
+
+def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """One phrase for each setting that differs, both in the form of JSON.
+
+    >>> differences({"atoms": 64, "seed": 0}, {"atoms": 32, "seed": 0})
+    ['atoms was 64, now 32']
+    """
+    now = json.loads(json.dumps(now, default=str))
+    return [
+        f"{key} was {before.get(key)}, now {now.get(key)}"
+        for key in sorted({*before, *now})
+        if before.get(key) != now.get(key)
+    ]
 
 
 def in_one_line(error: BaseException) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -20,10 +20,9 @@ def curve_table(
     distances: Sequence[int], gains: Floats, random: Floats, base: Floats, responses: Responses, settings: Settings
 ) -> pd.DataFrame:
     """Mean over each region of gains (n_distances, n_valid), random (n_draws, n_valid) and base (n_valid,)."""
-    everything = fill(np.concatenate([base[None], random.mean(axis=0)[None], gains]), responses.valid)
     rows = []
-    for atlas, region, targets in region_targets(responses.geometry, settings.out_dir):
-        present, control, *curve = _means(everything, targets)
+    everything = np.concatenate([base[None], random.mean(axis=0)[None], gains])
+    for atlas, region, (present, control, *curve) in region_means(everything, responses, settings):
         shared = {"atlas": atlas, "region": region, "base": present}
         rows += [shared | {"window": "distance", "distance": d, "r": r} for d, r in zip(distances, curve, strict=True)]
         rows.append(shared | {"window": "random", "distance": None, "r": control})
@@ -34,13 +33,19 @@ def depth_table(
     gains: Floats, layers: Sequence[int], fractions: Floats, responses: Responses, settings: Settings
 ) -> pd.DataFrame:
     """Mean over each region of gains (n_layers, n_valid)."""
-    everything = fill(gains, responses.valid)
     rows = [
         {"atlas": atlas, "region": region, "layer": layer, "fraction": round(float(fraction), 4), "r": r}
-        for atlas, region, targets in region_targets(responses.geometry, settings.out_dir)
-        for layer, fraction, r in zip(layers, fractions, _means(everything, targets), strict=True)
+        for atlas, region, means in region_means(gains, responses, settings)
+        for layer, fraction, r in zip(layers, fractions, means, strict=True)
     ]
     return pd.DataFrame(rows)
+
+
+def region_means(values: Floats, responses: Responses, settings: Settings) -> Iterator[tuple[str, str, list[float]]]:
+    """Atlas, region, and the mean over its targets of each map, (n_maps, n_valid)."""
+    everything = fill(values, responses.valid)
+    for atlas, region, targets in region_targets(responses.geometry, settings.out_dir):
+        yield atlas, region, _means(everything, targets)
 
 
 def _means(maps: Floats, targets: npt.NDArray[np.int64]) -> list[float]:

@@ -89,11 +89,15 @@ class Summary:
 
 @dataclass(frozen=True)
 class ModelFree:
-    """A step computed once for a participant, whatever the models."""
+    """Steps of a participant that are not of one model: of none (the noise ceiling), or of several together.
+
+    `is_result`: a participant without them is not finished; the ceiling may be impossible, and is not missed.
+    """
 
     name: str
     asked: Callable[[Settings], bool]
     steps: Callable[[Work], Iterator[Step]]
+    is_result: bool = False
 
 
 def _nothing(*_: Any) -> Iterator[Any]:
@@ -116,7 +120,7 @@ class Analysis:
     report : its content of the pages
     options : a frozen dataclass of its own options
     intermediates : stored intermediate results (the dictionary, the noise ceiling), with their inputs
-    model_free : steps that need no model
+    model_free : steps that are not of one model
     prepare : its step of the stimulus level for one model
     conclude : tables of a participant (OUT_DIR and label) made from outputs of several analyses, before each report
     activations : kind of neurons, and rule for sub-tokens, that it needs

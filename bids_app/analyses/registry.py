@@ -16,5 +16,6 @@ NAMES = (
     "depth",
     "variance",
     "evidence",
+    "gain",
 )
 ANALYSES: tuple[Analysis, ...] = tuple(import_module(f"bids_app.analyses.{name}.analysis").ANALYSIS for name in NAMES)

@@ -18,6 +18,7 @@ from bids_app.inputs.models import ModelRun
 from bids_app.inputs.repeats import repetitions
 from bids_app.inputs.responses import Responses, read_responses
 from bids_app.inputs.sources import Sources
+from bids_app.inputs.trainings import Training
 from bids_app.machine.completion import Completion
 
 log = logging.getLogger("neurons2networks")
@@ -117,7 +118,12 @@ class Work:
         return Writer(out_dir, entities, sources, settings, self._geometry, self._extra, records)
 
     def completion(
-        self, desc: str, model: ModelRun | None, result_settings: dict[str, Any], atlas: str = "", **more: Any
+        self,
+        desc: str,
+        model: ModelRun | Training | None,
+        result_settings: dict[str, Any],
+        atlas: str = "",
+        **more: Any,
     ) -> Completion:
         """The marker of an analysis that reads the atlases of the analysis `atlas`."""
         inputs = inputs_of(self.fit, self.sources, model, atlas, **more)

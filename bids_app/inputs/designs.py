@@ -77,6 +77,15 @@ class Designs:
         """The words heard in each volume."""
         return self._stored({"layer": layer}, lambda: [self.present_sums(layer)])
 
+    def thirds(self) -> HeldOutDesign:
+        """The words heard, as the states at 0 (the embeddings), 1/3, 2/3 and all of the depth side by side."""
+        return self._stored({"states": "thirds"}, lambda: [self._sums_of_thirds()])
+
+    def _sums_of_thirds(self) -> Floats:
+        story = self.stories[self.timings[0].stimuli[0].stem]
+        rows = range(1, 1 + self.model.activations(story, "thirds", "last").n_layers)
+        return np.concatenate([self._sum_words(row, 0, kind="thirds") for row in rows], axis=1)
+
     def with_window(self, layer: int, distance: int) -> HeldOutDesign:
         """The words heard, with the window at a distance."""
         key = {"layer": layer, "distance": distance, "window": self.settings.window}
@@ -146,14 +155,14 @@ class Designs:
         """Sums of the words of one layer at an offset; those of a window are cached for the neighbouring windows."""
         return lru_cache(maxsize=self.settings.window + 1)(self._sum_words)
 
-    def _sum_words(self, layer: int, offset: int, reorder: Reorder | None = None) -> Floats:
+    def _sum_words(self, layer: int, offset: int, reorder: Reorder | None = None, kind: str = "residual") -> Floats:
         sums = []
         for timing in self.timings:
             values, onsets = [], []
             for stimulus in timing.stimuli:
                 story = self.stories[stimulus.stem]
                 rows, onset, _ = words_heard(stimulus, story.words)
-                words = np.asarray(self.model.activations(story, "residual", "last").layer(layer - 1))
+                words = np.asarray(self.model.activations(story, kind, "last").layer(layer - 1))
                 segments = self._segments(stimulus)
                 if reorder:
                     words = reorder(words, segments)

@@ -20,6 +20,7 @@ from bids_app.inputs.models import ModelRun
 from bids_app.inputs.responses import confound_strategy
 from bids_app.inputs.shares import common_of, share_of
 from bids_app.inputs.sources import Sources
+from bids_app.inputs.trainings import Training
 from bids_app.machine.completion import Inputs
 from bids_app.machine.once import key_of
 from bids_app.machine.resources import folders_of, pieces_of_run, space_of_run
@@ -29,7 +30,7 @@ from bids_app.settings import Settings
 def inputs_of(
     fit: Fit,
     sources: Sources,
-    model: ModelRun | None,
+    model: ModelRun | Training | None,
     analysis: str = "",
     dictionary: str | None = None,
     others: Mapping[str, str] | None = None,

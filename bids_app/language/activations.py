@@ -15,7 +15,7 @@ from bids_app.atomic import atomic_path
 from bids_app.checksums import MANIFEST, artefact_damage, write_manifest
 from bids_app.disk import new_array
 from bids_app.language.models import LanguageModel
-from bids_app.language.neurons import NEURON_KINDS
+from bids_app.language.neurons import RECORDED
 from bids_app.language.reading import SUBTOKENS, Reader
 from bids_app.language.tokens import tokenize_words
 from bids_app.language.weights import hash_texts
@@ -94,7 +94,7 @@ def read_activations(
 
     A word's row is the mean over its tokens, or its last token (`subtoken`). A word that shares a token with a later
     word has the row of that word; a word without a token has a row of zeros. `kind` is one of
-    `NEURON_KINDS`; `context` is explained at `plan_windows`.
+    `neurons.RECORDED`; `context` is explained at `plan_windows`.
 
     The model reads at most `chunk_tokens` tokens at once, including padding, but at least one window, and holds only
     these in memory. Results do not depend on it. A folder appears in `cache_dir` when complete, even if several
@@ -104,8 +104,8 @@ def read_activations(
     """
     if subtoken not in SUBTOKENS:
         raise ValueError(f"Unknown subtoken {subtoken!r}: choose one of {', '.join(SUBTOKENS)}.")
-    if kind not in NEURON_KINDS:
-        raise ValueError(f"Unknown kind of neurons {kind!r}: choose one of {', '.join(NEURON_KINDS)}.")
+    if kind not in RECORDED:
+        raise ValueError(f"Unknown kind of neurons {kind!r}: choose one of {', '.join(RECORDED)}.")
     if chunk_tokens is not None and chunk_tokens < 1:
         raise ValueError(f"chunk_tokens={chunk_tokens}: the model must read at least 1 token at once.")
     if not texts:

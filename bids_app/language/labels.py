@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 _UNTELLING_NAMES = re.compile(r"model|models|checkpoint|weights|snapshots|main|[0-9a-f]{40}|\W*", re.IGNORECASE)
+# Checkpoints of `n2n finetune`, which their own name does not tell apart: alpha-0.5/step-1000.
+_STAGE = re.compile(r"step-[0-9]+|([a-z]+-)?alpha-[0-9.e-]+")
 _HASHED_BYTES = 1 << 20  # bytes read from each end of a weights file
 _MOST_BYTES = 50_000_000  # bytes read from a configuration
 
@@ -22,9 +24,11 @@ def model_label(name: str | Path) -> str:
     'gtallminilml6v2'
     >>> model_label("hub/models--openai-community--gpt2/snapshots/607a30d783dfa663caf39e06633721c8d4cfcd7e")
     'gpt2'
+    >>> model_label("tuned/alpha-0.5/step-1000")
+    'tunedalpha05step1000'
     """
     telling = _telling_parts(name)
-    label = _letters(telling[-1].rpartition("--")[2]) if telling else ""
+    label = _letters(_with_stages(telling).rpartition("--")[2]) if telling else ""
     label = label or _label_of_content(Path(name).expanduser())
     if not label:
         raise ValueError(f"The model name {str(name)!r} has no letter or digit to make a label for file names from.")
@@ -42,10 +46,23 @@ def model_labels(names: Sequence[str]) -> dict[str, str]:
     {'a/gpt2': 'agpt2', 'b/gpt2': 'bgpt2', 'bert': 'bert'}
     """
     labels = {name: model_label(name) for name in names}
-    longer = {name: _letters("".join(_telling_parts(name)[-2:]).replace("--", "")) or labels[name] for name in labels}
+    longer = {name: _longer(_telling_parts(name)) or labels[name] for name in labels}
     labels = {name: longer[name] if name in _clashing(labels) else label for name, label in labels.items()}
     hashes = {name: hashlib.sha256(name.encode()).hexdigest()[:6] for name in labels}
     return {name: f"{label}x{hashes[name]}" if name in _clashing(labels) else label for name, label in labels.items()}
+
+
+def _with_stages(parts: Sequence[str]) -> str:
+    """The last part of a path, with those before it up to one that is no stage of a fine-tuning."""
+    n = next((n for n, part in enumerate(reversed(parts), 1) if not _STAGE.fullmatch(part)), len(parts))
+    return "".join(parts[-n:])
+
+
+def _longer(parts: Sequence[str]) -> str:
+    """The label of a path, with one part more."""
+    rest = [part for part in parts if not _STAGE.fullmatch(part)][:-1]
+    before = rest[-1] if rest else ""
+    return _letters(f"{before}{_with_stages(parts)}".replace("--", "")) if parts else ""
 
 
 def _clashing(labels: dict[str, str]) -> set[str]:

@@ -4,11 +4,15 @@ A neuron is a unit of the second matrix of a block's feed-forward network: `ffn-
 residual and normalisation; `ffn-in` is its input; `residual` is the output of the whole block. In a mixture of experts,
 `ffn-out` is the output of the mixture (the weighted sum of its experts), and `ffn-in` holds the inner units of the
 shared experts, then of the routed experts in the order of their index (see `experts.watch_units`).
+
+For fine-tuned models, `thirds` records what the first block reads, and the outputs of the blocks at 1/3, 2/3 and all of
+the depth.
 """
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import cycle
 from typing import Any
 
@@ -18,6 +22,8 @@ from torch import Tensor, nn
 from bids_app.language.experts import find_mixture, watch_units
 
 NEURON_KINDS = ("ffn-out", "ffn-in", "residual")
+THIRDS = "thirds"
+RECORDED = (*NEURON_KINDS, THIRDS)
 
 SECOND_MATRIX = {
     "output.dense": "BERT, RoBERTa, XLM-R, ELECTRA, DeBERTa, MPNet",
@@ -123,14 +129,18 @@ def _blocks_of_xlm(model: Any, blocks: Blocks) -> Blocks:
 def record(model: nn.Module, kind: str, reduce: Callable[[Tensor], Tensor] | None = None) -> Iterator[Recorder]:
     """Record the activations of all layers during each forward pass made inside the context.
 
-    `kind` is one of `NEURON_KINDS`. `reduce` converts the activations of each layer (n_windows, n_tokens, n_units) as
+    `kind` is one of `RECORDED`. `reduce` converts the activations of each layer (n_windows, n_tokens, n_units) as
     soon as the layer has run, so that at most one layer is held in full; without it, they are copied.
     """
-    if kind not in NEURON_KINDS:
-        raise ValueError(f"Unknown kind of neurons {kind!r}: choose one of {', '.join(NEURON_KINDS)}.")
+    if kind not in RECORDED:
+        raise ValueError(f"Unknown kind of neurons {kind!r}: choose one of {', '.join(RECORDED)}.")
     blocks = find_blocks(model)
-    recorder = Recorder(len(blocks.blocks))
     keep = reduce if reduce is not None else _copy
+    if kind == THIRDS:
+        with _record_thirds(blocks, keep) as recorder:
+            yield recorder
+        return
+    recorder = Recorder(len(blocks.blocks))
     modules = blocks.residuals if kind == "residual" else blocks.matrices
     is_input = (
         (blocks.is_input or (False,) * len(modules)) if kind == "residual" else (kind == "ffn-in",) * len(modules)
@@ -149,6 +159,38 @@ def record(model: nn.Module, kind: str, reduce: Callable[[Tensor], Tensor] | Non
             for hook in _register(modules[layers[0]], at_input, on_activations):
                 hooks.callback(hook.remove)
         yield recorder
+
+
+@contextmanager
+def _record_thirds(blocks: Blocks, keep: Callable[[Tensor], Tensor]) -> Iterator[Recorder]:
+    """Record what the first block reads, and the outputs of blocks. Raises ValueError where blocks are no modules."""
+    if blocks.residuals != blocks.blocks or len(set(blocks.blocks)) < len(blocks.blocks):
+        raise ValueError(f"A {type(blocks.blocks[0]).__name__} is no whole block of its own: choose another model.")
+    first, *others = thirds(len(blocks.blocks))
+    recorder = Recorder(1 + len(others))
+
+    def keep_at(row: int, states: Tensor) -> None:
+        whole = states.detach()
+        recorder.outputs[row] = keep(whole.transpose(0, 1) if blocks.is_time_first else whole)
+
+    def on_input(_: nn.Module, inputs: tuple[Tensor, ...], named: dict[str, Tensor]) -> None:
+        keep_at(0, inputs[0] if inputs else named["hidden_states"])
+
+    with ExitStack() as hooks:
+        hooks.callback(blocks.blocks[first].register_forward_pre_hook(on_input, with_kwargs=True).remove)
+        for row, layer in enumerate(others, 1):
+            for hook in _register(blocks.blocks[layer - 1], False, partial(keep_at, row)):
+                hooks.callback(hook.remove)
+        yield recorder
+
+
+def thirds(n_layers: int) -> list[int]:
+    """Layers at 0, 1/3, 2/3 and all of the depth, counted from 1, each once; 0 stands for what the first block reads.
+
+    >>> thirds(12), thirds(2)
+    ([0, 4, 8, 12], [0, 1, 2])
+    """
+    return list(dict.fromkeys(round(n_layers * third / 3) for third in range(4)))
 
 
 def _register(module: nn.Module, at_input: bool, keep: Callable[[Tensor], None]) -> list[Any]:

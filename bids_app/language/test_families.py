@@ -13,7 +13,7 @@ import transformers as T  # noqa: N812
 from bids_app.language.activations import read_activations
 from bids_app.language.experts import routed_units
 from bids_app.language.models import LanguageModel, load_model
-from bids_app.language.neurons import find_blocks
+from bids_app.language.neurons import find_blocks, thirds
 from bids_app.language.text_part import forget_cache
 from bids_app.language.tokens import tokenize_words
 
@@ -152,6 +152,24 @@ def test_residual_is_transformers_hidden_states(family: Family, story: list[str]
     for layer in range(result.n_layers - 1):  # the last state may be normalised
         expected = np.stack([states[layer + 1][tokens.word == word].mean(axis=0) for word in range(len(words))])
         assert np.abs(result.layer(layer) - expected).max() <= 1e-4 * np.abs(expected).max()
+
+
+def test_thirds_are_hidden_states_from_the_embedding_on(family: Family, story: list[str], tmp_path: Path) -> None:
+    language_model, reference, is_causal, _ = family
+    if not is_causal:
+        pytest.skip("only causal models are fine-tuned, whose states are read so")
+    words = story[:14]
+    tokens = tokenize_words(language_model.tokenizer, words)
+    states = _states(reference, torch.from_numpy(tokens.ids)[None])
+    layers = thirds(language_model.n_layers)
+    result = read_activations(language_model, words, "thirds", "auto", tmp_path / "thirds", subtoken="last")
+    blocks = read_activations(language_model, words, "residual", "auto", tmp_path / "blocks", subtoken="last")
+    assert result.n_layers == len(layers)
+    for row, layer in enumerate(layers):
+        if layer < language_model.n_layers:  # the last state may be normalised
+            np.testing.assert_allclose(result.layer(row), states[layer][tokens.is_last], rtol=1e-4, atol=1e-5)
+        if layer:
+            assert np.array_equal(result.layer(row), blocks.layer(layer - 1))
 
 
 def test_windows_read_together_are_as_read_alone(family: Family, long_story: list[str], tmp_path: Path) -> None:

@@ -7,6 +7,15 @@ import pytest
 from bids_app.language.labels import model_label, model_labels
 
 
+def test_checkpoints_of_a_fine_tuning_have_their_training_in_their_labels() -> None:
+    names = ["tuned/alpha-0/step-10", "tuned/alpha-0.5/step-10", "tuned/near-alpha-0.5/step-10"]
+    labels = ["tunedalpha0step10", "tunedalpha05step10", "tunednearalpha05step10"]
+    assert [model_label(name) for name in names] == labels
+    assert list(model_labels(names).values()) == labels
+    two = model_labels(["a/tuned/alpha-1/step-2", "b/tuned/alpha-1/step-2"])
+    assert list(two.values()) == ["atunedalpha1step2", "btunedalpha1step2"]
+
+
 def test_labels_are_alphanumeric(tmp_path: Path) -> None:
     assert model_label("gpt2") == "gpt2"
     assert model_label("./bert-base_uncased/") == "bertbaseuncased"

@@ -76,7 +76,7 @@ def tokenize_words(tokenizer: Any, texts: Sequence[str]) -> Tokens:
     words = [" ".join(text.split()) for text in texts]
     spoken = [index for index, word in enumerate(words) if word]
     ids, owner, shared = _split(tokenizer, [words[index] for index in spoken])
-    prefix, suffix = _special_tokens(tokenizer)
+    prefix, suffix = special_tokens(tokenizer)
     index = np.array(spoken, np.int64)
     pairs = tuple((spoken[word], spoken[other]) for word, other in shared)
     tokens = Tokens(np.array(ids, np.int64), index[np.array(owner, np.int64)], len(words), prefix, suffix, pairs)
@@ -207,7 +207,7 @@ def _letters(tokenizer: Any, ids: list[int]) -> str:
     return "".join(_decode(tokenizer, ids).split()) if ids else ""
 
 
-def _special_tokens(tokenizer: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
+def special_tokens(tokenizer: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Return the special tokens before and after a text."""
     bare = tokenizer("a", add_special_tokens=False)["input_ids"]
     full = tokenizer("a")["input_ids"]

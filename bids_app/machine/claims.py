@@ -13,6 +13,7 @@ from bids_app.atomic import write_text
 from bids_app.machine.once import locked, release, try_lock
 from bids_app.settings_fields import OPTIONS
 from bids_app.text_files import read_json_content
+from bids_app.wording import differences
 
 # Participants may differ in the data read, and dictionaries of single stories in their story.
 _MAY_DIFFER = {option.name for option in OPTIONS if option.metadata["group"] == "data"} | {"stories"}
@@ -26,16 +27,6 @@ def common_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Settings, in the form of JSON, in which all participants must agree."""
     plain = json.loads(json.dumps(dict(settings), default=str))
     return {key: value for key, value in plain.items() if key not in _MAY_DIFFER}
-
-
-def differing_settings(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """One phrase for each setting that differs."""
-    now = json.loads(json.dumps(now, default=str))
-    return [
-        f"{key} was {before.get(key)}, now {now.get(key)}"
-        for key in sorted({*before, *now})
-        if before.get(key) != now.get(key)
-    ]
 
 
 @contextmanager
@@ -68,7 +59,7 @@ def _claim(record: Path, settings: Mapping[str, Any], is_used: Callable[[], bool
         before = read_json_content(record)
     except (OSError, ValueError, RecursionError):
         before = settings
-    differing = differing_settings(before, settings) if isinstance(before, dict) else []
+    differing = differences(before, settings) if isinstance(before, dict) else []
     if differing and not alone:
         raise OtherSettingsError(
             f"another run is computing into this OUT_DIR with other settings ({'; '.join(differing)}): choose another "

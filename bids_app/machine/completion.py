@@ -16,9 +16,10 @@ from bids_app.bids.entities import build_name, is_within, parse_name
 from bids_app.bids.errors import DatasetError
 from bids_app.bids.provenance import FileRecord, find_changes, record_files
 from bids_app.checksums import describe_file, find_damage, is_whole, sealed
-from bids_app.machine.claims import OtherSettingsError, agreed, differing_settings
+from bids_app.machine.claims import OtherSettingsError, agreed
 from bids_app.machine.once import file_name, key_of, locked
 from bids_app.text_files import read_json_content
+from bids_app.wording import differences
 
 log = logging.getLogger("neurons2networks")
 FOLDER = Path("logs") / "complete"
@@ -194,7 +195,7 @@ class Completion:
 
     def _refuse_others(self, marker: Mapping[str, Any]) -> None:
         inputs, now = self.inputs, json.loads(json.dumps(self.inputs.facts, default=str))
-        changes = differing_settings(marker.get("Settings", {}), self.settings)
+        changes = differences(marker.get("Settings", {}), self.settings)
         changes += [c for key in now if key not in _BY_FILES for c in _differing(key, marker.get(key), now[key])]
         changes += inputs.changes_since(records_of(marker))
         if not changes and now.get("Dictionary") != marker.get("Dictionary"):
@@ -214,7 +215,7 @@ class Completion:
         for path in self._data_there():
             before = read_sidecar(path).get("Settings")
             # Without a sidecar: another process is about to write it, or was killed.
-            if isinstance(before, dict) and (changes := differing_settings(before, self.settings)):
+            if isinstance(before, dict) and (changes := differences(before, self.settings)):
                 self._refuse(changes)
 
     def _data_there(self) -> list[Path]:

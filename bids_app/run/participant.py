@@ -23,7 +23,7 @@ def run_participant(settings: Settings, name: str, fit_name: str | None = None, 
 
 
 def unfinished(sources: Sources, participant: str) -> list[str]:
-    """Missing results of a participant, one line each, without reading data; steps without a model are not listed.
+    """Missing results of a participant, one line each, without reading data; the noise ceiling is not listed.
 
     Raises OtherSettingsError if there are outputs of other settings.
     """
@@ -51,3 +51,7 @@ def _missing(work: Work) -> Iterator[str]:
         for analysis in work.settings.analyses:
             if not all(step.completion.is_done(fast=True) for step in analysis.steps(work, model)):
                 yield f"{work.fit.name}: {analysis.name} of {model.label}"
+    for analysis in work.settings.analyses:
+        for extra in analysis.model_free:
+            if extra.is_result and not all(step.completion.is_done(fast=True) for step in extra.steps(work)):
+                yield f"{work.fit.name}: {extra.name}"
