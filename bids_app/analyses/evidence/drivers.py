@@ -37,6 +37,7 @@ from bids_app.language.word_features import plain
 from bids_app.machine.notices import notice
 from bids_app.settings import Settings
 from bids_app.stats.correlation import r2
+from bids_app.stats.device import one_thread
 from bids_app.stats.enrichment import enrichment
 from bids_app.stats.fdr import fdr
 from bids_app.stats.standardise import zscore
@@ -149,6 +150,7 @@ class Drivers:
         kept = [(kind, where) for kind, where in found if where.any()]
         return [kind for kind, _ in kept], np.stack([where for _, where in kept])
 
+    @one_thread()
     def nuisance(self) -> pd.DataFrame:
         """Held-out R² of the band for each atom, and its correlation with each feature, pooled as neurons are."""
         features = np.concatenate([self.band.responses(timing) for timing in self.band.timings])
