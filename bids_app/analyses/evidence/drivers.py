@@ -83,6 +83,7 @@ class Drivers:
         borders = np.cumsum([len(course) for course in raw])[:-1]
         return dict(zip(self.dictionary.stems, np.split(zscore(np.concatenate(raw)), borders), strict=True))
 
+    @one_thread()
     def _courses_of(self, story: Story) -> Floats:
         """Least-squares values of the atoms at the words, from standardised activations."""
         source = self.model.activations(story, self.settings.neurons, "mean")
