@@ -169,6 +169,7 @@ NUMBERS = (
     _setting("--device", "cuda:7", message="cuda"),
     _bad("--atoms", "1", "--folds", "1", "--layer", "x", message="layer.*folds.*atoms", name="settings: several bad"),
     _bad("--pool-tasks", "--dictionary-scope", "story", message="cannot go with pool_tasks"),
+    _bad("--analysis", "evidence", "--word-frequencies", "English", message="must be 'stories' or a language code"),
     _bad("--analysis", "variance", "--tested-distance", "0", message="tested_distance = 0 cannot go with"),
     _bad("--engine", "dask", message="needs either --dask-scheduler"),
     _bad("--confounds", "none", "trans_x", message="must be used alone"),

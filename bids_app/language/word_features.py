@@ -116,7 +116,8 @@ def log_frequencies(words: Sequence[str], source: str, counts: Counter[str]) -> 
     if unknown > _MOST_UNKNOWN:
         raise UnknownWordsError(
             f"{100 * unknown:.0f} % of the words of a story are not in the frequency list {source!r}; the story is "
-            f"probably in another language: give its code, or {STORIES!r} to count words in the stories themselves."
+            "probably in another language: give its code (--word-frequencies), or "
+            f"{STORIES!r} to count words in the stories themselves."
         )
     return frequency
 

@@ -25,6 +25,7 @@ log = logging.getLogger("neurons2networks")
 FOLDER = Path("logs") / "complete"
 _OF_MODEL = "of the model has changed since"
 _BY_FILES = ("Dictionary", "Shared")  # facts whose changes are reported as changed files
+_OTHER_RUNS = ", because other runs now hear more or less of it"
 _OF_PARTICIPANT = ("sub", "ses", "task", "acq", "run")
 
 
@@ -203,7 +204,7 @@ class Completion:
         if not changes:  # not visible in one's own files: the words of a story depend on all runs
             before = marker.get("Shared", {})
             changes = [
-                f"the {name} differs, because other runs now hear more or less of it"
+                f"the {name} differs{'' if name.startswith('sound ') else _OTHER_RUNS}"
                 for name, content in now.get("Shared", {}).items()
                 if name in before and before[name] != content
             ]

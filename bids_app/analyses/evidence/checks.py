@@ -15,6 +15,7 @@ from bids_app.inputs.responses import Responses
 from bids_app.inputs.timing import Story
 from bids_app.machine.notices import log
 from bids_app.settings import Settings
+from bids_app.stats.device import one_thread
 
 PASSED, FAILED, OPEN = "passed", "failed", "open"
 _MOST_TARGETS = 500  # enough for a mean over targets
@@ -30,6 +31,7 @@ def leak_table(responses: Responses, settings: Settings) -> pd.DataFrame:
     return pd.DataFrame({"sigma": SIGMAS, "r": scores.mean(axis=1), "targets": len(some), "outcome": outcome})
 
 
+@one_thread()
 def timing_table(runs: Responses, fit: Fit, stories: dict[str, Story]) -> pd.DataFrame:
     """Lag of the responses behind their prediction from the words, a row for each run."""
     rows = []

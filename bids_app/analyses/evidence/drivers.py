@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -33,8 +34,10 @@ from bids_app.inputs.models import ModelRun
 from bids_app.inputs.timing import Story
 from bids_app.language.excerpts import excerpts
 from bids_app.language.word_features import plain
+from bids_app.machine.notices import notice
 from bids_app.settings import Settings
 from bids_app.stats.correlation import r2
+from bids_app.stats.device import one_thread
 from bids_app.stats.enrichment import enrichment
 from bids_app.stats.fdr import fdr
 from bids_app.stats.standardise import zscore
@@ -80,6 +83,7 @@ class Drivers:
         borders = np.cumsum([len(course) for course in raw])[:-1]
         return dict(zip(self.dictionary.stems, np.split(zscore(np.concatenate(raw)), borders), strict=True))
 
+    @one_thread()
     def _courses_of(self, story: Story) -> Floats:
         """Least-squares values of the atoms at the words, from standardised activations."""
         source = self.model.activations(story, self.settings.neurons, "mean")
@@ -109,9 +113,14 @@ class Drivers:
 
     def enrichment(self) -> pd.DataFrame:
         """The items at whose words each atom differs most from 0."""
+        columns = [SINGULAR[self.kind], "kind", "item", "count", "mean", "p", "q"]
         kinds, items = self._items()
         courses = np.concatenate([self.courses[stem] for stem in self.dictionary.stems])
-        means, p = enrichment(courses, items)
+        try:
+            means, p = enrichment(courses, items)
+        except ValueError as error:
+            notice(logging.INFO, f"no enrichment of words: {error}")
+            return pd.DataFrame(columns=columns)
         counts = items.sum(axis=1)
         tables = []
         for atom in range(self.dictionary.n_atoms):
@@ -142,20 +151,12 @@ class Drivers:
         kept = [(kind, where) for kind, where in found if where.any()]
         return [kind for kind, _ in kept], np.stack([where for _, where in kept])
 
+    @one_thread()
     def nuisance(self) -> pd.DataFrame:
-        """Held-out R² of the band for each atom, and its correlation with each feature.
-
-        The band is pooled as neurons are (means over words) for correlations. For R², it holds the sums over words, and
-        the means of length and frequency; those of positions are all but constant beyond the first words.
-        """
+        """Held-out R² of the band for each atom, and its correlation with each feature, pooled as neurons are."""
         features = np.concatenate([self.band.responses(timing) for timing in self.band.timings])
-        sums = np.concatenate([self.band.convolved(timing) for timing in self.band.timings])
-        X = np.concatenate([sums, features[:, 1:3]], axis=1)
         atoms = np.concatenate([zscore(self.dictionary.atoms[stem]) for stem in self.dictionary.stems])
-        lengths = [len(timing.volumes) for timing in self.band.timings]
-        pipeline = FeaturePipeline(None, (0,), n_folds=self.settings.folds)
-        design = design_held_out(X, lengths, pipeline, device=self.settings.device)
-        explained = r2(predict_held_out(design, atoms, device=self.settings.device).predictions, atoms)
+        explained = self._explained(features, atoms)
         r = zscore(features).T @ zscore(atoms) / len(atoms)
         names = self.band.names
         table = pd.DataFrame(
@@ -168,6 +169,23 @@ class Drivers:
             }
         )
         return table.assign(**dict(zip(names, r, strict=True)))
+
+    def _explained(self, features: Floats, atoms: Floats) -> Floats:
+        """Held-out R² of the band for each atom, (n_atoms,); NaN where the stories are too short for folds.
+
+        The band is that of sums over words, with the means of length and frequency of the features: means of positions
+        are all but constant beyond the first words.
+        """
+        sums = np.concatenate([self.band.convolved(timing) for timing in self.band.timings])
+        X = np.concatenate([sums, features[:, 1:3]], axis=1)
+        lengths = [len(timing.volumes) for timing in self.band.timings]
+        pipeline, device = FeaturePipeline(None, (0,), n_folds=self.settings.folds), self.settings.device
+        try:
+            predictions = predict_held_out(design_held_out(X, lengths, pipeline, device=device), atoms, device=device)
+        except ValueError as error:
+            notice(logging.INFO, f"no held-out R² of the nuisance band for {self.kind}: {error}")
+            return np.full(atoms.shape[1], np.nan, dtype=np.float32)
+        return r2(predictions.predictions, atoms)
 
 
 def extremes(courses: Mapping[str, npt.NDArray[Any]], stories: Mapping[str, Story]) -> list[dict[str, Any]]:

@@ -1,5 +1,6 @@
 """A planted atom that is word rate says so; one that fires at a word names the word."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +116,17 @@ def test_files_are_written_once_and_feed_the_sub_groups(drivers: Drivers, world:
     assert (sea["families"] == 1).all()
     lowest = sea[sea["measure"] == "lowest"]  # linked by its deactive part: the network falls at whales
     assert lowest["item"].str.contains(r"\*whale\*").all()
+
+
+def test_a_story_too_short_for_tests_is_no_failure(tmp_path: Path, drivers: Drivers) -> None:
+    short = make_world(tmp_path, seed=1, n_volumes=8, links="dice", analysis=("networks", "evidence"))
+    short.settings.work.mkdir(parents=True)
+    courses = {"tale": drivers.dictionary.atoms["tale"][:8]}
+    few = Drivers(replace(drivers.dictionary, atoms=courses), short.model, short.stories, short.settings)
+    assert few.enrichment().empty or len(short.story.words) > 20
+    table = few.nuisance()
+    assert table["r2"].isna().all()
+    assert not table["explained"].any()
 
 
 def test_nothing_is_described_without_a_dictionary(world: World, tmp_path: Path) -> None:
