@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -141,8 +141,13 @@ def _tested(
 Score = Callable[[Responses, Designs, Settings, Writer], None]
 
 
-def score_step(work: Work, model: ModelRun, analysis: str, desc: str, score: Score) -> Step:
-    """The only step of an analysis of scores, with outputs `desc`; both atlases are stored for its tables."""
+def score_step(
+    work: Work, model: ModelRun, analysis: str, desc: str, score: Score, facts: Mapping[str, object] | None = None
+) -> Step:
+    """The only step of an analysis of scores, with outputs `desc`; both atlases are stored for its tables.
+
+    `facts` are further inputs that decide its results.
+    """
 
     def compute(writer: Writer) -> None:
         designs = Designs(model, work.responses.timings, work.sources.stories, work.settings)
@@ -150,7 +155,8 @@ def score_step(work: Work, model: ModelRun, analysis: str, desc: str, score: Sco
             _write_atlases(work.responses.geometry, work.settings)
         score(work.responses, designs, work.settings, writer)
 
-    return Step(work.completion(desc, model, result_settings(work.settings, analysis), analysis), compute)
+    numbers = result_settings(work.settings, analysis)
+    return Step(work.completion(desc, model, numbers, analysis, more=facts), compute)
 
 
 def _write_atlases(geometry: Geometry, settings: Settings) -> None:

@@ -38,6 +38,8 @@ _ENDINGS = {
     "families": f"{_OF_MODEL}families.tsv",
     "members": f"{_OF_MODEL}members.tsv",
     "loadings": f"{_OF_MODEL}loadings.parquet",
+    "words": "stimuli/*_desc-{}_words.tsv",
+    "sentences": "stimuli/*_desc-{}_sentences.tsv",
 }
 
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -27,18 +27,55 @@ from bids_app.machine.once import computed_once, file_name, key_of
 from bids_app.settings import Settings
 
 Floats = npt.NDArray[np.float32]
-Reorder = Callable[[Floats, list[slice]], Floats]
 N_RANDOM = 3  # windows of random words: draws of the control
+
+
+class WordVectors(Protocol):
+    """Vectors of the words of a story; layers are counted from 1."""
+
+    def identity(self, story: Story) -> Any:
+        """What decides the vectors of a story besides the model and the words, ready for JSON; None for nothing."""
+
+    def words(self, story: Story, layer: int) -> Floats:
+        """The vector of each word, (n_words, n_units)."""
+
+    def ahead(self, story: Story, layer: int, offset: int, segments: list[slice], wrap: bool) -> Floats:
+        """The vector of the word `offset` words after each one, (n_words, n_units); see `forecast.windows`."""
+
+
+@dataclass(frozen=True)
+class ModelVectors:
+    """Hidden states of a model, last sub-token."""
+
+    model: ModelRun
+
+    def identity(self, story: Story) -> None:
+        """Nothing else decides them."""
+
+    def words(self, story: Story, layer: int) -> Floats:
+        """The vector of each word, (n_words, n_units)."""
+        return np.asarray(self.model.activations(story, "residual", "last").layer(layer - 1))
+
+    def ahead(self, story: Story, layer: int, offset: int, segments: list[slice], wrap: bool) -> Floats:
+        """The vector of the word `offset` words after each one, (n_words, n_units)."""
+        words = self.words(story, layer)
+        return shift_words(words, offset, segments, wrap) if offset else words
 
 
 @dataclass(frozen=True)
 class Designs:
-    """Held-out designs of one model for runs that are fitted together. Layers are counted from 1."""
+    """Held-out designs of one model for runs that are fitted together. Layers are counted from 1.
+
+    Attributes
+    ----------
+    ahead : vectors of the words of windows, instead of the hidden states; those of the present word are hidden states
+    """
 
     model: ModelRun
     timings: tuple[StimulusTiming, ...]
     stories: dict[str, Story]
     settings: Settings
+    ahead: WordVectors | None = None
 
     @cached_property
     def n_layers(self) -> int:
@@ -84,54 +121,73 @@ class Designs:
 
     def with_window(self, layer: int, distance: int) -> HeldOutDesign:
         """The words heard, with the window at a distance."""
-        key = {"layer": layer, "distance": distance, "window": self.settings.window}
+        key = {"layer": layer, "distance": distance, "window": self.settings.window, **self._of_windows}
         return self._stored(key, lambda: [self.present_sums(layer), self.window_sums(layer, distance)])
 
-    def with_random(self, layer: int, draw: int) -> HeldOutDesign:
-        """The words heard, with windows of random words of the same story."""
+    def with_random(self, layer: int, draw: int, distance: int) -> HeldOutDesign:
+        """The words heard, with windows at a distance of the words of the same story in random order."""
         key = {
             "layer": layer,
             "draw": draw,
             "seed": self.settings.random_seed,
-            "distance": self.settings.tested_distance,
+            "distance": distance,
             "window": self.settings.window,
+            **self._of_windows,
         }
-        return self._stored(key, lambda: [self.present_sums(layer), self._random_sums(layer, draw)])
+        return self._stored(key, lambda: [self.present_sums(layer), self._random_sums(layer, draw, distance)])
+
+    @property
+    def _of_windows(self) -> dict[str, Any]:
+        """What decides the vectors of the windows, where they are not the model's hidden states."""
+        if self.ahead is None:
+            return {}
+        return {"ahead": [self.ahead.identity(self.stories[stem]) for stem in self._stems]}
 
     def present_sums(self, layer: int) -> Floats:
         """Hidden states, last sub-token, summed per volume (also in censored ones), (n_volumes, n_units)."""
-        return self._sums(layer, 0)
+        return self._sums(layer, 0 if self.ahead is None else None)
 
     def window_sums(self, layer: int, distance: int) -> Floats:
         """Concatenated vectors of the window's words, summed per volume, (n_volumes, window * n_units)."""
         return np.concatenate([self._sums(layer, o) for o in offsets_of(distance, self.settings.window)], axis=1)
 
-    def _random_sums(self, layer: int, draw: int) -> Floats:
-        seed = self.settings.random_seed + draw
+    def _random_sums(self, layer: int, draw: int, distance: int) -> Floats:
+        seed, vectors = self.settings.random_seed + draw, self.ahead or ModelVectors(self.model)
 
-        def shuffled(values: Floats, segments: list[slice]) -> Floats:
-            return values[random_rows(segments, seed, len(values))]
+        def shifted(story: Story, segments: list[slice], offset: int) -> Floats:
+            words = vectors.words(story, layer)
+            shuffled = words[random_rows(segments, seed, len(words))]
+            return shift_words(shuffled, offset, segments, self.settings.wrap) if offset else shuffled
 
-        offsets = offsets_of(self.settings.tested_distance, self.settings.window)
-        return np.concatenate([self._sum_words(layer, offset, shuffled) for offset in offsets], axis=1)
+        offsets = offsets_of(distance, self.settings.window)
+        return np.concatenate([self._sum_words(partial(shifted, offset=offset)) for offset in offsets], axis=1)
 
     @cached_property
-    def _sums(self) -> Callable[[int, int], Floats]:
-        """Sums of the words of one layer at an offset; those of a window are cached for the neighbouring windows."""
-        return lru_cache(maxsize=self.settings.window + 1)(self._sum_words)
+    def _sums(self) -> Callable[[int, int | None], Floats]:
+        """Sums of the words of one layer at an offset, None for the present word itself.
 
-    def _sum_words(self, layer: int, offset: int, reorder: Reorder | None = None) -> Floats:
+        Those of a window are cached for the neighbouring windows.
+        """
+        present = ModelVectors(self.model)
+
+        def sums(layer: int, offset: int | None) -> Floats:
+            def ahead(story: Story, segments: list[slice]) -> Floats:
+                vectors = present if offset is None else self.ahead or present
+                return vectors.ahead(story, layer, offset or 0, segments, self.settings.wrap)
+
+            return self._sum_words(ahead)
+
+        return lru_cache(maxsize=self.settings.window + 1)(sums)
+
+    def _sum_words(self, vectors: Callable[[Story, list[slice]], Floats]) -> Floats:
+        """Vectors of the words of each story (n_words, n_units), summed per volume."""
         sums = []
         for timing in self.timings:
             values, onsets = [], []
             for stimulus in timing.stimuli:
                 story = self.stories[stimulus.stem]
                 rows, onset, _ = words_heard(stimulus, story.words)
-                words = np.asarray(self.model.activations(story, "residual", "last").layer(layer - 1))
-                segments = self._segments(stimulus)
-                if reorder:
-                    words = reorder(words, segments)
-                values.append(shift_words(words, offset, segments, self.settings.wrap)[rows] if offset else words[rows])
+                values.append(vectors(story, self._segments(stimulus))[rows])
                 onsets.append(onset)
             later = 1 if self.settings.word_volume == "next" else 0
             grid = (timing.repetition_time, timing.uncensored.volumes)

@@ -33,11 +33,12 @@ def inputs_of(
     analysis: str = "",
     dictionary: str | None = None,
     others: Mapping[str, str] | None = None,
+    more: Mapping[str, Any] | None = None,
 ) -> Inputs:
     """Inputs of an analysis of a fit.
 
     `analysis` is the analysis whose atlases are read ("" for none), `dictionary` the key of the dictionary, `others`
-    further data that the results depend on.
+    further data that the results depend on, `more` further facts.
     """
     facts: dict[str, Any] = {
         "RepetitionTime": {run.label: run.repetition_time for run in fit.runs},
@@ -52,6 +53,7 @@ def inputs_of(
     atlases = list(_atlas_files(fit, sources.settings, analysis))
     tables = [table for run in fit.runs if run.seg for table in parcel_tables(run.derivative, run.seg)]
     shared |= {f"atlas {path.name}": [path] for path in (*atlases, *tables)}
+    facts |= more or {}
     facts["Shared"] = {name: [sha256_of(path) for path in paths] for name, paths in shared.items()}
     if model is not None:
         facts["Shared"] |= {
