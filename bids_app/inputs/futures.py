@@ -85,6 +85,12 @@ class Futures:
         return key_of([_content(self.stories[stem]) for stem in sorted(self.stories)])
 
     @property
+    def n_ahead(self) -> int:
+        """Words ahead that a continuation needs: the largest distance."""
+        options = self.options
+        return max(1, self.settings.tested_distance, options.syntax_distance, *self.settings.distances)
+
+    @property
     def sampling(self) -> Sampling:
         """How futures are sampled."""
         return Sampling(self.options.n_futures, self.options.swap_similarity, self.options.swap_rounds)

@@ -112,6 +112,25 @@ class ModelRun:
 
         return Activations.open(computed_once(self._work / file_name([stem, "futures"], key_of(request)), read))
 
+    def continuations(
+        self, stem: str, text: Sequence[str], futures: Sequence[Sequence[str]], layer: int, n_ahead: int
+    ) -> Floats:
+        """`read_continuations` of a layer counted from 1, (n_ahead, n_words, n_units), from the cache if available."""
+        texts = [list(future) for future in futures]
+        request = {**self.identity(), "text": list(text), "futures": texts, "layer": layer, "ahead": n_ahead}
+
+        def read(draft: Path) -> None:
+            from bids_app.language.continuations import read_continuations
+
+            log.info("%s: continuations of the story %s, %d words ahead", self.label, stem, n_ahead)
+            context = parse_context(self.settings.context)
+            made = read_continuations(self.loaded, text, futures, context, layer - 1, n_ahead)
+            with draft.open("wb") as file:
+                np.save(file, made)
+
+        path = self._work / f"{file_name([stem, 'continuations'], key_of(request))}.npy"
+        return np.asarray(np.load(computed_once(path, read), mmap_mode="r"))
+
     def has_read(self, story: Story, kind: str, subtoken: str) -> bool:
         """Whether these activations are in the cache, so that the model is not needed for them."""
         pointer = self._pointer(story, kind, subtoken)

@@ -75,6 +75,8 @@ def _problems(settings: Settings) -> Iterator[str]:
         yield f"swap_corpus = {settings.swap_corpus}: {problem}"
     if settings.futures == "continuation" and settings.wrap:
         yield "futures = 'continuation' cannot go with wrap: a story does not continue with its start; choose one"
+    if settings.futures == "continuation" and settings.context == "rolled":
+        yield "futures = 'continuation' cannot go with context = 'rolled': the true text has no end before it"
 
 
 def _lacks(settings: Settings) -> Iterator[str]:

@@ -16,8 +16,8 @@ class FuturesOptions:
         "story",
         "futures",
         "What the model reads for the syntax of words ahead: whole stories with swapped words (story), or, for each "
-        "word, the true story up to it and then swapped words (continuation; causal models only, and about 30 times "
-        "the reading).",
+        "word, the true story up to it and then swapped words (continuation; causal models only, about 100 times the "
+        "reading).",
         choices=("story", "continuation"),
     )
     n_futures: int = option(
