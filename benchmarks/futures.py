@@ -36,7 +36,8 @@ Floats = npt.NDArray[np.float32]
 TR, PACE, WINDOW, N_DELAYS = 1.5, 1.4, 7, 6
 SYNTAX_AHEAD, MEANING_AHEAD = 5, 8
 DISTANCES = [*range(-4, 17)]
-N_SEEDS, N_TARGETS, N_COMPONENTS, SNR = 5, 200, 5, 0.5
+_MANY = 20
+N_SEEDS, N_TARGETS, N_COMPONENTS, SNR = 5, 200, 5, 1.0
 
 
 @dataclass(frozen=True)
@@ -116,6 +117,10 @@ def probes(ground: Ground) -> list[str]:
         ("log frequency among words of the same tag and relation, r", within),
     ):
         lines.append(_row(name, [_r(space, values) for space in spaces], 0))
+    # Of a short list, the futures tell the word, because they are all others.
+    open_class = np.array([len({text[i] for i in np.flatnonzero(keys == key)}) >= _MANY for key in keys])
+    values = [_r(space[open_class], within[open_class]) for space in spaces]
+    lines.append(_row(f"the same, lists of at least {_MANY} words, r", values, 0))
     return lines
 
 
