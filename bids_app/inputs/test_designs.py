@@ -13,6 +13,7 @@ from bids_app.bids.events import Stimulus
 from bids_app.bids.words import Words
 from bids_app.encoding.design.pipeline import FeaturePipeline
 from bids_app.encoding.ridge.held_out import HeldOutDesign, design_held_out, predict_held_out
+from bids_app.forecast.scores import forecast_scores
 from bids_app.forecast.windows import random_rows, shift_words
 from bids_app.inputs import designs as module
 from bids_app.inputs.designs import Designs
@@ -306,3 +307,11 @@ def test_designs_of_other_vectors_share_the_base_and_nothing_else(tmp_path: Path
         designs.with_window(2, 4), designs.with_random(2, 0, 4)
         assert len(stored()) == len(before) + 2
         before = stored()
+
+
+def test_windows_that_hold_nothing_add_nothing(tmp_path: Path) -> None:
+    """The meaning of past words is none where futures continue the true text."""
+    designs = replace(make(tmp_path), ahead=OtherVectors(np.zeros_like(VALUES[1])))
+    data = np.random.default_rng(3).standard_normal((sum(designs.run_lengths), 20)).astype(np.float32)
+    gains = forecast_scores(designs.present(2), [designs.with_window(2, -4)], data, device="cpu").gains
+    np.testing.assert_allclose(gains, 0, atol=1e-4)
