@@ -27,7 +27,7 @@ RUN --mount=type=secret,id=pip,target=/root/.config/pip/pip.conf \
 COPY pyproject.toml LICENSE THIRD-PARTY-NOTICES.md README.md ./
 COPY bids_app/__init__.py bids_app/
 RUN --mount=type=secret,id=pip,target=/root/.config/pip/pip.conf \
-    /opt/installer/bin/pip --python /opt/n2n install '.[dask]'
+    /opt/installer/bin/pip --python /opt/n2n install '.[dask,futures]'
 COPY bids_app bids_app
 RUN --mount=type=secret,id=pip,target=/root/.config/pip/pip.conf \
     /opt/installer/bin/pip --python /opt/n2n install --no-deps --force-reinstall .

@@ -60,12 +60,12 @@ coverage: $(STAMP)
 # The unit tests with the oldest versions that pyproject.toml allows, and with the newest that there are.
 test-min:
 	$(PYTHON) -m venv --clear $(VENV_MIN)
-	$(VENV_MIN)/bin/python -m pip install --quiet -c constraints-min.txt --editable '.[dask]' $(UNIT_TOOLS)
+	$(VENV_MIN)/bin/python -m pip install --quiet -c constraints-min.txt --editable '.[dask,futures]' $(UNIT_TOOLS)
 	$(VENV_MIN)/bin/python -m pytest --numprocesses $(WORKERS) bids_app tests/test_dask.py
 
 test-new:
 	$(PYTHON) -m venv --clear $(VENV_NEW)
-	$(VENV_NEW)/bin/python -m pip install --quiet --upgrade --editable '.[dask]' $(UNIT_TOOLS)
+	$(VENV_NEW)/bin/python -m pip install --quiet --upgrade --editable '.[dask,futures]' $(UNIT_TOOLS)
 	$(VENV_NEW)/bin/python -m pytest --numprocesses $(WORKERS) bids_app tests/test_dask.py
 
 # The wheel is built, installed where no source is, and used.

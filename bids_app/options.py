@@ -19,12 +19,14 @@ DESIGNS = "designs"  # features of a model for the volumes of a run
 PENALTIES = "penalties"  # of the ridge regression
 LAYER = "layer"
 WINDOWS = "windows"  # of words ahead
+DISTANCES = "distances"  # of these windows
 PERMUTATIONS = "permutations"
 ATLAS = "atlas"  # of functional networks
 REGIONS = "regions"  # the second atlas
 CEILING = "ceiling"
 READINGS = (
-    *(ACTIVATIONS, DICTIONARY, RESPONSES, DESIGNS, PENALTIES, LAYER, WINDOWS, PERMUTATIONS, ATLAS, REGIONS, CEILING),
+    *(ACTIVATIONS, DICTIONARY, RESPONSES, DESIGNS, PENALTIES, LAYER, WINDOWS, DISTANCES, PERMUTATIONS, ATLAS, REGIONS),
+    CEILING,
 )
 # Other things that an option may decide.
 FILES = ("files",)  # which files are read: compared by content (`bids.provenance`), not by path

@@ -20,6 +20,7 @@ from bids_app.options import (
     ACTIVATIONS,
     ATLAS,
     DESIGNS,
+    DISTANCES,
     FILES,
     GROUP,
     LAYER,
@@ -38,7 +39,7 @@ from bids_app.options import (
 if TYPE_CHECKING:
     from bids_app.analyses.brainscore.options import BrainScoreOptions
     from bids_app.analyses.evidence.options import EvidenceOptions
-    from bids_app.analyses.forecast.options import ForecastOptions
+    from bids_app.analyses.futures.options import FuturesOptions
     from bids_app.analyses.networks.options import NetworkOptions
     from bids_app.analyses.variance.options import VarianceOptions
 
@@ -66,7 +67,7 @@ class SettingsError(ValueError):
 
 if TYPE_CHECKING:
 
-    class _Own(NetworkOptions, BrainScoreOptions, ForecastOptions, VarianceOptions, EvidenceOptions):
+    class _Own(NetworkOptions, BrainScoreOptions, FuturesOptions, VarianceOptions, EvidenceOptions):
         """Options of the analyses, for type checkers."""
 
 else:  # from the registry
@@ -225,6 +226,15 @@ class Settings(_Own):
         "Distance in words at which the forecast score is tested; the depth and variance analyses use it too.",
         metavar="D",
         decides=(WINDOWS,),
+        allowed=Range(-100_000, 100_000),
+    )
+    distances: tuple[int, ...] = option(
+        tuple(range(-10, 31)),
+        "mapping",
+        "Distances of the forecast window in words: the window at 8 ends 8 words ahead; distances below 0 are past "
+        "words, a control (default: all from -10 to 30).",
+        metavar="D",
+        decides=(DISTANCES,),
         allowed=Range(-100_000, 100_000),
     )
     regions: str | None = option(

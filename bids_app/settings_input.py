@@ -28,8 +28,8 @@ _LABELS = {
     "run_id": "run-",
 }
 # Texts of a settings file that may be paths; a derivative always is, after its name.
-_FILES = ("config_file", "bids_filter_file", "exclude_scans", "mask")
-_NAMES_OR_PATHS = ("model", "atlas", "regions")
+_FILES = ("config_file", "bids_filter_file", "exclude_scans", "mask", "swap_corpus")
+_NAMES_OR_PATHS = ("model", "atlas", "regions", "parser")
 _TABLES = ("dask_cluster",)
 _KINDS = {int: "a whole number", float: "a number", str: "a text", bool: "true or false", Path: "a path"}
 

@@ -99,7 +99,7 @@ def test_presets_are_valid(preset: str) -> None:
 
 def test_presets_of_caucheteux_hold_the_values_of_the_paper() -> None:
     settings = given("in", "out", "participant", "--preset", "caucheteux2023")
-    assert settings.analysis == ("brainscore", "forecast", "depth")
+    assert settings.analysis == ("brainscore", "forecast", "futures", "depth")
     assert (settings.model, settings.layer, settings.context) == (("gpt2",), "8", "left")
     assert (settings.word_volume, settings.wrap, settings.pool_tasks) == ("onset", False, True)
     assert (settings.distances, settings.window, settings.tested_distance) == (tuple(range(-10, 31)), 7, 8)
@@ -329,6 +329,7 @@ def test_files_count_by_their_content_not_by_their_folder() -> None:
     assert [result for result in RESULTS if "noise_ceiling" in result_settings(settings, result)] == ["ceiling"]
     assert [result for result in RESULTS if "window" in result_settings(settings, result)] == [
         "forecast",
+        "futures",
         "depth",
         "variance",
     ]

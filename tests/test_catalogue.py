@@ -6,8 +6,8 @@ import shutil
 import pytest
 
 from bids_app.analyses.depth.test_group import done as depth_and_variance  # noqa: F401
-from bids_app.analyses.forecast.test_group import done as forecasts  # noqa: F401
 from bids_app.analyses.outputs import all_outputs
+from bids_app.analyses.test_distance_group import done as forecasts  # noqa: F401
 from bids_app.bids.catalogue_text import readme
 from tests.catalogue_check import unlisted
 

@@ -14,7 +14,7 @@ from tests.release import problems, versions
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS = PROJECT["optional-dependencies"]
-REQUIREMENTS = [Requirement(line) for line in PROJECT["dependencies"] + EXTRAS["dask"]]
+REQUIREMENTS = [Requirement(line) for line in PROJECT["dependencies"] + EXTRAS["dask"] + EXTRAS["futures"]]
 
 
 def canonical(name):
@@ -42,8 +42,8 @@ def test_every_pin_of_the_minimum_is_a_dependency():
 
 def test_what_the_tests_need_is_pinned():
     pinned = pins("constraints.txt")
-    wanted = {canonical(Requirement(line).name) for extra in ("test", "dask") for line in EXTRAS[extra]}
-    assert wanted - set(pinned) == {"neurons2networks"}  # its extra dask
+    wanted = {canonical(Requirement(line).name) for extra in ("test", "dask", "futures") for line in EXTRAS[extra]}
+    assert wanted - set(pinned) == {"neurons2networks"}  # its extras
 
 
 def test_versions_agree():

@@ -16,7 +16,6 @@ Array = npt.NDArray[Any]
 
 STATS = ("r", "mean")
 MOST_REGIONS = 12
-_FILES = ("forecastcontrast", "forecast", "forecastdepth")
 
 
 @dataclass(frozen=True)
@@ -39,18 +38,22 @@ class Forecast:
         return strongest_regions(self.curves, self.tested, self.distances, MOST_REGIONS)
 
 
-def read_forecast(results: Results) -> Forecast:
-    """Read the tables and sidecars of an analysis."""
-    table, distances = results.table("forecast"), results.table("forecastdistance")
-    window = results.noted(_FILES, "Window", "window")
+def read_forecast(results: Results, desc: str = "forecast") -> Forecast:
+    """Read the tables and sidecars of a score over distances."""
+    table, distances = results.table(desc), results.table(f"{desc}distance")
+    window = results.noted(_files(desc), "Window", "window")
     curves = () if table is None else tuple(distance_curves(table, distances))
-    return Forecast(tested_distance(results), None if window is None else int(window), curves, distances)
+    return Forecast(tested_distance(results, desc), None if window is None else int(window), curves, distances)
 
 
-def tested_distance(results: Results) -> int | None:
+def tested_distance(results: Results, desc: str) -> int | None:
     """The distance at which F was tested, None if no file has it."""
-    tested = results.noted(_FILES, "TestedDistance", "tested_distance")
+    tested = results.noted(_files(desc), "TestedDistance", "tested_distance")
     return None if tested is None else int(tested)
+
+
+def _files(desc: str) -> tuple[str, ...]:
+    return f"{desc}contrast", desc, f"{desc}depth"
 
 
 def gain(value: float) -> str:

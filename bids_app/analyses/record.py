@@ -125,6 +125,7 @@ class Analysis:
     conclude : tables of a participant (OUT_DIR and label) made from outputs of several analyses, before each report
     activations : kind of neurons, and rule for sub-tokens, that it needs
     problems : incompatible values of options, one sentence each
+    lacks : what the machine lacks for it, one sentence each
     distances : smallest and largest distance of its windows, in words; empty without windows
     needs_atlas : it fails without the default atlas
     keeps_atlases : its tables have rows per region, so both atlases are stored in OUT_DIR
@@ -145,6 +146,7 @@ class Analysis:
     conclude: Callable[[Path, str], object] = lambda _, __: None
     activations: Callable[[Settings], tuple[str, str]] = lambda _: ("residual", "last")
     problems: Callable[[Settings], Iterator[str]] = _nothing
+    lacks: Callable[[Settings], Iterator[str]] = _nothing
     distances: Callable[[Settings], Sequence[int]] = lambda _: ()
     needs_atlas: bool = False
     keeps_atlases: bool = False

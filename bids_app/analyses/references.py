@@ -5,6 +5,13 @@ CAUCHETEUX_2023 = (
     "Caucheteux, Gramfort and King (2023), Evidence of a predictive coding hierarchy in the human brain listening to "
     "speech, Nature Human Behaviour 7, 430-441"
 )
+CAUCHETEUX_2021 = (
+    "Caucheteux, Gramfort and King (2021), Disentangling syntax and semantics in the brain with deep networks, "
+    "Proceedings of the 38th International Conference on Machine Learning, 1336-1348"
+)
+SPACY = (
+    "Honnibal, Montani, Van Landeghem and Boyd (2020), spaCy: industrial-strength natural language processing in Python"
+)
 KONG_2025 = (
     "Kong et al. (2025), a network correspondence toolbox for quantitative evaluation of novel neuroimaging results"
 )

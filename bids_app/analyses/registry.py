@@ -13,6 +13,7 @@ NAMES = (
     "networks",
     "brainscore",
     "forecast",
+    "futures",
     "depth",
     "variance",
     "evidence",

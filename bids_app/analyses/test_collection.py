@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bids_app.analyses.collection import _say_once, collections
-from bids_app.analyses.forecast.test_group import (
+from bids_app.analyses.test_distance_group import (
     DISTANCES,
     ENTITIES,
     NUMBERS,
@@ -28,7 +28,9 @@ def test_other_distances_of_one_participant_are_an_error(tmp_path: Path) -> None
     settings = settings_of(tmp_path)
     write_scores(settings.out_dir, *make_scores(2))
     writer = writer_of(settings.out_dir, "03")
-    writer.maps("forecast", "r", make_scores(1)[0][0][:2], ["distance+0", "distance+4"], Distances=[0, 4])
+    writer.maps(
+        "forecast", "r", make_scores(1)[0][0][:2], ["distance+0", "distance+4"], Distances=[0, 4], TestedDistance=4
+    )
     with pytest.raises(ValueError, match=r"sub-03.*holds the maps distance\+0, distance\+4, but sub-01"):
         run_group(settings, "group")
 
@@ -40,7 +42,9 @@ def test_runs_of_a_participant_count_once_and_parcels_have_their_own_curves(tmp_
     for scores, (label, run) in zip(values, [("01", "1"), ("01", "2"), ("02", "1"), ("03", "1")], strict=True):
         entities = {k: v for k, v in {"sub": label, **ENTITIES, **space, "run": run}.items() if v}
         writer = Writer(settings.out_dir, entities, [], NUMBERS, lambda: geometry)
-        writer.maps("forecast", "r", scores, [f"distance{d:+d}" for d in DISTANCES], Distances=DISTANCES)
+        writer.maps(
+            "forecast", "r", scores, [f"distance{d:+d}" for d in DISTANCES], Distances=DISTANCES, TestedDistance=4
+        )
     run_group(settings, "group")
     expected = np.stack([values[:2].mean(axis=0), values[2], values[3]]).mean(axis=0)
     np.testing.assert_allclose(group_maps(settings.out_dir, "forecast", "mean")[0], expected, atol=1e-6)

@@ -42,6 +42,8 @@ _ENDINGS = {
     "passages": f"{_OF_MODEL}passages.tsv",
     "enrichment": f"{_OF_MODEL}enrichment.tsv",
     "nuisance": f"{_OF_MODEL}nuisance.tsv",
+    "stories": "stimuli/*_desc-{}_stories.tsv",
+    "sentences": "stimuli/*_desc-{}_sentences.tsv",
 }
 
 

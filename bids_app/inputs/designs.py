@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property, lru_cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -32,19 +32,57 @@ Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Spaces = Callable[[], list[tuple[Floats, FeaturePipeline]]]  # sums per volume, and what makes features of them
-Reorder = Callable[[Floats, list[slice]], Floats]
 _FORMAT = 2  # of the stored files
 N_RANDOM = 3  # windows of random words: draws of the control
 
 
+class WordVectors(Protocol):
+    """Vectors of the words of a story; layers are counted from 1."""
+
+    def identity(self, story: Story) -> Any:
+        """What decides the vectors of a story besides the model and the words, ready for JSON; None for nothing."""
+
+    def words(self, story: Story, layer: int) -> Floats:
+        """The vector of each word, (n_words, n_units)."""
+
+    def ahead(self, story: Story, layer: int, offset: int, segments: list[slice], wrap: bool) -> Floats:
+        """The vector of the word `offset` words after each one, (n_words, n_units); see `forecast.windows`."""
+
+
+@dataclass(frozen=True)
+class ModelVectors:
+    """States of a model of one kind (see `language.neurons`), last sub-token."""
+
+    model: ModelRun
+    kind: str = "residual"
+
+    def identity(self, story: Story) -> None:
+        """Nothing else decides them."""
+
+    def words(self, story: Story, layer: int) -> Floats:
+        """The vector of each word, (n_words, n_units)."""
+        return np.asarray(self.model.activations(story, self.kind, "last").layer(layer - 1))
+
+    def ahead(self, story: Story, layer: int, offset: int, segments: list[slice], wrap: bool) -> Floats:
+        """The vector of the word `offset` words after each one, (n_words, n_units)."""
+        words = self.words(story, layer)
+        return shift_words(words, offset, segments, wrap) if offset else words
+
+
 @dataclass(frozen=True)
 class Designs:
-    """Held-out designs of one model for runs that are fitted together. Layers are counted from 1."""
+    """Held-out designs of one model for runs that are fitted together. Layers are counted from 1.
+
+    Attributes
+    ----------
+    ahead : vectors of the words of windows, instead of the hidden states; those of the present word are hidden states
+    """
 
     model: ModelRun
     timings: tuple[StimulusTiming, ...]
     stories: dict[str, Story]
     settings: Settings
+    ahead: WordVectors | None = None
 
     @cached_property
     def n_layers(self) -> int:
@@ -83,24 +121,36 @@ class Designs:
 
     def _sums_of_thirds(self) -> Floats:
         story = self.stories[self.timings[0].stimuli[0].stem]
-        rows = range(1, 1 + self.model.activations(story, "thirds", "last").n_layers)
-        return np.concatenate([self._sum_words(row, 0, kind="thirds") for row in rows], axis=1)
+        vectors, n_rows = ModelVectors(self.model, "thirds"), self.model.activations(story, "thirds", "last").n_layers
+
+        def words(story: Story, _: list[slice], row: int) -> Floats:
+            return vectors.words(story, row)
+
+        return np.concatenate([self._sum_words(partial(words, row=row)) for row in range(1, 1 + n_rows)], axis=1)
 
     def with_window(self, layer: int, distance: int) -> HeldOutDesign:
         """The words heard, with the window at a distance."""
-        key = {"layer": layer, "distance": distance, "window": self.settings.window}
+        key = {"layer": layer, "distance": distance, "window": self.settings.window, **self._of_windows}
         return self._stored(key, lambda: [self.present_sums(layer), self.window_sums(layer, distance)])
 
-    def with_random(self, layer: int, draw: int) -> HeldOutDesign:
-        """The words heard, with windows of random words of the same story."""
+    def with_random(self, layer: int, draw: int, distance: int) -> HeldOutDesign:
+        """The words heard, with windows at a distance of the words of the same story in random order."""
         key = {
             "layer": layer,
             "draw": draw,
             "seed": self.settings.random_seed,
-            "distance": self.settings.tested_distance,
+            "distance": distance,
             "window": self.settings.window,
+            **self._of_windows,
         }
-        return self._stored(key, lambda: [self.present_sums(layer), self._random_sums(layer, draw)])
+        return self._stored(key, lambda: [self.present_sums(layer), self._random_sums(layer, draw, distance)])
+
+    @property
+    def _of_windows(self) -> dict[str, Any]:
+        """What decides the vectors of the windows, where they are not the model's hidden states."""
+        if self.ahead is None:
+            return {}
+        return {"ahead": [self.ahead.identity(self.stories[stem]) for stem in self._stems]}
 
     def banded(self, layer: int, band: Band, weights: Doubles) -> tuple[HeldOutDesign, ...]:
         """The words heard beside the nuisance band, one design for each weighting (n_weightings, 2) of the two."""
@@ -135,38 +185,49 @@ class Designs:
 
     def present_sums(self, layer: int) -> Floats:
         """Hidden states, last sub-token, summed per volume (also in censored ones), (n_volumes, n_units)."""
-        return self._sums(layer, 0)
+        return self._sums(layer, 0 if self.ahead is None else None)
 
     def window_sums(self, layer: int, distance: int) -> Floats:
         """Concatenated vectors of the window's words, summed per volume, (n_volumes, window * n_units)."""
         return np.concatenate([self._sums(layer, o) for o in offsets_of(distance, self.settings.window)], axis=1)
 
-    def _random_sums(self, layer: int, draw: int) -> Floats:
-        seed = self.settings.random_seed + draw
+    def _random_sums(self, layer: int, draw: int, distance: int) -> Floats:
+        seed, vectors = self.settings.random_seed + draw, self.ahead or ModelVectors(self.model)
 
-        def shuffled(values: Floats, segments: list[slice]) -> Floats:
-            return values[random_rows(segments, seed, len(values))]
+        def shifted(story: Story, segments: list[slice], offset: int) -> Floats:
+            words = vectors.words(story, layer)
+            shuffled = words[random_rows(segments, seed, len(words))]
+            return shift_words(shuffled, offset, segments, self.settings.wrap) if offset else shuffled
 
-        offsets = offsets_of(self.settings.tested_distance, self.settings.window)
-        return np.concatenate([self._sum_words(layer, offset, shuffled) for offset in offsets], axis=1)
+        offsets = offsets_of(distance, self.settings.window)
+        return np.concatenate([self._sum_words(partial(shifted, offset=offset)) for offset in offsets], axis=1)
 
     @cached_property
-    def _sums(self) -> Callable[[int, int], Floats]:
-        """Sums of the words of one layer at an offset; those of a window are cached for the neighbouring windows."""
-        return lru_cache(maxsize=self.settings.window + 1)(self._sum_words)
+    def _sums(self) -> Callable[[int, int | None], Floats]:
+        """Sums of the words of one layer at an offset, None for the present word itself.
 
-    def _sum_words(self, layer: int, offset: int, reorder: Reorder | None = None, kind: str = "residual") -> Floats:
+        Those of a window are cached for the neighbouring windows.
+        """
+        present = ModelVectors(self.model)
+
+        def sums(layer: int, offset: int | None) -> Floats:
+            def ahead(story: Story, segments: list[slice]) -> Floats:
+                vectors = present if offset is None else self.ahead or present
+                return vectors.ahead(story, layer, offset or 0, segments, self.settings.wrap)
+
+            return self._sum_words(ahead)
+
+        return lru_cache(maxsize=self.settings.window + 1)(sums)
+
+    def _sum_words(self, vectors: Callable[[Story, list[slice]], Floats]) -> Floats:
+        """Vectors of the words of each story (n_words, n_units), summed per volume."""
         sums = []
         for timing in self.timings:
             values, onsets = [], []
             for stimulus in timing.stimuli:
                 story = self.stories[stimulus.stem]
                 rows, onset, _ = words_heard(stimulus, story.words)
-                words = np.asarray(self.model.activations(story, kind, "last").layer(layer - 1))
-                segments = self._segments(stimulus)
-                if reorder:
-                    words = reorder(words, segments)
-                values.append(shift_words(words, offset, segments, self.settings.wrap)[rows] if offset else words[rows])
+                values.append(vectors(story, self._segments(stimulus))[rows])
                 onsets.append(onset)
             later = 1 if self.settings.word_volume == "next" else 0
             grid = (timing.repetition_time, timing.uncensored.volumes)

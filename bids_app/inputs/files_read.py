@@ -35,12 +35,13 @@ def inputs_of(
     dictionary: str | None = None,
     others: Mapping[str, str] | None = None,
     shared: Mapping[str, list[str]] | None = None,
+    more: Mapping[str, Any] | None = None,
 ) -> Inputs:
     """Inputs of an analysis of a fit.
 
     `analysis` is the analysis whose atlases are read ("" for none), `dictionary` the key of the dictionary, `others`
     further data that the results depend on, `shared` keys of contents that must be the same in all participants, by a
-    name for messages.
+    name for messages, `more` further facts.
     """
     facts: dict[str, Any] = {
         "RepetitionTime": {run.label: run.repetition_time for run in fit.runs},
@@ -54,6 +55,7 @@ def inputs_of(
     files_of_all = {**_words(fit, sources), "mask": _mask(sources.settings.mask)}
     atlases = list(_atlas_files(fit, sources.settings, analysis))
     tables = [table for run in fit.runs if run.seg for table in parcel_tables(run.derivative, run.seg)]
+    facts |= more or {}
     files_of_all |= {f"atlas {path.name}": [path] for path in (*atlases, *tables)}
     facts["Shared"] = {name: [sha256_of(path) for path in paths] for name, paths in files_of_all.items()}
     facts["Shared"] |= shared or {}

@@ -18,7 +18,7 @@ from bids_app.choices import parse_context
 from bids_app.inputs.timing import StimulusTiming, Story, timed_words
 from bids_app.language.labels import model_labels
 from bids_app.language.weights import find_model, hash_file
-from bids_app.machine.once import computed_once, key_of
+from bids_app.machine.once import computed_once, file_name, key_of
 from bids_app.machine.resources import folders_of, model_source
 from bids_app.settings import Settings
 from bids_app.text_files import read_json_content
@@ -98,6 +98,38 @@ class ModelRun:
         pointer = self._pointer(story, kind, subtoken)
         computed_once(pointer, lambda draft: self._extract(story, kind, subtoken, draft), self._damage)
         return Activations.open(self._work / pointer.read_text(encoding="utf-8"))
+
+    def mean_activations(self, stem: str, texts: Sequence[Sequence[str]], kind: str, subtoken: str) -> Activations:
+        """Mean over several texts of as many words, from the cache if available (`read_mean_activations`)."""
+        from bids_app.language.activations import Activations, read_mean_activations
+
+        request = {**self.identity(), "kind": kind, "subtoken": subtoken, "mean of": [list(text) for text in texts]}
+
+        def read(draft: Path) -> None:
+            log.info("%s: responses of %s to %d futures of the story %s", self.label, kind, len(texts), stem)
+            context = parse_context(self.settings.context)
+            read_mean_activations(self.loaded, texts, kind, context, draft, subtoken=subtoken)
+
+        return Activations.open(computed_once(self._work / file_name([stem, "futures"], key_of(request)), read))
+
+    def continuations(
+        self, stem: str, text: Sequence[str], futures: Sequence[Sequence[str]], layer: int, n_ahead: int
+    ) -> Floats:
+        """`read_continuations` of a layer counted from 1, (n_ahead, n_words, n_units), from the cache if available."""
+        texts = [list(future) for future in futures]
+        request = {**self.identity(), "text": list(text), "futures": texts, "layer": layer, "ahead": n_ahead}
+
+        def read(draft: Path) -> None:
+            from bids_app.language.continuations import read_continuations
+
+            log.info("%s: continuations of the story %s, %d words ahead", self.label, stem, n_ahead)
+            context = parse_context(self.settings.context)
+            made = read_continuations(self.loaded, text, futures, context, layer - 1, n_ahead)
+            with draft.open("wb") as file:
+                np.save(file, made)
+
+        path = self._work / f"{file_name([stem, 'continuations'], key_of(request))}.npy"
+        return np.asarray(np.load(computed_once(path, read), mmap_mode="r"))
 
     def has_read(self, story: Story, kind: str, subtoken: str) -> bool:
         """Whether these activations are in the cache, so that the model is not needed for them."""

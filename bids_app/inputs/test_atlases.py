@@ -7,7 +7,7 @@ import nibabel
 import numpy as np
 import pytest
 
-from bids_app.analyses.forecast.test_group import write_labels
+from bids_app.analyses.test_distance_group import write_labels
 from bids_app.bids.geometry import ParcelGeometry, SurfaceGeometry, VolumeGeometry
 from bids_app.inputs import atlases
 from bids_app.inputs.atlases import (

@@ -1,6 +1,6 @@
 """Windows of words on the volumes of a run, word by word; designs that are made once for all who heard a story."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -13,8 +13,9 @@ from bids_app.bids.events import Stimulus
 from bids_app.bids.words import Words
 from bids_app.encoding.design.pipeline import FeaturePipeline
 from bids_app.encoding.ridge.held_out import HeldOutDesign, design_held_out, predict_held_out
+from bids_app.forecast.scores import forecast_scores
 from bids_app.forecast.variance import unique_variance, variance_of, weightings
-from bids_app.forecast.windows import random_rows
+from bids_app.forecast.windows import random_rows, shift_words
 from bids_app.inputs import designs as module
 from bids_app.inputs.designs import Designs
 from bids_app.inputs.models import ModelRun
@@ -121,10 +122,10 @@ def test_who_heard_the_same_shares_a_design(tmp_path: Path, monkeypatch: pytest.
         make(tmp_path).with_window(1, 8),
         make(tmp_path).with_window(2, 9),
         make(tmp_path).present(2),
-        make(tmp_path).with_random(2, 0),
-        make(tmp_path).with_random(2, 1),
-        make(tmp_path, tested_distance=4).with_random(2, 0),
-        make(tmp_path, random_seed=7).with_random(2, 0),
+        make(tmp_path).with_random(2, 0, 8),
+        make(tmp_path).with_random(2, 1, 8),
+        make(tmp_path).with_random(2, 0, 4),
+        make(tmp_path, random_seed=7).with_random(2, 0, 8),
         make(tmp_path, window=6).with_window(2, 8),
         make(tmp_path, purge=1).with_window(2, 8),
         make(tmp_path, wrap=True).with_window(2, 8),
@@ -136,8 +137,8 @@ def test_who_heard_the_same_shares_a_design(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_random_windows_hold_words_of_the_same_story(tmp_path: Path) -> None:
-    designs = make(tmp_path, random_seed=5, tested_distance=4)
-    sums = designs._random_sums(2, 1)
+    designs = make(tmp_path, random_seed=5)
+    sums = designs._random_sums(2, 1, 4)
     shuffled = VALUES[1][random_rows(segments_of(STIMULUS, WORDS), 6, N_WORDS)]
     np.testing.assert_allclose(sums, by_definition(range(-2, 5), values=shuffled), atol=1e-5)
     assert not np.allclose(sums, designs.window_sums(2, 4), atol=0.1)
@@ -145,11 +146,11 @@ def test_random_windows_hold_words_of_the_same_story(tmp_path: Path) -> None:
 
 def test_a_design_holds_what_it_is_called_by_the_recipe_of_the_settings(tmp_path: Path) -> None:
     designs = make(tmp_path, folds=4, purge=1, delays=3)
-    present, window, random = designs.present_sums(2), designs.window_sums(2, 8), designs._random_sums(2, 1)
+    present, window, random = designs.present_sums(2), designs.window_sums(2, 8), designs._random_sums(2, 1, 8)
     for made, spaces in (
         (designs.present(2), [present]),
         (designs.with_window(2, 8), [present, window]),
-        (designs.with_random(2, 1), [present, random]),
+        (designs.with_random(2, 1, 8), [present, random]),
     ):
         expected = design_held_out(spaces, [36, 34], FeaturePipeline(3, (0, 1, 2), n_folds=4, purge=1), device="cpu")
         for ours, theirs in zip(made.folds, expected.folds, strict=True):
@@ -212,10 +213,10 @@ def test_a_story_played_twice_has_the_windows_of_each_playing(tmp_path: Path) ->
     second = replace(second, timings=(timing_of([again], TR, 140),))
     both = replace(once, timings=(timing_of([STIMULUS, again], TR, 140),))
     for offset in (0, 3):
-        expected = np.concatenate([once._sum_words(2, offset), second._sum_words(2, offset)])
-        np.testing.assert_allclose(both._sum_words(2, offset), expected, atol=1e-5)
+        expected = np.concatenate([once._sums(2, offset), second._sums(2, offset)])
+        np.testing.assert_allclose(both._sums(2, offset), expected, atol=1e-5)
     n_first = len(once.timings[0].volumes)
-    assert not np.allclose(both._sum_words(2, 3)[n_first:], both._sum_words(2, 3)[: both.run_lengths[-1]])
+    assert not np.allclose(both._sums(2, 3)[n_first:], both._sums(2, 3)[: both.run_lengths[-1]])
     assert both.run_lengths == (*once.run_lengths, 16)
 
 
@@ -285,3 +286,54 @@ def test_words_and_windows_with_weights_are_those_of_unique_variance(
         found = variance_of(made, models, names, Y, device="cpu")
         np.testing.assert_allclose(found.total, expected.total, atol=1e-6)
         np.testing.assert_allclose(found.unique["past"], expected.unique["past"], atol=1e-6)
+
+
+@dataclass(frozen=True)
+class OtherVectors:
+    """Other vectors of the words for windows; those ahead are known from the words up to the present one."""
+
+    values: npt.NDArray[np.float32]
+
+    def identity(self, story: Story) -> Any:
+        return float(self.values.sum())
+
+    def words(self, story: Story, layer: int) -> Any:
+        return self.values
+
+    def ahead(self, story: Story, layer: int, offset: int, segments: list[slice], wrap: bool) -> Any:
+        return shift_words(self.values, offset, segments, wrap)
+
+
+def test_windows_of_other_vectors_stand_beside_the_model_s_present_words(tmp_path: Path) -> None:
+    other = np.random.default_rng(7).standard_normal(VALUES[1].shape).astype(np.float32)
+    plain, designs = make(tmp_path), replace(make(tmp_path), ahead=OtherVectors(other))
+    np.testing.assert_allclose(designs.present_sums(2), plain.present_sums(2))
+    for distance in (0, 4):
+        expected = by_definition(range(distance - 6, distance + 1), values=other)
+        np.testing.assert_allclose(designs.window_sums(2, distance), expected, atol=1e-5)
+    shuffled = other[random_rows(segments_of(STIMULUS, WORDS), 1, N_WORDS)]
+    np.testing.assert_allclose(designs._random_sums(2, 1, 4), by_definition(range(-2, 5), values=shuffled), atol=1e-5)
+
+
+def test_designs_of_other_vectors_share_the_base_and_nothing_else(tmp_path: Path) -> None:
+    def stored() -> set[str]:
+        return {path.name for path in (tmp_path / ".work/designs").glob("*.npz")}
+
+    plain = make(tmp_path)
+    plain.present(2), plain.with_window(2, 4), plain.with_random(2, 0, 4)
+    before = stored()
+    for number in (1, 2):
+        designs = replace(plain, ahead=OtherVectors(VALUES[0] * np.float32(number)))
+        designs.present(2)
+        assert stored() == before
+        designs.with_window(2, 4), designs.with_random(2, 0, 4)
+        assert len(stored()) == len(before) + 2
+        before = stored()
+
+
+def test_windows_that_hold_nothing_add_nothing(tmp_path: Path) -> None:
+    """The meaning of past words is none where futures continue the true text."""
+    designs = replace(make(tmp_path), ahead=OtherVectors(np.zeros_like(VALUES[1])))
+    data = np.random.default_rng(3).standard_normal((sum(designs.run_lengths), 20)).astype(np.float32)
+    gains = forecast_scores(designs.present(2), [designs.with_window(2, -4)], data, device="cpu").gains
+    np.testing.assert_allclose(gains, 0, atol=1e-4)

@@ -95,6 +95,56 @@ def _curve(axes: Any, curve: Curve, colour: str, lift: int = 0) -> None:
     )  # fmt: skip
 
 
+def draw_pair(curves: Mapping[str, Curve], colours: Sequence[str], published: Sequence[int]) -> Figure:
+    """Curves of several scores in one region on one pair of axes, with a line at the published peak of each."""
+    figure = Figure(figsize=(WIDTH_INCHES * 0.78, 3.6), layout="constrained")
+    axes = figure.subplots()
+    _pair(axes, list(curves.values()), colours, published)
+    axes.set_xlabel("distance d: the window's last word is d words ahead of the present one")
+    axes.set_ylabel(GAIN)
+    axes.margins(x=0, y=0.16)
+    for colour, peak in zip(colours, published, strict=True):
+        axes.annotate(
+            f"{peak}", (peak, 1.0), (0, 3), xycoords=axes.get_xaxis_transform(), textcoords="offset points",
+            ha="center", va="bottom", size=8.5, color=colour,
+        )  # fmt: skip
+    _name_lines(figure, axes, list(curves))
+    return figure
+
+
+def draw_pairs(regions: Sequence[Mapping[str, Curve]], colours: Sequence[str], published: Sequence[int]) -> Figure:
+    """Small charts of several scores over distance, one per region, with a common vertical axis."""
+    figure, charts = _grid(len(regions), legend=True)
+    named = [list(curves.values()) for curves in regions]
+    longest = max(len(curves[0].name) for curves in named)
+    for axes, curves in zip(charts, named, strict=False):
+        _pair(axes, curves, colours, published)
+        peaks = " and ".join(say(curve.peak) for curve in curves if np.isfinite(curve.peak))
+        _title(axes, curves[-1], f"d* {peaks}" if peaks else "", longest)
+    _name_lines(figure, charts[0], list(regions[0]))
+    _label_edges(charts, len(regions), "distance d (words)", "F")
+    return figure
+
+
+def _pair(axes: Any, curves: Sequence[Curve], colours: Sequence[str], published: Sequence[int]) -> None:
+    first = curves[0]
+    if first.x[0] < 0:
+        axes.axvspan(first.x[0], 0, color=_PAST, linewidth=0, zorder=-2)
+    axes.axhline(0, color="0.6", linewidth=0.8, zorder=-1)
+    for number, (curve, colour, peak) in enumerate(zip(curves, colours, published, strict=True)):
+        axes.axhline(curve.level[0], color=colour, linewidth=1.0, linestyle=_DASHES, alpha=0.7)
+        axes.axvline(peak, color=colour, linewidth=1.0, linestyle=":", zorder=0)
+        _curve(axes, curve, colour, lift=number)
+    axes.set_xlim(first.x[0], first.x[-1])
+    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, steps=[1, 2, 5, 10]))
+
+
+def _name_lines(figure: Figure, axes: Any, names: Sequence[str]) -> None:
+    """A legend of the curves, which are the lines with several points that are drawn in their order."""
+    lines = [line for line in axes.get_lines() if line.get_linestyle() == "-" and len(line.get_xdata()) > 2]
+    figure.legend(lines, names, loc="outside upper left", ncols=len(names), frameon=False)
+
+
 def draw_forecasts(curves: Sequence[Curve], colours: Sequence[str]) -> Figure:
     """Small charts of F over distance, one per region, with a common vertical axis."""
     figure, charts = _grid(len(curves))

@@ -72,6 +72,9 @@ def _problems(sources: Sources, participants: Sequence[str], misfits: list[str])
     no_device = _without_device(settings.device) if here else None
     if no_device:
         yield no_device
+    if here:
+        for analysis in settings.analyses:
+            yield from analysis.lacks(settings)
     for piece in pieces_of_run(settings, _spaces(sources, participants)):
         try:
             files = _find(piece, sources)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import wilcoxon
 
-from bids_app.analyses.forecast.test_group import GEOMETRY, write_labels, writer_of
+from bids_app.analyses.test_distance_group import GEOMETRY, write_labels, writer_of
 from bids_app.bids.derivatives import read_table
 from bids_app.bids.outputs import find_outputs
 from bids_app.inputs.atlases import write_regions

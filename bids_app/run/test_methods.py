@@ -52,10 +52,12 @@ def test_steps_that_were_not_taken_are_not_named(settings: Settings, change: dic
 
 
 def test_every_analysis_has_a_paragraph_and_what_they_share_is_told_once(settings: Settings) -> None:
-    text = methods_text(replace(settings, analysis=("networks", "brainscore", "forecast", "depth", "variance")))
+    text = methods_text(
+        replace(settings, analysis=("networks", "brainscore", "forecast", "futures", "depth", "variance"))
+    )
     body, cited = text.split("## To cite\n\n")
     assert body.count(SCORES) == 1
-    assert len(body.strip().split("\n\n")) == 1 + 3 + 5  # title; data, model, scores; analyses
+    assert len(body.strip().split("\n\n")) == 1 + 3 + 6  # title; data, model, scores; analyses
     references = cited.strip().split("\n")
     assert len(references) == len(set(references)) > 5
     assert all(re.match(r"- \S", reference) for reference in references)

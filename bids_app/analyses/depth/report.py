@@ -53,7 +53,7 @@ def depth_models(page: Page, all_results: Sequence[Results]) -> str:
 
 
 def _say_curves(results: Results, curves: Sequence[Curve], models: dict[str, str]) -> str:
-    tested = tested_distance(results)
+    tested = tested_distance(results, "forecast")
     caption = (
         f"F{'' if tested is None else f'({tested})'} with the present word and the window both from one layer, over "
         "the layer's place in the model (100 %: the last layer). Dot: the best layer, k*"
@@ -100,7 +100,7 @@ def passing(results: Results, maps: Maps) -> Array | None:
     q = results.like(maps, "forecastdepth", "q")
     if q is not None:
         return np.asarray((q < SIGNIFICANT).any(axis=0))
-    tested = tested_distance(results)
+    tested = tested_distance(results, "forecast")
     return None if tested is None else passing_at(results, maps, "forecast", map_name(tested))
 
 

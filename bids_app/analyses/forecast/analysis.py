@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from bids_app.analyses.forecast.options import ForecastOptions
-from bids_app.analyses.forecast.outputs import OUTPUTS
+from bids_app.analyses.forecast.outputs import OUTPUTS, SCORE
 from bids_app.analyses.record import Analysis, Cell, Paragraph, Report, Section, Summary
 from bids_app.options import (
     ACTIVATIONS,
     ATLAS,
     DESIGNS,
+    DISTANCES,
     LAYER,
     PENALTIES,
     PERMUTATIONS,
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
 
 def _steps(work: Work, model: ModelRun) -> Iterator[Step]:
-    from bids_app.analyses.forecast.participant import DESC, forecast
+    from bids_app.analyses.forecast.participant import forecast
     from bids_app.analyses.scoring import score_step
 
-    yield score_step(work, model, NAME, DESC, forecast)
+    yield score_step(work, model, NAME, SCORE.desc, forecast)
 
 
 def _summaries() -> tuple[Summary, ...]:
@@ -74,8 +74,9 @@ NAME = "forecast"
 ANALYSIS = Analysis(
     name=NAME,
     title="what words ahead add to the prediction, and how far ahead",
-    reads=frozenset({ACTIVATIONS, DESIGNS, RESPONSES, PENALTIES, LAYER, WINDOWS, PERMUTATIONS, ATLAS, REGIONS}),
-    options=ForecastOptions,
+    reads=frozenset(
+        {ACTIVATIONS, DESIGNS, RESPONSES, PENALTIES, LAYER, WINDOWS, DISTANCES, PERMUTATIONS, ATLAS, REGIONS}
+    ),
     outputs=OUTPUTS,
     steps=_steps,
     summaries=_summaries,

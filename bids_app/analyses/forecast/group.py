@@ -1,111 +1,14 @@
-"""The group level of the forecast: gains from windows ahead and their best distance, over participants."""
+"""The group level of the forecast."""
 
 from __future__ import annotations
 
-import logging
-from dataclasses import replace
-from pathlib import Path
-from typing import Any
-
-import numpy as np
-
-from bids_app.analyses.collection import Collection, Doubles, Floats, collect
-from bids_app.analyses.comparison import Row, model_row
-from bids_app.analyses.forecast.tables import curve_table, distance_table
-from bids_app.analyses.region_tables import EVERYWHERE, PEAKS, Regions, too_few
-from bids_app.analyses.significance import write_statistics
-from bids_app.bids.targets import fill
-from bids_app.forecast.distance import group_distance
+from bids_app.analyses.collection import Collection
+from bids_app.analyses.comparison import Row
+from bids_app.analyses.distance_group import summarise_distances
+from bids_app.analyses.forecast.outputs import SCORE
 from bids_app.settings import Settings
-
-log = logging.getLogger("neurons2networks")
-DESC = "forecast"
-_BESIDE = ("base", "random")  # controls beside the scores
 
 
 def summarise_forecast(scores: Collection, settings: Settings) -> list[Row]:
     """Write the maps and tables of the forecast; returns the rows of the model for the comparison of models."""
-    out_dir, distances = settings.out_dir, distances_of(scores)
-    note = too_few(scores, settings)
-    write_statistics(scores, out_dir, DESC, **note)
-    beside = {kind: _beside(scores, f"{DESC}{kind}", out_dir) for kind in _BESIDE}
-    for kind, collection in beside.items():
-        if collection is not None:
-            extra = {"Participants": collection.participants, **collection.shared_fields}
-            collection.writer(out_dir).maps(f"{DESC}{kind}", "mean", collection.mean(), collection.names, **extra)
-    tested = _tested(scores)
-    if tested is not None:
-        _write_distance(scores, _write_contrast(scores, tested, settings, note), settings, note)
-    gains = scores.region_means(out_dir)
-    present, random = ({} if collection is None else collection.region_means(out_dir) for collection in beside.values())
-    writer = scores.writer(out_dir)
-    writer.table(DESC, curve_table(distances, gains, random, present))
-    seed = int(scores.result_settings["random_seed"])
-    writer.table(f"{DESC}distance", distance_table(distances, tested, gains, seed))
-    return [] if tested is None else _rows(scores, tested, gains, beside["base"], present)
-
-
-def distances_of(scores: Collection) -> list[int]:
-    """The distances of the maps, in their order."""
-    return [int(distance) for distance in scores.sidecar["Distances"]]
-
-
-def _tested(scores: Collection) -> int | None:
-    """The tested distance; None, with a message, if it cannot be compared with distance 0."""
-    tested, distances = int(scores.result_settings["tested_distance"]), distances_of(scores)
-    if tested != 0 and {0, tested} <= set(distances):
-        return tested
-    log.warning(
-        "%s: no contrast of distance %d with 0, and no maps of the forecast distance: the distances are %s",
-        scores.title,
-        tested,
-        ", ".join(map(str, distances)),
-    )
-    return None
-
-
-def _beside(scores: Collection, desc: str, out_dir: Path) -> Collection | None:
-    """Other maps of the same recordings and model; None without any."""
-    try:
-        return collect(out_dir, {**scores.entities, "desc": desc}, scores.counted)
-    except FileNotFoundError:
-        return None
-
-
-def _write_contrast(scores: Collection, tested: int, settings: Settings, note: dict[str, Any]) -> Floats | None:
-    """Write the statistics of F(tested) − F(0); returns q (1, n_targets), None for one participant."""
-    distances = distances_of(scores)
-    difference = scores.maps[:, [distances.index(tested)]] - scores.maps[:, [distances.index(0)]]
-    contrast = replace(scores, maps=difference, names=["contrast"])
-    desc = f"F({tested}) - F(0)"
-    return write_statistics(contrast, settings.out_dir, f"{DESC}contrast", **note, TestedDistance=tested, Contrast=desc)
-
-
-def _write_distance(scores: Collection, q: Floats | None, settings: Settings, note: dict[str, Any]) -> None:
-    """Write the distance of the highest score at targets with a significant contrast."""
-    n_targets = scores.maps.shape[2]
-    shown = np.zeros(n_targets, dtype=bool) if q is None else q[0] < settings.significance
-    log.info("%s: forecast distance shown in %d of %d targets", scores.title, shown.sum(), scores.complete.sum())
-    peaks = fill(np.stack(group_distance(scores.maps[:, :, shown], distances_of(scores))), shown)
-    fields = {
-        **scores.shared_fields,
-        "Significance": settings.significance,
-        "Participants": scores.participants,
-        **note,
-    }
-    scores.writer(settings.out_dir).maps(f"{DESC}distance", "d", peaks, PEAKS, **fields)
-
-
-def _rows(scores: Collection, tested: int, gains: Regions, base: Collection | None, present: Regions) -> list[Row]:
-    """F at the tested distance, and its ratio to R of the present word if R is above zero."""
-    gain = gains[EVERYWHERE][:, distances_of(scores).index(tested)]
-    rows = [model_row(scores.entities, f"F (distance{tested:+d})", gain)]
-    if base is not None:
-        base_of = dict(zip(base.participants, present[EVERYWHERE][:, 0], strict=True))
-        ratio = _ratio(gain, np.array([base_of.get(label, np.nan) for label in scores.participants]))
-        rows.append(model_row(scores.entities, f"F / R (distance{tested:+d})", ratio))
-    return rows
-
-
-def _ratio(gain: Doubles, base: Doubles) -> Doubles:
-    return np.asarray(np.divide(gain, base, out=np.full(len(gain), np.nan), where=base > 0))
+    return summarise_distances(SCORE, scores, settings)

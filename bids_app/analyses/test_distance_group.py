@@ -64,9 +64,8 @@ def write_scores(
         writer = writer_of(out, f"{row + 1:02d}")
         writer.maps("forecastbase", "r", base[row], ["present"])
         writer.maps("forecastrandom", "r", random[row], ["random-1", "random-2"])
-        writer.maps(
-            "forecast", "r", participant_scores, names, Distances=list(distances), Window=7, Layer=2, Fraction=0.5
-        )
+        fields = {"Distances": list(distances), "TestedDistance": TESTED, "Window": 7, "Layer": 2, "Fraction": 0.5}
+        writer.maps("forecast", "r", participant_scores, names, **fields)
 
 
 def write_labels(folder: Path, name: str, labels: npt.NDArray[np.int64], regions: list[str]) -> str:

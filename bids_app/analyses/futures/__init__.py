@@ -1,0 +1,1 @@
+"""The analysis `futures`: what the syntax and what the meaning of words ahead add to the prediction."""
