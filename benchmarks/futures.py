@@ -119,8 +119,8 @@ def probes(ground: Ground) -> list[str]:
         lines.append(_row(name, [_r(space, values) for space in spaces], 0))
     # Of a short list, the futures tell the word, because they are all others.
     open_class = np.array([len({text[i] for i in np.flatnonzero(keys == key)}) >= _MANY for key in keys])
-    values = [_r(space[open_class], within[open_class]) for space in spaces]
-    lines.append(_row(f"the same, lists of at least {_MANY} words, r", values, 0))
+    of_many = [_r(space[open_class], within[open_class]) for space in spaces]
+    lines.append(_row(f"the same, lists of at least {_MANY} words, r", of_many, 0))
     return lines
 
 
