@@ -11,6 +11,7 @@ from bids_app.bids.audio import wav_seconds
 from bids_app.bids.cifti import CiftiGeometry
 from bids_app.bids.confounds import read_confounds
 from bids_app.bids.description import read_description
+from bids_app.bids.envelope import read_envelope
 from bids_app.bids.events import read_events
 from bids_app.bids.exclusions import read_exclusions
 from bids_app.bids.geometry import ParcelGeometry, SurfaceGeometry, VolumeGeometry
@@ -25,6 +26,8 @@ from bids_app.bids.word_files import _is_word_json
 from bids_app.bids.words import read_words, words_from_events
 from bids_app.checksums import artefact_damage
 from bids_app.conftest_images import brain_models
+from bids_app.finetune.layout import Checkpoint
+from bids_app.finetune.progress import read_rows as read_progress
 from bids_app.inputs.masking import inside_mask
 from bids_app.inputs.sources import Sources
 from bids_app.language.configuration import check_sizes
@@ -178,6 +181,21 @@ def safetensors(path: Path) -> None:
 def audio(path: Path) -> None:
     """Length of a stimulus."""
     wav_seconds(path)
+
+
+def envelope(path: Path) -> None:
+    """Loudness of a stimulus."""
+    read_envelope(path)
+
+
+def checkpoint(path: Path) -> None:
+    """What a fine-tuning says of a model."""
+    Checkpoint.read(path.parent)
+
+
+def progress(path: Path) -> None:
+    """Losses of a training that goes on."""
+    read_progress(path.parent, 5)
 
 
 def headers(kind: str, *names: str) -> Callable[[Path], None]:

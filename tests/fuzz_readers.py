@@ -1,5 +1,6 @@
 """Every reader of a file that users give, with files that it reads well; fuzzing damages these."""
 
+from bids_app.finetune.progress import COLUMNS
 from tests import fuzz_calls as calls
 from tests import fuzz_seeds as seeds
 from tests.fuzz_images import IMAGES, Reader
@@ -157,6 +158,23 @@ READERS = {
         "tale.wav",
         (seeds.wav(),),
         calls.audio,
+    ),
+    "envelope": Reader(
+        "tale.wav",
+        (seeds.sound(16), seeds.sound(24), seeds.sound(8)),
+        calls.envelope,
+    ),
+    "checkpoint record": Reader(
+        "finetune.json",
+        seeds.as_json(
+            {"Alpha": 0.5, "Control": "", "Step": 10, "Blocks": 2, "Perplexity": 30.5, "Settings": {"steps": 10}}
+        ),
+        calls.checkpoint,
+    ),
+    "training progress": Reader(
+        "progress.tsv",
+        seeds.text("\n".join("\t".join(row) for row in (COLUMNS, ("1", *["0.5"] * 8), ("2", *["0.4"] * 8))) + "\n"),
+        calls.progress,
     ),
     "safetensors": Reader(
         "model.safetensors",

@@ -49,6 +49,16 @@ def wav() -> bytes:
     return b"RIFF" + struct.pack("<I", 236) + b"WAVE" + form + b"LIST\4\0\0\0abcd" + b"data\xc8\0\0\0" + bytes(200)
 
 
+def sound(bits: int) -> bytes:
+    """A second of sound that swells, with integers of so many bits."""
+    size = bits // 8
+    middle, loudest = (128, 100) if bits == 8 else (0, 2 ** (bits - 2))
+    samples = [middle + loudest * number // 1000 * (-1) ** number for number in range(1000)]
+    data = b"".join(sample.to_bytes(size, "little", signed=bits > 8) for sample in samples)
+    form = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, 1000, 1000 * size, size, bits)
+    return b"RIFF" + struct.pack("<I", 36 + len(data)) + b"WAVE" + form + b"data" + struct.pack("<I", len(data)) + data
+
+
 def safetensors() -> bytes:
     """One tensor of 2 x 3."""
     head = json.dumps({"a": {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}}).encode()

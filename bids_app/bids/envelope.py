@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,9 @@ from bids_app.bids.errors import DatasetError
 FRAME = 0.01  # s
 _FRAMES_AT_ONCE = 6000
 _SILENT = 1e-6  # of the loudest possible sample
+# What scipy's reader raises where a header is damaged: it checks little, and computes with what it finds. It allocates
+# as much as the header says, so that memory can be too small for a short file.
+_DAMAGED = (ValueError, OSError, EOFError, MemoryError, struct.error, ArithmeticError, LookupError, NameError, TypeError)
 
 
 def find_audio(bids_dir: Path, stim_file: str, words: Path | None = None) -> Path | None:
@@ -32,7 +36,7 @@ def read_envelope(path: Path) -> npt.NDArray[np.float64]:
     """
     try:
         rate, samples = _read(path)
-    except (ValueError, OSError, EOFError) as error:
+    except _DAMAGED as error:
         raise DatasetError(f"{path} cannot be read as a WAV file ({error}): get it again, or remove it.") from error
     n_samples = max(1, round(rate * FRAME))
     n_frames = len(samples) // n_samples

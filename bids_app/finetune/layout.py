@@ -58,7 +58,7 @@ class Checkpoint:
                 perplexity=float(record["Perplexity"]),  # type: ignore[arg-type]
                 settings=dict(record["Settings"]),  # type: ignore[call-overload]
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise FileError(
                 f"{path / RECORD} is not the record of a checkpoint ({type(error).__name__}: {error}): train the model "
                 "again with n2n finetune."

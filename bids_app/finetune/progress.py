@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import csv
 import logging
+import re
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
 from bids_app.atomic import write_text
+from bids_app.text_files import read_rows as read_table
 
 log = logging.getLogger("neurons2networks")
 NAME = "progress.tsv"
+_STEP = re.compile("[0-9]{1,12}")
 
 
 @dataclass(frozen=True)
@@ -43,13 +45,13 @@ COLUMNS = tuple(field.name for field in fields(Row))
 
 
 def read_rows(folder: Path, until: int) -> list[tuple[str, ...]]:
-    """Rows of the table up to a step; later ones belong to steps that are taken again."""
+    """Rows of the table up to a step; later ones belong to steps that are taken again, damaged ones are left out.
+
+    Raises FileError if the file is no table.
+    """
     path = folder / NAME
-    if not path.is_file():
-        return []
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = [tuple(row) for row in csv.reader(file, delimiter="\t")]
-    return [row for row in rows[1:] if len(row) == len(COLUMNS) and int(row[0]) <= until]
+    rows = read_table(path)[1:] if path.is_file() else []
+    return [tuple(row) for row in rows if len(row) == len(COLUMNS) and _STEP.fullmatch(row[0]) and int(row[0]) <= until]
 
 
 def write_rows(folder: Path, rows: list[tuple[str, ...]]) -> None:
