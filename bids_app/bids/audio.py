@@ -31,6 +31,18 @@ def wav_seconds(path: Path) -> float | None:
     return None
 
 
+def require_whole_chunks(path: Path) -> None:
+    """Raise ValueError if a chunk of a WAV file is longer than what is left of the file, by its own header."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        order = ">I" if file.read(12).startswith(b"RIFX") else "<I"
+        while len(head := file.read(8)) == 8:
+            (length,) = struct.unpack(order, head[4:])
+            if length > size - file.tell():
+                raise ValueError(f"a part of it should have {length} bytes, and {size - file.tell()} are there")
+            file.seek(length + length % 2, 1)
+
+
 def audio_beside(words: Path) -> Path | None:
     """The WAV file of a word list, by its name: in the same folder, or above the folder of an align.csv."""
     stem, folders = words.name.partition(".")[0].removesuffix("_words"), [words.parent]

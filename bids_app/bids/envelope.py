@@ -9,15 +9,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bids_app.bids.audio import audio_beside
+from bids_app.bids.audio import audio_beside, require_whole_chunks
 from bids_app.bids.errors import DatasetError
 
 FRAME = 0.01  # s
 _FRAMES_AT_ONCE = 6000
 _SILENT = 1e-6  # of the loudest possible sample
-# What scipy's reader raises where a header is damaged: it checks little, and computes with what it finds. It allocates
-# as much as the header says, so that memory can be too small for a short file.
-_DAMAGED = (ValueError, OSError, EOFError, MemoryError, struct.error, ArithmeticError, LookupError, NameError, TypeError)
+# What scipy's reader raises where a header is damaged: it checks little, and computes with what it finds.
+_DAMAGED = (ValueError, OSError, EOFError, struct.error, ArithmeticError, LookupError, NameError, TypeError)
 
 
 def find_audio(bids_dir: Path, stim_file: str, words: Path | None = None) -> Path | None:
@@ -54,6 +53,7 @@ def _read(path: Path) -> tuple[int, npt.NDArray[Any]]:
     """Samples per second, and the samples, mapped to the file unless they take 3 bytes each."""
     from scipy.io import wavfile
 
+    require_whole_chunks(path)  # scipy allocates as much as a header says
     try:
         return wavfile.read(path, mmap=True)
     except ValueError as error:
