@@ -87,11 +87,16 @@ def _say(name: str, curve: Curve) -> str:
         return f"The part of {name} has no curve."
     low, high = curve.peak_interval
     interval = f" (95 % interval {say(low)} to {say(high)})" if np.isfinite(low) else ""
-    highest = curve.at(curve.peak)
+    highest, random = curve.at(curve.peak), curve.level[0]
+    control = f"; random words reach {gain(random)}" if np.isfinite(random) else ""
+    past = ", in the past," if curve.peak < 0 else ""
+    if not highest > max(0, np.nan_to_num(random)):
+        return (
+            f"No forecast of {name} is found: F is nowhere above {'random words' if random > 0 else '0'} "
+            f"({gain(highest)} at d = {say(curve.peak)}{control})."
+        )
     ratio = curve.share_of_base(highest)
     of_base = f", {share(ratio)} of R" if np.isfinite(ratio) else ""
-    control = f"; random words reach {gain(curve.level[0])}" if np.isfinite(curve.level[0]) else ""
-    past = ", in the past," if curve.peak < 0 else ""
     return f"F of {name} is highest at d* = {say(curve.peak)}{past}{interval}: {gain(highest)}{of_base}{control}."
 
 
