@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bids_app.text_files import FileError, read_json
+from bids_app.text_files import FileError, is_there, read_json
 
 RECORD = "finetune.json"
 CONFIG = "config.json"
@@ -76,7 +76,7 @@ def folder_of(name: str) -> Path | None:
 
 def is_checkpoint(folder: Path) -> bool:
     """Whether a folder holds a model that `n2n finetune` has made."""
-    return (folder / RECORD).is_file() and (folder / CONFIG).is_file()
+    return is_there(folder / RECORD) and is_there(folder / CONFIG)
 
 
 def step_folder(training: Path, step: int) -> Path:
@@ -100,7 +100,7 @@ def expand_models(names: Sequence[str]) -> tuple[str, ...]:
 
 def _expanded(name: str) -> Iterator[str]:
     folder = folder_of(name)
-    if folder is None or (folder / CONFIG).is_file():
+    if folder is None or is_there(folder / CONFIG):
         yield name
         return
     trainings = [folder, *sorted(folder.glob("*alpha-*"))]
