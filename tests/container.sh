@@ -12,7 +12,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 export ENGINE=${ENGINE:-docker} PYTHON=${PYTHON:-python3} BOSH=${BOSH:-bosh}
 version=$(sed -n 's/^__version__ = "\(.*\)"/\1/p' bids_app/__init__.py)
 image=neurons2networks:$version
-at_most=2200000000  # bytes of an image whose torch has no CUDA
+at_most=2400000000  # bytes of an image whose torch has no CUDA
 nobody=12345:12345
 scratch=$(mktemp -d "${SCRATCH:-/tmp}/n2n-container.XXXXXX")
 fast=(--n-permutations 50 --n-spins 50 --omp-nthreads 1)
