@@ -5,7 +5,7 @@ import pytest
 
 from bids_app.networks.conditional import Design, consecutive_pieces, network_series
 from bids_app.networks.conditional._contrast import contrast_p
-from bids_app.networks.conditional.conftest import World
+from bids_app.networks.conditional.conftest import NAMES, World
 
 
 @pytest.fixture(scope="module")
@@ -41,3 +41,18 @@ def test_a_single_network_has_no_contrast(small: World) -> None:
     one = np.where(small.labels == 2, 2, 0)
     series = network_series(small.responses({}), one, consecutive_pieces(one), 4)
     assert (np.array(contrast_p(design, series, np.array([0, 1]))) == 1).all()
+
+
+def test_a_link_of_regions_needs_the_contrast(small: World) -> None:
+    Y = small.responses({2: np.full(len(small.labels), 0.5), 7: small.gains(3, 0.5)})
+    table = small.links(Y).dropna(subset="p")
+    design = Design.make(small.restarts, small.families, [small.confounds])
+    series = network_series(Y, small.labels, consecutive_pieces(small.labels), 4)
+    chosen = np.unique(table["atom"].to_numpy(dtype=np.int64))
+    assert len(chosen) >= 2
+    both = np.array(contrast_p(design, series, chosen))
+    sides, networks = table["part"].map({"active": 0, "deactive": 1}), table["network"].map(NAMES.index)
+    expected = both[sides, np.searchsorted(chosen, table["atom"]), networks]
+    signs = table.groupby(["atom", "network"])["part"].transform("size")
+    assert (table["p"] >= expected - 1e-12)[signs == 1].all()
+    assert (expected[signs == 1] > 0.05).any()  # by permutations alone, some would be links of the whole cortex
