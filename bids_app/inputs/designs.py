@@ -156,7 +156,10 @@ class Designs:
         """The words heard beside the nuisance band, one design for each weighting (n_weightings, 2) of the two."""
         key = {"layer": layer, "band": band.identity}
         whole = replace(self.pipeline, n_components=None)
-        spaces: Spaces = lambda: [(self.present_sums(layer), self.pipeline), (band.sums, whole)]  # noqa: E731
+
+        def spaces() -> list[tuple[Floats, FeaturePipeline]]:
+            return [(self.present_sums(layer), self.pipeline), (band.sums, whole)]
+
         return self._weighted(key, spaces, weights, inner_of(self.settings))
 
     def around(self, layer: int, distance: int, weights: Doubles) -> tuple[HeldOutDesign, ...]:

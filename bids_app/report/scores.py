@@ -75,12 +75,12 @@ def layer_of(name: str) -> str | None:
     return match[1] if match else None
 
 
-def say_passing(panel: Panel, maps: Maps) -> str:
-    """Meaning of the colours, with the number of significant targets."""
+def say_passing(panel: Panel, maps: Maps, *, signed: bool = False) -> str:
+    """Meaning of the colours, with the number of significant targets; a `signed` scale has colours below 0 too."""
     unit = maps.unit
     valid = int(np.isfinite(panel.values).sum())
     weak = "hollow" if maps.geometry.kind == "parcels" else "paler"
-    below = "" if maps.geometry.kind == "parcels" else "; r ≤ 0 is not coloured"
+    below = "" if signed or maps.geometry.kind == "parcels" else "; r ≤ 0 is not coloured"
     if panel.passing is None:
         return f"Mean r {mean_of(panel.values):.3f} over {valid:,} {unit}{below}; without a test of significance."
     n_passing = int(np.count_nonzero(panel.passing))

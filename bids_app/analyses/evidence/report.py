@@ -7,9 +7,9 @@ import pandas as pd
 from bids_app.report import html
 from bids_app.report.page import Page
 from bids_app.report.panels import Panel
-from bids_app.report.results import Results, mean_of
+from bids_app.report.results import Results
 from bids_app.report.scales import signed_scale
-from bids_app.report.scores import best_map, passing, say_passing
+from bids_app.report.scores import best_map, layer_of, passing, say_passing
 
 _STATS = ("r", "mean")
 _COLOURS = {"passed": "#1a7f37", "open": "#9a6700", "failed": "#b42318"}
@@ -41,16 +41,20 @@ def over_nuisance(page: Page, results: Results) -> str:
         return html.missing("No gain over the nuisance band: this recording has no map of it.")
     row = best_map(gain)
     panels = [
-        Panel(f"Gain of {gain.names[row]} over the band", gain.values[row], passing(results, gain, "overnuisance", row))
+        Panel(
+            f"Gain of layer {layer_of(gain.names[row])} over the nuisance band",
+            gain.values[row],
+            passing(results, gain, "overnuisance", row),
+        )
     ]
     band = results.maps("nuisance", _STATS)
     alone = None if band is None else results.like(gain, "nuisance", band.stat)
     if alone is not None and band is not None:
         panels.append(Panel("Nuisance band alone", alone[0], passing(results, band, "nuisance", 0)))
-    features = results.noted(("overnuisance",), "Features") or ()
+    features = [_FEATURES.get(name, name) for name in results.noted(("overnuisance",), "Features") or ()]
     caption = (
-        f"What the model predicts beyond {', '.join(features) or 'the nuisance band'}: mean gain in held-out r "
-        f"{mean_of(gain.values[row]):.4f}. {say_passing(panels[0], gain)}"
+        f"What the model predicts beyond {', '.join(features) or 'the nuisance band'}, as gain in held-out r. "
+        f"{say_passing(panels[0], gain, signed=True)} Red: gains; blue: losses."
     )
     scale = signed_scale([panel.values for panel in panels], "held-out r", 0.0)
     parts = [page.add_maps(panels, gain.geometry, scale, results, "overnuisance", caption)]
@@ -58,6 +62,14 @@ def over_nuisance(page: Page, results: Results) -> str:
     return "\n".join(part for part in parts if part)
 
 
+_FEATURES = {
+    "wordrate": "word rate",
+    "length": "word length",
+    "frequency": "word frequency",
+    "storyposition": "position in the story",
+    "sentenceposition": "position in the sentence",
+    "envelope": "acoustic envelope",
+}
 _TABLES = (
     ("overnuisance", "Table: gain over the nuisance band by region"),
     ("familiesovernuisance", "Table: gain of the families over the nuisance band by region"),
