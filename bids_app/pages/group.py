@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from bids_app.analyses.record import Section
+from bids_app.pages.body import body
 from bids_app.pages.intervals import held_out, models, region_scores
-from bids_app.pages.sections import RenderedSection, methods, ordered_sections, render, summary, write_page
+from bids_app.pages.participants import participants_section
+from bids_app.pages.sections import ordered_sections, write_page
 from bids_app.report import html
 from bids_app.report.figures import style
-from bids_app.report.page import Page, open_page
+from bids_app.report.page import open_page
 from bids_app.report.results import common, describe, find_results
 
 
@@ -24,8 +26,9 @@ def write_group_report(out_dir: Path) -> Path:
     all_results = find_results(out_dir, None)
     participants = sorted(path.name for path in out_dir.glob("sub-*") if path.is_dir())
     with style():
-        sections = render(page, all_results, ordered_sections([_regions()])) if all_results else []
-        sections.append(("models", "How do the models compare?", models(page)))
+        compared = ("models", "How do the models compare?", models(page))
+    ends = [compared, participants_section(page, participants)]
+    front, sections = body(page, all_results, ordered_sections([_regions()]), ends)
     shared = describe(common(all_results))
     subtitle = f"{len(participants)} participant{'s' * (len(participants) != 1)}. {shared[:1].upper()}{shared[1:]}"
     lead = html.paragraph(subtitle.strip(), "subtitle")
@@ -34,9 +37,7 @@ def write_group_report(out_dir: Path) -> Path:
         lead += html.box("Participants that failed", problems)
     if not all_results:
         lead += html.missing("There are no maps or tables of the group.")
-    lead += summary(all_results)
-    ends = [_participants(page, participants), methods(page)]
-    return write_page(page, "group.html", "Group", lead, [*sections, *ends])
+    return write_page(page, "group.html", "Group", lead, front, sections)
 
 
 def crashes(out_dir: Path) -> list[str]:
@@ -44,14 +45,3 @@ def crashes(out_dir: Path) -> list[str]:
     files = sorted((out_dir / "logs").glob("crash-*.txt"))
     first = (path.read_text(encoding="utf-8").partition("\n")[0].strip() for path in files if path.is_file())
     return list(dict.fromkeys(line for line in first if line))
-
-
-def _participants(page: Page, participants: list[str]) -> RenderedSection:
-    """A line per participant with a link to the report if it exists."""
-    pages = [page.out_dir / f"{participant}.html" for participant in participants]
-    if not pages:
-        return "participants", "Participants", html.missing("There are no participants in this folder.")
-    items = [
-        page.link(path, path.stem) if path.is_file() else html.escape(path.stem) + " (no report)" for path in pages
-    ]
-    return "participants", "Participants", "<ul>" + "".join(f"<li>{item}</li>" for item in items) + "</ul>"

@@ -9,12 +9,15 @@ from pathlib import Path
 from bids_app.analyses.record import Report, Section
 from bids_app.analyses.registry import ANALYSES
 from bids_app.atomic import write_text
+from bids_app.pages.front import Front
 from bids_app.pages.summary import summary_table
 from bids_app.report import html
 from bids_app.report.page import Page, newest_settings
 from bids_app.report.results import Results, titles
 
 RenderedSection = tuple[str, str, str]  # anchor, heading, HTML
+_VIEW_SCRIPTS = ("three.min.js", "maps.js", "surface.js", "volume.js", "view.js")
+_TABLE_SCRIPT = "tables.js"
 
 
 def reports() -> list[Report]:
@@ -45,6 +48,7 @@ def render(page: Page, all_results: Sequence[Results], sections: Sequence[Sectio
     rendered = []
     for section in sections:
         if any(results.has(section.descs) for results in all_results):
+            page.maps.group = section.heading
             shown = with_variants(all_results) if section.of_atoms else all_results
             headings = [html.heading(title) for title in titles(shown)] if len(shown) > 1 else [""]
             bodies = [_of_models(page, all_results, section)] if section.models else []
@@ -86,6 +90,7 @@ def _opened(title: str, path: Path | None, otherwise: str) -> str:
     return html.details(title, html.markdown(text) if path.suffix == ".md" else html.preformatted(text))
 
 
-def write_page(page: Page, name: str, title: str, lead: str, sections: Sequence[RenderedSection]) -> Path:
-    """Write the page into OUT_DIR, completely or not at all."""
-    return write_text(page.out_dir / name, html.page(title, lead, sections))
+def write_page(page: Page, name: str, title: str, lead: str, front: Front, sections: Sequence[RenderedSection]) -> Path:
+    """Write the page into OUT_DIR, completely or not at all; the scripts of the interactive view only if it has one."""
+    scripts = [*_VIEW_SCRIPTS, _TABLE_SCRIPT] if front.views else [_TABLE_SCRIPT]
+    return write_text(page.out_dir / name, html.page(title, lead, front.body, sections, scripts))

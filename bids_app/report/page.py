@@ -13,23 +13,30 @@ from matplotlib.figure import Figure
 from bids_app.bids.entities import build_name
 from bids_app.bids.geometry_base import Geometry
 from bids_app.report import html
-from bids_app.report.figures import draw_maps, note_of, save, why_not_drawn
+from bids_app.report.figures import draw_maps, embedded, note_of, save, why_not_drawn
+from bids_app.report.interactive.collection import Collection
+from bids_app.report.interactive.maps import InteractiveMap
 from bids_app.report.panels import Panel
 from bids_app.report.regions import atlas_colours
 from bids_app.report.results import UNITS, Results
 from bids_app.report.scales import Colouring, network_colours
 
+_ENDINGS = ("png", "svg")  # each figure is there for screens and slides, and for papers
 DEFAULT_THRESHOLD = 2.3  # |z| across the brain from which a map counts as active
 
 
 @dataclass(frozen=True)
 class Page:
-    """One report: OUT_DIR, the folder of its figures, the participant (None for the group), the settings of the run."""
+    """One report: OUT_DIR, the folder of its figures, the participant (None for the group), the settings of the run.
+
+    `maps` gathers what is drawn, for the interactive view.
+    """
 
     out_dir: Path
     figures: Path
     participant: str | None
     settings: dict[str, Any] = field(default_factory=dict)
+    maps: Collection = field(default_factory=Collection)
 
     @property
     def threshold(self) -> float:
@@ -48,11 +55,12 @@ class Page:
         return dict(zip(names, colours, strict=True))
 
     def add(self, figure: Figure, results: Results, desc: str, *, alt: str, caption: str, ending: str = "png") -> str:
-        """Write a figure and return its HTML."""
+        """Write a figure, as PNG and as SVG, and return its HTML, which holds the one with `ending`."""
         subject = {} if self.participant is None else {"sub": self.participant}
-        name = build_name({**subject, **results.entities, "desc": desc}, "figure", f".{ending}")
-        path = save(figure, self.figures / name)
-        return html.image(path.relative_to(self.out_dir).as_posix(), alt, caption)
+        entities = {**subject, **results.entities, "desc": desc}
+        paths = {one: save(figure, self.figures / build_name(entities, "figure", f".{one}")) for one in _ENDINGS}
+        links = {one.upper(): path.relative_to(self.out_dir).as_posix() for one, path in paths.items()}
+        return html.image(embedded(paths[ending]), alt, caption, links)
 
     def add_maps(
         self,
@@ -67,10 +75,28 @@ class Page:
         reason = why_not_drawn(geometry, colouring)
         if reason:
             return html.missing(f"{reason} {caption}")
+        for panel in panels:
+            self.offer(results, panel, geometry, colouring)
         caption = f"{caption} {note_of(geometry)}".strip()
         shown = " and ".join(panel.title for panel in panels)
         alt = f"{UNITS[geometry.kind].capitalize()} coloured by value: {shown}. {caption}"
         return self.add(draw_maps(panels, geometry, colouring), results, desc, alt=alt, caption=caption)
+
+    def offer(
+        self,
+        results: Results,
+        panel: Panel,
+        geometry: Geometry,
+        colouring: Colouring,
+        family: str = "",
+        threshold: float = 0.0,
+    ) -> None:
+        """Offer a map in the interactive view."""
+        threshold = threshold or getattr(colouring, "hidden_below", 0.0)
+        one = InteractiveMap(
+            panel.title, "", panel.values, geometry, colouring, panel.passing, family=family, threshold=threshold
+        )
+        self.maps.offer(results, one)
 
     def link(self, path: Path, text: str) -> str:
         """A link to a file in OUT_DIR."""

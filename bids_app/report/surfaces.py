@@ -115,7 +115,7 @@ def _paint_view(rgba: Array, view: View) -> Array:
 @functools.cache
 def view_of(hemisphere: str, side: str, mesh: str = "fsaverage5") -> View:
     """The view of one hemisphere from one side, on nilearn's inflated fsaverage5 or on TemplateFlow's inflated fsLR."""
-    coordinates, faces, depth_of_sulci = _shape_of(hemisphere, mesh)
+    coordinates, faces, depth_of_sulci = shape_of(hemisphere, mesh)
     seen = _turn(coordinates, hemisphere, side)
     brightness = _brightness(seen, faces)
     corners, weights, inside = _rasterise(seen, faces)
@@ -134,7 +134,7 @@ def view_of(hemisphere: str, side: str, mesh: str = "fsaverage5") -> View:
     return View(product(light), product(grey), shaded, (count / _SUPERSAMPLING**2).reshape(shape))
 
 
-def _shape_of(hemisphere: str, mesh: str) -> tuple[Array, Array, Array]:
+def shape_of(hemisphere: str, mesh: str) -> tuple[Array, Array, Array]:
     """Vertices (n, 3) in mm, triangles (m, 3), and sulcal depth (n,), which is unknown for fsLR."""
     if mesh == "fsaverage5":
         files = datasets.fetch_surf_fsaverage("fsaverage5")

@@ -130,7 +130,7 @@ def test_surfaces_of_fslr_are_drawn_on_their_mesh(with_mesh: npt.NDArray[np.floa
 
 
 def test_fsaverage_is_still_nilearns() -> None:
-    coordinates, faces, depth = surfaces._shape_of("left", "fsaverage5")
+    coordinates, faces, depth = surfaces.shape_of("left", "fsaverage5")
     mesh = surface.load_surf_mesh(datasets.fetch_surf_fsaverage("fsaverage5")["infl_left"])
     np.testing.assert_allclose(coordinates, mesh.coordinates)
     assert len(depth) == len(coordinates) == faces.max() + 1

@@ -24,6 +24,7 @@ from bids_app.report.scores import (
     passing,
     say_parcels,
     say_passing,
+    share_of_parcels,
 )
 
 Array = npt.NDArray[Any]
@@ -127,6 +128,27 @@ def passing_in_any_layer(analysis: Results, layer: Maps) -> Array | None:
         return None
     significant: Array = np.asarray((q < SIGNIFICANT).max(axis=0))
     return significant
+
+
+def answer(analysis: Results) -> str:
+    """Where the model predicts the brain, in a sentence; "" without a brain score."""
+    maps = analysis.maps("brainscore", SCORE_STATS)
+    if maps is None:
+        return ""
+    row = best_map(maps)
+    model = analysis.entities.get("model", "The model")
+    told = f"{model} predicts held-out brain responses with a mean r of {mean_of(maps.values[row]):.3f}"
+    test, parcels = passing(analysis, maps, "brainscore", row), share_of_parcels(analysis, maps, "brainscore", row)
+    if test is None:
+        return f"{told}, which was not tested."
+    share = float(test.sum() / max(int(np.isfinite(maps.values[row]).sum()), 1))
+    places = f"{100 * share:.0f} % of {maps.unit}" + (
+        "" if parcels is None else f" and {100 * parcels:.0f} % of parcels"
+    )
+    ceiling = _ceiling(analysis, maps.geometry)
+    of_ceiling = None if ceiling is None else share_of_ceiling(maps.values[row], ceiling)
+    reached = "" if of_ceiling is None else f", {100 * of_ceiling:.0f} % of what other participants predict"
+    return f"{told}{reached}, significant in {places}."
 
 
 def score_cell(analysis: Results) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from bids_app.analyses.networks.options import NetworkOptions
 from bids_app.analyses.networks.outputs import OUTPUTS
-from bids_app.analyses.record import Analysis, Cell, Paragraph, Report, Section, Summary
+from bids_app.analyses.record import Analysis, Answer, Cell, Paragraph, ParticipantColumn, Report, Section, Summary
 from bids_app.options import ACTIVATIONS, ATLAS, DICTIONARY, PERMUTATIONS, RESPONSES
 
 if TYPE_CHECKING:
@@ -44,8 +44,17 @@ def _methods(settings: Settings) -> Paragraph:
 
 
 def _report() -> Report:
+    from bids_app.analyses.networks.cards import cards
     from bids_app.analyses.networks.encoding_report import atom_encoding, encoding_cell
-    from bids_app.analyses.networks.report import atom_maps, atom_networks, links_cell, subgroups, tables
+    from bids_app.analyses.networks.report import (
+        answer,
+        atom_maps,
+        atom_networks,
+        count_links,
+        links_cell,
+        subgroups,
+        tables,
+    )
 
     sections = (
         Section(70, "links", "Which neurons link to which networks?", atom_networks, _OUTPUTS, of_atoms=True),
@@ -59,7 +68,13 @@ def _report() -> Report:
         Cell(71, "Links with networks", links_cell),
     )
     return Report(
-        sections, cells, titles={"familiesfit": "Families", "atomsfit": "Atoms"}, held_out=("familiesfit", "atomsfit")
+        sections,
+        cells,
+        titles={"familiesfit": "Families", "atomsfit": "Atoms"},
+        held_out=("familiesfit", "atomsfit"),
+        answers=(Answer(20, answer),),
+        cards=cards,
+        participants=(ParticipantColumn("links", r"(atoms|families)\d*", count_links),),
     )
 
 
