@@ -31,4 +31,4 @@ def body(
     table = summary(all_results)
     numbers = [("numbers", "The numbers in short", table)] if table else []
     ends = [*more, *quality(page, all_results), methods(page)]
-    return first, [*numbers, *before, *cards_section(page, all_results, cards, shown), *after, *ends]
+    return first, [*numbers, *before, *cards_section(all_results, cards, shown), *after, *ends]

@@ -44,7 +44,7 @@ def _order(number: str) -> tuple[int, str]:
 
 
 def cards_section(
-    page: Page, all_results: Sequence[Results], cards: Mapping[int, Sequence[Card]], shown: Sequence[Results]
+    all_results: Sequence[Results], cards: Mapping[int, Sequence[Card]], shown: Sequence[Results]
 ) -> list[RenderedSection]:
     """The section of the cards, none without cards; `shown` are the results in the interactive view, in its order."""
     if not cards:
@@ -59,8 +59,8 @@ def cards_section(
         bodies.append(heading + draw_cards(cards[place], f"cards-{place + 1}", recording, in_view))
     kind = all_results[0].variants()[0].kind
     intro = (
-        f"One card per {'family' if kind == 'families' else 'atom'}, linked ones first: the words at which it is highest, "
-        "how far low-level features explain it, its time course, its passages, links and layers. ↑: the network rises "
-        "with it; ↓: the network falls."
+        f"One card per {'family' if kind == 'families' else 'atom'}, linked ones first: the words at which it is "
+        "highest, how far low-level features explain it, its time course, its passages, links and layers. ↑: the "
+        "network rises with it; ↓: the network falls."
     )
     return [(ANCHOR, HEADING, html.paragraph(intro) + "\n" + "\n".join(bodies))]

@@ -98,6 +98,9 @@ def _families(cards: Sequence[Card]) -> dict[str, dict[str, Any]]:
 def _still(page: Page, results: Results, view: View) -> str:
     """The picture that stands in for the interactive view in print and without scripts: its first map."""
     one: InteractiveMap = view.maps[0]
-    figure = draw_maps([Panel(one.title, one.values, one.passing)], one.geometry, one.colouring)
-    caption = f"{one.title}. Full colour: q < 0.05." if one.passing is not None else f"{one.title}."
+    tested = one.passing is not None
+    passing = one.passing if one.passing is not None and one.passing.any() else None
+    figure = draw_maps([Panel(one.title, one.values, passing)], one.geometry, one.colouring)
+    told = " Full colour: q < 0.05." if passing is not None else " Nowhere is q < 0.05." if tested else ""
+    caption = f"{one.title}.{told}"
     return page.add(figure, results, "front", alt=f"Map of the brain. {caption}", caption=caption)

@@ -28,7 +28,7 @@ def participants_section(page: Page, participants: Sequence[str]) -> RenderedSec
     columns = [column for analysis in ANALYSES for column in analysis.report().participants]
     values = {name: [_value(page.out_dir, name, column) for column in columns] for name in participants}
     shown = [place for place in range(len(columns)) if any(values[name][place] is not None for name in participants)]
-    notes = {name: [] for name in participants} | _notes(page.out_dir, participants)
+    notes = _notes(page.out_dir, participants)
     head = ["participant", *(columns[place].heading for place in shown), "left out, and why"]
     rows = [_row(page, name, [values[name][place] for place in shown], notes[name]) for name in participants]
     heads = "".join(f'<th scope="col">{html.escape(text)}</th>' for text in head)
@@ -37,8 +37,8 @@ def participants_section(page: Page, participants: Sequence[str]) -> RenderedSec
         f'{heads}</tr></thead>\n<tbody id="people">{"".join(rows)}</tbody></table></div>'
     )
     search = (
-        '<div class="controls script-only"><label class="choice wide">Search <input type="search" data-filters="people">'
-        '</label><span class="count" id="people-count" role="status"></span></div>'
+        '<div class="controls script-only"><label class="choice wide">Search '
+        '<input type="search" data-filters="people"></label><span class="count" id="people-count" role="status"></span></div>'
     )
     return "participants", "Participants", search * (len(participants) > _MANY) + table
 

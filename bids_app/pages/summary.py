@@ -21,4 +21,4 @@ def summary_table(all_results: Sequence[Results], titles: Sequence[str], cells: 
         for row, title in zip(rows, titles, strict=True)
     )
     table = f"<thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody>"
-    return f'<div class="scroll"><table class="summary">{table}</table></div>'
+    return f'<div class="scroll" tabindex="0"><table class="summary">{table}</table></div>'

@@ -101,5 +101,6 @@ def _card(card: Card, place: int, names: Sequence[str], recording: int, in_view:
         f'<article class="card" id="{card.anchor}" {" ".join(data)}>\n<details class="main"><summary>'
         f'<span class="name">{html.escape(card.name)}</span>{linked}{words}'
         f'<span class="facts">{" · ".join(told)}</span>{picture}</summary>\n'
-        f'<p>{button * in_view}</p>\n{body}\n<p><a href="#{card.anchor}">Link to this card</a></p>\n</details>\n</article>'
+        f'<p>{button * in_view}</p>\n{body}\n<p><a href="#{card.anchor}">Link to this card</a></p>\n'
+        "</details>\n</article>"
     )

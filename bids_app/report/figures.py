@@ -83,7 +83,7 @@ def pictures(panel: Panel, geometry: Geometry, colouring: Colouring) -> list[Pic
 
 @dataclass(frozen=True)
 class Drawer:
-    """How one kind of data is drawn: why it cannot be, the figure, what a caption says is not shown, single pictures."""
+    """How one kind of data is drawn: why not, the figure, what a caption says is not shown, pictures of one map."""
 
     why_not: Callable[[Any, Colouring], str | None]
     draw: Callable[[Sequence[Panel], Any, Colouring], Figure]

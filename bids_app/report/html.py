@@ -125,7 +125,8 @@ def table(rows: pd.DataFrame, colours: Mapping[str, str] | None = None, most_row
     )
     more = len(rows) - most_rows
     note = paragraph(f"{more} more rows are in the file.", "missing") if more > 0 else ""
-    return f'<div class="scroll" tabindex="0"><table class="sortable"><thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody></table></div>{note}'
+    whole = f'<table class="sortable"><thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody></table>'
+    return f'<div class="scroll" tabindex="0">{whole}</div>{note}'
 
 
 def _cell(value: object, colours: Mapping[str, str]) -> str:

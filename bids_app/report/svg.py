@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -42,9 +42,8 @@ def draw_course(times: Array, values: Array, peaks: Sequence[tuple[float, float,
     return _svg(_WIDTH, _HEIGHT, f'{zero}<polyline points="{path}"/>{marks}{scale}{words}{label}', alt, "course")
 
 
-def _marks(first: float, last: float, x: object) -> str:
+def _marks(first: float, last: float, x: Callable[[float], float]) -> str:
     step = next((step for step in _STEPS if (last - first) / step <= 8), _STEPS[-1])
-    assert callable(x)
     ticks = np.arange(np.ceil(first / step) * step, last + 0.1, step)
     drawn = [
         f'<text x="{x(tick):.1f}" y="{_HEIGHT - 12}" text-anchor="middle">{tick:.0f} s</text>'
@@ -53,9 +52,10 @@ def _marks(first: float, last: float, x: object) -> str:
     return "".join(drawn)
 
 
-def _words(peaks: Sequence[tuple[float, float, str]], x: object, y: object) -> str:
-    assert callable(x)
-    assert callable(y)
+Axis = Callable[[float], float]
+
+
+def _words(peaks: Sequence[tuple[float, float, str]], x: Axis, y: Axis) -> str:
     taken: list[tuple[float, float]] = []
     drawn = []
     for time, value, word in peaks:
@@ -65,8 +65,8 @@ def _words(peaks: Sequence[tuple[float, float, str]], x: object, y: object) -> s
             continue
         taken.append((middle, half))
         drawn.append(
-            f'<circle cx="{x(time):.1f}" cy="{y(value):.1f}" r="3"/>'
-            f'<text class="word" x="{middle:.1f}" y="{y(value) - 7:.1f}" text-anchor="middle">{html.escape(word)}</text>'
+            f'<circle cx="{x(time):.1f}" cy="{y(value):.1f}" r="3"/><text class="word" x="{middle:.1f}" '
+            f'y="{y(value) - 7:.1f}" text-anchor="middle">{html.escape(word)}</text>'
         )
     return "".join(drawn)
 
@@ -78,9 +78,8 @@ def draw_layers(counts: Mapping[int, int], n_layers: int, alt: str) -> str:
     bars = []
     for layer in range(1, n_layers + 1):
         tall = 60 * counts.get(layer, 0) / high
-        bars.append(
-            f'<rect x="{40 + step * (layer - 1):.1f}" y="{70 - tall:.1f}" width="{0.8 * step:.1f}" height="{tall:.1f}"/>'
-        )
+        place = f'x="{40 + step * (layer - 1):.1f}" y="{70 - tall:.1f}"'
+        bars.append(f'<rect {place} width="{0.8 * step:.1f}" height="{tall:.1f}"/>')
         if n_layers <= 12 or layer % 4 == 0 or layer == 1:
             bars.append(f'<text x="{40 + step * (layer - 0.6):.1f}" y="84" text-anchor="middle">{layer}</text>')
     bars.append(f'<text x="34" y="18" text-anchor="end">{high}</text><text x="34" y="72" text-anchor="end">0</text>')

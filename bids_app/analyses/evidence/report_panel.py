@@ -44,9 +44,10 @@ def _item(row: object) -> str:
     number = html.number(value)
     told = f"{measure}: {number}. {reason}" if number != "–" else reason
     shown = _short(float(value), measure) if number != "–" else "not run" if reason.startswith("not run") else "–"
+    sign = f'<b aria-hidden="true">{_SIGNS.get(outcome, "")}</b><span class="sr">{html.escape(outcome)}: </span>'
     return (
-        f'<li class="{html.escape(outcome)}" title="{html.escape(told)}"><b aria-hidden="true">{_SIGNS.get(outcome, "")}</b>'
-        f'<span class="sr">{html.escape(outcome)}: </span>{html.escape(check)} <span>{html.escape(shown)}</span></li>'
+        f'<li class="{html.escape(outcome)}" title="{html.escape(told)}">{sign}{html.escape(check)} '
+        f"<span>{html.escape(shown)}</span></li>"
     )
 
 

@@ -46,11 +46,11 @@ def cards(page: Page, results: Results) -> Mapping[str, CardPart]:
 
 def _say(parts: Sequence[Links], place: int) -> str:
     """The networks that a family is linked to."""
-    said = []
-    for part in parts:
-        for network in np.flatnonzero(part.linked[place]):
-            said.append(f"{part.networks[network]} {'↑' if part.part == PARTS[0] else '↓'}")
-    return ", ".join(said)
+    return ", ".join(
+        f"{part.networks[network]} {'↑' if part.part == PARTS[0] else '↓'}"
+        for part in parts
+        for network in np.flatnonzero(part.linked[place])
+    )
 
 
 def _facts(parts: Sequence[Links], place: int) -> dict[str, Fact]:
@@ -82,7 +82,7 @@ def _links_table(page: Page, results: Results, rows: pd.DataFrame) -> str:
 
 
 def _layers(out_dir: Path, results: Results) -> tuple[pd.DataFrame, int] | None:
-    """Neurons of the sub-group of each family by layer, and the number of layers of the model; None without loadings."""
+    """Neurons of the sub-group of each family by layer, and the number of layers; None without loadings."""
     model = results.entities.get("model")
     path = out_dir / build_name({"model": str(model), "desc": results.atoms}, "loadings", ".parquet")
     if not model or not path.is_file():
@@ -96,7 +96,8 @@ def _layers(out_dir: Path, results: Results) -> tuple[pd.DataFrame, int] | None:
 def _layer_chart(layers: tuple[pd.DataFrame, int] | None, number: str) -> str:
     if layers is None or number not in layers[0].index:
         return ""
-    counts = {int(str(layer)): int(count) for layer, count in layers[0].loc[number].items()}
+    row = layers[0].loc[number]
+    counts = {int(str(layer)): int(count) for layer, count in zip(row.index, row.to_numpy(dtype=int), strict=True)}
     told = ", ".join(f"layer {layer}: {count}" for layer, count in counts.items() if count)
     total = sum(counts.values())
     return html.minor(f"Layers of its {total:,} neurons") + svg.draw_layers(counts, layers[1], f"Neurons: {told}.")

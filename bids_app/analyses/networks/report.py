@@ -47,7 +47,8 @@ def atom_networks(page: Page, results: Results) -> str:
     parts = read_links(table)
     caption = (_families_caption if results.kind == "families" else _overlap_caption)(results, parts)
     if any(part.sharing is not None for part in parts):
-        caption += " Numbers: participants who have the link at the participant level."
+        where = "Numbers" if matrices.shows_numbers(parts) else "In the table of links"
+        caption += f" {where}: participants who have the link at the participant level."
     figure = matrices.draw_links(parts, page.network_colours(results, parts[0].networks), results.kind)
     alt = f"Matrix of networks by {results.kind}. {caption}"
     return page.add(figure, results, results.variant("links"), alt=alt, caption=caption, ending="svg")

@@ -64,8 +64,13 @@ class ColourMap {
     return value > this.low && value >= threshold;
   }
 
+  // Where nothing passes a test, paler colours would tell nothing.
+  get anyPasses() {
+    return (this.somePass ??= this.passes !== null && this.passes.includes(1));
+  }
+
   opacity(target) {
-    if (!this.passes || this.passes[target]) return 1;
+    if (!this.anyPasses || this.passes[target]) return 1;
     if (this.kind === "categories") return FADED;
     if (this.kind === "position") return FADED / 2;
     return FADED * Math.min(1, Math.abs(this.data[target]) / this.high);

@@ -80,7 +80,8 @@ class View {
     byId("view-map").value = number;
     const slider = byId("view-threshold");
     byId("choice-threshold").hidden = !this.map.hasThreshold;
-    byId("choice-passing").hidden = !this.map.passes;
+    byId("choice-passing").hidden = !this.map.anyPasses;
+    if (!this.map.anyPasses) byId("view-passing").checked = false;
     this.top = Math.max(this.map.largest, 1e-12);
     slider.value = Math.round((1000 * this.map.threshold) / this.top);
     this.drawKey();
