@@ -38,7 +38,8 @@ def participants_section(page: Page, participants: Sequence[str]) -> RenderedSec
     )
     search = (
         '<div class="controls script-only"><label class="choice wide">Search '
-        '<input type="search" data-filters="people"></label><span class="count" id="people-count" role="status"></span></div>'
+        '<input type="search" data-filters="people"></label>'
+        '<span class="count" id="people-count" role="status"></span></div>'
     )
     return "participants", "Participants", search * (len(participants) > _MANY) + table
 

@@ -98,7 +98,7 @@ def _by_rows(paint: Paint) -> Callable[[Sequence[Panel], Any, Colouring], Figure
     """Draw a row of pictures for each map."""
 
     def draw(panels: Sequence[Panel], geometry: Any, colouring: Colouring) -> Figure:
-        return _draw_rows(panels, [paint(panel, geometry, colouring) for panel in panels], colouring)
+        return draw_rows(panels, [paint(panel, geometry, colouring) for panel in panels], colouring)
 
     return draw
 
@@ -155,7 +155,7 @@ _DRAWERS = {
 }
 
 
-def _draw_rows(panels: Sequence[Panel], rows: Sequence[Sequence[Picture]], colouring: Colouring) -> Figure:
+def draw_rows(panels: Sequence[Panel], rows: Sequence[Sequence[Picture]], colouring: Colouring) -> Figure:
     """Rows of pictures, one row per map, the key to their right."""
     span = WIDTH_INCHES - _KEY_INCHES
     inch = span / sum(picture.pixels.shape[1] for picture in rows[0])  # inches per pixel
@@ -200,8 +200,8 @@ def _add_key(figure: Figure, colouring: Colouring, left: float, tall: float, hei
 
 
 def save(figure: Figure, path: Path) -> Path:
-    """Write a figure, as PNG or SVG by its ending; without dates, so that the same figure is the same file."""
-    options: dict[str, Any] = {"metadata": {"Date": None}}
+    """Write a figure, as PNG, SVG or PDF by its ending; without dates, so that the same figure is the same file."""
+    options: dict[str, Any] = {"metadata": {"CreationDate" if path.suffix == ".pdf" else "Date": None}}
     if path.suffix == ".png":
         options = {"metadata": {"Software": None}, "pil_kwargs": {"compress_level": 3}, "dpi": _DOTS_PER_INCH}
     with style(), atomic_path(path) as partial:
