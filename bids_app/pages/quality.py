@@ -50,12 +50,14 @@ def _run(run: str, cleaning: Mapping[str, Any], unusable: Mapping[str, Any]) -> 
         "run": run,
         "volumes of the story": cleaning.get("Volumes"),
         "mean framewise displacement (mm)": cleaning.get("MeanFramewiseDisplacement"),
+        "words": cleaning.get("Words"),
+        "unaligned words": cleaning.get("UnalignedWords"),
         "censored volumes": cleaning.get("CensoredVolumes"),
         "interpolated volumes": cleaning.get("InterpolatedVolumes"),
         "confounds": "cleaned before" if cleaning.get("CleanedBefore") else len(confounds or ()),
         "targets": targets,
         "masked targets": masked,
-        "masked (%)": None if not targets or masked is None else round(100 * masked / targets, 1),
+        "masked": None if not targets or masked is None else f"{100 * masked / targets:.1f} %",
     }
 
 

@@ -70,7 +70,7 @@ def heading(text: str) -> str:
 
 def minor(text: str) -> str:
     """A heading inside a card."""
-    return f"<h4>{escape(text)}</h4>"
+    return f'<h3 class="minor">{escape(text)}</h3>'
 
 
 def marked(text: str) -> str:

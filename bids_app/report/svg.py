@@ -39,7 +39,8 @@ def draw_course(times: Array, values: Array, peaks: Sequence[tuple[float, float,
     zero = f'<line class="zero" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{y(0):.1f}" y2="{y(0):.1f}"/>'
     words = _words(peaks, x, y)
     label = f'<text class="unit" x="{_LEFT}" y="12">{html.escape(unit)}</text>'
-    return _svg(_WIDTH, _HEIGHT, f'{zero}<polyline points="{path}"/>{marks}{scale}{words}{label}', alt, "course")
+    drawn = _svg(_WIDTH, _HEIGHT, f'{zero}<polyline points="{path}"/>{marks}{scale}{words}{label}', alt, "course")
+    return f'<div class="scroll" tabindex="0">{drawn}</div>'
 
 
 def _marks(first: float, last: float, x: Callable[[float], float]) -> str:

@@ -148,8 +148,9 @@ def answer(analysis: Results) -> str:
     ceiling = _ceiling(analysis, maps.geometry)
     of_ceiling = None if ceiling is None else share_of_ceiling(maps.values[row], ceiling)
     reached = "" if of_ceiling is None else f", {100 * of_ceiling:.0f} % of what other participants predict"
-    if analysis.noted(("brainscore",), "Note") and not test.any():
-        return f"{told}{reached}; there are too few participants for a test over participants."
+    p = analysis.like(maps, "brainscore", "p")
+    if maps.stat == "mean" and p is not None and not np.nanmin(p) < SIGNIFICANT:
+        return f"{told}{reached}; so few participants cannot show significance."
     return f"{told}{reached}, significant in {places}."
 
 

@@ -79,6 +79,7 @@ def _report() -> Report:
     )
     cells = (Cell(15, "Evidence, checks passed", panel_cell),)
     titles = {"nuisance": "Nuisance band", "overnuisance": "Gain over the nuisance band"}
+    titles |= {f"{kind}overnuisance": f"Gain of {kind} over the nuisance band" for kind in ("families", "atoms")}
     columns = (
         ParticipantColumn("brain score, mean r", "evidence", held_out),
         ParticipantColumn("checks passed", "evidence", passed),

@@ -83,7 +83,9 @@ class View {
     byId("choice-passing").hidden = !this.map.anyPasses;
     if (!this.map.anyPasses) byId("view-passing").checked = false;
     this.top = Math.max(this.map.largest, 1e-12);
-    slider.value = Math.round((1000 * this.map.threshold) / this.top);
+    // Scores that no test picks out begin at a quarter of the scale, so that noise does not cover the brain.
+    const quarter = this.map.kind === "score" && !this.map.anyPasses ? this.map.high / 4 : 0;
+    slider.value = Math.round((1000 * (this.map.threshold || quarter)) / this.top);
     this.drawKey();
     this.paint();
   }
