@@ -73,8 +73,8 @@ def request_of(arguments: argparse.Namespace) -> Request:
 def ending_of(arguments: argparse.Namespace) -> str:
     """The format of the file. Raises ValueError where --format and --to differ, or --to has another ending."""
     if arguments.to is None:
-        return arguments.format or "svg"
-    ending = arguments.to.suffix.removeprefix(".").lower()
+        return str(arguments.format or "svg")
+    ending: str = arguments.to.suffix.removeprefix(".").lower()
     if ending not in _FORMATS:
         raise ValueError(f"--to {arguments.to}: the name must end in .{', .'.join(_FORMATS)}")
     if arguments.format not in (None, ending):

@@ -172,7 +172,7 @@ def read_run(run: Run, stories: dict[str, Story], settings: Settings) -> CleanRu
     if len(timing.censored):
         note += f"; {len(timing.censored)} of {len(timing.is_kept)} volumes of the story left out (censored)"
     words = [stories[stem].words for stem in dict.fromkeys(stimulus.stem for stimulus in timing.stimuli)]
-    cleaning = {
+    cleaning: dict[str, object] = {
         "Volumes": len(timing.volumes),
         "MeanFramewiseDisplacement": mean_displacement(run.confounds, timing.volumes),
         "Words": sum(len(one) for one in words),

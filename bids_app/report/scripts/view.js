@@ -13,19 +13,28 @@ function element(name, properties = {}, children = []) {
 
 class View {
   constructor(data) {
-    this.data = data;
+    this.shapes = data.shapes;
     this.frame = byId("view");
-    this.canvas = byId("view-canvas");
-    const kinds = new Set(data.recordings.map((one) => one.shape));
-    if (kinds.size > 1) data.recordings = data.recordings.filter((one) => one.shape === data.recordings[0].shape);
-    const shape = data.shapes[data.recordings[0].shape];
-    this.unit = shape.kind === "surface" ? "vertices" : "voxels";
-    this.drawn = new VIEWS[shape.kind](this.canvas, shape, (target) => this.pick(target));
-    this.finer = shape.finer;
     this.recordings = data.recordings.map((one) => ({ ...one, maps: one.maps.map((map) => new ColourMap(map)) }));
     this.frame.classList.add("is-live");
     this.fill();
     this.openRecording(0);
+  }
+
+  // A canvas can be drawn on in one way only, so another kind of data gets another one.
+  openShape(name) {
+    if (this.shape === name) return;
+    this.shape = name;
+    const shape = this.shapes[name];
+    const canvas = byId("view-canvas").cloneNode();
+    byId("view-canvas").replaceWith(canvas);
+    this.unit = shape.kind === "surface" ? "vertices" : "voxels";
+    this.finer = shape.finer;
+    this.drawn = new VIEWS[shape.kind](canvas, shape, (target) => this.pick(target));
+    this.picked = undefined;
+    byId("view-picked").replaceChildren();
+    this.fillButtons();
+    this.fillFields();
   }
 
   fill() {
@@ -35,16 +44,19 @@ class View {
     byId("view-map").addEventListener("change", (event) => this.openMap(Number(event.target.value)));
     for (const id of ["view-network", "view-passing"]) byId(id).addEventListener("change", () => this.paint());
     byId("view-threshold").addEventListener("input", () => this.paint());
+  }
+
+  fillButtons() {
     const buttons = this.drawn.buttons().map(([text, act]) => {
       const button = element("button", { type: "button", textContent: text });
       button.addEventListener("click", act);
       return button;
     });
-    byId("view-buttons").append(...buttons);
-    this.fillFields();
+    byId("view-buttons").replaceChildren(...buttons);
   }
 
   fillFields() {
+    byId("view-target").replaceChildren();
     this.inputs = this.drawn.fields().map(([name, range]) => {
       const input = Array.isArray(range)
         ? element("select", {}, range.map((text) => new Option(text, text)))
@@ -59,6 +71,7 @@ class View {
 
   openRecording(number) {
     this.recording = this.recordings[number];
+    this.openShape(this.recording.shape);
     const groups = new Map();
     this.recording.maps.forEach((map, i) => {
       if (!groups.has(map.group)) groups.set(map.group, element("optgroup", { label: map.group }));
@@ -112,6 +125,10 @@ class View {
     byId("view-count").textContent =
       `${count.toLocaleString("en")} of ${known.toLocaleString("en")} ${this.unit}${where} coloured` +
       `${this.map.passes ? `; ${passing.toLocaleString("en")} of these have q < 0.05` : ""}.${finer}`;
+    const left = this.recording.leftOut;
+    byId("view-left-out").textContent = left.length
+      ? `${left.length} maps are not in this page, which would be too large: ${left.join(", ")}. The files hold them.`
+      : "";
     this.tell();
   }
 

@@ -7,6 +7,8 @@ const PLANES = [ // name, axis of the slice, axis to the right, axis to the top
   ["axial", 2, 0, 1],
 ];
 const LETTERS = ["LR", "PA", "IS"];
+const GAP = 12; // pixels between slices
+const HEAD = 20; // pixels above them, for their names
 
 class VolumeView {
   constructor(canvas, shape, chosen) {
@@ -42,12 +44,12 @@ class VolumeView {
   boxes() {
     const widths = PLANES.map(([, , right]) => this.size[right] * this.millimetres[right]);
     const heights = PLANES.map(([, , , up]) => this.size[up] * this.millimetres[up]);
-    const scale = this.canvas.clientWidth / widths.reduce((sum, width) => sum + width, 0);
-    this.high = Math.max(...heights) * scale;
+    const scale = (this.canvas.clientWidth - 2 * GAP) / widths.reduce((sum, width) => sum + width, 0);
+    this.high = HEAD + Math.max(...heights) * scale;
     let left = 0;
     return PLANES.map((plane, i) => {
-      const box = { plane, left, top: (this.high - heights[i] * scale) / 2, scale };
-      left += widths[i] * scale;
+      const box = { plane, left, top: HEAD + (this.high - HEAD - heights[i] * scale) / 2, scale };
+      left += widths[i] * scale + GAP;
       return box;
     });
   }
