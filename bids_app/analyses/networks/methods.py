@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from bids_app.analyses.correction import correction_cites, correction_text
+from bids_app.analyses.networks.options import NetworkOptions
 from bids_app.analyses.record import Paragraph
 from bids_app.analyses.references import (
     BENJAMINI_HOCHBERG_1995,
     HARVILLE_1977,
     KONG_2025,
+    NEWTON_2004,
     SUN_2024,
     WANG_2020,
     WESTFALL_YOUNG_1993,
 )
 from bids_app.choices import parse_ratio
-from bids_app.settings import Settings
 
 NEURONS = {
     "ffn-out": "the outputs of the second feed-forward matrix of every block, before the residual sum",
@@ -22,18 +23,18 @@ NEURONS = {
 }
 
 
-def paragraph(s: Settings) -> Paragraph:
+def paragraph(s: NetworkOptions) -> Paragraph:
     """The paragraph of this analysis."""
     is_conditional = s.links == "conditional"
     learned, links = (_families, _conditional_links) if is_conditional else (_atoms, _dice_links)
     noun = "families" if is_conditional else "atoms"
     text = " ".join((_neurons(s), learned(s), _fit(s, noun), links(s)))
-    works = (WANG_2020, HARVILLE_1977, WESTFALL_YOUNG_1993) if is_conditional else (KONG_2025,)
+    works = (WANG_2020, HARVILLE_1977, WESTFALL_YOUNG_1993, NEWTON_2004) if is_conditional else (KONG_2025,)
     cites = (SUN_2024, *works, BENJAMINI_HOCHBERG_1995, *correction_cites(s))
     return Paragraph(text, tuple(dict.fromkeys(cites)))
 
 
-def _neurons(s: Settings) -> str:
+def _neurons(s: NetworkOptions) -> str:
     return (
         f"Artificial neurons were {NEURONS[s.neurons]}. Their activations were averaged over the sub-tokens of a word "
         "and over the words whose midpoint fell in a volume, convolved with a canonical haemodynamic response (Glover) and "
@@ -41,7 +42,7 @@ def _neurons(s: Settings) -> str:
     )
 
 
-def _dictionary(s: Settings) -> str:
+def _dictionary(s: NetworkOptions) -> str:
     """Size, penalty and scope of the dictionaries."""
     return (
         f"of {', '.join(map(str, s.atoms))} atoms (L1 penalty {s.penalty:g} times the square root of the number of volumes; "
@@ -49,11 +50,11 @@ def _dictionary(s: Settings) -> str:
     )
 
 
-def _atoms(s: Settings) -> str:
+def _atoms(s: NetworkOptions) -> str:
     return f"A sparse dictionary {_dictionary(s)} was learned from all neurons."
 
 
-def _families(s: Settings) -> str:
+def _families(s: NetworkOptions) -> str:
     return (
         f"Sparse dictionaries {_dictionary(s)} were learned from all neurons with {s.restarts} random starts. Atoms that the "
         "restarts share (|r| of at least 0.7) were averaged into families. The reproducibility rho of a family is the "
@@ -62,7 +63,7 @@ def _families(s: Settings) -> str:
     )
 
 
-def _fit(s: Settings, noun: str) -> str:
+def _fit(s: NetworkOptions, noun: str) -> str:
     penalty = (
         "a penalty chosen for each voxel by nested cross-validation over contiguous blocks; for the maps, the largest penalty within one standard error of the best"
         if parse_ratio(s.encoding_penalty) is None
@@ -75,7 +76,7 @@ def _fit(s: Settings, noun: str) -> str:
     )
 
 
-def _conditional_links(s: Settings) -> str:
+def _conditional_links(s: NetworkOptions) -> str:
     return (
         "Links of families with networks were tested in three steps. First, at most 24 pieces of neighbouring targets were "
         "averaged in each network, and confounds and autocorrelation of second order were removed from families and responses; "
@@ -84,20 +85,20 @@ def _conditional_links(s: Settings) -> str:
         "networks by the step-down maximum (Westfall and Young 1993; p < 0.05). Second, in each restart, the responses of "
         "all pieces, whitened over the pieces as well, were explained by a sum of at most ten single effects of the atoms "
         "(Wang et al. 2020), whose coefficients may differ between pieces. Only effects larger than 0.2 of what all atoms explain were counted; their "
-        "probabilities were combined over the atoms of a family and averaged over the restarts that hold it. Families with a probability above 0.7 "
+        "probabilities were combined over the atoms of a family and averaged over the restarts that hold it. Families with a probability above 0.5 "
         "were candidates, active or deactive where positive or negative coefficients made up at least a quarter of the "
         "squared coefficients. Third, all candidates were fitted jointly to every voxel by generalised least squares; the "
         "mean over the network of the coefficients of the link's sign (of absolute coefficients for links of both signs) was "
         f"tested against {s.n_spins} random rotations of the networks on the cortical sphere (regions: random "
         "permutations, and a one-sided t-test of the contrast with the rest of the cortex), corrected over candidates by the Benjamini-Hochberg procedure (q < 0.05). At the group level, the same steps "
         "were applied to means over participants, and each candidate was tested over participants by a one-sided t-test of its "
-        "coefficients along the mean pattern of the other participants (q < 0.05). The expected share of false links is the "
-        "mean over links of 1 - probability. The sub-group of a network is the union of the strongest 5 % of the neurons of "
+        "coefficients along the mean pattern of the other participants (q < 0.05). Of what passed, the most probable were "
+        "linked, as many as kept the expected share of false links, the mean of 1 - probability, within 10 % (Newton et al. 2004). The sub-group of a network is the union of the strongest 5 % of the neurons of "
         "every family linked to it."
     )
 
 
-def _dice_links(s: Settings) -> str:
+def _dice_links(s: NetworkOptions) -> str:
     part = (
         f"the strongest {s.top_percent:g} % of the brain"
         if s.top_percent
