@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from bids_app.report import html
 
-Array = npt.NDArray[np.float64]
+Array = npt.NDArray[Any]
 
 _WIDTH, _HEIGHT = 900, 150
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 8, 34, 30
