@@ -177,7 +177,7 @@ def test_cards_are_sorted_searched_linked_and_shown(chromium: Any, surface_page:
     browser.page.fill("[data-filters=cards-1]", "word2x1")
     assert cards() == ["Atom 2"]
     browser.page.fill("[data-filters=cards-1]", "")
-    browser.page.goto(f"{surface_page.as_uri()}#atom-3")
+    browser.page.goto(f"{surface_page.as_uri()}#family-3")  # as it is called with families
     assert browser.page.locator("#atom-3 details.main").get_attribute("open") is not None
     assert "the furry cat < dog" in browser.text("#atom-3 .passages")
     browser.page.locator("#atom-3 button[data-family]").click()

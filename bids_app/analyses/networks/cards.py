@@ -75,7 +75,20 @@ def _links_table(page: Page, results: Results, rows: pd.DataFrame) -> str:
     """The links of one family with probability, coefficient and q."""
     if rows.empty:
         return html.paragraph("It is linked to no network.", "missing")
-    columns = ("network", "part", "probability", "coefficient", "dice", "gate_p", "p", "q", "participants")
+    columns = (
+        "network",
+        "part",
+        "probability",
+        "coefficient",
+        "dice",
+        "gate_p",
+        "p",
+        "q",
+        "t",
+        "t_q",
+        "participants",
+        "replicated",
+    )
     shown = rows[[name for name in columns if name in rows and rows[name].notna().any()]]
     names = list(dict.fromkeys(shown["network"].astype(str)))
     return html.minor("Links") + html.table(shown, page.network_colours(results, names))

@@ -44,4 +44,9 @@ def _on_mesh(one: InteractiveMap) -> InteractiveMap:
     cortex = one.geometry.cortex
     passing = None if one.passing is None else np.nan_to_num(cortex.on_mesh(one.passing)) > 0
     surface = SurfaceGeometry(one.geometry.space, *cortex.n_vertices)
-    return replace(one, geometry=surface, values=cortex.on_mesh(one.values), passing=passing)
+    note = (
+        "The cortex is shown; deeper structures are in the pictures below."
+        if one.geometry.axis.volume_mask.any()
+        else ""
+    )
+    return replace(one, geometry=surface, values=cortex.on_mesh(one.values), passing=passing, note=note)

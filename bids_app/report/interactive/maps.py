@@ -29,6 +29,7 @@ class InteractiveMap:
     passing : whether each target passes a test (n_targets,) bool, or None without a test
     family : number of the family or atom whose map this is, "" for other maps
     threshold : smallest absolute value that is coloured at first
+    note : what the view does not show of its data, "" for nothing
     """
 
     title: str
@@ -39,6 +40,7 @@ class InteractiveMap:
     passing: Array | None = None
     family: str = ""
     threshold: float = 0.0
+    note: str = ""
 
 
 def quantised(values: Array, n_bytes: int = 2) -> dict[str, Any]:

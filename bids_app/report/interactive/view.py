@@ -118,6 +118,7 @@ def as_json(views: Sequence[View]) -> str:
                 "parcels": _regions(view.parcels, shown),
                 "families": dict(view.families),
                 "leftOut": view.left_out,
+                "note": view.maps[0].note,
             }
         )
     text = json.dumps({"shapes": shapes, "recordings": recordings}, ensure_ascii=False, separators=(",", ":"))

@@ -63,9 +63,14 @@ for (const input of document.querySelectorAll("input[data-filters]")) {
   });
 }
 
-// A link to a card opens it.
+// A link to a card opens it; #atom-12 and #family-12 mean the same card.
+function cardOf(anchor) {
+  const other = anchor.startsWith("atom-") ? anchor.replace("atom-", "family-") : anchor.replace("family-", "atom-");
+  return document.getElementById(anchor) ?? document.getElementById(other);
+}
+
 function openTarget() {
-  const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  const target = location.hash && cardOf(decodeURIComponent(location.hash.slice(1)));
   if (!target) return;
   target.hidden = false;
   for (const block of target.querySelectorAll("details.main")) block.open = true;

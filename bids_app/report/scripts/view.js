@@ -128,7 +128,7 @@ class View {
     const left = this.recording.leftOut;
     byId("view-left-out").textContent = left.length
       ? `${left.length} maps are not in this page, which would be too large: ${left.join(", ")}. The files hold them.`
-      : "";
+      : this.recording.note;
     this.tell();
   }
 
