@@ -28,7 +28,7 @@ def participants_section(page: Page, participants: Sequence[str]) -> RenderedSec
     columns = [column for analysis in ANALYSES for column in analysis.report().participants]
     values = {name: [_value(page.out_dir, name, column) for column in columns] for name in participants}
     shown = [place for place in range(len(columns)) if any(values[name][place] is not None for name in participants)]
-    notes = _notes(page.out_dir, participants)
+    notes = left_out(page.out_dir, participants)
     head = ["participant", *(columns[place].heading for place in shown), "left out, and why"]
     rows = [_row(page, name, [values[name][place] for place in shown], notes[name]) for name in participants]
     heads = "".join(f'<th scope="col">{html.escape(text)}</th>' for text in head)
@@ -63,8 +63,8 @@ def _value(out_dir: Path, name: str, column: ParticipantColumn) -> float | None:
     return float(np.mean(found)) if found else None
 
 
-def _notes(out_dir: Path, participants: Sequence[str]) -> dict[str, list[str]]:
-    """What was left out of each participant, and why: failures, excluded scans, what the group level was told."""
+def left_out(out_dir: Path, participants: Sequence[str]) -> dict[str, list[str]]:
+    """What was left out of each participant (`sub-…`), and why: failures, excluded scans, wishes of the group level."""
     notes: dict[str, list[str]] = {name: [] for name in participants}
     path = newest_settings(out_dir, "group")
     settings = {} if path is None else tomllib.loads(path.read_text(encoding="utf-8"))

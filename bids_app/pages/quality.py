@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from bids_app.analyses.registry import ANALYSES
+from bids_app.pages.participants import left_out
 from bids_app.pages.sections import RenderedSection
 from bids_app.report import html
 from bids_app.report.page import Page
@@ -18,7 +19,7 @@ _MOST_RUNS = 200
 
 def quality(page: Page, all_results: Sequence[Results]) -> list[RenderedSection]:
     """The section on the quality of the data; none where nothing is known of it."""
-    blocks = [_runs(all_results), _repeated(all_results)]
+    blocks = [_left_out(page), _runs(all_results), _repeated(all_results)]
     for results, title in zip(all_results, titles(all_results), strict=True):
         checks = [report.quality(page, results) for a in ANALYSES if (report := a.report()).quality is not None]
         text = "\n".join(check for check in checks if check)
@@ -26,6 +27,15 @@ def quality(page: Page, all_results: Sequence[Results]) -> list[RenderedSection]
             blocks.append((html.heading(title) if len(all_results) > 1 else "") + text)
     text = "\n".join(block for block in blocks if block)
     return [("quality", "How good are the data?", text)] if text else []
+
+
+def _left_out(page: Page) -> str:
+    """What was left out of a participant, and why; of all participants, the group page has a table."""
+    if page.participant is None:
+        return ""
+    name = f"sub-{page.participant}"
+    notes = left_out(page.out_dir, [name])[name]
+    return html.paragraph(f"Left out: {'; '.join(notes)}.") if notes else ""
 
 
 def _runs(all_results: Sequence[Results]) -> str:

@@ -69,10 +69,14 @@ def test_participants_are_listed_with_what_was_left_out(tmp_path: Path) -> None:
     (logs / "crash-1_sub-03.txt").write_text("sub-03: no space left\n\ntraceback")
     (logs / "9_group.toml").write_text('exclude_participant_label = ["01"]\n')
     (tmp_path / "sub-01.html").write_text("a page")
+    assert (
+        "Left out: task-pieman_desc-atoms: made from an excluded scan."
+        in read(write_participant_report(tmp_path, "02")).text
+    )
     text = read(write_group_report(tmp_path)).text
     rows = text.partition("left out, and why")[2]
     assert "sub-01 2 left out of the group, as requested" in rows
-    assert "sub-02 (no report) 2 task-pieman_desc-atoms: made from an excluded scan" in rows
+    assert "sub-02 2 task-pieman_desc-atoms: made from an excluded scan" in rows
     assert "sub-03 (no report) 2 failed: no space left" in rows
 
 
