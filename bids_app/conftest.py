@@ -12,6 +12,7 @@ from bids_app.analyses.brainscore import participant as module
 from bids_app.analyses.writer import Writer
 from bids_app.bids.targets import fill
 from bids_app.inputs.responses import Responses
+from bids_app.report.conftest import parcels_out, surface_out  # noqa: F401
 from bids_app.run.participant import run_participant
 from bids_app.settings import Settings
 
