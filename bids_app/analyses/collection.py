@@ -149,7 +149,7 @@ def collect(out_dir: Path, entities: Mapping[str, str], counted: frozenset[str] 
     Maps superseded by newer ones of the same BOLD are left out. Raises FileNotFoundError if there are none, and
     ValueError if they differ in settings, model or dictionary.
     """
-    outputs = [output for output in _outputs(out_dir, entities) if counted is None or output.participant in counted]
+    outputs = [output for output in outputs_of(out_dir, entities) if counted is None or output.participant in counted]
     if not outputs:
         raise FileNotFoundError(f"{out_dir} holds no maps of participants with {dict(entities)}")
     refuse_mixture(out_dir, outputs)
@@ -171,7 +171,7 @@ def collect(out_dir: Path, entities: Mapping[str, str], counted: frozenset[str] 
     )
 
 
-def _outputs(out_dir: Path, entities: Mapping[str, str]) -> list[OutputMap]:
+def outputs_of(out_dir: Path, entities: Mapping[str, str]) -> list[OutputMap]:
     """The participants' maps with exactly these entities: pooled tasks do not match single ones."""
     wanted = {key: value for key, value in entities.items() if key not in ("desc", "stat")}
     outputs = find_maps(out_dir, entities["desc"], entities["stat"], **wanted)

@@ -1,21 +1,31 @@
-"""Statistics over participants, as maps: means, signed-rank tests against zero, q."""
+"""Statistics over participants, as maps: means, tests against zero, corrections, prevalence."""
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 
-from bids_app.analyses.collection import Collection
+from bids_app.analyses.collection import Collection, collect, outputs_of
 from bids_app.stats.arrays import Floats
 from bids_app.stats.fdr import fdr
+from bids_app.stats.prevalence import LEVEL, MASS, prevalence
+from bids_app.stats.sign_flips import family_wise
 from bids_app.stats.signed_rank import signed_rank
 
 FEWEST_FOR_STATISTICS = 2
+MOST_FOR_PREVALENCE = 10  # beyond, tests over participants say more
+PREVALENCE_STATS = ("prevalence", "prevalencelow", "prevalencehigh")
 
 
-def write_statistics(collection: Collection, out_dir: Path, desc: str, **extra: object) -> Floats | None:
-    """Write mean, signed-rank test against zero and FDR for each map; returns q (n_maps, n_targets) or None."""
+def write_statistics(
+    collection: Collection, out_dir: Path, desc: str, *, is_family_wise: bool = True, **extra: object
+) -> Floats | None:
+    """Write mean, signed-rank test against zero and its corrections for each map; returns q (n_maps, n_targets).
+
+    q and family-wise p (sign flips, `is_family_wise`) are corrected within each map. None for a single participant.
+    """
     writer, names = collection.writer(out_dir), collection.names
     fields = {**collection.shared_fields, **extra}
     q = None
@@ -25,6 +35,36 @@ def write_statistics(collection: Collection, out_dir: Path, desc: str, **extra: 
         writer.maps(desc, "w", w, names, **fields)
         writer.maps(desc, "p", p, names, **fields)
         writer.maps(desc, "q", q, names, **fields)
+        if is_family_wise:
+            seed = int(collection.result_settings.get("random_seed", 0))
+            writer.maps(desc, "pfwe", family_wise(collection.maps, collection.complete, seed=seed), names, **fields)
     fields = {"Participants": collection.participants, **fields}
     writer.maps(desc, "mean", collection.mean(), names, **fields)
     return q
+
+
+def write_prevalence(scores: Collection, out_dir: Path, desc: str) -> None:
+    """Write the prevalence of an effect, from the p maps of few participants beside their `scores`; else nothing."""
+    if not FEWEST_FOR_STATISTICS <= len(scores.members) <= MOST_FOR_PREVALENCE:
+        return
+    entities = {**scores.entities, "stat": "p"}
+    try:
+        tests = collect(out_dir, entities, scores.counted)
+    except FileNotFoundError:
+        return
+    if tests.participants != scores.participants:
+        return
+    recordings = Counter(output.participant for output in outputs_of(out_dir, entities))
+    # Of several recordings, twice the mean p is a valid p (Vovk and Wang 2020, Biometrika 107, 791–808).
+    factor = np.array([1 + (recordings[label] > 1) for label in tests.participants])
+    significant = (tests.maps * factor[:, None, None] < LEVEL).sum(axis=0)
+    counts = np.where(tests.complete, significant, np.nan)
+    fields = {
+        **tests.shared_fields,
+        "Participants": tests.participants,
+        "LevelWithinParticipants": LEVEL,
+        "IntervalMass": MASS,
+    }
+    writer, names = tests.writer(out_dir), None if tests.names == ["p"] else tests.names
+    for stat, values in zip(PREVALENCE_STATS, prevalence(counts, len(tests.members)), strict=True):
+        writer.maps(desc, stat, values, names, **fields)

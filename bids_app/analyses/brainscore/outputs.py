@@ -9,6 +9,7 @@ from bids_app.bids.catalogue import (
     Output,
     StatisticMaps,
     mean_over_participants,
+    over_few_participants,
     over_parcels,
     over_participants,
 )
@@ -62,7 +63,7 @@ GROUP_BRAIN_SCORE = Output(
     "statmap",
     ("group",),
     "Brain score over participants.",
-    over_participants("r", _LAYERS),
+    (*over_participants("r", _LAYERS), *over_few_participants(_LAYERS)),
     fields=_FIELDS,
 )
 GROUP_NOISE_CEILING = Output(

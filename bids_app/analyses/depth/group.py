@@ -20,7 +20,7 @@ DESC = "forecastdepth"
 def summarise_depth(scores: Collection, settings: Settings) -> list[Row]:
     """Write the maps and tables of the forecast depth; returns the row of the model for the comparison of models."""
     out_dir, n_layers = settings.out_dir, len(scores.names)
-    write_statistics(scores, out_dir, DESC, **too_few(scores, settings))
+    write_statistics(scores, out_dir, DESC, is_family_wise=False, **too_few(scores, settings))
     writer = scores.writer(out_dir)
     layers = fill(np.stack(group_layer(scores.maps[:, :, scores.complete])), scores.complete)
     fields = {**scores.shared_fields, "Participants": scores.participants}

@@ -13,7 +13,7 @@ from bids_app.analyses.collection import Collection
 from bids_app.analyses.comparison import Row, summarise, write_scores
 from bids_app.analyses.evidence.checks import FAILED, OPEN, PASSED
 from bids_app.analyses.evidence.subgroups import write_subgroups
-from bids_app.analyses.significance import write_statistics
+from bids_app.analyses.significance import write_prevalence, write_statistics
 from bids_app.bids.derivatives import output_path, read_table
 from bids_app.bids.outputs import find_maps
 from bids_app.settings import Settings
@@ -29,8 +29,10 @@ _OF_MAPS = {"nuisance band": "over the nuisance band", "matched null": "above 0"
 
 def summarise_scores(collection: Collection, settings: Settings) -> list[Row]:
     """Statistics over participants, and a table per region."""
-    write_statistics(collection, settings.out_dir, collection.entities["desc"])
-    write_scores(collection, settings.out_dir, collection.entities["desc"])
+    desc = collection.entities["desc"]
+    write_statistics(collection, settings.out_dir, desc)
+    write_prevalence(collection, settings.out_dir, desc)
+    write_scores(collection, settings.out_dir, desc)
     return []
 
 

@@ -9,6 +9,7 @@ from bids_app.bids.catalogue import (
     SCORE_COLUMNS,
     Output,
     StatisticMaps,
+    over_few_participants,
     over_parcels,
     over_participants,
 )
@@ -75,7 +76,7 @@ def _over(desc: str, of_whom: str, names: tuple[str, ...], variants: bool) -> tu
             "statmap",
             ("group",),
             f"Gain of {of_whom} over the nuisance band, over participants.",
-            over_participants("r", names, _GAIN_UNIT),
+            (*over_participants("r", names, _GAIN_UNIT), *over_few_participants(names)),
             fields=_OVER_FIELDS,
             has_variants=variants,
         ),
@@ -116,7 +117,7 @@ _NUISANCE = (
         "statmap",
         ("group",),
         "Score of the nuisance band over participants.",
-        over_participants("r", ("r",)),
+        (*over_participants("r", ("r",)), *over_few_participants(())),
         fields=_BAND_FIELDS,
     ),
     Output(

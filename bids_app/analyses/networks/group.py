@@ -19,7 +19,7 @@ from bids_app.analyses.networks.dictionary import atom_names
 from bids_app.analyses.networks.dictionary_files import dictionary_path, read_members, read_n_layers
 from bids_app.analyses.networks.mean_design import UnequalParticipantsError
 from bids_app.analyses.networks.tables import NeuronGroups, kind_of_desc, read_links, write_links
-from bids_app.analyses.significance import FEWEST_FOR_STATISTICS, write_statistics
+from bids_app.analyses.significance import FEWEST_FOR_STATISTICS, write_prevalence, write_statistics
 from bids_app.analyses.writer import Writer
 from bids_app.bids.derivatives import read_table, stimulus_path
 from bids_app.bids.outputs import OutputMap, find_outputs
@@ -49,6 +49,7 @@ def summarise(beta: Collection, settings: Settings) -> list[Row]:
     scores = collect(out_dir, {**beta.entities, "stat": "r"}, beta.counted)
     fit = desc.replace(kind, f"{kind}fit")
     write_statistics(scores, out_dir, fit)
+    write_prevalence(scores, out_dir, fit)
     write_scores(scores, out_dir, fit)
     return []
 
