@@ -41,7 +41,7 @@ def test_prevalence_counts_the_participants_with_small_p(tmp_path: Path, n: int)
     for target in (3, 30):
         for row in range(2):
             count = (p[:, row, target] < 0.05).sum()
-            likelihood = binom.pmf(count, n, 0.05 + 0.95 * grid)
+            likelihood = np.asarray(binom.pmf(count, n, 0.05 + 0.95 * grid))
             assert mode[row, target] == pytest.approx(grid[likelihood.argmax()], abs=1e-3)
             inside = (grid >= low[row, target]) & (grid <= high[row, target])
             assert likelihood[inside].sum() / likelihood.sum() == pytest.approx(0.96, abs=0.005)

@@ -53,7 +53,8 @@ def _signs(n_participants: int, n_flips: int, seed: int) -> tuple[Floats, bool]:
 def _unit_length(values: AnyArray) -> Floats:
     """Columns of length 1, or 0 where all is 0: |t| then rises with the |sum| of a column, whatever its signs."""
     norm = np.sqrt(np.square(values, dtype=np.float64).sum(axis=0))
-    return np.divide(values, norm, out=np.zeros(values.shape), where=norm > 0).astype(np.float32)
+    scaled = np.divide(values, norm, out=np.zeros(values.shape), where=norm > 0)
+    return np.asarray(scaled, dtype=np.float32)
 
 
 def _largest(signs: Floats, values: Floats) -> Floats:

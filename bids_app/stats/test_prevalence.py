@@ -8,7 +8,7 @@ from bids_app.stats.prevalence import LEVEL, MASS, prevalence
 @pytest.mark.parametrize(("k", "n"), [(0, 3), (1, 8), (2, 3), (5, 9), (8, 10), (3, 3), (10, 10)])
 def test_mode_and_interval_are_those_of_the_posterior_on_a_grid(k: int, n: int) -> None:
     grid = np.linspace(0, 1, 200_001)
-    density = binom.pmf(k, n, LEVEL + (1 - LEVEL) * grid)
+    density = np.asarray(binom.pmf(k, n, LEVEL + (1 - LEVEL) * grid))
     density /= density.sum()
     order = np.argsort(-density, kind="stable")
     inside = grid[order[: np.searchsorted(np.cumsum(density[order]), MASS) + 1]]  # the densest points up to the mass

@@ -14,7 +14,7 @@ def test_exact_p_is_that_of_all_flips_with_scipys_t() -> None:
     maps[:, :, :4] += 1.5
     maps[:, 1, 9] = 0  # nobody has anything here
     maps[:, :, 12] = np.nan
-    where = np.isfinite(maps).all(axis=(0, 1))
+    where = np.asarray(np.isfinite(maps).all(axis=(0, 1)))
     p = family_wise(maps, where)
     for row in range(2):
         values = maps[:, row, where].astype(float)

@@ -17,7 +17,7 @@ def summarise(scores: Collection, settings: Settings) -> list[Row]:
 
 
 def summarise_ceiling(ceiling: Collection, settings: Settings) -> list[Row]:
-    """Write the mean noise ceiling."""
+    """Write the mean noise ceiling, between or within participants."""
     mean = ceiling.maps.mean(axis=0)
-    ceiling.writer(settings.out_dir).maps("noiseceiling", "mean", mean, ceiling.names)
+    ceiling.writer(settings.out_dir).maps(ceiling.entities["desc"], "mean", mean, ceiling.names)
     return []
