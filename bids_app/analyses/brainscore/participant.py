@@ -9,6 +9,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 from bids_app.analyses.brainscore.ceiling import StoryMeans
+from bids_app.analyses.brainscore.options import BrainScoreOptions
 from bids_app.analyses.scoring import BrainScores, predict, score_brain, write_tests
 from bids_app.analyses.work import Step, Work
 from bids_app.analyses.writer import Writer
@@ -21,7 +22,6 @@ from bids_app.inputs.files_read import data_of_others
 from bids_app.inputs.parcels import find_parcels
 from bids_app.inputs.responses import Responses
 from bids_app.machine.budget import step
-from bids_app.settings import Settings
 from bids_app.settings_fields import result_settings
 
 log = logging.getLogger("neurons2networks")
@@ -31,7 +31,7 @@ DESC = "brainscore"
 FEWEST_REPEATED = 100  # volumes; with fewer, the standard error of the shared variance is above 0.1
 
 
-def brainscore(responses: Responses, designs: Designs, settings: Settings, writer: Writer) -> None:
+def brainscore(responses: Responses, designs: Designs, settings: BrainScoreOptions, writer: Writer) -> None:
     """Score the chosen layers; write r, p, q of targets and of parcels, the penalty, and the best of several layers."""
     layers = settings.layers.chosen(designs.n_layers)
     parcels = find_parcels(responses, settings)
@@ -53,7 +53,7 @@ def brainscore(responses: Responses, designs: Designs, settings: Settings, write
 
 
 def _score(
-    design: HeldOutDesign, responses: Responses, settings: Settings, parcels: Integers | None
+    design: HeldOutDesign, responses: Responses, settings: BrainScoreOptions, parcels: Integers | None
 ) -> tuple[BrainScores, Floats]:
     """Scores, and the penalty of each target (n_valid,)."""
     found = predict(design, responses.data, settings)
@@ -81,7 +81,9 @@ def ceiling_step(work: Work) -> Step:
     )
 
 
-def write_ceiling(runs: Responses, fitted: Responses, means: StoryMeans, settings: Settings, writer: Writer) -> None:
+def write_ceiling(
+    runs: Responses, fitted: Responses, means: StoryMeans, settings: BrainScoreOptions, writer: Writer
+) -> None:
     """Write the noise ceiling: the score of the mean response of the others who heard the same stories.
 
     `fitted` is what models are scored on, the runs or means of them. Where there can be no ceiling, a line says why,
@@ -109,7 +111,7 @@ def write_ceiling(runs: Responses, fitted: Responses, means: StoryMeans, setting
     writer.maps("noiseceiling", "r", fill(r, fitted.valid), ["ceiling"], **extra)
 
 
-def write_repeatability(runs: Responses, settings: Settings, writer: Writer) -> None:
+def write_repeatability(runs: Responses, settings: BrainScoreOptions, writer: Writer) -> None:
     """Write the ceiling within the participant; a line says why where too little was heard more than once."""
     if runs.content is None:
         return
