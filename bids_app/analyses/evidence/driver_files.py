@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from bids_app.analyses.dictionary import dictionary_path
 from bids_app.analyses.evidence.drivers import LEFT_OUT, Drivers, all_drivers, identity
-from bids_app.analyses.networks.dictionary_files import dictionary_path
 from bids_app.analyses.outputs import find_output
 from bids_app.bids.derivatives import sidecar_path, stimulus_path, write_sidecar, write_table
 from bids_app.inputs.band import audio_identity

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from bids_app.analyses.networks.dictionary import (
+from bids_app.analyses.dictionary import (
     SINGULAR,
     Dictionary,
     atom_names,

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bids_app.analyses.dictionary import Dictionary
 from bids_app.analyses.evidence.conftest_world import N_UNITS, World, make_world
 from bids_app.analyses.evidence.driver_files import _write
 from bids_app.analyses.evidence.drivers import Drivers
 from bids_app.analyses.evidence.subgroups import write_subgroups
-from bids_app.analyses.networks.dictionary import Dictionary
 from bids_app.analyses.writer import Writer
 from bids_app.bids.derivatives import read_table
 from bids_app.encoding.design.haemodynamics import neuron_responses

@@ -14,9 +14,9 @@ import pandas as pd
 
 from bids_app.analyses.collection import Collection, Floats, collect
 from bids_app.analyses.comparison import Row, write_scores
+from bids_app.analyses.dictionary import atom_names, dictionary_path
 from bids_app.analyses.networks.conditional_group import group_links
-from bids_app.analyses.networks.dictionary import atom_names
-from bids_app.analyses.networks.dictionary_files import dictionary_path, read_members, read_n_layers
+from bids_app.analyses.networks.dictionary_files import read_members, read_n_layers
 from bids_app.analyses.networks.mean_design import UnequalParticipantsError
 from bids_app.analyses.networks.options import NetworkOptions
 from bids_app.analyses.networks.tables import NeuronGroups, kind_of_desc, read_links, write_links
