@@ -48,7 +48,7 @@ class Reader:
         A word whose tokens are taken from two windows gets a contribution from each; they add up to its activation.
         Raises RuntimeError if activations are not finite.
         """
-        ids, mask = _pad(self.tokens, windows, self.language_model.tokenizer.pad_token_id or 0)
+        ids, mask = pad_windows(self.tokens, windows, self.language_model.tokenizer.pad_token_id or 0)
         token, window, position, weight = self._taken(windows)
         word = self.tokens.word[token]
         begins = np.flatnonzero(np.diff(word, prepend=-1))
@@ -86,7 +86,7 @@ class Reader:
             )
 
 
-def _pad(tokens: Tokens, windows: list[Window], pad_id: int) -> tuple[IntArray, IntArray]:
+def pad_windows(tokens: Tokens, windows: list[Window], pad_id: int) -> tuple[IntArray, IntArray]:
     """Return ids and attention mask (n_windows, n_tokens), special tokens added and padded at the right."""
     shape = (len(windows), max(len(window) for window in windows) + tokens.n_special)
     ids, mask = np.full(shape, pad_id, np.int64), np.zeros(shape, np.int64)
