@@ -48,6 +48,17 @@ class ModelRun:
     @cached_property
     def loaded(self) -> LanguageModel:
         """The model itself."""
+        return self._load()
+
+    def with_head(self) -> LanguageModel:
+        """The model with the head that predicts words; `loaded` is freed first, so that memory holds one of them.
+
+        Raises ValueError for a model without a head.
+        """
+        self.unload()
+        return self._load(head=True)
+
+    def _load(self, *, head: bool = False) -> LanguageModel:
         from transformers.utils.logging import disable_progress_bar
 
         from bids_app.language.models import load_model
@@ -64,6 +75,7 @@ class ModelRun:
             untrained_seed=settings.random_seed if self.untrained else None,
             resources=folders,
             download=settings.resources is None,
+            head=head,
         )
 
     def unload(self) -> None:
