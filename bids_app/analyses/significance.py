@@ -9,6 +9,7 @@ import numpy as np
 
 from bids_app.analyses.collection import Collection, collect, outputs_of
 from bids_app.stats.arrays import Floats
+from bids_app.stats.conjunction import partial_conjunction
 from bids_app.stats.fdr import fdr
 from bids_app.stats.prevalence import LEVEL, MASS, prevalence
 from bids_app.stats.sign_flips import family_wise
@@ -16,6 +17,7 @@ from bids_app.stats.signed_rank import signed_rank
 
 FEWEST_FOR_STATISTICS = 2
 MOST_FOR_PREVALENCE = 10  # beyond, tests over participants say more
+FEWEST_FOR_SIGNED_RANK = 6  # with which its two-sided p can be below 0.05
 PREVALENCE_STATS = ("prevalence", "prevalencelow", "prevalencehigh")
 
 
@@ -44,7 +46,11 @@ def write_statistics(
 
 
 def write_prevalence(scores: Collection, out_dir: Path, desc: str) -> None:
-    """Write the prevalence of an effect, from the p maps of few participants beside their `scores`; else nothing."""
+    """Write what the p maps of few participants beside their `scores` show: prevalence, and q of the majority.
+
+    Nothing without p maps, or with many participants. The majority is tested where the signed-rank test cannot be
+    significant: is the effect in at least half of the participants, corrected within each map?
+    """
     if not FEWEST_FOR_STATISTICS <= len(scores.members) <= MOST_FOR_PREVALENCE:
         return
     entities = {**scores.entities, "stat": "p"}
@@ -57,8 +63,8 @@ def write_prevalence(scores: Collection, out_dir: Path, desc: str) -> None:
     recordings = Counter(output.participant for output in outputs_of(out_dir, entities))
     # Of several recordings, twice the mean p is a valid p (Vovk and Wang 2020, Biometrika 107, 791–808).
     factor = np.array([1 + (recordings[label] > 1) for label in tests.participants])
-    significant = (tests.maps * factor[:, None, None] < LEVEL).sum(axis=0)
-    counts = np.where(tests.complete, significant, np.nan)
+    p = np.minimum(tests.maps * factor[:, None, None], 1)
+    counts = np.where(tests.complete, (p < LEVEL).sum(axis=0), np.nan)
     fields = {
         **tests.shared_fields,
         "Participants": tests.participants,
@@ -68,3 +74,7 @@ def write_prevalence(scores: Collection, out_dir: Path, desc: str) -> None:
     writer, names = tests.writer(out_dir), None if tests.names == ["p"] else tests.names
     for stat, values in zip(PREVALENCE_STATS, prevalence(counts, len(tests.members)), strict=True):
         writer.maps(desc, stat, values, names, **fields)
+    if len(tests.members) < FEWEST_FOR_SIGNED_RANK:
+        of_majority = partial_conjunction(p, -(-len(p) // 2))
+        q = fdr(np.where(tests.complete, of_majority, np.nan), axis=1).astype(np.float32)
+        writer.maps(desc, "qmajority", q, names, Participants=tests.participants, **tests.shared_fields)

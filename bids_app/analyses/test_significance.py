@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
-from scipy.stats import binom, ttest_1samp
+from scipy.stats import binom, combine_pvalues, false_discovery_control, ttest_1samp
 
 from bids_app.analyses.test_distance_group import GEOMETRY, group_maps, settings_of, writer_of
 from bids_app.bids.outputs import find_maps
@@ -85,3 +85,17 @@ def test_family_wise_p_is_that_of_the_largest_t_under_all_flips(tmp_path: Path) 
         expected = (largest >= observed[:, None] - 1e-4).mean(axis=1)
         np.testing.assert_allclose(found[row, where], expected, atol=1e-6)
     assert (found[0, :20] < 0.05).mean() > 0.9
+
+
+def test_few_participants_are_tested_for_their_majority(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path)
+    r, p = brain_scores(5)  # four of five have the effect
+    write(settings.out_dir, r, p)
+    run_group(settings, "group")
+    q = group_maps(settings.out_dir, "brainscore", "qmajority")[0]
+    for row in range(2):
+        where = np.isfinite(p[:, row]).all(axis=0)
+        combined = [combine_pvalues(np.sort(one)[2:], method="fisher").pvalue for one in p[:, row, where].T]
+        np.testing.assert_allclose(q[row, where], false_discovery_control(combined), rtol=1e-4)
+    assert np.isnan(q[:, 37]).all()
+    assert (q[0, :20] < 0.05).mean() > (q[1] < 0.05).mean()

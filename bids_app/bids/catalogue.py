@@ -43,6 +43,7 @@ _BETA = "standard deviations of the response per standard deviation of the atom"
 _FDR = "p, corrected by the Benjamini-Hochberg procedure."
 _AVERAGED = "unit of the averaged statistic"
 _LAYER = "layer, counted from 1"
+_MAJORITY = "q of an effect in at least half of the participants."
 _SHARE = "share of the population"
 _W = "Rank-biserial correlation of Wilcoxon's signed-rank test: the share of rank sums above zero minus that below."
 # fmt: off
@@ -65,6 +66,7 @@ STATISTICS: Mapping[str, Statistic] = {
         Statistic("t", "t", "t statistic", "One-sample t-test over participants."),
         Statistic("w", "rank-biserial correlation", "rank-biserial correlation, from -1 to 1", _W),
         Statistic("pfwe", "family-wise p", "probability", "p, corrected by the largest statistic over targets."),
+        Statistic("qmajority", "q of the majority", "false discovery rate", _MAJORITY),
         Statistic("prevalence", "prevalence", _SHARE, "Most probable share of the population with the effect."),
         Statistic("prevalencelow", "prevalence, lower end", _SHARE, "Lower end of the interval of the prevalence."),
         Statistic("prevalencehigh", "prevalence, upper end", _SHARE, "Upper end of the interval of the prevalence."),
@@ -293,7 +295,7 @@ _FAMILY_WISE = "Two-sided p of the one-sample t-test, family-wise within each ma
 
 
 def over_few_participants(names: tuple[str, ...]) -> tuple[StatisticMaps, ...]:
-    """The statistics that `analyses.significance.write_prevalence` adds for at most 10 participants.
+    """The statistics that `analyses.significance.write_prevalence` adds for few participants.
 
     Maps are called by their statistic where there are no `names`.
     """
@@ -303,7 +305,11 @@ def over_few_participants(names: tuple[str, ...]) -> tuple[StatisticMaps, ...]:
         "prevalencehigh": "upper end of its 96 % highest-density interval",
     }
     share = "Share of the population with the effect"
-    return tuple(StatisticMaps(stat, f"{share}: {text}.", names or (stat,)) for stat, text in texts.items())
+    majority = "Fewer than 6 participants: q of an effect in at least half of them (partial conjunction)."
+    return (
+        *(StatisticMaps(stat, f"{share}: {text}.", names or (stat,)) for stat, text in texts.items()),
+        StatisticMaps("qmajority", majority, names or ("qmajority",)),
+    )
 
 
 def mean_over_participants(stat: str, names: tuple[str, ...], description: str, unit: str = "") -> StatisticMaps:

@@ -25,8 +25,13 @@ def best_map(maps: Maps) -> int:
 
 
 def passing(results: Results, maps: Maps, desc: str, row: int) -> Array | None:
-    """Which targets (n_targets,) of one map have q < 0.05; None without a test."""
-    q = results.like(maps, desc, "q")
+    """Which targets (n_targets,) of one map have q < 0.05; None without a test.
+
+    Of a group too small for a test of the mean, q is that of an effect in at least half of the participants.
+    """
+    q = results.like(maps, desc, "qmajority")
+    if q is None or len(q) != len(maps.values):
+        q = results.like(maps, desc, "q")
     if q is None:
         return None
     significant: Array = q[row if len(q) == len(maps.values) else 0] < SIGNIFICANT

@@ -17,12 +17,11 @@ from bids_app.analyses.comparison import Row, summarise, write_scores
 from bids_app.analyses.evidence.checks import FAILED, OPEN, PASSED
 from bids_app.analyses.evidence.options import EvidenceOptions
 from bids_app.analyses.evidence.subgroups import write_subgroups
-from bids_app.analyses.significance import write_prevalence, write_statistics
+from bids_app.analyses.significance import FEWEST_FOR_SIGNED_RANK, write_prevalence, write_statistics
 from bids_app.bids.derivatives import output_path, read_table
 from bids_app.bids.outputs import find_maps
 
 _SIGNIFICANT = 0.05
-_FEWEST = 6  # participants with which a two-sided signed-rank test can reach p < 0.05
 # Checks whose number is 0 without an effect, so that participants can be tested against 0.
 _TESTED = ("held out", "untrained model", "stability")
 # Checks of each participant: one failure is one too many.
@@ -64,10 +63,14 @@ def _panels(collection: Collection, out_dir: Path) -> list[pd.DataFrame]:
 
 @dataclass(frozen=True)
 class Shares:
-    """Shares of the targets of a group map: with a mean above 0 and q < 0.05, and with a prevalence above 0."""
+    """Shares of the targets of a group map: with a mean above 0 and q < 0.05, and with a prevalence above 0.
+
+    `of_majority`: q is that of an effect in at least half of the participants, who are too few for a test of the mean.
+    """
 
     significant: float
     prevalent: float | None = None
+    of_majority: bool = False
 
 
 def _shares(claims: Iterable[str], collection: Collection, out_dir: Path) -> dict[str, Shares]:
@@ -77,14 +80,15 @@ def _shares(claims: Iterable[str], collection: Collection, out_dir: Path) -> dic
         for check, desc in _descs(claim).items():
             maps = {
                 stat: found[0].load()[0]
-                for stat in ("q", "mean", "prevalencelow")
+                for stat in ("q", "qmajority", "mean", "prevalencelow")
                 if (found := find_maps(out_dir, desc, stat, "group", **collection.shared_entities))
             }
             if {"q", "mean"} <= set(maps):
-                low = maps.get("prevalencelow")
+                low, q = maps.get("prevalencelow"), maps.get("qmajority", maps["q"])
                 shares[f"{claim}|{check}"] = Shares(
-                    _largest_share((maps["q"] < _SIGNIFICANT) & (maps["mean"] > 0), maps["q"]),
+                    _largest_share((q < _SIGNIFICANT) & (maps["mean"] > 0), q),
                     None if low is None else _largest_share(low > 0, low),
+                    "qmajority" in maps,
                 )
     return shares
 
@@ -153,15 +157,15 @@ def _judged(check: str, mean: float, p: float, n: int, counts: dict[str, int], s
 
 
 def _judged_by_map(check: str, n: int, share: Shares | None) -> tuple[str, str]:
-    """Outcome of a check by the map of the group; open for few participants, whose prevalence is told."""
+    """Outcome of a check by the map of the group; few participants are tested for their majority."""
     if share is None:
         return OPEN, "no test over participants: there is no such map of the group"
-    told = f"{100 * share.significant:.1f} % of targets are {_OF_MAPS[check]} over participants (signed rank, q < 0.05)"
-    if share.significant == 0 and n < _FEWEST:
-        told = f"{n} participants cannot be significant over participants (signed rank; at least {_FEWEST})"
+    how = "in at least half of the participants (partial conjunction" if share.of_majority else "over them (signed rank"
+    told = f"{100 * share.significant:.1f} % of targets are {_OF_MAPS[check]} {how}, q < {_SIGNIFICANT:g})"
     if share.prevalent is not None:
         told += (
             f"; from p < {_SIGNIFICANT:g} in each participant, the 96 % interval of the prevalence is above 0 in "
             f"{100 * share.prevalent:.1f} % of targets"
         )
-    return (PASSED if share.significant else OPEN if n < _FEWEST else FAILED), told
+    is_possible = share.of_majority or n >= FEWEST_FOR_SIGNED_RANK
+    return (PASSED if share.significant else FAILED if is_possible else OPEN), told

@@ -158,13 +158,10 @@ def test_one_mistimed_participant_fails_the_group() -> None:
     [
         (Shares(0.1), 8, "passed", "10.0 % of targets are over the nuisance band"),
         (Shares(0.0), 8, "failed", "0.0 % of targets are over the nuisance band"),
-        (
-            Shares(0.0, 0.3),
-            3,
-            "open",
-            "3 participants cannot be significant over participants (signed rank; at least",
-        ),
-        (Shares(0.0, 0.3), 3, "open", "the prevalence is above 0 in 30.0 % of targets"),
+        (Shares(0.2, 0.3, True), 3, "passed", "20.0 % of targets are over the nuisance band in at least half"),
+        (Shares(0.2, 0.3, True), 3, "passed", "the prevalence is above 0 in 30.0 % of targets"),
+        (Shares(0.0, 0.0, True), 3, "failed", "0.0 % of targets"),
+        (Shares(0.0), 3, "open", "0.0 % of targets are over the nuisance band over them (signed rank"),
         (None, 3, "open", "no test over participants"),
     ],
 )

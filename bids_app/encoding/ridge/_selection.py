@@ -1,7 +1,8 @@
 """Choice of the penalty that best predicts left-out volumes, for many targets."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from copy import copy
+from typing import Protocol, Self
 
 import numpy as np
 import torch
@@ -19,6 +20,9 @@ class PenaltyErrors(Protocol):
 
     def __call__(self, Y: torch.Tensor) -> torch.Tensor:
         """Errors of a batch of targets."""
+
+    def at(self, window: slice) -> "PenaltyErrors":
+        """Errors of consecutive penalties alone."""
 
 
 def penalty_errors(
@@ -45,7 +49,7 @@ def penalty_errors(
     content : (n_volumes,) for leave-one-out: volumes with the same number are left out together
     """
     if len(alphas) == 1:
-        return lambda Y: torch.zeros(1, Y.shape[1], dtype=torch.float64, device=Y.device)  # only one penalty
+        return _OnlyPenalty()
     if pairs is None:
         rows, eigen = whole
         factors = design.factorise(rows, rows, eigen)
@@ -76,7 +80,28 @@ def choose(errors: torch.Tensor, alphas: torch.Tensor) -> torch.Tensor:
     return alphas[errors.argmin(dim=0)]
 
 
-class _ByResiduals:
+class _OnlyPenalty:
+    """A single penalty needs no errors."""
+
+    def __call__(self, Y: torch.Tensor) -> torch.Tensor:
+        return torch.zeros(1, Y.shape[1], dtype=torch.float64, device=Y.device)
+
+    def at(self, _: slice) -> "_OnlyPenalty":
+        return self
+
+
+class _Windowed:
+    """Errors whose penalties are read only when they are computed."""
+
+    alphas: torch.Tensor
+
+    def at(self, window: slice) -> Self:
+        some = copy(self)
+        some.alphas = self.alphas[window]
+        return some
+
+
+class _ByResiduals(_Windowed):
     """One product per fold and penalty."""
 
     def __init__(self, folds: Sequence[Factors], alphas: torch.Tensor):
@@ -93,7 +118,7 @@ class _ByResiduals:
         return errors / len(self.folds)
 
 
-class _LeaveOneOut:
+class _LeaveOneOut(_Windowed):
     """One product per penalty: a residual divided by one minus its leverage is the leave-one-out residual."""
 
     def __init__(self, factors: Factors, alphas: torch.Tensor):
@@ -111,7 +136,7 @@ class _LeaveOneOut:
         return errors
 
 
-class _LeaveCopiesOut:
+class _LeaveCopiesOut(_Windowed):
     """`_LeaveOneOut` for all rows with the same content: residuals times the inverse of one minus leverages.
 
     The error is averaged over the rows of each piece of content, then over pieces.
