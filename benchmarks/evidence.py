@@ -29,7 +29,7 @@ Floats = npt.NDArray[np.float32]
 SEEDS = range(5)
 N_TIMED = 20  # well-timed runs
 N_LARGE = 20_000  # targets of the table of times
-_MORE = np.concatenate([WEIGHTS, [[0.1, 0.9], [0.99, 0.01], [0.01, 0.99], [1.0, 0.0]]])
+_MORE = np.concatenate([WEIGHTS, [[0.5, 0.5], [0.1, 0.9], [0.99, 0.01], [0.01, 0.99], [1.0, 0.0]]])
 
 
 def worlds(**changes: Any) -> Iterator[World]:

@@ -50,7 +50,7 @@ def plan_links(numbers: Sequence[int], networks: Sequence[str], n_deactive: int,
         rows.append((int(atom), networks[first[turn % len(networks)]], "active", 1.0))
         if turn < n_deactive:
             # Three further on, and one more each round: two atoms of one network share no second one
-            other = (turn + 1 + (2 + turn // len(networks)) % (len(networks) - 1)) % len(networks)
+            other = (turn + 1 + (2 + turn // len(networks)) % max(1, len(networks) - 1)) % len(networks)
             rows.append((int(atom), networks[first[other]], "deactive", -1.0))
     table = pd.DataFrame(rows, columns=["atom", "network", "part", "gain"])
     return table.sort_values(["atom", "part"], ignore_index=True)

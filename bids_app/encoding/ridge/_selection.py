@@ -1,8 +1,7 @@
 """Choice of the penalty that best predicts left-out volumes, for many targets."""
 
 from collections.abc import Sequence
-from copy import copy
-from typing import Protocol, Self
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -20,9 +19,6 @@ class PenaltyErrors(Protocol):
 
     def __call__(self, Y: torch.Tensor) -> torch.Tensor:
         """Errors of a batch of targets."""
-
-    def at(self, window: slice) -> "PenaltyErrors":
-        """Errors of consecutive penalties alone."""
 
 
 def penalty_errors(
@@ -49,7 +45,7 @@ def penalty_errors(
     content : (n_volumes,) for leave-one-out: volumes with the same number are left out together
     """
     if len(alphas) == 1:
-        return _OnlyPenalty()
+        return lambda Y: torch.zeros(1, Y.shape[1], dtype=torch.float64, device=Y.device)  # only one penalty
     if pairs is None:
         rows, eigen = whole
         factors = design.factorise(rows, rows, eigen)
@@ -80,28 +76,7 @@ def choose(errors: torch.Tensor, alphas: torch.Tensor) -> torch.Tensor:
     return alphas[errors.argmin(dim=0)]
 
 
-class _OnlyPenalty:
-    """A single penalty needs no errors."""
-
-    def __call__(self, Y: torch.Tensor) -> torch.Tensor:
-        return torch.zeros(1, Y.shape[1], dtype=torch.float64, device=Y.device)
-
-    def at(self, _: slice) -> "_OnlyPenalty":
-        return self
-
-
-class _Windowed:
-    """Errors whose penalties are read only when they are computed."""
-
-    alphas: torch.Tensor
-
-    def at(self, window: slice) -> Self:
-        some = copy(self)
-        some.alphas = self.alphas[window]
-        return some
-
-
-class _ByResiduals(_Windowed):
+class _ByResiduals:
     """One product per fold and penalty."""
 
     def __init__(self, folds: Sequence[Factors], alphas: torch.Tensor):
@@ -118,7 +93,7 @@ class _ByResiduals(_Windowed):
         return errors / len(self.folds)
 
 
-class _LeaveOneOut(_Windowed):
+class _LeaveOneOut:
     """One product per penalty: a residual divided by one minus its leverage is the leave-one-out residual."""
 
     def __init__(self, factors: Factors, alphas: torch.Tensor):
@@ -136,7 +111,7 @@ class _LeaveOneOut(_Windowed):
         return errors
 
 
-class _LeaveCopiesOut(_Windowed):
+class _LeaveCopiesOut:
     """`_LeaveOneOut` for all rows with the same content: residuals times the inverse of one minus leverages.
 
     The error is averaged over the rows of each piece of content, then over pieces.

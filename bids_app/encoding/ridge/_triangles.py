@@ -6,7 +6,6 @@ predictions.
 """
 
 from collections.abc import Sequence
-from copy import copy
 
 import torch
 
@@ -30,21 +29,11 @@ class ByTriangles:
             upper: torch.Tensor = torch.linalg.qr(torch.cat(products), mode="r").R.float()
             return upper
 
-        self._triangles = torch.stack(list(map_batches(triangle, list(alphas), alphas.device)))
-        self._bands = self._cut(self._triangles)
-
-    def _cut(self, triangles: torch.Tensor) -> list[torch.Tensor]:
-        return [
+        triangles = torch.stack(list(map_batches(triangle, list(alphas), alphas.device)))
+        self._bands = [
             triangles[:, start : start + TUNING.band, start:].transpose(0, 1).reshape(-1, len(self._rows) - start)
             for start in range(0, triangles.shape[1], TUNING.band)
         ]
-
-    def at(self, window: slice) -> "ByTriangles":
-        """The same for consecutive penalties alone."""
-        some = copy(self)
-        some._triangles = self._triangles[window]
-        some._n_alphas, some._bands = len(some._triangles), self._cut(some._triangles)
-        return some
 
     def __call__(self, Y: torch.Tensor) -> torch.Tensor:
         """Mean squared errors (n_alphas, V) float64."""

@@ -13,13 +13,12 @@ import torch
 
 from bids_app.encoding.design.folds import inner_folds
 from bids_app.encoding.ridge import DEFAULT_ALPHAS, penalties
-from bids_app.encoding.ridge._selection import PenaltyErrors, penalty_errors
+from bids_app.encoding.ridge._selection import penalty_errors
 from bids_app.encoding.ridge._solver import Design, Predictor, centred_responses, ridge_batches
 from bids_app.encoding.ridge.held_out import FoldDesign, HeldOut, HeldOutDesign, Inner, checked, decompose_fold
 from bids_app.stats.arrays import AnyArray, Doubles, Floats, Fold, Ints
 from bids_app.stats.device import map_batches, resolve_device, run_batches
 
-_WINDOW = 3  # neighbouring penalties that are compared at once
 Space = Callable[[Ints], Floats]
 
 
@@ -133,7 +132,6 @@ class _FoldSearch:
         n_targets = self.Y.shape[1]
         lowest = np.full((len(models), n_targets), np.inf)
         chosen = np.zeros((len(models), n_targets), dtype=np.int64)
-        start: Ints | None = None
         for number, (design, matrix) in enumerate(zip(self.designs, self.matrices, strict=True)):
             concerned = [row for row, model in enumerate(models) if number in model]
             if not concerned or n_targets == 0:
@@ -141,48 +139,17 @@ class _FoldSearch:
             errors = penalty_errors(
                 matrix, (self.fold[0], design.whole), self.pairs, self.grid, n_targets, design.inner, self.content
             )
-            least, index = self._everywhere(errors) if start is None else self._near(errors, start)
-            start = index if start is None else start
-            for row in concerned:
-                better = least < lowest[row]
-                lowest[row][better] = least[better]
-                chosen[row][better] = number * len(self.grid) + index[better]
+
+            def compare(columns: slice, errors=errors, number=number, concerned=concerned) -> None:  # type: ignore[no-untyped-def]
+                batch, _ = centred_responses(self.Y[:, columns], self.grid.device)
+                least, index = (array.cpu().numpy() for array in errors(batch).min(dim=0))
+                for row in concerned:
+                    better = least < lowest[row, columns]
+                    lowest[row, columns][better] = least[better]
+                    chosen[row, columns][better] = number * len(self.grid) + index[better]
+
+            run_batches(compare, self._batches(n_targets), self.grid.device)
         return chosen
-
-    def _everywhere(self, errors: PenaltyErrors) -> tuple[Doubles, Ints]:
-        """The smallest error over all penalties, and its number, both (n_targets,)."""
-        return self._smallest(errors, np.arange(self.Y.shape[1]))
-
-    def _near(self, errors: PenaltyErrors, start: Ints) -> tuple[Doubles, Ints]:
-        """The smallest error near the penalty number `start` (n_targets,), downhill from there.
-
-        Weightings of the same spaces need similar penalties. Neighbours are compared until none has a smaller error.
-        """
-        n_alphas, half = len(self.grid), _WINDOW // 2
-        least, found, centre = np.full(len(start), np.inf), start.copy(), start.copy()
-        pending = np.arange(len(start))
-        windows: dict[int, PenaltyErrors] = {}
-        while len(pending):
-            first = np.clip(centre[pending] - half, 0, max(0, n_alphas - _WINDOW))
-            for begin in np.unique(first):
-                window = windows.setdefault(int(begin), errors.at(slice(int(begin), int(begin) + _WINDOW)))
-                targets = pending[first == begin]
-                least[targets], index = self._smallest(window, targets)
-                found[targets] = begin + index
-            inside = (found[pending] > 0) & (found[pending] < n_alphas - 1)
-            pending = pending[inside & (found[pending] != centre[pending])]
-            centre[pending] = found[pending]
-        return least, found
-
-    def _smallest(self, errors: PenaltyErrors, targets: Ints) -> tuple[Doubles, Ints]:
-        least, index = np.empty(len(targets)), np.empty(len(targets), dtype=np.int64)
-
-        def compare(columns: slice) -> None:
-            batch, _ = centred_responses(self.Y[:, targets[columns]], self.grid.device)
-            least[columns], index[columns] = (array.cpu().numpy() for array in errors(batch).min(dim=0))
-
-        run_batches(compare, self._batches(len(targets)), self.grid.device)
-        return least, index
 
     def predict(self, choice: Ints, predictions: Floats) -> None:
         """Fill in the test rows of the predictions."""

@@ -5,14 +5,12 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 import pytest
-import torch
 from himalaya.backend import get_backend, set_backend
 from himalaya.kernel_ridge import predict_weighted_kernel_ridge, solve_multiple_kernel_ridge_random_search
 
 from bids_app.encoding.design.folds import contiguous_folds, inner_folds
-from bids_app.encoding.ridge import DEFAULT_ALPHAS, penalties
-from bids_app.encoding.ridge._selection import penalty_errors
-from bids_app.encoding.ridge.banded import Space, _FoldSearch, design_banded, predict_banded
+from bids_app.encoding.ridge import DEFAULT_ALPHAS
+from bids_app.encoding.ridge.banded import Space, design_banded, predict_banded
 from bids_app.encoding.ridge.held_out import HeldOutDesign
 from bids_app.stats.arrays import Fold
 from bids_app.stats.correlation import r2
@@ -112,27 +110,3 @@ def test_impossible_weights_are_refused(weights: list[list[float]]) -> None:
 def test_impossible_models_are_refused(models: list[list[int]]) -> None:
     with pytest.raises(ValueError, match="at least one index of the 4 designs"):
         predict_banded(designs(), models, Y, device="cpu")
-
-
-def test_downhill_from_the_first_weighting_finds_the_smallest_error_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same choices as with the errors of all penalties of all weightings."""
-    (near,) = predict_banded(designs(), [range(4)], Y, device="cpu")
-    monkeypatch.setattr(
-        "bids_app.encoding.ridge.banded._FoldSearch._near", lambda self, errors, _: self._everywhere(errors)
-    )
-    (everywhere,) = predict_banded(designs(), [range(4)], Y, device="cpu")
-    np.testing.assert_allclose(near.alpha, everywhere.alpha, rtol=1e-6)
-    np.testing.assert_allclose(near.predictions, everywhere.predictions, atol=1e-5)
-
-
-@pytest.mark.parametrize("start", [0, 4, 9])
-def test_the_search_reaches_the_minimum_from_anywhere(start: int) -> None:
-    fold_designs = [design.folds[0] for design in designs()]
-    search = _FoldSearch(fold_designs, designs()[0], penalties(DEFAULT_ALPHAS, torch.device("cpu")), Y, None)
-    errors = penalty_errors(
-        search.matrices[1], (search.fold[0], fold_designs[1].whole), search.pairs, search.grid, Y.shape[1]
-    )
-    least, index = search._near(errors, np.full(Y.shape[1], start))
-    expected = errors(torch.as_tensor(Y - Y.mean(axis=0)))
-    np.testing.assert_array_equal(index, expected.argmin(dim=0))
-    np.testing.assert_allclose(least, expected.min(dim=0).values, rtol=1e-5)
