@@ -14,7 +14,7 @@ from bids_app.analyses.comparison import Row, model_row
 from bids_app.analyses.distance_outputs import DistanceScore
 from bids_app.analyses.distance_tables import curve_table, distance_table
 from bids_app.analyses.region_tables import EVERYWHERE, PEAKS, Regions, too_few
-from bids_app.analyses.significance import write_prevalence, write_statistics
+from bids_app.analyses.significance import write_few_participants, write_statistics
 from bids_app.bids.targets import fill
 from bids_app.forecast.distance import group_distance
 from bids_app.shared_options.scores import GroupOptions
@@ -27,7 +27,7 @@ def summarise_distances(score: DistanceScore, scores: Collection, settings: Grou
     out_dir, distances = settings.out_dir, distances_of(scores)
     note = too_few(scores, settings)
     write_statistics(scores, out_dir, score.desc, is_family_wise=False, **note)
-    write_prevalence(scores, out_dir, score.desc)
+    write_few_participants(scores, out_dir, score.desc)
     base, random = (_beside(scores, desc, out_dir) for desc in (score.base, f"{score.desc}random"))
     for collection in (base, random):
         if collection is not None:

@@ -45,7 +45,7 @@ def write_statistics(
     return q
 
 
-def write_prevalence(scores: Collection, out_dir: Path, desc: str) -> None:
+def write_few_participants(scores: Collection, out_dir: Path, desc: str) -> None:
     """Write what the p maps of few participants beside their `scores` show: prevalence, and q of the majority.
 
     Nothing without p maps, or with many participants. The majority is tested where the signed-rank test cannot be

@@ -295,7 +295,7 @@ _FAMILY_WISE = "Two-sided p of the one-sample t-test, family-wise within each ma
 
 
 def over_few_participants(names: tuple[str, ...]) -> tuple[StatisticMaps, ...]:
-    """The statistics that `analyses.significance.write_prevalence` adds for few participants.
+    """The statistics that `analyses.significance.write_few_participants` adds for few participants.
 
     Maps are called by their statistic where there are no `names`.
     """

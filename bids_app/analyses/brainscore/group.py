@@ -5,13 +5,13 @@ from __future__ import annotations
 from bids_app.analyses.brainscore.options import BrainScoreOptions
 from bids_app.analyses.collection import Collection
 from bids_app.analyses.comparison import Row, write_scores
-from bids_app.analyses.significance import write_prevalence, write_statistics
+from bids_app.analyses.significance import write_few_participants, write_statistics
 
 
 def summarise(scores: Collection, settings: BrainScoreOptions) -> list[Row]:
     """Write statistics over participants, and the scores of each network with intervals."""
     write_statistics(scores, settings.out_dir, "brainscore")
-    write_prevalence(scores, settings.out_dir, "brainscore")
+    write_few_participants(scores, settings.out_dir, "brainscore")
     write_scores(scores, settings.out_dir, "brainscore")
     return []
 

@@ -17,7 +17,7 @@ from bids_app.analyses.comparison import Row, summarise, write_scores
 from bids_app.analyses.evidence.checks import FAILED, OPEN, PASSED
 from bids_app.analyses.evidence.options import EvidenceOptions
 from bids_app.analyses.evidence.subgroups import write_subgroups
-from bids_app.analyses.significance import FEWEST_FOR_SIGNED_RANK, write_prevalence, write_statistics
+from bids_app.analyses.significance import FEWEST_FOR_SIGNED_RANK, write_few_participants, write_statistics
 from bids_app.bids.derivatives import output_path, read_table
 from bids_app.bids.outputs import find_maps
 
@@ -33,7 +33,7 @@ def summarise_scores(collection: Collection, settings: EvidenceOptions) -> list[
     """Statistics over participants, and a table per region."""
     desc = collection.entities["desc"]
     write_statistics(collection, settings.out_dir, desc)
-    write_prevalence(collection, settings.out_dir, desc)
+    write_few_participants(collection, settings.out_dir, desc)
     write_scores(collection, settings.out_dir, desc)
     return []
 

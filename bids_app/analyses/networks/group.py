@@ -20,7 +20,7 @@ from bids_app.analyses.networks.dictionary_files import read_members, read_n_lay
 from bids_app.analyses.networks.mean_design import UnequalParticipantsError
 from bids_app.analyses.networks.options import NetworkOptions
 from bids_app.analyses.networks.tables import NeuronGroups, kind_of_desc, read_links, write_links
-from bids_app.analyses.significance import FEWEST_FOR_STATISTICS, write_prevalence, write_statistics
+from bids_app.analyses.significance import FEWEST_FOR_STATISTICS, write_few_participants, write_statistics
 from bids_app.analyses.writer import Writer
 from bids_app.bids.derivatives import read_table, stimulus_path
 from bids_app.bids.outputs import OutputMap, find_outputs
@@ -49,7 +49,7 @@ def summarise(beta: Collection, settings: NetworkOptions) -> list[Row]:
     scores = collect(out_dir, {**beta.entities, "stat": "r"}, beta.counted)
     fit = desc.replace(kind, f"{kind}fit")
     write_statistics(scores, out_dir, fit)
-    write_prevalence(scores, out_dir, fit)
+    write_few_participants(scores, out_dir, fit)
     write_scores(scores, out_dir, fit)
     return []
 
