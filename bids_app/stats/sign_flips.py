@@ -52,9 +52,9 @@ def _signs(n_participants: int, n_flips: int, seed: int) -> tuple[Floats, bool]:
 
 def _unit_length(values: AnyArray) -> Floats:
     """Columns of length 1, or 0 where all is 0: |t| then rises with the |sum| of a column, whatever its signs."""
-    norm = np.sqrt(np.square(values, dtype=np.float64).sum(axis=0))
-    scaled = np.divide(values, norm, out=np.zeros(values.shape), where=norm > 0)
-    return np.asarray(scaled, dtype=np.float32)
+    norm = np.sqrt(np.einsum("pt,pt->t", values, values, dtype=np.float64)).astype(np.float32)
+    scaled: Floats = np.divide(values, norm, out=np.zeros(values.shape, dtype=np.float32), where=norm > 0)
+    return scaled
 
 
 def _largest(signs: Floats, values: Floats) -> Floats:
