@@ -20,7 +20,7 @@ def write_statistics(collection: Collection, out_dir: Path, desc: str, **extra: 
     fields = {**collection.shared_fields, **extra}
     q = None
     if len(collection.members) >= FEWEST_FOR_STATISTICS:
-        w, p = signed_rank(collection.maps, collection.complete)
+        w, p = collection.maps.of_maps(signed_rank)
         q = fdr(p, axis=1).astype(np.float32)
         writer.maps(desc, "w", w, names, **fields)
         writer.maps(desc, "p", p, names, **fields)

@@ -17,6 +17,5 @@ def summarise(scores: Collection, settings: Settings) -> list[Row]:
 
 def summarise_ceiling(ceiling: Collection, settings: Settings) -> list[Row]:
     """Write the mean noise ceiling."""
-    mean = ceiling.maps.mean(axis=0)
-    ceiling.writer(settings.out_dir).maps("noiseceiling", "mean", mean, ceiling.names)
+    ceiling.writer(settings.out_dir).maps("noiseceiling", "mean", ceiling.mean(), ceiling.names)
     return []
