@@ -30,6 +30,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_evaluate(commands)
     _add_check(commands)
     _add_submit(commands)
+    _add_status(commands)
     _add_fetch(commands)
     _add_finetune(commands)
     return parser
@@ -81,6 +82,11 @@ def _add_submit(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     submit.add_argument(
         "arguments", nargs=argparse.REMAINDER, metavar="…", help="See `n2n submit slurm --help`: BIDS_DIR OUT_DIR …"
     )
+
+
+def _add_status(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    status = commands.add_parser("status", help="show what is finished, running, failed and missing")
+    status.add_argument("out_dir", metavar="OUT_DIR", type=Path, help="The results of a run, which may still go on.")
 
 
 def _add_fetch(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -141,6 +147,12 @@ def _submit(arguments: argparse.Namespace) -> None:
     submit(request)
 
 
+def _status(arguments: argparse.Namespace) -> int:
+    from bids_app.run.status import show_status
+
+    return show_status(arguments.out_dir.expanduser().resolve())
+
+
 def _fetch(arguments: argparse.Namespace) -> None:
     from bids_app.machine.resources import fetch, pieces_to_fetch
 
@@ -182,6 +194,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int | None]] = {
     "evaluate": _evaluate,
     "fetch": _fetch,
     "finetune": _finetune,
+    "status": _status,
     "submit": _submit,
 }
 

@@ -11,7 +11,7 @@ from typing import IO
 import numpy as np
 import numpy.typing as npt
 
-from bids_app.disk import MEGABYTE, DiskError, is_full, no_space, reserve
+from bids_app.disk import MEGABYTE, DiskError, free_mb, is_full, no_space, reserve
 
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
@@ -58,8 +58,8 @@ class StoredMaps:
         """Reserve the space. Raises DiskError, with the space needed, if the disk is too full."""
         self._folder, self._stored = folder, (n_participants, n_maps, n_targets)
         self._targets = np.arange(n_targets)
-        self._means = RunningMeans(n_maps, n_targets)
         self._file = _scratch(folder, n_participants * n_maps * n_targets * _VALUE)
+        self._means = RunningMeans(n_maps, n_targets)
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -169,6 +169,8 @@ class StoredMaps:
 def _scratch(folder: Path, size: int) -> IO[bytes]:
     """A file without a name in a folder, with its space reserved."""
     folder.mkdir(parents=True, exist_ok=True)
+    if size > free_mb(folder) * MEGABYTE:  # reserving it would fill the disk before it fails
+        raise DiskError(no_space(folder, needed_mb=size / MEGABYTE))
     file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 (open as long as the maps are)
     try:
         reserve(file.fileno(), max(1, size))

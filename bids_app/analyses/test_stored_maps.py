@@ -64,7 +64,7 @@ def test_nothing_stays_in_the_folder(tmp_path: Path) -> None:
 
 def test_a_full_disk_is_said_with_the_space_needed(tmp_path: Path) -> None:
     with pytest.raises(DiskError, match=r"MB are free in .*MB are needed"):
-        StoredMaps(tmp_path, 10**6, 10**4, 10**6)
+        StoredMaps(tmp_path, 10**11, 10, 40)
 
 
 def test_maps_of_another_shape_are_refused(tmp_path: Path) -> None:
