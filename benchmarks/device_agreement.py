@@ -66,10 +66,8 @@ def ridges(device: str, small: bool) -> Iterator[Row]:
     one, other = _both(lambda where: ridge.ours(X[train], Y[train], folds, where), device)
     same = np.isclose(one.alpha_, other.alpha_, rtol=1e-4)
     yield at_least("ridge", "targets with the same penalty", same.mean(), 0.995)
-    predicted = [each.predict(X[test]) for each in (one, other)]
-    yield at_most(
-        "ridge", "predictions there, of their deviation", _largest(*predicted, same) / predicted[0].std(), 1e-3
-    )
+    mine, its = (each.predict(X[test]) for each in (one, other))
+    yield at_most("ridge", "predictions there, of their deviation", _largest(mine, its, same) / mine.std(), 1e-3)
 
 
 def forecasts(device: str, small: bool) -> Iterator[Row]:

@@ -13,6 +13,7 @@ from benchmarks.device_row import Row, at_least, at_most, noted
 from bids_app.encoding.design.folds import contiguous_folds
 from bids_app.encoding.ridge.held_out import design_held_out
 from bids_app.language.models import LanguageModel
+from bids_app.language.tokens import tokenize_words
 
 _SPAMS_ITERATIONS = 200
 _RUNS = 3
@@ -71,9 +72,9 @@ def texts(device: str, small: bool) -> Iterator[Row]:
     name = "Llama-tiny" if small else "Llama-3-8B"
     model = _random_model(name, device)
     weights = sum(part.numel() for part in model.model.parameters())
-    embedded = model.model.get_input_embeddings().weight.numel()
+    embedded = _embedded(model.model)
     words = features.story(150 if small else features.N_WORDS)
-    n_tokens = len(features.tokenize_words(model.tokenizer, words))
+    n_tokens = len(tokenize_words(model.tokenizer, words))
     if device.startswith("cuda"):
         torch.cuda.reset_peak_memory_stats()
     timing = harness.median_time(partial(features.ours, model, words), 2, device=device)
@@ -86,6 +87,11 @@ def texts(device: str, small: bool) -> Iterator[Row]:
         used, held = torch.cuda.max_memory_allocated(), 2 * weights
         yield at_most(name, "peak memory, of 1.2 × weights + 500 MB", used / (1.2 * held + 5e8), 1)
         yield noted(name, "peak memory", f"{used / 1e6:,.0f} MB")
+
+
+def _embedded(model: Any) -> int:
+    """Weights that are looked up, not multiplied."""
+    return int(model.get_input_embeddings().weight.numel())
 
 
 def _random_model(name: str, device: str) -> LanguageModel:

@@ -4,7 +4,7 @@ import pkgutil
 
 import pytest
 
-from benchmarks import device_agreement, device_check, forecast
+from benchmarks import device_agreement, device_check, device_row, forecast
 from benchmarks.participant import BY_STEPS, STAGES
 
 
@@ -35,7 +35,7 @@ def test_a_device_that_computes_something_else_fails_the_check(monkeypatch):
 
 def test_what_fails_or_has_no_time_left_has_a_line():
     def broken(_device, _small):
-        yield device_check.noted("broken", "number", "1")
+        yield device_row.noted("broken", "number", "1")
         raise ZeroDivisionError("nothing to divide by")
 
     def missing(_device, _small):

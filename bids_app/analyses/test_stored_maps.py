@@ -18,7 +18,7 @@ RNG = np.random.default_rng(0)
 MAPS = (RNG.standard_normal((9, 5, 40)) + 0.4).astype(np.float32)
 MAPS[3, :, 7] = np.nan  # no data in one participant
 MAPS[:, 2, 11] = np.nan
-COMPLETE = np.isfinite(MAPS).all(axis=(0, 1))
+COMPLETE = np.asarray(np.isfinite(MAPS).all(axis=(0, 1)))
 
 
 def stored(folder: Path, maps: npt.NDArray[np.float32] = MAPS) -> StoredMaps:
