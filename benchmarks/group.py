@@ -88,15 +88,15 @@ def script(out_dir: Path, what: str) -> None:
         wilcoxon(maps, axis=0)
 
 
-def measured(function: str, out_dir: Path, what: str) -> tuple[float, float]:
-    """Seconds and peak memory in MB of a process of its own."""
+def measured(function: str, out_dir: Path, what: str) -> tuple[float, float, float]:
+    """Seconds of wall and of processor time, and peak memory in MB, of a process of its own."""
     start = time.perf_counter()
     command = [sys.executable, "-m", "benchmarks.group", "--only", function, str(out_dir), what]
     child = os.posix_spawn(sys.executable, command, dict(os.environ))
     _, status, usage = os.wait4(child, 0)
     if status:
         raise RuntimeError(f"The run failed; what went wrong is said above: {' '.join(command)}")
-    return time.perf_counter() - start, usage.ru_maxrss * 1024 / 1e6
+    return time.perf_counter() - start, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024 / 1e6
 
 
 def main() -> None:
@@ -110,9 +110,9 @@ def main() -> None:
     parser.add_argument("--rows", nargs="+", type=int, help="Only these rows, from 0.")
     options = parser.parse_args()
     print(f"\n{harness.machine(('numpy', 'scipy', 'nibabel'))}\n")
-    columns = ("maps", "space", "participants", "size of the maps", "time", "peak memory")
-    harness.print_cells([*columns, "script that loads all: time", "peak memory"])
-    harness.print_cells(["---"] * 8)
+    columns = ("maps", "space", "participants", "size of the maps", "time", "processor time", "peak memory")
+    harness.print_cells([*columns, "script that loads all: time", "processor time", "peak memory"])
+    harness.print_cells(["---"] * 10)
     chosen = [0] if options.quick else options.rows or range(len(ROWS))
     for what, space, n in [ROWS[number] for number in chosen]:
         row(what, space, 5 if options.quick else n, options.scratch)
@@ -125,20 +125,18 @@ def row(what: str, space: str, n: int, scratch: Path) -> None:
     with tempfile.TemporaryDirectory(dir=scratch) as folder:
         out_dir = Path(folder)
         write_participants(out_dir, what, space, n)
-        seconds, peak = measured("ours", out_dir, what)
+        mine = _cells(measured("ours", out_dir, what))
         shutil.rmtree(out_dir / "group")
-        other = ["–", "too large for this machine"]
+        other = ["–", "–", "too large for this machine"]
         if size < MOST_FOR_SCRIPT:
-            other = [
-                _told(value, unit) for value, unit in zip(measured("script", out_dir, what), ("s", "MB"), strict=True)
-            ]
+            other = _cells(measured("script", out_dir, what))
     title = f"{n_maps} {'families' if what == 'families' else 'distances'}"
-    cells = [title, space, f"{n:,}", f"{size:,.0f} MB", _told(seconds, "s"), _told(peak, "MB"), *other]
-    harness.print_cells(cells)
+    harness.print_cells([title, space, f"{n:,}", f"{size:,.0f} MB", *mine, *other])
 
 
-def _told(value: float, unit: str) -> str:
-    return f"{value:,.0f} {unit}"
+def _cells(numbers: tuple[float, float, float]) -> list[str]:
+    """Wall and processor time, and memory, as cells."""
+    return [f"{number:,.0f} {unit}" for number, unit in zip(numbers, ("s", "s", "MB"), strict=True)]
 
 
 if __name__ == "__main__":

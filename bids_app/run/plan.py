@@ -10,12 +10,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bids_app.inputs.sources import Sources, open_sources
+from bids_app.inputs.sources import Sources
 from bids_app.language.neurons import NEURON_KINDS
 from bids_app.language.weights import count_weights, find_model
 from bids_app.machine.resources import folders_of, model_source
-from bids_app.run.check import check_runs
-from bids_app.run.check_rows import RunCheck
+from bids_app.run.check import check_runs, open_partly, selected_participants
+from bids_app.run.check_rows import NO_BOLD, RunCheck
 from bids_app.run.feasibility import Shape
 from bids_app.settings import Settings
 from bids_app.wording import listed
@@ -82,10 +82,16 @@ class Size:
 
 
 def show_plan(settings: Settings, at_once: int) -> int:
-    """Print the plan for one machine, SLURM and Dask. Raises ValueError where a figure cannot be known."""
-    sources = open_sources(replace(settings, dry_run=True))
-    rows = [row for row in check_runs(sources, sources.participants) if not (row.problems or row.note)]
-    parts = plan_of(settings, size_of(sources, rows))
+    """Print the plan for one machine, SLURM and Dask. Raises ValueError where a figure cannot be known.
+
+    Runs whose BOLD has not been fetched count as well: their events tell how many volumes they have.
+    """
+    problems: list[str] = []
+    sources = open_partly(replace(settings, dry_run=True), problems)
+    rows = list(check_runs(sources, selected_participants(sources, problems), problems=problems))
+    parts = plan_of(
+        settings, size_of(sources, [row for row in rows if row.story_volumes and row.note in ("", NO_BOLD)])
+    )
     lines = [["level", "jobs", "each", "hours", "memory of a job", "disk"], *(part.cells for part in parts)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
     for line in lines:
@@ -97,13 +103,14 @@ def show_plan(settings: Settings, at_once: int) -> int:
 
 def summary_of(parts: Sequence[Part], settings: Settings, at_once: int) -> Iterator[str]:
     """How long it takes on one machine and on a cluster, and what is not in the figures."""
-    memory, disk = max(part.memory_mb for part in parts), sum(part.disk_mb for part in parts)
+    disk = sum(part.disk_mb for part in parts)
     for title, workers in (
         (f"one machine, --nprocs {settings.nprocs}", settings.nprocs),
         (f"SLURM or Dask, {at_once} jobs at once", at_once),
     ):
         hours = sum(part.seconds * -(-part.jobs // workers) for part in parts) / 3600
-        yield f"{title}: {hours:,.2f} hours, up to {memory * min(workers, max(p.jobs for p in parts)):,.0f} MB together"
+        together = max(part.memory_mb * min(workers, part.jobs) for part in parts)
+        yield f"{title}: {hours:,.2f} hours, up to {together:,.0f} MB together"
     yield f"disk for OUT_DIR and the work directory: {disk:,.0f} MB"
     others = [analysis.name for analysis in settings.analyses if analysis.name not in _MEASURED]
     if others:
@@ -115,7 +122,7 @@ def size_of(sources: Sources, rows: Sequence[RunCheck]) -> Size:
     """The size of a run. Raises ValueError if nothing can be analysed, or a space or model is not known."""
     if not rows:
         raise ValueError("no run can be analysed, so that there is nothing to plan: see n2n check")
-    space = rows[0].space
+    space = sources.settings.space or rows[0].space
     if space not in _TARGETS:
         raise ValueError(f"the number of targets of {space} is not known: plan with --space {' or '.join(_TARGETS)}")
     volumes = [row.story_volumes or 0 for row in rows]
