@@ -19,7 +19,7 @@ def test_the_sentence_on_gains() -> None:
         columns=["atlas", "region", "alpha", "control", "y", "low", "high"],
     )
     assert say_gains(table) == (
-        "The mean brain score changes by −0.0100 with training to forecast (α = 1, 95 % interval −0.0300 to +0.0020); by "
-        "+0.0040 with the control near (α = 0.5). The highest gain is that of B: +0.0500."
+        "The mean brain score changes by −0.0100 with training to forecast (α = 1, 95 % interval −0.0300 to +0.0020); "
+        "by +0.0040 with the control near (α = 0.5). The highest gain is that of B: +0.0500."
     )
     assert say_gains(table[table["region"] == "all"]).endswith("(α = 0.5).")
