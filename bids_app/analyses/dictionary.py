@@ -195,11 +195,15 @@ def _learn(
 def canonical_responses(
     path: Path, model: ModelRun, stems: Sequence[str], stories: dict[str, Story], settings: DictionaryOptions
 ) -> Floats:
-    """Responses of all neurons to the stories on their canonical grids, (n_volumes, n_neurons), mapped to a file."""
+    """Responses of all neurons to the stories on their canonical grids, (n_volumes, n_neurons), mapped to a file.
+
+    A neuron's volumes lie side by side in the file, because dictionaries read neurons: random ones, or a batch. Row by
+    row, each would touch the whole file.
+    """
     lengths = [len(stories[stem].canonical.volumes) for stem in stems]
     borders = np.cumsum([0, *lengths])
     source = model.activations(stories[stems[0]], settings.neurons, "mean")
-    X = new_array(path, np.float32, (int(borders[-1]), sum(source.units)))
+    X = new_array(path, np.float32, (sum(source.units), int(borders[-1]))).T
     for i, stem in enumerate(stems):
         rows = X[borders[i] : borders[i + 1]]
         neuron_matrix(model, settings.neurons, stories[stem].canonical, stories, out=rows)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bids_app.analyses.collection import Collection, collect, outputs_of
+from bids_app.analyses.collection import Collection, outputs_of
 from bids_app.stats.arrays import Floats
 from bids_app.stats.conjunction import partial_conjunction
 from bids_app.stats.fdr import fdr
@@ -32,17 +32,27 @@ def write_statistics(
     fields = {**collection.shared_fields, **extra}
     q = None
     if len(collection.members) >= FEWEST_FOR_STATISTICS:
-        w, p = signed_rank(collection.maps, collection.complete)
+        w, p = collection.maps.of_maps(signed_rank)
         q = fdr(p, axis=1).astype(np.float32)
         writer.maps(desc, "w", w, names, **fields)
         writer.maps(desc, "p", p, names, **fields)
         writer.maps(desc, "q", q, names, **fields)
         if is_family_wise:
-            seed = int(collection.result_settings.get("random_seed", 0))
-            writer.maps(desc, "pfwe", family_wise(collection.maps, collection.complete, seed=seed), names, **fields)
+            writer.maps(desc, "pfwe", _family_wise(collection), names, **fields)
     fields = {"Participants": collection.participants, **fields}
     writer.maps(desc, "mean", collection.mean(), names, **fields)
     return q
+
+
+def _family_wise(collection: Collection) -> Floats:
+    """p corrected over the targets of each map by sign flips, (n_maps, n_targets), NaN where a participant has none."""
+    stored, complete = collection.maps, collection.complete
+    seed = int(collection.result_settings.get("random_seed", 0))
+    p = np.full(stored.shape[1:], np.nan, dtype=np.float32)
+    for row, corrected in enumerate(p):
+        tested = (values[:, complete[targets]] for targets, values in stored.blocks(row))
+        corrected[complete] = family_wise(tested, seed=seed)
+    return p
 
 
 def write_few_participants(scores: Collection, out_dir: Path, desc: str) -> None:
@@ -53,17 +63,16 @@ def write_few_participants(scores: Collection, out_dir: Path, desc: str) -> None
     """
     if not FEWEST_FOR_STATISTICS <= len(scores.members) <= MOST_FOR_PREVALENCE:
         return
-    entities = {**scores.entities, "stat": "p"}
     try:
-        tests = collect(out_dir, entities, scores.counted)
+        tests = scores.beside(out_dir, stat="p")
     except FileNotFoundError:
         return
     if tests.participants != scores.participants:
         return
-    recordings = Counter(output.participant for output in outputs_of(out_dir, entities))
+    recordings = Counter(output.participant for output in outputs_of(out_dir, tests.entities))
     # Of several recordings, twice the mean p is a valid p (Vovk and Wang 2020, Biometrika 107, 791–808).
     factor = np.array([1 + (recordings[label] > 1) for label in tests.participants])
-    p = np.minimum(tests.maps * factor[:, None, None], 1)
+    p = np.minimum(np.stack(list(tests.maps.participants())) * factor[:, None, None], 1)
     counts = np.where(tests.complete, (p < LEVEL).sum(axis=0), np.nan)
     fields = {
         **tests.shared_fields,

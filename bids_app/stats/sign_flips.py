@@ -1,9 +1,10 @@
 """Family-wise p over many targets, from the largest statistic under flipped signs of the participants."""
 
-import numpy as np
-import numpy.typing as npt
+from collections.abc import Iterable
 
-from bids_app.stats.arrays import AnyArray, Floats
+import numpy as np
+
+from bids_app.stats.arrays import AnyArray, Doubles, Floats
 from bids_app.stats.device import column_batches, one_thread
 
 N_FLIPS = 10_000
@@ -13,8 +14,8 @@ _ROUNDING = 1e-5  # statistics closer than this are equal
 
 
 @one_thread()
-def family_wise(maps: Floats, where: npt.NDArray[np.bool_], *, n_flips: int = N_FLIPS, seed: int = 0) -> Floats:
-    """Two-sided p of each map and target, corrected over the targets of the map by the largest |t| (max-T).
+def family_wise(blocks: Iterable[Floats], *, n_flips: int = N_FLIPS, seed: int = 0) -> Doubles:
+    """Two-sided p of each target of a map, corrected over all its targets by the largest |t| (max-T).
 
     If nothing is there, each participant's map is as likely as the same map with the opposite sign. The one-sample |t|
     of a target is compared with the largest |t| over all targets under flipped signs, which keep the correlation of
@@ -23,22 +24,23 @@ def family_wise(maps: Floats, where: npt.NDArray[np.bool_], *, n_flips: int = N_
 
     Parameters
     ----------
-    maps : (n_participants, n_maps, n_targets)
-    where : (n_targets,) targets to test; others are NaN in the result
+    blocks : arrays of shape (n_participants, n), of the targets to test; only one at a time is in memory
 
     Returns
     -------
-    p : (n_maps, n_targets)
+    p : (n_targets,) of all blocks
     """
-    p = np.full(maps.shape[1:], np.nan, dtype=np.float32)
-    signs, is_exact = _signs(len(maps), n_flips, seed)
-    for row in range(maps.shape[1]):
-        values = _unit_length(maps[:, row, where])
-        largest = np.sort(_largest(signs, values))
-        observed = np.abs(values.sum(axis=0, dtype=np.float64))
-        reached = len(largest) - np.searchsorted(largest, observed - _ROUNDING)
-        p[row, where] = reached / len(largest) if is_exact else (reached + 1) / (len(largest) + 1)
-    return p
+    signs, is_exact, largest = np.zeros((0, 0), np.float32), False, np.zeros(0, np.float32)
+    observed = [np.zeros(0)]
+    for block in blocks:
+        if not len(signs):
+            signs, is_exact = _signs(len(block), n_flips, seed)
+            largest = np.zeros(len(signs), dtype=np.float32)
+        values = _unit_length(block)
+        observed.append(np.abs(values.sum(axis=0, dtype=np.float64)))
+        np.maximum(largest, _largest(signs, values), out=largest)
+    reached = len(largest) - np.searchsorted(np.sort(largest), np.concatenate(observed) - _ROUNDING)
+    return np.asarray(reached / len(largest) if is_exact else (reached + 1) / (len(largest) + 1))
 
 
 def _signs(n_participants: int, n_flips: int, seed: int) -> tuple[Floats, bool]:

@@ -1,12 +1,23 @@
 from itertools import product
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from scipy.stats import ttest_1samp
 
-from bids_app.stats.sign_flips import family_wise
+from bids_app.stats.arrays import Floats
+from bids_app.stats.sign_flips import family_wise as over_blocks
 
 RNG = np.random.default_rng(0)
+
+
+def family_wise(maps: Floats, where: npt.NDArray[np.bool_], **how: int) -> Floats:
+    """p (n_maps, n_targets) of maps (n_participants, n_maps, n_targets), each map in blocks of 9 targets."""
+    p = np.full(maps.shape[1:], np.nan, dtype=np.float32)
+    for row in range(len(p)):
+        values = maps[:, row, where]
+        p[row, where] = over_blocks((values[:, first : first + 9] for first in range(0, values.shape[1], 9)), **how)
+    return p
 
 
 def test_exact_p_is_that_of_all_flips_with_scipys_t() -> None:

@@ -18,6 +18,5 @@ def summarise(scores: Collection, settings: BrainScoreOptions) -> list[Row]:
 
 def summarise_ceiling(ceiling: Collection, settings: BrainScoreOptions) -> list[Row]:
     """Write the mean noise ceiling, between or within participants."""
-    mean = ceiling.maps.mean(axis=0)
-    ceiling.writer(settings.out_dir).maps(ceiling.entities["desc"], "mean", mean, ceiling.names)
+    ceiling.writer(settings.out_dir).maps(ceiling.entities["desc"], "mean", ceiling.mean(), ceiling.names)
     return []
