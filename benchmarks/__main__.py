@@ -21,6 +21,8 @@ SCRIPTS = {
     "evidence": "benchmarks.md",
     "finetune": "benchmarks.md",
     "gain": "benchmarks.md",
+    "group": "benchmarks.md",
+    "out_of_core": "benchmarks.md",
     "sizes": "memory-and-time.md",
 }
 _ROOT = Path(__file__).parents[1]

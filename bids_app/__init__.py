@@ -21,7 +21,9 @@ if TYPE_CHECKING:  # for type checkers, editors and the API page; `_HOMES` is th
     from bids_app.forecast.scores import forecast_scores
     from bids_app.forecast.variance import unique_variance
     from bids_app.language.activations import Activations, read_activations
+    from bids_app.language.lesions import lesion
     from bids_app.language.models import LanguageModel, load_model
+    from bids_app.language.surprisal import surprisal
     from bids_app.networks.atlas import Atlas, load_atlas
     from bids_app.networks.conditional import conditional_links
     from bids_app.networks.overlap import dice
@@ -55,6 +57,7 @@ _HOMES = {
     "fdr": "stats.fdr",
     "find_families": "encoding.dictionary",
     "forecast_scores": "forecast.scores",
+    "lesion": "language.lesions",
     "load_atlas": "networks.atlas",
     "load_model": "language.models",
     "neuron_responses": "encoding.design.haemodynamics",
@@ -65,6 +68,7 @@ _HOMES = {
     "relabelling_test": "networks.spins",
     "single_effects": "encoding.susie",
     "spin_test": "networks.spins",
+    "surprisal": "language.surprisal",
     "unique_variance": "forecast.variance",
 }
 
@@ -89,6 +93,7 @@ __all__ = [
     "fdr",
     "find_families",
     "forecast_scores",
+    "lesion",
     "load_atlas",
     "load_model",
     "neuron_responses",
@@ -99,6 +104,7 @@ __all__ = [
     "relabelling_test",
     "single_effects",
     "spin_test",
+    "surprisal",
     "unique_variance",
 ]
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bids_app.language.models import LanguageModel, load_model
+from bids_app.language.heads import with_head
+from bids_app.language.models import load_model
 from bids_app.language.weights import find_model
 from bids_app.stats.device import resolve_device
-from bids_app.wording import in_one_line
 
 
 @dataclass(frozen=True)
@@ -49,39 +49,14 @@ def load_causal_model(
             f"The model {name} ({type(bare.model).__name__}) is not causal: a word's state depends on later words, "
             "which it would only have to copy. Choose a model that predicts the next word, such as gpt2."
         )
-    model = _with_head(bare, find_model(name, revision, resources=resources, download=download).folder)
+    model = with_head(bare, find_model(name, revision, resources=resources, download=download).folder).model
+    model.requires_grad_(True)
     return CausalModel(
         name=name,
         revision=bare.revision,
-        model=model.to(target).eval(),
+        model=model.to(target),
         tokenizer=bare.tokenizer,
         n_layers=bare.n_layers,
         max_tokens=bare.max_tokens,
         weights_hash=bare.weights_hash,
     )
-
-
-def _with_head(bare: LanguageModel, folder: Path) -> Any:
-    import torch
-    from transformers import AutoModelForCausalLM
-
-    try:
-        model, loading = AutoModelForCausalLM.from_pretrained(
-            folder,
-            dtype=torch.float32,
-            use_safetensors=True,
-            trust_remote_code=False,
-            local_files_only=True,
-            output_loading_info=True,
-        )
-    except Exception as error:  # families without such a class
-        raise ValueError(
-            f"The model {bare.name} cannot be loaded with a head that predicts the next word ({in_one_line(error)}): "
-            "choose another model."
-        ) from error
-    if missing := sorted(loading["missing_keys"]):
-        raise ValueError(
-            f"The weights of the model {bare.name} lack {missing[0]}, which predicts the next word: choose a model "
-            "that was saved with its head."
-        )
-    return model

@@ -10,6 +10,7 @@ import torch
 
 from bids_app.language.configuration import CONFIG_FILE, check_sizes, read_configuration
 from bids_app.language.experts import find_mixture
+from bids_app.language.heads import with_head
 from bids_app.language.labels import model_label
 from bids_app.language.neurons import find_blocks
 from bids_app.language.text_part import text_part
@@ -65,6 +66,7 @@ def load_model(
     untrained_seed: int | None = None,
     resources: Sequence[Path] = (),
     download: bool = True,
+    head: bool = False,
 ) -> LanguageModel:
     """Load a base model and its tokenizer from a folder or, at a `revision`, from the Hugging Face Hub.
 
@@ -72,12 +74,14 @@ def load_model(
 
     Weights come from safetensors only, and code that comes with a model is never run. `untrained_seed` selects random
     weights of the same architecture (label + "untrained" + seed). A model that would fill more than half of one GPU is
-    spread over all GPUs.
+    spread over all GPUs. `head` keeps the head that predicts the next token, or a masked one, for `surprisal`.
 
     Raises FileNotFoundError if there is no such model and ValueError if it cannot be used.
     """
     if dtype not in DTYPES:
         raise ValueError(f"Unknown dtype {dtype!r}: choose one of {', '.join(DTYPES)}.")
+    if head and untrained_seed is not None:
+        raise ValueError("A model with random weights predicts no words: leave out untrained_seed, or head.")
     name = str(name_or_path)
     target = resolve_device(device)
     files = find_model(name, revision, with_weights=untrained_seed is None, resources=resources, download=download)
@@ -97,7 +101,7 @@ def load_model(
     n_layers = len(find_blocks(model).blocks)
     _check_vocabulary(model, tokenizer, name)
     is_causal = _is_causal(model, tokenizer, name)
-    return LanguageModel(
+    loaded = LanguageModel(
         name=name,
         label=model_label(name) + ("" if untrained_seed is None else f"untrained{untrained_seed}"),
         revision=files.revision,
@@ -111,6 +115,9 @@ def load_model(
         weights_hash=source,
         heeds_padding=is_causal or _heeds_padding(model, tokenizer),
     )
+    if not head:
+        return loaded
+    return with_head(loaded, files.folder, use_cache=False)
 
 
 def _load_config(files: ModelFiles, name: str) -> Any:
