@@ -48,6 +48,16 @@ class ModelRun:
     @cached_property
     def loaded(self) -> LanguageModel:
         """The model itself."""
+        return self._load(head=False)
+
+    @cached_property
+    def with_head(self) -> LanguageModel:
+        """The model with the head that predicts words; ValueError without one."""
+        if self.untrained:
+            raise ValueError(f"{self.label} has random weights, which predict no words")
+        return self._load(head=True)
+
+    def _load(self, head: bool) -> LanguageModel:
         from transformers.utils.logging import disable_progress_bar
 
         from bids_app.language.models import load_model
@@ -64,11 +74,13 @@ class ModelRun:
             untrained_seed=settings.random_seed if self.untrained else None,
             resources=folders,
             download=settings.resources is None,
+            head=head,
         )
 
     def unload(self) -> None:
         """Free the memory of the model."""
-        self.__dict__.pop("loaded", None)
+        for name in ("loaded", "with_head"):
+            self.__dict__.pop(name, None)
 
     def identity(self) -> dict[str, object]:
         """Identity of the model without loading it, mainly the content of its files."""

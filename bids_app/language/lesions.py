@@ -76,8 +76,8 @@ class Lesions:
             if layer not in self._means:
                 self._means[layer] = torch.from_numpy(np.asarray(values).mean(axis=0, dtype=np.float64))
             return self._means[layer]
-        words = np.arange(flat.shape[1]) % len(self._other) if self.rows is None else np.asarray(self.rows)
-        return torch.from_numpy(np.asarray(values)[self._other[words]])
+        words = np.arange(flat.shape[1]) if self.rows is None else np.asarray(self.rows)
+        return torch.from_numpy(np.asarray(values)[self._other[words % len(self._other)]])
 
 
 @contextmanager

@@ -49,7 +49,7 @@ class Reader:
         Raises RuntimeError if activations are not finite.
         """
         ids, mask = pad_windows(self.tokens, windows, self.language_model.tokenizer.pad_token_id or 0)
-        token, window, position, weight = self._taken(windows)
+        token, window, position, weight = self.taken(windows)
         word = self.tokens.word[token]
         begins = np.flatnonzero(np.diff(word, prepend=-1))
 
@@ -66,7 +66,7 @@ class Reader:
             self._check(layer, rows)
         return word[begins], [rows.numpy() for rows in recorder.layers]
 
-    def _taken(self, windows: list[Window]) -> tuple[IntArray, IntArray, IntArray, FloatArray]:
+    def taken(self, windows: list[Window]) -> tuple[IntArray, IntArray, IntArray, FloatArray]:
         """Return the tokens taken, with the window, the position in it and the weight in the word of each."""
         counts = [window.stop_taking - window.first for window in windows]
         token = np.concatenate([np.arange(window.first, window.stop_taking) for window in windows])
