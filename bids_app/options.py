@@ -7,6 +7,7 @@ share depend on the options in `bids_app.settings`, which name them (`RESPONSES`
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import re
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -120,5 +121,6 @@ class NoOptions:
 
 
 def names_of(options: type[Any]) -> tuple[str, ...]:
-    """Names of the options that a dataclass declares."""
-    return tuple(item.name for item in dataclasses.fields(options))
+    """Names of the options that a dataclass itself declares, without those that it inherits."""
+    own = inspect.get_annotations(options)
+    return tuple(item.name for item in dataclasses.fields(options) if item.name in own)

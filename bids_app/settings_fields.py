@@ -10,7 +10,7 @@ from typing import Any, get_args, get_type_hints
 
 from bids_app.analyses.registry import ANALYSES
 from bids_app.options import names_of
-from bids_app.settings import NAMES, Settings
+from bids_app.settings import GROUPS, NAMES, Settings
 
 # Results and the inputs they depend on; results are recomputed only if a setting that decides them changes.
 READS: Mapping[str, frozenset[str]] = {
@@ -21,12 +21,17 @@ RESULTS = tuple(READS)
 
 ARGUMENTS = ("bids_dir", "out_dir", "level")
 _OWNERS = {name: analysis.name for analysis in ANALYSES for name in names_of(analysis.options)}
-OPTIONS = tuple(  # options of analyses last, analysis by analysis
-    sorted(
-        (item for item in dataclasses.fields(Settings) if item.name not in ARGUMENTS),
-        key=lambda item: NAMES.index(_OWNERS[item.name]) if item.name in _OWNERS else -1,
-    )
-)
+_CLASSES = {name: rank for rank, group in enumerate(Settings.__mro__[:-1]) for name in names_of(group)}
+_HEADINGS = tuple(GROUPS)
+
+
+def _position(item: dataclasses.Field[Any]) -> tuple[int, int, int]:
+    """Options of analyses last; under each heading of the help, the options of a class together."""
+    analysis = NAMES.index(_OWNERS[item.name]) if item.name in _OWNERS else -1
+    return analysis, _HEADINGS.index(item.metadata["group"]), _CLASSES[item.name]
+
+
+OPTIONS = tuple(sorted((item for item in dataclasses.fields(Settings) if item.name not in ARGUMENTS), key=_position))
 _TYPES = get_type_hints(Settings)
 
 

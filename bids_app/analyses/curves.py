@@ -11,13 +11,13 @@ import pandas as pd
 from bids_app.bids.targets import fill
 from bids_app.inputs.regions import region_targets
 from bids_app.inputs.responses import Responses
-from bids_app.settings import Settings
+from bids_app.shared_options.run import Places
 
 Floats = npt.NDArray[np.float32]
 
 
 def curve_table(
-    distances: Sequence[int], gains: Floats, random: Floats, base: Floats, responses: Responses, settings: Settings
+    distances: Sequence[int], gains: Floats, random: Floats, base: Floats, responses: Responses, settings: Places
 ) -> pd.DataFrame:
     """Mean over each region of gains (n_distances, n_valid), random (n_draws, n_valid) and base (n_valid,)."""
     rows = []
@@ -30,7 +30,7 @@ def curve_table(
 
 
 def depth_table(
-    gains: Floats, layers: Sequence[int], fractions: Floats, responses: Responses, settings: Settings
+    gains: Floats, layers: Sequence[int], fractions: Floats, responses: Responses, settings: Places
 ) -> pd.DataFrame:
     """Mean over each region of gains (n_layers, n_valid)."""
     rows = [
@@ -41,7 +41,7 @@ def depth_table(
     return pd.DataFrame(rows)
 
 
-def region_means(values: Floats, responses: Responses, settings: Settings) -> Iterator[tuple[str, str, list[float]]]:
+def region_means(values: Floats, responses: Responses, settings: Places) -> Iterator[tuple[str, str, list[float]]]:
     """Atlas, region, and the mean over its targets of each map, (n_maps, n_valid)."""
     everything = fill(values, responses.valid)
     for atlas, region, targets in region_targets(responses.geometry, settings.out_dir):

@@ -17,12 +17,12 @@ from bids_app.analyses.region_tables import EVERYWHERE, PEAKS, Regions, too_few
 from bids_app.analyses.significance import write_statistics
 from bids_app.bids.targets import fill
 from bids_app.forecast.distance import group_distance
-from bids_app.settings import Settings
+from bids_app.shared_options.scores import GroupOptions
 
 log = logging.getLogger("neurons2networks")
 
 
-def summarise_distances(score: DistanceScore, scores: Collection, settings: Settings) -> list[Row]:
+def summarise_distances(score: DistanceScore, scores: Collection, settings: GroupOptions) -> list[Row]:
     """Write the maps and tables of a forecast score; returns the rows of the model for the comparison of models."""
     out_dir, distances = settings.out_dir, distances_of(scores)
     note = too_few(scores, settings)
@@ -73,7 +73,7 @@ def _beside(scores: Collection, desc: str, out_dir: Path) -> Collection | None:
 
 
 def _write_contrast(
-    score: DistanceScore, scores: Collection, tested: int, settings: Settings, note: dict[str, Any]
+    score: DistanceScore, scores: Collection, tested: int, settings: GroupOptions, note: dict[str, Any]
 ) -> Floats | None:
     """Write the statistics of F(tested) − F(0); returns q (1, n_targets), None for one participant."""
     distances = distances_of(scores)
@@ -85,7 +85,7 @@ def _write_contrast(
 
 
 def _write_distance(
-    score: DistanceScore, scores: Collection, q: Floats | None, settings: Settings, note: dict[str, Any]
+    score: DistanceScore, scores: Collection, q: Floats | None, settings: GroupOptions, note: dict[str, Any]
 ) -> None:
     """Write the distance of the highest score at targets with a significant contrast."""
     n_targets = scores.maps.shape[2]

@@ -22,13 +22,13 @@ from bids_app.inputs.parcels import find_parcels
 from bids_app.inputs.responses import Responses
 from bids_app.machine.budget import memory_mb, step
 from bids_app.machine.notices import notice
-from bids_app.settings import Settings
+from bids_app.shared_options.scores import DistanceOptions
 
 log = logging.getLogger("neurons2networks")
 Floats = npt.NDArray[np.float32]
 
 
-def distances_of(settings: Settings, *tested: int) -> list[int]:
+def distances_of(settings: DistanceOptions, *tested: int) -> list[int]:
     """Distances to compute: the requested ones, and always the tested ones, 0, and one in the past as a control."""
     distances = {*settings.distances, 0, *tested}
     if min(distances) >= 0:
@@ -36,7 +36,7 @@ def distances_of(settings: Settings, *tested: int) -> list[int]:
     return sorted(distances)
 
 
-def checked_distances(designs: Designs, settings: Settings, *tested: int) -> list[int]:
+def checked_distances(designs: Designs, settings: DistanceOptions, *tested: int) -> list[int]:
     """`distances_of`, with a message on those that were not asked for.
 
     Raises ValueError if the stories are too short for them.
@@ -67,7 +67,7 @@ class DistanceScoring:
     score: DistanceScore
     responses: Responses
     designs: Designs
-    settings: Settings
+    settings: DistanceOptions
     distances: list[int]
     tested: int
 

@@ -13,7 +13,7 @@ import pandas as pd
 from bids_app.analyses.collection import Collection, Doubles
 from bids_app.analyses.significance import FEWEST_FOR_STATISTICS
 from bids_app.bids.catalogue import REGION_COLUMNS
-from bids_app.settings import Settings
+from bids_app.shared_options.scores import GroupOptions
 from bids_app.stats.intervals import percentile_interval, resampled_means
 from bids_app.stats.signed_rank import shortfall
 
@@ -22,7 +22,7 @@ PEAKS = ["group-curve", "participants-mean"]
 EVERYWHERE = ("all", "all")
 
 
-def too_few(collection: Collection, settings: Settings) -> dict[str, Any]:
+def too_few(collection: Collection, settings: GroupOptions) -> dict[str, Any]:
     """Note for sidecars, also logged, if there are too few participants for a significant result."""
     note = shortfall(len(collection.members), settings.significance)
     if note is None:

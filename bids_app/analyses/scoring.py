@@ -24,6 +24,8 @@ from bids_app.inputs.responses import Responses
 from bids_app.machine.budget import memory_mb
 from bids_app.settings import Settings
 from bids_app.settings_fields import result_settings
+from bids_app.shared_options.inputs import AtlasOptions
+from bids_app.shared_options.scores import ScoreOptions
 from bids_app.stats.arrays import Fold
 from bids_app.stats.correlation import fold_mean_r
 from bids_app.stats.fdr import fdr
@@ -35,7 +37,7 @@ Floats = npt.NDArray[np.float32]
 Predictions = Floats | tuple[Floats, Floats]
 
 
-def predict(design: HeldOutDesign, data: Floats, settings: Settings) -> HeldOut:
+def predict(design: HeldOutDesign, data: Floats, settings: ScoreOptions) -> HeldOut:
     """Held-out predictions of responses (n_volumes, n_targets)."""
     return predict_held_out(design, data, settings.alphas, device=settings.device, mem_mb=memory_mb(settings))
 
@@ -68,7 +70,7 @@ def score_brain(
     predictions: Predictions,
     responses: Responses,
     folds: Sequence[Fold],
-    settings: Settings,
+    settings: ScoreOptions,
     parcels: npt.NDArray[np.int64] | None,
 ) -> BrainScores:
     """Pearson r averaged over folds, its p (see `stats.permutation`), and q over the brain.
@@ -115,7 +117,7 @@ def _null(
     refit: Callable[[Floats], Predictions],
     data: Floats,
     folds: Sequence[Fold],
-    settings: Settings,
+    settings: ScoreOptions,
     content: npt.NDArray[np.int64] | None,
 ) -> PermutationNull:
     return PermutationNull.draw(
@@ -157,7 +159,7 @@ def score_step(work: Work, model: ModelRun, analysis: str, desc: str, score: Sco
     return Step(work.completion(desc, model, result_settings(work.settings, analysis), analysis, **inputs), compute)
 
 
-def write_atlases(geometry: Geometry, settings: Settings) -> None:
+def write_atlases(geometry: Geometry, settings: AtlasOptions) -> None:
     """Store the atlases of networks and regions in OUT_DIR; if a default atlas is missing, log it and go on."""
     try:
         if find_atlas(geometry, settings) is not None:

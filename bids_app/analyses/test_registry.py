@@ -51,6 +51,7 @@ def test_records_lead_to_what_they_name(analysis: Analysis, settings: Settings) 
     assert {desc for section in report.sections for desc in section.descs} <= outputs
     assert set(report.titles) <= outputs
     paragraph = analysis.methods(settings)
+    assert paragraph == analysis.methods(analysis.options(settings.bids_dir, settings.out_dir))  # all that it needs
     assert paragraph.text
     assert paragraph.cites
     assert list(analysis.problems(settings)) == []

@@ -30,7 +30,7 @@ from bids_app.networks.atlas import Atlas, atlas_of_parcels, load_atlas
 from bids_app.networks.label_files import hemisphere_pair
 from bids_app.networks.label_tables import table_beside
 from bids_app.networks.schemes import DEFAULT_ATLAS, DEFAULT_REGIONS
-from bids_app.settings import Settings
+from bids_app.shared_options.inputs import AtlasOptions
 
 log = logging.getLogger("neurons2networks")
 Floats = npt.NDArray[np.float32]
@@ -39,7 +39,7 @@ _RECORD = "_dseg.json"  # ending of the file with sizes and checksums of a store
 _KEPT = {"atlas": ("Networks", "Network"), "regions": ("Regions", "Region")}
 
 
-def find_atlas(geometry: Geometry, settings: Settings) -> Atlas | None:
+def find_atlas(geometry: Geometry, settings: AtlasOptions) -> Atlas | None:
     """The atlas for these data; None, with a message, if there is none."""
     if settings.network_atlas.is_off:
         return None
@@ -59,7 +59,7 @@ def find_atlas(geometry: Geometry, settings: Settings) -> Atlas | None:
     return load_atlas(name, geometry.kind, geometry.space_name, **_source(geometry, settings))
 
 
-def find_regions(geometry: Geometry, settings: Settings) -> Atlas | None:
+def find_regions(geometry: Geometry, settings: AtlasOptions) -> Atlas | None:
     """The second atlas, of regions, for these data; None if it is off, or if the default is not available.
 
     Raises ValueError if a requested atlas is not available.
@@ -94,7 +94,7 @@ def files_of_atlas(path: Path) -> list[Path]:
     return [*files, *(table for table in tables if table is not None)]
 
 
-def _source(geometry: Geometry, settings: Settings) -> dict[str, Any]:
+def _source(geometry: Geometry, settings: AtlasOptions) -> dict[str, Any]:
     """Arguments of `load_atlas`: where to find an atlas, and its target grid."""
     mismatch = settings.allow_space_mismatch
     return {**geometry.where(), **atlas_source(settings.resources), "allow_space_mismatch": mismatch}
@@ -105,7 +105,7 @@ def _say_once(message: str) -> None:
     log.info("%s", message)
 
 
-def write_atlas(geometry: Geometry, settings: Settings) -> None:
+def write_atlas(geometry: Geometry, settings: AtlasOptions) -> None:
     """Store the networks, with names and colours, in OUT_DIR/atlases; for a volume, on the whole grid.
 
     Raises OtherSettingsError if another atlas is stored there.
@@ -113,7 +113,7 @@ def write_atlas(geometry: Geometry, settings: Settings) -> None:
     _write("atlas", find_atlas, geometry, settings)
 
 
-def write_regions(geometry: Geometry, settings: Settings) -> None:
+def write_regions(geometry: Geometry, settings: AtlasOptions) -> None:
     """Store the regions of the second atlas, as `write_atlas` does for networks."""
     _write("regions", find_regions, geometry, settings)
 
@@ -133,7 +133,7 @@ def read_regions(geometry: Geometry, out_dir: Path) -> Atlas | None:
 
 
 def _write(
-    desc: str, find: Callable[[Geometry, Settings], Atlas | None], geometry: Geometry, settings: Settings
+    desc: str, find: Callable[[Geometry, AtlasOptions], Atlas | None], geometry: Geometry, settings: AtlasOptions
 ) -> None:
     if geometry.has_own_names:
         return  # the table of parcels has their networks
@@ -161,7 +161,7 @@ def _save(desc: str, atlas: Atlas, geometry: Geometry, out_dir: Path) -> None:
     write_json(_record(desc, geometry.space_entities(), out_dir), sealed({"Outputs": outputs}))
 
 
-def mend_atlases(entities: Mapping[str, str], geometry: Callable[[], Geometry], settings: Settings) -> None:
+def mend_atlases(entities: Mapping[str, str], geometry: Callable[[], Geometry], settings: AtlasOptions) -> None:
     """Write damaged atlases of a space (entities) again; `geometry` is called only then."""
     for desc, find in (("atlas", find_atlas), ("regions", find_regions)):
         outputs = read_marker(_record(desc, entities, settings.out_dir)).get("Outputs", {})

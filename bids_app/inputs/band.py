@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,8 +21,10 @@ from bids_app.encoding.design.haemodynamics import convolve, neuron_responses, w
 from bids_app.inputs.timing import StimulusTiming, Story, story_time, timed_words
 from bids_app.language.word_features import FEATURES, count_words, has_punctuation, log_frequencies, word_features
 from bids_app.machine.notices import notice
-from bids_app.settings import Settings
 from bids_app.stats.standardise import zscore
+
+if TYPE_CHECKING:
+    from bids_app.analyses.evidence.options import EvidenceOptions
 
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
@@ -41,7 +43,7 @@ class Band:
 
     timings: tuple[StimulusTiming, ...]
     stories: Mapping[str, Story]
-    settings: Settings
+    settings: EvidenceOptions
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -160,23 +162,23 @@ class Band:
         return means
 
 
-def band_of(timings: Sequence[StimulusTiming], stories: Mapping[str, Story], settings: Settings) -> Band:
+def band_of(timings: Sequence[StimulusTiming], stories: Mapping[str, Story], settings: EvidenceOptions) -> Band:
     """The band of runs; words are counted in the stories that they play."""
     played = sorted({stimulus.stem for timing in timings for stimulus in timing.stimuli})
     return Band(tuple(timings), {stem: stories[stem] for stem in played}, settings)
 
 
-def audio_files(timings: Sequence[StimulusTiming], settings: Settings) -> dict[str, Path | None]:
+def audio_files(timings: Sequence[StimulusTiming], settings: EvidenceOptions) -> dict[str, Path | None]:
     """The WAV file of each story that the runs play, by stem; None without one."""
     stim_files = {s.stem: s.stim_file for timing in timings for s in timing.stimuli}
     return {stem: _audio_of(stim_file, settings) for stem, stim_file in sorted(stim_files.items())}
 
 
-def _audio_of(stim_file: str, settings: Settings) -> Path | None:
+def _audio_of(stim_file: str, settings: EvidenceOptions) -> Path | None:
     return find_audio(settings.bids_dir, stim_file, find_words(settings.bids_dir, stim_file, settings.annotations))
 
 
-def audio_identity(stim_files: Mapping[str, str], settings: Settings) -> dict[str, list[str]]:
+def audio_identity(stim_files: Mapping[str, str], settings: EvidenceOptions) -> dict[str, list[str]]:
     """For the inputs of an analysis: the content of the sound of each story, by a name for messages."""
     paths = {stem: _audio_of(stim_file, settings) for stem, stim_file in stim_files.items()}
     return {f"sound of {stem}": ["none" if path is None else sha256_of(path)] for stem, path in paths.items()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +16,9 @@ from bids_app.networks.atlas import Atlas
 from bids_app.networks.conditional import NetworkSeries, spatial_p
 from bids_app.networks.correspondence import correspond, labels_to_fsaverage5, to_fsaverage5
 from bids_app.networks.spins import Spins
-from bids_app.settings import Settings
+
+if TYPE_CHECKING:
+    from bids_app.analyses.networks.options import NetworkOptions
 
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
@@ -31,7 +33,7 @@ class NetworkSpace:
 
     geometry: Geometry
     atlas: Atlas
-    settings: Settings
+    settings: NetworkOptions
 
     @property
     def n_networks(self) -> int:

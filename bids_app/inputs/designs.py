@@ -26,7 +26,7 @@ from bids_app.inputs.models import ModelRun
 from bids_app.inputs.repeats import heard_content
 from bids_app.inputs.timing import StimulusTiming, Story, segments_of, timed_words, words_heard
 from bids_app.machine.once import computed_once, file_name, key_of
-from bids_app.settings import Settings
+from bids_app.shared_options.designs import FeatureOptions
 
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
@@ -81,7 +81,7 @@ class Designs:
     model: ModelRun
     timings: tuple[StimulusTiming, ...]
     stories: dict[str, Story]
-    settings: Settings
+    settings: FeatureOptions
     ahead: WordVectors | None = None
 
     @cached_property
@@ -318,7 +318,9 @@ def _features(sums: Floats, lengths: Sequence[int], pipeline: FeaturePipeline, t
     return pipeline.features(sums, lengths, train)
 
 
-def pipeline_of(timings: Sequence[StimulusTiming], stories: Mapping[str, Story], settings: Settings) -> FeaturePipeline:
+def pipeline_of(
+    timings: Sequence[StimulusTiming], stories: Mapping[str, Story], settings: FeatureOptions
+) -> FeaturePipeline:
     """The pipeline from word vectors to features and folds for some runs."""
     kept = np.concatenate([timing.is_kept for timing in timings])
     content = heard_content(timings, stories)
@@ -338,6 +340,6 @@ def lengths_of(timings: Sequence[StimulusTiming]) -> tuple[int, ...]:
     return tuple(length for timing in timings for length in timing.uncensored.segment_lengths)
 
 
-def inner_of(settings: Settings) -> Inner:
+def inner_of(settings: FeatureOptions) -> Inner:
     """How the penalty is chosen inside the training rows."""
     return "loo" if settings.inner_folds == "leave-one-out" else "contiguous"

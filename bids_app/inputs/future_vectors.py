@@ -106,6 +106,6 @@ class ContinuationVectors:
 
 def vectors_of(model: ModelRun, futures: Futures) -> tuple[SyntaxVectors | ContinuationVectors, SemanticVectors]:
     """The syntactic and the semantic part of the words of a model."""
-    kind = SyntaxVectors if futures.options.futures == "story" else ContinuationVectors
+    kind = SyntaxVectors if futures.settings.futures == "story" else ContinuationVectors
     syntax = kind(model, futures)
     return syntax, SemanticVectors(syntax)

@@ -32,7 +32,6 @@ from bids_app.language.futures import (
 )
 from bids_app.machine.budget import threads
 from bids_app.machine.once import computed_once, file_name, key_of
-from bids_app.settings import Settings
 from bids_app.text_files import read_text
 
 if TYPE_CHECKING:
@@ -54,17 +53,12 @@ class Futures:
     """
 
     stories: Mapping[str, Story]
-    settings: Settings
-
-    @property
-    def options(self) -> FuturesOptions:
-        """The options of the analysis."""
-        return self.settings
+    settings: FuturesOptions
 
     @cached_property
     def parser(self) -> Mapping[str, str]:
         """Name, content and version of the parser. Raises ParserError if it is missing."""
-        return parser_identity(self.options.parser)
+        return parser_identity(self.settings.parser)
 
     @cached_property
     def identity(self) -> dict[str, Any]:
@@ -79,7 +73,7 @@ class Futures:
     @cached_property
     def corpus(self) -> str:
         """A hash of the content of the corpus."""
-        path = self.options.swap_corpus
+        path = self.settings.swap_corpus
         if path is not None:
             return sha256_of(path)
         return key_of([_content(self.stories[stem]) for stem in sorted(self.stories)])
@@ -87,18 +81,17 @@ class Futures:
     @property
     def n_ahead(self) -> int:
         """Words ahead that a continuation needs: the largest distance."""
-        options = self.options
-        return max(1, self.settings.tested_distance, options.syntax_distance, *self.settings.distances)
+        return max(1, self.settings.tested_distance, self.settings.syntax_distance, *self.settings.distances)
 
     @property
     def sampling(self) -> Sampling:
         """How futures are sampled."""
-        return Sampling(self.options.n_futures, self.options.swap_similarity, self.options.swap_rounds)
+        return Sampling(self.settings.n_futures, self.settings.swap_similarity, self.settings.swap_rounds)
 
     @property
     def facts(self) -> dict[str, Any]:
         """What decides the futures besides settings and words, for sidecars and markers."""
-        path = self.options.swap_corpus
+        path = self.settings.swap_corpus
         return {
             "Parser": dict(self.parser),
             "Corpus": self.corpus,
@@ -132,7 +125,7 @@ class Futures:
         return StoryFutures.from_json(json.loads(path.read_text(encoding="utf-8")))
 
     def _make(self, story: Story, draft: Path) -> None:
-        parser = load_parser(self.options.parser)
+        parser = load_parser(self.settings.parser)
         sentences = parsed(parser, story)
         tasks = [
             _Task(sentence, self._lists_for(sentence), story.words.text, number)
@@ -140,7 +133,7 @@ class Futures:
         ]
         n_processes = min(threads(self.settings), len(tasks) // _LEAST_PER_PROCESS)
         log.info("%s: %d futures of %d sentences", story.stem, self.sampling.n_futures, len(tasks))
-        job = partial(_sample, self.options.parser, self.sampling, self.settings.random_seed)
+        job = partial(_sample, self.settings.parser, self.sampling, self.settings.random_seed)
         with _workers(n_processes) as apply:
             sampled = list(apply(job, tasks))
         made = story_futures(sentences, sampled, random_of(self.settings.random_seed, story.words.text))
@@ -149,7 +142,7 @@ class Futures:
     def _lists_for(self, sentence: Sentence) -> SwapLists:
         """The lists that a sentence draws from: of the given corpus, or of all stories without the sentence."""
         lists = self._lists.only_for(sentence)
-        return lists if self.options.swap_corpus else lists.without(sentence)
+        return lists if self.settings.swap_corpus else lists.without(sentence)
 
     @cached_property
     def _lists(self) -> SwapLists:
@@ -160,8 +153,8 @@ class Futures:
         return SwapLists(**json.loads(path.read_text(encoding="utf-8")))
 
     def _make_lists(self, draft: Path) -> None:
-        parser = load_parser(self.options.parser)
-        path = self.options.swap_corpus
+        parser = load_parser(self.settings.parser)
+        path = self.settings.swap_corpus
         if path is None:
             sentences = [sentence for _, story in sorted(self.stories.items()) for sentence in parsed(parser, story)]
         else:

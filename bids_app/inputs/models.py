@@ -20,7 +20,7 @@ from bids_app.language.labels import model_labels
 from bids_app.language.weights import find_model, hash_file
 from bids_app.machine.once import computed_once, file_name, key_of
 from bids_app.machine.resources import folders_of, model_source
-from bids_app.settings import Settings
+from bids_app.shared_options.inputs import ModelOptions
 from bids_app.text_files import read_json_content
 
 if TYPE_CHECKING:  # torch and transformers take seconds to import; a plan does without them
@@ -38,7 +38,7 @@ class ModelRun:
 
     name: str
     untrained: bool
-    settings: Settings
+    settings: ModelOptions
 
     @cached_property
     def label(self) -> str:
@@ -209,7 +209,7 @@ def _read_kept(path: Path) -> dict[str, list[Any]]:
     return {name: known for name, known in content.items() if isinstance(known, list)}
 
 
-def model_runs(settings: Settings) -> list[ModelRun]:
+def model_runs(settings: ModelOptions) -> list[ModelRun]:
     """Every model of a run, with its untrained control if requested."""
     runs = [ModelRun(name, False, settings) for name in settings.model]
     if "untrained" in settings.controls:

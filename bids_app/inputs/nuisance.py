@@ -14,7 +14,7 @@ import numpy.typing as npt
 from bids_app.bids.confounds import Confounds, read_confounds
 from bids_app.bids.dataset import Run
 from bids_app.bids.errors import DatasetError
-from bids_app.settings import Settings
+from bids_app.shared_options.inputs import ResponseOptions
 
 log = logging.getLogger("neurons2networks")
 Floats = npt.NDArray[np.float32]
@@ -35,7 +35,7 @@ class Cleaning:
     high_pass: float
 
     @classmethod
-    def of(cls, settings: Settings) -> Cleaning:
+    def of(cls, settings: ResponseOptions) -> Cleaning:
         """That of a run's settings."""
         return cls(settings.confounds, settings.high_pass)
 

@@ -11,14 +11,14 @@ from bids_app.inputs.responses import Responses
 from bids_app.machine.notices import notice
 from bids_app.machine.resources import atlas_source
 from bids_app.networks.partition import partition
-from bids_app.settings import Settings
+from bids_app.shared_options.scores import ScoreOptions
 from bids_app.stats.standardise import zscore
 
 Floats = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int64]
 
 
-def find_parcels(responses: Responses, settings: Settings) -> Labels | None:
+def find_parcels(responses: Responses, settings: ScoreOptions) -> Labels | None:
     """Parcel of each valid target, (n_valid,) numbers from 0; None if all targets are corrected together.
 
     They are with `--correction targets`, for regions, if all targets lie in one parcel, and, with a message, on a

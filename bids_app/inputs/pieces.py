@@ -16,7 +16,8 @@ from bids_app.machine.once import key_of
 from bids_app.machine.resources import atlas_source
 from bids_app.networks.conditional import MOST_PIECES, STRIDE, consecutive_pieces
 from bids_app.networks.partition import partition
-from bids_app.settings import Settings
+from bids_app.shared_options.inputs import AtlasOptions
+from bids_app.shared_options.run import Places
 
 Labels = npt.NDArray[np.int64]
 
@@ -35,7 +36,7 @@ class Pieces:
     key: str
 
 
-def network_pieces(geometry: Geometry, labels: npt.NDArray[np.integer], settings: Settings) -> Pieces:
+def network_pieces(geometry: Geometry, labels: npt.NDArray[np.integer], settings: AtlasOptions) -> Pieces:
     """At most 24 pieces in each network; labels (n_targets,) of all targets, whether or not they have data.
 
     They are cut on the whole grid, regardless of missing data, so that they are the same in all participants. Regions
@@ -56,7 +57,7 @@ def network_pieces(geometry: Geometry, labels: npt.NDArray[np.integer], settings
     return Pieces(np.where(labels > 0, placed, -1), key_of([whole.extent, pieces.tolist()]))
 
 
-def _cut(whole: Geometry, labels: npt.NDArray[np.integer], settings: Settings) -> Labels:
+def _cut(whole: Geometry, labels: npt.NDArray[np.integer], settings: Places) -> Labels:
     """Pieces of neighbours. Raises ValueError or OSError if the positions of targets are unknown."""
     resources = atlas_source(settings.resources)["resources"]
     pieces = np.full(len(labels), -1)

@@ -24,7 +24,7 @@ from bids_app.inputs.run_plan import plan_run
 from bids_app.inputs.smoothing import smooth
 from bids_app.inputs.timing import StimulusTiming, Story
 from bids_app.machine.memory import free_for_data
-from bids_app.settings import Settings
+from bids_app.shared_options.inputs import ResponseOptions
 from bids_app.stats.standardise import zscore
 
 __all__ = ["CleanRun", "Responses", "confound_strategy", "plan_run", "read_responses", "read_run"]
@@ -107,7 +107,7 @@ def mean_of_runs(runs: Sequence[tuple[npt.NDArray[np.int64], Floats]], n_rows: i
     return zscore(total)
 
 
-def read_responses(fit: Fit, stories: dict[str, Story], settings: Settings) -> Responses:
+def read_responses(fit: Fit, stories: dict[str, Story], settings: ResponseOptions) -> Responses:
     """Read all runs of a fit. Raises DatasetError if no target is usable in all of them."""
     clean_runs = [read_run(run, stories, settings) for run in fit.runs]
     for run, clean_run in zip(fit.runs, clean_runs, strict=True):
@@ -157,7 +157,7 @@ class CleanRun:
     unusable: dict[str, int] = field(default_factory=dict)
 
 
-def read_run(run: Run, stories: dict[str, Story], settings: Settings) -> CleanRun:
+def read_run(run: Run, stories: dict[str, Story], settings: ResponseOptions) -> CleanRun:
     """Read one run, cut it to its story, and regress out confounds and slow drifts."""
     recording = read_recording(run, free_for_data(settings.mem_mb))
     timing, kept, nuisance = plan_run(run, recording.n_volumes, stories, Cleaning.of(settings), recording.is_empty)

@@ -11,7 +11,7 @@ from pathlib import Path
 from bids_app.finetune.layout import Checkpoint, folder_of, is_checkpoint
 from bids_app.inputs.models import ModelRun, model_runs
 from bids_app.language.labels import model_labels
-from bids_app.settings import Settings
+from bids_app.shared_options.inputs import ModelOptions
 from bids_app.wording import differences, listed
 
 log = logging.getLogger("neurons2networks")
@@ -59,7 +59,7 @@ class Training:
         return {**own, **(self.baseline.files if self.baseline else {})}
 
 
-def trainings_of(settings: Settings) -> list[Training]:
+def trainings_of(settings: ModelOptions) -> list[Training]:
     """The trainings among the models of a run, those of α = 0 first; each with the steps that α = 0 has too.
 
     Raises ValueError, a sentence that says what to do, if no model is a checkpoint, or a training has no baseline.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bids_app.settings import Settings
+from bids_app.shared_options.run import ComputeOptions
 
 _BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 
@@ -79,7 +79,7 @@ class ModelLoading:
     mem_mb: int = 0
 
     @classmethod
-    def of(cls, settings: Settings) -> ModelLoading:
+    def of(cls, settings: ComputeOptions) -> ModelLoading:
         """That of a run's settings."""
         return cls(settings.device, settings.dtype, settings.mem_mb)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from bids_app.settings import Settings
+from bids_app.shared_options.run import Places
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class RunFolders:
     database: Path | None = None
 
     @classmethod
-    def of(cls, settings: Settings) -> RunFolders:
+    def of(cls, settings: Places) -> RunFolders:
         """Those of a run's settings."""
         return cls(settings.bids_dir, settings.out_dir, settings.work, settings.bids_database_dir)
 

@@ -11,9 +11,9 @@ from bids_app.analyses.record import Analysis, Cell, ModelFree, Paragraph, Repor
 from bids_app.options import ACTIVATIONS, CEILING, DESIGNS, LAYER, PENALTIES, PERMUTATIONS, RESPONSES
 
 if TYPE_CHECKING:
+    from bids_app.analyses.brainscore.options import BrainScoreOptions
     from bids_app.analyses.work import Step, Work
     from bids_app.inputs.models import ModelRun
-    from bids_app.settings import Settings
 
 
 def _steps(work: Work, model: ModelRun) -> Iterator[Step]:
@@ -35,7 +35,7 @@ def _summaries() -> tuple[Summary, ...]:
     return (Summary("brainscore", "r", summarise), Summary("noiseceiling", "r", summarise_ceiling))
 
 
-def _methods(settings: Settings) -> Paragraph:
+def _methods(settings: BrainScoreOptions) -> Paragraph:
     from bids_app.analyses.brainscore.methods import paragraph
 
     return paragraph(settings)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from bids_app.analyses.brainscore.options import BrainScoreOptions
 from bids_app.analyses.correction import correction_cites, correction_text
 from bids_app.analyses.record import Paragraph
 from bids_app.analyses.references import CAUCHETEUX_2023, HIMALAYA
-from bids_app.settings import Settings
 
 
-def paragraph(s: Settings) -> Paragraph:
+def paragraph(s: BrainScoreOptions) -> Paragraph:
     """The paragraph of this analysis."""
     text = (
         f"Brain scores are those of layer {s.layer}; p-values come from {s.n_permutations} scores of the same fits to "

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 from bids_app.analyses.brainscore.ceiling import StoryMeans
+from bids_app.analyses.brainscore.options import BrainScoreOptions
 from bids_app.analyses.scoring import BrainScores, predict, score_brain, write_tests
 from bids_app.analyses.work import Step, Work
 from bids_app.analyses.writer import Writer
@@ -21,7 +22,6 @@ from bids_app.inputs.files_read import data_of_others
 from bids_app.inputs.parcels import find_parcels
 from bids_app.inputs.responses import Responses
 from bids_app.machine.budget import step
-from bids_app.settings import Settings
 from bids_app.settings_fields import result_settings
 
 log = logging.getLogger("neurons2networks")
@@ -30,7 +30,7 @@ Integers = npt.NDArray[np.int64]
 DESC = "brainscore"
 
 
-def brainscore(responses: Responses, designs: Designs, settings: Settings, writer: Writer) -> None:
+def brainscore(responses: Responses, designs: Designs, settings: BrainScoreOptions, writer: Writer) -> None:
     """Score the chosen layers; write r, p, q of targets and of parcels, the penalty, and the best of several layers."""
     layers = settings.layers.chosen(designs.n_layers)
     parcels = find_parcels(responses, settings)
@@ -52,7 +52,7 @@ def brainscore(responses: Responses, designs: Designs, settings: Settings, write
 
 
 def _score(
-    design: HeldOutDesign, responses: Responses, settings: Settings, parcels: Integers | None
+    design: HeldOutDesign, responses: Responses, settings: BrainScoreOptions, parcels: Integers | None
 ) -> tuple[BrainScores, Floats]:
     """Scores, and the penalty of each target (n_valid,)."""
     found = predict(design, responses.data, settings)
@@ -79,7 +79,9 @@ def ceiling_step(work: Work) -> Step:
     )
 
 
-def write_ceiling(runs: Responses, fitted: Responses, means: StoryMeans, settings: Settings, writer: Writer) -> None:
+def write_ceiling(
+    runs: Responses, fitted: Responses, means: StoryMeans, settings: BrainScoreOptions, writer: Writer
+) -> None:
     """Write the noise ceiling: the score of the mean response of the others who heard the same stories.
 
     `fitted` is what models are scored on, the runs or means of them. Where there can be no ceiling, a line says why,

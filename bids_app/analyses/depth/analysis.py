@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from bids_app.analyses.depth.options import DepthOptions
 from bids_app.analyses.depth.outputs import OUTPUTS
 from bids_app.analyses.record import Analysis, Cell, Paragraph, Report, Section, Summary
 from bids_app.options import ACTIVATIONS, ATLAS, DESIGNS, PENALTIES, REGIONS, RESPONSES, WINDOWS
@@ -12,7 +13,6 @@ from bids_app.options import ACTIVATIONS, ATLAS, DESIGNS, PENALTIES, REGIONS, RE
 if TYPE_CHECKING:
     from bids_app.analyses.work import Step, Work
     from bids_app.inputs.models import ModelRun
-    from bids_app.settings import Settings
 
 
 def _steps(work: Work, model: ModelRun) -> Iterator[Step]:
@@ -28,7 +28,7 @@ def _summaries() -> tuple[Summary, ...]:
     return (Summary("forecastdepth", "r", summarise_depth),)
 
 
-def _methods(settings: Settings) -> Paragraph:
+def _methods(settings: DepthOptions) -> Paragraph:
     from bids_app.analyses.depth.methods import paragraph
 
     return paragraph(settings)
@@ -53,6 +53,7 @@ ANALYSIS = Analysis(
     summaries=_summaries,
     methods=_methods,
     report=_report,
+    options=DepthOptions,
     distances=lambda settings: (settings.tested_distance,),
     keeps_atlases=True,
 )

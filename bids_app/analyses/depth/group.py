@@ -7,17 +7,17 @@ import pandas as pd
 
 from bids_app.analyses.collection import Collection
 from bids_app.analyses.comparison import Row, model_row, summarise
+from bids_app.analyses.depth.options import DepthOptions
 from bids_app.analyses.depth.outputs import GROUP_CURVES
 from bids_app.analyses.region_tables import EVERYWHERE, PEAKS, Regions, interval_of, of_region, region_columns, too_few
 from bids_app.analyses.significance import write_statistics
 from bids_app.bids.targets import fill
 from bids_app.forecast.depth import best_layer, fraction_of_depth, group_layer
-from bids_app.settings import Settings
 
 DESC = "forecastdepth"
 
 
-def summarise_depth(scores: Collection, settings: Settings) -> list[Row]:
+def summarise_depth(scores: Collection, settings: DepthOptions) -> list[Row]:
     """Write the maps and tables of the forecast depth; returns the row of the model for the comparison of models."""
     out_dir, n_layers = settings.out_dir, len(scores.names)
     write_statistics(scores, out_dir, DESC, **too_few(scores, settings))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from bids_app.analyses.depth.options import DepthOptions
 from bids_app.analyses.record import Paragraph
 from bids_app.analyses.references import CAUCHETEUX_2023, HIMALAYA
-from bids_app.settings import Settings
 
 
-def paragraph(s: Settings) -> Paragraph:
+def paragraph(s: DepthOptions) -> Paragraph:
     """The paragraph of this analysis."""
     text = (
         f"Forecast depth: F({s.tested_distance}) with present words and window from the same layer, for every layer; the "

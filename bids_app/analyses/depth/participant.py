@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bids_app.analyses.curves import depth_table
+from bids_app.analyses.depth.options import DepthOptions
 from bids_app.analyses.writer import Writer
 from bids_app.bids.targets import fill
 from bids_app.forecast.depth import best_layer, fraction_of_depth
@@ -13,13 +14,12 @@ from bids_app.forecast.scores import forecast_scores
 from bids_app.inputs.designs import Designs
 from bids_app.inputs.responses import Responses
 from bids_app.machine.budget import memory_mb, step
-from bids_app.settings import Settings
 
 Floats = npt.NDArray[np.float32]
 DESC = "forecastdepth"
 
 
-def depth(responses: Responses, designs: Designs, settings: Settings, writer: Writer) -> None:
+def depth(responses: Responses, designs: Designs, settings: DepthOptions, writer: Writer) -> None:
     """Score the tested distance with present words and window of each layer; write scores and best layers."""
     designs.check([settings.tested_distance])
     layers = list(range(1, designs.n_layers + 1))
@@ -40,7 +40,7 @@ def depth(responses: Responses, designs: Designs, settings: Settings, writer: Wr
     writer.maps(DESC, "r", fill(gains, responses.valid), names, **fields)
 
 
-def _gain(responses: Responses, designs: Designs, layer: int, settings: Settings) -> Floats:
+def _gain(responses: Responses, designs: Designs, layer: int, settings: DepthOptions) -> Floats:
     with step(f"{designs.model.label}: forecast from layer {layer}", settings):
         scores = forecast_scores(
             designs.present(layer),

@@ -12,6 +12,7 @@ from bids_app.analyses.record import Analysis, Cell, ModelFree, Paragraph, Repor
 from bids_app.options import ACTIVATIONS, DESIGNS, LAYER, PENALTIES, PERMUTATIONS, RESPONSES
 
 if TYPE_CHECKING:
+    from bids_app.analyses.evidence.options import EvidenceOptions
     from bids_app.analyses.work import Step, Work
     from bids_app.inputs.models import ModelRun
     from bids_app.inputs.timing import Story

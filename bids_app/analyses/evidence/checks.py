@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from bids_app.analyses.evidence.options import EvidenceOptions
 from bids_app.encoding.design.folds import content_folds
 from bids_app.encoding.leaks import SIGMAS, autocorrelation_scores
 from bids_app.encoding.leaks import leaks as leaking
@@ -14,14 +15,13 @@ from bids_app.inputs.fits import Fit
 from bids_app.inputs.responses import Responses
 from bids_app.inputs.timing import Story
 from bids_app.machine.notices import log
-from bids_app.settings import Settings
 from bids_app.stats.device import one_thread
 
 PASSED, FAILED, OPEN = "passed", "failed", "open"
 _MOST_TARGETS = 500  # enough for a mean over targets
 
 
-def leak_table(responses: Responses, settings: Settings) -> pd.DataFrame:
+def leak_table(responses: Responses, settings: EvidenceOptions) -> pd.DataFrame:
     """Held-out score of a model of autocorrelation alone, a row for each smoothing, with the folds of the scores."""
     content = np.arange(len(responses.data)) if responses.content is None else responses.content
     folds = content_folds(content, settings.folds, settings.purge)

@@ -12,11 +12,11 @@ import pandas as pd
 from bids_app.analyses.collection import Collection
 from bids_app.analyses.comparison import Row, summarise, write_scores
 from bids_app.analyses.evidence.checks import FAILED, OPEN, PASSED
+from bids_app.analyses.evidence.options import EvidenceOptions
 from bids_app.analyses.evidence.subgroups import write_subgroups
 from bids_app.analyses.significance import write_statistics
 from bids_app.bids.derivatives import output_path, read_table
 from bids_app.bids.outputs import find_maps
-from bids_app.settings import Settings
 
 _SIGNIFICANT = 0.05
 _FEWEST = 6  # participants with which a two-sided signed-rank test can reach p < 0.05
@@ -27,14 +27,14 @@ _OF_EACH = ("leak alarm", "timing")
 _OF_MAPS = {"nuisance band": "over the nuisance band", "matched null": "above 0"}
 
 
-def summarise_scores(collection: Collection, settings: Settings) -> list[Row]:
+def summarise_scores(collection: Collection, settings: EvidenceOptions) -> list[Row]:
     """Statistics over participants, and a table per region."""
     write_statistics(collection, settings.out_dir, collection.entities["desc"])
     write_scores(collection, settings.out_dir, collection.entities["desc"])
     return []
 
 
-def summarise_over_band(collection: Collection, settings: Settings) -> list[Row]:
+def summarise_over_band(collection: Collection, settings: EvidenceOptions) -> list[Row]:
     """The same, the panel of the group, and what drives the sub-groups of its networks."""
     summarise_scores(collection, settings)
     tables = _panels(collection, settings.out_dir)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from bids_app.analyses.evidence.options import EvidenceOptions
 from bids_app.analyses.record import Paragraph
 from bids_app.analyses.references import FEGHHI_2024, HIMALAYA, NUNEZ_ELIZALDE_2019
-from bids_app.settings import Settings
 
 
-def paragraph(s: Settings) -> Paragraph:
+def paragraph(s: EvidenceOptions) -> Paragraph:
     """The paragraph of this analysis."""
     source = "in the stories" if s.word_frequencies == "stories" else f"from wordfreq ({s.word_frequencies})"
     text = (

@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bids_app.options import Form, option
+from bids_app.shared_options.designs import FeatureOptions
+from bids_app.shared_options.inputs import DataOptions, ModelOptions
+from bids_app.shared_options.scores import GroupOptions, ScoreOptions
 
 
 @dataclass(frozen=True, kw_only=True)
-class EvidenceOptions:
+class EvidenceOptions(FeatureOptions, ScoreOptions, GroupOptions, ModelOptions, DataOptions):
     """Options of the nuisance band."""
 
     word_frequencies: str = option(

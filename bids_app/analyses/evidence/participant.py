@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from bids_app.analyses.evidence.checks import leak_table, timing_table
+from bids_app.analyses.evidence.options import EvidenceOptions
 from bids_app.analyses.evidence.spaces import WEIGHTS, OverBand, band_design, course_designs, over_band
 from bids_app.analyses.networks.courses import atoms_on, stems_of_dictionary
 from bids_app.analyses.networks.dictionary import dictionary_key, dictionary_numbers, get_dictionary, kind_of, variant
@@ -24,7 +25,6 @@ from bids_app.inputs.parcels import find_parcels
 from bids_app.inputs.regions import region_targets
 from bids_app.inputs.responses import Responses
 from bids_app.machine.budget import step
-from bids_app.settings import Settings
 from bids_app.settings_fields import result_settings
 from bids_app.stats.arrays import Floats
 
@@ -60,7 +60,7 @@ def _sound(work: Work) -> dict[str, list[str]]:
     return audio_identity(heard(work.fit, work.sources), work.settings)
 
 
-def _score_band(band: Band, responses: Responses, settings: Settings, writer: Writer) -> None:
+def _score_band(band: Band, responses: Responses, settings: EvidenceOptions, writer: Writer) -> None:
     design = band_design(band, responses, settings)
     found = predict(design, responses.data, settings)
     scores = score_brain(
@@ -75,7 +75,7 @@ def _score_band(band: Band, responses: Responses, settings: Settings, writer: Wr
     writer.maps(NUISANCE, "r", fill(scores.r, responses.valid), **band.facts)
 
 
-def _layers_over_band(responses: Responses, designs: Designs, settings: Settings, writer: Writer) -> None:
+def _layers_over_band(responses: Responses, designs: Designs, settings: EvidenceOptions, writer: Writer) -> None:
     band = band_of(responses.timings, designs.stories, settings)
     layers, parcels = settings.layers.chosen(designs.n_layers), find_parcels(responses, settings)
     results = {}

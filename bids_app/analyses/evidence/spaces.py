@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from bids_app.analyses.evidence.options import EvidenceOptions
 from bids_app.analyses.scoring import BrainScores, score_brain
 from bids_app.encoding.ridge.banded import design_banded, predict_banded
 from bids_app.encoding.ridge.held_out import HeldOutDesign, design_held_out
@@ -15,7 +16,6 @@ from bids_app.inputs.band import Band
 from bids_app.inputs.designs import inner_of, lengths_of, pipeline_of
 from bids_app.inputs.responses import Responses
 from bids_app.machine.budget import memory_mb
-from bids_app.settings import Settings
 from bids_app.stats.arrays import Floats
 from bids_app.stats.correlation import fold_mean_r, r2
 
@@ -46,7 +46,7 @@ class OverBand:
 
 
 def over_band(
-    designs: Sequence[HeldOutDesign], responses: Responses, settings: Settings, parcels: Integers | None
+    designs: Sequence[HeldOutDesign], responses: Responses, settings: EvidenceOptions, parcels: Integers | None
 ) -> OverBand:
     """Score both spaces together and the band alone; `designs` are those of `WEIGHTS`."""
 
@@ -72,14 +72,16 @@ def over_band(
     return OverBand(gain, unique, fold_mean_r(band, responses.data, folds), np.stack(halves))
 
 
-def band_design(band: Band, responses: Responses, settings: Settings) -> HeldOutDesign:
+def band_design(band: Band, responses: Responses, settings: EvidenceOptions) -> HeldOutDesign:
     """The design of the nuisance band alone, without reduction to components."""
     pipeline = replace(pipeline_of(responses.timings, band.stories, settings), n_components=None)
     lengths = lengths_of(responses.timings)
     return design_held_out(band.sums, lengths, pipeline, inner=inner_of(settings), device=settings.device)
 
 
-def course_designs(courses: Floats, band: Band, responses: Responses, settings: Settings) -> tuple[HeldOutDesign, ...]:
+def course_designs(
+    courses: Floats, band: Band, responses: Responses, settings: EvidenceOptions
+) -> tuple[HeldOutDesign, ...]:
     """Designs of time courses on the kept volumes (n_volumes, n_courses) beside the band, one for each of `WEIGHTS`.
 
     The time courses hold the haemodynamic response already, so that they have no delays. The band beside them is

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from bids_app.analyses.forecast.options import ForecastOptions
 from bids_app.analyses.forecast.outputs import OUTPUTS, SCORE
 from bids_app.analyses.record import Analysis, Cell, Paragraph, Report, Section, Summary
 from bids_app.options import (
@@ -23,7 +24,6 @@ from bids_app.options import (
 if TYPE_CHECKING:
     from bids_app.analyses.work import Step, Work
     from bids_app.inputs.models import ModelRun
-    from bids_app.settings import Settings
 
 
 def _steps(work: Work, model: ModelRun) -> Iterator[Step]:
@@ -39,7 +39,7 @@ def _summaries() -> tuple[Summary, ...]:
     return (Summary("forecast", "r", summarise_forecast),)
 
 
-def _methods(settings: Settings) -> Paragraph:
+def _methods(settings: ForecastOptions) -> Paragraph:
     from bids_app.analyses.forecast.methods import paragraph
 
     return paragraph(settings)
@@ -61,12 +61,12 @@ def _report() -> Report:
     return Report(sections, cells, titles={"forecast": "Forecast"})
 
 
-def _problems(settings: Settings) -> Iterator[str]:
+def _problems(settings: ForecastOptions) -> Iterator[str]:
     if len(set(settings.distances)) < len(settings.distances):
         yield f"distances = {list(settings.distances)}: each must be given once"
 
 
-def _distances(settings: Settings) -> Sequence[int]:
+def _distances(settings: ForecastOptions) -> Sequence[int]:
     return (settings.tested_distance, 0, *settings.distances)
 
 
@@ -82,6 +82,7 @@ ANALYSIS = Analysis(
     summaries=_summaries,
     methods=_methods,
     report=_report,
+    options=ForecastOptions,
     problems=_problems,
     distances=_distances,
     keeps_atlases=True,

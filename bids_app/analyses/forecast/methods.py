@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from bids_app.analyses.correction import correction_cites, correction_text
+from bids_app.analyses.forecast.options import ForecastOptions
 from bids_app.analyses.record import Paragraph
 from bids_app.analyses.references import ANTONELLO_HUTH_2024, CAUCHETEUX_2023, HIMALAYA
-from bids_app.settings import Settings
 
 
-def paragraph(s: Settings) -> Paragraph:
+def paragraph(s: ForecastOptions) -> Paragraph:
     """The paragraph of this analysis."""
     distances = [d for d in s.distances if d >= 0]
     past = [d for d in s.distances if d < 0]

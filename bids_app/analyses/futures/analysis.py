@@ -22,10 +22,10 @@ from bids_app.options import (
 )
 
 if TYPE_CHECKING:
+    from bids_app.analyses.futures.options import FuturesOptions
     from bids_app.analyses.work import Step, Work
     from bids_app.inputs.models import ModelRun
     from bids_app.inputs.timing import Story
-    from bids_app.settings import Settings
 
 
 def _steps(work: Work, model: ModelRun) -> Iterator[Step]:
@@ -37,7 +37,7 @@ def _steps(work: Work, model: ModelRun) -> Iterator[Step]:
     yield score_step(work, model, NAME, SYNTAX.desc, futures, more=facts)
 
 
-def _prepare(model: ModelRun, stories: dict[str, Story], settings: Settings) -> None:
+def _prepare(model: ModelRun, stories: dict[str, Story], settings: FuturesOptions) -> None:
     from bids_app.analyses.futures.stories import prepare
 
     prepare(model, stories, settings)
@@ -49,7 +49,7 @@ def _summaries() -> tuple[Summary, ...]:
     return (Summary(f"{SYNTAX.desc}|{SEMANTICS.desc}", "r", summarise_futures),)
 
 
-def _methods(settings: Settings) -> Paragraph:
+def _methods(settings: FuturesOptions) -> Paragraph:
     from bids_app.analyses.futures.methods import paragraph
 
     return paragraph(settings)
@@ -68,7 +68,7 @@ def _report() -> Report:
     return Report(sections, cells, titles=titles)
 
 
-def _problems(settings: Settings) -> Iterator[str]:
+def _problems(settings: FuturesOptions) -> Iterator[str]:
     from bids_app.settings_checks import problem_of_file
 
     if settings.swap_corpus is not None and (problem := problem_of_file(settings.swap_corpus, _LARGEST_CORPUS)):
@@ -79,7 +79,7 @@ def _problems(settings: Settings) -> Iterator[str]:
         yield "futures = 'continuation' cannot go with context = 'rolled': the true text has no end before it"
 
 
-def _lacks(settings: Settings) -> Iterator[str]:
+def _lacks(settings: FuturesOptions) -> Iterator[str]:
     from bids_app.language.futures import ParserError, load_parser
 
     try:
@@ -88,7 +88,7 @@ def _lacks(settings: Settings) -> Iterator[str]:
         yield str(error)
 
 
-def _distances(settings: Settings) -> Sequence[int]:
+def _distances(settings: FuturesOptions) -> Sequence[int]:
     return (settings.tested_distance, settings.syntax_distance, 0, *settings.distances)
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from bids_app.analyses.correction import correction_cites
+from bids_app.analyses.futures.options import FuturesOptions
 from bids_app.analyses.record import Paragraph
 from bids_app.analyses.references import CAUCHETEUX_2021, CAUCHETEUX_2023, HIMALAYA, SPACY
-from bids_app.settings import Settings
 
 
-def paragraph(s: Settings) -> Paragraph:
+def paragraph(s: FuturesOptions) -> Paragraph:
     """The paragraph of this analysis."""
     corpus = f"the text {s.swap_corpus.name}" if s.swap_corpus else "the stories, without the sentence itself"
     read = (

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bids_app.options import FILES, Range, option
+from bids_app.shared_options.designs import FeatureOptions
+from bids_app.shared_options.scores import DistanceOptions
 
 
 @dataclass(frozen=True, kw_only=True)
-class FuturesOptions:
+class FuturesOptions(FeatureOptions, DistanceOptions):
     """Options of syntactic and semantic forecasts."""
 
     futures: str = option(

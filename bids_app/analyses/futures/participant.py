@@ -5,16 +5,16 @@ from __future__ import annotations
 import dataclasses
 
 from bids_app.analyses.distance_scores import DistanceScoring, checked_distances
+from bids_app.analyses.futures.options import FuturesOptions
 from bids_app.analyses.futures.outputs import SEMANTICS, SYNTAX
 from bids_app.analyses.writer import Writer
 from bids_app.inputs.designs import Designs
 from bids_app.inputs.future_vectors import vectors_of
 from bids_app.inputs.futures import Futures
 from bids_app.inputs.responses import Responses
-from bids_app.settings import Settings
 
 
-def futures(responses: Responses, designs: Designs, settings: Settings, writer: Writer) -> None:
+def futures(responses: Responses, designs: Designs, settings: FuturesOptions, writer: Writer) -> None:
     """Score windows of the syntactic and of the semantic part of words at every distance, and write the results."""
     tested = (settings.syntax_distance, settings.tested_distance)
     distances = checked_distances(designs, settings, *tested)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bids_app.analyses.futures.options import FuturesOptions
 from bids_app.analyses.futures.outputs import SENTENCES, WORDS
 from bids_app.bids.derivatives import sidecar_path, stimulus_path, write_sidecar, write_table
 from bids_app.inputs.future_vectors import vectors_of
@@ -18,12 +19,11 @@ from bids_app.language.futures import StoryFutures
 from bids_app.machine.budget import step
 from bids_app.machine.completion import Completion, Inputs
 from bids_app.machine.once import key_of
-from bids_app.settings import Settings
 
 _ENTITIES = {"desc": "futures"}
 
 
-def prepare(model: ModelRun, stories: dict[str, Story], settings: Settings) -> None:
+def prepare(model: ModelRun, stories: dict[str, Story], settings: FuturesOptions) -> None:
     """Make the futures of all stories, write them to OUT_DIR, and let the model read them."""
     futures = Futures(stories, settings)
     for story in stories.values():

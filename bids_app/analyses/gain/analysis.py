@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from bids_app.analyses.gain.options import GainOptions
 from bids_app.analyses.gain.outputs import OUTPUTS
 from bids_app.analyses.record import Analysis, Cell, ModelFree, Paragraph, Report, Section, Summary
 from bids_app.options import ACTIVATIONS, ATLAS, DESIGNS, PENALTIES, REGIONS, RESPONSES
@@ -26,7 +27,7 @@ def _together(work: Work) -> Iterator[Step]:
     return gain_steps(work)
 
 
-def _prepare(model: ModelRun, stories: dict[str, Story], settings: Settings) -> None:
+def _prepare(model: ModelRun, stories: dict[str, Story], settings: GainOptions) -> None:
     from bids_app.analyses.gain.participant import prepare
 
     prepare(model, stories, settings)
@@ -38,7 +39,7 @@ def _summaries() -> tuple[Summary, ...]:
     return (Summary("finetuned", "r", summarise_scores), Summary("gain", "r", summarise_gain))
 
 
-def _methods(settings: Settings) -> Paragraph:
+def _methods(settings: GainOptions) -> Paragraph:
     from bids_app.analyses.gain.methods import paragraph
 
     return paragraph(settings)
@@ -76,6 +77,7 @@ ANALYSIS = Analysis(
     summaries=_summaries,
     methods=_methods,
     report=_report,
+    options=GainOptions,
     problems=_problems,
     keeps_atlases=True,
 )

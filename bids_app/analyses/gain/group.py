@@ -7,13 +7,13 @@ import pandas as pd
 from bids_app.analyses.collection import Collection
 from bids_app.analyses.comparison import Row, model_row, summarise
 from bids_app.analyses.gain.curves import training_columns, with_steps
+from bids_app.analyses.gain.options import GainOptions
 from bids_app.analyses.region_tables import EVERYWHERE, of_region, too_few
 from bids_app.analyses.significance import write_statistics
-from bids_app.settings import Settings
 from bids_app.wording import listed
 
 
-def summarise_scores(scores: Collection, settings: Settings) -> list[Row]:
+def summarise_scores(scores: Collection, settings: GainOptions) -> list[Row]:
     """Write the maps and the table of the brain scores of one training, beside its perplexity."""
     out_dir, sidecar = settings.out_dir, scores.sidecar
     write_statistics(scores, out_dir, "finetuned", **too_few(scores, settings))
@@ -28,7 +28,7 @@ def summarise_scores(scores: Collection, settings: Settings) -> list[Row]:
     return [model_row(scores.entities, "R (mean over checkpoints)", regions[EVERYWHERE][:, 0])]
 
 
-def summarise_gain(gains: Collection, settings: Settings) -> list[Row]:
+def summarise_gain(gains: Collection, settings: GainOptions) -> list[Row]:
     """Write the maps and the table of the gain of one training; returns its row for the comparison of models."""
     out_dir, sidecar = settings.out_dir, gains.sidecar
     write_statistics(gains, out_dir, "gain", **too_few(gains, settings))

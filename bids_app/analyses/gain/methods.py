@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from bids_app.analyses.gain.options import GainOptions
 from bids_app.analyses.record import Paragraph
 from bids_app.analyses.references import CAUCHETEUX_2023, HIMALAYA
-from bids_app.settings import Settings
 
 
-def paragraph(_: Settings) -> Paragraph:
+def paragraph(_: GainOptions) -> Paragraph:
     """The paragraph of this analysis."""
     text = (
         "Gain of fine-tuning: the model was trained further on text to forecast its own states, with a share α of the loss. "

@@ -12,6 +12,7 @@ import pandas as pd
 
 from bids_app.analyses.curves import region_means
 from bids_app.analyses.gain.curves import training_columns, with_steps
+from bids_app.analyses.gain.options import GainOptions
 from bids_app.analyses.scoring import predict, write_atlases
 from bids_app.analyses.work import Step, Work
 from bids_app.analyses.writer import Writer
@@ -24,7 +25,6 @@ from bids_app.inputs.timing import Story
 from bids_app.inputs.trainings import Training, trainings_of
 from bids_app.language.neurons import thirds
 from bids_app.machine.budget import step
-from bids_app.settings import Settings
 from bids_app.settings_fields import result_settings
 from bids_app.stats.correlation import fold_mean_r
 
@@ -34,7 +34,7 @@ NAME, SCORES = "gain", "finetuned"
 ACTIVATIONS = ("thirds", "last")  # of the states, and of a word's tokens
 
 
-def prepare(model: ModelRun, stories: dict[str, Story], settings: Settings) -> None:
+def prepare(model: ModelRun, stories: dict[str, Story], settings: GainOptions) -> None:
     """Read all stories with one of the fine-tuned models."""
     if any(model.name == each.name for training in trainings_of(settings) for each in training.models):
         for story in stories.values():

@@ -11,6 +11,7 @@ from bids_app.analyses.record import Analysis, Cell, Paragraph, Report, Section,
 from bids_app.options import ACTIVATIONS, ATLAS, DICTIONARY, PERMUTATIONS, RESPONSES
 
 if TYPE_CHECKING:
+    from bids_app.analyses.networks.options import NetworkOptions
     from bids_app.analyses.work import Step, Work
     from bids_app.inputs.models import ModelRun
     from bids_app.inputs.timing import Story
@@ -37,7 +38,7 @@ def _summaries() -> tuple[Summary, ...]:
     return (Summary(r"(atoms|families)\d*(Shifted)?", "beta", summarise),)
 
 
-def _methods(settings: Settings) -> Paragraph:
+def _methods(settings: NetworkOptions) -> Paragraph:
     from bids_app.analyses.networks.methods import paragraph
 
     return paragraph(settings)
@@ -63,7 +64,7 @@ def _report() -> Report:
     )
 
 
-def _problems(settings: Settings) -> Iterator[str]:
+def _problems(settings: NetworkOptions) -> Iterator[str]:
     if settings.dictionary_scope == "story" and settings.pool_tasks:
         yield "dictionary_scope = 'story' cannot go with pool_tasks: atoms of one story mean nothing in another"
 

@@ -20,6 +20,7 @@ from bids_app.analyses.networks.mean_design import (
     mean_design,
     presentations_of_run,
 )
+from bids_app.analyses.networks.options import NetworkOptions
 from bids_app.bids.derivatives import read_table
 from bids_app.bids.outputs import OutputMap, find_outputs
 from bids_app.encoding.dictionary import Families
@@ -32,7 +33,6 @@ from bids_app.networks.conditional import (
     spatial_evidence,
     temporal_evidence,
 )
-from bids_app.settings import Settings
 from bids_app.stats.device import one_thread
 from bids_app.stats.fdr import fdr
 from bids_app.stats.standardise import zscore
@@ -46,7 +46,7 @@ ALPHA = 0.05
 
 
 def group_links(
-    beta: Collection, mean: Floats, desc: str, space: NetworkSpace, settings: Settings
+    beta: Collection, mean: Floats, desc: str, space: NetworkSpace, settings: NetworkOptions
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Links of the group, columns of `outputs.GROUP_FAMILY_LINKS` except those on sharing; fields of the sidecar.
 

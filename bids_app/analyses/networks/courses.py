@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from bids_app.analyses.networks.dictionary import Dictionary, Floats, canonical_responses, scopes
+from bids_app.analyses.networks.options import NetworkOptions
 from bids_app.analyses.work import Work
 from bids_app.bids.errors import DatasetError
 from bids_app.bids.events import read_events
@@ -16,7 +17,6 @@ from bids_app.encoding.dictionary import courses_elsewhere, time_courses
 from bids_app.inputs.models import ModelRun, neuron_matrix
 from bids_app.inputs.timing import StimulusTiming, Story
 from bids_app.machine.notices import notice
-from bids_app.settings import Settings
 from bids_app.stats.standardise import zscore
 
 
@@ -34,7 +34,7 @@ def stems_of_dictionary(work: Work) -> tuple[str, ...]:
 
 
 def atoms_on(
-    dictionary: Dictionary, timing: StimulusTiming, model: ModelRun, stories: dict[str, Story], settings: Settings
+    dictionary: Dictionary, timing: StimulusTiming, model: ModelRun, stories: dict[str, Story], settings: NetworkOptions
 ) -> Floats:
     """Time courses (n_kept, n_atoms) of the atoms on the volumes of one run, z-scored within it.
 
@@ -54,7 +54,7 @@ def atoms_on(
 
 
 def restarts_on(
-    dictionary: Dictionary, timing: StimulusTiming, model: ModelRun, stories: dict[str, Story], settings: Settings
+    dictionary: Dictionary, timing: StimulusTiming, model: ModelRun, stories: dict[str, Story], settings: NetworkOptions
 ) -> Floats:
     """The same for the atoms of all restarts, (n_restarts, n_kept, n_atoms)."""
     assert dictionary.restarts is not None

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from bids_app.analyses.networks.options import NetworkOptions
 from bids_app.disk import new_array
 from bids_app.encoding.dictionary import (
     REPRODUCIBLE,
@@ -98,18 +99,18 @@ def atom_names(n_atoms: int, kind: str = "atoms") -> list[str]:
 SINGULAR = {"atoms": "atom", "families": "family"}
 
 
-def kind_of(settings: Settings) -> str:
+def kind_of(settings: NetworkOptions) -> str:
     """Kind of the mapped and linked time courses: `families` of several dictionaries, or `atoms` of one."""
     return "families" if settings.links == "conditional" else "atoms"
 
 
-def variant(settings: Settings, n_atoms: int, desc: str | None = None, shifted: bool = False) -> str:
+def variant(settings: NetworkOptions, n_atoms: int, desc: str | None = None, shifted: bool = False) -> str:
     """`desc` of a result, with the number of atoms in a sweep, and `Shifted` for the control with shifted atoms."""
     base = kind_of(settings) if desc is None else desc
     return base + (str(n_atoms) if len(settings.atoms) > 1 else "") + ("Shifted" if shifted else "")
 
 
-def scopes(settings: Settings, stories: Mapping[str, Story]) -> list[tuple[str, ...]]:
+def scopes(settings: NetworkOptions, stories: Mapping[str, Story]) -> list[tuple[str, ...]]:
     """Stories that share a dictionary."""
     stems = tuple(sorted(stories))
     return [stems] if settings.dictionary_scope == "all" else [(stem,) for stem in stems]
@@ -167,7 +168,12 @@ def _heard(story: Story) -> list[object]:
 
 
 def _learn(
-    draft: Path, model: ModelRun, stems: tuple[str, ...], n_atoms: int, stories: dict[str, Story], settings: Settings
+    draft: Path,
+    model: ModelRun,
+    stems: tuple[str, ...],
+    n_atoms: int,
+    stories: dict[str, Story],
+    settings: NetworkOptions,
 ) -> None:
     draft.mkdir(parents=True)
     source = model.activations(stories[stems[0]], settings.neurons, "mean")
@@ -197,7 +203,7 @@ def _learn(
 
 
 def canonical_responses(
-    path: Path, model: ModelRun, stems: Sequence[str], stories: dict[str, Story], settings: Settings
+    path: Path, model: ModelRun, stems: Sequence[str], stories: dict[str, Story], settings: NetworkOptions
 ) -> Floats:
     """Responses of all neurons to the stories on their canonical grids, (n_volumes, n_neurons), mapped to a file."""
     lengths = [len(stories[stem].canonical.volumes) for stem in stems]
@@ -219,7 +225,7 @@ class _Learned:
     summary: dict[str, Any]
 
 
-def _one_dictionary(X: Floats, n_atoms: int, settings: Settings) -> _Learned:
+def _one_dictionary(X: Floats, n_atoms: int, settings: NetworkOptions) -> _Learned:
     learner = DictionaryLearning(
         n_atoms=n_atoms,
         penalty=settings.penalty,
@@ -231,7 +237,7 @@ def _one_dictionary(X: Floats, n_atoms: int, settings: Settings) -> _Learned:
     return _Learned({"story": learner.atoms_}, {"loadings": learner.loadings_}, summary)
 
 
-def _families(X: Floats, n_atoms: int, settings: Settings) -> _Learned:
+def _families(X: Floats, n_atoms: int, settings: NetworkOptions) -> _Learned:
     learner = ReproducibleDictionary(
         n_atoms=n_atoms,
         penalty=settings.penalty,

@@ -19,6 +19,7 @@ from bids_app.analyses.networks.dictionary import (
     kind_of,
     variant,
 )
+from bids_app.analyses.networks.options import NetworkOptions
 from bids_app.analyses.networks.tables import as_read, as_written
 from bids_app.bids.catalogue import Output
 from bids_app.bids.derivatives import (
@@ -67,7 +68,7 @@ _File = tuple[Path, Output, pd.DataFrame, Mapping[str, Any]]
 
 
 def _files(
-    dictionary: Dictionary, entities: Mapping[str, str], stories: Mapping[str, Story], settings: Settings
+    dictionary: Dictionary, entities: Mapping[str, str], stories: Mapping[str, Story], settings: NetworkOptions
 ) -> Iterator[_File]:
     kind, out_dir = kind_of(settings), settings.out_dir
     courses, loadings = (
@@ -115,7 +116,7 @@ def _write(
 
 
 def dictionary_path(
-    out_dir: Path, stem: str, entities: Mapping[str, str], settings: Settings, suffix: str, extension: str
+    out_dir: Path, stem: str, entities: Mapping[str, str], settings: NetworkOptions, suffix: str, extension: str
 ) -> Path:
     """Path of a table of a dictionary: in OUT_DIR, or, if it was learned from one story, beside that story's files."""
     if settings.dictionary_scope == "story":
@@ -187,7 +188,7 @@ def read_courses(out_dir: Path, stem: str, entities: Mapping[str, str]) -> tuple
 
 
 def read_families(
-    out_dir: Path, stems: Sequence[str], entities: Mapping[str, str], settings: Settings
+    out_dir: Path, stems: Sequence[str], entities: Mapping[str, str], settings: NetworkOptions
 ) -> tuple[Families, dict[str, tuple[Any, Any]]]:
     """The families that `write_dictionary` wrote, and for each story the restarts' courses and the times of their rows.
 

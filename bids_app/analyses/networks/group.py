@@ -18,6 +18,7 @@ from bids_app.analyses.networks.conditional_group import group_links
 from bids_app.analyses.networks.dictionary import atom_names
 from bids_app.analyses.networks.dictionary_files import dictionary_path, read_members, read_n_layers
 from bids_app.analyses.networks.mean_design import UnequalParticipantsError
+from bids_app.analyses.networks.options import NetworkOptions
 from bids_app.analyses.networks.tables import NeuronGroups, kind_of_desc, read_links, write_links
 from bids_app.analyses.significance import FEWEST_FOR_STATISTICS, write_statistics
 from bids_app.analyses.writer import Writer
@@ -28,12 +29,11 @@ from bids_app.inputs.correspondence import NetworkSpace
 from bids_app.machine.agreement import NoResultsError
 from bids_app.machine.notices import notice
 from bids_app.networks.overlap import spatial_z
-from bids_app.settings import Settings
 from bids_app.stats.fdr import fdr
 from bids_app.stats.t_test import one_sample
 
 
-def summarise(beta: Collection, settings: Settings) -> list[Row]:
+def summarise(beta: Collection, settings: NetworkOptions) -> list[Row]:
     """Group maps of the atoms, their links, and the scores of the fit."""
     out_dir, desc = settings.out_dir, beta.entities["desc"]
     kind = kind_of_desc(desc)
@@ -53,7 +53,7 @@ def summarise(beta: Collection, settings: Settings) -> list[Row]:
     return []
 
 
-def _group_links(beta: Collection, mean: Floats, desc: str, settings: Settings, writer: Writer) -> None:
+def _group_links(beta: Collection, mean: Floats, desc: str, settings: NetworkOptions, writer: Writer) -> None:
     atlas = read_atlas(beta.geometry, settings.out_dir)
     if atlas is None:
         return
@@ -93,7 +93,7 @@ def _n_sharing(links: pd.DataFrame, members: Sequence[OutputMap], desc: str, out
     return counts
 
 
-def _neuron_groups(beta: Collection, desc: str, settings: Settings) -> NeuronGroups:
+def _neuron_groups(beta: Collection, desc: str, settings: NetworkOptions) -> NeuronGroups:
     """The dictionary behind the maps, from the files of the stimulus level."""
     stems = [str(stem) for stem in beta.result_settings["stories"]]
     entities = {"model": beta.entities["model"], "desc": desc.removesuffix("Shifted")}

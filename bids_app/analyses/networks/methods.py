@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bids_app.analyses.correction import correction_cites, correction_text
+from bids_app.analyses.networks.options import NetworkOptions
 from bids_app.analyses.record import Paragraph
 from bids_app.analyses.references import (
     BENJAMINI_HOCHBERG_1995,
@@ -13,7 +14,6 @@ from bids_app.analyses.references import (
     WESTFALL_YOUNG_1993,
 )
 from bids_app.choices import parse_ratio
-from bids_app.settings import Settings
 
 NEURONS = {
     "ffn-out": "the outputs of the second feed-forward matrix of every block, before the residual sum",
@@ -22,7 +22,7 @@ NEURONS = {
 }
 
 
-def paragraph(s: Settings) -> Paragraph:
+def paragraph(s: NetworkOptions) -> Paragraph:
     """The paragraph of this analysis."""
     is_conditional = s.links == "conditional"
     learned, links = (_families, _conditional_links) if is_conditional else (_atoms, _dice_links)
@@ -33,7 +33,7 @@ def paragraph(s: Settings) -> Paragraph:
     return Paragraph(text, tuple(dict.fromkeys(cites)))
 
 
-def _neurons(s: Settings) -> str:
+def _neurons(s: NetworkOptions) -> str:
     return (
         f"Artificial neurons were {NEURONS[s.neurons]}. Their activations were averaged over the sub-tokens of a word "
         "and over the words whose midpoint fell in a volume, convolved with a canonical haemodynamic response (Glover) and "
@@ -41,7 +41,7 @@ def _neurons(s: Settings) -> str:
     )
 
 
-def _dictionary(s: Settings) -> str:
+def _dictionary(s: NetworkOptions) -> str:
     """Size, penalty and scope of the dictionaries."""
     return (
         f"of {', '.join(map(str, s.atoms))} atoms (L1 penalty {s.penalty:g} times the square root of the number of volumes; "
@@ -49,11 +49,11 @@ def _dictionary(s: Settings) -> str:
     )
 
 
-def _atoms(s: Settings) -> str:
+def _atoms(s: NetworkOptions) -> str:
     return f"A sparse dictionary {_dictionary(s)} was learned from all neurons."
 
 
-def _families(s: Settings) -> str:
+def _families(s: NetworkOptions) -> str:
     return (
         f"Sparse dictionaries {_dictionary(s)} were learned from all neurons with {s.restarts} random starts. Atoms that the "
         "restarts share (|r| of at least 0.7) were averaged into families. The reproducibility rho of a family is the "
@@ -62,7 +62,7 @@ def _families(s: Settings) -> str:
     )
 
 
-def _fit(s: Settings, noun: str) -> str:
+def _fit(s: NetworkOptions, noun: str) -> str:
     penalty = (
         "a penalty chosen for each voxel by nested cross-validation over contiguous blocks; for the maps, the largest penalty within one standard error of the best"
         if parse_ratio(s.encoding_penalty) is None
@@ -75,7 +75,7 @@ def _fit(s: Settings, noun: str) -> str:
     )
 
 
-def _conditional_links(s: Settings) -> str:
+def _conditional_links(s: NetworkOptions) -> str:
     return (
         "Links of families with networks were tested in three steps. First, at most 24 pieces of neighbouring targets were "
         "averaged in each network, and confounds and autocorrelation of second order were removed from families and responses; "
@@ -97,7 +97,7 @@ def _conditional_links(s: Settings) -> str:
     )
 
 
-def _dice_links(s: Settings) -> str:
+def _dice_links(s: NetworkOptions) -> str:
     part = (
         f"the strongest {s.top_percent:g} % of the brain"
         if s.top_percent

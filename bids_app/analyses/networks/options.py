@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bids_app.options import DICTIONARY, Form, Range, option
+from bids_app.shared_options.designs import DesignOptions
+from bids_app.shared_options.inputs import AtlasOptions, ModelOptions, ResponseOptions
+from bids_app.shared_options.scores import ScoreOptions
 
 NEURON_KINDS = ("ffn-out", "ffn-in", "residual")
 
 
 @dataclass(frozen=True, kw_only=True)
-class NetworkOptions:
+class NetworkOptions(AtlasOptions, DesignOptions, ResponseOptions, ScoreOptions, ModelOptions):
     """Options of the dictionary, its fit to the brain, and the links to networks."""
 
     neurons: str = option(

@@ -21,6 +21,7 @@ from bids_app.analyses.networks.dictionary import (
     kind_of,
     variant,
 )
+from bids_app.analyses.networks.options import NetworkOptions
 from bids_app.analyses.networks.tables import NeuronGroups, write_links
 from bids_app.analyses.scoring import score_brain, write_tests
 from bids_app.analyses.work import Step, Work
@@ -39,7 +40,6 @@ from bids_app.inputs.timing import Story
 from bids_app.machine.budget import memory_mb, step
 from bids_app.networks.atlas import Atlas
 from bids_app.networks.overlap import spatial_z
-from bids_app.settings import Settings
 from bids_app.settings_fields import result_settings
 from bids_app.stats.arrays import Fold
 from bids_app.stats.copies import Copies
@@ -59,7 +59,7 @@ class NetworkJob:
 
     responses: Responses
     stories: dict[str, Story]
-    settings: Settings
+    settings: NetworkOptions
     atlas: Atlas | None
 
 
@@ -157,7 +157,7 @@ def _link(
     write_links(writer, desc, links.table, groups, **links.fields)
 
 
-def _lasso(settings: Settings, folds: list[Fold]) -> LassoCV:
+def _lasso(settings: NetworkOptions, folds: list[Fold]) -> LassoCV:
     from bids_app.encoding.lasso import LassoCV  # with scikit-learn, which takes a second to import
 
     fixed = parse_ratio(settings.encoding_penalty)
@@ -169,7 +169,7 @@ def _lasso(settings: Settings, folds: list[Fold]) -> LassoCV:
     )
 
 
-def _coefficients(D: Floats, ratio: Floats, responses: Responses, settings: Settings) -> tuple[Floats, Floats]:
+def _coefficients(D: Floats, ratio: Floats, responses: Responses, settings: NetworkOptions) -> tuple[Floats, Floats]:
     """Coefficients (n_atoms, n_valid) and in-sample R² (n_valid,).
 
     The confounds of the responses are first removed from the atoms as well; otherwise, other atoms would compensate for

@@ -11,6 +11,7 @@ from bids_app.analyses.variance.outputs import OUTPUTS
 from bids_app.options import ACTIVATIONS, DESIGNS, LAYER, PENALTIES, RESPONSES, WINDOWS
 
 if TYPE_CHECKING:
+    from bids_app.analyses.variance.options import VarianceOptions
     from bids_app.analyses.work import Step, Work
     from bids_app.inputs.models import ModelRun
     from bids_app.settings import Settings
@@ -29,7 +30,7 @@ def _summaries() -> tuple[Summary, ...]:
     return (Summary("variance", "r2", summarise_variance),)
 
 
-def _methods(settings: Settings) -> Paragraph:
+def _methods(settings: VarianceOptions) -> Paragraph:
     from bids_app.analyses.variance.methods import paragraph
 
     return paragraph(settings)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from bids_app.analyses.record import Paragraph
 from bids_app.analyses.references import CAUCHETEUX_2023, HIMALAYA
-from bids_app.settings import Settings
+from bids_app.analyses.variance.options import VarianceOptions
 
 
-def paragraph(s: Settings) -> Paragraph:
+def paragraph(s: VarianceOptions) -> Paragraph:
     """The paragraph of this analysis."""
     ahead = abs(s.tested_distance)
     text = (

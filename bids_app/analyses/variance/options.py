@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bids_app.options import Range, option
+from bids_app.shared_options.scores import DistanceOptions
 
 
 @dataclass(frozen=True, kw_only=True)
-class VarianceOptions:
+class VarianceOptions(DistanceOptions):
     """Options of the banded ridge."""
 
     banded_candidates: int = option(

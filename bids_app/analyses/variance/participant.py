@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 
+from bids_app.analyses.variance.options import VarianceOptions
 from bids_app.analyses.writer import Writer
 from bids_app.bids.targets import fill
 from bids_app.forecast.variance import variance_of, weightings
 from bids_app.inputs.designs import Designs
 from bids_app.inputs.responses import Responses
 from bids_app.machine.budget import memory_mb, step
-from bids_app.settings import Settings
 
 DESC = "variance"
 
 
-def variance(responses: Responses, designs: Designs, settings: Settings, writer: Writer) -> None:
+def variance(responses: Responses, designs: Designs, settings: VarianceOptions, writer: Writer) -> None:
     """Fit the three spaces jointly by banded ridge, leave out each in turn, and write the differences."""
     ahead = abs(settings.tested_distance)
     designs.check([ahead, -ahead])

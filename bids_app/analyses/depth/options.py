@@ -1,0 +1,12 @@
+"""Options of the depth of the best layer: none of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bids_app.shared_options.scores import DistanceOptions
+
+
+@dataclass(frozen=True, kw_only=True)
+class DepthOptions(DistanceOptions):
+    """Options of the depth of the best layer: none of its own."""
