@@ -71,6 +71,10 @@ class LesionReader:
     with_surprisal: bool = False
     chunk_tokens: int | None = None
 
+    def reading(self, tokens: Tokens, windows: Sequence[Window]) -> LesionReader:
+        """The same lesions, while another text is read."""
+        return replace(self, tokens=tokens, windows=windows)
+
     @cached_property
     def _body(self) -> torch.nn.Module:
         return body_of(self.language_model.model)

@@ -199,7 +199,7 @@ def _check(blocks: Blocks, sets: Sequence[Mapping[int, Ints]], kind: str, refere
         raise ValueError("The inner units of a mixture of experts cannot be lesioned: choose ffn-out.")
     if kind != "zero" and reference is None:
         raise ValueError(
-            f"A lesion of kind {kind!r} needs the activations of a text (reference=read_activations(…)); 'zero' does not."
+            f"A lesion of kind {kind!r} needs the activations of a text, reference=read_activations(…), unlike 'zero'."
         )
     n_layers = len(blocks.blocks)
     asked = max((layer for units in sets for layer in units), default=0)

@@ -28,8 +28,8 @@ def surprisal(
     (Salazar et al. 2020), the sum of −log p(token | all others) with one token masked at a time, which takes one
     reading per token. Words without a token have NaN.
 
-    `model` is of `load_model(…, head=True)`; `context` as for `read_activations`; at most `chunk_tokens` tokens are read
-    at once. Works inside `with lesion(…)`. Raises ValueError for a model without head.
+    `model` is of `load_model(…, head=True)`; `context` as for `read_activations`; at most `chunk_tokens` tokens are
+    read at once. Works inside `with lesion(…)`. Raises ValueError for a model without head.
     """
     check_head(model)
     tokens = tokenize_words(model.tokenizer, words)
@@ -37,6 +37,30 @@ def surprisal(
     chunk = chunk_tokens or CHUNK_TOKENS.get(model.device.type, 1024)
     read = _read_causal if model.is_causal else _read_masked
     return words_of_tokens(read(model, tokens, windows, chunk)[None], tokens)[0]
+
+
+def sentences(model: LanguageModel, texts: Sequence[str]) -> tuple[Tokens, list[Window]]:
+    """Sentences that are each read alone: their tokens, whose words are the sentences, and a window for each.
+
+    Each begins with the token for the start of a text, or else for its end, so that its first word counts. Raises
+    ValueError for a tokenizer without either, and for a sentence longer than the model reads.
+    """
+    found = [tokenize_words(model.tokenizer, text.split()) for text in texts]
+    prefix, suffix = found[0].prefix, found[0].suffix
+    if model.is_causal and not prefix:
+        marks = (getattr(model.tokenizer, name, None) for name in ("bos_token_id", "eos_token_id"))
+        prefix = tuple(int(mark) for mark in marks if mark is not None)[:1]
+        if not prefix:
+            raise ValueError(f"The tokenizer of the model {model.name} has no token for the start of a text.")
+    lengths = [len(tokens) for tokens in found]
+    longest = int(np.argmax(lengths))
+    if lengths[longest] + len(prefix) + len(suffix) > model.max_tokens:
+        raise ValueError(f"The sentence {texts[longest][:60]!r} … is longer than {model.name} reads: shorten it.")
+    ends = np.cumsum(lengths)
+    ids, sentence = np.concatenate([tokens.ids for tokens in found]), np.repeat(np.arange(len(texts)), lengths)
+    starts = (ends - lengths).tolist()
+    windows = [Window(start, end, start, end) for start, end in zip(starts, ends.tolist(), strict=True)]
+    return Tokens(ids, sentence, len(texts), prefix, suffix), windows
 
 
 def check_head(model: LanguageModel) -> None:
@@ -50,7 +74,7 @@ def check_head(model: LanguageModel) -> None:
 
 
 def words_of_tokens(values: Doubles, tokens: Tokens) -> Doubles:
-    """Sums over the tokens of each word: (n, n_tokens) → (n, n_words); NaN for words without a token."""
+    """Sums over the tokens of each word: (n, n_tokens) → (n, n_words); NaN without a token, or without its value."""
     sums = np.full((len(values), tokens.n_words), np.nan)
     begins = np.flatnonzero(np.diff(tokens.word, prepend=-1))
     if len(begins):
@@ -90,8 +114,8 @@ def _read_causal(model: LanguageModel, tokens: Tokens, windows: list[Window], ch
 
 def logits_of(model: LanguageModel, ids: Ints, mask: Ints) -> Tensor:
     """Predictions of a model with its head, (n_rows, n_tokens, n_vocabulary)."""
-    inputs = {"input_ids": ids, "attention_mask": mask}
-    logits: Tensor = model.model(**{key: torch.from_numpy(array).to(model.device) for key, array in inputs.items()}).logits
+    inputs, heeded = (torch.from_numpy(array).to(model.device) for array in (ids, mask))
+    logits: Tensor = model.model(input_ids=inputs, attention_mask=heeded).logits
     return logits
 
 

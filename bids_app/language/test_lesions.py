@@ -22,7 +22,7 @@ SIZES: dict[str, Any] = {"vocab_size": V, "hidden_size": 16, "num_hidden_layers"
 INNER: dict[str, Any] = {**SIZES, "intermediate_size": 40, "initializer_range": 0.3}
 MODELS: dict[str, Callable[[], T.PreTrainedModel]] = {
     "BERT": lambda: T.BertForMaskedLM(T.BertConfig(**INNER)),
-    "GPT-2": lambda: T.GPT2LMHeadModel(T.GPT2Config(vocab_size=V, n_embd=16, n_layer=3, n_head=4, initializer_range=0.3)),
+    "GPT-2": lambda: T.GPT2LMHeadModel(T.GPT2Config(**SIZES, initializer_range=0.3)),
     "Llama": lambda: T.LlamaForCausalLM(T.LlamaConfig(**INNER)),
     "OPT": lambda: T.OPTForCausalLM(T.OPTConfig(**SIZES, ffn_dim=40, word_embed_proj_dim=16, init_std=0.3)),
     "NeoX": lambda: T.GPTNeoXForCausalLM(T.GPTNeoXConfig(**INNER)),

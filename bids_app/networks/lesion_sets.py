@@ -31,8 +31,8 @@ def strongest_neurons(links: pd.DataFrame, members: pd.DataFrame, left_out: npt.
 
 
 def size_of(dose: float, n_neurons: int) -> int:
-    """Neurons of a dose in per cent of all neurons, at least one."""
-    return max(1, round(dose / 100 * n_neurons))
+    """Neurons of a dose in per cent of all neurons, rounded; 0 for a dose below half a neuron."""
+    return round(dose / 100 * n_neurons)
 
 
 def outliers(activity: npt.ArrayLike, layer_of: Ints) -> tuple[Ints, Doubles]:
