@@ -18,6 +18,33 @@ def diagonal_index(drops: npt.ArrayLike) -> Doubles:
     return np.asarray(_mean(matrices[..., is_own]) - _mean(matrices[..., ~is_own]))
 
 
+def diagonal_t(drops: npt.ArrayLike) -> Doubles:
+    """`diagonal_index` over its standard error, in matrices (…, n, n) whose rows and columns may differ in mean.
+
+    The error is that of the entries around row, column and diagonal means, with (n − 1)² − 1 degrees of freedom, so
+    that matrices of strong and of weak lesions compare: without it, strong lesions have large indices of either sign,
+    also where networks are drawn at random. The index itself for n = 2, which leaves no error; 0 for a constant matrix.
+    """
+    matrices = np.asarray(drops, dtype=np.float64)
+    n = matrices.shape[-1]
+    index = diagonal_index(matrices)
+    if n < 3:
+        return index
+    diagonal = _double_centred(np.eye(n))
+    size = float((diagonal**2).sum())
+    centred = _double_centred(matrices)
+    residual = centred - index[..., None, None] * diagonal
+    error = np.sqrt((residual**2).sum(axis=(-2, -1)) / ((n - 1) ** 2 - 1) / size)
+    floor = 1e-12 * np.abs(matrices).max(axis=(-2, -1), initial=0)
+    return np.divide(index, error, out=np.zeros_like(index), where=error > floor)
+
+
+def _double_centred(matrices: Doubles) -> Doubles:
+    """Without row and column means."""
+    rows, columns = matrices.mean(axis=-1, keepdims=True), matrices.mean(axis=-2, keepdims=True)
+    return np.asarray(matrices - rows - columns + matrices.mean(axis=(-2, -1), keepdims=True))
+
+
 def _mean(values: Doubles) -> Doubles:
     """Mean over the last axis of the values that are no NaN."""
     known = np.isfinite(values)

@@ -12,7 +12,7 @@ import pandas as pd
 from bids_app.analyses.collection import Collection
 from bids_app.analyses.comparison import Row, model_row, summarise
 from bids_app.analyses.lesion.options import LesionOptions
-from bids_app.analyses.lesion.tables import against
+from bids_app.analyses.lesion.tables import NO_CONTROL, against, specific
 from bids_app.analyses.significance import write_statistics
 from bids_app.bids.derivatives import output_path, read_table
 from bids_app.stats.intervals import bootstrap_interval
@@ -66,13 +66,15 @@ def index_over_participants(draws: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """Mean index over participants, against means over participants of the index of each draw."""
     rows = []
     for names, part in _groups(draws, _INDEX_KEYS):
-        by_draw = part.groupby("draw")["index"]
-        means = by_draw.mean()[by_draw.size() == (part["draw"] == 0).sum()]  # draws that all participants have
         own = part.loc[part["draw"] == 0, "index"].to_numpy(dtype=float)
+        by_draw = part.groupby("draw")[["index", "t"]]
+        means = by_draw.mean()[by_draw.size() == len(own)].reset_index()  # draws that all participants have
+        index = means["index"].to_numpy(dtype=float)
         low, high = bootstrap_interval(own)
-        summary = {"mean": float(means[0]), "low": low, "high": high, "participants": len(own)}
-        rows.append({**names, **summary, **against(float(means[0]), means.drop(index=0).to_numpy(dtype=float))})
-    return pd.DataFrame(rows, columns=[*_INDEX_KEYS, "mean", "low", "high", "participants", *against(0.0, np.zeros(0))])
+        summary = {"mean": index[0], "low": low, "high": high, "participants": len(own)}
+        rows.append({**names, **summary, **against(float(index[0]), index[1:]), **specific(means)})
+    columns = [*_INDEX_KEYS, "mean", "low", "high", "participants", "t", *NO_CONTROL, "p_index"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def surprisal_over_participants(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:

@@ -29,6 +29,11 @@ _MEASURE = {
     "measure": "`brainscore`: score of the layer's hidden states; `families` or `atoms`: score of their time courses."
 }
 _INDEX = {"index": "Of the matrix lesioned × scored: mean drop on the diagonal minus mean of the other entries."}
+_T = {"t": "The index over its standard error; rows and columns may differ in mean. The index itself for two networks."}
+_P = {
+    "p": "p of t, (b + 1)/(n + 1), b of n of these sets with a t at least as large.",
+    "p_index": "The same of the index itself; strong lesions have large indices of either sign.",
+}
 _OVER_PARTICIPANTS = {
     "mean": "Mean over participants.",
     **INTERVAL_COLUMNS,
@@ -79,7 +84,7 @@ INDEX = Output(
     "networks",
     ("participant",),
     "How specific the lesions are: one row per measure, dose and control.",
-    columns={**_MEASURE, "dose": _LESION["dose"], **_INDEX, **_CONTROL},
+    columns={**_MEASURE, "dose": _LESION["dose"], **_INDEX, **_T, **_CONTROL, **_P},
     fields=_FIELDS,
 )
 DRAWS = Output(
@@ -93,6 +98,7 @@ DRAWS = Output(
         "control": _CONTROL["control"],
         "draw": "0: the sub-groups with this control; from 1: a random set for each of them.",
         **_INDEX,
+        **_T,
     },
     fields=_FIELDS,
 )
@@ -196,7 +202,9 @@ GROUP_INDEX = Output(
         **_MEASURE,
         "dose": _LESION["dose"],
         **_OVER_PARTICIPANTS,
+        **_T,
         **_CONTROL,
+        **_P,
     },
     fields=_FIELDS,
 )

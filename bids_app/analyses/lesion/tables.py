@@ -12,7 +12,7 @@ import pandas as pd
 from bids_app.analyses.lesion.plan import LesionPlan
 from bids_app.analyses.lesion.scores import NetworkScores
 from bids_app.stats.intervals import percentile_interval
-from bids_app.stats.specificity import chance_of, diagonal_index
+from bids_app.stats.specificity import chance_of, diagonal_index, diagonal_t
 
 Doubles = npt.NDArray[np.float64]
 NO_CONTROL = {"draws": 0, "control_mean": np.nan, "control_low": np.nan, "control_high": np.nan, "p": np.nan}
@@ -64,13 +64,14 @@ def draws_table(scores: Mapping[str, NetworkScores], plan: LesionPlan) -> pd.Dat
         for dose in plan.doses:
             for control in plan.controls:
                 shared = {"measure": measure, "dose": dose, "control": control}
-                for draw, index in enumerate(indices(found, plan, control, dose)):
-                    rows.append({**shared, "draw": draw, "index": index})
-    return pd.DataFrame(rows, columns=["measure", "dose", "control", "draw", "index"])
+                matrices = matrices_of(found, plan, control, dose)
+                of_draws = zip(diagonal_index(matrices), diagonal_t(matrices), strict=True)
+                rows += [{**shared, "draw": draw, "index": i, "t": t} for draw, (i, t) in enumerate(of_draws)]
+    return pd.DataFrame(rows, columns=["measure", "dose", "control", "draw", "index", "t"])
 
 
-def indices(found: NetworkScores, plan: LesionPlan, control: str, dose: float) -> Doubles:
-    """Index of the sub-groups' matrix, then of that of each draw, (1 + n_draws,); empty without two networks."""
+def matrices_of(found: NetworkScores, plan: LesionPlan, control: str, dose: float) -> Doubles:
+    """Matrix lesioned × scored of the sub-groups, then of each draw, (1 + n_draws, n, n); none for one network."""
     networks = [
         network
         for network in plan.networks
@@ -79,14 +80,14 @@ def indices(found: NetworkScores, plan: LesionPlan, control: str, dose: float) -
         and plan.rows(control, network, dose)
     ]
     if len(networks) < 2:
-        return np.zeros(0)
+        return np.zeros((0, 2, 2))
     columns = [found.column(network) for network in networks]
     own = [plan.row_of(network, dose) for network in networks]
     drawn = np.array([plan.rows(control, network, dose) for network in networks]).T  # (n_draws, n_networks)
     if control == "random":  # the networks share these draws: each row of a matrix takes another of them
         drawn = np.stack([np.roll(column, -number) for number, column in enumerate(drawn.T)], axis=1)
     rows = np.concatenate([[own], drawn]).astype(np.int64)
-    return diagonal_index(found.drops[:, columns][rows])
+    return np.asarray(found.drops[:, columns][rows])
 
 
 def index_table(draws: pd.DataFrame) -> pd.DataFrame:
@@ -95,5 +96,14 @@ def index_table(draws: pd.DataFrame) -> pd.DataFrame:
     for (measure, dose, control), part in draws.groupby(["measure", "dose", "control"], sort=False):
         values = part.sort_values("draw")["index"].to_numpy(dtype=np.float64)
         shared = {"measure": measure, "dose": dose, "control": control, "index": values[0]}
-        rows.append({**shared, **against(float(values[0]), values[1:])})
-    return pd.DataFrame(rows, columns=["measure", "dose", "control", "index", *NO_CONTROL])
+        rows.append({**shared, **against(float(values[0]), values[1:]), **specific(part)})
+    columns = ["measure", "dose", "control", "index", "t", *NO_CONTROL, "p_index"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def specific(draws: pd.DataFrame) -> dict[str, float]:
+    """t of the sub-groups, p of it, and p of the index itself, from rows of `draws_table` with draws 0 to n."""
+    ordered = draws.sort_values("draw")
+    t, index = (ordered[name].to_numpy(dtype=np.float64) for name in ("t", "index"))
+    p, p_index = (float(chance_of(values[0], values[1:])) for values in (t, index))
+    return {"t": float(t[0]), "p": p, "p_index": p_index}
