@@ -48,9 +48,7 @@ def _pair(path: Path, line: int, row: list[str], where: list[int]) -> MinimalPai
     cells = [" ".join(row[index].split()) if index < len(row) else "" for index in where]
     for name, cell in zip(COLUMNS, cells, strict=True):
         if not cell:
-            raise DatasetError(
-                f"{path}, line {line}: the column {name} is empty; a pair needs good, bad and category"
-            )
+            raise DatasetError(f"{path}, line {line}: the column {name} is empty; a pair needs good, bad and category")
     if cells[0] == cells[1]:
         raise DatasetError(f"{path}, line {line}: good and bad are the same sentence, {cells[0][:80]!r}")
     return MinimalPair(*cells)
