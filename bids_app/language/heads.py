@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from bids_app.language.models import LanguageModel
 
 
-def with_head(bare: LanguageModel, folder: Path) -> LanguageModel:
-    """The same model with its head, from its folder: causal, or masked.
+def with_head(bare: LanguageModel, folder: Path, use_cache: bool = True) -> LanguageModel:
+    """The same model with its head, from its folder: causal, or masked; `use_cache` as in its configuration.
 
     Raises ValueError for a family without such a head, or weights that lack it.
     """
@@ -41,5 +41,7 @@ def with_head(bare: LanguageModel, folder: Path) -> LanguageModel:
             f"The weights of the model {bare.name} lack {missing[0]}, which predicts {predicted}: choose a model "
             "that was saved with its head."
         )
+    if not use_cache:
+        model.config.use_cache = False
     still: Any = model.eval().requires_grad_(False)
     return replace(bare, model=still.to(bare.device))

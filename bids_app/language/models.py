@@ -117,9 +117,7 @@ def load_model(
     )
     if not head:
         return loaded
-    whole = with_head(loaded, files.folder)
-    whole.model.config.use_cache = False
-    return whole
+    return with_head(loaded, files.folder, use_cache=False)
 
 
 def _load_config(files: ModelFiles, name: str) -> Any:

@@ -36,7 +36,7 @@ def surprisal(
     windows = plan_windows(tokens, model.max_tokens, model.is_causal, context)
     chunk = chunk_tokens or CHUNK_TOKENS.get(model.device.type, 1024)
     read = _read_causal if model.is_causal else _read_masked
-    return words_of_tokens(read(model, tokens, windows, chunk)[None], tokens)[0]
+    return np.asarray(words_of_tokens(read(model, tokens, windows, chunk)[None], tokens)[0])
 
 
 def sentences(model: LanguageModel, texts: Sequence[str]) -> tuple[Tokens, list[Window]]:

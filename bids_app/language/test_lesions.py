@@ -39,7 +39,8 @@ def model(request: pytest.FixtureRequest) -> T.PreTrainedModel:
 
 def _logits(model: T.PreTrainedModel, ids: torch.Tensor = IDS) -> torch.Tensor:
     with torch.inference_mode():
-        return model(input_ids=ids, attention_mask=torch.ones_like(ids)).logits
+        logits: torch.Tensor = model(input_ids=ids, attention_mask=torch.ones_like(ids)).logits
+    return logits
 
 
 def test_all_units_at_zero_are_the_matrix_and_its_bias_at_zero(model: T.PreTrainedModel) -> None:

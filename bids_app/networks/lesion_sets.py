@@ -24,8 +24,10 @@ def strongest_neurons(links: pd.DataFrame, members: pd.DataFrame, left_out: npt.
     linked = links.loc[links["linked"], ["network", "atom"]].drop_duplicates()
     kept = members[~members["neuron"].isin(np.asarray(left_out, dtype=np.int64))]
     pairs = linked.merge(kept.assign(strength=kept["loading"].abs()), on="atom")
-    strength = pairs.groupby(["network", "neuron"], as_index=False)["strength"].max()
-    ordered = strength.sort_values(["strength", "neuron"], ascending=[False, True], kind="stable")
+    grouped = pairs.groupby(["network", "neuron"], as_index=False)
+    ordered = grouped.agg(strength=("strength", "max")).sort_values(
+        ["strength", "neuron"], ascending=[False, True], kind="stable"
+    )
     names = [name for name in links["network"].unique() if (ordered["network"] == name).any()]
     return {str(name): ordered.loc[ordered["network"] == name, "neuron"].to_numpy(dtype=np.int64) for name in names}
 

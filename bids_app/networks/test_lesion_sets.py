@@ -37,7 +37,7 @@ def test_cells_are_deciles_within_layers(activity: np.ndarray) -> None:
     assert (np.bincount(cells) == 4).all()
     assert (cells // 10 == LAYER_OF).all()
     for layer in range(3):
-        inside = LAYER_OF == layer
+        inside = layer == LAYER_OF
         expected = pd.qcut(activity[inside], 10, labels=False)
         np.testing.assert_array_equal(cells[inside] % 10, expected)
 

@@ -36,7 +36,7 @@ def diagonal_t(drops: npt.ArrayLike) -> Doubles:
     residual = centred - index[..., None, None] * diagonal
     error = np.sqrt((residual**2).sum(axis=(-2, -1)) / ((n - 1) ** 2 - 1) / size)
     floor = 1e-12 * np.abs(matrices).max(axis=(-2, -1), initial=0)
-    return np.divide(index, error, out=np.zeros_like(index), where=error > floor)
+    return np.asarray(np.divide(index, error, out=np.zeros_like(index), where=error > floor))
 
 
 def _double_centred(matrices: Doubles) -> Doubles:

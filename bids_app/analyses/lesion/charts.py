@@ -124,14 +124,14 @@ def _draw_dose(axes: Any, rows: pd.DataFrame, doses: Sequence[float]) -> None:
             axes.fill_between(x, low, high, color=colour, alpha=0.22, linewidth=0)
         axes.plot(x, mean, "--", color=colour, linewidth=1.2, label=name)
     own = rows.drop_duplicates("dose").sort_values("dose")
-    x = np.array([place[dose] for dose in own["dose"]])
+    x = [place[dose] for dose in own["dose"]]
     if own["others"].notna().any():
         axes.plot(x, own["others"], ":", color=_OTHERS, linewidth=1.6, label="other networks' neurons")
     value, low, high = (own[name].to_numpy(dtype=float) for name in ("value", "low", "high"))
     if np.isfinite(low).any():
         axes.errorbar(x, value, [value - low, high - value], color=_OWN, linewidth=1, fmt="none", capsize=2)
     axes.plot(x, value, "-o", color=_OWN, markersize=3.5, linewidth=1.8, label="its own neurons")
-    axes.set_xticks(range(len(doses)), [f"{dose:g}" for dose in doses])
+    axes.set_xticks(range(len(doses)), [f"{dose:.3g}" for dose in doses])
 
 
 def _legend_of(charts: Any) -> tuple[list[Any], list[str]]:

@@ -97,7 +97,7 @@ def make_world(folder: Path, seed: int, n_volumes: int = 300, noise: float = 0.7
     features = _orthogonal(rng.standard_normal((len(WORDS), N_GROUPS)), embedding[:, : FIRST // 2])
     _write_model(folder / "model", embedding, features, rng)
     chosen = rng.integers(len(WORDS), size=int(n_volumes * TR / PACE))
-    onset = PACE * np.arange(len(chosen))
+    onset = PACE * np.arange(len(chosen), dtype=np.float64)
     words = Words(onset, np.full(len(chosen), PACE), tuple(WORDS[word] for word in chosen))
     timing = timing_of([Stimulus("tale", "tale.wav", 0.0, ((0.0, n_volumes * TR),))], TR, n_volumes)
     courses = convolve(word_sums(features[chosen], onset, TR, timing.volumes), TR)

@@ -120,12 +120,14 @@ def plan_lesions(
     lesions = [Lesion("intact", "", 0.0, 0, np.zeros(0, dtype=np.int64))]
     wanted = sorted(set(doses))
     doses = tuple(dose for dose in wanted if size_of(dose, len(neurons)))
-    omitted.extend(f"{dose:g} %: that is no neuron of {len(neurons)}" for dose in wanted if dose not in doses)
+    omitted.extend(f"{dose:.3g} %: that is no neuron of {len(neurons)}" for dose in wanted if dose not in doses)
     for network, ordered in strongest.items():
         for dose in doses:
             size = size_of(dose, len(neurons))
             if size > len(ordered):
-                omitted.append(f"{network} at {dose:g} %: its sub-group has {len(ordered)} neurons, {size} are needed")
+                omitted.append(
+                    f"{network} at {dose:.3g} %: its sub-group has {len(ordered)} neurons, {size} are needed"
+                )
                 continue
             chosen = np.sort(ordered[:size])
             lesions.append(Lesion(SUBGROUP, network, dose, 0, chosen))
@@ -153,7 +155,7 @@ def _matched(
         if shared > MOST_SHARED:
             kind = "layer and activity" if control == "activity" else "layer"
             omitted.append(
-                f"{network} at {dose:g} %, control {control}: no matched control is possible, because the set fills "
+                f"{network} at {dose:.3g} %, control {control}: no matched control is possible, because the set fills "
                 f"most of its layers (draws of the same {kind} would share {100 * shared:.0f} % of it)"
             )
             continue

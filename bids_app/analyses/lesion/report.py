@@ -66,7 +66,7 @@ def takeaway(index: pd.DataFrame, table: pd.DataFrame, dose: float) -> str:
         n = table["network"].nunique()
         return (
             f"Whether lesions are specific is not known: that needs sub-groups of two networks with a control, and "
-            f"{n} {'has' if n == 1 else 'have'} one at {dose:g} %."
+            f"{n} {'has' if n == 1 else 'have'} one at {dose:.3g} %."
         )
     told = []
     for measure, of_measure in rows.groupby("measure", sort=False):
@@ -80,7 +80,7 @@ def takeaway(index: pd.DataFrame, table: pd.DataFrame, dose: float) -> str:
             f"the {score} of a network falls by {size} than that of the others, {verdict} with {name} "
             f"(p = {row['p']:.2g})"
         )
-    return f"Without the {dose:g} % of all neurons that its families load on most, " + "; ".join(told) + "."
+    return f"Without the {dose:.3g} % of all neurons that its families load on most, " + "; ".join(told) + "."
 
 
 def _matrix(page: Page, results: Results, table: pd.DataFrame, dose: float) -> str:
@@ -96,7 +96,7 @@ def _matrix(page: Page, results: Results, table: pd.DataFrame, dose: float) -> s
         matrices[_TITLES.get(str(measure), str(measure))] = wide.loc[lesioned, scored]
     networks = list(dict.fromkeys(rows["scored"].astype(str)))
     caption = (
-        f"What the lesion of each network's sub-group ({dose:g} % of all neurons) costs each network in held-out r, "
+        f"What the lesion of each network's sub-group ({dose:.3g} % of all neurons) costs each network in held-out r, "
         "fitted anew with the features of the lesioned model. Framed: the network's own sub-group. Red: a loss."
     )
     told = "; ".join(
@@ -181,7 +181,7 @@ def _pairs(page: Page, results: Results) -> str:
         return ""
     whole = table[table["category"] == "all"].drop_duplicates(["network", "dose"])
     wide = whole.pivot(index="network", columns="dose", values="lesioned")
-    wide.columns = [f"{dose:g} %" for dose in wide.columns]
+    wide.columns = [f"{dose:.3g} %" for dose in wide.columns]
     shown = wide.assign(intact=whole["intact"].iloc[0]).reset_index()
     return (
         html.heading("Minimal pairs: share in which the better sentence is the more probable one")

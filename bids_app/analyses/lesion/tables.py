@@ -81,7 +81,7 @@ def matrices_of(found: NetworkScores, plan: LesionPlan, control: str, dose: floa
     ]
     if len(networks) < 2:
         return np.zeros((0, 2, 2))
-    columns = [found.column(network) for network in networks]
+    columns = np.array([found.names.index(network) for network in networks])
     own = [plan.row_of(network, dose) for network in networks]
     drawn = np.array([plan.rows(control, network, dose) for network in networks]).T  # (n_draws, n_networks)
     if control == "random":  # the networks share these draws: each row of a matrix takes another of them

@@ -1,23 +1,16 @@
 """Planted cause: a group that alone carries what drives a network is found, and one that drives nothing is not."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-from bids_app.analyses.lesion.conftest_world import NETWORKS, World, make_world
+from bids_app.analyses.lesion.conftest_world import NETWORKS, World
+from bids_app.bids.minimal_pairs import read_minimal_pairs
+from bids_app.bids.outputs import find_maps
+from bids_app.language.lesions import lesion
+from bids_app.language.surprisal import surprisal
 
 MEASURES = ("brainscore", "families")
 OWN = np.eye(len(NETWORKS), dtype=bool)
-DRIVERS, IDLE = (0, 1, 2), (3, 4, 5)
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> World:
-    made = make_world(tmp_path_factory.mktemp("lesion"), seed=0)
-    made.run(DRIVERS, "01")
-    made.run(IDLE, "02")
-    return made
 
 
 @pytest.mark.parametrize("measure", MEASURES)
@@ -63,8 +56,6 @@ def test_half_of_a_group_leaves_the_feature_to_the_other_half(world: World) -> N
 
 
 def test_maps_show_the_drop_where_it_is(world: World) -> None:
-    from bids_app.bids.outputs import find_maps
-
     (output,) = find_maps(world.settings.out_dir, "lesion", "r", sub="01")
     own, others = output.load()[0]
     assert own.min() > 0.3
@@ -75,10 +66,7 @@ def test_maps_show_the_drop_where_it_is(world: World) -> None:
     assert each.sidecar["Networks"] == list(NETWORKS)
 
 
-def test_surprisal_is_read_in_the_same_passes(world: World, tmp_path: Path) -> None:
-    from bids_app.language.lesions import lesion
-    from bids_app.language.surprisal import surprisal
-
+def test_surprisal_is_read_in_the_same_passes(world: World) -> None:
     table = world.table("lesionsurprisal")
     row = table[(table["network"] == "Two") & (table["story"] == "all")].iloc[-1]
     reference = world.model.activations(world.story, "ffn-out", "mean")
@@ -89,3 +77,35 @@ def test_surprisal_is_read_in_the_same_passes(world: World, tmp_path: Path) -> N
     assert row["intact"] == pytest.approx(np.nanmean(intact), rel=1e-4)
     assert row["rise"] == pytest.approx(np.nanmean(lesioned - intact), abs=1e-4)
     assert bool(row["seen"])
+
+
+def test_minimal_pairs_are_read_by_the_lesioned_model(world: World) -> None:
+    """Log-probabilities of whole sentences after the token for the start of a text, written out."""
+    import torch
+
+    assert world.settings.minimal_pairs is not None
+    pairs = read_minimal_pairs(world.settings.minimal_pairs)
+    table = world.table("lesionpairs")
+    rows = table[(table["network"] == "Three") & (table["dose"] == table["dose"].max())].set_index("category")
+    assert rows["pairs"].to_dict() == {"all": 3, "order": 1, "word": 2}
+    model, reference = world.model.with_head, world.model.activations(world.story, "ffn-out", "mean")
+
+    def log_p(text: str) -> float:
+        ids = torch.tensor([[0, *model.tokenizer(text)["input_ids"]]])
+        with torch.inference_mode():
+            found = model.model(input_ids=ids).logits[0, :-1].double().log_softmax(dim=-1)
+        return float(found.gather(1, ids[0, 1:, None]).sum())
+
+    def accuracy(category: str) -> float:
+        chosen = [pair for pair in pairs if category in ("all", pair.category)]
+        return float(np.mean([log_p(pair.good) > log_p(pair.bad) for pair in chosen]))
+
+    for category in rows.index:
+        assert rows["intact"][category] == pytest.approx(accuracy(category))
+    with lesion(model, {0: np.arange(40, 46)}, "mean", reference):
+        for category in rows.index:
+            assert rows["lesioned"][category] == pytest.approx(accuracy(category))
+
+
+def test_no_neuron_of_this_model_is_an_outlier(world: World) -> None:
+    assert world.table("lesionoutliers").empty
