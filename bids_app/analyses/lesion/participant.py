@@ -165,8 +165,6 @@ class _Outcomes:
     def _fields(self) -> dict[str, Any]:
         job = self.job
         without = job.without_surprisal
-        if without == "masked":
-            without = "the model is masked: its surprisal takes a reading per token (bids_app.surprisal)"
         if without:
             log.info("%s: no surprisal of lesioned models: %s", job.model.label, without)
         note = {"LeftOut": list(job.plan.omitted), "Layer": job.layer, "MainDose": job.plan.main_dose}

@@ -132,7 +132,7 @@ def plan_lesions(
             chosen = np.sort(ordered[:size])
             lesions.append(Lesion(SUBGROUP, network, dose, 0, chosen))
             lesions.extend(_matched(chosen, network, dose, neurons, controls, n_draws, seed, omitted))
-    if "random" in controls:
+    if "random" in controls and strongest:
         lesions.extend(_random(doses, len(neurons), n_draws, seed))
     return LesionPlan(tuple(strongest), doses, tuple(controls), tuple(lesions), tuple(omitted))
 

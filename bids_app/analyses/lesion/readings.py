@@ -66,11 +66,13 @@ class LesionJob:
     @cached_property
     def without_surprisal(self) -> str:
         """Why there is no surprisal; "" if there is."""
+        if not self.model.loaded.is_causal:
+            return "the model is masked, which takes a reading per token; bids_app.surprisal computes it"
         try:
-            model = self.model.with_head
+            _ = self.model.with_head
         except ValueError as error:
             return str(error)
-        return "" if model.is_causal else "masked"
+        return ""
 
     @property
     def predicts_each(self) -> bool:

@@ -69,6 +69,10 @@ def test_what_is_impossible_is_left_out_and_said(neurons: Neurons) -> None:
     assert plan.row_of("B", 25) is None
 
 
+def test_without_links_there_is_nothing_to_read(neurons: Neurons) -> None:
+    assert len(plan_lesions({}, neurons, (2,), ("activity", "random"), 4, 0).lesions) == 1
+
+
 def test_a_random_group_is_one_of_its_draws(neurons: Neurons) -> None:
     """Of any statistic of sets, the rank of a random set among its draws is uniform."""
     random = np.random.default_rng(5)
