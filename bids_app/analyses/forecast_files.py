@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from bids_app.report import html
 from bids_app.report.curves import Curve, distance_curves, say, strongest_regions, whole
 from bids_app.report.results import SIGNIFICANT, Maps, Results, values_at
 
@@ -109,3 +110,12 @@ def say_interval(curve: Curve, unit: str, times: float = 1) -> str:
     """The unit of a peak, with the ends of its interval if it has one."""
     low, high = (np.round(times * end) for end in curve.peak_interval)
     return f"{unit}; 95 % interval {say(low)} to {say(high)}" if np.isfinite(low) else unit
+
+
+def peak_cell(curve: Curve | None) -> str:
+    """HTML of d* in words for the summary table: "none" with the reason if the curve shows no forecast."""
+    if curve is None or not np.isfinite(curve.peak):
+        return ""
+    if curve.without_forecast:
+        return html.cell("none", curve.without_forecast)
+    return html.cell(say(curve.peak), say_interval(curve, "words"))

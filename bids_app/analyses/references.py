@@ -35,6 +35,10 @@ WANG_2020 = (
     "Wang et al. (2020), A simple new approach to variable selection in regression, with application to genetic fine "
     "mapping, Journal of the Royal Statistical Society B 82(5), 1273-1300"
 )
+NEWTON_2004 = (
+    "Newton, Noueiry, Sarkar and Ahlquist (2004), Detecting differential gene expression with a semiparametric "
+    "hierarchical mixture method, Biostatistics 5(2), 155-176"
+)
 HARVILLE_1977 = (
     "Harville (1977), Maximum likelihood approaches to variance component estimation and to related problems, Journal "
     "of the American Statistical Association 72(358), 320-338"

@@ -63,6 +63,14 @@ class Curve:
         best = int(np.nanargmax(y))
         return float(y[best]), float(self.x[best])
 
+    @property
+    def without_forecast(self) -> str:
+        """Why the curve shows no forecast, in a clause; "" if it is highest ahead, above 0 and random words."""
+        highest, random = self.at(self.peak), self.level[0]
+        if not highest > max(0, np.nan_to_num(random)):
+            return f"F is nowhere above {'random words' if random > 0 else '0'}"
+        return "" if self.peak > 0 else f"F is highest at d = {say(self.peak)}, not ahead"
+
     def share_of_base(self, score: float) -> float:
         """A score as a share of R, NaN if R is too near 0."""
         return score / self.base if self.base >= _LEAST_BASE else NAN

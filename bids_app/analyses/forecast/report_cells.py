@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from bids_app.analyses.forecast_files import gain, map_name, read_forecast, say_interval, share
+from bids_app.analyses.forecast_files import gain, map_name, peak_cell, read_forecast, share
 from bids_app.report import html
-from bids_app.report.curves import say
 from bids_app.report.results import SIGNIFICANT, Results
 
 
@@ -24,10 +23,7 @@ def score_cell(results: Results) -> str:
 
 def distance_cell(results: Results) -> str:
     """d* of the curve over all targets."""
-    curve = read_forecast(results).whole
-    if curve is None or not np.isfinite(curve.peak):
-        return ""
-    return html.cell(say(curve.peak), say_interval(curve, "words"))
+    return peak_cell(read_forecast(results).whole)
 
 
 def _significant(results: Results, name: str) -> str:

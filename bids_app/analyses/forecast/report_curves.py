@@ -63,7 +63,8 @@ def say_curve(curve: Curve, tested: int | None) -> str:
     low, high = curve.peak_interval
     highest = curve.at(curve.peak)
     relative = curve.share_of_base(highest)
-    sentence = f"F is highest at d* = {say(curve.peak)}" + ", in the past" * bool(curve.peak < 0)
+    sentence = "No forecast is found: " * bool(curve.without_forecast)
+    sentence += f"F is highest at d* = {say(curve.peak)}" + ", in the past" * bool(curve.peak < 0)
     sentence += f" (95 % interval {say(low)} to {say(high)})" if np.isfinite(low) else ""
     sentence += f": {gain(highest)}" + (f", {share(relative)} of R." if np.isfinite(relative) else ".")
     controls = "; ".join(_say_controls(curve, highest, tested))

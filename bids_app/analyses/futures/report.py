@@ -15,8 +15,8 @@ from bids_app.analyses.forecast_files import (
     gain,
     map_name,
     passing_at,
+    peak_cell,
     read_forecast,
-    say_interval,
     share,
 )
 from bids_app.analyses.futures.outputs import SEMANTICS, SYNTAX
@@ -85,19 +85,16 @@ def _say(name: str, curve: Curve) -> str:
     """Peak and control of one curve in a sentence."""
     if not np.isfinite(curve.peak):
         return f"The part of {name} has no curve."
-    low, high = curve.peak_interval
-    interval = f" (95 % interval {say(low)} to {say(high)})" if np.isfinite(low) else ""
     highest, random = curve.at(curve.peak), curve.level[0]
     control = f"; random words reach {gain(random)}" if np.isfinite(random) else ""
-    past = ", in the past," if curve.peak < 0 else ""
-    if not highest > max(0, np.nan_to_num(random)):
-        return (
-            f"No forecast of {name} is found: F is nowhere above {'random words' if random > 0 else '0'} "
-            f"({gain(highest)} at d = {say(curve.peak)}{control})."
-        )
+    if curve.without_forecast:
+        where = f" ({gain(highest)} at d = {say(curve.peak)}{control})"
+        return f"No forecast of {name} is found: {curve.without_forecast}{where}."
+    low, high = curve.peak_interval
+    interval = f" (95 % interval {say(low)} to {say(high)})" if np.isfinite(low) else ""
     ratio = curve.share_of_base(highest)
     of_base = f", {share(ratio)} of R" if np.isfinite(ratio) else ""
-    return f"F of {name} is highest at d* = {say(curve.peak)}{past}{interval}: {gain(highest)}{of_base}{control}."
+    return f"F of {name} is highest at d* = {say(curve.peak)}{interval}: {gain(highest)}{of_base}{control}."
 
 
 def _multiples(page: Page, results: Results, pairs: Sequence[dict[str, Curve]], desc: str, lead: str) -> str:
@@ -172,16 +169,9 @@ def _say_colours(panels: Sequence[Panel], maps: Maps) -> str:
 
 def syntax_cell(results: Results) -> str:
     """d* of the syntactic curve over all targets."""
-    return _cell(read_forecast(results, SYNTAX.desc))
+    return peak_cell(read_forecast(results, SYNTAX.desc).whole)
 
 
 def semantics_cell(results: Results) -> str:
     """d* of the semantic curve over all targets."""
-    return _cell(read_forecast(results, SEMANTICS.desc))
-
-
-def _cell(forecast: Forecast) -> str:
-    curve = forecast.whole
-    if curve is None or not np.isfinite(curve.peak):
-        return ""
-    return html.cell(say(curve.peak), say_interval(curve, "words"))
+    return peak_cell(read_forecast(results, SEMANTICS.desc).whole)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from bids_app.report.curves import WHOLE
 from bids_app.report.figures import WIDTH_INCHES
@@ -67,6 +68,9 @@ def draw_perplexity(table: pd.DataFrame) -> Figure:
         axes.plot(x, y, "-o", color=colour, alpha=opacity, markersize=3, linewidth=1.3, label=name)
         axes.plot(x[-1:], y[-1:], "o", color=colour, alpha=opacity, markersize=7)
     axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter("{x:,.4g}")
+    axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_xlabel("perplexity on held-out text")
     axes.set_ylabel("brain score, mean r")
     axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)

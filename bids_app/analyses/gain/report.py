@@ -85,9 +85,28 @@ def _curves(page: Page, all_results: Sequence[Results]) -> str:
     own = table[(table["region"] == WHOLE)]
     said = "; ".join(f"{_named(row.alpha, row.control)}: {gain(float(str(row.y)))}" for row in own.itertuples())
     figure = draw_gains(table)
-    return page.add(
-        figure, _of_all(all_results), "gains", alt=f"{caption} Everywhere: {said}.", caption=caption, ending="svg"
-    )
+    alt = f"{caption} Everywhere: {said}."
+    image = page.add(figure, _of_all(all_results), "gains", alt=alt, caption=caption, ending="svg")
+    return f'<p class="takeaway">{html.escape(say_gains(table))}</p>\n{image}'
+
+
+def say_gains(table: pd.DataFrame) -> str:
+    """The mean gain at the highest α and with each control, and the region that gains most, in a sentence or two."""
+    own = table[table["region"] == WHOLE].sort_values("alpha").groupby("control", sort=False).tail(1)
+    phrases = [_say_gain(row) for row in own.sort_values("control", key=lambda names: names != "none").itertuples()]
+    words = f"The mean brain score changes by {'; by '.join(phrases)}."
+    regions = table[(table["region"] != WHOLE) & (table["control"] == "none")]
+    regions = regions[regions["alpha"] == regions["alpha"].max()].dropna(subset="y")
+    if regions.empty:
+        return words
+    best = regions.loc[regions["y"].idxmax()]
+    return f"{words} The highest gain is that of {best['region']}: {gain(float(best['y']))}."
+
+
+def _say_gain(row: Any) -> str:
+    interval = f", 95 % interval {gain(row.low)} to {gain(row.high)}" if np.isfinite(row.low) else ""
+    kind = "with training to forecast" if row.control == "none" else f"with the control {row.control}"
+    return f"{gain(float(row.y))} {kind} (α = {row.alpha:g}{interval})"
 
 
 def _named(alpha: object, control: object) -> str:

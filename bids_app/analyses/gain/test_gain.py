@@ -156,6 +156,7 @@ def test_pages_show_maps_curves_and_perplexity(world: World, done: Path) -> None
         assert "the model trained on words alone, which the others are compared with" in text
         assert re.search(r"α 0\.5: perplexity [\d.]+, R 0\.\d+", text)
         assert re.search(r"Everywhere: α 0\.5: \+0\.\d+", text)
+        assert re.search(r"changes by \+0\.\d+ with training to forecast \(α = 0\.5", text)
     assert len(list((done / "group" / "figures").glob("*desc-gains*"))) == 1
 
 

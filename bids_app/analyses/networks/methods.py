@@ -9,6 +9,7 @@ from bids_app.analyses.references import (
     BENJAMINI_HOCHBERG_1995,
     HARVILLE_1977,
     KONG_2025,
+    NEWTON_2004,
     SUN_2024,
     WANG_2020,
     WESTFALL_YOUNG_1993,
@@ -28,7 +29,7 @@ def paragraph(s: NetworkOptions) -> Paragraph:
     learned, links = (_families, _conditional_links) if is_conditional else (_atoms, _dice_links)
     noun = "families" if is_conditional else "atoms"
     text = " ".join((_neurons(s), learned(s), _fit(s, noun), links(s)))
-    works = (WANG_2020, HARVILLE_1977, WESTFALL_YOUNG_1993) if is_conditional else (KONG_2025,)
+    works = (WANG_2020, HARVILLE_1977, WESTFALL_YOUNG_1993, NEWTON_2004) if is_conditional else (KONG_2025,)
     cites = (SUN_2024, *works, BENJAMINI_HOCHBERG_1995, *correction_cites(s))
     return Paragraph(text, tuple(dict.fromkeys(cites)))
 
@@ -84,15 +85,15 @@ def _conditional_links(s: NetworkOptions) -> str:
         "networks by the step-down maximum (Westfall and Young 1993; p < 0.05). Second, in each restart, the responses of "
         "all pieces, whitened over the pieces as well, were explained by a sum of at most ten single effects of the atoms "
         "(Wang et al. 2020), whose coefficients may differ between pieces. Only effects larger than 0.2 of what all atoms explain were counted; their "
-        "probabilities were combined over the atoms of a family and averaged over the restarts that hold it. Families with a probability above 0.7 "
+        "probabilities were combined over the atoms of a family and averaged over the restarts that hold it. Families with a probability above 0.5 "
         "were candidates, active or deactive where positive or negative coefficients made up at least a quarter of the "
         "squared coefficients. Third, all candidates were fitted jointly to every voxel by generalised least squares; the "
         "mean over the network of the coefficients of the link's sign (of absolute coefficients for links of both signs) was "
         f"tested against {s.n_spins} random rotations of the networks on the cortical sphere (regions: random "
         "permutations, and a one-sided t-test of the contrast with the rest of the cortex), corrected over candidates by the Benjamini-Hochberg procedure (q < 0.05). At the group level, the same steps "
         "were applied to means over participants, and each candidate was tested over participants by a one-sided t-test of its "
-        "coefficients along the mean pattern of the other participants (q < 0.05). The expected share of false links is the "
-        "mean over links of 1 - probability. The sub-group of a network is the union of the strongest 5 % of the neurons of "
+        "coefficients along the mean pattern of the other participants (q < 0.05). Of what passed, the most probable were "
+        "linked, as many as kept the expected share of false links, the mean of 1 - probability, within 10 % (Newton et al. 2004). The sub-group of a network is the union of the strongest 5 % of the neurons of "
         "every family linked to it."
     )
 

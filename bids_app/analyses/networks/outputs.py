@@ -157,13 +157,14 @@ _CONDITIONAL_COLUMNS = {
     "part": "Whether the network's response rises (active) or falls (deactive) with the family.",
     "rho": "Reproducibility of the family over restarts of the dictionary; no link is made below 0.8.",
     "probability": "Probability that the family carries the response; mean over the restarts that hold the family.",
-    "coefficient": "Mean over the network of the conditional coefficients of that sign, of candidates (P above 0.7).",
+    "coefficient": "Mean over the network of the conditional coefficients of that sign, of candidates (P above 0.5).",
     "gate_p": "Family-wise p of the relation of any family to the network's response, by circular shifts.",
     "dice": "Dice overlap of that part of the family's map with the network; descriptive only.",
     "p": "p of the mean coefficient under random rotations of the networks on the sphere (regions: under permutations, "
     "or of the contrast with the rest of the cortex where that is larger).",
     "q": "p corrected over candidates (Benjamini-Hochberg).",
-    "linked": "Whether gate_p < 0.05, probability > 0.7, q < 0.05 and rho is at least 0.8.",
+    "linked": "Whether gate_p < 0.05, probability > 0.5, q < 0.05 and rho is at least 0.8, and the expected share of "
+    "false links down to this probability is at most 10 %.",
 }
 _LINK_FIELDS = {
     "ExpectedFalseShare": "Expected share of false links among those made; null without a link.",

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bids_app.analyses.networks.methods import paragraph
-from bids_app.analyses.references import KONG_2025, SUN_2024, WANG_2020, WESTFALL_YOUNG_1993
+from bids_app.analyses.references import KONG_2025, NEWTON_2004, SUN_2024, WANG_2020, WESTFALL_YOUNG_1993
 from bids_app.settings import Settings
 
 
@@ -19,9 +19,15 @@ def settings(tmp_path: Path) -> Settings:
 
 def test_conditional_links_name_their_settings_and_steps(settings: Settings) -> None:
     found = paragraph(dataclasses.replace(settings, links="conditional", restarts=7, n_spins=123))
-    for text in ("with 7 random starts", "123 random rotations", "probability above 0.7", "rho below 0.8"):
+    for text in (
+        "with 7 random starts",
+        "123 random rotations",
+        "probability above 0.5",
+        "within 10 %",
+        "rho below 0.8",
+    ):
         assert text in found.text
-    assert {SUN_2024, WANG_2020, WESTFALL_YOUNG_1993} <= set(found.cites)
+    assert {SUN_2024, WANG_2020, WESTFALL_YOUNG_1993, NEWTON_2004} <= set(found.cites)
     assert KONG_2025 not in found.cites
     assert "Dice" not in found.text
 

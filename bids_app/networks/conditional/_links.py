@@ -22,7 +22,8 @@ from bids_app.networks.spins import Spins
 from bids_app.stats.arrays import Doubles, Floats
 from bids_app.stats.fdr import fdr
 
-PROBABLE = 0.7
+PROBABLE = 0.5  # of a candidate
+FALSE_SHARE = 0.1  # the most that is expected of a list of links
 ALPHA = 0.05
 # From full maps (n_chosen, n_targets) to p of large and of small means, (n_chosen, n_networks) each.
 SpatialTest = Callable[[Floats], tuple[Doubles, Doubles]]
@@ -132,7 +133,8 @@ def link_table(
     q = np.full(p.shape, np.nan)
     q[candidates] = fdr(p[candidates])
     with np.errstate(invalid="ignore"):
-        linked = (q < ALPHA) & (reproducibility >= REPRODUCIBLE)[:, None]
+        passed = (q < ALPHA) & (reproducibility >= REPRODUCIBLE)[:, None]
+    linked = passed & (evidence.probability >= _least_probability(evidence.probability[passed]))
     n_families, n_networks = p.shape[1:]
     tables = [
         pd.DataFrame(
@@ -152,6 +154,16 @@ def link_table(
         for side, part in enumerate(PARTS)
     ]
     return pd.concat(tables, ignore_index=True)
+
+
+def _least_probability(probability: Doubles) -> float:
+    """The probability from which on links have an expected false share of at most `FALSE_SHARE`; inf for none.
+
+    The Bayesian false discovery rate of Newton et al. (2004): the mean of 1 − probability over the list.
+    """
+    falling = np.sort(probability)[::-1]
+    within = np.cumsum(1 - falling) <= FALSE_SHARE * np.arange(1, len(falling) + 1)
+    return float(falling[within][-1]) if within.any() else np.inf
 
 
 def conditional_links(

@@ -7,6 +7,7 @@ import pytest
 
 from bids_app.encoding.dictionary import find_families
 from bids_app.networks.conditional import conditional_links, expected_false_share
+from bids_app.networks.conditional._links import _least_probability
 from bids_app.networks.conditional.conftest import NAMES, World, linked, smooth
 
 
@@ -15,6 +16,23 @@ def test_planted_links_are_found_and_no_others(world: World) -> None:
     table = world.links(world.responses(drive))
     assert linked(table) == {world.expected(0, 0, 1), world.expected(5, 1, -1), world.expected(8, 2, 1)}
     assert expected_false_share(table) < 0.1
+
+
+@pytest.mark.parametrize(
+    ("probabilities", "linked"),
+    [
+        ([0.9, 0.6, 0.9], 2),  # all three: 0.2 false
+        ([0.99, 0.99, 0.6, 0.99, 0.99, 0.99], 6),  # 0.075
+        ([0.85], 0),
+        ([], 0),
+        ([0.95, 0.95, 0.85, 0.85, 0.8], 4),  # exactly 0.1 with four
+    ],
+)
+def test_a_list_ends_where_more_than_a_tenth_would_be_false(probabilities: list[float], linked: int) -> None:
+    probability = np.array(probabilities)
+    kept = probability[probability >= _least_probability(probability)]
+    assert len(kept) == linked
+    assert not linked or np.mean(1 - kept) <= 0.1 + 1e-12
 
 
 def test_an_atom_that_resembles_the_driver_is_not_linked(world: World) -> None:
