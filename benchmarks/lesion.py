@@ -3,6 +3,7 @@
 Options: --planted, --random, --time for some of it.
 """
 
+import resource
 import sys
 import tempfile
 import time
@@ -105,11 +106,12 @@ def times() -> None:
     reader.read(sets)
     seconds, cpu = time.perf_counter() - start, time.process_time() - used
     lesions = N_SETS * 5 * (N_DRAWS + 1)
-    print("| words | tokens | windows | s per lesion | CPU s per lesion | lesions | hours on one core, CPU time |")
-    print("| --- | --- | --- | --- | --- | --- | --- |")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print("| words | tokens | windows | s per lesion | CPU s per lesion | lesions | hours on one core, CPU | peak MB |")
+    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
     print(
         f"| {N_WORDS} | {len(tokens)} | {len(reader.windows)} | {seconds / N_TIMED:.2f} | {cpu / N_TIMED:.2f} | "
-        f"{lesions:,} | {lesions * cpu / N_TIMED / 3600:.2f} |"
+        f"{lesions:,} | {lesions * cpu / N_TIMED / 3600:.2f} | {peak:.0f} |"
     )
 
 

@@ -31,7 +31,7 @@ def read_pairs(job: LesionJob, pairs: Sequence[MinimalPair]) -> Doubles:
     tokens, windows = sentences(of_story.language_model, texts)
     reader = of_story.reading(tokens, windows)
     better = np.full((len(job.plan.lesions), len(pairs)), np.nan)
-    sets, rows = job.sets(), _read_rows(job.plan)
+    sets, rows = [job.neurons.by_layer(each.neurons) for each in job.plan.lesions], _read_rows(job.plan)
     for first in range(0, len(rows), _AT_ONCE):
         batch = rows[first : first + _AT_ONCE]
         nats = reader.read([sets[row] for row in batch]).surprisal

@@ -17,7 +17,7 @@ from bids_app.analyses.lesion.plan import SUBGROUP, Neurons, plan_lesions
 from bids_app.analyses.lesion.readings import LesionJob, Readings, neurons_of, read_run
 from bids_app.analyses.lesion.scores import NetworkScores, Scorer, score
 from bids_app.analyses.lesion.surprise import passage_table, surprisal_table
-from bids_app.analyses.lesion.tables import draws_table, drop_table, index_table
+from bids_app.analyses.lesion.tables import draws_table, drop_table, index_table, own_and_others
 from bids_app.analyses.networks.courses import stems_of_dictionary
 from bids_app.analyses.networks.dictionary import (
     Dictionary,
@@ -214,22 +214,6 @@ class _Outcomes:
         numbers = [atlas.network_names.index(network) + 1 for network in rows]
         own = own_and_others(drops, np.array(numbers), np.asarray(atlas.labels)[responses.valid])
         self.writer.maps(DESC, "r", fill(own, responses.valid), ["own", "others"], **fields)
-
-
-def own_and_others(drops: Floats, numbers: npt.NDArray[np.int64], labels: npt.NDArray[np.integer[Any]]) -> Floats:
-    """Drop of each target by the lesion of its own network, and mean drop by those of others, (2, n_targets).
-
-    `drops` (n_lesions, n_targets) are by the lesions of the networks `numbers`; `labels` (n_targets,) are the networks
-    of the targets, 0 for none. NaN where there is no such lesion.
-    """
-    is_own = numbers[:, None] == labels
-    maps = [np.where(is_own, drops, 0).sum(axis=0), np.where(is_own, 0, drops).sum(axis=0)]
-    counts = [is_own.sum(axis=0), (~is_own).sum(axis=0)]
-    found = [
-        np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
-        for total, count in zip(maps, counts, strict=True)
-    ]
-    return np.stack(found).astype(np.float32)
 
 
 def _with(table: pd.DataFrame, desc: str) -> pd.DataFrame:

@@ -92,6 +92,17 @@ class LesionPlan:
         found = self.rows(SUBGROUP, network, dose)
         return found[0] if found else None
 
+    @cached_property
+    def reading_of(self) -> Ints:
+        """Which of the different sets each lesion is, (n_lesions,): networks of one family share sets and draws."""
+        numbers: dict[bytes, int] = {}
+        return np.array([numbers.setdefault(each.neurons.tobytes(), len(numbers)) for each in self.lesions])
+
+    @cached_property
+    def different(self) -> list[int]:
+        """The first lesion with each of the different sets."""
+        return [int(row) for row in np.unique(self.reading_of, return_index=True)[1]]
+
     @property
     def main_dose(self) -> float:
         """The middle of the doses; 0 without any."""

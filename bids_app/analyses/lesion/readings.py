@@ -36,12 +36,12 @@ _AT_ONCE = 16  # lesions whose words are held in memory
 
 @dataclass(frozen=True)
 class Readings:
-    """What was read of one run under each lesion of a plan.
+    """What was read of one run under each of the different sets of a plan, see `LesionPlan.reading_of`.
 
     Attributes
     ----------
-    sums : (n_lesions, n_volumes, n_units) states of the layer summed per volume, censored volumes included
-    courses : (n_lesions, n_kept, n_atoms) time courses of the atoms or families
+    sums : (n_sets, n_volumes, n_units) states of the layer summed per volume, censored volumes included
+    courses : (n_sets, n_kept, n_atoms) time courses of the atoms or families
     surprisal : for each story (n_lesions, n_words) nats; empty without
     """
 
@@ -80,8 +80,8 @@ class LesionJob:
         return not self.without_surprisal
 
     def sets(self) -> list[dict[int, Ints]]:
-        """The lesioned units of each lesion, by layer."""
-        return [self.neurons.by_layer(lesion.neurons) for lesion in self.plan.lesions]
+        """The lesioned units of each of the different sets, by layer."""
+        return [self.neurons.by_layer(self.plan.lesions[row].neurons) for row in self.plan.different]
 
     def designs(self, timing: StimulusTiming) -> Designs:
         """What turns words into volumes."""
@@ -112,7 +112,7 @@ def read_run(job: LesionJob, timing: StimulusTiming) -> Readings:
         "neurons": job.settings.neurons,
         "kind": job.settings.lesion_kind,
         "seed": job.settings.random_seed,
-        "sets": key_of([lesion.neurons.tolist() for lesion in job.plan.lesions]),
+        "sets": key_of([job.plan.lesions[row].neurons.tolist() for row in job.plan.different]),
     }
     folder = job.settings.work / "lesions" / file_name(stems, key_of(content))
     computed_once(folder, lambda draft: _read(draft, job, timing, stems))
@@ -120,13 +120,17 @@ def read_run(job: LesionJob, timing: StimulusTiming) -> Readings:
     return Readings(
         np.load(folder / "sums.npy", mmap_mode="r"),
         np.load(folder / "courses.npy", mmap_mode="r"),
-        {stem: np.load(folder / f"surprisal{number}.npy") for number, stem in enumerate(stems) if found["surprisal"]},
+        {
+            stem: np.load(folder / f"surprisal{number}.npy")[job.plan.reading_of]
+            for number, stem in enumerate(stems)
+            if found["surprisal"]
+        },
     )
 
 
 def _read(draft: Path, job: LesionJob, timing: StimulusTiming, stems: Sequence[str]) -> None:
     draft.mkdir(parents=True)
-    n_lesions, heard = len(job.plan.lesions), timed_words(timing, job.stories)
+    n_lesions, heard = len(job.plan.different), timed_words(timing, job.stories)
     readers = {stem: reader_of(job, job.stories[stem], _projections(job, heard, timing)) for stem in stems}
     n_units = next(iter(readers.values())).width
     sums = new_array(draft / "sums.npy", np.float32, (n_lesions, len(timing.uncensored.volumes), n_units))

@@ -75,21 +75,23 @@ class Scorer:
         """The design of the brain score under one lesion."""
         responses, settings = self.responses, self.job.settings
         pipeline = pipeline_of(responses.timings, self.job.stories, settings)
-        X = np.concatenate([np.asarray(reading.sums[row]) for reading in readings])
+        X = np.concatenate([np.asarray(reading.sums[self.job.plan.reading_of[row]]) for reading in readings])
         return _design(X, lengths_of(responses.timings), pipeline, settings)
 
     def courses(self, readings: Sequence[Readings], row: int) -> HeldOutDesign:
         """The design of the atoms' or families' time courses under one lesion."""
         responses, settings = self.responses, self.job.settings
         pipeline = pipeline_of(responses.timings, self.job.stories, settings)
-        X = np.concatenate([np.asarray(reading.courses[row]) for reading in readings])
+        X = np.concatenate([np.asarray(reading.courses[self.job.plan.reading_of[row]]) for reading in readings])
         plain = replace(pipeline, n_components=None, delays=(0,), kept=None)
         return _design(X, responses.run_lengths, plain, settings)
 
     def networks(self, design_of: Callable[[int], HeldOutDesign]) -> NetworkScores:
         """Score each network under each lesion."""
         data = self.pieces.series.astype(np.float32)
-        r = np.stack([score(design_of(row), data, self.job.settings) for row in range(len(self.job.plan.lesions))])
+        plan = self.job.plan
+        of_sets = np.stack([score(design_of(row), data, self.job.settings) for row in plan.different])
+        r = of_sets[plan.reading_of]
         present = self.pieces.present
         means = [r[:, self.pieces.of(network)].mean(axis=1, dtype=np.float64) for network in present]
         names = (*(self.network_names[network] for network in present), EVERYWHERE)

@@ -15,6 +15,7 @@ from bids_app.stats.intervals import percentile_interval
 from bids_app.stats.specificity import chance_of, diagonal_index, diagonal_t
 
 Doubles = npt.NDArray[np.float64]
+Floats = npt.NDArray[np.float32]
 NO_CONTROL = {"draws": 0, "control_mean": np.nan, "control_low": np.nan, "control_high": np.nan, "p": np.nan}
 
 
@@ -107,3 +108,19 @@ def specific(draws: pd.DataFrame) -> dict[str, float]:
     t, index = (ordered[name].to_numpy(dtype=np.float64) for name in ("t", "index"))
     p, p_index = (float(chance_of(values[0], values[1:])) for values in (t, index))
     return {"t": float(t[0]), "p": p, "p_index": p_index}
+
+
+def own_and_others(drops: Floats, numbers: npt.NDArray[np.int64], labels: npt.NDArray[np.integer[Any]]) -> Floats:
+    """Drop of each target by the lesion of its own network, and mean drop by those of others, (2, n_targets).
+
+    `drops` (n_lesions, n_targets) are by the lesions of the networks `numbers`; `labels` (n_targets,) are the networks
+    of the targets, 0 for none. NaN where there is no such lesion.
+    """
+    is_own = numbers[:, None] == labels
+    maps = [np.where(is_own, drops, 0).sum(axis=0), np.where(is_own, 0, drops).sum(axis=0)]
+    counts = [is_own.sum(axis=0), (~is_own).sum(axis=0)]
+    found = [
+        np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+        for total, count in zip(maps, counts, strict=True)
+    ]
+    return np.stack(found).astype(np.float32)

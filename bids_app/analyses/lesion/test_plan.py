@@ -69,6 +69,15 @@ def test_what_is_impossible_is_left_out_and_said(neurons: Neurons) -> None:
     assert plan.row_of("B", 25) is None
 
 
+def test_networks_of_one_family_share_what_is_read(neurons: Neurons) -> None:
+    plan = plan_lesions({"A": _strongest(1), "B": _strongest(2), "C": _strongest(1)}, neurons, (2,), ("layer",), 4, 0)
+    assert len(plan.lesions) == 1 + 3 * 5
+    assert len(plan.different) == 1 + 2 * 5
+    for row, lesion in enumerate(plan.lesions):
+        first = plan.lesions[plan.different[plan.reading_of[row]]]
+        np.testing.assert_array_equal(first.neurons, lesion.neurons)
+
+
 def test_without_links_there_is_nothing_to_read(neurons: Neurons) -> None:
     assert len(plan_lesions({}, neurons, (2,), ("activity", "random"), 4, 0).lesions) == 1
 
