@@ -22,6 +22,8 @@ SCRIPTS = {
     "finetune": "benchmarks.md",
     "gain": "benchmarks.md",
     "lesion": "benchmarks.md",
+    "group": "benchmarks.md",
+    "out_of_core": "benchmarks.md",
     "sizes": "memory-and-time.md",
 }
 _ROOT = Path(__file__).parents[1]

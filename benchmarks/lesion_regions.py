@@ -14,11 +14,11 @@ import numpy as np
 import pandas as pd
 
 from benchmarks import harness
+from bids_app.analyses.dictionary import get_dictionary
+from bids_app.analyses.dictionary_courses import atoms_on
 from bids_app.analyses.lesion.group import index_over_participants, matrix_over_participants
 from bids_app.analyses.lesion.participant import Subgroups, lesion_networks
 from bids_app.analyses.lesion.readings import neurons_of
-from bids_app.analyses.networks.courses import atoms_on
-from bids_app.analyses.networks.dictionary import get_dictionary
 from bids_app.analyses.work import Work
 from bids_app.analyses.writer import Writer
 from bids_app.bids.derivatives import read_table

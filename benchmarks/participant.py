@@ -24,7 +24,7 @@ from bids_app.settings_input import make_settings
 # What is timed, and what the table calls it. The time of one that another calls counts for the inner one alone.
 STAGES = {
     "bids_app.inputs.models.ModelRun.activations": "activations of the model",
-    "bids_app.analyses.networks.dictionary._learn": "dictionary",
+    "bids_app.analyses.dictionary._learn": "dictionary",
     "bids_app.analyses.work.read_responses": "reading and cleaning the BOLD",
     "bids_app.encoding.lasso.LassoCV.fit": "lasso with cross-validated penalties, and its refits for p",
     "bids_app.analyses.networks.participant._coefficients": "coefficients of the families",

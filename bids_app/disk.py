@@ -62,8 +62,12 @@ def free_mb(folder: Path) -> float:
     return shutil.disk_usage(folder).free / MEGABYTE
 
 
+def reserve(descriptor: int, size: int) -> None:
+    """Reserve disk space for an open file; OSError if the disk is too full or cannot reserve space."""
+    if hasattr(os, "posix_fallocate"):  # not on macOS
+        os.posix_fallocate(descriptor, 0, size)
+
+
 def _take_room(path: Path) -> None:
-    if not hasattr(os, "posix_fallocate"):  # macOS
-        return
     with path.open("r+b") as file:
-        os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+        reserve(file.fileno(), path.stat().st_size)

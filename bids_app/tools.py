@@ -29,7 +29,9 @@ def make_parser() -> argparse.ArgumentParser:
     _add_demo(commands)
     _add_evaluate(commands)
     _add_check(commands)
+    _add_plan(commands)
     _add_submit(commands)
+    _add_status(commands)
     _add_fetch(commands)
     _add_finetune(commands)
     return parser
@@ -75,12 +77,30 @@ def _add_check(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     add_options(check)
 
 
+def _add_plan(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    plan = commands.add_parser(
+        "plan",
+        help="show jobs, hours, memory and disk of a run",
+        argument_default=argparse.SUPPRESS,
+        allow_abbrev=False,
+    )
+    plan.add_argument("bids_dir", metavar="BIDS_DIR", help="The data set.")
+    jobs = "Jobs that a cluster runs at once. Default: 50."
+    plan.add_argument("--at-once", type=int, default=50, metavar="N", help=jobs)
+    add_options(plan)
+
+
 def _add_submit(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     submit = commands.add_parser("submit", help="write, and submit, the jobs of a run on a cluster")
     submit.add_argument("system", choices=("slurm",), help="The system of the cluster.")
     submit.add_argument(
         "arguments", nargs=argparse.REMAINDER, metavar="…", help="See `n2n submit slurm --help`: BIDS_DIR OUT_DIR …"
     )
+
+
+def _add_status(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    status = commands.add_parser("status", help="show what is finished, running, failed and missing")
+    status.add_argument("out_dir", metavar="OUT_DIR", type=Path, help="The results of a run, which may still go on.")
 
 
 def _add_fetch(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -132,6 +152,16 @@ def _check(arguments: argparse.Namespace) -> int:
     return check(make_settings({**given, "out_dir": NO_OUT_DIR, "level": "participant"}), timing=arguments.timing)
 
 
+def _plan(arguments: argparse.Namespace) -> int:
+    if arguments.at_once < 1:
+        raise ValueError(f"--at-once {arguments.at_once}: a cluster runs at least 1 job at once")
+    from bids_app.run.plan import show_plan  # slow to import
+
+    given = {name: value for name, value in vars(arguments).items() if name not in ("command", "at_once")}
+    settings = make_settings({**given, "out_dir": NO_OUT_DIR, "level": "participant"})
+    return show_plan(settings, arguments.at_once)
+
+
 def _submit(arguments: argparse.Namespace) -> None:
     from bids_app.engines.slurm_options import read_request
 
@@ -139,6 +169,12 @@ def _submit(arguments: argparse.Namespace) -> None:
     from bids_app.engines.slurm import submit  # slow to import
 
     submit(request)
+
+
+def _status(arguments: argparse.Namespace) -> int:
+    from bids_app.run.status import show_status
+
+    return show_status(arguments.out_dir.expanduser().resolve())
 
 
 def _fetch(arguments: argparse.Namespace) -> None:
@@ -182,6 +218,8 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int | None]] = {
     "evaluate": _evaluate,
     "fetch": _fetch,
     "finetune": _finetune,
+    "plan": _plan,
+    "status": _status,
     "submit": _submit,
 }
 

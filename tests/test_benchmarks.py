@@ -4,9 +4,47 @@ import pkgutil
 
 import pytest
 
+from benchmarks import device_agreement, device_check, device_row, forecast
 from benchmarks.participant import BY_STEPS, STAGES
 
 
 @pytest.mark.parametrize("name", [*STAGES, *BY_STEPS])
 def test_a_stage_that_is_timed_exists(name: str) -> None:
     assert callable(pkgutil.resolve_name(name))
+
+
+def test_the_check_of_a_device_runs_and_passes_on_the_processor(capsys):
+    assert device_check.main(["--device", "cpu", "--small"]) == 0
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("| ")]
+    assert {line.split(" | ")[0].removeprefix("| ").split(" ")[0] for line in lines[2:]} == {
+        "dictionary", "families", "lasso", "ridge", "forecast", "features", "Llama-tiny", "participant",
+    }  # fmt: skip
+    assert not any("left out" in line or "FAILED" in line for line in lines)
+
+
+def test_a_device_that_computes_something_else_fails_the_check(monkeypatch):
+    ours, (spaces, Y) = forecast.ours, forecast.made_up(50)
+    monkeypatch.setattr(forecast, "made_up", lambda _: (spaces, Y))
+    monkeypatch.setattr(forecast, "ours", lambda spaces, Y, device: ours(spaces, Y, "cpu"))
+    assert all(row.passed for row in device_agreement.forecasts("other", small=True))
+    monkeypatch.setattr(
+        forecast, "ours", lambda spaces, Y, device: ours(spaces, Y[:: -1 if device == "other" else 1], "cpu")
+    )
+    assert not any(row.passed for row in device_agreement.forecasts("other", small=True))
+
+
+def test_what_fails_or_has_no_time_left_has_a_line():
+    def broken(_device, _small):
+        yield device_row.noted("broken", "number", "1")
+        raise ZeroDivisionError("nothing to divide by")
+
+    def missing(_device, _small):
+        raise ModuleNotFoundError("No module named 'spams'", name="spams")
+        yield
+
+    rows = list(device_check.rows("cpu", small=True, minutes=1, parts=[broken, missing]))
+    assert [(row.value, row.passed) for row in rows] == [
+        ("1", None), ("ZeroDivisionError: nothing to divide by", False), ("spams is not installed", None),
+    ]  # fmt: skip
+    (late,) = device_check.rows("cpu", small=False, minutes=0, parts=[broken])
+    assert late.value == "no time left"

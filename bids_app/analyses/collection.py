@@ -1,11 +1,11 @@
-"""The same maps of all participants, read from OUT_DIR."""
+"""The same maps of all participants, read from OUT_DIR one by one."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,14 @@ import numpy as np
 import numpy.typing as npt
 
 from bids_app.analyses.outputs import find_output
+from bids_app.analyses.stored_maps import RunningMeans, StoredMaps
 from bids_app.analyses.writer import Writer
-from bids_app.bids.alignment import align
+from bids_app.bids.alignment import Alignment
 from bids_app.bids.errors import DatasetError
 from bids_app.bids.geometry import is_own_space
 from bids_app.bids.geometry_base import Geometry
 from bids_app.bids.outputs import OutputMap, find_maps
+from bids_app.bids.targets import onto
 from bids_app.inputs.regions import region_targets
 from bids_app.machine.agreement import is_superseded, refuse_mixture
 from bids_app.wording import listed
@@ -36,18 +38,21 @@ class Collection:
     Attributes
     ----------
     entities : those that their names share (task, space, model, stat, desc)
-    maps : (n_participants, n_maps, n_targets) on the targets that all participants have; NaN where they have no data
+    maps : (n_participants, n_maps, n_targets) on the targets that all participants have, on disk; NaN where they have
+        no data
     names : of the maps
     members : the participants' outputs, in the order of `maps`
     counted : labels of the participants to include, None for all
+    scratch : folder for maps on disk, None for OUT_DIR/.work
     """
 
     entities: dict[str, str]
-    maps: Floats
+    maps: StoredMaps
     names: list[str]
     geometry: Geometry
     members: tuple[OutputMap, ...]
     counted: frozenset[str] | None = None
+    scratch: Path | None = None
 
     @property
     def participants(self) -> list[str]:
@@ -83,10 +88,10 @@ class Collection:
         """Entities of all outputs derived from these maps."""
         return {key: value for key, value in self.entities.items() if key not in ("desc", "stat")}
 
-    @cached_property
+    @property
     def complete(self) -> npt.NDArray[np.bool_]:
         """Targets with a value in every map of every participant, (n_targets,)."""
-        return np.asarray(np.logical_and.reduce([np.isfinite(maps).all(axis=0) for maps in self.maps]))
+        return self.maps.complete
 
     def writer(self, out_dir: Path) -> Writer:
         """The writer of the group's results."""
@@ -96,16 +101,26 @@ class Collection:
             out_dir, self.shared_entities, sources, self.result_settings, lambda: self.geometry, participants=who
         )
 
+    def beside(self, out_dir: Path, **entities: str) -> Collection:
+        """Other maps of the same recordings, model and participants. Raises FileNotFoundError if there are none."""
+        return collect(out_dir, {**self.entities, **entities}, self.counted, self.scratch)
+
+    def mean_beside(self, out_dir: Path, **entities: str) -> Floats:
+        """The mean over participants of such other maps on the targets of these, (n_maps, n_targets)."""
+        geometry, mean = _mean(*_members(out_dir, {**self.entities, **entities}, self.counted))
+        return onto(mean, geometry, self.geometry)
+
     def mean(self) -> Floats:
         """Mean over participants, (n_maps, n_targets), NaN where a participant has no value."""
-        return np.where(self.complete, self.maps.mean(axis=0, dtype=np.float64), np.nan).astype(np.float32)
+        return self.maps.mean()
 
     def region_means(self, out_dir: Path) -> dict[tuple[str, str], Doubles]:
         """Mean over the common targets of each region, (n_participants, n_maps), by atlas and region."""
-        return {
-            (atlas, region): np.stack([_mean_over(maps, targets) for maps in self.maps])
-            for atlas, region, targets in region_targets(self.geometry, out_dir, self.complete)
+        regions = {
+            (atlas, name): targets for atlas, name, targets in region_targets(self.geometry, out_dir, self.complete)
         }
+        means = [[_mean_over(maps, targets) for targets in regions.values()] for maps in self.maps.participants()]
+        return {region: np.stack(values) for region, values in zip(regions, zip(*means, strict=True), strict=True)}
 
 
 def _mean_over(maps: Floats, targets: npt.NDArray[np.int64]) -> Doubles:
@@ -114,8 +129,13 @@ def _mean_over(maps: Floats, targets: npt.NDArray[np.int64]) -> Doubles:
     return np.asarray(maps[:, targets].mean(axis=1, dtype=np.float64))
 
 
-def collections(out_dir: Path, desc: str, stat: str, counted: frozenset[str] | None = None) -> Iterator[Collection]:
-    """The maps with `desc` and `stat` of all included participants, one collection per recording, space and model."""
+def collections(
+    out_dir: Path, desc: str, stat: str, counted: frozenset[str] | None = None, scratch: Path | None = None
+) -> Iterator[Collection]:
+    """The maps with `desc` and `stat` of all included participants, one collection per recording, space and model.
+
+    `scratch` is the folder that holds the maps of a collection as long as it is in use: OUT_DIR/.work by default.
+    """
     keys: dict[tuple[tuple[str, str], ...], None] = {}
     for output in find_maps(out_dir, desc, stat):
         if is_superseded(out_dir, output) or not (counted is None or output.participant in counted):
@@ -129,7 +149,7 @@ def collections(out_dir: Path, desc: str, stat: str, counted: frozenset[str] | N
             _say_once(skipped)
             continue
         try:
-            collection = collect(out_dir, dict(key), counted)
+            collection = collect(out_dir, dict(key), counted, scratch)
         except DatasetError as error:
             if not is_own:
                 raise
@@ -143,35 +163,85 @@ def _say_once(message: str) -> None:
     log.info("%s", message)
 
 
-def collect(out_dir: Path, entities: Mapping[str, str], counted: frozenset[str] | None = None) -> Collection:
+def collect(
+    out_dir: Path,
+    entities: Mapping[str, str],
+    counted: frozenset[str] | None = None,
+    scratch: Path | None = None,
+) -> Collection:
     """Read the maps of all included participants; several runs or sessions of a participant are averaged.
 
-    Maps superseded by newer ones of the same BOLD are left out. Raises FileNotFoundError if there are none, and
-    ValueError if they differ in settings, model or dictionary.
+    Maps superseded by newer ones of the same BOLD are left out. The maps of one participant at a time are in memory.
+    Raises FileNotFoundError if there are none, and ValueError if they differ in settings, model or dictionary.
     """
-    outputs = [output for output in _outputs(out_dir, entities) if counted is None or output.participant in counted]
+    members, names = _members(out_dir, entities, counted)
+    geometry, maps = _stored(members, names, scratch or out_dir / ".work")
+    return Collection(dict(entities), maps, names, geometry, tuple(own[0] for own in members), counted, scratch)
+
+
+def _members(
+    out_dir: Path, entities: Mapping[str, str], counted: frozenset[str] | None
+) -> tuple[list[list[OutputMap]], list[str]]:
+    """The outputs of each included participant, and the names of their maps. Raises as `collect`."""
+    outputs = [output for output in outputs_of(out_dir, entities) if counted is None or output.participant in counted]
     if not outputs:
         raise FileNotFoundError(f"{out_dir} holds no maps of participants with {dict(entities)}")
     refuse_mixture(out_dir, outputs)
-    names = _names(outputs, entities["stat"])
-    loaded = [output.load() for output in outputs]
-    geometry, columns = align([own for _, own in loaded], [f"sub-{output.participant}" for output in outputs])
-    first: dict[str, OutputMap] = {}
+    members: dict[str, list[OutputMap]] = {}
     for output in outputs:
-        first.setdefault(str(output.participant), output)
-    total = np.zeros((len(first), *loaded[0][0].shape[:1], geometry.n_targets), dtype=np.float32)
-    counts = np.zeros((len(first), 1, 1), dtype=np.float32)
-    rows = {label: row for row, label in enumerate(first)}
-    for output, own in zip(outputs, columns, strict=True):
-        maps, _ = loaded.pop(0)  # freed as they are added: memory may not hold all of them twice
-        total[rows[str(output.participant)]] += maps[:, own]
-        counts[rows[str(output.participant)]] += 1
-    return Collection(
-        dict(entities), np.divide(total, counts, out=total), names, geometry, tuple(first.values()), counted
-    )
+        members.setdefault(str(output.participant), []).append(output)
+    return list(members.values()), _names(outputs, entities["stat"])
 
 
-def _outputs(out_dir: Path, entities: Mapping[str, str]) -> list[OutputMap]:
+Members = Sequence[Sequence[OutputMap]]
+
+
+def _stored(members: Members, names: Sequence[str], scratch: Path) -> tuple[Geometry, StoredMaps]:
+    """The maps of all participants on the targets of the first one, of which the common ones are in use."""
+    alignment, stored = Alignment(), None
+    for row, maps in enumerate(_read(members, names, alignment)):
+        stored = stored or StoredMaps(scratch, len(members), *maps.shape)
+        stored.write(row, maps)
+    assert stored is not None
+    common, shared = alignment.common()
+    stored.use(shared)
+    return common, stored
+
+
+def _mean(members: Members, names: Sequence[str]) -> tuple[Geometry, Floats]:
+    """The mean over participants on their common targets, (n_maps, n_targets)."""
+    alignment, means = Alignment(), None
+    for maps in _read(members, names, alignment):
+        means = means or RunningMeans(*maps.shape)
+        means.add(maps)
+    assert means is not None
+    common, shared = alignment.common()
+    return common, means.mean(shared)
+
+
+def _read(members: Members, names: Sequence[str], alignment: Alignment) -> Iterator[Floats]:
+    """The maps of each participant on the targets of the first one, (n_maps, n_targets), NaN where it has none."""
+    for outputs in members:
+        total: Floats | None = None
+        for output in outputs:
+            maps, geometry = output.load()
+            _require_maps(output, maps, names)
+            at = alignment.add(geometry, f"sub-{output.participant}")
+            own = maps if np.array_equal(at, np.arange(maps.shape[1])) else np.where(at >= 0, maps[:, at], np.nan)
+            total = own if total is None else total + own
+        assert total is not None
+        yield np.divide(total, len(outputs), dtype=np.float32)
+
+
+def _require_maps(output: OutputMap, maps: Floats, names: Sequence[str]) -> None:
+    if len(maps) != len(names):
+        raise ValueError(
+            f"{output.paths[0].name} holds {len(maps)} maps, but its sidecar lists {len(names)}: run the participant "
+            f"level of sub-{output.participant} again"
+        )
+
+
+def outputs_of(out_dir: Path, entities: Mapping[str, str]) -> list[OutputMap]:
     """The participants' maps with exactly these entities: pooled tasks do not match single ones."""
     wanted = {key: value for key, value in entities.items() if key not in ("desc", "stat")}
     outputs = find_maps(out_dir, entities["desc"], entities["stat"], **wanted)

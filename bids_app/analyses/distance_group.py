@@ -9,13 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from bids_app.analyses.collection import Collection, Doubles, Floats, collect
+from bids_app.analyses.collection import Collection, Doubles, Floats
 from bids_app.analyses.comparison import Row, model_row
 from bids_app.analyses.distance_outputs import DistanceScore
 from bids_app.analyses.distance_tables import curve_table, distance_table
 from bids_app.analyses.region_tables import EVERYWHERE, PEAKS, Regions, too_few
-from bids_app.analyses.significance import write_statistics
-from bids_app.bids.targets import fill
+from bids_app.analyses.significance import write_few_participants, write_statistics
 from bids_app.forecast.distance import group_distance
 from bids_app.shared_options.scores import GroupOptions
 
@@ -26,7 +25,8 @@ def summarise_distances(score: DistanceScore, scores: Collection, settings: Grou
     """Write the maps and tables of a forecast score; returns the rows of the model for the comparison of models."""
     out_dir, distances = settings.out_dir, distances_of(scores)
     note = too_few(scores, settings)
-    write_statistics(scores, out_dir, score.desc, **note)
+    write_statistics(scores, out_dir, score.desc, is_family_wise=False, **note)
+    write_few_participants(scores, out_dir, score.desc)
     base, random = (_beside(scores, desc, out_dir) for desc in (score.base, f"{score.desc}random"))
     for collection in (base, random):
         if collection is not None:
@@ -67,7 +67,7 @@ def _tested(scores: Collection) -> int | None:
 def _beside(scores: Collection, desc: str, out_dir: Path) -> Collection | None:
     """Other maps of the same recordings and model; None without any."""
     try:
-        return collect(out_dir, {**scores.entities, "desc": desc}, scores.counted)
+        return scores.beside(out_dir, desc=desc)
     except FileNotFoundError:
         return None
 
@@ -77,7 +77,8 @@ def _write_contrast(
 ) -> Floats | None:
     """Write the statistics of F(tested) − F(0); returns q (1, n_targets), None for one participant."""
     distances = distances_of(scores)
-    difference = scores.maps[:, [distances.index(tested)]] - scores.maps[:, [distances.index(0)]]
+    ahead, present = distances.index(tested), distances.index(0)
+    difference = scores.maps.changed(lambda maps: maps[[ahead]] - maps[[present]], 1)
     contrast = replace(scores, maps=difference, names=["contrast"])
     formula = f"{score.symbol}({tested}) - {score.symbol}(0)"
     extra = {**note, "TestedDistance": tested, "Contrast": formula}
@@ -91,7 +92,8 @@ def _write_distance(
     n_targets = scores.maps.shape[2]
     shown = np.zeros(n_targets, dtype=bool) if q is None else q[0] < settings.significance
     log.info("%s: forecast distance shown in %d of %d targets", scores.title, shown.sum(), scores.complete.sum())
-    peaks = fill(np.stack(group_distance(scores.maps[:, :, shown], distances_of(scores))), shown)
+    distances = distances_of(scores)
+    peaks = scores.maps.of_curves(lambda curves: group_distance(curves, distances), shown)
     fields = {
         **scores.shared_fields,
         "Significance": settings.significance,

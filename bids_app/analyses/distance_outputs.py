@@ -16,6 +16,7 @@ from bids_app.bids.catalogue import (
     Output,
     StatisticMaps,
     mean_over_participants,
+    over_few_participants,
     over_parcels,
     over_participants,
 )
@@ -147,7 +148,7 @@ class DistanceScore:
                 "statmap",
                 ("group",),
                 f"{title} over participants.",
-                over_participants("r", _DISTANCES, GAIN),
+                (*over_participants("r", _DISTANCES, GAIN, is_family_wise=False), *over_few_participants(_DISTANCES)),
                 fields=_FIELDS,
             ),
             Output(

@@ -50,6 +50,10 @@ BENJAMINI_HOCHBERG_1995 = (
     "Benjamini and Hochberg (1995), Controlling the false discovery rate: a practical and powerful approach to "
     "multiple testing, Journal of the Royal Statistical Society B 57(1), 289-300"
 )
+SAHANI_LINDEN_2003 = (
+    "Sahani and Linden (2003), How linear are auditory cortical responses?, Advances in Neural Information Processing "
+    "Systems 15, 125-132"
+)
 NUNEZ_ELIZALDE_2019 = (
     "Nunez-Elizalde, Huth and Gallant (2019), Voxelwise encoding models with non-spherical multivariate normal priors, "
     "NeuroImage 197, 482-492"

@@ -23,16 +23,53 @@ def align(geometries: Sequence[Geometry], names: Sequence[str] = ()) -> tuple[Ge
     """
     if not geometries:
         raise DatasetError("There is nothing to align: no run has a geometry.")
-    _refuse_different(geometries, names)
-    first = geometries[0]
-    shared = np.logical_and.reduce([np.isin(first.keys, geometry.keys) for geometry in geometries])
-    if not shared.any():
-        raise DatasetError(
-            "The runs have no target (voxel, grayordinate) in common: check that they are in the same space and were "
-            "made by the same pipeline."
-        )
-    common = first if shared.all() else first.only(np.flatnonzero(shared))
-    return common, [positions(common.keys, geometry.keys) for geometry in geometries]
+    alignment = Alignment()
+    found = [
+        alignment.add(geometry, name)
+        for geometry, name in zip(geometries, names or [""] * len(geometries), strict=True)
+    ]
+    common, shared = alignment.common()
+    return common, [indices[shared] for indices in found]
+
+
+class Alignment:
+    """Common targets of geometries that come one by one, of which only the first is kept."""
+
+    def __init__(self) -> None:
+        """Start without any geometry."""
+        self._kinds: list[tuple[Geometry, list[str]]] = []
+        self._shared: npt.NDArray[np.bool_] = np.ones(0, dtype=bool)
+
+    def add(self, geometry: Geometry, name: str = "") -> Indices:
+        """For each target of the first geometry its index (n_first,) in this one, -1 if it is not there.
+
+        A geometry of another surface, grid or set of parcels has none of them; `common` refuses it, by its name.
+        """
+        kind = next((kind for kind in self._kinds if kind[0].same_grid(geometry)), None)
+        if kind is None:
+            self._kinds.append(kind := (geometry, []))
+        kind[1].append(name)
+        first = self._kinds[0][0]
+        if first is geometry:
+            self._shared = np.ones(first.n_targets, dtype=bool)
+        if kind[0] is not first:
+            return np.full(first.n_targets, -1)
+        same = np.array_equal(first.keys, geometry.keys)
+        found = np.arange(first.n_targets) if same else positions(first.keys, geometry.keys)
+        self._shared &= found >= 0
+        return found
+
+    def common(self) -> tuple[Geometry, Indices]:
+        """The common geometry, and the indices of its targets in the first one. Raises DatasetError as `align`."""
+        if len(self._kinds) > 1:
+            _refuse(self._kinds)
+        if not self._shared.any():
+            raise DatasetError(
+                "The runs have no target (voxel, grayordinate) in common: check that they are in the same space and "
+                "were made by the same pipeline."
+            )
+        first, shared = self._kinds[0][0], np.flatnonzero(self._shared)
+        return (first if len(shared) == first.n_targets else first.only(shared)), shared
 
 
 def placed(values: FloatArray, geometry: Geometry, reference: Geometry) -> FloatArray | None:
@@ -67,24 +104,16 @@ def positions_in(stored: Mapping[str, npt.NDArray[Any]], geometry: Geometry) -> 
     return positions(here["targets"], stored["targets"])
 
 
-def _refuse_different(geometries: Sequence[Geometry], names: Sequence[str]) -> None:
-    """Raise DatasetError if some geometries differ from those of the majority; the message lists their names."""
-    kinds: list[tuple[Geometry, list[int]]] = []
-    for number, geometry in enumerate(geometries):
-        members = next((indices for other, indices in kinds if other.same_grid(geometry)), None)
-        if members is None:
-            kinds.append((geometry, members := []))
-        members.append(number)
-    if len(kinds) == 1:
-        return
-    kinds.sort(key=lambda kind: -len(kind[1]))
-    described = [geometry.described() + _listed(indices, names) for geometry, indices in kinds[:3]]
+def _refuse(kinds: Sequence[tuple[Geometry, list[str]]]) -> None:
+    """Raise DatasetError for geometries that differ from those of the majority; the message lists their names."""
+    kinds = sorted(kinds, key=lambda kind: -len(kind[1]))
+    described = [geometry.described() + _listed(names) for geometry, names in kinds[:3]]
     raise DatasetError(
         f"Runs lie on different targets: {' and '.join(described)}. "
         "Choose one with --space or --bids-filter-file, or leave out those that differ (--exclude-participant-label)."
     )
 
 
-def _listed(numbers: Sequence[int], names: Sequence[str]) -> str:
-    chosen = list(dict.fromkeys(names[number] for number in numbers)) if names else []
+def _listed(names: Sequence[str]) -> str:
+    chosen = [name for name in dict.fromkeys(names) if name]
     return f" of {listed(chosen)}" if chosen else ""

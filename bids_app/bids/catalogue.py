@@ -43,6 +43,8 @@ _BETA = "standard deviations of the response per standard deviation of the atom"
 _FDR = "p, corrected by the Benjamini-Hochberg procedure."
 _AVERAGED = "unit of the averaged statistic"
 _LAYER = "layer, counted from 1"
+_MAJORITY = "q of an effect in at least half of the participants."
+_SHARE = "share of the population"
 _W = "Rank-biserial correlation of Wilcoxon's signed-rank test: the share of rank sums above zero minus that below."
 # fmt: off
 STATISTICS: Mapping[str, Statistic] = {
@@ -63,6 +65,11 @@ STATISTICS: Mapping[str, Statistic] = {
         Statistic("mean", "mean", _AVERAGED, "Mean over participants."),
         Statistic("t", "t", "t statistic", "One-sample t-test over participants."),
         Statistic("w", "rank-biserial correlation", "rank-biserial correlation, from -1 to 1", _W),
+        Statistic("pfwe", "family-wise p", "probability", "p, corrected by the largest statistic over targets."),
+        Statistic("qmajority", "q of the majority", "false discovery rate", _MAJORITY),
+        Statistic("prevalence", "prevalence", _SHARE, "Most probable share of the population with the effect."),
+        Statistic("prevalencelow", "prevalence, lower end", _SHARE, "Lower end of the interval of the prevalence."),
+        Statistic("prevalencehigh", "prevalence, upper end", _SHARE, "Upper end of the interval of the prevalence."),
     )
 }
 # fmt: on
@@ -203,6 +210,8 @@ FIELDS: Mapping[str, str] = {
     "SourceFiles": "Size and SHA-256 of each file that was read.",
     "Participants": "Labels of the participants behind a result of the group.",
     "Note": "What so few participants cannot show.",
+    "LevelWithinParticipants": "Level of the test within each participant behind a prevalence.",
+    "IntervalMass": "Posterior probability inside the interval of a prevalence.",
     "Settings": "Settings that decide the result.",
     "SoftwareVersions": "Versions of this package and of those that determine the numbers.",
 }
@@ -267,7 +276,9 @@ def over_parcels(names: tuple[str, ...] = (), unit: str = "") -> tuple[Statistic
     )
 
 
-def over_participants(stat: str, names: tuple[str, ...], unit: str = "") -> tuple[StatisticMaps, ...]:
+def over_participants(
+    stat: str, names: tuple[str, ...], unit: str = "", *, is_family_wise: bool = True
+) -> tuple[StatisticMaps, ...]:
     """The statistics that `analyses.significance.write_statistics` computes for maps of a statistic."""
     test = "the signed-rank test against zero over participants"
     size = f"Rank-biserial correlation of {test}: 1 where all are above zero, -1 where all are below."
@@ -275,7 +286,29 @@ def over_participants(stat: str, names: tuple[str, ...], unit: str = "") -> tupl
         StatisticMaps("w", size, names),
         StatisticMaps("p", "Two-sided p of the signed-rank test.", names),
         StatisticMaps("q", "p corrected within each map.", names),
+        *([StatisticMaps("pfwe", _FAMILY_WISE, names)] if is_family_wise else []),
         mean_over_participants(stat, names, "Mean over participants.", unit),
+    )
+
+
+_FAMILY_WISE = "Two-sided p of the one-sample t-test, family-wise within each map: sign flips over participants, max-T."
+
+
+def over_few_participants(names: tuple[str, ...]) -> tuple[StatisticMaps, ...]:
+    """The statistics that `analyses.significance.write_few_participants` adds for few participants.
+
+    Maps are called by their statistic where there are no `names`.
+    """
+    texts = {
+        "prevalence": "the most probable, given how many participants have p < 0.05",
+        "prevalencelow": "lower end of its 96 % highest-density interval",
+        "prevalencehigh": "upper end of its 96 % highest-density interval",
+    }
+    share = "Share of the population with the effect"
+    majority = "Fewer than 6 participants: q of an effect in at least half of them (partial conjunction)."
+    return (
+        *(StatisticMaps(stat, f"{share}: {text}.", names or (stat,)) for stat, text in texts.items()),
+        StatisticMaps("qmajority", majority, names or ("qmajority",)),
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy.typing as npt
@@ -17,7 +18,7 @@ EXTENSIONS = {".func.gii", ".nii.gz", ".nii", ".dscalar.nii", ".tsv", ".tsv.gz",
 
 @dataclass(frozen=True)
 class OutputMap:
-    """One output: its entities (`sub` is missing at the group level), its files, the content of its sidecar.
+    """One output: its entities (`sub` is missing at the group level) and its files.
 
     `paths` holds both hemispheres of a surface (left first), otherwise one file.
     """
@@ -25,7 +26,11 @@ class OutputMap:
     entities: dict[str, str]
     suffix: str
     paths: tuple[Path, ...]
-    sidecar: dict[str, object] = field(repr=False)
+
+    @cached_property
+    def sidecar(self) -> dict[str, object]:
+        """Content of its sidecar, read on first use: a thousand participants have tens of thousands of them."""
+        return read_sidecar(self.paths[0])
 
     @property
     def participant(self) -> str | None:
@@ -72,8 +77,9 @@ def write_maps(
     return geometry.save(maps, target, map_names)
 
 
-def _files(out_dir: Path, level: str) -> Iterator[Path]:
-    folders = {"participant": ("sub-*/func", "sub-*/ses-*/func"), "group": ("group",)}[level]
+def _files(out_dir: Path, level: str, participant: str = "*") -> Iterator[Path]:
+    sub = f"sub-{participant}"
+    folders = {"participant": (f"{sub}/func", f"{sub}/ses-*/func"), "group": ("group",)}[level]
     for folder in folders:
         yield from out_dir.glob(f"{folder}/[!.]*")
 
@@ -85,15 +91,12 @@ def find_outputs(out_dir: Path, suffix: str, level: str = "participant", **entit
     """
     wanted = {key: value for key, value in entities.items() if value is not None}
     groups: dict[tuple[str, tuple[tuple[str, str], ...]], list[tuple[Path, Name]]] = {}
-    for path in sorted(_files(out_dir, level)):
+    for path in sorted(_files(out_dir, level, wanted.get("sub", "*"))):
         name = parse_name(path)
         if name.suffix == suffix and name.extension in EXTENSIONS and is_within(wanted, name.entities):
             entities_of_both = tuple((key, value) for key, value in name.entities.items() if key != "hemi")
             groups.setdefault((name.extension, entities_of_both), []).append((path, name))
-    return [
-        OutputMap(dict(key), suffix, tuple(path for path, _ in files), read_sidecar(files[0][0]))
-        for (_, key), files in groups.items()
-    ]
+    return [OutputMap(dict(key), suffix, tuple(path for path, _ in files)) for (_, key), files in groups.items()]
 
 
 def find_maps(

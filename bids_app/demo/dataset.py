@@ -38,6 +38,7 @@ class Options:
     snr : standard deviation of the response over that of the noise, averaged over the vertices of a network or region;
         at 0 nothing is planted
     n_volumes : volumes of a scan, 1.5 s each
+    n_driven : how many networks of the atlas are driven by atoms; the others hold noise alone. None: all
     model : folder or name of the model that is planted, instead of a tiny GPT-2-type one
     annotations : word timings (align.csv or .json of gentle, TextGrid, table) of the one story that is then told;
         `stories` and `n_volumes` follow from it
@@ -50,6 +51,7 @@ class Options:
     snr: float
     n_volumes: int
     participants: int = 3
+    n_driven: int | None = None
     model: Path | None = None
     annotations: Path | None = None
     atlas: Path | None = None
@@ -62,6 +64,8 @@ class Options:
             raise ValueError(f"participants={self.participants}, stories={self.stories}; both must be at least 1.")
         if not (np.isfinite(self.snr) and self.snr >= 0):
             raise ValueError(f"snr={self.snr}; it must be a number from 0 (nothing is planted) upwards.")
+        if self.n_driven is not None and self.n_driven < 2:
+            raise ValueError(f"n_driven={self.n_driven}; at least 2 networks must be driven.")
         if not self.spaces or not set(self.spaces) <= set(SPACES):
             named = ", ".join(self.spaces) or "none"
             raise ValueError(f"spaces={named}; the demo is made in {' and '.join(SPACES)}.")

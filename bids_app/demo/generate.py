@@ -12,15 +12,15 @@ from bids_app.demo.atoms import N_RESTARTS, REPRODUCIBLE, Atoms, find_atoms, res
 from bids_app.demo.dataset import NetworkSpace, Options, name_of_model, prepare, told_options, write_runs
 from bids_app.demo.layout import write_settings
 from bids_app.demo.models import PLANTED_MODEL, write_models
-from bids_app.demo.planting import Planted, plan_links, respond
+from bids_app.demo.planting import Planted, driven, plan_links, respond
 from bids_app.demo.scans import Scan
 from bids_app.demo.truth import LINK_COLUMNS, Truth, atom_column, write_truth
 from bids_app.language.activations import read_activations
 from bids_app.language.models import load_model
 
-DEFAULTS = Options(stories=2, snr=0.3, n_volumes=300)
+DEFAULTS = Options(stories=2, snr=0.8, n_volumes=300, n_driven=4)
 
-_N_ATOMS, _N_DEACTIVE = 14, 14
+_PER_NETWORK = 2  # atoms that activate each driven network; as many deactivate it
 _DICTIONARY_SEED = 7919  # far from the default seed of the analysis
 
 
@@ -31,7 +31,7 @@ def generate(target: Path, options: Options = DEFAULTS) -> Truth:
     """
     ground = prepare(target, options)
     model, subgroups = _prepare_model(target, options, ground)
-    atoms, links = _plant(model, ground, options.seed) if options.snr > 0 else _nothing(ground.scans)
+    atoms, links = _plant(model, ground, options) if options.snr > 0 else _nothing(ground.scans)
     planted = Planted(links, atoms, options.snr)
     write_runs(target, ground, partial(respond, head=ground.head, planted=planted, seed=options.seed), options)
     settings: dict[str, object] = {"model": [model], "atlas": str(ground.atlas)}
@@ -71,7 +71,7 @@ def _prepare_model(target: Path, options: Options, ground: NetworkSpace) -> tupl
     return str((folder / PLANTED_MODEL).resolve()), subgroups
 
 
-def _plant(model: str, ground: NetworkSpace, seed: int) -> tuple[Atoms, pd.DataFrame]:
+def _plant(model: str, ground: NetworkSpace, options: Options) -> tuple[Atoms, pd.DataFrame]:
     """Choose the atoms of the model and the networks that they drive."""
     language_model = load_model(model, device="cpu")
     with tempfile.TemporaryDirectory() as folder:
@@ -79,8 +79,10 @@ def _plant(model: str, ground: NetworkSpace, seed: int) -> tuple[Atoms, pd.DataF
         for scan, story in zip(ground.scans, ground.words, strict=True):
             activations = read_activations(language_model, story.text, "ffn-out", "auto", Path(folder))
             neurons.append(responses(activations, story, scan))
-    atoms = find_atoms(ground.scans, neurons, _N_ATOMS, _DICTIONARY_SEED + seed)
-    links = plan_links(atoms.numbers.tolist(), ground.head.networks, _N_DEACTIVE, seed)
+    networks = driven(ground.head.networks, options.n_driven, options.seed)
+    n_atoms = _PER_NETWORK * len(networks)
+    atoms = find_atoms(ground.scans, neurons, n_atoms, _DICTIONARY_SEED + options.seed)
+    links = plan_links(atoms.numbers.tolist(), networks, n_atoms, options.seed)
     rho = dict(zip(atoms.numbers.tolist(), atoms.reproducibility.round(3).tolist(), strict=True))
     return atoms, links.assign(rho=links["atom"].map(rho))
 

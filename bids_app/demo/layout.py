@@ -18,6 +18,7 @@ _AUDIO_RATE = 500  # Hz; the audio is silent
 README = """# Synthetic stories
 
 Made by `n2n demo`; nobody was scanned. Known groups of a language model's neurons drive known networks of the cortex.
+Other networks hold noise alone.
 What was planted is written in `sourcedata/truth`:
 
 - `truth.tsv`: one row per planted link of a family of atoms and a network, with its part (active or deactive), gain,

@@ -15,8 +15,8 @@ from bids_app.demo.scans import Scan, stream
 Float = NDArray[np.float64]
 
 PARTS = ("active", "deactive")
-_TAIL = 1.0  # spread of the log of the gains: some vertices of a network answer much more than most
-_RINGS = 12  # smoothness of the gains
+_TAIL = 0.5  # spread of the log of the gains: some vertices of a network answer more than most
+_RINGS = 20  # smoothness of the gains
 _INDIVIDUAL = 0.2  # share of the variance of log gains that differs between participants
 
 
@@ -27,6 +27,14 @@ class Planted:
     links: pd.DataFrame
     atoms: Atoms
     snr: float
+
+
+def driven(networks: Sequence[str], n_driven: int | None, seed: int) -> list[str]:
+    """The networks that are driven, in their order: all, or as many drawn at random."""
+    if n_driven is None or n_driven >= len(networks):
+        return list(networks)
+    chosen = stream(seed, "driven").choice(len(networks), n_driven, replace=False)
+    return [networks[index] for index in sorted(chosen)]
 
 
 def plan_links(numbers: Sequence[int], networks: Sequence[str], n_deactive: int, seed: int) -> pd.DataFrame:
@@ -42,7 +50,7 @@ def plan_links(numbers: Sequence[int], networks: Sequence[str], n_deactive: int,
         rows.append((int(atom), networks[first[turn % len(networks)]], "active", 1.0))
         if turn < n_deactive:
             # Three further on, and one more each round: two atoms of one network share no second one
-            other = (turn + 3 + turn // len(networks)) % len(networks)
+            other = (turn + 1 + (2 + turn // len(networks)) % max(1, len(networks) - 1)) % len(networks)
             rows.append((int(atom), networks[first[other]], "deactive", -1.0))
     table = pd.DataFrame(rows, columns=["atom", "network", "part", "gain"])
     return table.sort_values(["atom", "part"], ignore_index=True)

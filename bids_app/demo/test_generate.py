@@ -15,6 +15,7 @@ from bids_app.demo.atoms import find_atoms, responses
 from bids_app.demo.cortex import N_VERTICES
 from bids_app.demo.evaluate import evaluate
 from bids_app.demo.generate import DEFAULTS, describe, generate
+from bids_app.demo.planting import driven, plan_links
 from bids_app.demo.scans import made_scan
 from bids_app.demo.truth import Truth, read_truth
 from bids_app.encoding.dictionary import ReproducibleDictionary
@@ -25,7 +26,7 @@ from bids_app.stats.arrays import AnyArray
 Demo = tuple[Path, Truth]
 
 FUNC = "derivatives/fmriprep/sub-01/func/sub-01_task-lighthouse"
-SMALL = replace(DEFAULTS, participants=1, stories=1, n_volumes=160, seed=4, snr=1.0)
+SMALL = replace(DEFAULTS, participants=1, stories=1, n_volumes=160, seed=4, snr=1.0, n_driven=None)
 
 
 @pytest.fixture(scope="module")
@@ -295,3 +296,19 @@ def test_a_folder_with_files_is_refused(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("precious")
     with pytest.raises(FileExistsError, match="not empty"):
         generate(tmp_path)
+
+
+@pytest.mark.parametrize(("n_networks", "n_driven"), [(7, None), (7, 4), (7, 2), (3, 4), (1, 4)])
+def test_driven_networks_have_as_many_atoms_of_each_sign_and_the_others_none(
+    n_networks: int, n_driven: int | None
+) -> None:
+    names = [f"N{number}" for number in range(n_networks)]
+    chosen = driven(names, n_driven, seed=3)
+    assert len(chosen) == min(n_networks, n_driven or n_networks)
+    assert set(chosen) <= set(names)
+    links = plan_links(range(1, 2 * len(chosen) + 1), chosen, 2 * len(chosen), seed=3)
+    counts = links.groupby(["network", "part"]).size()
+    assert set(links["network"]) == set(chosen)
+    assert (counts == 2).all()
+    both = links.groupby("atom")["network"].nunique()
+    assert (both == 2).all() or n_networks == 1  # no atom has both signs in one network

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,7 +18,7 @@ from bids_app.choices import parse_context
 from bids_app.inputs.timing import StimulusTiming, Story, timed_words
 from bids_app.language.labels import model_labels
 from bids_app.language.weights import find_model, hash_file
-from bids_app.machine.once import computed_once, file_name, key_of
+from bids_app.machine.once import computed_once, file_name, key_of, locked
 from bids_app.machine.resources import folders_of, model_source
 from bids_app.shared_options.inputs import ModelOptions
 from bids_app.text_files import read_json_content
@@ -48,16 +48,17 @@ class ModelRun:
     @cached_property
     def loaded(self) -> LanguageModel:
         """The model itself."""
-        return self._load(head=False)
+        return self._load()
 
-    @cached_property
     def with_head(self) -> LanguageModel:
-        """The model with the head that predicts words; ValueError without one."""
-        if self.untrained:
-            raise ValueError(f"{self.label} has random weights, which predict no words")
+        """The model with the head that predicts words; `loaded` is freed first, so that memory holds one of them.
+
+        Raises ValueError for a model without a head.
+        """
+        self.unload()
         return self._load(head=True)
 
-    def _load(self, head: bool) -> LanguageModel:
+    def _load(self, *, head: bool = False) -> LanguageModel:
         from transformers.utils.logging import disable_progress_bar
 
         from bids_app.language.models import load_model
@@ -79,8 +80,7 @@ class ModelRun:
 
     def unload(self) -> None:
         """Free the memory of the model."""
-        for name in ("loaded", "with_head"):
-            self.__dict__.pop(name, None)
+        self.__dict__.pop("loaded", None)
 
     def identity(self) -> dict[str, object]:
         """Identity of the model without loading it, mainly the content of its files."""
@@ -110,6 +110,28 @@ class ModelRun:
         pointer = self._pointer(story, kind, subtoken)
         computed_once(pointer, lambda draft: self._extract(story, kind, subtoken, draft), self._damage)
         return Activations.open(self._work / pointer.read_text(encoding="utf-8"))
+
+    def read_all(self, story: Story, requests: Iterable[tuple[str, str]]) -> None:
+        """Read a story in one pass for all kinds of neurons and rules for sub-tokens that are not in the cache.
+
+        Other kinds, such as those of fine-tuned models, are left to who asks for them.
+        """
+        from bids_app.language.activations import read_all
+        from bids_app.language.neurons import NEURON_KINDS
+        from bids_app.language.reading import Request
+
+        asked = [Request(*request) for request in dict.fromkeys(requests) if request[0] in NEURON_KINDS]
+        missing = [request for request in asked if not self.has_read(story, *request)]
+        if len(missing) < 2:
+            return  # a single one is read where it is asked for
+        with locked(self._work / "requests" / f"{key_of([self.identity(), story.words.text])}.lock"):
+            missing = [request for request in missing if not self.has_read(story, *request)]
+            if missing:
+                kinds = " and ".join(dict.fromkeys(request.kind for request in missing))
+                log.info("%s: responses of %s to the story %s", self.label, kinds, story.stem)
+                read_all(self.loaded, story.words.text, missing, parse_context(self.settings.context), self._work)
+            for request in missing:
+                self.activations(story, *request)  # found in the cache, and noted as what this run asked for
 
     def mean_activations(self, stem: str, texts: Sequence[Sequence[str]], kind: str, subtoken: str) -> Activations:
         """Mean over several texts of as many words, from the cache if available (`read_mean_activations`)."""

@@ -1,5 +1,6 @@
 """Runs that heard the same, averaged: which ones, and that confounds are taken off within each run."""
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -9,7 +10,7 @@ import numpy.typing as npt
 import pytest
 
 from bids_app.analyses.brainscore.ceiling import Others, StoryMeans
-from bids_app.analyses.brainscore.participant import write_ceiling
+from bids_app.analyses.brainscore.participant import write_ceiling, write_repeatability
 from bids_app.analyses.networks.participant import _cleaned
 from bids_app.analyses.writer import Writer
 from bids_app.bids.events import Stimulus
@@ -127,6 +128,31 @@ def test_the_ceiling_is_that_of_the_data_that_are_fitted(tmp_path: Path, repeats
     expected = noise_ceiling(mean, target, folds, alphas=settings.alphas)
     np.testing.assert_allclose(written.values[0], expected, atol=1e-4)
     assert written.extra["VolumesWithOthers"] == len(target)
+
+
+@pytest.mark.parametrize(("repeats", "reached"), [("average", 2 * 0.5 / 1.5), ("together", 0.5)])
+def test_the_ceiling_within_a_participant_is_that_of_the_data_that_are_fitted(
+    tmp_path: Path, repeats: str, reached: float
+) -> None:
+    """Half of the variance of each run is signal."""
+    runs, _ = responses(play(), play("other"), play(onset=6.0), play("other"))
+    signal = [RNG.standard_normal((80, 2000)) for _ in range(2)]
+    data = [zscore(one + RNG.standard_normal(one.shape)) for one in (*signal, *signal)]
+    settings = Settings(tmp_path, tmp_path, "participant", device="cpu", repeats=repeats)
+    written = Written()
+    many = replace(runs, data=np.concatenate(data), valid=np.ones(2000, dtype=bool))
+    write_repeatability(many, settings, cast("Writer", written))
+    assert np.mean(written.values**2) == pytest.approx(reached, abs=0.01)
+    assert written.extra == {"VolumesRepeated": 160, "Presentations": 2}
+
+
+def test_few_repeated_volumes_have_no_ceiling(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    runs, _ = responses(play(), play())
+    written = Written()
+    with caplog.at_level("INFO"):
+        write_repeatability(runs, Settings(tmp_path, tmp_path, "participant"), cast("Writer", written))
+    assert not hasattr(written, "values")
+    assert "80 volumes were heard more than once, and at least 100 are needed" in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,11 @@
 """Text → activations of all layers, one row per word, cached on disk."""
 
+import itertools
 import json
 import logging
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,7 @@ from bids_app.checksums import MANIFEST, artefact_damage, write_manifest
 from bids_app.disk import new_array
 from bids_app.language.models import LanguageModel
 from bids_app.language.neurons import RECORDED
-from bids_app.language.reading import SUBTOKENS, Reader
+from bids_app.language.reading import SUBTOKENS, Reader, Request
 from bids_app.language.tokens import tokenize_words
 from bids_app.language.weights import hash_texts
 from bids_app.language.windows import Context, Window, batch_windows, plan_windows
@@ -102,31 +104,67 @@ def read_activations(
 
     Raises ValueError for unusable settings or texts, RuntimeError if activations are not finite.
     """
-    if subtoken not in SUBTOKENS:
-        raise ValueError(f"Unknown subtoken {subtoken!r}: choose one of {', '.join(SUBTOKENS)}.")
-    if kind not in RECORDED:
-        raise ValueError(f"Unknown kind of neurons {kind!r}: choose one of {', '.join(RECORDED)}.")
+    requests = [Request(kind, subtoken)]
+    return read_all(language_model, texts, requests, context, cache_dir, chunk_tokens=chunk_tokens)[0]
+
+
+def read_all(
+    language_model: LanguageModel,
+    texts: Sequence[str],
+    requests: Sequence[Request],
+    context: Context,
+    cache_dir: Path,
+    *,
+    chunk_tokens: int | None = None,
+) -> list[Activations]:
+    """Several kinds of neurons and rules for sub-tokens in one pass over a text, each as by `read_activations`."""
+    for kind, subtoken in requests:
+        if subtoken not in SUBTOKENS:
+            raise ValueError(f"Unknown subtoken {subtoken!r}: choose one of {', '.join(SUBTOKENS)}.")
+        if kind not in RECORDED:
+            raise ValueError(f"Unknown kind of neurons {kind!r}: choose one of {', '.join(RECORDED)}.")
     if chunk_tokens is not None and chunk_tokens < 1:
         raise ValueError(f"chunk_tokens={chunk_tokens}: the model must read at least 1 token at once.")
     if not texts:
         raise ValueError("There is no word to read: the text is empty.")
-    key = activation_key(language_model.weights_hash, texts, kind, context, language_model.dtype, subtoken=subtoken)
-    folder = cache_dir / key
+    weights, dtype = language_model.weights_hash, language_model.dtype
+    folders = {
+        request: cache_dir / activation_key(weights, texts, request.kind, context, dtype, subtoken=request.subtoken)
+        for request in requests
+    }
+    if missing := {request: folder for request, folder in folders.items() if not _is_whole(folder)}:
+        _read_missing(language_model, texts, missing, context, chunk_tokens)
+    return [Activations.open(folders[request]) for request in requests]
+
+
+def _is_whole(folder: Path) -> bool:
+    """Whether a folder of activations is there; a damaged one is removed."""
     damage = artefact_damage(folder) if folder.exists() else None
     if damage is not None:
         _logger.warning("%s is made again, because it is damaged: %s.", folder, damage)
         shutil.rmtree(folder, ignore_errors=True)
-    if not folder.exists():
-        tokens = tokenize_words(language_model.tokenizer, texts)
-        windows = plan_windows(tokens, language_model.max_tokens, language_model.is_causal, context)
-        with atomic_path(folder, first_stays=True) as draft:
+    return folder.exists()
+
+
+def _read_missing(
+    language_model: LanguageModel,
+    texts: Sequence[str],
+    folders: Mapping[Request, Path],
+    context: Context,
+    chunk_tokens: int | None,
+) -> None:
+    tokens = tokenize_words(language_model.tokenizer, texts)
+    windows = plan_windows(tokens, language_model.max_tokens, language_model.is_causal, context)
+    reader = Reader(language_model, tokens, list(folders))
+    with ExitStack() as stack:
+        drafts = [stack.enter_context(atomic_path(folder, first_stays=True)) for folder in folders.values()]
+        for draft in drafts:
             draft.mkdir()
-            reader = Reader(language_model, tokens, kind, subtoken)
-            units = _write_layers(reader, windows, chunk_tokens, draft)
-            description = _describe(reader, context, units)
+        every = _write_layers(reader, windows, chunk_tokens, drafts)
+        for draft, (request, folder), units in zip(drafts, folders.items(), every, strict=True):
+            description = _describe(reader, request, context, units)
             (draft / _DESCRIPTION).write_text(json.dumps(description, indent=2), encoding="utf-8")
-            write_manifest(draft, draft / MANIFEST, key)
-    return Activations.open(folder)
+            write_manifest(draft, draft / MANIFEST, folder.name)
 
 
 def read_mean_activations(
@@ -176,16 +214,18 @@ def activation_key(
     return hash_texts([_FORMAT, weights_hash, kind, repr(context), dtype, subtoken, *texts])[:40]
 
 
-def _write_layers(reader: Reader, windows: list[Window], chunk_tokens: int | None, folder: Path) -> tuple[int, ...]:
-    """Write one array per layer, batch by batch, and return the number of units of each layer."""
-    units = reader.units()
+def _write_layers(
+    reader: Reader, windows: list[Window], chunk_tokens: int | None, folders: Sequence[Path]
+) -> list[tuple[int, ...]]:
+    """Write one array per layer of each request into its folder, batch by batch; return the numbers of units."""
+    every = reader.units()
     tokens = reader.tokens
     arrays = [
-        new_array(folder / _layer_file(layer), np.float32, (tokens.n_words, n_units))
-        for layer, n_units in enumerate(units)
+        [new_array(folder / _layer_file(layer), np.float32, (tokens.n_words, n)) for layer, n in enumerate(units)]
+        for folder, units in zip(folders, every, strict=True)
     ]
     usual = _CHUNK_TOKENS.get(reader.language_model.device.type, 1024)
-    limit = chunk_tokens or min(usual, _CHUNK_VALUES // sum(units))
+    limit = chunk_tokens or min(usual, _CHUNK_VALUES // sum(map(sum, every)))
     if not reader.language_model.heeds_padding:
         limit = 1  # one window at a time
     batches = list(batch_windows(windows, tokens.n_special, limit))
@@ -194,17 +234,17 @@ def _write_layers(reader: Reader, windows: list[Window], chunk_tokens: int | Non
         *(reader.language_model.name, tokens.n_words, len(tokens), len(windows), len(batches)),
     )
     for batch in batches:
-        words, rows = reader.read(batch)
-        for array, values in zip(arrays, rows, strict=True):
-            array[words] += values  # rows are initially zero
-    for array in arrays:
+        for layers, (words, rows) in zip(arrays, reader.read(batch), strict=True):
+            for array, values in zip(layers, rows, strict=True):
+                array[words] += values  # rows are initially zero
+    for array in itertools.chain.from_iterable(arrays):
         for word, holder in tokens.shared:
             array[word] = array[holder]
         array.flush()
-    return units
+    return every
 
 
-def _describe(reader: Reader, context: Context, units: tuple[int, ...]) -> dict[str, Any]:
+def _describe(reader: Reader, request: Request, context: Context, units: tuple[int, ...]) -> dict[str, Any]:
     language_model, tokens = reader.language_model, reader.tokens
     return {
         "format": _FORMAT,
@@ -212,9 +252,9 @@ def _describe(reader: Reader, context: Context, units: tuple[int, ...]) -> dict[
         "revision": language_model.revision,
         "weights_hash": language_model.weights_hash,
         "dtype": language_model.dtype,
-        "kind": reader.kind,
+        "kind": request.kind,
         "context": context,
-        "subtoken": reader.subtoken,
+        "subtoken": request.subtoken,
         "n_words": tokens.n_words,
         "n_tokens": len(tokens),
         "words_without_token": tokens.without_token.tolist(),

@@ -17,7 +17,7 @@ from torch import Tensor
 from bids_app.language.lesions import Ints, body_of, lesion_sets
 from bids_app.language.models import LanguageModel
 from bids_app.language.neurons import Recorder, find_blocks, record
-from bids_app.language.reading import Reader, pad_windows
+from bids_app.language.reading import Reader, Request, pad_windows, tokens_taken
 from bids_app.language.surprisal import CHUNK_TOKENS, logits_of, predicted, surprisal_at, words_of_tokens
 from bids_app.language.tokens import Tokens
 from bids_app.language.windows import Window, batch_windows
@@ -87,7 +87,7 @@ class LesionReader:
     def width(self) -> int:
         """Units of the output of the wanted block."""
         bare = replace(self.language_model, model=self._body)
-        return Reader(bare, self.tokens, "residual", "last").units()[self.layer]
+        return Reader(bare, self.tokens, [Request("residual", "last")]).units()[0][self.layer]
 
     @one_thread()
     @torch.inference_mode()
@@ -125,9 +125,7 @@ class LesionReader:
         """One pass; results are added to, or put into, arrays whose first axis is that of the sets."""
         model, tokens = self.language_model, self.tokens
         ids, mask = pad_windows(tokens, windows, model.tokenizer.pad_token_id or 0)
-        taken = {
-            subtoken: Reader(model, tokens, self.neurons, subtoken).taken(windows) for subtoken in ("mean", "last")
-        }
+        taken = {subtoken: tokens_taken(tokens, windows, subtoken) for subtoken in ("mean", "last")}
         shape = (len(sets), *ids.shape)
         with ExitStack() as hooks:
             lesions = hooks.enter_context(

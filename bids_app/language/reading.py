@@ -1,6 +1,9 @@
 """One forward pass: windows of a text → contributions to the activations of their words in all layers."""
 
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -8,7 +11,7 @@ import torch
 from torch import Tensor
 
 from bids_app.language.models import LanguageModel
-from bids_app.language.neurons import record
+from bids_app.language.neurons import Recorder, record
 from bids_app.language.tokens import IntArray, Tokens
 from bids_app.language.windows import Window
 
@@ -17,21 +20,37 @@ SUBTOKENS = ("mean", "last")
 FloatArray = npt.NDArray[np.float32]
 
 
-@dataclass(frozen=True)
-class Reader:
-    """A model that reads one text, the kind of neurons recorded, and how the tokens of a word become one (subtoken)."""
+class Request(NamedTuple):
+    """The kind of neurons to record, and how the tokens of a word become one."""
 
-    language_model: LanguageModel
-    tokens: Tokens
     kind: str
     subtoken: str
 
-    def units(self) -> tuple[int, ...]:
-        """Number of units of each layer, found by reading a few tokens; ValueError for an unknown order of axes."""
+
+Rows = tuple[IntArray, list[FloatArray]]
+
+
+@dataclass(frozen=True)
+class Reader:
+    """A model that reads one text, and everything that each of its passes records."""
+
+    language_model: LanguageModel
+    tokens: Tokens
+    requests: Sequence[Request]
+
+    def units(self) -> list[tuple[int, ...]]:
+        """For each request the number of units of each layer; ValueError for an unknown order of axes.
+
+        Found by reading a few tokens.
+        """
         token = self.tokens.ids[0] if len(self.tokens) else 1
         ids = np.full((2, 3), token, np.int64)
-        with record(self.language_model.model, self.kind) as recorder:
+        with ExitStack() as hooks:
+            recorders = [hooks.enter_context(record(self.language_model.model, kind)) for kind, _ in self.requests]
             _forward(self.language_model, ids, np.ones_like(ids))
+        return [self._units_of(recorder, ids) for recorder in recorders]
+
+    def _units_of(self, recorder: Recorder, ids: IntArray) -> tuple[int, ...]:
         for layer in recorder.layers:
             n_windows, n_tokens = (*layer.shape, 0)[:2]
             is_whole = layer.ndim == 3 and n_windows == len(ids) and n_tokens >= ids.shape[1]
@@ -42,14 +61,26 @@ class Reader:
                 )
         return tuple(layer.shape[-1] for layer in recorder.layers)
 
-    def read(self, windows: list[Window]) -> tuple[IntArray, list[FloatArray]]:
-        """Read windows at once; return the words taken from them, (n,) ascending, and per layer (n, n_units).
+    def read(self, windows: list[Window]) -> list[Rows]:
+        """Read windows at once; return for each request the words taken, (n,) ascending, and per layer (n, n_units).
 
         A word whose tokens are taken from two windows gets a contribution from each; they add up to its activation.
         Raises RuntimeError if activations are not finite.
         """
         ids, mask = pad_windows(self.tokens, windows, self.language_model.tokenizer.pad_token_id or 0)
-        token, window, position, weight = self.taken(windows)
+        with ExitStack() as hooks:
+            parts = [self._recording(request, windows, ids, hooks) for request in self.requests]
+            _forward(self.language_model, ids, mask)
+        for _, recorder in parts:
+            for layer, rows in enumerate(recorder.layers):
+                self._check(layer, rows)
+        return [(words, [rows.numpy() for rows in recorder.layers]) for words, recorder in parts]
+
+    def _recording(
+        self, request: Request, windows: list[Window], ids: IntArray, hooks: ExitStack
+    ) -> tuple[IntArray, Recorder]:
+        """The words taken from windows, and the recorder of their rows, which hooks fill in the next pass."""
+        token, window, position, weight = tokens_taken(self.tokens, windows, request.subtoken)
         word = self.tokens.word[token]
         begins = np.flatnonzero(np.diff(word, prepend=-1))
 
@@ -60,23 +91,7 @@ class Reader:
             values = whole[window, position].to("cpu", torch.float32).numpy() * weight[:, None]
             return torch.from_numpy(np.add.reduceat(values, begins, axis=0) if len(word) else values)
 
-        with record(self.language_model.model, self.kind, keep) as recorder:
-            _forward(self.language_model, ids, mask)
-        for layer, rows in enumerate(recorder.layers):
-            self._check(layer, rows)
-        return word[begins], [rows.numpy() for rows in recorder.layers]
-
-    def taken(self, windows: list[Window]) -> tuple[IntArray, IntArray, IntArray, FloatArray]:
-        """Return the tokens taken, with the window, the position in it and the weight in the word of each."""
-        counts = [window.stop_taking - window.first for window in windows]
-        token = np.concatenate([np.arange(window.first, window.stop_taking) for window in windows])
-        window = np.repeat(np.arange(len(windows)), counts)
-        position = token - np.array([window.start for window in windows])[window] + len(self.tokens.prefix)
-        weight = (1.0 / self.tokens.tokens_per_word[self.tokens.word[token]]).astype(np.float32)
-        if self.subtoken == "last":
-            is_last = self.tokens.is_last[token]
-            return token[is_last], window[is_last], position[is_last], np.ones(is_last.sum(), np.float32)
-        return token, window, position, weight
+        return word[begins], hooks.enter_context(record(self.language_model.model, request.kind, keep))
 
     def _check(self, layer: int, rows: Tensor) -> None:
         if not torch.isfinite(rows).all():
@@ -84,6 +99,21 @@ class Reader:
                 f"{self.language_model.name} gives activations that are not finite in layer {layer} with dtype "
                 f"{self.language_model.dtype}: use float32 or bfloat16."
             )
+
+
+def tokens_taken(
+    tokens: Tokens, windows: list[Window], subtoken: str
+) -> tuple[IntArray, IntArray, IntArray, FloatArray]:
+    """Return the tokens taken from windows, with the window, the position in it and the weight in the word of each."""
+    counts = [window.stop_taking - window.first for window in windows]
+    token = np.concatenate([np.arange(window.first, window.stop_taking) for window in windows])
+    window = np.repeat(np.arange(len(windows)), counts)
+    position = token - np.array([window.start for window in windows])[window] + len(tokens.prefix)
+    weight = (1.0 / tokens.tokens_per_word[tokens.word[token]]).astype(np.float32)
+    if subtoken == "last":
+        is_last = tokens.is_last[token]
+        return token[is_last], window[is_last], position[is_last], np.ones(is_last.sum(), np.float32)
+    return token, window, position, weight
 
 
 def pad_windows(tokens: Tokens, windows: list[Window], pad_id: int) -> tuple[IntArray, IntArray]:

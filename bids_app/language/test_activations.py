@@ -179,12 +179,44 @@ def test_memory_grows_with_the_chunk_not_with_the_story(
         folder.mkdir()
         with _Calls(model) as calls:
             tracemalloc.start()
-            activations._write_layers(reading.Reader(model, tokens, "ffn-in", "mean"), windows, 128, folder)
+            reader = reading.Reader(model, tokens, [reading.Request("ffn-in", "mean")])
+            activations._write_layers(reader, windows, 128, [folder])
             peaks.append(tracemalloc.get_traced_memory()[1])
             tracemalloc.stop()
         assert max(calls.sizes) <= 128
     all_rows = 8 * len(long_story) * 3 * 48 * 4
     assert peaks[1] - peaks[0] < all_rows / 5  # the plan of windows and tokens, and no rows
+
+
+def test_one_pass_gives_all_kinds_and_rules_as_passes_of_their_own(
+    language_model: LanguageModel, story: list[str], tmp_path: Path
+) -> None:
+    requests = [reading.Request(*one) for one in (("ffn-out", "mean"), ("residual", "last"), ("residual", "mean"))]
+    with _Calls(language_model) as calls:
+        alone = [
+            read_activations(language_model, story, kind, "auto", tmp_path / "alone", subtoken=rule, chunk_tokens=64)
+            for kind, rule in requests
+        ]
+        of_all, calls.sizes = calls.sizes, []
+        together = activations.read_all(language_model, story, requests, "auto", tmp_path / "all", chunk_tokens=64)
+    assert 3 * len(calls.sizes) == len(of_all)
+    for one, other in zip(alone, together, strict=True):
+        assert one.folder.name == other.folder.name
+        for layer in range(one.n_layers):
+            np.testing.assert_array_equal(one.layer(layer), other.layer(layer))
+
+
+def test_only_what_is_missing_is_read(
+    language_models: dict[str, LanguageModel], story: list[str], tmp_path: Path
+) -> None:
+    model, requests = language_models["gpt2"], [reading.Request("ffn-out", "mean"), reading.Request("residual", "last")]
+    first = read_activations(model, story, "ffn-out", "auto", tmp_path)
+    written = (first.folder / "layer-000.npy").stat().st_mtime_ns
+    assert activations.read_all(model, story, requests, "auto", tmp_path)[0] == first
+    assert (first.folder / "layer-000.npy").stat().st_mtime_ns == written
+    with _Calls(model) as calls:
+        activations.read_all(model, story, requests, "auto", tmp_path)
+    assert calls.sizes == []
 
 
 def test_the_cache_is_used(language_models: dict[str, LanguageModel], story: list[str], tmp_path: Path) -> None:

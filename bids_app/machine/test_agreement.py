@@ -25,7 +25,7 @@ SCORES = {"task": "tale", "seg": "T", "model": "tinygpt", "stat": "r", "desc": "
 
 def scores(study: Study) -> dict[str, npt.NDArray[np.float32]]:
     collection = collect(study.out, SCORES)
-    return dict(zip(collection.participants, collection.maps[:, 0], strict=True))
+    return {who: maps[0] for who, maps in zip(collection.participants, collection.maps.participants(), strict=True)}
 
 
 def values(study: Study, label: str, run: str = "") -> npt.NDArray[np.float32]:

@@ -29,8 +29,8 @@ def check(settings: Settings, timing: bool = False) -> int:
     """
     problems: list[str] = []
     with _remarks() as remarks:
-        sources = _open(replace(settings, dry_run=True), problems)
-        participants = _participants(sources, problems)
+        sources = open_partly(replace(settings, dry_run=True), problems)
+        participants = selected_participants(sources, problems)
         rows = list(check_runs(sources, participants, timing, problems))
         with _noting(problems):
             problems += missing(sources, participants)
@@ -77,7 +77,7 @@ def _has_bold(dataset: Dataset, participant: str) -> bool:
     return participant in dataset.participants() and bool(dataset.spaces(participant))
 
 
-def _open(settings: Settings, problems: list[str]) -> Sources:
+def open_partly(settings: Settings, problems: list[str]) -> Sources:
     """The data set of a run, as far as it can be opened."""
     require_content(settings.bids_dir)
     scans: tuple[str, ...] = ()
@@ -97,7 +97,7 @@ def _open(settings: Settings, problems: list[str]) -> Sources:
     return Sources(Dataset(settings.bids_dir, derivatives, scans, None, annotations), settings)
 
 
-def _participants(sources: Sources, problems: list[str]) -> list[str]:
+def selected_participants(sources: Sources, problems: list[str]) -> list[str]:
     """Selected participants who exist."""
     dataset, settings = sources.dataset, sources.settings
     if dataset.derivatives:

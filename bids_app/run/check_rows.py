@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from bids_app.encoding.timing import Lag
 
 Stories = Mapping[str, Story]
+NO_BOLD = "no preprocessed BOLD"
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ def raw_rows_of(sources: Sources, stories: Stories, participant: str) -> list[Ru
     runs = [run for run in raw_runs(sources.dataset.bids_dir, participant) if sources.is_selected(run)]
     rows = [_raw_row(RunCheck(run_label(run), task=run["task"]), run, sources, stories) for run in runs]
     rows = _repeated(rows, stories, sources.settings.pool_tasks)
-    return [replace(row, note=row.note or "no preprocessed BOLD") for row in rows]
+    return [replace(row, note=row.note or NO_BOLD) for row in rows]
 
 
 def _raw_row(row: RunCheck, run: Mapping[str, str], sources: Sources, stories: Stories) -> RunCheck:

@@ -30,9 +30,10 @@ def run_group(settings: Settings, name: str) -> None:
     rows: list[Row] = []
     for summary in _summaries():
         for desc in _matching_descs(summary, out_dir):
-            for collection in collections(out_dir, desc, summary.stat, counted):
+            for collection in collections(out_dir, desc, summary.stat, counted, settings.work):
                 log.info("%s: %s", name, collection.title)
                 rows += summary.write(collection, settings)
+                collection.maps.close()
     write_model_comparison(out_dir, rows, counted)
     note_group(out_dir)
 

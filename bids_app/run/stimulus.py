@@ -24,6 +24,8 @@ def run_stimulus(settings: Settings, name: str, model: str | None = None) -> Non
 
 
 def _prepare(model: ModelRun, stories: dict[str, Story], settings: Settings) -> None:
+    for story in stories.values():
+        model.read_all(story, (each.activations(settings) for each in settings.analyses))
     for kind, subtoken in dict.fromkeys(
         each.activations(settings) for each in settings.analyses if each.prepare is None
     ):

@@ -62,7 +62,7 @@ def test_an_analysis_with_a_preparation_gets_all_stories(
     def prepare(model: FakeModel, stories: dict[str, Story], _: Settings) -> None:
         prepared.append((model.label, sorted(stories)))
 
-    monkeypatch.setattr("bids_app.analyses.networks.dictionary.prepare", prepare)
+    monkeypatch.setattr("bids_app.analyses.networks.dictionary_files.prepare", prepare)
     stimulus.run_stimulus(study.settings(analysis=("networks",)), "stimulus")
     assert prepared == [("tiny", ["fable", "tale"]), ("large", ["fable", "tale"])]
     assert [model.calls for model in models] == [[("unloaded",)]] * 2

@@ -38,26 +38,50 @@ def signed_rank(maps: npt.NDArray[np.floating], where: npt.NDArray[np.bool_]) ->
     step = max(1, _BATCH // max(1, maps[:, :, 0].size))
     for start in range(0, len(targets), step):
         batch = targets[start : start + step]
-        values = maps[:, :, batch].astype(np.float64)
-        ranks = rankdata(np.abs(values), axis=0)
-        positive = (ranks * ((values > 0) + 0.5 * (values == 0))).sum(axis=0)
+        values = np.moveaxis(maps[:, :, batch], 0, -1)  # (n_maps, n_batch, n_participants)
+        positive, p[:, batch] = _tested(np.ascontiguousarray(values))
         w[:, batch] = 2 * positive / total - 1
-        p[:, batch] = _two_sided(positive, ranks, values == 0)
     return w, p
 
 
-def _two_sided(positive: Doubles, ranks: Doubles, zeros: npt.NDArray[np.bool_]) -> Doubles:
-    """p of sums of positive ranks (n_maps, n_targets), given ranks and zeros (n_participants, n_maps, n_targets)."""
-    n = len(ranks)
-    squares = (ranks**2).sum(axis=0)
-    tied = zeros.any(axis=0) | (squares < n * (n + 1) * (2 * n + 1) / 6 - 1e-6)
-    away = np.abs(positive - n * (n + 1) / 4)
-    p = 2 * norm.sf(2 * away / np.sqrt(squares))  # the variance is a quarter of the squares, with or without ties
-    if n <= _MOST_FOR_EXACT:
-        p[~tied] = _exact(positive[~tied], n)
-    if n <= _MOST_FOR_ALL_SIGNS and tied.any():
-        p[tied] = _over_all_signs(positive[tied], ranks[:, tied], zeros[:, tied])
-    return np.asarray(np.minimum(p, 1))
+def _tested(values: npt.NDArray[np.floating]) -> tuple[Doubles, Doubles]:
+    """Sums of positive ranks, and their p, of values (n_maps, n_targets, n_participants)."""
+    n = values.shape[-1]
+    positive, tied = _sorted_ranks(values)
+    squares = n * (n + 1) * (2 * n + 1) / 6
+    p = _exact(positive, n) if n <= _MOST_FOR_EXACT else _normal(positive, n, squares)
+    if tied.any():
+        own = values[tied].T.astype(np.float64)  # (n_participants, n_tied)
+        ranks, zeros = rankdata(np.abs(own), axis=0), own == 0
+        positive[tied] = (ranks * ((own > 0) + 0.5 * zeros)).sum(axis=0)
+        of_all = n <= _MOST_FOR_ALL_SIGNS
+        p[tied] = (
+            _over_all_signs(positive[tied], ranks, zeros)
+            if of_all
+            else _normal(positive[tied], n, (ranks**2).sum(axis=0))
+        )
+    return positive, np.asarray(np.minimum(p, 1))
+
+
+def _sorted_ranks(values: npt.NDArray[np.floating]) -> tuple[Doubles, npt.NDArray[np.bool_]]:
+    """Sums of positive ranks (n_maps, n_targets), and where ties or zeros make them wrong.
+
+    The bits of a positive float, read as a whole number, have the order of the floats; with the sign as the last bit,
+    one sort of whole numbers ranks |values| and keeps their signs. It is many times faster than ranks of each.
+    """
+    is_double = values.dtype == np.float64
+    bits = np.asarray(values, dtype=np.float64 if is_double else np.float32).view(np.uint64 if is_double else np.uint32)
+    keys = np.left_shift(bits, 1) | (values > 0)
+    keys.sort(axis=-1)
+    ranks = np.arange(1, values.shape[-1] + 1, dtype=np.float64)
+    magnitudes = np.right_shift(keys, 1)
+    tied = (magnitudes[..., 0] == 0) | (magnitudes[..., 1:] == magnitudes[..., :-1]).any(axis=-1)
+    return np.asarray(np.bitwise_and(keys, 1) @ ranks), tied
+
+
+def _normal(positive: Doubles, n: int, squares: float | Doubles) -> Doubles:
+    """p from the normal distribution; the variance is a quarter of the squared ranks, with or without ties."""
+    return np.asarray(2 * norm.sf(2 * np.abs(positive - n * (n + 1) / 4) / np.sqrt(squares)))
 
 
 def _exact(positive: Doubles, n: int) -> Doubles:

@@ -9,11 +9,16 @@ from bids_app.bids.catalogue import (
     Output,
     StatisticMaps,
     mean_over_participants,
+    over_few_participants,
     over_parcels,
     over_participants,
 )
 
 _LAYERS = ("layer-#",)
+_REPEATED = {
+    "VolumesRepeated": "Number of different volumes that were heard at least twice.",
+    "Presentations": "How often most of them were heard.",
+}
 _FIELDS = {"Layers": "Layers that were scored, counted from 1."}
 
 BRAIN_SCORE = Output(
@@ -57,12 +62,34 @@ NOISE_CEILING = Output(
         "VolumesWithOthers": "Number of volumes whose stimulus somebody else heard.",
     },
 )
+REPEATABILITY = Output(
+    "repeatability",
+    "statmap",
+    ("participant",),
+    "Noise ceiling within a participant, from passages heard more than once.",
+    (
+        StatisticMaps(
+            "r",
+            "Highest correlation of any prediction with responses to a presentation, or with means of presentations "
+            "(`--repeats average`).",
+            ("single", "averaged"),
+        ),
+    ),
+    fields=_REPEATED,
+)
+GROUP_REPEATABILITY = Output(
+    "repeatability",
+    "statmap",
+    ("group",),
+    "Noise ceiling within participants, over those who heard passages more than once.",
+    (mean_over_participants("r", ("single", "averaged"), "Ceiling within participants, mean over them."),),
+)
 GROUP_BRAIN_SCORE = Output(
     "brainscore",
     "statmap",
     ("group",),
     "Brain score over participants.",
-    over_participants("r", _LAYERS),
+    (*over_participants("r", _LAYERS), *over_few_participants(_LAYERS)),
     fields=_FIELDS,
 )
 GROUP_NOISE_CEILING = Output(
@@ -80,4 +107,13 @@ GROUP_SCORES = Output(
     columns=SCORE_COLUMNS,
 )
 
-OUTPUTS = (BRAIN_SCORE, PARCEL_SCORE, NOISE_CEILING, GROUP_BRAIN_SCORE, GROUP_NOISE_CEILING, GROUP_SCORES)
+OUTPUTS = (
+    BRAIN_SCORE,
+    PARCEL_SCORE,
+    NOISE_CEILING,
+    REPEATABILITY,
+    GROUP_BRAIN_SCORE,
+    GROUP_NOISE_CEILING,
+    GROUP_REPEATABILITY,
+    GROUP_SCORES,
+)

@@ -14,7 +14,7 @@ from bids_app.analyses.scoring import BrainScores, predict, score_brain, write_t
 from bids_app.analyses.work import Step, Work
 from bids_app.analyses.writer import Writer
 from bids_app.bids.targets import fill
-from bids_app.encoding.ceiling import noise_ceiling
+from bids_app.encoding.ceiling import noise_ceiling, repeatability
 from bids_app.encoding.design.folds import content_folds, within
 from bids_app.encoding.ridge.held_out import HeldOutDesign
 from bids_app.inputs.designs import Designs
@@ -28,6 +28,7 @@ log = logging.getLogger("neurons2networks")
 Floats = npt.NDArray[np.float32]
 Integers = npt.NDArray[np.int64]
 DESC = "brainscore"
+FEWEST_REPEATED = 100  # volumes; with fewer, the standard error of the shared variance is above 0.1
 
 
 def brainscore(responses: Responses, designs: Designs, settings: BrainScoreOptions, writer: Writer) -> None:
@@ -73,6 +74,7 @@ def ceiling_step(work: Work) -> Step:
 
     def compute(writer: Writer) -> None:
         write_ceiling(work.runs, work.responses, StoryMeans(work.fit, work.sources), work.settings, writer)
+        write_repeatability(work.runs, work.settings, writer)
 
     return Step(
         work.completion("noiseceiling", None, result_settings(work.settings, "ceiling"), others=others), compute
@@ -107,6 +109,24 @@ def write_ceiling(
         "VolumesWithOthers": len(rows),
     }
     writer.maps("noiseceiling", "r", fill(r, fitted.valid), ["ceiling"], **extra)
+
+
+def write_repeatability(runs: Responses, settings: BrainScoreOptions, writer: Writer) -> None:
+    """Write the ceiling within the participant; a line says why where too little was heard more than once."""
+    if runs.content is None:
+        return
+    found = repeatability(runs.data, runs.content)
+    if found.n_volumes < FEWEST_REPEATED:
+        log.info(
+            "no ceiling within the participant: %d volumes were heard more than once, and at least %d are needed",
+            found.n_volumes,
+            FEWEST_REPEATED,
+        )
+        return
+    of_means = settings.repeats == "average"
+    extra = {"VolumesRepeated": found.n_volumes, "Presentations": found.n_presentations}
+    values = fill(found.ceiling(of_means=of_means)[None], runs.valid)
+    writer.maps("repeatability", "r", values, ["averaged" if of_means else "single"], **extra)
 
 
 def _on_fitted(data: Floats, rows: Integers) -> tuple[Integers, Floats]:

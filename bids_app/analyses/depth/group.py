@@ -11,7 +11,6 @@ from bids_app.analyses.depth.options import DepthOptions
 from bids_app.analyses.depth.outputs import GROUP_CURVES
 from bids_app.analyses.region_tables import EVERYWHERE, PEAKS, Regions, interval_of, of_region, region_columns, too_few
 from bids_app.analyses.significance import write_statistics
-from bids_app.bids.targets import fill
 from bids_app.forecast.depth import best_layer, fraction_of_depth, group_layer
 
 DESC = "forecastdepth"
@@ -20,9 +19,9 @@ DESC = "forecastdepth"
 def summarise_depth(scores: Collection, settings: DepthOptions) -> list[Row]:
     """Write the maps and tables of the forecast depth; returns the row of the model for the comparison of models."""
     out_dir, n_layers = settings.out_dir, len(scores.names)
-    write_statistics(scores, out_dir, DESC, **too_few(scores, settings))
+    write_statistics(scores, out_dir, DESC, is_family_wise=False, **too_few(scores, settings))
     writer = scores.writer(out_dir)
-    layers = fill(np.stack(group_layer(scores.maps[:, :, scores.complete])), scores.complete)
+    layers = scores.maps.of_curves(group_layer, scores.complete)
     fields = {**scores.shared_fields, "Participants": scores.participants}
     writer.maps(DESC, "k", layers, PEAKS, **fields)
     fractions = fraction_of_depth(layers, n_layers).astype(np.float32)

@@ -59,7 +59,7 @@ GROUP_DEPTH = Output(
     ("group",),
     "Forecast depth over participants.",
     (
-        *over_participants("r", _LAYERS, GAIN),
+        *over_participants("r", _LAYERS, GAIN, is_family_wise=False),
         StatisticMaps("k", f"Layer, counted from 1, {_OF_GROUP}", _PEAKS),
         StatisticMaps("fraction", f"Layer / number of layers, {_OF_GROUP}", _PEAKS),
     ),

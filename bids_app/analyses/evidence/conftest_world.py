@@ -64,8 +64,10 @@ class _Model:
 
     label = "tiny"
 
-    def __init__(self, values: Floats) -> None:
-        self.values, self.files = values, {"model": "tiny"}
+    untrained = True  # so that it predicts no words
+
+    def __init__(self, values: Floats, settings: Settings) -> None:
+        self.values, self.files, self.settings = values, {"model": "tiny"}, settings
 
     def identity(self) -> dict[str, str]:
         return {"files": str(self.values.sum())}
@@ -97,7 +99,7 @@ def make_world(
     given = {"device": "cpu", "pca": 8, "n_permutations": 400, "analysis": ("evidence",), **changes}
     settings = Settings(folder / "data", folder / "out", "participant", **given)
     responses = Responses(data, np.ones(len(data.T), dtype=bool), GEOMETRY, (timing,), (None,))
-    return World(settings, story, timing, cast("ModelRun", _Model(values)), responses)
+    return World(settings, story, timing, cast("ModelRun", _Model(values, settings)), responses)
 
 
 def _onsets(random: np.random.Generator, seconds: float) -> npt.NDArray[np.float64]:

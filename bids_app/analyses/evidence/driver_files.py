@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from bids_app.analyses.evidence.drivers import LEFT_OUT, Drivers, all_drivers, identity
-from bids_app.analyses.networks.dictionary_files import dictionary_path
+from bids_app.analyses.dictionary import dictionary_path
+from bids_app.analyses.evidence.drivers import Drivers, all_drivers, identity
 from bids_app.analyses.outputs import find_output
 from bids_app.bids.derivatives import sidecar_path, stimulus_path, write_sidecar, write_table
 from bids_app.inputs.band import audio_identity
 from bids_app.inputs.models import ModelRun
+from bids_app.inputs.parts_of_speech import tagger_identity
 from bids_app.inputs.timing import Story
 from bids_app.machine.budget import step
 from bids_app.machine.completion import Completion, Inputs
@@ -43,7 +44,8 @@ def _write(drivers: Drivers, n_atoms: int) -> None:
     entities = {"model": drivers.model.label, "desc": desc}
     files = list(_files(drivers, entities))
     sound = audio_identity({s.stem: s.stim_file for t in drivers.band.timings for s in t.stimuli}, settings)
-    facts = {"Model": drivers.model.files, "Dictionary": key, "Shared": sound}
+    tagger = tagger_identity(settings.parser)
+    facts = {"Model": drivers.model.files, "Dictionary": key, "Shared": sound, "Parser": tagger or "none"}
     completion = Completion(
         settings.out_dir,
         {**entities, "desc": f"{desc}drivers"},
@@ -75,7 +77,7 @@ def _write_one(
 ) -> None:
     output = find_output(desc, suffix, "stimulus")
     columns = output.require_columns(table.columns)
-    extra = {**drivers.band.facts, **LEFT_OUT}
+    extra = drivers.kinds.facts
     output.require_fields(extra)
     write_table(path, table[columns])
     described = output.described(columns)

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from bids_app.analyses.networks.dictionary import (
+from bids_app.analyses.dictionary import (
     SINGULAR,
     Dictionary,
     atom_names,
@@ -25,6 +25,7 @@ from bids_app.analyses.networks.dictionary import (
     scopes,
     variant,
 )
+from bids_app.analyses.evidence.kinds import WordKinds
 from bids_app.disk import new_array
 from bids_app.encoding.design.pipeline import FeaturePipeline
 from bids_app.encoding.dictionary import time_courses
@@ -33,7 +34,6 @@ from bids_app.inputs.band import Band, band_of
 from bids_app.inputs.models import ModelRun
 from bids_app.inputs.timing import Story
 from bids_app.language.excerpts import excerpts
-from bids_app.language.word_features import plain
 from bids_app.machine.notices import notice
 from bids_app.settings import Settings
 from bids_app.stats.correlation import r2
@@ -45,15 +45,9 @@ from bids_app.stats.standardise import zscore
 Floats = npt.NDArray[np.float32]
 N_PASSAGES = 20
 EXPLAINED = 0.5  # R² of the band from which an atom counts as explained by it
-_FEWEST = 5  # occurrences of a word
-_MOST_ITEMS = 300
 _MOST_ROWS = 20
 # Of the word features, those that are no constant.
 WORD_FEATURES = ("length", "frequency", "storyposition", "sentenceposition")
-LEFT_OUT = {
-    "PartsOfSpeech": "left out: the package has no tagger",
-    "Surprisal": "left out: the activations hold no probabilities of words, and the model is not read again",
-}
 
 
 @dataclass(frozen=True)
@@ -73,15 +67,25 @@ class Drivers:
     @cached_property
     def band(self) -> Band:
         """The nuisance band of the stories of the dictionary, on their canonical grids."""
-        timings = [self.stories[stem].canonical for stem in self.dictionary.stems]
+        timings = [self.stories[stem].canonical for stem in self.stems]
         return band_of(timings, self.stories, self.settings)
+
+    @cached_property
+    def kinds(self) -> WordKinds:
+        """Kinds of words of the stories."""
+        return WordKinds(self.band, self.model, {stem: self.stories[stem] for stem in self.stems}, self.settings)
+
+    @property
+    def stems(self) -> tuple[str, ...]:
+        """The stories, in their order."""
+        return self.dictionary.stems
 
     @cached_property
     def courses(self) -> dict[str, Floats]:
         """Value of each atom at each word of each story, (n_words, n_atoms), z-scored over the words of all."""
-        raw = [self._courses_of(self.stories[stem]) for stem in self.dictionary.stems]
+        raw = [self._courses_of(self.stories[stem]) for stem in self.stems]
         borders = np.cumsum([len(course) for course in raw])[:-1]
-        return dict(zip(self.dictionary.stems, np.split(zscore(np.concatenate(raw)), borders), strict=True))
+        return dict(zip(self.stems, np.split(zscore(np.concatenate(raw)), borders), strict=True))
 
     @one_thread()
     def _courses_of(self, story: Story) -> Floats:
@@ -100,6 +104,8 @@ class Drivers:
         features = self.band.of_words(self.stories[stem])[:, 1:]
         table = pd.DataFrame({"onset": words.onset, "duration": words.duration, "word": words.text})
         table[list(WORD_FEATURES)] = features.round(4)
+        table["part"] = self.kinds.parts_of(stem)
+        table["surprisal"] = self.kinds.surprisal_of(stem).round(4)
         return pd.concat([table, pd.DataFrame(self.courses[stem].round(4), columns=names)], axis=1)
 
     def passages(self) -> pd.DataFrame:
@@ -114,8 +120,8 @@ class Drivers:
     def enrichment(self) -> pd.DataFrame:
         """The items at whose words each atom differs most from 0."""
         columns = [SINGULAR[self.kind], "kind", "item", "count", "mean", "p", "q"]
-        kinds, items = self._items()
-        courses = np.concatenate([self.courses[stem] for stem in self.dictionary.stems])
+        kinds, items = self.kinds.items()
+        courses = np.concatenate([self.courses[stem] for stem in self.stems])
         try:
             means, p = enrichment(courses, items)
         except ValueError as error:
@@ -133,29 +139,11 @@ class Drivers:
             tables.append(table.iloc[strongest])
         return pd.concat(tables)
 
-    def _items(self) -> tuple[list[tuple[str, str]], npt.NDArray[np.bool_]]:
-        """Kind and name of each item, and which words of all stories are of it (n_items, n_words)."""
-        stems = self.dictionary.stems
-        words = np.array([plain(word) for stem in stems for word in self.stories[stem].words.text])
-        features = np.concatenate([self.band.of_words(self.stories[stem]) for stem in stems])
-        different, counts = np.unique(words, return_counts=True)
-        frequent = sorted(zip(-counts, different, strict=True))[:_MOST_ITEMS]
-        found = [(("word", word), words == word) for count, word in frequent if word and -count >= _FEWEST]
-        position = np.rint(30 * features[:, 4]).astype(int) + 1
-        for low, high in ((1, 1), (2, 5), (6, 10), (11, 31)):
-            found.append((("position", f"{low} to {high}"), (position >= low) & (position <= high)))
-        for name, column in (("length", 1), ("frequency", 2)):
-            edges = np.quantile(features[:, column], [0.25, 0.75])
-            found.append(((name, f"at most {edges[0]:.3g}"), features[:, column] <= edges[0]))
-            found.append(((name, f"at least {edges[1]:.3g}"), features[:, column] >= edges[1]))
-        kept = [(kind, where) for kind, where in found if where.any()]
-        return [kind for kind, _ in kept], np.stack([where for _, where in kept])
-
     @one_thread()
     def nuisance(self) -> pd.DataFrame:
         """Held-out R² of the band for each atom, and its correlation with each feature, pooled as neurons are."""
         features = np.concatenate([self.band.responses(timing) for timing in self.band.timings])
-        atoms = np.concatenate([zscore(self.dictionary.atoms[stem]) for stem in self.dictionary.stems])
+        atoms = np.concatenate([zscore(self.dictionary.atoms[stem]) for stem in self.stems])
         explained = self._explained(features, atoms)
         r = zscore(features).T @ zscore(atoms) / len(atoms)
         names = self.band.names

@@ -9,6 +9,7 @@ from bids_app.bids.catalogue import (
     SCORE_COLUMNS,
     Output,
     StatisticMaps,
+    over_few_participants,
     over_parcels,
     over_participants,
 )
@@ -75,7 +76,7 @@ def _over(desc: str, of_whom: str, names: tuple[str, ...], variants: bool) -> tu
             "statmap",
             ("group",),
             f"Gain of {of_whom} over the nuisance band, over participants.",
-            over_participants("r", names, _GAIN_UNIT),
+            (*over_participants("r", names, _GAIN_UNIT), *over_few_participants(names)),
             fields=_OVER_FIELDS,
             has_variants=variants,
         ),
@@ -116,7 +117,7 @@ _NUISANCE = (
         "statmap",
         ("group",),
         "Score of the nuisance band over participants.",
-        over_participants("r", ("r",)),
+        (*over_participants("r", ("r",)), *over_few_participants(())),
         fields=_BAND_FIELDS,
     ),
     Output(
@@ -214,8 +215,8 @@ def _drivers(kind: str, singular: str) -> tuple[Output, ...]:
     """What drives each atom of one dictionary, or each family of several."""
     number = {singular: f"{singular.capitalize()}, counted from 1."}
     fields = {
-        "PartsOfSpeech": "Why there are none.",
-        "Surprisal": "Why there is none.",
+        "PartsOfSpeech": "What found the parts of speech, or why they are left out.",
+        "Surprisal": "What the surprisal is, or why it is left out.",
         **{key: text for key, text in _BAND_FIELDS.items() if key != "Envelope"},
         "Envelope": "Where the acoustic envelope comes from, or why it is left out.",
     }
@@ -233,6 +234,8 @@ def _drivers(kind: str, singular: str) -> tuple[Output, ...]:
                 "frequency": "Log10 of its frequency per billion words.",
                 "storyposition": "Position in the story, from 0 to 1 over the first 30 words.",
                 "sentenceposition": "Position in the sentence, likewise.",
+                "part": "Universal part of speech; empty where they are left out.",
+                "surprisal": "Surprisal under the model, in nats; empty where it is left out, and at the first word.",
                 f"{singular}-#": f"Value of one {singular} in standard deviations over the words of all stories.",
             },
             fields=fields,
@@ -262,7 +265,7 @@ def _drivers(kind: str, singular: str) -> tuple[Output, ...]:
             f"Words and kinds of words at which each {singular} is higher or lower than elsewhere; 20 for each.",
             columns={
                 **number,
-                "kind": "`word`, `position` in the sentence, `frequency` or `length`.",
+                "kind": "`word`, `part` of speech, `position` in the sentence, `frequency`, `length` or `surprisal`.",
                 "item": "The word, or the range.",
                 "count": "How often it occurs.",
                 "mean": "Mean value over its occurrences, in standard deviations.",

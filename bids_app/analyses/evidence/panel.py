@@ -103,6 +103,7 @@ def _claim(claim: str, results: Results, desc: str, over: str, everything: Seque
         yield _null_row(claim, maps, significant)
         yield _untrained_row(claim, results, desc, maps, significant, everything)
         yield _ceiling_row(claim, results, maps, row)
+        yield from _repeatability_row(claim, results, maps, row)
     yield _nuisance_row(claim, results, over)
     yield _stability_row(claim, results, over)
 
@@ -146,17 +147,29 @@ def _ceiling_row(claim: str, results: Results, maps: Maps, row: int) -> Row:
     ceiling = results.like(maps, "noiseceiling", "r")
     if ceiling is None:
         return _row(claim, "share of the ceiling", None, measure, OPEN, "no ceiling: nobody else heard the story")
-    counted = np.isfinite(maps.values[row]) & (ceiling[0] > _LEAST_CEILING)
+    bound = "predicting from others is a lower bound of the ceiling"
+    return _share_row(claim, "share of the ceiling", measure, maps.values[row], ceiling[0], bound)
+
+
+def _repeatability_row(claim: str, results: Results, maps: Maps, row: int) -> Iterator[Row]:
+    """The share of the ceiling within the participant; no row where too little was heard more than once."""
+    ceiling = results.like(maps, "repeatability", "r")
+    if ceiling is not None:
+        measure = "mean score over mean ceiling within the participant"
+        bound = "from passages that the participant heard more than once"
+        yield _share_row(claim, "share of the repeatability", measure, maps.values[row], ceiling[0], bound)
+
+
+def _share_row(claim: str, check: str, measure: str, score: Array, ceiling: Array, bound: str) -> Row:
+    counted = np.isfinite(score) & (ceiling > _LEAST_CEILING)
     if not counted.any():
-        return _row(
-            claim, "share of the ceiling", None, measure, OPEN, f"nowhere is the ceiling above {_LEAST_CEILING:g}"
-        )
-    share = float(maps.values[row][counted].mean() / ceiling[0][counted].mean())
-    reason = f"where the ceiling is above {_LEAST_CEILING:g}; predicting from others is a lower bound of the ceiling"
+        return _row(claim, check, None, measure, OPEN, f"nowhere is the ceiling above {_LEAST_CEILING:g}")
+    share = float(score[counted].mean() / ceiling[counted].mean())
+    reason = f"where the ceiling is above {_LEAST_CEILING:g}; {bound}"
     outcome = FAILED if share <= 0 else PASSED if share <= 1 else OPEN
     if outcome == OPEN:
         reason += ", which the score exceeds"
-    return _row(claim, "share of the ceiling", share, measure, outcome, reason)
+    return _row(claim, check, share, measure, outcome, reason)
 
 
 def _nuisance_row(claim: str, results: Results, over: str) -> Row:

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bids_app.analyses.dictionary import dictionary_key, dictionary_numbers, get_dictionary, kind_of, variant
+from bids_app.analyses.dictionary_courses import atoms_on, stems_of_dictionary
 from bids_app.analyses.evidence.checks import leak_table, timing_table
 from bids_app.analyses.evidence.options import EvidenceOptions
 from bids_app.analyses.evidence.spaces import WEIGHTS, OverBand, band_design, course_designs, over_band
-from bids_app.analyses.networks.courses import atoms_on, stems_of_dictionary
-from bids_app.analyses.networks.dictionary import dictionary_key, dictionary_numbers, get_dictionary, kind_of, variant
 from bids_app.analyses.scoring import predict, score_brain, score_step, write_atlases, write_tests
 from bids_app.analyses.work import Step, Work
 from bids_app.analyses.writer import Writer

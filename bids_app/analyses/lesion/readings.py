@@ -8,13 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from bids_app.analyses.dictionary import Dictionary
 from bids_app.analyses.lesion.plan import LesionPlan, Neurons
-from bids_app.analyses.networks.dictionary import Dictionary
 from bids_app.choices import parse_context
 from bids_app.disk import new_array
 from bids_app.encoding.design.haemodynamics import pooled_responses
@@ -25,6 +25,9 @@ from bids_app.machine.once import computed_once, file_name, key_of
 from bids_app.settings import Settings
 from bids_app.stats.device import one_thread
 from bids_app.stats.standardise import moments, zscore
+
+if TYPE_CHECKING:
+    from bids_app.language.models import LanguageModel
 
 log = logging.getLogger("neurons2networks")
 Floats = npt.NDArray[np.float32]
@@ -64,12 +67,17 @@ class LesionJob:
     settings: Settings
 
     @cached_property
+    def with_head(self) -> LanguageModel:
+        """The model with the head that predicts words; ValueError without one."""
+        return self.model.with_head()
+
+    @cached_property
     def without_surprisal(self) -> str:
         """Why there is no surprisal; "" if there is."""
         if not self.model.loaded.is_causal:
             return "the model is masked, which takes a reading per token; bids_app.surprisal computes it"
         try:
-            _ = self.model.with_head
+            _ = self.with_head
         except ValueError as error:
             return str(error)
         return ""
@@ -160,7 +168,7 @@ def reader_of(job: LesionJob, story: Story, projections: Sequence[Floats]) -> An
     from bids_app.language.windows import plan_windows
 
     settings = job.settings
-    model = job.model.with_head if job.predicts_each else job.model.loaded
+    model = job.with_head if job.predicts_each else job.model.loaded
     tokens = tokenize_words(model.tokenizer, story.words.text)
     source = job.model.activations(story, settings.neurons, "mean")
     return LesionReader(

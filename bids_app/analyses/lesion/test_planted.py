@@ -71,9 +71,10 @@ def test_surprisal_is_read_in_the_same_passes(world: World) -> None:
     row = table[(table["network"] == "Two") & (table["story"] == "all")].iloc[-1]
     reference = world.model.activations(world.story, "ffn-out", "mean")
     units = {0: np.arange(34, 40)}  # of the second group
-    with lesion(world.model.with_head, units, "mean", reference):
-        lesioned = surprisal(world.model.with_head, world.story.words.text)
-    intact = surprisal(world.model.with_head, world.story.words.text)
+    model = world.model.with_head()
+    with lesion(model, units, "mean", reference):
+        lesioned = surprisal(model, world.story.words.text)
+    intact = surprisal(model, world.story.words.text)
     assert row["intact"] == pytest.approx(np.nanmean(intact), rel=1e-4)
     assert row["rise"] == pytest.approx(np.nanmean(lesioned - intact), abs=1e-4)
     assert bool(row["seen"])
@@ -88,7 +89,7 @@ def test_minimal_pairs_are_read_by_the_lesioned_model(world: World) -> None:
     table = world.table("lesionpairs")
     rows = table[(table["network"] == "Three") & (table["dose"] == table["dose"].max())].set_index("category")
     assert rows["pairs"].to_dict() == {"all": 3, "order": 1, "word": 2}
-    model, reference = world.model.with_head, world.model.activations(world.story, "ffn-out", "mean")
+    model, reference = world.model.with_head(), world.model.activations(world.story, "ffn-out", "mean")
 
     def log_p(text: str) -> float:
         ids = torch.tensor([[0, *model.tokenizer(text)["input_ids"]]])

@@ -27,7 +27,7 @@ def _steps(work: Work, model: ModelRun) -> Iterator[Step]:
 
 
 def _prepare(model: ModelRun, stories: dict[str, Story], settings: Settings) -> None:
-    from bids_app.analyses.networks.dictionary import prepare
+    from bids_app.analyses.networks.dictionary_files import prepare
 
     prepare(model, stories, settings)
 

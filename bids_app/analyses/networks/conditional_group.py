@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import stats
 
-from bids_app.analyses.collection import OF_PARTICIPANT, Collection, collect
+from bids_app.analyses.collection import OF_PARTICIPANT, Collection
 from bids_app.analyses.networks.conditional import link_fields, piece_number, warn_if_short, with_overlap
 from bids_app.analyses.networks.dictionary_files import read_families
 from bids_app.analyses.networks.mean_design import (
@@ -64,7 +64,7 @@ def group_links(
     design, networks = mean_design(heard, families, len(names))
     warn_if_short(design, desc)
     evidence = temporal_evidence(design, networks, device=settings.device)
-    marginals = collect(settings.out_dir, {**beta.entities, "stat": "marginal"}, beta.counted).mean()
+    marginals = beta.mean_beside(settings.out_dir, stat="marginal")
     labels = np.where(np.isfinite(marginals).all(axis=0), space.atlas.labels, 0)
     found = spatial_evidence(evidence, design, marginals, labels, space.means_test, space.of_regions(networks))
     table = with_overlap(link_table(evidence, *found, names, families.reproducibility), mean, space)

@@ -9,21 +9,23 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bids_app.analyses.networks import outputs
-from bids_app.analyses.networks.dictionary import (
+from bids_app.analyses.dictionary import (
     Dictionary,
     Restarts,
     atom_names,
     dictionary_key,
     dictionary_numbers,
+    dictionary_path,
+    get_dictionary,
     kind_of,
+    scopes,
     variant,
 )
+from bids_app.analyses.networks import outputs
 from bids_app.analyses.networks.options import NetworkOptions
 from bids_app.analyses.networks.tables import as_read, as_written
 from bids_app.bids.catalogue import Output
 from bids_app.bids.derivatives import (
-    output_path,
     read_sidecar,
     read_table,
     sidecar_path,
@@ -35,6 +37,7 @@ from bids_app.bids.derivatives import (
 from bids_app.encoding.dictionary import REPRODUCIBLE, Families
 from bids_app.inputs.models import ModelRun
 from bids_app.inputs.timing import Story
+from bids_app.machine.budget import step
 from bids_app.machine.completion import Completion, Inputs
 from bids_app.settings import Settings
 
@@ -113,15 +116,6 @@ def _write(
     output.require_fields(extra)
     (write_parquet if path.suffix == ".parquet" else write_table)(path, table[columns])
     write_sidecar(path, [], numbers, description=output.content, columns=output.described(columns), extra=extra)
-
-
-def dictionary_path(
-    out_dir: Path, stem: str, entities: Mapping[str, str], settings: NetworkOptions, suffix: str, extension: str
-) -> Path:
-    """Path of a table of a dictionary: in OUT_DIR, or, if it was learned from one story, beside that story's files."""
-    if settings.dictionary_scope == "story":
-        return stimulus_path(out_dir, stem, entities, suffix, extension)
-    return out_dir / output_path(out_dir, entities, suffix, extension).name
 
 
 def _loadings_table(dictionary: Dictionary) -> pd.DataFrame:
@@ -212,3 +206,12 @@ def read_families(
         for stem, (rows, times) in found.items()
     }
     return Families(courses, table["rho"].to_numpy(dtype=np.float64), members), restarts
+
+
+def prepare(model: ModelRun, stories: dict[str, Story], settings: Settings) -> None:
+    """Learn and write the missing dictionaries of a model."""
+    for n_atoms in settings.atoms:
+        for stems in scopes(settings, stories):
+            with step(f"{model.label}: dictionary of {n_atoms} atoms", settings):
+                dictionary = get_dictionary(model, stems, n_atoms, stories, settings)
+            write_dictionary(dictionary, n_atoms, model, stories, settings)

@@ -12,15 +12,15 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from bids_app.analyses.collection import Collection, Floats, collect
+from bids_app.analyses.collection import Collection, Floats
 from bids_app.analyses.comparison import Row, write_scores
+from bids_app.analyses.dictionary import atom_names, dictionary_path
 from bids_app.analyses.networks.conditional_group import group_links
-from bids_app.analyses.networks.dictionary import atom_names
-from bids_app.analyses.networks.dictionary_files import dictionary_path, read_members, read_n_layers
+from bids_app.analyses.networks.dictionary_files import read_members, read_n_layers
 from bids_app.analyses.networks.mean_design import UnequalParticipantsError
 from bids_app.analyses.networks.options import NetworkOptions
 from bids_app.analyses.networks.tables import NeuronGroups, kind_of_desc, read_links, write_links
-from bids_app.analyses.significance import FEWEST_FOR_STATISTICS, write_statistics
+from bids_app.analyses.significance import FEWEST_FOR_STATISTICS, write_few_participants, write_statistics
 from bids_app.analyses.writer import Writer
 from bids_app.bids.derivatives import read_table, stimulus_path
 from bids_app.bids.outputs import OutputMap, find_outputs
@@ -39,16 +39,17 @@ def summarise(beta: Collection, settings: NetworkOptions) -> list[Row]:
     kind = kind_of_desc(desc)
     writer, mean = beta.writer(out_dir), beta.mean()
     if len(beta.members) >= FEWEST_FOR_STATISTICS:
-        t, p = one_sample(beta.maps, beta.complete)
+        t, p = beta.maps.of_maps(one_sample)
         writer.maps(desc, "t", t, beta.names)
         writer.maps(desc, "p", p, beta.names)
         writer.maps(desc, "q", fdr(p, axis=1).astype(np.float32), beta.names)
     writer.maps(desc, "z", spatial_z(mean), beta.names)
     writer.maps(desc, "mean", mean, beta.names)
     _group_links(beta, mean, desc, settings, writer)
-    scores = collect(out_dir, {**beta.entities, "stat": "r"}, beta.counted)
+    scores = beta.beside(out_dir, stat="r")
     fit = desc.replace(kind, f"{kind}fit")
     write_statistics(scores, out_dir, fit)
+    write_few_participants(scores, out_dir, fit)
     write_scores(scores, out_dir, fit)
     return []
 

@@ -9,6 +9,7 @@ from bids_app.bids.catalogue import (
     Output,
     StatisticMaps,
     mean_over_participants,
+    over_few_participants,
     over_parcels,
     over_participants,
 )
@@ -223,7 +224,7 @@ GROUP_FIT_MAPS, GROUP_FAMILY_FIT_MAPS = (
         "statmap",
         ("group",),
         f"Held-out score r of the fit of the {desc} over participants.",
-        over_participants("r", ("r",)),
+        (*over_participants("r", ("r",)), *over_few_participants(())),
         has_variants=True,
     )
     for desc in ("atoms", "families")

@@ -10,9 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from bids_app.analyses.networks.conditional import design_of, family_links, warn_if_short
-from bids_app.analyses.networks.courses import atoms_on, restarts_on, stems_of_dictionary
-from bids_app.analyses.networks.dictionary import (
+from bids_app.analyses.dictionary import (
     Dictionary,
     atom_names,
     dictionary_key,
@@ -21,6 +19,8 @@ from bids_app.analyses.networks.dictionary import (
     kind_of,
     variant,
 )
+from bids_app.analyses.dictionary_courses import atoms_on, restarts_on, stems_of_dictionary
+from bids_app.analyses.networks.conditional import design_of, family_links, warn_if_short
 from bids_app.analyses.networks.options import NetworkOptions
 from bids_app.analyses.networks.tables import NeuronGroups, write_links
 from bids_app.analyses.scoring import score_brain, write_tests

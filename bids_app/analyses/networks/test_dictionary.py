@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bids_app.analyses.networks import dictionary as module
-from bids_app.analyses.networks.dictionary import Dictionary, Restarts, dictionary_key, get_dictionary
+from bids_app.analyses import dictionary as module
+from bids_app.analyses.dictionary import Dictionary, Restarts, dictionary_key, get_dictionary
 from bids_app.analyses.networks.dictionary_files import read_families, write_dictionary
 from bids_app.bids.events import Stimulus
 from bids_app.bids.words import Words

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from bids_app.analyses.networks.dictionary import Dictionary
+from bids_app.analyses.dictionary import Dictionary
 from bids_app.analyses.networks.dictionary_files import read_members, read_n_layers
 from bids_app.analyses.networks.outputs import LOADINGS
 from bids_app.analyses.networks.tables import NeuronGroups, read_links, write_links

@@ -5,7 +5,7 @@ import torch
 
 from bids_app.encoding.dictionary._tuning import TUNING
 from bids_app.encoding.lasso._solver import lasso_gram
-from bids_app.stats.arrays import AnyArray, Doubles, Ints
+from bids_app.stats.arrays import AnyArray, Doubles, Floats, Ints
 from bids_app.stats.device import column_batches, run_batches, targets_per_batch
 
 
@@ -24,8 +24,8 @@ class Neurons:
             block = np.asarray(self.X[:, batch], dtype=np.float32)
             if not block.flags.writeable:  # torch warns of read-only memory maps
                 block = block.copy()
-        else:  # "clip": the check of indices, which are valid, would take most of the time
-            block = np.asarray(np.take(self.X, self.columns[batch], axis=1, mode="clip"), dtype=np.float32)
+        else:
+            block = take_columns(self.X, self.columns[batch])
         return torch.from_numpy(block).to(self.device)
 
     def batch_size(self, n_atoms: int, mem_mb: float | None, preferred: int) -> int:
@@ -33,6 +33,14 @@ class Neurons:
         side_by_side = torch.get_num_threads() if self.device.type == "cpu" else 1
         bytes_per_neuron = 4 * (3 * self.n_volumes + 8 * n_atoms) * side_by_side
         return targets_per_batch(bytes_per_neuron, preferred, mem_mb)
+
+
+def take_columns(X: AnyArray, columns: Ints) -> Floats:
+    """Some columns of X, (n_volumes, n_columns) float32, each read in one piece where it lies in one."""
+    # "clip": the check of indices, which are valid, would take most of the time
+    if X.flags.f_contiguous:
+        return np.asarray(np.take(X.T, columns, axis=0, mode="clip"), dtype=np.float32).T
+    return np.asarray(np.take(X, columns, axis=1, mode="clip"), dtype=np.float32)
 
 
 class Coder:

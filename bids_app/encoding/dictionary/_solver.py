@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch.nn.functional import normalize, softshrink
 
-from bids_app.encoding.dictionary._coding import Coder, Neurons
+from bids_app.encoding.dictionary._coding import Coder, Neurons, take_columns
 from bids_app.encoding.dictionary._tuning import TUNING
 from bids_app.stats.arrays import AnyArray, Doubles, Floats, Ints
 from bids_app.stats.device import column_batches, side_by_side
@@ -215,7 +215,7 @@ def learn(
     or on a sample of `most_neurons`.
     """
     size = min(X.shape[1], max(TUNING.sample, 8 * n_atoms))
-    neurons = Neurons(np.asarray(np.take(X, _columns(X, size, generator), axis=1), dtype=np.float32), device)
+    neurons = Neurons(take_columns(X, _columns(X, size, generator)), device)
     atoms = _seeds(neurons.X, n_atoms, generator)
     learner = Learner(neurons, atoms, penalty, mem_mb=mem_mb, unit=TUNING.sample_unit)
     learner.run(TUNING.sample_passes, TUNING.sample_tolerance * tolerance, exchange=True)

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bids_app.analyses.networks.dictionary import Dictionary, Floats, canonical_responses, scopes
-from bids_app.analyses.networks.options import NetworkOptions
+from bids_app.analyses.dictionary import Dictionary, Floats, canonical_responses, scopes
 from bids_app.analyses.work import Work
 from bids_app.bids.errors import DatasetError
 from bids_app.bids.events import read_events
@@ -17,6 +16,7 @@ from bids_app.encoding.dictionary import courses_elsewhere, time_courses
 from bids_app.inputs.models import ModelRun, neuron_matrix
 from bids_app.inputs.timing import StimulusTiming, Story
 from bids_app.machine.notices import notice
+from bids_app.shared_options.dictionary import DictionaryOptions
 from bids_app.stats.standardise import zscore
 
 
@@ -34,7 +34,11 @@ def stems_of_dictionary(work: Work) -> tuple[str, ...]:
 
 
 def atoms_on(
-    dictionary: Dictionary, timing: StimulusTiming, model: ModelRun, stories: dict[str, Story], settings: NetworkOptions
+    dictionary: Dictionary,
+    timing: StimulusTiming,
+    model: ModelRun,
+    stories: dict[str, Story],
+    settings: DictionaryOptions,
 ) -> Floats:
     """Time courses (n_kept, n_atoms) of the atoms on the volumes of one run, z-scored within it.
 
@@ -54,7 +58,11 @@ def atoms_on(
 
 
 def restarts_on(
-    dictionary: Dictionary, timing: StimulusTiming, model: ModelRun, stories: dict[str, Story], settings: NetworkOptions
+    dictionary: Dictionary,
+    timing: StimulusTiming,
+    model: ModelRun,
+    stories: dict[str, Story],
+    settings: DictionaryOptions,
 ) -> Floats:
     """The same for the atoms of all restarts, (n_restarts, n_kept, n_atoms)."""
     assert dictionary.restarts is not None

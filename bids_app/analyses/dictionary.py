@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from bids_app.analyses.networks.options import NetworkOptions
+from bids_app.bids.derivatives import output_path, stimulus_path
 from bids_app.disk import new_array
 from bids_app.encoding.dictionary import (
     REPRODUCIBLE,
@@ -24,11 +24,12 @@ from bids_app.encoding.dictionary import (
 )
 from bids_app.inputs.models import ModelRun, neuron_matrix
 from bids_app.inputs.timing import Story
-from bids_app.machine.budget import memory_mb, step
+from bids_app.machine.budget import memory_mb
 from bids_app.machine.once import computed_once, key_of
 from bids_app.networks.subgroups import members
 from bids_app.settings import Settings
 from bids_app.settings_fields import result_settings
+from bids_app.shared_options.dictionary import DictionaryOptions
 
 log = logging.getLogger("neurons2networks")
 Floats = npt.NDArray[np.float32]
@@ -99,18 +100,18 @@ def atom_names(n_atoms: int, kind: str = "atoms") -> list[str]:
 SINGULAR = {"atoms": "atom", "families": "family"}
 
 
-def kind_of(settings: NetworkOptions) -> str:
+def kind_of(settings: DictionaryOptions) -> str:
     """Kind of the mapped and linked time courses: `families` of several dictionaries, or `atoms` of one."""
     return "families" if settings.links == "conditional" else "atoms"
 
 
-def variant(settings: NetworkOptions, n_atoms: int, desc: str | None = None, shifted: bool = False) -> str:
+def variant(settings: DictionaryOptions, n_atoms: int, desc: str | None = None, shifted: bool = False) -> str:
     """`desc` of a result, with the number of atoms in a sweep, and `Shifted` for the control with shifted atoms."""
     base = kind_of(settings) if desc is None else desc
     return base + (str(n_atoms) if len(settings.atoms) > 1 else "") + ("Shifted" if shifted else "")
 
 
-def scopes(settings: NetworkOptions, stories: Mapping[str, Story]) -> list[tuple[str, ...]]:
+def scopes(settings: DictionaryOptions, stories: Mapping[str, Story]) -> list[tuple[str, ...]]:
     """Stories that share a dictionary."""
     stems = tuple(sorted(stories))
     return [stems] if settings.dictionary_scope == "all" else [(stem,) for stem in stems]
@@ -141,17 +142,6 @@ def _restarts_of(content: Mapping[str, Any], stems: Sequence[str], atoms: Mappin
     return Restarts(courses, Families(together, content["reproducibility"], content["members"]))
 
 
-def prepare(model: ModelRun, stories: dict[str, Story], settings: Settings) -> None:
-    """Learn and write the missing dictionaries of a model."""
-    from bids_app.analyses.networks.dictionary_files import write_dictionary
-
-    for n_atoms in settings.atoms:
-        for stems in scopes(settings, stories):
-            with step(f"{model.label}: dictionary of {n_atoms} atoms", settings):
-                dictionary = get_dictionary(model, stems, n_atoms, stories, settings)
-            write_dictionary(dictionary, n_atoms, model, stories, settings)
-
-
 def dictionary_key(
     model: ModelRun, stems: Sequence[str], n_atoms: int, stories: Mapping[str, Story], settings: Settings
 ) -> str:
@@ -173,7 +163,7 @@ def _learn(
     stems: tuple[str, ...],
     n_atoms: int,
     stories: dict[str, Story],
-    settings: NetworkOptions,
+    settings: DictionaryOptions,
 ) -> None:
     draft.mkdir(parents=True)
     source = model.activations(stories[stems[0]], settings.neurons, "mean")
@@ -203,13 +193,17 @@ def _learn(
 
 
 def canonical_responses(
-    path: Path, model: ModelRun, stems: Sequence[str], stories: dict[str, Story], settings: NetworkOptions
+    path: Path, model: ModelRun, stems: Sequence[str], stories: dict[str, Story], settings: DictionaryOptions
 ) -> Floats:
-    """Responses of all neurons to the stories on their canonical grids, (n_volumes, n_neurons), mapped to a file."""
+    """Responses of all neurons to the stories on their canonical grids, (n_volumes, n_neurons), mapped to a file.
+
+    A neuron's volumes lie side by side in the file, because dictionaries read neurons: random ones, or a batch. Row by
+    row, each would touch the whole file.
+    """
     lengths = [len(stories[stem].canonical.volumes) for stem in stems]
     borders = np.cumsum([0, *lengths])
     source = model.activations(stories[stems[0]], settings.neurons, "mean")
-    X = new_array(path, np.float32, (int(borders[-1]), sum(source.units)))
+    X = new_array(path, np.float32, (sum(source.units), int(borders[-1]))).T
     for i, stem in enumerate(stems):
         rows = X[borders[i] : borders[i + 1]]
         neuron_matrix(model, settings.neurons, stories[stem].canonical, stories, out=rows)
@@ -225,7 +219,7 @@ class _Learned:
     summary: dict[str, Any]
 
 
-def _one_dictionary(X: Floats, n_atoms: int, settings: NetworkOptions) -> _Learned:
+def _one_dictionary(X: Floats, n_atoms: int, settings: DictionaryOptions) -> _Learned:
     learner = DictionaryLearning(
         n_atoms=n_atoms,
         penalty=settings.penalty,
@@ -237,7 +231,7 @@ def _one_dictionary(X: Floats, n_atoms: int, settings: NetworkOptions) -> _Learn
     return _Learned({"story": learner.atoms_}, {"loadings": learner.loadings_}, summary)
 
 
-def _families(X: Floats, n_atoms: int, settings: NetworkOptions) -> _Learned:
+def _families(X: Floats, n_atoms: int, settings: DictionaryOptions) -> _Learned:
     learner = ReproducibleDictionary(
         n_atoms=n_atoms,
         penalty=settings.penalty,
@@ -257,3 +251,12 @@ def _families(X: Floats, n_atoms: int, settings: NetworkOptions) -> _Learned:
     }
     summary = {"Atoms": n_atoms, "Families": len(learner.loadings_), "ReproducibleFamilies": reproducible}
     return _Learned({"story": learner.families_, "restarts": learner.restarts_}, arrays, summary)
+
+
+def dictionary_path(
+    out_dir: Path, stem: str, entities: Mapping[str, str], settings: DictionaryOptions, suffix: str, extension: str
+) -> Path:
+    """Path of a table of a dictionary: in OUT_DIR, or, if it was learned from one story, beside that story's files."""
+    if settings.dictionary_scope == "story":
+        return stimulus_path(out_dir, stem, entities, suffix, extension)
+    return out_dir / output_path(out_dir, entities, suffix, extension).name

@@ -1,0 +1,192 @@
+"""Maps of any number of participants, on disk: written participant by participant, read in blocks of bounded size."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+import numpy.typing as npt
+
+from bids_app.disk import MEGABYTE, DiskError, free_mb, is_full, no_space, reserve
+
+Floats = npt.NDArray[np.float32]
+Doubles = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
+Statistic = Callable[[Floats, Bools], tuple[Floats, ...]]
+
+BLOCK = 1 << 23  # values in memory at once: 32 MB, whatever the number of participants
+_VALUE = np.dtype(np.float32).itemsize
+
+
+class RunningMeans:
+    """Means over participants who come one by one."""
+
+    def __init__(self, n_maps: int, n_targets: int) -> None:
+        """Start without any participant."""
+        self.complete: Bools = np.ones(n_targets, dtype=bool)
+        self._total, self._count = np.zeros((n_maps, n_targets)), 0
+
+    def add(self, maps: Floats) -> None:
+        """Add the maps (n_maps, n_targets) of a participant."""
+        self.complete &= np.isfinite(maps).all(axis=0)
+        self._total += maps
+        self._count += 1
+
+    def mean(self, targets: npt.NDArray[np.intp]) -> Floats:
+        """Means at some of the targets, (n_maps, n), NaN where a participant has no value."""
+        means = self._total[:, targets] / self._count
+        return np.where(self.complete[targets], means, np.nan).astype(np.float32)
+
+
+class StoredMaps:
+    """Maps (n_participants, n_maps, n_targets), of which only blocks are in memory.
+
+    They lie in a file without a name in `folder`: it vanishes with the object, also if the process is killed, so that
+    no later run can take old values for new ones.
+
+    Attributes
+    ----------
+    shape : (n_participants, n_maps, n_targets) of the targets in use
+    complete : targets in use with a value in every map of every participant, (n_targets,)
+    """
+
+    def __init__(self, folder: Path, n_participants: int, n_maps: int, n_targets: int) -> None:
+        """Reserve the space. Raises DiskError, with the space needed, if the disk is too full."""
+        self._folder, self._stored = folder, (n_participants, n_maps, n_targets)
+        self._targets = np.arange(n_targets)
+        self._file = _scratch(folder, n_participants * n_maps * n_targets * _VALUE)
+        self._means = RunningMeans(n_maps, n_targets)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(n_participants, n_maps, n_targets) of the targets in use."""
+        return (*self._stored[:2], len(self._targets))
+
+    @property
+    def complete(self) -> Bools:
+        """Targets in use with a value in every map of every participant, (n_targets,)."""
+        return self._means.complete[self._targets]
+
+    def write(self, participant: int, maps: Floats) -> None:
+        """Store the maps (n_maps, n_targets) of a participant; each is written once."""
+        if maps.shape != self._stored[1:]:
+            raise ValueError(f"maps of the shape {maps.shape} came; these participants have {self._stored[1:]}.")
+        self._means.add(maps)
+        content = np.ascontiguousarray(maps, dtype=np.float32).data.cast("B")
+        self._file.seek(participant * len(content))
+        try:
+            self._file.write(content)
+            self._file.flush()
+        except OSError as error:  # where the file system could not reserve the space
+            if is_full(error):
+                raise DiskError(no_space(self._folder, needed_mb=len(content) / MEGABYTE)) from None
+            raise
+
+    def use(self, targets: npt.NDArray[np.intp]) -> None:
+        """Use only these targets: from now on, `shape`, `complete` and all blocks are of them."""
+        self._targets = targets
+
+    def mean(self) -> Floats:
+        """Mean over participants, (n_maps, n_targets), NaN where a participant has no value."""
+        return self._means.mean(self._targets)
+
+    def close(self) -> None:
+        """Free the space on the disk."""
+        self._file.close()
+
+    def participants(self) -> Iterator[Floats]:
+        """The maps (n_maps, n_targets) of each participant."""
+        for participant in range(self._stored[0]):
+            yield self._read(slice(participant, participant + 1), slice(None), slice(0, len(self._targets)))[0]
+
+    def blocks(self, one: int) -> Iterator[tuple[slice, Floats]]:
+        """One of the maps in blocks of neighbouring targets: which, and values (n_participants, n)."""
+        n_participants, _, n_targets = self.shape
+        for targets in _slices(n_targets, max(1, BLOCK // n_participants)):
+            yield targets, self._read(slice(None), slice(one, one + 1), targets)[:, 0]
+
+    def of_maps(self, statistic: Statistic) -> tuple[Floats, ...]:
+        """A statistic over participants, (n_maps, n_targets) each.
+
+        `statistic` takes values (n_participants, n, m) of some maps and targets, and which of the targets are complete
+        (m,); it treats each map and target by itself.
+        """
+        n_participants, n_maps, n_targets = self.shape
+        width = max(1, min(n_targets, BLOCK // n_participants))
+        height = max(1, BLOCK // (n_participants * width))
+        found: list[Floats] = []
+        for maps in _slices(n_maps, height):
+            for targets in _slices(n_targets, width):
+                values = self._read(slice(None), maps, targets)
+                parts = statistic(values, self.complete[targets])
+                found = found or [np.empty((n_maps, n_targets), dtype=np.float32) for _ in parts]
+                for whole, part in zip(found, parts, strict=True):
+                    whole[maps, targets] = part
+        return tuple(found)
+
+    def of_curves(self, statistic: Callable[[Floats], Sequence[npt.NDArray[np.floating]]], where: Bools) -> Floats:
+        """A statistic of each target's curve over the maps, (n_statistics, n_targets), NaN except at `where`.
+
+        `statistic` takes values (n_participants, n_maps, m) of some of the targets and returns arrays (m,).
+        """
+        n_participants, n_maps, n_targets = self.shape
+        width = max(1, BLOCK // (n_participants * n_maps))
+        found = np.full((len(statistic(np.zeros((1, n_maps, 0), np.float32))), n_targets), np.nan, dtype=np.float32)
+        for targets in _slices(n_targets, width):
+            inside = targets.start + np.flatnonzero(where[targets])
+            if len(inside):
+                values = self._read(slice(None), slice(None), targets)[:, :, inside - targets.start]
+                found[:, inside] = np.stack(statistic(values))
+        return found
+
+    def changed(self, change: Callable[[Floats], Floats], n_maps: int) -> StoredMaps:
+        """Other maps, `change` of those of each participant: (n_maps, n_targets) to (`n_maps`, n_targets)."""
+        n_participants, _, n_targets = self.shape
+        made = StoredMaps(self._folder, n_participants, n_maps, n_targets)
+        for row, maps in enumerate(self.participants()):
+            made.write(row, change(maps))
+        return made
+
+    def _read(self, participants: slice, maps: slice, targets: slice) -> Floats:
+        """Values of neighbouring maps and targets in use, (n_participants, n, m)."""
+        n_participants, n_maps, n_targets = self._stored
+        rows, columns = range(n_participants)[participants], range(n_maps)[maps]
+        chosen = self._targets[targets]
+        first, last = (int(chosen[0]), int(chosen[-1]) + 1) if len(chosen) else (0, 0)
+        values = np.empty((len(rows), len(columns), last - first), dtype=np.float32)
+        for row, block in zip(rows, values, strict=True):
+            if last - first == n_targets:  # all of the maps lie side by side
+                self._fill(block, (row * n_maps + columns[0]) * n_targets)
+                continue
+            for column, strip in zip(columns, block, strict=True):
+                self._fill(strip, (row * n_maps + column) * n_targets + first)
+        return values if len(chosen) == last - first else values[:, :, chosen - first]
+
+    def _fill(self, values: Floats, start: int) -> None:
+        read = os.preadv(self._file.fileno(), [values.data.cast("B")], start * _VALUE) if values.size else 0
+        if read != values.nbytes:
+            raise OSError(f"the scratch file of the group level in {self._folder} was cut short: run it again")
+
+
+def _scratch(folder: Path, size: int) -> IO[bytes]:
+    """A file without a name in a folder, with its space reserved."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if size > free_mb(folder) * MEGABYTE:  # reserving it would fill the disk before it fails
+        raise DiskError(no_space(folder, needed_mb=size / MEGABYTE))
+    file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 (open as long as the maps are)
+    try:
+        reserve(file.fileno(), max(1, size))
+    except OSError as error:
+        if is_full(error):
+            file.close()
+            raise DiskError(no_space(folder, needed_mb=size / MEGABYTE)) from None
+    return file
+
+
+def _slices(length: int, step: int) -> Iterator[slice]:
+    for start in range(0, length, step):
+        yield slice(start, min(length, start + step))

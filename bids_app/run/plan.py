@@ -1,0 +1,203 @@
+"""`n2n plan BIDS_DIR …`: jobs, hours, memory and disk of a run, from its files and from measured figures.
+
+Times are those of docs/memory-and-time.md and docs/benchmarks.md on two cores without a GPU, scaled by volumes,
+targets, words and weights. What was not measured is named, not guessed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from bids_app.inputs.sources import Sources
+from bids_app.language.neurons import NEURON_KINDS
+from bids_app.language.weights import count_weights, find_model
+from bids_app.machine.resources import folders_of, model_source
+from bids_app.run.check import check_runs, open_partly, selected_participants
+from bids_app.run.check_rows import NO_BOLD, RunCheck
+from bids_app.run.feasibility import Shape
+from bids_app.settings import Settings
+from bids_app.wording import listed
+
+# Targets of the usual spaces; of others they are not known without the data.
+_TARGETS = {"fsaverage5": 20_484, "fsaverage6": 81_924, "fsLR": 64_984, "MNI152NLin2009cAsym": 226_981}
+_TARGETS["MNI152NLin6Asym"] = _TARGETS["MNI152NLin2009cAsym"]  # a brain at 2 mm
+# Seconds of a participant: at the start, and for each volume and target (docs/memory-and-time.md, 300 volumes).
+_START, _NETWORKS, _FORECAST = 7.0, 1.6e-4 / 300, 1.26e-3 / 300
+_MEASURED = {"networks", "brainscore", "forecast"}
+# Products per second of a model, tokens per word, and seconds per volume and neuron of one dictionary.
+_PRODUCTS, _TOKENS_PER_WORD, _DICTIONARY = 97e9, 1.2, 7e-9
+_GROUP = 1.1e-7  # seconds per participant, map and target
+_PROCESS_MB, _BYTES = 1150, 4
+_WRITTEN = 1.3  # bytes of a map in a file, as a share of its values: base64 of compressed floats
+_MAPS_OF_FAMILY = 3  # coefficients, z, correlation
+
+
+@dataclass(frozen=True)
+class Part:
+    """A level of the run: its jobs, seconds of each, memory and disk in megabytes."""
+
+    level: str
+    jobs: int
+    seconds: float
+    memory_mb: float
+    disk_mb: float
+
+    @property
+    def cells(self) -> list[str]:
+        """The cells of the table."""
+        hours = f"{self.jobs * self.seconds / 3600:,.2f}"
+        return [
+            self.level,
+            f"{self.jobs:,}",
+            f"{self.seconds:,.0f} s",
+            hours,
+            f"{self.memory_mb:,.0f} MB",
+            f"{self.disk_mb:,.0f} MB",
+        ]
+
+
+@dataclass(frozen=True)
+class Size:
+    """What decides the size of a run.
+
+    Attributes
+    ----------
+    participants, volumes : participants, and story volumes of all their runs
+    longest : story volumes of the longest run
+    targets, words, story_volumes : of a map, of all stories, and of all stories on the grid of the dictionary
+    neurons, states, weights : of all layers of the models, in the dictionary's kind and in hidden states; of the models
+    """
+
+    participants: int
+    volumes: int
+    longest: int
+    targets: int
+    words: int
+    story_volumes: int
+    neurons: int
+    states: int
+    weights: int
+
+
+def show_plan(settings: Settings, at_once: int) -> int:
+    """Print the plan for one machine, SLURM and Dask. Raises ValueError where a figure cannot be known.
+
+    Runs whose BOLD has not been fetched count as well: their events tell how many volumes they have.
+    """
+    problems: list[str] = []
+    sources = open_partly(replace(settings, dry_run=True), problems)
+    rows = list(check_runs(sources, selected_participants(sources, problems), problems=problems))
+    parts = plan_of(
+        settings, size_of(sources, [row for row in rows if row.story_volumes and row.note in ("", NO_BOLD)])
+    )
+    lines = [["level", "jobs", "each", "hours", "memory of a job", "disk"], *(part.cells for part in parts)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+    for line in lines:
+        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+    print()
+    print("\n".join(summary_of(parts, settings, at_once)))
+    return 0
+
+
+def summary_of(parts: Sequence[Part], settings: Settings, at_once: int) -> Iterator[str]:
+    """How long it takes on one machine and on a cluster, and what is not in the figures."""
+    disk = sum(part.disk_mb for part in parts)
+    for title, workers in (
+        (f"one machine, --nprocs {settings.nprocs}", settings.nprocs),
+        (f"SLURM or Dask, {at_once} jobs at once", at_once),
+    ):
+        hours = sum(part.seconds * -(-part.jobs // workers) for part in parts) / 3600
+        together = max(part.memory_mb * min(workers, part.jobs) for part in parts)
+        yield f"{title}: {hours:,.2f} hours, up to {together:,.0f} MB together"
+    yield f"disk for OUT_DIR and the work directory: {disk:,.0f} MB"
+    others = [analysis.name for analysis in settings.analyses if analysis.name not in _MEASURED]
+    if others:
+        yield f"not measured, and not in these hours: {listed(others)}"
+    yield "Hours are those of 2 cores without a GPU per job (docs/memory-and-time.md); run one participant to compare."
+
+
+def size_of(sources: Sources, rows: Sequence[RunCheck]) -> Size:
+    """The size of a run. Raises ValueError if nothing can be analysed, or a space or model is not known."""
+    if not rows:
+        raise ValueError("no run can be analysed, so that there is nothing to plan: see n2n check")
+    space = sources.settings.space or rows[0].space
+    if space not in _TARGETS:
+        raise ValueError(f"the number of targets of {space} is not known: plan with --space {' or '.join(_TARGETS)}")
+    volumes = [row.story_volumes or 0 for row in rows]
+    stories = sources.stories.values()
+    shapes = [_shape(name, sources.settings) for name in sources.settings.model]
+    inner = 4 if sources.settings.neurons == "ffn-in" else 1
+    states = sum(n_layers * width for n_layers, width, _ in shapes)
+    return Size(
+        participants=len({row.run.partition("_")[0] for row in rows}),
+        volumes=sum(volumes),
+        longest=max(volumes),
+        targets=_TARGETS[space],
+        words=sum(len(story.words) for story in stories),
+        story_volumes=sum(len(story.canonical.volumes) for story in stories),
+        neurons=inner * states,
+        states=states,
+        weights=sum(weights for _, _, weights in shapes),
+    )
+
+
+def _shape(name: str, settings: Settings) -> tuple[int, int, int]:
+    """Layers, width and weights of a model, from its configuration: transformer blocks have 12 × width² weights."""
+    revision, folders = model_source(name, settings.model_revision, folders_of(settings.resources))
+    folder = find_model(name, revision, with_weights=False, resources=folders, download=False).folder
+    shape = Shape.read(folder)
+    if shape.n_layers is None or shape.width is None:
+        raise ValueError(f"the configuration of the model {name} does not tell its layers and width: choose another")
+    return shape.n_layers, shape.width, _weights(folder) or 12 * shape.n_layers * shape.width**2
+
+
+def _weights(folder: Path) -> int:
+    try:
+        return count_weights(folder)
+    except (OSError, ValueError):
+        return 0
+
+
+def plan_of(settings: Settings, size: Size) -> list[Part]:
+    """The levels of a run."""
+    names = {analysis.name for analysis in settings.analyses}
+    with_families = "networks" in names
+    n_atoms = max(settings.atoms)
+    kinds = {analysis.activations(settings) for analysis in settings.analyses}
+    values = sum(size.states if kind == "residual" else size.neurons for kind, _ in kinds if kind in NEURON_KINDS)
+    restarts = settings.restarts if settings.links == "conditional" else 1
+    learned = _BYTES * size.story_volumes * size.neurons if with_families else 0
+    reading = 2 * size.weights * _TOKENS_PER_WORD * size.words / _PRODUCTS
+    learning = _DICTIONARY * size.story_volumes * size.neurons * restarts if with_families else 0
+    n_distances = len({d for analysis in settings.analyses for d in analysis.distances(settings)}) or 1
+    per_target = (_NETWORKS if names & {"networks", "brainscore"} else 0) + (
+        _FORECAST * n_distances / 31 if "forecast" in names else 0
+    )
+    maps = (_MAPS_OF_FAMILY * n_atoms if with_families else 0) + (n_distances if "forecast" in names else 0) + 4
+    of_map = _BYTES * size.targets / 1e6
+    each = size.volumes / size.participants
+    return [
+        Part(
+            "stimulus",
+            len(settings.model),
+            (reading + learning) / len(settings.model),
+            _PROCESS_MB + _BYTES * size.weights / len(settings.model) / 1e6,
+            (_BYTES * size.words * values + learned) / 1e6,
+        ),
+        Part(
+            "participant",
+            size.participants,
+            _START + per_target * each * size.targets,
+            _PROCESS_MB + 3 * size.longest * of_map,
+            size.participants * maps * of_map * _WRITTEN,
+        ),
+        Part(
+            "group",
+            1,
+            _START + _GROUP * size.participants * maps * size.targets,
+            600 + 6 * n_atoms * of_map,
+            size.participants * (n_atoms if with_families else n_distances) * of_map,
+        ),
+    ]

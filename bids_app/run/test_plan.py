@@ -1,0 +1,58 @@
+"""`n2n plan`: what is counted is counted exactly, what scales does so, and what is unknown is said."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bids_app.conftest import Study, write
+from bids_app.run.plan import Size, plan_of, summary_of
+from bids_app.settings import Settings
+from bids_app.tools import main
+
+# Narratives with GPT-2 small and one story of 300 volumes, on fsaverage6.
+SIZE = Size(345, 345 * 300, 300, 81_924, 3_000, 300, 9_216, 9_216, 124_000_000)
+
+
+def settings_of(*analysis: str) -> Settings:
+    return Settings(Path("in"), Path("out"), "participant", analysis=analysis or ("networks", "brainscore"))
+
+
+def test_disk_holds_activations_the_dictionary_and_the_maps_of_all() -> None:
+    stimulus, participant, group = plan_of(settings_of(), SIZE)
+    words = 3_000 * (9_216 + 9_216) * 4  # feed-forward outputs and hidden states
+    assert stimulus.disk_mb == pytest.approx((words + 300 * 9_216 * 4) / 1e6)
+    assert group.disk_mb == pytest.approx(345 * 64 * 81_924 * 4 / 1e6)
+    assert participant.disk_mb > group.disk_mb
+    assert [part.jobs for part in (stimulus, participant, group)] == [1, 345, 1]
+
+
+def test_a_participant_takes_what_was_measured() -> None:
+    """20 s on fsaverage6, 10 s on fsaverage5 and 42 s in a volume at 2 mm: docs/memory-and-time.md."""
+    for targets, seconds in ((20_484, 10), (81_924, 20), (226_981, 42)):
+        assert plan_of(settings_of(), replace(SIZE, targets=targets))[1].seconds == pytest.approx(seconds, rel=0.06)
+    forecast = plan_of(settings_of("forecast"), SIZE)[1].seconds
+    assert forecast == pytest.approx(110, rel=0.35)
+
+
+def test_more_participants_take_more_jobs_and_no_more_memory() -> None:
+    larger = replace(SIZE, participants=1000, volumes=1000 * 300)
+    for part, other in zip(plan_of(settings_of(), SIZE), plan_of(settings_of(), larger), strict=True):
+        assert part.memory_mb == other.memory_mb
+    alone, many = (plan_of(settings_of(), size)[1] for size in (SIZE, larger))
+    assert alone.seconds == pytest.approx(many.seconds)
+    one, cluster = (float(line.split(": ")[1].split()[0]) for line in list(summary_of([alone], settings_of(), 345))[:2])
+    assert one == pytest.approx(345 * cluster, rel=0.5)
+
+
+def test_analyses_that_were_not_measured_are_named() -> None:
+    lines = list(summary_of(plan_of(settings_of("depth", "networks"), SIZE), settings_of("depth", "networks"), 50))
+    assert "not measured, and not in these hours: depth" in lines
+
+
+def test_regions_have_no_known_number_of_targets(study: Study, capsys: pytest.CaptureFixture[str]) -> None:
+    write(study.root / "tinygpt" / "config.json", '{"model_type": "gpt2", "n_layer": 2, "n_embd": 32}')
+    assert main(["plan", str(study.root), "--model", str(study.root / "tinygpt"), "--analysis", "brainscore"]) == 1
+    assert "n2n plan: the number of targets of T is not known: plan with --space fsaverage5" in capsys.readouterr().err
+    assert main(["plan", str(study.root), "--at-once", "0"]) == 1
+    assert "--at-once 0: a cluster runs at least 1 job at once" in capsys.readouterr().err
