@@ -21,6 +21,7 @@ SCRIPTS = {
     "evidence": "benchmarks.md",
     "finetune": "benchmarks.md",
     "gain": "benchmarks.md",
+    "lesion": "benchmarks.md",
     "group": "benchmarks.md",
     "out_of_core": "benchmarks.md",
     "sizes": "memory-and-time.md",

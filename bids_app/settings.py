@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from bids_app.analyses.forecast.options import ForecastOptions
     from bids_app.analyses.futures.options import FuturesOptions
     from bids_app.analyses.gain.options import GainOptions
+    from bids_app.analyses.lesion.options import LesionOptions
     from bids_app.analyses.networks.options import NetworkOptions
     from bids_app.analyses.variance.options import VarianceOptions
 
@@ -62,6 +63,7 @@ if TYPE_CHECKING:
         VarianceOptions,
         GainOptions,
         EvidenceOptions,
+        LesionOptions,
     ):
         """Options of the analyses, for type checkers."""
 

@@ -17,6 +17,7 @@ from bids_app.bids.exclusions import read_exclusions
 from bids_app.bids.geometry import ParcelGeometry, SurfaceGeometry, VolumeGeometry
 from bids_app.bids.headers import count_volumes
 from bids_app.bids.metadata import raw_repetition_time, repetition_time
+from bids_app.bids.minimal_pairs import read_minimal_pairs
 from bids_app.bids.parcels import parcel_networks
 from bids_app.bids.recording import read_recording
 from bids_app.bids.runs import Kind, Run
@@ -44,6 +45,11 @@ from bids_app.settings_input import make_settings
 def words(path: Path) -> None:
     """Words in any format."""
     read_words(path)
+
+
+def minimal_pairs(path: Path) -> None:
+    """Minimal pairs."""
+    read_minimal_pairs(path)
 
 
 def event_words(path: Path) -> None:

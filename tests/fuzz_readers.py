@@ -128,6 +128,14 @@ READERS = {
     "outliers": Reader(
         "outliers.tsv", seeds.text(seeds.OUTLIERS), calls.outliers, {"t_timeseries.json": b'{"RepetitionTime": 2}'}
     ),
+    "minimal pairs": Reader(
+        "pairs.tsv",
+        seeds.text(
+            "good\tbad\tcategory\nThe dogs bark.\tThe dogs barks.\tnumber\nShe ran.\tShe run.\tverb\n",
+            "id\tcategory\tbad\tgood\n1\tnumber\tA cats\tA cat\n",
+        ),
+        calls.minimal_pairs,
+    ),
     "mask list": Reader(
         "mask.txt",
         seeds.text("P1\n\nP2\n"),

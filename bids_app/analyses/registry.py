@@ -18,5 +18,6 @@ NAMES = (
     "variance",
     "evidence",
     "gain",
+    "lesion",
 )
 ANALYSES: tuple[Analysis, ...] = tuple(import_module(f"bids_app.analyses.{name}.analysis").ANALYSIS for name in NAMES)

@@ -126,7 +126,7 @@ class Designs:
         def words(story: Story, _: list[slice], row: int) -> Floats:
             return vectors.words(story, row)
 
-        return np.concatenate([self._sum_words(partial(words, row=row)) for row in range(1, 1 + n_rows)], axis=1)
+        return np.concatenate([self.sum_words(partial(words, row=row)) for row in range(1, 1 + n_rows)], axis=1)
 
     def with_window(self, layer: int, distance: int) -> HeldOutDesign:
         """The words heard, with the window at a distance."""
@@ -203,7 +203,7 @@ class Designs:
             return shift_words(shuffled, offset, segments, self.settings.wrap) if offset else shuffled
 
         offsets = offsets_of(distance, self.settings.window)
-        return np.concatenate([self._sum_words(partial(shifted, offset=offset)) for offset in offsets], axis=1)
+        return np.concatenate([self.sum_words(partial(shifted, offset=offset)) for offset in offsets], axis=1)
 
     @cached_property
     def _sums(self) -> Callable[[int, int | None], Floats]:
@@ -218,11 +218,11 @@ class Designs:
                 vectors = present if offset is None else self.ahead or present
                 return vectors.ahead(story, layer, offset or 0, segments, self.settings.wrap)
 
-            return self._sum_words(ahead)
+            return self.sum_words(ahead)
 
         return lru_cache(maxsize=self.settings.window + 1)(sums)
 
-    def _sum_words(self, vectors: Callable[[Story, list[slice]], Floats]) -> Floats:
+    def sum_words(self, vectors: Callable[[Story, list[slice]], Floats]) -> Floats:
         """Vectors of the words of each story (n_words, n_units), summed per volume."""
         sums = []
         for timing in self.timings:
@@ -253,7 +253,7 @@ class Designs:
         self, key: Mapping[str, object], make: Callable[[], tuple[HeldOutDesign, ...]]
     ) -> tuple[HeldOutDesign, ...]:
         """Designs from one file, computed by the first process that needs them."""
-        content = {**key, **self._identity, "format": _FORMAT}
+        content = {**key, **self.identity, "format": _FORMAT}
         path = self.settings.work / "designs" / f"{file_name(self._stems, key_of(content))}.npz"
         computed_once(path, lambda draft: self._write(draft, make))
         with np.load(path) as arrays:
@@ -286,7 +286,7 @@ class Designs:
         return list(dict.fromkeys(stimulus.stem for timing in self.timings for stimulus in timing.stimuli))
 
     @cached_property
-    def _identity(self) -> dict[str, Any]:
+    def identity(self) -> dict[str, Any]:
         """Everything that determines a design besides the layer and the window."""
         return {
             "model": self.model.identity(),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +12,19 @@ from bids_app.wording import in_one_line
 
 if TYPE_CHECKING:
     from bids_app.language.models import LanguageModel
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the warnings of transformers."""
+    from transformers.utils import logging
+
+    level = logging.get_verbosity()
+    logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
 
 
 def with_head(bare: LanguageModel, folder: Path, use_cache: bool = True) -> LanguageModel:
@@ -23,14 +38,15 @@ def with_head(bare: LanguageModel, folder: Path, use_cache: bool = True) -> Lang
     family = AutoModelForCausalLM if bare.is_causal else AutoModelForMaskedLM
     predicted = "the next word" if bare.is_causal else "a masked word"
     try:
-        model, loading = family.from_pretrained(
-            folder,
-            dtype=getattr(torch, bare.dtype),
-            use_safetensors=True,
-            trust_remote_code=False,
-            local_files_only=True,
-            output_loading_info=True,
-        )
+        with _quiet():  # what is missing is said below
+            model, loading = family.from_pretrained(
+                folder,
+                dtype=getattr(torch, bare.dtype),
+                use_safetensors=True,
+                trust_remote_code=False,
+                local_files_only=True,
+                output_loading_info=True,
+            )
     except Exception as error:  # families without such a class
         raise ValueError(
             f"The model {bare.name} cannot be loaded with a head that predicts {predicted} ({in_one_line(error)}): "

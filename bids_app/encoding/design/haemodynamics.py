@@ -106,12 +106,23 @@ def neuron_responses(
     -------
     array of shape (n_kept, n_units), float32
     """
+    return zscore(pooled_responses(values, onset, duration, repetition_time, volumes))
+
+
+def pooled_responses(
+    values: npt.ArrayLike,
+    onset: npt.ArrayLike,
+    duration: npt.ArrayLike,
+    repetition_time: float,
+    volumes: npt.ArrayLike,
+) -> Floats:
+    """`neuron_responses` before they are z-scored: linear in `values`."""
     kept = _kept_volumes(volumes)
     midpoint = np.asarray(onset, dtype=np.float64) + np.asarray(duration, dtype=np.float64) / 2
     _check_repetition_time(repetition_time)
     first = int(kept.min()) - int(np.ceil(_HRF_SECONDS / repetition_time))
     grid = pool_words(values, midpoint, repetition_time, int(kept.max()) - first + 1, "mean", first_volume=first)
-    return zscore(convolve(grid, repetition_time)[kept - first])
+    return convolve(grid, repetition_time)[kept - first]
 
 
 def word_sums(

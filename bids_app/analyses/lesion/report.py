@@ -1,0 +1,238 @@
+"""The section of lesions: the matrix first, dose curves with the controls, passages, minimal pairs, outliers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from bids_app.analyses.lesion.charts import draw_doses, draw_matrices
+from bids_app.report import html
+from bids_app.report.page import Page
+from bids_app.report.panels import Panel
+from bids_app.report.results import SIGNIFICANT, Results, mean_of
+from bids_app.report.scales import signed_scale
+
+_TITLES = {
+    "brainscore": "brain score, drop in r",
+    "families": "fit of the families, drop in r",
+    "atoms": "fit of the atoms, drop in r",
+}
+_SETS = {
+    "activity": "as many neurons of the same layers and activity",
+    "layer": "as many neurons of the same layers",
+    "random": "as many random neurons",
+}
+_NOT_RUN = "No lesions: this recording was analysed without --analysis lesion."
+_MOST_PASSAGES = 3
+
+
+def lesions(page: Page, results: Results) -> str:
+    """The whole section."""
+    table = results.table("lesion")
+    index = results.table("lesionindex")
+    if table is None or index is None:
+        outliers = _outliers(results)
+        return outliers or html.missing(_NOT_RUN)
+    if table.empty:
+        return html.missing("Nothing was lesioned: no family is linked to a network.")
+    table = table.assign(value=table["drop" if "drop" in table else "mean"])
+    dose = _main_dose(results, table)
+    blocks = [
+        html.paragraph(takeaway(index, table, dose), "takeaway"),
+        _matrix(page, results, table, dose),
+        _doses(page, results, table),
+        _surprisal(page, results),
+        _passages(page, results),
+        _pairs(page, results),
+        _maps(page, results),
+        _outliers(results),
+        _left_out(results),
+        _details(page, results, "lesionindex", "Table: index and p of each control"),
+        _details(page, results, "lesion", "Table: what each lesion costs each network"),
+    ]
+    return "\n".join(block for block in blocks if block)
+
+
+def _main_dose(results: Results, table: pd.DataFrame) -> float:
+    noted = results.noted(["lesion", "lesionindex"], "MainDose")
+    doses = sorted(table["dose"].unique())
+    return float(noted) if noted in doses else float(doses[len(doses) // 2])
+
+
+def takeaway(index: pd.DataFrame, table: pd.DataFrame, dose: float) -> str:
+    """One sentence on what the matrix shows."""
+    rows = index[(index["dose"] == dose) & index["p"].notna()]
+    if rows.empty:
+        n = table["network"].nunique()
+        return (
+            f"Whether lesions are specific is not known: that needs sub-groups of two networks with a control, and "
+            f"{n} {'has' if n == 1 else 'have'} one at {dose:.3g} %."
+        )
+    told = []
+    for measure, of_measure in rows.groupby("measure", sort=False):
+        row = of_measure.iloc[0]
+        value = float(row["index"] if "index" in row else row["mean"])
+        size = f"{abs(value):.2g} {'more' if value >= 0 else 'less'}"
+        name = _SETS.get(str(row["control"]), "control sets")
+        score = "brain score" if measure == "brainscore" else f"fit of the {measure}"
+        verdict = "more than" if row["p"] < SIGNIFICANT else "no more than"
+        told.append(
+            f"the {score} of a network falls by {size} than that of the others, {verdict} with {name} "
+            f"(p = {row['p']:.2g})"
+        )
+    return f"Without the {dose:.3g} % of all neurons that its families load on most, " + "; ".join(told) + "."
+
+
+def _matrix(page: Page, results: Results, table: pd.DataFrame, dose: float) -> str:
+    rows = table[(table["dose"] == dose) & (table["scored"] != "all")]
+    if rows.empty:
+        return ""
+    matrices = {}
+    for measure, of_measure in rows.groupby("measure", sort=False):
+        part = of_measure.drop_duplicates(["network", "scored"])
+        scored = list(dict.fromkeys(part["scored"]))
+        lesioned = [name for name in scored if name in set(part["network"])]
+        wide = part.pivot(index="network", columns="scored", values="value")
+        matrices[_TITLES.get(str(measure), str(measure))] = wide.loc[lesioned, scored]
+    networks = list(dict.fromkeys(rows["scored"].astype(str)))
+    caption = (
+        f"What the lesion of each network's sub-group ({dose:.3g} % of all neurons) costs each network in held-out r, "
+        "fitted anew with the features of the lesioned model. Framed: the network's own sub-group. Red: a loss."
+    )
+    told = "; ".join(
+        f"{title}, {network}: own {matrix.loc[network, network]:.3f}"
+        for title, matrix in matrices.items()
+        for network in matrix.index
+    )
+    figure = draw_matrices(matrices, page.network_colours(results, networks))
+    return page.add(figure, results, "lesionmatrix", alt=f"{caption} {told}.", caption=caption, ending="svg")
+
+
+def _doses(page: Page, results: Results, table: pd.DataFrame) -> str:
+    """Dose curves of each network's own drop, a figure per measure."""
+    blocks = []
+    for measure, part in table[table["scored"] != "all"].groupby("measure", sort=False):
+        others = part[part["network"] != part["scored"]].drop_duplicates(["network", "scored", "dose"])
+        of_others = others.groupby(["scored", "dose"])["value"].mean()
+        own = part[part["network"] == part["scored"]].copy()
+        if own.empty:
+            continue
+        own["others"] = [
+            of_others.get((network, dose), np.nan) for network, dose in zip(own["network"], own["dose"], strict=True)
+        ]
+        own = _with_interval(own)
+        title = _TITLES.get(str(measure), str(measure))
+        caption = (
+            f"Dose–response: {title} of each network by the lesion of its own sub-group, beside controls of as many "
+            f"neurons on the same axes{_bands(own)}."
+        )
+        figure = draw_doses(own, "drop in r")
+        blocks.append(page.add(figure, results, f"lesiondoses{measure}", alt=caption, caption=caption, ending="svg"))
+    return "\n".join(blocks)
+
+
+def _with_interval(rows: pd.DataFrame) -> pd.DataFrame:
+    """Columns that a chart needs; a participant has no interval, and the group no band of a control."""
+    missing = {name: np.nan for name in ("low", "high", "others", "control_low", "control_high") if name not in rows}
+    return rows.assign(**missing)
+
+
+def _bands(rows: pd.DataFrame) -> str:
+    if rows["low"].notna().any():
+        return "; bars: 95 % bootstrap intervals over participants"
+    return "; dashed: their mean, bands: their 2.5th to 97.5th percentile"
+
+
+def _surprisal(page: Page, results: Results) -> str:
+    table = results.table("lesionsurprisal")
+    if table is None or table.empty:
+        without = results.noted(["lesion", "lesionindex"], "WithoutSurprisal")
+        return html.missing(f"No surprisal: {without}.") if without else ""
+    rows = table[table["words"] == "all"]
+    rows = rows[rows["story"] == "all"] if "story" in rows else rows
+    rows = _with_interval(rows.assign(value=rows["rise" if "rise" in rows else "mean"]))
+    seen = "seen" in table and bool(table["seen"].astype(str).str.lower().eq("true").any())
+    caption = "Dose–response of the surprisal of all words, in nats per word: lesioned minus intact model."
+    if seen:
+        caption += " The dictionary was learned from these stories too: none was held out."
+    if rows["low"].notna().any():
+        over = "stories" if "story" in table else "participants"
+        caption += f" Bars: 95 % bootstrap intervals over {over}."
+    figure = draw_doses(rows, "rise (nats)")
+    image = page.add(figure, results, "lesionsurprisal", alt=caption, caption=caption, ending="svg")
+    return image + _details(page, results, "lesionsurprisal", "Table: surprisal of all, content and function words")
+
+
+def _passages(page: Page, results: Results) -> str:
+    """The passages whose surprisal rises most."""
+    table = results.table("lesionpassages")
+    if table is None or table.empty:
+        return ""
+    shown = table[table["rank"] <= _MOST_PASSAGES][["network", "rank", "rise", "passage", "story", "onset"]]
+    path = results.table_path("lesionpassages")
+    more = "" if path is None else f"<p>{page.link(path, path.name)}</p>"
+    body = html.table(shown, page.network_colours(results, list(dict.fromkeys(shown["network"]))), most_rows=100)
+    return html.heading("Words that the lesioned model expects least") + body + more
+
+
+def _pairs(page: Page, results: Results) -> str:
+    table = results.table("lesionpairs")
+    if table is None or table.empty:
+        return ""
+    whole = table[table["category"] == "all"].drop_duplicates(["network", "dose"])
+    wide = whole.pivot(index="network", columns="dose", values="lesioned")
+    wide.columns = [f"{dose:.3g} %" for dose in wide.columns]
+    shown = wide.assign(intact=whole["intact"].iloc[0]).reset_index()
+    return (
+        html.heading("Minimal pairs: share in which the better sentence is the more probable one")
+        + html.table(shown)
+        + _details(page, results, "lesionpairs", "Table: minimal pairs by category and control")
+    )
+
+
+def _maps(page: Page, results: Results) -> str:
+    maps = results.maps("lesion", ("r", "mean"))
+    if maps is None:
+        return ""
+    titles = {"own": "Without the neurons of the place's own network", "others": "Without those of another (mean)"}
+    panels = [Panel(titles.get(name, name), maps.values[row]) for row, name in enumerate(maps.names)]
+    told = ", ".join(f"{panel.title}: mean {mean_of(panel.values):.4f}" for panel in panels)
+    caption = f"Drop of the brain score by lesions at the main dose. {told}. Red: losses; blue: gains."
+    scale = signed_scale([panel.values for panel in panels], "drop in held-out r", 0.0)
+    return page.add_maps(panels, maps.geometry, scale, results, "lesion", caption)
+
+
+def _outliers(results: Results) -> str:
+    table = results.table("lesionoutliers")
+    if table is None:
+        return ""
+    if table.empty:
+        return html.paragraph("No neuron exceeds 100 times the median |activation| of its layer.")
+    return html.heading("Neurons above 100 times the median |activation| of their layer") + html.table(table)
+
+
+def _left_out(results: Results) -> str:
+    lines = results.noted(["lesion"], "LeftOut")
+    if not lines:
+        return ""
+    return html.missing("Left out: " + "; ".join(str(line) for line in lines) + ".")
+
+
+def _details(page: Page, results: Results, desc: str, title: str) -> str:
+    table, path = results.table(desc), results.table_path(desc)
+    if table is None or path is None or table.empty:
+        return ""
+    return html.details(title, html.table(table, most_rows=60) + f"<p>{page.link(path, path.name)}</p>")
+
+
+def index_cell(results: Results) -> str:
+    """The index of the first measure at the main dose, with its p."""
+    index, table = results.table("lesionindex"), results.table("lesion")
+    if index is None or table is None or index.empty:
+        return ""
+    rows = index[(index["dose"] == _main_dose(results, table)) & index["p"].notna()]
+    if rows.empty:
+        return ""
+    row = rows.iloc[0]
+    value = float(row["index"] if "index" in row else row["mean"])
+    return html.cell(f"{value:.3f}".replace("-", "−"), f"p = {float(row['p']):.2g}, {row['measure']}")
