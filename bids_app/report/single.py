@@ -15,12 +15,12 @@ from bids_app.bids.catalogue import STATISTICS
 from bids_app.bids.entities import build_name
 from bids_app.bids.geometry import SurfaceGeometry
 from bids_app.bids.geometry_base import Geometry
-from bids_app.report import surfaces
+from bids_app.report import scores, surfaces
 from bids_app.report.curve_charts import WHOLE_COLOUR, draw_depths, draw_forecast
 from bids_app.report.curves import Curve, depth_curves, distance_curves
 from bids_app.report.figures import draw_maps, draw_rows, note_of, style, why_not_drawn
 from bids_app.report.panels import Panel, Picture
-from bids_app.report.results import SIGNIFICANT, Maps, Results, common, describe, find_results, titles
+from bids_app.report.results import Maps, Results, common, describe, find_results, titles
 from bids_app.report.scales import Scale, position_scale, score_scale, signed_scale
 from bids_app.wording import listed
 
@@ -161,11 +161,8 @@ def _place(stat: str) -> int:
 
 def _panel(request: Request, results: Results, maps: Maps, name: str) -> Panel:
     values = np.array(maps.values[maps.names.index(name)], dtype=float)
-    q = results.like(maps, request.desc, "q")
-    passing = None
-    if q is not None and maps.stat not in ("p", "q"):
-        row = maps.names.index(name) if len(q) == len(maps.values) else 0
-        passing = np.asarray(q[row] < SIGNIFICANT)
+    is_test = maps.stat in ("p", "q", "pfwe", "qmajority")
+    passing = None if is_test else scores.passing(results, maps, request.desc, maps.names.index(name))
     if request.significant:
         if passing is None:
             raise ValueError(f"{request.desc} was not tested, so --significant cannot be used; use --threshold")

@@ -20,6 +20,7 @@ from bids_app.report.scores import (
     SCORE_STATS,
     best_map,
     layer_of,
+    of_majority,
     parcel_panels,
     passing,
     say_parcels,
@@ -123,7 +124,8 @@ def _best_layers(page: Page, analysis: Results, layer: Maps) -> str:
 
 def passing_in_any_layer(analysis: Results, layer: Maps) -> Array | None:
     """Which targets (n_targets,) of the map of best layers have q < 0.05 in at least one; None without a test."""
-    q = analysis.like(layer, "brainscore", "q")
+    found = (analysis.like(layer, "brainscore", stat) for stat in ("qmajority", "q"))
+    q = next((values for values in found if values is not None), None)
     if q is None:
         return None
     significant: Array = np.asarray((q < SIGNIFICANT).max(axis=0))
@@ -148,6 +150,8 @@ def answer(analysis: Results) -> str:
     ceiling = _ceiling(analysis, maps.geometry)
     of_ceiling = None if ceiling is None else share_of_ceiling(maps.values[row], ceiling)
     reached = "" if of_ceiling is None else f", {100 * of_ceiling:.0f} % of what other participants predict"
+    if of_majority(analysis, maps, "brainscore") is not None:
+        return f"{told}{reached}, significant in at least half of the participants in {places}."
     p = analysis.like(maps, "brainscore", "p")
     if maps.stat == "mean" and p is not None and not np.nanmin(p) < SIGNIFICANT:
         return f"{told}{reached}; so few participants cannot show significance."
