@@ -43,5 +43,9 @@ def write_group_report(out_dir: Path) -> Path:
 def crashes(out_dir: Path) -> list[str]:
     """First lines of the crash reports in OUT_DIR/logs."""
     files = sorted((out_dir / "logs").glob("crash-*.txt"))
-    first = (path.read_text(encoding="utf-8").partition("\n")[0].strip() for path in files if path.is_file())
+    first = (
+        path.read_text(encoding="utf-8", errors="replace").partition("\n")[0].strip()
+        for path in files
+        if path.is_file()
+    )
     return list(dict.fromkeys(line for line in first if line))

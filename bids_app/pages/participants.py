@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -15,7 +13,8 @@ from bids_app.analyses.registry import ANALYSES
 from bids_app.bids.derivatives import read_table
 from bids_app.pages.sections import RenderedSection
 from bids_app.report import html
-from bids_app.report.page import Page, newest_settings
+from bids_app.report.page import Page, newest_settings, read_settings
+from bids_app.text_files import read_json
 
 _LEFT_OUT = {"LeftOut": "made from an excluded scan", "SupersededBy": "superseded by a newer analysis"}
 _MANY = 12  # participants from which the table can be searched
@@ -67,7 +66,7 @@ def left_out(out_dir: Path, participants: Sequence[str]) -> dict[str, list[str]]
     """What was left out of each participant (`sub-…`), and why: failures, excluded scans, wishes of the group level."""
     notes: dict[str, list[str]] = {name: [] for name in participants}
     path = newest_settings(out_dir, "group")
-    settings = {} if path is None else tomllib.loads(path.read_text(encoding="utf-8"))
+    settings = {} if path is None else read_settings(path)
     chosen, excluded = (settings.get(key) or [] for key in ("participant_label", "exclude_participant_label"))
     for name in participants:
         label = name.removeprefix("sub-")
@@ -77,7 +76,8 @@ def left_out(out_dir: Path, participants: Sequence[str]) -> dict[str, list[str]]
         name = marker.name.partition("_")[0]
         if name in notes:
             notes[name] += [text for text in _of_marker(_read(marker), marker.name) if text not in notes[name]]
-    for crash in sorted((out_dir / "logs").glob("crash-*_sub-*.txt")):
+    crashes = sorted((out_dir / "logs").glob("crash-*_sub-*.txt"))
+    for crash in filter(Path.is_file, crashes):
         first = crash.read_text(encoding="utf-8", errors="replace").partition("\n")[0].strip()
         name = crash.stem.partition("_")[2]
         if name in notes and first not in notes[name]:
@@ -87,10 +87,9 @@ def left_out(out_dir: Path, participants: Sequence[str]) -> dict[str, list[str]]
 
 def _read(path: Path) -> Mapping[str, object]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return read_json(path)
+    except ValueError:  # FileError is one; whether a marker is whole is asked elsewhere
         return {}
-    return content if isinstance(content, dict) else {}
 
 
 def _of_marker(marker: Mapping[str, object], name: str) -> list[str]:

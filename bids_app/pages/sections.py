@@ -88,7 +88,7 @@ def methods(page: Page) -> RenderedSection:
 
 def _differing(path: Path | None) -> str:
     """The settings of the participant level that differ from the defaults, as its record lists them."""
-    lines = [] if path is None else path.read_text(encoding="utf-8").splitlines()
+    lines = [] if path is None else path.read_text(encoding="utf-8", errors="replace").splitlines()
     found = [line.removeprefix(_DIFFERS) for line in lines if line.startswith(_DIFFERS)]
     if not found:
         return ""
@@ -110,7 +110,7 @@ def _opened(title: str, path: Path | None, otherwise: str) -> str:
     """The content of a text file, folded until the reader opens it."""
     if path is None or not path.is_file():
         return html.missing(otherwise)
-    text = path.read_text(encoding="utf-8")
+    text = path.read_text(encoding="utf-8", errors="replace")
     return html.details(title, html.markdown(text) if path.suffix == ".md" else html.preformatted(text))
 
 

@@ -20,6 +20,7 @@ from bids_app.report.panels import Panel
 from bids_app.report.regions import atlas_colours
 from bids_app.report.results import UNITS, Results
 from bids_app.report.scales import Colouring, network_colours
+from bids_app.text_files import read_text
 
 _ENDINGS = ("png", "svg")  # each figure is there for screens and slides, and for papers
 DEFAULT_THRESHOLD = 2.3  # |z| across the brain from which a map counts as active
@@ -111,11 +112,19 @@ def newest_settings(out_dir: Path, level: str, participant: str | None = None) -
     files = sorted(path for path in (out_dir / "logs").glob("*.toml") if path.is_file())
     of_level = [path for path in files if path.stem.endswith(f"_{level}")]
     for path in reversed(of_level if participant else []):
-        labels = tomllib.loads(path.read_text(encoding="utf-8")).get("participant_label")
+        labels = read_settings(path).get("participant_label")
         if not labels or participant in labels:
             return path
     candidates = of_level or files
     return candidates[-1] if candidates else None
+
+
+def read_settings(path: Path) -> dict[str, Any]:
+    """The settings of a run from its file in OUT_DIR/logs; none if it is damaged: a page needs them for words alone."""
+    try:
+        return tomllib.loads(read_text(path))
+    except ValueError:  # FileError is one
+        return {}
 
 
 def open_page(out_dir: Path, participant: str | None) -> Page:
@@ -125,5 +134,5 @@ def open_page(out_dir: Path, participant: str | None) -> Page:
     """
     folder = out_dir / ("group" if participant is None else f"sub-{participant}") / "figures"
     path = newest_settings(out_dir, "participant", participant)
-    settings = {} if path is None else tomllib.loads(path.read_text(encoding="utf-8"))
+    settings = {} if path is None else read_settings(path)
     return Page(out_dir, folder, participant, settings)
