@@ -89,6 +89,7 @@ def to_toml(settings: Settings) -> str:
 
 
 DIFFERS = "# differs: "  # begins the lines of the record that the reports show
+_SELECTION = ("participant_label", "exclude_participant_label")  # who is analysed, not how
 
 
 def differing(settings: Settings) -> list[str]:
@@ -100,7 +101,7 @@ def differing(settings: Settings) -> list[str]:
     """
     lines = []
     for item in OPTIONS:
-        if item.default is dataclasses.MISSING or not decided_by(item):
+        if item.name in _SELECTION or item.default is dataclasses.MISSING or not decided_by(item):
             continue
         value = getattr(settings, item.name)
         if value != item.default:
