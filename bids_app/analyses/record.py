@@ -60,14 +60,16 @@ class Cell:
 class Report:
     """What the pages show of an analysis.
 
-    `titles` are those of its scores, by `desc`, for the comparison of models. The tables per region of the scores
-    `held_out` share one section with those of all other analyses.
+    `titles` are those of its scores, by `desc`, for the comparison of models; `comparison` is what it adds to that
+    section of the group's page. The tables per region of the scores `held_out` share one section with those of all
+    other analyses.
     """
 
     sections: tuple[Section, ...] = ()
     cells: tuple[Cell, ...] = ()
     titles: Mapping[str, str] = field(default_factory=dict)
     held_out: tuple[str, ...] = ()
+    comparison: Callable[[Page], str] = lambda _: ""
 
 
 @dataclass(frozen=True)
@@ -122,6 +124,7 @@ class Analysis:
     intermediates : stored intermediate results (the dictionary, the noise ceiling), with their inputs
     model_free : steps that are not of one model
     prepare : its step of the stimulus level for one model
+    across_models : its step of the group level (OUT_DIR) that needs the outputs of several models together
     conclude : tables of a participant (OUT_DIR and label) made from outputs of several analyses, before each report
     activations : kind of neurons, and rule for sub-tokens, that it needs
     problems : incompatible values of options, one sentence each
@@ -143,6 +146,7 @@ class Analysis:
     intermediates: Mapping[str, frozenset[str]] = field(default_factory=dict)
     model_free: tuple[ModelFree, ...] = ()
     prepare: Callable[[ModelRun, dict[str, Story], Settings], None] | None = None
+    across_models: Callable[[Path], object] = lambda _: None
     conclude: Callable[[Path, str], object] = lambda _, __: None
     activations: Callable[[Settings], tuple[str, str]] = lambda _: ("residual", "last")
     problems: Callable[[Settings], Iterator[str]] = _nothing

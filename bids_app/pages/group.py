@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bids_app.analyses.record import Section
 from bids_app.pages.intervals import held_out, models, region_scores
-from bids_app.pages.sections import RenderedSection, methods, ordered_sections, render, summary, write_page
+from bids_app.pages.sections import RenderedSection, methods, ordered_sections, render, reports, summary, write_page
 from bids_app.report import html
 from bids_app.report.figures import style
 from bids_app.report.page import Page, open_page
@@ -25,7 +25,7 @@ def write_group_report(out_dir: Path) -> Path:
     participants = sorted(path.name for path in out_dir.glob("sub-*") if path.is_dir())
     with style():
         sections = render(page, all_results, ordered_sections([_regions()])) if all_results else []
-        sections.append(("models", "How do the models compare?", models(page)))
+        sections.append(("models", "How do the models compare?", _comparison(page)))
     shared = describe(common(all_results))
     subtitle = f"{len(participants)} participant{'s' * (len(participants) != 1)}. {shared[:1].upper()}{shared[1:]}"
     lead = html.paragraph(subtitle.strip(), "subtitle")
@@ -37,6 +37,12 @@ def write_group_report(out_dir: Path) -> Path:
     lead += summary(all_results)
     ends = [_participants(page, participants), methods(page)]
     return write_page(page, "group.html", "Group", lead, [*sections, *ends])
+
+
+def _comparison(page: Page) -> str:
+    """The scores of the models side by side, and what analyses add to them."""
+    bodies = [models(page), *(report.comparison(page) for report in reports())]
+    return "\n".join(body for body in bodies if body)
 
 
 def crashes(out_dir: Path) -> list[str]:

@@ -11,6 +11,8 @@ from bids_app.analyses.record import Analysis, Cell, Paragraph, Report, Section,
 from bids_app.options import ACTIVATIONS, ATLAS, DICTIONARY, PERMUTATIONS, RESPONSES
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from bids_app.analyses.networks.options import NetworkOptions
     from bids_app.analyses.work import Step, Work
     from bids_app.inputs.models import ModelRun
@@ -44,8 +46,15 @@ def _methods(settings: NetworkOptions) -> Paragraph:
     return paragraph(settings)
 
 
+def _across_models(out_dir: Path) -> None:
+    from bids_app.analyses.networks.matching import match_models
+
+    match_models(out_dir)
+
+
 def _report() -> Report:
     from bids_app.analyses.networks.encoding_report import atom_encoding, encoding_cell
+    from bids_app.analyses.networks.matching_report import matched_models
     from bids_app.analyses.networks.report import atom_maps, atom_networks, links_cell, subgroups, tables
 
     sections = (
@@ -60,7 +69,11 @@ def _report() -> Report:
         Cell(71, "Links with networks", links_cell),
     )
     return Report(
-        sections, cells, titles={"familiesfit": "Families", "atomsfit": "Atoms"}, held_out=("familiesfit", "atomsfit")
+        sections,
+        cells,
+        titles={"familiesfit": "Families", "atomsfit": "Atoms"},
+        held_out=("familiesfit", "atomsfit"),
+        comparison=matched_models,
     )
 
 
@@ -80,6 +93,7 @@ ANALYSIS = Analysis(
     prepare=_prepare,
     activations=lambda settings: (settings.neurons, "mean"),
     summaries=_summaries,
+    across_models=_across_models,
     methods=_methods,
     report=_report,
     problems=_problems,
