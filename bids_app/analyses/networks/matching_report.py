@@ -21,7 +21,7 @@ from bids_app.report.results import Results
 
 MOST_PAIRS = 12
 ALL_STORIES = "all"  # in the column `story`: one dictionary of all stories
-_COLUMNS = 4
+_COLUMNS = 3
 _ACCENT, _CHANCE = "#1b5e9b", "0.35"
 
 Pair = Mapping[str, Any]
@@ -76,7 +76,7 @@ def _chart(page: Page, desc: str, table: pd.DataFrame, pairs: Sequence[Pair]) ->
 
 def _title(pair: Pair) -> str:
     first, second = pair["Models"]
-    return f"{first} – {second}" + ("" if pair["Story"] == ALL_STORIES else f", {pair['Story']}")
+    return f"{first} –\n{second}" + ("" if pair["Story"] == ALL_STORIES else f", {pair['Story']}")
 
 
 def _matches(table: pd.DataFrame, pair: Pair) -> pd.DataFrame:
@@ -91,12 +91,14 @@ def _sentence(pair: Pair, matches: pd.DataFrame, kind: str) -> str:
     where = "" if pair["Story"] == ALL_STORIES else f"{pair['Story']}: "
     told = (
         f"{where}{pair['Shared']} of {n_first} {kind} of {first} have a counterpart among the {n_second} of {second} "
-        f"({100 * pair['Share']:.0f} % of the smaller number)"
+        f"({100 * pair['Share']:.0f} % of the smaller number"
     )
+    is_shared = as_bool(matches["shared"])
+    told += f"; median |r| {matches['r'].abs()[is_shared].median():.2f})" if is_shared.any() else ")"
     n_reproducible = pair["Reproducible"][0]
     if n_reproducible is None:
         return f"{told}."
-    n_shared = int((as_bool(matches["shared"]) & (matches["rho"] >= REPRODUCIBLE)).sum())
+    n_shared = int((is_shared & (matches["rho"] >= REPRODUCIBLE)).sum())
     return f"{told}; of the {n_reproducible} reproducible {kind} of {first}, {n_shared} have one."
 
 
@@ -108,7 +110,7 @@ def draw_matches(pairs: Sequence[tuple[str, pd.DataFrame, float]]) -> Figure:
     columns = min(_COLUMNS, len(pairs))
     rows = -(-len(pairs) // columns)
     width = WIDTH_INCHES * max(columns, 2) / _COLUMNS
-    figure = Figure(figsize=(width, 0.3 + 2.1 * rows), layout="constrained")
+    figure = Figure(figsize=(width, 0.3 + 2.3 * rows), layout="constrained")
     grid = figure.subplots(rows, columns, sharey=True, squeeze=False)
     for axes, (title, matches, threshold) in zip(grid.ravel(), pairs, strict=False):
         _draw_pair(axes, matches, threshold)

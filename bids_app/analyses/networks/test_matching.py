@@ -100,7 +100,10 @@ def test_what_two_models_share_is_found_and_shown(tmp_path: Path) -> None:
     assert len(sidecar["Sources"]) == 4
     with style():
         html = matched_models(open_page(tmp_path, None))
-    assert "3 of 5 families of bert have a counterpart among the 6 of gpt2 (60 % of the smaller number)" in html
+    assert (
+        "3 of 5 families of bert have a counterpart among the 6 of gpt2 (60 % of the smaller number; median |r| 0.9"
+        in html
+    )
     assert "of the 2 reproducible families of bert, 0 have one." in html
     assert (tmp_path / "group" / "figures" / "desc-matchingfamilies_figure.svg").stat().st_size > 1000
 
