@@ -1,6 +1,8 @@
 """A small data set of regions whose participants are analysed with a stand-in for the brain score, in no time."""
 
 import json
+import logging
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from bids_app.analyses.brainscore import participant as module
 from bids_app.analyses.writer import Writer
 from bids_app.bids.targets import fill
 from bids_app.inputs.responses import Responses
+from bids_app.report.conftest import parcels_out, surface_out  # noqa: F401
 from bids_app.run.participant import run_participant
 from bids_app.settings import Settings
 
@@ -87,6 +90,16 @@ class Study:
         values = fill((responses.data[:10] + responses.data[-10:]).mean(axis=0)[None], responses.valid)
         writer.maps("brainscore", "p", np.exp(-(values**2)), ["layer-01"])
         writer.maps("brainscore", "r", values, ["layer-01"], Layers=[1])
+
+
+@pytest.fixture(autouse=True)
+def log_levels() -> Iterator[None]:
+    """Levels of loggers are back after each test: a command that runs in a test makes the next ones talkative."""
+    loggers = [logging.getLogger(name) for name in ("neurons2networks", "bids_app")]
+    levels = [logger.level for logger in loggers]
+    yield
+    for logger, level in zip(loggers, levels, strict=True):
+        logger.setLevel(level)
 
 
 @pytest.fixture

@@ -85,4 +85,25 @@ def to_toml(settings: Settings) -> str:
             value = str(value)
         # A JSON string, number, boolean or list of those is valid TOML.
         lines.append(f"{item.name} = {json.dumps(value, ensure_ascii=False)}")
-    return "\n".join(lines) + "\n"
+    return "\n".join([*(f"{DIFFERS}{line}" for line in differing(settings)), *lines]) + "\n"
+
+
+DIFFERS = "# differs: "  # begins the lines of the record that the reports show
+
+
+def differing(settings: Settings) -> list[str]:
+    """A phrase for each setting that decides results and differs from the default: its value and the default.
+
+    >>> from pathlib import Path
+    >>> differing(Settings(Path("in"), Path("out"), "participant", atoms=(32,)))
+    ['atoms = [32] (default [64])']
+    """
+    lines = []
+    for item in OPTIONS:
+        if item.default is dataclasses.MISSING or not decided_by(item):
+            continue
+        value = getattr(settings, item.name)
+        if value != item.default:
+            shown, usual = (json.dumps(_without_folder(item, one), default=str) for one in (value, item.default))
+            lines.append(f"{item.name} = {shown} (default {usual})")
+    return lines

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from bids_app import __version__
+from bids_app import __version__, figure_arguments
 from bids_app.border import at_the_border
 from bids_app.cli import add_options, normalise
 from bids_app.finetune.arguments import add_arguments, numbers_of
@@ -34,6 +34,8 @@ def make_parser() -> argparse.ArgumentParser:
     _add_status(commands)
     _add_fetch(commands)
     _add_finetune(commands)
+    figure = commands.add_parser("figure", help="draw a map or a curve of the results for a paper")
+    figure_arguments.add_arguments(figure)
     return parser
 
 
@@ -212,11 +214,16 @@ def _finetune(arguments: argparse.Namespace) -> None:
         print(folder)
 
 
+def _figure(arguments: argparse.Namespace) -> None:
+    figure_arguments.draw(arguments)
+
+
 COMMANDS: dict[str, Callable[[argparse.Namespace], int | None]] = {
     "check": _check,
     "demo": _demo,
     "evaluate": _evaluate,
     "fetch": _fetch,
+    "figure": _figure,
     "finetune": _finetune,
     "plan": _plan,
     "status": _status,

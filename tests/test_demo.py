@@ -137,6 +137,9 @@ def test_model_comparison_has_an_interval_for_every_measure(demo):
 @pytest.mark.parametrize("level", ["participant", "group"])
 def test_reports_show_pictures_that_exist(demo, level):
     page = demo.out / ("sub-01.html" if level == "participant" else "group.html")
-    sources = [piece.split('"')[0] for piece in page.read_text().split('src="')[1:]]
-    assert len(sources) > 3
-    assert all((demo.out / source).is_file() for source in sources)
+    text = page.read_text()
+    files = [piece.split('"')[0] for piece in text.split('href="')[1:] if "/figures/" in piece.split('"')[0]]
+    assert len(files) > 6
+    assert all((demo.out / file).is_file() for file in files)
+    assert text.count('src="data:image/') >= len(files) / 2  # each is a PNG and an SVG, and one of them in the page
+    assert text.count("src=") == text.count('src="data:image/')

@@ -34,7 +34,8 @@ def test_the_panel_judges_the_score_and_opens_the_page(out):
     assert outcomes["brain score", "untrained model"] == "open"
     page = (out / "sub-01.html").read_text()
     headings = re.findall(r"<h2>(.*?)</h2>", page)
-    assert headings[0] == "What is the evidence?"
+    assert headings[0] == "Evidence"  # beside the answer on the first screen; the table follows
+    assert "What is the evidence?" in headings[:3]
     assert "--controls untrained" in page
     group = read_table(next((out / "group").glob("*_desc-evidence_networks.tsv")))
     assert set(zip(group["claim"], group["check"], strict=True)) == set(outcomes)

@@ -49,6 +49,7 @@ def test_models_sweeps_controls_pooling_and_layers_in_one_run(demo_data, tmp_pat
     for desc in ("families8", "families16"):
         path = tmp_path / "group" / f"desc-{desc}_matching.tsv"
         pairs = read_sidecar(path)["Pairs"]
+        assert isinstance(pairs, list)
         assert [pair["Models"] for pair in pairs] == expected
         assert read_table(path)[["model", "other_model"]].drop_duplicates().to_numpy().tolist() == expected
     assert not [problem for problem in unlisted(tmp_path) if "matching" in problem]

@@ -14,12 +14,15 @@ from typing import TYPE_CHECKING, Any
 from bids_app.options import NoOptions
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from bids_app.analyses.collection import Collection
     from bids_app.analyses.comparison import Row
     from bids_app.analyses.work import Step, Work
     from bids_app.bids.catalogue import Output
     from bids_app.inputs.models import ModelRun
     from bids_app.inputs.timing import Story
+    from bids_app.report.cards import CardPart
     from bids_app.report.page import Page
     from bids_app.report.results import Results
     from bids_app.settings import Settings
@@ -57,19 +60,48 @@ class Cell:
 
 
 @dataclass(frozen=True)
+class Answer:
+    """A sentence of the answer on top of a page ("" for none), in plain words; those of the lowest ranks are shown."""
+
+    rank: int
+    text: Callable[[Results], str]
+
+
+@dataclass(frozen=True)
+class ParticipantColumn:
+    """A column of the table of participants: its heading, and its number from a table with this `desc` (a pattern)."""
+
+    heading: str
+    desc: str
+    value: Callable[[pd.DataFrame], float | None]
+
+
+@dataclass(frozen=True)
 class Report:
     """What the pages show of an analysis.
 
-    `titles` are those of its scores, by `desc`, for the comparison of models; `comparison` is what it adds to that
-    section of the group's page. The tables per region of the scores `held_out` share one section with those of all
-    other analyses.
+    Attributes
+    ----------
+    sections, cells, answers : its sections, columns of the summary table, and sentences on top of the page
+    titles : those of its scores, by `desc`, for the comparison of models
+    comparison : what it adds to that section of the group's page
+    held_out : scores whose tables per region share one section with those of all other analyses
+    beside : HTML beside the picture on top of the page, for one recording and model
+    cards : what it knows of each family or atom, by number, for one recording, model and variant of the dictionary
+    quality : HTML on the quality of the data of one recording and model
+    participants : its columns of the group's table of participants
     """
 
     sections: tuple[Section, ...] = ()
     cells: tuple[Cell, ...] = ()
     titles: Mapping[str, str] = field(default_factory=dict)
     held_out: tuple[str, ...] = ()
-    comparison: Callable[[Page], str] = lambda _: ""
+    comparison: Callable[[Page], str] | None = None
+    answers: tuple[Answer, ...] = ()
+    beside: Callable[[Page, Results], str] | None = None
+    cards: Callable[[Page, Results], Mapping[str, CardPart]] | None = None
+    quality: Callable[[Page, Results], str] | None = None
+    participants: tuple[ParticipantColumn, ...] = ()
 
 
 @dataclass(frozen=True)

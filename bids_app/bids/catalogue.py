@@ -204,7 +204,7 @@ FIELDS: Mapping[str, str] = {
     "Sources": "BIDS URIs of the files that the result was made from.",
     "Maps": "Names of the maps, in their order.",
     "Columns": "Names of the columns of a table without a header, in their order.",
-    "Cleaning": "How each run was cleaned: confounds, filter, smoothing.",
+    "Cleaning": "How each run was cleaned: volumes, head motion, words, confounds, filter.",
     "UnusableTargets": "How many targets of each run were constant or missing.",
     "Repeated": "What was heard more than once, in which runs, and how these were handled.",
     "SourceFiles": "Size and SHA-256 of each file that was read.",

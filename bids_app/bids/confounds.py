@@ -93,6 +93,23 @@ def read_confounds(path: Path | None, strategy: str, bold: Path | None = None, n
     return Confounds(values.astype(np.float32), tuple(kept), _censored(table, strategy))
 
 
+def mean_displacement(path: Path | None, volumes: npt.NDArray[np.int64]) -> float | None:
+    """Mean framewise displacement (mm) over volumes (n,) of a run; None if its table of confounds does not have it.
+
+    It describes the data and decides nothing, so a table that cannot be read is none.
+    """
+    try:
+        table = None if path is None else read_number_table(path)
+        if table is None or "framewise_displacement" not in table.names:
+            return None
+        values = table.numbers(["framewise_displacement"])[:, 0]
+    except DatasetError:
+        return None
+    inside = values[volumes[volumes < len(values)]]
+    known = inside[np.isfinite(inside)]
+    return round(float(known.mean()), 4) if len(known) else None
+
+
 def _filled(table: NumberTable, names: Sequence[str]) -> Doubles:
     """Columns in which missing values of the first volumes are replaced by the mean."""
     if twice := doubled([name for name in table.names if name in names]):

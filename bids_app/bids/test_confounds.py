@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from bids_app.bids.confound_columns import MOTION, NILEARN
-from bids_app.bids.confounds import read_confounds
+from bids_app.bids.confounds import mean_displacement, read_confounds
 from bids_app.bids.errors import DatasetError
 
 N = 20
@@ -226,3 +226,14 @@ def test_a_broken_or_absent_json_file_is_named(tmp_path: Path) -> None:
     path.symlink_to("../.git/annex/objects/y")
     with pytest.raises(DatasetError, match=r"confounds_timeseries\.tsv is a link to content that is not here"):
         read_confounds(path, "narratives")
+
+
+def test_mean_displacement_is_that_of_the_volumes_of_the_story(tmp_path: Path) -> None:
+    path = tmp_path / "confounds.tsv"
+    path.write_text("x\tframewise_displacement\n" + "".join(f"0\t{v}\n" for v in ("n/a", 0.1, 0.2, 0.6)))
+    assert mean_displacement(path, np.array([0, 1, 2])) == pytest.approx(0.15)  # the first volume has none
+    assert mean_displacement(path, np.array([2, 3, 9])) == pytest.approx(0.4)
+    for text in ("x\n1\n", "framewise_displacement\nfar\n", ""):
+        path.write_text(text)
+        assert mean_displacement(path, np.array([0])) is None
+    assert mean_displacement(None, np.array([0])) is None

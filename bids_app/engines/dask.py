@@ -21,6 +21,7 @@ from bids_app.disk import MEGABYTE
 from bids_app.engines.dask_cluster import start_cluster
 from bids_app.engines.jobs import Failure, Job
 from bids_app.engines.local import run_one, say_done, start_worker
+from bids_app.engines.progress import Progress
 from bids_app.interruption import Interrupted
 from bids_app.settings import Settings
 
@@ -87,6 +88,7 @@ class _Round:
         self.waiting = deque(jobs)
         self.running: dict[Any, tuple[Job, float]] = {}
         self.failures: list[Failure] = []
+        self.progress = Progress(jobs)
         self._said = -_PATIENCE
 
     def run(self) -> list[Failure]:
@@ -151,6 +153,7 @@ class _Round:
 
     def _take(self, future: Any, job: Job, start: float) -> None:
         failure = _result(future, job)
+        self.progress.ended(job, failed=failure is not None)
         if failure:
             self.failures.append(failure)
         else:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from bids_app.engines.jobs import Failure, Job
+from bids_app.engines.progress import Progress
 from bids_app.interruption import end_workers, job_of_worker, prepare_worker
 from bids_app.machine.budget import PROCESS_MB, has_too_little_memory, threads
 from bids_app.machine.explanations import explain
@@ -89,8 +90,10 @@ def say_done(job: Job, seconds: float) -> None:
 
 def _run_here(jobs: Sequence[Job], settings: Settings) -> list[Failure]:
     failures = []
+    progress = Progress(jobs)
     for job in jobs:
         failure = run_one(job, settings)
+        progress.ended(job, failed=failure is not None)
         if failure:
             failures.append(failure)
             if settings.stop_on_first_crash:
@@ -114,9 +117,11 @@ def _run_in_processes(jobs: Sequence[Job], settings: Settings) -> list[Failure]:
 
 def _collect(pool: ProcessPoolExecutor, jobs: Sequence[Job], settings: Settings) -> list[Failure]:
     failures = []
+    progress = Progress(jobs)
     futures: dict[Future[Failure | None], Job] = {pool.submit(_run_in_worker, job, settings): job for job in jobs}
     for future in as_completed(futures):
         failure = _result(future, futures[future])
+        progress.ended(futures[future], failed=failure is not None)
         if failure:
             failures.append(failure)
             if settings.stop_on_first_crash:

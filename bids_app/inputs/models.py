@@ -128,7 +128,7 @@ class ModelRun:
             missing = [request for request in missing if not self.has_read(story, *request)]
             if missing:
                 kinds = " and ".join(dict.fromkeys(request.kind for request in missing))
-                log.info("%s: responses of %s to the story %s", self.label, kinds, story.stem)
+                log.info("%s: reading the story %s for %s", self.label, story.stem, kinds)
                 read_all(self.loaded, story.words.text, missing, parse_context(self.settings.context), self._work)
             for request in missing:
                 self.activations(story, *request)  # found in the cache, and noted as what this run asked for

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bids_app.bids.alignment import align
+from bids_app.bids.confounds import mean_displacement
 from bids_app.bids.dataset import Run
 from bids_app.bids.errors import DatasetError
 from bids_app.bids.geometry_base import Geometry
@@ -170,7 +171,12 @@ def read_run(run: Run, stories: dict[str, Story], settings: ResponseOptions) -> 
     note = nuisance.note
     if len(timing.censored):
         note += f"; {len(timing.censored)} of {len(timing.is_kept)} volumes of the story left out (censored)"
-    cleaning = {
+    words = [stories[stem].words for stem in dict.fromkeys(stimulus.stem for stimulus in timing.stimuli)]
+    cleaning: dict[str, object] = {
+        "Volumes": len(timing.volumes),
+        "MeanFramewiseDisplacement": mean_displacement(run.confounds, timing.volumes),
+        "Words": sum(len(one) for one in words),
+        "UnalignedWords": sum(int((~one.is_timed).sum()) for one in words),
         "Confounds": list(nuisance.names),
         "HighPassCosines": nuisance.n_cosines,
         "CleanedBefore": run.is_clean,

@@ -97,7 +97,9 @@ def _model_chart(page: Page, table: pd.DataFrame, kind: str, palette: dict[str, 
     rows = table[table["measure"].astype(str).str.match(pattern)]
     if rows["model"].nunique() < 2:
         return ""
-    names = (rows["model"] + ": " + rows["analysis"].replace(_titles()) + ", " + rows["data"]).tolist()
+    prefixes = rows["model"].fillna("").astype(str)
+    prefixes = prefixes.where(prefixes == "", prefixes + ": ")
+    names = (prefixes + rows["analysis"].replace(_titles()) + ", " + rows["data"]).tolist()
     middle, low, high = (rows[name].to_numpy(dtype=float) for name in ("mean", "low", "high"))
     figure = bars.draw_intervals(names, middle, low, high, label, [palette[str(model)] for model in rows["model"]])
     caption = f"{caption} Mean over participants with its 95 % bootstrap interval."

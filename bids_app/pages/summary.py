@@ -15,10 +15,10 @@ def summary_table(all_results: Sequence[Results], titles: Sequence[str], cells: 
     shown = [column for column in range(len(cells)) if any(row[column] for row in rows)]
     if not shown:
         return ""
-    head = "".join(f'<th scope="col">{html.escape(name)}</th>' for name in ["", *(cells[i].heading for i in shown)])
+    head = "".join(f'<th scope="col">{html.escape(name)}</th>' for name in ["data", *(cells[i].heading for i in shown)])
     body = "\n".join(
         f'<tr><th scope="row">{html.escape(title)}</th>{"".join(row[i] or "<td>–</td>" for i in shown)}</tr>'
         for row, title in zip(rows, titles, strict=True)
     )
     table = f"<thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody>"
-    return f'<div class="scroll"><table class="summary">{table}</table></div>'
+    return f'<div class="scroll" tabindex="0"><table class="summary">{table}</table></div>'

@@ -13,7 +13,7 @@ from bids_app.bids.derivatives import read_table
 from bids_app.bids.geometry import ParcelGeometry, SurfaceGeometry
 from bids_app.pages.group import write_group_report
 from bids_app.pages.participant import write_participant_report
-from bids_app.pages.test_reports import read
+from bids_app.pages.test_reports import both, read
 from bids_app.report import page as sheet
 from bids_app.report.conftest import map_of, maps_of, table_of
 from bids_app.report.conftest_forecast import Sample
@@ -58,13 +58,15 @@ def test_every_section_is_shown(out_dir: Path, level: str) -> None:
     page = read(write_group_report(out_dir) if level == "group" else write_participant_report(out_dir, level))
     for heading in HEADINGS.values():
         assert heading in page.text
-    names = {image["src"].partition("desc-")[2].partition("_")[0] for image in page.images}
+    names = {name.partition("_")[0] for name in page.figures}
     assert names >= {
         "brainscore", "forecast", "forecastcurve", "forecastnetworks", "forecastregions", "depth", "depthmap",
         "variance", "variancetotal", "varianceunique",
     }  # fmt: skip
     assert ("distances" in names) == (level == "group")
-    (depth,) = (image["alt"] for image in page.images if "desc-depth_" in image["src"])  # both models in one figure
+    (depth,) = (
+        image["alt"] for image in page.images if "desc-depth_" in image.get("file", "")
+    )  # both models in one figure
     assert "everywhere, gpt2: " in depth
     assert "everywhere, other: " in depth
     assert "Then <b>" in page.text
@@ -185,7 +187,7 @@ def test_parcels_without_networks_have_charts_of_their_own(tmp_path: Path) -> No
     sample = parcels(n_participants=3)
     replace(sample, regions={"parcels": sample.regions["parcels"]}).write(tmp_path, ("depth", "variance"))
     for page in (read(write_group_report(tmp_path)), read(write_participant_report(tmp_path, "001"))):
-        alts = {image["src"].partition("desc-")[2].partition("_")[0]: image["alt"] for image in page.images}
+        alts = {image["file"].partition("desc-")[2].partition("_")[0]: image["alt"] for image in page.images}
         for name in NAMES:
             assert f"{name}: " in alts["depth"]
             assert f"{name}: present" in alts["variance"]
@@ -201,10 +203,8 @@ def test_on_a_surface(tmp_path: Path) -> None:
     )  # fmt: skip
     sample.write(tmp_path, ("forecast", "depth"))
     page = read(write_participant_report(tmp_path, "001"))
-    assert {image["src"].rpartition("desc-")[2] for image in page.images} == {
-        "forecast_figure.png", "forecastcurve_figure.svg", "forecastnetworks_figure.svg", "depth_figure.svg",
-        "forecastdistance_figure.png", "depthmap_figure.png",
-    }  # fmt: skip
+    names = ("front", "forecast", "forecastcurve", "forecastnetworks", "depth", "forecastdistance", "depthmap")
+    assert page.figures == both(*names)
 
 
 def test_medians_are_of_the_places_in_full_colour(out_dir: Path) -> None:

@@ -17,6 +17,8 @@ def test_the_page_counts_the_targets_of_the_majority_and_says_so(parcels_out: Pa
     page = write_group_report(parcels_out).read_text(encoding="utf-8")
     assert "q &lt; 0.05 in 3 of 5 parcels, in at least half of the participants" in page
     assert "Participants are too few for a test of their mean" in page
+    assert "significant in at least half of the participants in 60 % of parcels" in page
+    assert "cannot show significance" not in page
 
 
 def test_a_larger_group_is_tested_for_its_mean(parcels_out: Path) -> None:

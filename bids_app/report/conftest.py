@@ -108,11 +108,10 @@ class Writer:
         write_table(output_path(self.out_dir, {**self.entities, "desc": desc}, "networks", ".tsv"), table)
 
 
-@pytest.fixture
-def surface_out(tmp_path: Path) -> Path:
+def write_surface(out_dir: Path) -> None:
     """One participant on fsaverage5 with everything; layer 2 is better than layer 1."""
     rng = np.random.default_rng(0)
-    write = Writer(tmp_path, SurfaceGeometry("fsaverage5", N, N))
+    write = Writer(out_dir, SurfaceGeometry("fsaverage5", N, N))
     r = np.stack([rng.normal(0.0, 0.02, 2 * N), rng.normal(0.1, 0.02, 2 * N)]).astype(np.float32)
     r[:, :100] = np.nan
     layers = ["layer-01", "layer-02"]
@@ -124,9 +123,15 @@ def surface_out(tmp_path: Path) -> Path:
     write.maps("atoms", "r", r[1:] / 2, ["r"])
     write.table("atoms", links_table())
     write.table("subgroups", subgroups_table())
-    (tmp_path / "logs").mkdir()
-    (tmp_path / "logs" / "1_participant.toml").write_text('threshold = 2.0\nmodel = ["<gpt2>"]\n')
-    (tmp_path / "logs" / "CITATION.md").write_text("# Methods\n\nWe & they.\n")
+    (out_dir / "logs").mkdir()
+    (out_dir / "logs" / "1_participant.toml").write_text('threshold = 2.0\nmodel = ["<gpt2>"]\n')
+    (out_dir / "logs" / "CITATION.md").write_text("# Methods\n\nWe & they.\n")
+
+
+@pytest.fixture
+def surface_out(tmp_path: Path) -> Path:
+    """The OUT_DIR of `write_surface`."""
+    write_surface(tmp_path)
     return tmp_path
 
 

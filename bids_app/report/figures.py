@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +14,7 @@ import matplotlib
 import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
+from PIL import Image
 
 from bids_app.atomic import atomic_path
 from bids_app.bids.geometry import ParcelGeometry, SurfaceGeometry, VolumeGeometry
@@ -26,6 +29,7 @@ WIDTH_INCHES = 10.0
 _DOTS_PER_INCH = 165  # a page of 1,000 pixels on a screen of higher density
 _TITLE_INCHES = 0.28
 _KEY_INCHES = 1.4
+_STRIP_PIXELS = 560  # width of a small picture
 
 STYLE = {
     "font.family": "DejaVu Sans",
@@ -69,13 +73,22 @@ def note_of(geometry: Geometry) -> str:
     return _DRAWERS[geometry.kind].note(geometry)
 
 
+def pictures(panel: Panel, geometry: Geometry, colouring: Colouring) -> list[Picture]:
+    """One map from all sides, or in slices; empty for parcels and where maps cannot be drawn."""
+    drawer = _DRAWERS[geometry.kind]
+    if drawer.paint is None or drawer.why_not(geometry, colouring):
+        return []
+    return drawer.paint(panel, geometry, colouring)
+
+
 @dataclass(frozen=True)
 class Drawer:
-    """How one kind of data is drawn: why it cannot be, the figure, and what a caption says is not shown."""
+    """How one kind of data is drawn: why not, the figure, what a caption says is not shown, pictures of one map."""
 
     why_not: Callable[[Any, Colouring], str | None]
     draw: Callable[[Sequence[Panel], Any, Colouring], Figure]
     note: Callable[[Any], str]
+    paint: Callable[[Panel, Any, Colouring], list[Picture]] | None = None
 
 
 Paint = Callable[[Panel, Any, Colouring], list[Picture]]
@@ -85,7 +98,7 @@ def _by_rows(paint: Paint) -> Callable[[Sequence[Panel], Any, Colouring], Figure
     """Draw a row of pictures for each map."""
 
     def draw(panels: Sequence[Panel], geometry: Any, colouring: Colouring) -> Figure:
-        return _draw_rows(panels, [paint(panel, geometry, colouring) for panel in panels], colouring)
+        return draw_rows(panels, [paint(panel, geometry, colouring) for panel in panels], colouring)
 
     return draw
 
@@ -130,18 +143,19 @@ def _says_nothing(_: Geometry) -> str:
 
 
 _DRAWERS = {
-    "surface": Drawer(_why_no_surface, _by_rows(_paint_surface), _says_nothing),
-    "volume": Drawer(lambda *_: None, _by_rows(_paint_volume), _says_nothing),
+    "surface": Drawer(_why_no_surface, _by_rows(_paint_surface), _says_nothing, _paint_surface),
+    "volume": Drawer(lambda *_: None, _by_rows(_paint_volume), _says_nothing, _paint_volume),
     "cifti": Drawer(
         lambda geometry, _: grayordinates.why_not_drawn(geometry),
         _by_rows(grayordinates.paint),
         grayordinates.what_is_left_out,
+        grayordinates.paint,
     ),
     "parcels": Drawer(_why_no_parcels, _draw_parcels, _says_nothing),
 }
 
 
-def _draw_rows(panels: Sequence[Panel], rows: Sequence[Sequence[Picture]], colouring: Colouring) -> Figure:
+def draw_rows(panels: Sequence[Panel], rows: Sequence[Sequence[Picture]], colouring: Colouring) -> Figure:
     """Rows of pictures, one row per map, the key to their right."""
     span = WIDTH_INCHES - _KEY_INCHES
     inch = span / sum(picture.pixels.shape[1] for picture in rows[0])  # inches per pixel
@@ -186,13 +200,41 @@ def _add_key(figure: Figure, colouring: Colouring, left: float, tall: float, hei
 
 
 def save(figure: Figure, path: Path) -> Path:
-    """Write a figure, as PNG or SVG by its ending; without dates, so that the same figure is the same file."""
-    options: dict[str, Any] = {"metadata": {"Date": None}}
+    """Write a figure, as PNG, SVG or PDF by its ending; without dates, so that the same figure is the same file."""
+    options: dict[str, Any] = {"metadata": {"CreationDate" if path.suffix == ".pdf" else "Date": None}}
     if path.suffix == ".png":
         options = {"metadata": {"Software": None}, "pil_kwargs": {"compress_level": 3}, "dpi": _DOTS_PER_INCH}
     with style(), atomic_path(path) as partial:
         figure.savefig(partial, facecolor="white", **options)
     return path
+
+
+def strip(panel: Panel, geometry: Geometry, colouring: Colouring) -> str:
+    """One map as a small picture without letters, as a data URI; "" where maps cannot be drawn."""
+    row = [picture.pixels for picture in pictures(panel, geometry, colouring)]
+    if not row:
+        return ""
+    tall = max(pixels.shape[0] for pixels in row)
+    padded = [np.pad(pixels, ((0, tall - pixels.shape[0]), (0, 0), (0, 0))) for pixels in row]
+    pixels = (np.concatenate(padded, axis=1) * 255).round().astype(np.uint8)
+    image = Image.fromarray(pixels)
+    image.thumbnail((_STRIP_PIXELS, _STRIP_PIXELS))
+    return _webp(image)
+
+
+def embedded(path: Path) -> str:
+    """A picture as a data URI; a PNG becomes a WebP, an eighth of the size for maps."""
+    if path.suffix == ".svg":
+        return f"data:image/svg+xml;base64,{base64.b64encode(path.read_bytes()).decode('ascii')}"
+    with Image.open(path) as image:
+        return _webp(image.convert("RGB"))
+
+
+def _webp(image: Image.Image) -> str:
+    """A picture as a data URI; the loss cannot be seen, and the same picture gives the same text."""
+    content = io.BytesIO()
+    image.save(content, "WEBP", quality=88, method=2)
+    return f"data:image/webp;base64,{base64.b64encode(content.getvalue()).decode('ascii')}"
 
 
 def spread(values: Array) -> float:

@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from importlib import resources
+from importlib.resources.abc import Traversable
 from string import Template
 
 import numpy as np
@@ -16,9 +17,26 @@ escape = html.escape
 MOST_ROWS = 40
 
 
-def page(title: str, lead: str, sections: Sequence[tuple[str, str, str]]) -> str:
-    """A whole page. `sections` are (anchor, heading, HTML); `lead` is HTML under the title."""
-    folder = resources.files("bids_app.report") / "templates"
+def templates() -> Traversable:
+    """The folder of the templates."""
+    return resources.files("bids_app.report") / "templates"
+
+
+def script(name: str) -> str:
+    """A script of the package as an element; none may hold the end of such an element."""
+    text = (resources.files("bids_app.report") / "scripts" / name).read_text(encoding="utf-8")
+    return f"<script>\n{text}\n</script>"
+
+
+def page(
+    title: str, lead: str, front: str, sections: Sequence[tuple[str, str, str]], scripts: Sequence[str] = ()
+) -> str:
+    """A whole page.
+
+    `lead` is HTML under the title, `front` HTML before the sections, which are (anchor, heading, HTML); `scripts` are
+    the names of files.
+    """
+    folder = templates()
     links = " ".join(f'<a href="#{escape(anchor)}">{escape(heading)}</a>' for anchor, heading, _ in sections)
     bodies = (
         f'<section id="{escape(anchor)}">\n<h2>{escape(heading)}</h2>\n{body}\n</section>'
@@ -28,8 +46,10 @@ def page(title: str, lead: str, sections: Sequence[tuple[str, str, str]]) -> str
         title=escape(title),
         style=(folder / "style.css").read_text(encoding="utf-8"),
         lead=lead,
+        front=front,
         links=links,
         sections="\n".join(bodies),
+        scripts="\n".join(script(name) for name in scripts),
     )
 
 
@@ -48,11 +68,30 @@ def heading(text: str) -> str:
     return f"<h3>{escape(text)}</h3>"
 
 
-def image(source: str, alt: str, caption: str) -> str:
-    """A figure: `source` is relative to the page, `alt` describes it for screen readers."""
+def minor(text: str) -> str:
+    """A heading inside a card."""
+    return f'<h3 class="minor">{escape(text)}</h3>'
+
+
+def marked(text: str) -> str:
+    """Plain text whose words in asterisks are marked.
+
+    >>> marked("a *furry* < cat")
+    'a <mark>furry</mark> &lt; cat'
+    """
+    return re.sub(r"\*(\S+?)\*", r"<mark>\1</mark>", escape(text))
+
+
+def image(source: str, alt: str, caption: str, files: Mapping[str, str] | None = None) -> str:
+    """A figure: `source` is the picture as a data URI, `alt` describes it for screen readers.
+
+    `files` are its files, relative to the page, by their kind.
+    """
+    links = ", ".join(f'<a href="{escape(path)}">{escape(kind)}</a>' for kind, path in (files or {}).items())
+    saved = f' <span class="files">{links}</span>' if links else ""
     return (
-        f'<figure><a href="{escape(source)}"><img src="{escape(source)}" alt="{escape(alt)}"></a>'
-        f"<figcaption>{escape(caption)}</figcaption></figure>"
+        f'<figure><img src="{escape(source)}" alt="{escape(alt)}">'
+        f"<figcaption>{escape(caption)}{saved}</figcaption></figure>"
     )
 
 
@@ -86,7 +125,8 @@ def table(rows: pd.DataFrame, colours: Mapping[str, str] | None = None, most_row
     )
     more = len(rows) - most_rows
     note = paragraph(f"{more} more rows are in the file.", "missing") if more > 0 else ""
-    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody></table></div>{note}'
+    whole = f'<table class="sortable"><thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody></table>'
+    return f'<div class="scroll" tabindex="0">{whole}</div>{note}'
 
 
 def _cell(value: object, colours: Mapping[str, str]) -> str:

@@ -13,23 +13,31 @@ from matplotlib.figure import Figure
 from bids_app.bids.entities import build_name
 from bids_app.bids.geometry_base import Geometry
 from bids_app.report import html
-from bids_app.report.figures import draw_maps, note_of, save, why_not_drawn
+from bids_app.report.figures import draw_maps, embedded, note_of, save, why_not_drawn
+from bids_app.report.interactive.collection import Collection
+from bids_app.report.interactive.maps import InteractiveMap
 from bids_app.report.panels import Panel
 from bids_app.report.regions import atlas_colours
 from bids_app.report.results import UNITS, Results
 from bids_app.report.scales import Colouring, network_colours
+from bids_app.text_files import read_text
 
+_ENDINGS = ("png", "svg")  # each figure is there for screens and slides, and for papers
 DEFAULT_THRESHOLD = 2.3  # |z| across the brain from which a map counts as active
 
 
 @dataclass(frozen=True)
 class Page:
-    """One report: OUT_DIR, the folder of its figures, the participant (None for the group), the settings of the run."""
+    """One report: OUT_DIR, the folder of its figures, the participant (None for the group), the settings of the run.
+
+    `maps` gathers what is drawn, for the interactive view.
+    """
 
     out_dir: Path
     figures: Path
     participant: str | None
     settings: dict[str, Any] = field(default_factory=dict)
+    maps: Collection = field(default_factory=Collection)
 
     @property
     def threshold(self) -> float:
@@ -48,11 +56,12 @@ class Page:
         return dict(zip(names, colours, strict=True))
 
     def add(self, figure: Figure, results: Results, desc: str, *, alt: str, caption: str, ending: str = "png") -> str:
-        """Write a figure and return its HTML."""
+        """Write a figure, as PNG and as SVG, and return its HTML, which holds the one with `ending`."""
         subject = {} if self.participant is None else {"sub": self.participant}
-        name = build_name({**subject, **results.entities, "desc": desc}, "figure", f".{ending}")
-        path = save(figure, self.figures / name)
-        return html.image(path.relative_to(self.out_dir).as_posix(), alt, caption)
+        entities = {**subject, **results.entities, "desc": desc}
+        paths = {one: save(figure, self.figures / build_name(entities, "figure", f".{one}")) for one in _ENDINGS}
+        links = {one.upper(): path.relative_to(self.out_dir).as_posix() for one, path in paths.items()}
+        return html.image(embedded(paths[ending]), alt, caption, links)
 
     def add_maps(
         self,
@@ -67,10 +76,28 @@ class Page:
         reason = why_not_drawn(geometry, colouring)
         if reason:
             return html.missing(f"{reason} {caption}")
+        for panel in panels:
+            self.offer(results, panel, geometry, colouring)
         caption = f"{caption} {note_of(geometry)}".strip()
         shown = " and ".join(panel.title for panel in panels)
         alt = f"{UNITS[geometry.kind].capitalize()} coloured by value: {shown}. {caption}"
         return self.add(draw_maps(panels, geometry, colouring), results, desc, alt=alt, caption=caption)
+
+    def offer(
+        self,
+        results: Results,
+        panel: Panel,
+        geometry: Geometry,
+        colouring: Colouring,
+        family: str = "",
+        threshold: float = 0.0,
+    ) -> None:
+        """Offer a map in the interactive view."""
+        threshold = threshold or getattr(colouring, "hidden_below", 0.0)
+        one = InteractiveMap(
+            panel.title, "", panel.values, geometry, colouring, panel.passing, family=family, threshold=threshold
+        )
+        self.maps.offer(results, one)
 
     def link(self, path: Path, text: str) -> str:
         """A link to a file in OUT_DIR."""
@@ -85,11 +112,19 @@ def newest_settings(out_dir: Path, level: str, participant: str | None = None) -
     files = sorted(path for path in (out_dir / "logs").glob("*.toml") if path.is_file())
     of_level = [path for path in files if path.stem.endswith(f"_{level}")]
     for path in reversed(of_level if participant else []):
-        labels = tomllib.loads(path.read_text(encoding="utf-8")).get("participant_label")
+        labels = read_settings(path).get("participant_label")
         if not labels or participant in labels:
             return path
     candidates = of_level or files
     return candidates[-1] if candidates else None
+
+
+def read_settings(path: Path) -> dict[str, Any]:
+    """The settings of a run from its file in OUT_DIR/logs; none if it is damaged: a page needs them for words alone."""
+    try:
+        return tomllib.loads(read_text(path))
+    except ValueError:  # FileError is one
+        return {}
 
 
 def open_page(out_dir: Path, participant: str | None) -> Page:
@@ -99,5 +134,5 @@ def open_page(out_dir: Path, participant: str | None) -> Page:
     """
     folder = out_dir / ("group" if participant is None else f"sub-{participant}") / "figures"
     path = newest_settings(out_dir, "participant", participant)
-    settings = {} if path is None else tomllib.loads(path.read_text(encoding="utf-8"))
+    settings = {} if path is None else read_settings(path)
     return Page(out_dir, folder, participant, settings)

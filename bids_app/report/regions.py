@@ -19,21 +19,35 @@ from bids_app.report.results import Maps, values_at
 Array = npt.NDArray[Any]
 
 _OF_SPACE = ("space", "den")
+_NAMES = {"atlas": "Networks", "regions": "Regions"}  # fields of the sidecars of the stored atlases
+
+
+def region_labels(out_dir: Path, geometry: Geometry, atlas: str = "atlas") -> tuple[list[str], Array] | None:
+    """Names of the networks (or of the `regions`), and the number of each target's (n_targets,), from 1; 0 is none.
+
+    None if OUT_DIR has no such atlas for the geometry.
+    """
+    if geometry.has_own_names:
+        return None
+    paths = _atlas(out_dir, geometry.space_entities(), atlas)
+    names = read_sidecar(paths[0]).get(_NAMES[atlas]) if paths else None
+    if not isinstance(names, list):
+        return None
+    values, stored = load_map(paths)
+    labels = values_at(Maps("label", values, ("network",), stored), geometry)
+    if labels is None:
+        return None
+    whole = np.nan_to_num(labels[0]).astype(int)
+    return [str(name) for name in names], np.where((whole >= 1) & (whole <= len(names)), whole, 0)
 
 
 def network_regions(out_dir: Path, geometry: Geometry) -> dict[str, Array]:
     """The targets (n_targets,) bool of each network; empty if OUT_DIR has no atlas for the geometry."""
-    if geometry.has_own_names:
+    found = region_labels(out_dir, geometry)
+    if found is None:
         return {}
-    paths = _atlas(out_dir, geometry.space_entities())
-    names = read_sidecar(paths[0]).get("Networks") if paths else None
-    if not isinstance(names, list):
-        return {}
-    values, stored = load_map(paths)
-    labels = values_at(Maps("label", values, ("network",), stored), geometry)
-    if labels is None:
-        return {}
-    return {str(name): np.asarray(labels[0] == number) for number, name in enumerate(names, start=1)}
+    names, labels = found
+    return {name: np.asarray(labels == number) for number, name in enumerate(names, start=1)}
 
 
 def atlas_colours(out_dir: Path, entities: Mapping[str, str]) -> dict[str, str]:
@@ -52,10 +66,11 @@ def atlas_colours(out_dir: Path, entities: Mapping[str, str]) -> dict[str, str]:
     return by_name if len(by_name) == 1 or len(set(by_name.values())) > 1 else {}
 
 
-def _atlas(out_dir: Path, entities: Mapping[str, str]) -> list[Path]:
-    """The files of the atlas in the space of `entities`, left hemisphere first; empty without one."""
+def _atlas(out_dir: Path, entities: Mapping[str, str], atlas: str = "atlas") -> list[Path]:
+    """The files of an atlas in the space of `entities`, left hemisphere first; empty without one."""
     wanted = {key: entities[key] for key in _OF_SPACE if key in entities}
-    return [path for path in sorted((out_dir / "atlases").glob("*desc-atlas_dseg.*[iz]")) if _space(path) == wanted]
+    files = sorted((out_dir / "atlases").glob(f"*desc-{atlas}_dseg.*[iz]"))
+    return [path for path in files if _space(path) == wanted]
 
 
 def _space(path: Path) -> dict[str, str]:

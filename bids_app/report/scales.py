@@ -60,6 +60,11 @@ class Scale:
     hidden_below: float = 0.0
 
     @property
+    def kind(self) -> str:
+        """How values are shown: `signed` (both sides), `score` (above `low` only) or `position` (all)."""
+        return "signed" if self.diverging else "score"
+
+    @property
     def diverging(self) -> bool:
         """Whether the scale has two sides."""
         return self.low < 0
@@ -96,6 +101,11 @@ class Scale:
 
 class PositionScale(Scale):
     """A scale of positions on an axis, such as layers or distances: values are not strengths, so none is hidden."""
+
+    @property
+    def kind(self) -> str:
+        """Positions are all shown."""
+        return "position"
 
     @property
     def colour_map(self) -> Any:

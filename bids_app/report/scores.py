@@ -25,20 +25,24 @@ def best_map(maps: Maps) -> int:
 
 
 def passing(results: Results, maps: Maps, desc: str, row: int) -> Array | None:
-    """Which targets (n_targets,) of one map have q < 0.05; None without a test.
-
-    Of a group too small for a test of the mean, q is that of an effect in at least half of the participants.
-    """
-    q = _of_majority(results, maps, desc)
-    if q is None:
-        q = results.like(maps, desc, "q")
+    """Which targets (n_targets,) of one map have q < 0.05; None without a test."""
+    q = corrected(results, maps, desc)
     if q is None:
         return None
     significant: Array = q[row if len(q) == len(maps.values) else 0] < SIGNIFICANT
     return significant
 
 
-def _of_majority(results: Results, maps: Maps, desc: str) -> Array | None:
+def corrected(results: Results, maps: Maps, desc: str) -> Array | None:
+    """q (n_maps, n_targets) of these maps, None without a test.
+
+    Of a group too small for a test of the mean, it is that of an effect in at least half of the participants.
+    """
+    q = of_majority(results, maps, desc)
+    return results.like(maps, desc, "q") if q is None else q
+
+
+def of_majority(results: Results, maps: Maps, desc: str) -> Array | None:
     """q (n_maps, n_targets) of an effect in at least half of few participants; None where it was not tested."""
     q = results.like(maps, desc, "qmajority")
     return None if q is None or len(q) != len(maps.values) else q
@@ -67,7 +71,7 @@ def parcel_panels(results: Results, maps: Maps, desc: str, row: int) -> list[Pan
 
 def say_parcels(results: Results, maps: Maps, desc: str, row: int) -> str:
     """How targets were tested: inside parcels, or for a majority of few participants; "" for a test of each."""
-    if _of_majority(results, maps, desc) is not None:
+    if of_majority(results, maps, desc) is not None:
         return " Participants are too few for a test of their mean: q is that of an effect in at least half of them."
     share = share_of_parcels(results, maps, desc, row)
     if share is None:
@@ -114,7 +118,7 @@ def score_cell(results: Results, maps: Maps | None, desc: str) -> str:
     small = f"{n_valid:,} {unit}"
     if significant is not None:
         small = f"q < 0.05 in {np.count_nonzero(significant):,} of {small}"
-        if _of_majority(results, maps, desc) is not None:
+        if of_majority(results, maps, desc) is not None:
             small += ", in at least half of the participants"
         share = share_of_parcels(results, maps, desc, row)
         if share is not None:

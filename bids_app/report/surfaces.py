@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ N_VERTICES = 10_242  # of one hemisphere of fsaverage5; the first ones of fsaver
 FSLR_VERTICES = 32_492
 FSAVERAGE = (N_VERTICES, 40_962, 163_842)
 VIEWS = (("left", "lateral"), ("left", "medial"), ("right", "medial"), ("right", "lateral"))
+SIDES = ("lateral", "medial", "dorsal", "ventral")
 _SUPERSAMPLING = 2
 _MM_PER_PIXEL = 0.6
 _MARGIN_MM = 2.0
@@ -83,11 +85,16 @@ def hemispheres(values: Array, n_left: int, mesh: str = "fsaverage5") -> tuple[A
 
 
 def paint(
-    values: Array, n_left: int, colouring: Colouring, passing: Array | None = None, mesh: str = "fsaverage5"
+    values: Array,
+    n_left: int,
+    colouring: Colouring,
+    passing: Array | None = None,
+    mesh: str = "fsaverage5",
+    views: Sequence[tuple[str, str]] = VIEWS,
 ) -> list[Array]:
-    """RGBA pictures (h, w, 4) of values (n_targets,), one for each of `VIEWS`."""
+    """RGBA pictures (h, w, 4) of values (n_targets,), one for each of the views (hemisphere, side)."""
     sides = dict(zip(("left", "right"), hemispheres(colouring.colours(values, passing), n_left, mesh), strict=True))
-    return [_paint_view(sides[hemisphere], view_of(hemisphere, side, mesh)) for hemisphere, side in VIEWS]
+    return [_paint_view(sides[hemisphere], view_of(hemisphere, side, mesh)) for hemisphere, side in views]
 
 
 def cover(region: Array, n_left: int, mesh: str = "fsaverage5") -> list[Array]:
@@ -115,7 +122,7 @@ def _paint_view(rgba: Array, view: View) -> Array:
 @functools.cache
 def view_of(hemisphere: str, side: str, mesh: str = "fsaverage5") -> View:
     """The view of one hemisphere from one side, on nilearn's inflated fsaverage5 or on TemplateFlow's inflated fsLR."""
-    coordinates, faces, depth_of_sulci = _shape_of(hemisphere, mesh)
+    coordinates, faces, depth_of_sulci = shape_of(hemisphere, mesh)
     seen = _turn(coordinates, hemisphere, side)
     brightness = _brightness(seen, faces)
     corners, weights, inside = _rasterise(seen, faces)
@@ -134,7 +141,7 @@ def view_of(hemisphere: str, side: str, mesh: str = "fsaverage5") -> View:
     return View(product(light), product(grey), shaded, (count / _SUPERSAMPLING**2).reshape(shape))
 
 
-def _shape_of(hemisphere: str, mesh: str) -> tuple[Array, Array, Array]:
+def shape_of(hemisphere: str, mesh: str) -> tuple[Array, Array, Array]:
     """Vertices (n, 3) in mm, triangles (m, 3), and sulcal depth (n,), which is unknown for fsLR."""
     if mesh == "fsaverage5":
         files = datasets.fetch_surf_fsaverage("fsaverage5")
@@ -157,6 +164,8 @@ def _blocks(inside: Array) -> tuple[Array, Array, tuple[int, int]]:
 def _turn(coordinates: Array, hemisphere: str, side: str) -> Array:
     """Coordinates (n, 3) of the viewer: to the right, up, towards the viewer (mm)."""
     x, y, z = coordinates.T
+    if side in ("dorsal", "ventral"):  # the front of the head on top; seen from below, left is on the right
+        return np.stack([x, y, z] if side == "dorsal" else [-x, y, -z], axis=1)
     from_left = (hemisphere == "left") == (side == "lateral")
     return np.stack([-y, z, -x] if from_left else [y, z, x], axis=1)
 

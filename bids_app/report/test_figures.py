@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from bids_app.report.figures import _draw_rows
+from bids_app.report.figures import draw_rows
 from bids_app.report.panels import Panel, Picture
 from bids_app.report.scales import Scale
 
@@ -14,7 +14,7 @@ def test_pictures_and_outlines_lie_where_they_belong() -> None:
     spotted = Picture("left lateral", np.ones((40, 60, 4)), region)
     spotted.pixels[4:12, 6:30], region[4:12, 6:30] = (1, 0, 0, 1), 1
     panels = [Panel(title, np.zeros(1)) for title in ("", "")]
-    figure = _draw_rows(panels, [[plain, plain], [plain, spotted]], Scale("r", 0, 1))
+    figure = draw_rows(panels, [[plain, plain], [plain, spotted]], Scale("r", 0, 1))
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     image = np.asarray(canvas.buffer_rgba())[..., :3].astype(float) / 255

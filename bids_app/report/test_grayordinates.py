@@ -1,3 +1,4 @@
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +14,12 @@ from bids_app.bids.geometry import SurfaceGeometry
 from bids_app.report import surfaces
 from bids_app.report.figures import draw_maps, note_of, why_not_drawn
 from bids_app.report.grayordinates import paint
+from bids_app.report.interactive import meshes
+from bids_app.report.interactive.collection import Collection
+from bids_app.report.interactive.maps import InteractiveMap
+from bids_app.report.interactive.view import View, as_json
 from bids_app.report.panels import Panel, Picture
+from bids_app.report.results import Results
 from bids_app.report.scales import Scale
 
 N = 32_492
@@ -62,6 +68,22 @@ def with_mesh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[npt.N
     monkeypatch.setenv("N2N_HOME", str(tmp_path))
     yield points
     surfaces.view_of.cache_clear()
+
+
+def test_the_interactive_view_shows_the_cortex(with_mesh: npt.NDArray[np.float64]) -> None:
+    meshes.hemispheres.cache_clear()
+    collection, results = Collection("g"), Results({"task": "a"}, ())
+    values = np.arange(float(WHOLE.n_targets))
+    collection.offer(results, InteractiveMap("a", "", values, WHOLE, SCALE, values > 5))
+    (one,) = collection.of(results)
+    inside = np.tile(THERE, 2)
+    np.testing.assert_array_equal(one.values[inside], values[: inside.sum()])
+    assert np.isnan(one.values[~inside]).all()
+    np.testing.assert_array_equal(one.passing, np.where(inside, one.values > 5, False))
+    assert "deeper structures" in one.note
+    left = json.loads(as_json([View("t", (one,))]))["shapes"][one.geometry.fingerprint()]["hemispheres"][0]
+    assert (left["vertices"], list(left["shapes"])) == (N, ["inflated"])
+    meshes.hemispheres.cache_clear()
 
 
 @pytest.fixture
@@ -130,7 +152,7 @@ def test_surfaces_of_fslr_are_drawn_on_their_mesh(with_mesh: npt.NDArray[np.floa
 
 
 def test_fsaverage_is_still_nilearns() -> None:
-    coordinates, faces, depth = surfaces._shape_of("left", "fsaverage5")
+    coordinates, faces, depth = surfaces.shape_of("left", "fsaverage5")
     mesh = surface.load_surf_mesh(datasets.fetch_surf_fsaverage("fsaverage5")["infl_left"])
     np.testing.assert_allclose(coordinates, mesh.coordinates)
     assert len(depth) == len(coordinates) == faces.max() + 1

@@ -114,6 +114,14 @@ def _background(geometry: VolumeGeometry, points: Array) -> Array:
     return np.stack([grey, grey, grey, opaque], axis=-1)
 
 
+def anatomy(geometry: VolumeGeometry, shape: tuple[int, ...], affine: Array) -> Array:
+    """Brightness (*shape) in 0–1 of the anatomy at the voxels of a grid: 0 outside the head."""
+    voxels = np.stack(np.meshgrid(*map(np.arange, shape), indexing="ij"), axis=-1)
+    points = voxels @ affine[:3, :3].T + affine[:3, 3]
+    slices = [_background(geometry, points[..., height, :]) for height in range(shape[2])]
+    return np.stack([grey[..., 0] * grey[..., 3] for grey in slices], axis=-1)
+
+
 @functools.cache
 def _template() -> tuple[Array, Array]:
     """nilearn's MNI152 brain at 2 mm, values 0–1, and its affine."""

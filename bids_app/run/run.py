@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 
@@ -28,6 +29,7 @@ from bids_app.machine.run_folders import RunFolders
 from bids_app.machine.strays import clearing_strays
 from bids_app.run.check import check_runs, print_rows
 from bids_app.run.check_table import problems_of
+from bids_app.run.closing import closing_lines
 from bids_app.run.jobs import participant_jobs, stimulus_jobs
 from bids_app.run.readiness import check
 from bids_app.run.records import (
@@ -96,6 +98,7 @@ def _stimulus_level(settings: Settings, engine: Engine) -> list[Failure]:
 
 
 def _participant_level(settings: Settings, engine: Engine) -> list[Failure]:
+    start = time.time()
     sources = _open(settings)
     participants = sources.analysed
     if settings.dry_run:
@@ -118,7 +121,10 @@ def _participant_level(settings: Settings, engine: Engine) -> list[Failure]:
         forget_crashes(settings.out_dir, ["stimulus"])
         jobs = [job for label in participants for job in participant_jobs(sources, label, engine.splits)]
         failures = _recorded(jobs, settings, engine)
-    return failures + engine.run([Job(f"sub-{label}", _report, computes=False) for label in participants])
+    failures += engine.run([Job(f"sub-{label}", _report, computes=False) for label in participants])
+    for line in closing_lines(settings.out_dir, participants, failures, start):
+        log.info("%s", line)
+    return failures
 
 
 def _plan(sources: Sources, participants: Sequence[str]) -> None:

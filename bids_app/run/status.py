@@ -121,7 +121,7 @@ def _running(out_dir: Path) -> list[str]:
 def _is_held(lock: Path) -> bool:
     """Whether another process holds a lock; it is not taken from anybody who wants it."""
     try:
-        descriptor = os.open(lock, os.O_RDONLY)
+        descriptor = os.open(lock, os.O_RDONLY | os.O_NONBLOCK)
     except FileNotFoundError:  # just finished
         return False
     is_free = try_lock(descriptor, shared=True)

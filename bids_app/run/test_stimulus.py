@@ -1,5 +1,6 @@
 """The stimulus level computes what each analysis needs of each model and story, once, and frees the model."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import pytest
@@ -14,6 +15,10 @@ from bids_app.settings import Settings
 class FakeModel:
     label: str
     calls: list[tuple[str, ...]] = field(default_factory=list)
+    passes: dict[str, set[tuple[str, str]]] = field(default_factory=dict)
+
+    def read_all(self, story: Story, needs: Iterable[tuple[str, str]]) -> None:
+        self.passes[story.stem] = set(needs)
 
     def activations(self, story: Story, kind: str, subtoken: str) -> None:
         self.calls.append((story.stem, kind, subtoken))
@@ -46,6 +51,15 @@ def test_analyses_with_the_same_needs_share_activations(study: Study, models: li
     for model in models:
         assert sorted(model.calls[:-1]) == [("fable", "residual", "last"), ("tale", "residual", "last")]
         assert model.calls[-1] == ("unloaded",)
+        assert model.passes == {"fable": {("residual", "last")}, "tale": {("residual", "last")}}
+
+
+def test_one_pass_reads_what_all_analyses_need(
+    study: Study, models: list[FakeModel], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bids_app.analyses.networks.dictionary_files.prepare", lambda *_: None)
+    stimulus.run_stimulus(study.settings(analysis=("brainscore", "networks")), "stimulus", model="large")
+    assert models[1].passes["tale"] == {("residual", "last"), ("ffn-out", "mean")}
 
 
 def test_one_model_alone(study: Study, models: list[FakeModel]) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from bids_app.analyses.brainscore.options import BrainScoreOptions
 from bids_app.analyses.brainscore.outputs import OUTPUTS
-from bids_app.analyses.record import Analysis, Cell, ModelFree, Paragraph, Report, Section, Summary
+from bids_app.analyses.record import Analysis, Answer, Cell, ModelFree, Paragraph, Report, Section, Summary
 from bids_app.options import ACTIVATIONS, CEILING, DESIGNS, LAYER, PENALTIES, PERMUTATIONS, RESPONSES
 
 if TYPE_CHECKING:
@@ -42,12 +42,13 @@ def _methods(settings: BrainScoreOptions) -> Paragraph:
 
 
 def _report() -> Report:
-    from bids_app.analyses.brainscore.report import brain_score, layer_cell, score_cell
+    from bids_app.analyses.brainscore.report import answer, brain_score, layer_cell, score_cell
 
     heading = "Where does the model predict the brain?"
     sections = (Section(10, "brainscore", heading, brain_score, ("brainscore", "noiseceiling")),)
     cells = (Cell(10, "Brain score, mean r", score_cell), Cell(11, "Best layer", layer_cell))
-    return Report(sections, cells, titles={"brainscore": "Brain score"}, held_out=("brainscore",))
+    titles = {"brainscore": "Brain score"}
+    return Report(sections, cells, titles=titles, held_out=("brainscore",), answers=(Answer(10, answer),))
 
 
 NAME = "brainscore"

@@ -20,10 +20,12 @@ from bids_app.report.scores import (
     SCORE_STATS,
     best_map,
     layer_of,
+    of_majority,
     parcel_panels,
     passing,
     say_parcels,
     say_passing,
+    share_of_parcels,
 )
 
 Array = npt.NDArray[Any]
@@ -122,11 +124,38 @@ def _best_layers(page: Page, analysis: Results, layer: Maps) -> str:
 
 def passing_in_any_layer(analysis: Results, layer: Maps) -> Array | None:
     """Which targets (n_targets,) of the map of best layers have q < 0.05 in at least one; None without a test."""
-    q = analysis.like(layer, "brainscore", "q")
+    found = (analysis.like(layer, "brainscore", stat) for stat in ("qmajority", "q"))
+    q = next((values for values in found if values is not None), None)
     if q is None:
         return None
     significant: Array = np.asarray((q < SIGNIFICANT).max(axis=0))
     return significant
+
+
+def answer(analysis: Results) -> str:
+    """Where the model predicts the brain, in a sentence; "" without a brain score."""
+    maps = analysis.maps("brainscore", SCORE_STATS)
+    if maps is None:
+        return ""
+    row = best_map(maps)
+    model = analysis.entities.get("model", "The model")
+    told = f"{model} predicts held-out brain responses with a mean r of {mean_of(maps.values[row]):.3f}"
+    test, parcels = passing(analysis, maps, "brainscore", row), share_of_parcels(analysis, maps, "brainscore", row)
+    if test is None:
+        return f"{told}, which was not tested."
+    share = float(test.sum() / max(int(np.isfinite(maps.values[row]).sum()), 1))
+    places = f"{100 * share:.0f} % of {maps.unit}" + (
+        "" if parcels is None else f" and {100 * parcels:.0f} % of parcels"
+    )
+    ceiling = _ceiling(analysis, maps.geometry)
+    of_ceiling = None if ceiling is None else share_of_ceiling(maps.values[row], ceiling)
+    reached = "" if of_ceiling is None else f", {100 * of_ceiling:.0f} % of what other participants predict"
+    if of_majority(analysis, maps, "brainscore") is not None:
+        return f"{told}{reached}, significant in at least half of the participants in {places}."
+    p = analysis.like(maps, "brainscore", "p")
+    if maps.stat == "mean" and p is not None and not np.nanmin(p) < SIGNIFICANT:
+        return f"{told}{reached}; so few participants cannot show significance."
+    return f"{told}{reached}, significant in {places}."
 
 
 def score_cell(analysis: Results) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from bids_app.analyses.evidence.options import EvidenceOptions
 from bids_app.analyses.evidence.outputs import OUTPUTS
-from bids_app.analyses.record import Analysis, Cell, ModelFree, Paragraph, Report, Section, Summary
+from bids_app.analyses.record import Analysis, Cell, ModelFree, Paragraph, ParticipantColumn, Report, Section, Summary
 from bids_app.options import ACTIVATIONS, DESIGNS, LAYER, PENALTIES, PERMUTATIONS, RESPONSES
 
 if TYPE_CHECKING:
@@ -62,7 +62,17 @@ def _methods(settings: Settings) -> Paragraph:
 
 
 def _report() -> Report:
-    from bids_app.analyses.evidence.report import evidence_panel, over_nuisance, panel_cell
+    from bids_app.analyses.evidence.cards import cards
+    from bids_app.analyses.evidence.report import over_nuisance
+    from bids_app.analyses.evidence.report_panel import (
+        beside,
+        evidence_panel,
+        failed,
+        held_out,
+        panel_cell,
+        passed,
+        quality,
+    )
 
     sections = (
         Section(5, "evidence", "What is the evidence?", evidence_panel, ("evidence",)),
@@ -70,7 +80,13 @@ def _report() -> Report:
     )
     cells = (Cell(15, "Evidence, checks passed", panel_cell),)
     titles = {"nuisance": "Nuisance band", "overnuisance": "Gain over the nuisance band"}
-    return Report(sections, cells, titles=titles)
+    titles |= {f"{kind}overnuisance": f"Gain of {kind} over the nuisance band" for kind in ("families", "atoms")}
+    columns = (
+        ParticipantColumn("brain score, mean r", "evidence", held_out),
+        ParticipantColumn("checks passed", "evidence", passed),
+        ParticipantColumn("checks failed", "evidence", failed),
+    )
+    return Report(sections, cells, titles=titles, beside=beside, cards=cards, quality=quality, participants=columns)
 
 
 def _problems(settings: Settings) -> Iterator[str]:

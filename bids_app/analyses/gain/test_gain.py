@@ -157,7 +157,7 @@ def test_pages_show_maps_curves_and_perplexity(world: World, done: Path) -> None
         assert re.search(r"α 0\.5: perplexity [\d.]+, R 0\.\d+", text)
         assert re.search(r"Everywhere: α 0\.5: \+0\.\d+", text)
         assert re.search(r"changes by \+0\.\d+ with training to forecast \(α = 0\.5", text)
-    assert len(list((done / "group" / "figures").glob("*desc-gains*"))) == 1
+    assert len(list((done / "group" / "figures").glob("*desc-gains*"))) == 2  # PNG and SVG
 
 
 N = 9

@@ -158,7 +158,9 @@ def _read(draft: Path, job: LesionJob, timing: StimulusTiming, stems: Sequence[s
         log.debug("%s: %d of %d lesions read", job.model.label, rows.stop, n_lesions)
     for number, stem in enumerate(stems):
         np.save(draft / f"surprisal{number}.npy", surprisal[stem])
-    (draft / "stories.json").write_text(json.dumps({"stories": list(stems), "surprisal": job.predicts_each}))
+    (draft / "stories.json").write_text(
+        json.dumps({"stories": list(stems), "surprisal": job.predicts_each}), encoding="utf-8"
+    )
 
 
 def reader_of(job: LesionJob, story: Story, projections: Sequence[Floats]) -> Any:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from bids_app.analyses.networks.options import NetworkOptions
 from bids_app.analyses.networks.outputs import OUTPUTS
-from bids_app.analyses.record import Analysis, Cell, Paragraph, Report, Section, Summary
+from bids_app.analyses.record import Analysis, Answer, Cell, Paragraph, ParticipantColumn, Report, Section, Summary
 from bids_app.options import ACTIVATIONS, ATLAS, DICTIONARY, PERMUTATIONS, RESPONSES
 
 if TYPE_CHECKING:
@@ -53,9 +53,18 @@ def _across_models(out_dir: Path) -> None:
 
 
 def _report() -> Report:
+    from bids_app.analyses.networks.cards import cards
     from bids_app.analyses.networks.encoding_report import atom_encoding, encoding_cell
     from bids_app.analyses.networks.matching_report import matched_models
-    from bids_app.analyses.networks.report import atom_maps, atom_networks, links_cell, subgroups, tables
+    from bids_app.analyses.networks.report import (
+        answer,
+        atom_maps,
+        atom_networks,
+        count_links,
+        links_cell,
+        subgroups,
+        tables,
+    )
 
     sections = (
         Section(70, "links", "Which neurons link to which networks?", atom_networks, _OUTPUTS, of_atoms=True),
@@ -74,6 +83,9 @@ def _report() -> Report:
         titles={"familiesfit": "Families", "atomsfit": "Atoms"},
         held_out=("familiesfit", "atomsfit"),
         comparison=matched_models,
+        answers=(Answer(20, answer),),
+        cards=cards,
+        participants=(ParticipantColumn("links", r"(atoms|families)\d*", count_links),),
     )
 
 

@@ -21,6 +21,7 @@ Array = npt.NDArray[Any]
 _ROW_INCHES = 0.27
 _MOST_LABELS = 24
 _LABEL_POINTS, _SMALLEST_POINTS = 7.5, 5.0
+_NUMBER_POINTS = 7.0
 _SHARE_OF_MATRIX = 0.8  # of the width of the figure; names of networks and the colour bar have the rest
 _MAPS = {"active": "Reds", "deactive": "Blues"}  # as in the maps: red above, blue below the mean
 
@@ -81,16 +82,18 @@ def _draw_part(axes: Any, part: Links, order: Array, edges: Array, high: float, 
     mesh = axes.pcolormesh(
         edges, heights, strength, cmap=colour_map(part.part), vmin=0, vmax=high, edgecolor=border, linewidth=0.3
     )
+    numbers = _fitting_numbers(part, order, edges)
     frame = float(np.clip(0.2 * _room(int(part.linked.any(axis=1).sum()), edges), 0.5, 1.5))
     for column, row in np.argwhere(part.linked[order]):
         wide = edges[column + 1] - edges[column]
         axes.add_patch(
             Rectangle((edges[column], row), wide, 1, fill=False, edgecolor="black", linewidth=frame, zorder=3)
         )
-        if part.sharing is not None and np.isfinite(part.sharing[order][column, row]):
+        if numbers and part.sharing is not None and np.isfinite(part.sharing[order][column, row]):
             count = f"{part.sharing[order][column, row]:.0f}"
             shade = "white" if strength[row, column] > 0.6 * high else "black"
-            axes.text(edges[column] + wide / 2, row + 0.52, count, ha="center", va="center", size=7, color=shade)
+            middle = (edges[column] + wide / 2, row + 0.5)
+            axes.text(*middle, count, ha="center", va="center", color=shade, **numbers)
     axes.invert_yaxis()
     axes.set_title(f"{part.part} part", loc="left")
     axes.set_yticks(np.arange(len(part.networks)) + 0.5, part.networks)
@@ -103,6 +106,26 @@ def _draw_part(axes: Any, part: Links, order: Array, edges: Array, high: float, 
     for side in axes.spines.values():
         side.set_visible(False)
     return mesh
+
+
+def shows_numbers(parts: Sequence[Links]) -> bool:
+    """Whether the columns of linked atoms are wide enough for the numbers of participants."""
+    order, n_linked = order_of_atoms(parts)
+    edges = column_edges(len(order), n_linked)
+    return all(_fitting_numbers(part, order, edges) is not None for part in parts if part.linked.any())
+
+
+def _fitting_numbers(part: Links, order: Array, edges: Array) -> dict[str, Any] | None:
+    """Font size and rotation with which numbers of participants stay inside their cells; None if none does."""
+    if part.sharing is None or not part.linked.any():
+        return None
+    digits = len(f"{np.nanmax(part.sharing):.0f}") if np.isfinite(part.sharing).any() else 1
+    columns = np.flatnonzero(part.linked[order].any(axis=1))
+    room = float(np.diff(edges)[columns].min()) / float(edges[-1]) * _SHARE_OF_MATRIX * WIDTH_INCHES * 72
+    if (0.64 * digits + 0.4) * _NUMBER_POINTS <= room:
+        return {"size": _NUMBER_POINTS, "rotation": 0}
+    size = min(_NUMBER_POINTS, room / 1.25)
+    return {"size": size, "rotation": 90} if size >= _SMALLEST_POINTS else None
 
 
 def _fitting(labels: Sequence[str], edges: Array) -> dict[str, Any]:

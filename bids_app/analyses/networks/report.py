@@ -10,11 +10,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from bids_app.analyses.networks import matrices
+from bids_app.analyses.networks.family_maps import FamilyMaps, family_maps, offer_maps
 from bids_app.analyses.networks.link_tables import (
     Links,
     as_bool,
     layer_shares,
-    map_rows,
     read_links,
     short_name,
     strongest_links,
@@ -23,11 +23,11 @@ from bids_app.analyses.networks.link_tables import (
 )
 from bids_app.bids.catalogue import STATISTICS
 from bids_app.report import bars, html
-from bids_app.report.figures import draw_maps, note_of, spread, why_not_drawn
+from bids_app.report.figures import draw_maps, note_of, why_not_drawn
 from bids_app.report.page import Page
 from bids_app.report.panels import Panel
 from bids_app.report.regions import network_regions
-from bids_app.report.results import SIGNIFICANT, Maps, Results
+from bids_app.report.results import SIGNIFICANT, Results
 from bids_app.report.scales import Categories, signed_scale
 
 Array = npt.NDArray[Any]
@@ -35,7 +35,7 @@ _WHITE = (0.9, 1.1)  # mean z² of noise that the model of the noise describes
 REPRODUCIBLE = 0.8  # as `encoding.dictionary.REPRODUCIBLE`, which reports do not import
 
 MOST_ATOMS = 3
-_MAP_STATS = ("z", "mean", "t", "beta")  # of the maps of atoms, the one that is drawn first
+_MOST_NAMES = 4  # of networks in the answer
 _NO_LINKS = "No table of links: this recording was analysed without networks or without an atlas."
 
 
@@ -47,7 +47,8 @@ def atom_networks(page: Page, results: Results) -> str:
     parts = read_links(table)
     caption = (_families_caption if results.kind == "families" else _overlap_caption)(results, parts)
     if any(part.sharing is not None for part in parts):
-        caption += " Numbers: participants who have the link at the participant level."
+        where = "Numbers" if matrices.shows_numbers(parts) else "In the table of links"
+        caption += f" {where}: participants who have the link at the participant level."
     figure = matrices.draw_links(parts, page.network_colours(results, parts[0].networks), results.kind)
     alt = f"Matrix of networks by {results.kind}. {caption}"
     return page.add(figure, results, results.variant("links"), alt=alt, caption=caption, ending="svg")
@@ -113,29 +114,19 @@ def atom_maps(page: Page, results: Results) -> str:
     chosen = strongest_links(parts, MOST_ATOMS)
     if not chosen:
         return html.missing(f"None of the {results.kind} is linked to a network, so none is shown here.")
-    maps = results.maps(results.atoms, _MAP_STATS, several=True)
-    rows = None if maps is None else map_rows(parts[0].atoms, maps.names)
-    if maps is None or rows is None:
+    maps = family_maps(page, results, parts)
+    if maps is None:
         return html.missing("No maps that match the table of links.")
-    values = maps.values[rows]
-    cuts = np.array([_cut(maps.stat, one, page) for one in values])
-    winner = _winner_figure(page, results, parts, maps, values, cuts)
-    return winner + "\n" + _strongest_figure(page, results, chosen, maps, values, cuts)
+    winner = _winner_figure(page, results, parts, maps)
+    strongest = _strongest_figure(page, results, chosen, maps)
+    offer_maps(page, results, parts, maps)
+    return f"{winner}\n{strongest}"
 
 
-def _cut(stat: str, values: Array, page: Page) -> float:
-    """Threshold of |value| as in the analysis: from a percentage of the brain, or in standard deviations."""
-    if page.top_percent is not None:
-        return float(np.nanquantile(np.abs(values), 1 - page.top_percent / 100)) or 1e-12
-    return page.threshold if stat == "z" else max(page.threshold * spread(values), 1e-12)
-
-
-def _strongest_figure(
-    page: Page, results: Results, chosen: list[tuple[int, int, Links]], maps: Maps, values: Array, cuts: Array
-) -> str:
+def _strongest_figure(page: Page, results: Results, chosen: list[tuple[int, int, Links]], maps: FamilyMaps) -> str:
     regions = network_regions(page.out_dir, maps.geometry)
-    panels = [_atom_panel(part, atom, network, values[atom], regions) for atom, network, part in chosen]
-    cut = float(max(cuts[atom] for atom, _, _ in chosen))
+    panels = [_atom_panel(part, atom, network, maps.values[atom], regions) for atom, network, part in chosen]
+    cut = float(max(maps.cuts[atom] for atom, _, _ in chosen))
     scale = signed_scale([panel.values for panel in panels], STATISTICS[maps.stat].label, cut)
     reason = why_not_drawn(maps.geometry, scale)
     if reason:
@@ -162,7 +153,7 @@ def _atom_panel(part: Links, atom: int, network: int, values: Array, regions: di
     return Panel(title, values, outline=regions.get(name))
 
 
-def _winner_figure(page: Page, results: Results, parts: list[Links], maps: Maps, values: Array, cuts: Array) -> str:
+def _winner_figure(page: Page, results: Results, parts: list[Links], maps: FamilyMaps) -> str:
     linked = linked_networks(parts)
     palette = page.network_colours(results, parts[0].networks)
     colouring = Categories("network", tuple(linked), tuple(palette[name] for name in linked))
@@ -170,13 +161,15 @@ def _winner_figure(page: Page, results: Results, parts: list[Links], maps: Maps,
         return ""
     place = {name: position for position, name in enumerate(linked)}
     positions = np.array([place.get(name, np.nan) for name in parts[0].networks] + [np.nan])
-    winner = positions[np.nan_to_num(winning_networks(parts, values, cuts), nan=-1).astype(int)]
+    winner = positions[np.nan_to_num(winning_networks(parts, maps.values, maps.cuts), nan=-1).astype(int)]
     caption = (
         f"Each location in the colour of the network whose linked {results.kind} are strongest there; grey where none "
         f"passes the threshold ({100 * np.isfinite(winner).mean():.0f} % of the map is coloured)."
     )
     caption = f"{caption} {note_of(maps.geometry)}".strip()
-    figure = draw_maps([Panel(f"Networks of the linked {results.kind}", winner)], maps.geometry, colouring)
+    panel = Panel(f"Networks of the linked {results.kind}", winner)
+    page.offer(results, panel, maps.geometry, colouring)
+    figure = draw_maps([panel], maps.geometry, colouring)
     return page.add(figure, results, results.variant("winner"), alt=caption, caption=caption)
 
 
@@ -221,6 +214,33 @@ def _table(page: Page, results: Results, what: str, title: str, shorten: Callabl
 def _only_linked(rows: pd.DataFrame) -> pd.DataFrame:
     strength = "probability" if "probability" in rows else "dice"
     return rows[as_bool(rows["linked"])].drop(columns="linked").sort_values(strength, ascending=False)
+
+
+def answer(results: Results) -> str:
+    """How many families carry which networks, in a sentence; "" without a table of links."""
+    table = results.table(results.atoms)
+    if table is None or table.empty or results.atoms.endswith("Shifted"):
+        return ""
+    parts = read_links(table)
+    n_atoms = int(np.any([part.linked.any(axis=1) for part in parts], axis=0).sum())
+    names = linked_networks(parts)
+    groups = f"{len(parts[0].atoms)} {results.kind} of the model's neurons"
+    if not names:
+        return f"None of the {groups} is linked to a network."
+    share = results.noted((results.atoms,), "ExpectedFalseShare")
+    expected = "" if share is None else f"; {100 * float(share):.0f} % of these links are expected to be false"
+    verb = "carry the response of" if results.kind == "families" else "overlap with"
+    some = f"{n_atoms} of the {groups}"
+    if n_atoms == 1:
+        some, verb = f"One of the {groups}", verb.replace("carry", "carries").replace("overlap", "overlaps")
+    shown = ", ".join(names[:_MOST_NAMES]) + ", …" * (len(names) > _MOST_NAMES)
+    networks = f"{len(names)} networks ({shown})" if len(names) > 1 else f"the network {shown}"
+    return f"{some} {verb} {networks}{expected}."
+
+
+def count_links(table: pd.DataFrame) -> float | None:
+    """The number of links in a table of them."""
+    return float(as_bool(table["linked"]).sum()) if "linked" in table else None
 
 
 def links_cell(results: Results) -> str:

@@ -92,6 +92,25 @@ def test_names_of_atoms_do_not_overlap(n_linked: int) -> None:
     assert all(left.x1 < right.x0 for left, right in pairwise(boxes))
 
 
+@pytest.mark.parametrize("n_linked", [8, 64, 300])
+def test_numbers_of_participants_stay_inside_their_cells(n_linked: int) -> None:
+    rows = [
+        {"atom": atom, "network": network, "part": part, "dice": 0.5, "linked": True, "participants": 345}
+        for atom in range(1, n_linked + 1)
+        for network in NETWORKS
+        for part in ("active", "deactive")
+    ]
+    figure = draw_links(read_links(pd.DataFrame(rows)), COLOURS)
+    figure.canvas.draw()
+    for axes in figure.axes[:2]:
+        boxes = [text.get_window_extent() for text in axes.texts if text.get_text() == "345"]
+        assert len(boxes) == (n_linked * len(NETWORKS) if n_linked < 300 else 0)
+        frames = [patch.get_window_extent() for patch in axes.patches if not patch.get_fill()]
+        for box, frame in zip(boxes, frames, strict=bool(boxes)):
+            assert frame.x0 <= box.x0 <= box.x1 <= frame.x1
+            assert frame.y0 <= box.y0 <= box.y1 <= frame.y1
+
+
 def test_strongest_links_are_of_different_atoms(parts: list[Links]) -> None:
     found = strongest_links(parts, 3)
     assert [(atom, part.networks[network], part.part) for atom, network, part in found] == [

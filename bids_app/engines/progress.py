@@ -1,0 +1,43 @@
+"""How far a run is: one line after each job, the same on a terminal, in logs and under SLURM."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+
+from bids_app.engines.jobs import Job
+
+log = logging.getLogger("neurons2networks")
+
+
+class Progress:
+    """Counts jobs that have ended, and says how many are left and for how long; nothing for a single job."""
+
+    def __init__(self, jobs: Sequence[Job]) -> None:
+        """Start the clock for jobs that are all to run."""
+        self.total = sum(job.computes for job in jobs)
+        self.n_ended = self.n_failed = 0
+        self.start = time.monotonic()
+
+    def ended(self, job: Job, *, failed: bool) -> None:
+        """Count a job, and log the state; the time left assumes that the others take as long on average."""
+        if not job.computes or self.total < 2:
+            return
+        self.n_ended += 1
+        self.n_failed += failed
+        left = self.total - self.n_ended
+        told = f", {self.n_failed} failed" if self.n_failed else ""
+        seconds = (time.monotonic() - self.start) / self.n_ended * left
+        rest = f"; about {duration(seconds)} left" if left else ""
+        log.info("%d of %d ended%s%s", self.n_ended, self.total, told, rest)
+
+
+def duration(seconds: float) -> str:
+    """A duration for readers.
+
+    >>> duration(4), duration(90), duration(5400), duration(200_000)
+    ('1 min', '2 min', '1 h 30 min', '55 h 33 min')
+    """
+    minutes = max(1, round(seconds / 60))
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"

@@ -1,0 +1,106 @@
+"""The first screen of a page: the answer in a picture and two sentences, and the evidence beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bids_app.analyses.registry import ANALYSES
+from bids_app.bids.geometry_base import Geometry
+from bids_app.report import html
+from bids_app.report.cards import Card
+from bids_app.report.figures import draw_maps
+from bids_app.report.interactive.maps import InteractiveMap
+from bids_app.report.interactive.view import Regions, View, draw
+from bids_app.report.page import Page
+from bids_app.report.panels import Panel
+from bids_app.report.regions import region_labels
+from bids_app.report.results import Results, titles
+from bids_app.report.scales import network_colours
+
+_MOST_SENTENCES = 2
+_MOST_RESULTS = 4  # whose answers stand on the first screen
+_MOST_WORDS = 3  # of a family, beside a place that is clicked
+
+
+@dataclass(frozen=True)
+class Front:
+    """The first screen as HTML, and the views that it holds."""
+
+    body: str = ""
+    views: tuple[View, ...] = ()
+
+
+def front(page: Page, all_results: Sequence[Results], cards: Mapping[int, Sequence[Card]]) -> Front:
+    """The first screen; `cards` are those of each of the results, by position. Empty where there are no results."""
+    if not all_results:
+        return Front()
+    views = find_views(page, all_results, cards)
+    still = _still(page, all_results[0], views[0]) if views else ""
+    picture = draw(views, still) if views else html.missing("No map can be shown interactively; pictures follow below.")
+    beside = _beside(page, all_results)
+    told = _answers(all_results)
+    aside = f'<aside class="evidence" aria-label="Evidence">{beside}</aside>' if beside else ""
+    return Front(f'<div class="answer">{told}\n{picture}</div>\n{aside}', tuple(views))
+
+
+def _answers(all_results: Sequence[Results]) -> str:
+    """Two sentences for each of the results."""
+    answers = sorted((one for analysis in ANALYSES for one in analysis.report().answers), key=lambda one: one.rank)
+    paragraphs = []
+    for results, title in list(zip(all_results, titles(all_results), strict=True))[:_MOST_RESULTS]:
+        variant = results.variants()[0]
+        sentences = [text for one in answers if (text := one.text(variant))][:_MOST_SENTENCES]
+        prefix = f"{title}: " if len(all_results) > 1 and sentences else ""
+        if sentences:
+            paragraphs.append(html.paragraph(prefix + " ".join(sentences), "takeaway"))
+    return "\n".join(paragraphs)
+
+
+def _beside(page: Page, all_results: Sequence[Results]) -> str:
+    """What analyses show beside the picture, of the first results that have it."""
+    bodies = []
+    for analysis in ANALYSES:
+        beside = analysis.report().beside
+        found = None if beside is None else next((body for r in all_results if (body := beside(page, r))), None)
+        bodies += [found] if found else []
+    return "\n".join(bodies)
+
+
+def find_views(page: Page, all_results: Sequence[Results], cards: Mapping[int, Sequence[Card]]) -> list[View]:
+    """The interactive maps of each of the results that has any."""
+    views = []
+    for place, (results, title) in enumerate(zip(all_results, titles(all_results), strict=True)):
+        maps = page.maps.of(results)
+        if maps:
+            geometry = maps[0].geometry
+            networks, parcels = (_regions(page, geometry, atlas) for atlas in ("atlas", "regions"))
+            views.append(View(title, tuple(maps), networks, parcels, _families(cards.get(place, ()))))
+    return views
+
+
+def _regions(page: Page, geometry: Geometry, atlas: str) -> Regions | None:
+    found = region_labels(page.out_dir, geometry, atlas)
+    if found is None:
+        return None
+    names, labels = found
+    return Regions(tuple(names), tuple(network_colours(names)), labels)
+
+
+def _families(cards: Sequence[Card]) -> dict[str, dict[str, Any]]:
+    """What is said of each family at a place that is clicked, by number."""
+    return {
+        card.number: {"anchor": card.anchor, "words": card.words[:_MOST_WORDS], "links": card.linked} for card in cards
+    }
+
+
+def _still(page: Page, results: Results, view: View) -> str:
+    """The picture that stands in for the interactive view in print and without scripts: its first map."""
+    one: InteractiveMap = view.maps[0]
+    tested = one.passing is not None
+    passing = one.passing if one.passing is not None and one.passing.any() else None
+    figure = draw_maps([Panel(one.title, one.values, passing)], one.geometry, one.colouring)
+    told = " Full colour: q < 0.05." if passing is not None else " Nowhere is q < 0.05." if tested else ""
+    caption = f"{one.title}.{told}"
+    return page.add(figure, results, "front", alt=f"Map of the brain. {caption}", caption=caption)

@@ -1,0 +1,94 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from bids_app.bids.geometry import SurfaceGeometry
+from bids_app.pages.conftest_browser import write_evidence, write_words
+from bids_app.pages.group import write_group_report
+from bids_app.pages.participant import write_participant_report
+from bids_app.pages.test_reports import read
+from bids_app.report.conftest import N, Writer, links_table
+
+
+def test_the_first_screen_has_the_answer_and_the_evidence(surface_out: Path) -> None:
+    write_evidence(Writer(surface_out, SurfaceGeometry("fsaverage5", N, N)))
+    text = read(write_participant_report(surface_out, "001")).text
+    front = text.partition("The numbers in short The numbers")[0]
+    assert "gpt2 predicts held-out brain responses with a mean r of" in front
+    assert "2 of the 4 atoms of the model's neurons overlap with 2 networks (Visual, Default)." in front
+    assert "1 passed, 1 open, 1 failed" in front
+    assert "passed: held out r 0.100" in front
+
+
+def test_cards_are_put_together_from_all_analyses(surface_out: Path) -> None:
+    write_words(surface_out)
+    page = write_participant_report(surface_out, "001")
+    text = page.read_text(encoding="utf-8")
+    cards = text.split('<article class="card"')[1:]
+    assert [card.partition('id="')[2].partition('"')[0] for card in cards] == ["atom-2", "atom-3", "atom-1", "atom-4"]
+    assert "word2x0, word2x1, word2x2" in cards[0]
+    assert "Default ↑" in cards[0]
+    assert "Visual ↓" in cards[1]
+    assert "band 80 %" in cards[3]
+    assert "driven by low-level features" in cards[3]
+    assert "driven by low-level features" not in cards[0]
+    assert "linked to no network" in cards[2]
+
+
+def test_the_quality_of_the_data_comes_from_the_sidecars(surface_out: Path) -> None:
+    paths = list((surface_out / "sub-001/func").glob("*stat-r_desc-brainscore_statmap.json"))
+    cleaning = {"Volumes": 284, "MeanFramewiseDisplacement": 0.1234, "Words": 900, "UnalignedWords": 7}
+    content = json.loads(paths[0].read_text())
+    content["Cleaning"] = {"sub-001_task-pieman": {**cleaning, "CensoredVolumes": 3, "Confounds": ["a", "b"]}}
+    content["UnusableTargets"] = {"sub-001_task-pieman": {"Targets": 200, "Constant": 4, "Missing": 6}}
+    for path in paths:
+        path.write_text(json.dumps(content))
+    text = read(write_participant_report(surface_out, "001")).text
+    assert "sub-001_task-pieman 284 0.123 900 7 3 2 200 10 5.0 %" in text
+    assert "Made with neurons2networks " in text
+
+
+def test_settings_that_differ_are_shown(surface_out: Path) -> None:
+    with (surface_out / "logs" / "1_participant.toml").open("a") as file:
+        file.write("# differs: atoms = [32] (default [64])\n")
+    text = read(write_participant_report(surface_out, "001")).text
+    assert "differ from the defaults: atoms = [32] (default [64])" in text
+
+
+def test_participants_are_listed_with_what_was_left_out(tmp_path: Path) -> None:
+    geometry = SurfaceGeometry("fsaverage5", N, N)
+    for label in ("01", "02", "03"):
+        Writer(tmp_path, geometry, label).table("atoms", links_table())
+    write = Writer(tmp_path, geometry, participant=None)
+    write.maps("brainscore", "mean", np.full((1, 2 * N), 0.2), ["layer-01"])
+    logs = tmp_path / "logs"
+    (logs / "complete").mkdir(parents=True)
+    (logs / "complete" / "sub-02_task-pieman_desc-atoms_complete.json").write_text('{"LeftOut": ["x"]}')
+    (logs / "crash-1_sub-03.txt").write_text("sub-03: no space left\n\ntraceback")
+    (logs / "9_group.toml").write_text('exclude_participant_label = ["01"]\n')
+    (tmp_path / "sub-01.html").write_text("a page")
+    assert (
+        "Left out: task-pieman_desc-atoms: made from an excluded scan."
+        in read(write_participant_report(tmp_path, "02")).text
+    )
+    text = read(write_group_report(tmp_path)).text
+    rows = text.partition("left out, and why")[2]
+    assert "sub-01 2 left out of the group, as requested" in rows
+    assert "sub-02 2 task-pieman_desc-atoms: made from an excluded scan" in rows
+    assert "sub-03 (no report) 2 failed: no space left" in rows
+
+
+def test_a_page_with_64_atoms_is_small_enough(tmp_path: Path) -> None:
+    geometry = SurfaceGeometry("fsaverage5", N, N)
+    write = Writer(tmp_path, geometry)
+    rng = np.random.default_rng(0)
+    names = [f"atom-{n:02d}" for n in range(1, 65)]
+    write.maps("atoms", "z", rng.standard_normal((64, 2 * N)), names)
+    write.maps("brainscore", "r", rng.random((1, 2 * N)), ["layer-01"])
+    linked = tuple((atom, "Default", "active") for atom in range(40))
+    write.table("atoms", pd.DataFrame(links_table(64, linked)))
+    page = write_participant_report(tmp_path, "001")
+    assert page.stat().st_size < 15e6
+    assert page.read_text(encoding="utf-8").count('<article class="card"') == 64

@@ -1,0 +1,52 @@
+"""The maps that the sections of a page draw, gathered for its interactive view."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from bids_app.bids.cifti import CiftiGeometry
+from bids_app.bids.geometry import SurfaceGeometry
+from bids_app.report.interactive.maps import InteractiveMap
+from bids_app.report.interactive.view import can_show
+from bids_app.report.results import Results
+
+Key = tuple[tuple[str, str], ...]
+
+
+@dataclass
+class Collection:
+    """Interactive maps by recording and model; `group` is the heading of the section that is being written."""
+
+    group: str = ""
+    found: dict[Key, list[InteractiveMap]] = field(default_factory=dict)
+
+    def offer(self, results: Results, one: InteractiveMap) -> None:
+        """Add a map to those of its recording, unless it cannot be shown or is there under the same name."""
+        on_mesh = _on_mesh(replace(one, group=one.group or self.group))
+        if not can_show(on_mesh.geometry) or not np.isfinite(on_mesh.values).any():
+            return
+        there = self.found.setdefault(tuple(results.entities.items()), [])
+        if all((other.group, other.title) != (on_mesh.group, on_mesh.title) for other in there):
+            there.append(on_mesh)
+
+    def of(self, results: Results) -> list[InteractiveMap]:
+        """The maps of a recording and model that lie on the grid of the first one."""
+        maps = self.found.get(tuple(results.entities.items()), [])
+        return [one for one in maps if one.geometry.same_targets(maps[0].geometry)]
+
+
+def _on_mesh(one: InteractiveMap) -> InteractiveMap:
+    """Grayordinates as the surface of the cortex, which is the part that the view shows."""
+    if not isinstance(one.geometry, CiftiGeometry):
+        return one
+    cortex = one.geometry.cortex
+    passing = None if one.passing is None else np.nan_to_num(cortex.on_mesh(one.passing)) > 0
+    surface = SurfaceGeometry(one.geometry.space, *cortex.n_vertices)
+    note = (
+        "The cortex is shown; deeper structures are in the pictures below."
+        if one.geometry.axis.volume_mask.any()
+        else ""
+    )
+    return replace(one, geometry=surface, values=cortex.on_mesh(one.values), passing=passing, note=note)
