@@ -1,8 +1,12 @@
 """Other data and other settings of the main job: volumes, several models, sweeps, controls, pooling, all layers."""
 
+from itertools import combinations
+
 import pytest
 
+from bids_app.bids.derivatives import read_sidecar, read_table
 from bids_app.bids.outputs import find_maps, find_outputs
+from tests.catalogue_check import unlisted
 from tests.conftest import run, succeed
 
 QUICK = ("--n-permutations", "100", "--n-spins", "99", "--omp-nthreads", "1", "--participant-label", "01")
@@ -41,6 +45,14 @@ def test_models_sweeps_controls_pooling_and_layers_in_one_run(demo_data, tmp_pat
     succeed("bids_app", demo_data, tmp_path, "group")
     comparison = (tmp_path / "group" / "model-comparison.tsv").read_text()
     assert all(label in comparison for label in labels)
+    expected = [list(pair) for pair in combinations(sorted(labels), 2)]
+    for desc in ("families8", "families16"):
+        path = tmp_path / "group" / f"desc-{desc}_matching.tsv"
+        pairs = read_sidecar(path)["Pairs"]
+        assert isinstance(pairs, list)
+        assert [pair["Models"] for pair in pairs] == expected
+        assert read_table(path)[["model", "other_model"]].drop_duplicates().to_numpy().tolist() == expected
+    assert not [problem for problem in unlisted(tmp_path) if "matching" in problem]
 
 
 @pytest.mark.parametrize("context", ["left", "exact", "64"])

@@ -84,6 +84,7 @@ class Report:
     ----------
     sections, cells, answers : its sections, columns of the summary table, and sentences on top of the page
     titles : those of its scores, by `desc`, for the comparison of models
+    comparison : what it adds to that section of the group's page
     held_out : scores whose tables per region share one section with those of all other analyses
     beside : HTML beside the picture on top of the page, for one recording and model
     cards : what it knows of each family or atom, by number, for one recording, model and variant of the dictionary
@@ -95,6 +96,7 @@ class Report:
     cells: tuple[Cell, ...] = ()
     titles: Mapping[str, str] = field(default_factory=dict)
     held_out: tuple[str, ...] = ()
+    comparison: Callable[[Page], str] | None = None
     answers: tuple[Answer, ...] = ()
     beside: Callable[[Page, Results], str] | None = None
     cards: Callable[[Page, Results], Mapping[str, CardPart]] | None = None
@@ -154,6 +156,7 @@ class Analysis:
     intermediates : stored intermediate results (the dictionary, the noise ceiling), with their inputs
     model_free : steps that are not of one model
     prepare : its step of the stimulus level for one model
+    across_models : its step of the group level (OUT_DIR) that needs the outputs of several models together
     conclude : tables of a participant (OUT_DIR and label) made from outputs of several analyses, before each report
     activations : kind of neurons, and rule for sub-tokens, that it needs
     problems : incompatible values of options, one sentence each
@@ -175,6 +178,7 @@ class Analysis:
     intermediates: Mapping[str, frozenset[str]] = field(default_factory=dict)
     model_free: tuple[ModelFree, ...] = ()
     prepare: Callable[[ModelRun, dict[str, Story], Settings], None] | None = None
+    across_models: Callable[[Path], object] = lambda _: None
     conclude: Callable[[Path, str], object] = lambda _, __: None
     activations: Callable[[Settings], tuple[str, str]] = lambda _: ("residual", "last")
     problems: Callable[[Settings], Iterator[str]] = _nothing

@@ -38,6 +38,7 @@ _ENDINGS = {
     "families": f"{_OF_MODEL}families.tsv",
     "members": f"{_OF_MODEL}members.tsv",
     "loadings": f"{_OF_MODEL}loadings.parquet",
+    "matching": "group/desc-{}_matching.tsv",
     "words": "stimuli/*_desc-{}_words.tsv.gz",
     "passages": f"{_OF_MODEL}passages.tsv",
     "enrichment": f"{_OF_MODEL}enrichment.tsv",

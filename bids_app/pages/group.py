@@ -8,10 +8,10 @@ from bids_app.analyses.record import Section
 from bids_app.pages.body import body
 from bids_app.pages.intervals import held_out, models, region_scores
 from bids_app.pages.participants import participants_section
-from bids_app.pages.sections import ordered_sections, write_page
+from bids_app.pages.sections import ordered_sections, reports, write_page
 from bids_app.report import html
 from bids_app.report.figures import style
-from bids_app.report.page import open_page
+from bids_app.report.page import Page, open_page
 from bids_app.report.results import common, describe, find_results
 
 
@@ -26,7 +26,7 @@ def write_group_report(out_dir: Path) -> Path:
     all_results = find_results(out_dir, None)
     participants = sorted(path.name for path in out_dir.glob("sub-*") if path.is_dir())
     with style():
-        compared = ("models", "How do the models compare?", models(page))
+        compared = ("models", "How do the models compare?", _comparison(page))
     ends = [compared, participants_section(page, participants)]
     front, sections = body(page, all_results, ordered_sections([_regions()]), ends)
     shared = describe(common(all_results))
@@ -38,6 +38,12 @@ def write_group_report(out_dir: Path) -> Path:
     if not all_results:
         lead += html.missing("There are no maps or tables of the group.")
     return write_page(page, "group.html", "Group", lead, front, sections)
+
+
+def _comparison(page: Page) -> str:
+    """The scores of the models side by side, and what analyses add to them."""
+    bodies = [models(page), *(report.comparison(page) for report in reports() if report.comparison)]
+    return "\n".join(body for body in bodies if body)
 
 
 def crashes(out_dir: Path) -> list[str]:

@@ -34,6 +34,8 @@ def run_group(settings: Settings, name: str) -> None:
                 log.info("%s: %s", name, collection.title)
                 rows += summary.write(collection, settings)
                 collection.maps.close()
+    for analysis in ANALYSES:
+        analysis.across_models(out_dir)
     write_model_comparison(out_dir, rows, counted)
     note_group(out_dir)
 

@@ -11,6 +11,8 @@ from bids_app.analyses.record import Analysis, Answer, Cell, Paragraph, Particip
 from bids_app.options import ACTIVATIONS, ATLAS, DICTIONARY, PERMUTATIONS, RESPONSES
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from bids_app.analyses.networks.options import NetworkOptions
     from bids_app.analyses.work import Step, Work
     from bids_app.inputs.models import ModelRun
@@ -44,9 +46,16 @@ def _methods(settings: NetworkOptions) -> Paragraph:
     return paragraph(settings)
 
 
+def _across_models(out_dir: Path) -> None:
+    from bids_app.analyses.networks.matching import match_models
+
+    match_models(out_dir)
+
+
 def _report() -> Report:
     from bids_app.analyses.networks.cards import cards
     from bids_app.analyses.networks.encoding_report import atom_encoding, encoding_cell
+    from bids_app.analyses.networks.matching_report import matched_models
     from bids_app.analyses.networks.report import (
         answer,
         atom_maps,
@@ -73,6 +82,7 @@ def _report() -> Report:
         cells,
         titles={"familiesfit": "Families", "atomsfit": "Atoms"},
         held_out=("familiesfit", "atomsfit"),
+        comparison=matched_models,
         answers=(Answer(20, answer),),
         cards=cards,
         participants=(ParticipantColumn("links", r"(atoms|families)\d*", count_links),),
@@ -95,6 +105,7 @@ ANALYSIS = Analysis(
     prepare=_prepare,
     activations=lambda settings: (settings.neurons, "mean"),
     summaries=_summaries,
+    across_models=_across_models,
     methods=_methods,
     report=_report,
     problems=_problems,

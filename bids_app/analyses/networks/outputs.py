@@ -335,6 +335,41 @@ GROUP_FIT_SCORES, GROUP_FAMILY_FIT_SCORES = (
     for desc in ("atoms", "families")
 )
 
+
+def _matching_of(desc: str, noun: str, rho: dict[str, str]) -> Output:
+    def of(prefix: str, model: str) -> dict[str, str]:
+        named = {f"{prefix}model": model, f"{prefix}{noun}": f"Its {noun}, counted from 1."}
+        return named | {f"{prefix}{name}": text for name, text in rho.items()}
+
+    return Output(
+        desc,
+        "matching",
+        ("group",),
+        f"The {desc} of each pair of models, matched one to one by their time courses: one row per match.",
+        columns={
+            "story": "Story of the dictionaries; `all`: one dictionary of all stories.",
+            **of("", "Language model."),
+            **of("other_", "The other language model."),
+            "r": "Correlation of their time courses, z-scored within each story; signs of both are arbitrary.",
+            "p": "Family-wise p over all matches of the pair of models: the same matching under circular shifts, "
+            "(b + 1)/(n + 1).",
+            "shared": "Whether p < 0.05: both models have it.",
+        },
+        fields=_MATCHING_FIELDS,
+        has_variants=True,
+    )
+
+
+_MATCHING_FIELDS = {
+    "Pairs": "For each pair of models: stories, volumes, numbers of families (or atoms) and of reproducible ones, how "
+    "many are shared, their share in the smaller number, the |r| beyond which p < 0.05, and the number of shifts.",
+    "LeftOut": "Pairs of models that could not be matched, and why.",
+}
+FAMILY_MATCHING = _matching_of(
+    "families", "family", {"rho": "Reproducibility of the family over restarts of its dictionary."}
+)
+ATOM_MATCHING = _matching_of("atoms", "atom", {})
+
 OUTPUTS = (
     FAMILY_COURSES,
     RESTART_COURSES,
@@ -356,8 +391,10 @@ OUTPUTS = (
     GROUP_FAMILY_FIT_MAPS,
     GROUP_FAMILY_LINKS,
     GROUP_FAMILY_FIT_SCORES,
+    FAMILY_MATCHING,
     GROUP_ATOM_MAPS,
     GROUP_FIT_MAPS,
     GROUP_LINKS,
     GROUP_FIT_SCORES,
+    ATOM_MATCHING,
 )
