@@ -66,7 +66,8 @@ def left_out(out_dir: Path, participants: Sequence[str]) -> dict[str, list[str]]
     """What was left out of each participant (`sub-…`), and why: failures, excluded scans, wishes of the group level."""
     notes: dict[str, list[str]] = {name: [] for name in participants}
     path = newest_settings(out_dir, "group")
-    settings = {} if path is None else read_settings(path)
+    is_of_group = path is not None and path.stem.endswith("_group")  # else it says who another run analysed
+    settings = read_settings(path) if path is not None and is_of_group else {}
     chosen, excluded = (settings.get(key) or [] for key in ("participant_label", "exclude_participant_label"))
     for name in participants:
         label = name.removeprefix("sub-")
