@@ -74,11 +74,12 @@ def test_all_processes_end_with_the_run(tmp_path: Path, number: Signals, nprocs:
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     run = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
     try:
-        assert wait_for(lambda: len(list(tmp_path.glob("pid-*"))) == nprocs, 120)
+        # A file appears before its content.
+        assert wait_for(lambda: sum(path.read_text() != "" for path in tmp_path.glob("pid-*")) == nprocs, 120)
         pids = [int(path.read_text()) for path in tmp_path.glob("pid-*")]
         run.send_signal(number)
-        assert run.wait(30) == status
-        assert wait_for(lambda: not any(map(is_alive, pids)), 30)
+        assert run.wait(120) == status
+        assert wait_for(lambda: not any(map(is_alive, pids)), 120)
     finally:
         run.kill()
         run.wait()
