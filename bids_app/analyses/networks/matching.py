@@ -84,9 +84,13 @@ def match_models(out_dir: Path) -> None:
     by_desc: dict[str, dict[str, dict[tuple[str, ...], LearnedDictionary]]] = {}
     for one in learned_dictionaries(out_dir):
         by_desc.setdefault(one.desc, {}).setdefault(one.model, {})[one.stems] = one
-    for desc, models in by_desc.items():
-        if len(models) > 1:
-            _write(out_dir, desc, _match_all(out_dir, desc, models))
+    several = {desc: models for desc, models in by_desc.items() if len(models) > 1}
+    for old in (out_dir / "group").glob("desc-*_matching.tsv"):  # of models that have left OUT_DIR
+        if parse_name(old).entities["desc"] not in several:
+            old.unlink()
+            sidecar_path(old).unlink(missing_ok=True)
+    for desc, models in several.items():
+        _write(out_dir, desc, _match_all(out_dir, desc, models))
 
 
 def learned_dictionaries(out_dir: Path) -> Iterator[LearnedDictionary]:

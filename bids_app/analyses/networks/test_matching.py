@@ -235,3 +235,15 @@ def test_one_model_has_nothing_to_match(tmp_path: Path) -> None:
     match_models(tmp_path)
     assert not (tmp_path / "group").exists()
     assert matched_models(open_page(tmp_path, None)) == ""
+
+
+def test_a_table_does_not_outlive_its_models(tmp_path: Path) -> None:
+    first, second = two_models()
+    write_model(tmp_path, "gpt2", first)
+    write_model(tmp_path, "bert", second)
+    match_models(tmp_path)
+    assert list((tmp_path / "group").glob("*_matching.*"))
+    for path in tmp_path.glob("model-bert_*"):
+        path.unlink()
+    match_models(tmp_path)
+    assert not list((tmp_path / "group").glob("*_matching.*"))
