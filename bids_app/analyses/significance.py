@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from bids_app.stats.fdr import fdr
 from bids_app.stats.prevalence import LEVEL, MASS, prevalence
 from bids_app.stats.sign_flips import family_wise
 from bids_app.stats.signed_rank import signed_rank
+
+log = logging.getLogger("neurons2networks")
 
 FEWEST_FOR_STATISTICS = 2
 MOST_FOR_PREVALENCE = 10  # beyond, tests over participants say more
@@ -68,6 +71,11 @@ def write_few_participants(scores: Collection, out_dir: Path, desc: str) -> None
     except FileNotFoundError:
         return
     if tests.participants != scores.participants:
+        log.warning(
+            "%s: no prevalence and no test of the majority: not every participant with a score has p-values; run the "
+            "participant level of those without them again",
+            desc,
+        )
         return
     recordings = Counter(output.participant for output in outputs_of(out_dir, tests.entities))
     # Of several recordings, twice the mean p is a valid p (Vovk and Wang 2020, Biometrika 107, 791–808).

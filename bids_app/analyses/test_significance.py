@@ -99,3 +99,16 @@ def test_few_participants_are_tested_for_their_majority(tmp_path: Path) -> None:
         np.testing.assert_allclose(q[row, where], false_discovery_control(combined), rtol=1e-4)
     assert np.isnan(q[:, 37]).all()
     assert (q[0, :20] < 0.05).mean() > (q[1] < 0.05).mean()
+
+
+def test_a_participant_without_p_values_is_named_as_the_reason(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = settings_of(tmp_path)
+    r, p = brain_scores(4)
+    write(settings.out_dir, r, p)
+    for path in settings.out_dir.glob("sub-04/**/*_stat-p_*"):
+        path.unlink()
+    run_group(settings, "group")
+    assert "not every participant with a score has p-values" in caplog.text
+    assert not find_maps(settings.out_dir, "brainscore", "prevalence", "group")
