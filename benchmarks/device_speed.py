@@ -11,6 +11,7 @@ from typing import Any
 from benchmarks import dictionary, features, forecast, harness, ridge
 from benchmarks.device_row import Row, at_least, at_most, noted
 from bids_app.encoding.design.folds import contiguous_folds
+from bids_app.encoding.dictionary import ReproducibleDictionary
 from bids_app.encoding.ridge.held_out import design_held_out
 from bids_app.language.models import LanguageModel
 from bids_app.language.tokens import tokenize_words
@@ -31,6 +32,18 @@ def dictionaries(device: str, small: bool) -> Iterator[Row]:
     peer = harness.median_time(partial(dictionary.spams, X.copy("F"), _SPAMS_ITERATIONS), 1)
     yield noted(title, f"time of SPAMS, {_SPAMS_ITERATIONS} iterations, on the processor", str(peer))
     yield _on_card(device, small, at_least(title, "times as fast as SPAMS", peer.wall / times["ours"].wall, 20))
+
+
+def families(device: str, small: bool) -> Iterator[Row]:
+    """Ten restarts and their families, beside one dictionary."""
+    X = dictionary.made_up(*((100, 1_000) if small else (600, 131_072)))
+    calls: dict[str, Callable[[], Any]] = {
+        "dictionary": partial(dictionary.ours, X, device),
+        "families": lambda: ReproducibleDictionary(dictionary.N_ATOMS, device=device).fit(X),
+    }
+    times = harness.take_turns(calls, 1 if small else _RUNS, device=device)
+    yield noted("families", "time", str(times["families"]))
+    yield noted("families", "families / one dictionary", f"{times['families'].wall / times['dictionary'].wall:.3g}")
 
 
 def ridges(device: str, small: bool) -> Iterator[Row]:
@@ -150,4 +163,4 @@ def participants(device: str, small: bool) -> Iterator[Row]:
             yield noted("participant", f"time, {where}", f"{time.perf_counter() - start:.1f} s")
 
 
-PARTS = (texts, dictionaries, ridges, forecasts, participants)
+PARTS = (texts, dictionaries, families, ridges, forecasts, participants)

@@ -19,7 +19,7 @@ from bids_app.disk import new_array
 from bids_app.language.models import LanguageModel
 from bids_app.language.neurons import RECORDED
 from bids_app.language.reading import SUBTOKENS, Reader, Request
-from bids_app.language.tokens import tokenize_words
+from bids_app.language.tokens import IntArray, tokenize_words
 from bids_app.language.weights import hash_texts
 from bids_app.language.windows import Context, Window, batch_windows, plan_windows
 
@@ -236,12 +236,19 @@ def _write_layers(
     for batch in batches:
         for layers, (words, rows) in zip(arrays, reader.read(batch), strict=True):
             for array, values in zip(layers, rows, strict=True):
-                array[words] += values  # rows are initially zero
+                array[_span(words)] += values  # rows are initially zero
     for array in itertools.chain.from_iterable(arrays):
         for word, holder in tokens.shared:
             array[word] = array[holder]
         array.flush()
     return every
+
+
+def _span(words: IntArray) -> slice | IntArray:
+    """Words in a row as a slice, which is read and written in half the time."""
+    if len(words) and words[-1] - words[0] + 1 == len(words):
+        return slice(int(words[0]), int(words[-1]) + 1)
+    return words
 
 
 def _describe(reader: Reader, request: Request, context: Context, units: tuple[int, ...]) -> dict[str, Any]:
