@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import lru_cache, partial
+from threading import local
 from typing import Any, TypeVar
 
 import numpy as np
@@ -20,7 +21,8 @@ _DEFAULT_MEM_MB = 2000.0
 # Two float32 blocks of this size stay in the second-level cache of a current core.
 _CACHE_BYTES = 2**20
 _STAGE_BYTES = 2**25  # of the page-locked memory through which large arrays go to a GPU, twice
-_STREAMS = 8  # decompositions side by side on a GPU
+_STREAMS = 4  # decompositions side by side on a GPU
+_local = local()
 _ROWS = 256  # centred at a time on a GPU, in float64
 
 
@@ -143,14 +145,25 @@ def map_decompositions(
     if device.type != "cuda":
         yield from map_batches(function, items, device)
         return
-    with one_thread(), ThreadPoolExecutor(min(_STREAMS, max(1, len(items)))) as threads:
-        yield from threads.map(partial(_on_stream, function, device), items)
+    with one_thread():
+        yield from _workers(device).map(partial(_on_stream, function, device), items)
+
+
+@lru_cache
+def _workers(device: torch.device) -> ThreadPoolExecutor:
+    """Threads with a stream each, kept: cuBLAS holds 32 MiB of the GPU for every thread and stream it has met."""
+
+    def start() -> None:
+        torch.set_num_threads(1)
+        _local.stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+
+    return ThreadPoolExecutor(_STREAMS, initializer=start)
 
 
 def _on_stream(function: Callable[[Item], Result], device: torch.device, item: Item) -> Result:
-    """The result of a function whose work on the GPU is in a stream of its own, and complete."""
-    stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
-    # Memory that an earlier stream of the pool left to the default stream may still be read there.
+    """The result of a function whose work on the GPU is in the stream of the thread, and complete."""
+    stream = _local.stream
+    # What the default stream was asked for may still read the function's input, or memory that this stream gets again.
     stream.wait_stream(torch.cuda.default_stream(device))
     with torch.cuda.stream(stream):
         result = function(item)
