@@ -16,6 +16,12 @@ if TYPE_CHECKING:
     from bids_app.settings import Settings
 
 
+def _request(settings: Settings) -> tuple[str, str]:
+    from bids_app.inputs.units import units_request
+
+    return units_request(settings)
+
+
 def _steps(work: Work, model: ModelRun) -> Iterator[Step]:
     from bids_app.analyses.lesion.participant import steps
 
@@ -45,8 +51,9 @@ def _report() -> Report:
 def _problems(settings: Settings) -> Iterator[str]:
     if NAME not in settings.analysis:
         return
-    if settings.neurons == "residual":
-        yield "neurons = 'residual' cannot go with the analysis lesion: choose ffn-out or ffn-in"
+    if (kind := settings.chosen_units.kind) not in ("ffn-out", "ffn-in"):
+        named = "features of an autoencoder" if kind is None else f"units of {kind}"
+        yield f"units = {settings.units!r}: {named} cannot be lesioned; choose ffn-out or ffn-in, or leave out lesion"
     if len(settings.atoms) > 1:
         yield "atoms: the analysis lesion takes one number of atoms; leave out the others, or lesion"
     if settings.minimal_pairs is not None and settings.level != "group":
@@ -67,7 +74,7 @@ ANALYSIS = Analysis(
     outputs=OUTPUTS,
     options=LesionOptions,
     steps=_steps,
-    activations=lambda settings: (settings.neurons, "mean"),
+    activations=_request,
     summaries=_summaries,
     methods=_methods,
     report=_report,

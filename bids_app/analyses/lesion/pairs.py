@@ -26,7 +26,7 @@ def read_pairs(job: LesionJob, pairs: Sequence[MinimalPair]) -> Doubles:
     """
     texts = [text for pair in pairs for text in (pair.good, pair.bad)]
     story = job.stories[job.dictionary.stems[0]]
-    projections = [np.zeros((n, 0), dtype=np.float32) for n in np.bincount(job.neurons.layer_of)]
+    projections = [np.zeros((n_units, 0), dtype=np.float32) for n_units in job.source(story).units]
     of_story: LesionReader = reader_of(job, story, projections)
     tokens, windows = sentences(of_story.language_model, texts)
     reader = of_story.reading(tokens, windows)

@@ -130,7 +130,7 @@ def lesion_networks(
     )
     for line in plan.omitted:
         log.warning("%s: left out: %s", model.label, line)
-    layer = settings.layers.single(int(subgroups.neurons.layer_of.max()) + 1)
+    layer = settings.layers.single(subgroups.dictionary.n_layers)
     job = LesionJob(model, plan, subgroups.neurons, subgroups.dictionary, key, layer, stories, settings)
     _Outcomes(job, responses, subgroups, writer).write()
 

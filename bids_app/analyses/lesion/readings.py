@@ -21,12 +21,14 @@ from bids_app.encoding.design.haemodynamics import pooled_responses
 from bids_app.inputs.designs import Designs
 from bids_app.inputs.models import ModelRun
 from bids_app.inputs.timing import StimulusTiming, Story, timed_words
+from bids_app.inputs.units import UnitReader
 from bids_app.machine.once import computed_once, file_name, key_of
 from bids_app.settings import Settings
 from bids_app.stats.device import one_thread
 from bids_app.stats.standardise import moments, zscore
 
 if TYPE_CHECKING:
+    from bids_app.language.activations import Activations
     from bids_app.language.models import LanguageModel
 
 log = logging.getLogger("neurons2networks")
@@ -83,6 +85,17 @@ class LesionJob:
         return ""
 
     @property
+    def kind(self) -> str:
+        """The kind of the units: outputs or inputs of the second feed-forward matrix."""
+        kind = self.settings.chosen_units.kind
+        assert kind is not None
+        return kind
+
+    def source(self, story: Story) -> Activations:
+        """Activations of all units of the kind, of which the neurons are some or all."""
+        return self.model.activations(story, self.kind, "mean")
+
+    @property
     def predicts_each(self) -> bool:
         """Whether each pass gives the surprisal too: a causal model with its head."""
         return not self.without_surprisal
@@ -97,13 +110,12 @@ class LesionJob:
 
 
 def neurons_of(model: ModelRun, dictionary: Dictionary, stories: Mapping[str, Story], settings: Settings) -> Neurons:
-    """The neurons of a model, with their mean |activation| over the words of the stories of the dictionary."""
-    sources = [model.activations(stories[stem], settings.neurons, "mean") for stem in dictionary.stems]
+    """The neurons of a dictionary, with their mean |activation| over the words of its stories."""
+    reader = UnitReader(model, settings)
     total, n_words = np.zeros(len(dictionary.layer_of)), 0
-    for source in sources:
-        total += np.concatenate(
-            [np.abs(source.layer(layer)).sum(axis=0, dtype=np.float64) for layer in range(source.n_layers)]
-        )
+    for source in (reader.source(stories[stem]) for stem in dictionary.stems):
+        for columns, layer, units in dictionary.index.blocks():
+            total[columns] += np.abs(source.columns(layer, units)).sum(axis=0, dtype=np.float64)
         n_words += source.n_words
     return Neurons(dictionary.layer_of, dictionary.unit_of, total / n_words)
 
@@ -117,7 +129,7 @@ def read_run(job: LesionJob, timing: StimulusTiming) -> Readings:
         "heard": designs.identity,
         "dictionary": job.dictionary_key,
         "layer": job.layer,
-        "neurons": job.settings.neurons,
+        "neurons": job.kind,
         "kind": job.settings.lesion_kind,
         "seed": job.settings.random_seed,
         "sets": key_of([job.plan.lesions[row].neurons.tolist() for row in job.plan.different]),
@@ -172,7 +184,7 @@ def reader_of(job: LesionJob, story: Story, projections: Sequence[Floats]) -> An
     settings = job.settings
     model = job.with_head if job.predicts_each else job.model.loaded
     tokens = tokenize_words(model.tokenizer, story.words.text)
-    source = job.model.activations(story, settings.neurons, "mean")
+    source = job.source(story)
     return LesionReader(
         model,
         tokens,
@@ -181,7 +193,7 @@ def reader_of(job: LesionJob, story: Story, projections: Sequence[Floats]) -> An
         projections,
         plan_windows(tokens, model.max_tokens, model.is_causal, parse_context(settings.context)),
         kind=settings.lesion_kind,
-        neurons=settings.neurons,
+        neurons=job.kind,
         seed=settings.random_seed,
         with_surprisal=job.predicts_each,
     )
@@ -199,12 +211,12 @@ def _projections(job: LesionJob, heard: Heard, timing: StimulusTiming) -> list[F
     """
     loadings = job.dictionary.loadings.astype(np.float64)
     inverse = loadings.T @ np.linalg.pinv(loadings @ loadings.T, rcond=1e-6, hermitian=True)
-    sources = {story.stem: job.model.activations(story, job.settings.neurons, "mean") for story, *_ in heard}
-    projections = []
-    for layer in range(job.dictionary.n_layers):
-        pooled = _convolved(heard, {stem: np.asarray(source.layer(layer)) for stem, source in sources.items()}, timing)
-        of_layer = inverse[job.dictionary.layer_of == layer]
-        projections.append((moments(pooled)[1].reshape(-1, 1) * of_layer).astype(np.float32))
+    sources = {story.stem: job.source(story) for story, *_ in heard}
+    widths = next(iter(sources.values())).units
+    projections = [np.zeros((n_units, len(loadings)), dtype=np.float32) for n_units in widths]
+    for columns, layer, units in job.dictionary.index.blocks():
+        pooled = _convolved(heard, {stem: source.columns(layer, units) for stem, source in sources.items()}, timing)
+        projections[layer][units] = moments(pooled)[1].reshape(-1, 1) * inverse[columns]
     return projections
 
 

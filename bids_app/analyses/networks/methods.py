@@ -36,9 +36,25 @@ def paragraph(s: NetworkOptions) -> Paragraph:
 
 def _neurons(s: NetworkOptions) -> str:
     return (
-        f"Artificial neurons were {NEURONS[s.neurons]}. Their activations were averaged over the sub-tokens of a word "
+        f"Artificial neurons were {units_text(s)}. Their activations were averaged over the sub-tokens of a word "
         "and over the words whose midpoint fell in a volume, convolved with a canonical haemodynamic response (Glover) and "
         "z-scored."
+    )
+
+
+def units_text(s: NetworkOptions) -> str:
+    """What counted as a neuron."""
+    choice = s.chosen_units
+    if choice.autoencoder is not None:
+        return (
+            f"the features of a sparse autoencoder ({choice.autoencoder.name}) of the model's activations; features that are "
+            "0 at every word of the stories were left out"
+        )
+    if not choice.is_localised:
+        return NEURONS[str(choice.kind)]
+    return (
+        f"the {s.localiser_percent:g} % of {NEURONS[str(choice.kind)]} that were most selective for language: those with the "
+        "largest Welch t of |activation| at the last token, sentences against lists of non-words (AlKhamissi et al. 2025)"
     )
 
 
