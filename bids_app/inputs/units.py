@@ -151,7 +151,10 @@ class UnitReader:
     def facts(self) -> dict[str, Any]:
         """Fields of sidecars on what counts as a neuron."""
         if self.choice.is_localised:
-            return {"NeuronKind": f"language-selective units of {self.choice.kind}", "SplitHalfR": self.localised.halves}
+            return {
+                "NeuronKind": f"language-selective units of {self.choice.kind}",
+                "SplitHalfR": self.localised.halves,
+            }
         if self.choice.autoencoder is None:
             return {"NeuronKind": f"all units of {self.choice.kind}"}
         of = self.attached
@@ -203,12 +206,20 @@ class UnitReader:
         return FeatureActivations.open(computed_once(path, lambda draft: self._read_features(draft, story)))
 
     def _read_features(self, draft: Path, story: Story) -> None:
-        from bids_app.language.features import write_features
+        from bids_app.language.features import read_features
 
         of = self.attached
         log.info("%s: features of %s in the story %s", self.model.label, of.autoencoder.path.name, story.stem)
         context = parse_context(self.model.settings.context)
-        write_features(self.model.loaded, story.words.text, of.autoencoder, of.hook, of.layer, context, draft)
+        read_features(
+            self.model.loaded,
+            story.words.text,
+            of.autoencoder,
+            draft,
+            hook=of.hook,
+            layer=of.layer,
+            context=context,
+        )
 
     def _active(self, stories: Sequence[Story]) -> UnitIndex:
         found = [self._features(story) for story in stories]

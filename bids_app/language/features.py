@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -47,7 +48,7 @@ class FeatureActivations:
 
     @classmethod
     def open(cls, folder: Path) -> FeatureActivations:
-        """Open a folder written by `write_features`."""
+        """Open a folder written by `read_features`."""
         found = json.loads((folder / _DESCRIPTION).read_text(encoding="utf-8"))
         units = tuple(found["units"])
         return cls(folder, found["n_words"], units, found["revision"], found["weights_hash"], found["facts"])
@@ -80,25 +81,32 @@ class FeatureActivations:
 
 
 @one_thread()
-def write_features(
+def read_features(
     model: LanguageModel,
-    texts: list[str] | tuple[str, ...],
+    texts: Sequence[str],
     autoencoder: Autoencoder,
-    hook: str,
-    layer: int,
-    context: Context,
     folder: Path,
     *,
+    hook: str | None = None,
+    layer: int | None = None,
+    context: Context = "auto",
     chunk_tokens: int | None = None,
-) -> None:
-    """Read a text and write the features of all its words to a new folder, see `FeatureActivations`.
+) -> FeatureActivations:
+    """Read a text and write the features of all its words to a new folder; return them.
 
     The features of a word are the mean over its tokens of the features of each. A word that shares a token with a later
     word has its row; a word without a token has none. Memory beside the model: the activations of the layer at all
     tokens, one block of features at all tokens, and the features that are not 0.
 
+    `hook` (`residual` or `ffn-out`) and `layer` (from 0) say which activations the autoencoder reads, by default as its
+    configuration does; `context` as for `read_activations`.
+
     Raises ValueError for an autoencoder of another width than the layer, or a layer that the model does not have.
     """
+    hook = autoencoder.config.hook if hook is None else hook
+    layer = autoencoder.config.layer if layer is None else layer
+    if hook is None or layer is None:
+        raise ValueError(f"{autoencoder.path} does not say which activations it reads: give hook and layer.")
     tokens = tokenize_words(model.tokenizer, texts)
     windows = plan_windows(tokens, model.max_tokens, model.is_causal, context)
     states = read_token_states(model, tokens, windows, hook, layer, chunk_tokens=chunk_tokens)
@@ -119,6 +127,7 @@ def write_features(
     }
     (folder / _DESCRIPTION).write_text(json.dumps(description, indent=2), encoding="utf-8")
     _report(autoencoder, facts)
+    return FeatureActivations.open(folder)
 
 
 def _encode(autoencoder: Autoencoder, inputs: Tensor, tokens: Tokens) -> tuple[sparse.csc_array, dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,7 +12,7 @@ import torch
 from scipy.stats import ttest_ind
 from torch import Tensor
 
-from bids_app.language.localiser_stimuli import NONWORDS, SENTENCE, Stimulus
+from bids_app.language.localiser_stimuli import NONWORDS, SENTENCE, bundled_stimuli
 from bids_app.language.models import LanguageModel
 from bids_app.language.neurons import record
 from bids_app.language.reading import pad_windows
@@ -59,22 +60,26 @@ class Localised:
 
 
 @one_thread()
-def localise(model: LanguageModel, stimuli: Sequence[Stimulus], kind: str = "ffn-out") -> Localised:
+def localise(
+    model: LanguageModel, stimuli: Sequence[tuple[str, str]] | None = None, kind: str = "ffn-out"
+) -> Localised:
     """Compare |activation| at the last token of each sentence and of each list of non-words, by Welch's t.
 
     Parameters
     ----------
     model : of `load_model`
-    stimuli : texts of the conditions `sentence` and `nonwords`, each read alone
+    stimuli : pairs of a condition, `sentence` or `nonwords`, and a text, which is read alone; by default 120 English
+        sentences and as many lists of non-words
     kind : units, one of `neurons.NEURON_KINDS`
 
     Raises ValueError for too few texts of a condition, and for a text longer than the model reads.
     """
-    is_sentence = np.array([one.condition == SENTENCE for one in stimuli])
+    stimuli = bundled_stimuli() if stimuli is None else stimuli
+    is_sentence = np.array([condition == SENTENCE for condition, _ in stimuli])
     for condition, count in ((SENTENCE, is_sentence.sum()), (NONWORDS, (~is_sentence).sum())):
         if count < FEWEST:
             raise ValueError(f"The localiser has {count} texts of the condition {condition}; it needs {FEWEST}.")
-    layers = _last_activations(model, [one.text for one in stimuli], kind)
+    layers = _last_activations(model, [text for _, text in stimuli], kind)
     sizes = [values.shape[1] for values in layers]
     values = np.abs(np.concatenate(layers, axis=1).astype(np.float64))
     t = _welch(values, is_sentence)
@@ -89,7 +94,8 @@ def localise(model: LanguageModel, stimuli: Sequence[Stimulus], kind: str = "ffn
 
 
 def _welch(values: Doubles, is_sentence: npt.NDArray[np.bool_]) -> Doubles:
-    with np.errstate(invalid="ignore", divide="ignore"):
+    # scipy warns of units that hardly vary: those that are constant are left out below
+    with np.errstate(invalid="ignore", divide="ignore"), warnings.catch_warnings(action="ignore"):
         t = np.asarray(ttest_ind(values[is_sentence], values[~is_sentence], equal_var=False).statistic)
     constant = np.ptp(values, axis=0) <= 1e-6 * np.abs(values).max(axis=0)
     return np.where(constant, np.nan, t)

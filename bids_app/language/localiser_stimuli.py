@@ -35,7 +35,7 @@ _CLAUSES = (
 _PREPOSITIONS = ("near", "behind", "beside", "beyond", "inside", "outside")
 _ONSETS = (*"bdfgklmnprstvz", "bl", "br", "dr", "fl", "gr", "kl", "pr", "sl", "sn", "spr", "st", "tr")
 _VOWELS = ("a", "e", "i", "o", "u", "oi", "au")
-_CODAS = ("", "b", "d", "f", "g", "k", "l", "m", "n", "p", "r", "s", "t", "nd", "lf", "rm", "sk", "nt")
+_CODAS = ("", "b", "d", "f", "g", "k", "l", "m", "n", "p", "r", "s", "t", "lk", "lf", "rm", "sk", "nt")
 
 
 class Stimulus(NamedTuple):
@@ -81,13 +81,13 @@ _SHORT = {
 # English words, and names, that the rule above would make.
 _WORDS = frozenset(
     """
-    band bask bend bent bind bland bled blend blog blond bolt bond bram brand brant desk disk drab drag dram drat
-    dreg drip drop drug drum dusk find firm flag flak flan flap flat fled flip flit flog flop flub fond font form
-    fund gaul germ golf grab graf gram grand grant greg grid grim grin grind grip grit grub grunt gulf half kent
-    kilt kind kink lamp land laud lent lint mask mast maud mend milk mint mont norm pant past pint plan plop plot
-    pond prem prim print prom prop rant raul rend rent risk sand self send silk silt slab slag slam slant slap slat
-    slid slim slip slit slob slog slop slot slug slum snag snap snip snob snot snug sprig spring sprint stab stag
-    stat stem step stil stint stop stub tank task tend tent term tint trap trend trent tres trim trip trod trois
-    trot tusk vast vent warm wolf worm zest
+    band bask bend bent bind bland bled blend blog blond blunt bolt bond bram bran brand brant braun bulk desk disk
+    drab drag dram drat dreg drip drop drug drum dusk find firm flag flak flan flap flat fled flip flit flog flop
+    flub folk fond font form fund gaul germ golf grab graf gram grand grant greg grid grim grin grind grip grit grub
+    grunt gulf half hulk kent kilt kind kink klaus lamp land laud lent lint mask mast maud mend milk mint mont norm
+    pant past pint plan plop plot pond prem prim print prom prop rant raul rend rent risk rolf sand self send silk
+    silt slab slag slam slant slap slat slid slim slip slit slob slog slop slot slug slum snag snap snip snob snot
+    snug sprig spring sprint stab stag stan stat stem step stint stop stub talk tank task tend tent term tint trap
+    trend trent tres trim trip trod trois trot tusk vast vent walk warm wolf worm zest
     """.split()  # noqa: SIM905 (a list of so many literals is hard to read)
 )

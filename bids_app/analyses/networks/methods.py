@@ -6,6 +6,7 @@ from bids_app.analyses.correction import correction_cites, correction_text
 from bids_app.analyses.networks.options import NetworkOptions
 from bids_app.analyses.record import Paragraph
 from bids_app.analyses.references import (
+    ALKHAMISSI_2025,
     BENJAMINI_HOCHBERG_1995,
     HARVILLE_1977,
     KONG_2025,
@@ -30,7 +31,8 @@ def paragraph(s: NetworkOptions) -> Paragraph:
     noun = "families" if is_conditional else "atoms"
     text = " ".join((_neurons(s), learned(s), _fit(s, noun), links(s)))
     works = (WANG_2020, HARVILLE_1977, WESTFALL_YOUNG_1993, NEWTON_2004) if is_conditional else (KONG_2025,)
-    cites = (SUN_2024, *works, BENJAMINI_HOCHBERG_1995, *correction_cites(s))
+    selected = (ALKHAMISSI_2025,) if s.chosen_units.is_localised else ()
+    cites = (SUN_2024, *selected, *works, BENJAMINI_HOCHBERG_1995, *correction_cites(s))
     return Paragraph(text, tuple(dict.fromkeys(cites)))
 
 

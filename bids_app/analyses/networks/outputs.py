@@ -148,7 +148,7 @@ LOCALISER = Output(
     columns={
         "layer": "Layer, counted from 1.",
         "unit": "Index of the unit in its layer, counted from 0 as in the model.",
-        "t": "Welch's t of |activation| at the last token, sentences against non-words; n/a for a unit that never varies.",
+        "t": "Welch's t of |activation| at the last token, sentences against non-words; n/a for a constant unit.",
         "selected": "Whether the unit counts as a neuron: among the largest t.",
     },
     fields={
