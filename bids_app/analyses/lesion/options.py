@@ -59,6 +59,14 @@ class LesionOptions(AtlasOptions, FeatureOptions, ScoreOptions, ModelOptions):
         "are left out of all (drop). They are listed in either case.",
         choices=("keep", "drop"),
     )
+    lesion_words: int = option(
+        64,
+        "lesion",
+        "Words of each story whose surprisal is read of masked models, drawn at random; each of their tokens is masked "
+        "in turn, with 32 tokens on each side. 0 for none. Causal models give the surprisal of all words.",
+        metavar="N",
+        allowed=Range(0, 1_000_000),
+    )
     minimal_pairs: Path | None = option(
         None,
         "lesion",

@@ -22,7 +22,7 @@ from bids_app.analyses.dictionary import (
 from bids_app.analyses.dictionary_courses import stems_of_dictionary
 from bids_app.analyses.lesion.pairs import pair_table, read_pairs
 from bids_app.analyses.lesion.plan import SUBGROUP, Neurons, plan_lesions
-from bids_app.analyses.lesion.readings import LesionJob, Readings, neurons_of, read_run
+from bids_app.analyses.lesion.readings import AROUND, LesionJob, Readings, neurons_of, read_run
 from bids_app.analyses.lesion.scores import NetworkScores, Scorer, score
 from bids_app.analyses.lesion.surprise import passage_table, surprisal_table
 from bids_app.analyses.lesion.tables import draws_table, drop_table, index_table, own_and_others
@@ -172,7 +172,9 @@ class _Outcomes:
         without = job.without_surprisal
         if without:
             log.info("%s: no surprisal of lesioned models: %s", job.model.label, without)
-        note = {"LeftOut": list(job.plan.omitted), "Layer": job.layer, "MainDose": job.plan.main_dose}
+        note: dict[str, Any] = {"LeftOut": list(job.plan.omitted), "Layer": job.layer, "MainDose": job.plan.main_dose}
+        if job.predicts_masked:
+            note |= {"MaskedWords": job.settings.lesion_words, "MaskedContext": AROUND}
         return {**note, "WithoutSurprisal": without} if without else note
 
     def _tables(self, scores: Mapping[str, NetworkScores], fields: Mapping[str, Any]) -> None:
@@ -196,8 +198,8 @@ class _Outcomes:
             self.writer.table("lesionpassages", passage_table(found, job.stories, job.plan), **fields)
         if settings.minimal_pairs is None:
             return
-        if not job.predicts_each:
-            log.warning("%s: minimal pairs are left out: %s", job.model.label, fields["WithoutSurprisal"])
+        if job.without_head:
+            log.warning("%s: minimal pairs are left out: %s", job.model.label, job.without_head)
             return
         pairs = read_minimal_pairs(settings.minimal_pairs)
         with step(f"{job.model.label}: {len(pairs)} minimal pairs", settings):

@@ -30,12 +30,15 @@ from bids_app.stats.standardise import moments, zscore
 if TYPE_CHECKING:
     from bids_app.language.activations import Activations
     from bids_app.language.models import LanguageModel
+    from bids_app.language.tokens import Tokens
+    from bids_app.language.windows import Window
 
 log = logging.getLogger("neurons2networks")
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 _FORMAT = 1
+AROUND = 32  # tokens on each side of a masked one
 _AT_ONCE = 16  # lesions whose words are held in memory
 
 
@@ -73,17 +76,6 @@ class LesionJob:
         """The model with the head that predicts words; ValueError without one."""
         return self.model.with_head()
 
-    @cached_property
-    def without_surprisal(self) -> str:
-        """Why there is no surprisal; "" if there is."""
-        if not self.model.loaded.is_causal:
-            return "the model is masked, which takes a reading per token; bids_app.surprisal computes it"
-        try:
-            _ = self.with_head
-        except ValueError as error:
-            return str(error)
-        return ""
-
     @property
     def kind(self) -> str:
         """The kind of the units: outputs or inputs of the second feed-forward matrix."""
@@ -95,10 +87,36 @@ class LesionJob:
         """Activations of all units of the kind, of which the neurons are some or all."""
         return self.model.activations(story, self.kind, "mean")
 
+    @cached_property
+    def without_head(self) -> str:
+        """Why the model predicts no words; "" if it does."""
+        try:
+            _ = self.with_head
+        except ValueError as error:
+            return str(error)
+        return ""
+
+    @property
+    def without_surprisal(self) -> str:
+        """Why there is no surprisal of stories; "" if there is."""
+        if self.is_masked and not self.settings.lesion_words:
+            return "--lesion-words 0 leaves out that of masked models"
+        return self.without_head
+
+    @cached_property
+    def is_masked(self) -> bool:
+        """Whether the model predicts masked words, rather than the next one."""
+        return not self.model.loaded.is_causal
+
     @property
     def predicts_each(self) -> bool:
         """Whether each pass gives the surprisal too: a causal model with its head."""
-        return not self.without_surprisal
+        return not self.is_masked and not self.without_surprisal
+
+    @property
+    def predicts_masked(self) -> bool:
+        """Whether words are masked in turn: a masked model with its head."""
+        return self.is_masked and not self.without_surprisal
 
     def sets(self) -> list[dict[int, Ints]]:
         """The lesioned units of each of the different sets, by layer."""
@@ -132,6 +150,7 @@ def read_run(job: LesionJob, timing: StimulusTiming) -> Readings:
         "neurons": job.kind,
         "kind": job.settings.lesion_kind,
         "seed": job.settings.random_seed,
+        **({"masked words": job.settings.lesion_words} if job.predicts_masked else {}),
         "sets": key_of([job.plan.lesions[row].neurons.tolist() for row in job.plan.different]),
     }
     folder = job.settings.work / "lesions" / file_name(stems, key_of(content))
@@ -157,6 +176,7 @@ def _read(draft: Path, job: LesionJob, timing: StimulusTiming, stems: Sequence[s
     courses = new_array(draft / "courses.npy", np.float32, (n_lesions, len(timing.volumes), job.dictionary.n_atoms))
     surprisal = {stem: np.full((n_lesions, len(job.stories[stem].words)), np.nan) for stem in stems}
     designs, sets = job.designs(timing), job.sets()
+    copies = {stem: masked_sample(job, reader.tokens) for stem, reader in readers.items() if job.predicts_masked}
     for first in range(0, n_lesions, _AT_ONCE):
         rows = slice(first, min(first + _AT_ONCE, n_lesions))
         words = {stem: reader.read(sets[rows]) for stem, reader in readers.items()}
@@ -167,11 +187,13 @@ def _read(draft: Path, job: LesionJob, timing: StimulusTiming, stems: Sequence[s
         for stem, found in words.items():
             if found.surprisal is not None:
                 surprisal[stem][rows] = found.surprisal
+            elif job.predicts_masked:
+                surprisal[stem][rows] = readers[stem].read_masked(sets[rows], copies[stem])
         log.debug("%s: %d of %d lesions read", job.model.label, rows.stop, n_lesions)
     for number, stem in enumerate(stems):
         np.save(draft / f"surprisal{number}.npy", surprisal[stem])
     (draft / "stories.json").write_text(
-        json.dumps({"stories": list(stems), "surprisal": job.predicts_each}), encoding="utf-8"
+        json.dumps({"stories": list(stems), "surprisal": not job.without_surprisal}), encoding="utf-8"
     )
 
 
@@ -182,7 +204,7 @@ def reader_of(job: LesionJob, story: Story, projections: Sequence[Floats]) -> An
     from bids_app.language.windows import plan_windows
 
     settings = job.settings
-    model = job.with_head if job.predicts_each else job.model.loaded
+    model = job.model.loaded if job.without_head else job.with_head
     tokens = tokenize_words(model.tokenizer, story.words.text)
     source = job.source(story)
     return LesionReader(
@@ -197,6 +219,16 @@ def reader_of(job: LesionJob, story: Story, projections: Sequence[Floats]) -> An
         seed=settings.random_seed,
         with_surprisal=job.predicts_each,
     )
+
+
+def masked_sample(job: LesionJob, tokens: Tokens) -> list[Window]:
+    """Copies of a story around each token of `--lesion-words` words, which are drawn at random."""
+    from bids_app.language.surprisal import copies_around
+
+    words = np.unique(tokens.word)
+    random = np.random.default_rng([job.settings.random_seed, len(words)])
+    chosen = np.sort(random.choice(words, size=min(job.settings.lesion_words, len(words)), replace=False))
+    return copies_around(tokens, chosen, job.with_head.max_tokens, AROUND)
 
 
 Heard = Sequence[tuple[Story, Ints, Doubles, Doubles]]

@@ -152,7 +152,7 @@ def _surprisal(page: Page, results: Results) -> str:
     rows = rows[rows["story"] == "all"] if "story" in rows else rows
     rows = _with_interval(rows.assign(value=rows["rise" if "rise" in rows else "mean"]))
     seen = "seen" in table and bool(table["seen"].astype(str).str.lower().eq("true").any())
-    caption = "Dose–response of the surprisal of all words, in nats per word: lesioned minus intact model."
+    caption = f"Dose–response of the surprisal of {_words(results)}, in nats per word: lesioned minus intact model."
     if seen:
         caption += " The dictionary was learned from these stories too: none was held out."
     if rows["low"].notna().any():
@@ -161,6 +161,13 @@ def _surprisal(page: Page, results: Results) -> str:
     figure = draw_doses(rows, "rise (nats)")
     image = page.add(figure, results, "lesionsurprisal", alt=caption, caption=caption, ending="svg")
     return image + _details(page, results, "lesionsurprisal", "Table: surprisal of all, content and function words")
+
+
+def _words(results: Results) -> str:
+    n = results.noted(["lesion", "lesionindex"], "MaskedWords")
+    if not n:
+        return "all words"
+    return f"{n} words of each story, drawn at random and masked in turn (pseudo-log-likelihood)"
 
 
 def _passages(page: Page, results: Results) -> str:
