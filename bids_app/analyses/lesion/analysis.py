@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from bids_app.analyses.lesion.options import LesionOptions
 from bids_app.analyses.lesion.outputs import OUTPUTS
-from bids_app.analyses.record import Analysis, Cell, Paragraph, Report, Section, Summary
+from bids_app.analyses.record import Analysis, Answer, Cell, Paragraph, Report, Section, Summary
 from bids_app.options import ACTIVATIONS, ATLAS, DESIGNS, DICTIONARY, LAYER, PENALTIES, RESPONSES
 
 if TYPE_CHECKING:
@@ -41,11 +41,11 @@ def _methods(settings: LesionOptions) -> Paragraph:
 
 
 def _report() -> Report:
-    from bids_app.analyses.lesion.report import index_cell, lesions
+    from bids_app.analyses.lesion.report import answer, index_cell, lesions
 
     heading = "What breaks without a network's neurons?"
     section = Section(75, "lesion", heading, lesions, ("lesion", "lesionindex", "lesionoutliers"))
-    return Report((section,), (Cell(75, "Lesions, index", index_cell),))
+    return Report((section,), (Cell(75, "Lesions, index", index_cell),), answers=(Answer(30, answer),))
 
 
 def _problems(settings: Settings) -> Iterator[str]:

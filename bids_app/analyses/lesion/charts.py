@@ -17,6 +17,7 @@ _COLUMNS = 4
 _OWN, _OTHERS = "#1b5e9b", "#009e73"
 _CONTROL_NAMES = {"activity": "same layers and activity", "layer": "same layers", "random": "random neurons"}
 _BANDS = {"activity": "0.35", "layer": "#a05195", "random": "#d08a4e"}
+LEAST_SHOWN = 0.02  # drop in r that has the full colour, or fills an axis, at least: noise around 0 looks like none
 _SHADE = 0.55  # of the range, from which text is white
 
 
@@ -43,7 +44,7 @@ def draw_matrices(matrices: Mapping[str, pd.DataFrame], colours: Mapping[str, st
 def _draw_matrix(axes: Any, matrix: pd.DataFrame, colours: Mapping[str, str]) -> None:
     values = matrix.to_numpy(dtype=float)
     high = round_up(float(np.nanmax(np.abs(values)))) if np.isfinite(values).any() else 1.0
-    high = high or 1e-3
+    high = max(high, LEAST_SHOWN)
     axes.pcolormesh(values, cmap=DIVERGING, vmin=-high, vmax=high, edgecolor="white", linewidth=0.8)
     digits = int(np.clip(2 - np.floor(np.log10(high)), 2, 5))
     for row, column in np.argwhere(np.isfinite(values)):
@@ -98,6 +99,8 @@ def draw_doses(rows: pd.DataFrame, y_label: str) -> Figure:
     for axes, network in zip(charts, networks, strict=False):
         _draw_dose(axes, rows[rows["network"] == network], doses)
         axes.set_title(network, loc="left", size=9)
+    low, high = charts[0].get_ylim()
+    charts[0].set_ylim(min(low, -LEAST_SHOWN / 2), max(high, LEAST_SHOWN / 2))
     for axes in charts[len(networks) :]:
         axes.set_visible(False)
     for axes in charts[max(0, len(networks) - columns) : len(networks)]:
