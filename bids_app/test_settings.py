@@ -184,6 +184,7 @@ BAD_OPTIONS = [
     (("--sae-layer", "2"), "sae_layer is given, but units is ffn-out"),
     (("--sae-hook", "attention"), "sae_hook = 'attention'"),
     (("--localiser-stimuli", "/t.tsv"), "localiser_stimuli is given, but units is ffn-out"),
+    (("--analysis", "networks", "lesion", "--lesion-held-out"), "none is held out; add --dictionary-scope story"),
     (("--units", "residual", "--analysis", "networks", "lesion"), "units of residual cannot be lesioned"),
     (("--participant-label", "01", "02", "--exclude-participant-label", "sub-02"), "participant 02: is both selected"),
 ]

@@ -54,6 +54,8 @@ def _problems(settings: Settings) -> Iterator[str]:
     if (kind := settings.chosen_units.kind) not in ("ffn-out", "ffn-in"):
         named = "features of an autoencoder" if kind is None else f"units of {kind}"
         yield f"units = {settings.units!r}: {named} cannot be lesioned; choose ffn-out or ffn-in, or leave out lesion"
+    if settings.lesion_held_out and settings.dictionary_scope != "story":
+        yield "lesion_held_out: with one dictionary of all stories none is held out; add --dictionary-scope story"
     if len(settings.atoms) > 1:
         yield "atoms: the analysis lesion takes one number of atoms; leave out the others, or lesion"
     if settings.minimal_pairs is not None and settings.level != "group":

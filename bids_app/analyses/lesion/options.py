@@ -59,6 +59,12 @@ class LesionOptions(AtlasOptions, FeatureOptions, ScoreOptions, ModelOptions):
         "are left out of all (drop). They are listed in either case.",
         choices=("keep", "drop"),
     )
+    lesion_held_out: bool = option(
+        False,
+        "lesion",
+        "With --dictionary-scope story, also read the surprisal of a story that neither the dictionary nor the links "
+        "have seen: the next one of the data set in the order of names.",
+    )
     lesion_words: int = option(
         64,
         "lesion",

@@ -118,6 +118,20 @@ class LesionJob:
         """Whether words are masked in turn: a masked model with its head."""
         return self.is_masked and not self.without_surprisal
 
+    @property
+    def content(self) -> dict[str, Any]:
+        """What decides a reading, besides the words."""
+        return {
+            "format": _FORMAT,
+            "model": self.model.identity(),
+            "dictionary": self.dictionary_key,
+            "layer": self.layer,
+            "neurons": self.kind,
+            "kind": self.settings.lesion_kind,
+            "seed": self.settings.random_seed,
+            "sets": key_of([self.plan.lesions[row].neurons.tolist() for row in self.plan.different]),
+        }
+
     def sets(self) -> list[dict[int, Ints]]:
         """The lesioned units of each of the different sets, by layer."""
         return [self.neurons.by_layer(self.plan.lesions[row].neurons) for row in self.plan.different]
@@ -143,15 +157,9 @@ def read_run(job: LesionJob, timing: StimulusTiming) -> Readings:
     designs = job.designs(timing)
     stems = list(dict.fromkeys(stimulus.stem for stimulus in timing.stimuli))
     content = {
-        "format": _FORMAT,
+        **job.content,
         "heard": designs.identity,
-        "dictionary": job.dictionary_key,
-        "layer": job.layer,
-        "neurons": job.kind,
-        "kind": job.settings.lesion_kind,
-        "seed": job.settings.random_seed,
         **({"masked words": job.settings.lesion_words} if job.predicts_masked else {}),
-        "sets": key_of([job.plan.lesions[row].neurons.tolist() for row in job.plan.different]),
     }
     folder = job.settings.work / "lesions" / file_name(stems, key_of(content))
     computed_once(folder, lambda draft: _read(draft, job, timing, stems))
@@ -219,6 +227,34 @@ def reader_of(job: LesionJob, story: Story, projections: Sequence[Floats]) -> An
         seed=settings.random_seed,
         with_surprisal=job.predicts_each,
     )
+
+
+def unseen_story(job: LesionJob) -> Story | None:
+    """The story after those of the dictionary, in the order of names; None if there is no other."""
+    names = sorted(job.stories)
+    last = names.index(max(job.dictionary.stems))
+    others = [name for name in (*names[last + 1 :], *names[:last]) if name not in job.dictionary.stems]
+    return job.stories[others[0]] if others else None
+
+
+def read_unseen(job: LesionJob, story: Story) -> Doubles:
+    """Surprisal of a story under each lesion, (n_lesions, n_words), from the work directory if it was read before."""
+    content = {**job.content, "unseen": [story.stem, story.words.text], "masked words": job.settings.lesion_words}
+    path = job.settings.work / "lesions" / f"{file_name([story.stem, 'unseen'], key_of(content))}.npy"
+
+    def read(draft: Path) -> None:
+        projections = [np.zeros((n_units, 0), dtype=np.float32) for n_units in job.source(story).units]
+        reader, sets = reader_of(job, story, projections), job.sets()
+        copies = masked_sample(job, reader.tokens) if job.is_masked else []
+        found = []
+        for first in range(0, len(sets), _AT_ONCE):
+            batch = sets[first : first + _AT_ONCE]
+            found.append(reader.read_masked(batch, copies) if job.is_masked else reader.read(batch).surprisal)
+        with draft.open("wb") as file:
+            np.save(file, np.concatenate(found))
+
+    values: Doubles = np.load(computed_once(path, read))
+    return values[job.plan.reading_of]
 
 
 def masked_sample(job: LesionJob, tokens: Tokens) -> list[Window]:

@@ -196,11 +196,16 @@ def _surprisal(page: Page, results: Results) -> str:
         without = results.noted(["lesion", "lesionindex"], "WithoutSurprisal")
         return html.missing(f"No surprisal: {without}.") if without else ""
     rows = table[table["words"] == "all"]
-    rows = rows[rows["story"] == "all"] if "story" in rows else rows
+    unseen = ~rows["seen"].astype(str).str.lower().eq("true") if "seen" in rows else pd.Series(False, rows.index)
+    if unseen.any():
+        rows = rows[unseen & (rows["story"] != "all")]
+    elif "story" in rows:
+        rows = rows[rows["story"] == "all"]
     rows = _with_interval(rows.assign(value=rows["rise" if "rise" in rows else "mean"]))
-    seen = "seen" in table and bool(table["seen"].astype(str).str.lower().eq("true").any())
     caption = f"Dose–response of the surprisal of {_words(results)}, in nats per word: lesioned minus intact model."
-    if seen:
+    if unseen.any():
+        caption += f" Story {rows['story'].iloc[0]}, which neither the dictionary nor the links have seen."
+    elif "seen" in table:
         caption += " The dictionary was learned from these stories too: none was held out."
     if rows["low"].notna().any():
         over = "stories" if "story" in table else "participants"

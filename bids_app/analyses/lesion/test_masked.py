@@ -11,7 +11,7 @@ from transformers import BertConfig, BertForMaskedLM, BertTokenizer
 from bids_app.analyses.dictionary import Dictionary
 from bids_app.analyses.lesion.pairs import pair_table, read_pairs
 from bids_app.analyses.lesion.plan import plan_lesions
-from bids_app.analyses.lesion.readings import LesionJob, neurons_of, read_run
+from bids_app.analyses.lesion.readings import LesionJob, neurons_of, read_run, read_unseen, unseen_story
 from bids_app.bids.events import Stimulus
 from bids_app.bids.minimal_pairs import MinimalPair
 from bids_app.bids.words import Words
@@ -46,7 +46,11 @@ def job(tmp_path_factory: pytest.TempPathFactory) -> LesionJob:
     settings = Settings(folder, folder / "out", "participant", **given)
     onset = 0.5 * np.arange(len(TEXT), dtype=np.float64)
     timing = timing_of([Stimulus("tale", "tale.wav", 0.0, ((0.0, float(onset[-1])),))], 1.5)
-    stories = {"tale": Story("tale", Words(onset, np.full(len(TEXT), 0.4), TEXT), timing)}
+    stories = {
+        "tale": Story("tale", Words(onset, np.full(len(TEXT), 0.4), TEXT), timing),
+        "song": Story("song", Words(onset[:40], np.full(40, 0.4), TEXT[:40][::-1]), timing),
+        "verse": Story("verse", Words(onset[:12], np.full(12, 0.4), TEXT[3:15]), timing),
+    }
     model, neuron = ModelRun(str(folder / "model"), False, settings), np.arange(WIDTH * N_LAYERS)
     loadings = np.random.default_rng(1).standard_normal((2, len(neuron))).astype(np.float32)
     courses = np.zeros((len(timing.volumes), 2), np.float32)
@@ -97,3 +101,19 @@ def test_without_words_there_are_none_and_the_reason_is_said(job: LesionJob) -> 
     assert other.without_surprisal == "--lesion-words 0 leaves out that of masked models"
     assert not other.without_head  # minimal pairs are still read
     assert read_run(other, job.stories["tale"].canonical).surprisal == {}
+
+
+def test_a_story_that_the_dictionary_has_not_seen_is_read_under_the_same_lesions(job: LesionJob) -> None:
+    story = unseen_story(job)
+    assert story is job.stories["verse"]  # after "tale"
+    assert unseen_story(replace(job, stories={name: job.stories[name] for name in ("song", "tale")})).stem == "song"  # type: ignore[union-attr]
+    assert unseen_story(replace(job, stories={"tale": job.stories["tale"]})) is None
+    found = read_unseen(job, story)
+    assert np.isfinite(found).sum(axis=1).tolist() == [9] * len(job.plan.lesions)
+    row = job.plan.row_of("One", 25.0)
+    assert row is not None
+    units: dict[int, Any] = {0: np.arange(8)}
+    with lesion(job.with_head, units, "mean", job.source(story)):
+        expected = surprisal(job.with_head, story.words.text)
+    chosen = np.isfinite(found[row])
+    np.testing.assert_allclose(found[row][chosen], expected[chosen], rtol=1e-4)
