@@ -21,23 +21,18 @@ LEAST_SHOWN = 0.02  # drop in r that has the full colour, or fills an axis, at l
 _SHADE = 0.55  # of the range, from which text is white
 
 
-def draw_matrices(matrices: Mapping[str, pd.DataFrame], colours: Mapping[str, str]) -> Figure:
-    """A matrix for each measure: lesioned networks down, scored ones across, the drop in r as colour and number.
+def draw_matrix(matrix: pd.DataFrame, title: str, colours: Mapping[str, str]) -> Figure:
+    """Lesioned networks (the index) down, scored ones (the columns) across, the drop in r as colour and number.
 
-    `matrices` have lesioned networks as index and scored ones as columns; own networks are framed.
+    Own networks are framed.
     """
-    n_rows = max(len(matrix) for matrix in matrices.values())
-    widest = max(matrix.shape[1] for matrix in matrices.values())
-    size = (WIDTH_INCHES * min(1, 0.24 + 0.055 * widest * len(matrices)), 1.9 + 0.36 * n_rows)
+    n_rows, n_columns = matrix.shape
+    size = (WIDTH_INCHES * min(1, 0.24 + 0.055 * n_columns), 1.9 + 0.36 * n_rows)
     figure = Figure(figsize=size, layout="constrained")
-    charts = figure.subplots(1, len(matrices), squeeze=False)[0]
-    for number, (axes, (title, matrix)) in enumerate(zip(charts, matrices.items(), strict=True)):
-        _draw_matrix(axes, matrix, colours)
-        axes.set_title(title, loc="left")
-        if number:
-            axes.set_yticklabels([])
-        else:
-            axes.set_ylabel("lesioned")
+    axes = figure.subplots()
+    _draw_matrix(axes, matrix, colours)
+    axes.set_title(title, loc="left")
+    axes.set_ylabel("lesioned")
     return figure
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bids_app.analyses.lesion.charts import LEAST_SHOWN, draw_doses, draw_matrices
+from bids_app.analyses.lesion.charts import LEAST_SHOWN, draw_doses, draw_matrix
 from bids_app.report import html
 from bids_app.report.page import Page
 from bids_app.report.panels import Panel
@@ -122,37 +122,31 @@ def answer(results: Results) -> str:
     rows = index[(index["dose"] == dose) & index["p"].notna()].drop_duplicates("measure")
     if rows.empty:
         return ""
-    return f"Without {dose:.3g} % of the neurons, those of a network's families: {_lower(_verdict(rows))}."
-
-
-def _lower(text: str) -> str:
-    return text[:1].lower() + text[1:]
+    verdict = _verdict(rows)
+    return f"With the {dose:.3g} % of neurons behind each network lesioned, {verdict[:1].lower()}{verdict[1:]}."
 
 
 def _matrix(page: Page, results: Results, table: pd.DataFrame, dose: float) -> str:
+    """A matrix lesioned × scored for each measure, a figure each, so that numbers can be read on a phone."""
     rows = table[(table["dose"] == dose) & (table["scored"] != "all")]
-    if rows.empty:
-        return ""
-    matrices = {}
+    colours = page.network_colours(results, list(dict.fromkeys(rows["scored"].astype(str))))
+    blocks = []
     for measure, of_measure in rows.groupby("measure", sort=False):
         part = of_measure.drop_duplicates(["network", "scored"])
         scored = list(dict.fromkeys(part["scored"]))
         lesioned = [name for name in scored if name in set(part["network"])]
-        wide = part.pivot(index="network", columns="scored", values="value")
-        matrices[_TITLES.get(str(measure), str(measure))] = wide.loc[lesioned, scored]
-    networks = list(dict.fromkeys(rows["scored"].astype(str)))
-    caption = (
-        f"What the lesion of each network's sub-group ({dose:.3g} % of all neurons) costs each network in held-out r, "
-        "fitted anew with the features of the lesioned model. Framed: the network's own sub-group. Red: a loss; the "
-        f"scale reaches at least {LEAST_SHOWN:g}."
-    )
-    told = "; ".join(
-        f"{title}, {network}: own {matrix.loc[network, network]:.3f}"
-        for title, matrix in matrices.items()
-        for network in matrix.index
-    )
-    figure = draw_matrices(matrices, page.network_colours(results, networks))
-    return page.add(figure, results, "lesionmatrix", alt=f"{caption} {told}.", caption=caption, ending="svg")
+        matrix = part.pivot(index="network", columns="scored", values="value").loc[lesioned, scored]
+        title = _TITLES.get(str(measure), str(measure))
+        caption = (
+            f"{title[:1].upper()}{title[1:]}: what the lesion of each network's sub-group ({dose:.3g} % of all "
+            "neurons) costs each network, fitted anew with the features of the lesioned model. Framed: the network's "
+            f"own sub-group. Red: a loss; the scale reaches at least {LEAST_SHOWN:g}."
+        )
+        told = "; ".join(f"{network}: own {matrix.loc[network, network]:.3f}" for network in matrix.index)
+        figure = draw_matrix(matrix, title, colours)
+        desc = f"lesionmatrix{measure}"
+        blocks.append(page.add(figure, results, desc, alt=f"{caption} {told}.", caption=caption, ending="svg"))
+    return "\n".join(blocks)
 
 
 def _doses(page: Page, results: Results, table: pd.DataFrame) -> str:

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from bids_app.analyses.collection import collections
-from bids_app.analyses.lesion.charts import LEAST_SHOWN, draw_matrices
+from bids_app.analyses.lesion.charts import LEAST_SHOWN, draw_matrix
 from bids_app.analyses.lesion.conftest_world import World
 from bids_app.analyses.lesion.group import summarise_lesions
 from bids_app.analyses.lesion.report import answer, index_cell, lesions, takeaway
@@ -78,8 +78,10 @@ def test_the_sentence_says_what_the_matrix_shows(group: World) -> None:
 
 def test_the_top_of_the_page_has_the_verdict(group: World) -> None:
     (results,) = find_results(group.settings.out_dir, "02")
-    assert answer(results).endswith(
-        "those of a network's families: nothing breaks that other neurons would not break too."
+    dose = group.table("lesionindex")["dose"].max()
+    assert answer(results) == (
+        f"With the {dose:.3g} % of neurons behind each network lesioned, nothing breaks that other neurons would not "
+        "break too."
     )
 
 
@@ -87,5 +89,5 @@ def test_noise_around_0_has_no_strong_colour() -> None:
     networks = ["One", "Two"]
     small, large = (pd.DataFrame([[v, 0.0], [0.0, -v]], networks, networks) for v in (0.0004, 0.4))
     for matrix, limit in ((small, LEAST_SHOWN), (large, 0.4)):
-        figure = draw_matrices({"drop": matrix}, {})
+        figure = draw_matrix(matrix, "drop", {})
         assert figure.axes[0].collections[0].get_clim() == (-limit, limit)
