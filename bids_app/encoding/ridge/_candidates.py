@@ -11,7 +11,7 @@ from bids_app.encoding.ridge._solver import Design, Factors
 from bids_app.encoding.ridge._tuning import TUNING
 from bids_app.encoding.ridge.held_out import FoldDesign
 from bids_app.stats.arrays import Fold, Ints
-from bids_app.stats.device import map_batches
+from bids_app.stats.device import map_decompositions
 
 Errors = Callable[[torch.Tensor], torch.Tensor]
 _DOUBLE = 8  # bytes
@@ -49,7 +49,7 @@ def candidate_errors(
         inner = zip(pairs, designs[number].inner, strict=True)
         return [matrices[number].factorise(*pair, eigen) for pair, eigen in inner]
 
-    factors = list(map_batches(factorise, range(len(designs)), alphas.device))
+    factors = list(map_decompositions(factorise, range(len(designs)), alphas.device))
     ways = [_cheapest(folds, len(alphas), n_targets) for folds in factors]
     parts: list[tuple[list[int], Errors]] = []
     for number, way in enumerate(ways):

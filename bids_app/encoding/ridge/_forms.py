@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from bids_app.encoding.ridge._solver import Factors, rows_of
+from bids_app.encoding.ridge._solver import Factors, span
 from bids_app.encoding.ridge._triangles import residuals
 from bids_app.encoding.ridge._tuning import TUNING
 
@@ -78,7 +78,7 @@ class _FoldForms:
     """One fold, with projections onto unit vectors, so that |z| is at most |y|."""
 
     def __init__(self, fold: Factors, alphas: torch.Tensor):
-        self._train, self._test = _consecutive(fold.train), fold.test
+        self._train, self._test = _consecutive(fold.train), fold.tested
         scale = torch.cat([fold.eigenvalues.sqrt(), fold.eigenvalues.new_ones(1)])
         scale = torch.where(scale > 0, scale, torch.ones_like(scale))[:, None]
         self._project = (fold.project[:, fold.train] / scale).float()  # the last row is the mean
@@ -91,7 +91,7 @@ class _FoldForms:
 
     def __call__(self, Y: torch.Tensor) -> torch.Tensor:
         projected = _product(self._project, self._train, Y)
-        z, target = projected[:-1], rows_of(Y, self._test) - projected[-1]
+        z, target = projected[:-1], Y[self._test] - projected[-1]
         errors = self._forms(z)
         errors += self._linear @ (self._basis @ target).mul_(z)
         return errors.add_(target.square_().mean(dim=0))
@@ -120,6 +120,7 @@ class OfResponses:
         """Prepare the forms of the folds of each weighting."""
         folds = weightings[0]
         self._rows = torch.unique(torch.cat([rows for fold in folds for rows in (fold.train, fold.test)]))
+        self._span = span(self._rows)
         alone = torch.zeros(len(self._rows), dtype=torch.float64, device=alphas.device)
         for fold in folds:
             alone[torch.searchsorted(self._rows, fold.test)] += 1 / (len(fold.test) * len(folds))
@@ -137,5 +138,5 @@ class OfResponses:
 
     def __call__(self, Y: torch.Tensor) -> torch.Tensor:
         """Mean squared errors (n_weightings * n_alphas, V) float64."""
-        responses = rows_of(Y, self._rows)
+        responses = Y[self._span]
         return self._forms(responses).add_(self._alone @ responses.square())

@@ -14,10 +14,10 @@ import torch
 from bids_app.encoding.design.folds import inner_folds
 from bids_app.encoding.ridge import DEFAULT_ALPHAS, penalties
 from bids_app.encoding.ridge._candidates import CandidatePredictor, candidate_errors
-from bids_app.encoding.ridge._solver import Design, centred_responses, ridge_batches, rows_of
+from bids_app.encoding.ridge._solver import Design, ridge_batches
 from bids_app.encoding.ridge.held_out import FoldDesign, HeldOut, HeldOutDesign, Inner, checked, decompose_fold
 from bids_app.stats.arrays import Doubles, Floats, Fold, Ints
-from bids_app.stats.device import map_batches, resolve_device, run_batches
+from bids_app.stats.device import centred, map_batches, resolve_device, run_batches
 
 Space = Callable[[Ints], Floats]
 
@@ -98,7 +98,7 @@ def predict_banded(
         search = _FoldSearch([design.folds[number] for design in designs], designs[0], grid, Y.shape[1])
 
         def fit(columns: slice, search: _FoldSearch = search) -> None:
-            responses, mean = centred_responses(Y[:, columns], where)
+            responses, mean = centred(Y[:, columns], where)
             for row, (alpha, predicted) in enumerate(search.fit(responses, sorted_models)):
                 log_alpha[row, columns] += np.log(alpha.cpu().numpy()) / len(designs[0].folds)
                 predictions[row][search.fold[1], columns] = predicted.cpu().numpy() + mean
@@ -121,13 +121,13 @@ class _FoldSearch:
         matrices = [Design(design.features, grid.device) for design in designs]
         self._errors = candidate_errors(designs, matrices, pairs, grid, n_targets, whole.content)
         factors = [matrix.factorise(*self.fold, design.whole) for matrix, design in zip(matrices, designs, strict=True)]
-        self._train = factors[0].train
+        self._train = factors[0].trained
         self._predict = CandidatePredictor(factors, grid)
 
     def fit(self, Y: torch.Tensor, models: Sequence[Sequence[int]]) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """The penalty (V,) and the centred predictions of the test rows (n_test, V) of each model."""
         errors, n_alphas = self._errors(Y), len(self.grid)
-        trained = rows_of(Y, self._train).T.contiguous()
+        trained = Y[self._train].T.contiguous()
         for model in models:
             best = errors[model].flatten(0, 1).argmin(dim=0)
             penalty = best % n_alphas
