@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -62,11 +63,31 @@ class Display(logging.Handler):
 
         super().__init__()
         self.total, self.durations = total, list[float]()
+        self._stages, self._over = dict[str, str](), threading.Event()
         self.setFormatter(_FORMAT)
         self._bar_of, self._since, self._lines = tqdm, dict[str, float](), dict[str, Any]()
         self._bar = tqdm(
             total=self.total, desc="jobs", bar_format=_BAR, file=sys.stderr, dynamic_ncols=True, leave=False, position=0
         )
+        self._ticking = threading.Thread(target=self._tick, daemon=True)
+        self._ticking.start()
+
+    def _tick(self) -> None:
+        """Bring the times up to date each second."""
+        while not self._over.wait(1):
+            with self._locked():
+                for job in self._lines:
+                    self._draw(job)
+                self._bar.refresh()
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """As while a record is handled."""
+        self.acquire()
+        try:
+            yield
+        finally:
+            self.release()
 
     def emit(self, record: logging.LogRecord) -> None:
         """Show a stage in the line of its job, or write a message above the lines."""
@@ -80,12 +101,15 @@ class Display(logging.Handler):
 
     def ended(self) -> None:
         """Count a job."""
-        self._bar.set_postfix_str(self._left(), refresh=False)
-        self._bar.update()
-        self._bar.refresh()
+        with self._locked():
+            self._bar.set_postfix_str(self._left(), refresh=False)
+            self._bar.update()
+            self._bar.refresh()
 
     def close(self) -> None:
         """Remove the lines and the bar."""
+        self._over.set()
+        self._ticking.join()
         for line in self._lines.values():
             line.close()
         self._lines.clear()
@@ -100,9 +124,13 @@ class Display(logging.Handler):
             self._lines[job] = self._bar_of(
                 bar_format=_LINE, file=sys.stderr, dynamic_ncols=True, leave=False, position=place, total=0
             )
+        self._stages[job] = stage
+        self._draw(job)
+
+    def _draw(self, job: str) -> None:
         ran = time.monotonic() - self._since[job]
         rest = f", about {_clock(self._mean - ran)} left" if self.durations and self._mean > ran else ""
-        self._lines[job].set_description_str(f"{job} ({_clock(ran)}{rest}): {stage}")
+        self._lines[job].set_description_str(f"{job} ({_clock(ran)}{rest}): {self._stages[job]}")
 
     def _take_away(self, job: str) -> None:
         if job in self._lines:

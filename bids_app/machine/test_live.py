@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 SCRIPT = """
-import logging, sys
+import logging, sys, time
 from pathlib import Path
 from bids_app.engines.jobs import Job
 from bids_app.engines.local import LocalEngine
@@ -23,6 +23,7 @@ from bids_app.settings import Settings
 
 def work(settings, name):
     with step("layer 8 of " + name, settings):
+        time.sleep(2.5 if name == "sub-03" else 0)
         logging.getLogger("neurons2networks").info("a message of %s", name)
     if name == "sub-02":
         raise ValueError("it has no words")
@@ -70,6 +71,7 @@ def test_a_terminal_shows_jobs_and_a_bar(tmp_path: Path, n_processes: int) -> No
         assert re.search(rf"{name} \(0:0\d[^)]*\): layer 8 of {name}", shown)
         assert re.search(rf"INFO a message of {name}", shown)
     assert re.search(r"jobs \|.*\| 3/3, 00:\d\d elapsed", shown)
+    assert re.search(r"sub-03 \(0:0[1-9][^)]*\): layer 8 of sub-03", shown)  # the times go on during a stage
     assert "failed: ['sub-02']" in shown
     assert "of 3 ended" not in shown
 
