@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 
 from bids_app.engines.jobs import Failure, Job
 from bids_app.engines.progress import Progress
+from bids_app.inputs.sources import keep_sources
 from bids_app.interruption import end_workers, job_of_worker, prepare_worker
 from bids_app.machine import live
 from bids_app.machine.budget import PROCESS_MB, has_too_little_memory, threads
@@ -158,6 +159,7 @@ def _start_process(settings: Settings, queue: Queue[Any] | None) -> None:
     start_worker(settings)
     if queue is not None:
         live.listen(queue)
+    keep_sources()
 
 
 def start_worker(settings: Settings) -> None:
