@@ -96,18 +96,23 @@ _SELECTION = ("participant_label", "exclude_participant_label")  # who is analys
 
 
 def differing(settings: Settings) -> list[str]:
-    """A phrase for each setting that decides results and differs from the default: its value and the default.
+    """A phrase for each setting that decides results and differs from the preset, or from the default without one.
 
     >>> from pathlib import Path
     >>> differing(Settings(Path("in"), Path("out"), "participant", atoms=(32,)))
     ['atoms = [32] (default [64])']
+    >>> differing(Settings(Path("in"), Path("out"), "participant", preset="sun2024", links="dice"))
+    ['dictionary_scope = "all" (preset sun2024 "story")']
     """
-    lines = []
+    from bids_app.settings_input import preset_values  # which imports this module
+
+    lines, published = [], preset_values(settings.preset) if settings.preset else {}
     for item in OPTIONS:
         if item.name in _SELECTION or item.default is dataclasses.MISSING or not decided_by(item):
             continue
-        value = getattr(settings, item.name)
-        if value != item.default:
-            shown, usual = (json.dumps(_without_folder(item, one), default=str) for one in (value, item.default))
-            lines.append(f"{item.name} = {shown} (default {usual})")
+        value, expected = getattr(settings, item.name), published.get(item.name, item.default)
+        if value != expected:
+            shown, usual = (json.dumps(_without_folder(item, one), default=str) for one in (value, expected))
+            source = f"preset {settings.preset}" if item.name in published else "default"
+            lines.append(f"{item.name} = {shown} ({source} {usual})")
     return lines

@@ -237,6 +237,14 @@ def _nearest(name: str, known: Iterable[str]) -> str:
     return f" (did you mean {near[0]}?)" if near else ""
 
 
+def preset_values(name: str) -> dict[str, Any]:
+    """The settings of a preset, in the types of their fields, by name. Raises SettingsError for an unknown one."""
+    values = _Reader(Path.cwd()).read(read_preset(name))
+    if "model" in values:
+        values["model"] = expand_models(values["model"])
+    return values
+
+
 def make_settings(arguments: Mapping[str, Any]) -> Settings:
     """Settings from the options given on the command line, the settings file and the preset.
 
@@ -258,7 +266,7 @@ def make_settings(arguments: Mapping[str, Any]) -> Settings:
     from_preset: dict[str, Any] = {}
     if preset := given.get("preset", from_file.get("preset")):
         try:
-            from_preset = _Reader(Path.cwd()).read(read_preset(preset))
+            from_preset = preset_values(preset)
         except SettingsError as error:
             problems.append(str(error))
     values = {**from_preset, **from_file, **given}

@@ -15,6 +15,22 @@ SPACY = (
 KONG_2025 = (
     "Kong et al. (2025), a network correspondence toolbox for quantitative evaluation of novel neuroimaging results"
 )
+ALEXANDER_BLOCH_2018 = (
+    "Alexander-Bloch et al. (2018), On testing for spatial correspondence between maps of human brain structure and "
+    "function, NeuroImage 178, 540-551"
+)
+BAZINET_2025 = (
+    "Bazinet, Liu and Misic (2025), The effect of spherical projection on spin tests for brain maps, Imaging "
+    "Neuroscience 3, IMAG.a.118"
+)
+KOUSSIS_2025 = (
+    "Koussis, Pang, Phogat et al. (2025), Generation of surrogate brain maps preserving spatial autocorrelation "
+    "through random rotation of geometric eigenmodes, Imaging Neuroscience 3, IMAG.a.71"
+)
+WAGNER_DRAY_2015 = (
+    "Wagner and Dray (2015), Generating spatially constrained null models for irregularly spaced data using Moran "
+    "spectral randomization methods, Methods in Ecology and Evolution 6(10), 1169-1178"
+)
 HIMALAYA = "Dupré la Tour et al. (2022), Feature-space selection with banded ridge regression, NeuroImage 264, 119728"
 NILEARN = "Nilearn contributors, nilearn (doi 10.5281/zenodo.8397156)"
 ANTONELLO_HUTH_2024 = (

@@ -10,12 +10,14 @@ import traceback
 from collections.abc import Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
-from typing import ClassVar
+from multiprocessing.queues import Queue
+from typing import Any, ClassVar
 
 from bids_app.engines.jobs import Failure, Job
 from bids_app.engines.progress import Progress
 from bids_app.inputs.sources import keep_sources
 from bids_app.interruption import end_workers, job_of_worker, prepare_worker
+from bids_app.machine import live
 from bids_app.machine.budget import PROCESS_MB, has_too_little_memory, threads
 from bids_app.machine.explanations import explain
 from bids_app.machine.log import start_log
@@ -63,6 +65,7 @@ def set_threads(settings: Settings) -> None:
 def run_one(job: Job, settings: Settings) -> Failure | None:
     """Run one job in this process; any error is returned as a failure."""
     start = time.monotonic()
+    live.begin(job.label)
     try:
         with writing(RunFolders.of(settings)):
             job.function(settings, job.name)
@@ -77,6 +80,8 @@ def run_one(job: Job, settings: Settings) -> Failure | None:
         if job.piece:
             reason = f"{job.piece}: {reason}"
         return Failure(job.name, reason, traceback.format_exc())
+    finally:
+        live.end()
     say_done(job, time.monotonic() - start)
     return None
 
@@ -91,14 +96,15 @@ def say_done(job: Job, seconds: float) -> None:
 
 def _run_here(jobs: Sequence[Job], settings: Settings) -> list[Failure]:
     failures = []
-    progress = Progress(jobs)
-    for job in jobs:
-        failure = run_one(job, settings)
-        progress.ended(job, failed=failure is not None)
-        if failure:
-            failures.append(failure)
-            if settings.stop_on_first_crash:
-                break
+    with live.display(len(jobs)) as shown:
+        progress = Progress(jobs, shown)
+        for job in jobs:
+            failure = run_one(job, settings)
+            progress.ended(job, failed=failure is not None)
+            if failure:
+                failures.append(failure)
+                if settings.stop_on_first_crash:
+                    break
     return failures
 
 
@@ -106,9 +112,11 @@ def _run_in_processes(jobs: Sequence[Job], settings: Settings) -> list[Failure]:
     context = multiprocessing.get_context("spawn")  # a fork would copy threads of torch in an unknown state
     # Python's helper cleans up semaphores after a killed run; its message is not needed.
     os.environ.setdefault("PYTHONWARNINGS", "ignore:resource_tracker:UserWarning")
-    pool = ProcessPoolExecutor(settings.nprocs, context, _start_process, (settings,))
+    queue = context.Queue() if live.is_terminal() else None
+    pool = ProcessPoolExecutor(settings.nprocs, context, _start_process, (settings, queue))
     try:
-        return _collect(pool, jobs, settings)
+        with live.display(len(jobs), queue) as shown:
+            return _collect(pool, jobs, settings, shown)
     except BaseException:  # a signal: do not wait for running jobs
         end_workers()
         raise
@@ -116,9 +124,11 @@ def _run_in_processes(jobs: Sequence[Job], settings: Settings) -> list[Failure]:
         pool.shutdown(cancel_futures=True)
 
 
-def _collect(pool: ProcessPoolExecutor, jobs: Sequence[Job], settings: Settings) -> list[Failure]:
+def _collect(
+    pool: ProcessPoolExecutor, jobs: Sequence[Job], settings: Settings, shown: live.Display | None
+) -> list[Failure]:
     failures = []
-    progress = Progress(jobs)
+    progress = Progress(jobs, shown)
     futures: dict[Future[Failure | None], Job] = {pool.submit(_run_in_worker, job, settings): job for job in jobs}
     for future in as_completed(futures):
         failure = _result(future, futures[future])
@@ -143,10 +153,12 @@ def _result(future: Future[Failure | None], job: Job) -> Failure | None:
         return Failure(job.name, reason, traceback.format_exc())
 
 
-def _start_process(settings: Settings) -> None:
-    """Prepare a child process, which ends with this one."""
+def _start_process(settings: Settings, queue: Queue[Any] | None) -> None:
+    """Prepare a child process, which ends with this one; `queue` takes its log to the display of the terminal."""
     prepare_worker()
     start_worker(settings)
+    if queue is not None:
+        live.listen(queue)
     keep_sources()
 
 

@@ -1,4 +1,4 @@
-"""How far a run is: one line after each job, the same on a terminal, in logs and under SLURM."""
+"""How far a run is: a bar on a terminal; else, in logs and under SLURM, one line after each job."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 
 from bids_app.engines.jobs import Job
+from bids_app.machine.live import Display
 
 log = logging.getLogger("neurons2networks")
 
@@ -14,14 +15,18 @@ log = logging.getLogger("neurons2networks")
 class Progress:
     """Counts jobs that have ended, and says how many are left and for how long; nothing for a single job."""
 
-    def __init__(self, jobs: Sequence[Job]) -> None:
-        """Start the clock for jobs that are all to run."""
+    def __init__(self, jobs: Sequence[Job], shown: Display | None = None) -> None:
+        """Start the clock for jobs that are all to run; `shown` counts them instead of the log."""
+        self.shown = shown
         self.total = sum(job.computes for job in jobs)
         self.n_ended = self.n_failed = 0
         self.start = time.monotonic()
 
     def ended(self, job: Job, *, failed: bool) -> None:
         """Count a job, and log the state; the time left assumes that the others take as long on average."""
+        if self.shown is not None:
+            self.shown.ended()
+            return
         if not job.computes or self.total < 2:
             return
         self.n_ended += 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from bids_app.networks.atlas import Atlas
 from bids_app.networks.conditional import NetworkSeries, spatial_p
 from bids_app.networks.correspondence import correspond, labels_to_fsaverage5, to_fsaverage5
 from bids_app.networks.spins import Spins
+from bids_app.networks.surrogates import EigenSurrogates, MoranSurrogates, Surrogates
 
 if TYPE_CHECKING:
     from bids_app.analyses.networks.options import NetworkOptions
@@ -28,7 +30,8 @@ Doubles = npt.NDArray[np.float64]
 class NetworkSpace:
     """The space in which maps are tested against networks.
 
-    Surfaces and volumes: fsaverage5, by rotations of the networks. Regions: by permutations of the networks.
+    Surfaces and volumes: fsaverage5, by rotations of the networks or surrogates of the maps. Regions: by permutations
+    of the networks.
     """
 
     geometry: Geometry
@@ -49,10 +52,33 @@ class NetworkSpace:
 
     @cached_property
     def spins(self) -> Spins | None:
-        """Rotations of fsaverage5; None for regions."""
+        """Rotations of fsaverage5; None for regions, and where maps are replaced by surrogates."""
+        settings = self.settings
         if self.geometry.has_own_names:
+            if settings.null != "spin":
+                raise ValueError(
+                    f"--null {settings.null} needs positions on the cortex, which regions do not have; their networks "
+                    "are permuted. Leave --null out, or give the data on a surface or in a volume."
+                )
             return None
-        return Spins.cached(self.settings.n_spins, self.settings.random_seed, self.settings.work / "spins")
+        if self.surrogates is not None:
+            return None
+        undistorted = settings.null == "spin-undistorted"
+        return Spins.cached(settings.n_spins, settings.random_seed, self._folder, undistorted=undistorted)
+
+    @cached_property
+    def surrogates(self) -> Surrogates | None:
+        """What replaces maps; None where the networks move instead."""
+        settings = self.settings
+        if settings.null == "eigen":
+            return EigenSurrogates(settings.n_spins, settings.random_seed, self._folder)
+        if settings.null == "moran":
+            return MoranSurrogates(settings.n_spins, settings.random_seed, self._folder)
+        return None
+
+    @property
+    def _folder(self) -> Path:
+        return self.settings.work / "spins"
 
     def project(self, maps: Floats) -> Floats:
         """Maps (n_maps, n_targets) in that space; NaN without data."""
@@ -68,13 +94,14 @@ class NetworkSpace:
             self.labels,
             self.n_networks,
             spins=self.spins,
+            surrogates=self.surrogates,
             n_permutations=settings.n_spins,
             seed=settings.random_seed,
         )
 
     def of_regions(self, series: NetworkSeries) -> NetworkSeries | None:
         """The responses of networks that are made of regions, see `networks.conditional.spatial_evidence`."""
-        return series if self.spins is None else None
+        return series if self.geometry.has_own_names else None
 
     def link(self, maps: Floats) -> pd.DataFrame:
         """Published links of maps with the networks, see `networks.correspondence.link`; atoms from 0."""

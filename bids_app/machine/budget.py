@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from bids_app.disk import MEGABYTE
+from bids_app.machine.live import announce
 from bids_app.machine.memory import total_memory
 from bids_app.shared_options.run import ComputeOptions
 
@@ -44,6 +45,7 @@ def step(name: str, settings: ComputeOptions) -> Iterator[None]:
     """Log a step, and with --resource-monitor its time and the peak memory of the process."""
     start = time.monotonic()
     log.debug("%s …", name)
+    announce(name)
     yield
     if settings.resource_monitor:
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024

@@ -38,7 +38,7 @@ def front(page: Page, all_results: Sequence[Results], cards: Mapping[int, Sequen
         return Front()
     views = find_views(page, all_results, cards)
     still = _still(page, all_results[0], views[0]) if views else ""
-    picture = draw(views, still) if views else html.missing("No map can be shown interactively; pictures follow below.")
+    picture = draw(views, still) if views else html.missing(_why_no_view(all_results))
     beside = _beside(page, all_results)
     told = _answers(all_results)
     aside = f'<aside class="evidence" aria-label="Evidence">{beside}</aside>' if beside else ""
@@ -66,6 +66,15 @@ def _beside(page: Page, all_results: Sequence[Results]) -> str:
         found = None if beside is None else next((body for r in all_results if (body := beside(page, r))), None)
         bodies += [found] if found else []
     return "\n".join(bodies)
+
+
+def _why_no_view(all_results: Sequence[Results]) -> str:
+    """Why there is no interactive map, and what is there instead."""
+    if any("seg" in results.entities for results in all_results):
+        return (
+            "Parcels have no positions here, so no map can be turned or clicked; charts with their names follow below."
+        )
+    return "No map can be turned or clicked: its mesh is not available; pictures, or what to do, follow below."
 
 
 def find_views(page: Page, all_results: Sequence[Results], cards: Mapping[int, Sequence[Card]]) -> list[View]:

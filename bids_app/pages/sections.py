@@ -87,13 +87,17 @@ def methods(page: Page) -> RenderedSection:
 
 
 def _differing(path: Path | None) -> str:
-    """The settings of the participant level that differ from the defaults, as its record lists them."""
+    """The settings of the participant level that differ from its preset or the defaults, as its record lists them."""
     lines = [] if path is None else path.read_text(encoding="utf-8", errors="replace").splitlines()
     found = [line.removeprefix(_DIFFERS) for line in lines if line.startswith(_DIFFERS)]
     if not found:
         return ""
+    preset = next((line.split('"')[1] for line in lines if line.startswith('preset = "')), None)
+    usual = (
+        f"the preset {html.escape(preset)}, or from the defaults of what it leaves open" if preset else "the defaults"
+    )
     items = "".join(f"<li><code>{html.escape(line)}</code></li>" for line in found)
-    return f"<p>Settings of results that differ from the defaults:</p><ul>{items}</ul>"
+    return f"<p>Settings of results that differ from {usual}:</p><ul>{items}</ul>"
 
 
 def _versions(page: Page) -> str:

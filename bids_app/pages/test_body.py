@@ -57,6 +57,15 @@ def test_settings_that_differ_are_shown(surface_out: Path) -> None:
     assert "differ from the defaults: atoms = [32] (default [64])" in text
 
 
+def test_settings_are_compared_with_the_preset_that_was_given(surface_out: Path) -> None:
+    record = surface_out / "logs" / "1_participant.toml"
+    kept = record.read_text()
+    record.write_text("# differs: atoms = [32] (preset sun2024 [64])\n" + kept + 'preset = "sun2024"\n')
+    text = read(write_participant_report(surface_out, "001")).text
+    record.write_text(kept)
+    assert "differ from the preset sun2024, or from the defaults of what it leaves open: atoms = [32] (preset" in text
+
+
 def test_participants_are_listed_with_what_was_left_out(tmp_path: Path) -> None:
     geometry = SurfaceGeometry("fsaverage5", N, N)
     for label in ("01", "02", "03"):

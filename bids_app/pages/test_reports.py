@@ -164,6 +164,10 @@ def test_nothing_there(tmp_path: Path) -> None:
     assert "no maps or tables" in read(write_group_report(tmp_path)).text
 
 
+def test_a_page_of_parcels_says_why_it_has_no_interactive_map(parcels_out: Path) -> None:
+    assert "Parcels have no positions here, so no map can be turned" in read(write_group_report(parcels_out)).text
+
+
 def test_a_group_of_parcels_with_pieces_missing(parcels_out: Path) -> None:
     page = read(write_group_report(parcels_out))
     assert "sub-33: all zeros & <broken>" in page.text

@@ -129,8 +129,14 @@ def _why_no_surface(geometry: SurfaceGeometry, _: Colouring) -> str | None:
     return None if _mesh_of(geometry) else surfaces.why_no_mesh(geometry.space, geometry.n_vertices_left)
 
 
+_NO_PARCELS = (
+    "Networks of parcels are not drawn, because parcels have no positions here; the column `network` of the tables "
+    "names the network of each."
+)
+
+
 def _why_no_parcels(_: ParcelGeometry, colouring: Colouring) -> str | None:
-    return "Networks of parcels are not drawn." if isinstance(colouring, Categories) else None
+    return _NO_PARCELS if isinstance(colouring, Categories) else None
 
 
 def _mesh_of(geometry: SurfaceGeometry) -> str | None:

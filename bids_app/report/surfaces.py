@@ -65,7 +65,8 @@ def why_no_mesh(space: str, n_vertices: int) -> str:
         )
     return (
         f"Maps in the space {space} are not drawn: only those of fsaverage5, fsaverage6, fsaverage, and fsLR with "
-        f"{FSLR_VERTICES:,} vertices per hemisphere are."
+        f"{FSLR_VERTICES:,} vertices per hemisphere are. Resample the data to one of these and run again, or open the "
+        "files in a viewer that has the mesh."
     )
 
 

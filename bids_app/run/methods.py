@@ -6,6 +6,7 @@ from bids_app import __version__
 from bids_app.analyses.references import NILEARN, PYBIDS, TRANSFORMERS
 from bids_app.options import DESIGNS
 from bids_app.settings import Settings
+from bids_app.settings_fields import differing
 
 REPEATS = {
     "together": "Volumes in which the same part of a story was heard again lay in the same fold, also inside the training "
@@ -34,8 +35,16 @@ def methods_text(settings: Settings) -> str:
         paragraph = analysis.methods(settings)
         paragraphs.append(paragraph.text)
         references += paragraph.cites
+    paragraphs.append(_settings(settings))
     cited = "\n".join(f"- {reference}" for reference in dict.fromkeys(references))
     return "# Methods\n\n" + "\n\n".join(paragraphs) + f"\n\n## To cite\n\n{cited}\n"
+
+
+def _settings(s: Settings) -> str:
+    """What differs from the preset, or from the defaults."""
+    usual = f"those of the preset {s.preset}, else the defaults" if s.preset else "the defaults"
+    lines = "; ".join(f"`{line}`" for line in differing(s))
+    return f"All other settings were {usual}. Different were: {lines}." if lines else f"All settings were {usual}."
 
 
 def _data(s: Settings) -> str:

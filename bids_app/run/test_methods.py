@@ -51,13 +51,23 @@ def test_steps_that_were_not_taken_are_not_named(settings: Settings, change: dic
     assert text not in methods_text(replace(settings, **change))
 
 
+def test_settings_are_compared_with_the_preset_or_the_defaults(settings: Settings) -> None:
+    usual = replace(settings, model=("gpt2",))
+    assert "All settings were the defaults." in methods_text(usual)
+    assert "Different were: `folds = 7 (default 5)`." in methods_text(replace(usual, folds=7))
+    published = replace(usual, preset="sun2024", links="dice", dictionary_scope="story")
+    assert "All settings were those of the preset sun2024, else the defaults." in methods_text(published)
+    changed = methods_text(replace(published, links="conditional"))
+    assert 'Different were: `links = "conditional" (preset sun2024 "dice")`.' in changed
+
+
 def test_every_analysis_has_a_paragraph_and_what_they_share_is_told_once(settings: Settings) -> None:
     text = methods_text(
         replace(settings, analysis=("networks", "brainscore", "forecast", "futures", "depth", "variance"))
     )
     body, cited = text.split("## To cite\n\n")
     assert body.count(SCORES) == 1
-    assert len(body.strip().split("\n\n")) == 1 + 3 + 6  # title; data, model, scores; analyses
+    assert len(body.strip().split("\n\n")) == 1 + 3 + 6 + 1  # title; data, model, scores; analyses; settings
     references = cited.strip().split("\n")
     assert len(references) == len(set(references)) > 5
     assert all(re.match(r"- \S", reference) for reference in references)

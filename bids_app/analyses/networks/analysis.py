@@ -98,6 +98,11 @@ def _report() -> Report:
 def _problems(settings: NetworkOptions) -> Iterator[str]:
     if settings.dictionary_scope == "story" and settings.pool_tasks:
         yield "dictionary_scope = 'story' cannot go with pool_tasks: atoms of one story mean nothing in another"
+    if settings.links == "dice" and settings.null in {"eigen", "moran"}:
+        yield (
+            f"null = {settings.null!r}: replaces maps, but links = 'dice' rotates the networks; "
+            "give spin or spin-undistorted, or links = 'conditional'"
+        )
 
 
 ANALYSIS = Analysis(

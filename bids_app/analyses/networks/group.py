@@ -58,8 +58,10 @@ def _group_links(beta: Collection, mean: Floats, desc: str, settings: NetworkOpt
     atlas = read_atlas(beta.geometry, settings.out_dir)
     if atlas is None:
         return
-    kept = ("threshold", "top_percent", "n_spins", "random_seed", "dictionary_scope")
-    used = dataclasses.replace(settings, **{name: beta.result_settings[name] for name in kept})
+    kept = ("threshold", "top_percent", "null", "n_spins", "random_seed", "dictionary_scope")
+    used = dataclasses.replace(
+        settings, **{name: beta.result_settings[name] for name in kept if name in beta.result_settings}
+    )
     space = NetworkSpace(beta.geometry, atlas, used)
     fields: dict[str, Any] = {}
     if kind_of_desc(desc) == "families":

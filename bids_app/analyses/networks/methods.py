@@ -6,12 +6,16 @@ from bids_app.analyses.correction import correction_cites, correction_text
 from bids_app.analyses.networks.options import NetworkOptions
 from bids_app.analyses.record import Paragraph
 from bids_app.analyses.references import (
+    ALEXANDER_BLOCH_2018,
     ALKHAMISSI_2025,
+    BAZINET_2025,
     BENJAMINI_HOCHBERG_1995,
     HARVILLE_1977,
     KONG_2025,
+    KOUSSIS_2025,
     NEWTON_2004,
     SUN_2024,
+    WAGNER_DRAY_2015,
     WANG_2020,
     WESTFALL_YOUNG_1993,
 )
@@ -24,6 +28,25 @@ NEURONS = {
 }
 
 
+# What draws of the null are, to be followed by "of the networks" or "of the maps", and their sources.
+_NULLS = {
+    "spin": ("random rotations of the networks on the cortical sphere", (ALEXANDER_BLOCH_2018,)),
+    "spin-undistorted": (
+        "random rotations of the networks on the cortical sphere, those of twice as many that change distances along the "
+        "cortex least",
+        (ALEXANDER_BLOCH_2018, BAZINET_2025),
+    ),
+    "eigen": (
+        "surrogate maps, whose geometric eigenmodes of the cortex were rotated at random within groups of similar wavelength",
+        (KOUSSIS_2025,),
+    ),
+    "moran": (
+        "surrogate maps with random signs of Moran's eigenvectors of the inverse distances along the cortex",
+        (WAGNER_DRAY_2015,),
+    ),
+}
+
+
 def paragraph(s: NetworkOptions) -> Paragraph:
     """The paragraph of this analysis."""
     is_conditional = s.links == "conditional"
@@ -32,7 +55,7 @@ def paragraph(s: NetworkOptions) -> Paragraph:
     text = " ".join((_neurons(s), learned(s), _fit(s, noun), links(s)))
     works = (WANG_2020, HARVILLE_1977, WESTFALL_YOUNG_1993, NEWTON_2004) if is_conditional else (KONG_2025,)
     selected = (ALKHAMISSI_2025,) if s.chosen_units.is_localised else ()
-    cites = (SUN_2024, *selected, *works, BENJAMINI_HOCHBERG_1995, *correction_cites(s))
+    cites = (SUN_2024, *selected, *works, *_NULLS[s.null][1], BENJAMINI_HOCHBERG_1995, *correction_cites(s))
     return Paragraph(text, tuple(dict.fromkeys(cites)))
 
 
@@ -107,8 +130,8 @@ def _conditional_links(s: NetworkOptions) -> str:
         "were candidates, active or deactive where positive or negative coefficients made up at least a quarter of the "
         "squared coefficients. Third, all candidates were fitted jointly to every voxel by generalised least squares; the "
         "mean over the network of the coefficients of the link's sign (of absolute coefficients for links of both signs) was "
-        f"tested against {s.n_spins} random rotations of the networks on the cortical sphere (regions: random "
-        "permutations, and a one-sided t-test of the contrast with the rest of the cortex), corrected over candidates by the Benjamini-Hochberg procedure (q < 0.05). At the group level, the same steps "
+        f"tested against {s.n_spins} {_NULLS[s.null][0]} (regions: random "
+        "permutations of the networks, and a one-sided t-test of the contrast with the rest of the cortex), corrected over candidates by the Benjamini-Hochberg procedure (q < 0.05). At the group level, the same steps "
         "were applied to means over participants, and each candidate was tested over participants by a one-sided t-test of its "
         "coefficients along the mean pattern of the other participants (q < 0.05). Of what passed, the most probable were "
         "linked, as many as kept the expected share of false links, the mean of 1 - probability, within 10 % (Newton et al. 2004). The sub-group of a network is the union of the strongest 5 % of the neurons of "
@@ -124,8 +147,8 @@ def _dice_links(s: NetworkOptions) -> str:
     )
     return (
         f"Links followed the published method (Sun et al. 2024). Each atom's map was split into an active and a deactive part "
-        f"({part}); the Dice overlap of each part with each network was tested against {s.n_spins} random rotations of the "
-        "cortical sphere (regions: random permutations), corrected over atoms and networks by the Benjamini-Hochberg "
+        f"({part}); the Dice overlap of each part with each network was tested against {s.n_spins} {_NULLS[s.null][0]} "
+        "(regions: random permutations), corrected over atoms and networks by the Benjamini-Hochberg "
         "procedure. The sub-group of a network is the union of the strongest 5 % of the neurons of every atom linked to it "
         "(q < 0.05). These links are not to be trusted: on planted truth with a real model and text, 13 to 20 % of them were right."
     )

@@ -10,6 +10,8 @@ from bids_app.shared_options.dictionary import DictionaryOptions
 from bids_app.shared_options.inputs import AtlasOptions, ModelOptions, ResponseOptions
 from bids_app.shared_options.scores import ScoreOptions
 
+SPIN, UNDISTORTED, EIGEN, MORAN = NULLS = ("spin", "spin-undistorted", "eigen", "moran")
+
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkOptions(DictionaryOptions, AtlasOptions, DesignOptions, ResponseOptions, ScoreOptions, ModelOptions):
@@ -37,10 +39,19 @@ class NetworkOptions(DictionaryOptions, AtlasOptions, DesignOptions, ResponseOpt
         metavar="PERCENT",
         allowed=Range(0, 100, open_least=True, open_most=True),
     )
+    null: str = option(
+        "spin",
+        "networks",
+        "What links to networks are tested against: networks rotated on the sphere ('spin'), only by rotations that "
+        "distort distances along the cortex little ('spin-undistorted'), or surrogates of the maps by geometric "
+        "eigenmodes ('eigen') or Moran's eigenvectors ('moran'), which need --links conditional.",
+        choices=NULLS,
+        metavar="NULL",
+    )
     n_spins: int = option(
         1000,
         "networks",
-        "Number of rotations of the sphere in the spin test.",
+        "Number of rotations or surrogates of the null of links.",
         metavar="N",
         allowed=Range(1, 1_000_000),
     )

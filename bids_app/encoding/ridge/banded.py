@@ -5,7 +5,7 @@ them: ridge on features that are multiplied by the square root of their space's 
 sum of the spaces' kernels (Dupré la Tour et al. 2022). Each weighting is one `HeldOutDesign`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -13,10 +13,10 @@ import torch
 
 from bids_app.encoding.design.folds import inner_folds
 from bids_app.encoding.ridge import DEFAULT_ALPHAS, penalties
-from bids_app.encoding.ridge._selection import penalty_errors
-from bids_app.encoding.ridge._solver import Design, Predictor, ridge_batches
+from bids_app.encoding.ridge._candidates import CandidatePredictor, candidate_errors
+from bids_app.encoding.ridge._solver import Design, ridge_batches
 from bids_app.encoding.ridge.held_out import FoldDesign, HeldOut, HeldOutDesign, Inner, checked, decompose_fold
-from bids_app.stats.arrays import AnyArray, Doubles, Floats, Fold, Ints
+from bids_app.stats.arrays import Doubles, Floats, Fold, Ints
 from bids_app.stats.device import centred, map_batches, resolve_device, run_batches
 
 Space = Callable[[Ints], Floats]
@@ -91,14 +91,19 @@ def predict_banded(
     grid = penalties(alphas, where)
     if len(grid) == 1 and len(designs) > 1:
         grid = grid.repeat(2)  # a single penalty has no errors, but the weightings need theirs
+    sorted_models = [sorted(model) for model in models]
     predictions = [np.empty(Y.shape, dtype=np.float32) for _ in models]
     log_alpha = np.zeros((len(models), Y.shape[1]))
     for number in range(len(designs[0].folds)):
-        search = _FoldSearch([design.folds[number] for design in designs], designs[0], grid, Y, mem_mb)
-        choices = search.choices(models)
-        log_alpha += np.log(grid.cpu().numpy()[choices % len(grid)]) / len(designs[0].folds)
-        for choice, predicted in zip(choices, predictions, strict=True):
-            search.predict(choice, predicted)
+        search = _FoldSearch([design.folds[number] for design in designs], designs[0], grid, Y.shape[1])
+
+        def fit(columns: slice, search: _FoldSearch = search) -> None:
+            responses, mean = centred(Y[:, columns], where)
+            for row, (alpha, predicted) in enumerate(search.fit(responses, sorted_models)):
+                log_alpha[row, columns] += np.log(alpha.cpu().numpy()) / len(designs[0].folds)
+                predictions[row][search.fold[1], columns] = predicted.cpu().numpy() + mean
+
+        run_batches(fit, ridge_batches(len(Y), search.rank, Y.shape[1], where, mem_mb), where)
     folds = designs[0].pairs
     return [
         HeldOut(predicted, np.exp(logs).astype(np.float32), folds)
@@ -109,60 +114,22 @@ def predict_banded(
 class _FoldSearch:
     """One outer fold of all weightings."""
 
-    def __init__(
-        self,
-        designs: Sequence[FoldDesign],
-        whole: HeldOutDesign,
-        grid: torch.Tensor,
-        Y: AnyArray,
-        mem_mb: float | None,
-    ):
-        self.designs, self.grid, self.Y = designs, grid, Y
-        self.fold, self.content = designs[0].fold, whole.content
-        self.pairs = inner_folds(self.fold, whole.pairs) if designs[0].inner else None
-        self.matrices = [Design(design.features, grid.device) for design in designs]
-        self.mem_mb = mem_mb
+    def __init__(self, designs: Sequence[FoldDesign], whole: HeldOutDesign, grid: torch.Tensor, n_targets: int):
+        self.fold, self.grid = designs[0].fold, grid
+        self.rank = max(len(design.whole.values) for design in designs)
+        pairs = inner_folds(self.fold, whole.pairs) if designs[0].inner else None
+        matrices = [Design(design.features, grid.device) for design in designs]
+        self._errors = candidate_errors(designs, matrices, pairs, grid, n_targets, whole.content)
+        factors = [matrix.factorise(*self.fold, design.whole) for matrix, design in zip(matrices, designs, strict=True)]
+        self._train = factors[0].trained
+        self._predict = CandidatePredictor(factors, grid)
 
-    def _batches(self, n_targets: int) -> list[slice]:
-        rank = max(len(design.whole.values) for design in self.designs)
-        return ridge_batches(len(self.Y), rank, n_targets, self.grid.device, self.mem_mb)
-
-    def choices(self, models: Sequence[Sequence[int]]) -> Ints:
-        """Number of weighting times number of penalties, plus number of penalty, (n_models, n_targets)."""
-        n_targets = self.Y.shape[1]
-        lowest = np.full((len(models), n_targets), np.inf)
-        chosen = np.zeros((len(models), n_targets), dtype=np.int64)
-        for number, (design, matrix) in enumerate(zip(self.designs, self.matrices, strict=True)):
-            concerned = [row for row, model in enumerate(models) if number in model]
-            if not concerned or n_targets == 0:
-                continue
-            errors = penalty_errors(
-                matrix, (self.fold[0], design.whole), self.pairs, self.grid, n_targets, design.inner, self.content
-            )
-
-            def compare(columns: slice, errors=errors, number=number, concerned=concerned) -> None:  # type: ignore[no-untyped-def]
-                batch, _ = centred(self.Y[:, columns], self.grid.device)
-                least, index = (array.cpu().numpy() for array in errors(batch).min(dim=0))
-                for row in concerned:
-                    better = least < lowest[row, columns]
-                    lowest[row, columns][better] = least[better]
-                    chosen[row, columns][better] = number * len(self.grid) + index[better]
-
-            run_batches(compare, self._batches(n_targets), self.grid.device)
-        return chosen
-
-    def predict(self, choice: Ints, predictions: Floats) -> None:
-        """Fill in the test rows of the predictions."""
-        weighting, penalty = np.divmod(choice, len(self.grid))
-        for number in np.unique(weighting):
-            columns = np.flatnonzero(weighting == number)
-            factors = self.matrices[number].factorise(*self.fold, self.designs[number].whole)
-            predictor = Predictor(factors, self.grid, len(columns))
-
-            def fill(batch: slice, columns=columns, predictor=predictor) -> None:  # type: ignore[no-untyped-def]
-                targets = columns[batch]
-                responses, mean = centred(self.Y[:, targets], self.grid.device)
-                alpha = self.grid[torch.as_tensor(penalty[targets], device=self.grid.device)]
-                predictions[np.ix_(self.fold[1], targets)] = predictor(alpha, responses).cpu().numpy() + mean
-
-            run_batches(fill, self._batches(len(columns)), self.grid.device)
+    def fit(self, Y: torch.Tensor, models: Sequence[Sequence[int]]) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """The penalty (V,) and the centred predictions of the test rows (n_test, V) of each model."""
+        errors, n_alphas = self._errors(Y), len(self.grid)
+        trained = Y[self._train].T.contiguous()
+        for model in models:
+            best = errors[model].flatten(0, 1).argmin(dim=0)
+            penalty = best % n_alphas
+            weighting = torch.as_tensor(model, device=Y.device)[best // n_alphas]
+            yield self.grid[penalty], self._predict(weighting * n_alphas + penalty, trained).T

@@ -11,6 +11,7 @@ from scipy import sparse
 from bids_app.encoding.autoregression import LagMoments
 from bids_app.networks.conditional._design import Design
 from bids_app.networks.spins import Spins
+from bids_app.networks.surrogates import Surrogates
 from bids_app.stats.arrays import Doubles, Floats
 from bids_app.stats.device import column_batches, one_thread
 
@@ -60,19 +61,21 @@ def spatial_p(
     n_networks: int,
     *,
     spins: Spins | None,
+    surrogates: Surrogates | None = None,
     n_permutations: int = 1000,
     seed: int = 0,
 ) -> tuple[Doubles, Doubles]:
     """p of each map's mean over each network against moved networks: of large means, and of small ones.
 
-    On fsaverage5 the networks are rotated on the sphere; the networks of regions are dealt out again. p is
-    (b + 1) / (n + 1), where b moved networks have a mean at least as large (or as small).
+    On fsaverage5 the networks are rotated on the sphere, or the maps replaced by surrogates; the networks of regions
+    are dealt out again. p is (b + 1) / (n + 1), where b draws have a mean at least as large (or as small).
 
     Parameters
     ----------
     maps : array of shape (n_maps, n_targets), NaN where there are no data
     labels : array of shape (n_targets,), 1 … n_networks, 0 for none
     spins : rotations of fsaverage5; None for regions
+    surrogates : how maps on fsaverage5 are replaced, instead of rotations
 
     Returns
     -------
@@ -82,15 +85,29 @@ def spatial_p(
     # One row per target, as products with it read it.
     values = np.ascontiguousarray(np.where(valid, maps, 0).astype(np.float64).T)
     labels = np.where(valid, labels, 0)
-    observed = _means(values, labels, n_networks)
+    if surrogates is None:
+        observed = _means(values, labels, n_networks)
+        drawn = _moved(values, labels, valid, n_networks, _sources(spins, valid, n_permutations, seed))
+    else:
+        observed, drawn = surrogates.means(values, valid, labels, n_networks)
     above, below, n_draws = np.ones_like(observed), np.ones_like(observed), 1
-    for source in _sources(spins, valid, n_permutations, seed):
-        drawn = np.where(valid, labels[source], 0)
-        means = _means(values, drawn, n_networks)
+    for means in drawn:
         above += means >= observed
         below += means <= observed
         n_draws += 1
     return above / n_draws, below / n_draws
+
+
+def _moved(
+    values: Doubles,
+    labels: npt.NDArray[np.integer],
+    valid: npt.NDArray[np.bool_],
+    n_networks: int,
+    sources: Iterable[npt.NDArray[np.int64]],
+) -> Iterator[Doubles]:
+    """Means over networks whose targets take their labels from elsewhere."""
+    for source in sources:
+        yield _means(values, np.where(valid, labels[source], 0), n_networks)
 
 
 def _sources(
