@@ -29,7 +29,7 @@ _MEASURED = {"networks", "brainscore", "forecast"}
 # Products per second of a model, tokens per word, and seconds per volume and neuron of one dictionary.
 _PRODUCTS, _TOKENS_PER_WORD, _DICTIONARY = 97e9, 1.2, 7e-9
 _GROUP = 1.1e-7  # seconds per participant, map and target
-_PROCESS_MB, _BYTES = 1150, 4
+_PROCESS_MB, _BYTES, _STORED = 1150, 4, {"float32": 4, "float16": 2}
 _WRITTEN = 1.3  # bytes of a map in a file, as a share of its values: base64 of compressed floats
 _MAPS_OF_FAMILY = 3  # coefficients, z, correlation
 
@@ -184,7 +184,7 @@ def plan_of(settings: Settings, size: Size) -> list[Part]:
             len(settings.model),
             (reading + learning) / len(settings.model),
             _PROCESS_MB + _BYTES * size.weights / len(settings.model) / 1e6,
-            (_BYTES * size.words * values + learned) / 1e6,
+            (_STORED[settings.activations_dtype] * size.words * values + learned) / 1e6,
         ),
         Part(
             "participant",
