@@ -32,6 +32,7 @@ WORDS = {
     "slumlordreach": 5344, "tunnel": 3435,
 }  # fmt: skip
 VERTICES = {"fsaverage5": 10_242, "fsaverage6": 40_962}
+SYLLABLES, N_WORDS = ("ba", "de", "ki", "lo", "mu", "na", "ri", "so", "tu"), 81
 _REPETITION_TIME, _TAIL = 1.5, 8  # s; volumes after the last event
 
 
@@ -70,8 +71,11 @@ def _write_words(root: Path, story: str, events: pd.DataFrame) -> None:
         [np.arange(a, a + float(length) - pace, pace) for a, length in zip(start, told["duration"], strict=True)]
     )
     random = np.random.default_rng(len(story))
-    words = ["".join(random.choice(list("aeioubdklmnrst"), random.integers(2, 9))) for _ in range(600)]
-    lines = [f"{(word := words[random.integers(600)])},{word},{t:.2f},{t + 0.8 * pace:.2f}\n" for t in times]
+    numbers = np.minimum(random.zipf(1.3, len(times)), N_WORDS)  # few, so that the model's tokenizer knows them
+    lines = [
+        f"{(word := SYLLABLES[n % 9] + SYLLABLES[n // 9])},{word},{t:.2f},{t + 0.8 * pace:.2f}\n"
+        for n, t in zip(numbers - 1, times, strict=True)
+    ]
     target.parent.mkdir(parents=True)
     target.write_text("".join(lines))
 
