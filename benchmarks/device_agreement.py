@@ -13,6 +13,7 @@ from benchmarks.device_row import Row, at_least, at_most
 from bids_app.encoding.design.folds import contiguous_folds
 from bids_app.encoding.dictionary import DictionaryLearning, ReproducibleDictionary
 from bids_app.encoding.lasso import LassoCV
+from bids_app.encoding.susie import single_effects
 from bids_app.language.activations import Activations, read_activations
 from bids_app.language.models import load_model
 
@@ -79,6 +80,33 @@ def forecasts(device: str, small: bool) -> Iterator[Row]:
     yield at_most("forecast", "r, 99.9 % of targets differ by less", float(np.quantile(difference, 0.999)), 1e-2)
 
 
+def effects(device: str, small: bool) -> Iterator[Row]:
+    """Probabilities of the effects of correlated families on whitened time courses of a network."""
+    n_problems, n_families, n_responses, n_volumes = (5 if small else 400), 40, 3, 300
+    random = np.random.default_rng(0)
+    X = random.standard_normal((n_problems, n_volumes, n_families)) + random.standard_normal((n_volumes, 1))
+    X -= X.mean(axis=1, keepdims=True)
+    Y = random.standard_normal((n_problems, n_volumes, n_responses)) + 0.3 * X[..., :2].sum(axis=2, keepdims=True)
+    moments = X.mT @ X, X.mT @ Y, np.square(Y).sum(axis=(1, 2)), n_volumes - 1
+    one, other = _both(lambda where: single_effects(*moments, device=where).inclusion(), device)
+    yield at_most("effects", "probability, largest difference", float(np.abs(one - other).max()), 1e-4)
+
+
+def repeats(device: str, small: bool) -> Iterator[Row]:
+    """The same seed gives the same bits when something is computed again on one machine."""
+    X = dictionary.made_up(200, 1_500 if small else 40_000)
+    sizes = (200, 300, 400) if small else (600, 1_500, 10_000)
+    features_, responses = ridge.made_up(*sizes)
+    folds = contiguous_folds(sizes[0], 5)
+    calls: dict[str, Callable[[], Array]] = {
+        "dictionary": lambda: DictionaryLearning(16, device=device).fit(X).loadings_,
+        "lasso": lambda: LassoCV(device=device).fit(*lasso.made_up(200 if small else 5_000)).coef_,
+        "ridge": lambda: ridge.ours(features_[: sizes[0]], responses[: sizes[0]], folds, device).coef_,
+    }
+    for name, call in calls.items():
+        yield at_most(name, "numbers that differ when computed again", float((call() != call()).sum()), 0)
+
+
 def texts(device: str, small: bool) -> Iterator[Row]:
     """Activations of a small Llama in float32 and bfloat16; both against float32 on the processor."""
     words = features.story(120 if small else _WORDS)
@@ -100,4 +128,4 @@ def _deviation(one: Array, other: Array) -> float:
     return float(np.sqrt(np.mean(np.square(one - other))) / one.std())
 
 
-PARTS = (dictionaries, lassos, ridges, forecasts, texts)
+PARTS = (dictionaries, lassos, ridges, forecasts, effects, repeats, texts)

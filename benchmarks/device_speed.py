@@ -11,9 +11,13 @@ from typing import Any
 from benchmarks import dictionary, features, forecast, harness, ridge
 from benchmarks.device_row import Row, at_least, at_most, noted
 from bids_app.encoding.design.folds import contiguous_folds
+from bids_app.encoding.dictionary import ReproducibleDictionary
 from bids_app.encoding.ridge.held_out import design_held_out
+from bids_app.language.activations import plan_batches
 from bids_app.language.models import LanguageModel
+from bids_app.language.reading import Reader, Request
 from bids_app.language.tokens import tokenize_words
+from bids_app.language.windows import plan_windows
 
 _SPAMS_ITERATIONS = 200
 _RUNS = 3
@@ -31,6 +35,18 @@ def dictionaries(device: str, small: bool) -> Iterator[Row]:
     peer = harness.median_time(partial(dictionary.spams, X.copy("F"), _SPAMS_ITERATIONS), 1)
     yield noted(title, f"time of SPAMS, {_SPAMS_ITERATIONS} iterations, on the processor", str(peer))
     yield _on_card(device, small, at_least(title, "times as fast as SPAMS", peer.wall / times["ours"].wall, 20))
+
+
+def families(device: str, small: bool) -> Iterator[Row]:
+    """Ten restarts and their families, beside one dictionary."""
+    X = dictionary.made_up(*((100, 1_000) if small else (600, 131_072)))
+    calls: dict[str, Callable[[], Any]] = {
+        "dictionary": partial(dictionary.ours, X, device),
+        "families": lambda: ReproducibleDictionary(dictionary.N_ATOMS, device=device).fit(X),
+    }
+    times = harness.take_turns(calls, 1 if small else _RUNS, device=device)
+    yield noted("families", "time", str(times["families"]))
+    yield noted("families", "families / one dictionary", f"{times['families'].wall / times['dictionary'].wall:.3g}")
 
 
 def ridges(device: str, small: bool) -> Iterator[Row]:
@@ -79,7 +95,9 @@ def texts(device: str, small: bool) -> Iterator[Row]:
         torch.cuda.reset_peak_memory_stats()
     timing = harness.median_time(partial(features.ours, model, words), 2, device=device)
     speed = n_tokens / timing.wall
-    yield noted(name, "tokens per second, all layers kept", f"{speed:,.0f}")
+    yield noted(name, "tokens per second, all layers written to disk", f"{speed:,.0f}")
+    speed = n_tokens / harness.median_time(partial(_into_memory, model, words), 2, device=device).wall
+    yield noted(name, "tokens per second, all layers into memory", f"{speed:,.0f}")
     peak = _peak(device, small)
     share = 2 * (weights - embedded) * speed / peak
     yield noted(name, "share of the card's peak, of its own product of matrices", f"{100 * share:.0f} %")
@@ -87,6 +105,15 @@ def texts(device: str, small: bool) -> Iterator[Row]:
         used, held = torch.cuda.max_memory_allocated(), 2 * weights
         yield at_most(name, "peak memory, of 1.2 × weights + 500 MB", used / (1.2 * held + 5e8), 1)
         yield noted(name, "peak memory", f"{used / 1e6:,.0f} MB")
+
+
+def _into_memory(model: LanguageModel, words: list[str]) -> None:
+    """All layers of a story, each batch dropped when it is in the host's memory."""
+    tokens = tokenize_words(model.tokenizer, words)
+    reader = Reader(model, tokens, [Request(features.KIND, "mean")])
+    windows = plan_windows(tokens, model.max_tokens, model.is_causal, "auto")
+    for batch in plan_batches(reader, windows, reader.units()):
+        reader.read(batch)
 
 
 def _embedded(model: Any) -> int:
@@ -150,4 +177,4 @@ def participants(device: str, small: bool) -> Iterator[Row]:
             yield noted("participant", f"time, {where}", f"{time.perf_counter() - start:.1f} s")
 
 
-PARTS = (texts, dictionaries, ridges, forecasts, participants)
+PARTS = (texts, dictionaries, families, ridges, forecasts, participants)

@@ -155,12 +155,11 @@ def _spins(work: Work) -> None:
     points /= np.linalg.norm(points, axis=1, keepdims=True)
     tree, labels = cKDTree(points), random.integers(0, 8, n)
     maps = random.standard_normal((work.families.shape[1], n)).astype(np.float32)
-    parts = np.concatenate(
-        [maps > np.quantile(maps, 0.9, axis=1)[:, None], maps < np.quantile(maps, 0.1, axis=1)[:, None]]
-    )
-    parts = parts.astype(np.float32)
+    low, high = (np.quantile(maps, share, axis=1)[:, None] for share in (0.1, 0.9))
+    parts = np.concatenate([maps > high, maps < low]).astype(np.float32)
     for rotation in Rotation.random(N_ROTATIONS, random_state=0):
-        rotated = labels[tree.query(rotation.apply(points))[1]]
+        _, nearest = tree.query(rotation.apply(points))
+        rotated = np.take(labels, nearest)
         networks = np.equal.outer(rotated, np.arange(1, 8)).astype(np.float32)
         2 * (parts @ networks) / (parts.sum(axis=1)[:, None] + networks.sum(axis=0))
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
 from uuid import uuid4
@@ -11,6 +12,7 @@ from bids_app.text_files import check_content
 
 MANIFEST = "manifest.json"
 _SEAL = "Checksum"  # key of the checksum of all other content of a JSON file
+_FILES_AT_ONCE = 8
 SMALL = 1 << 16  # bytes up to which content is compared: tables and JSON, which may change without a new time
 
 
@@ -75,6 +77,8 @@ def manifest_path(artefact: Path) -> Path:
 def write_manifest(content: Path, manifest: Path, name: str) -> None:
     """Describe a file that will be called `name`, or all files of a folder, in `manifest`."""
     files = [path for path in sorted(content.rglob("*")) if path.is_file()] if content.is_dir() else [content]
+    with ThreadPoolExecutor(_FILES_AT_ONCE) as threads:
+        list(threads.map(sha256_of, files))  # which keeps them for `describe_file`
     described = {
         path.relative_to(content).as_posix() if content.is_dir() else name: describe_file(path) for path in files
     }

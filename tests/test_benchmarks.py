@@ -4,7 +4,7 @@ import pkgutil
 
 import pytest
 
-from benchmarks import device_agreement, device_check, device_row, forecast
+from benchmarks import device_agreement, device_check, device_row, forecast, lesion_device
 from benchmarks.participant import STAGES, captured
 
 
@@ -51,3 +51,11 @@ def test_what_fails_or_has_no_time_left_has_a_line():
     ]  # fmt: skip
     (late,) = device_check.rows("cpu", small=False, minutes=0, parts=[broken])
     assert late.value == "no time left"
+
+
+def test_lesions_on_a_device_leave_the_intact_model_as_it_is():
+    found = lesion_device.measure("cpu", n_words=40, n_lesions=2, small=True)
+    assert (found.words, found.lesions) == (40, 2)
+    assert found.tokens >= 40
+    assert found.intact_difference < 1e-5
+    assert found.row("tiny").count("|") == lesion_device.HEAD.splitlines()[0].count("|")

@@ -5,6 +5,7 @@ import json
 import logging
 import shutil
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,8 @@ _DESCRIPTION = "activations.json"
 _CHUNK_TOKENS = {"cpu": 1024, "cuda": 4096}
 _CHUNK_VALUES = 1 << 27  # float32 values stored per chunk, all layers: 512 MiB
 STORED = ("float32", "float16")  # number formats on the disk
+
+_FILES_AT_ONCE = 8
 
 _logger = logging.getLogger(__name__)
 
@@ -248,11 +251,7 @@ def _write_layers(
         [new_array(folder / _layer_file(layer), stored, (tokens.n_words, n)) for layer, n in enumerate(units)]
         for folder, units in zip(folders, every, strict=True)
     ]
-    usual = _CHUNK_TOKENS.get(reader.language_model.device.type, 1024)
-    limit = chunk_tokens or min(usual, _CHUNK_VALUES // sum(map(sum, every)))
-    if not reader.language_model.heeds_padding:
-        limit = 1  # one window at a time
-    batches = list(batch_windows(windows, tokens.n_special, limit))
+    batches = plan_batches(reader, windows, every, chunk_tokens)
     _logger.info(
         "%s reads %d words (%d tokens) in %d windows and %d forward passes, and stores %.0f MB of %s.",
         *(reader.language_model.name, tokens.n_words, len(tokens), len(windows), len(batches)),
@@ -265,11 +264,24 @@ def _write_layers(
             for layer, (of_layer, values) in enumerate(zip(layers, rows, strict=True)):
                 _require_range(reader.language_model, layer, values, stored)
                 of_layer.add(words, values, number)
-    for array in itertools.chain.from_iterable(arrays):
+    whole = list(itertools.chain.from_iterable(arrays))
+    for array in whole:
         for word, holder in tokens.shared:
             array[word] = array[holder]
-        array.flush()
+    with ThreadPoolExecutor(_FILES_AT_ONCE) as threads:
+        list(threads.map(np.memmap.flush, whole))
     return every
+
+
+def plan_batches(
+    reader: Reader, windows: Sequence[Window], units: Sequence[tuple[int, ...]], chunk_tokens: int | None = None
+) -> list[list[Window]]:
+    """Windows read at once, in as many tokens as a device takes; `units` are the numbers of units of each layer."""
+    usual = _CHUNK_TOKENS.get(reader.language_model.device.type, 1024)
+    limit = chunk_tokens or min(usual, _CHUNK_VALUES // sum(map(sum, units)))
+    if not reader.language_model.heeds_padding:
+        limit = 1  # one window at a time
+    return list(batch_windows(windows, reader.tokens.n_special, limit))
 
 
 def _require_range(language_model: LanguageModel, layer: int, values: npt.NDArray[np.float32], stored: Any) -> None:

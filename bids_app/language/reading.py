@@ -71,34 +71,84 @@ class Reader:
         with ExitStack() as hooks:
             parts = [self._recording(request, windows, ids, hooks) for request in self.requests]
             _forward(self.language_model, ids, mask)
-        for _, recorder in parts:
-            for layer, rows in enumerate(recorder.layers):
-                self._check(layer, rows)
-        return [(words, [rows.numpy() for rows in recorder.layers]) for words, recorder in parts]
+        for part in parts:
+            # In the order of the layers' calls. A number from a GPU is there after all that was asked for before it.
+            for layer, finite in zip(part.recorder.outputs, part.finite, strict=True):
+                self._check(layer, bool(finite))
+        return [(part.words, [rows.numpy() for rows in part.recorder.layers]) for part in parts]
 
-    def _recording(
-        self, request: Request, windows: list[Window], ids: IntArray, hooks: ExitStack
-    ) -> tuple[IntArray, Recorder]:
+    def _recording(self, request: Request, windows: list[Window], ids: IntArray, hooks: ExitStack) -> "_Recording":
         """The words taken from windows, and the recorder of their rows, which hooks fill in the next pass."""
         token, window, position, weight = tokens_taken(self.tokens, windows, request.subtoken)
         word = self.tokens.word[token]
         begins = np.flatnonzero(np.diff(word, prepend=-1))
+        rules: dict[torch.device, WordRule] = {}  # a model can lie on several devices
+        finite: list[Tensor] = []
 
         def keep(activations: Tensor) -> Tensor:
             # Longformer pads windows to a multiple of a block; some families concatenate the windows
             cut = activations[:, : ids.shape[1]] if activations.ndim == 3 else activations
             whole = cut.reshape(*ids.shape, -1)
-            values = whole[window, position].to("cpu", torch.float32).numpy() * weight[:, None]
-            return torch.from_numpy(np.add.reduceat(values, begins, axis=0) if len(word) else values)
+            if whole.device not in rules:
+                rules[whole.device] = WordRule(window, position, weight, begins, whole.device)
+            rows = rules[whole.device](whole)
+            moved = rows.to("cpu", non_blocking=rows.device.type == "cuda")  # while the model goes on
+            # The extremes of NaN are NaN; with a mask of all values it would take four times as long.
+            finite.append(torch.isfinite(torch.stack(torch.aminmax(rows))).all() if len(rows) else torch.tensor(True))
+            return moved
 
-        return word[begins], hooks.enter_context(record(self.language_model.model, request.kind, keep))
+        recorder = hooks.enter_context(record(self.language_model.model, request.kind, keep))
+        return _Recording(word[begins], recorder, finite)
 
-    def _check(self, layer: int, rows: Tensor) -> None:
-        if not torch.isfinite(rows).all():
+    def _check(self, layer: int, is_finite: bool) -> None:
+        if not is_finite:
             raise RuntimeError(
                 f"{self.language_model.name} gives activations that are not finite in layer {layer} with dtype "
                 f"{self.language_model.dtype}: use float32 or bfloat16."
             )
+
+
+class _Recording(NamedTuple):
+    """Words taken (n,), their rows once the model has read, and whether those of each call of a layer are finite."""
+
+    words: IntArray
+    recorder: Recorder
+    finite: list[Tensor]
+
+
+class WordRule:
+    """Activations (n_windows, n_tokens, n_units) → rows of words, (n_words, n_units) float32, on the same device.
+
+    A row is the weighted sum over a word's tokens. All devices and batches add in the same order: the second token and
+    those after it one by one, then the first.
+    """
+
+    def __init__(
+        self, window: IntArray, position: IntArray, weight: FloatArray, begins: IntArray, device: torch.device
+    ):
+        """Window, position and weight of each token taken, and the first token of each word among these."""
+        self._place = tuple(torch.as_tensor(indices, device=device) for indices in (window, position))
+        self._weight = torch.as_tensor(weight, device=device)[:, None]
+        self._first = torch.as_tensor(begins, device=device)
+        counts = np.diff(begins, append=len(window))
+        several = np.flatnonzero(counts > 1)  # words of more than one token
+        self._several = torch.as_tensor(several, device=device)
+        begins, counts = begins[several], counts[several]
+        self._others = []  # for each further place in a word: which of these words have it, and the token there
+        for place in range(1, counts.max(initial=0)):
+            longer = np.flatnonzero(counts > place)
+            self._others.append([torch.as_tensor(array, device=device) for array in (longer, begins[longer] + place)])
+
+    def __call__(self, activations: Tensor) -> Tensor:
+        """The rows of one layer."""
+        values = activations[self._place].float() * self._weight
+        rows = values[self._first]
+        if self._others:
+            rest = values[self._others[0][1]]
+            for words, tokens in self._others[1:]:
+                rest[words] += values[tokens]
+            rows[self._several] += rest
+        return rows
 
 
 def tokens_taken(

@@ -35,7 +35,7 @@ class RowSums:
     def add(self, words: IntArray, rows: Floats, batch: int) -> None:
         """Add the rows (n, n_units) of different words (n,), the contribution of a batch."""
         if self._array.dtype == rows.dtype:
-            self._array[words] += rows
+            self._array[_span(words)] += rows
             return
         for place, word in enumerate(words.tolist()):
             if word in self._waiting:
@@ -43,3 +43,10 @@ class RowSums:
         ends = self._last[words] == batch
         self._waiting |= dict(zip(words[~ends].tolist(), rows[~ends], strict=True))
         self._array[words[ends]] = rows[ends]
+
+
+def _span(words: IntArray) -> slice | IntArray:
+    """Words in a row as a slice, which is read and written in half the time."""
+    if len(words) and words[-1] - words[0] + 1 == len(words):
+        return slice(int(words[0]), int(words[-1]) + 1)
+    return words

@@ -9,6 +9,7 @@ import torch
 
 from bids_app.language.activations import Activations, read_activations
 from bids_app.language.models import LanguageModel
+from bids_app.language.reading import WordRule
 from bids_app.language.tokens import Tokens, tokenize_words
 
 MINIMUM = 32  # half of what the models hold
@@ -125,3 +126,17 @@ def test_masked_models_cannot_be_rolled(
     with pytest.raises(ValueError, match="'rolled' is for causal models"):
         read_activations(language_models["bert"], story, "ffn-out", "rolled", tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_row_is_the_weighted_sum_of_the_tokens_of_a_word() -> None:
+    random = np.random.default_rng(0)
+    counts = np.array([1, 3, 1, 2, 7, 1])
+    word = np.repeat(np.arange(len(counts)), counts)
+    activations = random.standard_normal((2, 12, 5)).astype(np.float32)
+    window, position = random.integers(2, size=len(word)), random.integers(12, size=len(word))
+    weight = random.random(len(word)).astype(np.float32)
+    rule = WordRule(window, position, weight, np.flatnonzero(np.diff(word, prepend=-1)), torch.device("cpu"))
+    expected = np.zeros((len(counts), 5))
+    for token in range(len(word)):
+        expected[word[token]] += weight[token] * activations[window[token], position[token]].astype(np.float64)
+    np.testing.assert_allclose(rule(torch.from_numpy(activations)).numpy(), expected, rtol=1e-5, atol=1e-6)

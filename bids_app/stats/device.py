@@ -1,13 +1,18 @@
 """Devices, batch sizes and threads of computations."""
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import lru_cache, partial
+from threading import local
 from typing import Any, TypeVar
 
-import numpy.typing as npt
+import numpy as np
 import torch
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
+
+from bids_app.stats.arrays import AnyArray, Doubles
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -15,6 +20,10 @@ Result = TypeVar("Result")
 _DEFAULT_MEM_MB = 2000.0
 # Two float32 blocks of this size stay in the second-level cache of a current core.
 _CACHE_BYTES = 2**20
+_STAGE_BYTES = 2**25  # of the page-locked memory through which large arrays go to a GPU, twice
+_STREAMS = 4  # decompositions side by side on a GPU
+_local = local()
+_ROWS = 256  # centred at a time on a GPU, in float64
 
 
 def resolve_device(device: str) -> torch.device:
@@ -69,9 +78,55 @@ def column_batches(n_columns: int, size: int) -> list[slice]:
     return [slice(start, min(start + size, n_columns)) for start in range(0, n_columns, size)]
 
 
-def to_device(array: npt.NDArray, device: torch.device, dtype: torch.dtype = torch.float32) -> torch.Tensor:  # type: ignore[type-arg]
-    """A numpy array on the device, without a copy if possible."""
-    return torch.as_tensor(array).to(device=device, dtype=dtype)
+def to_device(array: AnyArray, device: torch.device, dtype: torch.dtype | None = torch.float32) -> torch.Tensor:
+    """A numpy array on the device, with its own memory if it can be; with `dtype` None, of its own type."""
+    if device.type == "cuda" and array.nbytes > _STAGE_BYTES:
+        return _staged(array, device).to(dtype=dtype)
+    if not array.flags.writeable:
+        array = array.copy()  # torch warns of what it could overwrite
+    there = torch.as_tensor(array)
+    if device.type == "cuda":
+        there = there.to(device)  # first: all threads of the CPU would wake to convert a small array
+    return there.to(device=device, dtype=dtype)
+
+
+def _staged(array: AnyArray, device: torch.device) -> torch.Tensor:
+    """A large array on a GPU, through page-locked memory: several times as fast as from ordinary memory."""
+    of_type = torch.as_tensor(np.empty(0, array.dtype)).dtype
+    result = torch.empty(array.shape, dtype=of_type, device=device)
+    n_rows = max(1, _STAGE_BYTES * len(array) // array.nbytes)
+    stages = [torch.empty((n_rows, *array.shape[1:]), dtype=of_type, pin_memory=True) for _ in range(2)]
+    copied = [torch.cuda.Event() for _ in stages]  # type: ignore[no-untyped-call]
+    for number, rows in enumerate(column_batches(len(array), n_rows)):
+        stage, event = stages[number % 2], copied[number % 2]
+        event.synchronize()  # the stage is free again
+        part = stage[: rows.stop - rows.start]
+        if array.flags.writeable and min(array.strides) >= 0:
+            part.copy_(torch.from_numpy(array[rows]))  # on all threads
+        else:
+            np.copyto(part.numpy(), array[rows])  # torch takes no such arrays
+        result[rows].copy_(part, non_blocking=True)
+        event.record()
+    return result
+
+
+def centred(array: AnyArray, device: torch.device, dtype: torch.dtype = torch.float32) -> tuple[torch.Tensor, Doubles]:
+    """Columns without their means, (n, V) on the device, and the means (V,); differences are taken in float64."""
+    if device.type != "cuda":
+        means: Doubles = array.mean(axis=0, dtype=np.float64)
+        return to_device(array - means, device, dtype), means
+    return centred_there(to_device(array, device, None), dtype)
+
+
+def centred_there(values: torch.Tensor, dtype: torch.dtype = torch.float32) -> tuple[torch.Tensor, Doubles]:
+    """`centred` of values that are on the device, and are overwritten if they have the type of the result."""
+    if not values.dtype.is_floating_point:
+        values = values.double()
+    means = values.mean(dim=0, dtype=torch.float64)
+    result = values if values.dtype == dtype else torch.empty_like(values, dtype=dtype)
+    for rows in column_batches(len(values), _ROWS):
+        result[rows] = values[rows] - means
+    return result, means.cpu().numpy()
 
 
 def map_batches(function: Callable[[Item], Result], items: Sequence[Item], device: torch.device) -> Iterator[Result]:
@@ -81,6 +136,39 @@ def map_batches(function: Callable[[Item], Result], items: Sequence[Item], devic
     """
     with side_by_side(device) as apply:
         yield from apply(function, items)
+
+
+def map_decompositions(
+    function: Callable[[Item], Result], items: Sequence[Item], device: torch.device
+) -> Iterator[Result]:
+    """`map_batches` for decompositions: on a GPU, of which each fills a small part, they run side by side too."""
+    if device.type != "cuda":
+        yield from map_batches(function, items, device)
+        return
+    with one_thread():
+        yield from _workers(device).map(partial(_on_stream, function, device), items)
+
+
+@lru_cache
+def _workers(device: torch.device) -> ThreadPoolExecutor:
+    """Threads with a stream each, kept: cuBLAS holds 32 MiB of the GPU for every thread and stream it has met."""
+
+    def start() -> None:
+        torch.set_num_threads(1)
+        _local.stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+
+    return ThreadPoolExecutor(_STREAMS, initializer=start)
+
+
+def _on_stream(function: Callable[[Item], Result], device: torch.device, item: Item) -> Result:
+    """The result of a function whose work on the GPU is in the stream of the thread, and complete."""
+    stream = _local.stream
+    # What the default stream was asked for may still read the function's input, or memory that this stream gets again.
+    stream.wait_stream(torch.cuda.default_stream(device))
+    with torch.cuda.stream(stream):
+        result = function(item)
+    stream.synchronize()
+    return result
 
 
 def run_batches(function: Callable[[Item], object], items: Sequence[Item], device: torch.device) -> None:
@@ -112,8 +200,14 @@ def one_thread() -> Iterator[None]:
     """
     n_threads = torch.get_num_threads()
     try:
-        with threadpool_limits(1, user_api="blas"):  # products of numpy, which torch's setting does not affect
+        with _libraries(len(sys.modules)).limit(limits=1, user_api="blas"):  # of numpy; torch's has its own setting
             torch.set_num_threads(1)
             yield
     finally:
         torch.set_num_threads(n_threads)  # inherited by threads that start later
+
+
+@lru_cache(maxsize=1)
+def _libraries(_n_modules: int) -> ThreadpoolController:
+    """The libraries for products, looked for again once a module was imported: it takes 10 ms."""
+    return ThreadpoolController()

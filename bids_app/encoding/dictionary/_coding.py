@@ -1,32 +1,42 @@
 """Loadings of neurons on given atoms."""
 
+from typing import overload
+
 import numpy as np
 import torch
 
 from bids_app.encoding.dictionary._tuning import TUNING
 from bids_app.encoding.lasso._solver import lasso_gram
 from bids_app.stats.arrays import AnyArray, Doubles, Floats, Ints
-from bids_app.stats.device import column_batches, run_batches, targets_per_batch
+from bids_app.stats.device import column_batches, run_batches, targets_per_batch, to_device
+
+Responses = AnyArray | torch.Tensor  # of neurons, (n_volumes, n_neurons); a tensor is float32 and on the device
+_FREE_SHARE = 0.5  # of a GPU's free memory that all responses may take
+
+
+def resident(X: AnyArray, device: torch.device, mem_mb: float | None) -> Responses:
+    """X on a GPU, if it fits into `mem_mb`, or else into half of what is free there; any other X as it is."""
+    if device.type != "cuda":
+        return X
+    room = mem_mb * 1e6 if mem_mb is not None else _FREE_SHARE * torch.cuda.mem_get_info(device)[0]
+    return to_device(X, device) if 4 * X.size <= room else X
 
 
 class Neurons:
     """Batches of neurons' responses, (n_volumes, batch) float32 on the device, from an array or a memory map."""
 
-    def __init__(self, X: AnyArray, device: torch.device, columns: Ints | None = None):
+    def __init__(self, X: Responses, device: torch.device, columns: Ints | None = None):
         """Take all columns of X, or some of them."""
         self.X, self.device, self.columns = X, device, columns
+        if columns is not None and isinstance(X, torch.Tensor):
+            self.X, self.columns = take_columns(X, columns), None
         self.n_volumes = int(X.shape[0])
         self.n_neurons = int(X.shape[1]) if columns is None else len(columns)
 
     def __getitem__(self, batch: slice) -> torch.Tensor:
         """The responses of a batch, read-only: they may share the memory of X."""
-        if self.columns is None:
-            block = np.asarray(self.X[:, batch], dtype=np.float32)
-            if not block.flags.writeable:  # torch warns of read-only memory maps
-                block = block.copy()
-        else:
-            block = take_columns(self.X, self.columns[batch])
-        return torch.from_numpy(block).to(self.device)
+        block = self.X[:, batch] if self.columns is None else take_columns(self.X, self.columns[batch])
+        return block if isinstance(block, torch.Tensor) else to_device(np.asarray(block, dtype=np.float32), self.device)
 
     def batch_size(self, n_atoms: int, mem_mb: float | None, preferred: int) -> int:
         """How many neurons to code at a time, within `mem_mb` megabytes."""
@@ -35,8 +45,14 @@ class Neurons:
         return targets_per_batch(bytes_per_neuron, preferred, mem_mb)
 
 
-def take_columns(X: AnyArray, columns: Ints) -> Floats:
+@overload
+def take_columns(X: AnyArray, columns: Ints) -> Floats: ...
+@overload
+def take_columns(X: torch.Tensor, columns: Ints) -> torch.Tensor: ...
+def take_columns(X: Responses, columns: Ints) -> Floats | torch.Tensor:
     """Some columns of X, (n_volumes, n_columns) float32, each read in one piece where it lies in one."""
+    if isinstance(X, torch.Tensor):
+        return X.index_select(1, torch.as_tensor(columns, device=X.device))
     # "clip": the check of indices, which are valid, would take most of the time
     if X.flags.f_contiguous:
         return np.asarray(np.take(X.T, columns, axis=0, mode="clip"), dtype=np.float32).T
@@ -49,7 +65,7 @@ class Coder:
     def __init__(self, atoms: Doubles, penalty: float, device: torch.device):
         """Copy the atoms, (n_atoms, n_volumes), to the device."""
         self.penalty = penalty
-        self.atoms = torch.as_tensor(atoms, dtype=torch.float32, device=device)
+        self.atoms = to_device(atoms, device)
         self.gram = self.atoms @ self.atoms.T
 
     def __call__(
@@ -65,7 +81,7 @@ class Coder:
 
 
 def code_all(
-    X: AnyArray, atoms: Doubles, penalty: float, device: torch.device, mem_mb: float | None
+    X: Responses, atoms: Doubles, penalty: float, device: torch.device, mem_mb: float | None
 ) -> tuple[torch.Tensor, float, Doubles]:
     """Loadings of all neurons on the atoms, (n_atoms, n_neurons).
 

@@ -8,7 +8,7 @@ import torch
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
-from bids_app.encoding.dictionary._coding import code_all
+from bids_app.encoding.dictionary._coding import code_all, resident
 from bids_app.encoding.dictionary._solver import learn, require_settings
 from bids_app.stats.arrays import AnyArray, Doubles, Floats
 from bids_app.stats.device import column_batches, resolve_device
@@ -80,8 +80,9 @@ class DictionaryLearning(BaseEstimator):  # type: ignore[misc]
         device = resolve_device(self.device)
         self.penalty_ = self.penalty * float(np.sqrt(data.shape[0]))
         generator = np.random.default_rng(self.random_state)
+        neurons = resident(data, device, self.mem_mb)
         atoms, self.n_iter_ = learn(
-            data,
+            neurons,
             self.n_atoms,
             self.penalty_,
             generator,
@@ -90,7 +91,7 @@ class DictionaryLearning(BaseEstimator):  # type: ignore[misc]
             tolerance=self.tolerance,
             mem_mb=self.mem_mb,
         )
-        loadings, self.objective_, powers = code_all(data, atoms, self.penalty_, device, self.mem_mb)
+        loadings, self.objective_, powers = code_all(neurons, atoms, self.penalty_, device, self.mem_mb)
         self._keep(atoms, loadings, powers / data.shape[1])
         return self
 
@@ -100,6 +101,7 @@ class DictionaryLearning(BaseEstimator):  # type: ignore[misc]
         skewed_left = third - 3 * first * second + 2 * first**3 < 0
         sign = np.where(skewed_left, -1, 1).astype(np.float32)[order, None]
         self.atoms_ = np.ascontiguousarray((atoms[order] * sign).T, dtype=np.float32)
-        self.loadings_ = loadings.cpu().numpy()
+        ordered, signs = (torch.as_tensor(array, device=loadings.device) for array in (order, sign))
         for batch in column_batches(loadings.shape[1], _BATCH):  # in place
-            self.loadings_[:, batch] = self.loadings_[order, batch] * sign
+            loadings[:, batch] = loadings[ordered, batch] * signs
+        self.loadings_ = loadings.cpu().numpy()

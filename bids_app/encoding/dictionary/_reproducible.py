@@ -4,10 +4,10 @@ from typing import Self
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import skew
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
+from bids_app.encoding.dictionary._coding import Responses, resident
 from bids_app.encoding.dictionary._families import Families, find_families
 from bids_app.encoding.dictionary._solver import learn, require_settings
 from bids_app.encoding.dictionary._tuning import TUNING
@@ -80,13 +80,15 @@ class ReproducibleDictionary(BaseEstimator):  # type: ignore[misc]
         if self.n_restarts < 2:
             raise ValueError(f"n_restarts={self.n_restarts}; families need at least 2 restarts.")
         seeds = np.random.SeedSequence(self.random_state).spawn(self.n_restarts)
-        self.restarts_ = np.stack([self._restart(data, np.random.default_rng(seed)) for seed in seeds])
+        neurons = resident(data, resolve_device(self.device), self.mem_mb)
+        self.restarts_ = np.stack([self._restart(neurons, np.random.default_rng(seed)) for seed in seeds])
+        del neurons
         found = find_families(list(self.restarts_))
         loadings = least_squares_loadings(data, found.courses)
         self._keep(found, loadings)
         return self
 
-    def _restart(self, X: AnyArray, generator: np.random.Generator) -> Floats:
+    def _restart(self, X: Responses, generator: np.random.Generator) -> Floats:
         """The atoms of one dictionary, (n_volumes, n_atoms)."""
         atoms, _ = learn(
             X,
@@ -102,10 +104,16 @@ class ReproducibleDictionary(BaseEstimator):  # type: ignore[misc]
         return np.ascontiguousarray(atoms.T, dtype=np.float32)
 
     def _keep(self, found: Families, loadings: Floats) -> None:
-        sign = np.where(skew(loadings, axis=1) < 0, -1, 1)
+        sign = np.array([-1 if _is_skewed_left(row) else 1 for row in loadings])
         self.families_ = found.courses * sign.astype(np.float32)
         self.loadings_ = loadings * sign.astype(np.float32)[:, None]
         self.reproducibility_, self.members_ = found.reproducibility, found.members * sign
+
+
+def _is_skewed_left(values: Floats) -> bool:
+    """Whether the third central moment is negative; SciPy's skew takes ten times as long."""
+    centred = values - values.mean(dtype=np.float64)
+    return bool((centred * centred * centred).sum() < 0)
 
 
 @one_thread()

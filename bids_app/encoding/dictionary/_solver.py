@@ -7,10 +7,10 @@ import numpy as np
 import torch
 from torch.nn.functional import normalize, softshrink
 
-from bids_app.encoding.dictionary._coding import Coder, Neurons, take_columns
+from bids_app.encoding.dictionary._coding import Coder, Neurons, Responses, take_columns
 from bids_app.encoding.dictionary._tuning import TUNING
 from bids_app.stats.arrays import AnyArray, Doubles, Floats, Ints
-from bids_app.stats.device import column_batches, side_by_side
+from bids_app.stats.device import column_batches, side_by_side, to_device
 
 
 @dataclass
@@ -169,7 +169,7 @@ class Learner:
     def _shared_directions(self) -> tuple[Doubles, Doubles]:
         """Directions of norm 1 that many residuals share, (n_atoms, n_volumes), and the gain of each."""
         # The residuals X − Da occur only in products, so they are never stored.
-        atoms = torch.as_tensor(self.atoms.T, dtype=torch.float32, device=self.neurons.device)
+        atoms = to_device(self.atoms.T, self.neurons.device)
         X, loadings = self.neurons[slice(0, self.neurons.n_neurons)], self.loadings
 
         def along(directions: torch.Tensor, step: int = 1) -> torch.Tensor:
@@ -197,7 +197,7 @@ class Learner:
 
 
 def learn(
-    X: AnyArray,
+    X: Responses,
     n_atoms: int,
     penalty: float,
     generator: np.random.Generator,
@@ -216,7 +216,7 @@ def learn(
     """
     size = min(X.shape[1], max(TUNING.sample, 8 * n_atoms))
     neurons = Neurons(take_columns(X, _columns(X, size, generator)), device)
-    atoms = _seeds(neurons.X, n_atoms, generator)
+    atoms = _seeds(neurons[slice(None)].cpu().numpy(), n_atoms, generator)
     learner = Learner(neurons, atoms, penalty, mem_mb=mem_mb, unit=TUNING.sample_unit)
     learner.run(TUNING.sample_passes, TUNING.sample_tolerance * tolerance, exchange=True)
     expected = learner.mean_moments
@@ -243,7 +243,7 @@ def _width(batch: slice) -> int:
     return int(batch.stop - batch.start)
 
 
-def _columns(X: AnyArray, size: int, generator: np.random.Generator) -> Ints:
+def _columns(X: Responses, size: int, generator: np.random.Generator) -> Ints:
     """Randomly chosen columns, ascending: those of a batch lie close together in a memory map."""
     return np.sort(generator.choice(X.shape[1], size, replace=False))
 

@@ -12,8 +12,8 @@ from bids_app.encoding.design.folds import inner_folds
 from bids_app.encoding.lasso._segment_sums import SegmentSums
 from bids_app.encoding.lasso._solver import lasso_gram
 from bids_app.encoding.lasso._tuning import TUNING
-from bids_app.stats.arrays import AnyArray, Floats, Fold, Ints, require_finite, require_matrix
-from bids_app.stats.device import column_batches, map_batches, resolve_device, targets_per_batch, to_device
+from bids_app.stats.arrays import Floats, Fold, Ints, require_finite, require_matrix
+from bids_app.stats.device import centred, column_batches, map_batches, resolve_device, targets_per_batch, to_device
 
 DEFAULT_RATIOS = tuple(float(ratio) for ratio in np.geomspace(0.9, 0.02, 9))
 Selection = Literal["one-se", "min"]
@@ -57,9 +57,8 @@ class Problem:
 
     def responses(self, batch: slice) -> tuple[torch.Tensor, torch.Tensor]:
         """Centred responses (n, V) and the subtracted means (V,)."""
-        Y: AnyArray = np.asarray(self.Y[:, batch])
-        mean = Y.mean(axis=0, dtype=np.float64)
-        return to_device(Y - mean, self.device), to_device(mean, self.device)
+        Y, mean = centred(np.asarray(self.Y[:, batch]), self.device)
+        return Y, to_device(mean, self.device)
 
 
 class Design:

@@ -32,7 +32,7 @@ def fista(
     Arguments and result are those of `lasso_gram`, of any floating type. The violation of a target is the gradient of
     the majorised problem.
     """
-    eigenvalues = torch.linalg.eigvalsh(gram)
+    eigenvalues = torch.linalg.eigvalsh(gram.cpu())  # too few regressors for a GPU
     largest = max(float(eigenvalues[-1]) * 1.0001, 1e-30)
     root = (max(float(eigenvalues[0]), 0.0) / largest) ** 0.5
     speed = _Speed(1 / largest, (1 - root) / (1 + root))

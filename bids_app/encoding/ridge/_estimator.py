@@ -13,8 +13,10 @@ from bids_app.encoding.ridge._loop import Batch, TrainingSet, fit_targets
 from bids_app.encoding.ridge._penalties import DEFAULT_ALPHAS, penalties
 from bids_app.encoding.ridge._selection import penalty_errors
 from bids_app.encoding.ridge._solver import Design, filtered_projections, ridge_batches
-from bids_app.stats.arrays import Floats, Fold
-from bids_app.stats.device import resolve_device
+from bids_app.stats.arrays import Doubles, Floats, Fold
+from bids_app.stats.device import column_batches, resolve_device, to_device
+
+_PER_PRODUCT = 8192  # targets whose projections are in float64 at a time
 
 
 class RidgeCV(ManyTargets):
@@ -41,8 +43,8 @@ class RidgeCV(ManyTargets):
     """
 
     alpha_: Floats
-    _back: Floats  # (n_features, rank)
-    _projections: Floats  # (rank, n_targets), coefficients in the space of the eigenvectors
+    _back: torch.Tensor  # (n_features, rank), on the device, as the next
+    _projections: torch.Tensor  # (rank, n_targets), coefficients in the space of the eigenvectors
 
     def __init__(
         self,
@@ -61,21 +63,21 @@ class RidgeCV(ManyTargets):
         alphas = penalties(self.alphas, device)
         design = Design(X, device)
         everything = np.arange(X.shape[0])
-        eigen = design.decompose(everything)
+        eigen = design.eigen(everything)
         whole = design.factorise(everything, everything[:0], eigen)  # no test rows: not for predictions
         n_targets = Y.shape[1]
         errors = penalty_errors(design, (everything, eigen), self.folds, alphas, n_targets)
         self.alpha_ = np.empty(n_targets, dtype=np.float32)
         self.intercept_ = np.empty(n_targets, dtype=np.float32)
-        self._back = design.coefficient_map(whole).cpu().numpy()
-        self._projections = np.empty((self._back.shape[1], n_targets), dtype=np.float32)
+        self._back = design.coefficient_map(whole)
+        self._projections = torch.empty((self._back.shape[1], n_targets), device=device)
         self.__dict__.pop("coef_", None)
-        mean_back = design.mean @ self._back
+        mean_back = design.mean @ self._back.cpu().numpy()
 
         def fit(batch: Batch, alpha: torch.Tensor) -> None:
-            projections = filtered_projections(whole, alpha, batch.Y)[:-1].cpu().numpy()
+            projections = filtered_projections(whole, alpha, batch.Y)[:-1]
             self.alpha_[batch.columns], self._projections[:, batch.columns] = alpha.cpu().numpy(), projections
-            self.intercept_[batch.columns] = batch.mean - mean_back @ projections
+            self.intercept_[batch.columns] = batch.mean - _times(mean_back, projections)
 
         batches = ridge_batches(design.n_volumes, len(whole.eigenvalues), n_targets, device, self.mem_mb)
         fit_targets([TrainingSet(lambda batch: errors(batch.Y), fit)], Y, alphas, batches)
@@ -84,7 +86,18 @@ class RidgeCV(ManyTargets):
     @cached_property
     def coef_(self) -> Floats:
         """Computed on first access: with more features than volumes, they take far more memory than the predictor."""
-        return np.asarray(self._back @ self._projections, dtype=np.float32)
+        return (self._back @ self._projections).cpu().numpy()
 
     def _weighted(self, X: npt.ArrayLike) -> Floats:
-        return np.asarray(self._regressors(X) @ self._back @ self._projections, dtype=np.float32)
+        return (to_device(self._regressors(X), self._back.device) @ self._back @ self._projections).cpu().numpy()
+
+    def __getstate__(self) -> dict[str, object]:
+        """Without tensors on a GPU, which the machine that reads a stored fit may lack."""
+        return {name: value.cpu() if isinstance(value, torch.Tensor) else value for name, value in vars(self).items()}
+
+
+def _times(weights: Doubles, rows: torch.Tensor) -> Doubles:
+    """The product of weights (rank,) with rows (rank, V), summed in float64."""
+    there = torch.as_tensor(weights, device=rows.device)
+    batches = column_batches(rows.shape[1], _PER_PRODUCT)
+    return np.concatenate([(there @ rows[:, batch].double()).cpu().numpy() for batch in batches])

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 import torch
 
 from bids_app.encoding.ridge._selection import choose
-from bids_app.encoding.ridge._solver import centred_responses
 from bids_app.stats.arrays import AnyArray
-from bids_app.stats.device import run_batches
+from bids_app.stats.device import centred, run_batches
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,7 @@ def fit_targets(
     """
 
     def fit(columns: slice) -> None:
-        batch = Batch(columns, *centred_responses(Y[:, columns], alphas.device, dtype))
+        batch = Batch(columns, *centred(Y[:, columns], alphas.device, dtype))
         for training_set in sets:
             training_set.fit(batch, choose(training_set.errors(batch), alphas))
 

@@ -6,12 +6,12 @@ from typing import Protocol
 import numpy as np
 import torch
 
-from bids_app.encoding.ridge._solver import Design, Eigen, Factors, rows_of
+from bids_app.encoding.ridge._solver import Design, Eigen, EigenTensors, Factors
 from bids_app.encoding.ridge._triangles import ByTriangles, leverage
 from bids_app.encoding.ridge._tuning import TUNING
 from bids_app.stats.arrays import Fold, Ints
 from bids_app.stats.copies import NONE, Copies
-from bids_app.stats.device import map_batches
+from bids_app.stats.device import map_decompositions
 
 
 class PenaltyErrors(Protocol):
@@ -23,7 +23,7 @@ class PenaltyErrors(Protocol):
 
 def penalty_errors(
     design: Design,
-    whole: tuple[Ints, Eigen],
+    whole: tuple[Ints, Eigen | EigenTensors],
     pairs: Sequence[Fold] | None,
     alphas: torch.Tensor,
     n_targets: int,
@@ -56,9 +56,12 @@ def penalty_errors(
         # Concurrently, because a decomposition mostly uses one thread.
         known: list[Eigen | None] = [*eigens] if eigens else [None] * len(pairs)
         sets = list(zip(pairs, known, strict=True))
-        folds = list(
-            map_batches(lambda training_set: design.factorise(*training_set[0], training_set[1]), sets, alphas.device)
-        )
+
+        def factorise(training_set: tuple[Fold, Eigen | None]) -> Factors:
+            (train, test), eigen = training_set
+            return design.factorise(train, test, eigen)
+
+        folds = list(map_decompositions(factorise, sets, alphas.device))
     if _triangles_pay(folds, len(alphas), n_targets):
         return ByTriangles(folds, alphas, loo=pairs is None)
     return _LeaveOneOut(folds[0], alphas) if pairs is None else _ByResiduals(folds, alphas)
@@ -85,7 +88,7 @@ class _ByResiduals:
     def __call__(self, Y: torch.Tensor) -> torch.Tensor:
         errors = torch.zeros(len(self.alphas), Y.shape[1], dtype=torch.float64, device=Y.device)
         for fold in self.folds:
-            projected, target = fold.projections(Y), rows_of(Y, fold.test)
+            projected, target = fold.projections(Y), Y[fold.tested]
             residual = torch.empty_like(target)
             for row, weight in enumerate(fold.filters(self.alphas.double()).T):
                 torch.addmm(target, (fold.basis * weight).float(), projected, alpha=-1, out=residual)
@@ -102,7 +105,7 @@ class _LeaveOneOut:
     def __call__(self, Y: torch.Tensor) -> torch.Tensor:
         factors = self.factors
         errors = torch.empty(len(self.alphas), Y.shape[1], dtype=torch.float64, device=Y.device)
-        projected, target = factors.projections(Y), rows_of(Y, factors.test)
+        projected, target = factors.projections(Y), Y[factors.tested]
         for row, weight in enumerate(factors.filters(self.alphas.double()).T):
             weighted = factors.basis * weight
             residual = torch.addmm(target, weighted.float(), projected, alpha=-1)
@@ -130,7 +133,7 @@ class _LeaveCopiesOut:
     def __call__(self, Y: torch.Tensor) -> torch.Tensor:
         factors = self.factors
         errors = torch.zeros(len(self.alphas), Y.shape[1], dtype=torch.float64, device=Y.device)
-        projected, target = factors.projections(Y), rows_of(Y, factors.test)
+        projected, target = factors.projections(Y), Y[factors.tested]
         back = factors.project[:, factors.test].T
         for row, weight in enumerate(factors.filters(self.alphas.double()).T):
             weighted = factors.basis * weight

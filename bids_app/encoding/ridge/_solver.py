@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -29,7 +30,17 @@ class Factors:
 
     def projections(self, Y: torch.Tensor) -> torch.Tensor:
         """`project` @ Y, (rank + 1, V), over the training rows only."""
-        return self._of_trained @ rows_of(Y, self.train)
+        return self._of_trained @ Y[self.trained]
+
+    @cached_property
+    def trained(self) -> slice | torch.Tensor:
+        """`train` for indexing."""
+        return span(self.train)
+
+    @cached_property
+    def tested(self) -> slice | torch.Tensor:
+        """`test` for indexing."""
+        return span(self.test)
 
     @cached_property
     def _of_trained(self) -> torch.Tensor:
@@ -64,7 +75,12 @@ class Design:
         self._kernel = self.X @ self.X.T if self.n_features > self.n_volumes else None
 
     def decompose(self, train: Ints) -> Eigen:
-        """The eigendecomposition of one training set; rows are indices of all volumes."""
+        """The eigendecomposition of one training set, to keep; rows are indices of all volumes."""
+        found = self.eigen(train)
+        return Eigen(found.values.cpu().numpy(), found.vectors.cpu().numpy())
+
+    def eigen(self, train: Ints) -> "EigenTensors":
+        """`decompose` on the device."""
         rows = torch.as_tensor(train, device=self.X.device)
         if self._kernel is not None:
             product = _centred(self._kernel, rows, rows)
@@ -73,9 +89,9 @@ class Design:
             product = X.T @ X
         return _decomposed(product)
 
-    def factorise(self, train: Ints, test: Ints, eigen: Eigen | None = None) -> Factors:
-        """Factors of one fold; rows are indices of all volumes. `eigen` is `decompose(train)` if known."""
-        eigen = eigen or self.decompose(train)
+    def factorise(self, train: Ints, test: Ints, eigen: "Eigen | EigenTensors | None" = None) -> Factors:
+        """Factors of one fold; rows are indices of all volumes. `eigen` is the decomposition of `train` if known."""
+        eigen = eigen or self.eigen(train)
         rows, tested = (torch.as_tensor(array, device=self.X.device) for array in (train, test))
         values, vectors = (torch.as_tensor(array, device=self.X.device) for array in (eigen.values, eigen.vectors))
         if self._kernel is not None:
@@ -111,11 +127,17 @@ class Design:
         return Factors(eigenvalues.clamp(min=0), full, with_mean, tested, vectors, rows)
 
 
-def _decomposed(product: torch.Tensor) -> Eigen:
+class EigenTensors(NamedTuple):
+    """`Eigen` on the device."""
+
+    values: torch.Tensor
+    vectors: torch.Tensor
+
+
+def _decomposed(product: torch.Tensor) -> EigenTensors:
     if product.device.type == "cpu":  # numpy's LAPACK takes half the time of torch's (MKL) on an AMD processor
-        return Eigen(*np.linalg.eigh(product.numpy()))
-    values, vectors = torch.linalg.eigh(product)
-    return Eigen(values.cpu().numpy(), vectors.cpu().numpy())
+        return EigenTensors(*map(torch.from_numpy, np.linalg.eigh(product.numpy())))
+    return EigenTensors(*torch.linalg.eigh(product))
 
 
 def _centred(kernel: torch.Tensor, rows: torch.Tensor, train: torch.Tensor) -> torch.Tensor:
@@ -153,7 +175,7 @@ class Predictor:
         factors = self._factors
         if not self._matrices:
             return factors.basis.float() @ filtered_projections(factors, alpha, Y)
-        trained, order = rows_of(Y, factors.train), torch.argsort(alpha)
+        trained, order = Y[factors.trained], torch.argsort(alpha)
         values, counts = torch.unique_consecutive(alpha[order], return_counts=True)
         blocks = torch.split_with_sizes(trained.index_select(1, order), counts.tolist(), dim=1)
         predictions = [self._matrices[value] @ block for value, block in zip(values.tolist(), blocks, strict=True)]
@@ -172,15 +194,9 @@ def ridge_batches(n_volumes: int, rank: int, n_targets: int, device: torch.devic
     return column_batches(n_targets, size)
 
 
-def rows_of(Y: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
-    """Y[rows], without a copy if the rows are consecutive."""
+def span(rows: torch.Tensor) -> slice | torch.Tensor:
+    """Row numbers, as a slice if they are consecutive: without a copy, and without a wait for the device later."""
+    if not len(rows):
+        return rows
     first, last = int(rows[0]), int(rows[-1])
-    return Y[first : last + 1] if last - first + 1 == len(rows) else Y[rows]
-
-
-def centred_responses(
-    Y: AnyArray, device: torch.device, dtype: torch.dtype = torch.float32
-) -> tuple[torch.Tensor, AnyArray]:
-    """Centred responses (n, V) on the device, and their means (V,), float64."""
-    mean: AnyArray = Y.mean(axis=0, dtype=np.float64)
-    return to_device(Y - mean, device, dtype), mean
+    return slice(first, last + 1) if last - first + 1 == len(rows) else rows

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 
 import torch
 
-from bids_app.encoding.ridge._solver import Factors, rows_of
+from bids_app.encoding.ridge._solver import Factors, span
 from bids_app.encoding.ridge._tuning import TUNING
-from bids_app.stats.device import map_batches
+from bids_app.stats.device import map_decompositions
 
 
 class ByTriangles:
@@ -20,7 +20,7 @@ class ByTriangles:
     def __init__(self, folds: Sequence[Factors], alphas: torch.Tensor, *, loo: bool):
         """Decompose the residuals of all folds; with `loo`, of one set of rows, each left out in turn."""
         self._rows = torch.unique(torch.cat([rows for fold in folds for rows in (fold.train, fold.test)]))
-        self._n_alphas = len(alphas)
+        self._n_alphas, self._span = len(alphas), span(self._rows)
 
         def triangle(alpha: torch.Tensor) -> torch.Tensor:
             products = [
@@ -29,7 +29,7 @@ class ByTriangles:
             upper: torch.Tensor = torch.linalg.qr(torch.cat(products), mode="r").R.float()
             return upper
 
-        triangles = torch.stack(list(map_batches(triangle, list(alphas), alphas.device)))
+        triangles = torch.stack(list(map_decompositions(triangle, list(alphas), alphas.device)))
         self._bands = [
             triangles[:, start : start + TUNING.band, start:].transpose(0, 1).reshape(-1, len(self._rows) - start)
             for start in range(0, triangles.shape[1], TUNING.band)
@@ -37,7 +37,7 @@ class ByTriangles:
 
     def __call__(self, Y: torch.Tensor) -> torch.Tensor:
         """Mean squared errors (n_alphas, V) float64."""
-        Y = rows_of(Y, self._rows)
+        Y = Y[self._span]
         errors = torch.zeros(self._n_alphas, Y.shape[1], dtype=torch.float64, device=Y.device)
         products = Y.new_empty(len(self._bands[0]), Y.shape[1])  # allocating each anew would cost a sixth of the time
         for band in self._bands:

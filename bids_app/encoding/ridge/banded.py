@@ -14,10 +14,10 @@ import torch
 from bids_app.encoding.design.folds import inner_folds
 from bids_app.encoding.ridge import DEFAULT_ALPHAS, penalties
 from bids_app.encoding.ridge._selection import penalty_errors
-from bids_app.encoding.ridge._solver import Design, Predictor, centred_responses, ridge_batches
+from bids_app.encoding.ridge._solver import Design, Predictor, ridge_batches
 from bids_app.encoding.ridge.held_out import FoldDesign, HeldOut, HeldOutDesign, Inner, checked, decompose_fold
 from bids_app.stats.arrays import AnyArray, Doubles, Floats, Fold, Ints
-from bids_app.stats.device import map_batches, resolve_device, run_batches
+from bids_app.stats.device import centred, map_batches, resolve_device, run_batches
 
 Space = Callable[[Ints], Floats]
 
@@ -141,7 +141,7 @@ class _FoldSearch:
             )
 
             def compare(columns: slice, errors=errors, number=number, concerned=concerned) -> None:  # type: ignore[no-untyped-def]
-                batch, _ = centred_responses(self.Y[:, columns], self.grid.device)
+                batch, _ = centred(self.Y[:, columns], self.grid.device)
                 least, index = (array.cpu().numpy() for array in errors(batch).min(dim=0))
                 for row in concerned:
                     better = least < lowest[row, columns]
@@ -161,7 +161,7 @@ class _FoldSearch:
 
             def fill(batch: slice, columns=columns, predictor=predictor) -> None:  # type: ignore[no-untyped-def]
                 targets = columns[batch]
-                responses, mean = centred_responses(self.Y[:, targets], self.grid.device)
+                responses, mean = centred(self.Y[:, targets], self.grid.device)
                 alpha = self.grid[torch.as_tensor(penalty[targets], device=self.grid.device)]
                 predictions[np.ix_(self.fold[1], targets)] = predictor(alpha, responses).cpu().numpy() + mean
 

@@ -16,10 +16,10 @@ from bids_app.encoding.design.pipeline import PUBLISHED, FeaturePipeline
 from bids_app.encoding.ridge import DEFAULT_ALPHAS, penalties
 from bids_app.encoding.ridge._loop import Batch, TrainingSet, fit_targets
 from bids_app.encoding.ridge._selection import penalty_errors
-from bids_app.encoding.ridge._solver import Design, Eigen, Predictor, ridge_batches, rows_of
+from bids_app.encoding.ridge._solver import Design, Eigen, Predictor, ridge_batches
 from bids_app.stats.arrays import AnyArray, Floats, Fold, Ints, require_finite, require_matrix
 from bids_app.stats.correlation import column_correlations
-from bids_app.stats.device import map_batches, resolve_device
+from bids_app.stats.device import map_batches, map_decompositions, resolve_device
 
 Inner = Literal["contiguous", "loo"]
 
@@ -136,7 +136,7 @@ def design_held_out(
         return decompose_fold(features, fold, folds, inner, where)
 
     content = None if pipeline.content is None else np.array(pipeline.content, dtype=np.int64)
-    return HeldOutDesign(tuple(map_batches(design_of, folds, where)), content)
+    return HeldOutDesign(tuple(map_decompositions(design_of, folds, where)), content)
 
 
 def decompose_fold(
@@ -186,7 +186,7 @@ def _fit(
 
         def fit(batch: Batch, alpha: torch.Tensor) -> None:
             log_alpha[batch.columns] += np.log(alpha.cpu().numpy()) / len(design.folds)
-            take(_FoldFit(fold_design.fold, batch, predict(alpha, batch.Y), rows_of(batch.Y, whole.test)))
+            take(_FoldFit(fold_design.fold, batch, predict(alpha, batch.Y), batch.Y[whole.tested]))
 
         return len(whole.eigenvalues), TrainingSet(lambda batch: errors(batch.Y), fit)
 

@@ -1,3 +1,5 @@
+import pickle
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -122,3 +124,12 @@ def test_nan_is_an_error() -> None:
     Y[3, 7] = np.inf
     with pytest.raises(ValueError, match="first: 7"):
         RidgeCV(ALPHAS, device="cpu").fit(X, Y)
+
+
+def test_a_stored_fit_predicts_as_the_fit_does() -> None:
+    random = np.random.default_rng(0)
+    X, Y = random.standard_normal((40, 60)), random.standard_normal((40, 3))
+    model = RidgeCV([1, 10], device="cpu").fit(X, Y)
+    stored = pickle.loads(pickle.dumps(model))
+    np.testing.assert_array_equal(stored.predict(X), model.predict(X))
+    np.testing.assert_allclose(X @ stored.coef_ + stored.intercept_, model.predict(X), rtol=1e-4, atol=1e-5)
