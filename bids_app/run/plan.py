@@ -26,12 +26,14 @@ _TARGETS["MNI152NLin6Asym"] = _TARGETS["MNI152NLin2009cAsym"]  # a brain at 2 mm
 # Seconds of a participant: at the start, and for each volume and target (docs/memory-and-time.md, 300 volumes).
 _START, _NETWORKS, _FORECAST = 7.0, 1.6e-4 / 300, 1.26e-3 / 300
 _MEASURED = {"networks", "brainscore", "forecast"}
-# Products per second of a model, tokens per word, and seconds per volume and neuron of one dictionary.
-_PRODUCTS, _TOKENS_PER_WORD, _DICTIONARY = 97e9, 1.2, 7e-9
-_GROUP = 1.1e-7  # seconds per participant, map and target
+_PRODUCTS, _TOKENS_PER_WORD = 97e9, 1.2  # of a model per second, and per word
+# Seconds of a dictionary per volume, and per volume and neuron (docs/benchmarks.md, three sizes); a restart of the
+# families stops later than one dictionary.
+_PER_VOLUME, _PER_NEURON, _RESTART = 6e-4, 2.4e-9, 3
+_GROUP = 5e-8  # seconds per participant, target and map that the group level reads
 _PROCESS_MB, _BYTES, _STORED = 1150, 4, {"float32": 4, "float16": 2}
 _WRITTEN = 1.3  # bytes of a map in a file, as a share of its values: base64 of compressed floats
-_MAPS_OF_FAMILY = 3  # coefficients, z, correlation
+_MAPS_OF_FAMILY, _READ_OF_FAMILY = 3, 2  # coefficients, z, correlation; the group reads no z
 
 
 @dataclass(frozen=True)
@@ -167,15 +169,17 @@ def plan_of(settings: Settings, size: Size) -> list[Part]:
     n_atoms = max(settings.atoms)
     kinds = {analysis.activations(settings) for analysis in settings.analyses}
     values = sum(size.states if kind == "residual" else size.neurons for kind, _ in kinds if kind in NEURON_KINDS)
-    restarts = settings.restarts if settings.links == "conditional" else 1
+    restarts = _RESTART * settings.restarts if settings.links == "conditional" else 1
     learned = _BYTES * size.story_volumes * size.neurons if with_families else 0
     reading = 2 * size.weights * _TOKENS_PER_WORD * size.words / _PRODUCTS
-    learning = _DICTIONARY * size.story_volumes * size.neurons * restarts if with_families else 0
+    one = size.story_volumes * (_PER_VOLUME * len(settings.model) + _PER_NEURON * size.neurons)
+    learning = restarts * one if with_families else 0
     n_distances = len({d for analysis in settings.analyses for d in analysis.distances(settings)}) or 1
     per_target = (_NETWORKS if names & {"networks", "brainscore"} else 0) + (
         _FORECAST * n_distances / 31 if "forecast" in names else 0
     )
     maps = (_MAPS_OF_FAMILY * n_atoms if with_families else 0) + (n_distances if "forecast" in names else 0) + 4
+    read = maps - (_MAPS_OF_FAMILY - _READ_OF_FAMILY) * n_atoms * with_families
     of_map = _BYTES * size.targets / 1e6
     each = size.volumes / size.participants
     return [
@@ -196,8 +200,8 @@ def plan_of(settings: Settings, size: Size) -> list[Part]:
         Part(
             "group",
             1,
-            _START + _GROUP * size.participants * maps * size.targets,
+            _START + _GROUP * size.participants * read * size.targets,
             600 + 6 * n_atoms * of_map,
-            size.participants * (n_atoms if with_families else n_distances) * of_map,
+            size.participants * n_distances * of_map,  # coefficients of families are summed while they are read
         ),
     ]
