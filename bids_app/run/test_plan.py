@@ -11,7 +11,7 @@ from bids_app.settings import Settings
 from bids_app.tools import main
 
 # Narratives with GPT-2 small and one story of 300 volumes, on fsaverage6.
-SIZE = Size(345, 345 * 300, 300, 81_924, 3_000, 300, 9_216, 9_216, 124_000_000)
+SIZE = Size(345, 345, 345 * 300, 300, 81_924, 1, 3_000, 300, 9_216, 9_216, 124_000_000)
 
 
 def settings_of(*analysis: str) -> Settings:
@@ -47,7 +47,7 @@ def test_dictionaries_and_the_group_take_what_was_measured() -> None:
 
 
 def test_more_participants_take_more_jobs_and_no_more_memory() -> None:
-    larger = replace(SIZE, participants=1000, volumes=1000 * 300)
+    larger = replace(SIZE, participants=1000, fits=1000, volumes=1000 * 300)
     for part, other in zip(plan_of(settings_of(), SIZE), plan_of(settings_of(), larger), strict=True):
         assert part.memory_mb == other.memory_mb
     alone, many = (plan_of(settings_of(), size)[1] for size in (SIZE, larger))
