@@ -15,13 +15,7 @@ import pandas as pd
 
 from bids_app.bids.derivatives import output_path, stimulus_path
 from bids_app.disk import new_array
-from bids_app.encoding.dictionary import (
-    REPRODUCIBLE,
-    DictionaryLearning,
-    Families,
-    ReproducibleDictionary,
-    reconstruction_r2,
-)
+from bids_app.encoding.dictionary import REPRODUCIBLE, Families, reconstruction_r2
 from bids_app.inputs.models import ModelRun, neuron_matrix
 from bids_app.inputs.timing import Story
 from bids_app.machine.budget import memory_mb
@@ -220,6 +214,8 @@ class _Learned:
 
 
 def _one_dictionary(X: Floats, n_atoms: int, settings: DictionaryOptions) -> _Learned:
+    from bids_app.encoding.dictionary import DictionaryLearning  # with scikit-learn, which takes a second
+
     learner = DictionaryLearning(
         n_atoms=n_atoms,
         penalty=settings.penalty,
@@ -232,6 +228,8 @@ def _one_dictionary(X: Floats, n_atoms: int, settings: DictionaryOptions) -> _Le
 
 
 def _families(X: Floats, n_atoms: int, settings: DictionaryOptions) -> _Learned:
+    from bids_app.encoding.dictionary import ReproducibleDictionary  # as above
+
     learner = ReproducibleDictionary(
         n_atoms=n_atoms,
         penalty=settings.penalty,

@@ -14,6 +14,7 @@ from typing import ClassVar
 
 from bids_app.engines.jobs import Failure, Job
 from bids_app.engines.progress import Progress
+from bids_app.inputs.sources import keep_sources
 from bids_app.interruption import end_workers, job_of_worker, prepare_worker
 from bids_app.machine.budget import PROCESS_MB, has_too_little_memory, threads
 from bids_app.machine.explanations import explain
@@ -146,6 +147,7 @@ def _start_process(settings: Settings) -> None:
     """Prepare a child process, which ends with this one."""
     prepare_worker()
     start_worker(settings)
+    keep_sources()
 
 
 def start_worker(settings: Settings) -> None:

@@ -273,13 +273,13 @@ class Designs:
                 f"{error.n_rows} to train on. Give a smaller --pca (0 for none), or leave short runs out "
                 "(--exclude-scans)."
             ) from error
-        arrays = {
+        arrays: dict[str, Any] = {
             f"{number}:{name}": array
             for number, design in enumerate(designs)
             for name, array in design.to_arrays().items()
         }
         with draft.open("wb") as file:
-            np.savez(file, allow_pickle=False, **arrays)
+            np.savez(file, **arrays)
 
     @cached_property
     def _stems(self) -> list[str]:

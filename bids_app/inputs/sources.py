@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar, Token
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -264,8 +266,35 @@ def _named(space: str) -> str:
     return space or "the space of the scanner"
 
 
+_kept: ContextVar[list[Sources] | None] = ContextVar("_kept", default=None)
+
+
+def keep_sources() -> Token[list[Sources] | None]:
+    """Open the data set of a run only once from now on, for all its jobs in this process: a second is reading."""
+    return _kept.set([])
+
+
+@contextmanager
+def kept_sources() -> Iterator[None]:
+    """`keep_sources` within a block, which is a run: files may change before the next."""
+    token = keep_sources()
+    try:
+        yield
+    finally:
+        _kept.reset(token)
+
+
 def open_sources(settings: Settings) -> Sources:
     """Open the data set of a run. Raises DatasetError if it does not declare itself a data set."""
+    kept = _kept.get()
+    if kept is None:
+        return _opened(settings)
+    if not kept or kept[0].settings != settings:
+        kept[:] = [_opened(settings)]
+    return kept[0]
+
+
+def _opened(settings: Settings) -> Sources:
     require_content(settings.bids_dir)
     if not settings.skip_bids_validation:
         require_description(settings.bids_dir)

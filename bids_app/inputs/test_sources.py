@@ -10,7 +10,7 @@ import pytest
 from bids_app.bids.conftest import TinyDataset
 from bids_app.bids.errors import DatasetError
 from bids_app.inputs.fits import fits_of, plan
-from bids_app.inputs.sources import Sources, open_sources
+from bids_app.inputs.sources import Sources, kept_sources, open_sources
 from bids_app.settings import Settings
 
 HEADER = "onset\tduration\ttrial_type\tstim_file\n"
@@ -180,3 +180,16 @@ def test_a_derivative_with_the_same_runs_is_passed_over_and_named(
     list(sources.each_run("01"))
     assert "BOLD of other is read, not that of the same runs in prep: the first folder of -d counts" in caplog.text
     assert "BOLD of prep is read" not in caplog.text
+
+
+def test_a_run_reads_its_stories_once_and_the_next_run_reads_them_again(study: Study) -> None:
+    def n_words(sources: Sources) -> int:
+        return len(sources.stories["tale"].words.text)
+
+    with kept_sources():
+        first = study.sources()
+        assert n_words(first) == 350
+        study.words("tale", WORDS.rsplit("\n", 2)[0] + "\n")
+        assert study.sources() is first
+        assert n_words(study.sources(session_label=("1",))) == 349
+    assert n_words(study.sources()) == 349

@@ -274,7 +274,7 @@ def _write_layers(
 
 
 def plan_batches(
-    reader: Reader, windows: Sequence[Window], units: Sequence[tuple[int, ...]], chunk_tokens: int | None = None
+    reader: Reader, windows: list[Window], units: Sequence[tuple[int, ...]], chunk_tokens: int | None = None
 ) -> list[list[Window]]:
     """Windows read at once, in as many tokens as a device takes; `units` are the numbers of units of each layer."""
     usual = _CHUNK_TOKENS.get(reader.language_model.device.type, 1024)

@@ -17,7 +17,7 @@ from bids_app.engines.dask import open_dask
 from bids_app.engines.jobs import Engine, Failure, Job
 from bids_app.engines.local import LocalEngine
 from bids_app.inputs.fits import plan
-from bids_app.inputs.sources import Sources, open_sources
+from bids_app.inputs.sources import Sources, kept_sources, open_sources
 from bids_app.machine.agreement import check_whole
 from bids_app.machine.completion import leave_aside
 from bids_app.machine.explanations import explain
@@ -56,7 +56,7 @@ def run(settings: Settings) -> int:
         folders = RunFolders.of(settings)
         check_locations(folders, reads_raw=settings.level != "group")
         check_folders(folders)
-        with _clearing_strays(settings), _open_engine(settings) as engine:
+        with kept_sources(), _clearing_strays(settings), _open_engine(settings) as engine:
             failures = LEVELS[settings.level](settings, engine)
     except Exception as error:  # the outermost boundary: users see a traceback only on request
         if settings.verbose > 1:

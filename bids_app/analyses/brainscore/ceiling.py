@@ -241,14 +241,14 @@ class StoryMeans:
         if total is None:
             raise NoCeilingError(f"nobody's run of {stem} can be read")
         assert reference is not None
-        arrays: dict[str, npt.NDArray[Any]] = {
+        arrays: dict[str, Any] = {
             "total": total.values,
             "count": total.count,
             "first": np.array(total.first),
             **stored_targets(reference),
         }
         with draft.open("wb") as file:
-            np.savez(file, allow_pickle=False, participants=np.array(json.dumps(who)), **arrays)
+            np.savez(file, participants=np.array(json.dumps(who)), **arrays)
 
     def _participant_mean(
         self,

@@ -133,7 +133,7 @@ def _fitting(labels: Sequence[str], edges: Array) -> dict[str, Any]:
     room = _room(len(labels), edges)
     if (max(map(len, labels), default=0) * 0.64 + 0.5) * _LABEL_POINTS <= room:  # digits are 0.64 as wide as the size
         return {"size": _LABEL_POINTS, "rotation": 0}
-    return {"size": float(np.clip(room / 1.1, _SMALLEST_POINTS, _LABEL_POINTS)), "rotation": 90}
+    return {"size": float(np.clip(room / 1.25, _SMALLEST_POINTS, _LABEL_POINTS)), "rotation": 90}
 
 
 def _room(n_columns: int, edges: Array) -> float:
