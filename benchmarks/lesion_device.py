@@ -10,6 +10,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -47,8 +48,8 @@ class Measured:
     def row(self, title: str) -> str:
         """A row of the table; the last column is the time of all lesions of a participant."""
         return (
-            f"| {title} | {self.words:,} | {self.tokens:,} | {self.lesions} | {self.seconds:.4f} | {self.peak_mb:,.0f} | "
-            f"{self.intact_difference:.1e} | {self.seconds * ASKED / 3600:.2f} |"
+            f"| {title} | {self.words:,} | {self.tokens:,} | {self.lesions} | {self.seconds:.4f} | "
+            f"{self.peak_mb:,.0f} | {self.intact_difference:.1e} | {self.seconds * ASKED / 3600:.2f} |"
         )
 
 
@@ -77,7 +78,8 @@ def measure(
     start = time.perf_counter()
     found = reader.read([{}, *sets])  # results are on the CPU, so that the device has finished
     seconds = (time.perf_counter() - start) / (1 + n_lesions)
-    assert found.surprisal is not None and alone.surprisal is not None
+    assert found.surprisal is not None
+    assert alone.surprisal is not None
     difference = np.nanmax(np.abs(found.surprisal[0] - alone.surprisal[0]))
     return Measured(n_words, len(reader.tokens), n_lesions, seconds, _peak_mb(model.device), float(difference))
 
@@ -94,7 +96,8 @@ def _model(folder: Path, device: str, dtype: str, small: bool) -> LanguageModel:
 
 
 def _reader(model: LanguageModel, n_words: int) -> LesionReader:
-    config, rng = model.model.config, np.random.default_rng(1)
+    config: Any = model.model.config
+    rng = np.random.default_rng(1)
     tokens = tokenize_words(model.tokenizer, features.story(n_words))
     shape = (config.n_layer, config.n_embd)
     return LesionReader(

@@ -21,7 +21,10 @@ if TYPE_CHECKING:  # for type checkers, editors and the API page; `_HOMES` is th
     from bids_app.forecast.scores import forecast_scores
     from bids_app.forecast.variance import unique_variance
     from bids_app.language.activations import Activations, read_activations
+    from bids_app.language.autoencoder import Autoencoder
+    from bids_app.language.features import FeatureActivations, read_features
     from bids_app.language.lesions import lesion
+    from bids_app.language.localiser import Localised, localise
     from bids_app.language.models import LanguageModel, load_model
     from bids_app.language.surprisal import surprisal
     from bids_app.networks.atlas import Atlas, load_atlas
@@ -39,10 +42,13 @@ __version__ = "0.1.0"
 _HOMES = {
     "Activations": "language.activations",
     "Atlas": "networks.atlas",
+    "Autoencoder": "language.autoencoder",
     "DictionaryLearning": "encoding.dictionary",
     "Families": "encoding.dictionary",
+    "FeatureActivations": "language.features",
     "LanguageModel": "language.models",
     "LassoCV": "encoding.lasso",
+    "Localised": "language.localiser",
     "ReproducibleDictionary": "encoding.dictionary",
     "RidgeCV": "encoding.ridge",
     "best_distance": "forecast.distance",
@@ -60,11 +66,13 @@ _HOMES = {
     "lesion": "language.lesions",
     "load_atlas": "networks.atlas",
     "load_model": "language.models",
+    "localise": "language.localiser",
     "neuron_responses": "encoding.design.haemodynamics",
     "noise_ceiling": "encoding.ceiling",
     "pearson_r": "stats.correlation",
     "permutation_test": "stats.permutation",
     "read_activations": "language.activations",
+    "read_features": "language.features",
     "relabelling_test": "networks.spins",
     "single_effects": "encoding.susie",
     "spin_test": "networks.spins",
@@ -75,10 +83,13 @@ _HOMES = {
 __all__ = [
     "Activations",
     "Atlas",
+    "Autoencoder",
     "DictionaryLearning",
     "Families",
+    "FeatureActivations",
     "LanguageModel",
     "LassoCV",
+    "Localised",
     "ReproducibleDictionary",
     "RidgeCV",
     "best_distance",
@@ -96,11 +107,13 @@ __all__ = [
     "lesion",
     "load_atlas",
     "load_model",
+    "localise",
     "neuron_responses",
     "noise_ceiling",
     "pearson_r",
     "permutation_test",
     "read_activations",
+    "read_features",
     "relabelling_test",
     "single_effects",
     "spin_test",

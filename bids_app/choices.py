@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from pathlib import Path
+
+UNIT_KINDS = ("ffn-out", "ffn-in", "residual")
+_SAE, _LOCALISER = "sae:", "localiser"
+UNITS_FORM = rf"({'|'.join(UNIT_KINDS)}|{_LOCALISER}(:({'|'.join(UNIT_KINDS)}))?|{_SAE}.+)"
 
 
 @dataclass(frozen=True)
@@ -68,6 +74,47 @@ class AtlasChoice:
     def is_asked(self) -> bool:
         """Whether the user named an atlas, which must then be found."""
         return self.name is not None
+
+
+@dataclass(frozen=True)
+class UnitsChoice:
+    """What counts as a neuron: all units of a kind, those that a localiser selects, or features of an autoencoder.
+
+    `kind` is one of `UNIT_KINDS`; None for features, whose autoencoder says where it is attached.
+    """
+
+    kind: str | None
+    autoencoder: Path | None = None
+    is_localised: bool = False
+
+    @staticmethod
+    def parse(text: str) -> UnitsChoice:
+        """Read a kind, 'localiser' (with a kind after a colon), or 'sae:' and a path.
+
+        >>> UnitsChoice.parse("residual").kind, UnitsChoice.parse("localiser").kind, UnitsChoice.parse("sae:x").kind
+        ('residual', 'ffn-out', None)
+        """
+        if text.startswith(_SAE):
+            return UnitsChoice(None, Path(text.removeprefix(_SAE)))
+        base, _, kind = text.partition(":")
+        return UnitsChoice(kind or UNIT_KINDS[0], None, True) if base == _LOCALISER else UnitsChoice(text)
+
+    @property
+    def without_folder(self) -> str:
+        """The choice for records of results, which hold no local folders."""
+        if self.autoencoder is not None:
+            return f"{_SAE}{self.autoencoder.name}"
+        return f"{_LOCALISER}:{self.kind}" if self.is_localised else str(self.kind)
+
+
+def located_units(text: str, folder: Path) -> str:
+    """The text of a choice, with the path of an autoencoder made absolute from a folder.
+
+    >>> located_units("residual", Path("/data")), located_units("sae:features", Path("/data"))
+    ('residual', 'sae:/data/features')
+    """
+    path = UnitsChoice.parse(text).autoencoder if re.fullmatch(UNITS_FORM, text) else None
+    return text if path is None else f"{_SAE}{(folder / path.expanduser()).resolve()}"
 
 
 def parse_context(text: str) -> str | int:

@@ -50,7 +50,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def _add_option(group: argparse._ArgumentGroup, name: str, default: object, metadata: Mapping[str, Any]) -> None:
     flags = [metadata["short"]] if metadata["short"] else []
-    flags.append("--" + name.replace("_", "-"))
+    flags += ["--" + flag.replace("_", "-") for flag in (name, *metadata["aliases"])]
     help_text = str(metadata["help"])
     if name == "verbose":
         group.add_argument(*flags, dest=name, action="count", help=help_text)

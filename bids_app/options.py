@@ -102,15 +102,24 @@ def option(
     choices: tuple[str, ...] = (),
     metavar: str | None = None,
     short: str | None = None,
+    aliases: tuple[str, ...] = (),
     allowed: Allowed | None = None,
     decides: tuple[str, ...] | None = None,
 ) -> Any:
     """Declare one option: its appearance on the command line, its allowed values, and what it decides.
 
-    `decides` names `READINGS`, or is `FILES`, `GROUP` or `NOTHING`. Without it, an option of an analysis decides the
-    results of that analysis; any other option decides all results, and fails a test.
+    `aliases` are former names, which stay accepted. `decides` names `READINGS`, or is `FILES`, `GROUP` or `NOTHING`.
+    Without it, an option of an analysis decides the results of that analysis; any other option decides all results, and
+    fails a test.
     """
-    metadata = {"group": group, "help": help, "choices": choices, "metavar": metavar, "short": short}
+    metadata = {
+        "group": group,
+        "help": help,
+        "choices": choices,
+        "metavar": metavar,
+        "short": short,
+        "aliases": aliases,
+    }
     placed = {} if decides is None else {"decides": decides}
     return field(default=default, metadata={**metadata, "allowed": allowed, **placed})
 

@@ -39,6 +39,7 @@ def find_problems(settings: Settings) -> list[str]:
         *_contradictions(settings),
         *_problems_of_confounds(settings),
         *_problems_of_dask(settings),
+        *_problems_of_units(settings),
         *_problems_of_paths(settings),
     ]
 
@@ -90,6 +91,25 @@ def _problems_of_dask(settings: Settings) -> list[str]:
     if settings.dask_cluster and (len(kinds) != 1 or kinds[0] not in CLUSTERS):
         problems.append(f"dask_cluster: kind = {' '.join(kinds) or 'nothing'} is not one of {', '.join(CLUSTERS)}")
     return problems
+
+
+def _problems_of_units(settings: Settings) -> Iterator[str]:
+    """Problems of what counts as a neuron: options of another choice, and files that cannot be read."""
+    choice = settings.chosen_units
+    for name in ("sae_layer", "sae_hook"):
+        if getattr(settings, name) is not None and choice.autoencoder is None:
+            yield f"{name} is given, but units is {settings.units}: add --units sae:PATH, or leave it out"
+    if settings.localiser_stimuli is not None and not choice.is_localised:
+        yield f"localiser_stimuli is given, but units is {settings.units}: add --units localiser, or leave it out"
+    if settings.level == "group" or not (choice.autoencoder or choice.is_localised):
+        return
+    from bids_app.bids.errors import DatasetError
+    from bids_app.inputs.units import Attached, stimuli_of
+
+    try:
+        _ = stimuli_of(settings) if choice.is_localised else Attached.open(settings)
+    except (DatasetError, OSError, ValueError) as error:
+        yield f"{'localiser_stimuli' if choice.is_localised else 'units'}: {error}"
 
 
 def _problems_of_paths(settings: Settings) -> Iterator[str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 from bids_app.analyses.registry import ANALYSES
+from bids_app.choices import UnitsChoice
 from bids_app.options import names_of
 from bids_app.settings import GROUPS, NAMES, Settings
 
@@ -70,6 +71,8 @@ def decided_by(item: dataclasses.Field[Any]) -> tuple[str, ...]:
 
 def _without_folder(item: dataclasses.Field[Any], value: Any) -> Any:
     """A file named by an option is compared by its content, not by its path (see `bids.provenance`)."""
+    if item.name == "units":
+        return UnitsChoice.parse(value).without_folder
     is_file = item.metadata["metavar"] == "NAME-or-FILE" or isinstance(value, Path)
     return Path(value).name if is_file and value is not None else value
 

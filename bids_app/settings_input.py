@@ -15,6 +15,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from bids_app.choices import located_units
 from bids_app.finetune.layout import expand_models
 from bids_app.settings import Settings, SettingsError
 from bids_app.settings_checks import find_problems, problem_of_file
@@ -28,9 +29,10 @@ _LABELS = {
     "run_id": "run-",
 }
 # Texts of a settings file that may be paths; a derivative always is, after its name.
-_FILES = ("config_file", "bids_filter_file", "exclude_scans", "mask", "swap_corpus")
+_FILES = ("config_file", "bids_filter_file", "exclude_scans", "mask", "swap_corpus", "localiser_stimuli")
 _NAMES_OR_PATHS = ("model", "atlas", "regions", "parser")
 _TABLES = ("dask_cluster",)
+_ALIASES = {alias: option.name for option in OPTIONS for alias in option.metadata["aliases"]}
 _KINDS = {int: "a whole number", float: "a number", str: "a text", bool: "true or false", Path: "a path"}
 
 
@@ -83,6 +85,8 @@ class _Reader:
         converted = converted.removeprefix(_LABELS.get(name, ""))
         if not converted.strip():
             raise SettingsError(f"{name} = {converted!r}: is empty; leave it out, or give a value")
+        if name == "units":  # jobs may start in other folders
+            return located_units(converted, self.folder)
         return self._path_in_text(name, converted) if self.is_file else converted
 
     def _path_in_text(self, name: str, text: str) -> str:
@@ -201,24 +205,31 @@ def read_settings_file(path: Path) -> dict[str, Any]:
         raise SettingsError(f"config_file = {path}: is not valid TOML ({error})") from None
     if problems := _problems_of_keys(content):
         raise SettingsError("; ".join(f"{path}: {problem}" for problem in problems))
-    return {key.replace("-", "_"): value for key, value in content.items()}
+    return {_name_of(key): value for key, value in content.items()}
 
 
 def _problems_of_keys(content: Mapping[str, Any]) -> list[str]:
     known = {option.name for option in OPTIONS} - {"config_file"}
-    problems, seen = [], set()
+    problems: list[str] = []
+    seen: dict[str, str] = {}
     for key in content:
-        name = key.replace("-", "_")
+        name = _name_of(key)
         if name in seen:
-            problems.append(f"{name} is given twice, with a hyphen and an underscore; keep one")
+            problems.append(f"{name} is given twice, as {seen[name]} and {key}; keep one")
         elif name == "config_file":
             problems.append("config_file cannot be given in a settings file; put its settings into this one")
         elif name in ARGUMENTS:
             problems.append(f"{key} belongs on the command line: neurons2networks BIDS_DIR OUT_DIR LEVEL")
         elif name not in known:
             problems.append(f"unknown setting {key!r}{_nearest(name, known)}; --help lists those that exist")
-        seen.add(name)
+        seen[name] = key
     return problems
+
+
+def _name_of(key: str) -> str:
+    """The setting of a key of a settings file."""
+    name = key.replace("-", "_")
+    return _ALIASES.get(name, name)
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:

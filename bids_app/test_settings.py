@@ -11,6 +11,7 @@ from bids_app import __version__
 from bids_app.analyses.registry import ANALYSES
 from bids_app.cli import make_parser, normalise
 from bids_app.engines.dask_cluster import read_table
+from bids_app.language.conftest_autoencoder import save, tensors
 from bids_app.options import FILES, GROUP, READINGS, names_of
 from bids_app.settings import Settings, SettingsError
 from bids_app.settings_fields import OPTIONS, RESULTS, result_settings, to_toml
@@ -37,8 +38,8 @@ def test_labels_lose_their_prefix_and_underscores_are_accepted() -> None:
 
 def test_all_bad_values_are_reported_at_once() -> None:
     with pytest.raises(SettingsError) as error:
-        given("in", "out", "participant", "--folds", "1", "--penalty", "1.5", "--neurons", "soma", "--layer", "-2")
-    for message in ("folds = 1", "penalty = 1.5", "neurons = 'soma'", "layer = '-2'"):
+        given("in", "out", "participant", "--folds", "1", "--penalty", "1.5", "--units", "soma", "--layer", "-2")
+    for message in ("folds = 1", "penalty = 1.5", "units = 'soma'", "layer = '-2'"):
         assert message in str(error.value)
 
 
@@ -175,6 +176,16 @@ BAD_OPTIONS = [
     (("--config-file", "/dev/zero"), "is not a regular file"),
     (("--bids-database-dir", __file__), "is not a folder"),
     (("--preset", "caucheteux203"), "did you mean caucheteux2023"),
+    (("--units", "neurons"), "must be ffn-out, ffn-in, residual, localiser, localiser:KIND or sae:PATH"),
+    (("--units", "localiser:ffn"), "units = 'localiser:ffn': must be"),
+    (("--units", "sae:/no/such"), "units: /no/such does not exist: give the folder of an autoencoder"),
+    (("--units", "localiser", "--localiser-stimuli", "/no/such.tsv"), "localiser_stimuli: /no/such.tsv does not exist"),
+    (("--localiser-percent", "0"), "localiser_percent = 0"),
+    (("--sae-layer", "2"), "sae_layer is given, but units is ffn-out"),
+    (("--sae-hook", "attention"), "sae_hook = 'attention'"),
+    (("--localiser-stimuli", "/t.tsv"), "localiser_stimuli is given, but units is ffn-out"),
+    (("--analysis", "networks", "lesion", "--lesion-held-out"), "none is held out; add --dictionary-scope story"),
+    (("--units", "residual", "--analysis", "networks", "lesion"), "units of residual cannot be lesioned"),
     (("--participant-label", "01", "02", "--exclude-participant-label", "sub-02"), "participant 02: is both selected"),
 ]
 
@@ -267,6 +278,24 @@ def test_paths_of_a_settings_file_count_from_its_folder(tmp_path: Path, monkeypa
     assert settings.derivatives == (f"{study}/derivatives/prep", f"x={study}/derivatives/prep")
     assert (settings.work, settings.annotations) == (study / "code" / "w", study / "code" / "beside")
     assert given("in", "out", "participant", "--model", "../models/tiny").model == ("../models/tiny",)
+
+
+def test_the_former_name_of_an_option_is_accepted(tmp_path: Path) -> None:
+    assert given("in", "out", "participant", "--neurons", "residual").units == "residual"
+    (tmp_path / "s.toml").write_text('neurons = "localiser"\n')
+    found = given("in", "out", "participant", "--config-file", str(tmp_path / "s.toml"))
+    assert (found.units, found.chosen_units.kind, found.chosen_units.is_localised) == ("localiser", "ffn-out", True)
+    (tmp_path / "s.toml").write_text('neurons = "residual"\nunits = "residual"\n')
+    with pytest.raises(SettingsError, match="units is given twice, as neurons and units"):
+        given("in", "out", "participant", "--config-file", str(tmp_path / "s.toml"))
+
+
+def test_the_path_of_an_autoencoder_counts_from_the_folder_of_the_settings(tmp_path: Path) -> None:
+    folder = save(tmp_path / "sae", tensors(8, 20))
+    (tmp_path / "s.toml").write_text('units = "sae:sae"\n')
+    found = given("in", "out", "participant", "--config-file", str(tmp_path / "s.toml"))
+    assert found.chosen_units.autoencoder == folder
+    assert result_settings(found, "networks")["units"] == "sae:sae"  # records of results hold no local folder
 
 
 def test_a_link_to_a_file_keeps_its_name(tmp_path: Path) -> None:

@@ -189,7 +189,7 @@ FILES = (
     _toml("model empty", "model = []", r"model = \[\]: must name at least one", plain=True),
     _toml("analysis empty", "analysis = []", r"analysis = \[\]: must name at least one", plain=True),
     _toml("config_file in it", "config_file = 'a.toml'", "config_file cannot be given in a settings file"),
-    _toml("keys twice", "n-spins = 3\nn_spins = 4", "n_spins is given twice, with a hyphen and an underscore"),
+    _toml("keys twice", "n-spins = 3\nn_spins = 4", "n_spins is given twice, as n-spins and n_spins"),
     _toml("deep", "atoms = " + DEEP, "nested too deeply"),
     _toml("latin-1", b"# caf\xe9", "is not UTF-8 text"),
     _toml("work_dir a number", "work_dir = 3", "work_dir = 3: must be a path"),

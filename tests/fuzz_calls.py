@@ -16,6 +16,7 @@ from bids_app.bids.events import read_events
 from bids_app.bids.exclusions import read_exclusions
 from bids_app.bids.geometry import ParcelGeometry, SurfaceGeometry, VolumeGeometry
 from bids_app.bids.headers import count_volumes
+from bids_app.bids.localiser_table import read_localiser
 from bids_app.bids.metadata import raw_repetition_time, repetition_time
 from bids_app.bids.minimal_pairs import read_minimal_pairs
 from bids_app.bids.parcels import parcel_networks
@@ -31,6 +32,7 @@ from bids_app.finetune.layout import Checkpoint
 from bids_app.finetune.progress import read_rows as read_progress
 from bids_app.inputs.masking import inside_mask
 from bids_app.inputs.sources import Sources
+from bids_app.language.autoencoder import Autoencoder
 from bids_app.language.configuration import check_sizes
 from bids_app.language.labels import _label_of_content
 from bids_app.language.weights import count_weights, weight_files
@@ -50,6 +52,20 @@ def words(path: Path) -> None:
 def minimal_pairs(path: Path) -> None:
     """Minimal pairs."""
     read_minimal_pairs(path)
+
+
+def localiser(path: Path) -> None:
+    """Texts of the localiser."""
+    read_localiser(path)
+
+
+def autoencoder(path: Path) -> None:
+    """A sparse autoencoder, applied to a token."""
+    import torch
+
+    found = Autoencoder.open(path.parent)
+    for _ in found.blocks(found.inputs(torch.ones(1, found.width))):
+        pass
 
 
 def event_words(path: Path) -> None:

@@ -184,6 +184,41 @@ READERS = {
         seeds.text("\n".join("\t".join(row) for row in (COLUMNS, ("1", *["0.5"] * 8), ("2", *["0.4"] * 8))) + "\n"),
         calls.progress,
     ),
+    "localiser": Reader(
+        "texts.tsv",
+        seeds.text(
+            "condition\ttext\n" + "".join(f"sentence\tthe dog {i}\nnonwords\tbol ga {i}\n" for i in range(4)),
+            "text\tid\tcondition\n"
+            + "".join(f"a b {i}\t{i}\t{'sentence' if i % 2 else 'nonwords'}\n" for i in range(9)),
+        ),
+        calls.localiser,
+    ),
+    "autoencoder": Reader(
+        "sae_weights.safetensors",
+        (seeds.autoencoder(), seeds.autoencoder(threshold=0.1)),
+        calls.autoencoder,
+        {"cfg.json": seeds.as_json({"d_in": 2, "hook_name": "blocks.1.hook_resid_post"})[0]},
+    ),
+    "autoencoder configuration": Reader(
+        "cfg.json",
+        seeds.as_json(
+            {"architecture": "standard", "d_in": 2, "d_sae": 3, "hook_name": "blocks.1.hook_resid_pre"},
+            {
+                "architecture": "topk",
+                "k": 2,
+                "apply_b_dec_to_input": True,
+                "normalize_activations": "layer_norm",
+                "metadata": {"hook_name": "blocks.0.hook_mlp_out", "model_name": "gpt2", "k": None},
+            },
+            {
+                "activation_fn_str": "topk",
+                "activation_fn_kwargs": {"k": 1},
+                "model_from_pretrained_kwargs": {"center_writing_weights": True},
+            },
+        ),
+        calls.autoencoder,
+        {"sae_weights.safetensors": seeds.autoencoder()},
+    ),
     "safetensors": Reader(
         "model.safetensors",
         (seeds.safetensors(),),

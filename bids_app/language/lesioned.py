@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import cycle
@@ -18,7 +18,7 @@ from bids_app.language.lesions import Ints, body_of, lesion_sets
 from bids_app.language.models import LanguageModel
 from bids_app.language.neurons import Recorder, find_blocks, record
 from bids_app.language.reading import Reader, Request, pad_windows, tokens_taken
-from bids_app.language.surprisal import CHUNK_TOKENS, logits_of, predicted, surprisal_at, words_of_tokens
+from bids_app.language.surprisal import CHUNK_TOKENS, logits_of, masked_copies, predicted, surprisal_at, words_of_tokens
 from bids_app.language.tokens import Tokens
 from bids_app.language.windows import Window, batch_windows
 from bids_app.stats.device import one_thread
@@ -109,6 +109,32 @@ class LesionReader:
                 )
         return LesionedWords(states, courses, words_of_tokens(nats, self.tokens) if self.with_surprisal else None)
 
+    @one_thread()
+    @torch.inference_mode()
+    def read_masked(self, sets: Sets, copies: Sequence[Window]) -> Doubles:
+        """Surprisal of a masked model under each lesion, (n_sets, n_words) nats; NaN for words without all copies.
+
+        `copies` are those of `surprisal.copies_around`, or `copies_of`: each takes one token, which is masked.
+        """
+        nats = np.full((len(sets), len(self.tokens)), np.nan)
+        for rows, windows in self.reading(self.tokens, copies)._passes(len(sets)):
+            token, position, ids, mask = masked_copies(self.language_model, self.tokens, windows)
+            shape = (len(sets[rows]), *ids.shape)
+            with self._lesions(sets[rows], windows, ids.shape[1]):
+                logits = logits_of(self.language_model, *(np.tile(array, (shape[0], 1)) for array in (ids, mask)))
+            for number, of_set in enumerate(logits.reshape(*shape, -1)):
+                found = surprisal_at(of_set, np.arange(len(windows)), position, self.tokens.ids[token])
+                nats[rows.start + number, token] = found
+        return words_of_tokens(nats, self.tokens)
+
+    @contextmanager
+    def _lesions(self, sets: Sets, windows: Sequence[Window], length: int) -> Iterator[None]:
+        """Lesion each set in its own rows of a pass over windows of this many tokens."""
+        model = self.language_model.model
+        with lesion_sets(model, sets, self.kind, self.reference, neurons=self.neurons, seed=self.seed) as lesions:
+            lesions.rows = _words_at(self.tokens, windows, length).ravel()
+            yield
+
     def _passes(self, n_sets: int) -> Iterator[tuple[slice, list[Window]]]:
         """Lesions and windows of each pass: as many lesions as fit share a window."""
         model = self.language_model
@@ -128,10 +154,7 @@ class LesionReader:
         taken = {subtoken: tokens_taken(tokens, windows, subtoken) for subtoken in ("mean", "last")}
         shape = (len(sets), *ids.shape)
         with ExitStack() as hooks:
-            lesions = hooks.enter_context(
-                lesion_sets(model.model, sets, self.kind, self.reference, neurons=self.neurons, seed=self.seed)
-            )
-            lesions.rows = _words_at(tokens, windows, ids.shape[1]).ravel()
+            hooks.enter_context(self._lesions(sets, windows, ids.shape[1]))
             neurons = self._record(hooks, self.neurons, shape, *taken["mean"][1:3], self._weights)
             blocks = self._record(hooks, "residual", shape, *taken["last"][1:3])
             repeated = (np.tile(array, (len(sets), 1)) for array in (ids, mask))

@@ -1,6 +1,6 @@
 """Surprisal of words: how little a model expects each word of a text, in nats."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -125,17 +125,36 @@ def _read_masked(model: LanguageModel, tokens: Tokens, windows: list[Window], ch
     if model.tokenizer.mask_token_id is None:
         raise ValueError(f"The tokenizer of the model {model.name} has no mask token: choose another model.")
     found = np.full(len(tokens), np.nan)
-    for window in windows:
-        ids, mask = pad_windows(tokens, [window], 0)
-        for taken in _blocks(window, max(1, chunk // ids.shape[1])):
-            rows, position = np.arange(len(taken)), taken - window.start + len(tokens.prefix)
-            masked = np.repeat(ids, len(taken), axis=0)
-            masked[rows, position] = model.tokenizer.mask_token_id
-            logits = logits_of(model, masked, np.repeat(mask, len(taken), axis=0))
-            found[taken] = surprisal_at(logits, rows, position, tokens.ids[taken])
+    for batch in batch_windows(copies_of(windows), tokens.n_special, chunk):
+        token, position, ids, mask = masked_copies(model, tokens, batch)
+        logits = logits_of(model, ids, mask)
+        found[token] = surprisal_at(logits, np.arange(len(batch)), position, tokens.ids[token])
     return found
 
 
-def _blocks(window: Window, size: int) -> Iterator[Ints]:
-    for first in range(window.first, window.stop_taking, size):
-        yield np.arange(first, min(first + size, window.stop_taking))
+def copies_of(windows: Sequence[Window], chosen: npt.NDArray[np.bool_] | None = None) -> list[Window]:
+    """A copy of its window for each token taken, or each chosen one, (n_tokens,), that takes this token alone."""
+    return [
+        Window(window.start, window.stop, token, token + 1)
+        for window in windows
+        for token in range(window.first, window.stop_taking)
+        if chosen is None or chosen[token]
+    ]
+
+
+def copies_around(tokens: Tokens, words: Ints, most: int, around: int) -> list[Window]:
+    """A window around each token of some words, with at most `around` tokens on each side and `most` in all."""
+    reach = max(0, min(around, (most - tokens.n_special - 1) // 2))
+    return [
+        Window(max(0, token - reach), min(len(tokens), token + reach + 1), token, token + 1)
+        for token in np.flatnonzero(np.isin(tokens.word, words)).tolist()
+    ]
+
+
+def masked_copies(model: LanguageModel, tokens: Tokens, copies: Sequence[Window]) -> tuple[Ints, Ints, Ints, Ints]:
+    """Of copies that take one token each: the token, its position, ids with it masked, and the attention mask."""
+    ids, mask = pad_windows(tokens, list(copies), model.tokenizer.pad_token_id or 0)
+    token = np.array([copy.first for copy in copies], dtype=np.int64)
+    position = token - np.array([copy.start for copy in copies], dtype=np.int64) + len(tokens.prefix)
+    ids[np.arange(len(copies)), position] = model.tokenizer.mask_token_id
+    return token, position, ids, mask

@@ -5,12 +5,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from bids_app.language.activations import Activations, read_activations
 from bids_app.language.lesioned import LesionedWords, LesionReader
 from bids_app.language.lesions import layers_of, lesion
 from bids_app.language.models import LanguageModel, load_model
-from bids_app.language.surprisal import surprisal
+from bids_app.language.surprisal import copies_around, copies_of, surprisal
 from bids_app.language.tokens import tokenize_words
 from bids_app.language.windows import plan_windows
 
@@ -113,3 +114,44 @@ def test_resampling_gives_each_word_the_values_of_another(
     own = intact.layer(0)[:, 5]
     np.testing.assert_allclose(np.sort(course), np.sort(own), atol=1e-5)
     assert (np.abs(course - own) > 1e-4).mean() > 0.8  # some words recur
+
+
+def test_masked_words_have_the_pseudo_log_likelihood_of_the_lesioned_model(
+    masked_model: LanguageModel, story: list[str], tmp_path: Path
+) -> None:
+    words = story[:12]
+    bare = load_model(masked_model.name, device="cpu")
+    reference = read_activations(bare, words, "ffn-out", "auto", tmp_path)
+    reader = _reader(masked_model, reference, words)
+    copies = copies_of(list(reader.windows))
+    found = reader.read_masked(SETS, copies)
+    for number, units in enumerate(SETS):
+        with lesion(masked_model, units, "mean", reference):
+            np.testing.assert_allclose(found[number], surprisal(masked_model, words), rtol=1e-5)
+    np.testing.assert_array_equal(found[0], found[4])
+    assert np.abs(found[0] - found[1]).max() > 1e-3
+
+
+def test_copies_around_some_words_mask_each_of_their_tokens_among_neighbours(
+    masked_model: LanguageModel, long_story: list[str], tmp_path: Path
+) -> None:
+    tokens = tokenize_words(masked_model.tokenizer, long_story)
+    chosen, around = np.array([0, 20, 41, tokens.n_words - 1]), 5
+    bare = load_model(masked_model.name, device="cpu")
+    reference = read_activations(bare, long_story, "ffn-out", "auto", tmp_path)
+    reader = _reader(masked_model, reference, long_story)
+    found = reader.read_masked([{}], copies_around(tokens, chosen, masked_model.max_tokens, around))[0]
+    assert np.flatnonzero(np.isfinite(found)).tolist() == chosen.tolist()
+    prefix, suffix, mask = tokens.prefix, tokens.suffix, masked_model.tokenizer.mask_token_id
+    expected = dict.fromkeys(chosen.tolist(), 0.0)
+    for token in np.flatnonzero(np.isin(tokens.word, chosen)).tolist():
+        start, stop = max(0, token - around), min(len(tokens), token + around + 1)
+        ids = torch.tensor([[*prefix, *tokens.ids[start:stop], *suffix]])
+        place = len(prefix) + token - start
+        ids[0, place] = mask
+        with torch.inference_mode():
+            log_p = masked_model.model(input_ids=ids).logits[0, place].double().log_softmax(dim=-1)
+        expected[int(tokens.word[token])] -= float(log_p[tokens.ids[token]])
+    np.testing.assert_allclose(found[chosen], list(expected.values()), rtol=1e-5)
+    narrow = copies_around(tokens, chosen, tokens.n_special + 4, around)
+    assert max(map(len, narrow)) + tokens.n_special <= tokens.n_special + 4

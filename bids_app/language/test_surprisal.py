@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-import transformers as T  # noqa: N812
 
 from bids_app.language.lesions import lesion
 from bids_app.language.models import LanguageModel, load_model
@@ -16,17 +15,6 @@ from bids_app.language.tokens import tokenize_words
 @pytest.fixture(scope="module", params=["gpt2", "llama2"])
 def causal(request: pytest.FixtureRequest, model_folders: dict[str, Path]) -> LanguageModel:
     return load_model(model_folders[request.param], device="cpu", head=True)
-
-
-@pytest.fixture(scope="module")
-def masked(model_folders: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> LanguageModel:
-    folder = tmp_path_factory.mktemp("masked")
-    T.AutoTokenizer.from_pretrained(model_folders["bert"]).save_pretrained(folder)
-    with torch.random.fork_rng():
-        torch.manual_seed(2)
-        config = T.AutoConfig.from_pretrained(model_folders["bert"])
-        T.BertForMaskedLM(config).save_pretrained(folder)
-    return load_model(folder, device="cpu", head=True)
 
 
 def test_it_sums_to_the_loss_of_transformers(causal: LanguageModel, story: list[str]) -> None:
@@ -66,18 +54,20 @@ def test_a_long_text_is_read_in_windows(causal: LanguageModel, long_story: list[
     assert (found[1:] > 0).all()
 
 
-def test_of_a_masked_model_it_is_the_pseudo_log_likelihood(masked: LanguageModel, story: list[str]) -> None:
+def test_of_a_masked_model_it_is_the_pseudo_log_likelihood(masked_model: LanguageModel, story: list[str]) -> None:
     words = story[:9]
-    tokens = tokenize_words(masked.tokenizer, words)
+    tokens = tokenize_words(masked_model.tokenizer, words)
     ids = torch.tensor([[*tokens.prefix, *tokens.ids, *tokens.suffix]])
     expected = np.zeros(len(words))
     for index, (token, word) in enumerate(zip(tokens.ids, tokens.word, strict=True)):
         hidden = ids.clone()
-        hidden[0, index + len(tokens.prefix)] = masked.tokenizer.mask_token_id
+        hidden[0, index + len(tokens.prefix)] = masked_model.tokenizer.mask_token_id
         with torch.inference_mode():
-            log_p = masked.model(input_ids=hidden).logits[0, index + len(tokens.prefix)].double().log_softmax(dim=-1)
+            log_p = (
+                masked_model.model(input_ids=hidden).logits[0, index + len(tokens.prefix)].double().log_softmax(dim=-1)
+            )
         expected[word] -= float(log_p[token])
-    np.testing.assert_allclose(surprisal(masked, words), expected, rtol=1e-5)
+    np.testing.assert_allclose(surprisal(masked_model, words), expected, rtol=1e-5)
 
 
 def test_a_lesion_changes_it(causal: LanguageModel, story: list[str]) -> None:

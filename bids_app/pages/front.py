@@ -1,4 +1,4 @@
-"""The first screen of a page: the answer in a picture and two sentences, and the evidence beside it."""
+"""The first screen of a page: the answer in a picture and up to three sentences, and the evidence beside it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from bids_app.report.regions import region_labels
 from bids_app.report.results import Results, titles
 from bids_app.report.scales import network_colours
 
-_MOST_SENTENCES = 2
+_MOST_SENTENCES = 3
 _MOST_RESULTS = 4  # whose answers stand on the first screen
 _MOST_WORDS = 3  # of a family, beside a place that is clicked
 
@@ -46,7 +46,7 @@ def front(page: Page, all_results: Sequence[Results], cards: Mapping[int, Sequen
 
 
 def _answers(all_results: Sequence[Results]) -> str:
-    """Two sentences for each of the results."""
+    """At most three sentences for each of the results."""
     answers = sorted((one for analysis in ANALYSES for one in analysis.report().answers), key=lambda one: one.rank)
     paragraphs = []
     for results, title in list(zip(all_results, titles(all_results), strict=True))[:_MOST_RESULTS]:

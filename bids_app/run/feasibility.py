@@ -190,9 +190,48 @@ def misfits_of_model(name: str, folder: Path, settings: Settings) -> Iterator[st
     n_layers = shape.n_layers
     if _reads(settings, LAYER) and n_layers is not None and not settings.layers.fits(n_layers):
         yield f"--layer {settings.layer}: the model {name} has {n_layers} layers; give 1 to {n_layers}, 'all' or 'auto'"
-    if not _reads(settings, DICTIONARY) or settings.neurons == "ffn-in" or not (n_layers and shape.width):
+    if not _reads(settings, DICTIONARY):
+        return
+    if settings.chosen_units.autoencoder is not None:
+        yield from _misfits_of_autoencoder(name, shape, settings)
+        return
+    if settings.chosen_units.kind == "ffn-in" or not (n_layers and shape.width):
         return  # experts and gates change the number of hidden neurons
     n_neurons = n_layers * shape.width
+    is_localised = settings.chosen_units.is_localised
+    kept = max(1, round(settings.localiser_percent / 100 * n_neurons)) if is_localised else n_neurons
     for n_atoms in settings.atoms:
-        if n_atoms > n_neurons:
+        if n_atoms > kept and is_localised:
+            yield (
+                f"--atoms {n_atoms}: --localiser-percent {settings.localiser_percent:g} keeps {kept} of the "
+                f"{n_neurons} neurons of the model {name}; give fewer atoms, or a larger percentage"
+            )
+        elif n_atoms > kept:
             yield f"--atoms {n_atoms}: the model {name} has {n_neurons} neurons; give fewer atoms"
+
+
+def _misfits_of_autoencoder(name: str, shape: Shape, settings: Settings) -> Iterator[str]:
+    """An autoencoder of another width, or of a layer that the model does not have."""
+    from bids_app.inputs.units import Attached
+
+    try:
+        attached = Attached.open(settings)
+    except (OSError, ValueError) as error:
+        yield f"--units {settings.units}: {error}"
+        return
+    width, n_layers = attached.autoencoder.width, shape.n_layers
+    if shape.width is not None and width != shape.width:
+        yield (
+            f"--units {settings.units}: the autoencoder reads {width} units, and the layers of the model {name} have "
+            f"{shape.width}; choose one that was trained on this model"
+        )
+    if n_layers is not None and attached.layer >= n_layers:
+        yield (
+            f"--units {settings.units}: the autoencoder reads layer {attached.layer + 1}, and the model {name} has "
+            f"{n_layers}; choose one that was trained on this model, or give --sae-layer"
+        )
+    for n_atoms in settings.atoms:
+        if n_atoms > attached.autoencoder.n_features:
+            yield (
+                f"--atoms {n_atoms}: the autoencoder has {attached.autoencoder.n_features} features; give fewer atoms"
+            )

@@ -136,7 +136,7 @@ def size_of(sources: Sources, rows: Sequence[RunCheck]) -> Size:
     volumes = [row.story_volumes or 0 for row in rows]
     stories = sources.stories.values()
     shapes = [_shape(name, sources.settings) for name in sources.settings.model]
-    inner = 4 if sources.settings.neurons == "ffn-in" else 1
+    inner = 4 if sources.settings.chosen_units.kind == "ffn-in" else 1
     states = sum(n_layers * width for n_layers, width, _ in shapes)
     return Size(
         participants=len({row.run.partition("_")[0] for row in rows}),

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from bids_app.inputs.sources import open_sources
+from bids_app.language.conftest_autoencoder import save, tensors
 from bids_app.run.feasibility import find_misfits, misfits_of_model
 from bids_app.settings import Settings
 
@@ -89,6 +90,8 @@ def test_what_does_not_fit_is_reported_once_and_all_of_it(
         ({"n_layer": 4, "n_embd": 64}, {"layer": "5"}, ["has 4 layers; give 1 to 4"]),
         ({"n_layer": 4, "n_embd": 64}, {"layer": "5", "analysis": ("depth",)}, []),
         ({"n_layer": 4, "n_embd": 64}, {"atoms": (257,)}, ["has 256 neurons"]),
+        ({"n_layer": 4, "n_embd": 64}, {"atoms": (64,), "units": "localiser"}, ["keeps 3 of the 256 neurons"]),
+        ({"n_layer": 4, "n_embd": 64}, {"atoms": (4,), "units": "localiser", "localiser_percent": 10.0}, []),
         ({"num_hidden_layers": 2, "hidden_size": 8}, {"atoms": (17,), "layer": "3"}, ["2 layers", "16 neurons"]),
         ({"text_config": {"num_hidden_layers": 6, "hidden_size": 99}, "hidden_size": 1}, {"layer": "7"}, ["6 layers"]),
         ({"of": "another kind"}, {"layer": "99"}, []),
@@ -106,3 +109,22 @@ def test_a_model_is_asked_by_its_configuration(
     problems = list(misfits_of_model("tiny", tmp_path, settings))
     assert len(problems) == len(messages)
     assert all(message in sentence for sentence, message in zip(problems, messages, strict=True))
+
+
+def test_an_autoencoder_must_fit_the_model(tmp_path: Path) -> None:
+    path = save(tmp_path / "sae", tensors(8, 20), hook_name="blocks.5.hook_mlp_out")
+    units = f"sae:{path}"
+
+    def problems(n_layers: int, width: int, **options: Any) -> list[str]:
+        (tmp_path / "config.json").write_text(json.dumps({"n_layer": n_layers, "n_embd": width}))
+        settings = Settings(tmp_path, tmp_path, "participant", units=units, **{"atoms": (4,), **options})
+        return list(misfits_of_model("tiny", tmp_path, settings))
+
+    assert problems(6, 8) == []
+    (width,) = problems(6, 16)
+    assert "the autoencoder reads 8 units, and the layers of the model tiny have 16" in width
+    (layer,) = problems(5, 8)
+    assert "the autoencoder reads layer 6, and the model tiny has 5" in layer
+    assert problems(5, 8, sae_layer=2) == []
+    (atoms,) = problems(6, 8, atoms=(21,))
+    assert "the autoencoder has 20 features" in atoms

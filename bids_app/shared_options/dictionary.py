@@ -3,23 +3,60 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 
-from bids_app.options import DICTIONARY, Range, option
+from bids_app.choices import UNITS_FORM, UnitsChoice
+from bids_app.options import DICTIONARY, FILES, Form, Range, option
 from bids_app.shared_options.run import ComputeOptions, Places
-
-NEURON_KINDS = ("ffn-out", "ffn-in", "residual")
 
 
 @dataclass(frozen=True, kw_only=True)
 class DictionaryOptions(ComputeOptions, Places):
     """Options of the dictionary: its neurons, atoms and restarts."""
 
-    neurons: str = option(
+    units: str = option(
         "ffn-out",
         "model",
-        "Which values count as neurons: output or input of the second feed-forward matrix, or the output of the block.",
-        choices=NEURON_KINDS,
+        "What counts as a neuron: output (ffn-out) or input (ffn-in) of the second feed-forward matrix, output of the "
+        "block (residual), units more active for sentences than for non-words (localiser, of ffn-out; "
+        "localiser:residual, of another), or features of a sparse autoencoder in a local file or folder (sae:PATH).",
+        metavar="ffn-out|ffn-in|residual|localiser|sae:PATH",
         decides=(DICTIONARY,),
+        aliases=("neurons",),
+        allowed=Form(UNITS_FORM, "must be ffn-out, ffn-in, residual, localiser, localiser:KIND or sae:PATH"),
+    )
+    sae_layer: int | None = option(
+        None,
+        "model",
+        "With --units sae:PATH, the layer that the autoencoder reads, counted from 1 (default: that of its cfg.json).",
+        metavar="N",
+        decides=(DICTIONARY,),
+        allowed=Range(1, 999_999),
+    )
+    sae_hook: str | None = option(
+        None,
+        "model",
+        "With --units sae:PATH, the activations that it reads: the output of the block, or of the second feed-forward "
+        "matrix (default: those of its cfg.json).",
+        choices=("residual", "ffn-out"),
+        decides=(DICTIONARY,),
+    )
+    localiser_percent: float = option(
+        1.0,
+        "model",
+        "With --units localiser, the share of all units that are kept, those with the largest t.",
+        metavar="PERCENT",
+        decides=(DICTIONARY,),
+        allowed=Range(0, 100, open_least=True),
+    )
+    localiser_stimuli: Path | None = option(
+        None,
+        "model",
+        "With --units localiser, a table with the columns condition (sentence or nonwords) and text (default: 120 "
+        "English sentences and as many lists of non-words, made by rule).",
+        metavar="TSV",
+        decides=FILES,
     )
     atoms: tuple[int, ...] = option(
         (64,),
@@ -62,3 +99,8 @@ class DictionaryOptions(ComputeOptions, Places):
         decides=(DICTIONARY,),
         allowed=Range(2, 1000),
     )
+
+    @cached_property
+    def chosen_units(self) -> UnitsChoice:
+        """`--units`, parsed."""
+        return UnitsChoice.parse(self.units)

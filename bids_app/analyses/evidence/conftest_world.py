@@ -73,7 +73,9 @@ class _Model:
         return {"files": str(self.values.sum())}
 
     def activations(self, *_: object) -> SimpleNamespace:
-        return SimpleNamespace(n_layers=1, units=(N_UNITS,), layer=lambda _: self.values)
+        return SimpleNamespace(
+            n_layers=1, units=(N_UNITS,), layer=lambda _: self.values, columns=lambda _, units: self.values[:, units]
+        )
 
 
 def make_world(

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import logging
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,13 +24,13 @@ from bids_app.analyses.dictionary import (
     variant,
 )
 from bids_app.analyses.evidence.kinds import WordKinds
-from bids_app.disk import new_array
 from bids_app.encoding.design.pipeline import FeaturePipeline
-from bids_app.encoding.dictionary import time_courses
+from bids_app.encoding.dictionary import courses_of_blocks
 from bids_app.encoding.ridge.held_out import design_held_out, predict_held_out
 from bids_app.inputs.band import Band, band_of
 from bids_app.inputs.models import ModelRun
 from bids_app.inputs.timing import Story
+from bids_app.inputs.units import UnitReader
 from bids_app.language.excerpts import excerpts
 from bids_app.machine.notices import notice
 from bids_app.settings import Settings
@@ -90,13 +88,9 @@ class Drivers:
     @one_thread()
     def _courses_of(self, story: Story) -> Floats:
         """Least-squares values of the atoms at the words, from standardised activations."""
-        source = self.model.activations(story, self.settings.neurons, "mean")
-        columns = np.cumsum([0, *source.units])
-        with tempfile.TemporaryDirectory(dir=self.settings.work) as folder:
-            X = new_array(Path(folder) / "words.npy", np.float32, (len(story.words), int(columns[-1])))
-            for layer in range(source.n_layers):
-                X[:, columns[layer] : columns[layer + 1]] = zscore(np.asarray(source.layer(layer)))
-            return time_courses(X, self.dictionary.loadings)
+        source = UnitReader(self.model, self.settings).source(story)
+        blocks = ((cols, zscore(source.columns(layer, units))) for cols, layer, units in self.dictionary.index.blocks())
+        return courses_of_blocks(blocks, len(story.words), self.dictionary.loadings)
 
     def words(self, stem: str) -> pd.DataFrame:
         """The words of a story with their features and the value of each atom."""

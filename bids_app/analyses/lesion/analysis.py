@@ -7,13 +7,19 @@ from typing import TYPE_CHECKING
 
 from bids_app.analyses.lesion.options import LesionOptions
 from bids_app.analyses.lesion.outputs import OUTPUTS
-from bids_app.analyses.record import Analysis, Cell, Paragraph, Report, Section, Summary
+from bids_app.analyses.record import Analysis, Answer, Cell, Paragraph, Report, Section, Summary
 from bids_app.options import ACTIVATIONS, ATLAS, DESIGNS, DICTIONARY, LAYER, PENALTIES, RESPONSES
 
 if TYPE_CHECKING:
     from bids_app.analyses.work import Step, Work
     from bids_app.inputs.models import ModelRun
     from bids_app.settings import Settings
+
+
+def _request(settings: Settings) -> tuple[str, str]:
+    from bids_app.inputs.units import units_request
+
+    return units_request(settings)
 
 
 def _steps(work: Work, model: ModelRun) -> Iterator[Step]:
@@ -35,18 +41,21 @@ def _methods(settings: LesionOptions) -> Paragraph:
 
 
 def _report() -> Report:
-    from bids_app.analyses.lesion.report import index_cell, lesions
+    from bids_app.analyses.lesion.report import answer, index_cell, lesions
 
     heading = "What breaks without a network's neurons?"
     section = Section(75, "lesion", heading, lesions, ("lesion", "lesionindex", "lesionoutliers"))
-    return Report((section,), (Cell(75, "Lesions, index", index_cell),))
+    return Report((section,), (Cell(75, "Lesions, index", index_cell),), answers=(Answer(30, answer),))
 
 
 def _problems(settings: Settings) -> Iterator[str]:
     if NAME not in settings.analysis:
         return
-    if settings.neurons == "residual":
-        yield "neurons = 'residual' cannot go with the analysis lesion: choose ffn-out or ffn-in"
+    if (kind := settings.chosen_units.kind) not in ("ffn-out", "ffn-in"):
+        named = "features of an autoencoder" if kind is None else f"units of {kind}"
+        yield f"units = {settings.units!r}: {named} cannot be lesioned; choose ffn-out or ffn-in, or leave out lesion"
+    if settings.lesion_held_out and settings.dictionary_scope != "story":
+        yield "lesion_held_out: with one dictionary of all stories none is held out; add --dictionary-scope story"
     if len(settings.atoms) > 1:
         yield "atoms: the analysis lesion takes one number of atoms; leave out the others, or lesion"
     if settings.minimal_pairs is not None and settings.level != "group":
@@ -67,7 +76,7 @@ ANALYSIS = Analysis(
     outputs=OUTPUTS,
     options=LesionOptions,
     steps=_steps,
-    activations=lambda settings: (settings.neurons, "mean"),
+    activations=_request,
     summaries=_summaries,
     methods=_methods,
     report=_report,

@@ -17,33 +17,29 @@ _COLUMNS = 4
 _OWN, _OTHERS = "#1b5e9b", "#009e73"
 _CONTROL_NAMES = {"activity": "same layers and activity", "layer": "same layers", "random": "random neurons"}
 _BANDS = {"activity": "0.35", "layer": "#a05195", "random": "#d08a4e"}
+LEAST_SHOWN = 0.02  # drop in r that has the full colour, or fills an axis, at least: noise around 0 looks like none
 _SHADE = 0.55  # of the range, from which text is white
 
 
-def draw_matrices(matrices: Mapping[str, pd.DataFrame], colours: Mapping[str, str]) -> Figure:
-    """A matrix for each measure: lesioned networks down, scored ones across, the drop in r as colour and number.
+def draw_matrix(matrix: pd.DataFrame, title: str, colours: Mapping[str, str]) -> Figure:
+    """Lesioned networks (the index) down, scored ones (the columns) across, the drop in r as colour and number.
 
-    `matrices` have lesioned networks as index and scored ones as columns; own networks are framed.
+    Own networks are framed.
     """
-    n_rows = max(len(matrix) for matrix in matrices.values())
-    widest = max(matrix.shape[1] for matrix in matrices.values())
-    size = (WIDTH_INCHES * min(1, 0.24 + 0.055 * widest * len(matrices)), 1.9 + 0.36 * n_rows)
+    n_rows, n_columns = matrix.shape
+    size = (WIDTH_INCHES * min(1, 0.24 + 0.055 * n_columns), 1.9 + 0.36 * n_rows)
     figure = Figure(figsize=size, layout="constrained")
-    charts = figure.subplots(1, len(matrices), squeeze=False)[0]
-    for number, (axes, (title, matrix)) in enumerate(zip(charts, matrices.items(), strict=True)):
-        _draw_matrix(axes, matrix, colours)
-        axes.set_title(title, loc="left")
-        if number:
-            axes.set_yticklabels([])
-        else:
-            axes.set_ylabel("lesioned")
+    axes = figure.subplots()
+    _draw_matrix(axes, matrix, colours)
+    axes.set_title(title, loc="left")
+    axes.set_ylabel("lesioned")
     return figure
 
 
 def _draw_matrix(axes: Any, matrix: pd.DataFrame, colours: Mapping[str, str]) -> None:
     values = matrix.to_numpy(dtype=float)
     high = round_up(float(np.nanmax(np.abs(values)))) if np.isfinite(values).any() else 1.0
-    high = high or 1e-3
+    high = max(high, LEAST_SHOWN)
     axes.pcolormesh(values, cmap=DIVERGING, vmin=-high, vmax=high, edgecolor="white", linewidth=0.8)
     digits = int(np.clip(2 - np.floor(np.log10(high)), 2, 5))
     for row, column in np.argwhere(np.isfinite(values)):
@@ -98,6 +94,8 @@ def draw_doses(rows: pd.DataFrame, y_label: str) -> Figure:
     for axes, network in zip(charts, networks, strict=False):
         _draw_dose(axes, rows[rows["network"] == network], doses)
         axes.set_title(network, loc="left", size=9)
+    low, high = charts[0].get_ylim()
+    charts[0].set_ylim(min(low, -LEAST_SHOWN / 2), max(high, LEAST_SHOWN / 2))
     for axes in charts[len(networks) :]:
         axes.set_visible(False)
     for axes in charts[max(0, len(networks) - columns) : len(networks)]:

@@ -31,6 +31,15 @@ def paragraph(s: LesionOptions) -> Paragraph:
         "lesioned model; the drop in held-out r of each network (mean over its pieces) forms a matrix of lesioned by "
         "scored networks. Its index is the mean of the diagonal minus the mean of the other entries, with p = (b + 1)/(n "
         f"+ 1) over {s.lesion_draws} matrices of random sets of as many neurons, drawn from {controls}. For causal models, "
-        "the surprisal of each word was read in the same pass."
+        f"the surprisal of each word was read in the same pass{_masked(s)}."
     )
     return Paragraph(text, (SUN_2024,))
+
+
+def _masked(s: LesionOptions) -> str:
+    if not s.lesion_words:
+        return ""
+    return (
+        f"; for masked models, that of {s.lesion_words} words of each story, drawn at random: the pseudo-log-likelihood of "
+        "their tokens, each masked in turn within 32 tokens on each side (Salazar et al. 2020)"
+    )

@@ -59,6 +59,20 @@ class LesionOptions(AtlasOptions, FeatureOptions, ScoreOptions, ModelOptions):
         "are left out of all (drop). They are listed in either case.",
         choices=("keep", "drop"),
     )
+    lesion_held_out: bool = option(
+        False,
+        "lesion",
+        "With --dictionary-scope story, also read the surprisal of a story that neither the dictionary nor the links "
+        "have seen: the next one of the data set in the order of names.",
+    )
+    lesion_words: int = option(
+        64,
+        "lesion",
+        "Words of each story whose surprisal is read of masked models, drawn at random; each of their tokens is masked "
+        "in turn, with 32 tokens on each side. 0 for none. Causal models give the surprisal of all words.",
+        metavar="N",
+        allowed=Range(0, 1_000_000),
+    )
     minimal_pairs: Path | None = option(
         None,
         "lesion",

@@ -10,6 +10,8 @@ _FIELDS = {
     "LeftOut": "Lesions and controls that were left out, and why.",
     "Layer": "Layer of the brain score, counted from 1.",
     "MainDose": "Dose of the maps, in per cent of all neurons.",
+    "MaskedWords": "Of masked models: words of each story, drawn at random, whose surprisal was read.",
+    "MaskedContext": "Of masked models: tokens on each side of a masked one.",
     "WithoutSurprisal": "Why there is no surprisal; absent where there is.",
 }
 _LESION: Mapping[str, str] = {

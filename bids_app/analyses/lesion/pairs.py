@@ -13,36 +13,30 @@ from bids_app.analyses.lesion.readings import LesionJob, reader_of
 from bids_app.analyses.lesion.tables import against
 from bids_app.bids.minimal_pairs import MinimalPair
 from bids_app.language.lesioned import LesionReader
-from bids_app.language.surprisal import sentences
+from bids_app.language.surprisal import copies_of, sentences
 
 Doubles = npt.NDArray[np.float64]
 _AT_ONCE = 16
 
 
 def read_pairs(job: LesionJob, pairs: Sequence[MinimalPair]) -> Doubles:
-    """Whether the better sentence is the more probable one, (n_lesions, n_pairs); NaN for lesions that are not read.
+    """Whether the better sentence is the more probable one, (n_lesions, n_pairs).
 
-    These are draws of controls at other doses than the main one, which are many.
+    Of masked models the pseudo-log-likelihood counts: each token is masked in turn.
     """
     texts = [text for pair in pairs for text in (pair.good, pair.bad)]
     story = job.stories[job.dictionary.stems[0]]
-    projections = [np.zeros((n, 0), dtype=np.float32) for n in np.bincount(job.neurons.layer_of)]
+    projections = [np.zeros((n_units, 0), dtype=np.float32) for n_units in job.source(story).units]
     of_story: LesionReader = reader_of(job, story, projections)
     tokens, windows = sentences(of_story.language_model, texts)
-    reader = of_story.reading(tokens, windows)
-    better = np.full((len(job.plan.lesions), len(pairs)), np.nan)
-    sets, rows = [job.neurons.by_layer(each.neurons) for each in job.plan.lesions], _read_rows(job.plan)
-    for first in range(0, len(rows), _AT_ONCE):
-        batch = rows[first : first + _AT_ONCE]
-        nats = reader.read([sets[row] for row in batch]).surprisal
+    reader, copies = of_story.reading(tokens, windows), copies_of(windows)
+    sets, better = job.sets(), []
+    for first in range(0, len(sets), _AT_ONCE):
+        batch = sets[first : first + _AT_ONCE]
+        nats = reader.read_masked(batch, copies) if job.is_masked else reader.read(batch).surprisal
         assert nats is not None
-        better[batch] = nats[:, ::2] < nats[:, 1::2]
-    return better
-
-
-def _read_rows(plan: LesionPlan) -> list[int]:
-    draws = [row for row, each in enumerate(plan.lesions) if each.draw and each.dose == plan.main_dose]
-    return [0, *plan.subgroups, *draws]
+        better.append(nats[:, ::2] < nats[:, 1::2])
+    return np.concatenate(better).astype(np.float64)[job.plan.reading_of]
 
 
 def pair_table(better: Doubles, pairs: Sequence[MinimalPair], plan: LesionPlan) -> pd.DataFrame:
@@ -60,5 +54,5 @@ def pair_table(better: Doubles, pairs: Sequence[MinimalPair], plan: LesionPlan) 
             shared |= {"intact": accuracy[0], "lesioned": accuracy[row], "loss": loss[row]}
             for control in plan.controls:
                 draws = loss[plan.rows(control, lesion.network, lesion.dose)]
-                rows.append({**shared, "control": control, **against(loss[row], draws[np.isfinite(draws)])})
+                rows.append({**shared, "control": control, **against(loss[row], draws)})
     return pd.DataFrame(rows)

@@ -22,7 +22,15 @@ from bids_app.analyses.dictionary import (
 from bids_app.analyses.dictionary_courses import stems_of_dictionary
 from bids_app.analyses.lesion.pairs import pair_table, read_pairs
 from bids_app.analyses.lesion.plan import SUBGROUP, Neurons, plan_lesions
-from bids_app.analyses.lesion.readings import LesionJob, Readings, neurons_of, read_run
+from bids_app.analyses.lesion.readings import (
+    AROUND,
+    LesionJob,
+    Readings,
+    neurons_of,
+    read_run,
+    read_unseen,
+    unseen_story,
+)
 from bids_app.analyses.lesion.scores import NetworkScores, Scorer, score
 from bids_app.analyses.lesion.surprise import passage_table, surprisal_table
 from bids_app.analyses.lesion.tables import draws_table, drop_table, index_table, own_and_others
@@ -130,7 +138,7 @@ def lesion_networks(
     )
     for line in plan.omitted:
         log.warning("%s: left out: %s", model.label, line)
-    layer = settings.layers.single(int(subgroups.neurons.layer_of.max()) + 1)
+    layer = settings.layers.single(subgroups.dictionary.n_layers)
     job = LesionJob(model, plan, subgroups.neurons, subgroups.dictionary, key, layer, stories, settings)
     _Outcomes(job, responses, subgroups, writer).write()
 
@@ -172,7 +180,9 @@ class _Outcomes:
         without = job.without_surprisal
         if without:
             log.info("%s: no surprisal of lesioned models: %s", job.model.label, without)
-        note = {"LeftOut": list(job.plan.omitted), "Layer": job.layer, "MainDose": job.plan.main_dose}
+        note: dict[str, Any] = {"LeftOut": list(job.plan.omitted), "Layer": job.layer, "MainDose": job.plan.main_dose}
+        if job.predicts_masked:
+            note |= {"MaskedWords": job.settings.lesion_words, "MaskedContext": AROUND}
         return {**note, "WithoutSurprisal": without} if without else note
 
     def _tables(self, scores: Mapping[str, NetworkScores], fields: Mapping[str, Any]) -> None:
@@ -187,22 +197,34 @@ class _Outcomes:
         job, settings = self.job, self.job.settings
         found = {stem: values for reading in readings for stem, values in reading.surprisal.items()}
         if found:
-            seen = job.dictionary.stems
+            seen, unseen = job.dictionary.stems, self._unseen()
             self.writer.table(
                 "lesionsurprisal",
-                _with(surprisal_table(found, job.stories, job.plan, seen), "lesionsurprisal"),
+                _with(surprisal_table({**found, **unseen}, job.stories, job.plan, seen), "lesionsurprisal"),
                 **fields,
             )
             self.writer.table("lesionpassages", passage_table(found, job.stories, job.plan), **fields)
         if settings.minimal_pairs is None:
             return
-        if not job.predicts_each:
-            log.warning("%s: minimal pairs are left out: %s", job.model.label, fields["WithoutSurprisal"])
+        if job.without_head:
+            log.warning("%s: minimal pairs are left out: %s", job.model.label, job.without_head)
             return
         pairs = read_minimal_pairs(settings.minimal_pairs)
         with step(f"{job.model.label}: {len(pairs)} minimal pairs", settings):
             table = pair_table(read_pairs(job, pairs), pairs, job.plan)
         self.writer.table("lesionpairs", _with(table, "lesionpairs"), **fields)
+
+    def _unseen(self) -> dict[str, npt.NDArray[np.float64]]:
+        """Surprisal of a story that the dictionary has not seen, where it is asked for."""
+        job = self.job
+        if not job.settings.lesion_held_out:
+            return {}
+        story = unseen_story(job)
+        if story is None:
+            log.warning("%s: no story is held out: the data set has one with word timings", job.model.label)
+            return {}
+        with step(f"{job.model.label}: {story.stem}, which the dictionary has not seen", job.settings):
+            return {story.stem: read_unseen(job, story)}
 
     def _maps(self, scorer: Scorer, readings: list[Readings], atlas: Atlas, fields: Mapping[str, Any]) -> None:
         """Maps of the drop of the brain score at the main dose."""

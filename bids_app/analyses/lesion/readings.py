@@ -21,19 +21,24 @@ from bids_app.encoding.design.haemodynamics import pooled_responses
 from bids_app.inputs.designs import Designs
 from bids_app.inputs.models import ModelRun
 from bids_app.inputs.timing import StimulusTiming, Story, timed_words
+from bids_app.inputs.units import UnitReader
 from bids_app.machine.once import computed_once, file_name, key_of
 from bids_app.settings import Settings
 from bids_app.stats.device import one_thread
 from bids_app.stats.standardise import moments, zscore
 
 if TYPE_CHECKING:
+    from bids_app.language.activations import Activations
     from bids_app.language.models import LanguageModel
+    from bids_app.language.tokens import Tokens
+    from bids_app.language.windows import Window
 
 log = logging.getLogger("neurons2networks")
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 _FORMAT = 1
+AROUND = 32  # tokens on each side of a masked one
 _AT_ONCE = 16  # lesions whose words are held in memory
 
 
@@ -71,11 +76,20 @@ class LesionJob:
         """The model with the head that predicts words; ValueError without one."""
         return self.model.with_head()
 
+    @property
+    def kind(self) -> str:
+        """The kind of the units: outputs or inputs of the second feed-forward matrix."""
+        kind = self.settings.chosen_units.kind
+        assert kind is not None
+        return kind
+
+    def source(self, story: Story) -> Activations:
+        """Activations of all units of the kind, of which the neurons are some or all."""
+        return self.model.activations(story, self.kind, "mean")
+
     @cached_property
-    def without_surprisal(self) -> str:
-        """Why there is no surprisal; "" if there is."""
-        if not self.model.loaded.is_causal:
-            return "the model is masked, which takes a reading per token; bids_app.surprisal computes it"
+    def without_head(self) -> str:
+        """Why the model predicts no words; "" if it does."""
         try:
             _ = self.with_head
         except ValueError as error:
@@ -83,9 +97,40 @@ class LesionJob:
         return ""
 
     @property
+    def without_surprisal(self) -> str:
+        """Why there is no surprisal of stories; "" if there is."""
+        if self.is_masked and not self.settings.lesion_words:
+            return "--lesion-words 0 leaves out that of masked models"
+        return self.without_head
+
+    @cached_property
+    def is_masked(self) -> bool:
+        """Whether the model predicts masked words, rather than the next one."""
+        return not self.model.loaded.is_causal
+
+    @property
     def predicts_each(self) -> bool:
         """Whether each pass gives the surprisal too: a causal model with its head."""
-        return not self.without_surprisal
+        return not self.is_masked and not self.without_surprisal
+
+    @property
+    def predicts_masked(self) -> bool:
+        """Whether words are masked in turn: a masked model with its head."""
+        return self.is_masked and not self.without_surprisal
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """What decides a reading, besides the words."""
+        return {
+            "format": _FORMAT,
+            "model": self.model.identity(),
+            "dictionary": self.dictionary_key,
+            "layer": self.layer,
+            "neurons": self.kind,
+            "kind": self.settings.lesion_kind,
+            "seed": self.settings.random_seed,
+            "sets": key_of([self.plan.lesions[row].neurons.tolist() for row in self.plan.different]),
+        }
 
     def sets(self) -> list[dict[int, Ints]]:
         """The lesioned units of each of the different sets, by layer."""
@@ -97,13 +142,12 @@ class LesionJob:
 
 
 def neurons_of(model: ModelRun, dictionary: Dictionary, stories: Mapping[str, Story], settings: Settings) -> Neurons:
-    """The neurons of a model, with their mean |activation| over the words of the stories of the dictionary."""
-    sources = [model.activations(stories[stem], settings.neurons, "mean") for stem in dictionary.stems]
+    """The neurons of a dictionary, with their mean |activation| over the words of its stories."""
+    reader = UnitReader(model, settings)
     total, n_words = np.zeros(len(dictionary.layer_of)), 0
-    for source in sources:
-        total += np.concatenate(
-            [np.abs(source.layer(layer)).sum(axis=0, dtype=np.float64) for layer in range(source.n_layers)]
-        )
+    for source in (reader.source(stories[stem]) for stem in dictionary.stems):
+        for columns, layer, units in dictionary.index.blocks():
+            total[columns] += np.abs(source.columns(layer, units)).sum(axis=0, dtype=np.float64)
         n_words += source.n_words
     return Neurons(dictionary.layer_of, dictionary.unit_of, total / n_words)
 
@@ -113,14 +157,9 @@ def read_run(job: LesionJob, timing: StimulusTiming) -> Readings:
     designs = job.designs(timing)
     stems = list(dict.fromkeys(stimulus.stem for stimulus in timing.stimuli))
     content = {
-        "format": _FORMAT,
+        **job.content,
         "heard": designs.identity,
-        "dictionary": job.dictionary_key,
-        "layer": job.layer,
-        "neurons": job.settings.neurons,
-        "kind": job.settings.lesion_kind,
-        "seed": job.settings.random_seed,
-        "sets": key_of([job.plan.lesions[row].neurons.tolist() for row in job.plan.different]),
+        **({"masked words": job.settings.lesion_words} if job.predicts_masked else {}),
     }
     folder = job.settings.work / "lesions" / file_name(stems, key_of(content))
     computed_once(folder, lambda draft: _read(draft, job, timing, stems))
@@ -145,6 +184,7 @@ def _read(draft: Path, job: LesionJob, timing: StimulusTiming, stems: Sequence[s
     courses = new_array(draft / "courses.npy", np.float32, (n_lesions, len(timing.volumes), job.dictionary.n_atoms))
     surprisal = {stem: np.full((n_lesions, len(job.stories[stem].words)), np.nan) for stem in stems}
     designs, sets = job.designs(timing), job.sets()
+    copies = {stem: masked_sample(job, reader.tokens) for stem, reader in readers.items() if job.predicts_masked}
     for first in range(0, n_lesions, _AT_ONCE):
         rows = slice(first, min(first + _AT_ONCE, n_lesions))
         words = {stem: reader.read(sets[rows]) for stem, reader in readers.items()}
@@ -155,11 +195,13 @@ def _read(draft: Path, job: LesionJob, timing: StimulusTiming, stems: Sequence[s
         for stem, found in words.items():
             if found.surprisal is not None:
                 surprisal[stem][rows] = found.surprisal
+            elif job.predicts_masked:
+                surprisal[stem][rows] = readers[stem].read_masked(sets[rows], copies[stem])
         log.debug("%s: %d of %d lesions read", job.model.label, rows.stop, n_lesions)
     for number, stem in enumerate(stems):
         np.save(draft / f"surprisal{number}.npy", surprisal[stem])
     (draft / "stories.json").write_text(
-        json.dumps({"stories": list(stems), "surprisal": job.predicts_each}), encoding="utf-8"
+        json.dumps({"stories": list(stems), "surprisal": not job.without_surprisal}), encoding="utf-8"
     )
 
 
@@ -170,9 +212,9 @@ def reader_of(job: LesionJob, story: Story, projections: Sequence[Floats]) -> An
     from bids_app.language.windows import plan_windows
 
     settings = job.settings
-    model = job.with_head if job.predicts_each else job.model.loaded
+    model = job.model.loaded if job.without_head else job.with_head
     tokens = tokenize_words(model.tokenizer, story.words.text)
-    source = job.model.activations(story, settings.neurons, "mean")
+    source = job.source(story)
     return LesionReader(
         model,
         tokens,
@@ -181,10 +223,48 @@ def reader_of(job: LesionJob, story: Story, projections: Sequence[Floats]) -> An
         projections,
         plan_windows(tokens, model.max_tokens, model.is_causal, parse_context(settings.context)),
         kind=settings.lesion_kind,
-        neurons=settings.neurons,
+        neurons=job.kind,
         seed=settings.random_seed,
         with_surprisal=job.predicts_each,
     )
+
+
+def unseen_story(job: LesionJob) -> Story | None:
+    """The story after those of the dictionary, in the order of names; None if there is no other."""
+    names = sorted(job.stories)
+    last = names.index(max(job.dictionary.stems))
+    others = [name for name in (*names[last + 1 :], *names[:last]) if name not in job.dictionary.stems]
+    return job.stories[others[0]] if others else None
+
+
+def read_unseen(job: LesionJob, story: Story) -> Doubles:
+    """Surprisal of a story under each lesion, (n_lesions, n_words), from the work directory if it was read before."""
+    content = {**job.content, "unseen": [story.stem, story.words.text], "masked words": job.settings.lesion_words}
+    path = job.settings.work / "lesions" / f"{file_name([story.stem, 'unseen'], key_of(content))}.npy"
+
+    def read(draft: Path) -> None:
+        projections = [np.zeros((n_units, 0), dtype=np.float32) for n_units in job.source(story).units]
+        reader, sets = reader_of(job, story, projections), job.sets()
+        copies = masked_sample(job, reader.tokens) if job.is_masked else []
+        found = []
+        for first in range(0, len(sets), _AT_ONCE):
+            batch = sets[first : first + _AT_ONCE]
+            found.append(reader.read_masked(batch, copies) if job.is_masked else reader.read(batch).surprisal)
+        with draft.open("wb") as file:
+            np.save(file, np.concatenate(found))
+
+    values: Doubles = np.load(computed_once(path, read))
+    return values[job.plan.reading_of]
+
+
+def masked_sample(job: LesionJob, tokens: Tokens) -> list[Window]:
+    """Copies of a story around each token of `--lesion-words` words, which are drawn at random."""
+    from bids_app.language.surprisal import copies_around
+
+    words = np.unique(tokens.word)
+    random = np.random.default_rng([job.settings.random_seed, len(words)])
+    chosen = np.sort(random.choice(words, size=min(job.settings.lesion_words, len(words)), replace=False))
+    return copies_around(tokens, chosen, job.with_head.max_tokens, AROUND)
 
 
 Heard = Sequence[tuple[Story, Ints, Doubles, Doubles]]
@@ -199,12 +279,12 @@ def _projections(job: LesionJob, heard: Heard, timing: StimulusTiming) -> list[F
     """
     loadings = job.dictionary.loadings.astype(np.float64)
     inverse = loadings.T @ np.linalg.pinv(loadings @ loadings.T, rcond=1e-6, hermitian=True)
-    sources = {story.stem: job.model.activations(story, job.settings.neurons, "mean") for story, *_ in heard}
-    projections = []
-    for layer in range(job.dictionary.n_layers):
-        pooled = _convolved(heard, {stem: np.asarray(source.layer(layer)) for stem, source in sources.items()}, timing)
-        of_layer = inverse[job.dictionary.layer_of == layer]
-        projections.append((moments(pooled)[1].reshape(-1, 1) * of_layer).astype(np.float32))
+    sources = {story.stem: job.source(story) for story, *_ in heard}
+    widths = next(iter(sources.values())).units
+    projections = [np.zeros((n_units, len(loadings)), dtype=np.float32) for n_units in widths]
+    for columns, layer, units in job.dictionary.index.blocks():
+        pooled = _convolved(heard, {stem: source.columns(layer, units) for stem, source in sources.items()}, timing)
+        projections[layer][units] = moments(pooled)[1].reshape(-1, 1) * inverse[columns]
     return projections
 
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
-from bids_app.analyses.lesion.charts import draw_doses, draw_matrices
+from bids_app.analyses.lesion.charts import LEAST_SHOWN, draw_doses, draw_matrix
 from bids_app.report import html
 from bids_app.report.page import Page
 from bids_app.report.panels import Panel
@@ -60,52 +64,89 @@ def _main_dose(results: Results, table: pd.DataFrame) -> float:
 
 
 def takeaway(index: pd.DataFrame, table: pd.DataFrame, dose: float) -> str:
-    """One sentence on what the matrix shows."""
-    rows = index[(index["dose"] == dose) & index["p"].notna()]
+    """What the matrix shows: the verdict, then the drops behind it. `table` has the drops as `value`."""
+    rows = index[(index["dose"] == dose) & index["p"].notna()].drop_duplicates("measure")
     if rows.empty:
         n = table["network"].nunique()
         return (
             f"Whether lesions are specific is not known: that needs sub-groups of two networks with a control, and "
             f"{n} {'has' if n == 1 else 'have'} one at {dose:.3g} %."
         )
-    told = []
-    for measure, of_measure in rows.groupby("measure", sort=False):
-        row = of_measure.iloc[0]
-        value = float(row["index"] if "index" in row else row["mean"])
-        size = f"{abs(value):.2g} {'more' if value >= 0 else 'less'}"
-        name = _SETS.get(str(row["control"]), "control sets")
-        score = "brain score" if measure == "brainscore" else f"fit of the {measure}"
-        verdict = "more than" if row["p"] < SIGNIFICANT else "no more than"
-        told.append(
-            f"the {score} of a network falls by {size} than that of the others, {verdict} with {name} "
-            f"(p = {row['p']:.2g})"
-        )
-    return f"Without the {dose:.3g} % of all neurons that its families load on most, " + "; ".join(told) + "."
+    told = [_drops(row, table[table["dose"] == dose]) for row in rows.to_dict("records")]
+    name = _SETS.get(str(rows["control"].iloc[0]), "control sets")
+    return (
+        f"{_verdict(rows)}: without the {dose:.3g} % of all neurons that its families load on most, {'; '.join(told)}. "
+        f"p: against {name}."
+    )
+
+
+def _verdict(rows: pd.DataFrame) -> str:
+    """Whether what breaks is a network's own, from the index, p and number of draws of each measure."""
+    is_specific = (rows["p"] < SIGNIFICANT) & (rows["t"] > 0)
+    if is_specific.all():
+        return "A network's own score breaks"
+    if is_specific.any():
+        return "The measures disagree on whether a network's own score breaks"
+    smallest = 1 / (rows["draws"] + 1)
+    if (np.isclose(rows["p"], smallest) & (rows["t"] > 0)).any():
+        return "A network's own score falls more than with any control, but the draws are too few to tell"
+    return "Nothing breaks that other neurons would not break too"
+
+
+def _drops(row: Mapping[Any, Any], table: pd.DataFrame) -> str:
+    """The mean drop of networks without their own neurons, and without those of another, with p."""
+    part = table[(table["measure"] == row["measure"]) & (table["scored"] != "all")]
+    part = part.drop_duplicates(["network", "scored"])
+    is_own = part["network"] == part["scored"]
+    own, others = (_rounded(part.loc[where, "value"].mean()) for where in (is_own, ~is_own))
+    score = "brain score" if row["measure"] == "brainscore" else f"fit of the {row['measure']}"
+    return f"its {score} falls by {own} in r, and that of others by {others} (p = {row['p']:.2g})"
+
+
+def _rounded(value: float) -> str:
+    """A drop with a true minus; what rounds to 0 has no sign.
+
+    >>> _rounded(-0.0004), _rounded(-0.02)
+    ('0.000', '−0.020')
+    """
+    shown = f"{value:.3f}"
+    return "0.000" if float(shown) == 0 else shown.replace("-", "−")
+
+
+def answer(results: Results) -> str:
+    """The verdict at the main dose, in a sentence for the top of a page."""
+    index, table = results.table("lesionindex"), results.table("lesion")
+    if index is None or table is None or table.empty or index.empty:
+        return ""
+    dose = _main_dose(results, table)
+    rows = index[(index["dose"] == dose) & index["p"].notna()].drop_duplicates("measure")
+    if rows.empty:
+        return ""
+    verdict = _verdict(rows)
+    return f"With the {dose:.3g} % of neurons behind each network lesioned, {verdict[:1].lower()}{verdict[1:]}."
 
 
 def _matrix(page: Page, results: Results, table: pd.DataFrame, dose: float) -> str:
+    """A matrix lesioned × scored for each measure, a figure each, so that numbers can be read on a phone."""
     rows = table[(table["dose"] == dose) & (table["scored"] != "all")]
-    if rows.empty:
-        return ""
-    matrices = {}
+    colours = page.network_colours(results, list(dict.fromkeys(rows["scored"].astype(str))))
+    blocks = []
     for measure, of_measure in rows.groupby("measure", sort=False):
         part = of_measure.drop_duplicates(["network", "scored"])
         scored = list(dict.fromkeys(part["scored"]))
         lesioned = [name for name in scored if name in set(part["network"])]
-        wide = part.pivot(index="network", columns="scored", values="value")
-        matrices[_TITLES.get(str(measure), str(measure))] = wide.loc[lesioned, scored]
-    networks = list(dict.fromkeys(rows["scored"].astype(str)))
-    caption = (
-        f"What the lesion of each network's sub-group ({dose:.3g} % of all neurons) costs each network in held-out r, "
-        "fitted anew with the features of the lesioned model. Framed: the network's own sub-group. Red: a loss."
-    )
-    told = "; ".join(
-        f"{title}, {network}: own {matrix.loc[network, network]:.3f}"
-        for title, matrix in matrices.items()
-        for network in matrix.index
-    )
-    figure = draw_matrices(matrices, page.network_colours(results, networks))
-    return page.add(figure, results, "lesionmatrix", alt=f"{caption} {told}.", caption=caption, ending="svg")
+        matrix = part.pivot(index="network", columns="scored", values="value").loc[lesioned, scored]
+        title = _TITLES.get(str(measure), str(measure))
+        caption = (
+            f"{title[:1].upper()}{title[1:]}: what the lesion of each network's sub-group ({dose:.3g} % of all "
+            "neurons) costs each network, fitted anew with the features of the lesioned model. Framed: the network's "
+            f"own sub-group. Red: a loss; the scale reaches at least {LEAST_SHOWN:g}."
+        )
+        told = "; ".join(f"{network}: own {matrix.loc[network, network]:.3f}" for network in matrix.index)
+        figure = draw_matrix(matrix, title, colours)
+        desc = f"lesionmatrix{measure}"
+        blocks.append(page.add(figure, results, desc, alt=f"{caption} {told}.", caption=caption, ending="svg"))
+    return "\n".join(blocks)
 
 
 def _doses(page: Page, results: Results, table: pd.DataFrame) -> str:
@@ -149,11 +190,16 @@ def _surprisal(page: Page, results: Results) -> str:
         without = results.noted(["lesion", "lesionindex"], "WithoutSurprisal")
         return html.missing(f"No surprisal: {without}.") if without else ""
     rows = table[table["words"] == "all"]
-    rows = rows[rows["story"] == "all"] if "story" in rows else rows
+    unseen = ~rows["seen"].astype(str).str.lower().eq("true") if "seen" in rows else pd.Series(False, rows.index)
+    if unseen.any():
+        rows = rows[unseen & (rows["story"] != "all")]
+    elif "story" in rows:
+        rows = rows[rows["story"] == "all"]
     rows = _with_interval(rows.assign(value=rows["rise" if "rise" in rows else "mean"]))
-    seen = "seen" in table and bool(table["seen"].astype(str).str.lower().eq("true").any())
-    caption = "Dose–response of the surprisal of all words, in nats per word: lesioned minus intact model."
-    if seen:
+    caption = f"Dose–response of the surprisal of {_words(results)}, in nats per word: lesioned minus intact model."
+    if unseen.any():
+        caption += f" Story {rows['story'].iloc[0]}, which neither the dictionary nor the links have seen."
+    elif "seen" in table:
         caption += " The dictionary was learned from these stories too: none was held out."
     if rows["low"].notna().any():
         over = "stories" if "story" in table else "participants"
@@ -161,6 +207,13 @@ def _surprisal(page: Page, results: Results) -> str:
     figure = draw_doses(rows, "rise (nats)")
     image = page.add(figure, results, "lesionsurprisal", alt=caption, caption=caption, ending="svg")
     return image + _details(page, results, "lesionsurprisal", "Table: surprisal of all, content and function words")
+
+
+def _words(results: Results) -> str:
+    n = results.noted(["lesion", "lesionindex"], "MaskedWords")
+    if not n:
+        return "all words"
+    return f"{n} words of each story, drawn at random and masked in turn (pseudo-log-likelihood)"
 
 
 def _passages(page: Page, results: Results) -> str:
@@ -180,9 +233,15 @@ def _pairs(page: Page, results: Results) -> str:
     if table is None or table.empty:
         return ""
     whole = table[table["category"] == "all"].drop_duplicates(["network", "dose"])
-    wide = whole.pivot(index="network", columns="dose", values="lesioned")
+    cells = [
+        f"{lesioned:.3f}" + ("" if np.isnan(p) else f" (p = {p:.2g})")
+        for lesioned, p in zip(whole["lesioned"], whole["p"].astype(float), strict=True)
+    ]
+    wide = whole.assign(cell=cells).pivot(index="network", columns="dose", values="cell")
+    wide = wide.loc[list(dict.fromkeys(whole["network"]))]
     wide.columns = [f"{dose:.3g} %" for dose in wide.columns]
-    shown = wide.assign(intact=whole["intact"].iloc[0]).reset_index()
+    wide.insert(0, "intact", f"{whole['intact'].iloc[0]:.3f}")
+    shown = wide.reset_index()
     return (
         html.heading("Minimal pairs: share in which the better sentence is the more probable one")
         + html.table(shown)
@@ -196,9 +255,11 @@ def _maps(page: Page, results: Results) -> str:
         return ""
     titles = {"own": "Without the neurons of the place's own network", "others": "Without those of another (mean)"}
     panels = [Panel(titles.get(name, name), maps.values[row]) for row, name in enumerate(maps.names)]
-    told = ", ".join(f"{panel.title}: mean {mean_of(panel.values):.4f}" for panel in panels)
+    told = ", ".join(f"{panel.title}: mean {_rounded(mean_of(panel.values))}" for panel in panels)
     caption = f"Drop of the brain score by lesions at the main dose. {told}. Red: losses; blue: gains."
     scale = signed_scale([panel.values for panel in panels], "drop in held-out r", 0.0)
+    high = max(scale.high, LEAST_SHOWN)  # else noise around 0 would look like an effect
+    scale = replace(scale, low=-high, high=high)
     return page.add_maps(panels, maps.geometry, scale, results, "lesion", caption)
 
 

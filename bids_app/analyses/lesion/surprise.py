@@ -28,7 +28,8 @@ def surprisal_table(
     """Mean surprisal of each kind of words, one row per network, dose, story and control.
 
     `found` maps stories to (n_lesions, n_words), NaN for words without a value or lesions that were not read. `seen`
-    are the stories that the dictionary was learned from. The row of all stories has a bootstrap interval over stories.
+    are the stories that the dictionary was learned from. The row of all stories is of these, with a bootstrap interval
+    over stories.
     """
     means = {stem: _means(values, stories[stem].words.text) for stem, values in found.items()}
     shared = set.intersection(*(set(kinds) for kinds in means.values())) if means else set()
@@ -39,14 +40,15 @@ def surprisal_table(
             if kind not in shared:
                 continue
             of_stories = {stem: kinds[kind] for stem, kinds in means.items()}
-            for stem, (count, values) in _with_all(of_stories).items():
-                rises = [value[row] - value[0] for _, value in of_stories.values()] if stem == TOGETHER else []
+            heard = {stem: value for stem, value in of_stories.items() if stem in seen} or of_stories
+            for stem, (count, values) in {**_with_all(heard), **of_stories}.items():
+                rises = [value[row] - value[0] for _, value in heard.values()] if stem == TOGETHER else []
                 low, high = bootstrap_interval(rises) if len(rises) > 1 else (np.nan, np.nan)
                 own = {
                     "network": lesion.network,
                     "dose": lesion.dose,
                     "story": stem,
-                    "seen": set(found if stem == TOGETHER else [stem]) <= set(seen),
+                    "seen": set(heard if stem == TOGETHER else [stem]) <= set(seen),
                     "words": kind,
                     "count": count,
                     "intact": values[0],

@@ -1,12 +1,14 @@
 """The group of a participant with a cause and one without, and the pages of both."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from bids_app.analyses.collection import collections
+from bids_app.analyses.lesion.charts import LEAST_SHOWN, draw_matrix
 from bids_app.analyses.lesion.conftest_world import World
 from bids_app.analyses.lesion.group import summarise_lesions
-from bids_app.analyses.lesion.report import index_cell, lesions, takeaway
+from bids_app.analyses.lesion.report import answer, index_cell, lesions, takeaway
 from bids_app.bids.derivatives import read_table
 from bids_app.bids.outputs import find_maps
 from bids_app.report.page import open_page
@@ -55,14 +57,37 @@ def test_the_page_shows_the_matrix_first(group: World, participant: str | None) 
 
 
 def test_the_sentence_says_what_the_matrix_shows(group: World) -> None:
-    index, table = group.table("lesionindex"), group.table("lesion")
-    dose = float(table["dose"].max())
-    said = takeaway(index.assign(p=index["p"] - 1e-3), table, dose)  # 19 draws cannot be below 0.05
-    assert said.count("more than with as many neurons of the same layers and activity (p = 0.049)") == 2
-    assert "no more than" not in said
-    assert said.startswith("Without the 4.69 % of all neurons that its families load on most, the brain score of a")
+    index, drops = group.table("lesionindex"), group.table("lesion")
+    table, dose = drops.assign(value=drops["drop"]), float(drops["dose"].max())
+    own = group.matrix("brainscore")
+    few = takeaway(index, table, dose)  # 19 draws cannot be below 0.05
+    assert few.startswith("A network's own score falls more than with any control, but the draws are too few to tell: ")
+    said = takeaway(index.assign(p=index["p"] - 1e-3), table, dose)
+    assert said.startswith("A network's own score breaks: without the 4.69 % of all neurons that its families load on")
+    assert f"its brain score falls by {np.diag(own).mean():.3f} in r, and that of others by " in said
+    assert said.count("(p = 0.049)") == 2
+    assert said.endswith("p: against as many neurons of the same layers and activity.")
+    mixed = index.assign(p=np.where(index["measure"] == "families", 0.5, 0.001))
+    assert takeaway(mixed, table, dose).startswith("The measures disagree")
     idle = takeaway(group.table("lesionindex", "02"), table, dose)
-    assert "no more than with as many neurons" in idle
+    assert idle.startswith("Nothing breaks that other neurons would not break too: ")
     unknown = takeaway(index.assign(p=np.nan), table[table["network"] == "One"], 1.0)
     assert unknown.startswith("Whether lesions are specific is not known")
     assert unknown.endswith("and 1 has one at 1 %.")
+
+
+def test_the_top_of_the_page_has_the_verdict(group: World) -> None:
+    (results,) = find_results(group.settings.out_dir, "02")
+    dose = group.table("lesionindex")["dose"].max()
+    assert answer(results) == (
+        f"With the {dose:.3g} % of neurons behind each network lesioned, nothing breaks that other neurons would not "
+        "break too."
+    )
+
+
+def test_noise_around_0_has_no_strong_colour() -> None:
+    networks = ["One", "Two"]
+    small, large = (pd.DataFrame([[v, 0.0], [0.0, -v]], networks, networks) for v in (0.0004, 0.4))
+    for matrix, limit in ((small, LEAST_SHOWN), (large, 0.4)):
+        figure = draw_matrix(matrix, "drop", {})
+        assert figure.axes[0].collections[0].get_clim() == (-limit, limit)

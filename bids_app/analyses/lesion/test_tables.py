@@ -107,10 +107,10 @@ def _story(stem: str, text: tuple[str, ...] = TEXT) -> Story:
 
 def test_surprisal_is_averaged_over_kinds_of_words(plan: LesionPlan) -> None:
     rng = np.random.default_rng(2)
-    found = {stem: rng.uniform(1, 9, (len(plan.lesions), len(TEXT))) for stem in ("one", "two")}
+    found = {stem: rng.uniform(1, 9, (len(plan.lesions), len(TEXT))) for stem in ("one", "two", "unseen")}
     found["one"][:, 0] = np.nan  # nothing precedes it
     stories = {stem: _story(stem) for stem in found}
-    table = surprisal_table(found, stories, plan, ["one"])
+    table = surprisal_table(found, stories, plan, ["one", "two"])
     content = [1, 2, 5, 7, 10, 12]
     row = plan.row_of("C", 2)
     assert row is not None
@@ -123,9 +123,9 @@ def test_surprisal_is_averaged_over_kinds_of_words(plan: LesionPlan) -> None:
         assert cell.loc[(stem, "all"), "rise"] == pytest.approx(np.nanmean(values[row] - values[0]))
     assert cell.loc[("one", "all"), "count"] == len(TEXT) - 1
     assert cell["seen"].to_dict()[("one", "all")]
-    assert not cell["seen"].to_dict()[("two", "all")]
-    assert not cell["seen"].to_dict()[("all", "all")]
-    both = np.concatenate([(found[s][row] - found[s][0])[content] for s in found])
+    assert not cell["seen"].to_dict()[("unseen", "all")]
+    assert cell["seen"].to_dict()[("all", "all")]  # the held-out story stands alone
+    both = np.concatenate([(found[s][row] - found[s][0])[content] for s in ("one", "two")])
     assert cell.loc[("all", "content"), "rise"] == pytest.approx(both.mean())
     assert cell.loc[("all", "content"), "low"] <= both.mean() <= cell.loc[("all", "content"), "high"]
 

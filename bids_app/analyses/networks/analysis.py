@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 _OUTPUTS = ("families", "familiesfit", "atoms", "atomsfit", "subgroups", "organisation")
 
 
+def _request(settings: NetworkOptions) -> tuple[str, str]:
+    from bids_app.inputs.units import units_request
+
+    return units_request(settings)
+
+
 def _steps(work: Work, model: ModelRun) -> Iterator[Step]:
     from bids_app.analyses.networks.participant import steps
 
@@ -103,7 +109,7 @@ ANALYSIS = Analysis(
     outputs=OUTPUTS,
     steps=_steps,
     prepare=_prepare,
-    activations=lambda settings: (settings.neurons, "mean"),
+    activations=_request,
     summaries=_summaries,
     across_models=_across_models,
     methods=_methods,

@@ -22,6 +22,7 @@ from bids_app.analyses.dictionary import (
     variant,
 )
 from bids_app.analyses.networks import outputs
+from bids_app.analyses.networks.localiser_file import write_localiser
 from bids_app.analyses.networks.options import NetworkOptions
 from bids_app.analyses.networks.tables import as_read, as_written
 from bids_app.bids.catalogue import Output
@@ -209,7 +210,9 @@ def read_families(
 
 
 def prepare(model: ModelRun, stories: dict[str, Story], settings: Settings) -> None:
-    """Learn and write the missing dictionaries of a model."""
+    """Learn and write the missing dictionaries of a model, and the table of its localiser."""
+    if settings.chosen_units.is_localised:
+        write_localiser(model, settings)
     for n_atoms in settings.atoms:
         for stems in scopes(settings, stories):
             with step(f"{model.label}: dictionary of {n_atoms} atoms", settings):

@@ -6,6 +6,7 @@ from bids_app.analyses.correction import correction_cites, correction_text
 from bids_app.analyses.networks.options import NetworkOptions
 from bids_app.analyses.record import Paragraph
 from bids_app.analyses.references import (
+    ALKHAMISSI_2025,
     BENJAMINI_HOCHBERG_1995,
     HARVILLE_1977,
     KONG_2025,
@@ -30,15 +31,32 @@ def paragraph(s: NetworkOptions) -> Paragraph:
     noun = "families" if is_conditional else "atoms"
     text = " ".join((_neurons(s), learned(s), _fit(s, noun), links(s)))
     works = (WANG_2020, HARVILLE_1977, WESTFALL_YOUNG_1993, NEWTON_2004) if is_conditional else (KONG_2025,)
-    cites = (SUN_2024, *works, BENJAMINI_HOCHBERG_1995, *correction_cites(s))
+    selected = (ALKHAMISSI_2025,) if s.chosen_units.is_localised else ()
+    cites = (SUN_2024, *selected, *works, BENJAMINI_HOCHBERG_1995, *correction_cites(s))
     return Paragraph(text, tuple(dict.fromkeys(cites)))
 
 
 def _neurons(s: NetworkOptions) -> str:
     return (
-        f"Artificial neurons were {NEURONS[s.neurons]}. Their activations were averaged over the sub-tokens of a word "
+        f"Artificial neurons were {units_text(s)}. Their activations were averaged over the sub-tokens of a word "
         "and over the words whose midpoint fell in a volume, convolved with a canonical haemodynamic response (Glover) and "
         "z-scored."
+    )
+
+
+def units_text(s: NetworkOptions) -> str:
+    """What counted as a neuron."""
+    choice = s.chosen_units
+    if choice.autoencoder is not None:
+        return (
+            f"the features of a sparse autoencoder ({choice.autoencoder.name}) of the model's activations; features that are "
+            "0 at every word of the stories were left out"
+        )
+    if not choice.is_localised:
+        return NEURONS[str(choice.kind)]
+    return (
+        f"the {s.localiser_percent:g} % of {NEURONS[str(choice.kind)]} that were most selective for language: those with the "
+        "largest Welch t of |activation| at the last token, sentences against lists of non-words (AlKhamissi et al. 2025)"
     )
 
 

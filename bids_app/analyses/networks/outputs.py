@@ -22,6 +22,12 @@ _DICTIONARY_FIELDS = {
     "Density": "Share of loadings that are not zero.",
     "Objective": "Value of the objective that the dictionary minimises.",
     "Neurons": "Number of neurons.",
+    "NeuronKind": "What counts as a neuron.",
+    "SplitHalfR": "Of a localiser: r over units between t of the odd and t of the even texts.",
+    "SilentFeatures": "Features of an autoencoder that are 0 at every word of the stories, and left out.",
+    "ActivePerToken": "Features of an autoencoder that are not 0 at a token, mean over stories.",
+    "AutoencoderR2": "Share of the variance of the activations that the autoencoder rebuilds, median over tokens; null "
+    "without a decoder.",
     "Layers": "Number of layers of the model.",
     "ModelRevision": "Commit of the model; null for a folder.",
     "ModelWeightsHash": "SHA-256 of the weights.",
@@ -133,6 +139,25 @@ FAMILY_LOADINGS = Output(
     },
     fields=_FAMILY_FIELDS,
     has_variants=True,
+)
+LOCALISER = Output(
+    "localiser",
+    "units",
+    ("stimulus",),
+    "Selectivity of each unit for language: sentences against lists of non-words.",
+    columns={
+        "layer": "Layer, counted from 1.",
+        "unit": "Index of the unit in its layer, counted from 0 as in the model.",
+        "t": "Welch's t of |activation| at the last token, sentences against non-words; n/a for a constant unit.",
+        "selected": "Whether the unit counts as a neuron: among the largest t.",
+    },
+    fields={
+        "Stimuli": "The table of texts, or `bundled`.",
+        "Sentences": "Number of sentences.",
+        "NonWords": "Number of lists of non-words.",
+        "SplitHalfR": "r over units between t of the odd and t of the even texts.",
+        "Selected": "Number of selected units.",
+    },
 )
 NETWORK_COURSES = Output(
     "families",
@@ -376,6 +401,7 @@ OUTPUTS = (
     FAMILIES,
     FAMILY_MEMBERS,
     FAMILY_LOADINGS,
+    LOCALISER,
     ATOM_COURSES,
     LOADINGS,
     FAMILY_MAPS,

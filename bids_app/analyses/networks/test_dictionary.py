@@ -71,7 +71,7 @@ def later(seconds: float) -> Words:
         {"restarts": 4},
         {"links": "dice"},
         {"random_seed": 1},
-        {"neurons": "ffn-in"},
+        {"units": "ffn-in"},
         {"context": "left"},
     ],
 )

@@ -3,7 +3,12 @@
 from typing import TYPE_CHECKING
 
 from bids_app.encoding.dictionary._families import REPRODUCIBLE, Families, find_families, reproducibility_in
-from bids_app.encoding.dictionary._known_atoms import courses_elsewhere, reconstruction_r2, time_courses
+from bids_app.encoding.dictionary._known_atoms import (
+    courses_elsewhere,
+    courses_of_blocks,
+    reconstruction_r2,
+    time_courses,
+)
 
 if TYPE_CHECKING:
     from bids_app.encoding.dictionary._estimator import DictionaryLearning
@@ -15,6 +20,7 @@ __all__ = [
     "Families",
     "ReproducibleDictionary",
     "courses_elsewhere",
+    "courses_of_blocks",
     "find_families",
     "reconstruction_r2",
     "reproducibility_in",

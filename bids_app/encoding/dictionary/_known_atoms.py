@@ -1,5 +1,7 @@
 """Time courses of known atoms on other volumes, and how well atoms and loadings reconstruct neurons."""
 
+from collections.abc import Iterable
+
 import numpy as np
 import numpy.typing as npt
 
@@ -19,12 +21,19 @@ def time_courses(X: npt.ArrayLike, loadings: npt.ArrayLike) -> Floats:
     X = require_matrix("X", X)
     if X.shape[1] != loadings.shape[1]:
         raise ValueError(f"X has {X.shape[1]} neurons and loadings {loadings.shape[1]}; they must be the same neurons.")
+    blocks = ((batch, X[:, batch]) for batch in column_batches(X.shape[1], _BATCH))
+    return courses_of_blocks(blocks, X.shape[0], loadings)
+
+
+def courses_of_blocks(blocks: Iterable[tuple[slice, npt.ArrayLike]], n_rows: int, loadings: npt.ArrayLike) -> Floats:
+    """`time_courses` of responses that come in blocks: the neurons of each, and their values (n_rows, n_neurons)."""
+    loadings = require_matrix("loadings", loadings)
     gram = np.zeros((loadings.shape[0], loadings.shape[0]))
-    cross = np.zeros((X.shape[0], loadings.shape[0]))
-    for batch in column_batches(X.shape[1], _BATCH):
-        part = np.asarray(loadings[:, batch], dtype=np.float32)
+    cross = np.zeros((n_rows, loadings.shape[0]))
+    for neurons, values in blocks:
+        part = np.asarray(loadings[:, neurons], dtype=np.float32)
         gram += part @ part.T
-        cross += np.asarray(X[:, batch], dtype=np.float32) @ part.T
+        cross += np.asarray(values, dtype=np.float32) @ part.T
     return np.asarray(cross @ np.linalg.pinv(gram, rcond=1e-6, hermitian=True), dtype=np.float32)
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from typing import cast
 
 import numpy as np
@@ -131,7 +132,8 @@ def test_a_stored_design_gives_the_same_bits(
     design = design_held_out(
         [present, window], RUNS, replace(PIPELINE, n_components=n_components), inner=inner, device="cpu"
     )
-    np.savez(tmp_path / "design.npz", **design.to_arrays())
+    arrays: dict[str, Any] = dict(design.to_arrays())
+    np.savez(tmp_path / "design.npz", **arrays)
     with np.load(tmp_path / "design.npz") as content:
         stored = HeldOutDesign.from_arrays(content)
     before, after = (predict_held_out(either, Y, ALPHAS, device="cpu").predictions for either in (design, stored))
