@@ -25,6 +25,7 @@ SCRIPTS = {
     "group": "benchmarks.md",
     "out_of_core": "benchmarks.md",
     "sizes": "memory-and-time.md",
+    "many_jobs": "scale.md",
 }
 _ROOT = Path(__file__).parents[1]
 

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -117,10 +118,15 @@ def _presentations(
             np.arange(length) * np.float64(REPETITION_TIME),
             (networks.number, networks.series[rows]),
             confounds,
-            restarts.atoms[:, rows],
+            partial(_rows, restarts.atoms, rows),
             restarts.families.courses[rows],
         )
         start += length
+
+
+def _rows(atoms: Floats, rows: slice) -> Floats:
+    """Some volumes of the atoms of all restarts."""
+    return atoms[:, rows]
 
 
 def measure(

@@ -1,21 +1,20 @@
-"""A whole participant of the demo, stage by stage, beside reading its BOLD once and its matrix products alone."""
+"""A whole participant of the demo, stage by stage, beside the same analysis put together from the usual tools."""
 
 import contextlib
 import pkgutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import torch
+import numpy as np
 
 from benchmarks import harness
-from bids_app.bids.recording import read_recording
+from benchmarks.participant_peers import Step, Work, steps
 from bids_app.demo.generate import DEFAULTS, generate
-from bids_app.encoding.lasso._fista import fista
 from bids_app.inputs.sources import open_sources
 from bids_app.run.run import run
 from bids_app.settings import Settings
@@ -36,12 +35,6 @@ STAGES = {
     "bids_app.analyses.brainscore.participant.write_ceiling": "noise ceiling (reads the BOLD again)",
     "bids_app.analyses.writer.write_maps": "writing maps",
     "bids_app.pages.participant.write_participant_report": "report",
-}
-
-# On the CPU the lasso is no matrix product. By steps along the gradient, which a GPU takes, the same results are.
-BY_STEPS: dict[str, Callable[[Any], Any]] = {
-    "bids_app.encoding.lasso._cross_validation.lasso_gram": lambda _: fista,
-    "bids_app.encoding.dictionary._coding.lasso_gram": lambda _: fista,
 }
 
 
@@ -81,46 +74,55 @@ def clocks(spent: dict[str, float]) -> dict[str, Callable[[Any], Any]]:
     return {path: partial(clock, stage=stage) for path, stage in STAGES.items()}
 
 
-def counters(operations: list[int]) -> dict[str, Callable[[Any], Any]]:
-    """Wrappers that note the operations of each product of torch, in whatever thread."""
-
-    def count(call: Any, first: int) -> Any:
-        def counted(*args: Any, **options: Any) -> Any:
-            result = call(*args, **options)
-            operations.append(2 * result.numel() * args[first].shape[-1])
-            return result
-
-        return counted
-
-    return {
-        "torch.Tensor.__matmul__": partial(count, first=0),
-        "torch.addmm": partial(count, first=1),
-        "torch.nn.functional.linear": partial(count, first=0),
-    }
-
-
 def settings_of(data: Path, out: Path, device: str) -> Settings:
     """What the README's demo uses, for one participant on the surface."""
     given = {"bids_dir": data, "out_dir": out, "level": "participant", "config_file": data / "code" / "demo.toml"}
-    return make_settings(given | {"space": "fsaverage5", "device": device})
+    chosen = {"space": "fsaverage5", "device": device, "analysis": ["networks", "brainscore"]}
+    return make_settings(given | chosen)
 
 
-def gflops(device: str) -> float:
-    """Thousand millions of operations per second of float32 products that fit the cache."""
-    A, B = torch.randn(2048, 512, device=device), torch.randn(512, 2048, device=device)
-    product = harness.median_time(lambda: [A @ B for _ in range(10)], device=device)
-    return 10 * 2 * 2048 * 512 * 2048 / product.wall / 1e9
+def captured(seen: dict[str, Any]) -> dict[str, Callable[[Any], Any]]:
+    """Wrappers that keep the first inputs of the steps that peers are timed on."""
+
+    def keep(call: Any, name: str) -> Any:
+        def kept(*args: Any, **options: Any) -> Any:
+            result = call(*args, **options)
+            seen.setdefault(name, (args, result))
+            return result
+
+        return kept
+
+    return {
+        "bids_app.encoding.lasso.LassoCV.fit": partial(keep, name="lasso"),
+        "bids_app.analyses.scoring.predict_held_out": partial(keep, name="ridge"),
+        "bids_app.analyses.dictionary.canonical_responses": partial(keep, name="neurons"),
+    }
 
 
-def read_once(settings: Settings) -> None:
-    """Read every run of the participant."""
+def work_of(settings: Settings, compute: Callable[[Settings], object]) -> Work:
+    """The inputs of the peers, from a run of the app."""
+    seen: dict[str, Any] = {}
+    with replaced(captured(seen)):
+        compute(settings)
+    (_, families, responses), _ = seen["lasso"]
+    (design, *_), _ = seen["ridge"]
     sources = open_sources(settings)
-    for one in sources.runs(sources.participants[0]).runs:
-        read_recording(one)
+    return Work(
+        runs=sources.runs(sources.participants[0]).runs,
+        neurons=np.array(seen["neurons"][1]),
+        families=families,
+        responses=responses,
+        features=[fold.features for fold in design.folds],
+        folds=design.pairs,
+        n_null=settings.n_permutations,
+        n_restarts=settings.restarts,
+        n_spins=settings.n_spins,
+        n_pictures=len(list((settings.out_dir).glob("sub-*/figures/*.png"))),
+    )
 
 
 def main() -> None:
-    """One row per stage, then the sums."""
+    """One row per stage of ours, then one per step of the peers, and the ratio."""
     options = harness.arguments(__doc__).parse_args()
     runs = 1 if options.quick else options.runs
     with tempfile.TemporaryDirectory() as folder:
@@ -130,41 +132,34 @@ def main() -> None:
         def settings() -> Settings:
             return settings_of(data, Path(folder, f"out{next(place)}"), options.device)
 
-        def compute() -> None:
-            if run(settings()):
+        def compute(chosen: Settings) -> None:
+            if run(chosen):
                 raise RuntimeError("The run failed; what went wrong is said above.")
 
-        by_steps, operations = list[int](), list[int]()
-        with replaced(counters(by_steps) | BY_STEPS):
-            compute()  # also pays for imports
-        with replaced(counters(operations)):
-            compute()
+        work = work_of(settings(), compute)  # also pays for imports
         spent: dict[str, float] = {}
         with replaced(clocks(spent)):
-            whole = harness.median_time(compute, runs, device=options.device, warm_up=False)
-        reading = harness.median_time(lambda: read_once(settings()), runs)
-        speed = gflops(options.device)
-    work = {"": sum(operations) / 1e9, " with the lasso in products, as on a GPU": sum(by_steps) / 1e9}
-    _print(whole, {stage: seconds / runs for stage, seconds in spent.items()}, reading, work, speed)
+            whole = harness.median_time(lambda: compute(settings()), runs, device=options.device, warm_up=False)
+        peers = steps(work)
+    _print(whole, {stage: seconds / runs for stage, seconds in spent.items()}, work, peers)
 
 
-def _print(
-    whole: harness.Timing, spent: dict[str, float], reading: harness.Timing, work: dict[str, float], speed: float
-) -> None:
-    """The table; `work` is in thousand millions of operations, `speed` in as many per second."""
+def _print(whole: harness.Timing, spent: dict[str, float], work: Work, peers: Sequence[Step]) -> None:
     spent = spent | {"everything else": whole.wall - sum(spent.values())}
     print(f"\n{harness.machine()}\n")
-    harness.print_cells(["stage", "time"])
-    harness.print_cells(["---"] * 2)
+    shape = f"{len(work.responses)} volumes, {work.responses.shape[1]:,} targets, {work.families.shape[1]} families"
+    harness.print_cells(["stage", "tool", "time"])
+    harness.print_cells(["---"] * 3)
     for stage, seconds in sorted(spent.items(), key=lambda item: -item[1]):
-        harness.print_cells([stage, f"{seconds:.2f} s"])
-    harness.print_cells(["**whole participant**", f"{whole.wall:.2f} s, {whole.processor:.2f} s of processor time"])
-    harness.print_cells(["reading the BOLD once", f"{reading.wall:.2f} s"])
-    for how, amount in work.items():
-        label = f"matrix products{how}, {amount:,.0f} thousand million operations at {speed:.0f} / s"
-        harness.print_cells([label, f"{amount / speed:.2f} s"])
-        ratio = whole.wall / (reading.wall + amount / speed)
-        harness.print_cells([f"whole / (reading + products{how}), target ≤ 3", f"{ratio:.2f}"])
+        harness.print_cells([stage, "ours", f"{seconds:.2f} s"])
+    ours = f"{whole.wall:.1f} s, {whole.processor:.1f} s of processor time"
+    harness.print_cells([f"**whole participant** ({shape})", "ours", ours])
+    for step in sorted(peers, key=lambda step: -step.whole):
+        how = f" (1/{step.scale:.4g} of it timed)" if step.scale != 1 else ""
+        harness.print_cells([step.name, step.tool, f"{step.whole:,.1f} s{how}"])
+    total = sum(step.whole for step in peers)
+    harness.print_cells(["**the same put together from these**", "", f"{total:,.0f} s"])
+    harness.print_cells(["ours / put together, target ≤ 0.1", "", f"{whole.wall / total:.3f}"])
 
 
 if __name__ == "__main__":

@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from bids_app.analyses.outputs import find_output
-from bids_app.analyses.stored_maps import RunningMeans, StoredMaps
+from bids_app.analyses.reading import stored_maps, summed_maps
+from bids_app.analyses.stored_maps import StoredMaps
 from bids_app.analyses.writer import Writer
-from bids_app.bids.alignment import Alignment
 from bids_app.bids.errors import DatasetError
 from bids_app.bids.geometry import is_own_space
 from bids_app.bids.geometry_base import Geometry
@@ -23,6 +23,7 @@ from bids_app.bids.outputs import OutputMap, find_maps
 from bids_app.bids.targets import onto
 from bids_app.inputs.regions import region_targets
 from bids_app.machine.agreement import is_superseded, refuse_mixture
+from bids_app.stats.running import RunningMeans, RunningTest
 from bids_app.wording import listed
 
 log = logging.getLogger("neurons2networks")
@@ -38,8 +39,7 @@ class Collection:
     Attributes
     ----------
     entities : those that their names share (task, space, model, stat, desc)
-    maps : (n_participants, n_maps, n_targets) on the targets that all participants have, on disk; NaN where they have
-        no data
+    held : the maps on the targets that all participants have, on disk, or only their sums over participants
     names : of the maps
     members : the participants' outputs, in the order of `maps`
     counted : labels of the participants to include, None for all
@@ -47,12 +47,29 @@ class Collection:
     """
 
     entities: dict[str, str]
-    maps: StoredMaps
+    held: StoredMaps | RunningTest
     names: list[str]
     geometry: Geometry
     members: tuple[OutputMap, ...]
     counted: frozenset[str] | None = None
     scratch: Path | None = None
+
+    @property
+    def maps(self) -> StoredMaps:
+        """The maps (n_participants, n_maps, n_targets), NaN where a participant has no data; see `Summary.keeps`."""
+        assert isinstance(self.held, StoredMaps)
+        return self.held
+
+    @property
+    def sums(self) -> RunningTest:
+        """The sums of maps that were not kept, see `Summary.keeps`."""
+        assert isinstance(self.held, RunningTest)
+        return self.held
+
+    def close(self) -> None:
+        """Free the space on the disk."""
+        if isinstance(self.held, StoredMaps):
+            self.held.close()
 
     @property
     def participants(self) -> list[str]:
@@ -91,7 +108,7 @@ class Collection:
     @property
     def complete(self) -> npt.NDArray[np.bool_]:
         """Targets with a value in every map of every participant, (n_targets,)."""
-        return self.maps.complete
+        return self.held.complete
 
     def writer(self, out_dir: Path) -> Writer:
         """The writer of the group's results."""
@@ -107,12 +124,12 @@ class Collection:
 
     def mean_beside(self, out_dir: Path, **entities: str) -> Floats:
         """The mean over participants of such other maps on the targets of these, (n_maps, n_targets)."""
-        geometry, mean = _mean(*_members(out_dir, {**self.entities, **entities}, self.counted))
-        return onto(mean, geometry, self.geometry)
+        geometry, means = summed_maps(*_members(out_dir, {**self.entities, **entities}, self.counted), RunningMeans)
+        return onto(means.mean(), geometry, self.geometry)
 
     def mean(self) -> Floats:
         """Mean over participants, (n_maps, n_targets), NaN where a participant has no value."""
-        return self.maps.mean()
+        return self.held.mean()
 
     def region_means(self, out_dir: Path) -> dict[tuple[str, str], Doubles]:
         """Mean over the common targets of each region, (n_participants, n_maps), by atlas and region."""
@@ -130,11 +147,18 @@ def _mean_over(maps: Floats, targets: npt.NDArray[np.int64]) -> Doubles:
 
 
 def collections(
-    out_dir: Path, desc: str, stat: str, counted: frozenset[str] | None = None, scratch: Path | None = None
+    out_dir: Path,
+    desc: str,
+    stat: str,
+    counted: frozenset[str] | None = None,
+    scratch: Path | None = None,
+    *,
+    keeps: bool = True,
 ) -> Iterator[Collection]:
     """The maps with `desc` and `stat` of all included participants, one collection per recording, space and model.
 
     `scratch` is the folder that holds the maps of a collection as long as it is in use: OUT_DIR/.work by default.
+    Without `keeps`, only their sums over participants are held.
     """
     keys: dict[tuple[tuple[str, str], ...], None] = {}
     for output in find_maps(out_dir, desc, stat):
@@ -149,7 +173,7 @@ def collections(
             _say_once(skipped)
             continue
         try:
-            collection = collect(out_dir, dict(key), counted, scratch)
+            collection = collect(out_dir, dict(key), counted, scratch, keeps=keeps)
         except DatasetError as error:
             if not is_own:
                 raise
@@ -168,15 +192,19 @@ def collect(
     entities: Mapping[str, str],
     counted: frozenset[str] | None = None,
     scratch: Path | None = None,
+    *,
+    keeps: bool = True,
 ) -> Collection:
     """Read the maps of all included participants; several runs or sessions of a participant are averaged.
 
-    Maps superseded by newer ones of the same BOLD are left out. The maps of one participant at a time are in memory.
+    Maps superseded by newer ones of the same BOLD are left out. The maps of a few participants at a time are in memory.
     Raises FileNotFoundError if there are none, and ValueError if they differ in settings, model or dictionary.
     """
     members, names = _members(out_dir, entities, counted)
-    geometry, maps = _stored(members, names, scratch or out_dir / ".work")
-    return Collection(dict(entities), maps, names, geometry, tuple(own[0] for own in members), counted, scratch)
+    geometry, held = (
+        stored_maps(members, names, scratch or out_dir / ".work") if keeps else summed_maps(members, names, RunningTest)
+    )
+    return Collection(dict(entities), held, names, geometry, tuple(own[0] for own in members), counted, scratch)
 
 
 def _members(
@@ -191,54 +219,6 @@ def _members(
     for output in outputs:
         members.setdefault(str(output.participant), []).append(output)
     return list(members.values()), _names(outputs, entities["stat"])
-
-
-Members = Sequence[Sequence[OutputMap]]
-
-
-def _stored(members: Members, names: Sequence[str], scratch: Path) -> tuple[Geometry, StoredMaps]:
-    """The maps of all participants on the targets of the first one, of which the common ones are in use."""
-    alignment, stored = Alignment(), None
-    for row, maps in enumerate(_read(members, names, alignment)):
-        stored = stored or StoredMaps(scratch, len(members), *maps.shape)
-        stored.write(row, maps)
-    assert stored is not None
-    common, shared = alignment.common()
-    stored.use(shared)
-    return common, stored
-
-
-def _mean(members: Members, names: Sequence[str]) -> tuple[Geometry, Floats]:
-    """The mean over participants on their common targets, (n_maps, n_targets)."""
-    alignment, means = Alignment(), None
-    for maps in _read(members, names, alignment):
-        means = means or RunningMeans(*maps.shape)
-        means.add(maps)
-    assert means is not None
-    common, shared = alignment.common()
-    return common, means.mean(shared)
-
-
-def _read(members: Members, names: Sequence[str], alignment: Alignment) -> Iterator[Floats]:
-    """The maps of each participant on the targets of the first one, (n_maps, n_targets), NaN where it has none."""
-    for outputs in members:
-        total: Floats | None = None
-        for output in outputs:
-            maps, geometry = output.load()
-            _require_maps(output, maps, names)
-            at = alignment.add(geometry, f"sub-{output.participant}")
-            own = maps if np.array_equal(at, np.arange(maps.shape[1])) else np.where(at >= 0, maps[:, at], np.nan)
-            total = own if total is None else total + own
-        assert total is not None
-        yield np.divide(total, len(outputs), dtype=np.float32)
-
-
-def _require_maps(output: OutputMap, maps: Floats, names: Sequence[str]) -> None:
-    if len(maps) != len(names):
-        raise ValueError(
-            f"{output.paths[0].name} holds {len(maps)} maps, but its sidecar lists {len(names)}: run the participant "
-            f"level of sub-{output.participant} again"
-        )
 
 
 def outputs_of(out_dir: Path, entities: Mapping[str, str]) -> list[OutputMap]:

@@ -79,7 +79,7 @@ def _write_contrast(
     distances = distances_of(scores)
     ahead, present = distances.index(tested), distances.index(0)
     difference = scores.maps.changed(lambda maps: maps[[ahead]] - maps[[present]], 1)
-    contrast = replace(scores, maps=difference, names=["contrast"])
+    contrast = replace(scores, held=difference, names=["contrast"])
     formula = f"{score.symbol}({tested}) - {score.symbol}(0)"
     extra = {**note, "TestedDistance": tested, "Contrast": formula}
     return write_statistics(contrast, settings.out_dir, f"{score.desc}contrast", **extra)

@@ -114,11 +114,16 @@ class Paragraph:
 
 @dataclass(frozen=True)
 class Summary:
-    """The group step for the maps with these entities `desc` (a pattern) and `stat`."""
+    """The group step for the maps with these entities `desc` (a pattern) and `stat`.
+
+    `keeps`: it needs the maps of every participant (`Collection.maps`), which then lie on the disk. Without, mean and
+    t-test come from sums (`Collection.sums`) while the maps are read.
+    """
 
     desc: str
     stat: str
     write: Callable[[Collection, Settings], list[Row]]
+    keeps: bool = True
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bids_app.disk import MEGABYTE, DiskError, free_mb, is_full, no_space, reserve
+from bids_app.stats.running import RunningMeans
 
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
@@ -20,26 +21,6 @@ Statistic = Callable[[Floats, Bools], tuple[Floats, ...]]
 
 BLOCK = 1 << 23  # values in memory at once: 32 MB, whatever the number of participants
 _VALUE = np.dtype(np.float32).itemsize
-
-
-class RunningMeans:
-    """Means over participants who come one by one."""
-
-    def __init__(self, n_maps: int, n_targets: int) -> None:
-        """Start without any participant."""
-        self.complete: Bools = np.ones(n_targets, dtype=bool)
-        self._total, self._count = np.zeros((n_maps, n_targets)), 0
-
-    def add(self, maps: Floats) -> None:
-        """Add the maps (n_maps, n_targets) of a participant."""
-        self.complete &= np.isfinite(maps).all(axis=0)
-        self._total += maps
-        self._count += 1
-
-    def mean(self, targets: npt.NDArray[np.intp]) -> Floats:
-        """Means at some of the targets, (n_maps, n), NaN where a participant has no value."""
-        means = self._total[:, targets] / self._count
-        return np.where(self.complete[targets], means, np.nan).astype(np.float32)
 
 
 class StoredMaps:
@@ -69,7 +50,7 @@ class StoredMaps:
     @property
     def complete(self) -> Bools:
         """Targets in use with a value in every map of every participant, (n_targets,)."""
-        return self._means.complete[self._targets]
+        return self._means.complete
 
     def write(self, participant: int, maps: Floats) -> None:
         """Store the maps (n_maps, n_targets) of a participant; each is written once."""
@@ -89,10 +70,11 @@ class StoredMaps:
     def use(self, targets: npt.NDArray[np.intp]) -> None:
         """Use only these targets: from now on, `shape`, `complete` and all blocks are of them."""
         self._targets = targets
+        self._means.use(targets)
 
     def mean(self) -> Floats:
         """Mean over participants, (n_maps, n_targets), NaN where a participant has no value."""
-        return self._means.mean(self._targets)
+        return self._means.mean()
 
     def close(self) -> None:
         """Free the space on the disk."""

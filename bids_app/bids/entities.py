@@ -11,6 +11,7 @@ ORDER = tuple(
     "atlas seg scale res den label model stat desc".split()
 )
 
+NUMBERED = frozenset({"run", "echo", "chunk"})  # whose values are numbers: 1 and 01 are the same
 _ENTITY = re.compile(r"(?P<key>[a-zA-Z]+)-(?P<value>.+)")
 _LABEL = re.compile(r"[a-zA-Z0-9+]+")
 
@@ -30,7 +31,8 @@ def parse_name(path: Path | str) -> Name:
     >>> parse_name("sub-001_space-fsaverage6_hemi-L.func.gii")
     Name(entities={'sub': '001', 'space': 'fsaverage6', 'hemi': 'L'}, suffix='', extension='.func.gii')
     """
-    stem, dot, extension = Path(path).name.partition(".")
+    name = path.name if isinstance(path, Path) else Path(path).name  # a thousand participants have 100,000 files
+    stem, dot, extension = name.partition(".")
     pieces = stem.split("_")
     matches = [_ENTITY.fullmatch(piece) for piece in pieces]
     entities = {match["key"]: match["value"] for match in matches if match}
@@ -63,7 +65,7 @@ def strip_prefix(label: str, key: str) -> str:
 
 def same_value(key: str, first: str, second: str) -> bool:
     """Compare two values of one entity; run-1 and run-01 are the same run."""
-    if key in {"run", "echo", "chunk"} and first.isdigit() and second.isdigit():
+    if key in NUMBERED and first.isdigit() and second.isdigit():
         return int(first) == int(second)
     return first == second
 

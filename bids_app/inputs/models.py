@@ -85,11 +85,13 @@ class ModelRun:
     def identity(self) -> dict[str, object]:
         """Identity of the model without loading it, mainly the content of its files."""
         seed = self.settings.random_seed if self.untrained else None
+        stored = self.settings.activations_dtype
         return {
             "files": self.files,
             "untrained": seed,
             "dtype": self.settings.dtype,
             "context": self.settings.context,
+            **({} if stored == "float32" else {"stored": stored}),
         }
 
     @cached_property
@@ -129,7 +131,8 @@ class ModelRun:
             if missing:
                 kinds = " and ".join(dict.fromkeys(request.kind for request in missing))
                 log.info("%s: reading the story %s for %s", self.label, story.stem, kinds)
-                read_all(self.loaded, story.words.text, missing, parse_context(self.settings.context), self._work)
+                context, stored = parse_context(self.settings.context), self.settings.activations_dtype
+                read_all(self.loaded, story.words.text, missing, context, self._work, stored=stored)
             for request in missing:
                 self.activations(story, *request)  # found in the cache, and noted as what this run asked for
 
@@ -190,7 +193,10 @@ class ModelRun:
 
         log.info("%s: responses of %s to the story %s", self.label, kind, story.stem)
         context = parse_context(self.settings.context)
-        made = read_activations(self.loaded, story.words.text, kind, context, self._work, subtoken=subtoken)
+        stored = self.settings.activations_dtype
+        made = read_activations(
+            self.loaded, story.words.text, kind, context, self._work, subtoken=subtoken, stored=stored
+        )
         pointer.write_text(made.folder.name, encoding="utf-8")
 
 

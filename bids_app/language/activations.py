@@ -16,11 +16,12 @@ import numpy.typing as npt
 
 from bids_app.atomic import atomic_path
 from bids_app.checksums import MANIFEST, artefact_damage, write_manifest
-from bids_app.disk import new_array
+from bids_app.disk import MEGABYTE, new_array
 from bids_app.language.models import LanguageModel
 from bids_app.language.neurons import RECORDED
 from bids_app.language.reading import SUBTOKENS, Reader, Request
-from bids_app.language.tokens import IntArray, tokenize_words
+from bids_app.language.row_sums import RowSums, last_batches
+from bids_app.language.tokens import tokenize_words
 from bids_app.language.weights import hash_texts
 from bids_app.language.windows import Context, Window, batch_windows, plan_windows
 
@@ -29,6 +30,7 @@ _DESCRIPTION = "activations.json"
 # Tokens read at once: on the CPU, more tokens take more memory but no less time.
 _CHUNK_TOKENS = {"cpu": 1024, "cuda": 4096}
 _CHUNK_VALUES = 1 << 27  # float32 values stored per chunk, all layers: 512 MiB
+STORED = ("float32", "float16")  # number formats on the disk
 
 _FILES_AT_ONCE = 8
 
@@ -37,7 +39,7 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Activations:
-    """The activations of a text in a finished folder: per layer an array (n_words, n_units) float32.
+    """The activations of a text in a finished folder: per layer an array (n_words, n_units), float32 or float16.
 
     `units` holds the number of units of each layer; `revision` is the commit of a model of the Hub, and `weights_hash`
     identifies the weights of any model.
@@ -75,14 +77,16 @@ class Activations:
         return np.concatenate([np.arange(n_units) for n_units in self.units])
 
     def layer(self, layer: int) -> npt.NDArray[np.float32]:
-        """Return a read-only memory map (n_words, n_units) of a block, counted from 0.
+        """Return the float32 activations (n_words, n_units) of a block, counted from 0: a read-only memory map.
+
+        Those stored as float16 are read into memory.
 
         For the kind `residual`, layer k is what transformers calls hidden_states[k + 1], before a final normalisation.
         """
         if not 0 <= layer < self.n_layers:
             raise ValueError(f"There is no layer {layer}: the model has layers 0 to {self.n_layers - 1}.")
         rows: npt.NDArray[np.float32] = np.load(self.folder / _layer_file(layer), mmap_mode="r")
-        return rows
+        return rows if rows.dtype == np.float32 else rows.astype(np.float32)
 
     def columns(self, layer: int, units: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
         """Values of some units of a block, counted from 0, (n_words, n_units)."""
@@ -99,6 +103,7 @@ def read_activations(
     cache_dir: Path,
     *,
     subtoken: str = "mean",
+    stored: str = "float32",
     chunk_tokens: int | None = None,
 ) -> Activations:
     """Read a text and return the activations of all its words, from the cache if available.
@@ -108,13 +113,15 @@ def read_activations(
     `neurons.RECORDED`; `context` is explained at `plan_windows`.
 
     The model reads at most `chunk_tokens` tokens at once, including padding, but at least one window, and holds only
-    these in memory. Results do not depend on it. A folder appears in `cache_dir` when complete, even if several
-    processes create the same one.
+    these in memory. Results do not depend on it. With `stored` float16, activations take half the disk and are
+    rounded to three digits. A folder appears in `cache_dir` when complete, even if several processes create the same
+    one.
 
-    Raises ValueError for unusable settings or texts, RuntimeError if activations are not finite.
+    Raises ValueError for unusable settings or texts, RuntimeError if activations are not finite, or too large for
+    float16.
     """
     requests = [Request(kind, subtoken)]
-    return read_all(language_model, texts, requests, context, cache_dir, chunk_tokens=chunk_tokens)[0]
+    return read_all(language_model, texts, requests, context, cache_dir, stored=stored, chunk_tokens=chunk_tokens)[0]
 
 
 def read_all(
@@ -124,6 +131,7 @@ def read_all(
     context: Context,
     cache_dir: Path,
     *,
+    stored: str = "float32",
     chunk_tokens: int | None = None,
 ) -> list[Activations]:
     """Several kinds of neurons and rules for sub-tokens in one pass over a text, each as by `read_activations`."""
@@ -132,17 +140,20 @@ def read_all(
             raise ValueError(f"Unknown subtoken {subtoken!r}: choose one of {', '.join(SUBTOKENS)}.")
         if kind not in RECORDED:
             raise ValueError(f"Unknown kind of neurons {kind!r}: choose one of {', '.join(RECORDED)}.")
+    if stored not in STORED:
+        raise ValueError(f"Unknown number format {stored!r} of stored activations: choose {' or '.join(STORED)}.")
     if chunk_tokens is not None and chunk_tokens < 1:
         raise ValueError(f"chunk_tokens={chunk_tokens}: the model must read at least 1 token at once.")
     if not texts:
         raise ValueError("There is no word to read: the text is empty.")
     weights, dtype = language_model.weights_hash, language_model.dtype
     folders = {
-        request: cache_dir / activation_key(weights, texts, request.kind, context, dtype, subtoken=request.subtoken)
+        request: cache_dir
+        / activation_key(weights, texts, request.kind, context, dtype, subtoken=request.subtoken, stored=stored)
         for request in requests
     }
     if missing := {request: folder for request, folder in folders.items() if not _is_whole(folder)}:
-        _read_missing(language_model, texts, missing, context, chunk_tokens)
+        _read_missing(language_model, texts, missing, context, stored, chunk_tokens)
     return [Activations.open(folders[request]) for request in requests]
 
 
@@ -160,6 +171,7 @@ def _read_missing(
     texts: Sequence[str],
     folders: Mapping[Request, Path],
     context: Context,
+    stored: str,
     chunk_tokens: int | None,
 ) -> None:
     tokens = tokenize_words(language_model.tokenizer, texts)
@@ -169,9 +181,9 @@ def _read_missing(
         drafts = [stack.enter_context(atomic_path(folder, first_stays=True)) for folder in folders.values()]
         for draft in drafts:
             draft.mkdir()
-        every = _write_layers(reader, windows, chunk_tokens, drafts)
+        every = _write_layers(reader, windows, chunk_tokens, drafts, np.dtype(stored))
         for draft, (request, folder), units in zip(drafts, folders.items(), every, strict=True):
-            description = _describe(reader, request, context, units)
+            description = _describe(reader, request, context, units) | {"stored": stored}
             (draft / _DESCRIPTION).write_text(json.dumps(description, indent=2), encoding="utf-8")
             write_manifest(draft, draft / MANIFEST, folder.name)
 
@@ -214,34 +226,50 @@ def read_mean_activations(
 
 
 def activation_key(
-    weights_hash: str, texts: Sequence[str], kind: str, context: Context, dtype: str, *, subtoken: str = "mean"
+    weights_hash: str,
+    texts: Sequence[str],
+    kind: str,
+    context: Context,
+    dtype: str,
+    *,
+    subtoken: str = "mean",
+    stored: str = "float32",
 ) -> str:
     """Return the name under which activations are cached: a hash of everything that determines them.
 
     Batch size and device do not affect it.
     """
-    return hash_texts([_FORMAT, weights_hash, kind, repr(context), dtype, subtoken, *texts])[:40]
+    settings = [_FORMAT, weights_hash, kind, repr(context), dtype, subtoken]
+    return hash_texts([*settings, *([] if stored == "float32" else ["stored", stored]), *texts])[:40]
 
 
 def _write_layers(
-    reader: Reader, windows: list[Window], chunk_tokens: int | None, folders: Sequence[Path]
+    reader: Reader,
+    windows: list[Window],
+    chunk_tokens: int | None,
+    folders: Sequence[Path],
+    stored: np.dtype[Any],
 ) -> list[tuple[int, ...]]:
     """Write one array per layer of each request into its folder, batch by batch; return the numbers of units."""
     every = reader.units()
     tokens = reader.tokens
     arrays = [
-        [new_array(folder / _layer_file(layer), np.float32, (tokens.n_words, n)) for layer, n in enumerate(units)]
+        [new_array(folder / _layer_file(layer), stored, (tokens.n_words, n)) for layer, n in enumerate(units)]
         for folder, units in zip(folders, every, strict=True)
     ]
     batches = plan_batches(reader, windows, every, chunk_tokens)
     _logger.info(
-        "%s reads %d words (%d tokens) in %d windows and %d forward passes.",
+        "%s reads %d words (%d tokens) in %d windows and %d forward passes, and stores %.0f MB of %s.",
         *(reader.language_model.name, tokens.n_words, len(tokens), len(windows), len(batches)),
+        *(sum(array.nbytes for layers in arrays for array in layers) / MEGABYTE, stored.name),
     )
-    for batch in batches:
-        for layers, (words, rows) in zip(arrays, reader.read(batch), strict=True):
-            for array, values in zip(layers, rows, strict=True):
-                array[_span(words)] += values  # rows are initially zero
+    ends = last_batches(tokens, batches)
+    sums = [[RowSums(array, ends) for array in layers] for layers in arrays]
+    for number, batch in enumerate(batches):
+        for layers, (words, rows) in zip(sums, reader.read(batch), strict=True):
+            for layer, (of_layer, values) in enumerate(zip(layers, rows, strict=True)):
+                _require_range(reader.language_model, layer, values, stored)
+                of_layer.add(words, values, number)
     whole = list(itertools.chain.from_iterable(arrays))
     for array in whole:
         for word, holder in tokens.shared:
@@ -262,11 +290,14 @@ def plan_batches(
     return list(batch_windows(windows, reader.tokens.n_special, limit))
 
 
-def _span(words: IntArray) -> slice | IntArray:
-    """Words in a row as a slice, which is read and written in half the time."""
-    if len(words) and words[-1] - words[0] + 1 == len(words):
-        return slice(int(words[0]), int(words[-1]) + 1)
-    return words
+def _require_range(language_model: LanguageModel, layer: int, values: npt.NDArray[np.float32], stored: Any) -> None:
+    """Raise RuntimeError for values that the stored number format cannot hold."""
+    largest = float(np.finfo(stored).max)
+    if stored != np.float32 and values.size and (found := float(np.abs(values).max())) > largest:
+        raise RuntimeError(
+            f"{language_model.name} has activations of {found:.3g} in layer {layer}, and {stored} holds only up to "
+            f"{largest:,.0f}: store them as float32 (--activations-dtype float32)."
+        )
 
 
 def _describe(reader: Reader, request: Request, context: Context, units: tuple[int, ...]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from bids_app.language import activations, reading
-from bids_app.language.activations import Activations, activation_key, read_activations
+from bids_app.language.activations import STORED, Activations, activation_key, read_activations
 from bids_app.language.models import LanguageModel, load_model
 from bids_app.language.neurons import NEURON_KINDS, find_blocks
 from bids_app.language.tokens import tokenize_words
@@ -180,7 +180,7 @@ def test_memory_grows_with_the_chunk_not_with_the_story(
         with _Calls(model) as calls:
             tracemalloc.start()
             reader = reading.Reader(model, tokens, [reading.Request("ffn-in", "mean")])
-            activations._write_layers(reader, windows, 128, [folder])
+            activations._write_layers(reader, windows, 128, [folder], np.dtype(np.float32))
             peaks.append(tracemalloc.get_traced_memory()[1])
             tracemalloc.stop()
         assert max(calls.sizes) <= 128
@@ -250,6 +250,7 @@ def test_the_key_holds_all_that_determines_the_numbers() -> None:
         {"context": "512"},
         {"dtype": "float16"},
         {"subtoken": "last"},
+        {"stored": "float16"},
     ]
     keys = [activation_key(**(settings | change)) for change in changes]
     assert len(set(keys)) == len(changes)
@@ -318,6 +319,34 @@ def test_a_word_longer_than_the_model_gets_a_row(
     assert np.abs(result.layer(0)).max(axis=1).min() > 0
 
 
+def test_stored_as_float16_they_are_the_same_rounded_in_half_the_space(
+    causal_model: LanguageModel, long_story: list[str], tmp_path: Path
+) -> None:
+    whole, half = (
+        read_activations(causal_model, long_story, "ffn-out", "auto", tmp_path, stored=stored, chunk_tokens=40)
+        for stored in STORED
+    )
+    assert whole.folder != half.folder
+    for layer in range(whole.n_layers):
+        assert half.layer(layer).dtype == np.float32
+        # also of words that two batches contribute to
+        np.testing.assert_allclose(half.layer(layer), whole.layer(layer), rtol=5e-4, atol=1e-7)
+    sizes = [sum(path.stat().st_size for path in one.folder.glob("*.npy")) for one in (whole, half)]
+    assert sizes[1] < 0.52 * sizes[0]
+
+
+def test_activations_too_large_for_float16_are_refused(
+    model_folders: dict[str, Path], story: list[str], tmp_path: Path
+) -> None:
+    model = load_model(model_folders["gpt2"], device="cpu")
+    matrix: Any = find_blocks(model.model).matrices[1]
+    matrix.bias.data += 1e5
+    read_activations(model, story, "ffn-out", "auto", tmp_path)
+    with pytest.raises(RuntimeError, match=r"in layer 1, and float16 holds only up to 65,504: store them as float32"):
+        read_activations(model, story, "ffn-out", "auto", tmp_path, stored="float16")
+    assert len(list(tmp_path.iterdir())) == 1
+
+
 @pytest.mark.parametrize("name", ["bert", "gpt2", "llama3"])
 def test_bfloat16_is_near_float32(
     language_models: dict[str, LanguageModel],
@@ -354,6 +383,7 @@ def test_activations_that_overflow_are_refused(
         ({"context": 500}, "at most 62"),
         ({"subtoken": "first"}, "'first': choose one of mean, last"),
         ({"chunk_tokens": 0}, "chunk_tokens=0"),
+        ({"stored": "int8"}, "'int8' of stored activations: choose float32 or float16"),
     ],
 )
 def test_unusable_settings_are_refused(

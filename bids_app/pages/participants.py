@@ -18,6 +18,7 @@ from bids_app.text_files import read_json
 
 _LEFT_OUT = {"LeftOut": "made from an excluded scan", "SupersededBy": "superseded by a newer analysis"}
 _MANY = 12  # participants from which the table can be searched
+_MOST_BEFORE_SCROLLING = 60  # a table of more scrolls in itself, so that what follows it is in reach
 
 
 def participants_section(page: Page, participants: Sequence[str]) -> RenderedSection:
@@ -31,8 +32,9 @@ def participants_section(page: Page, participants: Sequence[str]) -> RenderedSec
     head = ["participant", *(columns[place].heading for place in shown), "left out, and why"]
     rows = [_row(page, name, [values[name][place] for place in shown], notes[name]) for name in participants]
     heads = "".join(f'<th scope="col">{html.escape(text)}</th>' for text in head)
+    kind = "scroll tall" if len(participants) > _MOST_BEFORE_SCROLLING else "scroll"
     table = (
-        f'<div class="scroll" tabindex="0" role="region" aria-label="Participants"><table class="sortable"><thead><tr>'
+        f'<div class="{kind}" tabindex="0" role="region" aria-label="Participants"><table class="sortable"><thead><tr>'
         f'{heads}</tr></thead>\n<tbody id="people">{"".join(rows)}</tbody></table></div>'
     )
     search = (

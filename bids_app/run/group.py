@@ -30,10 +30,10 @@ def run_group(settings: Settings, name: str) -> None:
     rows: list[Row] = []
     for summary in _summaries():
         for desc in _matching_descs(summary, out_dir):
-            for collection in collections(out_dir, desc, summary.stat, counted, settings.work):
+            for collection in collections(out_dir, desc, summary.stat, counted, settings.work, keeps=summary.keeps):
                 log.info("%s: %s", name, collection.title)
                 rows += summary.write(collection, settings)
-                collection.maps.close()
+                collection.close()
     for analysis in ANALYSES:
         analysis.across_models(out_dir)
     write_model_comparison(out_dir, rows, counted)

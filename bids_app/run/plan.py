@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from bids_app.bids.entities import parse_name
 from bids_app.inputs.sources import Sources
 from bids_app.language.neurons import NEURON_KINDS
 from bids_app.language.weights import count_weights, find_model
@@ -23,15 +24,18 @@ from bids_app.wording import listed
 # Targets of the usual spaces; of others they are not known without the data.
 _TARGETS = {"fsaverage5": 20_484, "fsaverage6": 81_924, "fsLR": 64_984, "MNI152NLin2009cAsym": 226_981}
 _TARGETS["MNI152NLin6Asym"] = _TARGETS["MNI152NLin2009cAsym"]  # a brain at 2 mm
-# Seconds of a participant: at the start, and for each volume and target (docs/memory-and-time.md, 300 volumes).
+# Seconds of a fit: at the start, and for each volume and target (docs/memory-and-time.md, 300 volumes).
 _START, _NETWORKS, _FORECAST = 7.0, 1.6e-4 / 300, 1.26e-3 / 300
 _MEASURED = {"networks", "brainscore", "forecast"}
-# Products per second of a model, tokens per word, and seconds per volume and neuron of one dictionary.
-_PRODUCTS, _TOKENS_PER_WORD, _DICTIONARY = 97e9, 1.2, 7e-9
-_GROUP = 1.1e-7  # seconds per participant, map and target
-_PROCESS_MB, _BYTES = 1150, 4
+_PRODUCTS, _TOKENS_PER_WORD = 97e9, 1.2  # of a model per second, and per word
+# Seconds of a dictionary per volume, and per volume and neuron (docs/benchmarks.md, three sizes); a restart of the
+# families stops later than one dictionary.
+_PER_VOLUME, _PER_NEURON, _RESTART = 6e-4, 2.4e-9, 3
+_GROUP = 5e-8  # seconds per participant, target and map that the group level reads
+_PROCESS_MB, _BYTES, _STORED = 1150, 4, {"float32": 4, "float16": 2}
+_DESIGN_MB = 13  # of a story in the work directory
 _WRITTEN = 1.3  # bytes of a map in a file, as a share of its values: base64 of compressed floats
-_MAPS_OF_FAMILY = 3  # coefficients, z, correlation
+_MAPS_OF_FAMILY, _READ_OF_FAMILY = 3, 2  # coefficients, z, correlation; the group reads no z
 
 
 @dataclass(frozen=True)
@@ -64,16 +68,20 @@ class Size:
 
     Attributes
     ----------
-    participants, volumes : participants, and story volumes of all their runs
+    participants, fits, volumes : participants, their fits (a task each, or all with --pool-tasks), and story volumes of
+        all their runs
     longest : story volumes of the longest run
-    targets, words, story_volumes : of a map, of all stories, and of all stories on the grid of the dictionary
+    targets, stories, words, story_volumes : of a map, how many, of all stories, and of all stories on the grid of the
+        dictionary
     neurons, states, weights : of all layers of the models, in the dictionary's kind and in hidden states; of the models
     """
 
     participants: int
+    fits: int
     volumes: int
     longest: int
     targets: int
+    stories: int
     words: int
     story_volumes: int
     neurons: int
@@ -132,15 +140,23 @@ def size_of(sources: Sources, rows: Sequence[RunCheck]) -> Size:
     states = sum(n_layers * width for n_layers, width, _ in shapes)
     return Size(
         participants=len({row.run.partition("_")[0] for row in rows}),
+        fits=len({_fit_of(row.run, pooled=sources.settings.pool_tasks) for row in rows}),
         volumes=sum(volumes),
         longest=max(volumes),
         targets=_TARGETS[space],
+        stories=len(stories),
         words=sum(len(story.words) for story in stories),
         story_volumes=sum(len(story.canonical.volumes) for story in stories),
         neurons=inner * states,
         states=states,
         weights=sum(weights for _, _, weights in shapes),
     )
+
+
+def _fit_of(run: str, *, pooled: bool) -> tuple[str | None, ...]:
+    """Participant, session and task of a run; participant alone where tasks are pooled."""
+    entities = parse_name(run).entities
+    return tuple(entities.get(key) for key in (("sub",) if pooled else ("sub", "ses", "task")))
 
 
 def _shape(name: str, settings: Settings) -> tuple[int, int, int]:
@@ -167,16 +183,20 @@ def plan_of(settings: Settings, size: Size) -> list[Part]:
     n_atoms = max(settings.atoms)
     kinds = {analysis.activations(settings) for analysis in settings.analyses}
     values = sum(size.states if kind == "residual" else size.neurons for kind, _ in kinds if kind in NEURON_KINDS)
-    restarts = settings.restarts if settings.links == "conditional" else 1
+    restarts = _RESTART * settings.restarts if settings.links == "conditional" else 1
     learned = _BYTES * size.story_volumes * size.neurons if with_families else 0
     reading = 2 * size.weights * _TOKENS_PER_WORD * size.words / _PRODUCTS
-    learning = _DICTIONARY * size.story_volumes * size.neurons * restarts if with_families else 0
+    one = size.story_volumes * (_PER_VOLUME * len(settings.model) + _PER_NEURON * size.neurons)
+    learning = restarts * one if with_families else 0
     n_distances = len({d for analysis in settings.analyses for d in analysis.distances(settings)}) or 1
     per_target = (_NETWORKS if names & {"networks", "brainscore"} else 0) + (
         _FORECAST * n_distances / 31 if "forecast" in names else 0
     )
     maps = (_MAPS_OF_FAMILY * n_atoms if with_families else 0) + (n_distances if "forecast" in names else 0) + 4
+    read = maps - (_MAPS_OF_FAMILY - _READ_OF_FAMILY) * n_atoms * with_families
     of_map = _BYTES * size.targets / 1e6
+    has_ceiling = "brainscore" in names and settings.noise_ceiling == "all"
+    means = size.story_volumes * of_map * has_ceiling  # mean responses of all participants to each story
     each = size.volumes / size.participants
     return [
         Part(
@@ -184,20 +204,20 @@ def plan_of(settings: Settings, size: Size) -> list[Part]:
             len(settings.model),
             (reading + learning) / len(settings.model),
             _PROCESS_MB + _BYTES * size.weights / len(settings.model) / 1e6,
-            (_BYTES * size.words * values + learned) / 1e6,
+            (_STORED[settings.activations_dtype] * size.words * values + learned) / 1e6,
         ),
         Part(
             "participant",
             size.participants,
-            _START + per_target * each * size.targets,
+            _START * size.fits / size.participants + per_target * each * size.targets,
             _PROCESS_MB + 3 * size.longest * of_map,
-            size.participants * maps * of_map * _WRITTEN,
+            size.fits * maps * of_map * _WRITTEN + size.stories * _DESIGN_MB + means,
         ),
         Part(
             "group",
             1,
-            _START + _GROUP * size.participants * maps * size.targets,
+            _START + _GROUP * size.fits * read * size.targets,
             600 + 6 * n_atoms * of_map,
-            size.participants * (n_atoms if with_families else n_distances) * of_map,
+            size.fits * n_distances * of_map,  # coefficients of families are summed while they are read
         ),
     ]

@@ -70,7 +70,7 @@ def show_status(out_dir: Path) -> int:
 
 
 def status_of(out_dir: Path) -> list[ParticipantStatus]:
-    """The state of every participant with results, a running analysis or a crash report, in the order of labels."""
+    """The state of every participant with results, a running analysis, a crash report or a SLURM job, by label."""
     every = {name: ParticipantStatus(name) for name in sorted(_participants(out_dir))}
     kinds: dict[str, set[str]] = {name: set() for name in every}
     for path in sorted((out_dir / FOLDER).glob(f"sub-*{_ENDING}")):
@@ -89,6 +89,8 @@ def status_of(out_dir: Path) -> list[ParticipantStatus]:
     for each in every.values():
         each.failed = crash_reasons(out_dir, each.participant)
         each.missing += sorted(together - kinds[each.participant])
+        if not (each.finished or each.running or each.failed or each.missing):
+            each.missing.append("everything")
     return list(every.values())
 
 
@@ -100,6 +102,8 @@ def _participants(out_dir: Path) -> Iterator[str]:
     yield from (_participant(title) for title in _running(out_dir))
     for path in (out_dir / "logs").glob("crash-*_sub-*.txt"):
         yield path.stem.rpartition("_")[2]
+    for path in out_dir.glob("logs/slurm/*/participants.txt"):  # of submissions: a job may die before it leaves a trace
+        yield from (f"sub-{label}" for label in path.read_text(encoding="utf-8").split())
 
 
 def _participant(name: str) -> str:

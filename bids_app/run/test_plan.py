@@ -11,7 +11,7 @@ from bids_app.settings import Settings
 from bids_app.tools import main
 
 # Narratives with GPT-2 small and one story of 300 volumes, on fsaverage6.
-SIZE = Size(345, 345 * 300, 300, 81_924, 3_000, 300, 9_216, 9_216, 124_000_000)
+SIZE = Size(345, 345, 345 * 300, 300, 81_924, 1, 3_000, 300, 9_216, 9_216, 124_000_000)
 
 
 def settings_of(*analysis: str) -> Settings:
@@ -22,8 +22,10 @@ def test_disk_holds_activations_the_dictionary_and_the_maps_of_all() -> None:
     stimulus, participant, group = plan_of(settings_of(), SIZE)
     words = 3_000 * (9_216 + 9_216) * 4  # feed-forward outputs and hidden states
     assert stimulus.disk_mb == pytest.approx((words + 300 * 9_216 * 4) / 1e6)
-    assert group.disk_mb == pytest.approx(345 * 64 * 81_924 * 4 / 1e6)
+    assert group.disk_mb == pytest.approx(345 * 81_924 * 4 / 1e6)  # scores; coefficients are summed while they are read
     assert participant.disk_mb > group.disk_mb
+    half = replace(settings_of(), activations_dtype="float16")
+    assert plan_of(half, SIZE)[0].disk_mb == pytest.approx((words / 2 + 300 * 9_216 * 4) / 1e6)
     assert [part.jobs for part in (stimulus, participant, group)] == [1, 345, 1]
 
 
@@ -35,8 +37,17 @@ def test_a_participant_takes_what_was_measured() -> None:
     assert forecast == pytest.approx(110, rel=0.35)
 
 
+def test_dictionaries_and_the_group_take_what_was_measured() -> None:
+    """docs/benchmarks.md: 0.19 s and 0.55 s of one dictionary, and 105 s of a group that reads half as many maps."""
+    one = replace(settings_of("networks"), links="dice")
+    for volumes, neurons, seconds in ((300, 9_216, 0.187), (600, 131_072, 0.55)):
+        size = replace(SIZE, story_volumes=volumes, neurons=neurons, words=0)
+        assert plan_of(one, size)[0].seconds == pytest.approx(seconds, rel=0.05)
+    assert plan_of(settings_of(), SIZE)[2].seconds == pytest.approx(2 * 105, rel=0.2)
+
+
 def test_more_participants_take_more_jobs_and_no_more_memory() -> None:
-    larger = replace(SIZE, participants=1000, volumes=1000 * 300)
+    larger = replace(SIZE, participants=1000, fits=1000, volumes=1000 * 300)
     for part, other in zip(plan_of(settings_of(), SIZE), plan_of(settings_of(), larger), strict=True):
         assert part.memory_mb == other.memory_mb
     alone, many = (plan_of(settings_of(), size)[1] for size in (SIZE, larger))

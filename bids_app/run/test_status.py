@@ -59,6 +59,16 @@ def test_a_failure_is_told_with_its_reason(study: Study, capsys: pytest.CaptureF
     assert status_of(study.out)[1].failed == ["sub-02: no words"]
 
 
+def test_a_submitted_participant_whose_job_left_no_trace_is_missing(study: Study) -> None:
+    listed = study.out / "logs" / "slurm" / "20261126T200000" / "participants.txt"
+    listed.parent.mkdir(parents=True)
+    listed.write_text("01\n02\n")
+    assert [each.missing for each in status_of(study.out)] == [["everything"], ["everything"]]
+    study.run("01")
+    assert show_status(study.out) == 1
+    assert [each.missing for each in status_of(study.out)] == [[], [KIND]]
+
+
 def test_a_folder_without_results_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["status", str(tmp_path)]) == 1
     assert "holds no results of participants: give the OUT_DIR of a run" in capsys.readouterr().err

@@ -101,6 +101,14 @@ class ModelOptions(ComputeOptions, Places):
             r"auto|left|exact|rolled|[0-9]{1,7}", "must be 'auto', 'left', 'exact', 'rolled' or a number of tokens"
         ),
     )
+    activations_dtype: str = option(
+        "float32",
+        "model",
+        "Number format of activations in the work directory: float16 takes half the disk, and rounds them to three "
+        "digits.",
+        choices=("float32", "float16"),
+        decides=(ACTIVATIONS,),
+    )
     controls: tuple[str, ...] = option(
         (),
         "analyse",

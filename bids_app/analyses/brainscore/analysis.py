@@ -32,7 +32,10 @@ def _ceiling(work: Work) -> Iterator[Step]:
 def _summaries() -> tuple[Summary, ...]:
     from bids_app.analyses.brainscore.group import summarise, summarise_ceiling
 
-    return (Summary("brainscore", "r", summarise), Summary("noiseceiling|repeatability", "r", summarise_ceiling))
+    return (
+        Summary("brainscore", "r", summarise),
+        Summary("noiseceiling|repeatability", "r", summarise_ceiling, keeps=False),
+    )
 
 
 def _methods(settings: BrainScoreOptions) -> Paragraph:

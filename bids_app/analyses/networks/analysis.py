@@ -43,7 +43,7 @@ def _prepare(model: ModelRun, stories: dict[str, Story], settings: Settings) -> 
 def _summaries() -> tuple[Summary, ...]:
     from bids_app.analyses.networks.group import summarise
 
-    return (Summary(r"(atoms|families)\d*(Shifted)?", "beta", summarise),)
+    return (Summary(r"(atoms|families)\d*(Shifted)?", "beta", summarise, keeps=False),)
 
 
 def _methods(settings: NetworkOptions) -> Paragraph:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -152,6 +153,9 @@ def _presentations(
     """
     borders = np.cumsum([restarts[stem][0].shape[1] for stem in stems])[:-1]
     courses = dict(zip(stems, np.split(families.courses, borders), strict=True))
+    times = {story: grid for story, (_, grid) in restarts.items()}
+    n_restarts = len(restarts[stems[0]][0])
+    learned = [{story: atoms[number] for story, (atoms, _) in restarts.items()} for number in range(n_restarts)]
     cuts: dict[object, str] = {}
     for participant in beta.participants:
         for output in _courses_of(participant, beta, desc, out_dir):
@@ -165,30 +169,41 @@ def _presentations(
             table = read_table(output.paths[0])
             table = table[table["story"].isin(stems)]  # volumes outside the story events have no words
             for _, run in table.groupby("run", sort=False):
-                atoms, own = _series_of_run(run, courses, restarts)
-                if desc.endswith("Shifted"):
-                    half = len(run) // 2
-                    atoms, own = (np.roll(values, half, axis=-2) for values in (atoms, own))
-                yield from _of_run(participant, run, atoms, own)
+                at = run["seconds"].to_numpy(dtype=np.float64), run["story"].to_numpy()
+                shift = len(run) // 2 if desc.endswith("Shifted") else 0
+                atoms = partial(_all_of_run, *at, learned, times, shift)
+                yield from _of_run(participant, run, atoms, _of_stories(*at, courses, times, shift))
 
 
-def _series_of_run(
-    run: pd.DataFrame, courses: Mapping[str, Floats], restarts: Mapping[str, tuple[Any, Any]]
-) -> tuple[Floats, Floats]:
-    """Atoms of the restarts (n_restarts, n_volumes, n_atoms) and families (n_volumes, n_families) at a run's rows."""
-    seconds, stories = run["seconds"].to_numpy(dtype=np.float64), run["story"].to_numpy()
-    some = next(iter(courses))
-    atoms = np.empty((len(restarts[some][0]), len(run), restarts[some][0].shape[2]), dtype=np.float32)
-    own = np.empty((len(run), courses[some].shape[1]), dtype=np.float32)
+def _all_of_run(
+    seconds: Doubles,
+    stories: npt.NDArray[np.object_],
+    restarts: Sequence[Mapping[str, Floats]],
+    times: Mapping[str, Doubles],
+    shift: int,
+) -> Floats:
+    """`_of_stories` of the atoms of each restart, (n_restarts, n_volumes, n_atoms)."""
+    return np.stack([_of_stories(seconds, stories, atoms, times, shift) for atoms in restarts])
+
+
+def _of_stories(
+    seconds: Doubles,
+    stories: npt.NDArray[np.object_],
+    courses: Mapping[str, Floats],
+    times: Mapping[str, Doubles],
+    shift: int,
+) -> Floats:
+    """Time courses (n_volumes, n) at the volumes of a run, by story; shifted circularly by some volumes."""
+    own = np.empty((len(seconds), next(iter(courses.values())).shape[1]), dtype=np.float32)
     for story in np.unique(stories):
-        rows, (learned, times) = stories == story, restarts[story]
-        own[rows] = _at(seconds[rows], times, courses[story])
-        for restart, values in enumerate(learned):
-            atoms[restart, rows] = _at(seconds[rows], times, values)
-    return atoms, own
+        rows = stories == story
+        own[rows] = _at(seconds[rows], times[story], courses[story])
+    return np.roll(own, shift, axis=0)
 
 
-def _of_run(participant: str, run: pd.DataFrame, atoms: Floats, families: Floats) -> list[Presentation]:
+def _of_run(
+    participant: str, run: pd.DataFrame, make_restarts: Callable[[], Floats], families: Floats
+) -> list[Presentation]:
     names = [name for name in run.columns if name.startswith("network-")]
     confounds = run[[name for name in run.columns if name.startswith("confound-")]].dropna(axis=1)
     return presentations_of_run(
@@ -197,7 +212,7 @@ def _of_run(participant: str, run: pd.DataFrame, atoms: Floats, families: Floats
         run["seconds"].to_numpy(dtype=np.float64),
         (np.array([piece_number(name) for name in names]), run[names].to_numpy(dtype=np.float64)),
         confounds.to_numpy(dtype=np.float64),
-        atoms,
+        make_restarts,
         families,
     )
 

@@ -30,7 +30,6 @@ from bids_app.machine.agreement import NoResultsError
 from bids_app.machine.notices import notice
 from bids_app.networks.overlap import spatial_z
 from bids_app.stats.fdr import fdr
-from bids_app.stats.t_test import one_sample
 
 
 def summarise(beta: Collection, settings: NetworkOptions) -> list[Row]:
@@ -39,7 +38,7 @@ def summarise(beta: Collection, settings: NetworkOptions) -> list[Row]:
     kind = kind_of_desc(desc)
     writer, mean = beta.writer(out_dir), beta.mean()
     if len(beta.members) >= FEWEST_FOR_STATISTICS:
-        t, p = beta.maps.of_maps(one_sample)
+        t, p = beta.sums.t_test()
         writer.maps(desc, "t", t, beta.names)
         writer.maps(desc, "p", p, beta.names)
         writer.maps(desc, "q", fdr(p, axis=1).astype(np.float32), beta.names)

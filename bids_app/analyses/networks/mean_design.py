@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -37,8 +38,10 @@ class Presentation:
     pieces : array of shape (n_pieces,), numbers of the pieces of networks, see `NetworkSeries.number`
     responses : array of shape (n_volumes, n_pieces), z-scored in the run
     confounds : array of shape (n_volumes, n), rows of the orthonormal columns that span the run's confounds and mean
-    restarts, families : arrays of shape (n_restarts, n_volumes, n_atoms) and (n_volumes, n_families), time courses at
-        these times without the run's confounds, z-scored in the run
+    make_restarts : makes `restarts`, which are needed once and would fill the memory: those of 1,000 participants take
+        gigabytes
+    families : array of shape (n_volumes, n_families), time courses at these times without the run's confounds, z-scored
+        in the run
     uncleaned : array of shape (n_volumes, n_families), the families with the run's confounds, z-scored in the run
     """
 
@@ -48,9 +51,14 @@ class Presentation:
     pieces: npt.NDArray[np.int64]
     responses: Doubles
     confounds: Doubles
-    restarts: Floats
+    make_restarts: Callable[[], Floats]
     families: Floats
     uncleaned: Floats
+
+    @property
+    def restarts(self) -> Floats:
+        """Atoms as `families`, (n_restarts, n_volumes, n_atoms)."""
+        return self.make_restarts()
 
     @property
     def repetition_time(self) -> float:
@@ -80,7 +88,7 @@ def presentations_of_run(
     seconds: Doubles,
     networks: tuple[npt.NDArray[np.int64], Doubles],
     confounds: Doubles,
-    restarts: Floats,
+    make_restarts: Callable[[], Floats],
     families: Floats,
 ) -> list[Presentation]:
     """Presentations of one run, story by story; a story that was played twice gives two.
@@ -90,10 +98,10 @@ def presentations_of_run(
     stories, seconds : arrays of shape (n_volumes,), the story of each volume and the time in it
     networks : numbers of the pieces (n_pieces,), and their responses (n_volumes, n_pieces)
     confounds : array of shape (n_volumes, n), regressed out of the responses
-    restarts, families : time courses at these volumes, (n_restarts, n_volumes, n_atoms) and (n_volumes, n_families)
+    make_restarts : makes time courses at these volumes, (n_restarts, n_volumes, n_atoms)
+    families : time courses at these volumes, (n_volumes, n_families)
     """
     basis = orthonormal_basis(np.column_stack([np.ones(len(seconds)), zscore(confounds)]))
-    atoms = np.stack([zscore(project_out(one, basis)) for one in restarts])
     courses, whole = zscore(project_out(families, basis)), zscore(families)
     borders = np.flatnonzero((stories[1:] != stories[:-1]) | (np.diff(seconds) <= 0)) + 1
     return [
@@ -104,12 +112,17 @@ def presentations_of_run(
             networks[0],
             networks[1][rows],
             basis[rows],
-            atoms[:, rows],
+            partial(_cleaned_rows, make_restarts, basis, rows),
             courses[rows],
             whole[rows],
         )
         for rows in np.split(np.arange(len(seconds)), borders)
     ]
+
+
+def _cleaned_rows(make_restarts: Callable[[], Floats], basis: Doubles, rows: npt.NDArray[np.intp]) -> Floats:
+    """Some rows of the atoms of a run without its confounds, z-scored in the run."""
+    return np.stack([zscore(project_out(one, basis))[rows] for one in make_restarts()])
 
 
 @one_thread()
@@ -160,7 +173,8 @@ def _mean_of_story(heard: Sequence[Presentation], pieces: npt.NDArray[np.int64])
     responses, had = np.zeros((len(seconds), len(pieces))), np.zeros((len(seconds), len(pieces)))
     families, counts = np.zeros((len(seconds), first.families.shape[1])), np.zeros((len(seconds), 1))
     uncleaned = np.zeros_like(families)
-    restarts = np.zeros((len(first.restarts), len(seconds), first.restarts.shape[2]))
+    n_restarts, _, n_atoms = first.restarts.shape
+    restarts = np.zeros((n_restarts, len(seconds), n_atoms))
     projector = np.zeros((len(seconds), len(seconds)))
     for one, own, weight in zip(heard, rows, weights, strict=True):
         columns = np.searchsorted(pieces, one.pieces)

@@ -29,7 +29,7 @@ def presentations(world: World, Y: np.ndarray, who: str, seconds: np.ndarray | N
         TR * np.arange(world.n, dtype=np.float64) if seconds is None else seconds,
         (series.number, series.series),
         world.confounds,
-        np.stack(world.restarts),
+        lambda: np.stack(world.restarts),
         world.families.courses,
     )
 
@@ -81,7 +81,7 @@ def test_the_mean_is_that_of_those_who_have_a_volume_or_a_piece(world: World) ->
         seconds=second.seconds[10:],
         responses=second.responses[10:],
         confounds=second.confounds[10:],
-        restarts=second.restarts[:, 10:],
+        make_restarts=lambda: second.restarts[:, 10:],
         families=second.families[10:],
         uncleaned=second.uncleaned[10:],
     )
