@@ -2,8 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import pytest
