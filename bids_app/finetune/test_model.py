@@ -124,7 +124,7 @@ def test_half_precision_keeps_weights_in_float32(make_trainer: MakeTrainer) -> N
     exact = make_trainer(Goal(0.5), steps=2)
     taken, expected = trainer.take_step(), exact.take_step()
     assert (taken.lm, taken.high) == pytest.approx((expected.lm, expected.high), rel=0.02)
-    assert taken.lm != expected.lm
+    assert taken.high != expected.high  # that of the words can agree by chance: the small model hardly predicts
     assert {weight.dtype for weight in trainer.model.parameters()} == {torch.float32}
     assert trainer.fill_queue().states.dtype == torch.float32
 
