@@ -49,9 +49,9 @@ def test_planted_neurons_answer_to_their_category_and_others_do_not(written: Mod
         members = np.zeros_like(planted)
         members[group["layer"] - 1, group["unit"]] = True
         # The weakest category reaches 1.8 to 1.9 for any seed, and less than 1.5 with the oldest supported releases of
-        # torch and transformers; neurons planted for other categories stay below 0.2 for all seeds.
+        # torch and transformers; neurons planted for other categories stay below 0.2 for all seeds, and at 0.4 there.
         assert contrast[members].min() > 1.2
-        assert contrast[planted_for_any & ~members].max() < 0.3
+        assert contrast[planted_for_any & ~members].max() < 0.5
         assert np.median(np.abs(contrast[~members])) < 0.5
         assert not (planted & members).any()
         planted |= members
