@@ -89,8 +89,9 @@ def extracted(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     read: list[object] = []
 
     def read_activations(
-        _: object, texts: tuple[str, str], kind: str, context: str, cache: Path, *, subtoken: str
+        _: object, texts: tuple[str, str], kind: str, context: str, cache: Path, *, subtoken: str, stored: str
     ) -> SimpleNamespace:
+        assert stored == "float32"
         read.append(texts)
         folder = cache / "made"
         shutil.rmtree(folder, ignore_errors=True)
