@@ -20,7 +20,7 @@ def test_the_check_of_a_device_runs_and_passes_on_the_processor(capsys):
     assert all("is not installed" in line for line in without_peers), without_peers
     lines = [line for line in lines if line not in without_peers]
     assert {line.split(" | ")[0].removeprefix("| ").split(" ")[0] for line in lines[2:]} == {
-        "dictionary", "families", "lasso", "ridge", "forecast", "features", "Llama-tiny", "participant",
+        "dictionary", "families", "lasso", "ridge", "forecast", "effects", "features", "Llama-tiny", "participant",
     }  # fmt: skip
     assert not any("left out" in line or "FAILED" in line for line in lines)
 

@@ -113,15 +113,17 @@ def _run_in_processes(jobs: Sequence[Job], settings: Settings) -> list[Failure]:
     # Python's helper cleans up semaphores after a killed run; its message is not needed.
     os.environ.setdefault("PYTHONWARNINGS", "ignore:resource_tracker:UserWarning")
     queue = context.Queue() if live.is_terminal() else None
-    pool = ProcessPoolExecutor(settings.nprocs, context, _start_process, (settings, queue))
-    try:
-        with live.display(len(jobs), queue) as shown:
+    with live.display(len(jobs), queue) as shown:
+        pool = ProcessPoolExecutor(settings.nprocs, context, _start_process, (settings, queue))
+        try:
             return _collect(pool, jobs, settings, shown)
-    except BaseException:  # a signal: do not wait for running jobs
-        end_workers()
-        raise
-    finally:
-        pool.shutdown(cancel_futures=True)
+        except BaseException:  # a signal: do not wait for running jobs
+            end_workers()
+            raise
+        finally:
+            pool.shutdown(
+                cancel_futures=True
+            )  # before the display ends: the last records of workers are then in the queue
 
 
 def _collect(
