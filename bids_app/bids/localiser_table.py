@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from bids_app.bids.errors import DatasetError
-from bids_app.bids.text import read_rows
+from bids_app.bids.text import places_of, read_rows
 
 COLUMNS = ("condition", "text")
 CONDITIONS = ("sentence", "nonwords")
@@ -19,14 +19,7 @@ def read_localiser(path: Path) -> tuple[tuple[str, str], ...]:
     unknown, a text is empty or there twice, or a condition has fewer than 4 texts.
     """
     rows = read_rows(path)
-    header = [name.strip().strip('"').lower() for name in rows[0]] if rows else []
-    if wrong := [name for name in COLUMNS if header.count(name) != 1]:
-        found = ", ".join(name for name in header if name) or "none"
-        raise DatasetError(
-            f"{path} must have the columns condition and text once each, separated by tabs; {', '.join(wrong)} is "
-            f"missing or there twice (columns: {found[:200]})"
-        )
-    where = [header.index(name) for name in COLUMNS]
+    where = places_of(COLUMNS, rows, path)
     texts: dict[str, str] = {}
     for line, row in enumerate(rows[1:], start=2):
         if any(map(str.strip, row)):

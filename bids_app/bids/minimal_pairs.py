@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bids_app.bids.errors import DatasetError
-from bids_app.bids.text import read_rows
+from bids_app.bids.text import places_of, read_rows
 
 COLUMNS = ("good", "bad", "category")
 _MOST_PAIRS = 100_000
@@ -28,14 +28,7 @@ def read_minimal_pairs(path: Path) -> tuple[MinimalPair, ...]:
     no pair.
     """
     rows = read_rows(path)
-    header = [name.strip().strip('"').lower() for name in rows[0]] if rows else []
-    if wrong := [name for name in COLUMNS if header.count(name) != 1]:
-        found = ", ".join(name for name in header if name) or "none"
-        raise DatasetError(
-            f"{path} must have the columns good, bad and category once each, separated by tabs; {', '.join(wrong)} is "
-            f"missing or there twice (columns: {found[:200]})"
-        )
-    where = [header.index(name) for name in COLUMNS]
+    where = places_of(COLUMNS, rows, path)
     pairs = [_pair(path, line, row, where) for line, row in enumerate(rows[1:], start=2) if any(map(str.strip, row))]
     if not pairs:
         raise DatasetError(f"{path} holds no pair of sentences: write one in each row below the header")

@@ -270,7 +270,7 @@ _kept: ContextVar[list[Sources] | None] = ContextVar("_kept", default=None)
 
 
 def keep_sources() -> Token[list[Sources] | None]:
-    """Open the data set of a run only once from now on, for all its jobs in this process: a second is reading."""
+    """Open the data set of a run only once from now on: all its jobs in this process use the same words and events."""
     return _kept.set([])
 
 

@@ -295,7 +295,7 @@ def _require_range(language_model: LanguageModel, layer: int, values: npt.NDArra
     largest = float(np.finfo(stored).max)
     if stored != np.float32 and values.size and (found := float(np.abs(values).max())) > largest:
         raise RuntimeError(
-            f"{language_model.name} has activations of {found:.3g} in layer {layer}, and {stored} holds only up to "
+            f"{language_model.name} has activations of {found:.3g} in layer {layer + 1}, and {stored} holds only up to "
             f"{largest:,.0f}: store them as float32 (--activations-dtype float32)."
         )
 

@@ -106,7 +106,7 @@ def _read(language_model: LanguageModel, before: IntArray, ids: IntArray, layer:
     states = recorder.layers[layer].numpy().reshape(*ids.shape, -1)
     if not np.isfinite(states).all():
         raise RuntimeError(
-            f"{language_model.name} gives activations that are not finite in layer {layer} with dtype "
+            f"{language_model.name} gives activations that are not finite in layer {layer + 1} with dtype "
             f"{language_model.dtype}: use float32 or bfloat16."
         )
     return states

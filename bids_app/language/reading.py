@@ -103,7 +103,7 @@ class Reader:
     def _check(self, layer: int, is_finite: bool) -> None:
         if not is_finite:
             raise RuntimeError(
-                f"{self.language_model.name} gives activations that are not finite in layer {layer} with dtype "
+                f"{self.language_model.name} gives activations that are not finite in layer {layer + 1} with dtype "
                 f"{self.language_model.dtype}: use float32 or bfloat16."
             )
 

@@ -342,7 +342,7 @@ def test_activations_too_large_for_float16_are_refused(
     matrix: Any = find_blocks(model.model).matrices[1]
     matrix.bias.data += 1e5
     read_activations(model, story, "ffn-out", "auto", tmp_path)
-    with pytest.raises(RuntimeError, match=r"in layer 1, and float16 holds only up to 65,504: store them as float32"):
+    with pytest.raises(RuntimeError, match=r"in layer 2, and float16 holds only up to 65,504: store them as float32"):
         read_activations(model, story, "ffn-out", "auto", tmp_path, stored="float16")
     assert len(list(tmp_path.iterdir())) == 1
 
@@ -369,7 +369,7 @@ def test_activations_that_overflow_are_refused(
     model = load_model(model_folders["gpt2"], device="cpu")
     matrix: Any = find_blocks(model.model).matrices[1]
     matrix.weight.data *= torch.inf
-    with pytest.raises(RuntimeError, match="not finite in layer 1 with dtype float32"):
+    with pytest.raises(RuntimeError, match="not finite in layer 2 with dtype float32"):
         read_activations(model, story, "ffn-out", "auto", tmp_path)
     assert list(tmp_path.iterdir()) == []
 

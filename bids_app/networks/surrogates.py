@@ -6,11 +6,12 @@ each wavelength stays. Nothing is moved over the sphere or onto the medial wall.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,23 +25,11 @@ from bids_app.stats.device import one_thread
 _BETWEEN_HEMISPHERES = 10.0  # mm from a place to its mirror image, for Moran's weights
 
 
-class Surrogates(Protocol):
-    """A null of maps."""
-
-    def means(
-        self, values: Doubles, valid: NDArray[np.bool_], labels: NDArray[np.integer], n_networks: int
-    ) -> tuple[Doubles, Iterator[Doubles]]:
-        """Means of values (20484, n_maps) over networks (n_maps, n_networks), and those of each draw of surrogates."""
-
-
 @dataclass(frozen=True)
-class EigenSurrogates:
-    """Groups of geometric eigenmodes of similar wavelength, rotated at random (Koussis et al. 2025).
+class Surrogates(ABC):
+    """A null of maps: means over networks of surrogates drawn with a seed; `folder` keeps what only meshes decide."""
 
-    A group of 2 l + 1 modes stands for the spherical harmonics of degree l; the coefficients of each are multiplied by
-    a random orthogonal matrix, the same in both hemispheres, whose modes are aligned. What the modes leave is dealt
-    out at random.
-    """
+    n_cells: ClassVar[int]  # of each hemisphere
 
     n_draws: int
     seed: int
@@ -49,12 +38,28 @@ class EigenSurrogates:
     def means(
         self, values: Doubles, valid: NDArray[np.bool_], labels: NDArray[np.integer], n_networks: int
     ) -> tuple[Doubles, Iterator[Doubles]]:
-        """See `Surrogates`."""
-        cells = _Cells.make(values, valid, labels, n_networks, N_CELLS)
-        basis = block_diag(*cortical_modes(cells.known.reshape(2, -1), self.folder))
-        return cells.observed, self._draws(cells, basis)
+        """Means of values (20484, n_maps) over networks (n_maps, n_networks), and those of each draw of surrogates."""
+        cells = _Cells.make(values, valid, labels, n_networks, self.n_cells)
+        return cells.observed, self._draws(cells)
 
-    def _draws(self, cells: _Cells, basis: Doubles) -> Iterator[Doubles]:
+    @abstractmethod
+    def _draws(self, cells: _Cells) -> Iterator[Doubles]:
+        """Means over networks of each draw, (n_maps, n_networks)."""
+
+
+@dataclass(frozen=True)
+class EigenSurrogates(Surrogates):
+    """Groups of geometric eigenmodes of similar wavelength, rotated at random (Koussis et al. 2025).
+
+    A group of 2 l + 1 modes stands for the spherical harmonics of degree l; the coefficients of each are multiplied by
+    a random orthogonal matrix, the same in both hemispheres, whose modes are aligned. What the modes leave is dealt
+    out at random.
+    """
+
+    n_cells: ClassVar[int] = N_CELLS
+
+    def _draws(self, cells: _Cells) -> Iterator[Doubles]:
+        basis = block_diag(*cortical_modes(cells.known.reshape(2, -1), self.folder))
         coefficients = (basis.T @ cells.values).reshape(2, -1, cells.values.shape[1])
         rest = cells.values - basis @ coefficients.reshape(-1, cells.values.shape[1])
         of_networks = (cells.shares @ basis).reshape(len(cells.shares), 2, -1)
@@ -77,23 +82,14 @@ def _orthogonal(size: int, random: np.random.Generator) -> Doubles:
 
 
 @dataclass(frozen=True)
-class MoranSurrogates:
+class MoranSurrogates(Surrogates):
     """Moran spectral randomization (Wagner and Dray 2015), its singleton procedure.
 
     The patterns are the eigenvectors of the doubly centred matrix of inverse distances along the cortex; each keeps
     its coefficient with a random sign. The distance to the other hemisphere is that to the mirror image.
     """
 
-    n_draws: int
-    seed: int
-    folder: Path | None = None
-
-    def means(
-        self, values: Doubles, valid: NDArray[np.bool_], labels: NDArray[np.integer], n_networks: int
-    ) -> tuple[Doubles, Iterator[Doubles]]:
-        """See `Surrogates`."""
-        cells = _Cells.make(values, valid, labels, n_networks, N_COARSE)
-        return cells.observed, self._draws(cells)
+    n_cells: ClassVar[int] = N_COARSE
 
     def _draws(self, cells: _Cells) -> Iterator[Doubles]:
         known = np.flatnonzero(cells.known)

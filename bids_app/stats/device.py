@@ -79,7 +79,7 @@ def column_batches(n_columns: int, size: int) -> list[slice]:
 
 
 def to_device(array: AnyArray, device: torch.device, dtype: torch.dtype | None = torch.float32) -> torch.Tensor:
-    """A numpy array on the device, with its own memory if it can be; with `dtype` None, of its own type."""
+    """A numpy array on the device, sharing its memory where possible; with `dtype` None, of its own type."""
     if device.type == "cuda" and array.nbytes > _STAGE_BYTES:
         return _staged(array, device).to(dtype=dtype)
     if not array.flags.writeable:

@@ -18,6 +18,7 @@ _OWN, _OTHERS = "#1b5e9b", "#009e73"
 _CONTROL_NAMES = {"activity": "same layers and activity", "layer": "same layers", "random": "random neurons"}
 _BANDS = {"activity": "0.35", "layer": "#a05195", "random": "#d08a4e"}
 LEAST_SHOWN = 0.02  # drop in r that has the full colour, or fills an axis, at least: noise around 0 looks like none
+_BESIDE = 0.1  # distance of the controls of a single dose, which would lie on one another
 _SHADE = 0.55  # of the range, from which text is white
 
 
@@ -44,7 +45,7 @@ def _draw_matrix(axes: Any, matrix: pd.DataFrame, colours: Mapping[str, str]) ->
     digits = int(np.clip(2 - np.floor(np.log10(high)), 2, 5))
     for row, column in np.argwhere(np.isfinite(values)):
         shade = "white" if abs(values[row, column]) > _SHADE * high else "black"
-        shown = _signed(values[row, column], digits)
+        shown = signed(values[row, column], digits)
         axes.text(column + 0.5, row + 0.52, shown, ha="center", va="center", size=7.5, color=shade)
         if matrix.index[row] == matrix.columns[column]:
             axes.add_patch(Rectangle((column, row), 1, 1, fill=False, edgecolor="black", linewidth=1.4, zorder=3))
@@ -68,10 +69,10 @@ def _draw_matrix(axes: Any, matrix: pd.DataFrame, colours: Mapping[str, str]) ->
         side.set_visible(False)
 
 
-def _signed(value: float, digits: int) -> str:
+def signed(value: float, digits: int) -> str:
     """A number with a true minus; what rounds to 0 has no sign.
 
-    >>> _signed(-0.0004, 3), _signed(-0.02, 2)
+    >>> signed(-0.0004, 3), signed(-0.02, 2)
     ('0', '−0.02')
     """
     shown = f"{value:.{digits}f}"
@@ -118,18 +119,28 @@ def _draw_dose(axes: Any, rows: pd.DataFrame, doses: Sequence[float]) -> None:
         x = [place[dose] for dose in known["dose"]]
         colour, name = _BANDS.get(str(control), "0.5"), _CONTROL_NAMES.get(str(control), str(control))
         low, mean, high = (known[key].to_numpy(float) for key in ("control_low", "control_mean", "control_high"))
+        if len(doses) == 1:  # neither a line nor a band has a width then
+            beside = [_BESIDE * (1 + [*_BANDS, control].index(str(control)))]
+            spread = [mean - low, high - mean]
+            axes.errorbar(beside, mean, spread, color=colour, fmt="s", markersize=3, capsize=2, label=name)
+            continue
         if np.isfinite(low).all():
             axes.fill_between(x, low, high, color=colour, alpha=0.22, linewidth=0)
         axes.plot(x, mean, "--", color=colour, linewidth=1.2, label=name)
     own = rows.drop_duplicates("dose").sort_values("dose")
     x = [place[dose] for dose in own["dose"]]
     if own["others"].notna().any():
-        axes.plot(x, own["others"], ":", color=_OTHERS, linewidth=1.6, label="other networks' neurons")
+        left = [-_BESIDE] if len(doses) == 1 else x
+        axes.plot(
+            left, own["others"], ":^", color=_OTHERS, markersize=3, linewidth=1.6, label="other networks' neurons"
+        )
     value, low, high = (own[name].to_numpy(dtype=float) for name in ("value", "low", "high"))
     if np.isfinite(low).any():
         axes.errorbar(x, value, [value - low, high - value], color=_OWN, linewidth=1, fmt="none", capsize=2)
     axes.plot(x, value, "-o", color=_OWN, markersize=3.5, linewidth=1.8, label="its own neurons")
     axes.set_xticks(range(len(doses)), [f"{dose:.3g}" for dose in doses])
+    if len(doses) == 1:
+        axes.set_xlim(-5 * _BESIDE, 6 * _BESIDE)
 
 
 def _legend_of(charts: Any) -> tuple[list[Any], list[str]]:

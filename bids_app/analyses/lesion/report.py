@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bids_app.analyses.lesion.charts import LEAST_SHOWN, draw_doses, draw_matrix
+from bids_app.analyses.lesion.charts import LEAST_SHOWN, draw_doses, draw_matrix, signed
 from bids_app.report import html
 from bids_app.report.page import Page
 from bids_app.report.panels import Panel
@@ -98,19 +98,20 @@ def _drops(row: Mapping[Any, Any], table: pd.DataFrame) -> str:
     part = table[(table["measure"] == row["measure"]) & (table["scored"] != "all")]
     part = part.drop_duplicates(["network", "scored"])
     is_own = part["network"] == part["scored"]
-    own, others = (_rounded(part.loc[where, "value"].mean()) for where in (is_own, ~is_own))
+    own, others = (_change(part.loc[where, "value"].mean()) for where in (is_own, ~is_own))
     score = "brain score" if row["measure"] == "brainscore" else f"fit of the {row['measure']}"
-    return f"its {score} falls by {own} in r, and that of others by {others} (p = {row['p']:.2g})"
+    return f"its {score} {own}, and that of others {others} (p = {row['p']:.2g})"
 
 
-def _rounded(value: float) -> str:
-    """A drop with a true minus; what rounds to 0 has no sign.
+def _change(drop: float) -> str:
+    """A drop in words.
 
-    >>> _rounded(-0.0004), _rounded(-0.02)
-    ('0.000', '−0.020')
+    >>> _change(0.02), _change(-0.001), _change(0.0004)
+    ('falls by 0.020 in r', 'rises by 0.001 in r', 'hardly changes')
     """
-    shown = f"{value:.3f}"
-    return "0.000" if float(shown) == 0 else shown.replace("-", "−")
+    if abs(drop) < 0.0005:
+        return "hardly changes"
+    return f"{'falls' if drop > 0 else 'rises'} by {abs(drop):.3f} in r"
 
 
 def answer(results: Results) -> str:
@@ -181,7 +182,7 @@ def _with_interval(rows: pd.DataFrame) -> pd.DataFrame:
 def _bands(rows: pd.DataFrame) -> str:
     if rows["low"].notna().any():
         return "; bars: 95 % bootstrap intervals over participants"
-    return "; dashed: their mean, bands: their 2.5th to 97.5th percentile"
+    return ": their mean, and their 2.5th to 97.5th percentile"
 
 
 def _surprisal(page: Page, results: Results) -> str:
@@ -255,7 +256,7 @@ def _maps(page: Page, results: Results) -> str:
         return ""
     titles = {"own": "Without the neurons of the place's own network", "others": "Without those of another (mean)"}
     panels = [Panel(titles.get(name, name), maps.values[row]) for row, name in enumerate(maps.names)]
-    told = ", ".join(f"{panel.title}: mean {_rounded(mean_of(panel.values))}" for panel in panels)
+    told = ", ".join(f"{panel.title}: mean {signed(mean_of(panel.values), 3)}" for panel in panels)
     caption = f"Drop of the brain score by lesions at the main dose. {told}. Red: losses; blue: gains."
     scale = signed_scale([panel.values for panel in panels], "drop in held-out r", 0.0)
     high = max(scale.high, LEAST_SHOWN)  # else noise around 0 would look like an effect

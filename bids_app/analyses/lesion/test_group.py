@@ -64,7 +64,7 @@ def test_the_sentence_says_what_the_matrix_shows(group: World) -> None:
     assert few.startswith("A network's own score falls more than with any control, but the draws are too few to tell: ")
     said = takeaway(index.assign(p=index["p"] - 1e-3), table, dose)
     assert said.startswith("A network's own score breaks: without the 4.69 % of all neurons that its families load on")
-    assert f"its brain score falls by {np.diag(own).mean():.3f} in r, and that of others by " in said
+    assert f"its brain score falls by {np.diag(own).mean():.3f} in r, and that of others " in said
     assert said.count("(p = 0.049)") == 2
     assert said.endswith("p: against as many neurons of the same layers and activity.")
     mixed = index.assign(p=np.where(index["measure"] == "families", 0.5, 0.001))

@@ -43,8 +43,8 @@ class RidgeCV(ManyTargets):
     """
 
     alpha_: Floats
-    _back: torch.Tensor  # (n_features, rank), on the device, as the next
-    _projections: torch.Tensor  # (rank, n_targets), coefficients in the space of the eigenvectors
+    _back: torch.Tensor  # (n_features, rank), on the device
+    _projections: torch.Tensor  # (rank, n_targets), on the device: coefficients in the space of the eigenvectors
 
     def __init__(
         self,
