@@ -13,6 +13,7 @@ from scipy.optimize import linear_sum_assignment
 from bids_app.bids.derivatives import read_sidecar, read_table, stimulus_path
 from bids_app.bids.entities import parse_name
 from bids_app.demo.truth import Truth
+from bids_app.networks.conditional import expected_false_share
 
 SAME_ATOM = 0.7  # |r| from which a recovered atom counts as a planted one
 REPRODUCIBLE = 0.8  # ρ from which restarts agree on a family of atoms
@@ -26,8 +27,8 @@ class Recovery:
 
     precision: share of the found links that were planted. recall: share of the planted links that were found.
     Either is NaN where there is nothing to share. atom_correlation: mean |r| of the planted atoms with the recovered
-    atoms that they are matched to. expected_false: the share of false links that the analysis expects, mean of
-    1 - probability; true_false: the true share. NaN without a link, or without probabilities.
+    atoms that they are matched to. expected_false: the share of false links that the analysis expects;
+    true_false: the true share. NaN without a link, or without probabilities.
     """
 
     precision: float
@@ -90,7 +91,7 @@ def compare_links(
         n_found=len(found),
         n_true=n_right,
         n_planted=len(wanted),
-        expected_false=float((1 - found["probability"]).mean()) if "probability" in found else np.nan,
+        expected_false=expected_false_share(found) if "probability" in found else np.nan,
         true_false=1 - precision,
     )
 

@@ -37,7 +37,7 @@ class Pieces:
 
 
 def network_pieces(geometry: Geometry, labels: npt.NDArray[np.integer], settings: AtlasOptions) -> Pieces:
-    """At most 24 pieces in each network; labels (n_targets,) of all targets, whether or not they have data.
+    """At most 36 pieces in each network; labels (n_targets,) of all targets, whether or not they have data.
 
     They are cut on the whole grid, regardless of missing data, so that they are the same in all participants. Regions
     have no position and are taken in the order of their table.

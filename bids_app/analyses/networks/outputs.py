@@ -168,7 +168,7 @@ NETWORK_COURSES = Output(
         "run": "Run, counted from 1.",
         "story": "Story, as in the names of the stimulus files.",
         "seconds": "Time of the volume in the story, in seconds since its audio file started.",
-        "network-#_piece-#": "Mean response of a piece of a network (at most 24 pieces each), z-scored.",
+        "network-#_piece-#": "Mean response of a piece of a network (at most 36 pieces each), z-scored.",
         "confound-#": "Regressor that was removed from the run.",
     },
     fields={
@@ -189,11 +189,12 @@ _CONDITIONAL_COLUMNS = {
     "p": "p of the mean coefficient under random rotations of the networks on the sphere (regions: under permutations, "
     "or of the contrast with the rest of the cortex where that is larger).",
     "q": "p corrected over candidates (Benjamini-Hochberg).",
-    "linked": "Whether gate_p < 0.05, probability > 0.5, q < 0.05 and rho is at least 0.8, and the expected share of "
-    "false links down to this probability is at most 10 %.",
+    "linked": "Whether gate_p < 0.05, probability > 0.5, q < 0.05 and rho is at least 0.8, and the mean of 1 - "
+    "probability down to this one is at most 0.1.",
 }
 _LINK_FIELDS = {
-    "ExpectedFalseShare": "Expected share of false links among those made; null without a link.",
+    "ExpectedFalseShare": "Expected share of false links among those made, two thirds of the mean of 1 - "
+    "probability; null without a link.",
     "NoiseInflation": "Mean z² of whitened residuals with the families under circular shifts, by network; 1 if white.",
 }
 

@@ -14,6 +14,7 @@ class SingleEffectsTuning:
     first_prior : initial prior variance of every effect
     least_noise : lower bound of the residual variance, as a share of the response's variance
     fewest_iterations : minimum number of iterations
+    n_sweeps : times that the prior variances of several groups are set in turn
     cpu_batch : problems per batch on the CPU, so that their data stay in the cache of a core
     """
 
@@ -23,6 +24,7 @@ class SingleEffectsTuning:
     first_prior: float = 0.2
     least_noise: float = 1e-6
     fewest_iterations: int = 4
+    n_sweeps: int = 2
     cpu_batch: int = 32
 
 

@@ -4,8 +4,11 @@ from itertools import product
 
 import numpy as np
 import pytest
+import torch
+from scipy import stats
 
 from bids_app.encoding.susie import SingleEffects, single_effects
+from bids_app.encoding.susie._search import Subsets
 
 Array = np.ndarray
 
@@ -136,7 +139,7 @@ def test_problems_may_have_fewer_responses_than_others() -> None:
     X, Y = problem(coefficients((2, 0.4), m=1), 7)
     padded = np.pad(X.T @ Y, ((0, 0), (0, 3)))
     found = single_effects(
-        (X.T @ X)[None], padded[None], [np.square(Y).sum()], len(X), n_responses=[1], device="cpu"
+        (X.T @ X)[None], padded[None], [np.square(Y).sum()], len(X), groups=[[0, -1, -1, -1]], device="cpu"
     )  # fmt: skip
     np.testing.assert_allclose(found.inclusion([0.1]), fit(X, Y).inclusion([0.1]), atol=1e-9)
     assert not found.coefficients[0, :, 1:].any()
@@ -153,3 +156,86 @@ def test_problems_may_have_fewer_responses_than_others() -> None:
 def test_moments_that_do_not_fit_are_refused(gram: Array, cross: Array, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         single_effects(gram, cross, [1.0], 10, device="cpu")
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_mixtures_of_causes_do_not_take_their_place(seed: int) -> None:
+    """Two regressors, each between two causes, resemble the responses best: iterations from no effect end on them."""
+    X, _ = problem(coefficients(K=12), seed, n=400)
+    for mixture, causes in ((5, [1, 2]), (6, [3, 4])):
+        X[:, mixture] = X[:, causes].sum(axis=1) / np.sqrt(2) + 0.5 * X[:, mixture]
+    Y = 0.8 * X[:, 1:5].sum(axis=1, keepdims=True) + np.random.default_rng(seed).standard_normal((400, 4))
+    assert np.abs(X.T @ Y).sum(axis=1).argmax() in (5, 6)
+    inclusion = fit(X, Y).inclusion()[0]
+    assert inclusion[1:5].min() > 0.9
+    assert inclusion[5:7].max() < 0.1
+
+
+def test_sets_have_their_exact_evidence() -> None:
+    """Against the density of a normal distribution with the covariance of the set, for two groups of responses."""
+    X, Y = problem(coefficients((0, 0.3), (2, 0.2), K=5, m=3), 10, n=80)
+    member = np.array([[1.0, 0, 0], [0, 1, 1]])
+    variances = np.array([0.3, 0.05])
+    gram, cross, groups = (torch.tensor(values)[None] for values in (X.T @ X, X.T @ Y, member))
+    sets = Subsets(gram, cross, groups, torch.tensor(variances)[None, :, None], 3)
+    sets.chosen[0, :2], sets.present[0, :2] = torch.tensor([0, 2]), True
+    rows, empty = torch.tensor([0]), stats.multivariate_normal(np.zeros(80), np.eye(80))
+
+    def brute(chosen: list[int]) -> float:
+        heights = [
+            stats.multivariate_normal(
+                np.zeros(80), np.eye(80) + variances[int(column > 0)] * X[:, chosen] @ X[:, chosen].T
+            ).logpdf(Y[:, column])
+            - empty.logpdf(Y[:, column])
+            for column in range(3)
+        ]
+        return float(np.sum(heights))
+
+    found = sets._log_bayes(rows, sets.present[:, None], sets.prior).sum()
+    assert float(found) == pytest.approx(brute([0, 2]))
+    gains = sets._gain_of_each(rows, sets.present[:, None])[0, 0]
+    expected = [brute([0, 2, k]) - brute([0, 2]) - np.log(5) for k in (1, 3, 4)]
+    np.testing.assert_allclose(gains[[1, 3, 4]], expected)
+    assert torch.isneginf(gains[[0, 2]]).all()
+
+
+def test_a_direction_of_its_own_finds_what_all_responses_together_hide() -> None:
+    """An effect on one of 40 responses: 40 coefficients of one variance are not worth it, one of its own is."""
+    beta = coefficients(K=20, m=40)
+    beta[7, 0] = 0.25
+    X, Y = problem(beta, 11)
+    moments = (X.T @ X)[None], (X.T @ Y)[None], [np.square(Y).sum()], len(X)
+    groups = np.minimum(np.arange(40), 1)[None]
+    alone, together = (single_effects(*moments, groups=given, device="cpu") for given in (groups, None))
+    assert alone.inclusion()[0, 7] > 0.95
+    assert together.inclusion()[0, 7] < 0.5
+
+
+def test_a_floor_counts_the_coefficients_of_all_groups() -> None:
+    """Against sampling; the two variances differ by a factor of 100."""
+    beta = coefficients(K=6, m=5)
+    beta[1] = [1.0, 0.1, -0.1, 0.1, -0.1]
+    X, Y = problem(beta, 12)
+    found = single_effects(
+        (X.T @ X)[None],
+        (X.T @ Y)[None],
+        [np.square(Y).sum()],
+        len(X),
+        groups=[[0, 1, 1, 1, 1]],
+        n_effects=1,
+        device="cpu",
+    )
+    spread = np.sqrt(found.variance[0, 0, 1] @ found.member[0])
+    draws = found.mean[0, 0, 1] + spread * np.random.default_rng(1).standard_normal((200_000, 5))
+    length = np.linalg.norm(draws, axis=1)
+    for floor in np.quantile(length, [0.1, 0.5, 0.9]):
+        assert found.inclusion([floor])[0, 1] == pytest.approx((length > floor).mean(), abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("groups", "problem_with"),
+    [([[0, 0]], "it must be"), ([[-1, -1, -1]], "it must be"), ([[0, 0, -1]], "without group")],
+)
+def test_groups_that_do_not_fit_are_refused(groups: list[list[int]], problem_with: str) -> None:
+    with pytest.raises(ValueError, match=problem_with):
+        single_effects(np.eye(2)[None], np.ones((1, 2, 3)), [9.0], 20, groups=groups, device="cpu")

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from bids_app.stats.arrays import Doubles, Ints
 from bids_app.stats.standardise import zscore
 
-MOST_PIECES = 24  # of one network
+MOST_PIECES = 36  # of one network
 STRIDE = 1000  # the pieces of network n are numbered from 1000 n
 
 

@@ -10,11 +10,12 @@ import numpy as np
 from bids_app.encoding.susie import SingleEffects, single_effects
 from bids_app.networks.conditional._design import Design
 from bids_app.networks.conditional._pieces import NetworkSeries
-from bids_app.stats.arrays import Doubles
+from bids_app.stats.arrays import Doubles, Ints
 from bids_app.stats.device import one_thread
 
 MEANINGFUL = 0.2  # δ: an effect counts from this share of what all atoms together explain
 _CLEAR = 0.25  # share of the squared coefficients over the pieces from which a sign is one of the link's
+_PATTERNS = 2  # over the pieces of a network, that have a prior variance of their own, see `_turn`
 _RIDGE = 0.02  # of the mean variance, added to the noise covariance of the pieces
 
 
@@ -74,7 +75,7 @@ def link_probabilities(
         np.stack([_padded(problem.cross, most) for problem in problems]),
         [problem.square for problem in problems],
         [problem.degrees for problem in problems],
-        n_responses=[problem.cross.shape[1] for problem in problems],
+        groups=np.stack([np.pad(one.groups, (0, most - len(one.groups)), constant_values=-1) for one in problems]),
         device=device,
     )
     return _joined(design, series, fits, problems, meaningful)
@@ -109,13 +110,17 @@ def _joined(
 
 @dataclass(frozen=True)
 class _Moments:
-    """One restart's atoms with the pieces of one network: XᵀX, XᵀY, sum of squares, degrees, and back from whitened."""
+    """One restart's atoms with the pieces of one network: XᵀX, XᵀY, sum of squares, degrees, and back from whitened.
+
+    Y is whitened over the pieces and turned, see `_turn`; groups: that of each column of Y.
+    """
 
     gram: Doubles
     cross: Doubles
     square: float
     degrees: int
     to_original: Doubles
+    groups: Ints
 
 
 @one_thread()
@@ -135,7 +140,22 @@ def _moments_of(X: Doubles, Z: Doubles, degrees: int) -> _Moments:
     roots = np.sqrt(np.maximum(values, 1e-12 * values.max()))
     white = Z @ (vectors / roots) @ vectors.T
     back = (vectors * roots) @ vectors.T
-    return _Moments(X.T @ X, X.T @ white, float(np.square(white).sum()), degrees, back)
+    turn = _turn(X, white, (vectors / roots) @ vectors.sum(axis=0))
+    groups = np.minimum(np.arange(len(roots)), _PATTERNS)
+    return _Moments(X.T @ X, X.T @ white @ turn, float(np.square(white).sum()), degrees, turn.T @ back, groups)
+
+
+def _turn(X: Doubles, white: Doubles, common: Doubles) -> Doubles:
+    """Orthonormal patterns over the pieces, (n_pieces, n_pieces): the two first are those that effects are alike in.
+
+    The first is a response of the same size in all pieces, `common` once whitened. The second is that in which the
+    atoms X together explain most of what is left of the whitened responses, as in a network that answers with both
+    signs.
+    """
+    first = common / np.linalg.norm(common)
+    explained = X @ np.linalg.lstsq(X, white - np.outer(white @ first, first), rcond=None)[0]
+    second = np.linalg.eigh(explained.T @ explained)[1][:, -1]
+    return np.asarray(np.linalg.qr(np.column_stack([first, second, np.eye(len(first))]))[0])
 
 
 def _padded(cross: Doubles, width: int) -> Doubles:
