@@ -153,7 +153,8 @@ def _gentle(path: Path, text: str) -> WordList:
                 "columns (onset, duration, word), or align again."
             )
         # Columns from the right, because a transcript word may hold an unquoted comma.
-        start, end = (number(cell, f"row {at}", delimiter == ";") for cell in row[-2:])
+        location = f"row {at}"
+        start, end = (number(cell, location, delimiter == ";") for cell in row[-2:])
         n_unknown += row[-3].strip() == "<unk>"
-        rows.append(WordRow(",".join(row[:-3]), start, end, f"row {at}"))
+        rows.append(WordRow(",".join(row[:-3]), start, end, location))
     return WordList(rows, n_unknown=n_unknown)

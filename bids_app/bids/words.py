@@ -2,6 +2,7 @@
 
 import dataclasses
 import logging
+import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -160,7 +161,7 @@ def _named(path: Path) -> Iterator[None]:
 def _words(word_list: WordList, may_start_before: bool = False, audio: Path | None = None) -> Words:
     texts = _texts(word_list.rows)
     rows = [
-        dataclasses.replace(row, text=text)
+        row if text == row.text else row._replace(text=text)
         for row, text in zip(word_list.rows, texts, strict=True)
         if not is_mark(text)
     ]
@@ -172,7 +173,7 @@ def _words(word_list: WordList, may_start_before: bool = False, audio: Path | No
             else "there are no words: the file is empty. Get it again, or align the transcript with the audio."
         )
     _check_texts(rows)
-    is_timed = np.array([np.isfinite(row.start) and np.isfinite(row.end) for row in rows])
+    is_timed = np.array([math.isfinite(row.start) and math.isfinite(row.end) for row in rows])
     if not is_timed.any():
         raise DatasetError(f"none of the {len(rows)} words has a time: align the transcript with the audio again.")
     timed, notes = checked(
@@ -228,7 +229,7 @@ def _check_texts(rows: Sequence[WordRow]) -> None:
 
 def _notes(rows: Sequence[WordRow], is_timed: npt.NDArray[np.bool_]) -> list[str]:
     notes = []
-    half = [row for row in rows if np.isfinite(row.start) != np.isfinite(row.end)]
+    half = [row for row in rows if math.isfinite(row.start) != math.isfinite(row.end)]
     if half:
         notes.append(
             f"{len(half)} words have only one of start and end and count as not aligned, first {half[0].location}."
