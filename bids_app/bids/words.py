@@ -198,8 +198,9 @@ def _words(word_list: WordList, may_start_before: bool = False, audio: Path | No
 
 def _texts(rows: Sequence[WordRow]) -> list[str]:
     """Texts of rows without blanks, line ends and positions (as in Natural Stories) around the word."""
-    texts = [" ".join(row.text.translate(_APOSTROPHES).split()) for row in rows]
-    numbered = [_NUMBERED.fullmatch(text) for text in texts]
+    plain = (row.text if row.text.isascii() else row.text.translate(_APOSTROPHES) for row in rows)
+    texts = [" ".join(text.split()) for text in plain]
+    numbered = [_NUMBERED.fullmatch(text) if "/" in text else None for text in texts]
     if 2 * sum(match is not None for match in numbered) > sum(bool(text) for text in texts):
         texts = [text if match is None else match[1] for text, match in zip(texts, numbered, strict=True)]
     return texts
