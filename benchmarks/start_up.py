@@ -1,5 +1,6 @@
 """From the command line to the first BOLD file, for one of 345 participants, in a fresh process."""
 
+import os
 import subprocess
 import sys
 import tarfile
@@ -96,7 +97,7 @@ def save_model(folder: Path, root: Path) -> None:
 def participant_level(root: Path, out: Path, *options: str, code: str = _RUN) -> None:
     """The participant level for one participant, in a process of its own."""
     command = [sys.executable, "-c", code, str(root), str(out), "participant", "--participant-label", "001", *options]
-    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    done = subprocess.run(command, check=False, capture_output=True, text=True, env=_compiled(root))
     if done.returncode:
         raise RuntimeError(done.stdout + done.stderr)
 
@@ -104,7 +105,8 @@ def participant_level(root: Path, out: Path, *options: str, code: str = _RUN) ->
 def check(root: Path, *options: str) -> None:
     """`n2n check` of all participants, in a process of its own; the BOLD is made up, so that it finds problems."""
     code = "import sys; from bids_app.tools import main; sys.exit(main())"
-    done = subprocess.run([sys.executable, "-c", code, "check", str(root), *options], check=False, capture_output=True)
+    command = [sys.executable, "-c", code, "check", str(root), *options]
+    done = subprocess.run(command, check=False, capture_output=True, env=_compiled(root))
     if done.returncode not in (0, 1) or b"problem(s)" not in done.stdout:
         raise RuntimeError((done.stdout + done.stderr).decode())
 
@@ -112,7 +114,14 @@ def check(root: Path, *options: str) -> None:
 def pybids(root: Path) -> None:
     """An index of everything."""
     derivative = root / "derivatives" / "fmriprep"
-    subprocess.run([sys.executable, "-c", _LAYOUT.format(str(root), str(derivative))], check=True, capture_output=True)
+    command = [sys.executable, "-c", _LAYOUT.format(str(root), str(derivative))]
+    subprocess.run(command, check=True, capture_output=True, env=_compiled(root))
+
+
+def _compiled(root: Path) -> dict[str, str]:
+    """The environment of ours and the peer: modules are compiled once, in the first turn, as `pip install` does."""
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return {**kept, "PYTHONPYCACHEPREFIX": str(root.parent / "compiled")}
 
 
 def main() -> None:

@@ -39,6 +39,19 @@ def test_content_that_is_no_text_is_named(tmp_path: Path, content: bytes, messag
     assert str(path) in str(error.value)
 
 
+@pytest.mark.parametrize("limit", [10, 100_000])
+def test_a_pointer_is_named_whatever_the_limit(tmp_path: Path, limit: int) -> None:
+    pointer = b"/annex/objects/MD5E-s20960--6a5b.csv\n"
+    with pytest.raises(FileError, match="datalad get"):
+        read_bytes(_write(tmp_path / "x.tsv", pointer), limit)
+    long = _write(tmp_path / "long.tsv", pointer + b"x" * 32768)  # too long for a pointer
+    if limit > 32768:
+        assert read_bytes(long, limit) == long.read_bytes()
+    else:
+        with pytest.raises(FileError, match="at most"):
+            read_bytes(long, limit)
+
+
 def test_what_is_no_file_is_refused_without_waiting(tmp_path: Path) -> None:
     (tmp_path / "annexed").symlink_to(tmp_path / "nowhere")
     (tmp_path / "circle").symlink_to(tmp_path / "circle")

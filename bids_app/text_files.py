@@ -16,6 +16,8 @@ MEGABYTE = 2**20
 LIMIT = 64 * MEGABYTE
 
 _POINTERS = {b"/annex/objects/": "datalad get", b"version https://git-lfs": "git lfs pull --include"}
+_LARGEST_POINTER = 32768  # bytes
+_MARK = 40  # bytes that show whether a file is a pointer
 _BYTE_ORDER_MARKS = (
     (b"\xef\xbb\xbf", "utf-8-sig"),
     (b"\xff\xfe\x00\x00", "utf-32"),
@@ -37,19 +39,28 @@ def check_content(path: Path) -> int:
     It refuses links without their content, the pointers of git-annex and Git LFS, folders, pipes and devices.
     """
     try:
-        status = path.stat()
-        if not stat.S_ISREG(status.st_mode):
-            kind = "a folder" if stat.S_ISDIR(status.st_mode) else "a pipe or a device"
-            raise FileError(f"{path} is {kind}, not a file: remove it or give a file.")
-        if status.st_size <= 32768:
+        size = _size(path)
+        if size <= _LARGEST_POINTER:
             with path.open("rb") as file:
-                start = file.read(40)
-            command = next((command for mark, command in _POINTERS.items() if start.startswith(mark)), None)
-            if command is not None:
-                raise FileError(f"{path} only names content that is not here: get it first ({command} {path}).")
+                _refuse_pointer(path, file.read(_MARK))
     except (OSError, ValueError) as error:
         raise _cannot_open(path, error) from error
+    return size
+
+
+def _size(path: Path) -> int:
+    """Size of a file in bytes, without opening it: a pipe would wait for a writer."""
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        kind = "a folder" if stat.S_ISDIR(status.st_mode) else "a pipe or a device"
+        raise FileError(f"{path} is {kind}, not a file: remove it or give a file.")
     return status.st_size
+
+
+def _refuse_pointer(path: Path, start: bytes) -> None:
+    command = next((command for mark, command in _POINTERS.items() if start.startswith(mark)), None)
+    if command is not None:
+        raise FileError(f"{path} only names content that is not here: get it first ({command} {path}).")
 
 
 def is_there(path: Path) -> bool:
@@ -62,13 +73,15 @@ def is_there(path: Path) -> bool:
 
 def read_bytes(path: Path, limit: int = LIMIT) -> bytes:
     """Content of a file of at most `limit` bytes. Raises FileError, before reading, for a larger one."""
-    size = check_content(path)
     try:
-        if size <= limit:
-            with path.open("rb") as file:
-                content = file.read(limit + 1)  # files of /proc, and growing files, hold more than their stated size
-            size = len(content)
-    except (OSError, MemoryError) as error:
+        size = _size(path)
+        if size <= max(limit, _LARGEST_POINTER):
+            with path.open("rb") as file:  # once, because a run reads a thousand small files
+                content = file.read(max(limit, _MARK) + 1)  # files of /proc, and growing ones, exceed their size
+            if size <= _LARGEST_POINTER:
+                _refuse_pointer(path, content)
+            size = max(size, len(content))
+    except (OSError, MemoryError, ValueError) as error:
         raise _cannot_open(path, error) from error
     if size > limit:
         raise FileError(

@@ -3,14 +3,34 @@
 import subprocess
 import sys
 
-import pytest
+from tests.conftest import FAST
 
-HEAVY = ["himalaya", "matplotlib", "nilearn", "scipy.stats", "sklearn", "templateflow", "transformers"]
+HEAVY = ["himalaya", "matplotlib", "nilearn", "numba", "scipy.optimize", "scipy.stats", "sklearn", "templateflow"]
+HEAVY += ["transformers"]
+# The process ends with its answer when it opens the first BOLD file.
+UNTIL_BOLD = """
+import os, sys
+def ask(event, given):
+    if event == "open" and str(given[0]).endswith(("_bold.func.gii", "_bold.nii.gz")):
+        print(*[name for name in %s if name in sys.modules], flush=True)
+        os._exit(0)
+sys.addaudithook(ask)
+from bids_app.cli import main
+main(sys.argv[1:])
+sys.exit("no BOLD file was opened")
+"""
 
 
 def loaded(code, *arguments):
     """Heavy packages that a fresh process has imported after some code."""
-    code += f"\nimport sys; print(*[name for name in {[*HEAVY, 'torch']} if name in sys.modules])"
+    return answer(
+        code + f"\nimport sys; print(*[name for name in {[*HEAVY, 'torch', 'pandas']} if name in sys.modules])",
+        *arguments,
+    )
+
+
+def answer(code, *arguments):
+    """The words of the last line that some code prints in a fresh process."""
     command = [sys.executable, "-c", code, *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -23,6 +43,12 @@ def test_a_plan_of_all_participants_needs_nothing_heavy(demo_data, tmp_path):
     assert loaded(code, demo_data, tmp_path / "out", "participant", "--dry-run", *config) == []
 
 
-@pytest.mark.parametrize(("level", "heavy"), [("stimulus", []), ("participant", ["torch"])])
-def test_the_first_bold_file_is_read_with_torch_alone(level, heavy):
-    assert loaded(f"import bids_app.run.{level}") == heavy
+def test_the_stimulus_level_imports_what_it_computes_with_when_it_computes():
+    assert loaded("import bids_app.run.stimulus") == []
+
+
+def test_the_first_bold_file_is_read_with_torch_alone(demo, tmp_path):
+    """Of a run whose stimulus level is done; pandas writes its tables."""
+    options = ("--config-file", demo.config, *FAST, "--analysis", "networks", "brainscore", "--regions", "none")
+    run = (demo.data, tmp_path / "out", "participant", "--work-dir", demo.out / ".work", *options)
+    assert answer(UNTIL_BOLD % [*HEAVY, "torch"], *run) == ["torch"]

@@ -1,5 +1,7 @@
 """Names and files of OUT_DIR: BIDS-Derivatives with a sidecar for every file, each written completely or not at all."""
 
+from __future__ import annotations
+
 import gzip
 import json
 import os
@@ -7,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from bids_app import __version__
 from bids_app.atomic import atomic_path, write_text
@@ -18,6 +20,9 @@ from bids_app.bids.entities import build_name, parse_name
 from bids_app.bids.errors import DatasetError
 from bids_app.bids.stimulus_names import stem_label
 from bids_app.bids.text import is_there, read_json
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SOFTWARE = ("torch", "transformers", "nilearn", "nibabel", "pybids", "numpy", "scipy")
 
@@ -99,6 +104,8 @@ def write_table(path: Path, table: pd.DataFrame) -> Path:
 
 def read_table(path: Path) -> pd.DataFrame:
     """Read what `write_table` wrote; the columns of a `.tsv.gz` come from its sidecar. Only `n/a` is missing."""
+    import pandas as pd  # takes a fifth of a second, and a plan reads no table
+
     require_content(path)
     if not path.name.endswith(".gz"):
         return pd.read_csv(path, sep="\t", na_values=["n/a"], keep_default_na=False)

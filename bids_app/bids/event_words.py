@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from bids_app.bids.entities import parse_name
-from bids_app.bids.metadata import applicable
+from bids_app.bids.metadata import Listing, applicable, list_names
 from bids_app.bids.text import is_there, read_json, read_rows
 from bids_app.bids.word_columns import find_columns
 from bids_app.bids.word_rows import WordList
@@ -18,19 +18,19 @@ def holds_words(header: list[str]) -> bool:
     return bool(_WORDS & {cell.strip().lower() for cell in header})
 
 
-def sidecars_of_events(path: Path) -> list[Path]:
+def sidecars_of_events(path: Path, listing: Listing = list_names) -> list[Path]:
     """JSON files of an events.tsv, including inherited ones, the most specific last."""
     root = path.parent
     while root.name == "func" or root.name.startswith(("ses-", "sub-")):
         root = root.parent
     beside = path.with_suffix(".json")
-    inherited = reversed(applicable(root, parse_name(path).entities, "events", ".json"))
+    inherited = reversed(applicable(root, parse_name(path).entities, "events", ".json", listing))
     return [sidecar for sidecar in inherited if sidecar != beside] + ([beside] if is_there(beside) else [])
 
 
-def sidecar_of_events(path: Path) -> dict[str, object]:
+def sidecar_of_events(path: Path, listing: Listing = list_names) -> dict[str, object]:
     """Content of the JSON files of an events.tsv, including inherited ones. Raises DatasetError if one is invalid."""
-    return {key: value for sidecar in sidecars_of_events(path) for key, value in read_json(sidecar).items()}
+    return {key: value for sidecar in sidecars_of_events(path, listing) for key, value in read_json(sidecar).items()}
 
 
 def rows_of_events(path: Path, sidecar: Mapping[str, object] | None = None) -> WordList:

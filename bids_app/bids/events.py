@@ -13,6 +13,7 @@ import numpy as np
 from bids_app.bids.entities import parse_name
 from bids_app.bids.errors import DatasetError
 from bids_app.bids.event_words import holds_words, sidecar_of_events
+from bids_app.bids.metadata import Listing, list_names
 from bids_app.bids.onsets import ONSETS, Row, check_columns, rows_of_run
 from bids_app.bids.stimulus_names import stem_of
 from bids_app.bids.tables import doubled
@@ -56,7 +57,9 @@ class _Event:
     row: int
 
 
-def read_events(events_tsv: Path, run: Mapping[str, str] | None = None) -> tuple[Stimulus, ...]:
+def read_events(
+    events_tsv: Path, run: Mapping[str, str] | None = None, listing: Listing = list_names
+) -> tuple[Stimulus, ...]:
     """Stimuli of a run, in the order in which they start.
 
     The file of a stimulus starts with the first event that names it, whatever its type. The story consists of the
@@ -71,7 +74,7 @@ def read_events(events_tsv: Path, run: Mapping[str, str] | None = None) -> tuple
     table of onsets. Raises DatasetError if the table cannot be read, or a row that names a stimulus has an impossible
     onset or duration.
     """
-    events = sorted(_read(events_tsv, run or {}), key=lambda event: event.onset)
+    events = sorted(_read(events_tsv, run or {}, listing), key=lambda event: event.onset)
     if not events and (text := _text(events_tsv)):
         return (text,)
     stimuli: list[Stimulus] = []
@@ -153,11 +156,11 @@ def _refuse_instants(path: Path, events: Sequence[_Event], stimuli: Sequence[Sti
             )
 
 
-def _read(path: Path, run: Mapping[str, str]) -> list[_Event]:
+def _read(path: Path, run: Mapping[str, str], listing: Listing) -> list[_Event]:
     """Events that name a file, with their ends."""
     named = rows_read(path, run)
     has_story = any(_is_story(record) for _, record in named)
-    units = _units(path) if named else {}
+    units = _units(path, listing) if named else {}
     events = [_event(path, row, record, has_story, units) for row, record in named]
     return [_ended(event, events) for event in events]
 
@@ -203,10 +206,10 @@ def read_records(path: Path) -> list[Row]:
     return records
 
 
-def _units(path: Path) -> dict[str, float]:
+def _units(path: Path, listing: Listing) -> dict[str, float]:
     """Seconds per unit of the time columns if the JSON files of a table state it; the default of BIDS is seconds."""
     units = {}
-    sidecar = sidecar_of_events(path)
+    sidecar = sidecar_of_events(path, listing)
     for column in ("onset", "duration"):
         entry = sidecar.get(column)
         unit = entry.get("Units") if isinstance(entry, Mapping) else None

@@ -3,6 +3,7 @@
 import math
 import os
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache, lru_cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -33,17 +34,33 @@ def list_names(folder: Path, ending: str) -> list[tuple[Path, Name]]:
     Hidden files parse as names without entities. A missing folder has no files. Raises DatasetError for a folder that
     may not be read.
     """
+    return _named(folder, ending, _entries)
+
+
+def kept_listing() -> Listing:
+    """`list_names` that reads each folder once, for the runs of a whole data set."""
+    entries = cache(_entries)
+    return cache(lambda folder, ending: _named(folder, ending, entries))
+
+
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    """Files and folders in a folder, sorted by name; none in a missing folder."""
     try:
         with os.scandir(folder) as entries:
-            named = [(e.name, e.is_dir()) for e in entries if e.name.endswith(ending)]
+            return sorted(entries, key=lambda entry: entry.name)
     except (FileNotFoundError, NotADirectoryError):
         return []
+
+
+def _named(folder: Path, ending: str, entries: Callable[[Path], list[os.DirEntry[str]]]) -> list[tuple[Path, Name]]:
+    try:
+        found = [(folder / entry.name, entry.is_dir()) for entry in entries(folder) if entry.name.endswith(ending)]
     except OSError as error:
         raise DatasetError(f"The folder {folder} may not be read ({error.strerror}): check its permissions.") from error
-    for name, is_folder in named:
-        if is_folder and "." in name.lstrip("."):
-            pass_over(folder / name)
-    return [(folder / name, parse_name(name)) for name, is_folder in sorted(named) if not is_folder]
+    for path, is_folder in found:
+        if is_folder and "." in path.name.lstrip("."):
+            pass_over(path)
+    return [(path, parse_name(path)) for path, is_folder in found if not is_folder]
 
 
 def applicable(
@@ -62,14 +79,9 @@ def applicable(
     applies to no run. `listing` may cache folders for many runs. In raw data, files of single echoes apply to the run
     that combines them; in a derivative, they belong to separate files.
     """
-    folders = [root]
-    for key in ("sub", "ses"):
-        if key in entities:
-            folders.append(folders[-1] / f"{key}-{entities[key]}")
-    folders.append(folders[-1] / "func")
     folded = _FOLDED if is_raw else set()
     paths = []
-    for folder in reversed(folders):
+    for folder in _folders(root, entities.get("sub"), entities.get("ses")):
         needed = {"task"} | ({"sub"} if folder != root else set()) if suffix == "events" else set()
         matches = [
             (len(name.entities), path)
@@ -81,6 +93,16 @@ def applicable(
         ]
         paths += [path for _, path in sorted(matches, key=lambda match: -match[0])]
     return paths
+
+
+@lru_cache(maxsize=4096)  # several kinds of files are sought in them for each run
+def _folders(root: Path, participant: str | None, session: str | None) -> tuple[Path, ...]:
+    """Folders that may hold files of a run, the innermost first."""
+    folders = [root]
+    for key, label in (("sub", participant), ("ses", session)):
+        if label is not None:
+            folders.append(folders[-1] / f"{key}-{label}")
+    return (folders[-1] / "func", *reversed(folders))
 
 
 def beside(files: Sequence[Path]) -> list[Path]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from itertools import chain
 from pathlib import Path
 
@@ -10,7 +9,7 @@ from bids_app.bids.entities import is_asked, is_within
 from bids_app.bids.errors import DatasetError
 from bids_app.bids.events import Stimulus, read_events, read_records
 from bids_app.bids.exclusions import is_excluded, unmatched
-from bids_app.bids.metadata import Listing, applicable, list_names, raw_repetition_time
+from bids_app.bids.metadata import Listing, applicable, kept_listing, list_names, raw_repetition_time
 from bids_app.bids.onsets import EVENTS, ONSETS, entities_of
 from bids_app.bids.runs import RUN_ENTITIES, is_bold, run_entities, run_label
 from bids_app.bids.sources import participant_labels
@@ -86,7 +85,7 @@ def find_stimuli(
     that belong to no raw run count once. Excluded scans count only for stimuli that nobody else heard (their timing may
     be wrong). Unreadable files are left out and listed.
     """
-    listing = cache(list_names)
+    listing = kept_listing()
     uses: dict[str, list[tuple[bool, StimulusUse]]] = {}
     unreadable: dict[Path, str] = {}
     has_onsets = annotations is not None and is_there(annotations / ONSETS)
@@ -96,7 +95,7 @@ def find_stimuli(
         if events in unreadable:
             continue
         try:
-            stimuli = read_events(events, run)
+            stimuli = read_events(events, run, listing)
             seconds = raw_repetition_time(bids_dir, run, listing) if stimuli else None
         except DatasetError as error:
             unreadable[events] = str(error)
@@ -161,7 +160,7 @@ def _tables(
 
 def raw_runs(bids_dir: Path, participant: str) -> list[dict[str, str]]:
     """Entities of each raw run of a participant with BOLD, metadata or events, sorted."""
-    return sorted(_distinct(list(_runs(bids_dir, list_names, {}, [participant]))), key=run_label)
+    return sorted(_distinct(list(_runs(bids_dir, kept_listing(), {}, [participant]))), key=run_label)
 
 
 def _runs(

@@ -5,7 +5,7 @@ import pytest
 
 from bids_app.bids.content import require_content
 from bids_app.bids.errors import DatasetError
-from bids_app.bids.metadata import list_names
+from bids_app.bids.metadata import Listing, kept_listing, list_names
 
 
 def test_content_that_is_here_passes(tmp_path: Path) -> None:
@@ -56,3 +56,27 @@ def test_a_folder_instead_of_a_file_is_reported_once(tmp_path: Path, caplog: pyt
         assert [path.name for path, _ in list_names(tmp_path, "")] == ["a_bold.json"]
     (message,) = caplog.messages
     assert message.startswith(f"{tmp_path / 'task-x_bold.json'} is a folder")
+
+
+def test_a_kept_listing_tells_the_same_and_reads_a_folder_once(tmp_path: Path) -> None:
+    for name in ("b_bold.json", "a_bold.json", "a_events.tsv", ".hidden_events.tsv"):
+        (tmp_path / name).touch()
+    (tmp_path / "c_events.tsv").symlink_to(tmp_path / "elsewhere")  # content that is not here
+    (tmp_path / "folder_bold.json").mkdir()
+    kept = kept_listing()
+    for folder in (tmp_path, tmp_path / "absent", tmp_path / "a_bold.json"):
+        for ending in ("bold.json", "events.tsv", ""):
+            assert kept(folder, ending) == list_names(folder, ending)
+    (tmp_path / "later_bold.nii.gz").touch()
+    assert kept(tmp_path, "bold.nii.gz") == []
+    assert [path.name for path, _ in kept_listing()(tmp_path, "bold.nii.gz")] == ["later_bold.nii.gz"]
+
+
+@pytest.mark.parametrize("listing", [list_names, kept_listing()])
+def test_a_link_in_a_circle_is_an_error_at_each_look(tmp_path: Path, listing: Listing) -> None:
+    (tmp_path / "x_bold.json").symlink_to(tmp_path / "x_bold.json")
+    (tmp_path / "y_events.tsv").touch()
+    for _ in range(2):
+        with pytest.raises(DatasetError, match="may not be read"):
+            listing(tmp_path, "bold.json")
+    assert [path.name for path, _ in listing(tmp_path, "events.tsv")] == ["y_events.tsv"]

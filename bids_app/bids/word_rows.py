@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from bids_app.bids.errors import DatasetError
 
@@ -14,11 +15,10 @@ _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?", re.IGNORECASE)
 _MISSING = {"", "n/a", "na", "nan", "none", "null"}
 
 
-@dataclass(frozen=True)
-class WordRow:
+class WordRow(NamedTuple):
     """A row of a word list: start and end in seconds (NaN if not aligned), and its location in the file ("row 3").
 
-    Rows of different speakers may overlap in time.
+    Rows of different speakers may overlap in time. A tuple, because every run makes one for each word of the data set.
     """
 
     text: str
@@ -55,6 +55,8 @@ def is_mark(text: str) -> bool:
 
 def number(cell: object, location: str, decimal_comma: bool = False) -> float:
     """Read a time; an empty cell and n/a are NaN. Raises DatasetError, which names the location, for anything else."""
+    if isinstance(cell, str) and _NUMBER.fullmatch(cell) and not math.isinf(value := float(cell)):
+        return value  # nearly all cells
     if cell is None:
         return math.nan
     if isinstance(cell, int | float) and not isinstance(cell, bool):

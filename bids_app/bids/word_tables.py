@@ -145,7 +145,7 @@ def _gentle(path: Path, text: str) -> WordList:
         cells = rows_of(text, delimiter, path)
     rows, n_unknown = [], 0
     for at, row in enumerate(cells, 1):
-        if not any(cell.strip() for cell in row):
+        if not "".join(row).strip():
             continue
         if len(row) < 4:
             raise DatasetError(
@@ -153,7 +153,8 @@ def _gentle(path: Path, text: str) -> WordList:
                 "columns (onset, duration, word), or align again."
             )
         # Columns from the right, because a transcript word may hold an unquoted comma.
-        start, end = (number(cell, f"row {at}", delimiter == ";") for cell in row[-2:])
+        location = f"row {at}"
+        start, end = number(row[-2], location, delimiter == ";"), number(row[-1], location, delimiter == ";")
         n_unknown += row[-3].strip() == "<unk>"
-        rows.append(WordRow(",".join(row[:-3]), start, end, f"row {at}"))
+        rows.append(WordRow(",".join(row[:-3]), start, end, location))
     return WordList(rows, n_unknown=n_unknown)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import logging
+import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -160,7 +161,7 @@ def _named(path: Path) -> Iterator[None]:
 def _words(word_list: WordList, may_start_before: bool = False, audio: Path | None = None) -> Words:
     texts = _texts(word_list.rows)
     rows = [
-        dataclasses.replace(row, text=text)
+        row if text == row.text else row._replace(text=text)
         for row, text in zip(word_list.rows, texts, strict=True)
         if not is_mark(text)
     ]
@@ -172,7 +173,7 @@ def _words(word_list: WordList, may_start_before: bool = False, audio: Path | No
             else "there are no words: the file is empty. Get it again, or align the transcript with the audio."
         )
     _check_texts(rows)
-    is_timed = np.array([np.isfinite(row.start) and np.isfinite(row.end) for row in rows])
+    is_timed = np.array([math.isfinite(row.start) and math.isfinite(row.end) for row in rows])
     if not is_timed.any():
         raise DatasetError(f"none of the {len(rows)} words has a time: align the transcript with the audio again.")
     timed, notes = checked(
@@ -197,8 +198,9 @@ def _words(word_list: WordList, may_start_before: bool = False, audio: Path | No
 
 def _texts(rows: Sequence[WordRow]) -> list[str]:
     """Texts of rows without blanks, line ends and positions (as in Natural Stories) around the word."""
-    texts = [" ".join(row.text.translate(_APOSTROPHES).split()) for row in rows]
-    numbered = [_NUMBERED.fullmatch(text) for text in texts]
+    plain = (row.text if row.text.isascii() else row.text.translate(_APOSTROPHES) for row in rows)
+    texts = [" ".join(text.split()) for text in plain]
+    numbered = [_NUMBERED.fullmatch(text) if "/" in text else None for text in texts]
     if 2 * sum(match is not None for match in numbered) > sum(bool(text) for text in texts):
         texts = [text if match is None else match[1] for text, match in zip(texts, numbered, strict=True)]
     return texts
@@ -228,7 +230,7 @@ def _check_texts(rows: Sequence[WordRow]) -> None:
 
 def _notes(rows: Sequence[WordRow], is_timed: npt.NDArray[np.bool_]) -> list[str]:
     notes = []
-    half = [row for row in rows if np.isfinite(row.start) != np.isfinite(row.end)]
+    half = [row for row in rows if math.isfinite(row.start) != math.isfinite(row.end)]
     if half:
         notes.append(
             f"{len(half)} words have only one of start and end and count as not aligned, first {half[0].location}."

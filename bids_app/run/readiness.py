@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 
 from bids_app.bids.errors import DatasetError
 from bids_app.inputs.models import model_runs
 from bids_app.inputs.sources import Sources
 from bids_app.language.weights import ModelFiles, count_weights
 from bids_app.machine.explanations import explain
+from bids_app.machine.garbage import kept_to_the_end
 from bids_app.machine.memory import ModelLoading, too_little_memory
 from bids_app.machine.resources import (
     AtlasPiece,
@@ -94,7 +97,8 @@ def _problems(sources: Sources, participants: Sequence[str], misfits: list[str])
 
 def _without_device(name: str) -> str | None:
     """The problem with a device, or None."""
-    from bids_app.stats.device import resolve_device  # imports torch, which a plan does not need
+    with kept_to_the_end() if "torch" not in sys.modules else nullcontext():
+        from bids_app.stats.device import resolve_device  # imports torch, which a plan does not need
 
     try:
         resolve_device(name)

@@ -20,9 +20,7 @@ from bids_app.analyses.dictionary import (
     variant,
 )
 from bids_app.analyses.dictionary_courses import atoms_on, restarts_on, stems_of_dictionary
-from bids_app.analyses.networks.conditional import design_of, family_links, warn_if_short
 from bids_app.analyses.networks.options import NetworkOptions
-from bids_app.analyses.networks.tables import NeuronGroups, write_links
 from bids_app.analyses.scoring import score_brain, write_tests
 from bids_app.analyses.work import Step, Work
 from bids_app.analyses.writer import Writer
@@ -32,7 +30,6 @@ from bids_app.encoding.cleaning import clean
 from bids_app.encoding.design.folds import content_folds
 from bids_app.encoding.lasso import DEFAULT_RATIOS, lasso
 from bids_app.inputs.atlases import find_atlas, write_atlas
-from bids_app.inputs.correspondence import NetworkSpace
 from bids_app.inputs.models import ModelRun
 from bids_app.inputs.parcels import find_parcels
 from bids_app.inputs.responses import Responses, RunSource, mean_of_runs
@@ -138,6 +135,11 @@ def _link(
     shifted: bool,
 ) -> None:
     """Link the atoms or families, with time courses D and maps `beta`, to networks."""
+    # With numba and scipy's statistics, which take most of a second, and which a run without an atlas does not need.
+    from bids_app.analyses.networks.conditional import design_of, family_links, warn_if_short
+    from bids_app.analyses.networks.tables import NeuronGroups, write_links
+    from bids_app.inputs.correspondence import NetworkSpace
+
     assert job.atlas is not None
     responses, space = job.responses, NetworkSpace(job.responses.geometry, job.atlas, job.settings)
     groups = NeuronGroups(D, dictionary.members, dictionary.n_layers)
