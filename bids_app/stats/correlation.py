@@ -28,11 +28,13 @@ def pearson_r(A: npt.ArrayLike, B: npt.ArrayLike) -> Floats:
 
 def fold_mean_r(predictions: npt.ArrayLike, Y: npt.ArrayLike, folds: Sequence[Fold]) -> Floats:
     """Pearson correlation within each test block, averaged over folds, (V,); a constant block counts as 0."""
+    return fold_r(predictions, Y, folds).mean(axis=0, dtype=np.float64).astype(np.float32)
+
+
+def fold_r(predictions: npt.ArrayLike, Y: npt.ArrayLike, folds: Sequence[Fold]) -> Floats:
+    """Pearson correlation within each test block, (n_folds, V)."""
     predictions, Y = _pair(predictions, Y)
-    total = np.zeros(Y.shape[1])
-    for _, test in folds:
-        total += pearson_r(predictions[test], Y[test])
-    return (total / len(folds)).astype(np.float32)
+    return np.stack([pearson_r(predictions[test], Y[test]) for _, test in folds])
 
 
 def column_correlations(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
