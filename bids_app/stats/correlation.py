@@ -28,7 +28,7 @@ def pearson_r(A: npt.ArrayLike, B: npt.ArrayLike) -> Floats:
 
 def fold_mean_r(predictions: npt.ArrayLike, Y: npt.ArrayLike, folds: Sequence[Fold]) -> Floats:
     """Pearson correlation within each test block, averaged over folds, (V,); a constant block counts as 0."""
-    return fold_r(predictions, Y, folds).mean(axis=0, dtype=np.float64).astype(np.float32)
+    return np.asarray(fold_r(predictions, Y, folds).mean(axis=0, dtype=np.float64), dtype=np.float32)
 
 
 def fold_r(predictions: npt.ArrayLike, Y: npt.ArrayLike, folds: Sequence[Fold]) -> Floats:

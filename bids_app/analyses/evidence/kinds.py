@@ -88,7 +88,8 @@ class WordKinds:
     @cached_property
     def _parts(self) -> tuple[Mapping[str, Sequence[str]] | None, str]:
         """The part of speech of each word of each story, and what found it; None, and why."""
-        name, work, load = self.settings.parser, self.settings.work, cache(load_parser)  # loading takes most of the time
+        name, work = self.settings.parser, self.settings.work
+        load = cache(load_parser)  # loading takes most of the time
         try:
             parts = {stem: parts_of_speech(story, name, work, load) for stem, story in self.stories.items()}
         except ParserError as error:
