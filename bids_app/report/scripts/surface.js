@@ -259,4 +259,8 @@ class SurfaceView {
     const one = this.hemispheres[target < this.hemispheres[0].count ? 0 : 1];
     return [one.side, target - one.first];
   }
+
+  fieldsHere() {
+    return this.fieldsOf(0);
+  }
 }

@@ -64,6 +64,7 @@ class View {
       byId("view-target").append(element("label", { className: "choice" }, [`${name} `, input]));
       return input;
     });
+    this.drawn.fieldsHere().forEach((value, i) => (this.inputs[i].value = value));
     const show = element("button", { type: "button", textContent: "Show this place", id: "view-show" });
     show.addEventListener("click", () => this.pick(this.drawn.targetOf(this.inputs.map(valueOf))));
     byId("view-target").append(show);

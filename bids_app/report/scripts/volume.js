@@ -96,6 +96,7 @@ class VolumeView {
     const grey = this.background[voxel];
     const target = this.target[voxel];
     const over = target >= 0 && this.colourOf ? this.colourOf(target) : null;
+    if (over && !grey) return [...over.slice(0, 3), 255 * over[3]]; // outside the template, where there is no black
     if (over) return [...[0, 1, 2].map((c) => over[c] * over[3] + grey * (1 - over[3])), 255];
     return [grey, grey, grey, grey ? 255 : 0];
   }
@@ -173,5 +174,9 @@ class VolumeView {
 
   fieldsOf(target) {
     return this.pointOf(target);
+  }
+
+  fieldsHere() {
+    return this.point;
   }
 }
