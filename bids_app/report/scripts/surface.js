@@ -246,7 +246,7 @@ class SurfaceView {
   fields() {
     return [
       ["Hemisphere", ["left", "right"]],
-      ["Vertex", this.hemispheres[0].count - 1],
+      ["Vertex", { min: 0, max: this.hemispheres[0].count - 1, step: 1 }],
     ];
   }
 
