@@ -10,9 +10,7 @@ from nibabel.cifti2 import BrainModelAxis
 from nilearn import datasets, surface
 
 from bids_app.bids.cifti import CiftiGeometry
-from bids_app.bids.derivatives import write_sidecar
 from bids_app.bids.geometry import SurfaceGeometry
-from bids_app.pages.front import find_views
 from bids_app.report import surfaces
 from bids_app.report.figures import draw_maps, note_of, why_not_drawn
 from bids_app.report.grayordinates import paint
@@ -20,7 +18,6 @@ from bids_app.report.interactive import meshes
 from bids_app.report.interactive.collection import Collection
 from bids_app.report.interactive.maps import InteractiveMap
 from bids_app.report.interactive.view import View, as_json
-from bids_app.report.page import Page
 from bids_app.report.panels import Panel, Picture
 from bids_app.report.results import Results
 from bids_app.report.scales import Scale
@@ -87,24 +84,6 @@ def test_the_interactive_view_shows_the_cortex(with_mesh: npt.NDArray[np.float64
     left = json.loads(as_json([View("t", (one,))]))["shapes"][one.geometry.fingerprint()]["hemispheres"][0]
     assert (left["vertices"], list(left["shapes"])) == (N, ["inflated"])
     meshes.hemispheres.cache_clear()
-
-
-def test_networks_of_grayordinates_are_those_of_their_vertices(
-    with_mesh: npt.NDArray[np.float64], tmp_path: Path
-) -> None:
-    labels = np.resize([0, 1, 2], WHOLE.n_targets)
-    target = tmp_path / "atlases" / "space-fsLR_den-91k_desc-atlas_dseg"
-    for path in WHOLE.paths(target):
-        write_sidecar(path, [], {}, extra={"Networks": ["A", "B"], "Atlas": "x"})
-    WHOLE.save(labels[None].astype(np.float32), target, ["network"])
-    page, results = Page(tmp_path, tmp_path, None), Results({"task": "a", "space": "fsLR", "den": "91k"}, ())
-    page.maps.offer(results, InteractiveMap("a", "", np.arange(float(WHOLE.n_targets)), WHOLE, SCALE))
-    (view,) = find_views(page, [results], {})
-    assert view.networks is not None
-    assert view.networks.names == ("A", "B")
-    there = np.tile(THERE, 2)
-    np.testing.assert_array_equal(view.networks.labels[there], labels[: there.sum()])
-    assert (view.networks.labels[~there] == 0).all()
 
 
 @pytest.fixture
