@@ -180,11 +180,12 @@ def _status(arguments: argparse.Namespace) -> int:
 
 
 def _fetch(arguments: argparse.Namespace) -> None:
+    from bids_app.machine.live import say
     from bids_app.machine.resources import fetch, pieces_to_fetch
 
     pieces = pieces_to_fetch(arguments.model, arguments.model_revision, arguments.atlas, arguments.space)
     for line in fetch(pieces, arguments.to.expanduser().resolve()):
-        print(line)
+        say(line)
 
 
 def _finetune(arguments: argparse.Namespace) -> None:

@@ -71,7 +71,8 @@ def _predicted(X: Floats, Y: Floats, train: Ints, test: Ints) -> Floats:
     mean_X, mean_Y = X[train].mean(axis=0, dtype=np.float64), Y[train].mean(axis=0, dtype=np.float64)
     known, new = X[train] - mean_X, X[test] - mean_X
     product = known @ known.T + _PENALTY * np.eye(len(train))
-    return np.asarray(new @ (known.T @ solve(product, Y[train] - mean_Y, assume_a="pos")) + mean_Y, dtype=np.float32)
+    weights = solve(product, Y[train] - mean_Y, assume_a="pos")
+    return np.asarray((new @ known.T) @ weights + mean_Y, dtype=np.float32)  # fewer operations than new @ (known.T @ …)
 
 
 def _regressors(heard: Ints, run_lengths: Sequence[int], folds: Sequence[Fold], sigma: float) -> Floats:

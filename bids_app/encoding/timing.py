@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from bids_app.stats.arrays import AnyArray, Floats, Ints, require_finite, require_matrix
-from bids_app.stats.standardise import zscore
+from bids_app.stats.arrays import AnyArray, Doubles, Floats, Ints, require_finite, require_matrix
+from bids_app.stats.device import column_batches
+from bids_app.stats.standardise import CONSTANT, zscore
 
 MOST_VOLUMES = 10  # largest lag, in either direction
 EXPECTED_WITHIN = 2  # volumes in either direction
@@ -14,6 +15,7 @@ _SHARE = 0.01  # share of the targets
 _N_BLOCKS = 10
 _FEWEST_PER_BLOCK = 12
 _SIGNIFICANT = 0.01
+_COLUMNS = 4096  # targets whose float64 copies are in memory at a time
 
 
 @dataclass(frozen=True)
@@ -78,13 +80,19 @@ def response_lag(expected: npt.ArrayLike, Y: npt.ArrayLike) -> Lag:
 
 def _curves(regressor: npt.NDArray[np.float64], Y: AnyArray, rows: Ints) -> Floats:
     """Correlations at every lag over some rows, (n_lags, n_targets)."""
-    lags = range(-MOST_VOLUMES, MOST_VOLUMES + 1)
-    return np.stack([_correlations(regressor, Y, rows, lag) for lag in lags])
-
-
-def _correlations(regressor: npt.NDArray[np.float64], Y: AnyArray, rows: Ints, lag: int) -> Floats:
-    """Correlation of the regressor `lag` volumes earlier with each target over some rows, (n_targets,)."""
-    earlier = rows - lag
+    earlier = rows[None] - np.arange(-MOST_VOLUMES, MOST_VOLUMES + 1)[:, None]
     inside = (earlier >= 0) & (earlier < len(regressor))
-    x, y = zscore(regressor[earlier[inside]]), zscore(Y[rows[inside]])
-    return np.asarray(x @ y / len(x), dtype=np.float32)
+    x = np.zeros(earlier.shape)
+    for row, is_inside in enumerate(inside):
+        x[row, is_inside] = zscore(regressor[earlier[row, is_inside]])
+    batches = column_batches(Y.shape[1], _COLUMNS)
+    return np.concatenate([_correlations(x, inside.astype(np.float64), Y[rows, batch]) for batch in batches], axis=1)
+
+
+def _correlations(x: Doubles, inside: Doubles, Y: AnyArray) -> Floats:
+    """Correlations (n_lags, V) of Y (n, V) with z-scored regressors (n_lags, n), over the rows with `inside` 1."""
+    n, typical = inside.sum(axis=1)[:, None], Y.mean(axis=0, dtype=np.float64)
+    y = Y - typical
+    variance = inside @ np.square(y) / n - np.square(inside @ y / n)
+    is_constant = variance <= CONSTANT**2 * np.square(typical)
+    return np.where(is_constant, 0, x @ y / n / np.sqrt(np.where(is_constant, 1, variance))).astype(np.float32)

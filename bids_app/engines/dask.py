@@ -23,6 +23,7 @@ from bids_app.engines.jobs import Failure, Job
 from bids_app.engines.local import run_one, say_done, start_worker
 from bids_app.engines.progress import Progress
 from bids_app.interruption import Interrupted
+from bids_app.machine import live
 from bids_app.settings import Settings
 
 log = logging.getLogger("neurons2networks")
@@ -90,13 +91,29 @@ class _Round:
         self.failures: list[Failure] = []
         self.progress = Progress(jobs)
         self._said = -_PATIENCE
+        self._topic = ""  # of the events by which workers send their stages, if somebody watches
 
     def run(self) -> list[Failure]:
+        with live.display(len(self.waiting)) as shown, self._shown(shown):
+            self.progress.shown = shown
+            try:
+                return self._all()
+            except Interrupted:
+                self.client.cancel(list(self.running))  # started jobs finish
+                raise
+
+    @contextlib.contextmanager
+    def _shown(self, shown: live.Display | None) -> Iterator[None]:
+        """Show the stages of the workers."""
+        if shown is None:
+            yield
+            return
+        self._topic = f"neurons2networks-{uuid4().hex}"
+        self.client.subscribe_topic(self._topic, lambda event: shown.handle(logging.makeLogRecord(event[1])))
         try:
-            return self._all()
-        except Interrupted:
-            self.client.cancel(list(self.running))  # started jobs finish
-            raise
+            yield
+        finally:
+            self.client.unsubscribe_topic(self._topic)
 
     def _all(self) -> list[Failure]:
         while self.waiting or self.running:
@@ -117,7 +134,9 @@ class _Round:
             job = self.waiting.popleft()
             wanted = {"GPU": 1} if self._wants_gpu(job) else None
             key = f"{job.label.replace(' ', '_')}-{uuid4().hex}"
-            future = self.client.submit(_execute, job, self.settings, key=key, pure=False, resources=wanted)
+            future = self.client.submit(
+                _execute, job, self.settings, self._topic, key=key, pure=False, resources=wanted
+            )
             self.running[future] = job, time.monotonic()
 
     def _wants_gpu(self, job: Job) -> bool:
@@ -174,8 +193,19 @@ def _result(future: Any, job: Job) -> Failure | None:
     return result
 
 
-def _execute(job: Job, settings: Settings) -> Failure | None:
-    """Run one job in the current worker, with its threads and memory."""
+class _Events:
+    """The side of a queue that takes records of the log: sends them as events of a topic of the scheduler."""
+
+    def __init__(self, worker: Any, topic: str) -> None:
+        self._worker, self._topic = worker, topic
+
+    def put_nowait(self, record: logging.LogRecord) -> None:
+        names = ("name", "msg", "job", "is_over")
+        self._worker.log_event(self._topic, {name: getattr(record, name, None) for name in names})
+
+
+def _execute(job: Job, settings: Settings, topic: str) -> Failure | None:
+    """Run one job in the current worker, with its threads and memory; its stages are events of a topic, unless ""."""
     from distributed import get_worker
 
     worker = get_worker()
@@ -186,6 +216,6 @@ def _execute(job: Job, settings: Settings) -> Failure | None:
         omp_nthreads=settings.omp_nthreads or worker.state.nthreads,
         mem_mb=limit // MEGABYTE if limit else settings.mem_mb,
     )
-    with _ONE_AT_A_TIME:
+    with _ONE_AT_A_TIME, live.stages_to(_Events(worker, topic)) if topic else contextlib.nullcontext():
         start_worker(worker_settings)
         return run_one(job, worker_settings)

@@ -25,7 +25,7 @@ class Progress:
     def ended(self, job: Job, *, failed: bool) -> None:
         """Count a job, and log the state; the time left assumes that the others take as long on average."""
         if self.shown is not None:
-            self.shown.ended()
+            self.shown.ended(job.label if failed else "")  # a lost process does not say that its job is over
             return
         if not job.computes or self.total < 2:
             return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,18 +21,20 @@ def tagger_identity(name: str) -> dict[str, str] | None:
         return None
 
 
-def parts_of_speech(story: Story, name: str, work: Path) -> tuple[str, ...]:
+def parts_of_speech(
+    story: Story, name: str, work: Path, load: Callable[[str], Parser] = load_parser
+) -> tuple[str, ...]:
     """The universal part of speech (NOUN, VERB, …) of each word of a story, "" for a word without a token.
 
     Of a word that the pipeline divides (`don't`), that of its first token that is no punctuation. Raises ParserError if
-    the pipeline, or spaCy, is missing.
+    the pipeline, or spaCy, is missing. `load` may keep the pipeline for several stories.
     """
     words = story.words
     request: list[Any] = [parser_identity(name), words.text, words.onset.tolist(), words.duration.tolist()]
     path = work / "parts-of-speech" / f"{file_name([story.stem], key_of(request))}.json"
 
     def make(draft: Path) -> None:
-        draft.write_text(json.dumps(tag(load_parser(name), story)), encoding="utf-8")
+        draft.write_text(json.dumps(tag(load(name), story)), encoding="utf-8")
 
     computed_once(path, make)
     return tuple(json.loads(path.read_text(encoding="utf-8")))

@@ -24,6 +24,7 @@ from bids_app.language.row_sums import RowSums, last_batches
 from bids_app.language.tokens import tokenize_words
 from bids_app.language.weights import hash_texts
 from bids_app.language.windows import Context, Window, batch_windows, plan_windows
+from bids_app.stats.steps import counted
 
 _FORMAT = "activations 2"  # increase it when the numbers change
 _DESCRIPTION = "activations.json"
@@ -265,7 +266,7 @@ def _write_layers(
     )
     ends = last_batches(tokens, batches)
     sums = [[RowSums(array, ends) for array in layers] for layers in arrays]
-    for number, batch in enumerate(batches):
+    for number, batch in enumerate(counted(batches, "forward pass")):
         for layers, (words, rows) in zip(sums, reader.read(batch), strict=True):
             for layer, (of_layer, values) in enumerate(zip(layers, rows, strict=True)):
                 _require_range(reader.language_model, layer, values, stored)

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 from bids_app.bids.runs import Run
 from bids_app.language.weights import ModelFiles, check_complete, fetch_model, find_model, is_hub_name
+from bids_app.machine import live
 from bids_app.machine.manifest import read_manifest, record
 from bids_app.networks.atlas import check_files
 from bids_app.networks.label_files import check_exists
@@ -302,15 +303,19 @@ def fetch(pieces: Sequence[Piece], resources: Path) -> Iterator[str]:
     """
     resources.mkdir(parents=True, exist_ok=True)
     failures = []
-    for piece in pieces:
-        try:
-            paths = piece.fetch(resources)
-        except (OSError, ValueError, RuntimeError) as error:
-            failures.append(f"{piece.title} cannot be fetched: {error.__cause__ or error}")
-            continue
-        size = sum(path.stat().st_size for path in paths)
-        commit = f" (commit {paths[0].parent.name})" if isinstance(piece, ModelPiece) else ""
-        yield f"{piece.title}{commit}: {len(paths)} files, {size / 1e6:,.1f} MB"
+    with live.display(len(pieces), things="pieces") as shown:
+        for piece in pieces:
+            live.begin(piece.title, "fetching")
+            try:
+                paths = piece.fetch(resources)
+            except (OSError, ValueError, RuntimeError) as error:
+                failures.append(f"{piece.title} cannot be fetched: {error.__cause__ or error}")
+            else:
+                size = sum(path.stat().st_size for path in paths)
+                commit = f" (commit {paths[0].parent.name})" if isinstance(piece, ModelPiece) else ""
+                yield f"{piece.title}{commit}: {len(paths)} files, {size / 1e6:,.1f} MB"
+            if shown:
+                shown.ended(piece.title)
     if failures:
         raise FileNotFoundError("\n".join(failures))
 

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from bids_app.analyses.registry import ANALYSES
-from bids_app.bids.geometry_base import Geometry
 from bids_app.report import html
 from bids_app.report.cards import Card
 from bids_app.report.figures import draw_maps
@@ -15,12 +16,15 @@ from bids_app.report.interactive.maps import InteractiveMap
 from bids_app.report.interactive.view import Regions, View, draw
 from bids_app.report.page import Page
 from bids_app.report.panels import Panel
+from bids_app.report.parcels import draw as draw_parcels
+from bids_app.report.parcels import order_of
 from bids_app.report.regions import region_labels
 from bids_app.report.results import Results, titles
-from bids_app.report.scales import network_colours
+from bids_app.report.scales import Scale, network_colours
 
 _MOST_SENTENCES = 3
 _MOST_RESULTS = 4  # whose answers stand on the first screen
+_MOST_PARCELS = 20
 _MOST_WORDS = 3  # of a family, beside a place that is clicked
 
 
@@ -38,7 +42,7 @@ def front(page: Page, all_results: Sequence[Results], cards: Mapping[int, Sequen
         return Front()
     views = find_views(page, all_results, cards)
     still = _still(page, all_results[0], views[0]) if views else ""
-    picture = draw(views, still) if views else html.missing(_why_no_view(all_results))
+    picture = draw(views, still) if views else _chart(page, all_results[0]) + html.missing(_why_no_view(all_results))
     beside = _beside(page, all_results)
     told = _answers(all_results)
     aside = f'<aside class="evidence" aria-label="Evidence">{beside}</aside>' if beside else ""
@@ -72,7 +76,7 @@ def _why_no_view(all_results: Sequence[Results]) -> str:
     """Why there is no interactive map, and what is there instead."""
     if any("seg" in results.entities for results in all_results):
         return (
-            "Parcels have no positions here, so no map can be turned or clicked; charts with their names follow below."
+            "Parcels have no positions here, so no map can be turned or clicked; charts of more of them follow below."
         )
     return "No map can be turned or clicked: its mesh is not available; pictures, or what to do, follow below."
 
@@ -83,17 +87,18 @@ def find_views(page: Page, all_results: Sequence[Results], cards: Mapping[int, S
     for place, (results, title) in enumerate(zip(all_results, titles(all_results), strict=True)):
         maps = page.maps.of(results)
         if maps:
-            geometry = maps[0].geometry
-            networks, parcels = (_regions(page, geometry, atlas) for atlas in ("atlas", "regions"))
+            networks, parcels = (_regions(page, maps[0], atlas) for atlas in ("atlas", "regions"))
             views.append(View(title, tuple(maps), networks, parcels, _families(cards.get(place, ()))))
     return views
 
 
-def _regions(page: Page, geometry: Geometry, atlas: str) -> Regions | None:
-    found = region_labels(page.out_dir, geometry, atlas)
+def _regions(page: Page, one: InteractiveMap, atlas: str) -> Regions | None:
+    found = region_labels(page.out_dir, one.whole or one.geometry, atlas)
     if found is None:
         return None
     names, labels = found
+    if one.whole is not None:
+        labels = np.nan_to_num(one.whole.cortex.on_mesh(labels.astype(float))).astype(int)
     return Regions(tuple(names), tuple(network_colours(names)), labels)
 
 
@@ -102,6 +107,21 @@ def _families(cards: Sequence[Card]) -> dict[str, dict[str, Any]]:
     return {
         card.number: {"anchor": card.anchor, "words": card.words[:_MOST_WORDS], "links": card.linked} for card in cards
     }
+
+
+def _chart(page: Page, results: Results) -> str:
+    """The highest values of the first map, where parcels have no positions; "" without such a map."""
+    one = page.maps.chart_of(results)
+    if one is None or not isinstance(one.colouring, Scale):
+        return ""
+    names = one.geometry.target_names
+    shown = min(_MOST_PARCELS, int(np.isfinite(one.values).sum()))
+    figure = draw_parcels([Panel(one.title, one.values, one.passing)], names, one.colouring, _MOST_PARCELS)
+    tested = "" if one.passing is None else " Filled: q < 0.05."
+    caption = f"{one.title}: the {shown} highest of {len(names)} parcels.{tested}"
+    values = [f"{names[row]} {one.values[row]:.3g}" for row in order_of(one.values, _MOST_PARCELS)]
+    alt = f"Dots. {'; '.join(values)}. {caption}"
+    return page.add(figure, results, "front", alt=alt, caption=caption)
 
 
 def _still(page: Page, results: Results, view: View) -> str:

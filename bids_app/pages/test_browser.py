@@ -138,6 +138,17 @@ def test_a_volume_tells_the_voxel_that_is_clicked(chromium: Any, volume_page: Pa
     (file,) = (volume_page.parent / FUNC).glob("*stat-z_desc-atoms_statmap.nii.gz")
     image = nibabel.load(file)
     browser.choose("Atom 4")
+    fields = browser.page.locator("#view-target input")
+    shown = [float(field.input_value()) for field in fields.all()]
+    inside = np.argwhere(np.isfinite(image.get_fdata()[..., 3]))
+    crossing = (np.linalg.inv(image.affine) @ [*shown, 1])[:3].round()
+    assert (inside.min(axis=0) <= crossing).all()
+    assert (crossing <= inside.max(axis=0)).all()
+    for voxel in inside[:: len(inside) // 4]:
+        for field, at in zip(fields.all(), (image.affine @ [*voxel, 1])[:3], strict=True):
+            field.fill(f"{at:.2f}")
+        browser.page.get_by_role("button", name="Show this place").click()
+        assert told_value(browser) == pytest.approx(image.dataobj[(*voxel, 3)], abs=0.006)
     box = browser.page.locator("#view-canvas").bounding_box()
     for x, y in ((0.2, 0.5), (0.5, 0.4), (0.85, 0.6)):
         browser.page.mouse.click(box["x"] + x * box["width"], box["y"] + y * box["height"])

@@ -164,8 +164,13 @@ def test_nothing_there(tmp_path: Path) -> None:
     assert "no maps or tables" in read(write_group_report(tmp_path)).text
 
 
-def test_a_page_of_parcels_says_why_it_has_no_interactive_map(parcels_out: Path) -> None:
-    assert "Parcels have no positions here, so no map can be turned" in read(write_group_report(parcels_out)).text
+def test_a_page_of_parcels_begins_with_a_chart_and_says_why_it_has_no_interactive_map(parcels_out: Path) -> None:
+    page = read(write_group_report(parcels_out))
+    assert "Parcels have no positions here, so no map can be turned" in page.text
+    assert page.text.index("highest of") < page.text.index("Parcels have no positions here")
+    (chart,) = [image for image in page.images if "desc-front" in image["file"]]
+    assert chart is page.images[0]
+    assert chart["alt"].startswith("Dots. b 0.3; d 0.2; a 0.1; f & g 0; e -0.1. ")
 
 
 def test_a_group_of_parcels_with_pieces_missing(parcels_out: Path) -> None:

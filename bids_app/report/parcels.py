@@ -21,15 +21,15 @@ _ROW_INCHES = 0.2
 _LETTERS = 100  # total length of adjacent titles
 
 
-def order_of(values: Array) -> Array:
-    """Indices of the parcels to draw: highest first, at most `MOST_ROWS`, without those that have no value."""
+def order_of(values: Array, most: int = MOST_ROWS) -> Array:
+    """Indices of the parcels to draw: highest first, at most `most`, without those that have no value."""
     ranked = np.argsort(-np.where(np.isfinite(values), values, -np.inf), kind="stable")
-    return ranked[np.isfinite(values[ranked])][:MOST_ROWS]
+    return ranked[np.isfinite(values[ranked])][:most]
 
 
-def draw(panels: Sequence[Panel], names: Sequence[str], scale: Scale) -> Figure:
+def draw(panels: Sequence[Panel], names: Sequence[str], scale: Scale, most: int = MOST_ROWS) -> Figure:
     """Columns of dots, one column per panel; parcels in the order of the first panel. Hollow: not passing."""
-    rows = order_of(panels[0].values)
+    rows = order_of(panels[0].values, most)
     figure = Figure(figsize=(10, 1.1 + _ROW_INCHES * max(len(rows), 4)), layout="constrained")
     columns = np.atleast_1d(figure.subplots(1, len(panels), sharex=True, sharey=True))
     for axes, panel in zip(columns, panels, strict=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -96,7 +97,7 @@ class Scale:
         axes.set_xticks([])
         axes.yaxis.tick_right()
         axes.yaxis.set_label_position("right")
-        axes.set_ylabel(self.label)
+        axes.set_ylabel(_in_lines(self.label, axes))
 
 
 class PositionScale(Scale):
@@ -214,3 +215,11 @@ def network_colours(names: Sequence[str], of_atlas: Mapping[str, str] | None = N
     others = iter(_OTHER_COLOURS * (1 + len(names) // len(_OTHER_COLOURS)))
     known = of_atlas or {}
     return tuple(known.get(name) or published_colour(name) or next(others) for name in names)
+
+
+def _in_lines(label: str, axes: Any) -> str:
+    """The label of a vertical axis in lines that are no longer than the figure is high."""
+    box, points = axes.get_position(), 72 * axes.figure.get_size_inches()[1]
+    middle = (box.y0 + box.y1) / 2
+    letters = 2 * min(middle, 1 - middle) * points / (_LETTER_WIDTH * axes.yaxis.label.get_size())
+    return textwrap.fill(label, max(10, int(letters)))

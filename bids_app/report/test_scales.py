@@ -79,3 +79,15 @@ def test_the_key_of_networks_fits_into_the_figure(names: tuple[str, ...], height
     assert all(box.x1 <= figure.bbox.x1 for box in boxes)
     assert boxes[0].y1 <= figure.bbox.y1
     assert boxes[-1].y0 >= 0
+
+
+@pytest.mark.parametrize("height", [1.2, 4.0])
+def test_a_long_label_is_no_longer_than_the_figure_is_high(height: float) -> None:
+    figure = Figure(figsize=(6, height))
+    axes = figure.add_axes((0.8, 0.3, 0.02, 0.4))
+    Scale("mean Pearson correlation with held-out data", 0, 1).draw_key(axes)
+    figure.canvas.draw()
+    box = axes.yaxis.label.get_window_extent()
+    assert box.y0 >= 0
+    assert box.y1 <= figure.bbox.height
+    assert axes.get_ylabel().replace("\n", " ") == "mean Pearson correlation with held-out data"

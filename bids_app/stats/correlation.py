@@ -7,9 +7,10 @@ import numpy.typing as npt
 import torch
 
 from bids_app.stats.arrays import AnyArray, Floats, Fold, require_matrix
-from bids_app.stats.device import column_batches
+from bids_app.stats.device import column_batches, run_batches
 from bids_app.stats.standardise import CONSTANT, moments
 
+_CPU = torch.device("cpu")
 _BATCH = 1024  # columns whose float64 copies fit into the cache
 
 
@@ -17,18 +18,23 @@ def pearson_r(A: npt.ArrayLike, B: npt.ArrayLike) -> Floats:
     """Pearson correlation of the columns of two (n, V) arrays, (V,); 0 if either is constant, NaN stays NaN."""
     A, B = _pair(A, B)
     result = np.empty(A.shape[1], dtype=np.float32)
-    for batch in column_batches(A.shape[1], _BATCH):
+
+    def correlate(batch: slice) -> None:
         result[batch] = column_correlations(*(torch.from_numpy(np.array(array[:, batch])) for array in (A, B)))
+
+    run_batches(correlate, column_batches(A.shape[1], _BATCH), _CPU)
     return result
 
 
 def fold_mean_r(predictions: npt.ArrayLike, Y: npt.ArrayLike, folds: Sequence[Fold]) -> Floats:
     """Pearson correlation within each test block, averaged over folds, (V,); a constant block counts as 0."""
+    return np.asarray(fold_r(predictions, Y, folds).mean(axis=0, dtype=np.float64), dtype=np.float32)
+
+
+def fold_r(predictions: npt.ArrayLike, Y: npt.ArrayLike, folds: Sequence[Fold]) -> Floats:
+    """Pearson correlation within each test block, (n_folds, V)."""
     predictions, Y = _pair(predictions, Y)
-    total = np.zeros(Y.shape[1])
-    for _, test in folds:
-        total += pearson_r(predictions[test], Y[test])
-    return (total / len(folds)).astype(np.float32)
+    return np.stack([pearson_r(predictions[test], Y[test]) for _, test in folds])
 
 
 def column_correlations(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:

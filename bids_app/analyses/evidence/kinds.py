@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from bids_app.inputs.models import ModelRun
 from bids_app.inputs.parts_of_speech import parts_of_speech
 from bids_app.inputs.surprisal import NoSurprisalError, word_surprisal
 from bids_app.inputs.timing import Story
-from bids_app.language.futures import ParserError
+from bids_app.language.futures import ParserError, load_parser
 from bids_app.language.word_features import plain
 from bids_app.settings import Settings
 
@@ -88,9 +88,10 @@ class WordKinds:
     @cached_property
     def _parts(self) -> tuple[Mapping[str, Sequence[str]] | None, str]:
         """The part of speech of each word of each story, and what found it; None, and why."""
-        name = self.settings.parser
+        name, work = self.settings.parser, self.settings.work
+        load = cache(load_parser)  # loading takes most of the time
         try:
-            parts = {stem: parts_of_speech(story, name, self.settings.work) for stem, story in self.stories.items()}
+            parts = {stem: parts_of_speech(story, name, work, load) for stem, story in self.stories.items()}
         except ParserError as error:
             return None, f"left out: {error}"
         return parts, f"by the spaCy pipeline {Path(name).name}"

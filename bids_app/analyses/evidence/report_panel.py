@@ -44,6 +44,8 @@ def _item(row: object) -> str:
     number = html.number(value)
     told = f"{measure}: {number}. {reason}" if number != "–" else reason
     shown = _short(float(value), measure) if number != "–" else "not run" if reason.startswith("not run") else "–"
+    if outcome == "open" and measure.startswith("runs"):
+        shown = "no lag"  # no run follows the words closely enough to read one: that none is flagged says nothing
     sign = f'<b aria-hidden="true">{_SIGNS.get(outcome, "")}</b><span class="sr">{html.escape(outcome)}: </span>'
     return (
         f'<li class="{html.escape(outcome)}" title="{html.escape(told)}">{sign}{html.escape(check)} '
@@ -55,12 +57,12 @@ def _short(value: float, measure: str) -> str:
     """A value with what it is, in few letters.
 
     >>> _short(0.112, "share of vertices with q < 0.05"), _short(0.0731, "mean held-out r"), _short(2, "runs whose …")
-    ('11 %', 'r 0.073', '2 runs')
+    ('11 %', 'r 0.073', '2 flagged')
     """
     if measure.startswith(("share", "mean score over mean ceiling")):
         return f"{100 * value:.0f} %"
     if measure.startswith("runs"):
-        return f"{value:.0f} run{'s' * (value != 1)}"
+        return f"{value:.0f} flagged"
     return f"{'ρ' if 'rank correlation' in measure else 'r'} {html.number(value)}"
 
 

@@ -17,7 +17,7 @@ from bids_app.inputs.designs import inner_of, lengths_of, pipeline_of
 from bids_app.inputs.responses import Responses
 from bids_app.machine.budget import memory_mb
 from bids_app.stats.arrays import Floats
-from bids_app.stats.correlation import fold_mean_r, r2
+from bids_app.stats.correlation import fold_r, r2
 
 Integers = npt.NDArray[np.int64]
 
@@ -64,12 +64,10 @@ def over_band(
     both, band = predict(responses.data)
     folds = designs[0].pairs
     gain = score_brain(predict, (both, band), responses, folds, settings, parcels)
-    halves = [
-        fold_mean_r(both, responses.data, folds[start::2]) - fold_mean_r(band, responses.data, folds[start::2])
-        for start in (0, 1)
-    ]
+    r_both, r_band = (fold_r(predicted, responses.data, folds) for predicted in (both, band))
+    halves = np.stack([(r_both - r_band)[start::2].mean(axis=0) for start in (0, 1)])
     unique = r2(both, responses.data) - r2(band, responses.data)
-    return OverBand(gain, unique, fold_mean_r(band, responses.data, folds), np.stack(halves))
+    return OverBand(gain, unique, r_band.mean(axis=0), halves)
 
 
 def band_design(band: Band, responses: Responses, settings: EvidenceOptions) -> HeldOutDesign:

@@ -1,7 +1,8 @@
 """The panel: outcome and number of each claim and check, from files alone."""
 
+import re
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -9,9 +10,11 @@ import pytest
 
 from bids_app.analyses.evidence.group import Shares, group_panel
 from bids_app.analyses.evidence.panel import write_panels
+from bids_app.analyses.evidence.report_panel import beside
 from bids_app.analyses.writer import Writer
 from bids_app.bids.derivatives import read_table
 from bids_app.bids.geometry import ParcelGeometry
+from bids_app.report.page import Page
 from bids_app.report.results import find_results
 
 GEOMETRY = ParcelGeometry("mine", tuple("ABCDEFGH"))
@@ -177,3 +180,13 @@ def test_a_check_that_nobody_ran_says_so_in_the_group() -> None:
     parts = [part.assign(reason="not run: --controls untrained") for part in parts]
     row = group_panel(parts, {}).iloc[0]
     assert (row["outcome"], row["reason"]) == ("open", "not run: --controls untrained")
+
+
+def test_beside_the_picture_a_run_without_a_lag_is_not_called_well_timed(tmp_path: Path) -> None:
+    for timing, shown in (("open", "no lag"), ("passed", "0 flagged"), ("failed", "1 flagged")):
+        out = tmp_path / timing
+        write(out, timing=timing)
+        (results, *_) = (one for one in find_results(out, "01") if one.table("evidence") is not None)
+        panel = beside(cast("Page", None), results)
+        (item,) = re.findall(r"<li [^>]*>(?:(?!</li>).)*timing <span>([^<]*)</span></li>", panel)
+        assert item == shown

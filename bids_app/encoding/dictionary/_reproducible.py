@@ -14,6 +14,7 @@ from bids_app.encoding.dictionary._tuning import TUNING
 from bids_app.stats.arrays import AnyArray, Doubles, Floats, Ints
 from bids_app.stats.device import column_batches, one_thread, resolve_device
 from bids_app.stats.standardise import zscore
+from bids_app.stats.steps import counted
 
 _BATCH = 4096
 
@@ -81,7 +82,9 @@ class ReproducibleDictionary(BaseEstimator):  # type: ignore[misc]
             raise ValueError(f"n_restarts={self.n_restarts}; families need at least 2 restarts.")
         seeds = np.random.SeedSequence(self.random_state).spawn(self.n_restarts)
         neurons = resident(data, resolve_device(self.device), self.mem_mb)
-        self.restarts_ = np.stack([self._restart(neurons, np.random.default_rng(seed)) for seed in seeds])
+        self.restarts_ = np.stack(
+            [self._restart(neurons, np.random.default_rng(seed)) for seed in counted(seeds, "restart")]
+        )
         del neurons
         found = find_families(list(self.restarts_))
         loadings = least_squares_loadings(data, found.courses)

@@ -5,6 +5,7 @@ Neighbouring penalties, and weightings that share spaces, have nearly the same f
 """
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import torch
@@ -12,6 +13,7 @@ import torch
 from bids_app.encoding.ridge._solver import Factors, span
 from bids_app.encoding.ridge._triangles import residuals
 from bids_app.encoding.ridge._tuning import TUNING
+from bids_app.stats.device import map_decompositions, one_thread
 
 
 class QuadraticForms:
@@ -21,6 +23,7 @@ class QuadraticForms:
     times |z|² (by the Frobenius norm of what is left out). Of each, only the upper triangle is multiplied.
     """
 
+    @one_thread()
     def __init__(self, family: torch.Tensor, tolerance: float):
         """Prepare forms (n_forms, d, d), float64."""
         size, entries = family.shape[1], family.flatten(1)
@@ -64,7 +67,7 @@ class OfProjections:
 
     def __init__(self, folds: Sequence[Factors], alphas: torch.Tensor):
         """Prepare the forms of all folds."""
-        self._folds = [_FoldForms(fold, alphas.double()) for fold in folds]
+        self._folds = list(map_decompositions(partial(_FoldForms, alphas=alphas.double()), folds, alphas.device))
 
     def __call__(self, Y: torch.Tensor) -> torch.Tensor:
         """Mean squared errors (n_alphas, V) float64."""
@@ -125,11 +128,13 @@ class OfResponses:
         for fold in folds:
             alone[torch.searchsorted(self._rows, fold.test)] += 1 / (len(fold.test) * len(folds))
         self._alone = alone.float()
-        family = torch.stack([self._form(factors, alpha) for factors in weightings for alpha in alphas])
+        candidates = [(factors, alpha) for factors in weightings for alpha in alphas]
+        family = torch.stack(list(map_decompositions(self._form, candidates, alphas.device)))
         torch.diagonal(family, dim1=1, dim2=2).sub_(alone)  # exact for responses that are hardly predicted
         self._forms = QuadraticForms(family, TUNING.form_tolerance / len(self._rows))
 
-    def _form(self, folds: Sequence[Factors], alpha: torch.Tensor) -> torch.Tensor:
+    def _form(self, candidate: tuple[Sequence[Factors], torch.Tensor]) -> torch.Tensor:
+        folds, alpha = candidate
         form = torch.zeros(len(self._rows), len(self._rows), dtype=torch.float64, device=alpha.device)
         for fold in folds:
             residual = residuals(fold, alpha, self._rows, loo=False)

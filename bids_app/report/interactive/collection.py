@@ -17,19 +17,29 @@ Key = tuple[tuple[str, str], ...]
 
 @dataclass
 class Collection:
-    """Interactive maps by recording and model; `group` is the heading of the section that is being written."""
+    """Interactive maps by recording and model; `group` is the heading of the section that is being written.
+
+    `charts` holds the first map of each recording whose targets have no positions.
+    """
 
     group: str = ""
     found: dict[Key, list[InteractiveMap]] = field(default_factory=dict)
+    charts: dict[Key, InteractiveMap] = field(default_factory=dict)
 
     def offer(self, results: Results, one: InteractiveMap) -> None:
         """Add a map to those of its recording, unless it cannot be shown or is there under the same name."""
         on_mesh = _on_mesh(replace(one, group=one.group or self.group))
+        if one.geometry.kind == "parcels" and np.isfinite(one.values).any():
+            self.charts.setdefault(tuple(results.entities.items()), one)
         if not can_show(on_mesh.geometry) or not np.isfinite(on_mesh.values).any():
             return
         there = self.found.setdefault(tuple(results.entities.items()), [])
         if all((other.group, other.title) != (on_mesh.group, on_mesh.title) for other in there):
             there.append(on_mesh)
+
+    def chart_of(self, results: Results) -> InteractiveMap | None:
+        """The first map of a recording and model whose targets have no positions."""
+        return self.charts.get(tuple(results.entities.items()))
 
     def of(self, results: Results) -> list[InteractiveMap]:
         """The maps of a recording and model that lie on the grid of the first one."""
@@ -49,4 +59,5 @@ def _on_mesh(one: InteractiveMap) -> InteractiveMap:
         if one.geometry.axis.volume_mask.any()
         else ""
     )
-    return replace(one, geometry=surface, values=cortex.on_mesh(one.values), passing=passing, note=note)
+    values = cortex.on_mesh(one.values)
+    return replace(one, geometry=surface, values=values, passing=passing, note=note, whole=one.geometry)

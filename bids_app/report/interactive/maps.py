@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from bids_app.bids.cifti import CiftiGeometry
 from bids_app.bids.geometry_base import Geometry
 from bids_app.report.scales import Categories, Colouring, Scale
 
@@ -30,6 +31,7 @@ class InteractiveMap:
     family : number of the family or atom whose map this is, "" for other maps
     threshold : smallest absolute value that is coloured at first
     note : what the view does not show of its data, "" for nothing
+    whole : the grayordinates whose cortex the geometry is, else None
     """
 
     title: str
@@ -41,6 +43,7 @@ class InteractiveMap:
     family: str = ""
     threshold: float = 0.0
     note: str = ""
+    whole: CiftiGeometry | None = None
 
 
 def quantised(values: Array, n_bytes: int = 2) -> dict[str, Any]:

@@ -246,7 +246,7 @@ class SurfaceView {
   fields() {
     return [
       ["Hemisphere", ["left", "right"]],
-      ["Vertex", this.hemispheres[0].count - 1],
+      ["Vertex", { min: 0, max: this.hemispheres[0].count - 1, step: 1 }],
     ];
   }
 
@@ -258,5 +258,9 @@ class SurfaceView {
   fieldsOf(target) {
     const one = this.hemispheres[target < this.hemispheres[0].count ? 0 : 1];
     return [one.side, target - one.first];
+  }
+
+  fieldsHere() {
+    return this.fieldsOf(0);
   }
 }

@@ -60,10 +60,11 @@ class View {
     this.inputs = this.drawn.fields().map(([name, range]) => {
       const input = Array.isArray(range)
         ? element("select", {}, range.map((text) => new Option(text, text)))
-        : element("input", { type: "number", min: 0, max: range, value: 0 });
+        : element("input", { type: "number", value: 0, ...range });
       byId("view-target").append(element("label", { className: "choice" }, [`${name} `, input]));
       return input;
     });
+    this.drawn.fieldsHere().forEach((value, i) => (this.inputs[i].value = value));
     const show = element("button", { type: "button", textContent: "Show this place", id: "view-show" });
     show.addEventListener("click", () => this.pick(this.drawn.targetOf(this.inputs.map(valueOf))));
     byId("view-target").append(show);
@@ -233,7 +234,9 @@ class View {
 }
 
 function valueOf(input) {
-  return input.type === "number" ? Math.min(input.max, Math.max(0, Math.round(Number(input.value)))) : input.value;
+  if (input.type !== "number") return input.value;
+  if (input.step === "any") return Number(input.value);
+  return Math.min(input.max, Math.max(input.min, Math.round(Number(input.value))));
 }
 
 function regionAt(regions, label) {

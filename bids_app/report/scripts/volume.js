@@ -7,6 +7,8 @@ const PLANES = [ // name, axis of the slice, axis to the right, axis to the top
   ["axial", 2, 0, 1],
 ];
 const LETTERS = ["LR", "PA", "IS"];
+const determinant = ([a, b, c]) =>
+  a[0] * (b[1] * c[2] - b[2] * c[1]) - b[0] * (a[1] * c[2] - a[2] * c[1]) + c[0] * (a[1] * b[2] - a[2] * b[1]);
 const GAP = 12; // pixels between slices
 const HEAD = 20; // pixels above them, for their names
 
@@ -96,6 +98,7 @@ class VolumeView {
     const grey = this.background[voxel];
     const target = this.target[voxel];
     const over = target >= 0 && this.colourOf ? this.colourOf(target) : null;
+    if (over && !grey) return [...over.slice(0, 3), 255 * over[3]]; // outside the template, where there is no black
     if (over) return [...[0, 1, 2].map((c) => over[c] * over[3] + grey * (1 - over[3])), 255];
     return [grey, grey, grey, grey ? 255 : 0];
   }
@@ -163,15 +166,29 @@ class VolumeView {
   }
 
   fields() {
-    return this.size.map((n, axis) => [`${"ijk"[axis]} (voxel)`, n - 1]);
+    return [..."xyz"].map((name) => [`${name} (mm)`, { step: "any" }]);
   }
 
-  targetOf(point) {
+  targetOf(millimetres) {
+    const point = this.pointAt(millimetres);
+    if (point.some((at, axis) => at < 0 || at >= this.size[axis])) return undefined;
     const target = this.target[this.index(point)];
     return target < 0 ? undefined : target;
   }
 
   fieldsOf(target) {
-    return this.pointOf(target);
+    return this.coordinates(this.pointOf(target)).map((at) => Number(at.toFixed(1)));
+  }
+
+  fieldsHere() {
+    return this.coordinates(this.point).map((at) => Number(at.toFixed(1)));
+  }
+
+  // The voxel that is nearest to a place, by Cramer's rule.
+  pointAt(millimetres) {
+    const columns = [0, 1, 2].map((axis) => [0, 1, 2].map((row) => this.affine[row][axis]));
+    const place = millimetres.map((at, row) => at - this.affine[row][3]);
+    const whole = determinant(columns);
+    return [0, 1, 2].map((axis) => Math.round(determinant(columns.map((c, i) => (i === axis ? place : c))) / whole));
   }
 }
