@@ -15,7 +15,7 @@ from bids_app.stats.device import one_thread
 
 MEANINGFUL = 0.2  # δ: an effect counts from this share of what all atoms together explain
 _CLEAR = 0.25  # share of the squared coefficients over the pieces from which a sign is one of the link's
-_PATTERNS = 2  # over the pieces of a network, that have a prior variance of their own, see `_turn`
+_BEYOND_NOISE = 1.1  # times the edge of noise: exceeded by less than 5 % of patterns of null brains
 _RIDGE = 0.02  # of the mean variance, added to the noise covariance of the pieces
 
 
@@ -112,7 +112,7 @@ def _joined(
 class _Moments:
     """One restart's atoms with the pieces of one network: XᵀX, XᵀY, sum of squares, degrees, and back from whitened.
 
-    Y is whitened over the pieces and turned, see `_turn`; groups: that of each column of Y.
+    Y is whitened over the pieces and turned, see `_patterns`; groups: that of each column of Y.
     """
 
     gram: Doubles
@@ -140,22 +140,38 @@ def _moments_of(X: Doubles, Z: Doubles, degrees: int) -> _Moments:
     roots = np.sqrt(np.maximum(values, 1e-12 * values.max()))
     white = Z @ (vectors / roots) @ vectors.T
     back = (vectors * roots) @ vectors.T
-    turn = _turn(X, white, (vectors / roots) @ vectors.sum(axis=0))
-    groups = np.minimum(np.arange(len(roots)), _PATTERNS)
+    turn, groups = _patterns(X, white, (vectors / roots) @ vectors.sum(axis=0), degrees)
     return _Moments(X.T @ X, X.T @ white @ turn, float(np.square(white).sum()), degrees, turn.T @ back, groups)
 
 
-def _turn(X: Doubles, white: Doubles, common: Doubles) -> Doubles:
-    """Orthonormal patterns over the pieces, (n_pieces, n_pieces): the two first are those that effects are alike in.
+def _patterns(X: Doubles, white: Doubles, common: Doubles, degrees: int) -> tuple[Doubles, Ints]:
+    """Orthonormal patterns over the pieces, (n_pieces, n_pieces), and the group of each.
 
-    The first is a response of the same size in all pieces, `common` once whitened. The second is that in which the
-    atoms X together explain most of what is left of the whitened responses, as in a network that answers with both
-    signs.
+    The first (group 0) is a response of the same size in all pieces, `common` once whitened. The second (group 1) is
+    that in which the atoms X together explain most of what is left, as in a network that answers with both signs, if
+    this is more than noise would let them: chosen where it is not, it would make effects out of noise. All others are
+    one group.
     """
+    n_pieces, rank = len(common), int(np.linalg.matrix_rank(X))
     first = common / np.linalg.norm(common)
     explained = X @ np.linalg.lstsq(X, white - np.outer(white @ first, first), rcond=None)[0]
-    second = np.linalg.eigh(explained.T @ explained)[1][:, -1]
-    return np.asarray(np.linalg.qr(np.column_stack([first, second, np.eye(len(first))]))[0])
+    values, vectors = np.linalg.eigh(explained.T @ explained)
+    turn = np.linalg.qr(np.column_stack([first, vectors[:, -1], np.eye(n_pieces)]))[0]
+    groups = np.minimum(np.arange(n_pieces), 2)
+    if values[-1] < _BEYOND_NOISE * rank * _noise_edge(n_pieces - 1, rank, degrees - rank):
+        groups[1:] = 2
+    return np.asarray(turn), groups
+
+
+def _noise_edge(n_pieces: int, rank: int, degrees: int) -> float:
+    """Largest share that noise gives one pattern of what `rank` regressors explain, whitened by residuals (degrees).
+
+    The edge of the spectrum of an F matrix (Bai & Silverstein 2010, section 4.4); inf without residuals.
+    """
+    if degrees <= n_pieces:
+        return np.inf
+    a, b = n_pieces / rank, n_pieces / degrees
+    return float(((1 + np.sqrt(a + b - a * b)) / (1 - b)) ** 2)
 
 
 def _padded(cross: Doubles, width: int) -> Doubles:
