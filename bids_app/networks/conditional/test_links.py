@@ -92,6 +92,25 @@ def test_targets_without_data_and_networks_without_targets_are_left_out(world: W
     assert not table.loc[table["network"] == NAMES[3], "probability"].any()
 
 
+def test_a_constant_network_is_left_out(world: World) -> None:
+    Y = world.responses({0: world.gains(0, 0.5)})
+    Y[:, world.labels == 4] = 0
+    table = world.links(Y)
+    assert linked(table) == {world.expected(0, 0, 1)}
+    assert not table.loc[table["network"] == NAMES[3], "probability"].any()
+
+
+def test_atoms_of_a_restart_may_be_constant_or_the_same() -> None:
+    world = World()
+    _, order = np.unique(np.abs(np.corrcoef(world.courses[:, 0], world.restarts[0].T)[0, 1:]), return_index=True)
+    restart = world.restarts[0].copy()
+    restart[:, order[0]] = 0
+    restart[:, order[1]] = restart[:, order[2]]
+    world.restarts = [restart, *world.restarts[1:]]
+    world.families = find_families(world.restarts)
+    assert linked(world.links(world.responses({0: world.gains(0, 0.5)}))) == {world.expected(0, 0, 1)}
+
+
 def test_an_irreproducible_family_is_not_linked(world: World) -> None:
     family, _ = world.family_of(0)
     rho = world.families.reproducibility.copy()
