@@ -17,6 +17,7 @@ MEANINGFUL = 0.2  # δ: an effect counts from this share of what all atoms toget
 _CLEAR = 0.25  # share of the squared coefficients over the pieces from which a sign is one of the link's
 _PATTERNS = 2  # over the pieces of a network, that have a prior variance of their own, see `_turn`
 _RIDGE = 0.02  # of the mean variance, added to the noise covariance of the pieces
+_REPEATED = 1e-3  # of the mean variance: a pattern over the pieces with less noise is a copy of others
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ def _joined(
         members, columns = design.members[restart], series.of(network)  # (n_atoms, n_families)
         missed = np.log1p(-np.minimum(inclusion[number], 1 - 1e-15)) @ np.abs(members)
         of_link[:, network] += (1 - np.exp(missed)) / n_held
-        original = b[number, :, : len(columns)] @ problem.to_original  # (n_atoms, n_pieces of the network)
+        original = b[number, :, : len(problem.to_original)] @ problem.to_original  # (n_atoms, n_pieces of the network)
         coefficients[:, columns] += members.T @ original / n_held[:, None]
         fitted[:, columns] += design.restarts[restart] @ original / n_restarts
     return Probabilities(of_link, coefficients, fitted)
@@ -135,24 +136,25 @@ def _moments_of(X: Doubles, Z: Doubles, degrees: int) -> _Moments:
     fit = np.linalg.lstsq(X, Z, rcond=None)[0]
     left = Z - X @ fit
     covariance = left.T @ left / (degrees - np.linalg.matrix_rank(X))
-    covariance += _RIDGE * np.trace(covariance) / len(covariance) * np.eye(len(covariance))
     values, vectors = np.linalg.eigh(covariance)
-    roots = np.sqrt(np.maximum(values, 1e-12 * values.max()))
-    white = Z @ (vectors / roots) @ vectors.T
-    back = (vectors * roots) @ vectors.T
-    turn = _turn(X, white, (vectors / roots) @ vectors.sum(axis=0))
+    # What pieces only repeat of each other is no further response: it would lower the noise of all.
+    own = values > _REPEATED * values.mean()
+    vectors, roots = vectors[:, own], np.sqrt(values[own] + _RIDGE * values.mean())
+    white = Z @ (vectors / roots)
+    back = (vectors * roots).T
+    turn = _turn(X, white, (vectors / roots).sum(axis=0))
     groups = np.minimum(np.arange(len(roots)), _PATTERNS)
     return _Moments(X.T @ X, X.T @ white @ turn, float(np.square(white).sum()), degrees, turn.T @ back, groups)
 
 
 def _turn(X: Doubles, white: Doubles, common: Doubles) -> Doubles:
-    """Orthonormal patterns over the pieces, (n_pieces, n_pieces): the two first are those that effects are alike in.
+    """Orthonormal patterns over the whitened responses (n_volumes, n), (n, n): the two first are those of like effects.
 
     The first is a response of the same size in all pieces, `common` once whitened. The second is that in which the
     atoms X together explain most of what is left of the whitened responses, as in a network that answers with both
     signs.
     """
-    first = common / np.linalg.norm(common)
+    first = common / max(float(np.linalg.norm(common)), 1e-300)
     explained = X @ np.linalg.lstsq(X, white - np.outer(white @ first, first), rcond=None)[0]
     second = np.linalg.eigh(explained.T @ explained)[1][:, -1]
     return np.asarray(np.linalg.qr(np.column_stack([first, second, np.eye(len(first))]))[0])
