@@ -13,8 +13,8 @@ def kept_to_the_end() -> Iterator[None]:
     grows: a tenth of the time until the first BOLD file.
     """
     was_enabled = gc.isenabled()
-    gc.disable()
     try:
+        gc.disable()
         yield
     finally:
         gc.freeze()

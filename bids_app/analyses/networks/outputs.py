@@ -190,7 +190,7 @@ _CONDITIONAL_COLUMNS = {
     "or of the contrast with the rest of the cortex where that is larger).",
     "q": "p corrected over candidates (Benjamini-Hochberg).",
     "linked": "Whether gate_p < 0.05, probability > 0.5, q < 0.05 and rho is at least 0.8, and the mean of 1 - "
-    "probability down to this one is at most 0.1.",
+    "probability over all links that are at least as probable is at most 0.1.",
 }
 _LINK_FIELDS = {
     "ExpectedFalseShare": "Expected share of false links among those made, two thirds of the mean of 1 - "

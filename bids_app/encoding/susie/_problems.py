@@ -34,15 +34,15 @@ class Problems:
         self.count = self.n_responses * torch.tensor(degrees, dtype=torch.float64, device=device)
         n_problems, n_regressors, most_responses = cross.shape
         shape = (n_problems, n_effects, n_regressors)
-        self.power = self.gram.diagonal(dim1=1, dim2=2).clamp(min=1e-300)  # (B, K)
+        self.power = _not_zero(self.gram.diagonal(dim1=1, dim2=2))  # (B, K)
         self.noise = (self.square / self.count).clamp(min=1e-300)
         # (B,), variance of a response over that of a regressor
-        self.scale = self.square / (self.n_responses * self.power.mean(dim=1)).clamp(min=1e-300)
+        self.scale = self.square / (self.n_responses * self.power.mean(dim=1))
         self.alpha = torch.full(shape, 1 / n_regressors, dtype=torch.float64, device=device)
         self.mean = torch.zeros((*shape, most_responses), dtype=torch.float64, device=device)
         n_groups = member.shape[1]
         self.variance = torch.zeros((*shape, n_groups), dtype=torch.float64, device=device)
-        self.prior = (TUNING.first_prior * self.scale)[:, None, None].repeat(1, n_effects, n_groups)
+        self.prior = torch.zeros((*shape[:2], n_groups), dtype=torch.float64, device=device)
         span = torch.linspace(
             np.log(TUNING.smallest_prior), np.log(TUNING.largest_prior), TUNING.n_priors, dtype=torch.float64
         )
@@ -74,7 +74,7 @@ class Problems:
         """
         of_group = self.n_of_group.clamp(min=1)
         variances = (self.scale * self.n_responses)[:, None, None] / of_group[..., None] * self.grid.exp()
-        unit = 1 / self._noise_of_all()[:, None, None]
+        unit = torch.where(self.square > 0, 1 / self._noise_of_all(), 1.0)[:, None, None]  # 1: no responses to explain
         found = Subsets(self.gram * unit, self.cross * unit, self.member, variances, self.alpha.shape[1])
         found.search()
         b = found.coefficients()
@@ -194,6 +194,12 @@ class Problems:
         least = TUNING.least_noise * self.square[rows] / self.count[rows]
         noise: torch.Tensor = torch.maximum(left / self.count[rows], least)
         return noise.clamp(min=1e-300)
+
+
+def _not_zero(power: torch.Tensor) -> torch.Tensor:
+    """Sums of squares of regressors (B, K), by which estimates are divided: a constant regressor explains nothing."""
+    mean = power.mean(dim=1, keepdim=True)
+    return torch.where(mean > 0, torch.maximum(power, 1e-12 * mean), 1.0)
 
 
 def _log_bayes(shrinkage: torch.Tensor, z_squared: torch.Tensor, counts: torch.Tensor) -> torch.Tensor:

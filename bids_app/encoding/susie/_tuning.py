@@ -11,7 +11,6 @@ class SingleEffectsTuning:
     ----------
     smallest_prior, largest_prior, n_priors : the prior variances tried for each effect, on a logarithmic grid, as
         shares of the response's variance over the mean variance of a regressor; refined by a parabola
-    first_prior : initial prior variance of every effect
     least_noise : lower bound of the residual variance, as a share of the response's variance
     fewest_iterations : minimum number of iterations
     n_sweeps : times that the prior variances of several groups are set in turn
@@ -21,7 +20,6 @@ class SingleEffectsTuning:
     smallest_prior: float = 1e-4
     largest_prior: float = 4.0
     n_priors: int = 16
-    first_prior: float = 0.2
     least_noise: float = 1e-6
     fewest_iterations: int = 4
     n_sweeps: int = 2

@@ -239,3 +239,22 @@ def test_a_floor_counts_the_coefficients_of_all_groups() -> None:
 def test_groups_that_do_not_fit_are_refused(groups: list[list[int]], problem_with: str) -> None:
     with pytest.raises(ValueError, match=problem_with):
         single_effects(np.eye(2)[None], np.ones((1, 2, 3)), [9.0], 20, groups=groups, device="cpu")
+
+
+@pytest.mark.parametrize("scale", [1e-8, 1e8])
+def test_units_of_responses_and_a_constant_regressor_do_not_matter(scale: float) -> None:
+    X, Y = problem(coefficients((1, 0.4), (6, -0.4)), 13)
+    X[:, 3] = 0
+    found, scaled = fit(X, Y), fit(X, Y * scale)
+    np.testing.assert_allclose(scaled.inclusion(), found.inclusion(), atol=1e-9)
+    np.testing.assert_allclose(scaled.coefficients / scale, found.coefficients, atol=1e-9)
+    assert found.inclusion()[0, [1, 6]].min() > 0.95
+    assert found.inclusion()[0, 3] < 0.5
+    assert not found.coefficients[0, 3].any()
+
+
+def test_responses_that_are_constant_have_no_effect() -> None:
+    X, Y = problem(coefficients((1, 0.4)), 14)
+    found = fit(X, np.zeros_like(Y))
+    assert not found.inclusion().any()
+    assert not found.coefficients.any()

@@ -111,7 +111,8 @@ class Design:
     @one_thread()
     def noise_of(self, Y: Doubles) -> Doubles:
         """Partial autocorrelations of the noise of Y (n_volumes, m), (order,): the median over restarts."""
-        designs = [np.column_stack([self.confounds, atoms]) for atoms in self._varying[:_RESTARTS]]
+        # The restricted likelihood needs full rank, and depends on the space alone: atoms may be constant or the same.
+        designs = [np.column_stack([self.confounds, orthonormal_basis(atoms)]) for atoms in self.restarts[:_RESTARTS]]
         return np.asarray(np.median([partial_autocorrelations(Y, X, self.run_lengths) for X in designs], axis=0))
 
     def white_confounds(self, noise: Doubles) -> Doubles:
@@ -140,11 +141,6 @@ class Design:
     def shifts(self) -> Ints:
         """For each shift, the row that takes the place of each: (n_shifts, n_volumes)."""
         return shifted_rows(self.run_lengths, self.content)
-
-    @property
-    def _varying(self) -> list[Doubles]:
-        """The atoms of each restart that are not constant."""
-        return [atoms[:, atoms.any(axis=0)] for atoms in self.restarts]
 
 
 def shifted_rows(

@@ -40,8 +40,8 @@ class NetworkSeries:
 
     @property
     def present(self) -> list[int]:
-        """Networks with pieces."""
-        return [int(network) for network in np.unique(self.network)]
+        """Networks with a piece that varies: what is constant says nothing."""
+        return [int(network) for network in np.unique(self.network[self.series.any(axis=0)])]
 
 
 def network_series(

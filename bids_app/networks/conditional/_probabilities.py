@@ -17,6 +17,7 @@ MEANINGFUL = 0.2  # δ: an effect counts from this share of what all atoms toget
 _CLEAR = 0.25  # share of the squared coefficients over the pieces from which a sign is one of the link's
 _BEYOND_NOISE = 1.1  # times the edge of noise: exceeded by less than 5 % of patterns of null brains
 _RIDGE = 0.02  # of the mean variance, added to the noise covariance of the pieces
+_REPEATED = 1e-3  # of the mean variance: a pattern over the pieces with less noise is a copy of others
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ def _joined(
         members, columns = design.members[restart], series.of(network)  # (n_atoms, n_families)
         missed = np.log1p(-np.minimum(inclusion[number], 1 - 1e-15)) @ np.abs(members)
         of_link[:, network] += (1 - np.exp(missed)) / n_held
-        original = b[number, :, : len(columns)] @ problem.to_original  # (n_atoms, n_pieces of the network)
+        original = b[number, :, : len(problem.to_original)] @ problem.to_original  # (n_atoms, n_pieces of the network)
         coefficients[:, columns] += members.T @ original / n_held[:, None]
         fitted[:, columns] += design.restarts[restart] @ original / n_restarts
     return Probabilities(of_link, coefficients, fitted)
@@ -135,42 +136,43 @@ def _moments_of(X: Doubles, Z: Doubles, degrees: int) -> _Moments:
     fit = np.linalg.lstsq(X, Z, rcond=None)[0]
     left = Z - X @ fit
     covariance = left.T @ left / (degrees - np.linalg.matrix_rank(X))
-    covariance += _RIDGE * np.trace(covariance) / len(covariance) * np.eye(len(covariance))
     values, vectors = np.linalg.eigh(covariance)
-    roots = np.sqrt(np.maximum(values, 1e-12 * values.max()))
-    white = Z @ (vectors / roots) @ vectors.T
-    back = (vectors * roots) @ vectors.T
-    turn, groups = _patterns(X, white, (vectors / roots) @ vectors.sum(axis=0), degrees)
+    # What pieces only repeat of each other is no further response: it would lower the noise of all.
+    own = values > _REPEATED * values.mean()
+    vectors, roots = vectors[:, own], np.sqrt(values[own] + _RIDGE * values.mean())
+    white = Z @ (vectors / roots)
+    back = (vectors * roots).T
+    turn, groups = _patterns(X, white, (vectors / roots).sum(axis=0), degrees)
     return _Moments(X.T @ X, X.T @ white @ turn, float(np.square(white).sum()), degrees, turn.T @ back, groups)
 
 
 def _patterns(X: Doubles, white: Doubles, common: Doubles, degrees: int) -> tuple[Doubles, Ints]:
-    """Orthonormal patterns over the pieces, (n_pieces, n_pieces), and the group of each.
+    """Orthonormal patterns over the whitened responses (n_volumes, n), (n, n), and the group of each.
 
     The first (group 0) is a response of the same size in all pieces, `common` once whitened. The second (group 1) is
     that in which the atoms X together explain most of what is left, as in a network that answers with both signs, if
     this is more than noise would let them: chosen where it is not, it would make effects out of noise. All others are
     one group.
     """
-    n_pieces, rank = len(common), int(np.linalg.matrix_rank(X))
-    first = common / np.linalg.norm(common)
+    n_patterns, rank = len(common), max(int(np.linalg.matrix_rank(X)), 1)
+    first = common / max(float(np.linalg.norm(common)), 1e-300)
     explained = X @ np.linalg.lstsq(X, white - np.outer(white @ first, first), rcond=None)[0]
     values, vectors = np.linalg.eigh(explained.T @ explained)
-    turn = np.linalg.qr(np.column_stack([first, vectors[:, -1], np.eye(n_pieces)]))[0]
-    groups = np.minimum(np.arange(n_pieces), 2)
-    if values[-1] < _BEYOND_NOISE * rank * _noise_edge(n_pieces - 1, rank, degrees - rank):
+    turn = np.linalg.qr(np.column_stack([first, vectors[:, -1], np.eye(n_patterns)]))[0]
+    groups = np.minimum(np.arange(n_patterns), 2)
+    if values[-1] < _BEYOND_NOISE * rank * _noise_edge(n_patterns - 1, rank, degrees - rank):
         groups[1:] = 2
     return np.asarray(turn), groups
 
 
-def _noise_edge(n_pieces: int, rank: int, degrees: int) -> float:
-    """Largest share that noise gives one pattern of what `rank` regressors explain, whitened by residuals (degrees).
+def _noise_edge(n_responses: int, rank: int, degrees: int) -> float:
+    """Largest variance of a pattern of noise that regressors explain, over that of the residuals (`degrees`).
 
-    The edge of the spectrum of an F matrix (Bai & Silverstein 2010, section 4.4); inf without residuals.
+    The edge of the spectrum of an F matrix (Bai & Silverstein 2010, section 4.4); inf where residuals are too few.
     """
-    if degrees <= n_pieces:
+    if degrees <= n_responses:
         return np.inf
-    a, b = n_pieces / rank, n_pieces / degrees
+    a, b = n_responses / rank, n_responses / degrees
     return float(((1 + np.sqrt(a + b - a * b)) / (1 - b)) ** 2)
 
 

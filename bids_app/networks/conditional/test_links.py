@@ -7,7 +7,10 @@ import pytest
 
 from bids_app.encoding.dictionary import find_families
 from bids_app.networks.conditional import conditional_links, expected_false_share
+from bids_app.networks.conditional._design import Design
 from bids_app.networks.conditional._links import _least_probability
+from bids_app.networks.conditional._pieces import consecutive_pieces, network_series
+from bids_app.networks.conditional._probabilities import link_probabilities
 from bids_app.networks.conditional.conftest import NAMES, World, linked, smooth
 
 
@@ -90,6 +93,38 @@ def test_targets_without_data_and_networks_without_targets_are_left_out(world: W
     table = world.links(Y)
     assert linked(table) == {world.expected(0, 0, 1)}
     assert not table.loc[table["network"] == NAMES[3], "probability"].any()
+
+
+def test_a_constant_network_is_left_out(world: World) -> None:
+    Y = world.responses({0: world.gains(0, 0.5)})
+    Y[:, world.labels == 4] = 0
+    table = world.links(Y)
+    assert linked(table) == {world.expected(0, 0, 1)}
+    assert not table.loc[table["network"] == NAMES[3], "probability"].any()
+
+
+@pytest.mark.parametrize("signs", [[1], [1, -1]])
+def test_copies_of_a_piece_say_nothing_more(world: World, signs: list[int]) -> None:
+    """Counted as responses of their own, fifteen copies made families of noise probable."""
+    Y = world.responses({0: world.gains(0, 0.5)})
+    inside = np.flatnonzero(world.labels == 1)
+    Y[:, inside] = Y[:, inside[:1]] * np.resize(signs, len(inside))
+    series = network_series(Y, world.labels, consecutive_pieces(world.labels), len(NAMES))
+    alone = network_series(Y[:, inside[:1]], np.array([1]), np.array([0]), len(NAMES))
+    design, noise = Design.make(world.restarts, world.families, [world.confounds]), np.zeros((len(NAMES), 2))
+    copies, once = (link_probabilities(design, one, noise, device="cpu").of_link[:, 0] for one in (series, alone))
+    np.testing.assert_allclose(copies, once, atol=1e-2)
+
+
+def test_atoms_of_a_restart_may_be_constant_or_the_same() -> None:
+    world = World()
+    _, order = np.unique(np.abs(np.corrcoef(world.courses[:, 0], world.restarts[0].T)[0, 1:]), return_index=True)
+    restart = world.restarts[0].copy()
+    restart[:, order[0]] = 0
+    restart[:, order[1]] = restart[:, order[2]]
+    world.restarts = [restart, *world.restarts[1:]]
+    world.families = find_families(world.restarts)
+    assert linked(world.links(world.responses({0: world.gains(0, 0.5)}))) == {world.expected(0, 0, 1)}
 
 
 def test_an_irreproducible_family_is_not_linked(world: World) -> None:
