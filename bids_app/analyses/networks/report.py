@@ -61,7 +61,7 @@ def _families_caption(results: Results, parts: list[Links]) -> str:
     if rho is not None:
         opening = f"{int((rho >= REPRODUCIBLE).sum())} of {len(rho)} families are reproducible (ρ ≥ {REPRODUCIBLE:g}). "
     share = results.noted((results.atoms,), "ExpectedFalseShare")
-    expected = "" if share is None else f" Expected share of false links: {100 * float(share):.0f} %."
+    expected = "" if share is None else f" Expected share of false links: {_percent(share)}."
     return (
         f"{opening}{_counted_links(parts)}{expected} Colour: probability that the family carries the network's "
         "response, given all others; a frame marks a link." + _noise_sentence(results)
@@ -228,7 +228,7 @@ def answer(results: Results) -> str:
     if not names:
         return f"None of the {groups} is linked to a network."
     share = results.noted((results.atoms,), "ExpectedFalseShare")
-    expected = "" if share is None else f"; {100 * float(share):.0f} % of these links are expected to be false"
+    expected = "" if share is None else f"; {_percent(share)} of these links are expected to be false"
     verb = "carry the response of" if results.kind == "families" else "overlap with"
     some = f"{n_atoms} of the {groups}"
     if n_atoms == 1:
@@ -236,6 +236,16 @@ def answer(results: Results) -> str:
     shown = ", ".join(names[:_MOST_NAMES]) + ", …" * (len(names) > _MOST_NAMES)
     networks = f"{len(names)} networks ({shown})" if len(names) > 1 else f"the network {shown}"
     return f"{some} {verb} {networks}{expected}."
+
+
+def _percent(share: object) -> str:
+    """A share in percent, which never says none of one that only rounds to none.
+
+    >>> _percent(0.004), _percent(0.036), _percent(0)
+    ('less than 1 %', '4 %', '0 %')
+    """
+    percent = 100 * float(str(share))
+    return "less than 1 %" if 0 < percent < 1 else f"{percent:.0f} %"
 
 
 def count_links(table: pd.DataFrame) -> float | None:
@@ -254,5 +264,5 @@ def links_cell(results: Results) -> str:
     n_networks = len(linked_networks(parts))
     counted = f"{n_atoms} of {len(parts[0].atoms)} {results.kind}, {n_networks} of {len(parts[0].networks)} networks"
     share = results.noted((results.atoms,), "ExpectedFalseShare")
-    expected = "" if share is None else f"; {100 * float(share):.0f} % expected false"
+    expected = "" if share is None else f"; {_percent(share)} expected false"
     return html.cell(str(n_links), counted + expected)

@@ -17,6 +17,7 @@ from bids_app.analyses.networks.link_tables import (
     winning_networks,
 )
 from bids_app.analyses.networks.matrices import column_edges, draw_links, upper_limit
+from bids_app.analyses.networks.report import _percent
 from bids_app.pages.intervals import best_map_rows
 from bids_app.report.bars import draw_intervals, draw_layers, draw_scores_by_layer
 from bids_app.report.conftest import NETWORKS, links_table, scores_table, subgroups_table
@@ -166,3 +167,7 @@ def test_scores_without_any_value() -> None:
     table = scores_table().assign(mean=np.nan)
     assert len(best_map_rows(table)) == 4
     assert isinstance(best_map_rows(table), pd.DataFrame)
+
+
+def test_a_small_share_of_false_links_is_not_none() -> None:
+    assert [_percent(share) for share in (0, 0.0004, 0.0096, 0.036)] == ["0 %", "less than 1 %", "less than 1 %", "4 %"]
