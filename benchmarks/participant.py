@@ -28,7 +28,7 @@ STAGES = {
     "bids_app.encoding.lasso.LassoCV.fit": "lasso with cross-validated penalties, and its refits for p",
     "bids_app.analyses.networks.participant._coefficients": "coefficients of the families",
     "bids_app.analyses.networks.participant.score_brain": "scores of the families and their p",
-    "bids_app.analyses.networks.participant.family_links": "links of families and networks, spins",
+    "bids_app.analyses.networks.conditional.family_links": "links of families and networks, spins",
     "bids_app.inputs.designs.design_held_out": "designs of the brain score",
     "bids_app.analyses.scoring.predict_held_out": "ridge of the brain score, and its refits for p",
     "bids_app.analyses.brainscore.participant.score_brain": "brain scores and their p",
