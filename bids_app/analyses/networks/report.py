@@ -239,13 +239,13 @@ def answer(results: Results) -> str:
 
 
 def _percent(share: object) -> str:
-    """A share in percent, which never says none of one that only rounds to none.
+    """An expected share in percent, never as none: the sidecars round to four digits, and no link is certain.
 
     >>> _percent(0.004), _percent(0.036), _percent(0)
-    ('less than 1 %', '4 %', '0 %')
+    ('less than 1 %', '4 %', 'less than 1 %')
     """
     percent = 100 * float(str(share))
-    return "less than 1 %" if 0 < percent < 1 else f"{percent:.0f} %"
+    return "less than 1 %" if percent < 1 else f"{percent:.0f} %"
 
 
 def count_links(table: pd.DataFrame) -> float | None:
