@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 
-_MOST_MOVES = 100
-_LEAST_GAIN = 1e-6  # of the log posterior
+from bids_app.encoding.susie._tuning import TUNING
 
 
 class Subsets:
@@ -27,6 +28,7 @@ class Subsets:
         """gram (B, K, K), cross (B, K, m), member (B, G, m), variances to choose from (B, G, n); the sets are empty."""
         self._gram, self._cross, self._member, self._variances = gram, cross, member, variances
         self._counts = member.sum(dim=2)  # (B, G)
+        self._cost = math.log(gram.shape[1])
         shape = (len(gram), n_effects)
         self.chosen = torch.zeros(shape, dtype=torch.int64, device=gram.device)
         self.present = torch.zeros(shape, dtype=torch.bool, device=gram.device)
@@ -35,7 +37,7 @@ class Subsets:
     def search(self) -> None:
         """Add, remove or exchange one regressor, whichever gains the most, until nothing gains."""
         active = torch.arange(len(self._gram), device=self._gram.device)
-        for _ in range(_MOST_MOVES):
+        for _ in range(TUNING.most_moves):
             active = active[self._move(active)]
             if not len(active):
                 break
@@ -89,7 +91,7 @@ class Subsets:
         other[present.all(dim=1), -1] = -torch.inf
         best_other, place = other.flatten(1).max(dim=1)
         best_without, dropped = without.max(dim=1)
-        moves = torch.maximum(best_without, best_other) > _LEAST_GAIN
+        moves = torch.maximum(best_without, best_other) > TUNING.least_gain
         removing = moves & (best_without >= best_other)
         placing = moves & ~removing
         slot, regressor = place // other.shape[2], place % other.shape[2]
@@ -98,10 +100,6 @@ class Subsets:
         self.present[rows[placing], slot[placing]] = True
         self.chosen[rows[placing], slot[placing]] = regressor[placing]
         return moves
-
-    @property
-    def _cost(self) -> float:
-        return float(torch.tensor(float(self._gram.shape[1])).log())
 
     def _parts(self, rows: torch.Tensor, kept: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Moments of sets kept (B, S, L): XᵀX (B, S, L, L), of all regressors with them (B, S, K, L), XᵀY (B, S, L, m).

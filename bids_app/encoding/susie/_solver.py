@@ -20,8 +20,6 @@ def single_effects(
     *,
     groups: npt.ArrayLike | None = None,
     n_effects: int = 10,
-    max_iter: int = 100,
-    tolerance: float = 1e-3,
     device: str = "auto",
     mem_mb: float | None = None,
 ) -> SingleEffects:
@@ -51,7 +49,6 @@ def single_effects(
     groups : array of shape (B, m), group of each response, from 0, -1 where a problem has fewer than m responses and
         `cross` is 0; by default, all are of one group
     n_effects : L, the maximum number of effects
-    max_iter, tolerance : stop when the residual variance changes by less than this share
     device : "auto", "cpu" or "cuda"
     mem_mb : memory for a batch of problems, in megabytes
 
@@ -75,7 +72,7 @@ def single_effects(
 
     def solve(batch: slice) -> tuple[npt.NDArray[np.float64], ...]:
         problems = Problems(*(values[batch] for values in moments), n_effects=n_effects, device=place)
-        return problems.solve(max_iter, tolerance)
+        return problems.solve()
 
     fits = list(zip(*map_batches(solve, batches, place), strict=True))
     alpha, mean, variance, prior, noise, n_iter = (np.concatenate(values) for values in fits)

@@ -23,10 +23,10 @@ from bids_app.stats.arrays import Doubles, Floats
 from bids_app.stats.fdr import fdr
 
 PROBABLE = 0.5  # of a candidate
-DOUBT = 0.1  # mean of 1 − probability, the most that a list of links has
-# False links per doubt. A restart without a good atom of a family counts against its link, so that probabilities are
-# too small: on planted truth, lists had 0 to 1.1 times as many false links as doubt, see docs/methods.md.
-FALSE_PER_DOUBT = 2 / 3
+BAYESIAN_FDR = 0.1  # of a list of links at most: the mean of 1 − probability
+# The expected share of false links over the Bayesian false discovery rate. A restart without a good atom of a family
+# counts against its link, so that probabilities are too small: on planted truth, the ratio was 0 to 1.1 in lists.
+CALIBRATION = 2 / 3
 ALPHA = 0.05
 # From full maps (n_chosen, n_targets) to p of large and of small means, (n_chosen, n_networks) each.
 SpatialTest = Callable[[Floats], tuple[Doubles, Doubles]]
@@ -160,12 +160,12 @@ def link_table(
 
 
 def _least_probability(probability: Doubles) -> float:
-    """The probability from which on links have a mean doubt of at most `DOUBT`; inf for none.
+    """The probability from which on links have a Bayesian false discovery rate of at most `BAYESIAN_FDR`; inf for none.
 
-    The Bayesian false discovery rate of Newton et al. (2004): the mean of 1 − probability over the list.
+    Newton et al. (2004): the mean of 1 − probability over the list.
     """
     falling = np.sort(probability)[::-1]
-    within = np.cumsum(1 - falling) <= DOUBT * np.arange(1, len(falling) + 1)
+    within = np.cumsum(1 - falling) <= BAYESIAN_FDR * np.arange(1, len(falling) + 1)
     return float(falling[within][-1]) if within.any() else np.inf
 
 
@@ -227,6 +227,6 @@ def conditional_links(
 
 
 def expected_false_share(links: pd.DataFrame) -> float:
-    """Expected share of false links: `FALSE_PER_DOUBT` times the mean of 1 − probability; NaN without a link."""
+    """Expected share of false links: `CALIBRATION` times the mean of 1 − probability; NaN without a link."""
     probability = links.loc[links["linked"].astype(bool), "probability"]
-    return FALSE_PER_DOUBT * float((1 - probability).mean()) if len(probability) else float("nan")
+    return CALIBRATION * float((1 - probability).mean()) if len(probability) else float("nan")

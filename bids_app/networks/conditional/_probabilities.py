@@ -135,32 +135,34 @@ def _moments(design: Design, Y: Doubles, noise: Doubles) -> list[_Moments]:
 def _moments_of(X: Doubles, Z: Doubles, degrees: int) -> _Moments:
     fit = np.linalg.lstsq(X, Z, rcond=None)[0]
     left = Z - X @ fit
-    covariance = left.T @ left / (degrees - np.linalg.matrix_rank(X))
+    rank = max(int(np.linalg.matrix_rank(X)), 1)
+    covariance = left.T @ left / (degrees - rank)
     values, vectors = np.linalg.eigh(covariance)
     # What pieces only repeat of each other is no further response: it would lower the noise of all.
     own = values > _REPEATED * values.mean()
     vectors, roots = vectors[:, own], np.sqrt(values[own] + _RIDGE * values.mean())
-    white = Z @ (vectors / roots)
-    back = (vectors * roots).T
-    turn, groups = _patterns(X, white, (vectors / roots).sum(axis=0), degrees)
+    whitening = vectors / roots
+    white, back = Z @ whitening, (vectors * roots).T
+    turn, groups = _patterns(X @ fit @ whitening, whitening.sum(axis=0), rank, degrees - rank)
     return _Moments(X.T @ X, X.T @ white @ turn, float(np.square(white).sum()), degrees, turn.T @ back, groups)
 
 
-def _patterns(X: Doubles, white: Doubles, common: Doubles, degrees: int) -> tuple[Doubles, Ints]:
-    """Orthonormal patterns over the whitened responses (n_volumes, n), (n, n), and the group of each.
+def _patterns(explained: Doubles, common: Doubles, rank: int, degrees: int) -> tuple[Doubles, Ints]:
+    """Orthonormal patterns over the n whitened responses, (n, n), and the group of each.
 
     The first (group 0) is a response of the same size in all pieces, `common` once whitened. The second (group 1) is
-    that in which the atoms X together explain most of what is left, as in a network that answers with both signs, if
-    this is more than noise would let them: chosen where it is not, it would make effects out of noise. All others are
-    one group.
+    that of most of the rest that all atoms together explain (n_volumes, n), as in a network that responds with both
+    signs, if this is more than noise would leave: chosen where it is not, it would make effects out of noise. All
+    others are one group. `rank` of the atoms, and `degrees` of freedom of the residuals that the responses are whitened
+    by.
     """
-    n_patterns, rank = len(common), max(int(np.linalg.matrix_rank(X)), 1)
+    n_patterns = len(common)
     first = common / max(float(np.linalg.norm(common)), 1e-300)
-    explained = X @ np.linalg.lstsq(X, white - np.outer(white @ first, first), rcond=None)[0]
-    values, vectors = np.linalg.eigh(explained.T @ explained)
+    rest = explained - np.outer(explained @ first, first)
+    values, vectors = np.linalg.eigh(rest.T @ rest)
     turn = np.linalg.qr(np.column_stack([first, vectors[:, -1], np.eye(n_patterns)]))[0]
     groups = np.minimum(np.arange(n_patterns), 2)
-    if values[-1] < _BEYOND_NOISE * rank * _noise_edge(n_patterns - 1, rank, degrees - rank):
+    if values[-1] < _BEYOND_NOISE * rank * _noise_edge(n_patterns - 1, rank, degrees):
         groups[1:] = 2
     return np.asarray(turn), groups
 
