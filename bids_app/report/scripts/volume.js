@@ -89,7 +89,9 @@ class VolumeView {
     const at = this.coordinates(this.point)[across].toFixed(0).replace("-", "−");
     context.font = "12px system-ui, sans-serif";
     context.fillStyle = getComputedStyle(this.canvas).color;
-    context.fillText(`${name} ${"xyz"[across]} = ${at} mm`, left + 4, 14);
+    const place = `${"xyz"[across]} = ${at} mm`;
+    const whole = `${name} ${place}`; // on a phone, it would run into its neighbour
+    context.fillText(context.measureText(whole).width + 8 < width ? whole : place, left + 4, 14);
     context.fillText(LETTERS[right][0], left + 4, top + height / 2);
     context.fillText(LETTERS[right][1], left + width - 12, top + height / 2);
   }
