@@ -64,148 +64,151 @@ class DistanceScore:
 
     def outputs(self) -> tuple[Output, ...]:
         """Its outputs of participants and the group, without those of the base."""
-        return (*self._of_participants(), *self._of_group())
-
-    def _of_participants(self) -> tuple[Output, ...]:
-        title, symbol = self.title, self.symbol
         return (
-            Output(
-                self.desc,
-                "statmap",
-                ("participant",),
-                f"{title} {symbol}(d): what {self.window} adds to the present word.",
-                (
-                    StatisticMaps("p", "Chance of a gain this high with responses shifted in time.", _DISTANCES),
-                    StatisticMaps("q", CORRECTED, _DISTANCES),
-                    StatisticMaps(
-                        "r",
-                        f"Gain in held-out correlation from {self.window} at each distance over the present word "
-                        "alone.",
-                        _DISTANCES,
-                        GAIN,
-                    ),
-                ),
-                fields={**_FIELDS, **PARCELS_FIELD},
-            ),
-            Output(
-                f"{self.desc}parcels",
-                "statmap",
-                ("participant",),
-                f"{title}, at the tested distance, of the mean responses of parcels, which are tested before their "
-                "targets.",
-                over_parcels(_DISTANCES, GAIN),
-                fields={**_FIELDS, **PARCELS_FIELD},
-            ),
-            Output(
-                f"{self.desc}random",
-                "statmap",
-                ("participant",),
-                f"{title} of windows of random words, a control.",
-                (
-                    StatisticMaps(
-                        "r",
-                        f"{title} of windows of random words of the story: what more features add by themselves.",
-                        _DRAWS,
-                        GAIN,
-                    ),
-                ),
-                fields=_CONTROL_FIELDS,
-            ),
-            Output(
-                f"{self.desc}distance",
-                "statmap",
-                ("participant",),
-                f"Distance with the highest {title[0].lower()}{title[1:]}.",
-                (
-                    StatisticMaps(
-                        "d",
-                        "Distance, in words, at which the forecast score is highest; noisy scores make it tend to the "
-                        "middle.",
-                        ("distance",),
-                    ),
-                ),
-                fields=_FIELDS,
-            ),
-            Output(
-                self.desc,
-                "networks",
-                ("participant",),
-                f"{title}: one row per region and distance.",
-                columns={
-                    **_CURVE_COLUMNS,
-                    "r": f"{title}, mean over the region's targets: gain in held-out correlation over the present word "
-                    "alone.",
-                    "base": "Held-out correlation with the present word alone, mean over the region's targets.",
-                },
-            ),
+            self._gains(),
+            self._gains_of_parcels(),
+            self._gains_of_random_words(),
+            self._peaks(),
+            self._curves(),
+            self._group_gains(),
+            self._group_gains_of_random_words(),
+            self._contrast(),
+            self._group_peaks(),
+            self._group_curves(),
+            self._group_peaks_of_regions(),
         )
 
-    def _of_group(self) -> tuple[Output, ...]:
-        title, symbol = self.title, self.symbol
-        return (
-            Output(
-                self.desc,
-                "statmap",
-                ("group",),
-                f"{title} over participants.",
-                (*over_participants("r", _DISTANCES, GAIN, is_family_wise=False), *over_few_participants(_DISTANCES)),
-                fields=_FIELDS,
+    @property
+    def _highest(self) -> str:
+        return f"Distance with the highest {self.title[0].lower()}{self.title[1:]}"
+
+    def _gains(self) -> Output:
+        gain = f"Gain in held-out correlation from {self.window} at each distance over the present word alone."
+        return Output(
+            self.desc,
+            "statmap",
+            ("participant",),
+            f"{self.title} {self.symbol}(d): what {self.window} adds to the present word.",
+            (
+                StatisticMaps("p", "Chance of a gain this high with responses shifted in time.", _DISTANCES),
+                StatisticMaps("q", CORRECTED, _DISTANCES),
+                StatisticMaps("r", gain, _DISTANCES, GAIN),
             ),
-            Output(
-                f"{self.desc}random",
-                "statmap",
-                ("group",),
-                f"{title} of windows of random words over participants.",
-                (
-                    mean_over_participants(
-                        "r", _DRAWS, f"{title} of windows of random words, a control, mean over participants.", GAIN
-                    ),
-                ),
-                fields=_CONTROL_FIELDS,
-            ),
-            Output(
-                f"{self.desc}contrast",
-                "statmap",
-                ("group",),
-                f"Contrast of the tested distance with distance 0: {symbol}(d) - {symbol}(0).",
-                over_participants("r", ("contrast",), GAIN),
-                fields={**_FIELDS, "Contrast": "The contrast as a formula."},
-            ),
-            Output(
-                f"{self.desc}distance",
-                "statmap",
-                ("group",),
-                f"Distance with the highest {title[0].lower()}{title[1:]} over participants, where the contrast is "
-                "significant.",
-                (
-                    StatisticMaps(
-                        "d",
-                        "Distance of the highest score, of the mean over participants and as the mean of their own "
-                        "distances, where q of the contrast is below Significance.",
-                        _PEAKS,
-                    ),
-                ),
-                fields={**_FIELDS, "Significance": "Level of q below which targets are shown."},
-            ),
-            Output(
-                self.desc,
-                "networks",
-                ("group",),
-                f"{title} over participants: one row per region and distance.",
-                columns={
-                    **_CURVE_COLUMNS,
-                    **SUMMARY_COLUMNS,
-                    "base": "Held-out correlation with the present word alone, mean over participants and targets.",
-                },
-            ),
-            Output(
-                f"{self.desc}distance",
-                "networks",
-                ("group",),
-                f"Distance with the highest {title[0].lower()}{title[1:]}: one row per region, with interval, contrast "
-                "and split-half test.",
-                columns=_PEAK_COLUMNS,
-            ),
+            fields={**_FIELDS, **PARCELS_FIELD},
+        )
+
+    def _gains_of_parcels(self) -> Output:
+        return Output(
+            f"{self.desc}parcels",
+            "statmap",
+            ("participant",),
+            f"{self.title}, at the tested distance, of the mean responses of parcels, which are tested before their "
+            "targets.",
+            over_parcels(_DISTANCES, GAIN),
+            fields={**_FIELDS, **PARCELS_FIELD},
+        )
+
+    def _gains_of_random_words(self) -> Output:
+        gain = f"{self.title} of windows of random words of the story: what more features add by themselves."
+        return Output(
+            f"{self.desc}random",
+            "statmap",
+            ("participant",),
+            f"{self.title} of windows of random words, a control.",
+            (StatisticMaps("r", gain, _DRAWS, GAIN),),
+            fields=_CONTROL_FIELDS,
+        )
+
+    def _peaks(self) -> Output:
+        peak = "Distance, in words, at which the forecast score is highest; noisy scores make it tend to the middle."
+        return Output(
+            f"{self.desc}distance",
+            "statmap",
+            ("participant",),
+            f"{self._highest}.",
+            (StatisticMaps("d", peak, ("distance",)),),
+            fields=_FIELDS,
+        )
+
+    def _curves(self) -> Output:
+        return Output(
+            self.desc,
+            "networks",
+            ("participant",),
+            f"{self.title}: one row per region and distance.",
+            columns={
+                **_CURVE_COLUMNS,
+                "r": f"{self.title}, mean over the region's targets: gain in held-out correlation over the present "
+                "word alone.",
+                "base": "Held-out correlation with the present word alone, mean over the region's targets.",
+            },
+        )
+
+    def _group_gains(self) -> Output:
+        return Output(
+            self.desc,
+            "statmap",
+            ("group",),
+            f"{self.title} over participants.",
+            (*over_participants("r", _DISTANCES, GAIN, is_family_wise=False), *over_few_participants(_DISTANCES)),
+            fields=_FIELDS,
+        )
+
+    def _group_gains_of_random_words(self) -> Output:
+        gain = f"{self.title} of windows of random words, a control, mean over participants."
+        return Output(
+            f"{self.desc}random",
+            "statmap",
+            ("group",),
+            f"{self.title} of windows of random words over participants.",
+            (mean_over_participants("r", _DRAWS, gain, GAIN),),
+            fields=_CONTROL_FIELDS,
+        )
+
+    def _contrast(self) -> Output:
+        return Output(
+            f"{self.desc}contrast",
+            "statmap",
+            ("group",),
+            f"Contrast of the tested distance with distance 0: {self.symbol}(d) - {self.symbol}(0).",
+            over_participants("r", ("contrast",), GAIN),
+            fields={**_FIELDS, "Contrast": "The contrast as a formula."},
+        )
+
+    def _group_peaks(self) -> Output:
+        peak = (
+            "Distance of the highest score, of the mean over participants and as the mean of their own distances, "
+            "where q of the contrast is below Significance."
+        )
+        return Output(
+            f"{self.desc}distance",
+            "statmap",
+            ("group",),
+            f"{self._highest} over participants, where the contrast is significant.",
+            (StatisticMaps("d", peak, _PEAKS),),
+            fields={**_FIELDS, "Significance": "Level of q below which targets are shown."},
+        )
+
+    def _group_curves(self) -> Output:
+        return Output(
+            self.desc,
+            "networks",
+            ("group",),
+            f"{self.title} over participants: one row per region and distance.",
+            columns={
+                **_CURVE_COLUMNS,
+                **SUMMARY_COLUMNS,
+                "base": "Held-out correlation with the present word alone, mean over participants and targets.",
+            },
+        )
+
+    def _group_peaks_of_regions(self) -> Output:
+        return Output(
+            f"{self.desc}distance",
+            "networks",
+            ("group",),
+            f"{self._highest}: one row per region, with interval, contrast and split-half test.",
+            columns=_PEAK_COLUMNS,
         )
 
 
@@ -232,21 +235,8 @@ def base_outputs(desc: str) -> tuple[Output, Output]:
     of_group = mean_over_participants(
         "r", ("present",), "Held-out correlation with the present word alone, mean over participants."
     )
+    score = "Score of the present word alone"
     return (
-        Output(
-            desc,
-            "statmap",
-            ("participant",),
-            "Score of the present word alone.",
-            (of_participants,),
-            fields=_CONTROL_FIELDS,
-        ),
-        Output(
-            desc,
-            "statmap",
-            ("group",),
-            "Score of the present word alone over participants.",
-            (of_group,),
-            fields=_CONTROL_FIELDS,
-        ),
+        Output(desc, "statmap", ("participant",), f"{score}.", (of_participants,), fields=_CONTROL_FIELDS),
+        Output(desc, "statmap", ("group",), f"{score} over participants.", (of_group,), fields=_CONTROL_FIELDS),
     )

@@ -45,7 +45,7 @@ class FamilyLinks:
     ----------
     table : see `networks.conditional.link_table`, with the overlap (`dice`) of each part of each map
     marginals : array of shape (n_families, n_targets), NaN where there are no data
-    courses : see `outputs.NETWORK_COURSES`
+    courses : see `link_outputs.NETWORK_COURSES`
     pieces : identifies this partition of the networks
     fields : fields of the sidecars
     """
@@ -122,7 +122,7 @@ def design_of(responses: Responses, restarts: Floats, families: Families, D: Flo
 
 
 def _network_courses(responses: Responses, networks: NetworkSeries) -> pd.DataFrame:
-    """Responses of the networks' pieces, with run, story, time and confounds: see `outputs.NETWORK_COURSES`."""
+    """Responses of the networks' pieces, with run, story, time and confounds: see `link_outputs.NETWORK_COURSES`."""
     blocks, start = [], 0
     for run, (timing, sources) in enumerate(zip(responses.timings, responses.sources, strict=True)):
         length = len(timing.volumes)

@@ -49,7 +49,7 @@ ALPHA = 0.05
 def group_links(
     beta: Collection, mean: Floats, desc: str, space: NetworkSpace, settings: NetworkOptions
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Links of the group, columns of `outputs.GROUP_FAMILY_LINKS` except those on sharing; fields of the sidecar.
+    """Links of the group, columns of `link_outputs.GROUP_FAMILY_LINKS` except those on sharing; fields of the sidecar.
 
     Stages 1 and 2 are those of a participant, on means over participants: of the networks' responses, of the families
     with each participant's confounds removed, and of the families' correlations with every target. A link must also

@@ -21,7 +21,7 @@ from bids_app.analyses.dictionary import (
     scopes,
     variant,
 )
-from bids_app.analyses.networks import outputs
+from bids_app.analyses.networks import dictionary_outputs as outputs
 from bids_app.analyses.networks.localiser_file import write_localiser
 from bids_app.analyses.networks.options import NetworkOptions
 from bids_app.analyses.networks.tables import as_read, as_written

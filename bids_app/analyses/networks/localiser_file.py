@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bids_app.analyses.networks.outputs import LOCALISER
+from bids_app.analyses.networks.dictionary_outputs import LOCALISER
 from bids_app.bids.derivatives import output_path, sidecar_path, write_sidecar, write_table
 from bids_app.inputs.models import ModelRun
 from bids_app.inputs.units import UnitReader, stimuli_of, units_identity

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from bids_app.analyses.networks.outputs import ORGANISATION
+from bids_app.analyses.networks.organisation_outputs import ORGANISATION
 from bids_app.analyses.writer import Writer
 from bids_app.bids.derivatives import read_table
 from bids_app.networks.organisation import (
@@ -71,7 +71,7 @@ def read_links(path: Path) -> pd.DataFrame:
 
 
 def describe_subgroups(links: pd.DataFrame, groups: NeuronGroups, model: str) -> pd.DataFrame:
-    """Neurons per network and layer; columns of `outputs.SUBGROUPS`, layers counted from 0."""
+    """Neurons per network and layer; columns of `organisation_outputs.SUBGROUPS`, layers counted from 0."""
     names = list(links["network"].unique())
     neurons = of_networks(links, groups.members)
     table = summary(neurons, "network", names, groups.n_layers)
@@ -80,7 +80,7 @@ def describe_subgroups(links: pd.DataFrame, groups: NeuronGroups, model: str) ->
 
 
 def describe_organisation(links: pd.DataFrame, atoms: npt.NDArray[np.float32]) -> pd.DataFrame:
-    """Organisation of a model: a row per network and one for the whole; columns of `outputs.ORGANISATION`."""
+    """A row per network and one for the whole model; columns of `organisation_outputs.ORGANISATION`."""
     counts = involvement(links)
     table = counts.merge(consistency(atoms, links), on="network")
     linked = links.loc[links["linked"], "atom"].nunique()

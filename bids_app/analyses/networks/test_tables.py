@@ -7,7 +7,7 @@ import pandas as pd
 
 from bids_app.analyses.dictionary import Dictionary
 from bids_app.analyses.networks.dictionary_files import read_members, read_n_layers
-from bids_app.analyses.networks.outputs import LOADINGS
+from bids_app.analyses.networks.dictionary_outputs import LOADINGS
 from bids_app.analyses.networks.tables import NeuronGroups, read_links, write_links
 from bids_app.analyses.networks.test_dictionary import dictionary_of, write
 from bids_app.analyses.writer import Writer
