@@ -84,7 +84,7 @@ def evaluate_outputs(world: World, out_dir: Path) -> pd.DataFrame:
         values[first : first + len(series)] = series.to_numpy()[: N_VOLUMES - first]
         links["network"] = links["network"].replace(_SHORT_NAMES)
         links["family"] = links["family" if "family" in links else "atom"].astype(int) - 1
-        for column in {"linked", "replicated"} & set(links):
+        for column in sorted({"linked", "replicated"} & set(links)):
             who = path.name.split("_")[0] if column == "linked" and "group" not in path.parts else column
             chosen = links.assign(linked=links[column].astype(str).str.lower().eq("true"))
             score = world.evaluate(chosen, values)
