@@ -14,7 +14,7 @@ from benchmarks import harness
 from benchmarks.links import Restarts, links_of
 from benchmarks.links_worlds import WORLDS, World
 from bids_app.encoding.dictionary import REPRODUCIBLE, DictionaryLearning, Families, ReproducibleDictionary
-from tests.parcel_worlds import score_links
+from tests.parcel_scores import score_links
 
 _COLUMNS = ("world", "penalty", "atoms", "families", "reproducible", "R² of these", "P", "R", "restarts / dictionary")
 _WORLDS, _PENALTIES, _ATOMS = ("minilm", "demo gpt2"), (0.15, 0.2, 0.25, 0.35), (32, 64, 128)

@@ -30,7 +30,8 @@ from bids_app.networks.conditional import (
     spatial_p,
     temporal_evidence,
 )
-from tests.parcel_worlds import REPETITION_TIME, score_links
+from tests.parcel_scores import score_links
+from tests.parcel_source import REPETITION_TIME
 
 Floats = npt.NDArray[np.float32]
 

@@ -32,7 +32,7 @@ from bids_app.networks.conditional import MOST_PIECES, STRIDE, consecutive_piece
 from bids_app.networks.partition import partition
 from bids_app.networks.spins import Spins
 from bids_app.stats.standardise import zscore
-from tests import parcel_worlds
+from tests import parcel_source, parcel_worlds
 
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
@@ -88,7 +88,7 @@ class ParcelWorld:
 
     def __init__(self, seed: int, cache_dir: Path, **options: bool):
         """Read or make its source."""
-        source = parcel_worlds.load_source(cache_dir)
+        source = parcel_source.load_source(cache_dir)
         chosen: dict[str, Any] = dict(options)
         self._silent, self._loud = (
             parcel_worlds.World(source, parcel_worlds.Options(snr=snr, seed=seed, **chosen)) for snr in (0.0, 1.0)
@@ -103,7 +103,7 @@ class ParcelWorld:
         """A participant."""
         silent, loud = (world.participant(number) for world in (self._silent, self._loud))
         noise, response = (
-            clean(values, parcel_worlds.REPETITION_TIME, silent.confounds, None)
+            clean(values, parcel_source.REPETITION_TIME, silent.confounds, None)
             for values in (silent.series, loud.series - silent.series)
         )
         return Listener(noise, response, (silent.confounds,), (len(noise),))
@@ -171,9 +171,9 @@ class CortexWorld:
 
     def _read(self, scans: Sequence[Scan], folder: Path) -> list[Floats]:
         if self.model == "minilm":
-            package = importlib.util.find_spec(parcel_worlds.MINILM)
+            package = importlib.util.find_spec(parcel_source.MINILM)
             if package is None or package.origin is None:
-                raise RuntimeError(f"The package {parcel_worlds.MINILM} is not installed.")
+                raise RuntimeError(f"The package {parcel_source.MINILM} is not installed.")
             words, model = [read_words(_ALICE)], Path(package.origin).parent / "model"
         else:
             told = [tell_story(s.task, s.start, s.end, stream(self.seed, "story", s.task)) for s in scans]

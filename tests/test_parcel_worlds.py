@@ -5,18 +5,10 @@ import pandas as pd
 import pytest
 from scipy.ndimage import gaussian_filter1d
 
+from tests.parcel_bids import write_bids
 from tests.parcel_neurons import correlation, find_families, read_text_grid, sparse_dictionary, standard
-from tests.parcel_worlds import (
-    N_VOLUMES,
-    NETWORKS,
-    TEXT_GRID,
-    Options,
-    Source,
-    World,
-    make_noise,
-    missing_inputs,
-    write_bids,
-)
+from tests.parcel_source import N_VOLUMES, TEXT_GRID, Source, missing_inputs
+from tests.parcel_worlds import NETWORKS, Options, World, make_noise
 
 OPPOSITE = {"active": "deactive", "deactive": "active"}
 

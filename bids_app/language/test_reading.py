@@ -1,4 +1,4 @@
-"""Reading a story that is rolled, against forward passes on the rolled tokens; the rest is in test_activations."""
+"""Reading a story that is rolled, against forward passes on the rolled tokens; test_contexts has the others."""
 
 from pathlib import Path
 
@@ -7,16 +7,13 @@ import numpy.typing as npt
 import pytest
 import torch
 
-from bids_app.language.activations import Activations, read_activations
+from bids_app.language.activations import read_activations
+from bids_app.language.conftest_activations import layers
 from bids_app.language.models import LanguageModel
 from bids_app.language.reading import WordRule
 from bids_app.language.tokens import Tokens, tokenize_words
 
 MINIMUM = 32  # half of what the models hold
-
-
-def _layers(activations: Activations) -> list[npt.NDArray[np.float32]]:
-    return [np.array(activations.layer(layer)) for layer in range(activations.n_layers)]
 
 
 def _states(language_model: LanguageModel, tokens: Tokens, ids: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
@@ -55,7 +52,7 @@ def test_rolled_is_left_once_the_story_is_long_enough(
     causal_model: LanguageModel, long_story: list[str], tmp_path: Path
 ) -> None:
     words, tokens, ends = _text_with_tokens(causal_model, long_story)
-    rolled, left = (_layers(read_activations(causal_model, words, "ffn-out", c, tmp_path)) for c in ("rolled", "left"))
+    rolled, left = (layers(read_activations(causal_model, words, "ffn-out", c, tmp_path)) for c in ("rolled", "left"))
     late = ends - tokens.tokens_per_word >= MINIMUM
     assert late.sum() > 100
     for layer, other in zip(rolled, left, strict=True):
@@ -87,7 +84,7 @@ def test_the_leak_of_rolled_is_there_and_ends(
     words, tokens, ends = _text_with_tokens(causal_model, long_story)
     changed = [*words[:-1], "rain" if words[-1] != "rain" else "way"]
     before, after = (
-        _layers(read_activations(causal_model, text, "ffn-out", "rolled", tmp_path)) for text in (words, changed)
+        layers(read_activations(causal_model, text, "ffn-out", "rolled", tmp_path)) for text in (words, changed)
     )
     late = (ends - tokens.tokens_per_word >= MINIMUM) & (np.arange(len(words)) < len(words) - 1)
     assert np.abs(before[-1][0] - after[-1][0]).max() > 1e-3
@@ -99,7 +96,7 @@ def test_chunks_do_not_change_a_rolled_story(
     causal_model: LanguageModel, long_story: list[str], tmp_path: Path
 ) -> None:
     whole, chunked = (
-        _layers(
+        layers(
             read_activations(
                 causal_model, long_story[:90], "ffn-out", "rolled", tmp_path / str(chunk), chunk_tokens=chunk
             )
