@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 import numpy.typing as npt
 
-from bids_app.disk import MEGABYTE, DiskError, free_mb, is_full, no_space, reserve
+from bids_app.analyses.scratch import ScratchFile
 from bids_app.stats.running import RunningMeans
 
 Floats = npt.NDArray[np.float32]
@@ -26,8 +23,7 @@ _VALUE = np.dtype(np.float32).itemsize
 class StoredMaps:
     """Maps (n_participants, n_maps, n_targets), of which only blocks are in memory.
 
-    They lie in a file without a name in `folder`: it vanishes with the object, also if the process is killed, so that
-    no later run can take old values for new ones.
+    They lie in a file without a name in `folder`, see `ScratchFile`.
 
     Attributes
     ----------
@@ -39,7 +35,7 @@ class StoredMaps:
         """Reserve the space. Raises DiskError, with the space needed, if the disk is too full."""
         self._folder, self._stored = folder, (n_participants, n_maps, n_targets)
         self._targets = np.arange(n_targets)
-        self._file = _scratch(folder, n_participants * n_maps * n_targets * _VALUE)
+        self._file = ScratchFile(folder, n_participants * n_maps * n_targets * _VALUE)
         self._means = RunningMeans(n_maps, n_targets)
 
     @property
@@ -57,15 +53,7 @@ class StoredMaps:
         if maps.shape != self._stored[1:]:
             raise ValueError(f"maps of the shape {maps.shape} came; these participants have {self._stored[1:]}.")
         self._means.add(maps)
-        content = np.ascontiguousarray(maps, dtype=np.float32).data.cast("B")
-        self._file.seek(participant * len(content))
-        try:
-            self._file.write(content)
-            self._file.flush()
-        except OSError as error:  # where the file system could not reserve the space
-            if is_full(error):
-                raise DiskError(no_space(self._folder, needed_mb=len(content) / MEGABYTE)) from None
-            raise
+        self._file.write(maps.astype(np.float32, copy=False), participant * maps.size * _VALUE)
 
     def use(self, targets: npt.NDArray[np.intp]) -> None:
         """Use only these targets: from now on, `shape`, `complete` and all blocks are of them."""
@@ -142,31 +130,11 @@ class StoredMaps:
         values = np.empty((len(rows), len(columns), last - first), dtype=np.float32)
         for row, block in zip(rows, values, strict=True):
             if last - first == n_targets:  # all of the maps lie side by side
-                self._fill(block, (row * n_maps + columns[0]) * n_targets)
+                self._file.fill(block, (row * n_maps + columns[0]) * n_targets * _VALUE)
                 continue
             for column, strip in zip(columns, block, strict=True):
-                self._fill(strip, (row * n_maps + column) * n_targets + first)
+                self._file.fill(strip, ((row * n_maps + column) * n_targets + first) * _VALUE)
         return values if len(chosen) == last - first else values[:, :, chosen - first]
-
-    def _fill(self, values: Floats, start: int) -> None:
-        read = os.preadv(self._file.fileno(), [values.data.cast("B")], start * _VALUE) if values.size else 0
-        if read != values.nbytes:
-            raise OSError(f"the scratch file of the group level in {self._folder} was cut short: run it again")
-
-
-def _scratch(folder: Path, size: int) -> IO[bytes]:
-    """A file without a name in a folder, with its space reserved."""
-    folder.mkdir(parents=True, exist_ok=True)
-    if size > free_mb(folder) * MEGABYTE:  # reserving it would fill the disk before it fails
-        raise DiskError(no_space(folder, needed_mb=size / MEGABYTE))
-    file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 (open as long as the maps are)
-    try:
-        reserve(file.fileno(), max(1, size))
-    except OSError as error:
-        if is_full(error):
-            file.close()
-            raise DiskError(no_space(folder, needed_mb=size / MEGABYTE)) from None
-    return file
 
 
 def _slices(length: int, step: int) -> Iterator[slice]:
