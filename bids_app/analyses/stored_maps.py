@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from bids_app.analyses.scratch import ScratchFile
+from bids_app.stats.blocks import Apply, here
 from bids_app.stats.running import RunningMeans
 
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 Statistic = Callable[[Floats, Bools], tuple[Floats, ...]]
+CurveStatistic = Callable[[Floats], Sequence[npt.NDArray[np.floating]]]
 
 BLOCK = 1 << 23  # values in memory at once: 32 MB, whatever the number of participants
 _VALUE = np.dtype(np.float32).itemsize
@@ -29,10 +32,12 @@ class StoredMaps:
     ----------
     shape : (n_participants, n_maps, n_targets) of the targets in use
     complete : targets in use with a value in every map of every participant, (n_targets,)
+    apply : `map` by which statistics are computed from blocks
     """
 
-    def __init__(self, folder: Path, n_participants: int, n_maps: int, n_targets: int) -> None:
+    def __init__(self, folder: Path, n_participants: int, n_maps: int, n_targets: int, apply: Apply = here) -> None:
         """Reserve the space. Raises DiskError, with the space needed, if the disk is too full."""
+        self.apply = apply
         self._folder, self._stored = folder, (n_participants, n_maps, n_targets)
         self._targets = np.arange(n_targets)
         self._file = ScratchFile(folder, n_participants * n_maps * n_targets * _VALUE)
@@ -88,17 +93,16 @@ class StoredMaps:
         n_participants, n_maps, n_targets = self.shape
         width = max(1, min(n_targets, BLOCK // n_participants))
         height = max(1, BLOCK // (n_participants * width))
+        where = [(maps, targets) for maps in _slices(n_maps, height) for targets in _slices(n_targets, width)]
+        blocks = ((self._read(slice(None), maps, targets), self.complete[targets]) for maps, targets in where)
         found: list[Floats] = []
-        for maps in _slices(n_maps, height):
-            for targets in _slices(n_targets, width):
-                values = self._read(slice(None), maps, targets)
-                parts = statistic(values, self.complete[targets])
-                found = found or [np.empty((n_maps, n_targets), dtype=np.float32) for _ in parts]
-                for whole, part in zip(found, parts, strict=True):
-                    whole[maps, targets] = part
+        for block, parts in zip(where, self.apply(partial(_of_block, statistic), blocks), strict=True):
+            found = found or [np.empty((n_maps, n_targets), dtype=np.float32) for _ in parts]
+            for whole, part in zip(found, parts, strict=True):
+                whole[block] = part
         return tuple(found)
 
-    def of_curves(self, statistic: Callable[[Floats], Sequence[npt.NDArray[np.floating]]], where: Bools) -> Floats:
+    def of_curves(self, statistic: CurveStatistic, where: Bools) -> Floats:
         """A statistic of each target's curve over the maps, (n_statistics, n_targets), NaN except at `where`.
 
         `statistic` takes values (n_participants, n_maps, m) of some of the targets and returns arrays (m,).
@@ -106,17 +110,17 @@ class StoredMaps:
         n_participants, n_maps, n_targets = self.shape
         width = max(1, BLOCK // (n_participants * n_maps))
         found = np.full((len(statistic(np.zeros((1, n_maps, 0), np.float32))), n_targets), np.nan, dtype=np.float32)
-        for targets in _slices(n_targets, width):
-            inside = targets.start + np.flatnonzero(where[targets])
-            if len(inside):
-                values = self._read(slice(None), slice(None), targets)[:, :, inside - targets.start]
-                found[:, inside] = np.stack(statistic(values))
+        blocks = [(targets, np.flatnonzero(where[targets])) for targets in _slices(n_targets, width)]
+        blocks = [(targets, inside) for targets, inside in blocks if len(inside)]
+        values = (self._read(slice(None), slice(None), targets)[:, :, inside] for targets, inside in blocks)
+        for (targets, inside), parts in zip(blocks, self.apply(partial(_stacked, statistic), values), strict=True):
+            found[:, targets.start + inside] = parts
         return found
 
     def changed(self, change: Callable[[Floats], Floats], n_maps: int) -> StoredMaps:
         """Other maps, `change` of those of each participant: (n_maps, n_targets) to (`n_maps`, n_targets)."""
         n_participants, _, n_targets = self.shape
-        made = StoredMaps(self._folder, n_participants, n_maps, n_targets)
+        made = StoredMaps(self._folder, n_participants, n_maps, n_targets, self.apply)
         for row, maps in enumerate(self.participants()):
             made.write(row, change(maps))
         return made
@@ -135,6 +139,14 @@ class StoredMaps:
             for column, strip in zip(columns, block, strict=True):
                 self._file.fill(strip, ((row * n_maps + column) * n_targets + first) * _VALUE)
         return values if len(chosen) == last - first else values[:, :, chosen - first]
+
+
+def _of_block(statistic: Statistic, block: tuple[Floats, Bools]) -> tuple[Floats, ...]:
+    return statistic(*block)
+
+
+def _stacked(statistic: CurveStatistic, values: Floats) -> npt.NDArray[np.floating]:
+    return np.stack(statistic(values))
 
 
 def _slices(length: int, step: int) -> Iterator[slice]:
