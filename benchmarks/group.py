@@ -1,9 +1,9 @@
 """The group level of many simulated participants: time and peak memory, beside a script that loads all maps.
 
 Participants have maps of 64 families (beta, r) on fsaverage5 or fsaverage6, or scores at 41 distances, or all that the
-demo's participants leave for links of families with networks. The coefficients of ten participants (the demo's three) are
-linked under the names of the others, because the time of reading does not depend on the values; scores, whose test needs
-values without ties, differ in all.
+demo's participants leave for links of families with networks. The coefficients of a few participants are linked under
+the names of the others, because the time of reading does not depend on the values; scores, whose test needs values
+without ties, differ in all.
 """
 
 import os
@@ -82,7 +82,12 @@ def write_linked(out_dir: Path, n: int) -> None:
     with tempfile.TemporaryDirectory(dir=out_dir.parent) as folder:
         data = Path(folder, "data")
         generate(data, replace(DEFAULTS, spaces=("fsaverage5",)))
-        given = {"bids_dir": data, "out_dir": out_dir, "level": "participant", "config_file": data / "code" / "demo.toml"}
+        given = {
+            "bids_dir": data,
+            "out_dir": out_dir,
+            "level": "participant",
+            "config_file": data / "code" / "demo.toml",
+        }
         if run(make_settings(given | {"analysis": ["networks"], "work_dir": Path(folder, "work")})):
             raise RuntimeError("The run failed; what went wrong is said above.")
     (out_dir / "dataset_description.json").unlink()  # its data set is gone
