@@ -80,7 +80,12 @@ class Settings(_Own, AtlasOptions, FeatureOptions, DistanceOptions, ResponseOpti
     level: str
 
     analysis: tuple[str, ...] = option(
-        ("networks", "brainscore"), "analyse", "What to compute.", choices=NAMES, metavar="NAME", decides=NOTHING
+        ("networks", "brainscore", "evidence"),
+        "analyse",
+        "What to compute.",
+        choices=NAMES,
+        metavar="NAME",
+        decides=NOTHING,
     )
     preset: str | None = option(None, "analyse", "Settings of a published analysis.", metavar="NAME", decides=NOTHING)
     config_file: Path | None = option(

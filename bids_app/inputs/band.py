@@ -19,7 +19,15 @@ from bids_app.bids.word_files import find_words
 from bids_app.checksums import sha256_of
 from bids_app.encoding.design.haemodynamics import convolve, neuron_responses, word_sums
 from bids_app.inputs.timing import StimulusTiming, Story, story_time, timed_words
-from bids_app.language.word_features import FEATURES, count_words, has_punctuation, log_frequencies, word_features
+from bids_app.language.word_features import (
+    FEATURES,
+    STORIES,
+    FrequencyListError,
+    count_words,
+    has_punctuation,
+    log_frequencies,
+    word_features,
+)
 from bids_app.machine.notices import notice
 from bids_app.stats.standardise import zscore
 
@@ -93,7 +101,7 @@ class Band:
         marks = {stem: has_punctuation(story.words.text) for stem, story in self.stories.items()}
         return {
             "Features": list(self.names),
-            "WordFrequencies": self.settings.word_frequencies,
+            "WordFrequencies": self._frequencies[1],
             "Sentences": {stem: "punctuation" if by_marks else "pauses" for stem, by_marks in marks.items()},
             "Envelope": self._sound[1] or "from the WAV files of all stories",
         }
@@ -106,17 +114,26 @@ class Band:
 
     @cached_property
     def _of_words(self) -> dict[str, Doubles]:
-        counts = count_words(story.words.text for _, story in sorted(self.stories.items()))
-        source = self.settings.word_frequencies
+        frequencies, _ = self._frequencies
         return {
-            stem: word_features(
-                words.text,
-                words.onset,
-                words.onset + words.duration,
-                log_frequencies(words.text, source, counts),
-            )
+            stem: word_features(words.text, words.onset, words.onset + words.duration, frequencies[stem])
             for stem, words in ((stem, story.words) for stem, story in self.stories.items())
         }
+
+    @cached_property
+    def _frequencies(self) -> tuple[dict[str, Doubles], str]:
+        """The log frequency of each word of each story, and where it comes from.
+
+        A list that cannot serve must not cost the run: the words of all stories are then counted in the stories.
+        """
+        texts = {stem: story.words.text for stem, story in sorted(self.stories.items())}
+        counts, source = count_words(texts.values()), self.settings.word_frequencies
+        try:
+            return {stem: log_frequencies(text, source, counts) for stem, text in texts.items()}, source
+        except FrequencyListError as error:
+            reason = f"words are counted in the stories (--word-frequencies {STORIES}): {error}"
+            notice(logging.WARNING, f"nuisance band: {reason}")
+            return {stem: log_frequencies(text, STORIES, counts) for stem, text in texts.items()}, reason
 
     @cached_property
     def _sound(self) -> tuple[dict[str, Doubles] | None, str]:

@@ -1,7 +1,9 @@
 """The nuisance band on volumes, word by word; and the sound of a story at the right volumes."""
 
+import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -97,3 +99,22 @@ def test_a_language_without_wordfreq_is_refused(tmp_path: Path, language: str, m
     monkeypatch.setitem(__import__("sys").modules, "wordfreq", None)
     with pytest.raises(ValueError, match="need the package wordfreq"):
         _ = make(tmp_path, word_frequencies=language).sums
+
+
+def test_a_list_of_frequencies_that_cannot_serve_costs_no_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    lists = SimpleNamespace(available_languages=lambda: {"en": ""}, zipf_frequency=lambda word, language: 0.0)
+    monkeypatch.setitem(sys.modules, "wordfreq", lists)
+    counted = make(tmp_path)
+    for language, reason in (("xx", "has no list of the language 'xx'"), ("en", "100 % of the words of a story")):
+        band = make(tmp_path, word_frequencies=language)
+        np.testing.assert_array_equal(band.sums, counted.sums)
+        source = str(band.facts["WordFrequencies"])
+        assert source.startswith("words are counted in the stories (--word-frequencies stories)")
+        assert reason in source
+        assert source in caplog.text
+    monkeypatch.setattr(lists, "zipf_frequency", lambda word, language: float(len(word)))
+    band = make(tmp_path, word_frequencies="en")
+    assert band.facts["WordFrequencies"] == "en"
+    np.testing.assert_allclose(band.sums[:, 2], band.sums[:, 1])  # their letters

@@ -6,7 +6,7 @@ import pytest
 
 from bids_app.language.word_features import (
     FEATURES,
-    UnknownWordsError,
+    FrequencyListError,
     count_words,
     log_frequencies,
     plain,
@@ -68,7 +68,7 @@ def test_frequencies_of_a_language() -> None:
     found = log_frequencies(["The", "sailor,"], "en", Counter())
     np.testing.assert_allclose(found, [wordfreq.zipf_frequency(word, "en") for word in ("the", "sailor")])
     assert found[0] > found[1] + 2
-    with pytest.raises(UnknownWordsError, match="100 % of the words"):
+    with pytest.raises(FrequencyListError, match="100 % of the words"):
         log_frequencies(["qwrtzx", "xzqwpk"], "en", Counter())
     with pytest.raises(ValueError, match="has no list of the language 'xx'"):
         log_frequencies(["the"], "xx", Counter())

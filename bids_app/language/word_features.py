@@ -22,8 +22,8 @@ _PER_BILLION = 9.0  # log10
 _MOST_UNKNOWN = 0.2
 
 
-class UnknownWordsError(ValueError):
-    """Most words of the stories are not in the frequency list, which is probably of another language."""
+class FrequencyListError(ValueError):
+    """There is no frequency list of the language, or most words of the stories are not in it."""
 
 
 def word_features(words: Sequence[str], onset: Doubles, offset: Doubles, frequency: Doubles) -> Doubles:
@@ -103,8 +103,8 @@ def log_frequencies(words: Sequence[str], source: str, counts: Counter[str]) -> 
         there, an unknown word counts as one of a billion (0)
     counts : words of all stories, see `count_words`
 
-    Raises ValueError if wordfreq is not installed or lacks the language, and UnknownWordsError if more than a fifth of
-    the words are unknown.
+    Raises ValueError if wordfreq is not installed, and FrequencyListError if it lacks the language or more than a fifth
+    of the words.
     """
     if source == STORIES:
         total = np.log10(max(1, counts.total()))
@@ -114,7 +114,7 @@ def log_frequencies(words: Sequence[str], source: str, counts: Counter[str]) -> 
     frequency = np.array([known[plain(word)] for word in words], dtype=np.float64)
     unknown = float(np.mean(frequency == 0)) if len(frequency) else 0.0
     if unknown > _MOST_UNKNOWN:
-        raise UnknownWordsError(
+        raise FrequencyListError(
             f"{100 * unknown:.0f} % of the words of a story are not in the frequency list {source!r}; the story is "
             "probably in another language: give its code (--word-frequencies), or "
             f"{STORIES!r} to count words in the stories themselves."
@@ -132,5 +132,5 @@ def _wordfreq(language: str):  # type: ignore[no-untyped-def]
         ) from None
     if language not in available_languages():
         there = ", ".join(sorted(available_languages()))
-        raise ValueError(f"The package wordfreq has no list of the language {language!r}; it has {there}.")
+        raise FrequencyListError(f"The package wordfreq has no list of the language {language!r}; it has {there}.")
     return zipf_frequency

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -18,6 +19,7 @@ from bids_app.inputs.surprisal import NoSurprisalError, word_surprisal
 from bids_app.inputs.timing import Story
 from bids_app.language.futures import ParserError, load_parser
 from bids_app.language.word_features import plain
+from bids_app.machine.notices import notice
 from bids_app.settings import Settings
 
 Doubles = npt.NDArray[np.float64]
@@ -93,6 +95,7 @@ class WordKinds:
         try:
             parts = {stem: parts_of_speech(story, name, work, load) for stem, story in self.stories.items()}
         except ParserError as error:
+            notice(logging.INFO, f"no parts of speech of the words: {error}")
             return None, f"left out: {error}"
         return parts, f"by the spaCy pipeline {Path(name).name}"
 
@@ -102,6 +105,7 @@ class WordKinds:
         try:
             values = {stem: word_surprisal(self.model, story) for stem, story in self.stories.items()}
         except NoSurprisalError as error:
+            notice(logging.INFO, f"{self.model.label}: no surprisal of the words: {error}")
             return None, f"left out: {error}"
         return values, f"of each word given those before it, under {self.model.label}, in nats"
 

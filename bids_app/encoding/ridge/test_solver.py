@@ -59,3 +59,26 @@ def test_small_features_are_predicted_with_as_small_penalties(n_features: int, p
         factors = Design(scale * X, torch.device("cpu")).factorise(train, test)
         predicted.append(Predictor(factors, alphas, planned)(alphas[1].expand(N_TARGETS), Y))
     np.testing.assert_allclose(predicted[0], predicted[1], atol=1e-4)
+
+
+@pytest.mark.parametrize("n_repeats", [2, 5])  # 40 features of 60 volumes, and 100
+def test_repeated_features_cost_nothing(n_repeats: int) -> None:
+    random = np.random.default_rng(0)
+    X = random.standard_normal((N, 20))
+    Y = torch.as_tensor(X @ random.standard_normal((20, N_TARGETS)), dtype=torch.float32)
+    train, test = contiguous_folds(N, 3)[0]
+    once = Design(X, torch.device("cpu")).factorise(train, test)
+    repeated = Design(np.tile(X, n_repeats) / n_repeats**0.5, torch.device("cpu")).factorise(train, test)
+    assert len(repeated.eigenvalues) == len(once.eigenvalues) == 20
+    alpha = torch.tensor([10.0])
+    first, second = (Predictor(factors, alpha, 1)(alpha.expand(N_TARGETS), Y) for factors in (once, repeated))
+    np.testing.assert_allclose(first, second, atol=1e-4)
+
+
+def test_a_constant_design_predicts_the_mean() -> None:
+    Y = torch.as_tensor(np.random.default_rng(0).standard_normal((N, 3)), dtype=torch.float32)
+    train, test = contiguous_folds(N, 3)[0]
+    for n_features in (3, 90):
+        factors = Design(np.ones((N, n_features)), torch.device("cpu")).factorise(train, test)
+        predicted = Predictor(factors, torch.tensor([1.0]), 1)(torch.ones(3), Y)
+        np.testing.assert_allclose(predicted, Y[train].mean(dim=0).expand(len(test), 3), atol=1e-6)

