@@ -41,6 +41,7 @@ ROWS = (
     ("forecast", "fsaverage5", 100),
     ("forecast", "fsaverage5", 345),
     ("families", "fsaverage5", 1000),
+    ("forecast", "fsaverage6", 100),
     ("forecast", "fsaverage6", 345),
     ("links", "fsaverage5", 20),
     ("links", "fsaverage5", 100),
@@ -100,7 +101,7 @@ def write_linked(out_dir: Path, n: int) -> None:
         maps, geometry = scores[source].load()
         noisy = maps + 0.05 * rng.standard_normal(maps.shape, dtype=np.float32)
         entities = {**scores[source].entities, "sub": label}
-        geometry.save(noisy, output_path(out_dir, entities), scores[source].sidecar.get("Maps"))
+        geometry.save(noisy, output_path(out_dir, entities))
 
 
 def _link(out_dir: Path, source: str, label: str, pattern: str = "*_stat-beta_*") -> None:

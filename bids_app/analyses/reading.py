@@ -23,7 +23,7 @@ def stored_maps(members: Members, names: Sequence[str], scratch: Path, apply: Ap
     """The maps of all participants on the targets of the first one, of which the common ones are in use."""
     alignment, stored = Alignment(), None
     for row, maps in enumerate(_read(members, names, alignment)):
-        stored = stored or StoredMaps(scratch, len(members), *maps.shape, apply)
+        stored = stored or StoredMaps(scratch, len(members), len(maps), maps.shape[1], apply)
         stored.write(row, maps)
     assert stored is not None
     common, shared = alignment.common()

@@ -1,4 +1,5 @@
 from itertools import product
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +12,7 @@ from bids_app.stats.sign_flips import family_wise as over_blocks
 RNG = np.random.default_rng(0)
 
 
-def family_wise(maps: Floats, where: npt.NDArray[np.bool_], **how: int) -> Floats:
+def family_wise(maps: Floats, where: npt.NDArray[np.bool_], **how: Any) -> Floats:
     """p (n_maps, n_targets) of maps (n_participants, n_maps, n_targets), each map in blocks of 9 targets."""
     p = np.full(maps.shape[1:], np.nan, dtype=np.float32)
     for row in range(len(p)):
