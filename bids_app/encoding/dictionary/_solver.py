@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,16 +18,17 @@ from bids_app.stats.device import column_batches, side_by_side, to_device
 class Coded:
     """Contribution of some neurons X with loadings A to the objective: A [Aᵀ Xᵀ], and the sums of |A| and ½X²."""
 
-    moments: Floats  # (n_atoms, n_atoms + n_volumes)
-    absolute: float
-    half_squares: float
+    moments: Doubles  # (n_atoms, n_atoms + n_volumes)
+    absolute: float = 0.0
+    half_squares: float = 0.0
 
 
 class Learner:
     """State of the minimisation: atoms, loadings and the running sums that atoms are updated from.
 
-    The surrogate of Mairal et al. (2010), with the contribution of every batch replaced when it is seen again: after a
-    pass, the sums are those of the current loadings. Before the first pass, they are those of a sample of neurons.
+    The surrogate of Mairal et al. (2010), with the contribution of every unit of neurons replaced when it is seen
+    again: after a pass, the sums are those of the current loadings. Before the first pass, they are those of a sample
+    of neurons. Contributions are kept per unit, not per batch: with many volumes, each is large.
     """
 
     def __init__(
@@ -59,14 +61,19 @@ class Learner:
             for unit_ in column_batches(neurons.n_neurons, unit)
         ]
         self.moments = np.zeros((n_atoms, n_atoms + neurons.n_volumes))
-        known = self.moments if expected is None else expected
-        self._coded = {
-            batch.start: Coded((known * _width(batch)).astype(np.float32), 0.0, 0.0)
-            for unit_ in self.units
-            for batch in unit_
-        }
-        for coded in self._coded.values():
-            self.moments += coded.moments
+        self._expected = self.moments.copy() if expected is None else expected.copy()
+        self._coded: dict[int, Coded] = {}  # units that were seen, by their first neuron
+        for batches in self.units:
+            self.moments += self._before(batches).moments
+
+    def _before(self, unit: list[slice]) -> Coded:
+        """The contribution of a unit when it was seen last, or what is expected of it."""
+        if (seen := self._coded.pop(unit[0].start, None)) is not None:
+            return seen
+        unseen = Coded(np.zeros_like(self.moments))
+        for batch in unit:
+            unseen.moments += (self._expected * _width(batch)).astype(np.float32)
+        return unseen
 
     @property
     def loading_gram(self) -> Doubles:
@@ -86,23 +93,27 @@ class Learner:
         rest = sum(coded.half_squares + self.penalty * coded.absolute for coded in self._coded.values())
         return float(rest + fit) / self.neurons.n_neurons
 
-    def code(self, batches: list[slice], apply: Callable[..., Iterable[Coded]]) -> None:
-        """Update loadings and sums for some batches of neurons; `apply` maps over the batches."""
+    def code(self, unit: list[slice], apply: Callable[..., Iterable[Any]]) -> None:
+        """Update loadings and sums for the batches of a unit; `apply` maps over the batches."""
         coder = Coder(self.atoms, self.penalty, self.neurons.device)
 
-        def code(batch: slice) -> Coded:
+        def code(batch: slice) -> tuple[Floats, float, float]:
             block = self.neurons[batch]
             loadings, _, half_squares = coder(
                 block, self.loadings[:, batch], TUNING.coding_tolerance, TUNING.coding_iterations
             )
             self.loadings[:, batch] = loadings
             moments = torch.cat([loadings @ loadings.T, loadings @ block.T], dim=1).cpu().numpy()
-            return Coded(moments, float(loadings.abs().sum(dtype=torch.float64)), half_squares)
+            return moments, float(loadings.abs().sum(dtype=torch.float64)), half_squares
 
-        for batch, coded in zip(batches, apply(code, batches), strict=True):
-            self.moments += coded.moments
-            self.moments -= self._coded[batch.start].moments
-            self._coded[batch.start] = coded
+        found = Coded(np.zeros_like(self.moments))
+        for moments, absolute, half_squares in apply(code, unit):
+            found.moments += moments
+            found.absolute += absolute
+            found.half_squares += half_squares
+        self.moments += found.moments
+        self.moments -= self._before(unit).moments
+        self._coded[unit[0].start] = found
 
     def update_atoms(self) -> float:
         """One sweep of block coordinate descent over the atoms that are used, each within the unit ball.
@@ -134,7 +145,7 @@ class Learner:
                     break
         return iteration, share
 
-    def _improve(self, unit: list[slice], apply: Callable[..., Iterable[Coded]]) -> float:
+    def _improve(self, unit: list[slice], apply: Callable[..., Iterable[Any]]) -> float:
         """Code a unit, then update the atoms; returns the latter's decrease of the objective, summed over neurons."""
         self.code(unit, apply)
         return self.update_atoms()
@@ -191,7 +202,7 @@ class Learner:
         """Replace atoms; no neuron loads on the new ones yet."""
         self.atoms[which] = atoms
         self.loadings[which] = 0
-        for moments in (self.moments, *(coded.moments for coded in self._coded.values())):
+        for moments in (self.moments, self._expected, *(coded.moments for coded in self._coded.values())):
             moments[which] = 0
             moments[:, which] = 0
 
