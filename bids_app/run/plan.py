@@ -26,7 +26,9 @@ _TARGETS = {"fsaverage5": 20_484, "fsaverage6": 81_924, "fsLR": 64_984, "MNI152N
 _TARGETS["MNI152NLin6Asym"] = _TARGETS["MNI152NLin2009cAsym"]  # a brain at 2 mm
 # Seconds of a fit: at the start, and for each volume and target (docs/memory-and-time.md, 300 volumes).
 _START, _NETWORKS, _FORECAST = 7.0, 1.6e-4 / 300, 1.26e-3 / 300
-_MEASURED = {"networks", "brainscore", "forecast"}
+_MEASURED = {"networks", "brainscore", "evidence", "forecast"}
+# Of the evidence likewise, beside the others; and its maps: r, p, q and R², those of parcels, of band, layer and families.
+_EVIDENCE_START, _EVIDENCE, _EVIDENCE_MAPS = 2.5, 1.0e-4 / 300, 20
 _PRODUCTS, _TOKENS_PER_WORD = 97e9, 1.2  # of a model per second, and per word
 # Seconds of a dictionary per volume, and per volume and neuron (docs/benchmarks.md, three sizes); a restart of the
 # families stops later than one dictionary.
@@ -189,10 +191,15 @@ def plan_of(settings: Settings, size: Size) -> list[Part]:
     one = size.story_volumes * (_PER_VOLUME * len(settings.model) + _PER_NEURON * size.neurons)
     learning = restarts * one if with_families else 0
     n_distances = len({d for analysis in settings.analyses for d in analysis.distances(settings)}) or 1
-    per_target = (_NETWORKS if names & {"networks", "brainscore"} else 0) + (
-        _FORECAST * n_distances / 31 if "forecast" in names else 0
+    with_evidence = "evidence" in names
+    per_target = (
+        (_NETWORKS if names & {"networks", "brainscore"} else 0)
+        + (_FORECAST * n_distances / 31 if "forecast" in names else 0)
+        + _EVIDENCE * with_evidence
     )
+    start = _START + _EVIDENCE_START * with_evidence
     maps = (_MAPS_OF_FAMILY * n_atoms if with_families else 0) + (n_distances if "forecast" in names else 0) + 4
+    maps += _EVIDENCE_MAPS * with_evidence
     read = maps - (_MAPS_OF_FAMILY - _READ_OF_FAMILY) * n_atoms * with_families
     of_map = _BYTES * size.targets / 1e6
     has_ceiling = "brainscore" in names and settings.noise_ceiling == "all"
@@ -209,7 +216,7 @@ def plan_of(settings: Settings, size: Size) -> list[Part]:
         Part(
             "participant",
             size.participants,
-            _START * size.fits / size.participants + per_target * each * size.targets,
+            start * size.fits / size.participants + per_target * each * size.targets,
             _PROCESS_MB + 3 * size.longest * of_map,
             size.fits * maps * of_map * _WRITTEN + size.stories * _DESIGN_MB + means,
         ),
