@@ -58,14 +58,14 @@ def parts_of(out_dir: Path, geometry: Geometry) -> tuple[dict[str, Array], str]:
     """
     networks = network_regions(out_dir, geometry)
     if networks:
-        return networks, "networks (means)"
+        return networks, "means of networks"
     if isinstance(geometry, CiftiGeometry):
         structures = np.asarray(geometry.axis.name)
         names = dict.fromkeys(str(name) for name in structures)
-        return {_readable(name): structures == name for name in names}, "structures (means)"
+        return {_readable(name): structures == name for name in names}, "means of structures"
     if isinstance(geometry, SurfaceGeometry):
         left = np.arange(geometry.n_targets) < geometry.n_vertices_left
-        return {"left hemisphere": left, "right hemisphere": ~left}, "hemispheres (means)"
+        return {"left hemisphere": left, "right hemisphere": ~left}, "means of hemispheres"
     return {"all": np.ones(geometry.n_targets, dtype=bool)}, "means"
 
 

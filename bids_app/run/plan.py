@@ -27,7 +27,7 @@ _TARGETS["MNI152NLin6Asym"] = _TARGETS["MNI152NLin2009cAsym"]  # a brain at 2 mm
 # Seconds of a fit: at the start, and for each volume and target (docs/memory-and-time.md, 300 volumes).
 _START, _NETWORKS, _FORECAST = 7.0, 1.6e-4 / 300, 1.26e-3 / 300
 _MEASURED = {"networks", "brainscore", "evidence", "forecast"}
-# Of the evidence likewise, beside the others; and its maps: r, p, q and R², those of parcels, of band, layer and families.
+# Of the evidence likewise, beside the others; and its maps: r, p, q and R² of band, layer and families, and of parcels.
 _EVIDENCE_START, _EVIDENCE, _EVIDENCE_MAPS = 1.8, 1.35e-4 / 300, 20
 _PRODUCTS, _TOKENS_PER_WORD = 97e9, 1.2  # of a model per second, and per word
 # Seconds of a dictionary per volume, and per volume and neuron (docs/benchmarks.md, three sizes); a restart of the
