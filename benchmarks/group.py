@@ -1,8 +1,9 @@
 """The group level of many simulated participants: time and peak memory, beside a script that loads all maps.
 
-Participants have maps of 64 families (beta, r) on fsaverage5 or fsaverage6, and with `--forecast` scores at 41
-distances. The coefficients of ten participants are linked under the names of the others, because the time of reading
-does not depend on the values; scores, whose test needs values without ties, differ in all.
+Participants have maps of 64 families (beta, r) on fsaverage5 or fsaverage6, or scores at 41 distances, or all that the
+demo's participants leave for links of families with networks. The coefficients of a few participants are linked under
+the names of the others, because the time of reading does not depend on the values; scores, whose test needs values
+without ties, differ in all.
 """
 
 import os
@@ -10,6 +11,7 @@ import shutil
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import nibabel
@@ -18,9 +20,14 @@ from scipy.stats import ttest_1samp, wilcoxon
 
 from benchmarks import harness
 from bids_app.analyses.writer import Writer
+from bids_app.bids.derivatives import output_path
 from bids_app.bids.geometry import SurfaceGeometry
+from bids_app.bids.outputs import find_maps
+from bids_app.demo.generate import DEFAULTS, generate
 from bids_app.run.group import run_group
+from bids_app.run.run import run
 from bids_app.settings import Settings
+from bids_app.settings_input import make_settings
 
 VERTICES = {"fsaverage5": 10_242, "fsaverage6": 40_962}
 N_FAMILIES, DISTANCES, N_DIFFERENT = 64, list(range(-10, 31)), 10
@@ -35,12 +42,19 @@ ROWS = (
     ("forecast", "fsaverage5", 345),
     ("families", "fsaverage5", 1000),
     ("forecast", "fsaverage6", 345),
+    ("links", "fsaverage5", 20),
+    ("links", "fsaverage5", 100),
+    ("links", "fsaverage5", 345),
+    ("links", "fsaverage5", 1000),
 )
 MOST_FOR_SCRIPT = 600  # MB of maps that the script which loads all may have: it takes five times as much
 
 
 def write_participants(out_dir: Path, what: str, space: str, n: int) -> None:
     """Write the maps that the participant level would leave."""
+    if what == "links":
+        write_linked(out_dir, n)
+        return
     geometry = SurfaceGeometry(space, VERTICES[space], VERTICES[space])
     rng = np.random.default_rng(0)
     for number in range(n):
@@ -63,9 +77,36 @@ def write_participants(out_dir: Path, what: str, space: str, n: int) -> None:
             _link(out_dir, f"{number % N_DIFFERENT:04d}", label)
 
 
-def _link(out_dir: Path, source: str, label: str) -> None:
-    for path in (out_dir / f"sub-{source}" / "func").glob("*_stat-beta_*"):
+def write_linked(out_dir: Path, n: int) -> None:
+    """Write what the participant level leaves of the demo, and link it under the names of `n` participants."""
+    with tempfile.TemporaryDirectory(dir=out_dir.parent) as folder:
+        data = Path(folder, "data")
+        generate(data, replace(DEFAULTS, spaces=("fsaverage5",)))
+        given = {
+            "bids_dir": data,
+            "out_dir": out_dir,
+            "level": "participant",
+            "config_file": data / "code" / "demo.toml",
+        }
+        if run(make_settings(given | {"analysis": ["networks"], "work_dir": Path(folder, "work")})):
+            raise RuntimeError("The run failed; what went wrong is said above.")
+    (out_dir / "dataset_description.json").unlink()  # its data set is gone
+    sources = sorted(folder.name.removeprefix("sub-") for folder in out_dir.glob("sub-*/"))
+    scores = {output.participant: output for output in find_maps(out_dir, "families", "r")}
+    rng = np.random.default_rng(0)
+    for number in range(len(sources), n):
+        source, label = sources[number % len(sources)], f"{number:04d}"
+        _link(out_dir, source, label, "*")
+        maps, geometry = scores[source].load()
+        noisy = maps + 0.05 * rng.standard_normal(maps.shape, dtype=np.float32)
+        entities = {**scores[source].entities, "sub": label}
+        geometry.save(noisy, output_path(out_dir, entities), scores[source].sidecar.get("Maps"))
+
+
+def _link(out_dir: Path, source: str, label: str, pattern: str = "*_stat-beta_*") -> None:
+    for path in (out_dir / f"sub-{source}" / "func").glob(pattern):
         target = out_dir / f"sub-{label}" / "func" / path.name.replace(f"sub-{source}", f"sub-{label}")
+        target.parent.mkdir(parents=True, exist_ok=True)
         target.hardlink_to(path)
 
 
@@ -120,7 +161,7 @@ def main() -> None:
 
 def row(what: str, space: str, n: int, scratch: Path) -> None:
     """Make the participants, measure, and remove them."""
-    n_maps = N_FAMILIES if what == "families" else len(DISTANCES)
+    n_maps = len(DISTANCES) if what == "forecast" else N_FAMILIES
     size = n * n_maps * 2 * VERTICES[space] * 4 / 1e6
     with tempfile.TemporaryDirectory(dir=scratch) as folder:
         out_dir = Path(folder)
@@ -128,9 +169,11 @@ def row(what: str, space: str, n: int, scratch: Path) -> None:
         mine = _cells(measured("ours", out_dir, what))
         shutil.rmtree(out_dir / "group")
         other = ["–", "–", "too large for this machine"]
-        if size < MOST_FOR_SCRIPT:
+        if what == "links":
+            other = ["–", "–", "–"]
+        elif size < MOST_FOR_SCRIPT:
             other = _cells(measured("script", out_dir, what))
-    title = f"{n_maps} {'families' if what == 'families' else 'distances'}"
+    title = {"families": "64 families", "forecast": "41 distances", "links": "64 families with links"}[what]
     harness.print_cells([title, space, f"{n:,}", f"{size:,.0f} MB", *mine, *other])
 
 

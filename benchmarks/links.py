@@ -4,6 +4,7 @@ python -m benchmarks.links --worlds parcels minilm --seeds 0 1 2 --snr 0 0.3
 """
 
 import argparse
+import operator
 import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -120,7 +121,7 @@ def _presentations(
             (networks.number, networks.series[rows]),
             confounds,
             partial(_rows, restarts.atoms, rows),
-            restarts.families.courses[rows],
+            partial(operator.itemgetter(rows), restarts.families.courses),
         )
         start += length
 

@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+from benchmarks.group import write_participants
 from tests.conftest import FAST, run
 
 pytest.importorskip("distributed", reason="the extra `dask` is not installed")
@@ -69,6 +70,39 @@ def test_the_jobs_of_a_killed_worker_are_done_again(demo, tmp_path, start):
     assert begun[1] in other.read_text()  # the job that was going on, done again
     same_as_local(demo, out)
     assert len(list(out.glob("sub-*.html"))) == 2
+
+
+def test_statistics_of_the_group_are_tasks_that_outlive_a_worker(tmp_path):
+    """14 participants × 41 distances × 20,484 vertices are two blocks; the contrast of two distances is one more."""
+    distributed = pytest.importorskip("distributed")
+    out = tmp_path / "local"
+    write_participants(out, "forecast", "fsaverage5", 14)
+    shutil.copytree(out, tmp_path / "dask")
+    assert (done := run("bids_app", tmp_path, out, "group")).returncode == 0, done.stderr[-4000:]
+    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as cluster:
+        options = ("--engine", "dask", "--dask-scheduler", cluster.scheduler_address)
+        command = (tmp_path, tmp_path / "dask", "group", *options)
+        log, tasks = tmp_path / "log.txt", cluster.scheduler.tasks
+        with log.open("w") as file:
+            going = subprocess.Popen([sys.executable, "-m", "bids_app", *map(str, command)], stderr=file)
+            wait_for(lambda: going.poll() is not None or running_blocks(tasks), "block on a worker")
+            (block, *_) = running_blocks(tasks)
+            os.kill(
+                next(nanny.pid for nanny in cluster.workers.values() if nanny.worker_address == block), signal.SIGKILL
+            )
+            assert going.wait() == 0, log.read_text()
+        finished = {key for key, _, end, *_ in cluster.scheduler.transition_log if end == "memory"}
+    assert len([key for key in finished if str(key).startswith("block-")]) >= 4
+    files = sorted(path.relative_to(out) for path in (out / "group").rglob("*") if path.is_file())
+    assert files == sorted(path.relative_to(tmp_path / "dask") for path in (tmp_path / "dask" / "group").rglob("*.*"))
+    for path in files:
+        assert (out / path).read_bytes() == (tmp_path / "dask" / path).read_bytes(), path
+
+
+def running_blocks(tasks):
+    """Addresses of the workers that have a block."""
+    blocks = [task for key, task in list(tasks.items()) if str(key).startswith("block-")]
+    return [worker.address for task in blocks if (worker := task.processing_on) is not None]
 
 
 def test_a_scheduler_that_is_not_there_is_reported_in_seconds(demo_data, tmp_path):

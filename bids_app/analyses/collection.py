@@ -23,6 +23,7 @@ from bids_app.bids.outputs import OutputMap, find_maps
 from bids_app.bids.targets import onto
 from bids_app.inputs.regions import region_targets
 from bids_app.machine.agreement import is_superseded, refuse_mixture
+from bids_app.stats.blocks import Apply, here
 from bids_app.stats.running import RunningMeans, RunningTest
 from bids_app.wording import listed
 
@@ -44,6 +45,7 @@ class Collection:
     members : the participants' outputs, in the order of `maps`
     counted : labels of the participants to include, None for all
     scratch : folder for maps on disk, None for OUT_DIR/.work
+    apply : `map` by which statistics over participants are computed from blocks of targets
     """
 
     entities: dict[str, str]
@@ -53,6 +55,7 @@ class Collection:
     members: tuple[OutputMap, ...]
     counted: frozenset[str] | None = None
     scratch: Path | None = None
+    apply: Apply = here
 
     @property
     def maps(self) -> StoredMaps:
@@ -120,7 +123,7 @@ class Collection:
 
     def beside(self, out_dir: Path, **entities: str) -> Collection:
         """Other maps of the same recordings, model and participants. Raises FileNotFoundError if there are none."""
-        return collect(out_dir, {**self.entities, **entities}, self.counted, self.scratch)
+        return collect(out_dir, {**self.entities, **entities}, self.counted, self.scratch, self.apply)
 
     def mean_beside(self, out_dir: Path, **entities: str) -> Floats:
         """The mean over participants of such other maps on the targets of these, (n_maps, n_targets)."""
@@ -152,12 +155,14 @@ def collections(
     stat: str,
     counted: frozenset[str] | None = None,
     scratch: Path | None = None,
+    apply: Apply = here,
     *,
     keeps: bool = True,
 ) -> Iterator[Collection]:
     """The maps with `desc` and `stat` of all included participants, one collection per recording, space and model.
 
     `scratch` is the folder that holds the maps of a collection as long as it is in use: OUT_DIR/.work by default.
+    `apply` is the `map` by which statistics over participants are computed from blocks of targets.
     Without `keeps`, only their sums over participants are held.
     """
     keys: dict[tuple[tuple[str, str], ...], None] = {}
@@ -173,7 +178,7 @@ def collections(
             _say_once(skipped)
             continue
         try:
-            collection = collect(out_dir, dict(key), counted, scratch, keeps=keeps)
+            collection = collect(out_dir, dict(key), counted, scratch, apply, keeps=keeps)
         except DatasetError as error:
             if not is_own:
                 raise
@@ -192,6 +197,7 @@ def collect(
     entities: Mapping[str, str],
     counted: frozenset[str] | None = None,
     scratch: Path | None = None,
+    apply: Apply = here,
     *,
     keeps: bool = True,
 ) -> Collection:
@@ -202,9 +208,11 @@ def collect(
     """
     members, names = _members(out_dir, entities, counted)
     geometry, held = (
-        stored_maps(members, names, scratch or out_dir / ".work") if keeps else summed_maps(members, names, RunningTest)
+        stored_maps(members, names, scratch or out_dir / ".work", apply)
+        if keeps
+        else summed_maps(members, names, RunningTest)
     )
-    return Collection(dict(entities), held, names, geometry, tuple(own[0] for own in members), counted, scratch)
+    return Collection(dict(entities), held, names, geometry, tuple(own[0] for own in members), counted, scratch, apply)
 
 
 def _members(

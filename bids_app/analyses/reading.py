@@ -12,17 +12,18 @@ from bids_app.bids.geometry_base import Geometry
 from bids_app.bids.outputs import OutputMap
 from bids_app.machine.ahead import ahead
 from bids_app.stats.arrays import Floats
+from bids_app.stats.blocks import Apply
 from bids_app.stats.running import RunningMeans
 
 Members = Sequence[Sequence[OutputMap]]  # the recordings of each participant
 Sums = TypeVar("Sums", bound=RunningMeans)
 
 
-def stored_maps(members: Members, names: Sequence[str], scratch: Path) -> tuple[Geometry, StoredMaps]:
+def stored_maps(members: Members, names: Sequence[str], scratch: Path, apply: Apply) -> tuple[Geometry, StoredMaps]:
     """The maps of all participants on the targets of the first one, of which the common ones are in use."""
     alignment, stored = Alignment(), None
     for row, maps in enumerate(_read(members, names, alignment)):
-        stored = stored or StoredMaps(scratch, len(members), *maps.shape)
+        stored = stored or StoredMaps(scratch, len(members), *maps.shape, apply)
         stored.write(row, maps)
     assert stored is not None
     common, shared = alignment.common()

@@ -164,6 +164,7 @@ class Analysis:
     across_models : its step of the group level (OUT_DIR) that needs the outputs of several models together
     conclude : tables of a participant (OUT_DIR and label) made from outputs of several analyses, before each report
     activations : kind of neurons, and rule for sub-tokens, that it needs
+    surprisal : whether it needs the surprisal of each word, which causal models give in the same pass
     problems : incompatible values of options, one sentence each
     lacks : what the machine lacks for it, one sentence each
     distances : smallest and largest distance of its windows, in words; empty without windows
@@ -186,6 +187,7 @@ class Analysis:
     across_models: Callable[[Path], object] = lambda _: None
     conclude: Callable[[Path, str], object] = lambda _, __: None
     activations: Callable[[Settings], tuple[str, str]] = lambda _: ("residual", "last")
+    surprisal: Callable[[Settings], bool] = lambda _: False
     problems: Callable[[Settings], Iterator[str]] = _nothing
     lacks: Callable[[Settings], Iterator[str]] = _nothing
     distances: Callable[[Settings], Sequence[int]] = lambda _: ()

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 import numpy.typing as npt
 
-from bids_app.disk import MEGABYTE, DiskError, free_mb, is_full, no_space, reserve
+from bids_app.analyses.scratch import ScratchFile
+from bids_app.stats.blocks import Apply, here
 from bids_app.stats.running import RunningMeans
 
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 Statistic = Callable[[Floats, Bools], tuple[Floats, ...]]
+CurveStatistic = Callable[[Floats], Sequence[npt.NDArray[np.floating]]]
 
 BLOCK = 1 << 23  # values in memory at once: 32 MB, whatever the number of participants
 _VALUE = np.dtype(np.float32).itemsize
@@ -26,20 +26,21 @@ _VALUE = np.dtype(np.float32).itemsize
 class StoredMaps:
     """Maps (n_participants, n_maps, n_targets), of which only blocks are in memory.
 
-    They lie in a file without a name in `folder`: it vanishes with the object, also if the process is killed, so that
-    no later run can take old values for new ones.
+    They lie in a file without a name in `folder`, see `ScratchFile`.
 
     Attributes
     ----------
     shape : (n_participants, n_maps, n_targets) of the targets in use
     complete : targets in use with a value in every map of every participant, (n_targets,)
+    apply : `map` by which statistics are computed from blocks
     """
 
-    def __init__(self, folder: Path, n_participants: int, n_maps: int, n_targets: int) -> None:
+    def __init__(self, folder: Path, n_participants: int, n_maps: int, n_targets: int, apply: Apply = here) -> None:
         """Reserve the space. Raises DiskError, with the space needed, if the disk is too full."""
+        self.apply = apply
         self._folder, self._stored = folder, (n_participants, n_maps, n_targets)
         self._targets = np.arange(n_targets)
-        self._file = _scratch(folder, n_participants * n_maps * n_targets * _VALUE)
+        self._file = ScratchFile(folder, n_participants * n_maps * n_targets * _VALUE)
         self._means = RunningMeans(n_maps, n_targets)
 
     @property
@@ -57,15 +58,7 @@ class StoredMaps:
         if maps.shape != self._stored[1:]:
             raise ValueError(f"maps of the shape {maps.shape} came; these participants have {self._stored[1:]}.")
         self._means.add(maps)
-        content = np.ascontiguousarray(maps, dtype=np.float32).data.cast("B")
-        self._file.seek(participant * len(content))
-        try:
-            self._file.write(content)
-            self._file.flush()
-        except OSError as error:  # where the file system could not reserve the space
-            if is_full(error):
-                raise DiskError(no_space(self._folder, needed_mb=len(content) / MEGABYTE)) from None
-            raise
+        self._file.write(maps.astype(np.float32, copy=False), participant * maps.size * _VALUE)
 
     def use(self, targets: npt.NDArray[np.intp]) -> None:
         """Use only these targets: from now on, `shape`, `complete` and all blocks are of them."""
@@ -100,17 +93,16 @@ class StoredMaps:
         n_participants, n_maps, n_targets = self.shape
         width = max(1, min(n_targets, BLOCK // n_participants))
         height = max(1, BLOCK // (n_participants * width))
+        where = [(maps, targets) for maps in _slices(n_maps, height) for targets in _slices(n_targets, width)]
+        blocks = ((self._read(slice(None), maps, targets), self.complete[targets]) for maps, targets in where)
         found: list[Floats] = []
-        for maps in _slices(n_maps, height):
-            for targets in _slices(n_targets, width):
-                values = self._read(slice(None), maps, targets)
-                parts = statistic(values, self.complete[targets])
-                found = found or [np.empty((n_maps, n_targets), dtype=np.float32) for _ in parts]
-                for whole, part in zip(found, parts, strict=True):
-                    whole[maps, targets] = part
+        for block, parts in zip(where, self.apply(partial(_of_block, statistic), blocks), strict=True):
+            found = found or [np.empty((n_maps, n_targets), dtype=np.float32) for _ in parts]
+            for whole, part in zip(found, parts, strict=True):
+                whole[block] = part
         return tuple(found)
 
-    def of_curves(self, statistic: Callable[[Floats], Sequence[npt.NDArray[np.floating]]], where: Bools) -> Floats:
+    def of_curves(self, statistic: CurveStatistic, where: Bools) -> Floats:
         """A statistic of each target's curve over the maps, (n_statistics, n_targets), NaN except at `where`.
 
         `statistic` takes values (n_participants, n_maps, m) of some of the targets and returns arrays (m,).
@@ -118,17 +110,17 @@ class StoredMaps:
         n_participants, n_maps, n_targets = self.shape
         width = max(1, BLOCK // (n_participants * n_maps))
         found = np.full((len(statistic(np.zeros((1, n_maps, 0), np.float32))), n_targets), np.nan, dtype=np.float32)
-        for targets in _slices(n_targets, width):
-            inside = targets.start + np.flatnonzero(where[targets])
-            if len(inside):
-                values = self._read(slice(None), slice(None), targets)[:, :, inside - targets.start]
-                found[:, inside] = np.stack(statistic(values))
+        blocks = [(targets, np.flatnonzero(where[targets])) for targets in _slices(n_targets, width)]
+        blocks = [(targets, inside) for targets, inside in blocks if len(inside)]
+        values = (self._read(slice(None), slice(None), targets)[:, :, inside] for targets, inside in blocks)
+        for (targets, inside), parts in zip(blocks, self.apply(partial(_stacked, statistic), values), strict=True):
+            found[:, targets.start + inside] = parts
         return found
 
     def changed(self, change: Callable[[Floats], Floats], n_maps: int) -> StoredMaps:
         """Other maps, `change` of those of each participant: (n_maps, n_targets) to (`n_maps`, n_targets)."""
         n_participants, _, n_targets = self.shape
-        made = StoredMaps(self._folder, n_participants, n_maps, n_targets)
+        made = StoredMaps(self._folder, n_participants, n_maps, n_targets, self.apply)
         for row, maps in enumerate(self.participants()):
             made.write(row, change(maps))
         return made
@@ -142,31 +134,19 @@ class StoredMaps:
         values = np.empty((len(rows), len(columns), last - first), dtype=np.float32)
         for row, block in zip(rows, values, strict=True):
             if last - first == n_targets:  # all of the maps lie side by side
-                self._fill(block, (row * n_maps + columns[0]) * n_targets)
+                self._file.fill(block, (row * n_maps + columns[0]) * n_targets * _VALUE)
                 continue
             for column, strip in zip(columns, block, strict=True):
-                self._fill(strip, (row * n_maps + column) * n_targets + first)
+                self._file.fill(strip, ((row * n_maps + column) * n_targets + first) * _VALUE)
         return values if len(chosen) == last - first else values[:, :, chosen - first]
 
-    def _fill(self, values: Floats, start: int) -> None:
-        read = os.preadv(self._file.fileno(), [values.data.cast("B")], start * _VALUE) if values.size else 0
-        if read != values.nbytes:
-            raise OSError(f"the scratch file of the group level in {self._folder} was cut short: run it again")
+
+def _of_block(statistic: Statistic, block: tuple[Floats, Bools]) -> tuple[Floats, ...]:
+    return statistic(*block)
 
 
-def _scratch(folder: Path, size: int) -> IO[bytes]:
-    """A file without a name in a folder, with its space reserved."""
-    folder.mkdir(parents=True, exist_ok=True)
-    if size > free_mb(folder) * MEGABYTE:  # reserving it would fill the disk before it fails
-        raise DiskError(no_space(folder, needed_mb=size / MEGABYTE))
-    file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 (open as long as the maps are)
-    try:
-        reserve(file.fileno(), max(1, size))
-    except OSError as error:
-        if is_full(error):
-            file.close()
-            raise DiskError(no_space(folder, needed_mb=size / MEGABYTE)) from None
-    return file
+def _stacked(statistic: CurveStatistic, values: Floats) -> npt.NDArray[np.floating]:
+    return np.stack(statistic(values))
 
 
 def _slices(length: int, step: int) -> Iterator[slice]:

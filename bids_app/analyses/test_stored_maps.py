@@ -71,6 +71,6 @@ def test_maps_of_another_shape_are_refused(tmp_path: Path) -> None:
 
 def test_a_file_that_was_cut_short_is_an_error(tmp_path: Path) -> None:
     maps = stored(tmp_path)
-    maps._file.truncate(100)
+    maps._file._file.truncate(100)
     with pytest.raises(OSError, match="cut short"):
         maps.of_maps(signed_rank)

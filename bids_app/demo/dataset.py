@@ -122,7 +122,7 @@ def _tell(target: Path, scans: Sequence[Scan], options: Options, pace: float) ->
 
 
 def _write_head(target: Path, options: Options) -> tuple[Head, Path]:
-    """Make or read the partition of the cortex, write it as an atlas, and return its file."""
+    """Make or read the partition of the cortex, write it as an atlas, and return its file for the data."""
     cortex = load_cortex()
     networks: tuple[str, ...] = NETWORK_NAMES
     if options.atlas is None:
@@ -134,7 +134,9 @@ def _write_head(target: Path, options: Options) -> tuple[Head, Path]:
     head = Head(cortex, make_grid(cortex), labels, networks)
     folder = target / "derivatives" / "atlas"
     write_description(folder, "Functional networks", derivative=True)
-    return head, write_atlas(folder, name, labels, networks, head.grid).resolve()
+    # Where both spaces are written, an analysis takes the surface unless told otherwise.
+    space = SURFACE_SPACE if SURFACE_SPACE in options.spaces else options.spaces[0]
+    return head, write_atlas(folder, name, labels, networks, head.grid, space).resolve()
 
 
 def name_of_model(model: Path) -> str:

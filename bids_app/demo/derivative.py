@@ -67,8 +67,13 @@ def write_confounds(stem: Path, table: pd.DataFrame, metadata: Mapping[str, Any]
     write_json(stem.with_name(f"{stem.name}_desc-confounds_timeseries.json"), metadata)
 
 
-def write_atlas(folder: Path, name: str, labels: NDArray[np.int64], networks: Sequence[str], grid: Grid) -> Path:
-    """Write the partition (n_vertices,) on the surface and in the grid; return the left hemisphere's file."""
+def write_atlas(
+    folder: Path, name: str, labels: NDArray[np.int64], networks: Sequence[str], grid: Grid, space: str = SURFACE_SPACE
+) -> Path:
+    """Write the partition (n_vertices,) on the surface and in the grid.
+
+    Returns the file for data in `space`: of the surface, that of the left hemisphere.
+    """
     colours = _colours(len(networks))
     for index, (side, structure) in enumerate(_STRUCTURES.items()):
         values = labels[index * N_VERTICES : (index + 1) * N_VERTICES].astype(np.int32)
@@ -82,7 +87,7 @@ def write_atlas(folder: Path, name: str, labels: NDArray[np.int64], networks: Se
     _save(_nifti(grid.fill(inside), grid), volume)
     table = {"index": range(1, len(networks) + 1), "name": networks, "color": [_hexadecimal(c) for c in colours]}
     write_table(volume.with_name(volume.name.replace(".nii.gz", ".tsv")), pd.DataFrame(table))
-    return folder / f"tpl-{SURFACE_SPACE}_hemi-L_atlas-{name}_dseg.label.gii"
+    return volume if space == VOLUME_SPACE else folder / f"tpl-{SURFACE_SPACE}_hemi-L_atlas-{name}_dseg.label.gii"
 
 
 def _save(image: Any, path: Path) -> None:

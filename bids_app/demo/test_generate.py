@@ -174,6 +174,15 @@ def test_settings_name_files_that_exist(demo: Demo) -> None:
     assert all((demo[0] / "code" / path).exists() for path in (*settings["model"], settings["atlas"]))
 
 
+@pytest.mark.parametrize("spaces", [("fsaverage5",), ("MNI152NLin6Asym",), ("MNI152NLin6Asym", "fsaverage5")])
+def test_settings_name_the_atlas_of_the_space_that_is_analysed(spaces: tuple[str, ...], tmp_path: Path) -> None:
+    options = replace(SMALL, participants=1, spaces=spaces, snr=0)
+    generate(tmp_path / "demo", options)
+    settings = tomllib.loads((tmp_path / "demo/code/demo.toml").read_text())
+    space = "fsaverage5" if "fsaverage5" in spaces else "MNI152NLin6Asym"
+    assert Path(settings["atlas"]).name.startswith(f"tpl-{space}_")
+
+
 def test_only_reproducible_families_are_planted_and_it_is_said_how_many(demo: Demo) -> None:
     truth = demo[1]
     assert (truth.links["rho"] >= 0.85).all()

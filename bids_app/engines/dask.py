@@ -12,9 +12,9 @@ import threading
 import time
 import traceback
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import CancelledError
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 from uuid import uuid4
 
 from bids_app.disk import MEGABYTE
@@ -25,9 +25,14 @@ from bids_app.engines.progress import Progress
 from bids_app.interruption import Interrupted
 from bids_app.machine import live
 from bids_app.settings import Settings
+from bids_app.stats.blocks import Apply
 
 log = logging.getLogger("neurons2networks")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+BLOCK_KEY = "block"  # begins the keys of tasks that are blocks of a job
 CONNECT_SECONDS = 5
+_MOST_AT_ONCE = 16  # blocks of 32 MB in the memory of a job and of the scheduler
 _POLL_SECONDS = 2.0  # seconds between checks for new workers
 _PATIENCE = 60.0  # seconds without a worker between messages
 _INSTALL = "--engine dask needs the packages of the extra `dask`: pip install 'neurons2networks[dask]'"
@@ -41,6 +46,35 @@ def open_dask(settings: Settings) -> Iterator[DaskEngine]:
         yield DaskEngine(settings, opened)
 
 
+def on_workers(function: Callable[[Item], Result], items: Iterable[Item], /) -> Iterator[Result]:
+    """`map` for a job that runs on a worker: each item is a task of its own, on any worker, with its data.
+
+    Tasks of a lost worker are repeated. As many items are in memory as there are workers, `_MOST_AT_ONCE` at most.
+    Raises RuntimeError if workers are lost again and again.
+    """
+    import dask
+    from distributed import KilledWorker, worker_client
+
+    waiting: deque[Any] = deque()
+    # The data of a task belong to it, so that no worker can take them away; blocks are larger than usual tasks.
+    large = dask.config.set({"distributed.admin.large-graph-warning-threshold": "1GB"})
+    with large, worker_client() as client:
+        try:
+            for item in items:
+                n_workers = len(client.scheduler_info(n_workers=-1)["workers"])
+                while len(waiting) >= max(1, min(n_workers, _MOST_AT_ONCE)):
+                    yield waiting.popleft().result()
+                waiting.append(client.submit(function, item, key=f"{BLOCK_KEY}-{uuid4().hex}", pure=False))
+            while waiting:
+                yield waiting.popleft().result()
+        except KilledWorker as error:
+            raise RuntimeError(
+                f"several workers were lost with a block of the group's maps, most often for lack of memory ({error})"
+            ) from None
+        finally:
+            client.cancel(list(waiting))
+
+
 class DaskEngine:
     """Runs jobs on Dask workers, one at a time per worker process; jobs of a lost worker are repeated.
 
@@ -48,6 +82,7 @@ class DaskEngine:
     """
 
     splits: ClassVar[bool] = True  # participants are split into as many concurrent jobs as possible
+    apply: ClassVar[Apply] = staticmethod(on_workers)
 
     def __init__(self, settings: Settings, opened: contextlib.ExitStack) -> None:
         """`opened` closes resources at the end of the run."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
 from bids_app.settings import Settings
+from bids_app.stats.blocks import Apply
 
 
 @dataclass(frozen=True)
@@ -37,9 +38,14 @@ class Failure:
 
 
 class Engine(Protocol):
-    """Runs jobs. `splits`: whether a participant should be split into as many jobs as possible."""
+    """Runs jobs.
+
+    `splits`: whether a participant should be split into as many jobs as possible. `apply`: the `map` of a job, which
+    may compute blocks elsewhere.
+    """
 
     splits: ClassVar[bool]
+    apply: ClassVar[Apply]
 
     def run(self, jobs: Sequence[Job]) -> list[Failure]:
         """Run all jobs; a failed one does not affect the others unless `stop_on_first_crash`."""

@@ -24,6 +24,7 @@ from bids_app.machine.log import start_log
 from bids_app.machine.run_folders import RunFolders
 from bids_app.machine.strays import writing
 from bids_app.settings import Settings
+from bids_app.stats.blocks import Apply, here
 
 log = logging.getLogger("neurons2networks")
 
@@ -34,6 +35,7 @@ class LocalEngine:
 
     settings: Settings
     splits: ClassVar[bool] = False  # several jobs of a participant would read the same data
+    apply: ClassVar[Apply] = staticmethod(here)
 
     def __post_init__(self) -> None:
         """Warn if memory is too little for the processes."""

@@ -1,14 +1,17 @@
 import itertools
 import os
+import signal
 import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from distributed.deploy.spec import SpecCluster
 
+from bids_app.engines.dask import on_workers
 from bids_app.engines.jobs import Failure, Job
 from bids_app.interruption import Interrupted
 from bids_app.settings import Settings
@@ -197,3 +200,53 @@ def test_the_scheduler_listens_at_one_address(
     options = dask_cluster._arguments({"cores": 1, **given}, None, settings)["scheduler_options"]
     assert options.get("host") == expected
     assert options["dashboard_address"] == "127.0.0.1:0"
+
+
+@pytest.fixture
+def processes() -> Iterator[Any]:
+    """Two workers that are processes of their own."""
+    with (
+        distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0") as cluster,
+        distributed.Client(cluster),
+    ):
+        yield cluster
+
+
+def numbers_in_blocks(folder: Path, deadly: bool, given: Settings, name: str) -> None:
+    """A job whose blocks say where they were computed; with `deadly`, the first kills its worker."""
+    deadly_one = folder / "armed" if deadly else folder / "none"
+    found = list(on_workers(partial(_squares, deadly_one), (np.arange(i, i + 3) for i in range(9))))
+    np.save(folder / "squares.npy", np.stack([squares for squares, _ in found]))
+    (folder / "processes").write_text(" ".join(str(process) for _, process in found))
+
+
+def _squares(deadly: Path, block: np.ndarray) -> tuple[np.ndarray, int]:
+    if deadly.exists():
+        deadly.unlink()
+        os.kill(os.getpid(), signal.SIGKILL)
+    time.sleep(0.1)
+    return block**2, os.getpid()
+
+
+@pytest.mark.parametrize("deadly", [False, True])
+def test_blocks_of_a_job_are_tasks_of_all_workers_and_outlive_one(processes: Any, tmp_path: Path, deadly: bool) -> None:
+    (tmp_path / "armed").touch()
+    assert run(settings(processes, Path("/")), [Job("group", partial(numbers_in_blocks, tmp_path, deadly))]) == []
+    expected = np.stack([np.arange(i, i + 3) ** 2 for i in range(9)])
+    np.testing.assert_array_equal(np.load(tmp_path / "squares.npy"), expected)
+    assert len(set((tmp_path / "processes").read_text().split())) == 2
+    assert (tmp_path / "armed").exists() != deadly
+
+
+def always_die(_: int) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def blocks_that_kill(given: Settings, name: str) -> None:
+    list(on_workers(always_die, range(3)))
+
+
+def test_blocks_that_kill_every_worker_are_a_failure_in_one_sentence(processes: Any) -> None:
+    (failure,) = run(settings(processes, Path("/")), [Job("group", blocks_that_kill)])
+    assert "several workers were lost with" in failure.reason
+    assert failure.reason.endswith(")")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ from bids_app.choices import parse_context
 from bids_app.inputs.timing import Story
 from bids_app.language.labels import model_labels
 from bids_app.language.weights import find_model, hash_file
-from bids_app.machine.once import computed_once, file_name, key_of, locked
+from bids_app.machine.once import computed_once, file_name, key_of
 from bids_app.machine.resources import folders_of, model_source
 from bids_app.shared_options.inputs import ModelOptions
 from bids_app.text_files import read_json_content
@@ -29,6 +29,7 @@ if TYPE_CHECKING:  # torch and transformers take seconds to import; a plan does 
 
 log = logging.getLogger("neurons2networks")
 Floats = npt.NDArray[np.float32]
+_WITH_HEAD, _WITHOUT_HEAD = "kept with its head", "why it has no head"
 _MODEL_FILES = {".safetensors", ".json", ".txt", ".model", ".tiktoken"}
 
 
@@ -51,14 +52,43 @@ class ModelRun:
         return self._load()
 
     def with_head(self) -> LanguageModel:
-        """The model with the head that predicts words; `loaded` is freed first, so that memory holds one of them.
+        """The model with the head that predicts words; ValueError without one.
 
-        Raises ValueError for a model without a head.
+        `loaded` is freed first, and becomes the body of the model with head, so that memory holds the weights once.
         """
-        self.unload()
-        return self._load(head=True)
+        if (kept := self.__dict__.get(_WITH_HEAD)) is not None:
+            return kept  # type: ignore[no-any-return]
+        from torch.nn import Identity
 
-    def _load(self, *, head: bool = False) -> LanguageModel:
+        from bids_app.language.heads import with_head
+        from bids_app.language.lesions import body_of
+
+        if self.untrained:
+            raise ValueError("A model with random weights predicts no words.")
+        if _WITHOUT_HEAD in self.__dict__:
+            raise ValueError(self.__dict__[_WITHOUT_HEAD])
+        bare = self.loaded
+        log.info("loading %s with its head", self.name)
+        family, is_spread = type(bare.model), hasattr(bare.model, "hf_device_map")
+        bare = replace(bare, model=Identity())
+        self.unload()
+        try:
+            made = with_head(bare, self._folder, use_cache=False)
+        except ValueError as error:
+            self.__dict__[_WITHOUT_HEAD] = str(error)  # not to be tried again for each story
+            raise
+        body = body_of(made.model)
+        # A part of a multimodal model, or one on several GPUs, is not what `loaded` would be.
+        if made.is_causal and type(body) is family and not is_spread:
+            self.__dict__.update({_WITH_HEAD: made, "loaded": replace(made, model=body)})
+        return made
+
+    @property
+    def shares_body(self) -> bool:
+        """Whether `loaded` is the body of `with_head()`, so that one pass serves both."""
+        return _WITH_HEAD in self.__dict__
+
+    def _load(self) -> LanguageModel:
         from transformers.utils.logging import disable_progress_bar
 
         from bids_app.language.models import load_model
@@ -75,12 +105,18 @@ class ModelRun:
             untrained_seed=settings.random_seed if self.untrained else None,
             resources=folders,
             download=settings.resources is None,
-            head=head,
         )
+
+    @property
+    def _folder(self) -> Path:
+        """The folder of a model that was loaded."""
+        revision, folders = model_source(self.name, self.settings.model_revision, folders_of(self.settings.resources))
+        return find_model(self.name, revision, resources=folders, download=self.settings.resources is None).folder
 
     def unload(self) -> None:
         """Free the memory of the model."""
-        self.__dict__.pop("loaded", None)
+        for kept in ("loaded", _WITH_HEAD):
+            self.__dict__.pop(kept, None)
 
     def identity(self) -> dict[str, object]:
         """Identity of the model without loading it, mainly the content of its files."""
@@ -113,32 +149,10 @@ class ModelRun:
         computed_once(pointer, lambda draft: self._extract(story, kind, subtoken, draft), self._damage)
         return Activations.open(self._work / pointer.read_text(encoding="utf-8"))
 
-    def read_all(self, story: Story, requests: Iterable[tuple[str, str]]) -> None:
-        """Read a story in one pass for all kinds of neurons and rules for sub-tokens that are not in the cache.
-
-        Other kinds, such as those of fine-tuned models, are left to who asks for them.
-        """
-        from bids_app.language.activations import read_all
-        from bids_app.language.neurons import NEURON_KINDS
-        from bids_app.language.reading import Request
-
-        asked = [Request(*request) for request in dict.fromkeys(requests) if request[0] in NEURON_KINDS]
-        missing = [request for request in asked if not self.has_read(story, *request)]
-        if len(missing) < 2:
-            return  # a single one is read where it is asked for
-        with locked(self._work / "requests" / f"{key_of([self.identity(), story.words.text])}.lock"):
-            missing = [request for request in missing if not self.has_read(story, *request)]
-            if missing:
-                kinds = " and ".join(dict.fromkeys(request.kind for request in missing))
-                log.info("%s: reading the story %s for %s", self.label, story.stem, kinds)
-                context, stored = parse_context(self.settings.context), self.settings.activations_dtype
-                read_all(self.loaded, story.words.text, missing, context, self._work, stored=stored)
-            for request in missing:
-                self.activations(story, *request)  # found in the cache, and noted as what this run asked for
-
     def mean_activations(self, stem: str, texts: Sequence[Sequence[str]], kind: str, subtoken: str) -> Activations:
         """Mean over several texts of as many words, from the cache if available (`read_mean_activations`)."""
-        from bids_app.language.activations import Activations, read_mean_activations
+        from bids_app.language.activations import Activations
+        from bids_app.language.mean_activations import read_mean_activations
 
         request = {**self.identity(), "kind": kind, "subtoken": subtoken, "mean of": [list(text) for text in texts]}
 

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,23 +17,28 @@ import numpy.typing as npt
 from bids_app.atomic import atomic_path
 from bids_app.checksums import MANIFEST, artefact_damage, write_manifest
 from bids_app.disk import MEGABYTE, new_array
+from bids_app.language.lesions import body_of
 from bids_app.language.models import LanguageModel
 from bids_app.language.neurons import RECORDED
+from bids_app.language.predictor import Predictions, Predictor
 from bids_app.language.reading import SUBTOKENS, Reader, Request
 from bids_app.language.row_sums import RowSums, last_batches
+from bids_app.language.surprisal import check_head, surprisal, words_of_tokens
 from bids_app.language.tokens import tokenize_words
 from bids_app.language.weights import hash_texts
 from bids_app.language.windows import Context, Window, batch_windows, plan_windows
 from bids_app.stats.steps import counted
 
 _FORMAT = "activations 2"  # increase it when the numbers change
-_DESCRIPTION = "activations.json"
+DESCRIPTION = "activations.json"
 # Tokens read at once: on the CPU, more tokens take more memory but no less time.
 _CHUNK_TOKENS = {"cpu": 1024, "cuda": 4096}
 _CHUNK_VALUES = 1 << 27  # float32 values stored per chunk, all layers: 512 MiB
 STORED = ("float32", "float16")  # number formats on the disk
 
 _FILES_AT_ONCE = 8
+
+Doubles = npt.NDArray[np.float64]
 
 _logger = logging.getLogger(__name__)
 
@@ -55,9 +60,9 @@ class Activations:
     @classmethod
     def open(cls, folder: Path) -> "Activations":
         """Open a folder written by `read_activations`; FileNotFoundError for any other."""
-        path = folder / _DESCRIPTION
+        path = folder / DESCRIPTION
         if not path.is_file():
-            raise FileNotFoundError(f"{folder} holds no activations: there is no {_DESCRIPTION}.")
+            raise FileNotFoundError(f"{folder} holds no activations: there is no {DESCRIPTION}.")
         description = json.loads(path.read_text(encoding="utf-8"))
         units = tuple(description["units"])
         return cls(folder, int(description["n_words"]), units, description["revision"], description["weights_hash"])
@@ -86,7 +91,7 @@ class Activations:
         """
         if not 0 <= layer < self.n_layers:
             raise ValueError(f"There is no layer {layer}: the model has layers 0 to {self.n_layers - 1}.")
-        rows: npt.NDArray[np.float32] = np.load(self.folder / _layer_file(layer), mmap_mode="r")
+        rows: npt.NDArray[np.float32] = np.load(self.folder / layer_file(layer), mmap_mode="r")
         return rows if rows.dtype == np.float32 else rows.astype(np.float32)
 
     def columns(self, layer: int, units: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
@@ -136,6 +141,52 @@ def read_all(
     chunk_tokens: int | None = None,
 ) -> list[Activations]:
     """Several kinds of neurons and rules for sub-tokens in one pass over a text, each as by `read_activations`."""
+    folders = _folders(language_model, texts, requests, context, cache_dir, stored, chunk_tokens)
+    if missing := {request: folder for request, folder in folders.items() if not _is_whole(folder)}:
+        _read_missing(language_model, texts, missing, context, stored, chunk_tokens)
+    return [Activations.open(folders[request]) for request in requests]
+
+
+def read_with_surprisal(
+    with_head: LanguageModel,
+    texts: Sequence[str],
+    requests: Sequence[Request],
+    context: Context,
+    cache_dir: Path,
+    *,
+    stored: str = "float32",
+    chunk_tokens: int | None = None,
+) -> tuple[list[Activations], Doubles]:
+    """`read_all` by the body of a causal model, and the surprisal of each word (n_words,), in one pass.
+
+    Both read the same windows: a word's surprisal is that of `surprisal` in the same context. A family whose head
+    cannot be parted from its body (see `Predictor.of`) takes a pass for each.
+
+    Raises ValueError for a model that is not causal or has no head, and as `read_activations`.
+    """
+    check_head(with_head)
+    if not with_head.is_causal:
+        raise ValueError(f"The model {with_head.name} is not causal: one pass does not tell the surprisal of words.")
+    body = replace(with_head, model=body_of(with_head.model))
+    folders = _folders(body, texts, requests, context, cache_dir, stored, chunk_tokens)
+    missing = {request: folder for request, folder in folders.items() if not _is_whole(folder)}
+    predictor = Predictor.of(with_head)
+    found = _read_missing(body, texts, missing, context, stored, chunk_tokens, predictor) if missing else None
+    if found is None:
+        found = surprisal(with_head, texts, context, chunk_tokens=chunk_tokens)
+    return [Activations.open(folders[request]) for request in requests], found
+
+
+def _folders(
+    language_model: LanguageModel,
+    texts: Sequence[str],
+    requests: Sequence[Request],
+    context: Context,
+    cache_dir: Path,
+    stored: str,
+    chunk_tokens: int | None,
+) -> dict[Request, Path]:
+    """The folder of each request; ValueError for unusable settings or an empty text."""
     for kind, subtoken in requests:
         if subtoken not in SUBTOKENS:
             raise ValueError(f"Unknown subtoken {subtoken!r}: choose one of {', '.join(SUBTOKENS)}.")
@@ -148,14 +199,11 @@ def read_all(
     if not texts:
         raise ValueError("There is no word to read: the text is empty.")
     weights, dtype = language_model.weights_hash, language_model.dtype
-    folders = {
+    return {
         request: cache_dir
         / activation_key(weights, texts, request.kind, context, dtype, subtoken=request.subtoken, stored=stored)
         for request in requests
     }
-    if missing := {request: folder for request, folder in folders.items() if not _is_whole(folder)}:
-        _read_missing(language_model, texts, missing, context, stored, chunk_tokens)
-    return [Activations.open(folders[request]) for request in requests]
 
 
 def _is_whole(folder: Path) -> bool:
@@ -174,10 +222,13 @@ def _read_missing(
     context: Context,
     stored: str,
     chunk_tokens: int | None,
-) -> None:
+    predictor: Predictor | None = None,
+) -> Doubles | None:
+    """Read what is missing, and with a predictor the surprisal of each word (n_words,) in the same pass."""
     tokens = tokenize_words(language_model.tokenizer, texts)
     windows = plan_windows(tokens, language_model.max_tokens, language_model.is_causal, context)
-    reader = Reader(language_model, tokens, list(folders))
+    predictions = None if predictor is None else Predictions(predictor, tokens)
+    reader = Reader(language_model, tokens, list(folders), None if predictions is None else predictions.add)
     with ExitStack() as stack:
         drafts = [stack.enter_context(atomic_path(folder, first_stays=True)) for folder in folders.values()]
         for draft in drafts:
@@ -185,45 +236,9 @@ def _read_missing(
         every = _write_layers(reader, windows, chunk_tokens, drafts, np.dtype(stored))
         for draft, (request, folder), units in zip(drafts, folders.items(), every, strict=True):
             description = _describe(reader, request, context, units) | {"stored": stored}
-            (draft / _DESCRIPTION).write_text(json.dumps(description, indent=2), encoding="utf-8")
+            (draft / DESCRIPTION).write_text(json.dumps(description, indent=2), encoding="utf-8")
             write_manifest(draft, draft / MANIFEST, folder.name)
-
-
-def read_mean_activations(
-    language_model: LanguageModel,
-    texts: Sequence[Sequence[str]],
-    kind: str,
-    context: Context,
-    folder: Path,
-    *,
-    subtoken: str = "mean",
-) -> None:
-    """Read several texts of as many words and write the mean of their activations, word by word, to a new folder.
-
-    `Activations.open` reads it. Each text is read as by `read_activations`; only the mean stays, since the activations
-    of all texts together would take many times the space.
-
-    Raises ValueError if the texts differ in their number of words.
-    """
-    lengths = sorted({len(text) for text in texts})
-    if len(lengths) != 1:
-        raise ValueError(f"The texts have {lengths or 'no'} words: the mean needs texts of as many words each.")
-    folder.mkdir()
-    means: list[np.memmap[Any, np.dtype[np.float32]]] = []
-    for number, text in enumerate(texts):
-        parts = folder / f"text-{number:03d}"
-        parts.mkdir()
-        one = read_activations(language_model, text, kind, context, parts, subtoken=subtoken)
-        means = means or [
-            new_array(folder / _layer_file(layer), np.float32, (one.n_words, n_units))
-            for layer, n_units in enumerate(one.units)
-        ]
-        for layer, mean in enumerate(means):
-            np.add(mean, one.layer(layer) / np.float32(len(texts)), out=mean)
-        shutil.copy(one.folder / _DESCRIPTION, folder / _DESCRIPTION)
-        shutil.rmtree(parts)
-    for mean in means:
-        mean.flush()
+    return None if predictions is None else words_of_tokens(predictions.nats[None], tokens)[0]
 
 
 def activation_key(
@@ -255,7 +270,7 @@ def _write_layers(
     every = reader.units()
     tokens = reader.tokens
     arrays = [
-        [new_array(folder / _layer_file(layer), stored, (tokens.n_words, n)) for layer, n in enumerate(units)]
+        [new_array(folder / layer_file(layer), stored, (tokens.n_words, n)) for layer, n in enumerate(units)]
         for folder, units in zip(folders, every, strict=True)
     ]
     batches = plan_batches(reader, windows, every, chunk_tokens)
@@ -320,5 +335,6 @@ def _describe(reader: Reader, request: Request, context: Context, units: tuple[i
     }
 
 
-def _layer_file(layer: int) -> str:
+def layer_file(layer: int) -> str:
+    """The file of a layer, from 0, in a folder of activations."""
     return f"layer-{layer:03d}.npy"

@@ -17,8 +17,9 @@ from torch import Tensor
 from bids_app.language.lesions import Ints, body_of, lesion_sets
 from bids_app.language.models import LanguageModel
 from bids_app.language.neurons import Recorder, find_blocks, record
+from bids_app.language.predictor import predicted
 from bids_app.language.reading import Reader, Request, pad_windows, tokens_taken
-from bids_app.language.surprisal import CHUNK_TOKENS, logits_of, masked_copies, predicted, surprisal_at, words_of_tokens
+from bids_app.language.surprisal import CHUNK_TOKENS, logits_of, masked_copies, surprisal_at, words_of_tokens
 from bids_app.language.tokens import Tokens
 from bids_app.language.windows import Window, batch_windows
 from bids_app.stats.device import one_thread

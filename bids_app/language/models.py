@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -117,7 +117,9 @@ def load_model(
     )
     if not head:
         return loaded
-    return with_head(loaded, files.folder, use_cache=False)
+    described = replace(loaded, model=torch.nn.Identity())
+    del model, loaded  # so that memory holds the weights once
+    return with_head(described, files.folder, use_cache=False)
 
 
 def _load_config(files: ModelFiles, name: str) -> Any:

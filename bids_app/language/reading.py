@@ -1,9 +1,9 @@
 """One forward pass: windows of a text → contributions to the activations of their words in all layers."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -32,11 +32,15 @@ Rows = tuple[IntArray, list[FloatArray]]
 
 @dataclass(frozen=True)
 class Reader:
-    """A model that reads one text, and everything that each of its passes records."""
+    """A model that reads one text, and everything that each of its passes records.
+
+    `watch`, if given, gets what the model returns in each pass, and the windows that it has read.
+    """
 
     language_model: LanguageModel
     tokens: Tokens
     requests: Sequence[Request]
+    watch: Callable[[Any, Sequence[Window]], None] | None = None
 
     def units(self) -> list[tuple[int, ...]]:
         """For each request the number of units of each layer; ValueError for an unknown order of axes.
@@ -70,7 +74,10 @@ class Reader:
         ids, mask = pad_windows(self.tokens, windows, self.language_model.tokenizer.pad_token_id or 0)
         with ExitStack() as hooks:
             parts = [self._recording(request, windows, ids, hooks) for request in self.requests]
-            _forward(self.language_model, ids, mask)
+            output = _forward(self.language_model, ids, mask)
+        if self.watch is not None:
+            with torch.inference_mode():
+                self.watch(output, windows)
         for part in parts:
             # In the order of the layers' calls. A number from a GPU is there after all that was asked for before it.
             for layer, finite in zip(part.recorder.outputs, part.finite, strict=True):
@@ -178,6 +185,7 @@ def pad_windows(tokens: Tokens, windows: list[Window], pad_id: int) -> tuple[Int
 
 
 @torch.inference_mode()
-def _forward(language_model: LanguageModel, ids: IntArray, mask: IntArray) -> None:
-    device = language_model.device
-    language_model.model(input_ids=torch.from_numpy(ids).to(device), attention_mask=torch.from_numpy(mask).to(device))
+def _forward(language_model: LanguageModel, ids: IntArray, mask: IntArray) -> Any:
+    """What the model of transformers returns."""
+    inputs, heeded = (torch.from_numpy(array).to(language_model.device) for array in (ids, mask))
+    return language_model.model(input_ids=inputs, attention_mask=heeded)

@@ -1,14 +1,17 @@
 """Surprisal of words: how little a model expects each word of a text, in nats."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from bids_app.language.lesions import body_of
 from bids_app.language.models import LanguageModel
-from bids_app.language.reading import pad_windows
+from bids_app.language.predictor import Predictions, Predictor, nats_at, predicted
+from bids_app.language.reading import Reader, pad_windows
 from bids_app.language.tokens import Tokens, tokenize_words
 from bids_app.language.windows import Context, Window, batch_windows, plan_windows
 from bids_app.stats.device import one_thread
@@ -87,24 +90,20 @@ def surprisal_at(logits: Tensor, row: Ints, position: Ints, ids: Ints) -> Double
 
     `logits` is (n_rows, n_positions, n_vocabulary).
     """
-    chosen = logits[torch.from_numpy(row), torch.from_numpy(position)].float()
-    target = chosen.gather(1, torch.from_numpy(ids).to(chosen.device)[:, None])[:, 0]
-    return np.asarray((torch.logsumexp(chosen, dim=1) - target).double().cpu().numpy())
-
-
-def predicted(tokens: Tokens, windows: Sequence[Window]) -> tuple[Ints, Ints, Ints]:
-    """Tokens taken from each window that something precedes, with the row and the position that predicts each."""
-    counts = [window.stop_taking - window.first for window in windows]
-    token = np.concatenate([np.arange(window.first, window.stop_taking) for window in windows])
-    row = np.repeat(np.arange(len(windows)), counts)
-    position = token - np.array([window.start for window in windows])[row] + len(tokens.prefix) - 1
-    return token[position >= 0], row[position >= 0], position[position >= 0]
+    chosen = logits[torch.from_numpy(row), torch.from_numpy(position)]
+    return np.asarray(nats_at(chosen, torch.from_numpy(ids)).cpu().numpy())
 
 
 @one_thread()
 @torch.inference_mode()
 def _read_causal(model: LanguageModel, tokens: Tokens, windows: list[Window], chunk: int) -> Doubles:
-    found = np.full(len(tokens), np.nan)
+    if predictor := Predictor.of(model):
+        predictions = Predictions(predictor, tokens)
+        reader = Reader(replace(model, model=body_of(model.model)), tokens, [], predictions.add)
+        for batch in batch_windows(windows, tokens.n_special, chunk):
+            reader.read(batch)
+        return predictions.nats
+    found = np.full(len(tokens), np.nan)  # with the whole vocabulary at all positions of a pass
     for batch in batch_windows(windows, tokens.n_special, chunk):
         token, row, position = predicted(tokens, batch)
         ids, mask = pad_windows(tokens, batch, model.tokenizer.pad_token_id or 0)

@@ -15,12 +15,16 @@ from bids_app.bids.outputs import find_maps
 from bids_app.machine.agreement import NoResultsError, check_outputs, is_superseded, note_group
 from bids_app.machine.origins import check_origins
 from bids_app.settings import Settings
+from bids_app.stats.blocks import Apply, here
 
 log = logging.getLogger("neurons2networks")
 
 
-def run_group(settings: Settings, name: str) -> None:
-    """Summarise the results of the participants in OUT_DIR; `name` is for messages."""
+def run_group(settings: Settings, name: str, apply: Apply = here) -> None:
+    """Summarise the results of the participants in OUT_DIR; `name` is for messages.
+
+    `apply` is the engine's `map`, by which statistics over participants are computed from blocks of targets.
+    """
     out_dir = settings.out_dir
     if not find_maps(out_dir):
         raise NoResultsError(f"{out_dir} holds no maps of participants: run the participant level first")
@@ -30,7 +34,8 @@ def run_group(settings: Settings, name: str) -> None:
     rows: list[Row] = []
     for summary in _summaries():
         for desc in _matching_descs(summary, out_dir):
-            for collection in collections(out_dir, desc, summary.stat, counted, settings.work, keeps=summary.keeps):
+            found = collections(out_dir, desc, summary.stat, counted, settings.work, apply, keeps=summary.keeps)
+            for collection in found:
                 log.info("%s: %s", name, collection.title)
                 rows += summary.write(collection, settings)
                 collection.close()

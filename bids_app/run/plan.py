@@ -6,6 +6,7 @@ targets, words and weights. What was not measured is named, not guessed.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,12 +33,22 @@ _EVIDENCE_START, _EVIDENCE, _EVIDENCE_MAPS = 1.8, 1.35e-4 / 300, 20
 _PRODUCTS, _TOKENS_PER_WORD = 97e9, 1.2  # of a model per second, and per word
 # Seconds of a dictionary per volume, and per volume and neuron (docs/benchmarks.md, three sizes); a restart of the
 # families stops later than one dictionary.
-_PER_VOLUME, _PER_NEURON, _RESTART = 6e-4, 2.4e-9, 3
-_GROUP = 5e-8  # seconds per participant, target and map that the group level reads
+_PER_VOLUME, _PER_NEURON, _RESTART = 6e-4, 2.4e-9, 4
+# Seconds of links of families with networks per volume of a participant, or of the mean of a group; and per volume of
+# each participant whom the group reads (docs/scale.md).
+_LINKS, _HEARD = 0.0096, 1.4e-4
+# Seconds of the group level: at the start, of each group, for each target of the space, for each value that is written,
+# and for each that is read, of a participant, target and map (docs/scale.md).
+_GROUP_START, _OF_GROUP, _SPACE, _WRITE, _READ = 5.0, 0.7, 1.3e-4, 1.4e-7, 5e-8
+_PAGE_MB = 3.6  # pictures and section of a group on the page
+_RESPONSES_MB = 2.2e-3  # of a volume of a participant, while links of the group are made
 _PROCESS_MB, _BYTES, _STORED = 1150, 4, {"float32": 4, "float16": 2}
 _DESIGN_MB = 13  # of a story in the work directory
 _WRITTEN = 1.3  # bytes of a map in a file, as a share of its values: base64 of compressed floats
 _MAPS_OF_FAMILY, _READ_OF_FAMILY = 3, 2  # coefficients, z, correlation; the group reads no z
+_SCORES = 2  # of the families and of the brain
+_OF_ONE, _OF_SEVERAL = 2, 5  # maps that a group writes: mean and z; t, p and q of at least two participants
+_SPARSE = 0.1  # bytes of the mean of sparse maps in a file, as a share of its values, for each participant
 
 
 @dataclass(frozen=True)
@@ -70,8 +81,8 @@ class Size:
 
     Attributes
     ----------
-    participants, fits, volumes : participants, their fits (a task each, or all with --pool-tasks), and story volumes of
-        all their runs
+    participants, volumes : participants, and story volumes of all their runs
+    groups : participants of each group of the group level (a task each, or all with --pool-tasks), each a fit
     longest : story volumes of the longest run
     targets, stories, words, story_volumes : of a map, how many, of all stories, and of all stories on the grid of the
         dictionary
@@ -79,7 +90,7 @@ class Size:
     """
 
     participants: int
-    fits: int
+    groups: tuple[int, ...]
     volumes: int
     longest: int
     targets: int
@@ -89,6 +100,11 @@ class Size:
     neurons: int
     states: int
     weights: int
+
+    @property
+    def fits(self) -> int:
+        """Fits of all participants."""
+        return sum(self.groups)
 
 
 def show_plan(settings: Settings, at_once: int) -> int:
@@ -142,7 +158,7 @@ def size_of(sources: Sources, rows: Sequence[RunCheck]) -> Size:
     states = sum(n_layers * width for n_layers, width, _ in shapes)
     return Size(
         participants=len({row.run.partition("_")[0] for row in rows}),
-        fits=len({_fit_of(row.run, pooled=sources.settings.pool_tasks) for row in rows}),
+        groups=_groups_of(rows, pooled=sources.settings.pool_tasks),
         volumes=sum(volumes),
         longest=max(volumes),
         targets=_TARGETS[space],
@@ -155,10 +171,12 @@ def size_of(sources: Sources, rows: Sequence[RunCheck]) -> Size:
     )
 
 
-def _fit_of(run: str, *, pooled: bool) -> tuple[str | None, ...]:
-    """Participant, session and task of a run; participant alone where tasks are pooled."""
-    entities = parse_name(run).entities
-    return tuple(entities.get(key) for key in (("sub",) if pooled else ("sub", "ses", "task")))
+def _groups_of(rows: Sequence[RunCheck], *, pooled: bool) -> tuple[int, ...]:
+    """Fits of each group, the largest first: of each task, or of all where tasks are pooled."""
+    entities = [parse_name(row.run).entities for row in rows]
+    keys = ("sub",) if pooled else ("sub", "ses", "task")
+    fits = {tuple(own.get(key) for key in keys) for own in entities}
+    return tuple(sorted(Counter("" if pooled else fit[-1] for fit in fits).values(), reverse=True))
 
 
 def _shape(name: str, settings: Settings) -> tuple[int, int, int]:
@@ -180,51 +198,96 @@ def _weights(folder: Path) -> int:
 
 def plan_of(settings: Settings, size: Size) -> list[Part]:
     """The levels of a run."""
-    names = {analysis.name for analysis in settings.analyses}
-    with_families = "networks" in names
-    n_atoms = max(settings.atoms)
+    maps = _Maps.of(settings)
+    return [_stimulus(settings, size, maps), _participant(settings, size, maps), _group(settings, size, maps)]
+
+
+@dataclass(frozen=True)
+class _Maps:
+    """Maps of a fit, and what is made of them.
+
+    Attributes
+    ----------
+    families, distances, others : maps of one kind: families (0 without them), distances (0 without a forecast), scores
+    has_links : whether families are linked to networks
+    """
+
+    families: int
+    distances: int
+    others: int
+    has_links: bool
+
+    @classmethod
+    def of(cls, settings: Settings) -> _Maps:
+        names = {analysis.name for analysis in settings.analyses}
+        distances = len({d for analysis in settings.analyses for d in analysis.distances(settings)}) or 1
+        families = max(settings.atoms) if "networks" in names else 0
+        has_links = bool(families) and settings.links == "conditional" and not settings.network_atlas.is_off
+        return cls(families, distances if "forecast" in names else 0, 4, has_links)
+
+
+def _stimulus(settings: Settings, size: Size, maps: _Maps) -> Part:
+    """One job per model: activations and the dictionary."""
     kinds = {analysis.activations(settings) for analysis in settings.analyses}
     values = sum(size.states if kind == "residual" else size.neurons for kind, _ in kinds if kind in NEURON_KINDS)
     restarts = _RESTART * settings.restarts if settings.links == "conditional" else 1
-    learned = _BYTES * size.story_volumes * size.neurons if with_families else 0
+    learned = _BYTES * size.story_volumes * size.neurons if maps.families else 0
     reading = 2 * size.weights * _TOKENS_PER_WORD * size.words / _PRODUCTS
     one = size.story_volumes * (_PER_VOLUME * len(settings.model) + _PER_NEURON * size.neurons)
-    learning = restarts * one if with_families else 0
-    n_distances = len({d for analysis in settings.analyses for d in analysis.distances(settings)}) or 1
-    with_evidence = "evidence" in names
-    per_target = (
-        (_NETWORKS if names & {"networks", "brainscore"} else 0)
-        + (_FORECAST * n_distances / 31 if "forecast" in names else 0)
-        + _EVIDENCE * with_evidence
+    learning = restarts * one if maps.families else 0
+    return Part(
+        "stimulus",
+        len(settings.model),
+        (reading + learning) / len(settings.model),
+        _PROCESS_MB + _BYTES * size.weights / len(settings.model) / 1e6,
+        (_STORED[settings.activations_dtype] * size.words * values + learned) / 1e6,
     )
-    start = _START + _EVIDENCE_START * with_evidence
-    maps = (_MAPS_OF_FAMILY * n_atoms if with_families else 0) + (n_distances if "forecast" in names else 0) + 4
-    maps += _EVIDENCE_MAPS * with_evidence
-    read = maps - (_MAPS_OF_FAMILY - _READ_OF_FAMILY) * n_atoms * with_families
+
+
+def _participant(settings: Settings, size: Size, maps: _Maps) -> Part:
+    """One job per participant."""
+    names = {analysis.name for analysis in settings.analyses}
+    evidence = "evidence" in names
+    per_target = (_NETWORKS if names & {"networks", "brainscore"} else 0) + _FORECAST * maps.distances / 31
+    per_target += _EVIDENCE * evidence
     of_map = _BYTES * size.targets / 1e6
     has_ceiling = "brainscore" in names and settings.noise_ceiling == "all"
     means = size.story_volumes * of_map * has_ceiling  # mean responses of all participants to each story
+    of_fit = _MAPS_OF_FAMILY * maps.families + maps.distances + maps.others + _EVIDENCE_MAPS * evidence
+    start = _START + _EVIDENCE_START * evidence
     each = size.volumes / size.participants
-    return [
-        Part(
-            "stimulus",
-            len(settings.model),
-            (reading + learning) / len(settings.model),
-            _PROCESS_MB + _BYTES * size.weights / len(settings.model) / 1e6,
-            (_STORED[settings.activations_dtype] * size.words * values + learned) / 1e6,
-        ),
-        Part(
-            "participant",
-            size.participants,
-            start * size.fits / size.participants + per_target * each * size.targets,
-            _PROCESS_MB + 3 * size.longest * of_map,
-            size.fits * maps * of_map * _WRITTEN + size.stories * _DESIGN_MB + means,
-        ),
-        Part(
-            "group",
-            1,
-            _START + _GROUP * size.fits * read * size.targets,
-            600 + 6 * n_atoms * of_map,
-            size.fits * n_distances * of_map,  # coefficients of families are summed while they are read
-        ),
-    ]
+    return Part(
+        "participant",
+        size.participants,
+        start * size.fits / size.participants + each * (per_target * size.targets + _LINKS * maps.has_links),
+        _PROCESS_MB + 3 * size.longest * of_map,
+        size.fits * of_fit * of_map * _WRITTEN + size.stories * _DESIGN_MB + means,
+    )
+
+
+def _group(settings: Settings, size: Size, maps: _Maps) -> Part:
+    """One job: a group per task and model, with maps, pictures and tables whatever its number of participants."""
+    n_models, of_map = len(settings.model), _BYTES * size.targets / 1e6
+    read = _READ_OF_FAMILY * maps.families + maps.distances + maps.others
+    stats = [_OF_ONE if members < 2 else _OF_SEVERAL for members in size.groups]
+    of_scores = maps.distances + _SCORES
+    # Means of sparse coefficients become dense with the number of participants.
+    shares = [min(_WRITTEN, _SPARSE * members) for members in size.groups]
+    written = sum(n * (maps.families * share + of_scores * _WRITTEN) for n, share in zip(stats, shares, strict=True))
+    heard = _HEARD * size.volumes + _LINKS * size.story_volumes
+    each = (
+        _OF_GROUP * len(size.groups)
+        + _WRITE * sum(stats) * (maps.families + of_scores) * size.targets
+        + _READ * size.fits * read * size.targets
+        + heard * maps.has_links
+    )
+    largest = max(size.groups)
+    kept = largest * of_map * max(maps.distances, 1)  # coefficients of families are summed while they are read
+    responses = largest * _RESPONSES_MB * size.volumes / size.fits * maps.has_links
+    return Part(
+        "group",
+        1,
+        _GROUP_START + _SPACE * size.targets + n_models * each,
+        (900 if maps.has_links else 700) + 4 * maps.families * of_map,
+        n_models * (_PAGE_MB * len(size.groups) + written * of_map) + kept + responses,
+    )

@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 
 from bids_app.analyses.outputs import all_outputs
 from bids_app.analyses.registry import ANALYSES
@@ -197,7 +198,8 @@ def _group_level(settings: Settings, engine: Engine) -> list[Failure]:
 
     if settings.reports_only:
         check_whole(settings.out_dir, None)
-    failures = [] if settings.reports_only else _recorded([Job("group", run_group)], settings, engine)
+    job = Job("group", partial(run_group, apply=engine.apply))
+    failures = [] if settings.reports_only else _recorded([job], settings, engine)
     if not failures:
         write_group_report(settings.out_dir)
     return failures

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 from bids_app.inputs.models import ModelRun, model_runs
+from bids_app.inputs.one_pass import read_once
 from bids_app.inputs.sources import open_sources
 from bids_app.inputs.timing import Story
 from bids_app.machine.budget import step
@@ -24,8 +25,9 @@ def run_stimulus(settings: Settings, name: str, model: str | None = None) -> Non
 
 
 def _prepare(model: ModelRun, stories: dict[str, Story], settings: Settings) -> None:
+    predicts = any(each.surprisal(settings) for each in settings.analyses)
     for story in stories.values():
-        model.read_all(story, (each.activations(settings) for each in settings.analyses))
+        read_once(model, story, (each.activations(settings) for each in settings.analyses), surprisal=predicts)
     for kind, subtoken in dict.fromkeys(
         each.activations(settings) for each in settings.analyses if each.prepare is None
     ):

@@ -6,12 +6,13 @@ from pathlib import Path
 import pytest
 
 from bids_app.conftest import Study, write
-from bids_app.run.plan import Size, plan_of, summary_of
+from bids_app.run.check_rows import RunCheck
+from bids_app.run.plan import Size, _groups_of, plan_of, summary_of
 from bids_app.settings import Settings
 from bids_app.tools import main
 
 # Narratives with GPT-2 small and one story of 300 volumes, on fsaverage6.
-SIZE = Size(345, 345, 345 * 300, 300, 81_924, 1, 3_000, 300, 9_216, 9_216, 124_000_000)
+SIZE = Size(345, (345,), 345 * 300, 300, 81_924, 1, 3_000, 300, 9_216, 9_216, 124_000_000)
 
 
 def settings_of(*analysis: str) -> Settings:
@@ -22,7 +23,8 @@ def test_disk_holds_activations_the_dictionary_and_the_maps_of_all() -> None:
     stimulus, participant, group = plan_of(settings_of(), SIZE)
     words = 3_000 * (9_216 + 9_216) * 4  # feed-forward outputs and hidden states
     assert stimulus.disk_mb == pytest.approx((words + 300 * 9_216 * 4) / 1e6)
-    assert group.disk_mb == pytest.approx(345 * 81_924 * 4 / 1e6)  # scores; coefficients are summed while they are read
+    scores = 345 * 81_924 * 4 / 1e6  # while they are in use; coefficients are summed while they are read
+    assert group.disk_mb == pytest.approx(scores + 345 * 300 * 2.2e-3 + 5 * (64 + 2) * 1.3 * 81_924 * 4 / 1e6 + 3.6)
     assert participant.disk_mb > group.disk_mb
     half = replace(settings_of(), activations_dtype="float16")
     assert plan_of(half, SIZE)[0].disk_mb == pytest.approx((words / 2 + 300 * 9_216 * 4) / 1e6)
@@ -30,9 +32,10 @@ def test_disk_holds_activations_the_dictionary_and_the_maps_of_all() -> None:
 
 
 def test_a_participant_takes_what_was_measured() -> None:
-    """20 s on fsaverage6, 10 s on fsaverage5 and 42 s in a volume at 2 mm: docs/memory-and-time.md."""
+    """20 s on fsaverage6, 10 s on fsaverage5 and 42 s in a volume at 2 mm without atlas: docs/memory-and-time.md."""
+    without = replace(settings_of(), atlas="none")
     for targets, seconds in ((20_484, 10), (81_924, 20), (226_981, 42)):
-        assert plan_of(settings_of(), replace(SIZE, targets=targets))[1].seconds == pytest.approx(seconds, rel=0.06)
+        assert plan_of(without, replace(SIZE, targets=targets))[1].seconds == pytest.approx(seconds, rel=0.06)
     forecast = plan_of(settings_of("forecast"), SIZE)[1].seconds
     assert forecast == pytest.approx(110, rel=0.35)
 
@@ -58,8 +61,35 @@ def test_dictionaries_and_the_group_take_what_was_measured() -> None:
     assert plan_of(settings_of(), SIZE)[2].seconds == pytest.approx(2 * 105, rel=0.2)
 
 
+@pytest.mark.parametrize(
+    ("targets", "groups", "volumes", "atlas", "measured"),
+    [
+        (20_484, (1,) * 11, 5_215, None, (67.7, 921, 49)),
+        (20_484, (1,) * 11, 5_215, "none", (17.4, 735, 40)),
+        (81_924, (1,), 600, None, (24.2, 935, 9)),
+        (20_484, (345,), 600, None, (87.9, 769, None)),
+    ],
+)
+def test_the_group_takes_what_was_measured(
+    targets: int, groups: tuple[int, ...], volumes: int, atlas: str | None, measured: tuple[float, float, float | None]
+) -> None:
+    """Seconds, and memory and disk in MB, of docs/scale.md: few participants of many tasks, and many of one."""
+    heard = volumes * max(groups)  # each task by as many
+    size = replace(SIZE, targets=targets, groups=groups, volumes=heard, story_volumes=volumes)
+    part = plan_of(replace(settings_of(), atlas=atlas), size)[2]
+    for planned, found in zip((part.seconds, part.memory_mb, part.disk_mb), measured, strict=True):
+        assert found is None or found / 1.5 < planned < 1.5 * found
+
+
+def test_groups_are_the_tasks_of_all_participants() -> None:
+    runs = ("sub-1_task-a_run-1", "sub-1_task-a_run-2", "sub-1_task-b", "sub-2_task-a", "sub-3_ses-1_task-a")
+    rows = [RunCheck(run) for run in runs]
+    assert _groups_of(rows, pooled=False) == (3, 1)
+    assert _groups_of(rows, pooled=True) == (3,)
+
+
 def test_more_participants_take_more_jobs_and_no_more_memory() -> None:
-    larger = replace(SIZE, participants=1000, fits=1000, volumes=1000 * 300)
+    larger = replace(SIZE, participants=1000, groups=(1000,), volumes=1000 * 300)
     for part, other in zip(plan_of(settings_of(), SIZE), plan_of(settings_of(), larger), strict=True):
         assert part.memory_mb == other.memory_mb
     alone, many = (plan_of(settings_of(), size)[1] for size in (SIZE, larger))

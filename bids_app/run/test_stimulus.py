@@ -16,9 +16,11 @@ class FakeModel:
     label: str
     calls: list[tuple[str, ...]] = field(default_factory=list)
     passes: dict[str, set[tuple[str, str]]] = field(default_factory=dict)
+    predicts: bool | None = None
 
-    def read_all(self, story: Story, needs: Iterable[tuple[str, str]]) -> None:
+    def read_once(self, story: Story, needs: Iterable[tuple[str, str]], *, surprisal: bool) -> None:
         self.passes[story.stem] = set(needs)
+        self.predicts = surprisal
 
     def activations(self, story: Story, kind: str, subtoken: str) -> None:
         self.calls.append((story.stem, kind, subtoken))
@@ -37,6 +39,7 @@ def models(study: Study, monkeypatch: pytest.MonkeyPatch) -> list[FakeModel]:
     words = study.root / "stimuli" / "tale_words.tsv"
     write(words.with_name("fable_words.tsv"), words.read_text())
     made = [FakeModel("tiny"), FakeModel("large")]
+    monkeypatch.setattr(stimulus, "read_once", FakeModel.read_once)
     for module in (stimulus, jobs):
         monkeypatch.setattr(module, "model_runs", lambda _: made)
     return made
@@ -60,6 +63,23 @@ def test_one_pass_reads_what_all_analyses_need(
     monkeypatch.setattr("bids_app.analyses.networks.dictionary_files.prepare", lambda *_: None)
     stimulus.run_stimulus(study.settings(analysis=("brainscore", "networks")), "stimulus", model="large")
     assert models[1].passes["tale"] == {("residual", "last"), ("ffn-out", "mean")}
+    assert models[1].predicts is False
+
+
+@pytest.mark.parametrize(
+    ("analyses", "predicts"), [(("networks", "evidence"), True), (("brainscore", "evidence"), False)]
+)
+def test_the_pass_predicts_words_where_atoms_are_described_by_their_words(
+    study: Study,
+    models: list[FakeModel],
+    monkeypatch: pytest.MonkeyPatch,
+    analyses: tuple[str, ...],
+    predicts: bool,
+) -> None:
+    for prepare in ("networks.dictionary_files", "evidence.driver_files"):
+        monkeypatch.setattr(f"bids_app.analyses.{prepare}.prepare", lambda *_: None)
+    stimulus.run_stimulus(study.settings(analysis=analyses), "stimulus", model="large")
+    assert models[1].predicts is predicts
 
 
 def test_one_model_alone(study: Study, models: list[FakeModel]) -> None:

@@ -1,10 +1,12 @@
 """Family-wise p over many targets, from the largest statistic under flipped signs of the participants."""
 
 from collections.abc import Iterable
+from functools import partial
 
 import numpy as np
 
 from bids_app.stats.arrays import AnyArray, Doubles, Floats
+from bids_app.stats.blocks import Apply, here
 from bids_app.stats.device import column_batches, one_thread
 
 N_FLIPS = 10_000
@@ -13,8 +15,7 @@ _TARGETS_AT_ONCE, _FLIPS_AT_ONCE = 4096, 1024
 _ROUNDING = 1e-5  # statistics closer than this are equal
 
 
-@one_thread()
-def family_wise(blocks: Iterable[Floats], *, n_flips: int = N_FLIPS, seed: int = 0) -> Doubles:
+def family_wise(blocks: Iterable[Floats], *, n_flips: int = N_FLIPS, seed: int = 0, apply: Apply = here) -> Doubles:
     """Two-sided p of each target of a map, corrected over all its targets by the largest |t| (max-T).
 
     If nothing is there, each participant's map is as likely as the same map with the opposite sign. The one-sample |t|
@@ -24,23 +25,28 @@ def family_wise(blocks: Iterable[Floats], *, n_flips: int = N_FLIPS, seed: int =
 
     Parameters
     ----------
-    blocks : arrays of shape (n_participants, n), of the targets to test; only one at a time is in memory
+    blocks : arrays of shape (n_participants, n), of the targets to test
+    apply : `map` over the blocks; by default, only one of them at a time is in memory
 
     Returns
     -------
     p : (n_targets,) of all blocks
     """
-    signs, is_exact, largest = np.zeros((0, 0), np.float32), False, np.zeros(0, np.float32)
-    observed = [np.zeros(0)]
-    for block in blocks:
-        if not len(signs):
-            signs, is_exact = _signs(len(block), n_flips, seed)
-            largest = np.zeros(len(signs), dtype=np.float32)
-        values = _unit_length(block)
-        observed.append(np.abs(values.sum(axis=0, dtype=np.float64)))
-        np.maximum(largest, _largest(signs, values), out=largest)
-    reached = len(largest) - np.searchsorted(np.sort(largest), np.concatenate(observed) - _ROUNDING)
+    found = list(apply(partial(_flipped, n_flips, seed), blocks))
+    if not found:
+        return np.zeros(0)
+    observed, of_blocks, (is_exact, *_) = zip(*found, strict=True)
+    largest = np.sort(np.max(of_blocks, axis=0))
+    reached = len(largest) - np.searchsorted(largest, np.concatenate(observed) - _ROUNDING)
     return np.asarray(reached / len(largest) if is_exact else (reached + 1) / (len(largest) + 1))
+
+
+@one_thread()
+def _flipped(n_flips: int, seed: int, block: Floats) -> tuple[Doubles, Floats, bool]:
+    """|sum| of each target of a block, the largest under each flip, and whether these are all flips."""
+    signs, is_exact = _signs(len(block), n_flips, seed)
+    values = _unit_length(block)
+    return np.abs(values.sum(axis=0, dtype=np.float64)), _largest(signs, values), is_exact
 
 
 def _signs(n_participants: int, n_flips: int, seed: int) -> tuple[Floats, bool]:

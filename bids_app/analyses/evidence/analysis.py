@@ -109,6 +109,7 @@ ANALYSIS = Analysis(
     steps=_steps,
     model_free=(ModelFree("nuisance band", lambda _: True, _nuisance),),
     prepare=_prepare,
+    surprisal=lambda settings: "networks" in settings.analysis,  # of the words that drive its atoms
     summaries=_summaries,
     conclude=_conclude,
     methods=_methods,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,15 @@ from bids_app.analyses.collection import OF_PARTICIPANT, Collection
 from bids_app.analyses.networks.conditional import link_fields, piece_number, warn_if_short, with_overlap
 from bids_app.analyses.networks.dictionary_files import read_families
 from bids_app.analyses.networks.mean_design import (
+    Courses,
+    Keep,
     Presentation,
     UnequalParticipantsError,
     mean_design,
     presentations_of_run,
 )
 from bids_app.analyses.networks.options import NetworkOptions
+from bids_app.analyses.scratch import ScratchArrays
 from bids_app.bids.derivatives import read_table
 from bids_app.bids.outputs import OutputMap, find_outputs
 from bids_app.encoding.dictionary import Families
@@ -60,16 +64,17 @@ def group_links(
     entities = {"model": beta.entities["model"], "desc": desc.removesuffix("Shifted")}
     stems = [str(stem) for stem in beta.result_settings["stories"]]
     families, restarts = read_families(settings.out_dir, stems, entities, settings)
-    heard = list(_presentations(beta, desc, settings.out_dir, families, stems, restarts))
-    names = space.atlas.network_names
-    design, networks = mean_design(heard, families, len(names))
-    warn_if_short(design, desc)
-    evidence = temporal_evidence(design, networks, device=settings.device)
+    with closing(ScratchArrays(settings.work)) as scratch:
+        heard = list(_presentations(beta, desc, settings.out_dir, families, stems, restarts, scratch.keep))
+        names = space.atlas.network_names
+        design, networks = mean_design(heard, families, len(names))
+        warn_if_short(design, desc)
+        evidence = temporal_evidence(design, networks, device=settings.device)
+        t, q = over_participants(evidence, networks, heard)
     marginals = beta.mean_beside(settings.out_dir, stat="marginal")
     labels = np.where(np.isfinite(marginals).all(axis=0), space.atlas.labels, 0)
     found = spatial_evidence(evidence, design, marginals, labels, space.means_test, space.of_regions(networks))
     table = with_overlap(link_table(evidence, *found, names, families.reproducibility), mean, space)
-    t, q = over_participants(evidence, networks, heard)
     table = table.assign(t=t.ravel(), t_q=q.ravel())
     table["linked"] &= table["t_q"] < ALPHA
     return table, link_fields(table, evidence, names)
@@ -88,15 +93,9 @@ def over_participants(
     """
     candidates = evidence.is_candidate
     t, p = np.full(candidates.shape, np.nan), np.full(candidates.shape, np.nan)
-    participants = list(dict.fromkeys(one.participant for one in heard))
-    if len(participants) < FEWEST:
+    if len({one.participant for one in heard}) < FEWEST:
         return t, np.where(candidates, 1.0, np.nan)
-    for network in np.flatnonzero(candidates.any(axis=(0, 1))).tolist():
-        chosen = np.flatnonzero(candidates[:, :, network].any(axis=0))
-        pieces = networks.number[networks.of(network)]
-        b = np.stack(
-            [_coefficients([one for one in heard if one.participant == who], chosen, pieces) for who in participants]
-        )  # (n_participants, n_chosen, n_pieces)
+    for network, chosen, b in _of_networks(candidates, networks, heard):
         for side, sign in enumerate((1, -1)):
             result = stats.ttest_1samp(_along_others(b, sign), 0, axis=0, alternative="greater")
             t[side, chosen, network], p[side, chosen, network] = sign * result.statistic, result.pvalue
@@ -105,6 +104,28 @@ def over_participants(
     q = np.full(p.shape, np.nan)
     q[candidates] = fdr(np.nan_to_num(p[candidates], nan=1.0))
     return t, q
+
+
+def _of_networks(
+    candidates: npt.NDArray[np.bool_], networks: NetworkSeries, heard: Sequence[Presentation]
+) -> Iterator[tuple[int, Ints, Doubles]]:
+    """Networks with candidates: which, its candidates, and their coefficients (n_participants, n_chosen, n_pieces).
+
+    The time courses of one participant at a time are in memory.
+    """
+    numbers = np.flatnonzero(candidates.any(axis=(0, 1))).tolist()
+    chosen = [np.flatnonzero(candidates[:, :, network].any(axis=0)) for network in numbers]
+    pieces = [networks.number[networks.of(network)] for network in numbers]
+    coefficients: list[list[Doubles]] = [[] for _ in numbers]
+    participants: dict[str, list[Presentation]] = {}
+    for one in heard:
+        participants.setdefault(one.participant, []).append(one)
+    for presentations in participants.values():
+        own = [(one.pieces, one.load()) for one in presentations]
+        for found, *of_network in zip(coefficients, chosen, pieces, strict=True):
+            found.append(_coefficients(own, *of_network))
+    for network, some, found in zip(numbers, chosen, coefficients, strict=True):
+        yield network, some, np.stack(found)
 
 
 def _along_others(b: Doubles, sign: int) -> Doubles:
@@ -120,17 +141,17 @@ def _along_others(b: Doubles, sign: int) -> Doubles:
 
 
 def _coefficients(
-    heard: Sequence[Presentation], chosen: npt.NDArray[np.int64], pieces: npt.NDArray[np.int64]
+    heard: Sequence[tuple[Ints, Courses]], chosen: npt.NDArray[np.int64], pieces: npt.NDArray[np.int64]
 ) -> Doubles:
     """Joint coefficients of some families in a participant's pieces of a network, over all runs, (n_chosen, n_pieces).
 
-    NaN for a piece without data in the participant.
+    `heard` are the pieces and time courses of each presentation. NaN for a piece without data in the participant.
     """
     X, Y = [], []
-    for one in heard:
-        position = np.minimum(np.searchsorted(one.pieces, pieces), len(one.pieces) - 1)
-        own = np.where(one.pieces[position] == pieces, one.responses[:, position], np.nan)
-        X.append(zscore(one.families[:, chosen]))
+    for there, courses in heard:
+        position = np.minimum(np.searchsorted(there, pieces), len(there) - 1)
+        own = np.where(there[position] == pieces, courses.responses[:, position], np.nan)
+        X.append(zscore(courses.families[:, chosen]))
         Y.append(own - own.mean(axis=0))
     responses = np.concatenate(Y)
     b = np.full((len(chosen), len(pieces)), np.nan)
@@ -146,8 +167,9 @@ def _presentations(
     families: Families,
     stems: Sequence[str],
     restarts: Mapping[str, tuple[Any, Any]],
+    keep: Keep,
 ) -> Iterator[Presentation]:
-    """Presentations of each participant, with the responses that the participant level wrote.
+    """Presentations of each participant, with the responses that the participant level wrote, stored by `keep`.
 
     Raises UnequalParticipantsError if participants differ in the pieces of networks.
     """
@@ -172,7 +194,8 @@ def _presentations(
                 at = run["seconds"].to_numpy(dtype=np.float64), run["story"].to_numpy()
                 shift = len(run) // 2 if desc.endswith("Shifted") else 0
                 atoms = partial(_all_of_run, *at, learned, times, shift)
-                yield from _of_run(participant, run, atoms, _of_stories(*at, courses, times, shift))
+                of_families = partial(_of_stories, *at, courses, times, shift)
+                yield from _of_run(participant, run, atoms, of_families, keep)
 
 
 def _all_of_run(
@@ -202,7 +225,11 @@ def _of_stories(
 
 
 def _of_run(
-    participant: str, run: pd.DataFrame, make_restarts: Callable[[], Floats], families: Floats
+    participant: str,
+    run: pd.DataFrame,
+    make_restarts: Callable[[], Floats],
+    make_families: Callable[[], Floats],
+    keep: Keep,
 ) -> list[Presentation]:
     names = [name for name in run.columns if name.startswith("network-")]
     confounds = run[[name for name in run.columns if name.startswith("confound-")]].dropna(axis=1)
@@ -213,7 +240,8 @@ def _of_run(
         (np.array([piece_number(name) for name in names]), run[names].to_numpy(dtype=np.float64)),
         confounds.to_numpy(dtype=np.float64),
         make_restarts,
-        families,
+        make_families,
+        keep,
     )
 
 

@@ -18,6 +18,7 @@ from bids_app.stats.standardise import zscore
 
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
+Keep = Callable[[Doubles], Callable[[], Doubles]]
 
 _SHARED = 0.5  # smallest share of the participants for a direction of confounds to be the group's
 _SAME_TIMING = 0.01  # largest relative difference of repetition times that can be averaged volume by volume
@@ -25,6 +26,32 @@ _SAME_TIMING = 0.01  # largest relative difference of repetition times that can 
 
 class UnequalParticipantsError(ValueError):
     """Participants differ in their volumes, or in the pieces of networks."""
+
+
+@dataclass(frozen=True)
+class Courses:
+    """The time courses of one presentation, which those of 1,000 participants would fill gigabytes with.
+
+    Attributes
+    ----------
+    responses : array of shape (n_volumes, n_pieces), z-scored in the run
+    confounds : array of shape (n_volumes, n), rows of the orthonormal columns that span the run's confounds and mean
+    families : array of shape (n_volumes, n_families), time courses at these times without the run's confounds, z-scored
+        in the run
+    uncleaned : array of shape (n_volumes, n_families), the families with the run's confounds, z-scored in the run
+    make_restarts : makes `restarts`, which one of several uses needs
+    """
+
+    responses: Doubles
+    confounds: Doubles
+    families: Floats
+    uncleaned: Floats
+    make_restarts: Callable[[], Floats]
+
+    @property
+    def restarts(self) -> Floats:
+        """Atoms as `families`, (n_restarts, n_volumes, n_atoms)."""
+        return self.make_restarts()
 
 
 @dataclass(frozen=True)
@@ -36,29 +63,14 @@ class Presentation:
     participant, story : labels
     seconds : array of shape (n_volumes,), time in the story, ascending
     pieces : array of shape (n_pieces,), numbers of the pieces of networks, see `NetworkSeries.number`
-    responses : array of shape (n_volumes, n_pieces), z-scored in the run
-    confounds : array of shape (n_volumes, n), rows of the orthonormal columns that span the run's confounds and mean
-    make_restarts : makes `restarts`, which are needed once and would fill the memory: those of 1,000 participants take
-        gigabytes
-    families : array of shape (n_volumes, n_families), time courses at these times without the run's confounds, z-scored
-        in the run
-    uncleaned : array of shape (n_volumes, n_families), the families with the run's confounds, z-scored in the run
+    load : reads its time courses
     """
 
     participant: str
     story: str
     seconds: Doubles
     pieces: npt.NDArray[np.int64]
-    responses: Doubles
-    confounds: Doubles
-    make_restarts: Callable[[], Floats]
-    families: Floats
-    uncleaned: Floats
-
-    @property
-    def restarts(self) -> Floats:
-        """Atoms as `families`, (n_restarts, n_volumes, n_atoms)."""
-        return self.make_restarts()
+    load: Callable[[], Courses]
 
     @property
     def repetition_time(self) -> float:
@@ -68,7 +80,7 @@ class Presentation:
 
 @dataclass(frozen=True)
 class _StoryMean:
-    """The mean over participants of one story; arrays as in `Presentation`, NaN responses where nobody has data.
+    """The mean over participants of one story; arrays as in `Courses`, NaN responses where nobody has data.
 
     cleaning: (n_volumes, n_volumes), turns `uncleaned` into the mean of the families without each one's confounds.
     """
@@ -81,6 +93,11 @@ class _StoryMean:
     cleaning: Doubles
 
 
+def in_memory(array: Doubles) -> Callable[[], Doubles]:
+    """The `keep` of `presentations_of_run` for few participants."""
+    return lambda: array
+
+
 @one_thread()
 def presentations_of_run(
     participant: str,
@@ -89,7 +106,8 @@ def presentations_of_run(
     networks: tuple[npt.NDArray[np.int64], Doubles],
     confounds: Doubles,
     make_restarts: Callable[[], Floats],
-    families: Floats,
+    make_families: Callable[[], Floats],
+    keep: Keep = in_memory,
 ) -> list[Presentation]:
     """Presentations of one run, story by story; a story that was played twice gives two.
 
@@ -99,10 +117,11 @@ def presentations_of_run(
     networks : numbers of the pieces (n_pieces,), and their responses (n_volumes, n_pieces)
     confounds : array of shape (n_volumes, n), regressed out of the responses
     make_restarts : makes time courses at these volumes, (n_restarts, n_volumes, n_atoms)
-    families : time courses at these volumes, (n_volumes, n_families)
+    make_families : makes time courses at these volumes, (n_volumes, n_families)
+    keep : stores an array of the run, and returns the function that reads it
     """
     basis = orthonormal_basis(np.column_stack([np.ones(len(seconds)), zscore(confounds)]))
-    courses, whole = zscore(project_out(families, basis)), zscore(families)
+    kept = keep(networks[1]), keep(basis)
     borders = np.flatnonzero((stories[1:] != stories[:-1]) | (np.diff(seconds) <= 0)) + 1
     return [
         Presentation(
@@ -110,17 +129,31 @@ def presentations_of_run(
             str(stories[rows[0]]),
             seconds[rows],
             networks[0],
-            networks[1][rows],
-            basis[rows],
-            partial(_cleaned_rows, make_restarts, basis, rows),
-            courses[rows],
-            whole[rows],
+            partial(_load, *kept, make_restarts, make_families, slice(rows[0], rows[-1] + 1)),
         )
         for rows in np.split(np.arange(len(seconds)), borders)
     ]
 
 
-def _cleaned_rows(make_restarts: Callable[[], Floats], basis: Doubles, rows: npt.NDArray[np.intp]) -> Floats:
+def _load(
+    responses: Callable[[], Doubles],
+    basis: Callable[[], Doubles],
+    make_restarts: Callable[[], Floats],
+    make_families: Callable[[], Floats],
+    rows: slice,
+) -> Courses:
+    """The time courses of some rows of a run."""
+    confounds, families = basis(), make_families()
+    return Courses(
+        responses()[rows],
+        confounds[rows],
+        zscore(project_out(families, confounds))[rows],
+        zscore(families)[rows],
+        partial(_cleaned_rows, make_restarts, confounds, rows),
+    )
+
+
+def _cleaned_rows(make_restarts: Callable[[], Floats], basis: Doubles, rows: slice) -> Floats:
     """Some rows of the atoms of a run without its confounds, z-scored in the run."""
     return np.stack([zscore(project_out(one, basis))[rows] for one in make_restarts()])
 
@@ -131,7 +164,8 @@ def mean_design(heard: Sequence[Presentation], families: Families, n_networks: i
 
     The mean of each volume is over the participants who have it, that of each piece of a network over those with data.
     Each participant's confounds are removed from the families as from the responses, before averaging; confounds that
-    most participants share (slow drifts) are the confounds of the group.
+    most participants share (slow drifts) are the confounds of the group. The time courses of one presentation at a time
+    are in memory.
 
     Raises UnequalParticipantsError if repetition times differ.
     """
@@ -166,35 +200,55 @@ def _require_one_repetition_time(heard: Sequence[Presentation]) -> None:
 
 def _mean_of_story(heard: Sequence[Presentation], pieces: npt.NDArray[np.int64]) -> _StoryMean:
     """The mean over the presentations of one story at each of its volumes."""
-    first = heard[0]
     seconds, rows = _shared_times(heard)
     who = pd.Series([one.participant for one in heard])
     weights = (1 / who.map(who.value_counts())).to_numpy(dtype=np.float64)
-    responses, had = np.zeros((len(seconds), len(pieces))), np.zeros((len(seconds), len(pieces)))
-    families, counts = np.zeros((len(seconds), first.families.shape[1])), np.zeros((len(seconds), 1))
-    uncleaned = np.zeros_like(families)
-    n_restarts, _, n_atoms = first.restarts.shape
-    restarts = np.zeros((n_restarts, len(seconds), n_atoms))
-    projector = np.zeros((len(seconds), len(seconds)))
+    sums = _StorySums(len(seconds), pieces)
     for one, own, weight in zip(heard, rows, weights, strict=True):
-        columns = np.searchsorted(pieces, one.pieces)
-        responses[np.ix_(own, columns)] += weight * one.responses
-        had[np.ix_(own, columns)] += weight
-        counts[own] += weight
-        families[own] += weight * one.families
-        uncleaned[own] += weight * one.uncleaned
-        restarts[:, own] += weight * one.restarts
-        basis = orthonormal_basis(one.confounds)
-        projector[np.ix_(own, own)] += weight * (basis @ basis.T)
-    values, vectors = np.linalg.eigh(projector / weights.sum())
-    return _StoryMean(
-        responses=np.divide(responses, had, out=np.full_like(responses, np.nan), where=had > 0),
-        confounds=vectors[:, values > _SHARED],
-        restarts=(restarts / counts).astype(np.float32),
-        families=(families / counts).astype(np.float32),
-        uncleaned=(uncleaned / counts).astype(np.float32),
-        cleaning=np.eye(len(seconds)) - projector / counts,
-    )
+        sums.add(one.pieces, one.load(), own, float(weight))
+    return sums.mean(float(weights.sum()))
+
+
+class _StorySums:
+    """Sums over the presentations of one story, see `_StoryMean`."""
+
+    def __init__(self, n_volumes: int, pieces: npt.NDArray[np.int64]) -> None:
+        self._pieces, shape = pieces, (n_volumes, len(pieces))
+        self._responses, self._had, self._counts = np.zeros(shape), np.zeros(shape), np.zeros((n_volumes, 1))
+        self._projector = np.zeros((n_volumes, n_volumes))
+        unknown: Doubles = np.zeros((0, 0))  # until the first presentation
+        self._families = self._uncleaned = self._restarts = unknown
+
+    def add(self, pieces: npt.NDArray[np.int64], courses: Courses, rows: npt.NDArray[np.int64], weight: float) -> None:
+        """Add a presentation with these pieces at these rows of the story's volumes."""
+        restarts = courses.restarts
+        if not self._families.size:
+            n_volumes = len(self._counts)
+            self._families = np.zeros((n_volumes, courses.families.shape[1]))
+            self._uncleaned = np.zeros_like(self._families)
+            self._restarts = np.zeros((len(restarts), n_volumes, restarts.shape[2]))
+        columns = np.searchsorted(self._pieces, pieces)
+        self._responses[np.ix_(rows, columns)] += weight * courses.responses
+        self._had[np.ix_(rows, columns)] += weight
+        self._counts[rows] += weight
+        self._families[rows] += weight * courses.families
+        self._uncleaned[rows] += weight * courses.uncleaned
+        self._restarts[:, rows] += weight * restarts
+        basis = orthonormal_basis(courses.confounds)
+        self._projector[np.ix_(rows, rows)] += weight * (basis @ basis.T)
+
+    def mean(self, total: float) -> _StoryMean:
+        """The mean, where `total` is the sum of all weights."""
+        values, vectors = np.linalg.eigh(self._projector / total)
+        unknown = np.full_like(self._responses, np.nan)
+        return _StoryMean(
+            responses=np.divide(self._responses, self._had, out=unknown, where=self._had > 0),
+            confounds=vectors[:, values > _SHARED],
+            restarts=(self._restarts / self._counts).astype(np.float32),
+            families=(self._families / self._counts).astype(np.float32),
+            uncleaned=(self._uncleaned / self._counts).astype(np.float32),
+            cleaning=np.eye(len(self._counts)) - self._projector / self._counts,
+        )
 
 
 def _shared_times(heard: Sequence[Presentation]) -> tuple[Doubles, list[npt.NDArray[np.int64]]]:

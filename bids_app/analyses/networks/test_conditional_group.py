@@ -1,18 +1,26 @@
 """Links of the group: planted in all, in one, or in nobody; and means over participants who lack volumes or pieces."""
 
+import weakref
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from bids_app.analyses.networks.conditional_group import _at, over_participants
 from bids_app.analyses.networks.mean_design import (
+    Courses,
+    Keep,
     Presentation,
     UnequalParticipantsError,
     _shared_times,
+    in_memory,
     mean_design,
     presentations_of_run,
 )
+from bids_app.analyses.scratch import ScratchArrays
 from bids_app.networks.conditional import Design, consecutive_pieces, network_series, temporal_evidence
 from bids_app.networks.conditional._gate import _shifted_r2
 from bids_app.networks.conditional.conftest import NAMES, World, smooth
@@ -21,7 +29,9 @@ from bids_app.stats.projection import project_out
 TR = 1.5
 
 
-def presentations(world: World, Y: np.ndarray, who: str, seconds: np.ndarray | None = None) -> list[Presentation]:
+def presentations(
+    world: World, Y: np.ndarray, who: str, seconds: np.ndarray | None = None, keep: Keep = in_memory
+) -> list[Presentation]:
     series = network_series(Y, world.labels, consecutive_pieces(world.labels), len(NAMES))
     return presentations_of_run(
         who,
@@ -30,15 +40,16 @@ def presentations(world: World, Y: np.ndarray, who: str, seconds: np.ndarray | N
         (series.number, series.series),
         world.confounds,
         lambda: np.stack(world.restarts),
-        world.families.courses,
+        lambda: world.families.courses,
+        keep,
     )
 
 
-def group_of(world: World, drive: dict[int, np.ndarray], n: int = 6, first_only: bool = False) -> list[Presentation]:
-    return [
-        presentations(world, world.responses({} if first_only and who else drive, 50 + who), f"{who:02d}")[0]
-        for who in range(n)
-    ]
+def group_of(
+    world: World, drive: dict[int, np.ndarray], n: int = 6, first_only: bool = False, keep: Keep = in_memory
+) -> list[Presentation]:
+    responses = (world.responses({} if first_only and who else drive, 50 + who) for who in range(n))
+    return [presentations(world, Y, f"{who:02d}", keep=keep)[0] for who, Y in enumerate(responses)]
 
 
 def results_of(world: World, members: list[Presentation]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -62,6 +73,31 @@ def test_what_all_participants_have_is_found(world: World, both_signs: bool) -> 
     assert np.isnan(q[~candidates]).all()
 
 
+@pytest.mark.parametrize("n", [4, 12])
+def test_memory_does_not_grow_with_participants_and_results_are_the_same(world: World, tmp_path: Path, n: int) -> None:
+    drive, read, at_once = {0: world.gains(1, 0.2)}, [], 0
+    with closing(ScratchArrays(tmp_path)) as scratch:
+
+        def keep(array: np.ndarray) -> Callable[[], np.ndarray]:
+            load = scratch.keep(array)
+
+            def counted() -> np.ndarray:
+                nonlocal at_once
+                loaded = load()
+                read.append(weakref.ref(loaded))
+                at_once = max(at_once, sum(one() is not None for one in read))
+                return loaded
+
+            return counted
+
+        found = results_of(world, group_of(world, drive, n, keep=keep))
+    for own, expected in zip(found, results_of(world, group_of(world, drive, n)), strict=True):
+        np.testing.assert_array_equal(own, expected)
+    assert (found[2][:, world.family_of(0)[0], 1] < 0.05).any()
+    assert len(read) == 2 * 2 * n  # responses and confounds of each, for the mean and for the test over participants
+    assert at_once <= 4  # of one participant, while the next is read
+
+
 def test_what_one_participant_has_is_not_the_group_s(world: World) -> None:
     candidates, _, q = results_of(world, group_of(world, {0: world.gains(1, 1.5)}, first_only=True))
     assert not (q[candidates] < 0.05).any()
@@ -76,24 +112,20 @@ def test_one_participant_is_too_few(world: World) -> None:
 
 def test_the_mean_is_that_of_those_who_have_a_volume_or_a_piece(world: World) -> None:
     first, second, third = group_of(world, {}, n=3)
-    late = replace(
-        second,
-        seconds=second.seconds[10:],
-        responses=second.responses[10:],
-        confounds=second.confounds[10:],
-        make_restarts=lambda: second.restarts[:, 10:],
-        families=second.families[10:],
-        uncleaned=second.uncleaned[10:],
-    )
-    fewer = replace(third, pieces=third.pieces[1:], responses=third.responses[:, 1:])
+    heard, other = second.load(), third.load()
+    rest = {name: getattr(heard, name)[10:] for name in ("responses", "confounds", "families", "uncleaned")}
+    rest["make_restarts"] = lambda: heard.restarts[:, 10:]
+    late = replace(second, seconds=second.seconds[10:], load=lambda: Courses(**rest))
+    less = replace(other, responses=other.responses[:, 1:])
+    fewer = replace(third, pieces=third.pieces[1:], load=lambda: less)
     design, networks = mean_design([first, late, fewer], world.families, len(NAMES))
     assert design.n_volumes == world.n
     assert networks.number.tolist() == first.pieces.tolist()
-    expected = (first.responses[:, 5] + third.responses[:, 5]) / 2
-    expected[10:] = (2 * expected[10:] + second.responses[10:, 5]) / 3
+    expected = (first.load().responses[:, 5] + third.load().responses[:, 5]) / 2
+    expected[10:] = (2 * expected[10:] + second.load().responses[10:, 5]) / 3
     np.testing.assert_allclose(networks.series[:, 5], (expected - expected.mean()) / expected.std(), atol=1e-4)
-    expected = first.responses[:, 0].copy()
-    expected[10:] = (expected[10:] + second.responses[10:, 0]) / 2
+    expected = first.load().responses[:, 0].copy()
+    expected[10:] = (expected[10:] + second.load().responses[10:, 0]) / 2
     np.testing.assert_allclose(networks.series[:, 0], (expected - expected.mean()) / expected.std(), atol=1e-4)
 
 
@@ -101,7 +133,7 @@ def test_a_participant_with_two_runs_counts_once(world: World) -> None:
     first, second, third = group_of(world, {}, n=3)
     again = replace(third, participant=second.participant)
     _, networks = mean_design([first, second, again], world.families, len(NAMES))
-    expected = first.responses[:, 3] + (second.responses[:, 3] + third.responses[:, 3]) / 2
+    expected = first.load().responses[:, 3] + (second.load().responses[:, 3] + third.load().responses[:, 3]) / 2
     np.testing.assert_allclose(networks.series[:, 3], (expected - expected.mean()) / expected.std(), atol=1e-4)
 
 
@@ -120,7 +152,7 @@ def test_a_story_played_twice_is_two_presentations_that_both_count(world: World)
     first, second = presentations(world, Y, "00", TR * np.tile(np.arange(half), 2))
     assert len(first.seconds) == len(second.seconds) == half
     _, networks = mean_design([first, second], world.families, len(NAMES))
-    expected = first.responses[:, 2] + second.responses[:, 2]
+    expected = first.load().responses[:, 2] + second.load().responses[:, 2]
     np.testing.assert_allclose(networks.series[:, 2], (expected - expected.mean()) / expected.std(), atol=1e-4)
 
 
