@@ -127,7 +127,7 @@ def main() -> None:
     parser.add_argument("--participants", type=int, default=3)
     parser.add_argument("--space", default="fsaverage6", choices=VERTICES)
     parser.add_argument("--atlas", default="none")
-    parser.add_argument("--analysis", nargs="+", default=["networks", "brainscore"])
+    parser.add_argument("--analysis", nargs="+", default=["networks", "brainscore", "evidence"])
     parser.add_argument("--scratch", type=Path, default=Path(tempfile.gettempdir()))
     options = parser.parse_args()
     print(f"\n{harness.machine()}\n")

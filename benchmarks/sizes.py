@@ -23,11 +23,14 @@ from bids_app.demo.generate import DEFAULTS, generate
 from bids_app.demo.models import make_gpt2
 
 MAPS = ("networks", "brainscore")
+DEFAULT = (*MAPS, "evidence")
 # Space, and edge of the cube of voxels for volumes: 61 ** 3 = 227,000 are about a brain at 2 mm.
 SPACES = {"fsaverage5": 0, "fsaverage6": 0, "MNI152NLin6Asym": 61}
 ROWS = (
     ("fsaverage5", MAPS),
+    ("fsaverage5", DEFAULT),
     ("fsaverage6", MAPS),
+    ("fsaverage6", DEFAULT),
     ("fsaverage6", ("forecast",)),
     ("MNI152NLin6Asym", MAPS),
 )

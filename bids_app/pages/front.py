@@ -18,8 +18,8 @@ from bids_app.report.page import Page
 from bids_app.report.panels import Panel
 from bids_app.report.parcels import draw as draw_parcels
 from bids_app.report.parcels import order_of
-from bids_app.report.regions import region_labels
-from bids_app.report.results import Results, titles
+from bids_app.report.regions import parts_of, region_labels
+from bids_app.report.results import Results, mean_of, titles
 from bids_app.report.scales import Scale, network_colours
 
 _MOST_SENTENCES = 3
@@ -110,17 +110,24 @@ def _families(cards: Sequence[Card]) -> dict[str, dict[str, Any]]:
 
 
 def _chart(page: Page, results: Results) -> str:
-    """The highest values of the first map, where parcels have no positions; "" without such a map."""
+    """The highest values of the first map, of parcels, or of networks where a mesh is missing; "" without a map."""
     one = page.maps.chart_of(results)
     if one is None or not isinstance(one.colouring, Scale):
         return ""
-    names = one.geometry.target_names
-    shown = min(_MOST_PARCELS, int(np.isfinite(one.values).sum()))
-    figure = draw_parcels([Panel(one.title, one.values, one.passing)], names, one.colouring, _MOST_PARCELS)
-    tested = "" if one.passing is None else " Filled: q < 0.05."
-    caption = f"{one.title}: the {shown} highest of {len(names)} parcels.{tested}"
-    values = [f"{names[row]} {one.values[row]:.3g}" for row in order_of(one.values, _MOST_PARCELS)]
-    alt = f"Dots. {'; '.join(values)}. {caption}"
+    if one.geometry.kind == "parcels":
+        names, values, passing, what = one.geometry.target_names, one.values, one.passing, "parcels"
+    else:
+        parts, what = parts_of(page.out_dir, one.geometry)
+        names, passing = tuple(parts), np.zeros(len(parts), dtype=bool)  # hollow: not significant
+        values = np.array([mean_of(one.values[targets]) for targets in parts.values()])
+    shown = order_of(values, _MOST_PARCELS)
+    if not len(shown):
+        return ""
+    figure = draw_parcels([Panel(one.title, values, passing)], names, one.colouring, _MOST_PARCELS)
+    tested = "" if passing is None else " Filled: q < 0.05." if what == "parcels" else " Means are not tested."
+    caption = f"{one.title}: the {len(shown)} highest of {len(names)} {what}.{tested}"
+    told = [f"{names[row]} {values[row]:.3g}" for row in shown]
+    alt = f"Dots. {'; '.join(told)}. {caption}"
     return page.add(figure, results, "front", alt=alt, caption=caption)
 
 

@@ -17,8 +17,13 @@ def summary_table(all_results: Sequence[Results], titles: Sequence[str], cells: 
         return ""
     head = "".join(f'<th scope="col">{html.escape(name)}</th>' for name in ["data", *(cells[i].heading for i in shown)])
     body = "\n".join(
-        f'<tr><th scope="row">{html.escape(title)}</th>{"".join(row[i] or "<td>–</td>" for i in shown)}</tr>'
+        f'<tr><th scope="row">{html.escape(title)}</th>{"".join(_named(row[i], cells[i].heading) for i in shown)}</tr>'
         for row, title in zip(rows, titles, strict=True)
     )
     table = f"<thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody>"
-    return f'<div class="scroll" tabindex="0"><table class="summary">{table}</table></div>'
+    return f'<div class="scroll" tabindex="0"><table class="summary stacked">{table}</table></div>'
+
+
+def _named(cell: str, heading: str) -> str:
+    """A cell that knows the name of its column, for narrow screens."""
+    return (cell or "<td>–</td>").replace("<td", f'<td data-name="{html.escape(heading)}"', 1)

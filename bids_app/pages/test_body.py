@@ -19,7 +19,7 @@ def test_the_first_screen_has_the_answer_and_the_evidence(surface_out: Path) -> 
     assert "gpt2 predicts held-out brain responses with a mean r of" in front
     assert "2 of the 4 atoms of the model's neurons overlap with 2 networks (Visual, Default)." in front
     assert "1 passed, 1 open, 1 failed" in front
-    assert "passed: held out r 0.100" in front
+    assert "passed: predicts held-out data r 0.100" in front
 
 
 def test_cards_are_put_together_from_all_analyses(surface_out: Path) -> None:

@@ -174,6 +174,19 @@ def test_tables_sort_by_the_column_that_is_pressed(chromium: Any, surface_page: 
     assert heading.get_attribute("aria-sort") == "descending"
 
 
+def test_tables_fit_a_phone(chromium: Any, surface_page: Path) -> None:
+    browser = Browser(chromium, surface_page)
+    for width, shown in ((1440, "table-cell"), (400, "block")):
+        browser.page.set_viewport_size({"width": width, "height": 900})
+        for table in ("#evidence table", "table.summary"):
+            cell = browser.page.locator(f"{table} td").first
+            assert cell.evaluate("e => getComputedStyle(e).display") == shown
+            box = browser.page.locator(f".scroll:has({table.split()[-1]})").first
+            assert box.evaluate("e => e.scrollWidth <= e.clientWidth")
+    cell = browser.page.locator("#evidence td").nth(1)
+    assert cell.evaluate("e => getComputedStyle(e, '::before').content") == '"check"'
+
+
 def test_cards_are_sorted_searched_linked_and_shown(chromium: Any, surface_page: Path) -> None:
     browser = Browser(chromium, surface_page)
 

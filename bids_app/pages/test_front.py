@@ -8,10 +8,11 @@ from nibabel.cifti2 import BrainModelAxis
 
 from bids_app.bids.cifti import CiftiGeometry
 from bids_app.bids.derivatives import write_sidecar
-from bids_app.pages.front import find_views
+from bids_app.pages.front import find_views, front
 from bids_app.report.interactive import collection
 from bids_app.report.interactive.maps import InteractiveMap
 from bids_app.report.page import Page
+from bids_app.report.panels import Panel
 from bids_app.report.results import Results
 from bids_app.report.scales import Scale
 
@@ -36,3 +37,26 @@ def test_networks_of_grayordinates_are_those_of_their_vertices(tmp_path: Path, m
     there = np.tile(THERE, 2)
     np.testing.assert_array_equal(view.networks.labels[there], labels)
     assert (view.networks.labels[~there] == 0).all()
+
+
+@pytest.mark.parametrize("with_atlas", [True, False])
+def test_grayordinates_without_a_mesh_begin_with_means(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, with_atlas: bool
+) -> None:
+    monkeypatch.setattr(collection, "can_show", lambda _: False)
+    values = np.resize([np.nan, 0.1, 0.3], WHOLE.n_targets)
+    if with_atlas:  # network A holds 0.1 and B holds 0.3
+        target = tmp_path / "atlases" / "space-fsLR_den-91k_desc-atlas_dseg"
+        for path in WHOLE.paths(target):
+            write_sidecar(path, [], {}, extra={"Networks": ["A", "B"], "Atlas": "x"})
+        WHOLE.save(np.resize([0, 1, 2], WHOLE.n_targets)[None].astype(np.float32), target, ["network"])
+    page, results = Page(tmp_path, tmp_path, None), Results({"task": "a", "space": "fsLR", "den": "91k"}, ())
+    page.offer(results, Panel("Brain score", values), WHOLE, Scale("r", 0, 1))
+    body = front(page, [results], {}).body
+    means = (
+        "B 0.3; A 0.1. Brain score: the 2 highest of 2 means of networks. Means are not tested."
+        if with_atlas
+        else "cortex left 0.2"
+    )
+    assert means in body
+    assert "its mesh is not available" in body

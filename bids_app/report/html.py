@@ -116,26 +116,43 @@ def box(title: str, items: Sequence[str]) -> str:
     return f'<aside class="problems"><h2>{escape(title)}</h2><ul>{listed}</ul></aside>'
 
 
-def table(rows: pd.DataFrame, colours: Mapping[str, str] | None = None, most_rows: int = MOST_ROWS) -> str:
-    """A table of plain values; a cell whose text is a key of `colours` gets a swatch of that colour."""
-    head = "".join(f'<th scope="col">{escape(str(name).replace("_", " "))}</th>' for name in rows.columns)
+def table(
+    rows: pd.DataFrame,
+    colours: Mapping[str, str] | None = None,
+    most_rows: int = MOST_ROWS,
+    *,
+    is_stacked: bool = False,
+) -> str:
+    """A table of plain values; a cell whose text is a key of `colours` gets a swatch of that colour.
+
+    With `is_stacked`, a narrow screen shows the cells of a row one below the other, each beside the name of its column.
+    """
+    names = [escape(str(name).replace("_", " ")) for name in rows.columns]
+    head = "".join(f'<th scope="col">{name}</th>' for name in names)
     body = "\n".join(
-        "<tr>" + "".join(_cell(value, colours or {}) for value in row) + "</tr>"
+        "<tr>"
+        + "".join(
+            _cell(value, colours or {}, name if is_stacked else "") for value, name in zip(row, names, strict=True)
+        )
+        + "</tr>"
         for row in rows.head(most_rows).itertuples(index=False)
     )
     more = len(rows) - most_rows
     note = paragraph(f"{more} more rows are in the file.", "missing") if more > 0 else ""
-    whole = f'<table class="sortable"><thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody></table>'
+    kind = "sortable stacked" if is_stacked else "sortable"
+    whole = f'<table class="{kind}"><thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody></table>'
     return f'<div class="scroll" tabindex="0">{whole}</div>{note}'
 
 
-def _cell(value: object, colours: Mapping[str, str]) -> str:
+def _cell(value: object, colours: Mapping[str, str], name: str = "") -> str:
+    """A cell; `name` is that of its column where a narrow screen shows it beside the value, as HTML."""
     value = _plain(value)
     text = number(value)
+    named = f' data-name="{name}"' if name else ""
     if text in colours:
-        return f'<td><i style="background:{escape(colours[text])}"></i>{escape(text)}</td>'
+        return f'<td{named}><i style="background:{escape(colours[text])}"></i>{escape(text)}</td>'
     kind = ' class="number"' if isinstance(value, int | float) and not isinstance(value, bool) else ""
-    return f"<td{kind}>{escape(text)}</td>"
+    return f"<td{kind}{named}>{escape(text)}</td>"
 
 
 def _plain(value: object) -> object:

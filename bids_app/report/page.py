@@ -73,11 +73,11 @@ class Page:
         caption: str,
     ) -> str:
         """Write a figure of maps and return its HTML, or a sentence with the reason why there is none."""
+        for panel in panels:
+            self.offer(results, panel, geometry, colouring)
         reason = why_not_drawn(geometry, colouring)
         if reason:
             return html.missing(f"{reason} {caption}")
-        for panel in panels:
-            self.offer(results, panel, geometry, colouring)
         caption = f"{caption} {note_of(geometry)}".strip()
         shown = " and ".join(panel.title for panel in panels)
         alt = f"{UNITS[geometry.kind].capitalize()} coloured by value: {shown}. {caption}"

@@ -18,7 +18,10 @@ Array = npt.NDArray[Any]
 
 MOST_ROWS = 60
 _ROW_INCHES = 0.2
-_LETTERS = 100  # total length of adjacent titles
+# Widths of one column with its names, of each further one, and of all: on a phone a picture shrinks to 4 inches, and
+# letters of a wider one could not be read.
+_ONE_INCHES, _MORE_INCHES, _MOST_INCHES = 5.2, 2.4, 10.0
+_LETTERS_PER_INCH = 10  # of adjacent titles
 
 
 def order_of(values: Array, most: int = MOST_ROWS) -> Array:
@@ -30,13 +33,14 @@ def order_of(values: Array, most: int = MOST_ROWS) -> Array:
 def draw(panels: Sequence[Panel], names: Sequence[str], scale: Scale, most: int = MOST_ROWS) -> Figure:
     """Columns of dots, one column per panel; parcels in the order of the first panel. Hollow: not passing."""
     rows = order_of(panels[0].values, most)
-    figure = Figure(figsize=(10, 1.1 + _ROW_INCHES * max(len(rows), 4)), layout="constrained")
+    width = min(_ONE_INCHES + _MORE_INCHES * (len(panels) - 1), _MOST_INCHES)
+    figure = Figure(figsize=(width, 1.1 + _ROW_INCHES * max(len(rows), 4)), layout="constrained")
     columns = np.atleast_1d(figure.subplots(1, len(panels), sharex=True, sharey=True))
     for axes, panel in zip(columns, panels, strict=True):
         _dots(axes, panel, rows, scale)
         axes.set_xlabel(scale.label)
         axes.xaxis.set_major_locator(MaxNLocator(max(4, 9 // len(panels)), steps=[1, 2, 5, 10]))
-        axes.set_title(_wrapped(panel.title, _LETTERS // len(panels)), loc="left")
+        axes.set_title(_wrapped(panel.title, int(_LETTERS_PER_INCH * width) // len(panels)), loc="left")
     columns[0].set_yticks(range(len(rows)), [names[row] for row in rows])
     columns[0].invert_yaxis()
     return figure

@@ -27,7 +27,9 @@ _TARGETS = {"fsaverage5": 20_484, "fsaverage6": 81_924, "fsLR": 64_984, "MNI152N
 _TARGETS["MNI152NLin6Asym"] = _TARGETS["MNI152NLin2009cAsym"]  # a brain at 2 mm
 # Seconds of a fit: at the start, and for each volume and target (docs/memory-and-time.md, 300 volumes).
 _START, _NETWORKS, _FORECAST = 7.0, 1.6e-4 / 300, 1.26e-3 / 300
-_MEASURED = {"networks", "brainscore", "forecast"}
+_MEASURED = {"networks", "brainscore", "evidence", "forecast"}
+# Of the evidence likewise, beside the others; and its maps: r, p, q and R² of band, layer and families, and of parcels.
+_EVIDENCE_START, _EVIDENCE, _EVIDENCE_MAPS = 1.8, 1.35e-4 / 300, 20
 _PRODUCTS, _TOKENS_PER_WORD = 97e9, 1.2  # of a model per second, and per word
 # Seconds of a dictionary per volume, and per volume and neuron (docs/benchmarks.md, three sizes); a restart of the
 # families stops later than one dictionary.
@@ -245,16 +247,19 @@ def _stimulus(settings: Settings, size: Size, maps: _Maps) -> Part:
 def _participant(settings: Settings, size: Size, maps: _Maps) -> Part:
     """One job per participant."""
     names = {analysis.name for analysis in settings.analyses}
+    evidence = "evidence" in names
     per_target = (_NETWORKS if names & {"networks", "brainscore"} else 0) + _FORECAST * maps.distances / 31
+    per_target += _EVIDENCE * evidence
     of_map = _BYTES * size.targets / 1e6
     has_ceiling = "brainscore" in names and settings.noise_ceiling == "all"
     means = size.story_volumes * of_map * has_ceiling  # mean responses of all participants to each story
-    of_fit = _MAPS_OF_FAMILY * maps.families + maps.distances + maps.others
+    of_fit = _MAPS_OF_FAMILY * maps.families + maps.distances + maps.others + _EVIDENCE_MAPS * evidence
+    start = _START + _EVIDENCE_START * evidence
     each = size.volumes / size.participants
     return Part(
         "participant",
         size.participants,
-        _START * size.fits / size.participants + each * (per_target * size.targets + _LINKS * maps.has_links),
+        start * size.fits / size.participants + each * (per_target * size.targets + _LINKS * maps.has_links),
         _PROCESS_MB + 3 * size.longest * of_map,
         size.fits * of_fit * of_map * _WRITTEN + size.stories * _DESIGN_MB + means,
     )

@@ -40,6 +40,18 @@ def test_a_participant_takes_what_was_measured() -> None:
     assert forecast == pytest.approx(110, rel=0.35)
 
 
+def test_evidence_takes_what_was_measured() -> None:
+    """9.1 and 25.5 s of processor time more on fsaverage5 and fsaverage6, on two cores: docs/memory-and-time.md."""
+    default = replace(settings_of(), analysis=Settings.analysis)
+    assert "evidence" in default.analysis
+    for targets, seconds in ((20_484, 9.1 / 2), (81_924, 25.5 / 2)):
+        size = replace(SIZE, targets=targets)
+        without, with_evidence = (plan_of(settings, size)[1] for settings in (settings_of(), default))
+        assert with_evidence.seconds - without.seconds == pytest.approx(seconds, rel=0.05)
+        assert with_evidence.disk_mb > without.disk_mb
+    assert not any("not measured" in line for line in summary_of(plan_of(default, SIZE), default, 50))
+
+
 def test_dictionaries_and_the_group_take_what_was_measured() -> None:
     """docs/benchmarks.md: 0.19 s and 0.55 s of one dictionary, and 105 s of a group that reads half as many maps."""
     one = replace(settings_of("networks"), links="dice")

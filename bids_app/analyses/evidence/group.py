@@ -143,17 +143,25 @@ def _judged(check: str, mean: float, p: float, n: int, counts: dict[str, int], s
     """Outcome for the group, and how it was reached."""
     if check in _OF_EACH:
         outcome = FAILED if counts[FAILED] else PASSED if counts[PASSED] else OPEN
-        return outcome, f"{counts[FAILED]} of {sum(counts.values())} participants fail"
+        no_answer = f", {counts[OPEN]} remain open" if counts[OPEN] else ""
+        return outcome, f"{counts[FAILED]} of {sum(counts.values())} participants fail{no_answer}"
     if check in _OF_MAPS and n:
         return _judged_by_map(check, n, share)
     if check in _TESTED and n:
-        if mean > 0 and p < _SIGNIFICANT:
-            return PASSED, "mean over participants above 0 (signed rank)"
-        return (
-            (FAILED, "mean over participants not above 0") if mean <= 0 else (OPEN, "not significant over participants")
-        )
+        return _judged_by_mean(mean, p, n)
     most = max((PASSED, FAILED, OPEN), key=lambda outcome: counts[outcome])
     return most, "outcome of most participants"
+
+
+def _judged_by_mean(mean: float, p: float, n: int) -> tuple[str, str]:
+    """Outcome of a number of n participants, which is 0 without an effect."""
+    if mean <= 0:
+        return FAILED, "mean over participants not above 0"
+    if p < _SIGNIFICANT:
+        return PASSED, "mean over participants above 0 (signed rank)"
+    if n < FEWEST_FOR_SIGNED_RANK:
+        return OPEN, f"above 0, but a signed-rank test needs at least {FEWEST_FOR_SIGNED_RANK} participants"
+    return OPEN, "not significant over participants"
 
 
 def _judged_by_map(check: str, n: int, share: Shares | None) -> tuple[str, str]:

@@ -146,7 +146,8 @@ def test_the_group_is_tested_over_participants() -> None:
     assert (row["outcome"], row["passed"]) == ("passed", 8)
     assert row["p"] == pytest.approx(2 / 2**8)
     assert row["low"] < row["value"] < row["high"]
-    assert group_panel(tables(0.05, 3), {}).iloc[0]["outcome"] == "open"  # three cannot be significant
+    few = group_panel(tables(0.05, 3), {}).iloc[0]
+    assert (few["outcome"], few["reason"]) == ("open", "above 0, but a signed-rank test needs at least 6 participants")
     assert group_panel(tables(-0.05, 8, "failed"), {}).iloc[0]["outcome"] == "failed"
 
 
@@ -154,6 +155,8 @@ def test_one_mistimed_participant_fails_the_group() -> None:
     rows = tables(0.0, 4, check="timing") + tables(1.0, 1, "failed", "timing")
     row = group_panel(rows, {}).iloc[0]
     assert (row["outcome"], row["reason"]) == ("failed", "1 of 5 participants fail")
+    row = group_panel(tables(0.0, 3, "open", "timing"), {}).iloc[0]
+    assert (row["outcome"], row["reason"]) == ("open", "0 of 3 participants fail, 3 remain open")
 
 
 @pytest.mark.parametrize(
@@ -188,5 +191,5 @@ def test_beside_the_picture_a_run_without_a_lag_is_not_called_well_timed(tmp_pat
         write(out, timing=timing)
         (results, *_) = (one for one in find_results(out, "01") if one.table("evidence") is not None)
         panel = beside(cast("Page", None), results)
-        (item,) = re.findall(r"<li [^>]*>(?:(?!</li>).)*timing <span>([^<]*)</span></li>", panel)
+        (item,) = re.findall(r"<li [^>]*>(?:(?!</li>).)*runs are well timed <span>([^<]*)</span></li>", panel)
         assert item == shown

@@ -11,6 +11,7 @@ from bids_app.bids.geometry import SurfaceGeometry
 from bids_app.report.interactive.maps import InteractiveMap
 from bids_app.report.interactive.view import can_show
 from bids_app.report.results import Results
+from bids_app.report.scales import Scale
 
 Key = tuple[tuple[str, str], ...]
 
@@ -19,7 +20,8 @@ Key = tuple[tuple[str, str], ...]
 class Collection:
     """Interactive maps by recording and model; `group` is the heading of the section that is being written.
 
-    `charts` holds the first map of each recording whose targets have no positions.
+    `charts` holds the first map on a scale of each recording that cannot be shown: parcels have no positions, and the
+    mesh of a space may be missing.
     """
 
     group: str = ""
@@ -29,16 +31,19 @@ class Collection:
     def offer(self, results: Results, one: InteractiveMap) -> None:
         """Add a map to those of its recording, unless it cannot be shown or is there under the same name."""
         on_mesh = _on_mesh(replace(one, group=one.group or self.group))
-        if one.geometry.kind == "parcels" and np.isfinite(one.values).any():
-            self.charts.setdefault(tuple(results.entities.items()), one)
-        if not can_show(on_mesh.geometry) or not np.isfinite(on_mesh.values).any():
+        key = tuple(results.entities.items())
+        if not can_show(on_mesh.geometry):
+            if isinstance(one.colouring, Scale) and np.isfinite(one.values).any():
+                self.charts.setdefault(key, one)
             return
-        there = self.found.setdefault(tuple(results.entities.items()), [])
+        if not np.isfinite(on_mesh.values).any():
+            return
+        there = self.found.setdefault(key, [])
         if all((other.group, other.title) != (on_mesh.group, on_mesh.title) for other in there):
             there.append(on_mesh)
 
     def chart_of(self, results: Results) -> InteractiveMap | None:
-        """The first map of a recording and model whose targets have no positions."""
+        """The first map of a recording and model that cannot be shown."""
         return self.charts.get(tuple(results.entities.items()))
 
     def of(self, results: Results) -> list[InteractiveMap]:
