@@ -11,6 +11,7 @@ import numpy as np
 from bids_app.analyses.record import ParticipantColumn
 from bids_app.analyses.registry import ANALYSES
 from bids_app.bids.derivatives import read_table
+from bids_app.bids.entities import parse_name
 from bids_app.pages.sections import RenderedSection
 from bids_app.report import html
 from bids_app.report.page import Page, newest_settings, read_settings
@@ -65,7 +66,11 @@ def _value(out_dir: Path, name: str, column: ParticipantColumn) -> float | None:
 
 
 def left_out(out_dir: Path, participants: Sequence[str]) -> dict[str, list[str]]:
-    """What was left out of each participant (`sub-…`), and why: failures, excluded scans, wishes of the group level."""
+    """What was left out of each participant (`sub-…`), and why.
+
+    Failures, excluded scans, wishes of the group level, and results that others have: means over participants are then
+    of different people.
+    """
     notes: dict[str, list[str]] = {name: [] for name in participants}
     path = newest_settings(out_dir, "group")
     is_of_group = path is not None and path.stem.endswith("_group")  # else it says who another run analysed
@@ -75,10 +80,16 @@ def left_out(out_dir: Path, participants: Sequence[str]) -> dict[str, list[str]]
         label = name.removeprefix("sub-")
         if label in excluded or (chosen and label not in chosen):
             notes[name].append("left out of the group, as requested")
+    complete: dict[str, set[tuple[str, str]]] = {name: set() for name in participants if not notes[name]}
     for marker in sorted((out_dir / "logs" / "complete").glob("sub-*_complete.json")):
         name = marker.name.partition("_")[0]
         if name in notes:
             notes[name] += [text for text in _of_marker(_read(marker), marker.name) if text not in notes[name]]
+        if name in complete:
+            entities = parse_name(marker).entities
+            complete[name].add((entities.get("model", ""), entities.get("desc", "")))
+    for name, text in _lacking(complete).items():
+        notes[name].append(text)
     crashes = sorted((out_dir / "logs").glob("crash-*_sub-*.txt"))
     for crash in filter(Path.is_file, crashes):
         first = crash.read_text(encoding="utf-8", errors="replace").partition("\n")[0].strip()
@@ -86,6 +97,21 @@ def left_out(out_dir: Path, participants: Sequence[str]) -> dict[str, list[str]]
         if name in notes and first not in notes[name]:
             notes[name].append(f"failed: {first.removeprefix(f'{name}: ')}")
     return notes
+
+
+def _lacking(complete: Mapping[str, set[tuple[str, str]]]) -> dict[str, str]:
+    """What each participant lacks of the results (model and `desc`) that others have; not of those who have none.
+
+    >>> _lacking({"sub-01": {("gpt2", "atoms"), ("gpt2", "overnuisance")}, "sub-02": {("gpt2", "atoms")}})
+    {'sub-02': 'not analysed like others: no overnuisance of gpt2'}
+    """
+    everything = set[tuple[str, str]]().union(*complete.values())
+    texts = {}
+    for name, own in complete.items():
+        if own and (lacking := sorted(everything - own)):
+            named = ", ".join(f"{desc} of {model}" if model else desc for model, desc in lacking)
+            texts[name] = f"not analysed like others: no {named}"
+    return texts
 
 
 def _read(path: Path) -> Mapping[str, object]:
