@@ -43,7 +43,7 @@ def test_a_participant_whose_links_are_missing_is_named(demo, tmp_path):
     out = tmp_path / "out"
     shutil.copytree(demo.out, out)
     record = next((out / "logs" / "complete").glob("sub-02_*_desc-families_complete.json"))
-    for path in (record, *(out / "sub-02").rglob("*_networks.*")):  # as if it had stopped before these
+    for path in (record, *(out / "sub-02").rglob("*_desc-families_networks.*")):  # as if it had stopped before these
         path.unlink()
     done = run("bids_app", demo.data, out, "group")
     assert done.returncode == 1

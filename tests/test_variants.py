@@ -30,7 +30,8 @@ def test_volumes(demo_data, tmp_path):
 def test_models_sweeps_controls_pooling_and_layers_in_one_run(demo_data, tmp_path):
     models = [demo_data / "sourcedata" / "models" / name for name in ("bert", "llama")]
     sweep = ("--atoms", "8", "16", "--controls", "untrained", "shifted", "--pool-tasks", "--layer", "all")
-    options = ("--atlas", "none", "--encoding-penalty", "0.5", "--noise-ceiling", "none", *sweep, *QUICK)
+    what = ("--analysis", "networks", "brainscore", "--atlas", "none")
+    options = (*what, "--encoding-penalty", "0.5", "--noise-ceiling", "none", *sweep, *QUICK)
     succeed("bids_app", demo_data, tmp_path, "participant", "--model", *models, *options)
     scores = [m for m in find_maps(tmp_path, stat="r") if "parcels" not in m.entities["desc"]]
     outputs = {(m.entities["model"], m.entities["desc"]) for m in scores}
