@@ -20,7 +20,7 @@ _NAMES = {
     "untrained model": "more than untrained",
     "nuisance band": "adds to word rate, length …",
     "stability": "same on odd and even folds",
-    "driven by the nuisance band": "driven by word rate, length …",
+    "driven by the nuisance band": "none is word rate, length …",
 }
 
 
