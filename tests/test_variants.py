@@ -10,12 +10,13 @@ from tests.catalogue_check import unlisted
 from tests.conftest import run, succeed
 
 QUICK = ("--n-permutations", "100", "--n-spins", "99", "--omp-nthreads", "1", "--participant-label", "01")
+WITHOUT_EVIDENCE = ("--analysis", "networks", "brainscore", *QUICK)
 
 
 def test_volumes(demo_data, tmp_path):
     atlas = next((demo_data / "derivatives" / "atlas").glob("*MNI*_dseg.nii.gz"))
     model = demo_data / "sourcedata" / "models" / "gpt2"
-    options = ("--space", "MNI152NLin6Asym", "--task-id", "orchard", "--encoding-penalty", "0.3", *QUICK)
+    options = ("--space", "MNI152NLin6Asym", "--task-id", "orchard", "--encoding-penalty", "0.3", *WITHOUT_EVIDENCE)
     succeed("bids_app", demo_data, tmp_path, "participant", "--model", model, "--atlas", atlas, *options)
     maps, geometry = find_maps(tmp_path, "families", "beta")[0].load()
     assert geometry.kind == "volume"
@@ -30,8 +31,7 @@ def test_volumes(demo_data, tmp_path):
 def test_models_sweeps_controls_pooling_and_layers_in_one_run(demo_data, tmp_path):
     models = [demo_data / "sourcedata" / "models" / name for name in ("bert", "llama")]
     sweep = ("--atoms", "8", "16", "--controls", "untrained", "shifted", "--pool-tasks", "--layer", "all")
-    what = ("--analysis", "networks", "brainscore", "--atlas", "none")
-    options = (*what, "--encoding-penalty", "0.5", "--noise-ceiling", "none", *sweep, *QUICK)
+    options = ("--atlas", "none", "--encoding-penalty", "0.5", "--noise-ceiling", "none", *sweep, *WITHOUT_EVIDENCE)
     succeed("bids_app", demo_data, tmp_path, "participant", "--model", *models, *options)
     scores = [m for m in find_maps(tmp_path, stat="r") if "parcels" not in m.entities["desc"]]
     outputs = {(m.entities["model"], m.entities["desc"]) for m in scores}
