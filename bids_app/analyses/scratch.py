@@ -36,6 +36,8 @@ class ScratchFile:
 
     def write(self, array: AnyArray, start: int) -> None:
         """Write the values of an array from byte `start` on. Raises DiskError if the disk is full."""
+        if not array.size:  # a view of nothing cannot be cast
+            return
         content = np.ascontiguousarray(array).data.cast("B")
         self._file.seek(start)
         try:

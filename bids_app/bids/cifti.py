@@ -1,6 +1,6 @@
 """CIFTI files: grayordinates, which are vertices of both cortical hemispheres and voxels of deeper structures."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -69,6 +69,12 @@ class CiftiGeometry(Geometry):
             and same_grids(self.axis, other.axis)
         )
 
+    @property
+    def large_parts(self) -> Mapping[str, NDArray[np.bool_]]:
+        """The structures: hemispheres of the cortex, and subcortical ones."""
+        structures = np.asarray(self.axis.name)
+        return {_readable(str(name)): structures == name for name in dict.fromkeys(structures)}
+
     def where(self) -> dict[str, Any]:
         """The axis of brain models."""
         return {"axis": self.axis}
@@ -90,6 +96,15 @@ class CiftiGeometry(Geometry):
         with atomic_path(path) as partial:
             image.to_filename(partial)
         return [path]
+
+
+def _readable(structure: str) -> str:
+    """A CIFTI structure in words.
+
+    >>> _readable("CIFTI_STRUCTURE_CORTEX_LEFT")
+    'cortex left'
+    """
+    return structure.removeprefix("CIFTI_STRUCTURE_").replace("_", " ").lower()
 
 
 def load_cifti(

@@ -52,6 +52,12 @@ class SurfaceGeometry(Geometry):
         """Vertices of the left and the right hemisphere."""
         return [self.n_vertices_left, self.n_vertices_right]
 
+    @property
+    def large_parts(self) -> Mapping[str, npt.NDArray[np.bool_]]:
+        """The hemispheres."""
+        left = np.arange(self.n_targets) < self.n_vertices_left
+        return {"left hemisphere": left, "right hemisphere": ~left}
+
     def where(self) -> dict[str, Any]:
         """Vertices of the hemispheres."""
         return {"n_vertices": (self.n_vertices_left, self.n_vertices_right)}

@@ -69,6 +69,11 @@ class Geometry(abc.ABC):
         return None
 
     @property
+    def large_parts(self) -> Mapping[str, npt.NDArray[np.bool_]]:
+        """Targets (n_targets,) of hemispheres or structures by their names; all together where there are none."""
+        return {"all": np.ones(self.n_targets, dtype=bool)}
+
+    @property
     def columns(self) -> Mapping[str, str]:
         """Columns beside the maps in the files that `save` writes, with a description of each."""
         return {}

@@ -29,7 +29,6 @@ if TYPE_CHECKING:  # torch and transformers take seconds to import; a plan does 
 
 log = logging.getLogger("neurons2networks")
 Floats = npt.NDArray[np.float32]
-_WITH_HEAD, _WITHOUT_HEAD = "kept with its head", "why it has no head"
 _MODEL_FILES = {".safetensors", ".json", ".txt", ".model", ".tiktoken"}
 
 
@@ -48,25 +47,30 @@ class ModelRun:
 
     @cached_property
     def loaded(self) -> LanguageModel:
-        """The model itself."""
+        """The model itself; one with its head is freed first, so that memory holds one of them."""
+        self.unload()
         return self._load()
 
     def with_head(self) -> LanguageModel:
-        """The model with the head that predicts words; ValueError without one.
+        """The model with the head that predicts words; ValueError without one."""
+        found = self._with_head
+        if isinstance(found, str):
+            raise ValueError(found)
+        return found
+
+    @cached_property
+    def _with_head(self) -> LanguageModel | str:
+        """The model with its head, or why it has none.
 
         `loaded` is freed first, and becomes the body of the model with head, so that memory holds the weights once.
         """
-        if (kept := self.__dict__.get(_WITH_HEAD)) is not None:
-            return kept  # type: ignore[no-any-return]
         from torch.nn import Identity
 
         from bids_app.language.heads import with_head
         from bids_app.language.lesions import body_of
 
         if self.untrained:
-            raise ValueError("A model with random weights predicts no words.")
-        if _WITHOUT_HEAD in self.__dict__:
-            raise ValueError(self.__dict__[_WITHOUT_HEAD])
+            return "A model with random weights predicts no words."
         bare = self.loaded
         log.info("loading %s with its head", self.name)
         family, is_spread = type(bare.model), hasattr(bare.model, "hf_device_map")
@@ -75,18 +79,17 @@ class ModelRun:
         try:
             made = with_head(bare, self._folder, use_cache=False)
         except ValueError as error:
-            self.__dict__[_WITHOUT_HEAD] = str(error)  # not to be tried again for each story
-            raise
+            return str(error)
         body = body_of(made.model)
         # A part of a multimodal model, or one on several GPUs, is not what `loaded` would be.
         if made.is_causal and type(body) is family and not is_spread:
-            self.__dict__.update({_WITH_HEAD: made, "loaded": replace(made, model=body)})
+            self.__dict__["loaded"] = replace(made, model=body)
         return made
 
     @property
     def shares_body(self) -> bool:
         """Whether `loaded` is the body of `with_head()`, so that one pass serves both."""
-        return _WITH_HEAD in self.__dict__
+        return {"loaded", "_with_head"} <= self.__dict__.keys() and not isinstance(self._with_head, str)
 
     def _load(self) -> LanguageModel:
         from transformers.utils.logging import disable_progress_bar
@@ -115,8 +118,9 @@ class ModelRun:
 
     def unload(self) -> None:
         """Free the memory of the model."""
-        for kept in ("loaded", _WITH_HEAD):
-            self.__dict__.pop(kept, None)
+        self.__dict__.pop("loaded", None)
+        if not isinstance(self.__dict__.get("_with_head"), str):  # why there is no head stays known
+            self.__dict__.pop("_with_head", None)
 
     def identity(self) -> dict[str, object]:
         """Identity of the model without loading it, mainly the content of its files."""
@@ -138,7 +142,7 @@ class ModelRun:
         only name and revision.
         """
         return model_contents(
-            self.name, self.settings.model_revision, folders_of(self.settings.resources), self._work / "models"
+            self.name, self.settings.model_revision, folders_of(self.settings.resources), self.cache_dir / "models"
         )
 
     def activations(self, story: Story, kind: str, subtoken: str) -> Activations:
@@ -147,7 +151,7 @@ class ModelRun:
 
         pointer = self._pointer(story, kind, subtoken)
         computed_once(pointer, lambda draft: self._extract(story, kind, subtoken, draft), self._damage)
-        return Activations.open(self._work / pointer.read_text(encoding="utf-8"))
+        return Activations.open(self.cache_dir / pointer.read_text(encoding="utf-8"))
 
     def mean_activations(self, stem: str, texts: Sequence[Sequence[str]], kind: str, subtoken: str) -> Activations:
         """Mean over several texts of as many words, from the cache if available (`read_mean_activations`)."""
@@ -161,7 +165,7 @@ class ModelRun:
             context = parse_context(self.settings.context)
             read_mean_activations(self.loaded, texts, kind, context, draft, subtoken=subtoken)
 
-        return Activations.open(computed_once(self._work / file_name([stem, "futures"], key_of(request)), read))
+        return Activations.open(computed_once(self.cache_dir / file_name([stem, "futures"], key_of(request)), read))
 
     def continuations(
         self, stem: str, text: Sequence[str], futures: Sequence[Sequence[str]], layer: int, n_ahead: int
@@ -179,7 +183,7 @@ class ModelRun:
             with draft.open("wb") as file:
                 np.save(file, made)
 
-        path = self._work / f"{file_name([stem, 'continuations'], key_of(request))}.npy"
+        path = self.cache_dir / f"{file_name([stem, 'continuations'], key_of(request))}.npy"
         return np.asarray(np.load(computed_once(path, read), mmap_mode="r"))
 
     def has_read(self, story: Story, kind: str, subtoken: str) -> bool:
@@ -190,17 +194,18 @@ class ModelRun:
     def _damage(self, pointer: Path, *, fast: bool = False) -> str | None:
         """Damage of activations, or of the file that points to them."""
         return artefact_damage(pointer, fast=fast) or artefact_damage(
-            self._work / pointer.read_text(encoding="utf-8"), fast=fast
+            self.cache_dir / pointer.read_text(encoding="utf-8"), fast=fast
         )
 
     @property
-    def _work(self) -> Path:
+    def cache_dir(self) -> Path:
+        """The folder of activations, which runs share."""
         return self.settings.work / "activations"
 
     def _pointer(self, story: Story, kind: str, subtoken: str) -> Path:
         """The file that points to the activations."""
         request = {**self.identity(), "kind": kind, "subtoken": subtoken, "text": story.words.text}
-        return self._work / "requests" / key_of(request)
+        return self.cache_dir / "requests" / key_of(request)
 
     def _extract(self, story: Story, kind: str, subtoken: str, pointer: Path) -> None:
         from bids_app.language.activations import read_activations
@@ -209,7 +214,7 @@ class ModelRun:
         context = parse_context(self.settings.context)
         stored = self.settings.activations_dtype
         made = read_activations(
-            self.loaded, story.words.text, kind, context, self._work, subtoken=subtoken, stored=stored
+            self.loaded, story.words.text, kind, context, self.cache_dir, subtoken=subtoken, stored=stored
         )
         pointer.write_text(made.folder.name, encoding="utf-8")
 

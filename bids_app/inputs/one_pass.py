@@ -26,8 +26,7 @@ def read_once(model: ModelRun, story: Story, requests: Iterable[tuple[str, str]]
     asked = dict.fromkeys(request for request in requests if request[0] in NEURON_KINDS)
     if len(_missing(model, story, asked)) + _predicts(model, story, surprisal) < 2:
         return
-    settings = model.settings
-    with locked(settings.work / "activations" / "requests" / f"{key_of([model.identity(), story.words.text])}.lock"):
+    with locked(model.cache_dir / "requests" / f"{key_of([model.identity(), story.words.text])}.lock"):
         missing = _missing(model, story, asked)
         if missing:
             _read(model, story, missing, surprisal=_predicts(model, story, surprisal))
@@ -45,8 +44,7 @@ def _read(model: ModelRun, story: Story, missing: list[tuple[str, str]], *, surp
     if surprisal and read_with_activations(model, story, requests):
         return
     context, stored = parse_context(model.settings.context), model.settings.activations_dtype
-    work = model.settings.work / "activations"
-    read_all(model.loaded, story.words.text, requests, context, work, stored=stored)
+    read_all(model.loaded, story.words.text, requests, context, model.cache_dir, stored=stored)
 
 
 def _missing(model: ModelRun, story: Story, asked: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:

@@ -63,18 +63,17 @@ def read_with_activations(model: ModelRun, story: Story, requests: Sequence[Requ
     from bids_app.language.activations import read_with_surprisal
     from bids_app.language.surprisal import surprisal
 
-    settings, together = model.settings, []
-    context = parse_context(settings.context)
+    context, stored, together = parse_context(model.settings.context), model.settings.activations_dtype, False
 
     def read(with_head: LanguageModel) -> Doubles:
-        if not model.shares_body:
+        nonlocal together
+        together = model.shares_body
+        if not together:
             return surprisal(with_head, story.words.text, context)
-        together.append(True)
-        work, stored = settings.work / "activations", settings.activations_dtype
-        return read_with_surprisal(with_head, story.words.text, requests, context, work, stored=stored)[1]
+        return read_with_surprisal(with_head, story.words.text, requests, context, model.cache_dir, stored=stored)[1]
 
     _computed(model, story, read)
-    return bool(together)
+    return together
 
 
 def _computed(model: ModelRun, story: Story, read: Callable[[LanguageModel], Doubles]) -> Path:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
-import transformers as T  # noqa: N812
+import transformers
 
 from bids_app.language import activations, predictor
 from bids_app.language.activations import read_all, read_with_surprisal
@@ -25,16 +25,18 @@ from bids_app.language.tokens import tokenize_words
 from bids_app.language.windows import Context, plan_windows
 
 REQUESTS = [Request("ffn-out", "mean"), Request("residual", "last")]
-WITH_HEAD: dict[str, Callable[[], T.PretrainedConfig]] = {
-    "Gemma 2, capped": lambda: T.Gemma2Config(**G, head_dim=4, final_logit_softcapping=2.0),
-    "Granite, scaled": lambda: T.GraniteConfig(**G, logits_scaling=3.0),
-    "Cohere, scaled": lambda: T.CohereConfig(**G, logit_scale=0.3),
-    "GPT-J, bias": lambda: T.GPTJConfig(vocab_size=V, n_embd=16, n_layer=3, n_head=4, rotary_dim=4, n_positions=64),
-    "OPT, projected": lambda: T.OPTConfig(
+WITH_HEAD: dict[str, Callable[[], transformers.PretrainedConfig]] = {
+    "Gemma 2, capped": lambda: transformers.Gemma2Config(**G, head_dim=4, final_logit_softcapping=2.0),
+    "Granite, scaled": lambda: transformers.GraniteConfig(**G, logits_scaling=3.0),
+    "Cohere, scaled": lambda: transformers.CohereConfig(**G, logit_scale=0.3),
+    "GPT-J, bias": lambda: transformers.GPTJConfig(
+        vocab_size=V, n_embd=16, n_layer=3, n_head=4, rotary_dim=4, n_positions=64
+    ),
+    "OPT, projected": lambda: transformers.OPTConfig(
         vocab_size=V, hidden_size=16, ffn_dim=40, num_hidden_layers=3, num_attention_heads=4, word_embed_proj_dim=8
     ),
-    "GPT-NeoX": lambda: T.GPTNeoXConfig(**L),
-    "BLOOM": lambda: T.BloomConfig(vocab_size=V, hidden_size=16, n_layer=3, n_head=4),
+    "GPT-NeoX": lambda: transformers.GPTNeoXConfig(**L),
+    "BLOOM": lambda: transformers.BloomConfig(vocab_size=V, hidden_size=16, n_layer=3, n_head=4),
     **{name: FAMILIES[name][0] for name in ("Mixtral", "CTRL", "MPT", "Lfm2", "GPT-OSS")},
 }
 
@@ -114,11 +116,11 @@ def test_heads_of_many_families_are_parted_from_their_bodies(
 ) -> None:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        whole = T.AutoModelForCausalLM.from_config(WITH_HEAD[name]())
+        whole = transformers.AutoModelForCausalLM.from_config(WITH_HEAD[name]())
         for parameter in whole.get_output_embeddings().parameters():  # a bias of zeros would hide that it is lost
             torch.nn.init.normal_(parameter)
         whole.save_pretrained(tmp_path / "model")
-    T.AutoTokenizer.from_pretrained(model_folders["gpt2"]).save_pretrained(tmp_path / "model")
+    transformers.AutoTokenizer.from_pretrained(model_folders["gpt2"]).save_pretrained(tmp_path / "model")
     model = load_model(tmp_path / "model", device="cpu", head=True)
     assert Predictor.of(model) is not None
     found = read_with_surprisal(model, story[:14], REQUESTS, "auto", tmp_path / "work")[1]

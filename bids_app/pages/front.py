@@ -114,17 +114,18 @@ def _chart(page: Page, results: Results) -> str:
     one = page.maps.chart_of(results)
     if one is None or not isinstance(one.colouring, Scale):
         return ""
-    if one.geometry.kind == "parcels":
+    if one.geometry.has_own_names:
         names, values, passing, what = one.geometry.target_names, one.values, one.passing, "parcels"
+        tested = "" if passing is None else " Filled: q < 0.05."
     else:
-        parts, what = parts_of(page.out_dir, one.geometry)
-        names, passing = tuple(parts), np.zeros(len(parts), dtype=bool)  # hollow: not significant
+        parts, of = parts_of(page.out_dir, one.geometry)
+        names, passing, what = tuple(parts), np.zeros(len(parts), dtype=bool), f"means of {of}"
         values = np.array([mean_of(one.values[targets]) for targets in parts.values()])
+        tested = " Means are not tested."  # and so drawn hollow
     shown = order_of(values, _MOST_PARCELS)
     if not len(shown):
         return ""
     figure = draw_parcels([Panel(one.title, values, passing)], names, one.colouring, _MOST_PARCELS)
-    tested = "" if passing is None else " Filled: q < 0.05." if what == "parcels" else " Means are not tested."
     caption = f"{one.title}: the {len(shown)} highest of {len(names)} {what}.{tested}"
     told = [f"{names[row]} {values[row]:.3g}" for row in shown]
     alt = f"Dots. {'; '.join(told)}. {caption}"

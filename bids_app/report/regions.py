@@ -10,10 +10,9 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.colors import to_hex
 
-from bids_app.bids.cifti import CiftiGeometry
 from bids_app.bids.derivatives import read_sidecar
 from bids_app.bids.entities import parse_name
-from bids_app.bids.geometry import SurfaceGeometry, load_map
+from bids_app.bids.geometry import load_map
 from bids_app.bids.geometry_base import Geometry
 from bids_app.report.results import Maps, values_at
 
@@ -51,31 +50,13 @@ def network_regions(out_dir: Path, geometry: Geometry) -> dict[str, Array]:
     return {name: np.asarray(labels == number) for number, name in enumerate(names, start=1)}
 
 
-def parts_of(out_dir: Path, geometry: Geometry) -> tuple[dict[str, Array], str]:
-    """The targets (n_targets,) bool of large parts of the brain, by name, and what these are.
+def parts_of(out_dir: Path, geometry: Geometry) -> tuple[Mapping[str, Array], str]:
+    """The targets (n_targets,) bool of parts of the brain by their names, and what these are.
 
-    Networks of the stored atlas; without it, structures of grayordinates, or hemispheres; else all targets together.
+    Networks of the stored atlas; without it, what the geometry has.
     """
     networks = network_regions(out_dir, geometry)
-    if networks:
-        return networks, "means of networks"
-    if isinstance(geometry, CiftiGeometry):
-        structures = np.asarray(geometry.axis.name)
-        names = dict.fromkeys(str(name) for name in structures)
-        return {_readable(name): structures == name for name in names}, "means of structures"
-    if isinstance(geometry, SurfaceGeometry):
-        left = np.arange(geometry.n_targets) < geometry.n_vertices_left
-        return {"left hemisphere": left, "right hemisphere": ~left}, "means of hemispheres"
-    return {"all": np.ones(geometry.n_targets, dtype=bool)}, "means"
-
-
-def _readable(structure: str) -> str:
-    """A CIFTI structure in words.
-
-    >>> _readable("CIFTI_STRUCTURE_CORTEX_LEFT")
-    'cortex left'
-    """
-    return structure.removeprefix("CIFTI_STRUCTURE_").replace("_", " ").lower()
+    return (networks, "networks") if networks else (geometry.large_parts, "parts of the brain")
 
 
 def atlas_colours(out_dir: Path, entities: Mapping[str, str]) -> dict[str, str]:

@@ -149,8 +149,9 @@ def _coefficients(
     """
     X, Y = [], []
     for there, courses in heard:
-        position = np.minimum(np.searchsorted(there, pieces), len(there) - 1)
-        own = np.where(there[position] == pieces, courses.responses[:, position], np.nan)
+        _, ours, theirs = np.intersect1d(pieces, there, assume_unique=True, return_indices=True)
+        own = np.full((len(courses.responses), len(pieces)), np.nan)
+        own[:, ours] = courses.responses[:, theirs]
         X.append(zscore(courses.families[:, chosen]))
         Y.append(own - own.mean(axis=0))
     responses = np.concatenate(Y)

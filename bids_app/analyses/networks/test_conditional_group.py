@@ -129,6 +129,17 @@ def test_the_mean_is_that_of_those_who_have_a_volume_or_a_piece(world: World) ->
     np.testing.assert_allclose(networks.series[:, 0], (expected - expected.mean()) / expected.std(), atol=1e-4)
 
 
+def test_a_participant_without_data_in_any_network_is_as_if_absent(world: World) -> None:
+    members = group_of(world, {0: world.gains(1, 0.2)}, n=8)
+    bare = replace(members[7].load(), responses=members[7].load().responses[:, :0])
+    lacking = replace(members[7], pieces=members[7].pieces[:0], load=lambda: bare)
+    candidates, t, q = results_of(world, [*members[:7], lacking])
+    there = candidates[:, world.family_of(0)[0], 1]
+    assert there.any()
+    assert np.isfinite(t[:, world.family_of(0)[0], 1][there]).all()
+    assert (q[:, world.family_of(0)[0], 1][there] < 0.05).all()
+
+
 def test_a_participant_with_two_runs_counts_once(world: World) -> None:
     first, second, third = group_of(world, {}, n=3)
     again = replace(third, participant=second.participant)

@@ -68,7 +68,7 @@ class Learner:
 
     def _before(self, unit: list[slice]) -> Coded:
         """The contribution of a unit when it was seen last, or what is expected of it."""
-        if (seen := self._coded.pop(unit[0].start, None)) is not None:
+        if (seen := self._coded.get(unit[0].start)) is not None:
             return seen
         unseen = Coded(np.zeros_like(self.moments))
         for batch in unit:
