@@ -17,7 +17,7 @@ def lasso_gram(
 ) -> torch.Tensor:
     """Minimise ½ bᵀ gram b − crossᵀ b + penalty |b|₁ for each column of `cross`.
 
-    On the CPU, each target is followed along its penalty, exactly up to rounding (see `_homotopy`). On a GPU, all
+    On the CPU, each target is solved exactly up to rounding (see `_active_set`). On a GPU, all
     targets take gradient steps together (see `_fista`); so they do on the CPU if this is faster, or if regressors are
     indistinguishable.
 
@@ -60,7 +60,7 @@ def _follow(
     tolerance: float,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Coefficients (K, V), and which targets are within the tolerance, (V,)."""
-    from bids_app.encoding.lasso._homotopy import solve  # imports numba, which takes a while
+    from bids_app.encoding.lasso._active_set import solve  # imports numba, which takes a while
 
     rows = cross.T.contiguous()
     coef = torch.zeros_like(rows) if start is None else start.T.clone(memory_format=torch.contiguous_format)

@@ -12,13 +12,17 @@ class LassoTuning:
     path_tolerance, final_tolerance : largest violation of the optimality conditions, as a share of the penalty: between
         penalties, and for results
     rises : the path of a target ends after this many consecutive rises of its error in every fold
-    collinear : the path leaves out a regressor whose share unexplained by the active ones is smaller than this, which
+    collinear : an active set leaves out a regressor whose share unexplained by the others is smaller than this, which
         float32 cannot resolve
-    most_events : a path with more events than this times the number of regressors counts as cycling
+    exact : on the CPU, regressors join as long as they violate their conditions by more than this share of max|Xᵀy|;
+        a larger tolerance would save next to nothing
+    join_together : regressors that violate their conditions by at least this share of the largest violation join
+        together. With all, many leave again (1.4 of the time); with one at a time, there are more moves (1.2)
+    most_moves : more moves of a target than this times the number of regressors count as cycling
     estimator_batch : targets per batch of the cross-validated fit on the CPU
     many_active, well_conditioned : the CPU uses gradient steps if more regressors than the first are active and the
         condition (ratio of the largest to the smallest eigenvalue) is at most the second. The time of steps grows with
-        the condition, that of a path with the number of active regressors
+        the condition, that of active sets with the number of active regressors
     step_batch : targets per batch of gradient steps on the CPU: with 64 regressors, the four blocks take 1 MB, the size
         of the cache of a core
     check_every, restart_every : steps between tests of convergence, and of the direction of the momentum
@@ -34,9 +38,11 @@ class LassoTuning:
     final_tolerance: float = 1e-3
     rises: int = 2
     collinear: float = 1e-6
-    most_events: int = 16
+    exact: float = 1e-5
+    join_together: float = 0.5
+    most_moves: int = 16
     estimator_batch: int = 2048
-    many_active: int = 8
+    many_active: int = 16
     well_conditioned: float = 1000.0
     step_batch: int = 1024
     check_every: int = 8
