@@ -11,6 +11,8 @@ STAMP = $(VENV)/.installed
 DOCS_VENV ?= .venv-docs
 DOCS_STAMP = $(DOCS_VENV)/.installed
 WORKERS ?= 2
+# A file's tests share what they set up, so one worker runs them; whole-app tests come first, as they take longest.
+SPREAD = --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 WORKFLOWS = .github/workflows/*.yml
 # What the unit tests need beside the package, without pins.
 UNIT_TOOLS = filelock hypothesis pytest pytest-xdist sentencepiece
@@ -47,12 +49,12 @@ lint: $(STAMP)
 	$(BIN)/mypy
 
 tests: $(STAMP)
-	$(BIN)/python -m pytest --numprocesses $(WORKERS)
+	$(BIN)/python -m pytest $(SPREAD)
 
 # Unit tests beside the code; every folder has a floor (tests/coverage_floors.py).
 coverage: $(STAMP)
 	$(BIN)/python -m coverage erase
-	$(BIN)/python -m coverage run -m pytest --numprocesses $(WORKERS) bids_app
+	$(BIN)/python -m coverage run -m pytest $(SPREAD) bids_app
 	$(BIN)/python -m coverage combine --quiet
 	$(BIN)/python -m coverage json --quiet
 	$(BIN)/python -m tests.coverage_floors coverage.json
@@ -61,12 +63,12 @@ coverage: $(STAMP)
 test-min:
 	$(PYTHON) -m venv --clear $(VENV_MIN)
 	$(VENV_MIN)/bin/python -m pip install --quiet -c constraints-min.txt --editable '.[dask,futures]' $(UNIT_TOOLS)
-	$(VENV_MIN)/bin/python -m pytest --numprocesses $(WORKERS) bids_app tests/test_dask.py
+	$(VENV_MIN)/bin/python -m pytest $(SPREAD) bids_app tests/test_dask.py
 
 test-new:
 	$(PYTHON) -m venv --clear $(VENV_NEW)
 	$(VENV_NEW)/bin/python -m pip install --quiet --upgrade --editable '.[dask,futures]' $(UNIT_TOOLS)
-	$(VENV_NEW)/bin/python -m pytest --numprocesses $(WORKERS) bids_app tests/test_dask.py
+	$(VENV_NEW)/bin/python -m pytest $(SPREAD) bids_app tests/test_dask.py
 
 # The wheel is built, installed where no source is, and used.
 wheel: $(STAMP)
