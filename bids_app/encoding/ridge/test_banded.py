@@ -88,6 +88,15 @@ def test_models_choose_among_their_own_weightings() -> None:
     assert gain[12:].max() < 0.05
 
 
+def test_models_that_choose_the_same_predict_the_same_to_the_bit() -> None:
+    """Their scores differ by nothing, not by rounding errors, whose p-values would be arbitrary."""
+    noise = np.random.default_rng(1).standard_normal((N, 8)).astype(np.float32)
+    joint, band = predict_banded(designs(), [[0, 1, 2, 3], [0]], noise, [10.0, 1e3], device="cpu")
+    difference = np.stack([np.abs((joint.predictions - band.predictions)[test]).max(axis=0) for _, test in joint.folds])
+    assert 0.1 < (difference == 0).mean() < 0.9
+    assert difference[difference > 0].min() > 1e-5
+
+
 def test_one_penalty_still_chooses_the_weighting() -> None:
     joint, band = predict_banded(designs(), [[0, 3], [0]], Y, [10.0], device="cpu")
     assert (r2(joint.predictions, Y) - r2(band.predictions, Y))[:4].min() > 0.3
