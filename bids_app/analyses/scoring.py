@@ -27,7 +27,7 @@ from bids_app.settings_fields import result_settings
 from bids_app.shared_options.inputs import AtlasOptions
 from bids_app.shared_options.scores import ScoreOptions
 from bids_app.stats.arrays import Fold
-from bids_app.stats.correlation import fold_mean_r
+from bids_app.stats.correlation import fold_r
 from bids_app.stats.fdr import fdr
 from bids_app.stats.hierarchical import hierarchical_fdr
 from bids_app.stats.permutation import PermutationNull
@@ -51,6 +51,7 @@ class BrainScores:
     r, p, q : (n_targets,)
     of_parcels : r, p and q of the mean response of each target's parcel, (3, n_targets); None without parcels
     n_parcels : how many there are
+    of_folds : r of each fold, (n_folds, n_targets), of each of the predictions
     """
 
     r: Floats
@@ -58,6 +59,7 @@ class BrainScores:
     q: Floats
     of_parcels: Floats | None = None
     n_parcels: int = 0
+    of_folds: tuple[Floats, ...] = ()
 
     @property
     def fields(self) -> dict[str, object]:
@@ -82,14 +84,14 @@ def score_brain(
     and q is that of targets inside parcels (`stats.hierarchical`); without, targets are corrected all at once.
     """
     null = _null(refit, responses.data, folds, settings, responses.content)
-    r, p = _tested(null, predictions, responses.data, folds)
+    r, p, of_folds = _tested(null, predictions, responses.data, folds)
     if parcels is None:
-        return BrainScores(r, p, fdr(p).astype(np.float32))
+        return BrainScores(r, p, fdr(p).astype(np.float32), of_folds=of_folds)
     means = mean_responses(responses, parcels)
-    r_parcel, p_parcel = _tested(null, refit(means), means, folds)
+    r_parcel, p_parcel, _ = _tested(null, refit(means), means, folds)
     q = hierarchical_fdr(p, parcels, p_parcel).astype(np.float32)
     of_parcels = np.stack([r_parcel, p_parcel, fdr(p_parcel).astype(np.float32)])[:, parcels]
-    return BrainScores(r, p, q, of_parcels, means.shape[1])
+    return BrainScores(r, p, q, of_parcels, means.shape[1], of_folds)
 
 
 def write_tests(
@@ -134,11 +136,13 @@ def _null(
 
 def _tested(
     null: PermutationNull, predictions: Predictions, data: Floats, folds: Sequence[Fold]
-) -> tuple[Floats, Floats]:
+) -> tuple[Floats, Floats, tuple[Floats, ...]]:
+    """The score, its p, and r of each fold of each of the predictions."""
     pair = predictions if isinstance(predictions, tuple) else (predictions,)
-    r, *baseline = (fold_mean_r(one, data, folds) for one in pair)
+    of_folds = tuple(fold_r(one, data, folds) for one in pair)
+    r, *baseline = (one.mean(axis=0, dtype=np.float64).astype(np.float32) for one in of_folds)
     p = null.test(predictions, data)
-    return np.asarray(r - sum(baseline), dtype=np.float32), np.asarray(p, dtype=np.float32)
+    return np.asarray(r - sum(baseline), dtype=np.float32), np.asarray(p, dtype=np.float32), of_folds
 
 
 Score = Callable[[Responses, Designs, Settings, Writer], None]

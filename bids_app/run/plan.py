@@ -30,6 +30,8 @@ _START, _NETWORKS, _FORECAST = 7.0, 1.6e-4 / 300, 1.26e-3 / 300
 _MEASURED = {"networks", "brainscore", "evidence", "forecast"}
 # Of the evidence likewise, beside the others; and its maps: r, p, q and R² of band, layer and families, and of parcels.
 _EVIDENCE_START, _EVIDENCE, _EVIDENCE_MAPS = 1.8, 1.35e-4 / 300, 20
+# Of the evidence of a group: seconds, and tables, pictures and its part of the page (docs/scale.md); r and p are read.
+_EVIDENCE_OF_GROUP, _EVIDENCE_MB, _READ_OF_EVIDENCE = 1.5, 1.1, 2
 _PRODUCTS, _TOKENS_PER_WORD = 97e9, 1.2  # of a model per second, and per word
 # Seconds of a dictionary per volume, and per volume and neuron (docs/benchmarks.md, three sizes); a restart of the
 # families stops later than one dictionary.
@@ -209,12 +211,14 @@ class _Maps:
     Attributes
     ----------
     families, distances, others : maps of one kind: families (0 without them), distances (0 without a forecast), scores
+    evidence : scores of the evidence (0 without it): of the nuisance band, of a layer over it, of families over it
     has_links : whether families are linked to networks
     """
 
     families: int
     distances: int
     others: int
+    evidence: int
     has_links: bool
 
     @classmethod
@@ -223,7 +227,8 @@ class _Maps:
         distances = len({d for analysis in settings.analyses for d in analysis.distances(settings)}) or 1
         families = max(settings.atoms) if "networks" in names else 0
         has_links = bool(families) and settings.links == "conditional" and not settings.network_atlas.is_off
-        return cls(families, distances if "forecast" in names else 0, 4, has_links)
+        evidence = 2 + bool(families) if "evidence" in names else 0
+        return cls(families, distances if "forecast" in names else 0, 4, evidence, has_links)
 
 
 def _stimulus(settings: Settings, size: Size, maps: _Maps) -> Part:
@@ -247,7 +252,7 @@ def _stimulus(settings: Settings, size: Size, maps: _Maps) -> Part:
 def _participant(settings: Settings, size: Size, maps: _Maps) -> Part:
     """One job per participant."""
     names = {analysis.name for analysis in settings.analyses}
-    evidence = "evidence" in names
+    evidence = bool(maps.evidence)
     per_target = (_NETWORKS if names & {"networks", "brainscore"} else 0) + _FORECAST * maps.distances / 31
     per_target += _EVIDENCE * evidence
     of_map = _BYTES * size.targets / 1e6
@@ -268,19 +273,20 @@ def _participant(settings: Settings, size: Size, maps: _Maps) -> Part:
 def _group(settings: Settings, size: Size, maps: _Maps) -> Part:
     """One job: a group per task and model, with maps, pictures and tables whatever its number of participants."""
     n_models, of_map = len(settings.model), _BYTES * size.targets / 1e6
-    read = _READ_OF_FAMILY * maps.families + maps.distances + maps.others
+    read = _READ_OF_FAMILY * maps.families + maps.distances + maps.others + _READ_OF_EVIDENCE * maps.evidence
     stats = [_OF_ONE if members < 2 else _OF_SEVERAL for members in size.groups]
-    of_scores = maps.distances + _SCORES
+    of_scores = maps.distances + _SCORES + maps.evidence
     # Means of sparse coefficients become dense with the number of participants.
     shares = [min(_WRITTEN, _SPARSE * members) for members in size.groups]
     written = sum(n * (maps.families * share + of_scores * _WRITTEN) for n, share in zip(stats, shares, strict=True))
     heard = _HEARD * size.volumes + _LINKS * size.story_volumes
     each = (
-        _OF_GROUP * len(size.groups)
+        (_OF_GROUP + _EVIDENCE_OF_GROUP * bool(maps.evidence)) * len(size.groups)
         + _WRITE * sum(stats) * (maps.families + of_scores) * size.targets
         + _READ * size.fits * read * size.targets
         + heard * maps.has_links
     )
+    page = _PAGE_MB + _EVIDENCE_MB * bool(maps.evidence)
     largest = max(size.groups)
     kept = largest * of_map * max(maps.distances, 1)  # coefficients of families are summed while they are read
     responses = largest * _RESPONSES_MB * size.volumes / size.fits * maps.has_links
@@ -289,5 +295,5 @@ def _group(settings: Settings, size: Size, maps: _Maps) -> Part:
         1,
         _GROUP_START + _SPACE * size.targets + n_models * each,
         (900 if maps.has_links else 700) + 4 * maps.families * of_map,
-        n_models * (_PAGE_MB * len(size.groups) + written * of_map) + kept + responses,
+        n_models * (page * len(size.groups) + written * of_map) + kept + responses,
     )

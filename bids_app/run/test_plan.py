@@ -81,6 +81,31 @@ def test_the_group_takes_what_was_measured(
         assert found is None or found / 1.5 < planned < 1.5 * found
 
 
+@pytest.mark.parametrize("groups", [(345,), (1,) * 11])
+def test_the_evidence_of_a_group_counts_its_maps_its_part_of_the_page_and_time(groups: tuple[int, ...]) -> None:
+    """Per group and model; 2.7 MB for three participants of the demo on fsaverage5 (docs/scale.md). No more memory."""
+    default, of_map = replace(settings_of(), analysis=Settings.analysis), 81_924 * 4 / 1e6
+    size = replace(SIZE, groups=groups, volumes=300 * sum(groups))
+    without, with_evidence = (plan_of(settings, size)[2] for settings in (settings_of(), default))
+    written = sum(3 * (5 if members > 1 else 2) * 1.3 * of_map + 1.1 for members in groups)
+    assert with_evidence.disk_mb - without.disk_mb == pytest.approx(written)
+    assert with_evidence.seconds > without.seconds + len(groups)
+    assert with_evidence.memory_mb == without.memory_mb
+    both = replace(default, model=("one", "other"))
+    more = plan_of(both, size)[2].disk_mb - plan_of(replace(both, analysis=("networks", "brainscore")), size)[2].disk_mb
+    assert more == pytest.approx(2 * written)
+    demo = replace(SIZE, targets=20_484, groups=(3,), volumes=3 * 568)
+    planned = plan_of(default, demo)[2].disk_mb - plan_of(settings_of(), demo)[2].disk_mb
+    assert planned == pytest.approx(2.7, rel=0.1)
+
+
+def test_the_evidence_without_families_has_a_score_less() -> None:
+    of_group = [
+        plan_of(settings_of(*names), SIZE)[2].disk_mb for names in (("brainscore",), ("brainscore", "evidence"))
+    ]
+    assert of_group[1] - of_group[0] == pytest.approx(2 * 5 * 1.3 * 81_924 * 4 / 1e6 + 1.1)
+
+
 def test_groups_are_the_tasks_of_all_participants() -> None:
     runs = ("sub-1_task-a_run-1", "sub-1_task-a_run-2", "sub-1_task-b", "sub-2_task-a", "sub-3_ses-1_task-a")
     rows = [RunCheck(run) for run in runs]

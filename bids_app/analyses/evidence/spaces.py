@@ -17,7 +17,7 @@ from bids_app.inputs.designs import inner_of, lengths_of, pipeline_of
 from bids_app.inputs.responses import Responses
 from bids_app.machine.budget import memory_mb
 from bids_app.stats.arrays import Floats
-from bids_app.stats.correlation import fold_r, r2
+from bids_app.stats.correlation import r2
 
 Integers = npt.NDArray[np.int64]
 
@@ -64,7 +64,7 @@ def over_band(
     both, band = predict(responses.data)
     folds = designs[0].pairs
     gain = score_brain(predict, (both, band), responses, folds, settings, parcels)
-    r_both, r_band = (fold_r(predicted, responses.data, folds) for predicted in (both, band))
+    r_both, r_band = gain.of_folds
     halves = np.stack([(r_both - r_band)[start::2].mean(axis=0) for start in (0, 1)])
     unique = r2(both, responses.data) - r2(band, responses.data)
     return OverBand(gain, unique, r_band.mean(axis=0), halves)

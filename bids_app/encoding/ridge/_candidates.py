@@ -100,10 +100,10 @@ def _cheapest(folds: Sequence[Factors], n_alphas: int, n_targets: int) -> str:
 
 
 class CandidatePredictor:
-    """Centred predictions of the test rows for targets with a candidate each.
+    """Centred predictions of the test rows by several models, each with a candidate for each target.
 
     Targets of one candidate are predicted together: by one matrix (n_train, n_test), made when it is first needed, or
-    through the projections if that takes fewer operations.
+    through the projections if that takes fewer operations. Models that choose the same candidate share its prediction.
     """
 
     def __init__(self, weightings: Sequence[Factors], alphas: torch.Tensor):
@@ -112,15 +112,16 @@ class CandidatePredictor:
         self._matrices: dict[int, tuple[torch.Tensor, ...]] = {}
 
     def __call__(self, candidates: torch.Tensor, responses: torch.Tensor) -> torch.Tensor:
-        """Candidates (V,), number of weighting times number of penalties plus number of penalty; responses of the
-        training rows, (V, n_train); predictions (V, n_test).
+        """Candidates (n_models, V), number of weighting times number of penalties plus number of penalty; responses of
+        the training rows, (V, n_train); predictions (n_models, V, n_test).
         """
-        order = torch.argsort(candidates, stable=True)
-        numbers, counts = torch.unique_consecutive(candidates[order], return_counts=True)
-        blocks = torch.split_with_sizes(responses[order], counts.tolist())
+        n_targets = len(responses)
+        pairs = candidates * n_targets + torch.arange(n_targets, device=candidates.device)
+        distinct, position = torch.unique(pairs, return_inverse=True)  # sorted by candidate
+        numbers, counts = torch.unique_consecutive(distinct // n_targets, return_counts=True)
+        blocks = torch.split_with_sizes(responses[distinct % n_targets], counts.tolist())
         found = [self._predict(int(number), block) for number, block in zip(numbers, blocks, strict=True)]
-        predicted = torch.empty(len(responses), found[0].shape[1], device=responses.device)
-        return predicted.index_copy_(0, order, torch.cat(found))
+        return torch.cat(found)[position]
 
     def _predict(self, candidate: int, responses: torch.Tensor) -> torch.Tensor:
         if candidate not in self._matrices:

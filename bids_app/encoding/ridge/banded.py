@@ -128,8 +128,11 @@ class _FoldSearch:
         """The penalty (V,) and the centred predictions of the test rows (n_test, V) of each model."""
         errors, n_alphas = self._errors(Y), len(self.grid)
         trained = Y[self._train].T.contiguous()
+        chosen = []
         for model in models:
             best = errors[model].flatten(0, 1).argmin(dim=0)
-            penalty = best % n_alphas
             weighting = torch.as_tensor(model, device=Y.device)[best // n_alphas]
-            yield self.grid[penalty], self._predict(weighting * n_alphas + penalty, trained).T
+            chosen.append(weighting * n_alphas + best % n_alphas)
+        candidates = torch.stack(chosen)
+        for candidate, predicted in zip(candidates, self._predict(candidates, trained), strict=True):
+            yield self.grid[candidate % n_alphas], predicted.T

@@ -108,16 +108,18 @@ def _inner_of(outer: Fold) -> list[Fold]:
 
 
 def test_predictions_of_candidates_like_explicit_fits() -> None:
+    """Of two models, which choose the same candidate for every other target."""
     outer = FOLDS[1]
     data = Y.double().numpy()
-    candidates = torch.as_tensor(RNG.integers(0, 2 * len(ALPHAS), Y.shape[1]))
+    candidates = RNG.integers(0, 2 * len(ALPHAS), (2, Y.shape[1]))
+    candidates[1, ::2] = candidates[0, ::2]
     predict = CandidatePredictor([*factors(NARROW, [outer]), *factors(WIDE, [outer])], ALPHAS)
-    found = predict(candidates, Y[torch.as_tensor(outer[0])].T.contiguous()).T
-    for column, candidate in enumerate(candidates.tolist()):
+    found = predict(torch.as_tensor(candidates), Y[torch.as_tensor(outer[0])].T.contiguous())
+    for (model, column), candidate in np.ndenumerate(candidates):
         X = (NARROW, WIDE)[candidate // len(ALPHAS)].astype(float)
         x, y = X[outer[0]].mean(axis=0), data[outer[0], column].mean()
         A = X[outer[0]] - x
         dual = np.linalg.solve(
             A @ A.T + DEFAULT_ALPHAS[candidate % len(ALPHAS)] * np.eye(len(A)), data[outer[0], column] - y
         )
-        np.testing.assert_allclose(found[:, column], y + (X[outer[1]] - x) @ A.T @ dual, atol=2e-4)
+        np.testing.assert_allclose(found[model, column], y + (X[outer[1]] - x) @ A.T @ dual, atol=2e-4)
