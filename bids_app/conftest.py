@@ -92,13 +92,14 @@ class Study:
         writer.maps("brainscore", "r", values, ["layer-01"], Layers=[1])
 
 
+_LEVELS = {logger: logger.level for logger in map(logging.getLogger, ("", "neurons2networks", "bids_app"))}
+
+
 @pytest.fixture(autouse=True)
 def log_levels() -> Iterator[None]:
     """Levels of loggers are back after each test: a command that runs in a test makes the next ones talkative."""
-    loggers = [logging.getLogger(name) for name in ("neurons2networks", "bids_app")]
-    levels = [logger.level for logger in loggers]
     yield
-    for logger, level in zip(loggers, levels, strict=True):
+    for logger, level in _LEVELS.items():
         logger.setLevel(level)
 
 
