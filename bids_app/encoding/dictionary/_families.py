@@ -65,8 +65,8 @@ def find_families(restarts: Sequence[Floats], most: int | None = None, same: flo
     limit = restarts[0].shape[1] if most is None else most
     while len(courses) < limit and np.isfinite(candidates).any():
         seed = int(candidates.argmax())
-        course, r = pool.refined(seed, same)
-        likeness = np.abs(r)
+        course = pool.refined(seed, same)
+        likeness = np.abs(pool.correlation(course[:, None]))[:, 0]
         candidates[likeness >= same] = -np.inf
         candidates[seed] = -np.inf
         if not courses or np.abs(np.array(courses) @ course).max() / len(course) < same:
@@ -106,8 +106,8 @@ class _Pool:
     def __init__(self, restarts: Sequence[Floats]) -> None:
         self.n_restarts, (self.n_volumes, self.n_atoms) = len(restarts), restarts[0].shape
         self.atoms = np.concatenate([zscore(atoms) for atoms in restarts], axis=1).astype(np.float64)
-        self.gram = self.correlation(self.atoms)  # (n_pool, n_pool)
-        best = np.abs(self.gram).reshape(self.n_restarts, self.n_atoms, -1).max(axis=1)  # (n_restarts, n_pool)
+        r = np.abs(self.correlation(self.atoms)).reshape(self.n_restarts, self.n_atoms, -1)
+        best = r.max(axis=1)  # (n_restarts, n_pool)
         own = np.repeat(np.arange(self.n_restarts), self.n_atoms)
         best[own, np.arange(len(own))] = 0
         self.shared = best.sum(axis=0) / (self.n_restarts - 1)  # (n_pool,), mean over the other restarts
@@ -117,21 +117,17 @@ class _Pool:
         """Pearson r of each atom with z-scored time courses, (n_pool, n_courses)."""
         return np.asarray(self.atoms.T @ courses / self.n_volumes)
 
-    def refined(self, seed: int, same: float) -> tuple[Doubles, Doubles]:
-        """The family around an atom: iterated mean of each restart's most similar atom, (n_volumes,).
-
-        Also returns its Pearson r with each atom, (n_pool,), which takes the correlations of the atoms alone.
-        """
-        r, columns, signs = self.gram[seed], np.array([seed]), np.ones(1)
+    def refined(self, seed: int, same: float) -> Doubles:
+        """The time course of the family around an atom: iterated mean of each restart's most similar atom."""
+        course = self.atoms[:, seed]
         for _ in range(_REFINEMENTS):
-            by_restart = r.reshape(self.n_restarts, self.n_atoms)
-            nearest = np.abs(by_restart).argmax(axis=1)
-            value = by_restart[np.arange(self.n_restarts), nearest]
+            r = self.correlation(course[:, None])[:, 0].reshape(self.n_restarts, self.n_atoms)
+            nearest = np.abs(r).argmax(axis=1)
+            value = r[np.arange(self.n_restarts), nearest]
             chosen = np.flatnonzero(np.abs(value) >= same)
             if not len(chosen):
-                return self.atoms[:, seed], self.gram[seed]
-            columns, signs = chosen * self.n_atoms + nearest[chosen], np.sign(value[chosen])
-            sums = signs @ self.gram[columns]  # (n_pool,)
-            r = sums / np.sqrt(sums[columns] @ signs)
-        mean = (self.atoms[:, columns] * signs).mean(axis=1)
-        return (mean - mean.mean()) / mean.std(), r
+                return self.atoms[:, seed]
+            columns = chosen * self.n_atoms + nearest[chosen]
+            mean = (self.atoms[:, columns] * np.sign(value[chosen])).mean(axis=1)
+            course = (mean - mean.mean()) / mean.std()
+        return np.asarray(course)

@@ -1,6 +1,6 @@
 """Families of atoms that recur in every restart of a dictionary."""
 
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -8,9 +8,8 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
 from bids_app.encoding.dictionary._coding import Responses, resident
-from bids_app.encoding.dictionary._compression import Compressed, shared
 from bids_app.encoding.dictionary._families import Families, find_families
-from bids_app.encoding.dictionary._solver import learn, refine, require_settings
+from bids_app.encoding.dictionary._solver import learn, require_settings
 from bids_app.encoding.dictionary._tuning import TUNING
 from bids_app.stats.arrays import AnyArray, Doubles, Floats, Ints
 from bids_app.stats.device import column_batches, one_thread, resolve_device
@@ -30,7 +29,7 @@ class ReproducibleDictionary(BaseEstimator):  # type: ignore[misc]
     Parameters
     ----------
     n_atoms, penalty, max_iter, device, mem_mb : as in `DictionaryLearning`
-    tolerance : likewise, for passes with momentum; smaller, because restarts that stop early agree less
+    tolerance : likewise; smaller, because restarts that stop early agree less
     n_restarts : number of dictionaries, learned from different random starts; of more than 32,768 neurons, each from a
         random sample of so many
     random_state : seed of the restarts; the same seed gives the same bits on one machine
@@ -64,7 +63,7 @@ class ReproducibleDictionary(BaseEstimator):  # type: ignore[misc]
         penalty: float = 0.2,
         n_restarts: int = 10,
         max_iter: int = 200,
-        tolerance: float = 2e-5,
+        tolerance: float = 1e-5,
         random_state: int = 0,
         *,
         device: str = "auto",
@@ -82,11 +81,9 @@ class ReproducibleDictionary(BaseEstimator):  # type: ignore[misc]
         if self.n_restarts < 2:
             raise ValueError(f"n_restarts={self.n_restarts}; families need at least 2 restarts.")
         seeds = np.random.SeedSequence(self.random_state).spawn(self.n_restarts)
-        device = resolve_device(self.device)
-        neurons = shared(resident(data, device, self.mem_mb), self.n_atoms, device)
-        penalty = self.penalty * float(np.sqrt(data.shape[0]))
+        neurons = resident(data, resolve_device(self.device), self.mem_mb)
         self.restarts_ = np.stack(
-            [self._restart(neurons, penalty, np.random.default_rng(seed)) for seed in counted(seeds, "restart")]
+            [self._restart(neurons, np.random.default_rng(seed)) for seed in counted(seeds, "restart")]
         )
         del neurons
         found = find_families(list(self.restarts_))
@@ -94,23 +91,19 @@ class ReproducibleDictionary(BaseEstimator):  # type: ignore[misc]
         self._keep(found, loadings)
         return self
 
-    def _restart(self, X: Responses | Compressed, penalty: float, generator: np.random.Generator) -> Floats:
+    def _restart(self, X: Responses, generator: np.random.Generator) -> Floats:
         """The atoms of one dictionary, (n_volumes, n_atoms)."""
-        device, tolerance = resolve_device(self.device), self.tolerance
-        limits: dict[str, Any] = {"max_iter": self.max_iter, "mem_mb": self.mem_mb}
-
-        def learned(responses: Responses, tolerance: float) -> Doubles:
-            most = TUNING.most_neurons_of_a_restart
-            options = {**limits, "tolerance": tolerance, "most_neurons": most, "momentum": True}
-            return learn(responses, self.n_atoms, penalty, generator, device, **options)[0]
-
-        if not isinstance(X, Compressed):
-            atoms = learned(X, tolerance)
-        elif X.leading is None:
-            atoms = X.expanded(learned(X.responses, tolerance))
-        else:
-            first = learned(X.leading, TUNING.first_tolerance * tolerance)
-            atoms = X.expanded(refine(X.responses, first, penalty, device, tolerance=tolerance, **limits))
+        atoms, _ = learn(
+            X,
+            self.n_atoms,
+            self.penalty * float(np.sqrt(X.shape[0])),
+            generator,
+            resolve_device(self.device),
+            max_iter=self.max_iter,
+            tolerance=self.tolerance,
+            mem_mb=self.mem_mb,
+            most_neurons=TUNING.most_neurons_of_a_restart,
+        )
         return np.ascontiguousarray(atoms.T, dtype=np.float32)
 
     def _keep(self, found: Families, loadings: Floats) -> None:
