@@ -1,8 +1,6 @@
 """A small data set of regions whose participants are analysed with a stand-in for the brain score, in no time."""
 
 import json
-import logging
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -90,17 +88,6 @@ class Study:
         values = fill((responses.data[:10] + responses.data[-10:]).mean(axis=0)[None], responses.valid)
         writer.maps("brainscore", "p", np.exp(-(values**2)), ["layer-01"])
         writer.maps("brainscore", "r", values, ["layer-01"], Layers=[1])
-
-
-_LEVELS = {logger: logger.level for logger in map(logging.getLogger, ("", "neurons2networks", "bids_app"))}
-
-
-@pytest.fixture(autouse=True)
-def log_levels() -> Iterator[None]:
-    """Levels of loggers are back after each test: a command that runs in a test makes the next ones talkative."""
-    yield
-    for logger, level in _LEVELS.items():
-        logger.setLevel(level)
 
 
 @pytest.fixture

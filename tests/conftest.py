@@ -9,8 +9,6 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from bids_app.conftest import log_levels  # noqa: F401, for all tests here too
-
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"
 FAST = ("--n-permutations", "400", "--omp-nthreads", "1")

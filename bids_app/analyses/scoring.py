@@ -27,7 +27,7 @@ from bids_app.settings_fields import result_settings
 from bids_app.shared_options.inputs import AtlasOptions
 from bids_app.shared_options.scores import ScoreOptions
 from bids_app.stats.arrays import Fold
-from bids_app.stats.correlation import fold_r
+from bids_app.stats.correlation import fold_r, over_folds
 from bids_app.stats.fdr import fdr
 from bids_app.stats.hierarchical import hierarchical_fdr
 from bids_app.stats.permutation import PermutationNull
@@ -140,7 +140,7 @@ def _tested(
     """The score, its p, and r of each fold of each of the predictions."""
     pair = predictions if isinstance(predictions, tuple) else (predictions,)
     of_folds = tuple(fold_r(one, data, folds) for one in pair)
-    r, *baseline = (one.mean(axis=0, dtype=np.float64).astype(np.float32) for one in of_folds)
+    r, *baseline = map(over_folds, of_folds)
     p = null.test(predictions, data)
     return np.asarray(r - sum(baseline), dtype=np.float32), np.asarray(p, dtype=np.float32), of_folds
 

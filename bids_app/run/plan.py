@@ -272,7 +272,7 @@ def _participant(settings: Settings, size: Size, maps: _Maps) -> Part:
 
 def _group(settings: Settings, size: Size, maps: _Maps) -> Part:
     """One job: a group per task and model, with maps, pictures and tables whatever its number of participants."""
-    n_models, of_map = len(settings.model), _BYTES * size.targets / 1e6
+    n_models, of_map, has_evidence = len(settings.model), _BYTES * size.targets / 1e6, bool(maps.evidence)
     read = _READ_OF_FAMILY * maps.families + maps.distances + maps.others + _READ_OF_EVIDENCE * maps.evidence
     stats = [_OF_ONE if members < 2 else _OF_SEVERAL for members in size.groups]
     of_scores = maps.distances + _SCORES + maps.evidence
@@ -281,12 +281,12 @@ def _group(settings: Settings, size: Size, maps: _Maps) -> Part:
     written = sum(n * (maps.families * share + of_scores * _WRITTEN) for n, share in zip(stats, shares, strict=True))
     heard = _HEARD * size.volumes + _LINKS * size.story_volumes
     each = (
-        (_OF_GROUP + _EVIDENCE_OF_GROUP * bool(maps.evidence)) * len(size.groups)
+        (_OF_GROUP + _EVIDENCE_OF_GROUP * has_evidence) * len(size.groups)
         + _WRITE * sum(stats) * (maps.families + of_scores) * size.targets
         + _READ * size.fits * read * size.targets
         + heard * maps.has_links
     )
-    page = _PAGE_MB + _EVIDENCE_MB * bool(maps.evidence)
+    page = _PAGE_MB + _EVIDENCE_MB * has_evidence
     largest = max(size.groups)
     kept = largest * of_map * max(maps.distances, 1)  # coefficients of families are summed while they are read
     responses = largest * _RESPONSES_MB * size.volumes / size.fits * maps.has_links

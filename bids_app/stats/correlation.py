@@ -28,7 +28,12 @@ def pearson_r(A: npt.ArrayLike, B: npt.ArrayLike) -> Floats:
 
 def fold_mean_r(predictions: npt.ArrayLike, Y: npt.ArrayLike, folds: Sequence[Fold]) -> Floats:
     """Pearson correlation within each test block, averaged over folds, (V,); a constant block counts as 0."""
-    return np.asarray(fold_r(predictions, Y, folds).mean(axis=0, dtype=np.float64), dtype=np.float32)
+    return over_folds(fold_r(predictions, Y, folds))
+
+
+def over_folds(r: Floats) -> Floats:
+    """Mean of the correlations of each fold, (n_folds, V), over folds, (V,)."""
+    return np.asarray(r.mean(axis=0, dtype=np.float64), dtype=np.float32)
 
 
 def fold_r(predictions: npt.ArrayLike, Y: npt.ArrayLike, folds: Sequence[Fold]) -> Floats:

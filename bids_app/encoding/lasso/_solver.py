@@ -17,9 +17,8 @@ def lasso_gram(
 ) -> torch.Tensor:
     """Minimise ½ bᵀ gram b − crossᵀ b + penalty |b|₁ for each column of `cross`.
 
-    On the CPU, each target is solved exactly up to rounding (see `_active_set`). On a GPU, all
-    targets take gradient steps together (see `_fista`); so they do on the CPU if this is faster, or if regressors are
-    indistinguishable.
+    On the CPU, each target is solved exactly up to rounding (see `_active_set`). On a GPU, all targets take gradient
+    steps together (see `_fista`); so they do on the CPU if this is faster, or if regressors are indistinguishable.
 
     Parameters
     ----------
@@ -36,7 +35,7 @@ def lasso_gram(
     """
     if cross.device.type != "cpu" or _steps_are_faster(gram, start):
         return fista(gram, cross, penalty, start, tolerance=tolerance, max_iterations=max_iterations)
-    result, solved = _follow(gram, cross, penalty, start, tolerance)
+    result, solved = _one_by_one(gram, cross, penalty, start, tolerance)
     if not solved.all():
         rest = (~solved).nonzero()[:, 0]
         of_rest = penalty[rest] if isinstance(penalty, torch.Tensor) else penalty
@@ -52,7 +51,7 @@ def _steps_are_faster(gram: torch.Tensor, start: torch.Tensor | None) -> bool:
     return bool(eigenvalues[-1] <= TUNING.well_conditioned * eigenvalues[0])
 
 
-def _follow(
+def _one_by_one(
     gram: torch.Tensor,
     cross: torch.Tensor,
     penalty: torch.Tensor | float,
