@@ -19,13 +19,12 @@ N, N_LAYERS = 9, 6
 GEOMETRY = ParcelGeometry("mine", tuple("ABCDEFGH"), ("Early",) * 4 + ("Late",) * 4)
 NAMES = [f"layer-{layer:02d}" for layer in range(1, N_LAYERS + 1)]
 SPACES = ["total", "present", "future", "past"]
-RNG = np.random.default_rng(2)
 
 
-def planted() -> npt.NDArray[np.float32]:
+def planted(rng: np.random.Generator) -> npt.NDArray[np.float32]:
     """F (n, n_layers, n_targets): highest from layer 2 in the early network, from layer 5 in the late one."""
     curve = [np.exp(-((np.arange(1, N_LAYERS + 1) - best) ** 2) / 2) for best in (2, 5)]
-    scores = 0.04 * RNG.standard_normal((N, N_LAYERS, 8))
+    scores = 0.04 * rng.standard_normal((N, N_LAYERS, 8))
     return (scores + 0.05 * np.repeat(curve, 4, axis=0).T).astype(np.float32)
 
 
@@ -33,7 +32,8 @@ def planted() -> npt.NDArray[np.float32]:
 def done(tmp_path_factory: pytest.TempPathFactory) -> Done:
     folder = tmp_path_factory.mktemp("depth")
     settings = Settings(folder, folder / "out", "group")
-    scores, shares = planted(), 0.01 * RNG.standard_normal((N, 4, 8)).astype(np.float32)
+    rng = np.random.default_rng(2)  # its own: the fixture is made again in other modules
+    scores, shares = planted(rng), 0.01 * rng.standard_normal((N, 4, 8)).astype(np.float32)
     shares[:, 2, :4] += 0.02  # future words alone, early
     for row in range(N):
         entities = {"sub": f"{row + 1:02d}", "task": "tale", "seg": "mine", "model": "small"}
