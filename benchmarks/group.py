@@ -6,6 +6,7 @@ the names of the others, because the time of reading does not depend on the valu
 without ties, differ in all.
 """
 
+import json
 import os
 import shutil
 import sys
@@ -20,10 +21,12 @@ from scipy.stats import ttest_1samp, wilcoxon
 
 from benchmarks import harness
 from bids_app.analyses.writer import Writer
-from bids_app.bids.derivatives import output_path
+from bids_app.bids.derivatives import output_path, write_json
 from bids_app.bids.geometry import SurfaceGeometry
 from bids_app.bids.outputs import find_maps
+from bids_app.checksums import describe_file, sealed
 from bids_app.demo.generate import DEFAULTS, generate
+from bids_app.machine.completion import FOLDER
 from bids_app.run.group import run_group
 from bids_app.run.run import run
 from bids_app.settings import Settings
@@ -102,6 +105,7 @@ def write_linked(out_dir: Path, n: int) -> None:
         noisy = maps + 0.05 * rng.standard_normal(maps.shape, dtype=np.float32)
         entities = {**scores[source].entities, "sub": label}
         geometry.save(noisy, output_path(out_dir, entities))
+        _mark(out_dir, source, label)
 
 
 def _link(out_dir: Path, source: str, label: str, pattern: str = "*_stat-beta_*") -> None:
@@ -109,6 +113,16 @@ def _link(out_dir: Path, source: str, label: str, pattern: str = "*_stat-beta_*"
         target = out_dir / f"sub-{label}" / "func" / path.name.replace(f"sub-{source}", f"sub-{label}")
         target.parent.mkdir(parents=True, exist_ok=True)
         target.hardlink_to(path)
+
+
+def _mark(out_dir: Path, source: str, label: str) -> None:
+    """Write the markers of a participant whose outputs are links to those of another."""
+    for path in (out_dir / FOLDER).glob(f"sub-{source}_*_complete.json"):
+        text = path.read_text().replace(f"sub-{source}/", f"sub-{label}/").replace(f"sub-{source}_", f"sub-{label}_")
+        marker = json.loads(text)
+        marker["Outputs"] = {name: describe_file(out_dir / name) for name in marker["Outputs"]}
+        del marker["Checksum"]  # `sealed` makes it anew
+        write_json(path.with_name(path.name.replace(f"sub-{source}_", f"sub-{label}_")), sealed(marker))
 
 
 def ours(out_dir: Path) -> None:

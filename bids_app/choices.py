@@ -8,6 +8,7 @@ from pathlib import Path
 
 UNIT_KINDS = ("ffn-out", "ffn-in", "residual")
 _SAE, _LOCALISER = "sae:", "localiser"
+FEATURES = "features"  # the kind of what an autoencoder makes of activations, beside `NEURON_KINDS` and `UNIT_KINDS`
 UNITS_FORM = rf"({'|'.join(UNIT_KINDS)}|{_LOCALISER}(:({'|'.join(UNIT_KINDS)}))?|{_SAE}.+)"
 
 

@@ -16,10 +16,11 @@ from bids_app.analyses.outputs import find_output
 from bids_app.analyses.reading import stored_maps, summed_maps
 from bids_app.analyses.stored_maps import StoredMaps
 from bids_app.analyses.writer import Writer
+from bids_app.bids.derivatives import read_sidecar
 from bids_app.bids.errors import DatasetError
 from bids_app.bids.geometry import is_own_space
 from bids_app.bids.geometry_base import Geometry
-from bids_app.bids.outputs import OutputMap, find_maps
+from bids_app.bids.outputs import OutputMap, each_map
 from bids_app.bids.targets import onto
 from bids_app.inputs.regions import region_targets
 from bids_app.machine.agreement import is_superseded, refuse_mixture
@@ -166,7 +167,7 @@ def collections(
     Without `keeps`, only their sums over participants are held.
     """
     keys: dict[tuple[tuple[str, str], ...], None] = {}
-    for output in find_maps(out_dir, desc, stat):
+    for output in each_map(out_dir, desc, stat):
         if is_superseded(out_dir, output) or not (counted is None or output.participant in counted):
             continue
         keys[tuple((key, value) for key, value in output.entities.items() if key not in OF_PARTICIPANT)] = None
@@ -232,24 +233,24 @@ def _members(
 def outputs_of(out_dir: Path, entities: Mapping[str, str]) -> list[OutputMap]:
     """The participants' maps with exactly these entities: pooled tasks do not match single ones."""
     wanted = {key: value for key, value in entities.items() if key not in ("desc", "stat")}
-    outputs = find_maps(out_dir, entities["desc"], entities["stat"], **wanted)
     return [
         output
-        for output in outputs
+        for output in each_map(out_dir, entities["desc"], entities["stat"], **wanted)
         if set(output.entities) - set(OF_PARTICIPANT) == set(entities) and not is_superseded(out_dir, output)
     ]
 
 
 def _names(outputs: Sequence[OutputMap], stat: str) -> list[str]:
     """Names of the maps; ValueError if participants differ in them."""
-    names = [output.sidecar.get("Maps") for output in outputs]
-    for output, output_names in zip(outputs, names, strict=True):
-        if output_names != names[0]:
+    first = outputs[0].sidecar.get("Maps")
+    for output in outputs[1:]:
+        names = read_sidecar(output.paths[0]).get("Maps")  # one at a time: they are 10 kB each in memory
+        if names != first:
             raise ValueError(
-                f"{output.paths[0].name} holds the maps {_listed(output_names)}, but {outputs[0].paths[0].name} holds "
-                f"{_listed(names[0])}: make all participants with the same settings"
+                f"{output.paths[0].name} holds the maps {_listed(names)}, but {outputs[0].paths[0].name} holds "
+                f"{_listed(first)}: make all participants with the same settings"
             )
-    return [str(name) for name in names[0]] if isinstance(names[0], list) else [stat]
+    return [str(name) for name in first] if isinstance(first, list) else [stat]
 
 
 def _listed(names: object) -> str:

@@ -14,7 +14,7 @@ from bids_app.analyses.collection import Collection
 from bids_app.analyses.significance import FEWEST_FOR_STATISTICS
 from bids_app.bids.catalogue import MODEL_COMPARISON, SCORE_COLUMNS
 from bids_app.bids.derivatives import read_table, write_sidecar, write_table
-from bids_app.bids.outputs import OutputMap, find_outputs
+from bids_app.bids.outputs import OutputMap, each_output, find_outputs
 from bids_app.machine.agreement import is_superseded
 from bids_app.stats.intervals import bootstrap_interval, percentile_interval, resampled_means
 from bids_app.stats.signed_rank import signed_rank
@@ -90,7 +90,7 @@ def _score_rows(out_dir: Path) -> Iterator[Row]:
 def _organisation_rows(out_dir: Path, counted: Container[str] | None) -> Iterator[Row]:
     """Measures of the organisation of a model, from the table of each participant."""
     groups: dict[tuple[str, ...], tuple[OutputMap, dict[str, list[float]]]] = {}
-    for output in find_outputs(out_dir, "networks"):
+    for output in each_output(out_dir, "networks"):
         if not output.entities["desc"].startswith("organisation") or is_superseded(out_dir, output):
             continue
         if counted is not None and output.participant not in counted:

@@ -163,7 +163,7 @@ class Analysis:
     prepare : its step of the stimulus level for one model
     across_models : its step of the group level (OUT_DIR) that needs the outputs of several models together
     conclude : tables of a participant (OUT_DIR and label) made from outputs of several analyses, before each report
-    activations : kind of neurons, and rule for sub-tokens, that it needs
+    activations : kind of neurons (or `choices.FEATURES`), and rule for sub-tokens, that it needs
     surprisal : whether it needs the surprisal of each word, which causal models give in the same pass
     problems : incompatible values of options, one sentence each
     lacks : what the machine lacks for it, one sentence each

@@ -53,8 +53,7 @@ def _family_wise(collection: Collection) -> Floats:
     seed = int(collection.result_settings.get("random_seed", 0))
     p = np.full(stored.shape[1:], np.nan, dtype=np.float32)
     for row, corrected in enumerate(p):
-        tested = (values[:, complete[targets]] for targets, values in stored.blocks(row))
-        corrected[complete] = family_wise(tested, seed=seed, apply=stored.apply)
+        corrected[complete] = family_wise(stored.blocks(row), seed=seed, apply=stored.apply)
     return p
 
 

@@ -19,7 +19,7 @@ Bools = npt.NDArray[np.bool_]
 Statistic = Callable[[Floats, Bools], tuple[Floats, ...]]
 CurveStatistic = Callable[[Floats], Sequence[npt.NDArray[np.floating]]]
 
-BLOCK = 1 << 23  # values in memory at once: 32 MB, whatever the number of participants
+BLOCK = 1 << 22  # values in memory at once: 16 MB, whatever the number of participants
 _VALUE = np.dtype(np.float32).itemsize
 
 
@@ -78,11 +78,12 @@ class StoredMaps:
         for participant in range(self._stored[0]):
             yield self._read(slice(participant, participant + 1), slice(None), slice(0, len(self._targets)))[0]
 
-    def blocks(self, one: int) -> Iterator[tuple[slice, Floats]]:
-        """One of the maps in blocks of neighbouring targets: which, and values (n_participants, n)."""
+    def blocks(self, one: int) -> Iterator[Floats]:
+        """The complete targets of one of the maps in blocks of neighbours: values (n_participants, n)."""
         n_participants, _, n_targets = self.shape
+        complete = self.complete
         for targets in _slices(n_targets, max(1, BLOCK // n_participants)):
-            yield targets, self._read(slice(None), slice(one, one + 1), targets)[:, 0]
+            yield self._read(slice(None), slice(one, one + 1), np.arange(n_targets)[targets][complete[targets]])[:, 0]
 
     def of_maps(self, statistic: Statistic) -> tuple[Floats, ...]:
         """A statistic over participants, (n_maps, n_targets) each.
@@ -125,8 +126,8 @@ class StoredMaps:
             made.write(row, change(maps))
         return made
 
-    def _read(self, participants: slice, maps: slice, targets: slice) -> Floats:
-        """Values of neighbouring maps and targets in use, (n_participants, n, m)."""
+    def _read(self, participants: slice, maps: slice, targets: slice | npt.NDArray[np.intp]) -> Floats:
+        """Values of neighbouring maps and targets in use, (n_participants, n, m), at ascending targets."""
         n_participants, n_maps, n_targets = self._stored
         rows, columns = range(n_participants)[participants], range(n_maps)[maps]
         chosen = self._targets[targets]

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from sys import intern  # names of a thousand participants repeat the same entities
 
 # The order that BIDS prescribes, as far as this package reads or writes the entities.
 ORDER = tuple(
@@ -35,7 +36,7 @@ def parse_name(path: Path | str) -> Name:
     stem, dot, extension = name.partition(".")
     pieces = stem.split("_")
     matches = [_ENTITY.fullmatch(piece) for piece in pieces]
-    entities = {match["key"]: match["value"] for match in matches if match}
+    entities = {intern(match["key"]): intern(match["value"]) for match in matches if match}
     suffix = "" if matches[-1] else pieces[-1]
     return Name(entities, suffix, dot + extension)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy.typing as npt
 
 from bids_app.bids.derivatives import output_path, read_sidecar, write_sidecar
-from bids_app.bids.entities import NUMBERED, Name, is_within, parse_name
+from bids_app.bids.entities import NUMBERED, is_within, parse_name
 from bids_app.bids.geometry import load_map
 from bids_app.bids.geometry_base import Geometry
 from bids_app.bids.maps import FloatArray
@@ -89,36 +89,50 @@ def _folders(out_dir: Path, level: str, participant: str | None) -> Iterator[Pat
         yield from sorted(own.glob("ses-*/func"))
 
 
-def _files(out_dir: Path, level: str, suffix: str, wanted: Mapping[str, str]) -> Iterator[Path]:
-    """Files of a level, sorted, without most of those that are not wanted.
+def _files(folder: Path, suffix: str, wanted: Mapping[str, str]) -> Iterator[Path]:
+    """Files of a folder, sorted, without most of those that are not wanted.
 
     Names are compared as texts first: a thousand participants have 100,000 files, and to parse them all takes seconds.
     """
     pieces = [f"{suffix}.", *(f"{key}-{value}" for key, value in wanted.items() if key not in NUMBERED)]
+    names = os.listdir(folder) if folder.is_dir() else []  # noqa: PTH208 (texts, not paths)
+    for name in sorted(names):
+        if name.endswith(_ENDINGS) and not name.startswith(".") and all(piece in name for piece in pieces):
+            yield folder / name
+
+
+def each_output(out_dir: Path, suffix: str, level: str = "participant", **entities: str | None) -> Iterator[OutputMap]:
+    """Outputs with a suffix (`statmap`, `networks`) at a level (`participant` or `group`), sorted by name.
+
+    Entities that are None match anything: `each_output(out, "networks", desc="atoms", task="pieman")`. Those of one
+    folder at a time are in memory: 1,000 participants have tens of thousands.
+    """
+    wanted = {key: value for key, value in entities.items() if value is not None}
     for folder in _folders(out_dir, level, wanted.get("sub")):
-        names = os.listdir(folder) if folder.is_dir() else []  # noqa: PTH208 (texts, not paths)
-        for name in sorted(names):
-            if name.endswith(_ENDINGS) and not name.startswith(".") and all(piece in name for piece in pieces):
-                yield folder / name
+        groups: dict[tuple[str, tuple[tuple[str, str], ...]], list[Path]] = {}
+        for path in _files(folder, suffix, wanted):
+            name = parse_name(path)
+            if name.suffix == suffix and name.extension in EXTENSIONS and is_within(wanted, name.entities):
+                entities_of_both = tuple((key, value) for key, value in name.entities.items() if key != "hemi")
+                groups.setdefault((name.extension, entities_of_both), []).append(path)
+        for (_, key), paths in groups.items():
+            yield OutputMap(dict(key), suffix, tuple(paths))
 
 
 def find_outputs(out_dir: Path, suffix: str, level: str = "participant", **entities: str | None) -> list[OutputMap]:
-    """Outputs with a suffix (`statmap`, `networks`) at a level (`participant` or `group`), sorted by name.
+    """The outputs of `each_output`."""
+    return list(each_output(out_dir, suffix, level, **entities))
 
-    Entities that are None match anything: `find_outputs(out, "networks", desc="atoms", task="pieman")`.
-    """
-    wanted = {key: value for key, value in entities.items() if value is not None}
-    groups: dict[tuple[str, tuple[tuple[str, str], ...]], list[tuple[Path, Name]]] = {}
-    for path in _files(out_dir, level, suffix, wanted):
-        name = parse_name(path)
-        if name.suffix == suffix and name.extension in EXTENSIONS and is_within(wanted, name.entities):
-            entities_of_both = tuple((key, value) for key, value in name.entities.items() if key != "hemi")
-            groups.setdefault((name.extension, entities_of_both), []).append((path, name))
-    return [OutputMap(dict(key), suffix, tuple(path for path, _ in files)) for (_, key), files in groups.items()]
+
+def each_map(
+    out_dir: Path, desc: str | None = None, stat: str | None = None, level: str = "participant", **entities: str | None
+) -> Iterator[OutputMap]:
+    """The maps of `find_maps`, one at a time."""
+    return each_output(out_dir, "statmap", level, desc=desc, stat=stat, **entities)
 
 
 def find_maps(
     out_dir: Path, desc: str | None = None, stat: str | None = None, level: str = "participant", **entities: str | None
 ) -> list[OutputMap]:
     """Maps in OUT_DIR with this `desc` (`atoms`, `brainscore`, …) and `stat` (`r`, `beta`, `p`, …)."""
-    return find_outputs(out_dir, "statmap", level, desc=desc, stat=stat, **entities)
+    return list(each_map(out_dir, desc, stat, level, **entities))

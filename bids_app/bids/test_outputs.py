@@ -1,3 +1,5 @@
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -5,7 +7,7 @@ import pytest
 
 from bids_app.bids.derivatives import output_path
 from bids_app.bids.geometry import ParcelGeometry, SurfaceGeometry
-from bids_app.bids.outputs import SidecarFields, find_maps, find_outputs, write_maps
+from bids_app.bids.outputs import SidecarFields, each_map, find_maps, find_outputs, write_maps
 
 SURFACE = SurfaceGeometry("fsaverage5", 4, 3)
 
@@ -70,3 +72,18 @@ def test_every_file_has_a_sidecar_and_every_column_a_description(tmp_path: Path)
     assert {"name", "network", "atom1", "atom2"} <= set(parcels.sidecar)
     assert parcels.sidecar["Maps"] == ["atom1", "atom2"]
     assert parcels.sidecar["RepetitionTime"] == 1.5
+
+
+def test_participants_are_listed_one_by_one(out_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    listed: list[str] = []
+
+    def noted(folder: Path, before: Callable[[Path], list[str]] = os.listdir) -> list[str]:
+        listed.append(Path(folder).parent.name)
+        return before(folder)
+
+    monkeypatch.setattr(os, "listdir", noted)
+    maps = each_map(out_dir, "atoms")
+    assert next(maps).participant == "001"
+    assert listed == ["sub-001"]
+    assert [output.participant for output in maps] == ["001"] * 3 + ["002"] * 4
+    assert list(dict.fromkeys(listed))[:2] == ["sub-001", "sub-002"]

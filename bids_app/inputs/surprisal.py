@@ -20,6 +20,7 @@ from bids_app.machine.once import computed_once, file_name, key_of
 if TYPE_CHECKING:
     from bids_app.language.models import LanguageModel
     from bids_app.language.reading import Request
+    from bids_app.language.token_states import TokenStates
 
 log = logging.getLogger("neurons2networks")
 Doubles = npt.NDArray[np.float64]
@@ -54,7 +55,9 @@ def has_surprisal(model: ModelRun, story: Story) -> bool:
     return path.exists() and artefact_damage(path, fast=True) is None
 
 
-def read_with_activations(model: ModelRun, story: Story, requests: Sequence[Request]) -> bool:
+def read_with_activations(
+    model: ModelRun, story: Story, requests: Sequence[Request], also: Sequence[TokenStates] = ()
+) -> bool:
     """Read the surprisal of a story into the cache, and activations in the same pass; whether these were read too.
 
     They are not where the model has no surprisal, another process has read it meanwhile, or the model with its head
@@ -70,7 +73,8 @@ def read_with_activations(model: ModelRun, story: Story, requests: Sequence[Requ
         together = model.shares_body
         if not together:
             return surprisal(with_head, story.words.text, context)
-        return read_with_surprisal(with_head, story.words.text, requests, context, model.cache_dir, stored=stored)[1]
+        where = context, model.cache_dir
+        return read_with_surprisal(with_head, story.words.text, requests, *where, stored=stored, also=also)[1]
 
     _computed(model, story, read)
     return together

@@ -11,14 +11,18 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from transformers import AutoTokenizer, GPT2Model, LlamaConfig, LlamaForCausalLM, LlamaModel
+from transformers import AutoTokenizer, BertModel, GPT2Model, LlamaConfig, LlamaForCausalLM, LlamaModel
 
 from bids_app.demo.models import write_models
 from bids_app.inputs.models import ModelRun
 from bids_app.inputs.one_pass import read_once
 from bids_app.inputs.surprisal import NoSurprisalError, has_surprisal, word_surprisal
 from bids_app.inputs.test_futures import story_of
+from bids_app.inputs.units import UnitReader, units_request
+from bids_app.language import activations
+from bids_app.language.conftest_autoencoder import save, tensors
 from bids_app.language.models import load_model
+from bids_app.language.predictor import Predictions
 from bids_app.language.surprisal import surprisal
 from bids_app.settings import Settings
 
@@ -45,12 +49,17 @@ def run_of(folder: Path, work: Path, **changes: Any) -> ModelRun:
     return ModelRun(str(folder), False, replace(settings, **changes))
 
 
+def reader_of(run: ModelRun) -> UnitReader:
+    assert isinstance(run.settings, Settings)
+    return UnitReader(run, run.settings)
+
+
 @contextmanager
 def passes(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
     """Tokens that a body reads in each pass, beside the few of probes."""
     sizes: list[int] = []
     with monkeypatch.context() as patch:
-        for family in (GPT2Model, LlamaModel):
+        for family in (BertModel, GPT2Model, LlamaModel):
 
             @wraps(family.forward)
             def forward(self: Any, *args: Any, before: Any = family.forward, **given: Any) -> Any:
@@ -87,6 +96,74 @@ def test_a_story_is_read_in_one_pass(models: Path, tmp_path: Path, monkeypatch: 
             expected, read = (each.activations(story, *request) for each in (alone, run))
             assert expected.folder.name == read.folder.name
             np.testing.assert_array_equal(read.layer(1), expected.layer(1))
+
+
+@pytest.mark.parametrize("name", ["gpt2", "llama with head", "bert"])
+@pytest.mark.parametrize("predicts", [True, False])
+@pytest.mark.parametrize("requests", [REQUESTS, []])
+def test_features_of_an_autoencoder_come_from_the_same_pass(
+    models: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    predicts: bool,
+    requests: list[tuple[str, str]],
+) -> None:
+    width = json.loads((models / name / "config.json").read_text())
+    made = tensors(width.get("hidden_size") or width["n_embd"], 90)
+    units = f"sae:{save(tmp_path / 'sae', made)}"
+    run, alone = (run_of(models / name, tmp_path / where, units=units) for where in ("together", "alone"))
+    reader, apart = reader_of(run), reader_of(alone)
+    with passes(monkeypatch) as sizes:
+        for story in STORIES:
+            read_once(run, story, [*requests, units_request(reader.settings)], surprisal=predicts, units=reader)
+            for request in requests:
+                run.activations(story, *request)
+            reader.source(story)
+            if predicts and name != "bert":
+                word_surprisal(run, story)
+        assert len(sizes) == len(STORIES)
+    for story in STORIES:
+        found, expected = reader.source(story), apart.source(story)
+        assert found.columns(1, np.arange(90)).any()
+        for of_both in ("facts", "units", "weights_hash"):
+            assert getattr(found, of_both) == getattr(expected, of_both)
+        np.testing.assert_array_equal(found.columns(1, np.arange(90)), expected.columns(1, np.arange(90)))
+        for request in requests:
+            own, other = (each.activations(story, *request) for each in (run, alone))
+            np.testing.assert_array_equal(own.layer(1), other.layer(1))
+
+
+@pytest.mark.parametrize("changes", [{"context": "5"}, {"dtype": "bfloat16"}, {"sae_layer": 1}])
+def test_features_of_other_settings_or_of_another_layer_are_not_taken(
+    models: Path, tmp_path: Path, changes: dict[str, Any]
+) -> None:
+    units = f"sae:{save(tmp_path / 'sae', tensors(64, 90))}"
+    run, other = (run_of(models / "gpt2", tmp_path, units=units, **more) for more in ({}, changes))
+    first, second = reader_of(run), reader_of(other)
+    read_once(run, STORIES[0], [*REQUESTS, units_request(first.settings)], units=first)
+    assert first.has_features(STORIES[0])
+    assert not first.has_features(STORIES[1])
+    assert not second.has_features(STORIES[0])
+
+
+def test_a_pass_that_stopped_early_gives_no_features(
+    models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The head refuses the text after the body has read a part of it: the features are read anew."""
+    units = f"sae:{save(tmp_path / 'sae', tensors(64, 90))}"
+    run, alone = (run_of(models / "gpt2", tmp_path / where, units=units) for where in ("together", "alone"))
+    reader, apart = reader_of(run), reader_of(alone)
+
+    def refuse(*_: object) -> None:
+        raise ValueError("no predictions")
+
+    monkeypatch.setattr(Predictions, "add", refuse)
+    monkeypatch.setattr(activations, "_CHUNK_TOKENS", {"cpu": 1})
+    story = story_of(3, 1500)
+    read_once(run, story, [*REQUESTS, units_request(reader.settings)], surprisal=True, units=reader)
+    found, expected = (each.source(story).columns(1, np.arange(90)) for each in (reader, apart))
+    np.testing.assert_array_equal(found, expected)
 
 
 def test_a_cache_made_without_surprisal_gets_it_in_a_pass_of_its_own(

@@ -10,6 +10,7 @@ from scipy.stats import pearsonr
 
 from bids_app.bids.events import Stimulus
 from bids_app.bids.words import Words
+from bids_app.choices import FEATURES
 from bids_app.demo.models import make_gpt2, save_model
 from bids_app.encoding.design.haemodynamics import neuron_responses
 from bids_app.encoding.dictionary import ReproducibleDictionary
@@ -127,7 +128,7 @@ def test_what_decides_the_units_is_in_their_identity(folder: Path, tmp_path: Pat
     )
     assert bundled != own
     assert units_request(_reader(folder, "localiser:residual").settings) == ("residual", "mean")
-    assert units_request(_reader(folder, f"sae:{one}").settings) == ("residual", "last")
+    assert units_request(_reader(folder, f"sae:{one}").settings) == (FEATURES, "mean")
 
 
 def test_an_autoencoder_without_a_place_needs_options(folder: Path, tmp_path: Path) -> None:

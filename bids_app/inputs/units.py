@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from bids_app.choices import UnitsChoice, parse_context
+from bids_app.checksums import artefact_damage
+from bids_app.choices import FEATURES, UnitsChoice, parse_context
 from bids_app.inputs.models import ModelRun
 from bids_app.inputs.timing import StimulusTiming, Story, timed_words
 from bids_app.language.autoencoder import Autoencoder
@@ -22,7 +23,7 @@ from bids_app.machine.once import computed_once, file_name, key_of
 from bids_app.shared_options.dictionary import DictionaryOptions
 
 if TYPE_CHECKING:
-    from bids_app.language.features import FeatureActivations
+    from bids_app.language.features import FeatureActivations, FeatureReading
     from bids_app.language.localiser import Localised
     from bids_app.language.localiser_stimuli import Stimulus
 
@@ -198,28 +199,39 @@ class UnitReader:
         with draft.open("wb") as file:
             np.savez(file, layer_of=found.layer_of, unit_of=found.unit_of, t=found.t, halves=found.halves)
 
+    def has_features(self, story: Story) -> bool:
+        """Whether the features of a story are in the cache."""
+        path = self._features_path(story)
+        return path.exists() and artefact_damage(path, fast=True) is None
+
+    def reading(self, story: Story) -> FeatureReading:
+        """What takes the features of a story from a pass over it; `keep` stores them."""
+        from bids_app.language.features import FeatureReading
+
+        of = self.attached
+        return FeatureReading(self.model.loaded, story.words.text, of.autoencoder, hook=of.hook, layer=of.layer)
+
+    def keep(self, story: Story, reading: FeatureReading) -> None:
+        """Store the features of a story that was read."""
+        computed_once(self._features_path(story), reading.write)
+
     def _features(self, story: Story) -> FeatureActivations:
         from bids_app.language.features import FeatureActivations
 
-        content = [_FORMAT, self.model.identity(), self.attached.identity, story.words.text]
-        path = self.settings.work / "features" / file_name([self.model.label, story.stem], key_of(content))
+        path = self._features_path(story)
         return FeatureActivations.open(computed_once(path, lambda draft: self._read_features(draft, story)))
+
+    def _features_path(self, story: Story) -> Path:
+        content = [_FORMAT, self.model.identity(), self.attached.identity, story.words.text]
+        return self.settings.work / "features" / file_name([self.model.label, story.stem], key_of(content))
 
     def _read_features(self, draft: Path, story: Story) -> None:
         from bids_app.language.features import read_features
 
-        of = self.attached
+        of, text = self.attached, story.words.text
         log.info("%s: features of %s in the story %s", self.model.label, of.autoencoder.path.name, story.stem)
         context = parse_context(self.model.settings.context)
-        read_features(
-            self.model.loaded,
-            story.words.text,
-            of.autoencoder,
-            draft,
-            hook=of.hook,
-            layer=of.layer,
-            context=context,
-        )
+        read_features(self.model.loaded, text, of.autoencoder, draft, hook=of.hook, layer=of.layer, context=context)
 
     def _active(self, stories: Sequence[Story]) -> UnitIndex:
         found = [self._features(story) for story in stories]
@@ -252,9 +264,8 @@ def units_identity(settings: DictionaryOptions) -> list[Any]:
 
 
 def units_request(settings: DictionaryOptions) -> tuple[str, str]:
-    """Kind of activations and rule for sub-tokens that the units need; features are read in a pass of their own."""
-    kind = settings.chosen_units.kind
-    return ("residual", "last") if kind is None else (kind, "mean")
+    """Kind of activations and rule for sub-tokens that the units need; `FEATURES` for those of an autoencoder."""
+    return settings.chosen_units.kind or FEATURES, "mean"
 
 
 def neuron_matrix(

@@ -24,7 +24,8 @@ from bids_app.language.predictor import Predictions, Predictor
 from bids_app.language.reading import SUBTOKENS, Reader, Request
 from bids_app.language.row_sums import RowSums, last_batches
 from bids_app.language.surprisal import check_head, surprisal, words_of_tokens
-from bids_app.language.tokens import tokenize_words
+from bids_app.language.token_states import TokenStates
+from bids_app.language.tokens import Tokens, tokenize_words
 from bids_app.language.weights import hash_texts
 from bids_app.language.windows import Context, Window, batch_windows, plan_windows
 from bids_app.stats.steps import counted
@@ -139,11 +140,16 @@ def read_all(
     *,
     stored: str = "float32",
     chunk_tokens: int | None = None,
+    also: Sequence[TokenStates] = (),
 ) -> list[Activations]:
-    """Several kinds of neurons and rules for sub-tokens in one pass over a text, each as by `read_activations`."""
+    """Several kinds of neurons and rules for sub-tokens in one pass over a text, each as by `read_activations`.
+
+    `also` records activations of single tokens of the text in this pass.
+    """
     folders = _folders(language_model, texts, requests, context, cache_dir, stored, chunk_tokens)
-    if missing := {request: folder for request, folder in folders.items() if not _is_whole(folder)}:
-        _read_missing(language_model, texts, missing, context, stored, chunk_tokens)
+    missing = {request: folder for request, folder in folders.items() if not _is_whole(folder)}
+    if missing or also:
+        _read_missing(language_model, texts, missing, context, stored, chunk_tokens, also=also)
     return [Activations.open(folders[request]) for request in requests]
 
 
@@ -156,6 +162,7 @@ def read_with_surprisal(
     *,
     stored: str = "float32",
     chunk_tokens: int | None = None,
+    also: Sequence[TokenStates] = (),
 ) -> tuple[list[Activations], Doubles]:
     """`read_all` by the body of a causal model, and the surprisal of each word (n_words,), in one pass.
 
@@ -171,7 +178,9 @@ def read_with_surprisal(
     folders = _folders(body, texts, requests, context, cache_dir, stored, chunk_tokens)
     missing = {request: folder for request, folder in folders.items() if not _is_whole(folder)}
     predictor = Predictor.of(with_head)
-    found = _read_missing(body, texts, missing, context, stored, chunk_tokens, predictor) if missing else None
+    found = None
+    if missing or also:
+        found = _read_missing(body, texts, missing, context, stored, chunk_tokens, predictor, also)
     if found is None:
         found = surprisal(with_head, texts, context, chunk_tokens=chunk_tokens)
     return [Activations.open(folders[request]) for request in requests], found
@@ -223,12 +232,14 @@ def _read_missing(
     stored: str,
     chunk_tokens: int | None,
     predictor: Predictor | None = None,
+    also: Sequence[TokenStates] = (),
 ) -> Doubles | None:
     """Read what is missing, and with a predictor the surprisal of each word (n_words,) in the same pass."""
     tokens = tokenize_words(language_model.tokenizer, texts)
     windows = plan_windows(tokens, language_model.max_tokens, language_model.is_causal, context)
     predictions = None if predictor is None else Predictions(predictor, tokens)
-    reader = Reader(language_model, tokens, list(folders), None if predictions is None else predictions.add)
+    watch = None if predictions is None else predictions.add
+    reader = Reader(language_model, tokens, list(folders), watch, also)
     with ExitStack() as stack:
         drafts = [stack.enter_context(atomic_path(folder, first_stays=True)) for folder in folders.values()]
         for draft in drafts:
@@ -239,6 +250,16 @@ def _read_missing(
             (draft / DESCRIPTION).write_text(json.dumps(description, indent=2), encoding="utf-8")
             write_manifest(draft, draft / MANIFEST, folder.name)
     return None if predictions is None else words_of_tokens(predictions.nats[None], tokens)[0]
+
+
+def read_states(
+    model: LanguageModel, tokens: Tokens, states: TokenStates, context: Context, chunk_tokens: int | None = None
+) -> None:
+    """Read a text for activations of its tokens alone; no more than `chunk_tokens` at once."""
+    windows = plan_windows(tokens, model.max_tokens, model.is_causal, context)
+    reader = Reader(model, tokens, (), also=(states,))
+    for batch in plan_batches(reader, windows, (), chunk_tokens):
+        reader.read(batch)
 
 
 def activation_key(
@@ -300,7 +321,7 @@ def plan_batches(
 ) -> list[list[Window]]:
     """Windows read at once, in as many tokens as a device takes; `units` are the numbers of units of each layer."""
     usual = _CHUNK_TOKENS.get(reader.language_model.device.type, 1024)
-    limit = chunk_tokens or min(usual, _CHUNK_VALUES // sum(map(sum, units)))
+    limit = chunk_tokens or min(usual, _CHUNK_VALUES // max(1, sum(map(sum, units))))
     if not reader.language_model.heeds_padding:
         limit = 1  # one window at a time
     return list(batch_windows(windows, reader.tokens.n_special, limit))

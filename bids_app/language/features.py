@@ -16,11 +16,12 @@ import torch
 from scipy import sparse
 from torch import Tensor, nn
 
+from bids_app.language.activations import read_states
 from bids_app.language.autoencoder import Autoencoder
 from bids_app.language.models import LanguageModel
-from bids_app.language.token_states import read_token_states
+from bids_app.language.token_states import TokenStates
 from bids_app.language.tokens import Tokens, tokenize_words
-from bids_app.language.windows import Context, plan_windows
+from bids_app.language.windows import Context
 from bids_app.stats.device import one_thread
 
 Floats = npt.NDArray[np.float32]
@@ -80,7 +81,53 @@ class FeatureActivations:
         return np.asarray(self.values[:, units].toarray(), dtype=np.float32)
 
 
-@one_thread()
+class FeatureReading:
+    """Features of a text under one model, while it is read: `states` gets what the autoencoder reads of each token.
+
+    It does not hold the model.
+    """
+
+    def __init__(
+        self,
+        model: LanguageModel,
+        texts: Sequence[str],
+        autoencoder: Autoencoder,
+        *,
+        hook: str | None = None,
+        layer: int | None = None,
+    ) -> None:
+        """Begin without any token; arguments and errors are those of `read_features`."""
+        hook = autoencoder.config.hook if hook is None else hook
+        layer = autoencoder.config.layer if layer is None else layer
+        if hook is None or layer is None:
+            raise ValueError(f"{autoencoder.path} does not say which activations it reads: give hook and layer.")
+        self.autoencoder, self.tokens = autoencoder, tokenize_words(model.tokenizer, texts)
+        self.states = TokenStates(model, self.tokens, hook, layer)
+        self._is_centred = autoencoder.config.is_centred and _has_layer_norm(model.model)
+        self._device = model.device
+        units = [0] * model.n_layers
+        units[layer] = autoencoder.n_features
+        self._description = {
+            "n_words": self.tokens.n_words,
+            "units": units,
+            "revision": model.revision,
+            "weights_hash": model.weights_hash,
+        }
+
+    @one_thread()
+    def write(self, folder: Path) -> None:
+        """Write the features of all words to a new folder, once the text was read."""
+        states = torch.from_numpy(self.states.values).to(self._device)
+        with torch.inference_mode():
+            inputs = self.autoencoder.inputs(states, centred=self._is_centred)
+            values, facts = _encode(self.autoencoder, inputs, self.tokens)
+        folder.mkdir()
+        sparse.save_npz(folder / _VALUES, values, compressed=False)
+        description = json.dumps({**self._description, "facts": facts}, indent=2)
+        (folder / _DESCRIPTION).write_text(description, encoding="utf-8")
+        _report(self.autoencoder, facts)
+
+
 def read_features(
     model: LanguageModel,
     texts: Sequence[str],
@@ -99,34 +146,14 @@ def read_features(
     tokens, one block of features at all tokens, and the features that are not 0.
 
     `hook` (`residual` or `ffn-out`) and `layer` (from 0) say which activations the autoencoder reads, by default as its
-    configuration does; `context` as for `read_activations`.
+    configuration does; `context` as for `read_activations`. `read_all` reads them in one pass with activations.
 
     Raises ValueError for an autoencoder of another width than the layer, or a layer that the model does not have.
     """
-    hook = autoencoder.config.hook if hook is None else hook
-    layer = autoencoder.config.layer if layer is None else layer
-    if hook is None or layer is None:
-        raise ValueError(f"{autoencoder.path} does not say which activations it reads: give hook and layer.")
-    tokens = tokenize_words(model.tokenizer, texts)
-    windows = plan_windows(tokens, model.max_tokens, model.is_causal, context)
-    states = read_token_states(model, tokens, windows, hook, layer, chunk_tokens=chunk_tokens)
-    centred = autoencoder.config.is_centred and _has_layer_norm(model.model)
-    with torch.inference_mode():
-        inputs = autoencoder.inputs(torch.from_numpy(states).to(model.device), centred=centred)
-        values, facts = _encode(autoencoder, inputs, tokens)
-    folder.mkdir()
-    sparse.save_npz(folder / _VALUES, values, compressed=False)
-    units = [0] * model.n_layers
-    units[layer] = autoencoder.n_features
-    description = {
-        "n_words": tokens.n_words,
-        "units": units,
-        "revision": model.revision,
-        "weights_hash": model.weights_hash,
-        "facts": facts,
-    }
-    (folder / _DESCRIPTION).write_text(json.dumps(description, indent=2), encoding="utf-8")
-    _report(autoencoder, facts)
+    reading = FeatureReading(model, texts, autoencoder, hook=hook, layer=layer)
+    with one_thread():
+        read_states(model, reading.tokens, reading.states, context, chunk_tokens)
+    reading.write(folder)
     return FeatureActivations.open(folder)
 
 

@@ -1,9 +1,11 @@
 """One forward pass: windows of a text → contributions to the activations of their words in all layers."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +16,9 @@ from bids_app.language.models import LanguageModel
 from bids_app.language.neurons import Recorder, record
 from bids_app.language.tokens import IntArray, Tokens
 from bids_app.language.windows import Window
+
+if TYPE_CHECKING:
+    from bids_app.language.token_states import TokenStates
 
 SUBTOKENS = ("mean", "last")
 
@@ -34,13 +39,15 @@ Rows = tuple[IntArray, list[FloatArray]]
 class Reader:
     """A model that reads one text, and everything that each of its passes records.
 
-    `watch`, if given, gets what the model returns in each pass, and the windows that it has read.
+    `watch`, if given, gets what the model returns in each pass, and the windows that it has read; `also` records
+    single tokens of a layer.
     """
 
     language_model: LanguageModel
     tokens: Tokens
     requests: Sequence[Request]
     watch: Callable[[Any, Sequence[Window]], None] | None = None
+    also: Sequence[TokenStates] = ()
 
     def units(self) -> list[tuple[int, ...]]:
         """For each request the number of units of each layer; ValueError for an unknown order of axes.
@@ -74,6 +81,8 @@ class Reader:
         ids, mask = pad_windows(self.tokens, windows, self.language_model.tokenizer.pad_token_id or 0)
         with ExitStack() as hooks:
             parts = [self._recording(request, windows, ids, hooks) for request in self.requests]
+            for states in self.also:
+                hooks.enter_context(states.recording(self.language_model.model, windows, ids.shape))
             output = _forward(self.language_model, ids, mask)
         if self.watch is not None:
             with torch.inference_mode():
@@ -84,7 +93,7 @@ class Reader:
                 self._check(layer, bool(finite))
         return [(part.words, [rows.numpy() for rows in part.recorder.layers]) for part in parts]
 
-    def _recording(self, request: Request, windows: list[Window], ids: IntArray, hooks: ExitStack) -> "_Recording":
+    def _recording(self, request: Request, windows: list[Window], ids: IntArray, hooks: ExitStack) -> _Recording:
         """The words taken from windows, and the recorder of their rows, which hooks fill in the next pass."""
         token, window, position, weight = tokens_taken(self.tokens, windows, request.subtoken)
         word = self.tokens.word[token]

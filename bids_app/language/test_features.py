@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 import torch
 
+from bids_app.language.activations import read_states
 from bids_app.language.autoencoder import Autoencoder
 from bids_app.language.conftest_autoencoder import expected, save, tensors
 from bids_app.language.features import FeatureActivations, read_features
 from bids_app.language.models import LanguageModel
-from bids_app.language.token_states import read_token_states
+from bids_app.language.token_states import TokenStates
 from bids_app.language.tokens import tokenize_words
 from bids_app.language.windows import plan_windows
 
@@ -60,14 +61,15 @@ def test_features_of_words_are_means_over_their_tokens(
 
 def test_token_states_do_not_depend_on_batches(language_model: LanguageModel, long_story: list[str]) -> None:
     tokens = tokenize_words(language_model.tokenizer, long_story)
-    windows = plan_windows(tokens, language_model.max_tokens, language_model.is_causal)
-    one, other = (
-        read_token_states(language_model, tokens, windows, "ffn-out", 2, chunk_tokens=chunk) for chunk in (1, 500)
-    )
-    assert len(windows) > 1
-    np.testing.assert_allclose(one, other, atol=1e-4)
+    assert len(plan_windows(tokens, language_model.max_tokens, language_model.is_causal)) > 1
+    one, other = (TokenStates(language_model, tokens, "ffn-out", 2) for _ in range(2))
+    for states, chunk in ((one, 1), (other, 500)):
+        with pytest.raises(ValueError, match="no token to read"):
+            _ = states.values
+        read_states(language_model, tokens, states, "auto", chunk)
+    np.testing.assert_allclose(one.values, other.values, atol=1e-4)
     with pytest.raises(ValueError, match="has 3 layers, counted from 1; there is no layer 4"):
-        read_token_states(language_model, tokens, windows, "ffn-out", 3)
+        TokenStates(language_model, tokens, "ffn-out", 3)
 
 
 def test_an_autoencoder_that_fits_rebuilds_the_activations_and_another_is_noticed(

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from bids_app.bids.derivatives import write_json
-from bids_app.bids.outputs import OutputMap, find_maps
-from bids_app.checksums import describe_file, find_damage, sealed
+from bids_app.bids.derivatives import read_sidecar, write_json
+from bids_app.bids.outputs import OutputMap, each_map
+from bids_app.checksums import describe_file, find_damage, sealed, sha256_once
 from bids_app.machine.claims import common_settings
 from bids_app.machine.completion import FOLDER, any_data, read_marker
-from bids_app.machine.once import key_of
+from bids_app.machine.marker_facts import facts_of
 from bids_app.wording import listed
 
 log = logging.getLogger("neurons2networks")
 _GROUP = FOLDER / "group_outputs.json"
-_OF_ALL = ("Model", "Dictionary")  # facts of a marker in which all participants must agree
 
 
 class NoResultsError(ValueError):
@@ -44,7 +41,7 @@ def check_outputs(out_dir: Path) -> None:
             f"{'; '.join(problems)}: run the participant level again with the same settings, which makes what is "
             "missing"
         )
-    if unmarked := [output.paths[0].name for output in find_maps(out_dir) if marker_of(out_dir, output) is None]:
+    if unmarked := [output.paths[0].name for output in each_map(out_dir) if facts_of(out_dir, output) is None]:
         log.warning(
             "not known to be complete (interrupted, or made by an older version): %s; run the participant level again",
             listed(unmarked),
@@ -54,17 +51,16 @@ def check_outputs(out_dir: Path) -> None:
 def damaged_outputs(out_dir: Path, start: str = "") -> list[str]:
     """Damage of the outputs of each analysis, one phrase for each; only of names that start with the prefix."""
     problems = []
-    for name, marker in sorted(_markers(out_dir).items()):
-        if not name.startswith(start):
-            continue
-        title, outputs = name.removesuffix("_complete.json"), marker.get("Outputs", {})
+    for path in sorted((out_dir / FOLDER).glob(f"{start}*_complete.json")):
+        marker, title = read_marker(path), path.name.removesuffix("_complete.json")
+        outputs = marker.get("Outputs", {})
         if "SupersededBy" in marker:
             log.info("ignored: %s, superseded by %s", title, marker["SupersededBy"])
         elif "LeftOut" in marker:
             log.info("ignored: %s, made from an excluded scan", title)
         elif outputs and not any_data(out_dir, outputs):
             log.info("ignored: %s, whose outputs were removed", title)
-        elif damage := find_damage(out_dir, outputs):
+        elif damage := find_damage(out_dir, outputs, sha256=sha256_once):
             problems.append(f"{title}: {damage}")
     return problems
 
@@ -92,22 +88,24 @@ def _halves(out_dir: Path) -> list[Path]:
     """Maps with only one hemisphere."""
     return [
         output.paths[0]
-        for output in find_maps(out_dir)
+        for output in each_map(out_dir)
         if output.paths[0].name.endswith(".gii") and len(output.paths) == 1
     ]
 
 
 def is_superseded(out_dir: Path, output: OutputMap) -> bool:
     """Whether a newer analysis of the same BOLD supersedes this one, or its BOLD is to be left out."""
-    return not {"SupersededBy", "LeftOut"}.isdisjoint(marker_of(out_dir, output) or {})
+    facts = facts_of(out_dir, output)
+    return facts is not None and facts.is_ignored
 
 
 def refuse_mixture(out_dir: Path, outputs: Sequence[OutputMap]) -> None:
     """Raise MixtureError, which names the differences, if the outputs differ in settings or model."""
     by_value: dict[tuple[str, str], list[str]] = {}
     for output in outputs:
+        who = f"sub-{output.participant}"
         for key, value in _identity(out_dir, output).items():
-            by_value.setdefault((key, value), []).append(f"sub-{output.participant}")
+            by_value.setdefault((key, value), []).append(who)
     keys = sorted({key for key, _ in by_value})
     differing = [key for key in keys if sum(name == key for name, _ in by_value) > 1]
     if differing:
@@ -127,35 +125,7 @@ def _who(value: str, participants: Sequence[str]) -> str:
 
 def _identity(out_dir: Path, output: OutputMap) -> dict[str, str]:
     """Values that must be equal in all participants, as texts."""
-    settings = output.sidecar.get("Settings")
+    settings, facts = read_sidecar(output.paths[0]).get("Settings"), facts_of(out_dir, output)
     known = settings if isinstance(settings, dict) else {}
-    marker = marker_of(out_dir, output) or {}
-    facts = {f"the {key.lower()}": key_of(marker[key]) for key in _OF_ALL if key in marker}
-    facts |= {f"the content of the {name}": key_of(value) for name, value in marker.get("Shared", {}).items()}
-    return {key: json.dumps(value) for key, value in common_settings(known).items()} | facts
-
-
-def marker_of(out_dir: Path, output: OutputMap) -> Mapping[str, Any] | None:
-    """The marker of the analysis that wrote a map; None without one."""
-    return _by_output(out_dir).get(output.paths[0].relative_to(out_dir).as_posix())
-
-
-def _by_output(out_dir: Path) -> dict[str, dict[str, Any]]:
-    return _read(out_dir, _state(out_dir))[1]
-
-
-def _markers(out_dir: Path) -> dict[str, dict[str, Any]]:
-    return _read(out_dir, _state(out_dir))[0]
-
-
-def _state(out_dir: Path) -> int:
-    """A state that changes with every added, removed or rewritten marker."""
-    folder = out_dir / FOLDER
-    return folder.stat().st_mtime_ns if folder.is_dir() else 0
-
-
-@lru_cache(maxsize=2)
-def _read(out_dir: Path, _state: int) -> tuple[dict[str, dict[str, Any]], dict[str, dict[str, Any]]]:
-    """Markers by name, and by the outputs that they list."""
-    markers = {path.name: read_marker(path) for path in sorted((out_dir / FOLDER).glob("*_complete.json"))}
-    return markers, {name: marker for marker in markers.values() for name in marker.get("Outputs", {})}
+    of_all = {} if facts is None else facts.of_all
+    return {key: json.dumps(value) for key, value in common_settings(known).items()} | dict(of_all)

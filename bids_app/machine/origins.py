@@ -10,8 +10,8 @@ from pathlib import Path
 from bids_app.bids.description import data_set_of, is_made_here, is_same_data_set, linked_folders
 from bids_app.bids.outputs import OutputMap
 from bids_app.bids.sources import folders_of_derivatives, holds_bold, names_of_bold, participant_labels
-from bids_app.machine.agreement import MixtureError, marker_of
-from bids_app.machine.completion import records_of
+from bids_app.machine.agreement import MixtureError
+from bids_app.machine.marker_facts import facts_of
 from bids_app.wording import listed
 
 log = logging.getLogger("neurons2networks")
@@ -43,14 +43,8 @@ class Origin:
     @classmethod
     def of(cls, out_dir: Path, output: OutputMap) -> Origin:
         """The origin of a map, from its marker."""
-        marker = marker_of(out_dir, output) or {}
-        bold = [record for record in records_of(marker) if record.key in set(marker.get("Bold", ()))]
-        return cls(
-            str(output.participant),
-            marker.get("DataSet", {}),
-            frozenset(record.uri.split(":")[1] for record in bold if record.is_of_data_set),
-            frozenset(record.name for record in bold),
-        )
+        who, facts = str(output.participant), facts_of(out_dir, output)
+        return cls(who, {}) if facts is None else cls(who, facts.data_set, facts.derivatives, facts.bold)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from bids_app.analyses.collection import collections
 from bids_app.analyses.comparison import Row, write_model_comparison
 from bids_app.analyses.record import Summary
 from bids_app.analyses.registry import ANALYSES
-from bids_app.bids.outputs import find_maps
+from bids_app.bids.outputs import each_map
 from bids_app.machine.agreement import NoResultsError, check_outputs, is_superseded, note_group
 from bids_app.machine.origins import check_origins
 from bids_app.settings import Settings
@@ -26,7 +26,7 @@ def run_group(settings: Settings, name: str, apply: Apply = here) -> None:
     `apply` is the engine's `map`, by which statistics over participants are computed from blocks of targets.
     """
     out_dir = settings.out_dir
-    if not find_maps(out_dir):
+    if next(each_map(out_dir), None) is None:
         raise NoResultsError(f"{out_dir} holds no maps of participants: run the participant level first")
     check_outputs(out_dir)
     counted = _counted(settings)
@@ -47,11 +47,11 @@ def run_group(settings: Settings, name: str, apply: Apply = here) -> None:
 
 def _check_origins(settings: Settings, counted: frozenset[str] | None) -> None:
     """Raise MixtureError if maps to include are of another data set than BIDS_DIR, or of nobody in it."""
-    outputs = [
+    outputs = (
         output
-        for output in find_maps(settings.out_dir)
+        for output in each_map(settings.out_dir)
         if (counted is None or output.participant in counted) and not is_superseded(settings.out_dir, output)
-    ]
+    )
     check_origins(settings.out_dir, outputs, settings.bids_dir, settings.derivatives, settings.participant_label)
 
 
@@ -59,7 +59,7 @@ def _counted(settings: Settings) -> frozenset[str] | None:
     """Participants to include; None without selecting options. Raises NoResultsError if nobody is left."""
     if not (settings.participant_label or settings.exclude_participant_label):
         return None
-    there = {str(output.participant) for output in find_maps(settings.out_dir)}
+    there = {str(output.participant) for output in each_map(settings.out_dir)}
     absent = sorted(set(settings.participant_label) - there)
     counted = frozenset(
         set(settings.participant_label or there) - set(settings.exclude_participant_label) - set(absent)
@@ -83,5 +83,5 @@ def _summaries() -> Iterator[Summary]:
 
 def _matching_descs(summary: Summary, out_dir: Path) -> list[str]:
     """The `desc` in OUT_DIR that a summary matches."""
-    descs = {output.entities["desc"] for output in find_maps(out_dir, stat=summary.stat)}
+    descs = {output.entities["desc"] for output in each_map(out_dir, stat=summary.stat)}
     return sorted(name for name in descs if re.fullmatch(summary.desc, name))

@@ -8,8 +8,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 
 from bids_app.bids.errors import DatasetError
-from bids_app.inputs.models import model_runs
+from bids_app.choices import FEATURES
+from bids_app.inputs.models import ModelRun, model_runs
 from bids_app.inputs.sources import Sources
+from bids_app.inputs.timing import Story
+from bids_app.inputs.units import UnitReader
 from bids_app.language.weights import ModelFiles, count_weights
 from bids_app.machine.explanations import explain
 from bids_app.machine.garbage import kept_to_the_end
@@ -132,7 +135,12 @@ def _has_read_all(name: str, sources: Sources) -> bool:
     kinds = {analysis.activations(settings) for analysis in settings.analyses}
     runs = [run for run in model_runs(settings) if run.name == name]
     stories = sources.stories.values()
-    return all(run.has_read(story, *kind) for run in runs for story in stories for kind in kinds)
+    return all(_has_read(run, story, request, settings) for run in runs for story in stories for request in kinds)
+
+
+def _has_read(model: ModelRun, story: Story, request: tuple[str, str], settings: Settings) -> bool:
+    is_of_autoencoder = request[0] == FEATURES
+    return UnitReader(model, settings).has_features(story) if is_of_autoencoder else model.has_read(story, *request)
 
 
 def _spaces(sources: Sources, participants: Sequence[str]) -> list[TargetSpace]:

@@ -8,6 +8,7 @@ from bids_app.inputs.models import ModelRun, model_runs
 from bids_app.inputs.one_pass import read_once
 from bids_app.inputs.sources import open_sources
 from bids_app.inputs.timing import Story
+from bids_app.inputs.units import UnitReader
 from bids_app.machine.budget import step
 from bids_app.settings import Settings
 
@@ -26,8 +27,9 @@ def run_stimulus(settings: Settings, name: str, model: str | None = None) -> Non
 
 def _prepare(model: ModelRun, stories: dict[str, Story], settings: Settings) -> None:
     predicts = any(each.surprisal(settings) for each in settings.analyses)
+    requests, units = [each.activations(settings) for each in settings.analyses], UnitReader(model, settings)
     for story in stories.values():
-        read_once(model, story, (each.activations(settings) for each in settings.analyses), surprisal=predicts)
+        read_once(model, story, requests, surprisal=predicts, units=units)
     for kind, subtoken in dict.fromkeys(
         each.activations(settings) for each in settings.analyses if each.prepare is None
     ):

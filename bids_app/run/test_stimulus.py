@@ -18,7 +18,7 @@ class FakeModel:
     passes: dict[str, set[tuple[str, str]]] = field(default_factory=dict)
     predicts: bool | None = None
 
-    def read_once(self, story: Story, needs: Iterable[tuple[str, str]], *, surprisal: bool) -> None:
+    def read_once(self, story: Story, needs: Iterable[tuple[str, str]], *, surprisal: bool, units: object) -> None:
         self.passes[story.stem] = set(needs)
         self.predicts = surprisal
 

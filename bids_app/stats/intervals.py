@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 N_DRAWS = 10_000
 LEVEL = 0.95
+_COUNTS_AT_ONCE = 1 << 20  # 8 MB, whatever the number of participants
 
 
 def resampled_means(values: NDArray[np.floating], n: int = N_DRAWS, seed: int = 0) -> NDArray[np.float64]:
@@ -16,15 +17,30 @@ def resampled_means(values: NDArray[np.floating], n: int = N_DRAWS, seed: int = 
     All columns share the same draws, so statistics of several columns (the peak of a mean curve) can be computed for
     each draw.
     """
-    return np.asarray(_times_drawn(len(values), n, seed) @ np.asarray(values, dtype=np.float64) / len(values))
+    drawn, values = _times_drawn(len(values), n, seed), np.asarray(values, dtype=np.float64)
+    products = [drawn[draws].astype(np.float64) @ values for draws in _batches(n, len(values))]
+    return np.asarray(np.concatenate(products) / len(values))
 
 
 @lru_cache(maxsize=1)
-def _times_drawn(n_participants: int, n: int, seed: int) -> NDArray[np.float64]:
-    """Count of each participant in each draw, (n, n_participants)."""
-    drawn = np.random.default_rng(seed).integers(n_participants, size=(n, n_participants))
-    cells = drawn + n_participants * np.arange(n)[:, None]
-    return np.bincount(cells.ravel(), minlength=n * n_participants).reshape(n, n_participants).astype(np.float64)
+def _times_drawn(n_participants: int, n: int, seed: int) -> NDArray[np.unsignedinteger]:
+    """Count of each participant in each draw, (n, n_participants), in the smallest type of whole numbers that fits."""
+    rng, counts = np.random.default_rng(seed), np.empty((n, n_participants), dtype=np.min_scalar_type(n_participants))
+    for draws in _batches(n, n_participants):  # the same numbers as in a single draw
+        n_here = draws.stop - draws.start
+        cells = rng.integers(n_participants, size=(n_here, n_participants))
+        cells += n_participants * np.arange(n_here)[:, None]
+        counts[draws] = np.bincount(cells.ravel(), minlength=cells.size).reshape(cells.shape)
+    return counts
+
+
+def _batches(n: int, n_participants: int) -> list[slice]:
+    """Draws in batches of similar size, with about `_COUNTS_AT_ONCE` counts each.
+
+    Their sizes are multiples of 64: products of matrices are then rounded as that of all draws.
+    """
+    size = 64 * -(-n // (64 * -(-n * n_participants // _COUNTS_AT_ONCE)))
+    return [slice(start, min(n, start + size)) for start in range(0, n, size)]
 
 
 def percentile_interval(draws: NDArray[np.floating], level: float = LEVEL) -> NDArray[np.float64]:

@@ -1,17 +1,21 @@
 """Family-wise p over many targets, from the largest statistic under flipped signs of the participants."""
 
 from collections.abc import Iterable
-from functools import partial
+from functools import lru_cache, partial
 
 import numpy as np
+import numpy.typing as npt
 
 from bids_app.stats.arrays import AnyArray, Doubles, Floats
 from bids_app.stats.blocks import Apply, here
 from bids_app.stats.device import column_batches, one_thread
 
+Bytes = npt.NDArray[np.uint8]
+
 N_FLIPS = 10_000
 _MOST_FLIPS_FOR_ALL = 4096
-_TARGETS_AT_ONCE, _FLIPS_AT_ONCE = 4096, 1024
+_TARGETS_AT_ONCE, _FLIPS_AT_ONCE = 1024, 1024
+_SIGNS_AT_ONCE = 1 << 20  # 4 MB, whatever the number of participants
 _ROUNDING = 1e-5  # statistics closer than this are equal
 
 
@@ -44,18 +48,34 @@ def family_wise(blocks: Iterable[Floats], *, n_flips: int = N_FLIPS, seed: int =
 @one_thread()
 def _flipped(n_flips: int, seed: int, block: Floats) -> tuple[Doubles, Floats, bool]:
     """|sum| of each target of a block, the largest under each flip, and whether these are all flips."""
-    signs, is_exact = _signs(len(block), n_flips, seed)
-    values = _unit_length(block)
-    return np.abs(values.sum(axis=0, dtype=np.float64)), _largest(signs, values), is_exact
+    flips, is_exact = _flips(len(block), n_flips, seed)
+    observed, largest = np.empty(block.shape[1]), np.zeros(len(flips), dtype=np.float32)
+    for targets in column_batches(block.shape[1], _TARGETS_AT_ONCE):
+        values = _unit_length(block[:, targets])
+        observed[targets] = np.abs(values.sum(axis=0, dtype=np.float64))
+        np.maximum(largest, _largest(flips, values), out=largest)
+    return observed, largest, is_exact
 
 
-def _signs(n_participants: int, n_flips: int, seed: int) -> tuple[Floats, bool]:
-    """Signs (n_flips, n_participants), and whether these are all there are, up to the sign of the whole."""
-    if 2**n_participants <= _MOST_FLIPS_FOR_ALL:  # both halves of all flips have the same |t|
-        flips = (np.arange(2 ** (n_participants - 1))[:, None] >> np.arange(n_participants)) & 1
-        return (1 - 2 * flips).astype(np.float32), True
-    flips = np.random.default_rng(seed).integers(0, 2, (n_flips, n_participants))
-    return (1 - 2 * flips).astype(np.float32), False
+@lru_cache(maxsize=1)
+def _flips(n_participants: int, n_flips: int, seed: int) -> tuple[Bytes, bool]:
+    """Which signs are flipped, bits of (n_flips, n_participants / 8), and whether these are all there are.
+
+    Signs as numbers would take 40 kB for each participant. They are drawn in batches, which gives the numbers of a
+    single draw.
+    """
+    if 2**n_participants <= _MOST_FLIPS_FOR_ALL:  # up to the sign of the whole: both halves of all have the same |t|
+        every = (np.arange(2 ** (n_participants - 1))[:, None] >> np.arange(n_participants)) & 1
+        return np.packbits(every.astype(bool), axis=1), True
+    rng = np.random.default_rng(seed)
+    batches = column_batches(n_flips, _at_once(n_participants))
+    drawn = (rng.integers(0, 2, (batch.stop - batch.start, n_participants)) for batch in batches)
+    return np.concatenate([np.packbits(batch.astype(bool), axis=1) for batch in drawn]), False
+
+
+def _at_once(n_participants: int) -> int:
+    """Flips of which the signs are in memory at once."""
+    return min(_FLIPS_AT_ONCE, max(1, _SIGNS_AT_ONCE // n_participants))
 
 
 def _unit_length(values: AnyArray) -> Floats:
@@ -65,10 +85,13 @@ def _unit_length(values: AnyArray) -> Floats:
     return scaled
 
 
-def _largest(signs: Floats, values: Floats) -> Floats:
+def _largest(flips: Bytes, values: Floats) -> Floats:
     """The largest |sum| over targets under each flip, (n_flips,)."""
-    largest = np.zeros(len(signs), dtype=np.float32)
-    for flips in column_batches(len(signs), _FLIPS_AT_ONCE):
-        for targets in column_batches(values.shape[1], _TARGETS_AT_ONCE):
-            np.maximum(largest[flips], np.abs(signs[flips] @ values[:, targets]).max(axis=1), out=largest[flips])
+    largest = np.empty(len(flips), dtype=np.float32)
+    for batch in column_batches(len(flips), _at_once(len(values))):
+        signs = np.unpackbits(flips[batch], axis=1, count=len(values)).astype(np.float32)
+        signs *= -2
+        signs += 1
+        sums = signs @ values
+        largest[batch] = np.abs(sums, out=sums).max(axis=1)
     return largest

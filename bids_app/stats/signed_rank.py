@@ -8,7 +8,7 @@ from bids_app.stats.arrays import Doubles, Floats
 
 # Values per batch. With ties, p is computed from all signs up to the first number of participants; above the second
 # number, p comes from the normal distribution, as in scipy.
-_BATCH = 2**22
+_BATCH = 2**19
 _MOST_FOR_ALL_SIGNS = 13
 _MOST_FOR_EXACT = 50
 

@@ -1,3 +1,4 @@
+import tracemalloc
 from itertools import product
 from typing import Any
 
@@ -6,7 +7,9 @@ import numpy.typing as npt
 import pytest
 from scipy.stats import ttest_1samp
 
+from bids_app.stats import sign_flips
 from bids_app.stats.arrays import Floats
+from bids_app.stats.sign_flips import N_FLIPS
 from bids_app.stats.sign_flips import family_wise as over_blocks
 
 RNG = np.random.default_rng(0)
@@ -63,3 +66,28 @@ def test_correlated_noise_has_a_significant_target_in_one_of_twenty_experiments(
 def test_a_single_participant_or_two_cannot_be_significant() -> None:
     for n in (1, 2):
         assert (family_wise(np.ones((n, 1, 3), dtype=np.float32), np.ones(3, dtype=bool)) >= 2 / 2**n).all()
+
+
+@pytest.mark.parametrize("at_once", [1, 100, 10**7])
+def test_flips_are_those_of_a_single_draw(monkeypatch: pytest.MonkeyPatch, at_once: int) -> None:
+    monkeypatch.setattr(sign_flips, "_SIGNS_AT_ONCE", at_once)
+    sign_flips._flips.cache_clear()
+    values = RNG.standard_normal((17, 25)).astype(np.float32) + np.float32(0.3)
+    signs = 1 - 2 * np.random.default_rng(5).integers(0, 2, (500, 17))
+    scaled = values / np.linalg.norm(values, axis=0)
+    largest = np.abs(signs @ scaled).max(axis=1)
+    expected = (1 + (largest[:, None] >= np.abs(scaled.sum(axis=0)) - 1e-5).sum(axis=0)) / 501
+    np.testing.assert_allclose(over_blocks([values[:, :9], values[:, 9:]], n_flips=500, seed=5), expected, rtol=1e-12)
+    sign_flips._flips.cache_clear()
+
+
+def test_more_participants_take_no_more_memory() -> None:
+    def peak(n_participants: int) -> int:
+        block = np.ones((n_participants, 2**21 // n_participants), dtype=np.float32)
+        tracemalloc.start()
+        over_blocks([block])
+        found = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return found
+
+    assert peak(4800) < peak(1200) + 2 * 3600 * N_FLIPS / 8 + 2e6  # a bit for each flip, twice as they are joined

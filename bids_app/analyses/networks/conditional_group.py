@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -180,6 +181,7 @@ def _presentations(
     n_restarts = len(restarts[stems[0]][0])
     learned = [{story: atoms[number] for story, (atoms, _) in restarts.items()} for number in range(n_restarts)]
     cuts: dict[object, str] = {}
+    shared = _Shared()
     for participant in beta.participants:
         for output in _courses_of(participant, beta, desc, out_dir):
             cuts.setdefault(output.sidecar.get("Pieces"), participant)
@@ -192,16 +194,33 @@ def _presentations(
             table = read_table(output.paths[0])
             table = table[table["story"].isin(stems)]  # volumes outside the story events have no words
             for _, run in table.groupby("run", sort=False):
-                at = run["seconds"].to_numpy(dtype=np.float64), run["story"].to_numpy()
+                at = shared(run["seconds"].to_numpy(dtype=np.float64)), shared(run["story"].to_numpy(dtype=np.str_))
                 shift = len(run) // 2 if desc.endswith("Shifted") else 0
                 atoms = partial(_all_of_run, *at, learned, times, shift)
                 of_families = partial(_of_stories, *at, courses, times, shift)
-                yield from _of_run(participant, run, atoms, of_families, keep)
+                pieces = shared(np.array([piece_number(name) for name in _networks(run)]))
+                yield from _of_run(participant, run, *at, pieces, atoms, of_families, keep)
+
+
+class _Shared:
+    """Arrays that are the same in many participants, such as the times of volumes, are in memory once."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, bytes], npt.NDArray[Any]] = {}
+
+    def __call__(self, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """An array with the same content."""
+        content = np.array(array)  # a column of a table would keep the whole table
+        return self._known.setdefault((content.dtype.str, sha256(content.data).digest()), content)
+
+
+def _networks(run: pd.DataFrame) -> list[str]:
+    return [name for name in run.columns if name.startswith("network-")]
 
 
 def _all_of_run(
     seconds: Doubles,
-    stories: npt.NDArray[np.object_],
+    stories: npt.NDArray[np.str_],
     restarts: Sequence[Mapping[str, Floats]],
     times: Mapping[str, Doubles],
     shift: int,
@@ -212,7 +231,7 @@ def _all_of_run(
 
 def _of_stories(
     seconds: Doubles,
-    stories: npt.NDArray[np.object_],
+    stories: npt.NDArray[np.str_],
     courses: Mapping[str, Floats],
     times: Mapping[str, Doubles],
     shift: int,
@@ -228,17 +247,19 @@ def _of_stories(
 def _of_run(
     participant: str,
     run: pd.DataFrame,
+    seconds: Doubles,
+    stories: npt.NDArray[np.str_],
+    pieces: Ints,
     make_restarts: Callable[[], Floats],
     make_families: Callable[[], Floats],
     keep: Keep,
 ) -> list[Presentation]:
-    names = [name for name in run.columns if name.startswith("network-")]
     confounds = run[[name for name in run.columns if name.startswith("confound-")]].dropna(axis=1)
     return presentations_of_run(
         participant,
-        run["story"].to_numpy(),
-        run["seconds"].to_numpy(dtype=np.float64),
-        (np.array([piece_number(name) for name in names]), run[names].to_numpy(dtype=np.float64)),
+        stories,
+        seconds,
+        (pieces, run[_networks(run)].to_numpy(dtype=np.float64)),
         confounds.to_numpy(dtype=np.float64),
         make_restarts,
         make_families,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -101,7 +103,7 @@ def in_memory(array: Doubles) -> Callable[[], Doubles]:
 @one_thread()
 def presentations_of_run(
     participant: str,
-    stories: npt.NDArray[np.object_],
+    stories: npt.NDArray[Any],
     seconds: Doubles,
     networks: tuple[npt.NDArray[np.int64], Doubles],
     confounds: Doubles,
@@ -126,12 +128,12 @@ def presentations_of_run(
     return [
         Presentation(
             participant,
-            str(stories[rows[0]]),
+            str(stories[rows.start]),
             seconds[rows],
             networks[0],
-            partial(_load, *kept, make_restarts, make_families, slice(rows[0], rows[-1] + 1)),
+            partial(_load, *kept, make_restarts, make_families, rows),
         )
-        for rows in np.split(np.arange(len(seconds)), borders)
+        for rows in (slice(*ends) for ends in pairwise([0, *borders.tolist(), len(seconds)]))
     ]
 
 
