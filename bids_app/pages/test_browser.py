@@ -1,4 +1,7 @@
 import re
+from collections.abc import Sequence
+from dataclasses import replace
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -6,8 +9,11 @@ import nibabel
 import numpy as np
 import pytest
 
-from bids_app.pages.conftest_browser import Browser, labels_of
-from bids_app.report.conftest import NETWORKS, N, links_table
+from bids_app.bids.geometry import SurfaceGeometry
+from bids_app.pages.conftest_browser import Browser, labels_of, write_words
+from bids_app.pages.participant import write_participant_report
+from bids_app.report.conftest import NETWORKS, N, Writer, links_table, write_surface
+from bids_app.report.interactive import view as view_module
 
 FUNC = "sub-001/func"
 STEM = "sub-001_task-pieman_hemi-{}_space-fsaverage5_model-gpt2_stat-{}_desc-{}_statmap.func.gii"
@@ -112,6 +118,52 @@ def test_a_vertex_is_typed_and_its_families_are_told(chromium: Any, surface_page
     assert first.startswith(f"Atom {strongest + 1} ")
     assert f"word{strongest + 1}x0, word{strongest + 1}x1" in first
     assert told_value(browser) == pytest.approx(values[0], abs=0.006)
+
+
+def _with_room_for_all_but_one(limited: Any) -> Any:
+    def one_less(views: Sequence[view_module.View]) -> Any:
+        kept, n_bytes = limited([replace(view, maps=view.maps[:-1], left_out=(view.maps[-1].title,)) for view in views])
+        return kept, n_bytes
+
+    return one_less
+
+
+@pytest.mark.parametrize(
+    ("value", "step", "told"),
+    [
+        (0.00557, 0.00034, "0.006"),
+        (0.4512, 1.7e-5, "0.451"),
+        (-0.2312, 0.087, "−0.2"),
+        (-0.0004, 0.087, "0.0"),
+        (12.345, 0.0005, "12.3"),
+        (123.4, 0.087, "123"),
+        (0, 1e-5, "0.00"),
+        (3.21e-8, 1e-12, "3.21e−8"),
+    ],
+)
+def test_no_digit_is_told_that_rounding_made(chromium: Any, value: float, step: float, told: str) -> None:
+    page = chromium.new_page()
+    page.add_script_tag(content=(resources.files("bids_app.report") / "scripts" / "maps.js").read_text("utf-8"))
+    assert page.evaluate(f"digitsOf({value}, {step})") == told
+
+
+def test_maps_of_families_without_links_are_in_the_view(
+    chromium: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_surface(tmp_path)
+    Writer(tmp_path, SurfaceGeometry("fsaverage5", N, N)).table("atoms", links_table(linked=()))
+    write_words(tmp_path)
+    browser = Browser(chromium, write_participant_report(tmp_path, "001"))
+    browser.page.locator("#atom-3 summary").first.click()
+    browser.page.locator("#atom-3 button[data-family]").click()
+    assert browser.page.eval_on_selector("#view-map", "e => e.selectedOptions[0].text") == "Atom 3"
+    monkeypatch.setattr(view_module, "limited", _with_room_for_all_but_one(view_module.limited))
+    browser = Browser(chromium, write_participant_report(tmp_path, "001"))
+    assert "One map is not in this page, which would be too large: Atom 3." in browser.text("#view-left-out")
+    for atom, is_there in ((1, True), (3, False)):
+        browser.page.locator(f"#atom-{atom} summary").first.click()
+        assert browser.page.locator(f"#atom-{atom} button[data-family]").is_visible() == is_there
+        assert ("Its map is not in this page" in browser.text(f"#atom-{atom}")) != is_there
 
 
 def test_dragging_turns_the_cortex(chromium: Any, surface_page: Path) -> None:

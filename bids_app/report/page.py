@@ -17,7 +17,7 @@ from bids_app.report.figures import draw_maps, embedded, note_of, save, why_not_
 from bids_app.report.interactive.collection import Collection
 from bids_app.report.interactive.maps import InteractiveMap
 from bids_app.report.panels import Panel
-from bids_app.report.regions import atlas_colours
+from bids_app.report.regions import atlas_colours, atlas_networks
 from bids_app.report.results import UNITS, Results
 from bids_app.report.scales import Colouring, network_colours
 from bids_app.text_files import read_text
@@ -30,7 +30,7 @@ DEFAULT_THRESHOLD = 2.3  # |z| across the brain from which a map counts as activ
 class Page:
     """One report: OUT_DIR, the folder of its figures, the participant (None for the group), the settings of the run.
 
-    `maps` gathers what is drawn, for the interactive view.
+    `maps` gathers what is drawn, for the interactive view; `networks` keeps the names of all networks of an analysis.
     """
 
     out_dir: Path
@@ -38,6 +38,7 @@ class Page:
     participant: str | None
     settings: dict[str, Any] = field(default_factory=dict)
     maps: Collection = field(default_factory=Collection)
+    networks: dict[tuple[tuple[str, str], ...], list[str]] = field(default_factory=dict)
 
     @property
     def threshold(self) -> float:
@@ -51,9 +52,24 @@ class Page:
         return None if value is None else float(value)
 
     def network_colours(self, results: Results, names: Sequence[str]) -> dict[str, str]:
-        """A colour for each network, from the atlas stored in OUT_DIR for the space of the analysis if available."""
-        colours = network_colours(names, atlas_colours(self.out_dir, results.entities))
-        return dict(zip(names, colours, strict=True))
+        """A colour for each network, the same wherever the page shows it.
+
+        It is that of the atlas stored in OUT_DIR for the space of the analysis. Where that has none, it follows from
+        the place of the network among all networks, not among those that one figure names.
+        """
+        everyone = list(dict.fromkeys([*self._all_networks(results), *names]))
+        colours = network_colours(everyone, atlas_colours(self.out_dir, results.entities))
+        by_name = dict(zip(everyone, colours, strict=True))
+        return {name: by_name[name] for name in names}
+
+    def _all_networks(self, results: Results) -> list[str]:
+        """All networks of an analysis: those of the stored atlas, or else of the table of links."""
+        key = (*results.entities.items(), ("atoms", results.atoms))
+        if key not in self.networks:
+            table = results.table(results.atoms)
+            listed = [] if table is None or "network" not in table else table["network"].astype(str)
+            self.networks[key] = atlas_networks(self.out_dir, results.entities) or list(dict.fromkeys(listed))
+        return self.networks[key]
 
     def add(self, figure: Figure, results: Results, desc: str, *, alt: str, caption: str, ending: str = "png") -> str:
         """Write a figure, as PNG and as SVG, and return its HTML, which holds the one with `ending`."""
@@ -112,8 +128,9 @@ def newest_settings(out_dir: Path, level: str, participant: str | None = None) -
     files = sorted(path for path in (out_dir / "logs").glob("*.toml") if path.is_file())
     of_level = [path for path in files if path.stem.endswith(f"_{level}")]
     for path in reversed(of_level if participant else []):
-        labels = read_settings(path).get("participant_label")
-        if not labels or participant in labels:
+        settings = read_settings(path)
+        labels, excluded = (settings.get(key) or [] for key in ("participant_label", "exclude_participant_label"))
+        if (not labels or participant in labels) and participant not in excluded:
             return path
     candidates = of_level or files
     return candidates[-1] if candidates else None

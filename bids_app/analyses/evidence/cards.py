@@ -123,7 +123,8 @@ def _course(stories: Mapping[str, pd.DataFrame], number: str, singular: str) -> 
     told = ", ".join(word for _, _, word in peaks[:8])
     alt = f"Time course in the story {story}; words at its highest peaks: {told}."
     others = f" The highest of {len(known)} stories is shown." if len(known) > 1 else ""
-    caption = f"Value at the words of {story}, mean of {_SECONDS:g} s, in standard deviations.{others}"
+    caption = f"Value at the words of {story}, mean of {_SECONDS:g} s (0 where no word begins), in standard deviations."
+    caption += others
     return svg.draw_course(times, binned, peaks, "standard deviations", alt) + html.paragraph(caption, "caption")
 
 
@@ -148,7 +149,7 @@ def _peaks(onset: Any, values: Any, words: Sequence[str], times: Any, binned: An
     found: list[tuple[float, float, str]] = []
     for bin_ in np.argsort(-binned, kind="stable")[:_MOST_PEAKS]:
         time = float(times[bin_])
-        inside = np.flatnonzero(np.abs(onset - time) <= _SECONDS / 2)
+        inside = np.flatnonzero(np.floor(onset / _SECONDS) == np.floor(time / _SECONDS))
         if binned[bin_] <= 0 or not len(inside) or any(abs(time - other) < _APART for other, _, _ in found):
             continue
         found.append((time, float(binned[bin_]), words[int(inside[np.argmax(values[inside])])]))
