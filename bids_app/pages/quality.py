@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from bids_app.analyses.registry import ANALYSES
-from bids_app.pages.participants import left_out
+from bids_app.pages.left_out import left_out
 from bids_app.pages.runs import masked_targets, merged
 from bids_app.pages.sections import RenderedSection
 from bids_app.report import html

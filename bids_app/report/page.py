@@ -67,8 +67,8 @@ class Page:
         key = (*results.entities.items(), ("atoms", results.atoms))
         if key not in self.networks:
             table = results.table(results.atoms)
-            listed = [] if table is None or "network" not in table else table["network"].astype(str)
-            self.networks[key] = atlas_networks(self.out_dir, results.entities) or list(dict.fromkeys(listed))
+            linked: list[str] = [] if table is None or "network" not in table else table["network"].astype(str).tolist()
+            self.networks[key] = atlas_networks(self.out_dir, results.entities) or list(dict.fromkeys(linked))
         return self.networks[key]
 
     def add(self, figure: Figure, results: Results, desc: str, *, alt: str, caption: str, ending: str = "png") -> str:
