@@ -99,7 +99,8 @@ def _model_chart(page: Page, table: pd.DataFrame, kind: str, palette: dict[str, 
         return ""
     prefixes = rows["model"].fillna("").astype(str)
     prefixes = prefixes.where(prefixes == "", prefixes + ": ")
-    names = (prefixes + rows["analysis"].replace(_titles()) + ", " + rows["data"]).tolist()
+    of_data = ", " + rows["data"].astype(str) if rows["data"].nunique() > 1 else ""
+    names = (prefixes + rows["analysis"].replace(_titles()) + of_data).tolist()
     middle, low, high = (rows[name].to_numpy(dtype=float) for name in ("mean", "low", "high"))
     figure = bars.draw_intervals(names, middle, low, high, label, [palette[str(model)] for model in rows["model"]])
     caption = f"{caption} Mean over participants with its 95 % bootstrap interval."

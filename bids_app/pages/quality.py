@@ -50,7 +50,7 @@ def _runs(all_results: Sequence[Results]) -> str:
     ]
     table = pd.DataFrame(rows).dropna(axis=1, how="all")
     note = "Targets (vertices, voxels or regions) that are constant or missing in a run are masked in all results."
-    return html.paragraph(note) + html.table(table, most_rows=_MOST_RUNS)
+    return html.paragraph(note) + html.table(table, most_rows=_MOST_RUNS, is_stacked=True)
 
 
 def _run(run: str, cleaning: Mapping[str, Any], unusable: Mapping[str, Any]) -> dict[str, Any]:

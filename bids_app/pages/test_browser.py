@@ -2,6 +2,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from importlib import resources
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -235,8 +236,26 @@ def test_tables_fit_a_phone(chromium: Any, surface_page: Path) -> None:
             assert cell.evaluate("e => getComputedStyle(e).display") == shown
             box = browser.page.locator(f".scroll:has({table.split()[-1]})").first
             assert box.evaluate("e => e.scrollWidth <= e.clientWidth")
+    for row in browser.page.locator(
+        "#quality tr, #evidence tr"
+    ).all():  # a long name needs lines, which no other covers
+        cells = [cell.bounding_box() for cell in row.locator("td").all() if cell.is_visible()]
+        assert all(one["y"] + one["height"] <= other["y"] + 1 for one, other in pairwise(cells))
+    names = "[...document.querySelectorAll('.stacked td')].filter(e => e.scrollHeight > e.clientHeight + 1).length"
+    assert browser.page.evaluate(names) == 0
     cell = browser.page.locator("#evidence td").nth(1)
     assert cell.evaluate("e => getComputedStyle(e, '::before').content") == '"check"'
+
+
+def test_letters_of_figures_can_be_read_on_a_phone(chromium: Any, surface_page: Path) -> None:
+    browser = Browser(chromium, surface_page)
+    browser.page.set_viewport_size({"width": 400, "height": 900})
+    pictures = browser.page.locator("figure img:visible")
+    widths = [picture.bounding_box()["width"] for picture in pictures.all()]
+    assert max(widths) >= 750  # pictures 10 inches wide scroll
+    assert browser.page.evaluate("document.documentElement.scrollWidth") <= 400
+    browser.page.set_viewport_size({"width": 1440, "height": 900})
+    assert all(picture.bounding_box()["width"] <= 1240 for picture in pictures.all())
 
 
 def test_cards_are_sorted_searched_linked_and_shown(chromium: Any, surface_page: Path) -> None:

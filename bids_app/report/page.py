@@ -77,7 +77,7 @@ class Page:
         entities = {**subject, **results.entities, "desc": desc}
         paths = {one: save(figure, self.figures / build_name(entities, "figure", f".{one}")) for one in _ENDINGS}
         links = {one.upper(): path.relative_to(self.out_dir).as_posix() for one, path in paths.items()}
-        return html.image(embedded(paths[ending]), alt, caption, links)
+        return html.image(embedded(paths[ending]), alt, caption, links, float(figure.get_size_inches()[0]))
 
     def add_maps(
         self,
