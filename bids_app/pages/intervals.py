@@ -56,7 +56,7 @@ def _one_score(page: Page, results: Results, desc: str, title: str) -> str:
     )
     values = ", ".join(f"{name} {value:.3f}" for name, value in zip(names, middle, strict=True))
     image = page.add(figure, results, f"regions{desc}", alt=f"{title}: {values}.", caption=caption, ending="svg")
-    body = html.table(rows, colours) + f"<p>{page.link(path, path.name)}</p>"
+    body = html.table(rows, colours) + page.file(path)
     return image + html.details(f"Table: {title.lower()}", body)
 
 
@@ -78,7 +78,7 @@ def models(page: Page) -> str:
     if not path.is_file():
         return html.missing("No comparison of models: group/model-comparison.tsv is missing.")
     table = read_table(path)
-    body = html.table(table, most_rows=120) + f"<p>{page.link(path, path.name)}</p>"
+    body = html.table(table, most_rows=120) + page.file(path)
     return _model_charts(page, table) + html.details("Table: all measures", body)
 
 

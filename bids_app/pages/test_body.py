@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from bids_app.bids.derivatives import write_sidecar
 from bids_app.bids.geometry import ParcelGeometry, SurfaceGeometry
 from bids_app.pages.conftest_browser import write_evidence, write_words
 from bids_app.pages.group import write_group_report
@@ -35,6 +36,34 @@ def test_cards_are_put_together_from_all_analyses(surface_out: Path) -> None:
     assert "driven by low-level features" in cards[3]
     assert "driven by low-level features" not in cards[0]
     assert "linked to no network" in cards[2]
+
+
+def test_what_drives_a_sub_group_is_told_for_each_network(surface_out: Path) -> None:
+    write = Writer(surface_out, SurfaceGeometry("fsaverage5", N, N))
+    write.maps("overnuisance", "r", np.full((1, 2 * N), 0.1), ["layer-01"])
+    passage = {"measure": "highest", "story": "tale", "value": 3.0}
+    rows: list[dict[str, object]] = []
+    for network in ("Visual", "Default"):
+        one = {"network": network, "families": 1 + (network == "Default")}
+        texts = [f"the *{network}* cat {rank}" for rank in range(1, 31)]  # more rows than a table shows
+        rows += [one | passage | {"rank": 1, "item": text, "onset": rank or np.nan} for rank, text in enumerate(texts)]
+        rows.append(one | {"measure": "correlation", "item": "length", "value": -0.25})
+    write.table("drivers", pd.DataFrame(rows))
+    page = write_participant_report(surface_out, "001").read_text(encoding="utf-8")
+    block = page.partition("What drives the sub-group of each network")[2].partition("</section>")[0]
+    for network, told in (("Visual", "1 family is linked"), ("Default", "2 families are linked")):
+        one_network = block.partition(f"<h3>{network}</h3>")[2].partition("<h3>")[0]
+        assert told in one_network
+        assert "word length -0.25" in one_network
+        assert f"the <mark>{network}</mark> cat 1 … <small>tale, at a word without a time, value 3.0" in one_network
+        assert f"the <mark>{network}</mark> cat 2 … <small>tale, 1 s, value 3.0" in one_network
+
+
+def test_columns_of_a_table_are_explained(surface_out: Path) -> None:
+    (path,) = (surface_out / "sub-001" / "func").glob("*desc-subgroups_networks.tsv")
+    write_sidecar(path, [], {}, columns={"layer_concentration": "1 − normalised `entropy` & more."})
+    text = write_participant_report(surface_out, "001").read_text(encoding="utf-8")
+    assert "<dt>layer concentration</dt><dd>1 − normalised <code>entropy</code> &amp; more.</dd>" in text
 
 
 def test_the_quality_of_the_data_comes_from_the_sidecars(surface_out: Path) -> None:

@@ -185,6 +185,34 @@ def test_dragging_turns_the_cortex(chromium: Any, surface_page: Path) -> None:
     assert told_vertex(browser) == before
 
 
+def test_an_enlarged_flat_map_is_moved(chromium: Any, surface_page: Path) -> None:
+    browser = Browser(chromium, surface_page)
+    browser.page.get_by_role("button", name="Flat", exact=True).click()
+    for _ in range(4):
+        browser.page.get_by_role("button", name="Larger").click()
+    box = browser.page.locator("#view-canvas").bounding_box()
+    middle = (box["x"] + 0.25 * box["width"], box["y"] + 0.5 * box["height"])
+    browser.page.mouse.click(*middle)
+    before = told_vertex(browser)
+    browser.page.mouse.move(*middle)
+    browser.page.mouse.down()
+    browser.page.mouse.move(middle[0] - 60, middle[1] + 40, steps=4)
+    browser.page.mouse.up()
+    browser.page.mouse.click(middle[0] - 60, middle[1] + 40)  # what was under the pointer has followed it
+    assert told_vertex(browser) == before
+    browser.page.mouse.click(*middle)
+    assert told_vertex(browser) != before
+    shown = told_vertex(browser)
+    browser.page.get_by_role("button", name="Turn right").click()
+    browser.page.mouse.click(*middle)
+    assert told_vertex(browser) != shown
+    browser.page.get_by_role("button", name="Reset").click()
+    for _ in range(4):
+        browser.page.get_by_role("button", name="Larger").click()
+    browser.page.mouse.click(*middle)
+    assert told_vertex(browser) == before
+
+
 def test_a_volume_tells_the_voxel_that_is_clicked(chromium: Any, volume_page: Path) -> None:
     browser = Browser(chromium, volume_page)
     assert browser.said == []

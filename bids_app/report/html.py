@@ -108,6 +108,14 @@ def details(summary: str, body: str) -> str:
     return f"<details><summary>{escape(summary)}</summary>\n{body}\n</details>"
 
 
+def definitions(meanings: Mapping[str, str]) -> str:
+    """Names with what they mean; backquotes mark code."""
+    rows = "".join(
+        f"<dt>{escape(name.replace('_', ' '))}</dt><dd>{_inline(meaning)}</dd>" for name, meaning in meanings.items()
+    )
+    return f'<dl class="meanings">{rows}</dl>'
+
+
 def preformatted(text: str) -> str:
     """Text with its line breaks."""
     return f"<pre>{escape(text)}</pre>"

@@ -10,6 +10,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from bids_app.bids.derivatives import read_sidecar
 from bids_app.bids.entities import build_name
 from bids_app.bids.geometry_base import Geometry
 from bids_app.report import html
@@ -118,6 +119,16 @@ class Page:
     def link(self, path: Path, text: str) -> str:
         """A link to a file in OUT_DIR."""
         return html.link(path.relative_to(self.out_dir).as_posix(), text)
+
+    def file(self, path: Path) -> str:
+        """A link to the file of a table, and what its columns mean, from its sidecar, folded."""
+        described = {
+            name: str(column["Description"])
+            for name, column in read_sidecar(path).items()
+            if isinstance(column, dict) and "Description" in column
+        }
+        meanings = html.details("What the columns mean", html.definitions(described)) if described else ""
+        return f"<p>{self.link(path, path.name)}</p>{meanings}"
 
 
 def newest_settings(out_dir: Path, level: str, participant: str | None = None) -> Path | None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bids_app.analyses.evidence.report import passages as list_passages
 from bids_app.bids.derivatives import read_table
 from bids_app.bids.entities import build_name
 from bids_app.report import html, svg
@@ -97,12 +98,7 @@ def _passages(passages: pd.DataFrame | None) -> str:
     parts = []
     for direction, title in (("highest", "Passages where it is highest"), ("lowest", "Passages where it is lowest")):
         rows = passages[passages["direction"] == direction].head(_MOST_PASSAGES)
-        items = "".join(
-            f"<li>… {html.marked(str(row.passage))} … <small>{html.escape(str(row.story))}, {row.onset:.0f} s, "
-            f"value {row.value:.1f}</small></li>"
-            for row in rows.itertuples()
-        )
-        block = f'<ol class="passages">{items}</ol>'
+        block = list_passages(rows)
         parts.append(html.minor(title) + block if direction == "highest" else html.details(title, block))
     return "\n".join(parts)
 

@@ -96,7 +96,7 @@ def evidence_panel(page: Page, results: Results) -> str:
         [
             html.paragraph(f"{_counted(table)}.", "takeaway"),
             html.table(shown, colours=COLOURS, most_rows=_MOST_ROWS, is_stacked=True),
-            "" if path is None else f"<p>{page.link(path, path.name)}</p>",
+            "" if path is None else page.file(path),
         ]
     )
 
@@ -124,7 +124,7 @@ def _checks(page: Page, results: Results, desc: str, title: str) -> str:
     return (
         html.heading(title)
         + html.table(table.rename(columns=_UNITS), colours=COLOURS, is_stacked=True)
-        + f"<p>{page.link(path, path.name)}</p>"
+        + page.file(path)
     )
 
 

@@ -214,7 +214,7 @@ def _table(page: Page, results: Results, what: str, title: str, shorten: Callabl
     rows = shorten(rows)
     names = list(dict.fromkeys(rows["network"].astype(str)))
     body = html.table(rows, page.network_colours(results, names))
-    return html.details(f"{title} ({len(rows)} rows)", body + f"<p>{page.link(path, path.name)}</p>")
+    return html.details(f"{title} ({len(rows)} rows)", body + page.file(path))
 
 
 def _only_linked(rows: pd.DataFrame) -> pd.DataFrame:
