@@ -108,8 +108,10 @@ def _of_results(out_dir: Path, name: str) -> dict[_Key, float]:
         model, desc = entities.get("model", ""), entities.get("desc", "")
         if is_control(model, models):
             continue
-        for place, column in enumerate(_columns()):
-            if re.fullmatch(column.desc, desc) and (value := column.value(read_table(path))) is not None:
+        of_table = [place for place, column in enumerate(_columns()) if re.fullmatch(column.desc, desc)]
+        table = read_table(path) if of_table else None
+        for place in of_table:
+            if table is not None and (value := _columns()[place].value(table)) is not None:
                 n_atoms = int(re.sub(r"\D", "", desc) or 0)
                 found.setdefault(_Key(place, model, n_atoms), []).append(value)
     return {key: float(np.mean(values)) for key, values in found.items()}

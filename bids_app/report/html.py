@@ -75,12 +75,12 @@ def minor(text: str) -> str:
 
 
 def marked(text: str) -> str:
-    """Plain text whose words in asterisks are marked.
+    """Plain text whose words in asterisks are marked; asterisks inside words stay.
 
-    >>> marked("a *furry* < cat")
-    'a <mark>furry</mark> &lt; cat'
+    >>> marked("a *furry* < cat"), marked("*f***k* this sh*t")
+    ('a <mark>furry</mark> &lt; cat', '<mark>f***k</mark> this sh*t')
     """
-    return re.sub(r"\*(\S+?)\*", r"<mark>\1</mark>", escape(text))
+    return re.sub(r"(?<!\S)\*(\S+)\*(?!\S)", r"<mark>\1</mark>", escape(text))
 
 
 def image(source: str, alt: str, caption: str, files: Mapping[str, str] | None = None, inches: float = 0.0) -> str:

@@ -14,7 +14,7 @@ from bids_app.analyses.evidence.checks import FAILED, OPEN, PASSED
 from bids_app.analyses.writer import Writer
 from bids_app.bids.derivatives import read_table
 from bids_app.bids.entities import build_name
-from bids_app.report.results import UNTRAINED, Maps, Results, find_results, mean_of
+from bids_app.report.results import UNTRAINED, Maps, Results, find_results, is_control, mean_of
 from bids_app.report.scores import best_map
 
 Array = npt.NDArray[Any]
@@ -126,6 +126,9 @@ def _untrained_row(
 ) -> Row:
     """The score less that of the same architecture with random weights, where the score is significant."""
     measure = "mean held-out r less that of the untrained model, where the score is significant"
+    models = {other.entities.get("model", "") for other in everything}
+    if is_control(results.entities.get("model", ""), models):
+        return _row(claim, "untrained model", None, measure, OPEN, "this is the untrained model")
     wanted = {**results.entities, "model": f"{results.entities.get('model')}{UNTRAINED}"}
     control = next((other for other in everything if other.entities == wanted), None)
     other = None if control is None else control.like(maps, desc, "r")

@@ -124,6 +124,15 @@ def test_a_panel_belongs_to_its_model(tmp_path: Path) -> None:
     assert with_panel == ["tiny"]
 
 
+def test_a_control_is_not_asked_for_a_control_of_its_own(tmp_path: Path) -> None:
+    write(tmp_path, untrained=0.01)
+    writer(tmp_path, "tinyUntrained").maps("overnuisance", "r", values(0.0), ["layer-03"], Layers=[3])
+    write_panels(tmp_path, "01")
+    (path,) = (tmp_path / "sub-01" / "func").glob("*tinyUntrained*_desc-evidence_networks.tsv")
+    panel = read_table(path).set_index(["claim", "check"])
+    assert panel["reason"]["brain score", "untrained model"] == "this is the untrained model"
+
+
 def tables(value: float, n: int, outcome: str = "passed", check: str = "held out") -> list[pd.DataFrame]:
     random = np.random.default_rng(0)
     return [

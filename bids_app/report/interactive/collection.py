@@ -6,8 +6,10 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from bids_app.bids.alignment import placed
 from bids_app.bids.cifti import CiftiGeometry
 from bids_app.bids.geometry import SurfaceGeometry
+from bids_app.bids.geometry_base import Geometry
 from bids_app.report.interactive.maps import InteractiveMap
 from bids_app.report.interactive.view import can_show
 from bids_app.report.results import Results
@@ -47,9 +49,26 @@ class Collection:
         return self.charts.get(tuple(results.entities.items()))
 
     def of(self, results: Results) -> list[InteractiveMap]:
-        """The maps of a recording and model that lie on the grid of the first one."""
+        """The maps of a recording and model on the grid of the first one, at the targets of the map that has most.
+
+        The mask of a volume holds the voxels with values, so that maps of one grid may differ in it.
+        """
         maps = self.found.get(tuple(results.entities.items()), [])
-        return [one for one in maps if one.geometry.same_targets(maps[0].geometry)]
+        on_grid = [one for one in maps if one.geometry.same_grid(maps[0].geometry)]
+        widest = max((one.geometry for one in on_grid), key=lambda geometry: geometry.n_targets, default=None)
+        return [] if widest is None else [_placed(one, widest) for one in on_grid]
+
+
+def _placed(one: InteractiveMap, geometry: Geometry) -> InteractiveMap:
+    """A map at the targets of another geometry of its grid, without a value where it has none."""
+    if one.geometry.same_targets(geometry):
+        return one
+    values = placed(np.asarray(one.values, dtype=float)[None], one.geometry, geometry)
+    passing = None if one.passing is None else placed(one.passing[None].astype(float), one.geometry, geometry)
+    assert values is not None
+    return replace(
+        one, geometry=geometry, values=values[0], passing=None if passing is None else np.nan_to_num(passing[0]) > 0
+    )
 
 
 def _on_mesh(one: InteractiveMap) -> InteractiveMap:

@@ -20,7 +20,8 @@ function sortBy(table, column, heading) {
   heading.setAttribute("aria-sort", falling ? "descending" : "ascending");
   const body = table.tBodies[0];
   const rows = [...body.rows].map((row) => [sortKey(row.cells[column]), row]);
-  rows.sort((a, b) => (falling ? -1 : 1) * compare(a[0], b[0]));
+  const isMissing = ([key]) => key === "" || key === "–"; // last, in either order
+  rows.sort((a, b) => isMissing(a) - isMissing(b) || (falling ? -1 : 1) * compare(a[0], b[0]));
   body.append(...rows.map(([, row]) => row));
 }
 
