@@ -102,17 +102,21 @@ def write_table(path: Path, table: pd.DataFrame) -> Path:
     return path
 
 
+# Columns of names, which stay what they are where all of them look like numbers: the network "01" is not 1.
+_TEXTS = dict.fromkeys(("atlas", "model", "network", "other_model", "participant", "region", "story", "word"), str)
+
+
 def read_table(path: Path) -> pd.DataFrame:
     """Read what `write_table` wrote; the columns of a `.tsv.gz` come from its sidecar. Only `n/a` is missing."""
     import pandas as pd  # takes a fifth of a second, and a plan reads no table
 
     require_content(path)
     if not path.name.endswith(".gz"):
-        return pd.read_csv(path, sep="\t", na_values=["n/a"], keep_default_na=False)
+        return pd.read_csv(path, sep="\t", na_values=["n/a"], keep_default_na=False, dtype=_TEXTS)
     columns = read_sidecar(path).get("Columns")
     if not isinstance(columns, list):
         raise DatasetError(f"{sidecar_path(path)} must list the Columns of {path.name}, which has no header.")
-    return pd.read_csv(path, sep="\t", names=columns, na_values=["n/a"], keep_default_na=False)
+    return pd.read_csv(path, sep="\t", names=columns, na_values=["n/a"], keep_default_na=False, dtype=_TEXTS)
 
 
 def write_parquet(path: Path, table: pd.DataFrame) -> Path:

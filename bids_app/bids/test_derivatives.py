@@ -69,6 +69,16 @@ def test_tables(tmp_path: Path, extension: str) -> None:
         assert path.read_bytes()[4:8] == bytes(4)
 
 
+def test_names_that_look_like_numbers_stay_names(tmp_path: Path) -> None:
+    """Otherwise the network "01" of a table is not that of the atlas."""
+    table = pd.DataFrame({"network": ["01", "02"], "region": ["1e3", None], "p": [0.1, 0.2]})
+    path = derivatives.write_table(tmp_path / "a_networks.tsv", table)
+    found = derivatives.read_table(path)
+    assert found["network"].tolist() == ["01", "02"]
+    assert found["region"].isna().tolist() == [False, True]
+    assert found["region"][0] == "1e3"
+
+
 def test_parquet(tmp_path: Path) -> None:
     table = pd.DataFrame({"neuron": [1, 2], "loading": np.array([0.5, 0.25], dtype=np.float32)})
     path = derivatives.write_parquet(tmp_path / "a" / "model-m_desc-atoms_loadings.parquet", table)

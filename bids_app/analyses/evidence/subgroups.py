@@ -45,12 +45,19 @@ def _table(links: pd.DataFrame, words: dict[str, pd.DataFrame], results: Results
     linked = links[links["linked"].astype(str).str.lower() == "true"]
     rows: list[dict[str, Any]] = []
     for network, of_network in linked.groupby("network", sort=False):
-        signs = {str(number): 1 if part == "active" else -1 for number, part in of_network[[singular, "part"]].values}
+        signs = _signs(of_network, singular)
         courses = _courses(words, signs, singular)
         shared = {"network": network, "families": len(signs)}
         rows += [{**shared, **row} for row in _passages(courses, words)]
         rows += [{**shared, **row} for row in _correlations(courses, words)]
     return pd.DataFrame(rows, columns=_COLUMNS)
+
+
+def _signs(links: pd.DataFrame, singular: str) -> dict[str, int]:
+    """The sign of each family linked to one network; if it is linked in both parts, that of the larger overlap."""
+    by_overlap = links.sort_values("dice", kind="stable", na_position="first")
+    signs = {str(row[singular]): 1 if row["part"] == "active" else -1 for _, row in by_overlap.iterrows()}
+    return {str(number): signs[str(number)] for number in links[singular]}
 
 
 def _courses(words: dict[str, pd.DataFrame], signs: dict[str, int], singular: str) -> dict[str, np.ndarray[Any, Any]]:
