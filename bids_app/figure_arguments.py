@@ -31,8 +31,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--space", metavar="SPACE", help="If there are several.")
     add("--model", metavar="MODEL", help="If there are several, as in the names of the files.")
     add("--view", nargs="+", default=[], choices=_SIDES, help="Sides of the cortex. Default: lateral and medial.")
-    add("--threshold", type=_positive, metavar="VALUE", help="Smallest absolute value that is drawn. Default: none.")
-    add("--maximum", type=_positive, metavar="VALUE", help="End of the colour scale. Default: by the data.")
+    threshold = "Smallest absolute value that is drawn; of p and q, the largest. Default: none."
+    add("--threshold", type=_positive, metavar="VALUE", help=threshold)
+    maximum = "End of the colour scale; of p and q, of -log10. Default: by the data."
+    add("--maximum", type=_positive, metavar="VALUE", help=maximum)
     add("--significant", action="store_true", help="Draw only where q < 0.05.")
     add("--format", choices=_FORMATS, help="Default: that of --to, or else svg.")
     add("--to", type=Path, metavar="FILE", help="Default: the name of the result, in the current folder.")

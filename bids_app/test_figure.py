@@ -1,3 +1,4 @@
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +31,8 @@ def test_a_map_is_written_in_each_format(surface_out: Path, ending: str, capsys:
     content = target.read_bytes()
     assert content.startswith(starts[ending])
     out = capsys.readouterr().out
-    assert "held-out Pearson r: layer-01, layer-02. Participant 001, task pieman, space fsaverage5, model gpt2." in out
+    assert "held-out Pearson r: layer-01, layer-02. Full colour: q < 0.05; elsewhere paler." in out
+    assert "paler. Participant 001, task pieman, space fsaverage5, model gpt2." in out
     assert run(surface_out, "--participant-label", "001", "--desc", "brainscore", "--to", str(target)) == 0
     assert target.read_bytes() == content  # no dates
 
@@ -67,6 +69,41 @@ def test_only_what_is_significant_is_coloured(surface_out: Path) -> None:
     shown = (view.lit @ (q[:N] < 0.05).astype(np.float32)).reshape(view.grey.shape)
     coloured = np.abs(pixels[..., :3].astype(int) - pixels[..., :1]).max(axis=-1) > 2
     assert not coloured[(view.opaque == 1) & (shown == 0)].any()
+
+
+def test_maps_of_p_tell_small_values_apart(surface_out: Path) -> None:
+    p = np.full((1, 2 * N), 0.9)
+    p[0, : N // 2], p[0, N // 2 : N] = 0.04, 0.0004
+    Writer(surface_out, SurfaceGeometry("fsaverage5", N, N)).maps("brainscore", "p", p, ["layer-01"])
+    figure, _, caption = draw_single(Request(surface_out, "001", "brainscore", stat="p", threshold=0.05))
+    key = figure.axes[1]
+    assert key.get_ylim() == pytest.approx((0, 3.4))  # -log10 of 0.0004
+    assert "−log10 of" in key.get_ylabel().replace("\n", " ")
+    assert "Values above 0.05 are not shown." in caption
+    pixels = np.asarray(figure.axes[0].images[0].get_array())
+    view = view_of("left", "lateral")
+    for shown, inside in ((True, p[0, :N] < 0.05), (False, p[0, :N] > 0.05)):
+        only = (view.lit @ inside.astype(np.float32)).reshape(view.grey.shape) > 0.8 * (view.opaque == 1)
+        coloured = np.abs(pixels[..., :3].astype(int) - pixels[..., :1]).max(axis=-1)[only & (view.opaque == 1)] > 2
+        assert coloured.size == 0 or (coloured.mean() > 0.9) == shown
+
+
+def test_the_map_that_is_named_decides_the_statistic(surface_out: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    target = surface_out / "atom.svg"  # of the scores of atoms, which come first, there is one map of all together
+    of_atom = ("--desc", "atoms", "--map", "2", "--threshold", "2.3", "--to", str(target))
+    assert run(surface_out, "--participant-label", "001", *of_atom) == 0
+    assert "Map of atoms, z across the brain: atom-02." in capsys.readouterr().out
+
+
+def test_names_of_narrow_pictures_do_not_touch(surface_out: Path) -> None:
+    sides = ("lateral", "medial", "dorsal", "ventral")
+    figure, _, _ = draw_single(Request(surface_out, "001", "atoms", stat="z", maps=("atom-03",), views=sides))
+    figure.canvas.draw()
+    labels = [text for text in figure.axes[0].texts if text.get_text().split()[0] in ("left", "right")]
+    boxes = sorted((text.get_window_extent() for text in labels), key=lambda box: box.x0)
+    assert len(boxes) == 8
+    assert all(one.x1 < other.x0 for one, other in pairwise(boxes))
+    assert boxes[0].y0 >= 0
 
 
 def test_from_above_the_front_is_on_top(surface_out: Path) -> None:

@@ -30,21 +30,6 @@ USUAL = ("--analysis", "brainscore", "--n-permutations", "20", "--noise-ceiling"
 _MORE = {"regions": (), "surfaces": (), "cifti": (), "volumes": ("--confounds", "trans_* rot_*")}
 _STRAY = re.compile(r"\.[0-9a-f]{32}_")
 _SECONDS = 60
-# Imported once, for all forks.
-PRELOADED = (
-    "bids_app.run.run",
-    "bids_app.run.check",
-    "bids_app.run.participant",
-    "bids_app.run.stimulus",
-    "bids_app.run.group",
-    "bids_app.language.models",
-    "bids_app.pages.participant",
-    "bids_app.pages.group",
-    "nilearn.glm.first_level",
-    "nilearn.interfaces.fmriprep",
-    "matplotlib.pyplot",
-    "scipy.signal",
-)
 
 
 @dataclass(frozen=True)
@@ -188,6 +173,7 @@ def _bases(with_finished):
     with tempfile.TemporaryDirectory(prefix="bad-inputs-", ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o755)
         make_bases(Path(folder))
+        _preload(Path(folder))
         if with_finished:
             _finish(Path(folder))
         yield Path(folder)
@@ -203,12 +189,28 @@ def _finish(bases):
         assert status == 0, output
 
 
+def _preload(bases):
+    """Import in this process, for all forks, what a run in one of them has imported, and read the anatomy of pages."""
+    bench = copy_of(bases, "volumes", bases / "preload")
+    words = [str(bench.data), str(bench.out), "participant", *USUAL, "--model", str(bases / "tiny"), *_MORE["volumes"]]
+    names = bases / "preload" / "modules.txt"
+    child = os.fork()
+    if not child:
+        status = _child(words, Case("", ""), bench.root / "output.txt")
+        names.write_text("\n".join(sys.modules))
+        os._exit(status)
+    _, status = os.waitpid(child, 0)
+    assert status == 0, (bench.root / "output.txt").read_text()
+    for name in set(names.read_text().splitlines()) - set(sys.modules):
+        with contextlib.suppress(ImportError):  # names that packages put there themselves
+            importlib.import_module(name)
+    importlib.import_module("bids_app.report.volumes").template()
+
+
 def run_all(pattern="", workers=None):
     """Records of all cases whose name holds a pattern, in the order of the table."""
     from tests.bad_inputs_cases import CASES
 
-    for name in PRELOADED:
-        importlib.import_module(name)
     cases = [case for case in CASES if re.search(pattern, case.name)]
     assert len({case.name for case in cases}) == len(cases), "two cases have the same name"
     with (

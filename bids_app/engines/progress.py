@@ -12,6 +12,9 @@ from bids_app.machine.live import Display
 log = logging.getLogger("neurons2networks")
 
 
+_MANY_REPORTS = 20
+
+
 class Progress:
     """Counts jobs that have ended, and says how many are left and for how long; nothing for a single job."""
 
@@ -19,6 +22,8 @@ class Progress:
         """Start the clock for jobs that are all to run; `shown` counts them instead of the log."""
         self.shown = shown
         self.total = sum(job.computes for job in jobs)
+        self.are_reports = not self.total
+        self.total = self.total or len(jobs)
         self.n_ended = self.n_failed = 0
         self.start = time.monotonic()
 
@@ -27,7 +32,7 @@ class Progress:
         if self.shown is not None:
             self.shown.ended(job.label if failed else "")  # a lost process does not say that its job is over
             return
-        if not job.computes or self.total < 2:
+        if self.total < 2 or (not job.computes and not self.are_reports):
             return
         self.n_ended += 1
         self.n_failed += failed
@@ -35,7 +40,10 @@ class Progress:
         told = f", {self.n_failed} failed" if self.n_failed else ""
         seconds = (time.monotonic() - self.start) / self.n_ended * left
         rest = f"; about {duration(seconds)} left" if left else ""
-        log.info("%d of %d ended%s%s", self.n_ended, self.total, told, rest)
+        if not self.are_reports:
+            log.info("%d of %d ended%s%s", self.n_ended, self.total, told, rest)
+        elif self.total >= _MANY_REPORTS and self.n_ended * 10 // self.total > (self.n_ended - 1) * 10 // self.total:
+            log.info("%d of %d reports%s%s", self.n_ended, self.total, told, rest)  # each tenth: they take seconds
 
 
 def duration(seconds: float) -> str:

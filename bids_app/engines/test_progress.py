@@ -29,3 +29,13 @@ def test_a_single_job_is_not_counted(caplog: pytest.LogCaptureFixture) -> None:
     job = Job("group", nothing)
     Progress([job]).ended(job, failed=False)
     assert not caplog.records
+
+
+def test_of_many_reports_each_tenth_is_said(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    reports = [Job(f"sub-{n}", nothing, computes=False) for n in range(40)]
+    progress = Progress(reports)
+    for report in reports:
+        progress.ended(report, failed=False)
+    assert caplog.messages[0] == "4 of 40 reports; about 1 min left"
+    assert [text.split()[0] for text in caplog.messages] == [str(n) for n in range(4, 41, 4)]

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from bids_app.bids.entities import parse_name
 from bids_app.bids.errors import DatasetError
 from bids_app.bids.events import read_events
 from bids_app.bids.runs import Run
@@ -55,7 +56,7 @@ def fits_of(sources: Sources, participant: str) -> list[Fit]:
     Raises DatasetError if none is left.
     """
     selection = sources.runs(participant)
-    kept = [run for run in selection.runs if _has_words(run, sources)]
+    kept = [run for run in selection.runs if not _why_left_out(run, sources)]
     if not kept:
         raise DatasetError(
             f"sub-{participant}: none of its runs ({', '.join(run.label for run in selection.runs)}) plays a story "
@@ -64,22 +65,34 @@ def fits_of(sources: Sources, participant: str) -> list[Fit]:
     return make_fits(kept, sources.settings.pool_tasks)
 
 
-def _has_words(run: Run, sources: Sources) -> bool:
-    """Whether a run plays a story with words. Raises DatasetError if its events or the words cannot be read."""
+def runs_left_out(sources: Sources, participant: str) -> dict[str, str]:
+    """The selected runs of a participant that `fits_of` leaves out, and why; not those of tasks without stories."""
+    selection = sources.runs(participant)
+    reasons = {run.label: run.reason for run in selection.excluded}
+    reasons |= {run.label: reason for run in selection.runs if (reason := _why_left_out(run, sources))}
+    tasks = sources.settings.task_id or sources.story_tasks
+    return {label: reason for label, reason in reasons.items() if parse_name(label).entities.get("task") in tasks}
+
+
+def _why_left_out(run: Run, sources: Sources) -> str:
+    """Why a run plays no story with words; "" if it does.
+
+    Raises DatasetError if its events or the words cannot be read.
+    """
     try:
         stems = [stimulus.stem for stimulus in read_events(run.events, run.entities)]
     except DatasetError as error:
         if sources.settings.task_id or run.task in sources.story_tasks:
             raise
         notice(logging.WARNING, f"left out: {run.label} ({error})")  # the task may be a different one, without stories
-        return False
+        return str(error)
     for stem in stems:
         if stem in sources.broken:
             raise DatasetError(f"{run.label}: {sources.broken[stem]}")
-    has_words = any(stem in sources.stories for stem in stems)
-    if not has_words:
-        notice(logging.INFO, f"left out: {run.label} ({_no_words(stems)})")
-    return has_words
+    if any(stem in sources.stories for stem in stems):
+        return ""
+    notice(logging.INFO, f"left out: {run.label} ({_no_words(stems)})")
+    return _no_words(stems)
 
 
 def _no_words(stems: Sequence[str]) -> str:

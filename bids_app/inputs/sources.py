@@ -239,13 +239,25 @@ class Sources:
             )
         return labels or self.participants
 
-    def _has_run(self, label: str) -> bool:
+    @property
+    def without_results(self) -> dict[str, str]:
+        """Participants with data of the selection who are not analysed, and why; not those without a selected run."""
+        chosen = self.settings.participant_label or self.dataset.participants()
+        kept = [label for label in chosen if label not in self.settings.exclude_participant_label]
+        no_bold = "no preprocessed BOLD, or only links to content that is not here"
+        excluded = "all of its scans are on the list of scans to leave out"
+        return {
+            **{label: no_bold for label in kept if label not in self.participants},
+            **{label: excluded for label in self.left_out if self._has_run(label, even_excluded=True)},
+        }
+
+    def _has_run(self, label: str, *, even_excluded: bool = False) -> bool:
         """Whether a participant has BOLD of a requested run, by file names only.
 
         True for an unreadable folder: its job gives the reason.
         """
         return any(is_closed(folder, label) for folder in self.dataset.derivatives.values()) or any(
-            not is_excluded(candidate.name.entities, self.dataset.excluded_scans)
+            (even_excluded or not is_excluded(candidate.name.entities, self.dataset.excluded_scans))
             and self.is_selected(candidate.run)
             and (bool(self.settings.task_id) or candidate.run.get("task") in self.story_tasks)
             for folder in self.dataset.derivatives.values()

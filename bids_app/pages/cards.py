@@ -56,11 +56,21 @@ def cards_section(
         heading = html.heading(title) if len(cards) > 1 else ""
         in_view = any(one is results for one in shown)
         recording = next((i for i, one in enumerate(shown) if one is results), 0)
-        bodies.append(heading + draw_cards(cards[place], f"cards-{place + 1}", recording, in_view))
-    kind = all_results[0].variants()[0].kind
+        chosen = html.paragraph(text) if (text := _of_several(results)) else ""
+        bodies.append(heading + chosen + draw_cards(cards[place], f"cards-{place + 1}", recording, in_view))
+    kind = all_results[min(cards)].variants()[0].kind
     intro = (
         f"One card per {'family' if kind == 'families' else 'atom'}, linked ones first: the words at which it is "
         "highest, how far low-level features explain it, its time course, its passages, links and layers. ↑: the "
         "network rises with it; ↓: the network falls."
     )
     return [(ANCHOR, HEADING, html.paragraph(intro) + "\n" + "\n".join(bodies))]
+
+
+def _of_several(results: Results) -> str:
+    """Which dictionary the cards describe, where several were learned."""
+    variants = [one for one in results.variants() if not one.atoms.endswith("Shifted")]
+    if len(variants) < 2:
+        return ""
+    named = ", ".join(one.description.get("atoms", one.kind) for one in variants)
+    return f"Of the dictionaries ({named}), the cards and the interactive map show that of the first."

@@ -63,12 +63,15 @@ def _answers(all_results: Sequence[Results]) -> str:
 
 
 def _beside(page: Page, all_results: Sequence[Results]) -> str:
-    """What analyses show beside the picture, of the first results that have it."""
+    """What analyses show beside the picture, of the first results that have it; of several, it is said which."""
     bodies = []
+    named = list(zip(all_results, titles(all_results), strict=True))
     for analysis in ANALYSES:
         beside = analysis.report().beside
-        found = None if beside is None else next((body for r in all_results if (body := beside(page, r))), None)
-        bodies += [found] if found else []
+        known = ((title, beside(page, results)) for results, title in named) if beside else iter(())
+        title, body = next(((title, body) for title, body in known if body), ("", ""))
+        whose = html.paragraph(f"Of {title}; all follow below.", "count") if body and len(named) > 1 else ""
+        bodies += [whose + body] if body else []
     return "\n".join(bodies)
 
 

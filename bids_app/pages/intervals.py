@@ -56,7 +56,7 @@ def _one_score(page: Page, results: Results, desc: str, title: str) -> str:
     )
     values = ", ".join(f"{name} {value:.3f}" for name, value in zip(names, middle, strict=True))
     image = page.add(figure, results, f"regions{desc}", alt=f"{title}: {values}.", caption=caption, ending="svg")
-    body = html.table(rows, colours) + f"<p>{page.link(path, path.name)}</p>"
+    body = html.table(rows, colours) + page.file(path)
     return image + html.details(f"Table: {title.lower()}", body)
 
 
@@ -78,7 +78,7 @@ def models(page: Page) -> str:
     if not path.is_file():
         return html.missing("No comparison of models: group/model-comparison.tsv is missing.")
     table = read_table(path)
-    body = html.table(table, most_rows=120) + f"<p>{page.link(path, path.name)}</p>"
+    body = html.table(table, most_rows=120) + page.file(path)
     return _model_charts(page, table) + html.details("Table: all measures", body)
 
 
@@ -99,7 +99,8 @@ def _model_chart(page: Page, table: pd.DataFrame, kind: str, palette: dict[str, 
         return ""
     prefixes = rows["model"].fillna("").astype(str)
     prefixes = prefixes.where(prefixes == "", prefixes + ": ")
-    names = (prefixes + rows["analysis"].replace(_titles()) + ", " + rows["data"]).tolist()
+    of_data = ", " + rows["data"].astype(str) if rows["data"].nunique() > 1 else ""
+    names = (prefixes + rows["analysis"].replace(_titles()) + of_data).tolist()
     middle, low, high = (rows[name].to_numpy(dtype=float) for name in ("mean", "low", "high"))
     figure = bars.draw_intervals(names, middle, low, high, label, [palette[str(model)] for model in rows["model"]])
     caption = f"{caption} Mean over participants with its 95 % bootstrap interval."

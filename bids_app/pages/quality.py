@@ -8,7 +8,8 @@ from typing import Any
 import pandas as pd
 
 from bids_app.analyses.registry import ANALYSES
-from bids_app.pages.participants import left_out
+from bids_app.pages.left_out import left_out
+from bids_app.pages.runs import masked_targets, merged
 from bids_app.pages.sections import RenderedSection
 from bids_app.report import html
 from bids_app.report.page import Page
@@ -40,8 +41,8 @@ def _left_out(page: Page) -> str:
 
 def _runs(all_results: Sequence[Results]) -> str:
     """A row per run: what was cleaned, censored and masked."""
-    cleaning = _merged(all_results, "Cleaning")
-    unusable = _merged(all_results, "UnusableTargets")
+    sidecars = [output.sidecar for results in all_results for output in results.outputs]
+    cleaning, unusable = (merged(sidecars, key) for key in ("Cleaning", "UnusableTargets"))
     if not cleaning and not unusable:
         return ""
     rows = [
@@ -49,12 +50,12 @@ def _runs(all_results: Sequence[Results]) -> str:
     ]
     table = pd.DataFrame(rows).dropna(axis=1, how="all")
     note = "Targets (vertices, voxels or regions) that are constant or missing in a run are masked in all results."
-    return html.paragraph(note) + html.table(table, most_rows=_MOST_RUNS)
+    return html.paragraph(note) + html.table(table, most_rows=_MOST_RUNS, is_stacked=True)
 
 
 def _run(run: str, cleaning: Mapping[str, Any], unusable: Mapping[str, Any]) -> dict[str, Any]:
     targets = unusable.get("Targets")
-    masked = None if targets is None else int(unusable.get("Constant", 0)) + int(unusable.get("Missing", 0))
+    masked = masked_targets(unusable)
     confounds = cleaning.get("Confounds")
     return {
         "run": run,
@@ -69,16 +70,6 @@ def _run(run: str, cleaning: Mapping[str, Any], unusable: Mapping[str, Any]) -> 
         "masked targets": masked,
         "masked": None if not targets or masked is None else f"{100 * masked / targets:.1f} %",
     }
-
-
-def _merged(all_results: Sequence[Results], key: str) -> dict[str, Any]:
-    """A field of the sidecars by run, over all outputs."""
-    found: dict[str, Any] = {}
-    for results in all_results:
-        for output in results.outputs:
-            value = output.sidecar.get(key)
-            found.update(value if isinstance(value, dict) else {})
-    return dict(sorted(found.items()))
 
 
 def _repeated(all_results: Sequence[Results]) -> str:

@@ -1,4 +1,8 @@
 import re
+from collections.abc import Sequence
+from dataclasses import replace
+from importlib import resources
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -6,8 +10,11 @@ import nibabel
 import numpy as np
 import pytest
 
-from bids_app.pages.conftest_browser import Browser, labels_of
-from bids_app.report.conftest import NETWORKS, N, links_table
+from bids_app.bids.geometry import SurfaceGeometry
+from bids_app.pages.conftest_browser import Browser, labels_of, write_words
+from bids_app.pages.participant import write_participant_report
+from bids_app.report.conftest import NETWORKS, N, Writer, links_table, write_surface
+from bids_app.report.interactive import view as view_module
 
 FUNC = "sub-001/func"
 STEM = "sub-001_task-pieman_hemi-{}_space-fsaverage5_model-gpt2_stat-{}_desc-{}_statmap.func.gii"
@@ -114,6 +121,52 @@ def test_a_vertex_is_typed_and_its_families_are_told(chromium: Any, surface_page
     assert told_value(browser) == pytest.approx(values[0], abs=0.006)
 
 
+def _with_room_for_all_but_one(limited: Any) -> Any:
+    def one_less(views: Sequence[view_module.View]) -> Any:
+        kept, n_bytes = limited([replace(view, maps=view.maps[:-1], left_out=(view.maps[-1].title,)) for view in views])
+        return kept, n_bytes
+
+    return one_less
+
+
+@pytest.mark.parametrize(
+    ("value", "step", "told"),
+    [
+        (0.00557, 0.00034, "0.006"),
+        (0.4512, 1.7e-5, "0.451"),
+        (-0.2312, 0.087, "−0.2"),
+        (-0.0004, 0.087, "0.0"),
+        (12.345, 0.0005, "12.3"),
+        (123.4, 0.087, "123"),
+        (0, 1e-5, "0.00"),
+        (3.21e-8, 1e-12, "3.21e−8"),
+    ],
+)
+def test_no_digit_is_told_that_rounding_made(chromium: Any, value: float, step: float, told: str) -> None:
+    page = chromium.new_page()
+    page.add_script_tag(content=(resources.files("bids_app.report") / "scripts" / "maps.js").read_text("utf-8"))
+    assert page.evaluate(f"digitsOf({value}, {step})") == told
+
+
+def test_maps_of_families_without_links_are_in_the_view(
+    chromium: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_surface(tmp_path)
+    Writer(tmp_path, SurfaceGeometry("fsaverage5", N, N)).table("atoms", links_table(linked=()))
+    write_words(tmp_path)
+    browser = Browser(chromium, write_participant_report(tmp_path, "001"))
+    browser.page.locator("#atom-3 summary").first.click()
+    browser.page.locator("#atom-3 button[data-family]").click()
+    assert browser.page.eval_on_selector("#view-map", "e => e.selectedOptions[0].text") == "Atom 3"
+    monkeypatch.setattr(view_module, "limited", _with_room_for_all_but_one(view_module.limited))
+    browser = Browser(chromium, write_participant_report(tmp_path, "001"))
+    assert "One map is not in this page, which would be too large: Atom 3." in browser.text("#view-left-out")
+    for atom, is_there in ((1, True), (3, False)):
+        browser.page.locator(f"#atom-{atom} summary").first.click()
+        assert browser.page.locator(f"#atom-{atom} button[data-family]").is_visible() == is_there
+        assert ("Its map is not in this page" in browser.text(f"#atom-{atom}")) != is_there
+
+
 def test_dragging_turns_the_cortex(chromium: Any, surface_page: Path) -> None:
     browser = Browser(chromium, surface_page)
     box = browser.page.locator("#view-canvas").bounding_box()
@@ -128,6 +181,34 @@ def test_dragging_turns_the_cortex(chromium: Any, surface_page: Path) -> None:
     browser.page.mouse.click(*middle)
     assert told_vertex(browser) != before
     browser.page.get_by_role("button", name="Reset").click()
+    browser.page.mouse.click(*middle)
+    assert told_vertex(browser) == before
+
+
+def test_an_enlarged_flat_map_is_moved(chromium: Any, surface_page: Path) -> None:
+    browser = Browser(chromium, surface_page)
+    browser.page.get_by_role("button", name="Flat", exact=True).click()
+    for _ in range(4):
+        browser.page.get_by_role("button", name="Larger").click()
+    box = browser.page.locator("#view-canvas").bounding_box()
+    middle = (box["x"] + 0.25 * box["width"], box["y"] + 0.5 * box["height"])
+    browser.page.mouse.click(*middle)
+    before = told_vertex(browser)
+    browser.page.mouse.move(*middle)
+    browser.page.mouse.down()
+    browser.page.mouse.move(middle[0] - 60, middle[1] + 40, steps=4)
+    browser.page.mouse.up()
+    browser.page.mouse.click(middle[0] - 60, middle[1] + 40)  # what was under the pointer has followed it
+    assert told_vertex(browser) == before
+    browser.page.mouse.click(*middle)
+    assert told_vertex(browser) != before
+    shown = told_vertex(browser)
+    browser.page.get_by_role("button", name="Turn right").click()
+    browser.page.mouse.click(*middle)
+    assert told_vertex(browser) != shown
+    browser.page.get_by_role("button", name="Reset").click()
+    for _ in range(4):
+        browser.page.get_by_role("button", name="Larger").click()
     browser.page.mouse.click(*middle)
     assert told_vertex(browser) == before
 
@@ -183,8 +264,26 @@ def test_tables_fit_a_phone(chromium: Any, surface_page: Path) -> None:
             assert cell.evaluate("e => getComputedStyle(e).display") == shown
             box = browser.page.locator(f".scroll:has({table.split()[-1]})").first
             assert box.evaluate("e => e.scrollWidth <= e.clientWidth")
+    for row in browser.page.locator(
+        "#quality tr, #evidence tr"
+    ).all():  # a long name needs lines, which no other covers
+        cells = [cell.bounding_box() for cell in row.locator("td").all() if cell.is_visible()]
+        assert all(one["y"] + one["height"] <= other["y"] + 1 for one, other in pairwise(cells))
+    names = "[...document.querySelectorAll('.stacked td')].filter(e => e.scrollHeight > e.clientHeight + 1).length"
+    assert browser.page.evaluate(names) == 0
     cell = browser.page.locator("#evidence td").nth(1)
     assert cell.evaluate("e => getComputedStyle(e, '::before').content") == '"check"'
+
+
+def test_letters_of_figures_can_be_read_on_a_phone(chromium: Any, surface_page: Path) -> None:
+    browser = Browser(chromium, surface_page)
+    browser.page.set_viewport_size({"width": 400, "height": 900})
+    pictures = browser.page.locator("figure img:visible")
+    widths = [picture.bounding_box()["width"] for picture in pictures.all()]
+    assert max(widths) >= 750  # pictures 10 inches wide scroll
+    assert browser.page.evaluate("document.documentElement.scrollWidth") <= 400
+    browser.page.set_viewport_size({"width": 1440, "height": 900})
+    assert all(picture.bounding_box()["width"] <= 1240 for picture in pictures.all())
 
 
 def test_cards_are_sorted_searched_linked_and_shown(chromium: Any, surface_page: Path) -> None:

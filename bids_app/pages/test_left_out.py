@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from bids_app.pages.participants import left_out
+from bids_app.pages.left_out import left_out
 
 
 def test_only_the_group_level_leaves_participants_out_of_the_group(tmp_path: Path) -> None:

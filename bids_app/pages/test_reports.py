@@ -274,6 +274,19 @@ def test_networks_have_the_colours_of_the_atlas(surface_out: Path) -> None:
         assert all(colour in figure for colour in shown)
 
 
+def test_a_network_has_one_colour_wherever_it_is_named(tmp_path: Path) -> None:
+    names = ("North", "South", "West")  # of an atlas without colours: none is published
+    write = Writer(tmp_path, ParcelGeometry("x", ("a", "b")))
+    table = links_table(linked=((0, "West", "active"), (1, "South", "active")))
+    write.table("atoms", table.assign(network=[names[NETWORKS.index(name)] for name in table["network"]]))
+    (results,) = (one.variants()[0] for one in find_results(tmp_path, "001"))
+    page = sheet.open_page(tmp_path, "001")
+    everyone = page.network_colours(results, names)
+    assert len(set(everyone.values())) == 3
+    for name in names:  # as the table of a card does, which names the networks of one atom
+        assert page.network_colours(results, [name]) == {name: everyone[name]}
+
+
 def test_no_table_stands_at_the_head_where_there_is_no_number() -> None:
     assert summary([]) == ""
     assert summary([Results({"task": "tale"}, ())]) == ""

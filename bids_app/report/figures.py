@@ -29,6 +29,7 @@ WIDTH_INCHES = 10.0
 _DOTS_PER_INCH = 165  # a page of 1,000 pixels on a screen of higher density
 _TITLE_INCHES = 0.28
 _KEY_INCHES = 1.4
+_LABEL_POINTS = 8.0  # of the names of pictures
 _STRIP_PIXELS = 560  # width of a small picture
 
 STYLE = {
@@ -166,7 +167,9 @@ def draw_rows(panels: Sequence[Panel], rows: Sequence[Sequence[Picture]], colour
     span = WIDTH_INCHES - _KEY_INCHES
     inch = span / sum(picture.pixels.shape[1] for picture in rows[0])  # inches per pixel
     tall = max(picture.pixels.shape[0] for picture in rows[0]) * inch
-    height = len(rows) * (tall + _TITLE_INCHES) + _TITLE_INCHES * 0.7
+    labels = _labels(rows[-1], inch)
+    n_lines = max(label.count("\n") for label in labels) + 1
+    height = len(rows) * (tall + _TITLE_INCHES) + _TITLE_INCHES * 0.7 + (n_lines - 1) * _LABEL_POINTS * 1.2 / 72
     figure = Figure(figsize=(WIDTH_INCHES, height))
     axes = figure.add_axes((0, 0, 1, 1))  # for all pictures, in inches: axes of their own would take longer to draw
     axes.set_axis_off()
@@ -174,15 +177,22 @@ def draw_rows(panels: Sequence[Panel], rows: Sequence[Sequence[Picture]], colour
         top = height - number * (tall + _TITLE_INCHES) - _TITLE_INCHES
         axes.text(0.04, top + 0.07, panel.title, weight="bold", size=10)
         left = 0.0
-        for picture in pictures:
+        for picture, label in zip(pictures, labels, strict=True):
             _draw_picture(axes, picture, left, top - tall / 2, inch)
             wide = picture.pixels.shape[1] * inch
             if number == len(rows) - 1:
-                axes.text(left + wide / 2, 0.05, picture.label, ha="center", size=8, color="0.4")
+                axes.text(left + wide / 2, 0.05, label, ha="center", size=_LABEL_POINTS, color="0.4")
             left += wide
     axes.set(xlim=(0, WIDTH_INCHES), ylim=(0, height))
     _add_key(figure, colouring, span, tall, height)
     return figure
+
+
+def _labels(pictures: Sequence[Picture], inch: float) -> list[str]:
+    """The labels under a row of pictures, their words in lines if one would reach into the next picture."""
+    letter = 0.6 * _LABEL_POINTS / 72
+    fits = all((len(picture.label) + 1) * letter <= picture.pixels.shape[1] * inch for picture in pictures)
+    return [picture.label if fits else picture.label.replace(" ", "\n") for picture in pictures]
 
 
 def _draw_picture(axes: Any, picture: Picture, left: float, middle: float, inch: float) -> None:

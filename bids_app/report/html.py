@@ -15,6 +15,7 @@ import pandas as pd
 
 escape = html.escape
 MOST_ROWS = 40
+_PIXELS_PER_INCH = 76  # at least, of pictures on narrow screens: letters of 9 points are then 9.5 pixels high
 
 
 def templates() -> Traversable:
@@ -82,15 +83,17 @@ def marked(text: str) -> str:
     return re.sub(r"\*(\S+?)\*", r"<mark>\1</mark>", escape(text))
 
 
-def image(source: str, alt: str, caption: str, files: Mapping[str, str] | None = None) -> str:
+def image(source: str, alt: str, caption: str, files: Mapping[str, str] | None = None, inches: float = 0.0) -> str:
     """A figure: `source` is the picture as a data URI, `alt` describes it for screen readers.
 
-    `files` are its files, relative to the page, by their kind.
+    `files` are its files, relative to the page, by their kind. A narrow screen scrolls a picture that is many `inches`
+    wide, whose letters would be too small in the width of the screen.
     """
     links = ", ".join(f'<a href="{escape(path)}">{escape(kind)}</a>' for kind, path in (files or {}).items())
     saved = f' <span class="files">{links}</span>' if links else ""
     return (
-        f'<figure><img src="{escape(source)}" alt="{escape(alt)}">'
+        f'<figure><div class="scroll" tabindex="0"><img src="{escape(source)}" alt="{escape(alt)}" '
+        f'style="--wide: {_PIXELS_PER_INCH * inches:.0f}px"></div>'
         f"<figcaption>{escape(caption)}{saved}</figcaption></figure>"
     )
 
@@ -103,6 +106,14 @@ def link(target: str, text: str) -> str:
 def details(summary: str, body: str) -> str:
     """A folded block that the reader opens; `body` is HTML."""
     return f"<details><summary>{escape(summary)}</summary>\n{body}\n</details>"
+
+
+def definitions(meanings: Mapping[str, str]) -> str:
+    """Names with what they mean; backquotes mark code."""
+    rows = "".join(
+        f"<dt>{escape(name.replace('_', ' '))}</dt><dd>{_inline(meaning)}</dd>" for name, meaning in meanings.items()
+    )
+    return f'<dl class="meanings">{rows}</dl>'
 
 
 def preformatted(text: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from bids_app.bids.derivatives import read_sidecar
 from bids_app.bids.entities import build_name
 from bids_app.bids.geometry_base import Geometry
 from bids_app.report import html
@@ -17,7 +18,7 @@ from bids_app.report.figures import draw_maps, embedded, note_of, save, why_not_
 from bids_app.report.interactive.collection import Collection
 from bids_app.report.interactive.maps import InteractiveMap
 from bids_app.report.panels import Panel
-from bids_app.report.regions import atlas_colours
+from bids_app.report.regions import atlas_colours, atlas_networks
 from bids_app.report.results import UNITS, Results
 from bids_app.report.scales import Colouring, network_colours
 from bids_app.text_files import read_text
@@ -30,7 +31,7 @@ DEFAULT_THRESHOLD = 2.3  # |z| across the brain from which a map counts as activ
 class Page:
     """One report: OUT_DIR, the folder of its figures, the participant (None for the group), the settings of the run.
 
-    `maps` gathers what is drawn, for the interactive view.
+    `maps` gathers what is drawn, for the interactive view; `networks` keeps the names of all networks of an analysis.
     """
 
     out_dir: Path
@@ -38,6 +39,7 @@ class Page:
     participant: str | None
     settings: dict[str, Any] = field(default_factory=dict)
     maps: Collection = field(default_factory=Collection)
+    networks: dict[tuple[tuple[str, str], ...], list[str]] = field(default_factory=dict)
 
     @property
     def threshold(self) -> float:
@@ -51,9 +53,24 @@ class Page:
         return None if value is None else float(value)
 
     def network_colours(self, results: Results, names: Sequence[str]) -> dict[str, str]:
-        """A colour for each network, from the atlas stored in OUT_DIR for the space of the analysis if available."""
-        colours = network_colours(names, atlas_colours(self.out_dir, results.entities))
-        return dict(zip(names, colours, strict=True))
+        """A colour for each network, the same wherever the page shows it.
+
+        It is that of the atlas stored in OUT_DIR for the space of the analysis. Where that has none, it follows from
+        the place of the network among all networks, not among those that one figure names.
+        """
+        everyone = list(dict.fromkeys([*self._all_networks(results), *names]))
+        colours = network_colours(everyone, atlas_colours(self.out_dir, results.entities))
+        by_name = dict(zip(everyone, colours, strict=True))
+        return {name: by_name[name] for name in names}
+
+    def _all_networks(self, results: Results) -> list[str]:
+        """All networks of an analysis: those of the stored atlas, or else of the table of links."""
+        key = (*results.entities.items(), ("atoms", results.atoms))
+        if key not in self.networks:
+            table = results.table(results.atoms)
+            linked: list[str] = [] if table is None or "network" not in table else table["network"].astype(str).tolist()
+            self.networks[key] = atlas_networks(self.out_dir, results.entities) or list(dict.fromkeys(linked))
+        return self.networks[key]
 
     def add(self, figure: Figure, results: Results, desc: str, *, alt: str, caption: str, ending: str = "png") -> str:
         """Write a figure, as PNG and as SVG, and return its HTML, which holds the one with `ending`."""
@@ -61,7 +78,7 @@ class Page:
         entities = {**subject, **results.entities, "desc": desc}
         paths = {one: save(figure, self.figures / build_name(entities, "figure", f".{one}")) for one in _ENDINGS}
         links = {one.upper(): path.relative_to(self.out_dir).as_posix() for one, path in paths.items()}
-        return html.image(embedded(paths[ending]), alt, caption, links)
+        return html.image(embedded(paths[ending]), alt, caption, links, float(figure.get_size_inches()[0]))
 
     def add_maps(
         self,
@@ -103,6 +120,16 @@ class Page:
         """A link to a file in OUT_DIR."""
         return html.link(path.relative_to(self.out_dir).as_posix(), text)
 
+    def file(self, path: Path) -> str:
+        """A link to the file of a table, and what its columns mean, from its sidecar, folded."""
+        described = {
+            name: str(column["Description"])
+            for name, column in read_sidecar(path).items()
+            if isinstance(column, dict) and "Description" in column
+        }
+        meanings = html.details("What the columns mean", html.definitions(described)) if described else ""
+        return f"<p>{self.link(path, path.name)}</p>{meanings}"
+
 
 def newest_settings(out_dir: Path, level: str, participant: str | None = None) -> Path | None:
     """The settings file of the last run of a level, or of any level if that one has none.
@@ -112,8 +139,9 @@ def newest_settings(out_dir: Path, level: str, participant: str | None = None) -
     files = sorted(path for path in (out_dir / "logs").glob("*.toml") if path.is_file())
     of_level = [path for path in files if path.stem.endswith(f"_{level}")]
     for path in reversed(of_level if participant else []):
-        labels = read_settings(path).get("participant_label")
-        if not labels or participant in labels:
+        settings = read_settings(path)
+        labels, excluded = (settings.get(key) or [] for key in ("participant_label", "exclude_participant_label"))
+        if (not labels or participant in labels) and participant not in excluded:
             return path
     candidates = of_level or files
     return candidates[-1] if candidates else None

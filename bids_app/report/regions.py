@@ -59,20 +59,29 @@ def parts_of(out_dir: Path, geometry: Geometry) -> tuple[Mapping[str, Array], st
     return (networks, "networks") if networks else (geometry.large_parts, "parts of the brain")
 
 
+def atlas_networks(out_dir: Path, entities: Mapping[str, str]) -> list[str]:
+    """Names of the networks in the atlas of the space of `entities`, in its order; empty if OUT_DIR has none."""
+    names = _atlas_sidecar(out_dir, entities).get("Networks")
+    return [str(name) for name in names] if isinstance(names, list) else []
+
+
 def atlas_colours(out_dir: Path, entities: Mapping[str, str]) -> dict[str, str]:
     """Hexadecimal colour of each network in the atlas of the space of `entities`.
 
     Empty if OUT_DIR has no atlas, or the atlas has no colours or only one.
     """
-    if "seg" in entities:
-        return {}
-    paths = _atlas(out_dir, entities)
-    sidecar = read_sidecar(paths[0]) if paths else {}
+    sidecar = _atlas_sidecar(out_dir, entities)
     names, colours = sidecar.get("Networks"), sidecar.get("Colours")
     if not (isinstance(names, list) and isinstance(colours, list)):
         return {}
     by_name = {str(name): to_hex(colour) for name, colour in zip(names, colours, strict=True)}
     return by_name if len(by_name) == 1 or len(set(by_name.values())) > 1 else {}
+
+
+def _atlas_sidecar(out_dir: Path, entities: Mapping[str, str]) -> Mapping[str, Any]:
+    """The sidecar of the atlas of networks; empty without one, and for parcels, which bring their own networks."""
+    paths = [] if "seg" in entities else _atlas(out_dir, entities)
+    return read_sidecar(paths[0]) if paths else {}
 
 
 def _atlas(out_dir: Path, entities: Mapping[str, str], atlas: str = "atlas") -> list[Path]:

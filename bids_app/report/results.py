@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from bids_app.bids.outputs import OutputMap, find_outputs
 Array = npt.NDArray[Any]
 
 SIGNIFICANT = 0.05
+UNTRAINED = "Untrained"  # ends the label of a control, as in `inputs.models.ModelRun`
 UNITS = {"surface": "vertices", "volume": "voxels", "cifti": "grayordinates", "parcels": "parcels"}
 _VARIANT = re.compile(r"(atoms|families)(\d*)(Shifted)?")
 _NOT_OF_AN_ANALYSIS = ("sub", "hemi", "stat", "desc")
@@ -144,13 +145,25 @@ def values_at(maps: Maps, geometry: Geometry) -> Array | None:
 def find_results(out_dir: Path, participant: str | None) -> list[Results]:
     """Results of a participant, or of the group if `participant` is None, for each recording and model.
 
-    Outputs with fewer entities (a noise ceiling has no model) belong to all results with the same and more.
+    Outputs with fewer entities (a noise ceiling has no model) belong to all results with the same and more. Untrained
+    controls come last: a page opens with its first results.
     """
     level = "group" if participant is None else "participant"
     outputs = [o for suffix in ("statmap", "networks") for o in find_outputs(out_dir, suffix, level, sub=participant)]
     keys = dict.fromkeys(_key(output) for output in outputs)  # a dict preserves the order
     widest = [key for key in keys if not any(set(key) < set(other) for other in keys)]
+    models = {dict(key).get("model", "") for key in widest}
+    widest.sort(key=lambda key: is_control(dict(key).get("model", ""), models))
     return [Results(dict(key), tuple(output for output in outputs if set(_key(output)) <= set(key))) for key in widest]
+
+
+def is_control(model: str, models: Collection[str]) -> bool:
+    """Whether a model is the untrained control of one of the models.
+
+    >>> is_control("gpt2Untrained", ["gpt2", "gpt2Untrained"]), is_control("myUntrained", ["myUntrained"])
+    (True, False)
+    """
+    return model.endswith(UNTRAINED) and model.removesuffix(UNTRAINED) in models
 
 
 def _key(output: OutputMap) -> tuple[tuple[str, str], ...]:

@@ -82,6 +82,19 @@ def say_parcels(results: Results, maps: Maps, desc: str, row: int) -> str:
     )
 
 
+def share_in_panel(results: Results) -> float | None:
+    """The share of the ceiling in the group's evidence panel, the mean over participants; None where there is none.
+
+    The sentence above the panel says the same number; that of the mean maps differs.
+    """
+    table = results.table("evidence")
+    if table is None or "low" not in table:  # a participant's panel has no interval, and the number of its maps
+        return None
+    rows = table[(table["claim"] == "brain score") & (table["check"] == "share of the ceiling")]
+    values = rows["value"].to_numpy(dtype=float)
+    return float(values[0]) if len(values) and np.isfinite(values[0]) else None
+
+
 def layer_of(name: str) -> str | None:
     """The layer in the name of a map, or None.
 
@@ -100,7 +113,7 @@ def say_passing(panel: Panel, maps: Maps, *, signed: bool = False) -> str:
     below = "" if signed or maps.geometry.kind == "parcels" else "; r ≤ 0 is not coloured"
     if panel.passing is None:
         return f"Mean r {mean_of(panel.values):.3f} over {valid:,} {unit}{below}; without a test of significance."
-    n_passing = int(np.count_nonzero(panel.passing))
+    n_passing = int(np.count_nonzero(panel.passing if signed else panel.passing & (panel.values > 0)))
     return (
         f"Mean r {mean_of(panel.values):.3f}; {n_passing:,} of {valid:,} {unit} have q < {SIGNIFICANT:g} "
         f"(full colour; others {weak}{below})."
@@ -117,7 +130,7 @@ def score_cell(results: Results, maps: Maps | None, desc: str) -> str:
     n_valid = int(np.isfinite(maps.values[row]).sum())
     small = f"{n_valid:,} {unit}"
     if significant is not None:
-        small = f"q < 0.05 in {np.count_nonzero(significant):,} of {small}"
+        small = f"q < 0.05 in {np.count_nonzero(significant & (maps.values[row] > 0)):,} of {small}"
         if of_majority(results, maps, desc) is not None:
             small += ", in at least half of the participants"
         share = share_of_parcels(results, maps, desc, row)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -27,6 +28,8 @@ from bids_app.wording import listed
 Array = npt.NDArray[Any]
 _SIGNED = ("beta", "marginal", "z", "t", "w")
 _POSITIONS = ("layer", "d", "k", "fraction")
+_TESTS = ("p", "q", "pfwe", "qmajority")  # drawn as −log10, or the small ones could not be told apart
+_LOG = ("alpha",)  # spans many orders of magnitude
 _GAINS = ("over", "contrast", "forecast", "gain", "variance")  # in a desc: scores that may be losses
 
 
@@ -43,7 +46,8 @@ class Request:
     entities : further entities of the file, such as task, space and model
     curve, region : draw a curve of the table instead of a map; of this region, "all" for everywhere
     views : sides of the cortex; empty for lateral and medial
-    threshold, maximum : smallest |value| that is drawn, and end of the colour scale; None by the data
+    threshold : smallest |value| that is drawn, of p and q the largest; None for all
+    maximum : end of the colour scale, of p and q that of −log10; None by the data
     significant : draw only where q < 0.05
     """
 
@@ -102,11 +106,12 @@ def _results(request: Request) -> Results:
     fitting = [one for one in everything if dict(request.entities).items() <= one.entities.items()]
     fitting = [one for one in fitting if _has(one, request)]
     if not fitting:
-        there = sorted({o.entities.get("desc", "") for one in everything for o in one.outputs})
+        there = sorted({desc for one in everything for desc in _descs(one) if _has(one, replace(request, desc=desc))})
         asked = describe(list(request.entities.items()))
+        known = f"there are {listed(there, most=40)}" if there else "there is none"
         raise ValueError(
             f"{whose} has no {'curve' if request.curve else 'map'} with desc {request.desc!r}"
-            f"{f' and {asked}' if asked else ''}; there are {listed(there, most=40)}: "
+            f"{f' and {asked}' if asked else ''}; {known}: "
             f"n2n figure {request.out_dir} lists what can be drawn"
         )
     if len(fitting) > 1:
@@ -121,33 +126,46 @@ def _has(results: Results, request: Request) -> bool:
     return any(o.suffix == "statmap" and o.entities.get("desc") == request.desc for o in results.outputs)
 
 
+def _descs(results: Results) -> set[str]:
+    return {output.entities.get("desc", "") for output in results.outputs}
+
+
 def _maps(request: Request, results: Results) -> tuple[Figure, str, str]:
     maps = _asked_maps(request, results)
-    names = [_named(name, maps, request.desc) for name in request.maps] or list(maps.names[:MOST])
+    names = [found for name in request.maps if (found := _find(name, maps))] or list(maps.names[:MOST])
     panels = [_panel(request, results, maps, name) for name in names]
     label = _label(results, request.desc, maps.stat)
     scale = _scale(request, maps, label, [panel.values for panel in panels])
     reason = why_not_drawn(maps.geometry, scale)
     if reason:
         raise ValueError(reason)
-    return _draw(request, panels, maps.geometry, scale), _caption(request, maps, label, names), maps.stat
+    caption = _caption(request, maps, label, names)
+    if any(panel.passing is not None for panel in panels):
+        is_dotted = maps.geometry.kind == "parcels"
+        caption += " Filled: q < 0.05." if is_dotted else " Full colour: q < 0.05; elsewhere paler."
+    return _draw(request, panels, maps.geometry, scale), caption, maps.stat
 
 
-def _named(asked: str, maps: Maps, desc: str) -> str:
-    """The name of a map that was asked for by its name, or by the number in it."""
+def _find(asked: str, maps: Maps) -> str | None:
+    """The name of a map that was asked for by its name, or by the number in it; None if there is none."""
     if asked in maps.names:
         return asked
-    numbered = [name for name in maps.names if asked.isdecimal() and name.endswith(f"-{asked.zfill(2)}")]
-    if len(numbered) != 1:
-        raise ValueError(f"there is no map {asked!r}; {desc} has {listed(maps.names, most=80)}")
-    return numbered[0]
+    pattern = re.compile(rf".*-0*{asked}") if asked.isdecimal() else None
+    numbered = [name for name in maps.names if pattern and pattern.fullmatch(name)]
+    return numbered[0] if len(numbered) == 1 else None
 
 
 def _asked_maps(request: Request, results: Results) -> Maps:
     of_desc = [output.entities for output in results.outputs if output.entities.get("desc") == request.desc]
     stats = [entities["stat"] for entities in of_desc if "stat" in entities]
     wanted = [request.stat] if request.stat else sorted(stats, key=_place)
-    maps = results.maps(request.desc, wanted)
+    found = (results.maps(request.desc, [stat]) for stat in wanted)
+    available = [maps for maps in found if maps is not None]
+    maps = next((one for one in available if all(_find(name, one) for name in request.maps)), None)
+    if maps is None and available:
+        asked = next(name for name in request.maps if not all(_find(name, one) for one in available))
+        names = dict.fromkeys(name for one in available for name in one.names)
+        raise ValueError(f"there is no map {asked!r}; {request.desc} has {listed(list(names), most=80)}")
     if maps is None:
         raise ValueError(f"{request.desc} has no statistic {request.stat!r}; it has {listed(sorted(set(stats)))}")
     return maps
@@ -161,15 +179,22 @@ def _place(stat: str) -> int:
 
 def _panel(request: Request, results: Results, maps: Maps, name: str) -> Panel:
     values = np.array(maps.values[maps.names.index(name)], dtype=float)
-    is_test = maps.stat in ("p", "q", "pfwe", "qmajority")
-    passing = None if is_test else scores.passing(results, maps, request.desc, maps.names.index(name))
+    is_test = maps.stat in _TESTS
+    passing = (
+        None
+        if is_test and not request.significant
+        else scores.passing(results, maps, request.desc, maps.names.index(name))
+    )
     if request.significant:
         if passing is None:
             raise ValueError(f"{request.desc} was not tested, so --significant cannot be used; use --threshold")
         values[~passing] = np.nan
         passing = None
     if request.threshold is not None:
-        values[np.abs(values) < request.threshold] = np.nan
+        values[values > request.threshold if is_test else np.abs(values) < request.threshold] = np.nan
+    if is_test or maps.stat in _LOG:
+        positive = np.where(values > 0, values, np.nan)
+        values = -np.log10(positive) if is_test else np.log10(positive)
     return Panel(name, values, passing)
 
 
@@ -177,13 +202,14 @@ def _label(results: Results, desc: str, stat: str) -> str:
     """What the colours are: the statistic; for a mean over participants, the unit of what was averaged."""
     means = (o for o in results.outputs if (o.entities.get("desc"), o.entities.get("stat")) == (desc, stat))
     units = next((one.sidecar.get("Units") for one in means), None)
-    return f"mean {units}" if stat == "mean" and isinstance(units, str) else STATISTICS[stat].label
+    label = f"mean {units}" if stat == "mean" and isinstance(units, str) else STATISTICS[stat].label
+    return f"−log10 of {label}" if stat in _TESTS else f"log10 of {label}" if stat in _LOG else label
 
 
 def _scale(request: Request, maps: Maps, label: str, values: Sequence[Array]) -> Scale:
-    if maps.stat in _POSITIONS:
+    if maps.stat in _POSITIONS or maps.stat in _LOG:
         scale: Scale = position_scale(values, label, high=request.maximum)
-    elif maps.stat in _SIGNED or any(word in request.desc for word in _GAINS):
+    elif maps.stat not in _TESTS and (maps.stat in _SIGNED or any(word in request.desc for word in _GAINS)):
         scale = signed_scale(values, label, 0.0)
         scale = scale if request.maximum is None else replace(scale, low=-request.maximum, high=request.maximum)
     else:
@@ -217,7 +243,11 @@ def _caption(request: Request, maps: Maps, label: str, names: Sequence[str]) -> 
     if request.significant:
         parts.append("Only places with q < 0.05 are shown.")
     if request.threshold is not None:
-        parts.append(f"Values between −{request.threshold:g} and {request.threshold:g} are not shown.")
+        parts.append(
+            f"Values above {request.threshold:g} are not shown."
+            if maps.stat in _TESTS
+            else f"Values between −{request.threshold:g} and {request.threshold:g} are not shown."
+        )
     if len(request.maps or maps.names) > len(names):
         parts.append(f"{len(names)} of {len(maps.names)} maps; choose others with --map.")
     return " ".join([*parts, note_of(maps.geometry)]).strip()

@@ -68,7 +68,7 @@ def _shares() -> Array:
 def extent(geometry: VolumeGeometry) -> tuple[Array, Array]:
     """Lowest and highest coordinates (mm) of a picture: those of the template brain, or of the mask without one."""
     if _is_mni(geometry):
-        brain, affine = _template()
+        brain, affine = template()
         points = _points_of(brain > _BRAIN, affine)
     else:
         points = _points_of(geometry.mask, geometry.affine)
@@ -104,7 +104,7 @@ def _sample(volume: Array, affine: Array, points: Array, outside: float = 0.0, *
 def _background(geometry: VolumeGeometry, points: Array) -> Array:
     """Grey RGBA (h, w, 4) of the anatomy at coordinates (h, w, 3)."""
     if _is_mni(geometry):
-        brain, affine = _template()
+        brain, affine = template()
         grey = _sample(brain, affine, points, smooth=True)
         opaque = np.clip(grey / 0.15, 0, 1)
         grey = 0.35 + 0.6 * grey
@@ -123,7 +123,7 @@ def anatomy(geometry: VolumeGeometry, shape: tuple[int, ...], affine: Array) -> 
 
 
 @functools.cache
-def _template() -> tuple[Array, Array]:
+def template() -> tuple[Array, Array]:
     """nilearn's MNI152 brain at 2 mm, values 0–1, and its affine."""
     image = datasets.load_mni152_template(resolution=2)
     return np.asarray(image.dataobj, dtype=np.float32), np.asarray(image.affine)

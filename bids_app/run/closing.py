@@ -1,4 +1,4 @@
-"""The table at the end of a participant level: what was written where, and what failed."""
+"""The table at the end of a level: what was written where, what was left out, and what failed."""
 
 from __future__ import annotations
 
@@ -6,25 +6,36 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from bids_app.engines.jobs import Failure
+from bids_app.pages.left_out import left_out
 
-_MOST = 20  # participants with a line each; the failed ones have one whatever their number
+_MOST = 20  # participants with a line each; those with something to say have one whatever their number
 
 
 def closing_lines(out_dir: Path, participants: Sequence[str], failures: Sequence[Failure], since: float) -> list[str]:
     """Lines of the table; none for nobody.
 
-    `participants` are labels without `sub-`; files count as written if they changed at or after `since`, in seconds as
-    `time.time` has it.
+    `participants` are labels without `sub-`. Of many, only those that failed or lack something have a line. Files count
+    as written if they changed at or after `since`, in seconds as `time.time` has it.
     """
     failed = {failure.name: failure.reason for failure in failures}
     names = [f"sub-{label}" for label in participants]
-    shown = [name for name in names if name in failed or len(names) <= _MOST]
     if not names:
         return []
+    notes = {name: texts for name, texts in left_out(out_dir, names, of_group=False).items() if texts}
+    shown = [name for name in names if name in failed or name in notes or len(names) <= _MOST]
     width = max(len(name) for name in names)
-    lines = [f"{name:<{width}}  {_of_one(out_dir, name, failed.get(name), since)}" for name in shown]
+    lines = [
+        f"{name:<{width}}  {_of_one(out_dir, name, failed.get(name), since)}"
+        + (f"; left out: {'; '.join(notes[name])}" if name in notes else "")
+        for name in shown
+    ]
     n_good = len(names) - sum(name in failed for name in names)
     return [*lines, f"{n_good} of {len(names)} participants complete in {out_dir}"]
+
+
+def group_line(out_dir: Path, since: float) -> str:
+    """What the group level has written since then, in seconds as `time.time` has it."""
+    return f"group: {_of_one(out_dir, 'group', None, since)} in {out_dir}"
 
 
 def _of_one(out_dir: Path, name: str, reason: str | None, since: float) -> str:

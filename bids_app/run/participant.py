@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bids_app.analyses.work import Work
-from bids_app.inputs.fits import fits_of
+from bids_app.inputs.fits import fits_of, runs_left_out
 from bids_app.inputs.models import model_runs
 from bids_app.inputs.sources import Sources, open_sources
+from bids_app.run.left_out import note_left_out
 from bids_app.settings import Settings
 
 
@@ -17,7 +18,10 @@ def run_participant(settings: Settings, name: str, fit_name: str | None = None, 
     `fit_name` limits this to one fit, `label` to one model (by its label) or to one step that needs no model.
     """
     sources = open_sources(settings)
-    for fit in fits_of(sources, name.removeprefix("sub-")):
+    fits = fits_of(sources, name.removeprefix("sub-"))
+    analysed = [run.label for fit in fits for run in fit.runs]
+    note_left_out(settings.out_dir, name, runs_left_out(sources, name.removeprefix("sub-")), analysed)
+    for fit in fits:
         if fit_name in (None, fit.name):
             _compute(Work(sources, fit), label)
 

@@ -30,8 +30,9 @@ from bids_app.machine.run_folders import RunFolders
 from bids_app.machine.strays import clearing_strays
 from bids_app.run.check import check_runs, print_rows
 from bids_app.run.check_table import problems_of
-from bids_app.run.closing import closing_lines
+from bids_app.run.closing import closing_lines, group_line
 from bids_app.run.jobs import participant_jobs, stimulus_jobs
+from bids_app.run.left_out import PARTICIPANTS, note_left_out
 from bids_app.run.readiness import check
 from bids_app.run.records import (
     RUN,
@@ -100,32 +101,47 @@ def _stimulus_level(settings: Settings, engine: Engine) -> list[Failure]:
 
 def _participant_level(settings: Settings, engine: Engine) -> list[Failure]:
     start = time.time()
+    if settings.reports_only:
+        return _reports_only(settings, engine, start)
     sources = _open(settings)
     participants = sources.analysed
     if settings.dry_run:
         _plan(sources, participants)
         return []
-    if settings.reports_only:
-        _require_results(settings)
-        check_whole(settings.out_dir, participants)
-    else:
-        check(sources, participants)
-    failures = []
-    if not settings.reports_only:
-        _describe(settings, sources)
-        leave_aside(settings.out_dir, lambda run: is_excluded(run, sources.dataset.excluded_scans))
-        _warn_of_absent(sources)
-        failures = engine.run(stimulus_jobs(settings, engine.splits))
-        if failures:
-            write_crashes(settings, failures)
-            return failures
-        forget_crashes(settings.out_dir, ["stimulus"])
-        jobs = [job for label in participants for job in participant_jobs(sources, label, engine.splits)]
-        failures = _recorded(jobs, settings, engine)
-    failures += engine.run([Job(f"sub-{label}", _report, computes=False) for label in participants])
-    for line in closing_lines(settings.out_dir, participants, failures, start):
+    check(sources, participants)
+    _describe(settings, sources)
+    leave_aside(settings.out_dir, lambda run: is_excluded(run, sources.dataset.excluded_scans))
+    _warn_of_absent(sources)
+    note_left_out(settings.out_dir, PARTICIPANTS, sources.without_results, participants)
+    failures = engine.run(stimulus_jobs(settings, engine.splits))
+    if failures:
+        write_crashes(settings, failures)
+        return failures
+    forget_crashes(settings.out_dir, ["stimulus"])
+    jobs = [job for label in participants for job in participant_jobs(sources, label, engine.splits)]
+    failures = _recorded(jobs, settings, engine)
+    return failures + _write_reports(settings, engine, participants, failures, start)
+
+
+def _reports_only(settings: Settings, engine: Engine, start: float) -> list[Failure]:
+    """Write reports from OUT_DIR alone: the data set may be elsewhere."""
+    participants = _reported(settings)
+    if settings.dry_run:
+        log.info("would write the reports of %s", listed(participants))
+        return []
+    check_whole(settings.out_dir, participants)
+    return _write_reports(settings, engine, participants, [], start)
+
+
+def _write_reports(
+    settings: Settings, engine: Engine, participants: Sequence[str], failures: Sequence[Failure], start: float
+) -> list[Failure]:
+    """Write the reports of participants (without `sub-`) and say how they ended; returns the reports that failed."""
+    log.info("writing the report%s of %s", "s" * (len(participants) != 1), listed(participants, most=5))
+    failed = engine.run([Job(f"sub-{label}", _report, computes=False) for label in participants])
+    for line in closing_lines(settings.out_dir, participants, [*failures, *failed], start):
         log.info("%s", line)
-    return failures
+    return failed
 
 
 def _plan(sources: Sources, participants: Sequence[str]) -> None:
@@ -155,12 +171,26 @@ def _open(settings: Settings) -> Sources:
     return sources
 
 
-def _require_results(settings: Settings) -> None:
-    """Raise ValueError if there are no results to report."""
-    if not any(settings.out_dir.glob("sub-*/")):
+def _reported(settings: Settings) -> list[str]:
+    """Participants whose reports are to be written: those with results or a crash report in OUT_DIR.
+
+    Raises ValueError if there are none, or none of somebody who was asked for.
+    """
+    out_dir = settings.out_dir
+    crashed = {path.stem.partition("_sub-")[2] for path in (out_dir / "logs").glob("crash-*_sub-*.txt")}
+    there = sorted({*(participant_labels(out_dir) if out_dir.is_dir() else ()), *crashed})
+    if not there:
+        raise ValueError(f"--reports-only: OUT_DIR {out_dir} holds no results; run without it first, or check the path")
+    asked = settings.participant_label or there
+    if absent := sorted(set(asked) - set(there)):
         raise ValueError(
-            f"--reports-only: OUT_DIR {settings.out_dir} holds no results; run without it first, or check the path"
+            f"--reports-only: OUT_DIR {out_dir} holds no results of {listed(absent)}; it has {listed(there)}: "
+            "correct --participant-label, or run without --reports-only"
         )
+    kept = [label for label in there if label in asked and label not in settings.exclude_participant_label]
+    if not kept:
+        raise ValueError("no participant is left: check --participant-label and --exclude-participant-label")
+    return kept
 
 
 def _describe(settings: Settings, sources: Sources) -> None:
@@ -190,6 +220,7 @@ def _warn_of_absent(sources: Sources) -> None:
 
 
 def _group_level(settings: Settings, engine: Engine) -> list[Failure]:
+    start = time.time()
     if settings.dry_run:
         log.info("would compute the group level of %s", settings.out_dir)
         return []
@@ -201,7 +232,9 @@ def _group_level(settings: Settings, engine: Engine) -> list[Failure]:
     job = Job("group", partial(run_group, apply=engine.apply))
     failures = [] if settings.reports_only else _recorded([job], settings, engine)
     if not failures:
+        log.info("writing the report of the group")
         write_group_report(settings.out_dir)
+        log.info("%s", group_line(settings.out_dir, start))
     return failures
 
 

@@ -25,6 +25,7 @@ from bids_app.report.scores import (
     passing,
     say_parcels,
     say_passing,
+    share_in_panel,
     share_of_parcels,
 )
 
@@ -143,12 +144,15 @@ def answer(analysis: Results) -> str:
     test, parcels = passing(analysis, maps, "brainscore", row), share_of_parcels(analysis, maps, "brainscore", row)
     if test is None:
         return f"{told}, which was not tested."
-    share = float(test.sum() / max(int(np.isfinite(maps.values[row]).sum()), 1))
+    above = test & (maps.values[row] > 0)  # a group is tested two-sided, and predicts nothing where r is below 0
+    share = float(above.sum() / max(int(np.isfinite(maps.values[row]).sum()), 1))
     places = f"{100 * share:.0f} % of {maps.unit}" + (
         "" if parcels is None else f" and {100 * parcels:.0f} % of parcels"
     )
     ceiling = _ceiling(analysis, maps.geometry)
-    of_ceiling = None if ceiling is None else share_of_ceiling(maps.values[row], ceiling)
+    of_ceiling = share_in_panel(analysis)
+    if of_ceiling is None and ceiling is not None:
+        of_ceiling = share_of_ceiling(maps.values[row], ceiling)
     reached = "" if of_ceiling is None else f", {100 * of_ceiling:.0f} % of what other participants predict"
     if of_majority(analysis, maps, "brainscore") is not None:
         return f"{told}{reached}, significant in at least half of the participants in {places}."

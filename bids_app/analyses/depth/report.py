@@ -113,7 +113,7 @@ def _table(page: Page, results: Results) -> str:
     path = results.table_path(desc)
     if path is None or table.empty:
         return ""
-    body = html.table(table, most_rows=200) + f"<p>{page.link(path, path.name)}</p>"
+    body = html.table(table, most_rows=200) + page.file(path)
     return html.details(f"Table: best layers of {len(table)} regions", body)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bids_app.analyses.evidence.report import passages as list_passages
 from bids_app.bids.derivatives import read_table
 from bids_app.bids.entities import build_name
 from bids_app.report import html, svg
@@ -97,12 +98,7 @@ def _passages(passages: pd.DataFrame | None) -> str:
     parts = []
     for direction, title in (("highest", "Passages where it is highest"), ("lowest", "Passages where it is lowest")):
         rows = passages[passages["direction"] == direction].head(_MOST_PASSAGES)
-        items = "".join(
-            f"<li>… {html.marked(str(row.passage))} … <small>{html.escape(str(row.story))}, {row.onset:.0f} s, "
-            f"value {row.value:.1f}</small></li>"
-            for row in rows.itertuples()
-        )
-        block = f'<ol class="passages">{items}</ol>'
+        block = list_passages(rows)
         parts.append(html.minor(title) + block if direction == "highest" else html.details(title, block))
     return "\n".join(parts)
 
@@ -123,7 +119,8 @@ def _course(stories: Mapping[str, pd.DataFrame], number: str, singular: str) -> 
     told = ", ".join(word for _, _, word in peaks[:8])
     alt = f"Time course in the story {story}; words at its highest peaks: {told}."
     others = f" The highest of {len(known)} stories is shown." if len(known) > 1 else ""
-    caption = f"Value at the words of {story}, mean of {_SECONDS:g} s, in standard deviations.{others}"
+    caption = f"Value at the words of {story}, mean of {_SECONDS:g} s (0 where no word begins), in standard deviations."
+    caption += others
     return svg.draw_course(times, binned, peaks, "standard deviations", alt) + html.paragraph(caption, "caption")
 
 
@@ -148,7 +145,7 @@ def _peaks(onset: Any, values: Any, words: Sequence[str], times: Any, binned: An
     found: list[tuple[float, float, str]] = []
     for bin_ in np.argsort(-binned, kind="stable")[:_MOST_PEAKS]:
         time = float(times[bin_])
-        inside = np.flatnonzero(np.abs(onset - time) <= _SECONDS / 2)
+        inside = np.flatnonzero(np.floor(onset / _SECONDS) == np.floor(time / _SECONDS))
         if binned[bin_] <= 0 or not len(inside) or any(abs(time - other) < _APART for other, _, _ in found):
             continue
         found.append((time, float(binned[bin_]), words[int(inside[np.argmax(values[inside])])]))

@@ -134,9 +134,29 @@ def _row(claim: str, check: str, part: pd.DataFrame, share: Shares | None) -> di
     outcome, reason = _judged(check, float(summary["mean"]), p, len(known), counts, share)
     if not len(known):  # what nobody has a number for is what the participants say of it
         reason = str(part["reason"].mode()[0])
-    row = {"claim": claim, "check": check, "value": float(summary["mean"]), "measure": part["measure"].iloc[0]}
+    row = {
+        "claim": claim,
+        "check": check,
+        "value": float(summary["mean"]),
+        "measure": _measure(part["measure"].tolist()),
+    }
     interval = {"low": float(summary["low"]), "high": float(summary["high"]), "p": p}
     return {**row, "outcome": outcome, "reason": reason, **interval, **counts}
+
+
+def _measure(measures: Sequence[str]) -> str:
+    """What was measured, where participants may name different layers, each its best one.
+
+    >>> _measure(["mean held-out r of layer-03", "mean held-out r of layer-05"])
+    "mean held-out r of each participant's best layer"
+    """
+    different = sorted(set(measures))
+    of_layers = all(" of layer" in one for one in different)
+    return (
+        f"{different[0].partition(' of layer')[0]} of each participant's best layer"
+        if of_layers and len(different) > 1
+        else measures[0]
+    )
 
 
 def _judged(check: str, mean: float, p: float, n: int, counts: dict[str, int], share: Shares | None) -> tuple[str, str]:

@@ -14,7 +14,7 @@ from bids_app.analyses.evidence.checks import FAILED, OPEN, PASSED
 from bids_app.analyses.writer import Writer
 from bids_app.bids.derivatives import read_table
 from bids_app.bids.entities import build_name
-from bids_app.report.results import Maps, Results, find_results, mean_of
+from bids_app.report.results import UNTRAINED, Maps, Results, find_results, mean_of
 from bids_app.report.scores import best_map
 
 Array = npt.NDArray[Any]
@@ -84,9 +84,7 @@ def _data_rows(results: Results) -> Iterator[Row]:
         if n_open:
             told.append(f"no lag can be read in {n_open} of {len(timing)} runs")
         told = told or ["responses of all runs follow the words as expected"]
-        yield _row(
-            "data", "timing", len(flagged), "runs whose responses do not follow the words", outcome, "; ".join(told)
-        )
+        yield _row("data", "timing", len(flagged), "runs that are mistimed", outcome, "; ".join(told))
 
 
 def _claim(claim: str, results: Results, desc: str, over: str, everything: Sequence[Results]) -> Iterator[Row]:
@@ -128,7 +126,7 @@ def _untrained_row(
 ) -> Row:
     """The score less that of the same architecture with random weights, where the score is significant."""
     measure = "mean held-out r less that of the untrained model, where the score is significant"
-    wanted = {**results.entities, "model": f"{results.entities.get('model')}Untrained"}
+    wanted = {**results.entities, "model": f"{results.entities.get('model')}{UNTRAINED}"}
     control = next((other for other in everything if other.entities == wanted), None)
     other = None if control is None else control.like(maps, desc, "r")
     if other is None:

@@ -11,6 +11,7 @@ from bids_app.report.results import Results
 COLOURS = {"passed": "#1a7f37", "open": "#9a6700", "failed": "#b42318"}
 _SIGNS = {"passed": "✓", "open": "○", "failed": "✗"}  # not by colour alone
 _MOST_ROWS = 60
+_UNITS = {"sigma": "smoothing σ (volumes)", "lag": "lag (volumes)", "seconds": "lag (s)"}
 # What a passed check says, where its name in the file needs a definition; docs/methods.md has both.
 _NAMES = {
     "leak alarm": "folds do not leak",
@@ -30,7 +31,7 @@ def beside(_: Page, results: Results) -> str:
     if table is None or table.empty:
         return ""
     claims = [_claim(str(claim), rows) for claim, rows in table.groupby("claim", sort=False)]
-    counts = _counted(table)
+    counts = _counted(table) + ("; numbers are means over participants" if "low" in table else "")
     return f'<h2>Evidence</h2><p class="count">{html.escape(counts)}</p>{"".join(claims)}' + (
         '<p><a href="#evidence">What each check means</a></p>'
     )
@@ -61,7 +62,9 @@ def _item(row: object) -> str:
     told = f"{measure}: {number}. {reason}" if number != "–" else reason
     shown = _short(float(value), measure) if number != "–" else "not run" if reason.startswith("not run") else "–"
     if outcome == "open" and measure.startswith("runs"):
-        shown = "no lag"  # no run follows the words closely enough to read one: that none is flagged says nothing
+        shown = (
+            "cannot tell"  # no run follows the words closely enough to read its lag: that none is flagged says nothing
+        )
     sign = f'<b aria-hidden="true">{_SIGNS.get(outcome, "")}</b><span class="sr">{html.escape(outcome)}: </span>'
     return (
         f'<li class="{html.escape(outcome)}" title="{html.escape(told)}">{sign}{html.escape(_named(check))} '
@@ -93,7 +96,7 @@ def evidence_panel(page: Page, results: Results) -> str:
         [
             html.paragraph(f"{_counted(table)}.", "takeaway"),
             html.table(shown, colours=COLOURS, most_rows=_MOST_ROWS, is_stacked=True),
-            "" if path is None else f"<p>{page.link(path, path.name)}</p>",
+            "" if path is None else page.file(path),
         ]
     )
 
@@ -120,8 +123,8 @@ def _checks(page: Page, results: Results, desc: str, title: str) -> str:
         return ""
     return (
         html.heading(title)
-        + html.table(table, colours=COLOURS, is_stacked=True)
-        + f"<p>{page.link(path, path.name)}</p>"
+        + html.table(table.rename(columns=_UNITS), colours=COLOURS, is_stacked=True)
+        + page.file(path)
     )
 
 

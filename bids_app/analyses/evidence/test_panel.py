@@ -186,7 +186,7 @@ def test_a_check_that_nobody_ran_says_so_in_the_group() -> None:
 
 
 def test_beside_the_picture_a_run_without_a_lag_is_not_called_well_timed(tmp_path: Path) -> None:
-    for timing, shown in (("open", "no lag"), ("passed", "0 flagged"), ("failed", "1 flagged")):
+    for timing, shown in (("open", "cannot tell"), ("passed", "0 flagged"), ("failed", "1 flagged")):
         out = tmp_path / timing
         write(out, timing=timing)
         (results, *_) = (one for one in find_results(out, "01") if one.table("evidence") is not None)

@@ -101,7 +101,7 @@ def _table(page: Page, results: Results, forecast: Forecast) -> str:
     path = results.table_path("forecast")
     assert path is not None
     rows = [_row(curve, forecast) for curve in forecast.curves]
-    body = html.table(pd.DataFrame(rows), most_rows=200) + f"<p>{page.link(path, path.name)}</p>"
+    body = html.table(pd.DataFrame(rows), most_rows=200) + page.file(path)
     return html.details(f"Table: F in {len(rows)} regions", body)
 
 

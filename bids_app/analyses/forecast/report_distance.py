@@ -215,5 +215,5 @@ def _say_width(results: Results, forecast: Forecast) -> str:
 def _table(page: Page, results: Results, table: pd.DataFrame) -> str:
     path = results.table_path("forecastdistance")
     assert path is not None
-    body = html.table(table, most_rows=200) + f"<p>{page.link(path, path.name)}</p>"
+    body = html.table(table, most_rows=200) + page.file(path)
     return html.details(f"Table: forecast distances of {len(table)} regions", body)

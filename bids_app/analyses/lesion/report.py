@@ -224,7 +224,7 @@ def _passages(page: Page, results: Results) -> str:
         return ""
     shown = table[table["rank"] <= _MOST_PASSAGES][["network", "rank", "rise", "passage", "story", "onset"]]
     path = results.table_path("lesionpassages")
-    more = "" if path is None else f"<p>{page.link(path, path.name)}</p>"
+    more = "" if path is None else page.file(path)
     body = html.table(shown, page.network_colours(results, list(dict.fromkeys(shown["network"]))), most_rows=100)
     return html.heading("Words that the lesioned model expects least") + body + more
 
@@ -284,7 +284,7 @@ def _details(page: Page, results: Results, desc: str, title: str) -> str:
     table, path = results.table(desc), results.table_path(desc)
     if table is None or path is None or table.empty:
         return ""
-    return html.details(title, html.table(table, most_rows=60) + f"<p>{page.link(path, path.name)}</p>")
+    return html.details(title, html.table(table, most_rows=60) + page.file(path))
 
 
 def index_cell(results: Results) -> str:

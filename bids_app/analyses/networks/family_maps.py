@@ -24,9 +24,13 @@ MAP_STATS = ("z", "mean", "t", "beta")  # of the maps of atoms, the one that is 
 
 @dataclass(frozen=True)
 class FamilyMaps:
-    """Maps (n_families, n_targets) of one statistic, and the |value| from which each counts as active (n_families,)."""
+    """Maps (n_families, n_targets) of one statistic with the names of their families (n_families,).
+
+    `cuts` (n_families,) is the |value| from which each counts as active.
+    """
 
     stat: str
+    names: tuple[str, ...]
     values: Array
     cuts: Array
     geometry: Geometry
@@ -36,15 +40,18 @@ class FamilyMaps:
         return signed_scale([self.values[place]], STATISTICS[self.stat].label, float(self.cuts[place]))
 
 
-def family_maps(page: Page, results: Results, parts: Sequence[Links]) -> FamilyMaps | None:
-    """The maps of the families of a table of links; None if there are none that match it."""
+def family_maps(page: Page, results: Results, parts: Sequence[Links] | None) -> FamilyMaps | None:
+    """The maps of the families of a table of links, or of all without one; None if there are none that match it."""
     maps = results.maps(results.atoms, MAP_STATS, several=True)
-    rows = None if maps is None else map_rows(parts[0].atoms, maps.names)
-    if maps is None or rows is None:
+    if maps is None:
+        return None
+    names = maps.names if parts is None else parts[0].atoms
+    rows = map_rows(names, maps.names)
+    if rows is None:
         return None
     values = maps.values[rows]
     cuts = np.array([_cut(maps.stat, one, page) for one in values])
-    return FamilyMaps(maps.stat, values, cuts, maps.geometry)
+    return FamilyMaps(maps.stat, names, values, cuts, maps.geometry)
 
 
 def _cut(stat: str, values: Array, page: Page) -> float:
@@ -54,11 +61,11 @@ def _cut(stat: str, values: Array, page: Page) -> float:
     return page.threshold if stat == "z" else max(page.threshold * spread(values), 1e-12)
 
 
-def offer_maps(page: Page, results: Results, parts: Sequence[Links], maps: FamilyMaps) -> None:
+def offer_maps(page: Page, results: Results, parts: Sequence[Links] | None, maps: FamilyMaps) -> None:
     """Offer the maps of all families in the interactive view, linked ones first."""
     noun = "Family" if results.kind == "families" else "Atom"
-    order, _ = order_of_atoms(parts)
+    order = range(len(maps.names)) if parts is None else order_of_atoms(parts)[0]
     for place in order:
-        number = short_name(parts[0].atoms[place])
+        number = short_name(maps.names[place])
         panel = Panel(f"{noun} {number}", maps.values[place])
         page.offer(results, panel, maps.geometry, maps.scale(int(place)), family=number)

@@ -43,7 +43,7 @@ def _of_dictionary(page: Page, desc: str, path: Path) -> str:
     if not pairs:
         return body
     body += _chart(page, desc, table, pairs)
-    shown = html.table(table, most_rows=120) + f"<p>{page.link(path, path.name)}</p>"
+    shown = html.table(table, most_rows=120) + page.file(path)
     return body + html.details(f"Table: matched {_kind(desc)}", shown)
 
 

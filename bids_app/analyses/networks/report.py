@@ -106,21 +106,27 @@ def linked_networks(parts: list[Links]) -> list[str]:
 
 
 def atom_maps(page: Page, results: Results) -> str:
-    """Where the linked networks appear, and the maps of the atoms with the strongest links."""
+    """Where the linked networks appear, and the maps of the atoms with the strongest links.
+
+    The interactive view gets the maps of all families, linked or not, of the dictionary that the cards describe.
+    """
     table = results.table(results.atoms)
-    if table is None or table.empty:
-        return html.missing(_NO_LINKS)
-    parts = read_links(table)
+    parts = None if table is None or table.empty else read_links(table)
+    maps = family_maps(page, results, parts)
+    body = html.missing(_NO_LINKS) if parts is None else _linked_maps(page, results, parts, maps)
+    if maps is not None and results.atoms == results.variants()[0].atoms:
+        offer_maps(page, results, parts, maps)
+    return body
+
+
+def _linked_maps(page: Page, results: Results, parts: list[Links], maps: FamilyMaps | None) -> str:
     chosen = strongest_links(parts, MOST_ATOMS)
     if not chosen:
         return html.missing(f"None of the {results.kind} is linked to a network, so none is shown here.")
-    maps = family_maps(page, results, parts)
     if maps is None:
         return html.missing("No maps that match the table of links.")
     winner = _winner_figure(page, results, parts, maps)
-    strongest = _strongest_figure(page, results, chosen, maps)
-    offer_maps(page, results, parts, maps)
-    return f"{winner}\n{strongest}"
+    return f"{winner}\n{_strongest_figure(page, results, chosen, maps)}"
 
 
 def _strongest_figure(page: Page, results: Results, chosen: list[tuple[int, int, Links]], maps: FamilyMaps) -> str:
@@ -208,7 +214,7 @@ def _table(page: Page, results: Results, what: str, title: str, shorten: Callabl
     rows = shorten(rows)
     names = list(dict.fromkeys(rows["network"].astype(str)))
     body = html.table(rows, page.network_colours(results, names))
-    return html.details(f"{title} ({len(rows)} rows)", body + f"<p>{page.link(path, path.name)}</p>")
+    return html.details(f"{title} ({len(rows)} rows)", body + page.file(path))
 
 
 def _only_linked(rows: pd.DataFrame) -> pd.DataFrame:

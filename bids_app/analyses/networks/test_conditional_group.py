@@ -190,7 +190,7 @@ def test_white_noise_of_a_group_correlates_as_well_unshifted_as_shifted() -> Non
         for _ in range(60):
             cleaned = [project_out(noise.standard_normal((200, 20)), basis) for basis in bases]
             [Y] = design.white([np.mean(cleaned, axis=0)], np.zeros(2))
-            draws.append(_shifted_r2(design, [[np.linalg.qr(Y)[0]]], np.zeros((1, 2)))[0, 0])
+            draws.append(_shifted_r2(design, [np.linalg.qr(Y)[0]], np.zeros((1, 2)))[0])
         mean = np.mean(draws, axis=(0, 2))
         return float(mean[0] / mean[1:].mean())
 

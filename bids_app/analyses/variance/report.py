@@ -43,7 +43,7 @@ def unique_variance(page: Page, results: Results) -> str:
     blocks.append(_chart(page, results, rows))
     path = results.table_path("variance")
     if path is not None:
-        body = html.table(rows, most_rows=200) + f"<p>{page.link(path, path.name)}</p>"
+        body = html.table(rows, most_rows=200) + page.file(path)
         blocks.append(html.details("Table: unique variance", body))
     return "\n".join(block for block in blocks if block)
 

@@ -24,6 +24,16 @@ function numbersOf(packed) {
   return Float32Array.from(whole, (level) => (level === none ? NaN : level * packed.factor));
 }
 
+// Three digits, and none that rounding to multiples of a step has made.
+function digitsOf(value, step) {
+  const size = Math.abs(value);
+  if (size >= 100) return value.toFixed(0).replace("-", "−");
+  const wanted = size > 0 ? 2 - Math.floor(Math.log10(size)) : 2;
+  const known = Math.max(0, Math.floor(-Math.log10(step)));
+  const text = Math.min(wanted, known) > 6 ? value.toPrecision(3) : value.toFixed(Math.max(0, Math.min(wanted, known)));
+  return (Number(text) === 0 ? text.replace("-", "") : text).replace("-", "−");
+}
+
 function rgbOf(colour) {
   return [1, 3, 5].map((start) => parseInt(colour.slice(start, start + 2), 16));
 }
@@ -87,6 +97,6 @@ class ColourMap {
   text(value) {
     if (Number.isNaN(value)) return "no value";
     if (this.kind === "categories") return value < 0 ? "none" : this.names[value];
-    return Math.abs(value) >= 100 ? value.toFixed(0) : value.toPrecision(3).replace("-", "−");
+    return digitsOf(value, this.packed.factor);
   }
 }

@@ -12,6 +12,7 @@ class SurfaceView {
     this.yaw = 0;
     this.pitch = 0;
     this.zoom = 1;
+    this.pan = [0, 0]; // of the flat maps, in their units
     THREE.ColorManagement.enabled = false;
     this.renderer = new THREE.WebGLRenderer({ canvas, antialias: true, alpha: true, preserveDrawingBuffer: true });
     this.renderer.outputColorSpace = THREE.LinearSRGBColorSpace;
@@ -79,7 +80,8 @@ class SurfaceView {
   frame(box, width, height) {
     const ratio = (box[2] * width) / (box[3] * height);
     const half = this.half(ratio) / this.zoom;
-    Object.assign(this.camera, { left: -half * ratio, right: half * ratio, top: half, bottom: -half });
+    const [x, y] = this.shape === "flat" ? this.pan : [0, 0];
+    Object.assign(this.camera, { left: x - half * ratio, right: x + half * ratio, top: y + half, bottom: y - half });
     this.camera.updateProjectionMatrix();
   }
 
@@ -169,14 +171,25 @@ class SurfaceView {
     this.draw();
   }
 
+  // Flat maps move as far as their borders.
+  move(x, y) {
+    const most = 160 * (1 - 1 / this.zoom);
+    this.pan = [this.pan[0] + x, this.pan[1] + y].map((at) => Math.min(most, Math.max(-most, at)));
+    this.draw();
+  }
+
   rotate(yaw, pitch) {
+    if (this.shape === "flat") {
+      this.move((-60 * yaw) / this.zoom, (60 * pitch) / this.zoom);
+      return;
+    }
     this.yaw += yaw;
     this.pitch = Math.min(Math.PI / 2, Math.max(-Math.PI / 2, this.pitch + pitch));
     this.draw();
   }
 
   reset() {
-    Object.assign(this, { yaw: 0, pitch: 0, zoom: 1, pole: false });
+    Object.assign(this, { yaw: 0, pitch: 0, zoom: 1, pan: [0, 0], pole: false });
     this.draw();
   }
 
@@ -200,7 +213,13 @@ class SurfaceView {
       const [dx, dy] = [event.clientX - start[0], event.clientY - start[1]];
       moved += Math.abs(dx) + Math.abs(dy);
       start = [event.clientX, event.clientY];
-      if (moved > DRAG && this.shape !== "flat") this.rotate((mirror * dx) / 120, dy / 120);
+      if (moved <= DRAG) return;
+      if (this.shape === "flat") {
+        const unit = (2 * this.half(1 / (2 * this.tall))) / this.zoom / this.canvas.clientHeight;
+        this.move(-dx * unit, dy * unit);
+      } else {
+        this.rotate((mirror * dx) / 120, dy / 120);
+      }
     });
     this.canvas.addEventListener("pointerup", (event) => {
       const box = this.canvas.getBoundingClientRect();
@@ -219,7 +238,7 @@ class SurfaceView {
 
   enlarge(factor) {
     this.zoom = Math.min(6, Math.max(1, this.zoom * factor));
-    this.draw();
+    this.move(0, 0);
   }
 
   // Buttons under the canvas, and the fields that choose a target without a mouse.

@@ -128,7 +128,8 @@ class View {
       `${this.map.passes ? `; ${passing.toLocaleString("en")} of these have q < 0.05` : ""}.${finer}`;
     const left = this.recording.leftOut;
     byId("view-left-out").textContent = left.length
-      ? `${left.length} maps are not in this page, which would be too large: ${left.join(", ")}. The files hold them.`
+      ? `${left.length === 1 ? "One map is" : `${left.length} maps are`} not in this page, which would be too large: ` +
+        `${left.join(", ")}. The files hold all maps.`
       : this.recording.note;
     this.tell();
   }
@@ -175,6 +176,7 @@ class View {
   pick(target) {
     this.picked = target;
     if (target === undefined) {
+      this.drawn.choose(undefined);
       byId("view-picked").replaceChildren(element("p", { textContent: "There are no data at this place." }));
       return;
     }
@@ -251,8 +253,10 @@ if (byId("view-data")) {
     byId("view").append(element("p", { className: "missing", textContent: `No interactive map: ${error.message}` }));
   }
   for (const button of document.querySelectorAll("button[data-family]")) {
-    button.hidden = !window.n2nView;
     const { family, recording } = button.dataset;
+    const maps = window.n2nView ? window.n2nView.recordings[Number(recording)].maps : [];
+    button.hidden = maps.every((map) => map.family !== family);
+    if (button.hidden && window.n2nView) button.after("Its map is not in this page; the file of maps holds it.");
     button.addEventListener("click", () => window.n2nView.showFamily(family, Number(recording)));
   }
 }

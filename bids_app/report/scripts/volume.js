@@ -142,6 +142,7 @@ class VolumeView {
   }
 
   choose(target) {
+    if (target === undefined) return; // the cross stays where it was put
     this.point = this.pointOf(target);
     this.draw();
   }
