@@ -25,12 +25,9 @@ from bids_app.bids.derivatives import output_path, write_json
 from bids_app.bids.geometry import SurfaceGeometry
 from bids_app.bids.outputs import find_maps
 from bids_app.checksums import describe_file, sealed
-from bids_app.demo.generate import DEFAULTS, generate
 from bids_app.machine.completion import FOLDER
 from bids_app.run.group import run_group
-from bids_app.run.run import run
 from bids_app.settings import Settings
-from bids_app.settings_input import make_settings
 
 VERTICES = {"fsaverage5": 10_242, "fsaverage6": 40_962}
 N_FAMILIES, DISTANCES, N_DIFFERENT = 64, list(range(-10, 31)), 10
@@ -83,6 +80,11 @@ def write_participants(out_dir: Path, what: str, space: str, n: int) -> None:
 
 def write_linked(out_dir: Path, n: int) -> None:
     """Write what the participant level leaves of the demo, and link it under the names of `n` participants."""
+    # The group level, which is measured in a process of its own, does without them.
+    from bids_app.demo.generate import DEFAULTS, generate
+    from bids_app.run.run import run
+    from bids_app.settings_input import make_settings
+
     with tempfile.TemporaryDirectory(dir=out_dir.parent) as folder:
         data = Path(folder, "data")
         generate(data, replace(DEFAULTS, spaces=("fsaverage5",)))

@@ -36,6 +36,8 @@ _PRODUCTS, _TOKENS_PER_WORD = 97e9, 1.2  # of a model per second, and per word
 # Seconds of a dictionary per volume, and per volume and neuron (docs/benchmarks.md, three sizes); a restart of the
 # families stops later than one dictionary.
 _PER_VOLUME, _PER_NEURON, _RESTART = 6e-4, 2.4e-9, 4
+# Seconds for each word and neuron of what drives the families, which the evidence asks (docs/scale.md).
+_DRIVERS = 6.3e-8
 # Seconds of links of families with networks per volume of a participant, or of the mean of a group; and per volume of
 # each participant whom the group reads (docs/scale.md).
 _LINKS, _HEARD = 0.0096, 1.4e-4
@@ -240,10 +242,11 @@ def _stimulus(settings: Settings, size: Size, maps: _Maps) -> Part:
     reading = 2 * size.weights * _TOKENS_PER_WORD * size.words / _PRODUCTS
     one = size.story_volumes * (_PER_VOLUME * len(settings.model) + _PER_NEURON * size.neurons)
     learning = restarts * one if maps.families else 0
+    driving = _DRIVERS * size.words * size.neurons if maps.families and maps.evidence else 0
     return Part(
         "stimulus",
         len(settings.model),
-        (reading + learning) / len(settings.model),
+        (reading + learning + driving) / len(settings.model),
         _PROCESS_MB + _BYTES * size.weights / len(settings.model) / 1e6,
         (_STORED[settings.activations_dtype] * size.words * values + learned) / 1e6,
     )
