@@ -77,8 +77,8 @@ _PANEL = (
         "correlation with the nuisance band.",
         columns={
             "network": "Network of the atlas.",
-            "families": "Number of families linked to it; the course is their mean, deactive ones with sign reversed (of "
-            "those linked in both parts, the part with the larger Dice coefficient counts).",
+            "families": "Number of families linked to it; the course is their mean, deactive ones with sign reversed "
+            "(of those linked in both parts, the part with the larger Dice coefficient counts).",
             "measure": "`highest` or `lowest`: a passage; `correlation`: with a feature.",
             "rank": "Rank of the passage, from 1.",
             "item": "Passage with the words that fire in asterisks, or name of the feature.",
