@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from bids_app.engines.jobs import Failure
-from bids_app.pages.left_out import left_out
 
 _MOST = 20  # participants with a line each; those with something to say have one whatever their number
 
@@ -17,6 +16,8 @@ def closing_lines(out_dir: Path, participants: Sequence[str], failures: Sequence
     `participants` are labels without `sub-`. Of many, only those that failed or lack something have a line. Files count
     as written if they changed at or after `since`, in seconds as `time.time` has it.
     """
+    from bids_app.pages.left_out import left_out  # with the libraries of pages, which a plan does without
+
     failed = {failure.name: failure.reason for failure in failures}
     names = [f"sub-{label}" for label in participants]
     if not names:
