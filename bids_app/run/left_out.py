@@ -19,12 +19,19 @@ def note_left_out(out_dir: Path, name: str, reasons: Mapping[str, str], analysed
     `name` is that of the participant whose runs the keys are (`sub-001`), or `PARTICIPANTS`. Runs that this selection
     of tasks does not concern keep their reason. Without anything to note, nothing is written.
     """
-    path = out_dir / FOLDER / f"{name}.json"
-    with locked(out_dir / "logs" / ".lock"):
+    path, done = out_dir / FOLDER / f"{name}.json", set(analysed)
+
+    def content() -> tuple[dict[str, str], dict[str, str]]:
         known = _read(path)
-        content = {key: text for key, text in {**known, **reasons}.items() if key not in set(analysed)}
-        if content != known:
-            write_json(path, dict(sorted(content.items())))
+        return known, {key: text for key, text in {**known, **reasons}.items() if key not in done}
+
+    before, after = content()
+    if before == after:
+        return  # no lock either
+    with locked(out_dir / "logs" / ".lock"):
+        before, after = content()
+        if before != after:
+            write_json(path, dict(sorted(after.items())))
 
 
 def _read(path: Path) -> dict[str, str]:
