@@ -107,6 +107,11 @@ def write_manifest(content: Path, manifest: Path, name: str) -> None:
         draft.unlink(missing_ok=True)
 
 
+def is_kept(artefact: Path) -> bool:
+    """Whether a cached artefact is there with all its files, by their sizes."""
+    return artefact.exists() and artefact_damage(artefact, fast=True) is None
+
+
 def artefact_damage(artefact: Path, *, fast: bool = False) -> str | None:
     """The damage of an artefact that has a manifest (see `find_damage`); None if it is intact."""
     manifest = manifest_path(artefact)

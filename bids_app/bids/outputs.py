@@ -16,6 +16,7 @@ from bids_app.bids.maps import FloatArray
 
 EXTENSIONS = {".func.gii", ".nii.gz", ".nii", ".dscalar.nii", ".tsv", ".tsv.gz", ".parquet"}
 _ENDINGS = tuple(EXTENSIONS)
+LEFT_OUT = Path("logs") / "leftout"  # which runs and participants were left out, and why
 
 
 @dataclass(frozen=True)

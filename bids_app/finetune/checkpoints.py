@@ -10,7 +10,7 @@ from typing import Any
 
 from bids_app import __version__
 from bids_app.atomic import atomic_path
-from bids_app.checksums import MANIFEST, artefact_damage, write_manifest
+from bids_app.checksums import MANIFEST, is_kept, write_manifest
 from bids_app.finetune.card import write_card
 from bids_app.finetune.layout import RECORD, step_folder
 from bids_app.finetune.model import ForecastingModel
@@ -23,7 +23,7 @@ HEAD = "forecast_head.safetensors"
 def is_written(training: Path, step: int) -> bool:
     """Whether a checkpoint is there, whole."""
     folder = step_folder(training, step)
-    return folder.is_dir() and artefact_damage(folder, fast=True) is None
+    return is_kept(folder)
 
 
 def write_checkpoint(training: Path, trainer: Trainer, source: CausalModel, record: Mapping[str, Any]) -> None:

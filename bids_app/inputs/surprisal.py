@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from bids_app.checksums import artefact_damage
+from bids_app.checksums import is_kept
 from bids_app.choices import parse_context
 from bids_app.inputs.models import ModelRun
 from bids_app.inputs.timing import Story
@@ -51,8 +51,7 @@ def word_surprisal(model: ModelRun, story: Story) -> Doubles:
 
 def has_surprisal(model: ModelRun, story: Story) -> bool:
     """Whether the surprisal of a story, or why there is none, is in the cache."""
-    path = _path(model, story)
-    return path.exists() and artefact_damage(path, fast=True) is None
+    return is_kept(_path(model, story))
 
 
 def read_with_activations(

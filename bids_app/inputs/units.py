@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from bids_app.checksums import artefact_damage
+from bids_app.checksums import is_kept
 from bids_app.choices import FEATURES, UnitsChoice, parse_context
 from bids_app.inputs.models import ModelRun
 from bids_app.inputs.timing import StimulusTiming, Story, timed_words
@@ -201,8 +201,7 @@ class UnitReader:
 
     def has_features(self, story: Story) -> bool:
         """Whether the features of a story are in the cache."""
-        path = self._features_path(story)
-        return path.exists() and artefact_damage(path, fast=True) is None
+        return is_kept(self._features_path(story))
 
     def reading(self, story: Story) -> FeatureReading:
         """What takes the features of a story from a pass over it; `keep` stores them."""

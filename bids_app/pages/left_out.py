@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from bids_app.bids.entities import parse_name
+from bids_app.bids.outputs import LEFT_OUT
 from bids_app.report.page import newest_settings, read_settings
 from bids_app.text_files import read_json
 
-_LEFT_OUT = {"LeftOut": "made from an excluded scan", "SupersededBy": "superseded by a newer analysis"}
-_RECORDS = Path("logs") / "leftout"  # as `run.left_out.FOLDER`, which pages do not import
+_REASONS = {"LeftOut": "made from an excluded scan", "SupersededBy": "superseded by a newer analysis"}
 
 
 def left_out(out_dir: Path, participants: Sequence[str], *, of_group: bool = True) -> dict[str, list[str]]:
@@ -23,7 +23,7 @@ def left_out(out_dir: Path, participants: Sequence[str], *, of_group: bool = Tru
     notes = {name: ["left out of the group, as requested"] * (name in unwanted) for name in participants}
     complete: dict[str, set[tuple[str, str]]] = {name: set() for name in participants if not notes[name]}
     for name in participants:
-        record = _read(out_dir / _RECORDS / f"{name}.json")
+        record = _read(out_dir / LEFT_OUT / f"{name}.json")
         notes[name] += [f"{run.removeprefix(f'{name}_')}: {reason}" for run, reason in record.items()]
     for marker in sorted((out_dir / "logs" / "complete").glob("sub-*_complete.json")):
         name = marker.name.partition("_")[0]
@@ -42,7 +42,7 @@ def left_out(out_dir: Path, participants: Sequence[str], *, of_group: bool = Tru
 
 def without_results(out_dir: Path) -> dict[str, str]:
     """Participants (`sub-…`) whom a run has found in the data and not analysed, and why."""
-    record = _read(out_dir / _RECORDS / "participants.json")
+    record = _read(out_dir / LEFT_OUT / "participants.json")
     return {f"sub-{label}": str(reason) for label, reason in record.items()}
 
 
@@ -89,4 +89,4 @@ def _read(path: Path) -> Mapping[str, object]:
 
 def _of_marker(marker: Mapping[str, object], name: str) -> list[str]:
     title = name.removesuffix("_complete.json").partition("_")[2]
-    return [f"{title}: {reason}" for key, reason in _LEFT_OUT.items() if key in marker]
+    return [f"{title}: {reason}" for key, reason in _REASONS.items() if key in marker]

@@ -166,16 +166,21 @@ def test_maps_of_families_without_links_are_in_the_view(
         assert ("Its map is not in this page" in browser.text(f"#atom-{atom}")) != is_there
 
 
+def drag(browser: Browser, start: tuple[float, float], dx: float, dy: float) -> None:
+    """Move the pointer from a place with its button pressed."""
+    browser.page.mouse.move(*start)
+    browser.page.mouse.down()
+    browser.page.mouse.move(start[0] + dx, start[1] + dy, steps=4)
+    browser.page.mouse.up()
+
+
 def test_dragging_turns_the_cortex(chromium: Any, surface_page: Path) -> None:
     browser = Browser(chromium, surface_page)
     box = browser.page.locator("#view-canvas").bounding_box()
     middle = (box["x"] + 0.25 * box["width"], box["y"] + 0.25 * box["height"])
     browser.page.mouse.click(*middle)
     before = told_vertex(browser)
-    browser.page.mouse.move(*middle)
-    browser.page.mouse.down()
-    browser.page.mouse.move(middle[0] + 80, middle[1], steps=4)
-    browser.page.mouse.up()
+    drag(browser, middle, 80, 0)
     assert told_vertex(browser) == before  # a drag is no click
     browser.page.mouse.click(*middle)
     assert told_vertex(browser) != before
@@ -193,10 +198,7 @@ def test_an_enlarged_flat_map_is_moved(chromium: Any, surface_page: Path) -> Non
     middle = (box["x"] + 0.25 * box["width"], box["y"] + 0.5 * box["height"])
     browser.page.mouse.click(*middle)
     before = told_vertex(browser)
-    browser.page.mouse.move(*middle)
-    browser.page.mouse.down()
-    browser.page.mouse.move(middle[0] - 60, middle[1] + 40, steps=4)
-    browser.page.mouse.up()
+    drag(browser, middle, -60, 40)
     browser.page.mouse.click(middle[0] - 60, middle[1] + 40)  # what was under the pointer has followed it
     assert told_vertex(browser) == before
     browser.page.mouse.click(*middle)

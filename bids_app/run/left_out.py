@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from bids_app.bids.derivatives import write_json
+from bids_app.bids.outputs import LEFT_OUT
 from bids_app.machine.once import locked
 from bids_app.text_files import read_json
 
-FOLDER = Path("logs") / "leftout"
 PARTICIPANTS = "participants"
 
 
@@ -19,7 +19,7 @@ def note_left_out(out_dir: Path, name: str, reasons: Mapping[str, str], analysed
     `name` is that of the participant whose runs the keys are (`sub-001`), or `PARTICIPANTS`. Runs that this selection
     of tasks does not concern keep their reason. Without anything to note, nothing is written.
     """
-    path, done = out_dir / FOLDER / f"{name}.json", set(analysed)
+    path, done = out_dir / LEFT_OUT / f"{name}.json", set(analysed)
 
     def content() -> tuple[dict[str, str], dict[str, str]]:
         known = _read(path)

@@ -109,16 +109,16 @@ class Design:
         return self.n_volumes > taken and min(self.run_lengths) > ORDER
 
     @one_thread()
-    def noise_of(self, Y: Doubles, *, given_atoms: bool = True) -> Doubles:
-        """Partial autocorrelations of the noise of Y (n_volumes, m), (order,).
-
-        The median over restarts of what their atoms leave; or, where no atom has to do with Y, of all of Y.
-        """
-        if not given_atoms:
-            return partial_autocorrelations(Y, self.confounds, self.run_lengths)
+    def noise_of(self, Y: Doubles) -> Doubles:
+        """Partial autocorrelations of the noise of Y (n_volumes, m), (order,): the median over restarts."""
         # The restricted likelihood needs full rank, and depends on the space alone: atoms may be constant or the same.
         designs = [np.column_stack([self.confounds, orthonormal_basis(atoms)]) for atoms in self.restarts[:_RESTARTS]]
         return np.asarray(np.median([partial_autocorrelations(Y, X, self.run_lengths) for X in designs], axis=0))
+
+    @one_thread()
+    def noise_without_atoms(self, Y: Doubles) -> Doubles:
+        """Partial autocorrelations of Y (n_volumes, m), (order,), of which no atom explains anything."""
+        return partial_autocorrelations(Y, self.confounds, self.run_lengths)
 
     def white_confounds(self, noise: Doubles) -> Doubles:
         """Orthonormal columns that span the confounds after whitening, (n_volumes, n_confounds)."""

@@ -47,8 +47,8 @@ def open_gate(design: Design, series: NetworkSeries, residuals: Doubles, noise: 
     removed and both are whitened, see `_shifted_r2`. The p-values are corrected over the networks by the step-down
     maximum of Westfall & Young (1993): one shift is used for all networks, so that what they share is accounted for.
 
-    Responses are whitened of their own autocorrelation, without regard to the families. Given the families, the noise
-    is estimated from what unshifted families leave but shifted ones share in, and 7 % of null brains passed, not 5 %.
+    Responses are whitened of their own autocorrelation, as if no family had to do with them. What the unshifted
+    families leave still holds the shifted ones: whitened of it, 7 % of null brains passed instead of 5 %.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def open_gate(design: Design, series: NetworkSeries, residuals: Doubles, noise: 
     """
     present = series.present
     responses = [series.series[:, series.of(network)] for network in present]
-    own = [design.noise_of(response, given_atoms=False) for response in responses]
+    own = [design.noise_without_atoms(response) for response in responses]
     whitened = [*zip(responses, own, strict=True), *((residuals[:, [network]], noise[network]) for network in present)]
     bases = [orthonormal_basis(design.white([response], partial)[0]) for response, partial in whitened]
     r2 = _shifted_r2(design, bases, np.array([partial for _, partial in whitened]))

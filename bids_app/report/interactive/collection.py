@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from bids_app.bids.alignment import placed
 from bids_app.bids.cifti import CiftiGeometry
-from bids_app.bids.geometry import SurfaceGeometry
+from bids_app.bids.geometry import SurfaceGeometry, VolumeGeometry
 from bids_app.bids.geometry_base import Geometry
 from bids_app.report.interactive.maps import InteractiveMap
 from bids_app.report.interactive.view import can_show
@@ -49,14 +50,22 @@ class Collection:
         return self.charts.get(tuple(results.entities.items()))
 
     def of(self, results: Results) -> list[InteractiveMap]:
-        """The maps of a recording and model on the grid of the first one, at the targets of the map that has most.
+        """The maps of a recording and model on the grid of the first one, at the targets that any of them has.
 
         The mask of a volume holds the voxels with values, so that maps of one grid may differ in it.
         """
         maps = self.found.get(tuple(results.entities.items()), [])
         on_grid = [one for one in maps if one.geometry.same_grid(maps[0].geometry)]
-        widest = max((one.geometry for one in on_grid), key=lambda geometry: geometry.n_targets, default=None)
-        return [] if widest is None else [_placed(one, widest) for one in on_grid]
+        if not on_grid:
+            return []
+        joint = _joint([one.geometry for one in on_grid])
+        return [_placed(one, joint) for one in on_grid]
+
+
+def _joint(geometries: Sequence[Geometry]) -> Geometry:
+    """The targets that any of the geometries of one grid has; only volumes may differ in them."""
+    volumes = [geometry for geometry in geometries if isinstance(geometry, VolumeGeometry)]
+    return replace(volumes[0], mask=np.any([volume.mask for volume in volumes], axis=0)) if volumes else geometries[0]
 
 
 def _placed(one: InteractiveMap, geometry: Geometry) -> InteractiveMap:

@@ -108,9 +108,9 @@ def test_a_map_is_offered_once_and_only_where_it_can_be_shown() -> None:
 
 def test_maps_of_one_grid_with_other_masks_are_all_shown() -> None:
     """The mask of a volume holds the voxels with values, which a test or a ceiling may not have everywhere."""
-    inside = np.zeros((4, 4, 4), dtype=bool)
-    inside[1:] = True
-    narrow, wide = (VolumeGeometry("MNI152NLin6Asym", np.eye(4), mask) for mask in (inside, np.ones_like(inside)))
+    inside, other, either = np.zeros((3, 4, 4, 4), dtype=bool)
+    inside[1:], other[:3], either[:] = True, True, True
+    narrow, wide, joint = (VolumeGeometry("MNI152NLin6Asym", np.eye(4), mask) for mask in (inside, other, either))
     results, collection = Results({"space": "MNI152NLin6Asym"}, ()), Collection()
     first, second = one_map("a", narrow), one_map("b", wide)
     first = replace(first, passing=first.values > 0)
@@ -119,9 +119,10 @@ def test_maps_of_one_grid_with_other_masks_are_all_shown() -> None:
     collection.offer(results, one_map("c", VolumeGeometry("MNI152NLin6Asym", 2 * np.eye(4), inside)))  # another grid
     shown = {one.title: one for one in collection.of(results)}
     assert set(shown) == {"a", "b"}
-    assert all(one.geometry.same_targets(wide) for one in shown.values())
+    assert all(one.geometry.same_targets(joint) for one in shown.values())
     np.testing.assert_allclose(shown["a"].values[inside.ravel()], first.values, rtol=1e-6)  # float32
     assert np.isnan(shown["a"].values[~inside.ravel()]).all()
+    np.testing.assert_allclose(shown["b"].values[other.ravel()], second.values, rtol=1e-6)
     passing = shown["a"].passing
     assert passing is not None
     np.testing.assert_array_equal(passing[inside.ravel()], first.passing)
