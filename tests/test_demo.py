@@ -1,5 +1,6 @@
 """The main job on the demo data set: files, names, and the planted truth."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -70,6 +71,14 @@ def test_group_maps_are_means_of_the_participants(demo):
     of_participants = [m.load()[0] for m in find_maps(demo.out, "brainscore", "r")]
     assert len(of_participants) == 2
     np.testing.assert_allclose(group.load()[0], np.mean(of_participants, axis=0), atol=1e-6)
+
+
+def test_the_group_page_tells_one_share_of_the_ceiling(demo):
+    page = (demo.out / "group.html").read_text()
+    first, caption = (re.search(text, page) for text in (r"(\d+) % of what other part", r"reach (\d+) % of it"))
+    panel = pd.read_csv(next((demo.out / "group").glob("*_desc-evidence_networks.tsv")), sep="\t")
+    rows = panel[(panel["claim"] == "brain score") & (panel["check"] == "share of the ceiling")]
+    assert first[1] == caption[1] == f"{100 * rows['value'].iloc[0]:.0f}"
 
 
 def test_sources_are_bids_uris_of_files_that_exist(demo):

@@ -52,7 +52,7 @@ def brain_score(page: Page, analysis: Results) -> str:
     caption = f"How well the model's hidden states predict held-out brain responses. {say_passing(panels[0], maps)}"
     caption += say_parcels(analysis, maps, "brainscore", row)
     if ceiling is not None:
-        caption += " " + _say_ceiling(panels[0], ceiling)
+        caption += " " + _say_ceiling(panels[0], ceiling, share_in_panel(analysis))
     parts = [page.add_maps(panels, maps.geometry, scale, analysis, "brainscore", caption)]
     if ceiling is None:
         parts.append(html.missing("No noise ceiling: it needs other participants who heard the same story."))
@@ -65,10 +65,14 @@ def _ceiling(analysis: Results, geometry: Geometry) -> Array | None:
     return None if values is None else values[0]
 
 
-def _say_ceiling(score: Panel, ceiling: Array) -> str:
-    """What the noise ceiling is, and how much of it the score reaches."""
+def _say_ceiling(score: Panel, ceiling: Array, in_panel: float | None) -> str:
+    """What the noise ceiling is, and how much of it the score reaches: of a group as its evidence panel says it."""
     told = f"Noise ceiling: predicted from the other participants, mean r {mean_of(ceiling):.3f}; on the same scale"
     told += "." if score.passing is None else ", and in full colour where the score is."
+    if in_panel is not None:
+        return (
+            f"{told} Where it is above {LEAST_CEILING:g}, participants reach {100 * in_panel:.0f} % of it on average."
+        )
     share = share_of_ceiling(score.values, ceiling)
     if share is None:
         return f"{told} Nowhere is it above {LEAST_CEILING:g}, so the score is not told as a share of it."
