@@ -75,10 +75,10 @@ def test_group_maps_are_means_of_the_participants(demo):
 
 def test_the_group_page_tells_one_share_of_the_ceiling(demo):
     page = (demo.out / "group.html").read_text()
-    first, caption = (re.search(text, page) for text in (r"(\d+) % of what other part", r"reach (\d+) % of it"))
+    first, caption = (re.findall(text, page)[:1] for text in (r"(\d+) % of what other part", r"reach (\d+) % of it"))
     panel = pd.read_csv(next((demo.out / "group").glob("*_desc-evidence_networks.tsv")), sep="\t")
     rows = panel[(panel["claim"] == "brain score") & (panel["check"] == "share of the ceiling")]
-    assert first[1] == caption[1] == f"{100 * rows['value'].iloc[0]:.0f}"
+    assert first == caption == [f"{100 * rows['value'].iloc[0]:.0f}"]
 
 
 def test_sources_are_bids_uris_of_files_that_exist(demo):
