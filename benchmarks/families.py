@@ -5,8 +5,8 @@ python -m benchmarks.families --worlds minilm "demo gpt2" --penalties 0.15 0.2 -
 
 import argparse
 import tempfile
-import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -28,13 +28,14 @@ def explained(X: np.ndarray, courses: np.ndarray) -> float:
     return float(np.square(basis.T @ X).sum() / np.square(X).sum())
 
 
-def row(name: str, world: World, penalty: float, n_atoms: int) -> tuple[object, ...]:
+def row(name: str, world: World, penalty: float, n_atoms: int, runs: int) -> tuple[object, ...]:
     """One row of the table."""
-    start = time.perf_counter()
-    model = ReproducibleDictionary(n_atoms, penalty, device="cpu").fit(world.neurons)
-    middle = time.perf_counter()
-    DictionaryLearning(n_atoms, penalty, device="cpu").fit(world.neurons)
-    ratio = (middle - start) / (time.perf_counter() - middle)
+    calls: dict[str, Any] = {
+        "families": lambda: ReproducibleDictionary(n_atoms, penalty, device="cpu").fit(world.neurons),
+        "one": lambda: DictionaryLearning(n_atoms, penalty, device="cpu").fit(world.neurons),
+    }
+    times = harness.take_turns(calls, runs)
+    model, ratio = times["families"].result, times["families"].processor / times["one"].processor
     reproducible = model.reproducibility_ >= REPRODUCIBLE
     restarts = Restarts(model.restarts_, Families(model.families_, model.reproducibility_, model.members_))
     found = true = covered = planted = 0
@@ -71,7 +72,7 @@ def main() -> None:
         world = WORLDS[name](0, folder)
         for n_atoms in options.atoms:
             for penalty in options.penalties:
-                harness.print_cells([str(cell) for cell in row(name, world, penalty, n_atoms)])
+                harness.print_cells([str(cell) for cell in row(name, world, penalty, n_atoms, options.runs)])
 
 
 if __name__ == "__main__":

@@ -26,6 +26,8 @@ from bids_app.settings import Settings
 from bids_app.settings_fields import result_settings
 from bids_app.shared_options.dictionary import DictionaryOptions
 
+# Part of the key of families: changed whenever restarts of the same settings end at other atoms than before.
+RESTARTS_METHOD = "momentum, compressed"
 log = logging.getLogger("neurons2networks")
 Floats = npt.NDArray[np.float32]
 
@@ -147,7 +149,9 @@ def dictionary_key(
 ) -> str:
     """Key of a dictionary: from its model, its settings and units, and the words of its stories with their times."""
     heard = [_heard(stories[stem]) for stem in stems]
-    return key_of([model.identity(), dictionary_numbers(settings, stems, n_atoms), heard, *units_identity(settings)])
+    numbers = dictionary_numbers(settings, stems, n_atoms)
+    method = [RESTARTS_METHOD] if kind_of(settings) == "families" else []
+    return key_of([model.identity(), numbers, heard, *units_identity(settings), *method])
 
 
 def _heard(story: Story) -> list[object]:

@@ -34,8 +34,8 @@ _EVIDENCE_START, _EVIDENCE, _EVIDENCE_MAPS = 1.8, 1.35e-4 / 300, 20
 _EVIDENCE_OF_GROUP, _EVIDENCE_MB, _READ_OF_EVIDENCE = 1.5, 1.1, 2
 _PRODUCTS, _TOKENS_PER_WORD = 97e9, 1.2  # of a model per second, and per word
 # Seconds of a dictionary per volume, and per volume and neuron (docs/benchmarks.md, three sizes); a restart of the
-# families stops later than one dictionary.
-_PER_VOLUME, _PER_NEURON, _RESTART = 6e-4, 2.4e-9, 4
+# families converges further than one dictionary.
+_PER_VOLUME, _PER_NEURON, _RESTART = 6e-4, 2.4e-9, 3
 # Seconds for each word and neuron of what drives the families, which the evidence asks (docs/scale.md).
 _DRIVERS = 6.3e-8
 # Seconds of links of families with networks per volume of a participant, or of the mean of a group; and per volume of

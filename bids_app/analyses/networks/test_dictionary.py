@@ -79,6 +79,13 @@ def test_the_key_holds_all_that_decides_a_dictionary(tmp_path: Path, change: dic
     assert key_of(tmp_path, **change) != key_of(tmp_path)
 
 
+def test_the_key_of_families_holds_how_restarts_are_learned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = [key_of(tmp_path, links=links) for links in ("conditional", "dice")]
+    monkeypatch.setattr("bids_app.analyses.dictionary.RESTARTS_METHOD", "another")
+    assert key_of(tmp_path, links="conditional") != keys[0]
+    assert key_of(tmp_path, links="dice") == keys[1]
+
+
 def test_the_key_holds_nothing_else(tmp_path: Path) -> None:
     assert key_of(tmp_path, delays=3, folds=4, n_spins=10, nprocs=2) == key_of(tmp_path)
     same = {"tale": story_of(words=Words(ONSET.copy(), WORDS.duration.copy(), WORDS.text))}

@@ -70,14 +70,19 @@ class Coder:
 
     def __call__(
         self, block: torch.Tensor, start: torch.Tensor | None, tolerance: float, max_iterations: int
-    ) -> tuple[torch.Tensor, torch.Tensor, float]:
-        """Loadings A of responses X, started at given loadings or zero; DᵀX; and ½|X|²."""
-        half_squares = 0.5 * float(torch.linalg.vector_norm(block, dim=1).double().square().sum())
-        if not np.isfinite(half_squares):
-            raise ValueError("X has NaN or infinite values; leave out such neurons before learning a dictionary.")
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Loadings A of responses X, started at given loadings or zero, and DᵀX."""
         cross = self.atoms @ block
         loadings = lasso_gram(self.gram, cross, self.penalty, start, tolerance=tolerance, max_iterations=max_iterations)
-        return loadings, cross, half_squares
+        return loadings, cross
+
+
+def half_squares_of(block: torch.Tensor) -> float:
+    """½|X|² of responses X, summed over neurons; ValueError if it is not finite."""
+    half_squares = 0.5 * float(torch.linalg.vector_norm(block, dim=1).double().square().sum())
+    if not np.isfinite(half_squares):
+        raise ValueError("X has NaN or infinite values; leave out such neurons before learning a dictionary.")
+    return half_squares
 
 
 def code_all(
@@ -97,7 +102,8 @@ def code_all(
 
     def code(number: int) -> None:
         block = neurons[batches[number]]
-        loadings, cross, half_squares[number] = coder(block, None, TUNING.final_tolerance, TUNING.final_iterations)
+        half_squares[number] = half_squares_of(block)
+        loadings, cross = coder(block, None, TUNING.final_tolerance, TUNING.final_iterations)
         result[:, batches[number]] = loadings
         fit = torch.addmm(cross, coder.gram, loadings, alpha=0.5, beta=-1).mul_(loadings)
         squares = loadings.square()

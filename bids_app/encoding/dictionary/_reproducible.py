@@ -8,6 +8,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
 from bids_app.encoding.dictionary._coding import Responses, resident
+from bids_app.encoding.dictionary._compression import Compressed, compress, is_worth_it
 from bids_app.encoding.dictionary._families import Families, find_families
 from bids_app.encoding.dictionary._solver import learn, require_settings
 from bids_app.encoding.dictionary._tuning import TUNING
@@ -29,7 +30,7 @@ class ReproducibleDictionary(BaseEstimator):  # type: ignore[misc]
     Parameters
     ----------
     n_atoms, penalty, max_iter, device, mem_mb : as in `DictionaryLearning`
-    tolerance : likewise; smaller, because restarts that stop early agree less
+    tolerance : likewise, for passes with momentum; smaller, because restarts that stop early agree less
     n_restarts : number of dictionaries, learned from different random starts; of more than 32,768 neurons, each from a
         random sample of so many
     random_state : seed of the restarts; the same seed gives the same bits on one machine
@@ -63,7 +64,7 @@ class ReproducibleDictionary(BaseEstimator):  # type: ignore[misc]
         penalty: float = 0.2,
         n_restarts: int = 10,
         max_iter: int = 200,
-        tolerance: float = 1e-5,
+        tolerance: float = 5e-5,
         random_state: int = 0,
         *,
         device: str = "auto",
@@ -81,9 +82,13 @@ class ReproducibleDictionary(BaseEstimator):  # type: ignore[misc]
         if self.n_restarts < 2:
             raise ValueError(f"n_restarts={self.n_restarts}; families need at least 2 restarts.")
         seeds = np.random.SeedSequence(self.random_state).spawn(self.n_restarts)
-        neurons = resident(data, resolve_device(self.device), self.mem_mb)
+        device = resolve_device(self.device)
+        whole = resident(data, device, self.mem_mb)
+        neurons = compress(whole, device) if is_worth_it(whole) else whole
+        del whole
+        penalty = self.penalty * float(np.sqrt(data.shape[0]))
         self.restarts_ = np.stack(
-            [self._restart(neurons, np.random.default_rng(seed)) for seed in counted(seeds, "restart")]
+            [self._restart(neurons, penalty, np.random.default_rng(seed)) for seed in counted(seeds, "restart")]
         )
         del neurons
         found = find_families(list(self.restarts_))
@@ -91,19 +96,22 @@ class ReproducibleDictionary(BaseEstimator):  # type: ignore[misc]
         self._keep(found, loadings)
         return self
 
-    def _restart(self, X: Responses, generator: np.random.Generator) -> Floats:
+    def _restart(self, X: Responses | Compressed, penalty: float, generator: np.random.Generator) -> Floats:
         """The atoms of one dictionary, (n_volumes, n_atoms)."""
         atoms, _ = learn(
-            X,
+            X.responses if isinstance(X, Compressed) else X,
             self.n_atoms,
-            self.penalty * float(np.sqrt(X.shape[0])),
+            penalty,
             generator,
             resolve_device(self.device),
             max_iter=self.max_iter,
             tolerance=self.tolerance,
             mem_mb=self.mem_mb,
             most_neurons=TUNING.most_neurons_of_a_restart,
+            momentum=True,
         )
+        if isinstance(X, Compressed):
+            atoms = X.expanded(atoms)
         return np.ascontiguousarray(atoms.T, dtype=np.float32)
 
     def _keep(self, found: Families, loadings: Floats) -> None:

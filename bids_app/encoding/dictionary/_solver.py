@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch.nn.functional import normalize, softshrink
 
-from bids_app.encoding.dictionary._coding import Coder, Neurons, Responses, take_columns
+from bids_app.encoding.dictionary._coding import Coder, Neurons, Responses, half_squares_of, take_columns
 from bids_app.encoding.dictionary._tuning import TUNING
 from bids_app.stats.arrays import AnyArray, Doubles, Floats, Ints
 from bids_app.stats.device import column_batches, side_by_side, to_device
@@ -63,6 +63,7 @@ class Learner:
         self.moments = np.zeros((n_atoms, n_atoms + neurons.n_volumes))
         self._expected = self.moments.copy() if expected is None else expected.copy()
         self._coded: dict[int, Coded] = {}  # units that were seen, by their first neuron
+        self._half_squares: dict[int, float] = {}  # ½X² of the batches that were seen, by their first neuron
         for batches in self.units:
             self.moments += self._before(batches).moments
 
@@ -99,12 +100,12 @@ class Learner:
 
         def code(batch: slice) -> tuple[Floats, float, float]:
             block = self.neurons[batch]
-            loadings, _, half_squares = coder(
-                block, self.loadings[:, batch], TUNING.coding_tolerance, TUNING.coding_iterations
-            )
+            if batch.start not in self._half_squares:
+                self._half_squares[batch.start] = half_squares_of(block)
+            loadings, _ = coder(block, self.loadings[:, batch], TUNING.coding_tolerance, TUNING.coding_iterations)
             self.loadings[:, batch] = loadings
             moments = torch.cat([loadings @ loadings.T, loadings @ block.T], dim=1).cpu().numpy()
-            return moments, float(loadings.abs().sum(dtype=torch.float64)), half_squares
+            return moments, float(loadings.abs().sum(dtype=torch.float64)), self._half_squares[batch.start]
 
         found = Coded(np.zeros_like(self.moments))
         for moments, absolute, half_squares in apply(code, unit):
@@ -138,17 +139,47 @@ class Learner:
                 objective = self.objective()
                 share = gain / max(objective * self.neurons.n_neurons, 1e-30)
                 if exchange and iteration % TUNING.exchange_every == 0:
-                    # Once an exchange gained little, as with noise, there are no more.
-                    exchange = objective < (1 - TUNING.exchanges_worth) * best and self.exchange() > 0
-                    best = objective
+                    exchange, best = self._has_exchanged(objective, best), objective
                 if share <= tolerance and not exchange:
                     break
         return iteration, share
+
+    def run_with_momentum(self, max_iter: int, tolerance: float, *, exchange: bool = False) -> int:
+        """`run` with momentum; returns the number of passes.
+
+        Alternating minimisation is slow where atoms and loadings must change together. So the atoms move on by a share
+        of their last change before the neurons are coded (inertial block minimisation, Pock & Sabach 2016), unless that
+        raised the objective the last time (O'Donoghue & Candès 2015). They are updated once per pass: sums of neurons
+        that were coded on earlier atoms would pull them back.
+        """
+        last, objective, best = self.atoms.copy(), np.inf, np.inf
+        with side_by_side(self.neurons.device) as apply:
+            for iteration in range(1, max_iter + 1):
+                for unit in self.units:
+                    self.code(unit, apply)
+                before, objective = objective, self.objective()
+                share = self.update_atoms() / max(objective * self.neurons.n_neurons, 1e-30)
+                is_new = False
+                if exchange and iteration % TUNING.exchange_every == 0:
+                    exchange = iteration < min(max_iter, TUNING.sample_passes) and self._has_exchanged(objective, best)
+                    is_new, best = exchange, objective
+                if (share <= tolerance and not exchange) or iteration == max_iter:
+                    break
+                change = self.atoms - last
+                last[:] = self.atoms
+                if objective <= before and not is_new:  # exchanged atoms have no last change
+                    self.atoms += TUNING.momentum * change
+                    self.atoms /= np.maximum(np.linalg.norm(self.atoms, axis=1, keepdims=True), 1)
+        return iteration
 
     def _improve(self, unit: list[slice], apply: Callable[..., Iterable[Any]]) -> float:
         """Code a unit, then update the atoms; returns the latter's decrease of the objective, summed over neurons."""
         self.code(unit, apply)
         return self.update_atoms()
+
+    def _has_exchanged(self, objective: float, best: float) -> bool:
+        """Exchange atoms, unless the last exchange gained little, as with noise; returns whether any were exchanged."""
+        return objective < (1 - TUNING.exchanges_worth) * best and self.exchange() > 0
 
     def exchange(self) -> int:
         """Replace atoms that contribute less than directions that the residuals share; returns how many.
@@ -218,18 +249,26 @@ def learn(
     tolerance: float,
     mem_mb: float | None,
     most_neurons: int | None = None,
+    momentum: bool = False,
 ) -> tuple[Doubles, int]:
     """Atoms, (n_atoms, n_volumes), and the number of passes over the largest number of neurons.
 
     Atoms start as neurons and are learned on a sample of neurons, then on increasingly large samples, each seen once,
     until the expected gain of still larger samples is below `tolerance`, as a share of the objective; otherwise on all,
-    or on a sample of `most_neurons`.
+    or on a sample of `most_neurons`. With `momentum`, passes over the first and the last sample have it, and no
+    sample follows one of all neurons.
     """
     size = min(X.shape[1], max(TUNING.sample, 8 * n_atoms))
     neurons = Neurons(take_columns(X, _columns(X, size, generator)), device)
     atoms = _seeds(neurons[slice(None)].cpu().numpy(), n_atoms, generator)
-    learner = Learner(neurons, atoms, penalty, mem_mb=mem_mb, unit=TUNING.sample_unit)
-    learner.run(TUNING.sample_passes, TUNING.sample_tolerance * tolerance, exchange=True)
+    unit = TUNING.unit if momentum else TUNING.sample_unit
+    learner = Learner(neurons, atoms, penalty, mem_mb=mem_mb, unit=unit)
+    if not momentum:
+        learner.run(TUNING.sample_passes, TUNING.sample_tolerance * tolerance, exchange=True)
+    elif size < X.shape[1]:
+        learner.run_with_momentum(TUNING.sample_passes, tolerance, exchange=True)
+    else:
+        return atoms, learner.run_with_momentum(max_iter, tolerance, exchange=True)
     expected = learner.mean_moments
     del neurons, learner  # so that the memory of the sample is free
     largest = X.shape[1] if most_neurons is None else min(X.shape[1], most_neurons)
@@ -242,7 +281,10 @@ def learn(
         expected = larger.mean_moments
     columns = None if largest == X.shape[1] else _columns(X, largest, generator)
     learner = Learner(Neurons(X, device, columns), atoms, penalty, expected, mem_mb=mem_mb)
-    return atoms, learner.run(max_iter, tolerance)[0]
+    n_passes, share = learner.run(1 if momentum else max_iter, tolerance)
+    if momentum and share > tolerance and max_iter > 1:
+        n_passes += learner.run_with_momentum(max_iter - 1, tolerance)
+    return atoms, n_passes
 
 
 def _gains(products: torch.Tensor, penalty: float) -> torch.Tensor:

@@ -26,6 +26,11 @@ class DictionaryTuning:
     most_neurons_of_a_restart : of larger models, each restart learns from a random sample of so many neurons, so that
         ten restarts cost less than ten dictionaries
     alike : largest correlation among atoms that are exchanged at the same time
+    momentum : share of their last change by which the atoms of a restart move on between passes
+    lost_variance : share of the neurons' variance that the compression of restarts leaves out
+    most_directions, most_compressed_values : volumes or neurons, whichever are fewer, and product of both, beyond which
+        restarts are not compressed: the decomposition would take long, or the result too much memory
+    negligible : squared singular value, as a share of the largest, of what rounding leaves of a direction
     """
 
     unused: float = 1e-6
@@ -49,6 +54,11 @@ class DictionaryTuning:
     refined: int = 32
     refinements: int = 2
     alike: float = 0.5
+    momentum: float = 0.95
+    lost_variance: float = 1e-4
+    most_directions: int = 2048
+    most_compressed_values: int = 2**25
+    negligible: float = 1e-12
     most_neurons_of_a_restart: int = 32_768
 
 
