@@ -19,7 +19,7 @@ _CONDITIONAL_COLUMNS = {
     "network": "Network of the atlas.",
     "part": "Whether the network's response rises (active) or falls (deactive) with the family.",
     "rho": "Reproducibility of the family over restarts of the dictionary; no link is made below 0.8.",
-    "probability": "Probability that the family carries the response; mean over the restarts that hold the family.",
+    "probability": "Probability that the family carries the response; mean over restarts, see the methods.",
     "coefficient": "Mean over the network of the conditional coefficients of that sign, of candidates (P above 0.5).",
     "gate_p": "Family-wise p of the relation of any family to the network's response, by circular shifts.",
     "dice": "Dice overlap of that part of the family's map with the network; descriptive only.",

@@ -126,7 +126,7 @@ def _conditional_links(s: NetworkOptions) -> str:
         "networks by the step-down maximum (Westfall and Young 1993; p < 0.05). Second, in each restart, the responses of "
         "all pieces, whitened over the pieces as well, were explained by a sum of at most ten single effects of the atoms, "
         "whose coefficients may differ between pieces (Wang et al. 2020); the iterations started from the most probable set of atoms. Only effects larger than 0.2 of what all atoms explain were counted; their "
-        "probabilities were combined over the atoms of a family and averaged over the restarts that hold it. Families with a probability above 0.5 "
+        "probabilities were combined over the atoms of a family and averaged over the restarts that hold it, or, where this was less, over all restarts, weighted by the power 0.05 of their likelihoods. Families with a probability above 0.5 "
         "were candidates, active or deactive where positive or negative coefficients made up at least a quarter of the "
         "squared coefficients. Third, all candidates were fitted jointly to every voxel by generalised least squares; the "
         "mean over the network of the coefficients of the link's sign (of absolute coefficients for links of both signs) was "
@@ -134,7 +134,7 @@ def _conditional_links(s: NetworkOptions) -> str:
         "permutations of the networks, and a one-sided t-test of the contrast with the rest of the cortex), corrected over candidates by the Benjamini-Hochberg procedure (q < 0.05). At the group level, the same steps "
         "were applied to means over participants, and each candidate was tested over participants by a one-sided t-test of its "
         "coefficients along the mean pattern of the other participants (q < 0.05). Of what passed, the most probable were "
-        "linked, as many as kept the mean of 1 - probability within 10 % (Newton et al. 2004); the expected share of false links is two thirds of that mean, a factor found on planted truth. The sub-group of a network is the union of the strongest 5 % of the neurons of "
+        "linked, as many as kept the mean of 1 - probability within 8 % (Newton et al. 2004); the expected share of false links is two thirds of that mean, a factor found on planted truth. The sub-group of a network is the union of the strongest 5 % of the neurons of "
         "every family linked to it."
     )
 

@@ -23,7 +23,7 @@ def test_conditional_links_name_their_settings_and_steps(settings: Settings) -> 
         "with 7 random starts",
         "123 random rotations",
         "probability above 0.5",
-        "within 10 %",
+        "within 8 %",
         "rho below 0.8",
     ):
         assert text in found.text

@@ -23,7 +23,7 @@ from bids_app.stats.arrays import Doubles, Floats
 from bids_app.stats.fdr import fdr
 
 PROBABLE = 0.5  # of a candidate
-BAYESIAN_FDR = 0.1  # of a list of links at most: the mean of 1 − probability
+BAYESIAN_FDR = 0.08  # of a list of links at most: the mean of 1 − probability
 # The expected share of false links over the Bayesian false discovery rate. A restart without a good atom of a family
 # counts against its link, so that probabilities are too small: on planted truth, the ratio was 0 to 1.1 in lists.
 CALIBRATION = 2 / 3

@@ -18,6 +18,9 @@ _CLEAR = 0.25  # share of the squared coefficients over the pieces from which a 
 _BEYOND_NOISE = 1.1  # times the edge of noise: exceeded by less than 5 % of patterns of null brains
 _RIDGE = 0.02  # of the mean variance, added to the noise covariance of the pieces
 _REPEATED = 1e-3  # of the mean variance: a pattern over the pieces with less noise is a copy of others
+# Power of the likelihood by which restarts are weighted. The pieces' noise is known but roughly, and so are differences
+# of likelihoods; on planted truth, 0.02 to 0.1 serve as well.
+_TEMPER = 0.05
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,9 @@ def link_probabilities(
     In each restart, a sum of single effects of its atoms (see `encoding.susie`) on all pieces of the network at once,
     whose coefficients may differ in sign; whitened in time and over the pieces, without the confounds. An effect
     counts when it is longer than `meaningful` times what all atoms explain. The probabilities are joined over the atoms
-    of a family and averaged over the restarts that hold it: one without such an atom says nothing of it.
+    of a family and averaged over the restarts that hold it: one without such an atom says nothing of it. It does say
+    something where its other atoms explain the network better; so the probability is at most the average over all
+    restarts, weighted by their likelihood.
 
     Parameters
     ----------
@@ -98,22 +103,42 @@ def _joined(
     coefficients = np.zeros((n_families, series.series.shape[1]))
     fitted = np.zeros_like(series.series)
     n_held = np.maximum(design.members.any(axis=1).sum(axis=0), 1)  # (n_families,)
-    for number, problem in enumerate(problems):
-        network, restart = series.present[number // n_restarts], restart_of[number]
-        members, columns = design.members[restart], series.of(network)  # (n_atoms, n_families)
-        missed = np.log1p(-np.minimum(inclusion[number], 1 - 1e-15)) @ np.abs(members)
-        of_link[:, network] += (1 - np.exp(missed)) / n_held
-        original = b[number, :, : len(problem.to_original)] @ problem.to_original  # (n_atoms, n_pieces of the network)
-        coefficients[:, columns] += members.T @ original / n_held[:, None]
-        fitted[:, columns] += design.restarts[restart] @ original / n_restarts
+    for first, network in enumerate(series.present):
+        columns, numbers = series.of(network), range(first * n_restarts, (first + 1) * n_restarts)
+        of_restarts = np.zeros((n_restarts, n_families))
+        original = [b[n, :, : len(problems[n].to_original)] @ problems[n].to_original for n in numbers]
+        for restart, number in enumerate(numbers):
+            members = design.members[restart]  # (n_atoms, n_families)
+            missed = np.log1p(-np.minimum(inclusion[number], 1 - 1e-15)) @ np.abs(members)
+            of_restarts[restart] = 1 - np.exp(missed)
+            coefficients[:, columns] += members.T @ original[restart] / n_held[:, None]
+            fitted[:, columns] += design.restarts[restart] @ original[restart] / n_restarts
+        weights = _weights([problems[n] for n in numbers], original)
+        of_link[:, network] = np.minimum(of_restarts.sum(axis=0) / n_held, weights @ of_restarts)
     return Probabilities(of_link, coefficients, fitted)
+
+
+def _weights(problems: Sequence[_Moments], coefficients: Sequence[Doubles]) -> Doubles:
+    """Weights of the restarts by how well their effects explain one network, (n_restarts,), of sum 1.
+
+    Their likelihoods to the power of `_TEMPER`; the noise of the pieces has the mean covariance of what all leave.
+    `coefficients`: of each restart, (n_atoms, n_pieces).
+    """
+    left = np.stack([problem.left(one) for problem, one in zip(problems, coefficients, strict=True)])
+    degrees = problems[0].degrees
+    noise = left.mean(axis=0) / degrees
+    noise += max(_RIDGE * float(noise.trace()) / len(noise), 1e-300) * np.eye(len(noise))
+    log_likelihood = -0.5 * np.einsum("rij,ji->r", left, np.linalg.inv(noise))
+    weights = np.exp(_TEMPER * (log_likelihood - log_likelihood.max()))
+    return np.asarray(weights / weights.sum())
 
 
 @dataclass(frozen=True)
 class _Moments:
     """One restart's atoms with the pieces of one network: XᵀX, XᵀY, sum of squares, degrees, and back from whitened.
 
-    Y is whitened over the pieces and turned, see `_patterns`; groups: that of each column of Y.
+    Y is whitened over the pieces and turned, see `_patterns`; groups: that of each column of Y. `of_pieces`: XᵀY
+    (n_atoms, n_pieces) and YᵀY (n_pieces, n_pieces) of the pieces themselves.
     """
 
     gram: Doubles
@@ -122,6 +147,13 @@ class _Moments:
     degrees: int
     to_original: Doubles
     groups: Ints
+    of_pieces: tuple[Doubles, Doubles]
+
+    def left(self, coefficients: Doubles) -> Doubles:
+        """Sums of squares and products of what coefficients (n_atoms, n_pieces) leave, (n_pieces, n_pieces)."""
+        cross, square = self.of_pieces
+        explained = coefficients.T @ cross
+        return np.asarray(square - explained - explained.T + coefficients.T @ self.gram @ coefficients)
 
 
 @one_thread()
@@ -144,7 +176,8 @@ def _moments_of(X: Doubles, Z: Doubles, degrees: int) -> _Moments:
     whitening = vectors / roots
     white, back = Z @ whitening, (vectors * roots).T
     turn, groups = _patterns(X @ fit @ whitening, whitening.sum(axis=0), rank, degrees - rank)
-    return _Moments(X.T @ X, X.T @ white @ turn, float(np.square(white).sum()), degrees, turn.T @ back, groups)
+    square = float(np.square(white).sum())
+    return _Moments(X.T @ X, X.T @ white @ turn, square, degrees, turn.T @ back, groups, (X.T @ Z, Z.T @ Z))
 
 
 def _patterns(explained: Doubles, common: Doubles, rank: int, degrees: int) -> tuple[Doubles, Ints]:

@@ -24,18 +24,18 @@ def test_planted_links_are_found_and_no_others(world: World) -> None:
 @pytest.mark.parametrize(
     ("probabilities", "linked"),
     [
-        ([0.9, 0.6, 0.9], 2),  # all three: 0.2 false
+        ([0.95, 0.6, 0.95], 2),  # all three: 0.17 false
         ([0.99, 0.99, 0.6, 0.99, 0.99, 0.99], 6),  # 0.075
-        ([0.85], 0),
+        ([0.9], 0),
         ([], 0),
-        ([0.95, 0.95, 0.85, 0.85, 0.8], 4),  # exactly 0.1 with four
+        ([0.96, 0.96, 0.89, 0.89, 0.85], 4),  # 0.075 with four, 0.09 with all
     ],
 )
-def test_a_list_ends_where_more_than_a_tenth_would_be_false(probabilities: list[float], linked: int) -> None:
+def test_a_list_ends_where_too_many_would_be_false(probabilities: list[float], linked: int) -> None:
     probability = np.array(probabilities)
     kept = probability[probability >= _least_probability(probability)]
     assert len(kept) == linked
-    assert not linked or np.mean(1 - kept) <= 0.1 + 1e-12
+    assert not linked or np.mean(1 - kept) <= 0.08
 
 
 def test_an_atom_that_resembles_the_driver_is_not_linked(world: World) -> None:

@@ -3,7 +3,10 @@
 import numpy as np
 import pytest
 
+from bids_app.encoding.dictionary import find_families
 from bids_app.networks.conditional._probabilities import _moments_of, _noise_edge
+from bids_app.networks.conditional.conftest import World, smooth
+from bids_app.stats.standardise import zscore
 
 N, K, M = 300, 40, 24
 Array = np.ndarray
@@ -64,3 +67,37 @@ def test_the_edge_of_noise_is_that_of_drawn_f_matrices() -> None:
         largest.append(values.real.max())
     assert 0.85 < np.mean(largest) / _noise_edge(30, 80, 400) < 1
     assert _noise_edge(30, 80, 30) == np.inf
+
+
+@pytest.fixture(scope="module")
+def split() -> tuple[World, Array]:
+    """A world with a cause that one of four restarts holds; in the others, the first atom resembles it most."""
+    world = World(seed=3)
+    own = smooth(np.random.default_rng(8).standard_normal((world.n, 1)), 0.5)
+    cause = zscore(0.6 * world.courses[:, :1] + 0.8 * zscore(own))
+    last = np.abs(np.corrcoef(world.courses[:, -1], world.restarts[0].T)[0, 1:]).argmax()
+    world.restarts[0] = world.restarts[0].copy()
+    world.restarts[0][:, last] = cause[:, 0]
+    world.families = find_families(world.restarts)
+    return world, cause
+
+
+def test_a_restart_that_explains_more_speaks_against_what_resembles_the_cause(
+    split: tuple[World, Array],
+) -> None:
+    world, cause = split
+    family, _ = world.family_of(0)
+    Y = zscore(world.responses({}) + cause * world.gains(1, 0.5))
+    table = world.links(Y).query("network == 'Birch'")
+    # The three other restarts are certain of the family, which is in all four.
+    assert table[table["atom"] == family]["probability"].max() < 0.5
+    assert not table["linked"].any()
+
+
+def test_restarts_that_explain_as_much_agree_on_the_cause(split: tuple[World, Array]) -> None:
+    world, _ = split
+    table = world.links(world.responses({0: world.gains(1, 0.5)}))
+    expected = world.expected(0, 1, 1)
+    row = table[(table["atom"] == expected[0]) & (table["network"] == expected[1]) & (table["part"] == expected[2])]
+    assert row["probability"].item() > 0.95
+    assert row["linked"].item()
