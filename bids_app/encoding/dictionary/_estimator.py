@@ -9,7 +9,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
 from bids_app.encoding.dictionary._coding import code_all, resident
-from bids_app.encoding.dictionary._solver import learn, require_settings
+from bids_app.encoding.dictionary._learning import Request, learn, require_settings
 from bids_app.stats.arrays import AnyArray, Doubles, Floats
 from bids_app.stats.device import column_batches, resolve_device
 
@@ -81,16 +81,8 @@ class DictionaryLearning(BaseEstimator):  # type: ignore[misc]
         self.penalty_ = self.penalty * float(np.sqrt(data.shape[0]))
         generator = np.random.default_rng(self.random_state)
         neurons = resident(data, device, self.mem_mb)
-        atoms, self.n_iter_ = learn(
-            neurons,
-            self.n_atoms,
-            self.penalty_,
-            generator,
-            device,
-            max_iter=self.max_iter,
-            tolerance=self.tolerance,
-            mem_mb=self.mem_mb,
-        )
+        request = Request(self.n_atoms, self.penalty_, self.max_iter, self.tolerance, device, self.mem_mb)
+        atoms, self.n_iter_ = learn(neurons, request, generator)
         loadings, self.objective_, powers = code_all(neurons, atoms, self.penalty_, device, self.mem_mb)
         self._keep(atoms, loadings, powers / data.shape[1])
         return self

@@ -10,8 +10,7 @@ from sklearn.utils.validation import validate_data
 from bids_app.encoding.dictionary._coding import Responses, resident
 from bids_app.encoding.dictionary._compression import Compressed, compress, is_worth_it
 from bids_app.encoding.dictionary._families import Families, find_families
-from bids_app.encoding.dictionary._solver import learn, require_settings
-from bids_app.encoding.dictionary._tuning import TUNING
+from bids_app.encoding.dictionary._learning import Request, learn_restart, require_settings
 from bids_app.stats.arrays import AnyArray, Doubles, Floats, Ints
 from bids_app.stats.device import column_batches, one_thread, resolve_device
 from bids_app.stats.standardise import zscore
@@ -87,8 +86,9 @@ class ReproducibleDictionary(BaseEstimator):  # type: ignore[misc]
         neurons = compress(whole, device) if is_worth_it(whole) else whole
         del whole
         penalty = self.penalty * float(np.sqrt(data.shape[0]))
+        request = Request(self.n_atoms, penalty, self.max_iter, self.tolerance, device, self.mem_mb)
         self.restarts_ = np.stack(
-            [self._restart(neurons, penalty, np.random.default_rng(seed)) for seed in counted(seeds, "restart")]
+            [_restart(neurons, request, np.random.default_rng(seed)) for seed in counted(seeds, "restart")]
         )
         del neurons
         found = find_families(list(self.restarts_))
@@ -96,29 +96,20 @@ class ReproducibleDictionary(BaseEstimator):  # type: ignore[misc]
         self._keep(found, loadings)
         return self
 
-    def _restart(self, X: Responses | Compressed, penalty: float, generator: np.random.Generator) -> Floats:
-        """The atoms of one dictionary, (n_volumes, n_atoms)."""
-        atoms, _ = learn(
-            X.responses if isinstance(X, Compressed) else X,
-            self.n_atoms,
-            penalty,
-            generator,
-            resolve_device(self.device),
-            max_iter=self.max_iter,
-            tolerance=self.tolerance,
-            mem_mb=self.mem_mb,
-            most_neurons=TUNING.most_neurons_of_a_restart,
-            momentum=True,
-        )
-        if isinstance(X, Compressed):
-            atoms = X.expanded(atoms)
-        return np.ascontiguousarray(atoms.T, dtype=np.float32)
-
     def _keep(self, found: Families, loadings: Floats) -> None:
         sign = np.array([-1 if _is_skewed_left(row) else 1 for row in loadings])
         self.families_ = found.courses * sign.astype(np.float32)
         self.loadings_ = loadings * sign.astype(np.float32)[:, None]
         self.reproducibility_, self.members_ = found.reproducibility, found.members * sign
+
+
+def _restart(X: Responses | Compressed, request: Request, generator: np.random.Generator) -> Floats:
+    """The atoms of one dictionary, (n_volumes, n_atoms)."""
+    if isinstance(X, Compressed):
+        atoms = X.expanded(learn_restart(X.responses, request, generator))
+    else:
+        atoms = learn_restart(X, request, generator)
+    return np.ascontiguousarray(atoms.T, dtype=np.float32)
 
 
 def _is_skewed_left(values: Floats) -> bool:

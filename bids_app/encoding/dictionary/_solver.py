@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch.nn.functional import normalize, softshrink
 
-from bids_app.encoding.dictionary._coding import Coder, Neurons, Responses, half_squares_of, take_columns
+from bids_app.encoding.dictionary._coding import Coder, Neurons, half_squares_of
 from bids_app.encoding.dictionary._tuning import TUNING
-from bids_app.stats.arrays import AnyArray, Doubles, Floats, Ints
+from bids_app.stats.arrays import Doubles, Floats
 from bids_app.stats.device import column_batches, side_by_side, to_device
 
 
@@ -63,7 +63,6 @@ class Learner:
         self.moments = np.zeros((n_atoms, n_atoms + neurons.n_volumes))
         self._expected = self.moments.copy() if expected is None else expected.copy()
         self._coded: dict[int, Coded] = {}  # units that were seen, by their first neuron
-        self._half_squares: dict[int, float] = {}  # ½X² of the batches that were seen, by their first neuron
         for batches in self.units:
             self.moments += self._before(batches).moments
 
@@ -97,17 +96,17 @@ class Learner:
     def code(self, unit: list[slice], apply: Callable[..., Iterable[Any]]) -> None:
         """Update loadings and sums for the batches of a unit; `apply` maps over the batches."""
         coder = Coder(self.atoms, self.penalty, self.neurons.device)
+        seen = self._coded.get(unit[0].start)
 
         def code(batch: slice) -> tuple[Floats, float, float]:
             block = self.neurons[batch]
-            if batch.start not in self._half_squares:
-                self._half_squares[batch.start] = half_squares_of(block)
             loadings, _ = coder(block, self.loadings[:, batch], TUNING.coding_tolerance, TUNING.coding_iterations)
             self.loadings[:, batch] = loadings
             moments = torch.cat([loadings @ loadings.T, loadings @ block.T], dim=1).cpu().numpy()
-            return moments, float(loadings.abs().sum(dtype=torch.float64)), self._half_squares[batch.start]
+            half_squares = 0.0 if seen else half_squares_of(block)  # the same in every pass
+            return moments, float(loadings.abs().sum(dtype=torch.float64)), half_squares
 
-        found = Coded(np.zeros_like(self.moments))
+        found = Coded(np.zeros_like(self.moments), half_squares=seen.half_squares if seen else 0.0)
         for moments, absolute, half_squares in apply(code, unit):
             found.moments += moments
             found.absolute += absolute
@@ -238,55 +237,6 @@ class Learner:
             moments[:, which] = 0
 
 
-def learn(
-    X: Responses,
-    n_atoms: int,
-    penalty: float,
-    generator: np.random.Generator,
-    device: torch.device,
-    *,
-    max_iter: int,
-    tolerance: float,
-    mem_mb: float | None,
-    most_neurons: int | None = None,
-    momentum: bool = False,
-) -> tuple[Doubles, int]:
-    """Atoms, (n_atoms, n_volumes), and the number of passes over the largest number of neurons.
-
-    Atoms start as neurons and are learned on a sample of neurons, then on increasingly large samples, each seen once,
-    until the expected gain of still larger samples is below `tolerance`, as a share of the objective; otherwise on all,
-    or on a sample of `most_neurons`. With `momentum`, passes over the first and the last sample have it, and no
-    sample follows one of all neurons.
-    """
-    size = min(X.shape[1], max(TUNING.sample, 8 * n_atoms))
-    neurons = Neurons(take_columns(X, _columns(X, size, generator)), device)
-    atoms = _seeds(neurons[slice(None)].cpu().numpy(), n_atoms, generator)
-    unit = TUNING.unit if momentum else TUNING.sample_unit
-    learner = Learner(neurons, atoms, penalty, mem_mb=mem_mb, unit=unit)
-    if not momentum:
-        learner.run(TUNING.sample_passes, TUNING.sample_tolerance * tolerance, exchange=True)
-    elif size < X.shape[1]:
-        learner.run_with_momentum(TUNING.sample_passes, tolerance, exchange=True)
-    else:
-        return atoms, learner.run_with_momentum(max_iter, tolerance, exchange=True)
-    expected = learner.mean_moments
-    del neurons, learner  # so that the memory of the sample is free
-    largest = X.shape[1] if most_neurons is None else min(X.shape[1], most_neurons)
-    while (size := TUNING.growth * size) < 0.5 * largest:
-        larger = Learner(Neurons(X, device, _columns(X, size, generator)), atoms, penalty, expected, mem_mb=mem_mb)
-        _, share = larger.run(1, 0)
-        # The loss by a finite sample falls with its size: this sample leaves 1 / growth of what the last one left.
-        if share <= tolerance * (TUNING.growth - 1):
-            return atoms, 0
-        expected = larger.mean_moments
-    columns = None if largest == X.shape[1] else _columns(X, largest, generator)
-    learner = Learner(Neurons(X, device, columns), atoms, penalty, expected, mem_mb=mem_mb)
-    n_passes, share = learner.run(1 if momentum else max_iter, tolerance)
-    if momentum and share > tolerance and max_iter > 1:
-        n_passes += learner.run_with_momentum(max_iter - 1, tolerance)
-    return atoms, n_passes
-
-
 def _gains(products: torch.Tensor, penalty: float) -> torch.Tensor:
     """Decrease of the objective, summed over residuals, by each new atom of norm 1, from its products with them."""
     return 0.5 * softshrink(products, penalty).square_().sum(dim=0)
@@ -294,29 +244,3 @@ def _gains(products: torch.Tensor, penalty: float) -> torch.Tensor:
 
 def _width(batch: slice) -> int:
     return int(batch.stop - batch.start)
-
-
-def _columns(X: Responses, size: int, generator: np.random.Generator) -> Ints:
-    """Randomly chosen columns, ascending: those of a batch lie close together in a memory map."""
-    return np.sort(generator.choice(X.shape[1], size, replace=False))
-
-
-def _seeds(sample: AnyArray, n_atoms: int, generator: np.random.Generator) -> Doubles:
-    """Randomly chosen neurons, scaled to norm 1, (n_atoms, n_volumes); zeros where there are too few."""
-    n_neurons = sample.shape[1]
-    seeds = np.zeros((n_atoms, sample.shape[0]))
-    chosen = generator.choice(n_neurons, min(n_atoms, n_neurons), replace=False)
-    seeds[: len(chosen)] = sample[:, chosen].T
-    norm = np.linalg.norm(seeds, axis=1, keepdims=True)
-    if not np.isfinite(norm).all():
-        raise ValueError("X has NaN or infinite values; leave out such neurons before learning a dictionary.")
-    np.divide(seeds, norm, out=seeds, where=norm > 0)
-    return seeds
-
-
-def require_settings(n_atoms: int, penalty: float) -> None:
-    """Raise ValueError for settings that allow no dictionary."""
-    if n_atoms < 1:
-        raise ValueError(f"n_atoms={n_atoms}; a dictionary needs at least 1 atom.")
-    if not penalty > 0:
-        raise ValueError(f"penalty={penalty}; it must be positive (usually 0.1 to 0.3; 1 gives no loadings).")

@@ -9,7 +9,8 @@ from sklearn.decomposition import sparse_encode
 from bids_app.encoding.dictionary import ReproducibleDictionary
 from bids_app.encoding.dictionary._coding import Neurons
 from bids_app.encoding.dictionary._compression import compress, is_worth_it
-from bids_app.encoding.dictionary._solver import Learner, learn
+from bids_app.encoding.dictionary._learning import Request, learn
+from bids_app.encoding.dictionary._solver import Learner
 from bids_app.encoding.dictionary._tuning import TUNING
 from bids_app.stats.arrays import Doubles, Floats
 from bids_app.stats.device import resolve_device
@@ -156,7 +157,7 @@ def test_restarts_get_as_low_as_long_plain_passes_over_all_neurons(n_neurons: in
     plain = []
     for seed in np.random.SeedSequence(0).spawn(4):
         generator = np.random.default_rng(seed)
-        atoms, _ = learn(X, K, penalty_of(X), generator, CPU, max_iter=200, tolerance=1e-5, mem_mb=None)
+        atoms, _ = learn(X, Request(K, penalty_of(X), 200, 1e-5, CPU), generator)
         plain.append(objective(X, atoms, penalty_of(X)))
     assert np.mean(ours) < 1.001 * np.mean(plain)
     assert np.linalg.norm(model.restarts_, axis=1).max() <= 1 + 1e-6
