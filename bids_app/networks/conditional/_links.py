@@ -74,7 +74,7 @@ def temporal_evidence(design: Design, series: NetworkSeries, *, device: str = "a
         nothing = np.zeros((2, design.n_families, n_networks))
         unknown = np.full(n_networks, np.nan)
         none = np.zeros((design.n_families, len(series.network)))
-        return Evidence(Gate(np.ones(n_networks), unknown), nothing, none, noise)
+        return Evidence(Gate(np.ones(n_networks), unknown, 0), nothing, none, noise)
     for network in series.present:
         noise[network] = design.noise_of(series.series[:, series.of(network)])
     found = link_probabilities(design, series, noise, device=device)
@@ -135,8 +135,10 @@ def link_table(
     candidates = evidence.is_candidate
     q = np.full(p.shape, np.nan)
     q[candidates] = fdr(p[candidates])
+    # Where chance opens the gate, it also makes some family probable: no list is better than its gate.
+    sure = evidence.gate.leaves_little_to_chance(BAYESIAN_FDR)
     with np.errstate(invalid="ignore"):
-        passed = (q < ALPHA) & (reproducibility >= REPRODUCIBLE)[:, None]
+        passed = (q < ALPHA) & (reproducibility >= REPRODUCIBLE)[:, None] & sure
     linked = passed & (evidence.probability >= _least_probability(evidence.probability[passed]))
     n_families, n_networks = p.shape[1:]
     tables = [

@@ -4,7 +4,7 @@ import numpy as np
 
 from bids_app.encoding.autoregression import whiten
 from bids_app.networks.conditional import Design, consecutive_pieces, network_series, open_gate, shifted_rows
-from bids_app.networks.conditional._gate import _mean_z_squared, _shifted_r2, _step_down
+from bids_app.networks.conditional._gate import Gate, _mean_z_squared, _shifted_r2, _step_down, chance
 from bids_app.networks.conditional.conftest import World, smooth
 from bids_app.stats.projection import orthonormal_basis
 
@@ -118,3 +118,21 @@ def test_white_residuals_have_no_inflation() -> None:
     assert 0.9 < inflation(white, 0) < 1.1
     assert 0.9 < inflation(smoother, 0.6) < 1.1
     assert inflation(smoother, 0) > 1.3
+
+
+def test_chance_against_the_smallest_posterior_over_alternatives() -> None:
+    """p is uniform under the null; alternatives have densities a p^(a − 1), the best of which is found by search."""
+    exponents = np.linspace(1e-4, 1, 20_001)
+    for p in (0.2, 0.05, 0.01, 0.0063, 0.001):
+        largest = (exponents * p ** (exponents - 1)).max()
+        np.testing.assert_allclose(chance(np.array([p])), 1 / (1 + largest), rtol=1e-4)
+    np.testing.assert_allclose(chance(np.array([0.5, 1.0])), 0.5)
+
+
+def test_links_need_a_gate_that_leaves_little_to_chance() -> None:
+    p = np.array([0.001, 0.006, 0.007, 0.04, 0.2])
+    assert Gate(p, p, 999).leaves_little_to_chance(0.08).tolist() == [True, True, False, False, False]
+    few = np.array([1 / 61, 2 / 61, 1.0])  # with few shifts, what none of them reaches is as clear as it can be
+    assert Gate(few, few, 60).leaves_little_to_chance(0.08).tolist() == [True, False, False]
+    fewest = np.array([1 / 11])
+    assert not Gate(fewest, fewest, 10).leaves_little_to_chance(0.08).any()
