@@ -11,7 +11,6 @@ import numpy as np
 from bids_app.analyses.dictionary import Dictionary, Floats, canonical_responses, scopes
 from bids_app.analyses.work import Work
 from bids_app.bids.errors import DatasetError
-from bids_app.bids.events import read_events
 from bids_app.encoding.dictionary import courses_elsewhere, time_courses
 from bids_app.inputs.models import ModelRun
 from bids_app.inputs.timing import StimulusTiming, Story
@@ -23,7 +22,7 @@ from bids_app.stats.standardise import zscore
 
 def stems_of_dictionary(work: Work) -> tuple[str, ...]:
     """Stories of the dictionary for this fit."""
-    played = {s.stem for run in work.fit.runs for s in read_events(run.events, run.entities)}
+    played = {s.stem for run in work.fit.runs for s in run.stimuli}
     heard = played & set(work.sources.stories)
     for stems in scopes(work.settings, work.sources.stories):
         if heard <= set(stems):

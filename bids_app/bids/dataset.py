@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from bids_app.bids.cleaned import is_cleaned
@@ -12,7 +13,7 @@ from bids_app.bids.errors import DatasetError
 from bids_app.bids.exclusions import OWN_LIST, is_excluded, read_exclusions
 from bids_app.bids.filters import Filters, selected
 from bids_app.bids.index import index_participant
-from bids_app.bids.metadata import applicable, repetition_time
+from bids_app.bids.metadata import Listing, applicable, kept_listing, repetition_time
 from bids_app.bids.onsets import ADVICE
 from bids_app.bids.runs import (
     Candidate,
@@ -38,13 +39,17 @@ __all__ = ["Dataset", "DatasetError", "HeardStimuli", "Run", "RunSelection", "St
 
 @dataclass(frozen=True)
 class Dataset:
-    """A raw data set and its derivatives to read: names (for BIDS URIs) and folders, in order."""
+    """A raw data set and its derivatives to read: names (for BIDS URIs) and folders, in order.
+
+    `listing` reads each folder once: the files of all participants are sought in the folder above them.
+    """
 
     bids_dir: Path
     derivatives: dict[str, Path]
     excluded_scans: tuple[str, ...] = ()
     database_dir: Path | None = None
     annotations: Path | None = None
+    listing: Listing = field(default_factory=kept_listing, repr=False, compare=False)
     _files: dict[str, dict[str, list[Path]]] = field(default_factory=dict, repr=False, compare=False)
 
     @property
@@ -58,8 +63,16 @@ class Dataset:
 
     def participants(self) -> list[str]:
         """Labels of the participants with a folder in one of the derivatives, sorted; without indexing."""
-        labels = {label for folder in self.derivatives.values() for label in participant_labels(folder)}
-        return sorted(labels)
+        return list(self._every)
+
+    @cached_property
+    def _labels(self) -> dict[Path, frozenset[str]]:
+        """Of each derivative, listed once: it may have thousands of participants."""
+        return {folder: frozenset(participant_labels(folder)) for folder in self.derivatives.values()}
+
+    @cached_property
+    def _every(self) -> tuple[str, ...]:
+        return tuple(sorted(frozenset().union(*self._labels.values())))
 
     def without_bold(self, participants: Sequence[str]) -> list[str]:
         """Participants without BOLD here: none at all, or only links without their content."""
@@ -157,11 +170,11 @@ class Dataset:
     def tasks_stimuli(self, tasks: Sequence[str] | None = None) -> HeardStimuli:
         """Every stimulus with a story in the data set and who heard it, see `stimuli.find_stimuli`."""
         folders = tuple(self.derivatives.values())
-        return find_stimuli(self.bids_dir, self.excluded_scans, tasks, self.annotations, folders)
+        return find_stimuli(self.bids_dir, self.excluded_scans, tasks, self.annotations, folders, self.listing)
 
     def _participant_files(self, participant: str, filters: Filters | None = None) -> dict[str, list[Path]]:
         label = strip_prefix(participant, "sub")
-        if label not in self.participants():
+        if not any(label in labels for labels in self._labels.values()):
             present = self.participants()
             folders = ", ".join(str(folder) for folder in self.derivatives.values())
             raise DatasetError(f"There is no participant {label} in {folders}; there are {listed(present)}.")
@@ -170,7 +183,7 @@ class Dataset:
             self._files[key] = {
                 name: selected(index_participant(folder, name, label, self.database_dir), filters)
                 for name, folder in self.derivatives.items()
-                if label in participant_labels(folder)
+                if label in self._labels[folder]
             }
         return self._files[key]
 
@@ -188,7 +201,7 @@ class Dataset:
         if not here:
             spaces = ", ".join(sorted({version.space or "its own space" for version in versions}))
             return f"not available in the space {space}, only in {spaces}"
-        events = find_events(self.bids_dir, entities, self.annotations)
+        events = find_events(self.bids_dir, entities, self.annotations, self.listing)
         if events is None and must_have_events:
             expected = self.bids_dir / f"sub-{entities['sub']}" / "func" / f"{run_label(entities)}_events.tsv"
             raise DatasetError(
@@ -222,12 +235,13 @@ class Dataset:
             mask=companion(every, chosen, ("mask",), (".nii.gz", ".nii"), desc="brain", **grid) if is_volume else None,
             is_clean=is_cleaned(chosen.files[0], entities.get("desc", ""), chosen.derivative),
             repetition_time=repetition_time(
-                chosen.files, chosen.derivative, self.bids_dir, entities, chosen.name.suffix
+                chosen.files, chosen.derivative, self.bids_dir, entities, chosen.name.suffix, self.listing
             ),
             entities=entities,
             derivative=chosen.derivative,
             outliers=companion(files, chosen, ("outliers",), (".tsv",)),
-            raw_files=tuple(applicable(self.bids_dir, entities, "bold", ".nii.gz")),
+            raw_files=tuple(applicable(self.bids_dir, entities, "bold", ".nii.gz", self.listing)),
+            listing=self.listing,
         )
 
     def _nothing_left(self, participant: str, *asked: Sequence[str] | None) -> DatasetError:

@@ -111,7 +111,12 @@ def beside(files: Sequence[Path]) -> list[Path]:
 
 
 def repetition_time(
-    files: Sequence[Path], derivative: Path, raw: Path, entities: Mapping[str, str], suffix: str
+    files: Sequence[Path],
+    derivative: Path,
+    raw: Path,
+    entities: Mapping[str, str],
+    suffix: str,
+    listing: Listing = list_names,
 ) -> float:
     """Seconds from one volume to the next.
 
@@ -120,9 +125,9 @@ def repetition_time(
     """
     beside_bold = beside(files)
     sidecars = [path for path in beside_bold if is_there(path)]
-    sidecars += applicable(derivative, entities, suffix, ".json", is_raw=False) if suffix else []
-    images = [*files, *applicable(raw, entities, "bold", ".nii.gz")]
-    stated = (_first(_from_json, paths) for paths in (sidecars, applicable(raw, entities, "bold", ".json")))
+    sidecars += applicable(derivative, entities, suffix, ".json", listing, is_raw=False) if suffix else []
+    images = [*files, *applicable(raw, entities, "bold", ".nii.gz", listing)]
+    stated = (_first(_from_json, paths) for paths in (sidecars, applicable(raw, entities, "bold", ".json", listing)))
     times = [pair for pair in stated if pair is not None]
     header = _first(_from_header, images)
     if header is not None and not times:

@@ -2,14 +2,17 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
 from bids_app.bids.cifti import SERIES
 from bids_app.bids.entities import Name, is_within, parse_name
 from bids_app.bids.errors import DatasetError
+from bids_app.bids.events import Stimulus, read_events
 from bids_app.bids.geometry import is_own_space
+from bids_app.bids.metadata import Listing, list_names
 
 Kind = Literal["surface", "volume", "cifti", "parcels"]
 
@@ -37,7 +40,8 @@ class Run:
 
     `entities` are those of the file name without the hemisphere; labels come without their keys (`subject="001"`).
     `events`, `confounds`, `mask` and `outliers` (the censored volumes of XCP-D) are None where there are none;
-    `raw_files` are the images of the raw run; `repetition_time` is in seconds.
+    `raw_files` are the images of the raw run; `repetition_time` is in seconds. `listing` lists the folders of the JSON
+    files of its events.
     """
 
     subject: str
@@ -57,6 +61,12 @@ class Run:
     derivative: Path
     outliers: Path | None = None
     raw_files: tuple[Path, ...] = ()
+    listing: Listing = field(default=list_names, repr=False, compare=False)
+
+    @cached_property
+    def stimuli(self) -> tuple[Stimulus, ...]:
+        """What its events play, in order, see `events.read_events`. Raises DatasetError."""
+        return read_events(self.events, self.entities, self.listing)
 
     @property
     def label(self) -> str:

@@ -67,7 +67,7 @@ def find_events(
             if {"sub", "task"} <= set(name.entities) and is_within(name.entities, run):
                 return path
         table = annotations / ONSETS
-        if is_there(table) and read_events(table, run):
+        if is_there(table) and read_events(table, run, listing):
             return table
     return next(iter(applicable(bids_dir, run, "events", ".tsv", listing)), None)
 
@@ -78,6 +78,7 @@ def find_stimuli(
     tasks: Sequence[str] | None = None,
     annotations: Path | None = None,
     derivatives: Sequence[Path] = (),
+    listing: Listing | None = None,
 ) -> HeardStimuli:
     """Every stimulus with a story, by stem, with all its runs, including those of participants not selected.
 
@@ -85,7 +86,7 @@ def find_stimuli(
     that belong to no raw run count once. Excluded scans count only for stimuli that nobody else heard (their timing may
     be wrong). Unreadable files are left out and listed.
     """
-    listing = kept_listing()
+    listing = kept_listing() if listing is None else listing
     uses: dict[str, list[tuple[bool, StimulusUse]]] = {}
     unreadable: dict[Path, str] = {}
     has_onsets = annotations is not None and is_there(annotations / ONSETS)

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from bids_app.bids.description import data_set_of
-from bids_app.bids.events import read_events
 from bids_app.bids.parcels import parcel_tables
 from bids_app.bids.provenance import excerpts_of_runs, files_of_run
 from bids_app.bids.word_files import files_of_words, find_words
@@ -94,7 +93,7 @@ def heard(fit: Fit, sources: Sources) -> dict[str, str]:
     return {
         stimulus.stem: stimulus.stim_file
         for run in fit.runs
-        for stimulus in read_events(run.events, run.entities)
+        for stimulus in run.stimuli
         if stimulus.stem in sources.stories
     }
 

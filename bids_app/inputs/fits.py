@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from bids_app.bids.entities import parse_name
 from bids_app.bids.errors import DatasetError
-from bids_app.bids.events import read_events
 from bids_app.bids.runs import Run
 from bids_app.inputs.models import model_runs
 from bids_app.inputs.sources import Sources
@@ -80,7 +79,7 @@ def _why_left_out(run: Run, sources: Sources) -> str:
     Raises DatasetError if its events or the words cannot be read.
     """
     try:
-        stems = [stimulus.stem for stimulus in read_events(run.events, run.entities)]
+        stems = [stimulus.stem for stimulus in run.stimuli]
     except DatasetError as error:
         if sources.settings.task_id or run.task in sources.story_tasks:
             raise

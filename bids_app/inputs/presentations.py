@@ -21,7 +21,7 @@ import numpy.typing as npt
 from bids_app.bids.cleaned import may_be_censored
 from bids_app.bids.dataset import Run
 from bids_app.bids.errors import DatasetError
-from bids_app.bids.events import TOUCHING, Interval, Stimulus, read_events
+from bids_app.bids.events import TOUCHING, Interval, Stimulus
 from bids_app.bids.words import Words
 from bids_app.inputs.timing import StimulusTiming, Story, timing_of, volumes_of
 from bids_app.machine.notices import notice
@@ -95,7 +95,7 @@ def heard_in(
     Raises DatasetError if no story lies inside the scan, or a time cannot be in seconds.
     """
     words = {stem: story.words for stem, story in stories.items()}
-    stimuli = presentations(read_events(run.events, run.entities), words)
+    stimuli = presentations(run.stimuli, words)
     scan = n_volumes * repetition_time
     kept = [stimulus for stimulus in stimuli if _volumes(stimulus, repetition_time, n_volumes)]
     _refuse_other_units(run, stimuli, scan)

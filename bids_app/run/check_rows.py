@@ -101,11 +101,11 @@ def _raw_row(row: RunCheck, run: Mapping[str, str], sources: Sources, stories: S
     if is_excluded(run, dataset.excluded_scans):
         return replace(row, note="on the list of scans to leave out")
     try:
-        row = replace(row, repetition_time=raw_repetition_time(dataset.bids_dir, run))
-        events = find_events(dataset.bids_dir, run, dataset.annotations)
+        row = replace(row, repetition_time=raw_repetition_time(dataset.bids_dir, run, dataset.listing))
+        events = find_events(dataset.bids_dir, run, dataset.annotations, dataset.listing)
         if events is None:
             return replace(row, note="it has no events.tsv with the times of the stories")
-        return _heard(row, read_events(events, run), sources, stories)
+        return _heard(row, read_events(events, run, dataset.listing), sources, stories)
     except (ValueError, OSError) as error:
         return row.but(str(error))
 
@@ -122,7 +122,7 @@ def _row(label: str, outcome: Run | str | DatasetError, sources: Sources, storie
         mask=_mask(outcome, sources.settings.mask),
         task=outcome.task,
     )
-    row = _attempt(row, lambda: _heard(row, read_events(outcome.events, outcome.entities), sources, stories))
+    row = _attempt(row, lambda: _heard(row, outcome.stimuli, sources, stories))
     return row if row.note else _planned(row, outcome, sources, stories, with_lag)
 
 

@@ -10,7 +10,6 @@ from typing import Any
 
 from bids_app.bids.entities import is_asked, strip_prefix
 from bids_app.bids.errors import DatasetError
-from bids_app.bids.events import read_events
 from bids_app.bids.runs import Candidate, Run, candidates
 from bids_app.forecast.windows import check_distances
 from bids_app.inputs.fits import Fit, fits_of
@@ -148,7 +147,7 @@ def _first_fits(sources: Sources, participants: Sequence[str]) -> list[Fit]:
 def _n_volumes(run: Run, sources: Sources) -> int:
     """Volumes of the stories of a run on the common time grid; a story that is played twice counts twice."""
     words = {stem: story.words for stem, story in sources.stories.items()}
-    stimuli = presentations(read_events(run.events, run.entities), words)
+    stimuli = presentations(run.stimuli, words)
     return sum(len(sources.stories[stimulus.stem].canonical.volumes) for stimulus in stimuli)
 
 

@@ -1,6 +1,8 @@
 """`n2n check` and `--dry-run`: a row for every run, whatever is wrong with others, and all problems at once."""
 
+import os
 import shutil
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ from safetensors.numpy import save_file
 from bids_app.conftest import EVENTS, Study, write
 from bids_app.inputs.sources import Sources, open_sources
 from bids_app.run import check as module
-from bids_app.run.check import check, check_runs
+from bids_app.run.check import check, check_runs, open_partly, selected_participants
 from bids_app.run.check_rows import RunCheck, Stories, rows_of
 from bids_app.run.run import run
 
@@ -44,6 +46,41 @@ def test_the_numbers_of_a_run(study: Study, capsys: pytest.CaptureFixture[str]) 
     assert out.splitlines()[1].split()[:8] == ["sub-01_task-tale", "T", "tale", "80", "2", "70", "300", "0"]
     assert "2 run(s) of 2 participant(s) can be analysed; 0 left out, 0 with a problem" in out
     assert "problem(s):" not in out
+
+
+@pytest.mark.parametrize("with_bold", [True, False])
+def test_the_folder_above_all_participants_is_read_no_more_often_for_more_of_them(
+    study: Study, monkeypatch: pytest.MonkeyPatch, *, with_bold: bool
+) -> None:
+    """Read for each participant, it made the check of 10,000 take a hundred times as long as that of 1,000."""
+
+    def reads() -> Counter[Path]:
+        read: list[Path] = []
+
+        def noted(folder: Path) -> Any:
+            read.append(Path(folder))
+            return scandir(folder)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "scandir", noted)
+            sources = open_partly(study.settings(), [])
+            labels = selected_participants(sources, [])
+            found = [row for row in check_runs(sources, labels) if row.words]
+        assert len(found) == len(labels)
+        return Counter(path for path in read if path in (study.root, study.deriv))
+
+    scandir = os.scandir
+    if not with_bold:
+        shutil.rmtree(study.deriv)
+    counts = []
+    for labels in (["01", "02"], ["03", "04", "05", "06"]):
+        for label in labels:
+            study.events(label)
+            write(study.root / f"sub-{label}" / "func" / f"sub-{label}_task-tale_bold.json", '{"RepetitionTime": 2.0}')
+            if with_bold:
+                study.bold(label)
+        counts.append(reads())
+    assert counts[0] == counts[1]
 
 
 def test_words_and_volumes_outside_the_story_or_without_a_time_are_counted(study: Study) -> None:
