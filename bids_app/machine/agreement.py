@@ -12,7 +12,7 @@ from bids_app.bids.outputs import OutputMap, each_map
 from bids_app.checksums import describe_file, find_damage, sealed, sha256_once
 from bids_app.machine.claims import common_settings
 from bids_app.machine.completion import FOLDER, any_data, read_marker
-from bids_app.machine.marker_facts import facts_of
+from bids_app.machine.marker_facts import facts_of, versions_told
 from bids_app.wording import listed
 
 log = logging.getLogger("neurons2networks")
@@ -46,6 +46,8 @@ def check_outputs(out_dir: Path) -> None:
             "not known to be complete (interrupted, or made by an older version): %s; run the participant level again",
             listed(unmarked),
         )
+    if versions := versions_told(out_dir):
+        log.warning("%s", versions)
 
 
 def damaged_outputs(out_dir: Path, start: str = "") -> list[str]:

@@ -11,12 +11,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from bids_app import __version__
 from bids_app.bids.derivatives import as_json, output_path, read_sidecar, software_versions, write_json
 from bids_app.bids.entities import build_name, is_within, parse_name
 from bids_app.bids.errors import DatasetError
 from bids_app.bids.provenance import FileRecord, find_changes, record_files
 from bids_app.checksums import describe_file, find_damage, is_whole, sealed
 from bids_app.machine.claims import OtherSettingsError, agreed
+from bids_app.machine.notices import notice
 from bids_app.machine.once import file_name, key_of, locked
 from bids_app.text_files import read_json_content
 from bids_app.wording import differences
@@ -101,6 +103,7 @@ class Completion:
         """
         if self.is_done():
             self._note_data_set()
+            self._tell_version()
             yield False
             return
         with self._agreed(), locked(self.path.with_name(f".{self.path.name}.lock"), keep=False):
@@ -188,6 +191,16 @@ class Completion:
         if now and marker.get("DataSet") != now:
             _write_marker(self.path, {**marker, "DataSet": now})
 
+    def _tell_version(self) -> None:
+        """Log once if what is kept was made with another version of this package."""
+        before = version_of(read_marker(self.path))
+        if before not in ("", __version__):
+            notice(
+                logging.WARNING,
+                f"results made with neurons2networks {before} are kept, such as {self.title}; this is {__version__}: "
+                "remove them, or choose another OUT_DIR, to make them again",
+            )
+
     def _newer(self, marker: Mapping[str, Any]) -> str | None:
         """Changes in the data of other participants that the results depend on, or None."""
         before, now = marker.get("Others", {}), self.inputs.others
@@ -247,6 +260,11 @@ def read_marker(path: Path) -> dict[str, Any]:
     except (OSError, ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) and is_whole(content) else {}
+
+
+def version_of(marker: Mapping[str, Any]) -> str:
+    """The version of this package that made what a marker lists; empty if it is not known."""
+    return str(marker.get("SoftwareVersions", {}).get("neurons2networks", ""))
 
 
 def records_of(marker: Mapping[str, Any]) -> list[FileRecord]:

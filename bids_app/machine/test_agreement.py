@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from bids_app import __version__
 from bids_app.analyses.collection import collect, collections
 from bids_app.analyses.writer import Writer
 from bids_app.bids.geometry import SurfaceGeometry
@@ -16,6 +17,7 @@ from bids_app.bids.outputs import find_maps
 from bids_app.conftest import Study, write
 from bids_app.machine.agreement import MixtureError, NoResultsError, check_outputs, check_whole
 from bids_app.machine.completion import FOLDER, leave_aside
+from bids_app.machine.marker_facts import versions_told
 from bids_app.run.group import run_group
 from bids_app.settings import Settings
 
@@ -189,3 +191,24 @@ def test_a_lone_hemisphere_and_maps_without_a_marker_are_reported(
     right.unlink()
     with pytest.raises(MixtureError, match=f"the other hemisphere of .*{left.name} is missing"):
         run_group(Settings(tmp_path, tmp_path, "group"), "group")
+
+
+def test_several_versions_are_told(
+    study: Study, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    study.run("01")
+    assert versions_told(study.out) == ""
+    with monkeypatch.context() as newer:
+        newer.setattr("bids_app.machine.completion.__version__", "0.9.0")
+        newer.setattr("bids_app.machine.completion.software_versions", lambda: {"neurons2networks": "0.9.0"})
+        assert study.run("01") == 0
+        assert study.run("02") == 1
+    (kept,) = [message for message in caplog.messages if "are kept" in message]
+    assert f"neurons2networks {__version__} are kept, such as sub-01_" in kept
+    assert "this is 0.9.0: remove them" in kept
+    told = f"{__version__} (sub-01) and 0.9.0 (sub-02)"
+    assert told in versions_told(study.out)
+    check_outputs(study.out)
+    assert told in caplog.messages[-1]
+    leave_aside(study.out, lambda run: run["sub"] == "02")
+    assert versions_told(study.out) == ""
