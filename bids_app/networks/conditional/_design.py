@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -158,25 +160,28 @@ def shifted_rows(
     """Circular shifts within runs, as rows: (n_shifts, n_volumes).
 
     Of one run, every shift of at least `least` volumes either way (of a short run, of a quarter of it). Of several,
-    `most` draws, in which each run is shifted by an amount of its own. Where something was heard more than once, all
-    that was heard moves as one line, and what heard the same moves together: the responses to it are alike whether or
-    not the regressors have to do with them.
+    `most` draws, in which each run is shifted by an amount of its own, or all combinations if these are fewer. Where
+    something was heard more than once, all that was heard moves as one line, and what heard the same moves together:
+    the responses to it are alike whether or not the regressors have to do with them.
     """
     if content is not None:
         copies = Copies(content)
         return np.ascontiguousarray(copies.moved(_amounts(copies.length, least)).T)
-    amounts = [_amounts(length, least) for length in run_lengths]
-    if len(run_lengths) == 1:
-        chosen = amounts[0][:, None]
-    else:
-        rng = np.random.default_rng(seed)
-        chosen = np.stack([rng.choice(allowed, most) for allowed in amounts], axis=1)  # (n_shifts, n_runs)
+    chosen = _combined([_amounts(length, least) for length in run_lengths], most, seed)
     starts = np.cumsum([0, *run_lengths])[:-1]
     rows = [
         start + (np.arange(length) - chosen[:, [run]]) % length
         for run, (start, length) in enumerate(zip(starts, run_lengths, strict=True))
     ]
     return np.concatenate(rows, axis=1)
+
+
+def _combined(amounts: Sequence[Ints], most: int, seed: int) -> Ints:
+    """Amounts of all runs by shift, (n_shifts, n_runs). Draws that repeat few combinations would make p too small."""
+    if len(amounts) == 1 or math.prod(map(len, amounts)) <= most:
+        return np.array(list(itertools.product(*amounts)))
+    rng = np.random.default_rng(seed)
+    return np.stack([rng.choice(allowed, most) for allowed in amounts], axis=1)
 
 
 def _amounts(length: int, least: int) -> Ints:

@@ -95,6 +95,13 @@ def test_shifts_stay_within_runs_and_away_from_the_right_time() -> None:
     assert len(np.unique(distance[:, 0] - distance[:, 150])) > 50  # each run by an amount of its own
 
 
+def test_of_short_runs_each_combination_is_made_once() -> None:
+    """A thousand draws of 21 × 23 combinations would give a p of 0.001 where 1 / 484 is the smallest."""
+    rows = shifted_rows((40, 44))
+    assert len(rows) == 21 * 23
+    assert len(np.unique(rows, axis=0)) == 21 * 23
+
+
 def test_what_was_heard_twice_moves_together() -> None:
     content = np.tile(np.arange(90), 2)
     rows = shifted_rows((90, 90), content)
