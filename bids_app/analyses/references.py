@@ -55,10 +55,6 @@ NEWTON_2004 = (
     "Newton, Noueiry, Sarkar and Ahlquist (2004), Detecting differential gene expression with a semiparametric "
     "hierarchical mixture method, Biostatistics 5(2), 155-176"
 )
-SELLKE_2001 = (
-    "Sellke, Bayarri and Berger (2001), Calibration of p values for testing precise null hypotheses, The American "
-    "Statistician 55(1), 62-71"
-)
 HARVILLE_1977 = (
     "Harville (1977), Maximum likelihood approaches to variance component estimation and to related problems, Journal "
     "of the American Statistical Association 72(358), 320-338"

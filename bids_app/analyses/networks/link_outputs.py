@@ -26,7 +26,7 @@ _CONDITIONAL_COLUMNS = {
     "p": "p of the mean coefficient under random rotations of the networks on the sphere (regions: under permutations, "
     "or of the contrast with the rest of the cortex where that is larger).",
     "q": "p corrected over candidates (Benjamini-Hochberg).",
-    "linked": "Whether gate_p is at most 0.006 (or as small as the shifts allow), probability > 0.5, q < 0.05 and rho "
+    "linked": "Whether gate_p is at most 0.02 (or as small as the shifts allow), probability > 0.5, q < 0.05 and rho "
     "is at least 0.8, and the mean of 1 - probability over all links that are at least as probable is at most 0.08.",
 }
 _SHARED_COLUMNS = {

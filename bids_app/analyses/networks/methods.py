@@ -14,7 +14,6 @@ from bids_app.analyses.references import (
     KONG_2025,
     KOUSSIS_2025,
     NEWTON_2004,
-    SELLKE_2001,
     SUN_2024,
     WAGNER_DRAY_2015,
     WANG_2020,
@@ -54,9 +53,7 @@ def paragraph(s: NetworkOptions) -> Paragraph:
     learned, links = (_families, _conditional_links) if is_conditional else (_atoms, _dice_links)
     noun = "families" if is_conditional else "atoms"
     text = " ".join((_neurons(s), learned(s), _fit(s, noun), links(s)))
-    works = (
-        (WANG_2020, HARVILLE_1977, WESTFALL_YOUNG_1993, NEWTON_2004, SELLKE_2001) if is_conditional else (KONG_2025,)
-    )
+    works = (WANG_2020, HARVILLE_1977, WESTFALL_YOUNG_1993, NEWTON_2004) if is_conditional else (KONG_2025,)
     selected = (ALKHAMISSI_2025,) if s.chosen_units.is_localised else ()
     cites = (SUN_2024, *selected, *works, *_NULLS[s.null][1], BENJAMINI_HOCHBERG_1995, *correction_cites(s))
     return Paragraph(text, tuple(dict.fromkeys(cites)))
@@ -137,7 +134,7 @@ def _conditional_links(s: NetworkOptions) -> str:
         "permutations of the networks, and a one-sided t-test of the contrast with the rest of the cortex), corrected over candidates by the Benjamini-Hochberg procedure (q < 0.05). At the group level, the same steps "
         "were applied to means over participants, and each candidate was tested over participants by a one-sided t-test of its "
         "coefficients along the mean pattern of the other participants (q < 0.05). Of what passed, the most probable were "
-        "linked, as many as kept the mean of 1 - probability within 8 % (Newton et al. 2004), in networks whose p of the first step leaves chance a probability of at most 8 % (p <= 0.0063; Sellke, Bayarri and Berger 2001) or is the smallest that the shifts allow; the expected share of false links is two thirds of that mean, a factor found on planted truth. The sub-group of a network is the union of the strongest 5 % of the neurons of "
+        "linked, as many as kept the mean of 1 - probability within 8 % (Newton et al. 2004), in networks whose p of the first step was at most 0.02, or the smallest that the shifts allow; the expected share of false links is two thirds of that mean, a factor found on planted truth. The sub-group of a network is the union of the strongest 5 % of the neurons of "
         "every family linked to it."
     )
 

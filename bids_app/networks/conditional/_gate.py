@@ -15,6 +15,9 @@ from bids_app.stats.arrays import Doubles
 from bids_app.stats.device import column_batches, one_thread
 from bids_app.stats.projection import orthonormal_basis
 
+# Behind a gate that chance opened, some family is probable: of null brains with p < 0.05, every fifth had links, mostly
+# two. At this bound, 50 null brains have half a link; a smaller one costs recall where the signal is weak.
+ALLOWS_LINKS = 0.02
 _LEAST_LEFT = 0.01  # of a shifted family's variance: of what the confounds explain but for this, nothing is tested
 _BATCH = 4096  # shifted families at once
 
@@ -40,21 +43,11 @@ class Gate:
         """Whether p < 0.05."""
         return np.asarray(self.p < 0.05)
 
-    def leaves_little_to_chance(self, share: float) -> npt.NDArray[np.bool_]:
-        """Whether chance has a probability of at most `share` (see `chance`), or p is as small as it can be."""
+    @property
+    def allows_links(self) -> npt.NDArray[np.bool_]:
+        """Whether p is at most `ALLOWS_LINKS`, or below 0.05 and as small as the shifts allow."""
         smallest = 1 / (self.n_shifts + 1)
-        return np.asarray(self.is_open & ((chance(self.p) <= share) | np.isclose(self.p, smallest)))
-
-
-def chance(p: Doubles) -> Doubles:
-    """The smallest probability that nothing is there, given p and even odds before.
-
-    At p = 0.05 it is 0.29, and 0.08 at p = 0.0063. Sellke, Bayarri & Berger (2001).
-    """
-    # beyond 1/e, p does not speak against chance
-    clipped = np.clip(p, 1e-300, np.exp(-1))
-    odds = -np.e * clipped * np.log(clipped)
-    return np.asarray(odds / (1 + odds))
+        return np.asarray(self.is_open & ((self.p <= ALLOWS_LINKS) | np.isclose(self.p, smallest)))
 
 
 @one_thread()

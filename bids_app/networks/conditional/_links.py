@@ -135,10 +135,8 @@ def link_table(
     candidates = evidence.is_candidate
     q = np.full(p.shape, np.nan)
     q[candidates] = fdr(p[candidates])
-    # Where chance opens the gate, it also makes some family probable: no list is better than its gate.
-    sure = evidence.gate.leaves_little_to_chance(BAYESIAN_FDR)
     with np.errstate(invalid="ignore"):
-        passed = (q < ALPHA) & (reproducibility >= REPRODUCIBLE)[:, None] & sure
+        passed = (q < ALPHA) & (reproducibility >= REPRODUCIBLE)[:, None] & evidence.gate.allows_links
     linked = passed & (evidence.probability >= _least_probability(evidence.probability[passed]))
     n_families, n_networks = p.shape[1:]
     tables = [

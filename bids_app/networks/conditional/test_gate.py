@@ -1,11 +1,21 @@
 """The gate: its error rate, what passes it, and that repeats move together."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from bids_app.encoding.autoregression import whiten
-from bids_app.networks.conditional import Design, consecutive_pieces, network_series, open_gate, shifted_rows
-from bids_app.networks.conditional._gate import Gate, _mean_z_squared, _shifted_r2, _step_down, chance
-from bids_app.networks.conditional.conftest import World, smooth
+from bids_app.networks.conditional import (
+    Design,
+    consecutive_pieces,
+    link_table,
+    network_series,
+    open_gate,
+    shifted_rows,
+    temporal_evidence,
+)
+from bids_app.networks.conditional._gate import Gate, _mean_z_squared, _shifted_r2, _step_down
+from bids_app.networks.conditional.conftest import NAMES, World, smooth
 from bids_app.stats.projection import orthonormal_basis
 
 
@@ -127,19 +137,25 @@ def test_white_residuals_have_no_inflation() -> None:
     assert inflation(smoother, 0) > 1.3
 
 
-def test_chance_against_the_smallest_posterior_over_alternatives() -> None:
-    """p is uniform under the null; alternatives have densities a p^(a − 1), the best of which is found by search."""
-    exponents = np.linspace(1e-4, 1, 20_001)
-    for p in (0.2, 0.05, 0.01, 0.0063, 0.001):
-        largest = (exponents * p ** (exponents - 1)).max()
-        np.testing.assert_allclose(chance(np.array([p])), 1 / (1 + largest), rtol=1e-4)
-    np.testing.assert_allclose(chance(np.array([0.5, 1.0])), 0.5)
-
-
-def test_links_need_a_gate_that_leaves_little_to_chance() -> None:
-    p = np.array([0.001, 0.006, 0.007, 0.04, 0.2])
-    assert Gate(p, p, 999).leaves_little_to_chance(0.08).tolist() == [True, True, False, False, False]
-    few = np.array([1 / 61, 2 / 61, 1.0])  # with few shifts, what none of them reaches is as clear as it can be
-    assert Gate(few, few, 60).leaves_little_to_chance(0.08).tolist() == [True, False, False]
+def test_links_need_more_than_an_open_gate() -> None:
+    p = np.array([0.001, 0.02, 0.021, 0.04, 0.2])
+    assert Gate(p, p, 999).allows_links.tolist() == [True, True, False, False, False]
+    few = np.array([1 / 41, 2 / 41, 1.0])  # with few shifts, what none of them reaches is as clear as it can be
+    assert Gate(few, few, 40).allows_links.tolist() == [True, False, False]
     fewest = np.array([1 / 11])
-    assert not Gate(fewest, fewest, 10).leaves_little_to_chance(0.08).any()
+    assert not Gate(fewest, fewest, 10).allows_links.any()
+
+
+def test_links_behind_a_gate_that_is_hardly_open_are_not_made(world: World) -> None:
+    """Evidence as strong as that of a driven network, with another p of the gate."""
+    design = Design.make(world.restarts, world.families, [world.confounds])
+    series = network_series(
+        world.responses({0: world.gains(0, 0.5)}), world.labels, consecutive_pieces(world.labels), 4
+    )
+    found = temporal_evidence(design, series, device="cpu")
+    q = np.full(found.probability.shape, 0.001)
+    for p, is_linked in ((0.02, True), (0.03, False)):
+        gate = replace(found.gate, p=np.array([p, 1, 1, 1]))
+        table = link_table(replace(found, gate=gate), q, q, NAMES, world.families.reproducibility)
+        assert table["linked"].any() == is_linked
+        assert (table["probability"] > 0.9).any()
