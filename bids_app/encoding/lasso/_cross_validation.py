@@ -9,8 +9,9 @@ import numpy.typing as npt
 import torch
 
 from bids_app.encoding.design.folds import inner_folds
+from bids_app.encoding.lasso._path import Path, start_path
 from bids_app.encoding.lasso._segment_sums import SegmentSums
-from bids_app.encoding.lasso._solver import lasso_gram
+from bids_app.encoding.lasso._solver import largest_penalty, lasso_gram
 from bids_app.encoding.lasso._tuning import TUNING
 from bids_app.stats.arrays import Floats, Fold, Ints, require_finite, require_matrix
 from bids_app.stats.device import centred, column_batches, map_batches, resolve_device, targets_per_batch, to_device
@@ -70,15 +71,22 @@ class Design:
         if choose:
             inner_folds(folds[0], folds)  # an error here is clearer than one from an empty training set
         n_volumes = 1 + max(int(test[-1]) for _, test in folds)
-        self.training_sets: list[Ints] = [_common(folds[f][0], folds[g][0]) for f, g in self.pairs]
-        self.training_sets += [train for train, _ in folds] + [np.arange(n_volumes)]
-        self.everything = len(self.training_sets) - 1
+        self.sets: list[Ints] = [_common(folds[f][0], folds[g][0]) for f, g in self.pairs]
+        self.sets += [train for train, _ in folds] + [np.arange(n_volumes)]
+        self.everything = len(self.sets) - 1
+        for f, g in self.pairs:
+            self.sets += [self._test_rows(g, f), self._test_rows(f, g)]
 
     def outer(self, fold: int) -> int:
         """Number of the training set without one fold."""
         return len(self.pairs) + fold
 
-    def test_rows(self, held_out: int, tested: int) -> Ints:
+    def tests(self, pair: int) -> tuple[int, int]:
+        """Numbers of the sets that test the fit without a pair of folds, on the first and the second."""
+        first = self.everything + 1 + 2 * pair
+        return first, first + 1
+
+    def _test_rows(self, held_out: int, tested: int) -> Ints:
         """Rows of the fold `tested` used in the choice for the fold `held_out`, without those that it purges."""
         return _common(self.folds[held_out][0], self.folds[tested][1])
 
@@ -87,72 +95,45 @@ def _common(first: Ints, second: Ints) -> Ints:
     return np.intersect1d(first, second, assume_unique=True)
 
 
-def path_errors(
-    X: torch.Tensor, Y: torch.Tensor, sums: SegmentSums, design: Design, ratios: list[float]
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Errors of the fits without pairs of folds, both (n_folds, n_ratios, V), infinite past the end of a path.
+def path_errors(Y: torch.Tensor, sums: SegmentSums, design: Design, ratios: list[float]) -> torch.Tensor:
+    """Errors of the fits without pairs of folds, (2, n_folds, n_ratios, V), infinite past the end of a path.
 
     The first sums the mean squared errors that choose the penalty of a fold, from fits that did not see it; the second
     holds the errors on each fold.
     """
-    n_folds = len(design.folds)
-    shape = (n_folds, len(ratios), Y.shape[1])
-    outer, by_fold = (torch.full(shape, torch.inf, device=Y.device) for _ in range(2))
+    n_folds, n_targets = len(design.folds), Y.shape[1]
+    result = torch.full((2, n_folds, len(ratios), n_targets), torch.inf, device=Y.device)
     if not design.pairs:
-        return outer, by_fold
-    fits = [_Pair(X, Y, sums, index, design) for index in range(len(design.pairs))]
-    going = torch.arange(Y.shape[1], device=Y.device)
-    rises = torch.zeros(n_folds, Y.shape[1], dtype=torch.int64, device=Y.device)
+        return result
+    paths = [_pair_path(sums, design, pair) for pair in range(len(design.pairs))]
+    going = torch.arange(n_targets, device=Y.device)
+    lowest = torch.full((n_folds, n_targets), torch.inf, device=Y.device)
+    rises = torch.zeros(n_folds, n_targets, dtype=torch.int64, device=Y.device)
     for step, ratio in enumerate(ratios):
-        for errors in (outer, by_fold):
-            errors[:, step, going] = 0
-        for fit, (f, g) in zip(fits, design.pairs, strict=True):
-            of_f, of_g = fit.errors(ratio)
-            outer[g, step, going] += of_f
-            outer[f, step, going] += of_g
-            by_fold[f, step, going] += of_f
-            by_fold[g, step, going] += of_g
-        if step:
-            risen = outer[:, step, going] > outer[:, :step, going].amin(dim=1)
-            rises[:, going] = torch.where(risen, rises[:, going] + 1, 0)
-            keep = (rises[:, going] < TUNING.rises).any(dim=0)
-            if not keep.any():
-                break
-            if not keep.all():
-                going = going[keep]
-                for fit in fits:
-                    fit.keep(keep)
-    return outer, by_fold
+        outer, by_fold = errors = torch.zeros(2, n_folds, len(going), device=Y.device)
+        for path, (f, g) in zip(paths, design.pairs, strict=True):
+            of_f, of_g = path.errors(ratio)
+            outer[g] += of_f
+            outer[f] += of_g
+            by_fold[f] += of_f
+            by_fold[g] += of_g
+        result[:, :, step, going] = errors
+        rises = torch.where(outer > lowest, rises + 1, 0)
+        lowest = torch.minimum(lowest, outer)
+        keep = (rises < TUNING.rises).any(dim=0)
+        if not keep.any():
+            break
+        if not keep.all():
+            going, rises, lowest = going[keep], rises[:, keep], lowest[:, keep]
+            for path in paths:
+                path.keep(keep)
+    return result
 
 
-class _Pair:
-    """The path of the fit without two folds, tested on each of them; finished targets are removed."""
-
-    def __init__(self, X: torch.Tensor, Y: torch.Tensor, sums: SegmentSums, index: int, design: Design):
-        f, g = design.pairs[index]
-        self.gram, self.cross, x_mean, y_mean = sums.moments(index)
-        self.largest = _positive(self.cross.abs().amax(dim=0))
-        tests = [design.test_rows(g, f), design.test_rows(f, g)]
-        # The squared error of a test set needs only its moments, whatever the number of rows.
-        self.tests = [_moments(X[rows] - x_mean, Y[rows] - y_mean) for rows in tests]
-        self.coef: torch.Tensor | None = None
-
-    def errors(self, ratio: float) -> list[torch.Tensor]:
-        """Mean squared errors on the first and the second fold, (V,) each."""
-        tolerance = TUNING.path_tolerance * ratio
-        self.coef = lasso_gram(self.gram, self.cross, ratio * self.largest, self.coef, tolerance=tolerance)
-        return [yy + ((gram @ self.coef - 2 * cross) * self.coef).sum(dim=0) for gram, cross, yy in self.tests]
-
-    def keep(self, keep: torch.Tensor) -> None:
-        """Keep only some targets, (V,) bool."""
-        assert self.coef is not None
-        self.cross, self.coef, self.largest = self.cross[:, keep], self.coef[:, keep], self.largest[keep]
-        self.tests = [(gram, cross[:, keep], yy[keep]) for gram, cross, yy in self.tests]
-
-
-def _moments(X: torch.Tensor, Y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    n = len(X)
-    return X.T @ X / n, X.T @ Y / n, Y.square().mean(dim=0)
+def _pair_path(sums: SegmentSums, design: Design, pair: int) -> Path:
+    """The path of the fit without two folds, tested on each of them."""
+    gram, cross, x_mean, y_mean = sums.moments(pair)
+    return start_path(gram, cross, [sums.moments_about(test, x_mean, y_mean) for test in design.tests(pair)])
 
 
 def best_ratio(errors: torch.Tensor, ratios: list[float]) -> torch.Tensor:
@@ -174,14 +155,9 @@ def one_se_ratio(errors: torch.Tensor, ratios: list[float]) -> torch.Tensor:
 def solve(sums: SegmentSums, index: int, ratio: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Coefficients (K, V), intercepts and λ_max (V,) of one training set, for X and Y centred over all rows."""
     gram, cross, x_mean, y_mean = sums.moments(index)
-    largest = _positive(cross.abs().amax(dim=0))
+    largest = largest_penalty(cross)
     coef = lasso_gram(gram, cross, ratio * largest, tolerance=TUNING.final_tolerance * float(ratio.min()))
     return coef, y_mean - x_mean @ coef, largest
-
-
-def _positive(largest: torch.Tensor) -> torch.Tensor:
-    """λ_max, or 1 for constant targets, whose coefficients are zero at any penalty."""
-    return torch.where(largest > 0, largest, 1.0)
 
 
 def checked_ratios(ratios: Sequence[float]) -> list[float]:

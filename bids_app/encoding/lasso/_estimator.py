@@ -87,8 +87,8 @@ class LassoCV(ManyTargets):
 
         def fit(batch: slice) -> tuple[torch.Tensor, ...]:
             Y_batch, y_mean = problem.responses(batch)
-            sums = SegmentSums(problem.X, Y_batch, design.training_sets)
-            outer, by_fold = path_errors(problem.X, Y_batch, sums, design, ratios)
+            sums = SegmentSums(problem.X, Y_batch, design.sets)
+            outer, by_fold = path_errors(Y_batch, sums, design, ratios)
             for fold, (_, test) in enumerate(folds):
                 coef, intercept, _ = solve(sums, design.outer(fold), best_ratio(outer[fold], ratios))
                 held_out[test, batch] = (problem.X[test] @ coef + intercept + y_mean).cpu().numpy()

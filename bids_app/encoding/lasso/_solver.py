@@ -47,8 +47,19 @@ def lasso_gram(
 def _steps_are_faster(gram: torch.Tensor, start: torch.Tensor | None) -> bool:
     if start is None or int(torch.count_nonzero(start)) <= TUNING.many_active * start.shape[1]:
         return False
+    return is_well_conditioned(gram)
+
+
+def is_well_conditioned(gram: torch.Tensor) -> bool:
+    """Whether gradient steps need so few iterations that they are faster with many active regressors."""
     eigenvalues = torch.linalg.eigvalsh(gram)
     return bool(eigenvalues[-1] <= TUNING.well_conditioned * eigenvalues[0])
+
+
+def largest_penalty(cross: torch.Tensor) -> torch.Tensor:
+    """λ_max of each target, (K, V) to (V,), or 1 for constant targets, whose coefficients are zero at any penalty."""
+    largest = cross.abs().amax(dim=0)
+    return torch.where(largest > 0, largest, 1.0)
 
 
 def _one_by_one(

@@ -17,7 +17,7 @@ class LassoTuning:
     exact : on the CPU, regressors join as long as they violate their conditions by more than this share of max|Xᵀy|;
         a larger tolerance would save next to nothing
     join_together : regressors that violate their conditions by at least this share of the largest violation join
-        together. With all, many leave again (1.4 of the time); with one at a time, there are more moves (1.2)
+        together. With all, many leave again (1.2 to 1.6 of the time); with one at a time, there are more moves (1.2)
     most_moves : more moves of a target than this times the number of regressors count as cycling
     estimator_batch : targets per batch of the cross-validated fit on the CPU
     many_active, well_conditioned : the CPU uses gradient steps if more regressors than the first are active and the
