@@ -26,7 +26,7 @@ from bids_app.wording import listed
 _TARGETS = {"fsaverage5": 20_484, "fsaverage6": 81_924, "fsLR": 64_984, "MNI152NLin2009cAsym": 226_981}
 _TARGETS["MNI152NLin6Asym"] = _TARGETS["MNI152NLin2009cAsym"]  # a brain at 2 mm
 # Seconds of a fit: at the start, and for each volume and target (docs/memory-and-time.md, 300 volumes).
-_START, _NETWORKS, _FORECAST = 8.5, 1.6e-4 / 300, 1.26e-3 / 300
+_START, _NETWORKS, _FORECAST = 8.0, 1.26e-4 / 300, 1.2e-3 / 300
 _MEASURED = {"networks", "brainscore", "evidence", "forecast"}
 # Of the evidence likewise, beside the others; and its maps: r, p, q and R² of band, layer and families, and of parcels.
 _EVIDENCE_START, _EVIDENCE, _EVIDENCE_MAPS = 1.8, 1.35e-4 / 300, 20

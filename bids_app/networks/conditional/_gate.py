@@ -15,8 +15,8 @@ from bids_app.stats.arrays import Doubles
 from bids_app.stats.device import column_batches, one_thread
 from bids_app.stats.projection import orthonormal_basis
 
-# Behind a gate that chance opened, some family is probable: of null brains with p < 0.05, every fifth had links, mostly
-# two. At this bound, 50 null brains have half a link; a smaller one costs recall where the signal is weak.
+# Behind a gate that chance opened, some family is probable: of null brains with p < 0.05, every fifth had two links. At
+# this bound, 50 null brains have 0.6 links; a smaller one costs recall where the signal is weak.
 ALLOWS_LINKS = 0.02
 _LEAST_LEFT = 0.01  # of a shifted family's variance: of what the confounds explain but for this, nothing is tested
 _BATCH = 4096  # shifted families at once
