@@ -12,7 +12,7 @@ from bids_app.bids.outputs import OutputMap, each_map
 from bids_app.checksums import describe_file, find_damage, sealed, sha256_once
 from bids_app.machine.claims import common_settings
 from bids_app.machine.completion import FOLDER, any_data, read_marker
-from bids_app.machine.marker_facts import facts_of, versions_told
+from bids_app.machine.marker_facts import facts_of
 from bids_app.wording import listed
 
 log = logging.getLogger("neurons2networks")
@@ -41,13 +41,25 @@ def check_outputs(out_dir: Path) -> None:
             f"{'; '.join(problems)}: run the participant level again with the same settings, which makes what is "
             "missing"
         )
-    if unmarked := [output.paths[0].name for output in each_map(out_dir) if facts_of(out_dir, output) is None]:
+    unmarked: list[str] = []
+    made: dict[str, set[str]] = {}  # participants by the version of this package
+    for output in each_map(out_dir):
+        facts = facts_of(out_dir, output)
+        if facts is None:
+            unmarked.append(output.paths[0].name)
+        elif facts.version and not facts.is_ignored:
+            made.setdefault(facts.version, set()).add(f"sub-{output.participant}")
+    if unmarked:
         log.warning(
             "not known to be complete (interrupted, or made by an older version): %s; run the participant level again",
             listed(unmarked),
         )
-    if versions := versions_told(out_dir):
-        log.warning("%s", versions)
+    if len(made) > 1:
+        log.warning(
+            "participants' results were made with several versions of neurons2networks: %s. Versions may differ in "
+            "their numbers: make all with one",
+            " and ".join(f"{version} ({listed(sorted(who))})" for version, who in sorted(made.items())),
+        )
 
 
 def damaged_outputs(out_dir: Path, start: str = "") -> list[str]:

@@ -9,10 +9,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from bids_app.bids.outputs import OutputMap, each_map
+from bids_app.bids.outputs import OutputMap
 from bids_app.machine.completion import FOLDER, read_marker, records_of, version_of
 from bids_app.machine.once import key_of
-from bids_app.wording import listed
 
 _OF_ALL = ("Model", "Dictionary")  # facts in which all participants must agree
 _IGNORED = frozenset({"SupersededBy", "LeftOut"})
@@ -44,22 +43,6 @@ def facts_of(out_dir: Path, output: OutputMap) -> MarkerFacts | None:
     """Facts of the analysis that wrote a map or table; None without a marker."""
     path = output.paths[0]
     return _facts(out_dir, _state(out_dir)).get(path.parent.relative_to(out_dir).as_posix(), {}).get(path.name)
-
-
-def versions_told(out_dir: Path) -> str:
-    """A sentence on the versions of this package that made the participants' results; empty for one version."""
-    made: dict[str, set[str]] = {}
-    for output in each_map(out_dir):
-        facts = facts_of(out_dir, output)
-        if facts is not None and not facts.is_ignored and facts.version:
-            made.setdefault(facts.version, set()).add(f"sub-{output.participant}")
-    if len(made) < 2:
-        return ""
-    parts = [f"{version} ({listed(sorted(who))})" for version, who in sorted(made.items())]
-    return (
-        f"Participants' results were made with several versions of neurons2networks: {' and '.join(parts)}. Versions "
-        "may differ in their numbers: make all with one"
-    )
 
 
 def _state(out_dir: Path) -> int:
